@@ -1,0 +1,3 @@
+module github.com/aliyun-ecs/sdk-go
+
+go 1.26
