@@ -1,0 +1,119 @@
+package pagination_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/aliyun-ecs/sdk-go/pagination"
+)
+
+// fetchFruit stands for a call to a paged service. The second page is empty, as
+// when a filter runs after paging; the listing goes on all the same.
+func fetchFruit(_ context.Context, token string) (pagination.Page[string], error) {
+	switch token {
+	case "":
+		return pagination.Page[string]{Items: []string{"apple", "banana"}, Next: "t1"}, nil
+	case "t1":
+		return pagination.Page[string]{Next: "t2"}, nil
+	case "t2":
+		return pagination.Page[string]{Items: []string{"cherry"}}, nil
+	}
+	return pagination.Page[string]{}, errors.New("no such page")
+}
+
+func ExamplePages() {
+	for page, err := range pagination.Pages(context.Background(), fetchFruit) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%q, next %q\n", page.Items, page.Next)
+	}
+	// Output:
+	// ["apple" "banana"], next "t1"
+	// [], next "t2"
+	// ["cherry"], next ""
+}
+
+func ExampleItems() {
+	pages := pagination.Pages(context.Background(), fetchFruit)
+	for fruit, err := range pagination.Items(pages) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(fruit)
+	}
+	// Output:
+	// apple
+	// banana
+	// cherry
+}
+
+// A server that repeats a token would keep a naive loop busy for ever.
+func ExampleItems_tokenLoop() {
+	fetch := func(context.Context, string) (pagination.Page[string], error) {
+		return pagination.Page[string]{Items: []string{"apple"}, Next: "again"}, nil
+	}
+	for fruit, err := range pagination.Items(pagination.Pages(context.Background(), fetch)) {
+		if errors.Is(err, pagination.ErrTokenLoop) {
+			fmt.Println("not complete:", err)
+			return
+		}
+		fmt.Println(fruit)
+	}
+	// Output:
+	// apple
+	// apple
+	// not complete: pagination: the server repeated a page token, the listing is not complete (after page 2)
+}
+
+func ExampleChan() {
+	const pageSize = 2
+	fruits, stop := pagination.Chan(context.Background(), pageSize-1, func(ctx context.Context) iter.Seq2[string, error] {
+		return pagination.Items(pagination.Pages(ctx, fetchFruit))
+	})
+	defer stop() // whichever way this function is left
+	for fruit := range fruits {
+		fmt.Println(fruit)
+	}
+	if err := stop(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("complete")
+	// Output:
+	// apple
+	// banana
+	// cherry
+	// complete
+}
+
+// One shelf that cannot be listed does not hide the others.
+func ExampleMerge() {
+	shelf := func(fetch pagination.Fetch[string]) func(context.Context) iter.Seq2[string, error] {
+		return func(ctx context.Context) iter.Seq2[string, error] {
+			return pagination.Items(pagination.Pages(ctx, fetch))
+		}
+	}
+	broken := func(context.Context, string) (pagination.Page[string], error) {
+		return pagination.Page[string]{}, errors.New("this shelf is locked")
+	}
+	for fruit, err := range pagination.Merge(context.Background(), 2, shelf(fetchFruit), shelf(broken), shelf(fetchFruit)) {
+		if err != nil {
+			fmt.Println("error:", err)
+			continue
+		}
+		fmt.Println(fruit)
+	}
+	// Unordered output:
+	// apple
+	// apple
+	// banana
+	// banana
+	// cherry
+	// cherry
+	// error: this shelf is locked
+}

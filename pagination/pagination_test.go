@@ -1,0 +1,583 @@
+package pagination_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/pagination"
+)
+
+type (
+	page = pagination.Page[int]
+	run  = func(context.Context) iter.Seq2[int, error]
+)
+
+var (
+	errServer = errors.New("500 from the server")
+	errCause  = errors.New("the user went away")
+)
+
+// server plays a script of pages: the token of a page is the key it is found by.
+// It is for one listing at a time; served is what it handed out.
+type server struct {
+	pages   map[string]page
+	fail    map[string]error // by token
+	latency func() time.Duration
+	fetched []string
+	times   []time.Time
+	served  []int
+}
+
+func (s *server) fetch(ctx context.Context, token string) (page, error) {
+	s.fetched = append(s.fetched, token)
+	s.times = append(s.times, time.Now())
+	if s.latency != nil {
+		select {
+		case <-time.After(s.latency()):
+		case <-ctx.Done():
+			return page{Items: []int{-1}}, fmt.Errorf("fetch: %w", ctx.Err())
+		}
+	}
+	if err := s.fail[token]; err != nil {
+		return page{Items: []int{-1}, Next: "x"}, err // only the error counts
+	}
+	p, ok := s.pages[token]
+	if !ok {
+		return page{}, fmt.Errorf("unknown token %q", token)
+	}
+	s.served = append(s.served, p.Items...)
+	return p, nil
+}
+
+func (s *server) run(ctx context.Context) iter.Seq2[int, error] {
+	return pagination.Items(pagination.Pages(ctx, s.fetch))
+}
+
+// chain links the item lists as pages "" → "1" → "2" …
+func chain(lists ...[]int) map[string]page {
+	pages := map[string]page{}
+	for i, items := range lists {
+		token, next := "", ""
+		if i > 0 {
+			token = strconv.Itoa(i)
+		}
+		if i+1 < len(lists) {
+			next = strconv.Itoa(i + 1)
+		}
+		pages[token] = page{Items: items, Next: next}
+	}
+	return pages
+}
+
+// numbered is a listing of n pages of size items each, 0, 1, 2, …
+func numbered(n, size int) map[string]page {
+	lists := make([][]int, n)
+	for i := range n * size {
+		lists[i/size] = append(lists[i/size], i)
+	}
+	return chain(lists...)
+}
+
+func upTo(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}
+
+// collect ranges to the end and fails the test unless every error comes with the
+// zero item and, with once, at most one comes and comes last.
+func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, errs []error) {
+	t.Helper()
+	for item, err := range seq {
+		if once && len(errs) > 0 {
+			t.Errorf("yielded (%v, %v) after the error %v", item, err, errs[0])
+		}
+		if err == nil {
+			items = append(items, item)
+			continue
+		}
+		errs = append(errs, err)
+		if item != 0 {
+			t.Errorf("item %v beside the error %v", item, err)
+		}
+	}
+	return items, errs
+}
+
+func wantErr(t *testing.T, got []error, want ...error) {
+	t.Helper()
+	if len(want) == 0 {
+		if len(got) > 0 {
+			t.Errorf("errors %v, want none", got)
+		}
+		return
+	}
+	if len(got) != 1 {
+		t.Errorf("errors %v, want one that is %v", got, want)
+		return
+	}
+	for _, w := range want {
+		if !errors.Is(got[0], w) {
+			t.Errorf("error %v is not %v", got[0], w)
+		}
+	}
+}
+
+func equal(t *testing.T, what string, got, want []int) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: got %d %v, want %d %v", what, len(got), got, len(want), want)
+	}
+}
+
+func TestListing(t *testing.T) {
+	t.Parallel()
+	empties := func(n int) map[string]page {
+		lists := [][]int{{0}}
+		lists = append(lists, make([][]int, n)...)
+		return chain(append(lists, []int{1}, nil, []int{2})...)
+	}
+	huge := strings.Repeat("x", 1<<20)
+	tests := []struct {
+		name    string
+		pages   map[string]page
+		fail    map[string]error
+		items   []int
+		err     error
+		fetches int
+	}{
+		{name: "one page", pages: numbered(1, 3), items: upTo(3), fetches: 1},
+		{name: "nothing", pages: numbered(1, 0), fetches: 1},
+		{name: "many pages", pages: numbered(50, 7), items: upTo(350), fetches: 50},
+		{name: "P01 same token for ever", pages: map[string]page{"": {[]int{0}, "a"}, "a": {[]int{1}, "a"}}, items: upTo(2), err: pagination.ErrTokenLoop, fetches: 2},
+		{name: "N01 cycle A B A", pages: map[string]page{"": {[]int{0}, "a"}, "a": {[]int{1}, "b"}, "b": {[]int{2}, "a"}}, items: upTo(3), err: pagination.ErrTokenLoop, fetches: 3},
+		{name: "N01 cycle of empty pages", pages: map[string]page{"": {nil, "a"}, "a": {nil, "b"}, "b": {nil, "a"}}, err: pagination.ErrTokenLoop, fetches: 3},
+		{name: "N02 first page fails", fail: map[string]error{"": errServer}, err: errServer, fetches: 1},
+		{name: "N02 page 3 fails", pages: numbered(5, 2), fail: map[string]error{"2": errServer}, items: upTo(4), err: errServer, fetches: 3},
+		{name: "N05 empty pages in between", pages: chain(nil, nil, []int{0}, nil, []int{1}, nil), items: upTo(2), fetches: 6},
+		{name: "N05 100 empty pages in a row", pages: empties(100), items: upTo(3), fetches: 104},
+		{name: "N05 101 empty pages in a row", pages: empties(101), items: upTo(1), err: pagination.ErrEmptyPages, fetches: 102},
+		{name: "N05 100 empty pages, the last without token", pages: chain(make([][]int, 101)...), fetches: 101},
+		{name: "N08 huge tokens, different in the last byte", pages: map[string]page{"": {[]int{0}, huge + "a"}, huge + "a": {[]int{1}, huge + "b"}, huge + "b": {[]int{2}, ""}}, items: upTo(3), fetches: 3},
+		{name: "N08 huge token repeated", pages: map[string]page{"": {[]int{0}, huge}, huge: {[]int{1}, huge}}, items: upTo(2), err: pagination.ErrTokenLoop, fetches: 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			check := func(t *testing.T, s *server, items []int, errs []error) {
+				t.Helper()
+				equal(t, "items", items, tt.items)
+				if tt.err == nil {
+					wantErr(t, errs)
+				} else {
+					wantErr(t, errs, tt.err)
+				}
+				if len(s.fetched) != tt.fetches {
+					t.Errorf("%d fetches, want %d", len(s.fetched), tt.fetches)
+				}
+			}
+			t.Run("Pages", func(t *testing.T) {
+				t.Parallel()
+				s := &server{pages: tt.pages, fail: tt.fail}
+				var items []int
+				var errs []error
+				yielded := 0
+				for p, err := range pagination.Pages(t.Context(), s.fetch) {
+					if err != nil {
+						errs = append(errs, err)
+						if p.Items != nil || p.Next != "" {
+							t.Errorf("page %v beside the error %v", p, err)
+						}
+						continue
+					}
+					yielded++
+					items = append(items, p.Items...)
+				}
+				check(t, s, items, errs)
+				want := tt.fetches
+				if errors.Is(tt.err, errServer) {
+					want--
+				}
+				if yielded != want {
+					t.Errorf("%d pages, want %d: empty ones are pages too", yielded, want)
+				}
+			})
+			t.Run("Items", func(t *testing.T) {
+				t.Parallel()
+				s := &server{pages: tt.pages, fail: tt.fail}
+				items, errs := collect(t, s.run(t.Context()), true)
+				check(t, s, items, errs)
+			})
+			t.Run("Chan", func(t *testing.T) {
+				t.Parallel()
+				for _, buffer := range []int{-1, 0, 1, 100} {
+					s := &server{pages: tt.pages, fail: tt.fail}
+					items, errs := collectChan(t.Context(), buffer, s.run)
+					check(t, s, items, errs)
+				}
+			})
+			t.Run("Merge", func(t *testing.T) {
+				t.Parallel()
+				s := &server{pages: tt.pages, fail: tt.fail}
+				items, errs := collect(t, pagination.Merge(t.Context(), 0, s.run), true)
+				check(t, s, items, errs)
+			})
+		})
+	}
+}
+
+// P02: retries are fetch's business, and do not disturb the listing.
+func TestFetchRetries(t *testing.T) {
+	t.Parallel()
+	s := &server{pages: numbered(5, 2), fail: map[string]error{"2": errServer}}
+	fetch := func(ctx context.Context, token string) (page, error) {
+		p, err := s.fetch(ctx, token)
+		if err != nil {
+			delete(s.fail, token)
+			return s.fetch(ctx, token)
+		}
+		return p, nil
+	}
+	items, errs := collect(t, pagination.Items(pagination.Pages(t.Context(), fetch)), true)
+	equal(t, "items", items, upTo(10))
+	wantErr(t, errs)
+}
+
+func TestErrorTextNamesThePage(t *testing.T) {
+	t.Parallel()
+	s := &server{pages: map[string]page{"": {nil, "secret"}, "secret": {nil, "secret"}}}
+	_, errs := collect(t, s.run(t.Context()), true)
+	wantErr(t, errs, pagination.ErrTokenLoop)
+	if text := errs[0].Error(); !strings.Contains(text, "page 2") || strings.Contains(text, "secret") {
+		t.Errorf("text %q, want the page's number and not its token", text)
+	}
+}
+
+// Items ends at the first error even if the pages do not.
+func TestItemsEndsAtTheFirstError(t *testing.T) {
+	t.Parallel()
+	pages := func(yield func(page, error) bool) {
+		_ = yield(page{Items: []int{1}}, nil) && yield(page{Items: []int{2}}, errServer) && yield(page{Items: []int{3}}, nil)
+	}
+	items, errs := collect(t, pagination.Items(pages), true)
+	equal(t, "items", items, []int{1})
+	wantErr(t, errs, errServer)
+}
+
+func TestIteratorsAreLazy(t *testing.T) {
+	t.Parallel()
+	s := &server{pages: numbered(2, 2)}
+	_ = pagination.Pages(t.Context(), s.fetch)
+	_ = s.run(t.Context())
+	_ = pagination.Merge(t.Context(), 0, s.run)
+	if len(s.fetched) != 0 {
+		t.Errorf("%d fetches before any range", len(s.fetched))
+	}
+}
+
+// Each range starts anew, also while another of the same iterator is going on.
+func TestIteratorsRestart(t *testing.T) {
+	t.Parallel()
+	pages := numbered(3, 2)
+	fetch := func(_ context.Context, token string) (page, error) { return pages[token], nil }
+	items := func(ctx context.Context) iter.Seq2[int, error] {
+		return pagination.Items(pagination.Pages(ctx, fetch))
+	}
+	for name, seq := range map[string]iter.Seq2[int, error]{
+		"Items": items(t.Context()),
+		"Merge": pagination.Merge(t.Context(), 1, items),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range seq {
+				break
+			}
+			for range seq {
+				inner, errs := collect(t, seq, true)
+				equal(t, "nested", inner, upTo(6))
+				wantErr(t, errs)
+			}
+			for range 4 {
+				t.Run("concurrent", func(t *testing.T) {
+					t.Parallel()
+					got, errs := collect(t, seq, true)
+					equal(t, "items", got, upTo(6))
+					wantErr(t, errs)
+				})
+			}
+		})
+	}
+}
+
+// N03: after the loop is left at item n, nothing more is fetched, and no iterator
+// calls yield again (the runtime panics if one does).
+func TestBreak(t *testing.T) {
+	t.Parallel()
+	for n := range 6 {
+		s := &server{pages: numbered(3, 2)}
+		for item := range s.run(t.Context()) {
+			if item == n {
+				break
+			}
+		}
+		if want := n/2 + 1; len(s.fetched) != want {
+			t.Errorf("break at item %d: %d fetches, want %d", n, len(s.fetched), want)
+		}
+		s = &server{pages: numbered(3, 2)}
+		for p := range pagination.Pages(t.Context(), s.fetch) {
+			if slices.Contains(p.Items, n) {
+				break
+			}
+		}
+		if want := n/2 + 1; len(s.fetched) != want {
+			t.Errorf("break at the page of item %d: %d fetches, want %d", n, len(s.fetched), want)
+		}
+	}
+	// Leaving at the error must not call yield again either.
+	for _, s := range []*server{
+		{fail: map[string]error{"": errServer}},
+		{pages: map[string]page{"": {nil, "a"}, "a": {nil, "a"}}},
+		{pages: chain(make([][]int, 200)...)},
+	} {
+		for _, err := range s.run(t.Context()) {
+			if err != nil {
+				break
+			}
+		}
+	}
+}
+
+// L01, N04: ctx is asked before each fetch, and its error is also its cause.
+func TestPagesContext(t *testing.T) {
+	t.Parallel()
+	t.Run("L01 already cancelled", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errCause)
+		s := &server{pages: numbered(2, 2)}
+		items, errs := collect(t, s.run(ctx), true)
+		equal(t, "items", items, nil)
+		wantErr(t, errs, context.Canceled, errCause)
+		if len(s.fetched) != 0 {
+			t.Errorf("%d fetches", len(s.fetched))
+		}
+	})
+	t.Run("N04 between pages", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		s := &server{pages: numbered(3, 2)}
+		var got []int
+		var errs []error
+		for item, err := range s.run(ctx) {
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			got = append(got, item)
+			if item == 2 { // of page 2; the rest of the page is here already
+				cancel(errCause)
+			}
+		}
+		equal(t, "items", got, upTo(4))
+		wantErr(t, errs, context.Canceled, errCause)
+		if len(s.fetched) != 2 {
+			t.Errorf("%d fetches, want 2", len(s.fetched))
+		}
+	})
+	t.Run("on the last page", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		s := &server{pages: numbered(1, 2)}
+		for _, err := range s.run(ctx) {
+			if err != nil {
+				t.Errorf("error %v, but the listing is complete", err)
+			}
+			cancel()
+		}
+	})
+	t.Run("cause that is the context's error", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cause := fmt.Errorf("shutting down: %w", context.Canceled)
+		cancel(cause)
+		_, errs := collect(t, (&server{}).run(ctx), true)
+		wantErr(t, errs, context.Canceled, cause)
+		if errs[0].Error() != "shutting down: context canceled" {
+			t.Errorf("text %q says it twice", errs[0])
+		}
+	})
+	t.Run("L02 L04 while the server thinks", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			s := &server{pages: numbered(3, 2), latency: func() time.Duration { return 300 * time.Millisecond }}
+			items, errs := collect(t, s.run(ctx), true)
+			equal(t, "items", items, upTo(2))
+			wantErr(t, errs, context.DeadlineExceeded)
+			if d := time.Since(start); d != 500*time.Millisecond {
+				t.Errorf("ended after %v", d)
+			}
+		})
+	})
+}
+
+// script is a random listing and what must come of it.
+type script struct {
+	*server
+	want []int
+	err  error // nil: complete
+}
+
+// randomScript makes up to 12 pages of up to 5 items, a run of empty ones now and
+// then, and ends them well, with a failing page, or with a token seen before. Items
+// begin at from; some repeat earlier ones, as when the list moves while it is read.
+func randomScript(r *rand.Rand, from int) script {
+	s := script{server: &server{pages: map[string]page{}, fail: map[string]error{}}}
+	tokens := []string{""}
+	n := 1 + r.IntN(12)
+	empties := -1
+	if r.IntN(10) == 0 {
+		empties = r.IntN(n)
+		n += 90 + r.IntN(20)
+	}
+	row := 0
+	for i := range n {
+		var items []int
+		if empties < 0 || i < empties {
+			for range r.IntN(6) {
+				item := from + len(s.want) + len(items)
+				if r.IntN(20) == 0 && len(s.want) > 0 {
+					item = s.want[r.IntN(len(s.want))]
+				}
+				items = append(items, item)
+			}
+		}
+		row++
+		if len(items) > 0 {
+			row = 0
+		}
+		token, next := tokens[i], strconv.FormatUint(r.Uint64(), 36)
+		last := i == n-1
+		kind := r.IntN(3)
+		switch {
+		case last && kind == 0 && i > 0:
+			next = tokens[1+r.IntN(i)]
+			s.err = pagination.ErrTokenLoop
+		case last && kind == 1:
+			s.fail[token] = errServer
+			s.err = errServer
+			return s
+		case last:
+			next = ""
+		case row > 100:
+			last = true
+			s.err = pagination.ErrEmptyPages
+		}
+		s.pages[token] = page{items, next}
+		s.want = append(s.want, items...)
+		tokens = append(tokens, next)
+		if last {
+			return s
+		}
+	}
+	return s
+}
+
+func (s script) check(t *testing.T, how string, items []int, errs []error) {
+	t.Helper()
+	equal(t, how, items, s.want)
+	equal(t, how+" against what was served", items, s.served)
+	if s.err == nil {
+		wantErr(t, errs)
+	} else {
+		wantErr(t, errs, s.err)
+	}
+	if want := len(s.pages) + len(s.fail); len(s.fetched) != want {
+		t.Errorf("%s: %d fetches, want %d", how, len(s.fetched), want)
+	}
+}
+
+// Whatever the server does, a listing ends, and delivers exactly what was served.
+func TestRandomListings(t *testing.T) {
+	t.Parallel()
+	kinds := map[error]int{}
+	for seed := range uint64(1500) {
+		fresh := func() script { return randomScript(rand.New(rand.NewPCG(seed, 1)), 1) }
+
+		s := fresh()
+		kinds[s.err]++
+		items, errs := collect(t, s.run(t.Context()), true)
+		s.check(t, "Items", items, errs)
+
+		s = fresh()
+		items, errs = collectChan(t.Context(), int(seed%7)-1, s.run)
+		s.check(t, "Chan", items, errs)
+
+		s = fresh()
+		items, errs = collect(t, pagination.Merge(t.Context(), int(seed%3), nil, s.run, nil), true)
+		s.check(t, "Merge", items, errs)
+
+		s = fresh() // all of them together
+		items, errs = collectChan(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
+			return pagination.Merge(ctx, 2, s.run)
+		})
+		s.check(t, "Chan of Merge", items, errs)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	for _, err := range []error{nil, errServer, pagination.ErrTokenLoop, pagination.ErrEmptyPages} {
+		if kinds[err] == 0 {
+			t.Errorf("no script ended with %v", err)
+		}
+	}
+}
+
+// A list that moves while it is read, by a server whose tokens are offsets: the
+// server may skip items or serve them twice, the client passes on what it got.
+func TestMovingList(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		list := upTo(r.IntN(60))
+		var served []int
+		fetches := 0
+		fetch := func(_ context.Context, token string) (page, error) {
+			if fetches++; fetches > 1000 {
+				return page{}, errors.New("the listing does not end")
+			}
+			offset, _ := strconv.Atoi(token)
+			end := min(offset+1+r.IntN(5), len(list))
+			p := page{Items: slices.Clone(list[min(offset, end):end])}
+			if end < len(list) {
+				p.Next = strconv.Itoa(end)
+			}
+			served = append(served, p.Items...)
+			switch i := r.IntN(len(list) + 1); r.IntN(3) {
+			case 0:
+				list = slices.Insert(list, i, 1000+fetches)
+			case 1:
+				list = slices.Delete(list, min(i, len(list)), min(i+1, len(list)))
+			}
+			return p, nil
+		}
+		items, errs := collect(t, pagination.Items(pagination.Pages(t.Context(), fetch)), true)
+		equal(t, fmt.Sprintf("seed %d", seed), items, served)
+		wantErr(t, errs)
+	}
+}
