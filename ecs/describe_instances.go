@@ -1,0 +1,396 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/google/go-querystring/query"
+
+	"github.com/aliyun-ecs/sdk-go/pagination"
+)
+
+const describeInstances = "DescribeInstances"
+
+// Limits of one DescribeInstances request, from the API's parameter table.
+const (
+	maxBatch      = 100 // ids or addresses in one list, rows in one page
+	maxTags       = 20
+	maxAttributes = 20
+)
+
+// DescribeInstancesRequest filters a listing. The zero value asks for every instance of the client's region.
+//
+// All given filters must match (AND). A zero field is not sent. It is passed by value and never modified, so one
+// request may serve any number of goroutines. Each comment names the API parameter where it differs from the field.
+type DescribeInstancesRequest struct {
+	VPCID           string `url:"VpcId,omitempty"`
+	VSwitchID       string `url:"VSwitchId,omitempty"`
+	ZoneID          string `url:"ZoneId,omitempty"`
+	SecurityGroupID string `url:"SecurityGroupId,omitempty"`
+	ImageID         string `url:"ImageId,omitempty"`
+	KeyPairName     string `url:"KeyPairName,omitempty"`
+	// ResourceGroupID: the API stops at 1,000 instances without a sign; the iterators go on, see [CappedError].
+	// Whether the default group can be asked for is documented both ways.
+	ResourceGroupID string `url:"ResourceGroupId,omitempty"`
+	HPCClusterID    string `url:"HpcClusterId,omitempty"`
+	// InstanceName may hold "*" as a wildcard.
+	InstanceName       string `url:"InstanceName,omitempty"`
+	InstanceType       string `url:"InstanceType,omitempty"`
+	InstanceTypeFamily string `url:"InstanceTypeFamily,omitempty"`
+	// RDMAIPAddresses is a single address; whether the API takes several here is not documented.
+	RDMAIPAddresses string `url:"RdmaIpAddresses,omitempty"`
+
+	InstanceNetworkType NetworkType        `url:"InstanceNetworkType,omitempty"`
+	InstanceChargeType  InstanceChargeType `url:"InstanceChargeType,omitempty"`
+	InternetChargeType  InternetChargeType `url:"InternetChargeType,omitempty"`
+	Status              InstanceStatus     `url:"Status,omitempty"`
+	LockReason          LockReason         `url:"LockReason,omitempty"`
+	HTTPEndpoint        MetadataEndpoint   `url:"HttpEndpoint,omitempty"`
+	HTTPTokens          MetadataTokens     `url:"HttpTokens,omitempty"`
+
+	// Lists of at most 100. nil is no filter; an empty list matches nothing. The iterators accept any number of
+	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100.
+	InstanceIDs        JSONList `url:"InstanceIds"`
+	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // only with InstanceNetworkType classic
+	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // only with InstanceNetworkType vpc
+	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
+	EIPAddresses       JSONList `url:"EipAddresses"` // only with InstanceNetworkType vpc
+
+	IPv6Addresses RepeatList[string] `url:"Ipv6Address"` // Ipv6Address.N, at most 100
+	// Tags (Tag.N.Key, Tag.N.Value), at most 20, all of which must match. The API stops at 1,000 instances without a
+	// sign; the iterators go on, see [CappedError].
+	Tags TagList `url:"Tag"`
+	// AdditionalAttributes (AdditionalAttributes.N), at most 20, ask for members left empty otherwise.
+	AdditionalAttributes RepeatList[AdditionalAttribute] `url:"AdditionalAttributes"`
+
+	// Time windows (Filter.1 CreationStartTime … Filter.4 ExpiredEndTime). The API knows whole minutes in UTC: After is
+	// rounded down and Before up, so that rounding can only widen a window. Whether the API's bounds are inclusive is
+	// not documented.
+	CreatedAfter  time.Time `url:"-"`
+	CreatedBefore time.Time `url:"-"`
+	ExpiresAfter  time.Time `url:"-"`
+	ExpiresBefore time.Time `url:"-"`
+
+	// nil is not sent. Set with new(true), new(false), new(1).
+	IOOptimized             *bool `url:"IoOptimized,omitempty"`
+	NeedSaleCycle           *bool `url:"NeedSaleCycle,omitempty"`           // by invitation
+	DeviceAvailable         *bool `url:"DeviceAvailable,omitempty"`         // by invitation
+	HTTPPutResponseHopLimit *int  `url:"HttpPutResponseHopLimit,omitempty"` // by invitation
+
+	// Page mode, only in a single DescribeInstances: PageNumber from 1, PageSize up to 100 (API default 10). The API
+	// has announced its end. The iterators refuse it, and so does a request that also sets MaxResults or NextToken,
+	// because the API would ignore the page silently.
+	PageNumber int `url:"PageNumber,omitempty"`
+	PageSize   int `url:"PageSize,omitempty"`
+	// MaxResults is the page size of token mode. The API raises values below 10 to 10 and cuts those above 100.
+	// 0 is 100 in the iterators and the API's 10 in a single DescribeInstances.
+	MaxResults int `url:"MaxResults,omitempty"`
+	// NextToken continues an earlier listing with the same filters.
+	NextToken string `url:"NextToken,omitempty"`
+
+	// For calls on behalf of another account.
+	OwnerAccount         string `url:"OwnerAccount,omitempty"`
+	ResourceOwnerAccount string `url:"ResourceOwnerAccount,omitempty"`
+	OwnerID              int64  `url:"OwnerId,omitempty"`
+	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
+}
+
+// DescribeInstancesResponse is one page.
+type DescribeInstancesResponse struct {
+	RequestID string
+	NextToken string // "" on the last page
+	// Page mode only: with MaxResults or NextToken the API sends no meaningful values here.
+	PageNumber, PageSize, TotalCount int
+	Instances                        []Instance
+	// Undecoded holds the instances of the page that could not be read. nil when all could.
+	Undecoded []*DecodeError
+}
+
+// wireRequest is what travels: the request and what the caller cannot set.
+type wireRequest struct {
+	DescribeInstancesRequest
+	RegionID      string     `url:"RegionId"`
+	CreatedAfter  timeFilter `url:"Filter.1"`
+	CreatedBefore timeFilter `url:"Filter.2"`
+	ExpiresAfter  timeFilter `url:"Filter.3"`
+	ExpiresBefore timeFilter `url:"Filter.4"`
+	DryRun        bool       `url:"DryRun,omitempty"`
+}
+
+// encode checks the request and gives its parameters. It refuses only what is sure to be wrong.
+func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values, error) {
+	if err := r.validate(); err != nil {
+		return nil, err
+	}
+	return query.Values(wireRequest{
+		DescribeInstancesRequest: r,
+		RegionID:                 region,
+		CreatedAfter:             timeFilter{"CreationStartTime", floorMinute(r.CreatedAfter)},
+		CreatedBefore:            timeFilter{"CreationEndTime", ceilMinute(r.CreatedBefore)},
+		ExpiresAfter:             timeFilter{"ExpiredStartTime", floorMinute(r.ExpiresAfter)},
+		ExpiresBefore:            timeFilter{"ExpiredEndTime", ceilMinute(r.ExpiresBefore)},
+		DryRun:                   dryRun,
+	})
+}
+
+func (r DescribeInstancesRequest) validate() error {
+	for _, l := range []struct {
+		field    string
+		len, max int
+	}{
+		{"InstanceIDs", len(r.InstanceIDs), maxBatch},
+		{"InnerIPAddresses", len(r.InnerIPAddresses), maxBatch},
+		{"PrivateIPAddresses", len(r.PrivateIPAddresses), maxBatch},
+		{"PublicIPAddresses", len(r.PublicIPAddresses), maxBatch},
+		{"EIPAddresses", len(r.EIPAddresses), maxBatch},
+		{"IPv6Addresses", len(r.IPv6Addresses), maxBatch},
+		{"Tags", len(r.Tags), maxTags},
+		{"AdditionalAttributes", len(r.AdditionalAttributes), maxAttributes},
+	} {
+		if l.len > l.max {
+			return invalid(l.field, "has %d elements, the API takes at most %d", l.len, l.max)
+		}
+	}
+	for i, t := range r.Tags {
+		if t.Key == "" {
+			return invalid(fmt.Sprintf("Tags[%d].Key", i), "is empty: the API needs a key, a value alone matches nothing")
+		}
+	}
+	for _, n := range []struct {
+		field string
+		value int
+	}{{"PageNumber", r.PageNumber}, {"PageSize", r.PageSize}, {"MaxResults", r.MaxResults}} {
+		if n.value < 0 {
+			return invalid(n.field, "is %d, must not be negative", n.value)
+		}
+	}
+	if l := r.HTTPPutResponseHopLimit; l != nil && *l < 0 {
+		return invalid("HTTPPutResponseHopLimit", "is %d, must not be negative", *l)
+	}
+	if (r.PageNumber != 0 || r.PageSize != 0) && (r.MaxResults != 0 || r.NextToken != "") {
+		return invalid("PageNumber", "and PageSize are ignored by the API together with MaxResults or NextToken: use one kind of paging")
+	}
+	return nil
+}
+
+// matchesNothing reports a filter that the API answers with an empty list by definition.
+func (r DescribeInstancesRequest) matchesNothing() bool {
+	for _, l := range []JSONList{r.InstanceIDs, r.InnerIPAddresses, r.PrivateIPAddresses, r.PublicIPAddresses, r.EIPAddresses} {
+		if l != nil && len(l) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// DescribeInstances asks for one page. A zero request gives the API's default of 10 instances: to see them all use
+// [Client.Instances]. More than 100 InstanceIDs are refused here.
+//
+// Instances that could not be read are in the response's Undecoded. An empty page may mean that the caller lacks
+// permission: only the iterators and [Client.DryRun] tell.
+func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
+	params, err := req.encode(c.region, false)
+	if err != nil {
+		return nil, refused(describeInstances, c.region, err)
+	}
+	var resp *DescribeInstancesResponse
+	meta, err := c.do(ctx, describeInstances, params, func(body []byte) (err error) {
+		resp, err = decodeDescribeInstances(body)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	resp.RequestID = cmp.Or(resp.RequestID, meta.RequestID)
+	return resp, nil
+}
+
+// DryRun checks, without listing, that the caller may list and that the API accepts the request. nil: the call would be
+// allowed. ErrForbidden: it would be denied. ErrInvalidParameter: a parameter is wrong. An API that ignores the dry run
+// is an error too.
+func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
+	params, err := req.encode(c.region, true)
+	if err != nil {
+		return refused(describeInstances, c.region, err)
+	}
+	meta, err := c.do(ctx, describeInstances, params, decodeInto(nil))
+	if err == nil {
+		return &Error{
+			Action: describeInstances, Region: c.region, RequestID: meta.RequestID, Attempts: meta.Attempts, StatusCode: 200,
+			Message: "the server ignored DryRun, so nothing is known about the permission",
+		}
+	}
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == "DryRunOperation" {
+		return nil
+	}
+	return err
+}
+
+// Instances yields every instance that matches the request, each once, page by page as the loop goes on. The listing is
+// complete if and only if the loop ends without an error.
+//
+// An error comes once, last, with the zero Instance. [*IncompleteError] means that all was delivered but for the
+// instances it names. An empty listing is checked by a dry run, so that it does not hide a missing permission
+// (ErrForbidden; see Options.TrustEmpty). pagination.ErrTokenLoop means that the server repeats itself.
+//
+// Nothing happens before the loop starts, breaking out of it ends all I/O, and each loop over the returned sequence
+// lists anew. The request must not use page mode; more than 100 InstanceIDs are asked for in batches.
+func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
+	return func(yield func(Instance, error) bool) {
+		for page, err := range c.InstancePages(ctx, req) {
+			if err != nil {
+				yield(Instance{}, err)
+				return
+			}
+			for _, inst := range page.Instances {
+				if !yield(inst, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// StreamInstances is [Client.Instances] into a channel, fed by one goroutine that fetches the next page while this one
+// is consumed. The channel is closed at the end of the listing, on an error, when ctx ends, and by stop.
+//
+// stop ends the listing early, waits until the goroutine is gone and gives its error: nil after a complete listing or an
+// early stop, else what Instances would have yielded. Always call it; it may be called from any goroutine, and again.
+func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) (instances <-chan Instance, stop func() error) {
+	// One less than a page: the next one is fetched as soon as the first instance of this one is taken, and no further.
+	buffer := min(cmp.Or(max(req.MaxResults, 0), maxBatch), maxBatch) - 1
+	if ctx == nil {
+		return pagination.Chan(context.Background(), buffer, func(context.Context) iter.Seq2[Instance, error] { return c.Instances(ctx, req) })
+	}
+	return pagination.Chan(ctx, buffer, func(ctx context.Context) iter.Seq2[Instance, error] { return c.Instances(ctx, req) })
+}
+
+// InstancePages is [Client.Instances] by pages, for those who need request ids or Undecoded as they come. Instances seen
+// on an earlier page are left out of later ones. A page may be empty and still not be the last.
+func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
+	return func(yield func(*DescribeInstancesResponse, error) bool) {
+		l := listing{client: c}
+		if err := l.run(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
+			yield(nil, err)
+		}
+	}
+}
+
+// listing is one walk over everything a request matches.
+type listing struct {
+	client    *Client
+	seen      idSet
+	undecoded []*DecodeError
+}
+
+// errStopped is a consumer that wants no more.
+var errStopped = errors.New("stopped")
+
+// run yields the pages of the whole listing. It returns nil also when yield stopped it.
+func (l *listing) run(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
+	err := l.all(ctx, req, yield)
+	switch {
+	case errors.Is(err, errStopped):
+		return nil
+	case err != nil:
+		return failure(describeInstances, l.client.region, err)
+	case len(l.undecoded) > 0:
+		return &IncompleteError{Undecoded: l.undecoded}
+	}
+	return nil
+}
+
+func (l *listing) all(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
+	if ctx == nil {
+		return refused(describeInstances, l.client.region, invalid("ctx", "is nil, use context.Background()"))
+	}
+	batches, err := req.batches()
+	if err != nil {
+		return refused(describeInstances, l.client.region, err)
+	}
+	for _, batch := range batches {
+		if err := l.chain(ctx, batch, yield); err != nil {
+			return err
+		}
+	}
+	if l.seen.len() == 0 && len(l.undecoded) == 0 && !l.client.trustEmpty && !req.matchesNothing() {
+		return l.client.checkEmpty(ctx, batches[0])
+	}
+	return nil
+}
+
+// batches prepares a request for token paging and splits its ids into requests the API accepts.
+func (r DescribeInstancesRequest) batches() ([]DescribeInstancesRequest, error) {
+	if r.PageNumber != 0 || r.PageSize != 0 {
+		return nil, invalid("PageNumber", "and PageSize are for a single DescribeInstances: a listing pages by itself, MaxResults sets its page size")
+	}
+	if r.MaxResults == 0 {
+		r.MaxResults = maxBatch
+	}
+	if len(r.InstanceIDs) <= maxBatch {
+		return []DescribeInstancesRequest{r}, r.validate()
+	}
+	if r.NextToken != "" {
+		return nil, invalid("NextToken", "cannot continue a listing of more than %d InstanceIDs", maxBatch)
+	}
+	var batches []DescribeInstancesRequest
+	for ids := range slices.Chunk(unique(r.InstanceIDs), maxBatch) {
+		batch := r
+		batch.InstanceIDs = ids
+		batches = append(batches, batch)
+	}
+	return batches, batches[0].validate()
+}
+
+// unique keeps the first of equal strings, in order.
+func unique(list []string) []string {
+	seen := make(map[string]bool, len(list))
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
+		had := seen[s]
+		seen[s] = true
+		return had
+	})
+}
+
+// chain walks the token pages of one request.
+func (l *listing) chain(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
+	var page *DescribeInstancesResponse
+	fetch := func(ctx context.Context, token string) (pagination.Page[Instance], error) {
+		if token != "" {
+			req.NextToken = token
+		}
+		var err error
+		if page, err = l.client.DescribeInstances(ctx, req); err != nil {
+			return pagination.Page[Instance]{}, err
+		}
+		return pagination.Page[Instance]{Items: page.Instances, Next: page.NextToken}, nil
+	}
+	for _, err := range pagination.Pages(ctx, fetch) {
+		if err != nil {
+			return err
+		}
+		page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !l.seen.add(i.InstanceID) })
+		l.undecoded = append(l.undecoded, page.Undecoded...)
+		if !yield(page) {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+// checkEmpty finds out whether an empty listing is true: a caller without permission gets an empty list, not an error.
+// Only a denial makes the listing fail; a dry run that fails for another reason says nothing about the list.
+func (c *Client) checkEmpty(ctx context.Context, req DescribeInstancesRequest) error {
+	req.MaxResults, req.NextToken = 0, ""
+	err := c.DryRun(ctx, req)
+	if err == nil || errors.Is(err, ErrForbidden) || ctx.Err() != nil {
+		return err
+	}
+	return nil
+}

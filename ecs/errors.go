@@ -1,0 +1,325 @@
+package ecs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
+)
+
+// The kinds of failure, for [errors.Is]. An error may be of more than one kind, or of none: then its Code tells.
+var (
+	// ErrThrottled: the account's quota for the operation in the region was used up, and the retries with it
+	// (codes Throttling, Throttling.*).
+	ErrThrottled = errors.New("throttled")
+	// ErrForbidden: the account or user may not do this (Forbidden, Forbidden.*, NoPermission, *.Unauthorized …).
+	// Credentials that are wrong in themselves are ErrCredentials instead.
+	ErrForbidden = errors.New("forbidden")
+	// ErrCredentials: there are no usable credentials, or the API did not accept them (InvalidAccessKeyId.*,
+	// SignatureDoesNotMatch, InvalidSecurityToken.*, a clock that is off, a provider that failed …).
+	ErrCredentials = errors.New("credentials not accepted")
+	// ErrInvalidParameter: the request cannot succeed as it is. Refused here before anything was sent (Attempts is 0),
+	// or by the API (Invalid*, Missing*, UnsupportedParameter …).
+	ErrInvalidParameter = errors.New("invalid parameter")
+	// ErrUnavailable: the service or the way to it failed, and the retries with it (InternalError, ServiceUnavailable,
+	// 5xx, connection errors, timeouts, unreadable answers). Trying later may succeed.
+	ErrUnavailable = errors.New("unavailable")
+)
+
+// Error is why a call failed. Every call that fails returns one; fields are zero where they do not apply, for
+// instance Code when no answer came.
+//
+// It matches the kinds above with [errors.Is] and unwraps to what lies beneath: a context's error, a network error,
+// a credential provider's error. A call cancelled between two attempts matches the context's error and the kind of
+// the last answer. Its text is one line and never holds a secret.
+type Error struct {
+	Code      string // the API's error code, such as "InvalidParameter"
+	Message   string // the API's text, without control characters and secrets, at most 8 KiB
+	RequestID string // quote it to the vendor's support
+	HostID    string // the endpoint that answered
+	Recommend string // the API's link to a diagnosis
+	Action    string // the operation, such as "DescribeInstances"
+	Region    string // the client's region
+
+	StatusCode int // HTTP status of the last answer, 0 when there was none
+	Attempts   int // HTTP requests sent
+
+	// AccessDenied says which permission is missing, when the API told; else nil.
+	AccessDenied *AccessDeniedDetail
+
+	class transport.Class
+	hint  string // what to do, where more is known than the class tells
+	err   error
+}
+
+// AccessDeniedDetail is the API's explanation of a denied call. Members it left out are "".
+type AccessDeniedDetail struct {
+	AuthAction               string // the permission asked for, such as "ecs:DescribeInstances"
+	AuthPrincipalType        string
+	AuthPrincipalOwnerID     string // API: AuthPrincipalOwnerId
+	AuthPrincipalDisplayName string
+	PolicyType               string
+	NoPermissionType         string
+	EncodedDiagnosticMessage string
+}
+
+// Error is one line: the call, the answer, the request id, and what to do.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString("ecs: ")
+	b.WriteString(e.Action)
+	if e.Region != "" {
+		b.WriteString(" in " + e.Region)
+	}
+	b.WriteString(":")
+	if e.StatusCode != 0 {
+		b.WriteString(" " + strconv.Itoa(e.StatusCode))
+	}
+	if e.Code != "" {
+		b.WriteString(" " + e.Code)
+	}
+	if e.Message != "" {
+		if e.StatusCode != 0 || e.Code != "" {
+			b.WriteString(":")
+		}
+		b.WriteString(" " + e.Message)
+	}
+	if e.err != nil {
+		if e.Code != "" || e.Message != "" {
+			b.WriteString(";")
+		}
+		b.WriteString(" " + e.err.Error())
+	}
+	if e.RequestID != "" || e.Attempts > 1 {
+		b.WriteString(" (")
+		if e.RequestID != "" {
+			b.WriteString("request " + e.RequestID)
+		}
+		if e.Attempts > 1 {
+			if e.RequestID != "" {
+				b.WriteString(", ")
+			}
+			b.WriteString(strconv.Itoa(e.Attempts) + " attempts")
+		}
+		b.WriteString(")")
+	}
+	if h := e.advice(); h != "" {
+		b.WriteString(": " + h)
+	}
+	return b.String()
+}
+
+// advice is what the reader can do about it.
+func (e *Error) advice() string {
+	switch {
+	case e.hint != "":
+		return e.hint
+	case e.AccessDenied != nil && e.AccessDenied.AuthAction != "":
+		return "grant " + strconv.Quote(e.AccessDenied.AuthAction) + " to the caller"
+	case e.class&transport.Throttled != 0:
+		return "the account's quota for this operation is used up: ask less often or for more quota"
+	case e.class&transport.Forbidden != 0:
+		return "grant the caller ecs:" + e.Action
+	default:
+		return ""
+	}
+}
+
+// Unwrap gives the error beneath, nil when the API's answer is all there is.
+func (e *Error) Unwrap() error { return e.err }
+
+// Is reports whether the failure is of the kind target, one of the Err… variables of this package.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrThrottled:
+		return e.class&transport.Throttled != 0
+	case ErrForbidden:
+		return e.class&transport.Forbidden != 0
+	case ErrCredentials:
+		return e.class&transport.Credentials != 0
+	case ErrInvalidParameter:
+		return e.class&transport.Invalid != 0
+	case ErrUnavailable:
+		return e.class&transport.Unavailable != 0
+	default:
+		return false
+	}
+}
+
+// Format prints the same line for every verb, so that %#v and %+v show no more than Error does.
+func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
+
+// LogValue groups the fields for log/slog.
+func (e *Error) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("action", e.Action), slog.String("region", e.Region)}
+	for _, a := range []slog.Attr{slog.String("code", e.Code), slog.String("request_id", e.RequestID), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts)} {
+		if !a.Value.Equal(slog.StringValue("")) && !a.Value.Equal(slog.IntValue(0)) {
+			attrs = append(attrs, a)
+		}
+	}
+	return slog.GroupValue(attrs...)
+}
+
+func formatText(f fmt.State, verb rune, text string) {
+	if verb == 'q' {
+		text = strconv.Quote(text)
+	}
+	_, _ = io.WriteString(f, text)
+}
+
+// failure makes an *Error of what the transport or the paging reports.
+func failure(action, region string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	f, ok := errors.AsType[*transport.Failure](err)
+	if !ok {
+		return &Error{Action: action, Region: region, err: err}
+	}
+	e := &Error{
+		Code: f.Answer.Code, Message: f.Answer.Message, RequestID: f.Answer.RequestID, HostID: f.Answer.HostID, Recommend: f.Answer.Recommend,
+		Action: action, Region: region, StatusCode: f.Answer.Status, Attempts: f.Attempts, class: f.Class, hint: f.Hint, err: f.Err,
+	}
+	if d := f.Answer.AccessDenied; d != nil {
+		e.AccessDenied = new(AccessDeniedDetail(*d))
+	}
+	return e
+}
+
+// invalidField says which field of a request is wrong; failed adds the call.
+type invalidField struct{ field, text string }
+
+func (e invalidField) Error() string { return e.field + " " + e.text }
+
+func (invalidField) Is(target error) bool { return target == ErrInvalidParameter }
+
+func invalid(field, format string, args ...any) error {
+	return invalidField{field, fmt.Sprintf(format, args...)}
+}
+
+// refused is a call that was not sent because err is sure to make it fail.
+func refused(action, region string, err error) error {
+	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
+}
+
+// DecodeError is one instance of an answer that could not be read. The others of its page are delivered.
+type DecodeError struct {
+	InstanceID string // "" when even that could not be read
+	Path       string // the member, below the instance in the API's shape, such as "CpuOptions.CoreCount"
+	Raw        []byte // the instance as it came
+	Err        error
+}
+
+// Error names the instance and the member, not its content.
+func (e *DecodeError) Error() string {
+	id := e.InstanceID
+	if id == "" {
+		id = "(id unreadable)"
+	}
+	return fmt.Sprintf("ecs: instance %s could not be read at %s: %v", id, e.Path, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// IncompleteError ends a listing that is complete but for some instances that could not be read. Everything else was
+// delivered before.
+type IncompleteError struct{ Undecoded []*DecodeError }
+
+// Error counts the instances and shows the first reason.
+func (e *IncompleteError) Error() string {
+	if len(e.Undecoded) == 0 {
+		return "ecs: listing incomplete"
+	}
+	return fmt.Sprintf("ecs: listing incomplete: %d instances could not be read, the first: %v", len(e.Undecoded), e.Undecoded[0])
+}
+
+// Unwrap gives the single errors.
+func (e *IncompleteError) Unwrap() []error {
+	errs := make([]error, len(e.Undecoded))
+	for i, d := range e.Undecoded {
+		errs[i] = d
+	}
+	return errs
+}
+
+// RegionError is a region that could not be listed to its end by InstancesInRegions; the other regions go on.
+type RegionError struct {
+	Region string
+	Err    error
+}
+
+// Error names the region.
+func (e *RegionError) Error() string { return "ecs: region " + e.Region + ": " + e.Err.Error() }
+
+// Unwrap gives the reason.
+func (e *RegionError) Unwrap() error { return e.Err }
+
+// NotFoundError names the ids that GetInstances did not find: no such instance in the region, or not visible.
+type NotFoundError struct{ InstanceIDs []string }
+
+// Error shows up to ten ids.
+func (e *NotFoundError) Error() string {
+	const most = 10
+	shown, more := e.InstanceIDs, ""
+	if n := len(shown) - most; n > 0 {
+		shown, more = shown[:most], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("ecs: %d instances not found: %s%s", len(e.InstanceIDs), strings.Join(shown, ", "), more)
+}
+
+// CappedError ends a listing by tag or resource group that hit the API's cap of 1,000 instances and could not be
+// continued; there may be more than the Delivered ones. Err says what closed the way on.
+type CappedError struct {
+	Delivered int
+	Err       error
+}
+
+// Error says how many were delivered and why no more.
+func (e *CappedError) Error() string {
+	return fmt.Sprintf("ecs: listing stopped at the API's cap after %d instances and could not be continued: %v", e.Delivered, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *CappedError) Unwrap() error { return e.Err }
+
+// WaitError is a wait that ended before every instance got there. Pending maps the ids that did not to their last
+// known status, "" when the API did not return them. Want is "" when they were waited for to go.
+type WaitError struct {
+	Want    InstanceStatus
+	Pending map[string]InstanceStatus
+	Err     error // why the wait ended: the context's error, an API error, or a state with no way to Want
+}
+
+// Error shows up to ten of the pending instances.
+func (e *WaitError) Error() string {
+	const most = 10
+	ids := make([]string, 0, len(e.Pending))
+	for id, status := range e.Pending {
+		if status == "" {
+			status = "not seen"
+		}
+		ids = append(ids, id+" ("+string(status)+")")
+	}
+	slices.Sort(ids)
+	more := ""
+	if n := len(ids) - most; n > 0 {
+		ids, more = ids[:most], fmt.Sprintf(" and %d more", n)
+	}
+	want := "to be " + string(e.Want)
+	if e.Want == "" {
+		want = "to be gone"
+	}
+	return fmt.Sprintf("ecs: waiting for %d instances %s: %s%s: %v", len(e.Pending), want, strings.Join(ids, ", "), more, e.Err)
+}
+
+// Unwrap gives the reason.
+func (e *WaitError) Unwrap() error { return e.Err }
