@@ -38,6 +38,7 @@ type core struct {
 	endpoint   string
 	poll       PollPolicy
 	trustEmpty bool
+	logger     *slog.Logger
 }
 
 // Options configure a client. The zero value, and every zero field, is a usable default. The client copies it.
@@ -148,7 +149,7 @@ func NewClient(region string, opts *Options) (*Client, error) {
 			o.OnAttempt(Attempt(a))
 		}
 	}
-	shared := &core{transport: transport.New(cfg), network: o.Network, endpoint: o.Endpoint, poll: o.Poll, trustEmpty: o.TrustEmpty}
+	shared := &core{transport: transport.New(cfg), network: o.Network, endpoint: o.Endpoint, poll: o.Poll, trustEmpty: o.TrustEmpty, logger: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
 	return &Client{core: shared, region: region, scheme: scheme, host: host}, nil
 }
 
@@ -256,57 +257,4 @@ func (c *Client) do(ctx context.Context, action string, params url.Values, decod
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,
 	})
 	return meta, failure(action, c.region, err)
-}
-
-// DescribeRegionsRequest filters the list of regions. The zero value asks for all the account may use.
-type DescribeRegionsRequest struct {
-	AcceptLanguage     string             `url:"AcceptLanguage,omitempty"` // of LocalName: "zh-CN" (the API's default), "en-US", "ja" …
-	InstanceChargeType InstanceChargeType `url:"InstanceChargeType,omitempty"`
-	ResourceType       string             `url:"ResourceType,omitempty"` // "instance" (the API's default), "disk" …
-
-	OwnerAccount         string `url:"OwnerAccount,omitempty"`
-	ResourceOwnerAccount string `url:"ResourceOwnerAccount,omitempty"`
-	OwnerID              int64  `url:"OwnerId,omitempty"`
-	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
-}
-
-// DescribeRegionsResponse lists the regions; the API does not page here.
-type DescribeRegionsResponse struct {
-	RequestID string
-	Regions   []Region
-}
-
-// Region is a region the account may use.
-type Region struct {
-	RegionID       string `json:"RegionId"`
-	RegionEndpoint string // the vendor's endpoint for it; the client resolves its own
-	LocalName      string // in the language asked for
-	Status         string // "available", "soldOut", or "" when the API does not say
-}
-
-// DescribeRegions lists the regions the account may use, in one call to the client's own region.
-func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, error) {
-	const action = "DescribeRegions"
-	params, err := query.Values(req)
-	if err != nil {
-		return nil, refused(action, c.region, err)
-	}
-	var out struct {
-		RequestID string `json:"RequestId"`
-		Regions   *struct{ Region []Region }
-	}
-	meta, err := c.do(ctx, action, params, func(body []byte) error {
-		out.Regions = nil // of an attempt before
-		if err := decodeInto(&out)(body); err != nil {
-			return err
-		}
-		if out.Regions == nil {
-			return errors.New("the answer holds no Regions")
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, nil
 }

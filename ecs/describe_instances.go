@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/url"
 	"slices"
 	"time"
@@ -157,10 +158,8 @@ func (r DescribeInstancesRequest) validate() error {
 			return invalid(l.field, "has %d elements, the API takes at most %d", l.len, l.max)
 		}
 	}
-	for i, t := range r.Tags {
-		if t.Key == "" {
-			return invalid(fmt.Sprintf("Tags[%d].Key", i), "is empty: the API needs a key, a value alone matches nothing")
-		}
+	if err := checkTags(r.Tags); err != nil {
+		return err
 	}
 	for _, n := range []struct {
 		field string
@@ -243,17 +242,8 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 // lists anew. The request must not use page mode; more than 100 InstanceIDs are asked for in batches.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
-		for page, err := range c.InstancePages(ctx, req) {
-			if err != nil {
-				yield(Instance{}, err)
-				return
-			}
-			for _, inst := range page.Instances {
-				if !yield(inst, nil) {
-					return
-				}
-			}
-		}
+		l := listing{client: c, trustEmpty: c.trustEmpty}
+		l.instances(ctx, req)(yield)
 	}
 }
 
@@ -275,7 +265,7 @@ func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesReque
 // on an earlier page are left out of later ones. A page may be empty and still not be the last.
 func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
-		l := listing{client: c}
+		l := listing{client: c, trustEmpty: c.trustEmpty}
 		if err := l.run(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
 			yield(nil, err)
 		}
@@ -284,9 +274,31 @@ func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest
 
 // listing is one walk over everything a request matches.
 type listing struct {
-	client    *Client
-	seen      idSet
-	undecoded []*DecodeError
+	client     *Client
+	trustEmpty bool
+	seen       idSet
+	rows       int // instances that came, repeated and unreadable ones included
+	delivered  int
+	undecoded  []*DecodeError
+}
+
+func (l *listing) isEmpty() bool { return l.rows == 0 }
+
+// instances is run, flat. It may be ranged once.
+func (l *listing) instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
+	return func(yield func(Instance, error) bool) {
+		err := l.run(ctx, req, func(page *DescribeInstancesResponse) bool {
+			for _, inst := range page.Instances {
+				if !yield(inst, nil) {
+					return false
+				}
+			}
+			return true
+		})
+		if err != nil {
+			yield(Instance{}, err)
+		}
+	}
 }
 
 // errStopped is a consumer that wants no more.
@@ -295,15 +307,21 @@ var errStopped = errors.New("stopped")
 // run yields the pages of the whole listing. It returns nil also when yield stopped it.
 func (l *listing) run(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
 	err := l.all(ctx, req, yield)
-	switch {
-	case errors.Is(err, errStopped):
+	if errors.Is(err, errStopped) {
 		return nil
-	case err != nil:
-		return failure(describeInstances, l.client.region, err)
-	case len(l.undecoded) > 0:
-		return &IncompleteError{Undecoded: l.undecoded}
 	}
-	return nil
+	_, capped := errors.AsType[*CappedError](err)
+	switch {
+	case err != nil && !capped:
+		return failure(describeInstances, l.client.region, err)
+	case len(l.undecoded) == 0:
+		return err
+	}
+	incomplete := &IncompleteError{Undecoded: l.undecoded}
+	if capped {
+		return fmt.Errorf("%w; %w", err, incomplete)
+	}
+	return incomplete
 }
 
 func (l *listing) all(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
@@ -319,10 +337,10 @@ func (l *listing) all(ctx context.Context, req DescribeInstancesRequest, yield f
 			return err
 		}
 	}
-	if l.seen.len() == 0 && len(l.undecoded) == 0 && !l.client.trustEmpty && !req.matchesNothing() {
-		return l.client.checkEmpty(ctx, batches[0])
+	if l.isEmpty() && !l.trustEmpty && !req.matchesNothing() {
+		return l.client.checkEmpty(ctx, req)
 	}
-	return nil
+	return l.pastCap(ctx, batches, yield)
 }
 
 // batches prepares a request for token paging and splits its ids into requests the API accepts.
@@ -375,8 +393,10 @@ func (l *listing) chain(ctx context.Context, req DescribeInstancesRequest, yield
 		if err != nil {
 			return err
 		}
+		l.rows += len(page.Instances) + len(page.Undecoded)
 		page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !l.seen.add(i.InstanceID) })
 		l.undecoded = append(l.undecoded, page.Undecoded...)
+		l.delivered += len(page.Instances)
 		if !yield(page) {
 			return errStopped
 		}
@@ -385,12 +405,30 @@ func (l *listing) chain(ctx context.Context, req DescribeInstancesRequest, yield
 }
 
 // checkEmpty finds out whether an empty listing is true: a caller without permission gets an empty list, not an error.
-// Only a denial makes the listing fail; a dry run that fails for another reason says nothing about the list.
+//
+//	dry run is allowed                     → empty, true
+//	dry run is denied                      → its error: what looks empty was not shown
+//	dry run is denied for another action   → empty, believed: the caller may list but not dry-run
+//	dry run fails in another way           → empty, believed: it says nothing about the list
+//	context ended                          → its error
 func (c *Client) checkEmpty(ctx context.Context, req DescribeInstancesRequest) error {
 	req.MaxResults, req.NextToken = 0, ""
-	err := c.DryRun(ctx, req)
-	if err == nil || errors.Is(err, ErrForbidden) || ctx.Err() != nil {
-		return err
+	if len(req.InstanceIDs) > maxBatch {
+		req.InstanceIDs = req.InstanceIDs[:maxBatch]
 	}
+	err := c.DryRun(ctx, req)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return err
+	case errors.Is(err, ErrForbidden):
+		e, _ := errors.AsType[*Error](err)
+		if e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || e.AccessDenied.AuthAction == "ecs:"+describeInstances {
+			return err
+		}
+	}
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "ecs: an empty listing could not be checked by a dry run and is believed",
+		slog.String("region", c.region), slog.String("reason", err.Error()))
 	return nil
 }

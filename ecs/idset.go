@@ -9,6 +9,15 @@ type idSet struct {
 
 func (s *idSet) len() int { return len(s.packed) + len(s.others) }
 
+func (s *idSet) has(id string) bool {
+	if key, ok := packID(id); ok {
+		_, had := s.packed[key]
+		return had
+	}
+	_, had := s.others[id]
+	return had
+}
+
 // add reports whether the id was new.
 func (s *idSet) add(id string) bool {
 	if key, ok := packID(id); ok {
