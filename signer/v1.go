@@ -8,7 +8,8 @@ import (
 )
 
 // V1 signs with HMAC-SHA1 in the query string (SignatureMethod HMAC-SHA1,
-// SignatureVersion 1.0). The zero value is ready.
+// SignatureVersion 1.0). The zero value is ready. With GODEBUG=fips140=only the
+// standard library panics at SHA-1: use [V3] there.
 type V1 struct{}
 
 // Sign adds to the parameters Action, Version, AccessKeyId, SignatureMethod,
@@ -16,7 +17,7 @@ type V1 struct{}
 // Format=JSON unless [Request.Params] has a Format, and Signature. [Signed.Header]
 // is nil. It fails if something needed is missing (of [Request] and [Credentials]
 // all but Method, Host, Params and SecurityToken), or if a parameter has more than
-// one value or is one of the above.
+// one value or belongs to signing, as all of the above do but Format.
 func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, false); err != nil {
 		return Signed{}, err
