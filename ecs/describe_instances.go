@@ -307,23 +307,16 @@ var errStopped = errors.New("stopped")
 // run yields the pages of the whole listing. It returns nil also when yield stopped it.
 func (l *listing) run(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
 	err := l.all(ctx, req, yield)
+	if err == nil {
+		err = l.checked(ctx, req)
+	}
 	if errors.Is(err, errStopped) {
 		return nil
 	}
-	_, capped := errors.AsType[*CappedError](err)
-	switch {
-	case err != nil && !capped:
-		return failure(describeInstances, l.client.region, err)
-	case len(l.undecoded) == 0:
-		return err
-	}
-	incomplete := &IncompleteError{Undecoded: l.undecoded}
-	if capped {
-		return fmt.Errorf("%w; %w", err, incomplete)
-	}
-	return incomplete
+	return l.outcome(err)
 }
 
+// all walks every page there is.
 func (l *listing) all(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
 	if ctx == nil {
 		return refused(describeInstances, l.client.region, invalid("ctx", "is nil, use context.Background()"))
@@ -337,10 +330,31 @@ func (l *listing) all(ctx context.Context, req DescribeInstancesRequest, yield f
 			return err
 		}
 	}
-	if l.isEmpty() && !l.trustEmpty && !req.matchesNothing() {
-		return l.client.checkEmpty(ctx, req)
+	return l.pastCap(ctx, batches[0], yield)
+}
+
+// checked makes sure that an empty listing is true.
+func (l *listing) checked(ctx context.Context, req DescribeInstancesRequest) error {
+	if !l.isEmpty() || l.trustEmpty || req.matchesNothing() {
+		return nil
 	}
-	return l.pastCap(ctx, batches, yield)
+	return l.client.checkEmpty(ctx, req)
+}
+
+// outcome is the last word of a listing that ended with err or nil.
+func (l *listing) outcome(err error) error {
+	_, capped := errors.AsType[*CappedError](err)
+	switch {
+	case err != nil && !capped:
+		return failure(describeInstances, l.client.region, err)
+	case len(l.undecoded) == 0:
+		return err
+	}
+	incomplete := &IncompleteError{Undecoded: l.undecoded}
+	if capped {
+		return fmt.Errorf("%w; %w", err, incomplete)
+	}
+	return incomplete
 }
 
 // batches prepares a request for token paging and splits its ids into requests the API accepts.

@@ -119,8 +119,7 @@ func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page
 
 // pastCap goes on where the API stopped without a sign: it lists what carries the tag or is in the resource group, and
 // asks for what was not delivered by id, all other filters kept.
-func (l *listing) pastCap(ctx context.Context, batches []DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	req := batches[0]
+func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
 	if len(req.Tags) == 0 && req.ResourceGroupID == "" || len(req.InstanceIDs) > 0 || l.rows != resourceCap && l.delivered != resourceCap {
 		return nil
 	}

@@ -1,0 +1,266 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+)
+
+// wireNames is the API's parameter table: every top-level parameter of DescribeInstances, and the field that sets it.
+var wireNames = map[string]string{
+	"RegionId": "", "DryRun": "", // set by the client and by the method
+	"VpcId": "VPCID", "VSwitchId": "VSwitchID", "ZoneId": "ZoneID", "SecurityGroupId": "SecurityGroupID", "ImageId": "ImageID",
+	"KeyPairName": "KeyPairName", "ResourceGroupId": "ResourceGroupID", "HpcClusterId": "HPCClusterID", "InstanceName": "InstanceName",
+	"InstanceType": "InstanceType", "InstanceTypeFamily": "InstanceTypeFamily", "RdmaIpAddresses": "RDMAIPAddresses",
+	"InstanceNetworkType": "InstanceNetworkType", "InstanceChargeType": "InstanceChargeType", "InternetChargeType": "InternetChargeType",
+	"Status": "Status", "LockReason": "LockReason", "HttpEndpoint": "HTTPEndpoint", "HttpTokens": "HTTPTokens",
+	"HttpPutResponseHopLimit": "HTTPPutResponseHopLimit", "InstanceIds": "InstanceIDs", "InnerIpAddresses": "InnerIPAddresses",
+	"PrivateIpAddresses": "PrivateIPAddresses", "PublicIpAddresses": "PublicIPAddresses", "EipAddresses": "EIPAddresses",
+	"Ipv6Address": "IPv6Addresses", "Tag": "Tags", "AdditionalAttributes": "AdditionalAttributes", "IoOptimized": "IOOptimized",
+	"NeedSaleCycle": "NeedSaleCycle", "DeviceAvailable": "DeviceAvailable", "PageNumber": "PageNumber", "PageSize": "PageSize",
+	"MaxResults": "MaxResults", "NextToken": "NextToken", "OwnerAccount": "OwnerAccount", "OwnerId": "OwnerID",
+	"ResourceOwnerAccount": "ResourceOwnerAccount", "ResourceOwnerId": "ResourceOwnerID",
+	"Filter.1": "CreatedAfter", "Filter.2": "CreatedBefore", "Filter.3": "ExpiresAfter", "Filter.4": "ExpiresBefore",
+}
+
+// setNonZero gives a request field a value that must show on the wire, and says what the wire must hold.
+func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
+	t.Helper()
+	moment := time.Date(2024, 2, 4, 20, 46, 0, 0, time.FixedZone("CST", 8*3600))
+	switch v := f.Addr().Interface().(type) {
+	case *JSONList:
+		*v = JSONList{"i-a", `i-"b"`}
+		return url.Values{name: {`["i-a","i-\"b\""]`}}
+	case *RepeatList[string]:
+		*v = RepeatList[string]{"2001:db8::1", "2001:db8::2"}
+		return url.Values{name + ".1": {"2001:db8::1"}, name + ".2": {"2001:db8::2"}}
+	case *RepeatList[AdditionalAttribute]:
+		*v = RepeatList[AdditionalAttribute]{AttributeMetaOptions, AttributeDDHCluster}
+		return url.Values{name + ".1": {"META_OPTIONS"}, name + ".2": {"DDH_CLUSTER"}}
+	case *TagList:
+		*v = TagList{{Key: "环境", Value: "a b"}, {Key: "owner"}}
+		return url.Values{name + ".1.Key": {"环境"}, name + ".1.Value": {"a b"}, name + ".2.Key": {"owner"}}
+	case *time.Time:
+		*v = moment
+		keys := map[string]string{"Filter.1": "CreationStartTime", "Filter.2": "CreationEndTime", "Filter.3": "ExpiredStartTime", "Filter.4": "ExpiredEndTime"}
+		return url.Values{name + ".Key": {keys[name]}, name + ".Value": {"2024-02-04T12:46Z"}}
+	case **bool:
+		*v = new(false) // the harder value: it must not look like absent
+		return url.Values{name: {"false"}}
+	case **int:
+		*v = new(0)
+		return url.Values{name: {"0"}}
+	case *int:
+		*v = 7
+		return url.Values{name: {"7"}}
+	case *int64:
+		*v = 1 << 40
+		return url.Values{name: {"1099511627776"}}
+	}
+	if f.Kind() != reflect.String {
+		t.Fatalf("%s has kind %v, which this test does not know", name, f.Type())
+	}
+	f.SetString("x y")
+	return url.Values{name: {"x y"}}
+}
+
+func TestEveryParameterTravels(t *testing.T) {
+	t.Parallel()
+	if len(wireNames) != 46-1 { // 42 parameters, Filter counted four times; the client's own two among them
+		t.Errorf("the table has %d rows", len(wireNames))
+	}
+	typ := reflect.TypeFor[DescribeInstancesRequest]()
+	wire := map[string]string{}
+	for name, field := range wireNames {
+		wire[field] = name
+	}
+	for i := range typ.NumField() {
+		field := typ.Field(i).Name
+		t.Run(field, func(t *testing.T) {
+			t.Parallel()
+			name, ok := wire[field]
+			if !ok {
+				t.Fatalf("no parameter of the API belongs to the field %s", field)
+			}
+			var req DescribeInstancesRequest
+			want := setNonZero(t, reflect.ValueOf(&req).Elem().FieldByName(field), name)
+			want.Set("RegionId", "cn-hangzhou")
+			got, err := req.encode("cn-hangzhou", false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
+			}
+		})
+	}
+	for name, field := range wireNames {
+		if _, ok := typ.FieldByName(field); !ok && field != "" {
+			t.Errorf("parameter %s: there is no field %s", name, field)
+		}
+	}
+}
+
+func TestEncodeRequest(t *testing.T) {
+	t.Parallel()
+	second := time.Date(2024, 1, 1, 0, 0, 1, 0, time.UTC)
+	for _, tt := range []struct {
+		name string
+		req  DescribeInstancesRequest
+		want url.Values // besides RegionId
+	}{
+		{"zero", DescribeInstancesRequest{}, url.Values{}},
+		{"nil list", DescribeInstancesRequest{InstanceIDs: nil}, url.Values{}},
+		{"empty list", DescribeInstancesRequest{InstanceIDs: JSONList{}}, url.Values{"InstanceIds": {"[]"}}},
+		{"empty repeat lists", DescribeInstancesRequest{Tags: TagList{}, IPv6Addresses: RepeatList[string]{}}, url.Values{}},
+		{"plain slices assign", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
+		{"after rounds down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
+		{"before rounds up", DescribeInstancesRequest{CreatedBefore: second}, url.Values{"Filter.2.Key": {"CreationEndTime"}, "Filter.2.Value": {"2024-01-01T00:01Z"}}},
+		{"gaps stay", DescribeInstancesRequest{ExpiresBefore: second.Add(-time.Second)}, url.Values{"Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:00Z"}}},
+		{"true", DescribeInstancesRequest{IOOptimized: new(true)}, url.Values{"IoOptimized": {"true"}}},
+		{"beyond the server's clamp", DescribeInstancesRequest{MaxResults: 500}, url.Values{"MaxResults": {"500"}}},
+		{"html characters", DescribeInstancesRequest{InstanceIDs: JSONList{"<a&b>"}}, url.Values{"InstanceIds": {`["\u003ca\u0026b\u003e"]`}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.want.Set("RegionId", "r")
+			got, err := tt.req.encode("r", false)
+			if err != nil || !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %v, %v, want %v", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// mocked is a client whose requests end in a mock. Nothing may leave the test.
+func mocked(t *testing.T, responder httpmock.Responder) *Client {
+	t.Helper()
+	mock := httpmock.NewMockTransport()
+	mock.RegisterNoResponder(responder)
+	c, err := NewClient("cn-hangzhou", &Options{
+		Credentials: StaticCredentials("testid", "testsecret", ""),
+		HTTPClient:  &http.Client{Transport: mock},
+		Retry:       RetryPolicy{MaxAttempts: 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestRefusedBeforeSending(t *testing.T) {
+	t.Parallel()
+	many := func(n int) []string { return slices.Repeat([]string{"x"}, n) }
+	type tc struct {
+		name  string
+		req   DescribeInstancesRequest
+		field string
+	}
+	both := []tc{
+		{"private addresses", DescribeInstancesRequest{PrivateIPAddresses: many(101)}, "PrivateIPAddresses"},
+		{"inner addresses", DescribeInstancesRequest{InnerIPAddresses: many(101)}, "InnerIPAddresses"},
+		{"public addresses", DescribeInstancesRequest{PublicIPAddresses: many(101)}, "PublicIPAddresses"},
+		{"elastic addresses", DescribeInstancesRequest{EIPAddresses: many(101)}, "EIPAddresses"},
+		{"ipv6 addresses", DescribeInstancesRequest{IPv6Addresses: many(101)}, "IPv6Addresses"},
+		{"tags", DescribeInstancesRequest{Tags: slices.Repeat(TagList{{Key: "k"}}, 21)}, "Tags"},
+		{"tag without key", DescribeInstancesRequest{Tags: TagList{{Key: "k"}, {Value: "v"}}}, "Tags[1].Key"},
+		{"attributes", DescribeInstancesRequest{AdditionalAttributes: slices.Repeat(RepeatList[AdditionalAttribute]{"A"}, 21)}, "AdditionalAttributes"},
+		{"negative MaxResults", DescribeInstancesRequest{MaxResults: -5}, "MaxResults"},
+		{"negative PageSize", DescribeInstancesRequest{PageSize: -1}, "PageSize"},
+		{"negative PageNumber", DescribeInstancesRequest{PageNumber: -1}, "PageNumber"},
+		{"negative hop limit", DescribeInstancesRequest{HTTPPutResponseHopLimit: new(-1)}, "HTTPPutResponseHopLimit"},
+		{"page and token", DescribeInstancesRequest{PageNumber: 1, NextToken: "t"}, "PageNumber"},
+		{"page and MaxResults", DescribeInstancesRequest{PageSize: 10, MaxResults: 10}, "PageNumber"},
+	}
+	check := func(t *testing.T, err error, field string) {
+		t.Helper()
+		e, ok := errors.AsType[*Error](err)
+		if !ok || !errors.Is(err, ErrInvalidParameter) || !strings.Contains(err.Error(), field) || e.Attempts != 0 || e.Region != "cn-hangzhou" {
+			t.Errorf("got %v (%#v), want ErrInvalidParameter naming %s", err, e, field)
+		}
+		if strings.Contains(err.Error(), "\n") {
+			t.Errorf("more than one line: %q", err)
+		}
+	}
+	c := mocked(t, func(*http.Request) (*http.Response, error) {
+		t.Error("a request was sent")
+		return nil, errors.New("no")
+	})
+	single := append(both, tc{"ids", DescribeInstancesRequest{InstanceIDs: many(101)}, "InstanceIDs"})
+	for _, tt := range single {
+		t.Run("single/"+tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := c.DescribeInstances(t.Context(), tt.req)
+			check(t, err, tt.field)
+			check(t, c.DryRun(t.Context(), tt.req), tt.field)
+		})
+	}
+	listing := append(both,
+		tc{"page number", DescribeInstancesRequest{PageNumber: 1}, "PageNumber"},
+		tc{"page size", DescribeInstancesRequest{PageSize: 10}, "PageNumber"},
+		tc{"token and many ids", DescribeInstancesRequest{NextToken: "t", InstanceIDs: many(101)}, "NextToken"})
+	for _, tt := range listing {
+		t.Run("listing/"+tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, err := range c.Instances(t.Context(), tt.req) {
+				check(t, err, tt.field)
+			}
+			for _, err := range c.InstancePages(t.Context(), tt.req) {
+				check(t, err, tt.field)
+			}
+			for _, err := range c.ScanInstances(t.Context(), tt.req, ScanOptions{}) {
+				check(t, err, tt.field)
+			}
+			items, stop := c.StreamInstances(t.Context(), tt.req)
+			for range items {
+				t.Error("an instance")
+			}
+			check(t, stop(), tt.field)
+			n := 0
+			for _, err := range c.InstancesInRegions(t.Context(), nil, tt.req) {
+				n++
+				if !errors.Is(err, ErrInvalidParameter) || !strings.Contains(err.Error(), tt.field) {
+					t.Errorf("got %v", err)
+				}
+			}
+			if n != 1 {
+				t.Errorf("%d errors", n)
+			}
+		})
+	}
+	t.Run("nil context", func(t *testing.T) {
+		t.Parallel()
+		var none context.Context
+		_, err := c.DescribeInstances(none, DescribeInstancesRequest{})
+		check(t, err, "ctx")
+		for _, err := range c.Instances(none, DescribeInstancesRequest{}) {
+			check(t, err, "ctx")
+		}
+		items, stop := c.StreamInstances(none, DescribeInstancesRequest{})
+		for range items {
+			t.Error("an instance")
+		}
+		check(t, stop(), "ctx")
+		_, err = c.GetInstances(none, "i-1")
+		check(t, err, "ctx")
+		check(t, c.WaitUntilGone(none, "i-1"), "ctx")
+	})
+}
+
+// page answers like the API in token mode.
+func page(next string, ids ...string) string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = fmt.Sprintf(`{"InstanceId":%q}`, id)
+	}
+	return fmt.Sprintf(`{"RequestId":"R","NextToken":%q,"TotalCount":0,"Instances":{"Instance":[%s]}}`, next, strings.Join(list, ","))
+}
