@@ -1,0 +1,79 @@
+package ecs
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+)
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name            string
+		inst            Instance
+		private, public string // as fmt prints them
+		addr            string
+	}{
+		{name: "nothing", private: "[]", public: "[]", addr: "invalid IP"},
+		{
+			name:    "vpc with a fixed public address",
+			inst:    Instance{VPCAttributes: VPCAttributes{PrivateIPAddress: []string{"10.0.0.1"}}, PublicIPAddress: []string{"192.0.2.1"}},
+			private: "[10.0.0.1]", public: "[192.0.2.1]", addr: "10.0.0.1",
+		},
+		{
+			name:    "classic",
+			inst:    Instance{InnerIPAddress: []string{"10.170.0.1"}, PublicIPAddress: []string{"192.0.2.1"}},
+			private: "[10.170.0.1]", public: "[192.0.2.1]", addr: "10.170.0.1",
+		},
+		{
+			name:    "fixed and elastic",
+			inst:    Instance{PublicIPAddress: []string{"192.0.2.1", "192.0.2.2"}, EIPAddress: EIPAddress{IPAddress: "198.51.100.1"}},
+			private: "[]", public: "[192.0.2.1 192.0.2.2 198.51.100.1]", addr: "invalid IP",
+		},
+		{
+			name: "secondary interface first, secondary addresses, ipv6",
+			inst: Instance{
+				VPCAttributes: VPCAttributes{PrivateIPAddress: []string{"10.0.0.2"}},
+				NetworkInterfaces: []NetworkInterface{
+					{Type: InterfaceSecondary, PrimaryIPAddress: "10.0.1.1", PrivateIPSets: []PrivateIPSet{{PrivateIPAddress: "10.0.1.1", Primary: true}}},
+					{
+						Type: InterfacePrimary, PrimaryIPAddress: "10.0.0.2",
+						PrivateIPSets: []PrivateIPSet{{PrivateIPAddress: "10.0.0.2", Primary: true}, {PrivateIPAddress: "10.0.0.3"}},
+						IPv6Sets:      []IPv6Set{{IPv6Address: "2001:db8::1"}},
+					},
+				},
+			},
+			private: "[10.0.0.2 10.0.1.1 10.0.0.3 2001:db8::1]", public: "[]", addr: "10.0.0.2",
+		},
+		{
+			name: "masked and odd texts",
+			inst: Instance{
+				VPCAttributes:   VPCAttributes{PrivateIPAddress: []string{"172.17.**.**", "", "null", "10.0.0.1/24", "0.0.0.0", "10.0.0.9"}},
+				PublicIPAddress: []string{"121.40.**.**", "::", "1.2.3"},
+				EIPAddress:      EIPAddress{IPAddress: "N/A"},
+			},
+			private: "[10.0.0.9]", public: "[]", addr: "10.0.0.9",
+		},
+		{
+			name:    "an interface alone",
+			inst:    Instance{NetworkInterfaces: []NetworkInterface{{PrimaryIPAddress: "10.0.0.5"}}},
+			private: "[10.0.0.5]", public: "[]", addr: "10.0.0.5",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := fmt.Sprint(tt.inst.PrivateAddrs()); got != tt.private {
+				t.Errorf("private %s, want %s", got, tt.private)
+			}
+			if got := fmt.Sprint(tt.inst.PublicAddrs()); got != tt.public {
+				t.Errorf("public %s, want %s", got, tt.public)
+			}
+			if got := tt.inst.Addr(); got.String() != tt.addr {
+				t.Errorf("addr %s, want %s", got, tt.addr)
+			}
+		})
+	}
+	if (Instance{}).Addr() != (netip.Addr{}) {
+		t.Error("the zero instance has an address")
+	}
+}
