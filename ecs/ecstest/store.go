@@ -1,0 +1,221 @@
+package ecstest
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// fleet holds the instances of all regions. Each region lists them in the order they came, which never changes: so
+// a token is just the place of the last row, and a listing is complete whatever comes and goes meanwhile.
+type fleet struct {
+	mu      sync.RWMutex
+	last    uint64
+	byID    map[string]*item
+	regions map[string][]*item // by seq
+}
+
+// item is an instance. It is never changed, only replaced.
+type item struct {
+	ecs.Instance
+	seq              uint64
+	created, expires int64 // minutes, as the time filters see them
+	rendered         [2]atomic.Pointer[rendering]
+}
+
+// rendering is the JSON of an instance with some additional attributes.
+type rendering struct {
+	attributes attributes
+	text       []byte
+}
+
+// Put adds instances to the fleet; one whose InstanceID is known is replaced and keeps its place in listings, unless its
+// region changes. A missing RegionID becomes "cn-hangzhou", a missing InstanceID is made up. The server keeps copies.
+func (s *Server) Put(instances ...ecs.Instance) {
+	f := &s.fleet
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range instances {
+		f.put(clone(instances[i]))
+	}
+}
+
+// Delete takes instances out of the fleet; unknown ids do nothing.
+func (s *Server) Delete(ids ...string) {
+	f := &s.fleet
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		if it := f.byID[id]; it != nil {
+			f.remove(it)
+		}
+	}
+}
+
+// Update changes one instance and reports whether there is one. change gets a copy of its own, and must not call the server.
+func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
+	f := &s.fleet
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	it := f.byID[id]
+	if it == nil {
+		return false
+	}
+	inst := clone(it.Instance)
+	change(&inst)
+	if inst.InstanceID != id {
+		f.remove(it)
+	}
+	f.put(clone(inst))
+	return true
+}
+
+// Instances returns the fleet: region by region, each in the order of listings.
+func (s *Server) Instances() []ecs.Instance {
+	f := &s.fleet
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	list := make([]ecs.Instance, 0, len(f.byID))
+	for _, region := range slices.Sorted(maps.Keys(f.regions)) {
+		for _, it := range f.regions[region] {
+			list = append(list, clone(it.Instance))
+		}
+	}
+	return list
+}
+
+func (f *fleet) put(inst ecs.Instance) {
+	if f.byID == nil {
+		f.byID, f.regions = map[string]*item{}, map[string][]*item{}
+	}
+	inst.RegionID = cmp.Or(inst.RegionID, "cn-hangzhou")
+	if inst.InstanceID == "" {
+		inst.InstanceID = fmt.Sprintf("i-bp1ecstest%012d", f.last)
+	}
+	it := &item{Instance: inst, created: minutes(inst.CreationTime), expires: minutes(inst.ExpiredTime)}
+	if old := f.byID[inst.InstanceID]; old != nil && old.RegionID == inst.RegionID {
+		it.seq = old.seq
+		list := f.regions[inst.RegionID]
+		list[after(list, it.seq-1)] = it
+	} else {
+		if old != nil {
+			f.remove(old)
+		}
+		f.last++
+		it.seq = f.last
+		f.regions[inst.RegionID] = append(f.regions[inst.RegionID], it)
+	}
+	f.byID[inst.InstanceID] = it
+}
+
+func (f *fleet) remove(it *item) {
+	delete(f.byID, it.InstanceID)
+	list := f.regions[it.RegionID]
+	i := after(list, it.seq-1)
+	f.regions[it.RegionID] = slices.Delete(list, i, i+1)
+}
+
+// after is the index of the first item behind place seq.
+func after(list []*item, seq uint64) int {
+	return sort.Search(len(list), func(i int) bool { return list[i].seq > seq })
+}
+
+func minutes(t ecs.Time) int64 {
+	if t.IsZero() {
+		return -1 << 62
+	}
+	return t.Unix() / 60
+}
+
+// attributes are the AdditionalAttributes of a request, as bits.
+type attributes uint8
+
+const (
+	metaOptions attributes = 1 << iota
+	ddhCluster
+	primaryENIIP
+	topologyType
+	privateDNS
+	nvmeSupported
+)
+
+var attributeNames = map[string]attributes{
+	string(ecs.AttributeMetaOptions):            metaOptions,
+	string(ecs.AttributeDDHCluster):             ddhCluster,
+	string(ecs.AttributeNetworkPrimaryENIIP):    primaryENIIP,
+	string(ecs.AttributeCPUOptionsTopologyType): topologyType,
+	string(ecs.AttributePrivateDNSOptions):      privateDNS,
+	string(ecs.AttributeCurrentOSNVMeSupported): nvmeSupported,
+}
+
+// json is the instance in the API's shape. Marshaling costs much more than a whole page does otherwise, so each instance
+// keeps its plain text and that for the last additional attributes.
+func (it *item) json(a attributes) []byte {
+	slot := &it.rendered[min(a, 1)]
+	if r := slot.Load(); r != nil && r.attributes == a {
+		return r.text
+	}
+	inst := it.Instance
+	if a&metaOptions == 0 {
+		inst.MetadataOptions = ecs.MetadataOptions{}
+	}
+	if a&ddhCluster == 0 {
+		inst.DedicatedHostAttribute.DedicatedHostClusterID = ""
+	}
+	inst.NetworkInterfaces = slices.Clone(inst.NetworkInterfaces)
+	for i := range inst.NetworkInterfaces {
+		if n := &inst.NetworkInterfaces[i]; a&primaryENIIP == 0 || n.Type == ecs.InterfaceSecondary {
+			n.IPv6Sets, n.IPv4PrefixSets, n.IPv6PrefixSets = nil, nil, nil
+		}
+	}
+	if a&topologyType == 0 {
+		inst.CPUOptions.TopologyType = ""
+	}
+	if a&privateDNS == 0 {
+		inst.PrivateDNSNameOptions = ecs.PrivateDNSNameOptions{}
+	}
+	if a&nvmeSupported == 0 {
+		inst.ImageOptions.CurrentOSNVMeSupported = nil
+	}
+	text, err := json.Marshal(inst)
+	if err != nil { // of an Extra that is not JSON
+		inst.Extra = nil
+		text, _ = json.Marshal(inst)
+	}
+	slot.Store(&rendering{a, text})
+	return text
+}
+
+// clone shares nothing with i that anyone may change.
+func clone(i ecs.Instance) ecs.Instance {
+	i.NetworkInterfaces = slices.Clone(i.NetworkInterfaces)
+	for k := range i.NetworkInterfaces {
+		n := &i.NetworkInterfaces[k]
+		n.PrivateIPSets, n.IPv6Sets = slices.Clone(n.PrivateIPSets), slices.Clone(n.IPv6Sets)
+		n.IPv4PrefixSets, n.IPv6PrefixSets = slices.Clone(n.IPv4PrefixSets), slices.Clone(n.IPv6PrefixSets)
+	}
+	for _, list := range []*[]string{&i.SecurityGroupIDs, &i.PublicIPAddress, &i.InnerIPAddress, &i.RDMAIPAddress, &i.VPCAttributes.PrivateIPAddress} {
+		*list = slices.Clone(*list)
+	}
+	i.Tags, i.OperationLocks, i.Extra = slices.Clone(i.Tags), slices.Clone(i.OperationLocks), maps.Clone(i.Extra)
+	d := &i.PrivateDNSNameOptions
+	for _, p := range []**bool{
+		&i.ImageOptions.LoginAsNonRoot, &i.ImageOptions.CurrentOSNVMeSupported, &d.EnableInstanceIDDNSAAAARecord,
+		&d.EnableInstanceIDDNSARecord, &d.EnableIPDNSARecord, &d.EnableIPDNSPTRRecord,
+	} {
+		if *p != nil {
+			*p = new(**p)
+		}
+	}
+	if p := &i.MetadataOptions.HTTPPutResponseHopLimit; *p != nil {
+		*p = new(**p)
+	}
+	return i
+}
