@@ -21,8 +21,10 @@ type ScanOptions struct {
 const (
 	defaultWorkers = 8
 	maxWorkers     = 64
-	// planRounds bounds the rounds of probes; two are enough unless the fleet came in bursts.
-	planRounds = 6
+	// maxRounds bounds the rounds of probes; two are enough unless the fleet came in bursts.
+	maxRounds = 8
+	// fill is how full the last page of a window is meant to be: one more row than a page costs a whole request.
+	fill = 80
 )
 
 // ScanInstances is [Client.Instances] through several token chains at once, for fleets of a thousand instances and more:
@@ -36,7 +38,8 @@ const (
 // at most one request more for each worker than Instances.
 //
 // Errors are those of Instances: the first of any chain cancels the others, comes last and ends the scan. The request must
-// not set NextToken or page mode. InstanceIDs are asked for in parallel batches.
+// not set NextToken or page mode. InstanceIDs are asked for in parallel batches; a listing by Tags or ResourceGroupID, which
+// the API caps, goes through one chain.
 func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest, opts ScanOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.scan(ctx, req, opts, yield); err != nil && !errors.Is(err, errStopped) {
@@ -60,7 +63,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts Sc
 	}
 	workers := min(cmp.Or(opts.Workers, defaultWorkers), maxWorkers)
 	var windows []window
-	if req.InstanceIDs != nil {
+	if req.InstanceIDs != nil || req.mayBeCapped() {
 		for _, part := range parts {
 			windows = append(windows, window{req: part})
 		}
@@ -121,8 +124,8 @@ func (w window) alone(t time.Time) bool {
 	return (w.from.IsZero() || t.After(w.from.Add(time.Minute))) && (w.to.IsZero() || !t.IsZero() && t.Before(w.to.Add(-2*time.Minute)))
 }
 
-// firstInstance is before any instance there is.
-var firstInstance = time.Date(2009, 9, 1, 0, 0, 0, 0, time.UTC)
+// oldest is the age beyond which no instance is expected; older ones are in the first window.
+const oldest = 20 * 365 * 24 * time.Hour
 
 // point is a known count: n instances were created before t.
 type point struct {
@@ -134,12 +137,13 @@ type point struct {
 // each. They decide about the balance alone: the windows cover all times whatever the counts say, and when there are
 // none the cuts are made by age.
 func (c *Client) plan(ctx context.Context, req DescribeInstancesRequest, workers int) ([]window, error) {
-	lo, hi := firstInstance, time.Now()
-	if !req.CreatedAfter.IsZero() {
-		lo = req.CreatedAfter
-	}
+	hi := time.Now()
 	if !req.CreatedBefore.IsZero() {
 		hi = req.CreatedBefore
+	}
+	lo := hi.Add(-oldest)
+	if !req.CreatedAfter.IsZero() {
+		lo = req.CreatedAfter
 	}
 	byAge := cutsByAge(lo, hi, workers)
 	counts, err := c.counts(ctx, req, append([]time.Time{{}}, byAge...))
@@ -150,21 +154,26 @@ func (c *Client) plan(ctx context.Context, req DescribeInstancesRequest, workers
 		return windows(req, byAge), nil
 	}
 	total := counts[0]
-	chains := min(workers, (total+maxBatch-1)/maxBatch)
+	chains := min(workers, (total+fill-1)/fill)
 	known := []point{{lo, 0}}
 	for i, t := range byAge {
 		known = append(known, point{t, counts[i+1]})
 	}
 	known = append(known, point{hi, total})
-	for range planRounds {
+	for round := 1; round < maxRounds; round++ {
 		if !slices.IsSortedFunc(known, func(a, b point) int { return cmp.Compare(a.n, b.n) }) {
 			return windows(req, byAge), nil // these are not counts
 		}
 		var probes []time.Time
+		longest := 0
 		for _, q := range quantiles(total, chains) {
-			if a, b := bracket(known, q); b.n-a.n > total/chains && b.t.Sub(a.t) > time.Minute {
+			if a, b := bracket(known, q); b.n-a.n > total/chains*3/2 && b.t.Sub(a.t) > time.Minute {
 				probes = append(probes, between(a, b, q))
+				longest = max(longest, b.n-a.n)
 			}
+		}
+		if round > 1 && round > longest/maxBatch/4 {
+			break // a round costs as much as a page: not worth it for so few
 		}
 		if probes = increasing(probes); len(probes) == 0 {
 			break

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 
 	"github.com/google/go-querystring/query"
@@ -120,8 +121,8 @@ func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page
 // pastCap goes on where the API stopped without a sign: it lists what carries the tag or is in the resource group, and
 // asks for what was not delivered by id, all other filters kept.
 func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	if len(req.Tags) == 0 && req.ResourceGroupID == "" || len(req.InstanceIDs) > 0 || l.rows != resourceCap && l.delivered != resourceCap {
-		return nil
+	if capped, err := l.capped(ctx, req); err != nil || !capped {
+		return err
 	}
 	delivered := l.delivered
 	for _, d := range l.undecoded {
@@ -166,8 +167,39 @@ func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yie
 			return err
 		}
 	}
-	if known == 0 { // it does not know what we have, so it cannot know what we lack: the default group, for instance
+	if known == 0 && delivered > 0 { // it does not know what we have, so it cannot know what we lack: the default group, for instance
 		return &CappedError{Delivered: l.delivered, Err: fmt.Errorf("ListTagResources knows none of the %d instances delivered before it", delivered)}
 	}
 	return nil
+}
+
+// capped reports whether a listing may have been cut. One by tag or resource group alone is cut at exactly 1,000. Whether
+// the API counts these before or after other filters is not known: with others, their number is asked for.
+func (l *listing) capped(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
+	if !req.mayBeCapped() {
+		return false, nil
+	}
+	if l.rows == resourceCap || l.delivered == resourceCap {
+		return true, nil
+	}
+	alone := DescribeInstancesRequest{
+		Tags: req.Tags, ResourceGroupID: req.ResourceGroupID,
+		OwnerAccount: req.OwnerAccount, ResourceOwnerAccount: req.ResourceOwnerAccount, OwnerID: req.OwnerID, ResourceOwnerID: req.ResourceOwnerID,
+	}
+	others := req
+	others.AdditionalAttributes, others.MaxResults, others.NextToken = nil, 0, ""
+	if reflect.DeepEqual(alone, others) {
+		return false, nil
+	}
+	alone.PageNumber, alone.PageSize = 1, 1
+	resp, err := l.client.DescribeInstances(ctx, alone)
+	if ctx.Err() != nil {
+		return false, err
+	}
+	return err != nil || resp.TotalCount >= resourceCap, nil // page mode may be withdrawn: then better once too often
+}
+
+// mayBeCapped reports whether the API's cap of 1,000 can apply.
+func (r DescribeInstancesRequest) mayBeCapped() bool {
+	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && len(r.InstanceIDs) == 0
 }
