@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -158,8 +159,12 @@ func (o Options) validate() error {
 		field string
 		value time.Duration
 	}{
-		{"Options.Retry.MinDelay", o.Retry.MinDelay}, {"Options.Retry.MaxDelay", o.Retry.MaxDelay}, {"Options.Retry.AttemptTimeout", o.Retry.AttemptTimeout},
-		{"Options.Poll.MinDelay", o.Poll.MinDelay}, {"Options.Poll.MaxDelay", o.Poll.MaxDelay}, {"Options.Retry.MaxAttempts", time.Duration(o.Retry.MaxAttempts)},
+		{"Options.Retry.MinDelay", o.Retry.MinDelay},
+		{"Options.Retry.MaxDelay", o.Retry.MaxDelay},
+		{"Options.Retry.AttemptTimeout", o.Retry.AttemptTimeout},
+		{"Options.Poll.MinDelay", o.Poll.MinDelay},
+		{"Options.Poll.MaxDelay", o.Poll.MaxDelay},
+		{"Options.Retry.MaxAttempts", time.Duration(o.Retry.MaxAttempts)},
 	} {
 		if d.value < 0 {
 			return invalid(d.field, "must not be negative")
@@ -211,9 +216,7 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 	switch p := params.(type) {
 	case nil:
 	case url.Values:
-		for k, v := range p {
-			values[k] = v
-		}
+		maps.Copy(values, p)
 	default:
 		v, err := query.Values(params)
 		if err != nil {

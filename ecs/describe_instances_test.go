@@ -3,7 +3,6 @@ package ecs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -83,8 +82,8 @@ func TestEveryParameterTravels(t *testing.T) {
 	for name, field := range wireNames {
 		wire[field] = name
 	}
-	for i := range typ.NumField() {
-		field := typ.Field(i).Name
+	for f := range typ.Fields() {
+		field := f.Name
 		t.Run(field, func(t *testing.T) {
 			t.Parallel()
 			name, ok := wire[field]
@@ -254,13 +253,4 @@ func TestRefusedBeforeSending(t *testing.T) {
 		check(t, err, "ctx")
 		check(t, c.WaitUntilGone(none, "i-1"), "ctx")
 	})
-}
-
-// page answers like the API in token mode.
-func page(next string, ids ...string) string {
-	list := make([]string, len(ids))
-	for i, id := range ids {
-		list[i] = fmt.Sprintf(`{"InstanceId":%q}`, id)
-	}
-	return fmt.Sprintf(`{"RequestId":"R","NextToken":%q,"TotalCount":0,"Instances":{"Instance":[%s]}}`, next, strings.Join(list, ","))
 }
