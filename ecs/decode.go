@@ -5,453 +5,663 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"math"
-	"reflect"
-	"slices"
+	"hash/maphash"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-const maxToken = 8 << 10
+// The types of an answer are read by the methods of decoder in zz_decode.go, which ../internal/decodegen writes. This
+// file is the page around the instances and what those methods are made of.
 
-// decodeDescribeInstances reads a page. An error means that the body is not one.
+// The size of an answer is limited. These limits keep a broken or hostile one from growing to gigabytes of values; the
+// API stays far below.
+const (
+	maxToken     = 8 << 10
+	maxInstances = 10_000  // the API sends at most 100
+	maxElements  = 250_000 // of all lists within the instances, and unknown members
+)
+
+// decodeDescribeInstances reads a page. An error means that the body is not a page, or not a whole one. Nothing of body
+// is kept.
 func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
-	doc, err := parse(body)
-	if err != nil {
-		return nil, err
-	}
-	if doc.kind != '{' {
-		return nil, errors.New("not a JSON object")
-	}
-	r, found := &DescribeInstancesResponse{}, false
-	for _, m := range doc.members {
-		v, err := m.value, error(nil)
-		d := &reading{}
-		switch m.name {
-		case "RequestId":
-			err = d.value(v, reflect.ValueOf(&r.RequestID).Elem(), m.name)
-		case "PageNumber":
-			err = d.value(v, reflect.ValueOf(&r.PageNumber).Elem(), m.name)
-		case "PageSize":
-			err = d.value(v, reflect.ValueOf(&r.PageSize).Elem(), m.name)
-		case "TotalCount":
-			err = d.value(v, reflect.ValueOf(&r.TotalCount).Elem(), m.name)
-		case "NextToken":
-			switch {
-			case v.kind == 'n':
-				r.NextToken = ""
-			case v.kind != '"':
-				err = errors.New("NextToken is not a string")
-			case len(v.text) > maxToken:
-				err = errors.New("NextToken is longer than 8 KiB")
-			default:
-				r.NextToken = v.text
-			}
-		case "Instances":
-			found = true
-			err = r.list(v)
-		}
+	d := newDecoder(body)
+	defer d.free()
+	r, listed := new(DescribeInstancesResponse), false
+	err := d.each('{', '}', func() error {
+		name, err := d.memberName()
 		if err != nil {
-			return nil, err
+			return err
 		}
-	}
-	if !found {
-		return nil, errors.New("no member Instances")
+		if name == "Instances" {
+			listed = true
+			return d.instances(r)
+		}
+		if err = d.Value(); err != nil {
+			return err
+		}
+		switch name {
+		case "RequestId":
+			d.text(&r.RequestID, 0)
+		case "PageNumber":
+			r.PageNumber = d.int(0)
+		case "PageSize":
+			r.PageSize = d.int(0)
+		case "TotalCount":
+			r.TotalCount = d.int(0)
+		case "NextToken":
+			if k := d.Tokens[0].Kind; k != jsonscan.String && k != jsonscan.Null {
+				return errors.New("NextToken is not a string")
+			}
+			if d.text(&r.NextToken, 0); len(d.arena) > maxToken {
+				return fmt.Errorf("NextToken is %d bytes long, more than %d", len(d.arena), maxToken)
+			}
+		}
+		if d.settle(); d.bad != nil {
+			return fmt.Errorf("%s %w", name, d.bad.Err)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !d.End():
+		return nil, d.Here()
+	case !listed:
+		return nil, errors.New("the answer has no member Instances")
 	}
 	return r, nil
 }
 
-func (r *DescribeInstancesResponse) list(v node) error {
-	r.Instances, r.Undecoded = nil, nil
-	if v.kind == '{' && len(v.members) > 0 {
-		list, found := node{}, false
-		for _, m := range v.members {
-			if m.name == "Instance" {
-				list, found = m.value, true
-			}
-		}
-		if !found {
-			return errors.New("Instances has no member Instance")
-		}
-		v = list
+// instances reads what the member Instances holds: {"Instance": list}, or the list itself.
+func (d *decoder) instances(r *DescribeInstancesResponse) error {
+	if d.Peek() != '{' {
+		return d.instanceList(r)
 	}
-	if v.empty() {
+	empty, listed := true, false
+	err := d.each('{', '}', func() error {
+		empty = false
+		name, err := d.memberName()
+		if err != nil {
+			return err
+		}
+		if name != "Instance" {
+			return d.Value()
+		}
+		listed = true
+		return d.instanceList(r)
+	})
+	if err == nil && !empty && !listed {
+		err = errors.New("the member Instances of the answer has no member Instance")
+	}
+	return err
+}
+
+func (d *decoder) instanceList(r *DescribeInstancesResponse) error {
+	r.Instances, r.Undecoded = nil, nil // the last of two lists wins
+	if d.Peek() != '[' {
+		if err := d.Value(); err != nil || d.nothing(0) {
+			return err
+		}
+		return errors.New("the member Instances of the answer is not a list")
+	}
+	before := d.Left()
+	err := d.each('[', ']', func() error {
+		if err := d.Value(); err != nil {
+			return err
+		}
+		n := len(r.Instances)
+		if n+len(r.Undecoded) >= maxInstances {
+			return fmt.Errorf("more than %d instances in one answer", maxInstances)
+		}
+		if n == 0 && cap(r.Instances) == 0 {
+			// Most pages are full, and their instances of about one size: room for a few more than would fit.
+			r.Instances = make([]Instance, 0, 1+min(99, d.Left()*5/4/(before-d.Left())))
+		}
+		r.Instances = append(r.Instances, Instance{})
+		inst := &r.Instances[n]
+		bad := d.decodeInstance(inst)
+		if bad == nil && inst.InstanceID == "" {
+			bad = &DecodeError{Path: "InstanceId", Raw: bytes.Clone(d.Raw(0)), Err: errors.New("is missing, so the instance could not be told from others")}
+		}
+		if bad != nil {
+			*inst = Instance{}
+			r.Instances, r.Undecoded = r.Instances[:n], append(r.Undecoded, bad)
+		}
+		if d.elements > maxElements {
+			return fmt.Errorf("more than %d list elements and unknown members in one answer", maxElements)
+		}
+		return nil
+	})
+	if len(r.Instances) == 0 {
+		r.Instances = nil
+	}
+	return err
+}
+
+// decodeInstance reads the value at hand into inst, which must be zero.
+func (d *decoder) decodeInstance(inst *Instance) *DecodeError {
+	d.bools, d.extra = nil, nil // never shared by two instances
+	if d.Tokens[0].Kind == jsonscan.Object {
+		d.instance(inst, 0)
+	} else {
+		d.fail(0, "is not an object")
+	}
+	d.settle()
+	inst.Extra = d.extra
+	bad := d.bad
+	if bad == nil {
 		return nil
 	}
-	if v.kind != '[' {
-		return errors.New("Instances is not a list")
-	}
-	for _, e := range v.elems {
-		inst, err := decodeInstance(e)
-		if err == nil && inst.InstanceID == "" {
-			err = &DecodeError{Path: "InstanceId", Raw: bytes.Clone(e.raw), Err: errors.New("missing, so the instance could not be told from others")}
-		}
-		if err != nil {
-			r.Undecoded = append(r.Undecoded, err)
-			continue
-		}
-		r.Instances = append(r.Instances, inst)
-	}
-	return nil
-}
-
-func decodeInstance(n node) (Instance, *DecodeError) {
-	var inst Instance
-	d := &reading{}
-	var err error
-	if n.kind != '{' {
-		err = valueError{"", "is not an object"}
-	} else {
-		err = d.value(n, reflect.ValueOf(&inst).Elem(), "")
-	}
-	if err != nil {
-		bad := &DecodeError{Raw: bytes.Clone(n.raw), Err: err}
-		for _, m := range n.members {
-			if m.name == "InstanceId" && (m.value.kind == '"' || m.value.kind == '0') {
-				bad.InstanceID = m.value.text
+	d.bad = nil
+	bad.Raw = bytes.Clone(d.Raw(0))
+	if d.Tokens[0].Kind == jsonscan.Object {
+		for n := 1; n < d.next(0); n = d.next(n + 1) { // the id may stand anywhere
+			if k := d.Tokens[n+1].Kind; string(d.name(n)) == "InstanceId" && (k == jsonscan.String || k == jsonscan.Number) {
+				bad.InstanceID = string(d.AppendText(nil, n+1))
 			}
 		}
-		if e, ok := errors.AsType[valueError](err); ok {
-			bad.Path, bad.Err = e.path, errors.New(e.text)
-		}
-		return Instance{}, bad
 	}
-	if len(d.extra) > 0 {
-		inst.Extra = d.extra
-	}
-	return inst, nil
+	return bad
 }
 
-// UnmarshalJSON reads an instance in the API's shape.
-func (i *Instance) UnmarshalJSON(data []byte) error {
-	n, err := parse(data)
-	if err != nil {
+// unmarshal is UnmarshalJSON of a type that the API writes other than encoding/json would.
+func unmarshal(data []byte, read func(*decoder) *DecodeError) error {
+	d := newDecoder(data)
+	defer d.free()
+	if err := d.Value(); err != nil {
 		return err
 	}
-	if n.kind == 'n' {
-		return nil
+	if !d.End() {
+		return d.Here()
 	}
-	inst, bad := decodeInstance(n)
-	if bad != nil {
+	if d.Tokens[0].Kind == jsonscan.Null {
+		return nil // as encoding/json does
+	}
+	if bad := read(d); bad != nil {
 		return bad
 	}
-	*i = inst
 	return nil
 }
 
-type valueError struct{ path, text string }
+// UnmarshalJSON reads an instance in the API's shape, with the same tolerance as an answer, or one that MarshalJSON
+// wrote. The error is a *[DecodeError] when data is JSON.
+func (i *Instance) UnmarshalJSON(data []byte) error {
+	return unmarshal(data, func(d *decoder) *DecodeError {
+		var inst Instance
+		bad := d.decodeInstance(&inst)
+		if bad == nil {
+			*i = inst
+		}
+		return bad
+	})
+}
 
-func (e valueError) Error() string { return e.path + " " + e.text }
+// unmarshalPart is UnmarshalJSON of a part of an instance. Members it does not know have no place there.
+func unmarshalPart[T any](data []byte, to *T, read func(*decoder, *T, int)) error {
+	return unmarshal(data, func(d *decoder) *DecodeError {
+		var v T
+		read(d, &v, 0)
+		if d.settle(); d.bad != nil {
+			d.bad.Raw = bytes.Clone(data)
+			return d.bad
+		}
+		*to = v
+		return nil
+	})
+}
 
-type reading struct{ extra map[string]json.RawMessage }
+// decoder reads the values that its Scanner has split into tokens; i is the index of a token.
+//
+// The strings of one instance are substrings of one that is made when its last is known, and hold nothing else alive.
+// Values that instances share are strings of their own, found again by intern.
+type decoder struct {
+	jsonscan.Scanner
+	arena    []byte                     // the text of the strings to come
+	strings  []pendingString            // which strings
+	bools    []bool                     // of this instance, for its pointers
+	extra    map[string]json.RawMessage // of this instance
+	bad      *DecodeError               // the first value of this instance that makes no sense
+	path     []step                     // to the object or list at hand
+	elements int                        // list elements and unknown members so far
+	scratch  []byte                     // a name with escapes
+	buffer   bytes.Buffer
+	seed     maphash.Seed
+	seen     [128][4]seen
+	turn     int
+}
 
-func (d *reading) unknown(path string, m member) {
-	var b bytes.Buffer
-	_ = json.Compact(&b, m.value.raw)
-	if d.extra == nil {
-		d.extra = map[string]json.RawMessage{}
+type pendingString struct {
+	to   *string
+	size int
+}
+
+// pending stands in a string that is yet to be made.
+const pending = "pending"
+
+type seen struct {
+	hash uint64
+	text string
+}
+
+// step leads to a member, or to an element of the list it holds.
+type step struct {
+	name  int    // token
+	list  string // the name of the list within its wrapper
+	index int    // -1: the wrapper
+}
+
+// decoders are kept for their buffers, and for the strings that one page shares with the next.
+var decoders = sync.Pool{New: func() any { return &decoder{seed: maphash.MakeSeed()} }}
+
+func newDecoder(data []byte) *decoder {
+	d := decoders.Get().(*decoder) //nolint:forcetypeassert,errcheck // nothing else is put there
+	d.Reset(data)
+	return d
+}
+
+// free gives d back without anything that holds the page alive, unless it has become large.
+func (d *decoder) free() {
+	d.Reset(nil)
+	clear(d.strings[:cap(d.strings)])
+	d.strings, d.arena, d.path = d.strings[:0], d.arena[:0], d.path[:0]
+	d.bools, d.extra, d.bad, d.elements = nil, nil, nil, 0
+	d.buffer.Reset()
+	if cap(d.Tokens) < 1<<15 && cap(d.strings) < 1<<14 && cap(d.arena)+cap(d.scratch)+d.buffer.Cap() < 1<<20 {
+		decoders.Put(d)
 	}
-	d.extra[join(path, m.name)] = b.Bytes()
 }
 
-func join(path, name string) string {
-	if path == "" {
-		return name
+// each reads what stands between two brackets, each item by one call.
+func (d *decoder) each(open, end byte, item func() error) error {
+	if !d.Next(open) {
+		return d.Here()
 	}
-	return path + "." + name
-}
-
-func (d *reading) value(n node, v reflect.Value, path string) error {
-	return d.wrapped(n, v, path, "")
-}
-
-func (d *reading) wrapped(n node, v reflect.Value, path, wrap string) error {
-	v.SetZero()
-	maps.DeleteFunc(d.extra, func(k string, _ json.RawMessage) bool { return path != "" && strings.HasPrefix(k, path+".") })
-	if n.empty() {
+	if d.Next(end) {
 		return nil
 	}
-	bad := func(text string) error { return valueError{path, text} }
-	switch v.Kind() {
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		return d.value(n, v.Elem(), path)
-	case reflect.String:
-		if !strings.ContainsRune(`"0tf`, rune(n.kind)) {
-			return bad("is not a string")
+	for {
+		if err := item(); err != nil {
+			return err
 		}
-		v.SetString(n.text)
-	case reflect.Bool:
-		switch strings.ToLower(n.text) {
-		case "true", "1":
-			v.SetBool(true)
-		case "false", "0":
-		default:
-			return bad("is not a boolean")
-		}
-	case reflect.Int, reflect.Int64:
-		i, ok := toInt(n, v.Type().Bits())
-		if !ok {
-			return bad("is not an integer in range")
-		}
-		v.SetInt(i)
-	case reflect.Float64:
-		if !n.number() {
-			return bad("is not a number")
-		}
-		f, err := strconv.ParseFloat(n.text, 64)
-		if err != nil {
-			return bad("is not a number in range")
-		}
-		v.SetFloat(f)
-	case reflect.Slice:
-		if n.kind == '{' {
-			inner := node{kind: 'n'}
-			for _, m := range n.members {
-				if m.name == wrap {
-					inner = m.value
-				} else {
-					d.unknown(path, m)
-				}
-			}
-			n = inner
-		}
-		if n.empty() || n.kind == '[' && len(n.elems) == 0 {
+		if d.Next(end) {
 			return nil
 		}
-		if n.kind != '[' {
-			return bad("is not a list")
+		if !d.Next(',') {
+			return d.Here()
 		}
-		v.Set(reflect.MakeSlice(v.Type(), len(n.elems), len(n.elems)))
-		for i, e := range n.elems {
-			into, at := v.Index(i), join(join(path, wrap), strconv.Itoa(i))
-			if e.kind == '"' && into.Kind() == reflect.Struct {
-				if f := into.FieldByName(wrap); f.IsValid() {
-					f.SetString(e.text)
-					continue
-				}
-			}
-			if err := d.value(e, into, at); err != nil {
-				return err
-			}
-		}
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[Time]() {
-			t, err := parseTime(n.text)
-			if err != nil || n.text == "" {
-				return bad("is not a time")
-			}
-			v.Set(reflect.ValueOf(t))
-			return nil
-		}
-		if n.kind != '{' {
-			return bad("is not an object")
-		}
-		var first error
-	members:
-		for _, m := range n.members {
-			for i := range v.NumField() {
-				f := v.Type().Field(i)
-				if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name == m.name && name != "-" {
-					if err := d.wrapped(m.value, v.Field(i), join(path, name), f.Tag.Get("wrap")); err != nil && first == nil {
-						first = err
-					}
-					continue members
-				}
-			}
-			d.unknown(path, m)
-		}
-		return first
-	default:
-		return fmt.Errorf("%s has a type no one decodes", path)
 	}
+}
+
+func (d *decoder) memberName() (string, error) {
+	if d.Peek() != '"' {
+		return "", d.Here()
+	}
+	if err := d.Value(); err != nil {
+		return "", err
+	}
+	name := string(d.AppendText(nil, 0))
+	if !d.Next(':') {
+		return "", d.Here()
+	}
+	return name, nil
+}
+
+// next is the token after i and all it holds.
+func (d *decoder) next(i int) int { return int(d.Tokens[i].Next) }
+
+// name is the text of the name i. It is valid until the next call.
+func (d *decoder) name(i int) []byte {
+	if d.Tokens[i].Plain {
+		return d.Literal(i)
+	}
+	d.scratch = d.AppendText(d.scratch[:0], i)
+	return d.scratch
+}
+
+// nothing reports what the API writes for "no value": null, {} or "".
+func (d *decoder) nothing(i int) bool {
+	switch t := &d.Tokens[i]; t.Kind {
+	case jsonscan.Null:
+		return true
+	case jsonscan.String:
+		return t.Start == t.End
+	case jsonscan.Object:
+		return int(t.Next) == i+1
+	default:
+		return false
+	}
+}
+
+func (d *decoder) isString(i int) bool { return d.Tokens[i].Kind == jsonscan.String }
+
+// hasMembers reports whether there are members to read.
+func (d *decoder) hasMembers(i int) bool {
+	if d.nothing(i) {
+		return false
+	}
+	if d.Tokens[i].Kind != jsonscan.Object {
+		d.fail(i, "is not an object")
+		return false
+	}
+	return true
+}
+
+// scalar reports whether there is a value to read.
+func (d *decoder) scalar(i int, want string) bool {
+	if d.nothing(i) {
+		return false
+	}
+	if k := d.Tokens[i].Kind; k == jsonscan.Object || k == jsonscan.Array {
+		d.fail(i, want)
+		return false
+	}
+	return true
+}
+
+// where is the path of value i in the API's shape, below the instance.
+func (d *decoder) where(i int) string {
+	var b []byte
+	for _, s := range d.path {
+		b = append(d.AppendText(b, s.name), '.')
+		if s.index >= 0 {
+			b = append(append(b, s.list...), '.')
+			b = append(strconv.AppendInt(b, int64(s.index), 10), '.')
+		}
+	}
+	if last := len(d.path) - 1; i == 0 || d.Tokens[i-1].Kind != jsonscan.Name || last >= 0 && d.path[last].name == i-1 {
+		return string(bytes.TrimSuffix(b, []byte("."))) // the steps lead to the value itself
+	}
+	return string(d.AppendText(b, i-1))
+}
+
+// fail notes that value i makes no sense. The text must not quote it: values may be private.
+func (d *decoder) fail(i int, text string) {
+	if d.bad == nil {
+		d.bad = &DecodeError{Path: d.where(i), Err: errors.New(text)}
+	}
+}
+
+// count counts list elements and unknown members, and reports whether there is room for them.
+func (d *decoder) count(i, n int) bool {
+	if d.elements += n; d.elements > maxElements {
+		d.fail(i, "is too much")
+		return false
+	}
+	return true
+}
+
+// unknown keeps value i, a member without a field.
+func (d *decoder) unknown(i int) {
+	if !d.count(i, 1) {
+		return
+	}
+	if d.extra == nil {
+		d.extra = make(map[string]json.RawMessage)
+	}
+	d.buffer.Reset()
+	_ = json.Compact(&d.buffer, d.Raw(i)) // is valid
+	d.extra[d.where(i)] = bytes.Clone(d.buffer.Bytes())
+}
+
+// text reads a string of which other instances have another.
+func (d *decoder) text(to *string, i int) {
+	if *to != "" { // a member that comes twice
+		d.settle()
+		*to = ""
+	}
+	if !d.scalar(i, "is not a string") {
+		return
+	}
+	begin := len(d.arena)
+	d.arena = d.AppendText(d.arena, i)
+	d.strings = append(d.strings, pendingString{to, len(d.arena) - begin})
+	*to = pending
+}
+
+// shared reads a string that other instances may have too.
+func (d *decoder) shared(to *string, i int) {
+	before, begin := len(d.strings), len(d.arena)
+	if d.text(to, i); len(d.strings) != before+1 {
+		return
+	}
+	if s := d.intern(d.arena[begin:]); s != "" {
+		*to, d.strings, d.arena = s, d.strings[:before], d.arena[:begin]
+	}
+}
+
+// intern finds text again that came before. What comes for the first time is not worth a string of its own: the result
+// is "".
+func (d *decoder) intern(text []byte) string {
+	if len(text) > 64 {
+		return ""
+	}
+	hash := maphash.Bytes(d.seed, text)
+	set := &d.seen[hash%uint64(len(d.seen))]
+	place := -1 // for what is new: in turn, but not that of a text that was found again
+	d.turn = (d.turn + 1) % len(set)
+	for k := range set {
+		k = (k + d.turn) % len(set)
+		switch s := &set[k]; {
+		case s.hash != hash:
+			if s.text == "" && place < 0 {
+				place = k
+			}
+			continue
+		case s.text == "":
+			s.text = string(text)
+			return s.text
+		case s.text == string(text):
+			return s.text
+		}
+		return ""
+	}
+	if place < 0 {
+		place = d.turn
+	}
+	set[place] = seen{hash: hash}
+	return ""
+}
+
+// settle makes the strings that are pending.
+func (d *decoder) settle() {
+	all := string(d.arena)
+	for _, s := range d.strings {
+		*s.to, all = all[:s.size], all[s.size:]
+	}
+	d.strings, d.arena = d.strings[:0], d.arena[:0]
+}
+
+// number is a number, or one in quotes; nil when there is none.
+func (d *decoder) number(i int, want string) []byte {
+	if d.nothing(i) {
+		return nil
+	}
+	switch t := &d.Tokens[i]; {
+	case t.Kind == jsonscan.Number:
+		return d.Literal(i)
+	case t.Kind == jsonscan.String:
+		d.scratch = d.AppendText(d.scratch[:0], i)
+		if jsonscan.IsNumber(d.scratch) {
+			return d.scratch
+		}
+	}
+	d.fail(i, want)
 	return nil
 }
 
-func toInt(n node, bits int) (int64, bool) {
-	if !n.number() {
-		return 0, false
+func (d *decoder) integer(i, bits int) int64 {
+	b := d.number(i, "is not an integer")
+	if b == nil {
+		return 0
 	}
-	if i, err := strconv.ParseInt(n.text, 10, bits); err == nil {
-		return i, true
+	v, ok := integer(b, bits)
+	if !ok {
+		d.fail(i, "is not an integer of "+strconv.Itoa(bits)+" bits")
 	}
-	f, err := strconv.ParseFloat(n.text, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
-		return 0, false
+	return v
+}
+
+// integer is the value of a JSON number when it has no fraction, however it is written.
+func integer(b []byte, bits int) (int64, bool) {
+	if v, err := strconv.ParseInt(string(b), 10, bits); err == nil {
+		return v, true
 	}
-	i, err := strconv.ParseInt(strconv.FormatFloat(f, 'f', 0, 64), 10, bits)
-	return i, err == nil
-}
-
-// node is a JSON value: kind is one of { [ " 0 t f n.
-type node struct {
-	kind    byte
-	raw     []byte
-	text    string
-	members []member
-	elems   []node
-}
-
-type member struct {
-	name  string
-	value node
-}
-
-func (n node) empty() bool {
-	return n.kind == 'n' || n.kind == '{' && len(n.members) == 0 || n.kind == '"' && n.text == ""
-}
-
-func (n node) number() bool {
-	return n.kind == '0' || n.kind == '"' && json.Valid([]byte(n.text)) && strings.Contains("-0123456789", n.text[:1]) && !strings.ContainsAny(n.text, " \t\r\n")
-}
-
-func parse(data []byte) (node, error) {
-	var doc json.RawMessage
-	if err := json.Unmarshal(data, &doc); err != nil {
-		return node{}, err
+	whole, exponent, _ := strings.Cut(strings.ToLower(string(b)), "e")
+	whole, fraction, _ := strings.Cut(whole, ".")
+	digits, negative := strings.CutPrefix(whole+fraction, "-")
+	significant := strings.TrimRight(digits, "0")
+	if significant == "" {
+		return 0, true
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	return next(dec, data)
-}
-
-func next(dec *json.Decoder, data []byte) (node, error) {
-	start := int(dec.InputOffset())
-	for strings.IndexByte(" \t\r\n,:", data[start]) >= 0 {
-		start++
-	}
-	tok, err := dec.Token()
-	if err != nil {
-		return node{}, err
-	}
-	n := node{}
-	switch t := tok.(type) {
-	case nil:
-		n.kind = 'n'
-	case bool:
-		n.kind, n.text = data[start], strconv.FormatBool(t)
-	case json.Number:
-		n.kind, n.text = '0', t.String()
-	case string:
-		n.kind, n.text = '"', t
-	case json.Delim:
-		n.kind = byte(t)
-		for dec.More() {
-			m := member{}
-			if t == '{' {
-				name, err := dec.Token()
-				if err != nil {
-					return node{}, err
-				}
-				m.name = name.(string)
-			}
-			if m.value, err = next(dec, data); err != nil {
-				return node{}, err
-			}
-			if t == '{' {
-				n.members = append(n.members, m)
-			} else {
-				n.elems = append(n.elems, m.value)
-			}
-		}
-		if _, err := dec.Token(); err != nil {
-			return node{}, err
-		}
-	}
-	n.raw = data[start:dec.InputOffset()]
-	return n, nil
-}
-
-// MarshalJSON gives the API's own shape.
-func (i Instance) MarshalJSON() ([]byte, error) {
-	return encode(nil, reflect.ValueOf(i), "", i.Extra)
-}
-
-// MarshalJSON gives the API's own shape.
-func (v VPCAttributes) MarshalJSON() ([]byte, error) { return encode(nil, reflect.ValueOf(v), "", nil) }
-
-// MarshalJSON gives the API's own shape.
-func (n NetworkInterface) MarshalJSON() ([]byte, error) {
-	return encode(nil, reflect.ValueOf(n), "", nil)
-}
-
-func encode(b []byte, v reflect.Value, path string, extra map[string]json.RawMessage) ([]byte, error) {
-	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[Time]() {
-		var buf bytes.Buffer
-		enc := json.NewEncoder(&buf)
-		enc.SetEscapeHTML(false)
-		err := enc.Encode(v.Interface())
-		return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...), err
-	}
-	known := []string{}
-	b = append(b, '{')
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if name == "-" {
-			continue
-		}
-		at := join(path, name)
-		known = append(known, at)
-		if option != "" && v.Field(i).IsZero() && !has(extra, at) {
-			continue
-		}
-		b = comma(b)
-		b = strconv.AppendQuote(b, name)
-		b = append(b, ':')
+	shift := 0
+	if exponent != "" {
 		var err error
-		wrap := f.Tag.Get("wrap")
-		if wrap == "" {
-			if b, err = encode(b, v.Field(i), at, extra); err != nil {
-				return nil, err
-			}
-			continue
+		if shift, err = strconv.Atoi(exponent); err != nil || shift > len(b)+20 {
+			return 0, false
 		}
-		b = append(b, `{"`+wrap+`":[`...)
-		for j := range v.Field(i).Len() {
-			if j > 0 {
-				b = append(b, ',')
-			}
-			if b, err = encode(b, v.Field(i).Index(j), at+"."+wrap+"."+strconv.Itoa(j), extra); err != nil {
-				return nil, err
-			}
-		}
-		b = append(members(append(b, ']'), extra, at, []string{at + "." + wrap}), '}')
 	}
-	return append(members(b, extra, path, known), '}'), nil
+	if shift += len(digits) - len(significant) - len(fraction); shift < 0 || shift > 20 {
+		return 0, false
+	}
+	if significant += strings.Repeat("0", shift); negative {
+		significant = "-" + significant
+	}
+	v, err := strconv.ParseInt(significant, 10, bits)
+	return v, err == nil
 }
 
-func has(extra map[string]json.RawMessage, path string) bool {
-	for k := range extra {
-		if strings.HasPrefix(k, path+".") {
+func (d *decoder) int(i int) int { return int(d.integer(i, strconv.IntSize)) }
+
+func (d *decoder) int64(i int) int64 { return d.integer(i, 64) }
+
+func (d *decoder) intPtr(i int) *int {
+	if d.nothing(i) {
+		return nil
+	}
+	return new(d.int(i))
+}
+
+func (d *decoder) float64(i int) float64 {
+	b := d.number(i, "is not a number")
+	if b == nil {
+		return 0
+	}
+	v, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		d.fail(i, "is too large")
+	}
+	return v
+}
+
+func (d *decoder) bool(i int) bool {
+	if !d.scalar(i, "is not a boolean") {
+		return false
+	}
+	switch t := &d.Tokens[i]; t.Kind {
+	case jsonscan.True:
+		return true
+	case jsonscan.False:
+		return false
+	default:
+		d.scratch = d.AppendText(d.scratch[:0], i)
+		switch b := d.scratch; {
+		case string(b) == "1", bytes.EqualFold(b, []byte("true")):
 			return true
+		case string(b) == "0", bytes.EqualFold(b, []byte("false")):
+			return false
 		}
 	}
+	d.fail(i, "is not a boolean")
 	return false
 }
 
-func comma(b []byte) []byte {
-	if b[len(b)-1] != '{' {
-		return append(b, ',')
+func (d *decoder) boolPtr(i int) *bool {
+	if d.nothing(i) {
+		return nil
 	}
-	return b
+	if len(d.bools) == 0 {
+		d.bools = make([]bool, 8) // one allocation for all pointers of an instance
+	}
+	p := &d.bools[0]
+	*p, d.bools = d.bool(i), d.bools[1:]
+	return p
 }
 
-func members(b []byte, extra map[string]json.RawMessage, path string, known []string) []byte {
-	for _, k := range slices.Sorted(maps.Keys(extra)) {
-		name := k
-		if path != "" {
-			if !strings.HasPrefix(k, path+".") {
-				continue
-			}
-			name = k[len(path)+1:]
-		}
-		if slices.ContainsFunc(known, func(p string) bool { return k == p || strings.HasPrefix(k, p+".") }) {
-			continue
-		}
-		quoted, _ := json.Marshal(name)
-		b = append(append(append(comma(b), quoted...), ':'), extra[k]...)
+func (d *decoder) time(i int) Time {
+	if !d.scalar(i, "is not a time") {
+		return Time{}
 	}
-	return b
+	b := d.Literal(i)
+	if !d.Tokens[i].Plain {
+		d.scratch = d.AppendText(d.scratch[:0], i)
+		b = d.scratch
+	}
+	if len(b) == len("2006-01-02T15:04Z") && b[16] == 'Z' { // the usual layout, by the way that package time has optimized
+		var seconds [20]byte
+		copy(seconds[:], b[:16])
+		copy(seconds[16:], ":00Z")
+		if t, err := time.Parse(time.RFC3339, string(seconds[:])); err == nil {
+			return Time{t}
+		}
+	}
+	t, err := parseTime(string(b))
+	if err != nil {
+		d.fail(i, "is not a time")
+	}
+	return t
+}
+
+// readObject reads an object that is a member.
+func readObject[T any](d *decoder, i int, v *T, read func(*decoder, *T, int)) {
+	d.path = append(d.path, step{name: i - 1, index: -1})
+	read(d, v, i)
+	d.path = d.path[:len(d.path)-1]
+}
+
+// readList reads the API's {wrap: [elements]}, or the array without its wrapper. A list without elements is nil.
+func readList[T any](d *decoder, i int, wrap string, read func(*decoder, *T, int)) []T {
+	if d.nothing(i) {
+		return nil
+	}
+	if k := d.Tokens[i].Kind; k != jsonscan.Object && k != jsonscan.Array {
+		d.fail(i, "is not a list")
+		return nil
+	}
+	last := len(d.path)
+	d.path = append(d.path, step{name: i - 1, list: wrap, index: -1})
+	defer func() { d.path = d.path[:last] }()
+	if d.Tokens[i].Kind == jsonscan.Object {
+		inner := 0
+		for n := i + 1; n < d.next(i); n = d.next(n + 1) {
+			if string(d.name(n)) == wrap {
+				inner = n + 1
+			} else {
+				d.unknown(n + 1)
+			}
+		}
+		if inner == 0 || d.nothing(inner) {
+			return nil
+		}
+		if i = inner; d.Tokens[i].Kind != jsonscan.Array {
+			d.fail(i, "is not a list")
+			return nil
+		}
+	}
+	n, end := 0, d.next(i)
+	for e := i + 1; e < end; e = d.next(e) {
+		n++
+	}
+	if n == 0 || !d.count(i, n) {
+		return nil
+	}
+	items := make([]T, n)
+	for e, n := i+1, 0; e < end; e, n = d.next(e), n+1 {
+		d.path[last].index = n
+		read(d, &items[n], e)
+	}
+	return items
 }

@@ -3,40 +3,701 @@ package ecs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
 	"os"
+	"path/filepath"
 	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"unsafe"
+	"weak"
 )
 
-func TestDecodeSample(t *testing.T) {
+// onePage is a page with the given elements.
+func onePage(elements ...string) string {
+	return `{"RequestId":"R","Instances":{"Instance":[` + strings.Join(elements, ",") + `]}}`
+}
+
+// ids are those of the instances of a page, then those of the ones that could not be read.
+func ids(r *DescribeInstancesResponse) (ids []string) {
+	for _, inst := range r.Instances {
+		ids = append(ids, inst.InstanceID)
+	}
+	for _, bad := range r.Undecoded {
+		ids = append(ids, "bad "+bad.InstanceID)
+	}
+	return ids
+}
+
+var envelopes = map[string]struct {
+	body string
+	want string // the page in short, or what the error says
+}{
+	"usual":                   {`{"RequestId":"R","NextToken":"n","PageNumber":1,"PageSize":2,"TotalCount":3,"Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2"}]}}`, "R n 1 2 3 [i-1 i-2]"},
+	"white space":             {" \r\n\t{ \"Instances\" : { \"Instance\" : [ { \"InstanceId\" : \"i-1\" } , {\"InstanceId\":\"i-2\"} ] } , \"RequestId\" : \"R\" } \n ", "R  0 0 0 [i-1 i-2]"},
+	"instances first":         {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"NextToken":"n","RequestId":"R"}`, "R n 0 0 0 [i-1]"},
+	"empty list":              {`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"R"}`, "R  1 10 0 []"},
+	"empty wrapper":           {`{"Instances":{}}`, "  0 0 0 []"},
+	"null wrapper":            {`{"Instances":null}`, "  0 0 0 []"},
+	"empty text":              {`{"Instances":""}`, "  0 0 0 []"},
+	"null list":               {`{"Instances":{"Instance":null}}`, "  0 0 0 []"},
+	"empty object as list":    {`{"Instances":{"Instance":{}}}`, "  0 0 0 []"},
+	"no wrapper":              {`{"Instances":[{"InstanceId":"i-1"}]}`, "  0 0 0 [i-1]"},
+	"more in wrapper":         {`{"Instances":{"New":[1,{"Instance":2}],"Instance":[{"InstanceId":"i-1"}],"Other":{}}}`, "  0 0 0 [i-1]"},
+	"unknown members":         {`{"New":{"Instances":[1]},"Instances":[{"InstanceId":"i-1"}],"Other":[[]]}`, "  0 0 0 [i-1]"},
+	"numbers as text":         {`{"TotalCount":"3","PageSize":2.0,"PageNumber":"1e0","Instances":[]}`, "  1 2 3 []"},
+	"null everywhere":         {`{"TotalCount":null,"PageSize":null,"PageNumber":{},"RequestId":null,"NextToken":null,"Instances":null}`, "  0 0 0 []"},
+	"numeric request id":      {`{"RequestId":12345678901234567890,"Instances":[]}`, "12345678901234567890  0 0 0 []"},
+	"escapes":                 {`{"RequestId":"\u0041\"","N\u0065xtToken":"\u4e2d\n","Instances":[{"\u0049nstanceId":"i-\u0031"}]}`, "A\" 中\n 0 0 0 [i-1]"},
+	"the last member wins":    {`{"RequestId":"a","RequestId":"R","NextToken":"x","NextToken":"","Instances":[{"InstanceId":"i-1"},{}],"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 0 [i-2]"},
+	"the last list wins":      {`{"Instances":{"Instance":[{"InstanceId":"i-1"},{}],"Instance":null}}`, "  0 0 0 []"},
+	"longest token":           {`{"NextToken":"` + strings.Repeat("t", 8192) + `","Instances":[]}`, " " + strings.Repeat("t", 8192) + " 0 0 0 []"},
+	"elements of other kinds": {onePage(`null`, `{"InstanceId":"i-1"}`, `7`, `"i-x"`, `[]`, `true`, `{}`, `""`, `{"InstanceId":"i-2"}`), "R  0 0 0 [i-1 i-2 bad  bad  bad  bad  bad  bad  bad ]"},
+
+	"token too long":        {`{"NextToken":"` + strings.Repeat("t", 8193) + `","Instances":[]}`, "NextToken is 8193 bytes long"},
+	"token of another kind": {`{"NextToken":5,"Instances":[]}`, "NextToken is not a string"},
+	"token as object":       {`{"NextToken":{},"Instances":[]}`, "NextToken is not a string"},
+	"empty":                 {``, "JSON ends early"},
+	"only white space":      {" \n", "JSON ends early"},
+	"empty object":          {`{}`, "no member Instances"},
+	"null":                  {`null`, "invalid JSON at byte 0"},
+	"list":                  {`[{"Instances":[]}]`, "invalid JSON at byte 0"},
+	"HTML":                  {`<html>`, "invalid JSON at byte 0"},
+	"error document":        {`{"RequestId":"R","HostId":"h","Code":"InternalError","Message":"m"}`, "no member Instances"},
+	"names have a case":     {`{"instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "no member Instances"},
+	"no list in wrapper":    {`{"Instances":{"instance":[{"InstanceId":"i-1"}]}}`, "no member Instance"},
+	"wrapper of other kind": {`{"Instances":5}`, "not a list"},
+	"list of other kind":    {`{"Instances":{"Instance":"i-1"}}`, "not a list"},
+	"list is an object":     {`{"Instances":{"Instance":{"InstanceId":"i-1"}}}`, "not a list"},
+	"count is a list":       {`{"TotalCount":[1],"Instances":[]}`, "TotalCount is not an integer"},
+	"count has a fraction":  {`{"TotalCount":1.5,"Instances":[]}`, "TotalCount is not an integer of"},
+	"request id is a list":  {`{"RequestId":["R"],"Instances":[]}`, "RequestId is not a string"},
+	"two documents":         {onePage() + onePage(), "invalid JSON at byte 45"},
+	"text behind":           {onePage() + ` x`, "invalid JSON at byte 46"},
+	"comma behind":          {`{"Instances":[{"InstanceId":"i-1"},]}`, "invalid JSON at byte 35"},
+	"comma at the end":      {`{"Instances":[],}`, "invalid JSON at byte 16"},
+	"no comma":              {`{"Instances":[{"InstanceId":"i-1"} {"InstanceId":"i-2"}]}`, "invalid JSON at byte 35"},
+	"no colon":              {`{"Instances" []}`, "invalid JSON at byte 13"},
+	"name is a number":      {`{1:2}`, "invalid JSON at byte 1"},
+	"wrong in unknown":      {`{"Instances":[{"InstanceId":"i-1","New":{"a":[01]}}]}`, "invalid JSON at byte 47"},
+	"wrong behind bad":      {`{"Instances":[{"InstanceId":"i-1","Cpu":[1],"Memory":tru}]}`, "invalid JSON at byte 56"},
+	"wrong in envelope":     {`{"New":"\x","Instances":[]}`, "invalid JSON at byte 9"},
+	"wrong in wrapper":      {`{"Instances":{"New":+1,"Instance":[]}}`, "invalid JSON at byte 20"},
+	"deep in unknown":       {onePage(`{"InstanceId":"i-1","New":` + strings.Repeat(`[`, 50_000) + strings.Repeat(`]`, 50_000) + `}`), "nested deeper than 100"},
+	"deep in envelope":      {`{"New":` + strings.Repeat(`{"a":`, 50_000) + `1` + strings.Repeat(`}`, 50_000) + `,"Instances":[]}`, "nested deeper than 100"},
+	"too many instances":    {onePage(slices.Repeat([]string{`{}`}, 10_001)...), "more than 10000 instances"},
+	"too many elements":     {onePage(slices.Repeat([]string{`{"InstanceId":"i","NetworkInterfaces":[` + strings.Repeat(`{},`, 999) + `{}]}`}, 251)...), "more than 250000 list elements"},
+	"too many unknown":      {onePage(slices.Repeat([]string{`{"InstanceId":"i"` + strings.Repeat(`,"N":0`, 1000) + `}`}, 251)...), "more than 250000 list elements"},
+	"too many values":       {onePage(`{"New":[0` + strings.Repeat(`,0`, 1<<20) + `]}`), "more than 1048576 JSON values"},
+	"cut and deep":          {`{"Instances":[` + strings.Repeat(`[`, 101), "nested deeper"},
+}
+
+func TestEnvelope(t *testing.T) {
+	t.Parallel()
+	for name, tt := range envelopes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := decodeDescribeInstances([]byte(tt.body))
+			if err != nil {
+				if r != nil || !strings.Contains(err.Error(), tt.want) || tt.want == "" {
+					t.Errorf("got %v and error %q, want %s", r, err, tt.want)
+				}
+				return
+			}
+			if got := fmt.Sprintln(r.RequestID, r.NextToken, r.PageNumber, r.PageSize, r.TotalCount, ids(r)); got != tt.want+"\n" {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestCut: a body cut anywhere is an error that says so, never a part of a page.
+func TestCut(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile("testdata/sample.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := decodeDescribeInstances(body)
+	body = bytes.TrimSpace(body)
+	for n := range body {
+		if r, err := decodeDescribeInstances(body[:n]); r != nil || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Fatalf("%d of %d bytes: %v", n, len(body), err)
+		}
+	}
+}
+
+// odd is an instance with an odd member, and what comes of it: JSON that MarshalJSON would write, reduced to the member
+// and compared as a value, or the path and text of the error.
+var odd = []struct{ member, want string }{
+	// numbers
+	{`"Cpu":4`, `"Cpu":4`},
+	{`"Cpu":"4"`, `"Cpu":4`},
+	{`"Cpu":4.0`, `"Cpu":4`},
+	{`"Cpu":"4.00"`, `"Cpu":4`},
+	{`"Cpu":4e0`, `"Cpu":4`},
+	{`"Cpu":"40e-1"`, `"Cpu":4`},
+	{`"Cpu":0.4E+1`, `"Cpu":4`},
+	{`"Cpu":400e-2`, `"Cpu":4`},
+	{`"Cpu":-0`, `"Cpu":0`},
+	{`"Cpu":0.000e99999999999999999999`, `"Cpu":0`},
+	{`"Cpu":-1`, `"Cpu":-1`},
+	{`"Cpu":null`, `"Cpu":0`},
+	{`"Cpu":""`, `"Cpu":0`},
+	{`"Cpu":{}`, `"Cpu":0`},
+	{`"LocalStorageCapacity":9223372036854775807`, `"LocalStorageCapacity":9223372036854775807`},
+	{`"LocalStorageCapacity":-9223372036854775808.0`, `"LocalStorageCapacity":-9223372036854775808`},
+	{`"LocalStorageCapacity":9223372036854775.807e3`, `"LocalStorageCapacity":9223372036854775807`},
+	{`"LocalStorageCapacity":9223372036854775808`, `!LocalStorageCapacity is not an integer of 64 bits`},
+	{`"LocalStorageCapacity":1e300`, `!LocalStorageCapacity is not an integer of 64 bits`},
+	{`"LocalStorageCapacity":1e-9999999999`, `!LocalStorageCapacity is not an integer of 64 bits`},
+	{`"LocalStorageCapacity":1e9999999999`, `!LocalStorageCapacity is not an integer of 64 bits`},
+	{`"Cpu":9223372036854775808`, `!Cpu is not an integer of`},
+	{`"Cpu":4.5`, `!Cpu is not an integer of`},
+	{`"Cpu":"4.5"`, `!Cpu is not an integer of`},
+	{`"Cpu":"four"`, `!Cpu is not an integer`},
+	{`"Cpu":" 4"`, `!Cpu is not an integer`},
+	{`"Cpu":"0x4"`, `!Cpu is not an integer`},
+	{`"Cpu":"04"`, `!Cpu is not an integer`},
+	{`"Cpu":"+4"`, `!Cpu is not an integer`},
+	{`"Cpu":true`, `!Cpu is not an integer`},
+	{`"Cpu":[4]`, `!Cpu is not an integer`},
+	{`"Cpu":[]`, `!Cpu is not an integer`},
+	{`"Cpu":{"value":4}`, `!Cpu is not an integer`},
+	{`"SpotPriceLimit":0.98`, `"SpotPriceLimit":0.98`},
+	{`"SpotPriceLimit":"0.98"`, `"SpotPriceLimit":0.98`},
+	{`"SpotPriceLimit":0.0`, `"SpotPriceLimit":0`},
+	{`"SpotPriceLimit":""`, `"SpotPriceLimit":0`},
+	{`"SpotPriceLimit":1e-7`, `"SpotPriceLimit":0.0000001`},
+	{`"SpotPriceLimit":1e21`, `"SpotPriceLimit":1000000000000000000000`},
+	{`"SpotPriceLimit":1e999`, `!SpotPriceLimit is too large`},
+	{`"SpotPriceLimit":"free"`, `!SpotPriceLimit is not a number`},
+	{`"MetadataOptions":{"HttpPutResponseHopLimit":"0"}`, `"MetadataOptions":{"HttpEndpoint":"","HttpTokens":"","HttpPutResponseHopLimit":0}`},
+	{`"MetadataOptions":{"HttpPutResponseHopLimit":null}`, `"MetadataOptions":{"HttpEndpoint":"","HttpTokens":""}`},
+	{`"MetadataOptions":{"HttpPutResponseHopLimit":false}`, `!MetadataOptions.HttpPutResponseHopLimit is not an integer`},
+
+	// booleans
+	{`"IoOptimized":true`, `"IoOptimized":true`},
+	{`"IoOptimized":"true"`, `"IoOptimized":true`},
+	{`"IoOptimized":"True"`, `"IoOptimized":true`},
+	{`"IoOptimized":"FALSE"`, `"IoOptimized":false`},
+	{`"IoOptimized":1`, `"IoOptimized":true`},
+	{`"IoOptimized":"1"`, `"IoOptimized":true`},
+	{`"IoOptimized":0`, `"IoOptimized":false`},
+	{`"IoOptimized":"0"`, `"IoOptimized":false`},
+	{`"IoOptimized":""`, `"IoOptimized":false`},
+	{`"IoOptimized":null`, `"IoOptimized":false`},
+	{`"IoOptimized":{}`, `"IoOptimized":false`},
+	{`"IoOptimized":2`, `!IoOptimized is not a boolean`},
+	{`"IoOptimized":"optimized"`, `!IoOptimized is not a boolean`},
+	{`"IoOptimized":[true]`, `!IoOptimized is not a boolean`},
+	{`"ImageOptions":{"LoginAsNonRoot":"false","CurrentOSNVMeSupported":null}`, `"ImageOptions":{"LoginAsNonRoot":false}`},
+	{`"ImageOptions":{"LoginAsNonRoot":""}`, `"ImageOptions":{}`},
+
+	// texts
+	{`"VlanId":10`, `"VlanId":"10"`},
+	{`"VlanId":1.50e1`, `"VlanId":"1.50e1"`},
+	{`"InstanceName":true`, `"InstanceName":"true"`},
+	{`"InstanceName":false`, `"InstanceName":"false"`},
+	{`"InstanceName":null`, `"InstanceName":""`},
+	{`"InstanceName":{}`, `"InstanceName":""`},
+	{`"InstanceName":"中文 \u4e2d\ud83d\ude00 \"quoted\" \\ \/ \b\f\n\r\t"`, `"InstanceName":"中文 中😀 \"quoted\" \\ / \b\f\n\r\t"`},
+	{`"InstanceName":"\ud83d!"`, `"InstanceName":"` + "\ufffd" + `!"`},
+	{"\"InstanceName\":\"a\xffb\xe4\xb8\"", "\"InstanceName\":\"a\ufffdb\ufffd\ufffd\""},
+	{`"InstanceName":["a"]`, `!InstanceName is not a string`},
+	{`"InstanceName":{"a":1}`, `!InstanceName is not a string`},
+	{`"Status":"Hibernating"`, `"Status":"Hibernating"`},
+	{`"ISP":"null"`, `"ISP":"null"`},
+	{`"CpuOptions":{"Numa":2}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":"2"}`},
+
+	// times
+	{`"CreationTime":"2017-12-10T04:04Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
+	{`"CreationTime":"2017-12-10T04:04:00Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
+	{`"CreationTime":"2017-12-10T04:04:05Z"`, `"CreationTime":"2017-12-10T04:04:05Z"`},
+	{`"CreationTime":"2017-12-10T04:04:05.5Z"`, `"CreationTime":"2017-12-10T04:04:05.5Z"`},
+	{`"CreationTime":"2017-12-10T12:04+08:00"`, `"CreationTime":"2017-12-10T04:04Z"`},
+	{`"CreationTime":"2017-12-10T04:04\u005a"`, `"CreationTime":"2017-12-10T04:04Z"`},
+	{`"CreationTime":""`, `"CreationTime":""`},
+	{`"CreationTime":null`, `"CreationTime":""`},
+	{`"CreationTime":"2017-02-29T04:04Z"`, `!CreationTime is not a time`},
+	{`"CreationTime":"2017-12-10 04:04"`, `!CreationTime is not a time`},
+	{`"CreationTime":"9999-12-31T23:59-01:00"`, `!CreationTime is not a time`},
+	{`"CreationTime":1512878640`, `!CreationTime is not a time`},
+	{`"CreationTime":["2017-12-10T04:04Z"]`, `!CreationTime is not a time`},
+
+	// objects
+	{`"CpuOptions":null`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
+	{`"CpuOptions":""`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
+	{`"CpuOptions":{}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
+	{`"CpuOptions":[]`, `!CpuOptions is not an object`},
+	{`"CpuOptions":"none"`, `!CpuOptions is not an object`},
+	{`"CpuOptions":{"CoreCount":[2]}`, `!CpuOptions.CoreCount is not an integer`},
+	{`"CpuOptions":{"CoreCount":[2],"ThreadsPerCore":{"a":1}}`, `!CpuOptions.CoreCount is not an integer`},
+
+	// lists
+	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`},
+	{`"SecurityGroupIds":["sg-1"]`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1"]}`},
+	{`"SecurityGroupIds":[]`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
+	{`"SecurityGroupIds":null`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
+	{`"SecurityGroupIds":""`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
+	{`"SecurityGroupIds":{}`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
+	{`"SecurityGroupIds":{"SecurityGroupId":null}`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
+	{`"SecurityGroupIds":{"SecurityGroupId":{}}`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
+	{`"SecurityGroupIds":{"SecurityGroupId":""}`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
+	{`"SecurityGroupIds":{"SecurityGroupId":[1,null,true,""]}`, `"SecurityGroupIds":{"SecurityGroupId":["1","","true",""]}`},
+	{`"SecurityGroupIds":{"SecurityGroupId":"sg-1"}`, `!SecurityGroupIds.SecurityGroupId is not a list`},
+	{`"SecurityGroupIds":"sg-1"`, `!SecurityGroupIds is not a list`},
+	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1",["sg-2"]]}`, `!SecurityGroupIds.SecurityGroupId.1 is not a string`},
+	{`"SecurityGroupIds":["sg-1",{"a":1}]`, `!SecurityGroupIds.SecurityGroupId.1 is not a string`},
+	{`"RdmaIpAddress":null`, `-RdmaIpAddress`},
+	{`"Tags":{}`, `-Tags`},
+	{`"Tags":{"Tag":[]}`, `-Tags`},
+	{`"Tags":[{"TagKey":"k"},null,{}]`, `"Tags":{"Tag":[{"TagKey":"k","TagValue":""},{"TagKey":"","TagValue":""},{"TagKey":"","TagValue":""}]}`},
+	{`"Tags":{"Tag":["k"]}`, `!Tags.Tag.0 is not an object`},
+	{`"VpcAttributes":{"PrivateIpAddress":["10.0.0.1"]}`, `"VpcAttributes":{"VpcId":"","VSwitchId":"","PrivateIpAddress":{"IpAddress":["10.0.0.1"]},"NatIpAddress":""}`},
+	{`"VpcAttributes":{"PrivateIpAddress":{"IpAddress":[[]]}}`, `!VpcAttributes.PrivateIpAddress.IpAddress.0 is not a string`},
+	{`"NetworkInterfaces":{"NetworkInterface":[{},{"Type":{"a":1}}]}`, `!NetworkInterfaces.NetworkInterface.1.Type is not a string`},
+	{`"NetworkInterfaces":[{"PrivateIpSets":[{},{"Primary":"maybe"}]}]`, `!NetworkInterfaces.NetworkInterface.0.PrivateIpSets.PrivateIpSet.1.Primary is not a boolean`},
+	{`"OperationLocks":{"LockReason":["financial",{"LockReason":"Recycling","LockMsg":"m"},"",null]}`, `"OperationLocks":{"LockReason":[{"LockReason":"financial","LockMsg":""},{"LockReason":"Recycling","LockMsg":"m"},{"LockReason":"","LockMsg":""},{"LockReason":"","LockMsg":""}]}`},
+	{`"OperationLocks":["security"]`, `"OperationLocks":{"LockReason":[{"LockReason":"security","LockMsg":""}]}`},
+	{`"OperationLocks":{"LockReason":[7]}`, `!OperationLocks.LockReason.0 is not an object`},
+
+	// members that come twice
+	{`"Cpu":4,"Cpu":8`, `"Cpu":8`},
+	{`"Cpu":4,"Cpu":null`, `"Cpu":0`},
+	{`"Cpu":[1],"Cpu":8`, `!Cpu is not an integer`},
+	{`"InstanceName":"a","InstanceName":"b"`, `"InstanceName":"b"`},
+	{`"InstanceName":"a","InstanceName":"","InstanceName":"c"`, `"InstanceName":"c"`},
+	{`"InstanceName":"a","InstanceName":null`, `"InstanceName":""`},
+	{`"ZoneId":"a","ZoneId":"a","ZoneId":"a","ZoneId":"b"`, `"ZoneId":"b"`},
+	{`"Tags":[{"TagKey":"a"},{"TagKey":"b"}],"Tags":[{"TagValue":"c"}]`, `"Tags":{"Tag":[{"TagKey":"","TagValue":"c"}]}`},
+	{`"Tags":[{"TagKey":"a"}],"Tags":null`, `-Tags`},
+	{`"CpuOptions":{"CoreCount":2},"CpuOptions":{"Numa":"ON"}`, `"CpuOptions":{"CoreCount":2,"ThreadsPerCore":0,"Numa":"ON"}`},
+
+	// names have a case
+	{`"cpu":4`, `"Cpu":0`},
+	{`"cpu":4`, `"cpu":4`},
+
+	// unknown members
+	{`"New":[1, {"a" : "b c"}, "<&>", 1.50]`, `"New":[1,{"a":"b c"},"<&>",1.50]`},
+	{`"New":null`, `"New":null`},
+	{`"a.b":1,"":2`, `"a.b":1`},
+	{`"a.b":1,"":2`, `"":2`},
+	{`"N\u00e9w\"":1`, `"Néw\"":1`},
+	{`"New":1,"New":2`, `"New":2`},
+	{`"CpuOptions":{"New":{"x":1},"CoreCount":2}`, `"CpuOptions":{"CoreCount":2,"ThreadsPerCore":0,"Numa":"","New":{"x":1}}`},
+	{`"ClockOptions":{"New":1}`, `"ClockOptions":{"New":1}`},
+	{`"Tags":{"New":1}`, `"Tags":{"Tag":[],"New":1}`},
+	{`"Tags":{"Tag":[{"TagKey":"k"},{"New":1}],"Other":2}`, `"Tags":{"Tag":[{"TagKey":"k","TagValue":""},{"TagKey":"","TagValue":"","New":1}],"Other":2}`},
+	{`"Tags":[{"New":1}]`, `"Tags":{"Tag":[{"TagKey":"","TagValue":"","New":1}]}`},
+	{`"NetworkInterfaces":[{},{"Ipv6Sets":{"Ipv6Set":[{"a.b":1}],"More":2},"PrivateIpSets":[{"New":3}]}]`, `"NetworkInterfaces":{"NetworkInterface":[` +
+		`{"NetworkInterfaceId":"","MacAddress":"","PrimaryIpAddress":"","PrivateIpSets":{"PrivateIpSet":[]}},{"NetworkInterfaceId":"","MacAddress":"",` +
+		`"PrimaryIpAddress":"","PrivateIpSets":{"PrivateIpSet":[{"PrivateIpAddress":"","Primary":false,"New":3}]},"Ipv6Sets":{"Ipv6Set":[{"Ipv6Address":"","a.b":1}],"More":2}}]}`},
+	{`"OperationLocks":{"LockReason":[{"New":1}]}`, `"OperationLocks":{"LockReason":[{"LockReason":"","LockMsg":"","New":1}]}`},
+	{`"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90), `"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90)},
+}
+
+// TestOddMembers also shows that the instances before and behind are not touched, whatever the one between them is.
+func TestOddMembers(t *testing.T) {
+	t.Parallel()
+	for _, tt := range odd {
+		for _, element := range []string{`{"InstanceId":"i-odd",` + tt.member + `}`, `{` + tt.member + `, "InstanceId":"i-odd"}`} {
+			r, err := decodeDescribeInstances([]byte(onePage(`{"InstanceId":"i-1","Cpu":1,"Tags":[{"TagKey":"k"}]}`, element, `{"InstanceId":"i-2","InstanceName":"n"}`)))
+			if err != nil {
+				t.Errorf("%s: %v", element, err)
+				continue
+			}
+			last := len(r.Instances) - 1
+			if first, second := r.Instances[0], r.Instances[last]; !reflect.DeepEqual(first, Instance{InstanceID: "i-1", CPU: 1, Tags: []Tag{{Key: "k"}}}) ||
+				!reflect.DeepEqual(second, Instance{InstanceID: "i-2", InstanceName: "n"}) {
+				t.Errorf("%s: neighbours are %+v and %+v", element, first, second)
+			}
+			if want, bad := strings.CutPrefix(tt.want, "!"); bad {
+				if len(r.Undecoded) != 1 || last != 1 {
+					t.Errorf("%s: got %v, want error %s", element, ids(r), want)
+					continue
+				}
+				got := r.Undecoded[0]
+				if text := got.Path + " " + got.Err.Error(); !strings.HasPrefix(text, want) || got.InstanceID != "i-odd" || string(got.Raw) != element {
+					t.Errorf("%s: got %q, id %s, raw %s; want %s", element, text, got.InstanceID, got.Raw, want)
+				}
+				continue
+			}
+			if last != 2 || r.Undecoded != nil {
+				t.Errorf("%s: got %v %v", element, ids(r), r.Undecoded)
+				continue
+			}
+			checkMember(t, element, r.Instances[1], tt.want)
+		}
+	}
+}
+
+// checkMember compares one member of what inst is written as, and reads it back.
+func checkMember(t *testing.T, from string, inst Instance, want string) {
+	t.Helper()
+	text, err := inst.MarshalJSON()
 	if err != nil {
-		t.Fatal(err)
+		t.Errorf("%s: %v", from, err)
+		return
 	}
-	if len(page.Instances) != 1 || page.Undecoded != nil {
-		t.Fatalf("%d instances, undecoded %v", len(page.Instances), page.Undecoded)
-	}
-	text, err := json.Marshal(page.Instances[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc struct{ Instances struct{ Instance []any } }
-	var got any
-	if err := json.Unmarshal(body, &doc); err != nil {
-		t.Fatal(err)
-	}
+	var got, member map[string]any
 	if err := json.Unmarshal(text, &got); err != nil {
+		t.Errorf("%s: %v in %s", from, err, text)
+		return
+	}
+	if name, absent := strings.CutPrefix(want, "-"); absent {
+		if v, is := got[name]; is {
+			t.Errorf("%s: got %s %v, want none", from, name, v)
+		}
+	} else if err := json.Unmarshal([]byte("{"+want+"}"), &member); err != nil {
+		t.Fatal(want, err)
+	}
+	for name, want := range member {
+		if v, is := got[name]; !is || !reflect.DeepEqual(v, want) {
+			t.Errorf("%s: got %s: %v, want %v", from, name, v, want)
+		}
+	}
+	var again Instance
+	if err := json.Unmarshal(text, &again); err != nil || !reflect.DeepEqual(again, inst) {
+		t.Errorf("%s: read back as %+v, %v, want %+v", from, again, err, inst)
+	}
+}
+
+func TestNoInstanceID(t *testing.T) {
+	t.Parallel()
+	for element, want := range map[string]DecodeError{
+		`{"Cpu":4}`:                               {Path: "InstanceId", Err: errors.New("is missing, so the instance could not be told from others")},
+		`{"InstanceId":""}`:                       {Path: "InstanceId", Err: errors.New("is missing, so the instance could not be told from others")},
+		`{"InstanceId":null}`:                     {Path: "InstanceId", Err: errors.New("is missing, so the instance could not be told from others")},
+		`{"InstanceId":["i-1"]}`:                  {Path: "InstanceId", Err: errors.New("is not a string")},
+		`{"InstanceId":[],"Cpu":[]}`:              {Path: "InstanceId", Err: errors.New("is not a string")},
+		`null`:                                    {Err: errors.New("is not an object")},
+		`[{"InstanceId":"i-1"}]`:                  {Err: errors.New("is not an object")},
+		`{"InstanceId":5,"Cpu":[]}`:               {InstanceID: "5", Path: "Cpu", Err: errors.New("is not an integer")},
+		`{"Cpu":[],"Instance\u0049d":"i-\u0031"}`: {InstanceID: "i-1", Path: "Cpu", Err: errors.New("is not an integer")},
+	} {
+		body := []byte(onePage(element))
+		r, err := decodeDescribeInstances(body)
+		if err != nil || len(r.Undecoded) != 1 || len(r.Instances) != 0 {
+			t.Errorf("%s: %v, %v", element, r, err)
+			continue
+		}
+		clear(body)
+		want.Raw = []byte(element)
+		if got := *r.Undecoded[0]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, want %+v", element, got, want)
+		}
+	}
+}
+
+// TestErrorsAreSilent: a value may be private, so errors name its place and not itself.
+func TestErrorsAreSilent(t *testing.T) {
+	t.Parallel()
+	for _, tt := range odd {
+		r, err := decodeDescribeInstances([]byte(onePage(`{"InstanceId":"i-odd",` + strings.ReplaceAll(tt.member, "four", "secret") + `}`)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bad := range r.Undecoded {
+			if text := bad.Error(); strings.Contains(text, "secret") || strings.ContainsAny(text, "\n\x00") || !strings.Contains(text, "i-odd") {
+				t.Error(text)
+			}
+		}
+	}
+}
+
+func TestUnmarshalInstance(t *testing.T) {
+	t.Parallel()
+	old := Instance{InstanceID: "old", CPU: 4, Extra: map[string]json.RawMessage{"New": []byte("1")}}
+	for text, want := range map[string]Instance{
+		`null`:               old,
+		`{"Memory":"8"}`:     {Memory: 8}, // an id is not asked for
+		` {"New":[ 1 ]} `:    {Extra: map[string]json.RawMessage{"New": []byte("[1]")}},
+		`{"InstanceId":"i"}`: {InstanceID: "i"},
+	} {
+		got := old
+		if err := got.UnmarshalJSON([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{``, `{`, `{}{}`, `[]`, `"i-1"`, `{"Cpu":[1]}`, `{"Tags":[` + strings.Repeat(`{},`, 250_000) + `{}]}`} {
+		got := old
+		if err := got.UnmarshalJSON([]byte(text)); err == nil || !reflect.DeepEqual(got, old) {
+			t.Errorf("%.20s: got %v, %v", text, got.InstanceID, err)
+		}
+	}
+	var list []Instance
+	err := json.Unmarshal([]byte(`[{"InstanceId":"i-1"},{"InstanceId":"i-2","CpuOptions":{"CoreCount":{"a":1}}}]`), &list)
+	if bad, ok := errors.AsType[*DecodeError](err); !ok || bad.InstanceID != "i-2" || bad.Path != "CpuOptions.CoreCount" || len(bad.Raw) == 0 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestParts: a part of an instance that holds lists is written and read in the API's shape, too.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	vpc := VPCAttributes{VPCID: "vpc-1", PrivateIPAddress: []string{"10.0.0.1"}}
+	nic := NetworkInterface{NetworkInterfaceID: "eni-1", PrivateIPSets: []PrivateIPSet{{PrivateIPAddress: "10.0.0.1", Primary: true}}}
+	text, err := json.Marshal([]any{vpc, nic})
+	const want = `[{"VpcId":"vpc-1","VSwitchId":"","PrivateIpAddress":{"IpAddress":["10.0.0.1"]},"NatIpAddress":""},` +
+		`{"NetworkInterfaceId":"eni-1","MacAddress":"","PrimaryIpAddress":"","PrivateIpSets":{"PrivateIpSet":[{"PrivateIpAddress":"10.0.0.1","Primary":true}]}}]`
+	if err != nil || string(text) != want {
+		t.Errorf("got %s, %v", text, err)
+	}
+	var gotVPC VPCAttributes
+	var gotNIC NetworkInterface
+	if err := json.Unmarshal(text, &[]any{&gotVPC, &gotNIC}); err != nil || !reflect.DeepEqual(gotVPC, vpc) || !reflect.DeepEqual(gotNIC, nic) {
+		t.Errorf("got %+v, %+v, %v", gotVPC, gotNIC, err)
+	}
+	for _, text := range []string{`{"PrivateIpAddress":5}`, `[]`, `{`} {
+		if err := gotVPC.UnmarshalJSON([]byte(text)); err == nil || !reflect.DeepEqual(gotVPC, vpc) {
+			t.Errorf("%s: got %+v, %v", text, gotVPC, err)
+		}
+	}
+}
+
+func TestMarshalInstance(t *testing.T) {
+	t.Parallel()
+	// Extra as a caller may have changed it: what has no place is left out, what is not JSON is an error.
+	inst := Instance{InstanceID: "i-1", Tags: []Tag{{Key: "k"}}, Extra: map[string]json.RawMessage{
+		"Tags.Tag.0.New": []byte("1"), "Tags.Tag.1.New": []byte("2"), "Tags.Tag.x": []byte("3"), "NetworkInterfaces.NetworkInterface.0.New": []byte("4"), "New": []byte("5"),
+	}}
+	checkMember(t, "Extra", Instance{Extra: map[string]json.RawMessage{"New": []byte(`"<"`)}}, `"New":"<"`)
+	text, err := inst.MarshalJSON()
+	if err != nil || !strings.HasSuffix(string(text), `,"New":5}`) || !strings.Contains(string(text), `"Tags":{"Tag":[{"TagKey":"k","TagValue":"","New":1}]},`) ||
+		strings.ContainsAny(string(text), "234") {
+		t.Errorf("got %s, %v", text, err)
+	}
+	inst.Extra["New"] = nil
+	if text, err := inst.MarshalJSON(); err == nil || !strings.Contains(err.Error(), `Extra["New"] of instance i-1 is not JSON`) {
+		t.Errorf("got %s, %v", text, err)
+	}
+	for _, price := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		if text, err := json.Marshal(Instance{SpotPriceLimit: price}); err == nil {
+			t.Errorf("got %s", text)
+		}
+	}
+}
+
+// TestNothingOfTheBodyIsKept: the body is used again for the next page.
+func TestNothingOfTheBodyIsKept(t *testing.T) {
+	t.Parallel()
+	body := []byte(onePage(slices.Concat([]string{`{"InstanceId":"i-bad","Cpu":[1]}`, `{"InstanceId":"i-new","New":{"a":"b"},"N\u0065w.2":1}`},
+		slices.Repeat([]string{`{"InstanceId":"i-1","ZoneId":"z","Tags":{"Tag":[{"TagKey":"k","TagValue":"v"}]}}`}, 3))...))
+	want, err := decodeDescribeInstances(bytes.Clone(body))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if want := doc.Instances.Instance[0]; !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
+	got, err := decodeDescribeInstances(body)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !bytes.Contains(text, []byte(`"SecurityGroupIds":{"SecurityGroupId":["sg-bp67acfmxazb4p****"]}`)) {
-		t.Errorf("lists are not in the API's shape: %s", text)
+	for i := range body {
+		body[i] = 'x'
+	}
+	if !reflect.DeepEqual(got, want) || got.Instances[0].InstanceID != "i-new" || string(got.Undecoded[0].Raw) != `{"InstanceId":"i-bad","Cpu":[1]}` {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
+// TestAnInstanceHoldsNoOther: an instance that is kept keeps neither its page, nor the body, nor its neighbours alive.
+func TestAnInstanceHoldsNoOther(t *testing.T) {
+	t.Parallel()
+	const page, at = 20, 10
+	kept := Instance{}
+	var gone []func() bool
+	watch := func(name string, alive func() bool) {
+		gone = append(gone, func() bool {
+			if alive() {
+				t.Errorf("%s is alive", name)
+			}
+			return true
+		})
+	}
+	for _, make := range []func(int) []byte{fullPage, typicalPage} {
+		func() {
+			body := make(page)
+			r, err := decodeDescribeInstances(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept = r.Instances[at]
+			of := func(name string, p weak.Pointer[byte]) { watch(name, func() bool { return p.Value() != nil }) }
+			of("the body", weak.Make(&body[0]))
+			slice := weak.Make(&r.Instances[0])
+			watch("the page", func() bool { return slice.Value() != nil })
+			for i, inst := range r.Instances {
+				if i == at {
+					continue
+				}
+				of(fmt.Sprintf("the text of instance %d", i), weak.Make(unsafe.StringData(inst.InstanceID)))
+				nic := weak.Make(&inst.NetworkInterfaces[0])
+				watch(fmt.Sprintf("an interface of instance %d", i), func() bool { return nic.Value() != nil })
+			}
+		}()
+		runtime.GC()
+		for _, check := range gone {
+			check()
+		}
+		if kept.InstanceID == "" {
+			t.Error("nothing was kept")
+		}
+		runtime.KeepAlive(&kept)
+	}
+}
+
+// TestSharedTexts: values that many instances have are stored once for all, the others together for each instance.
+func TestSharedTexts(t *testing.T) {
+	t.Parallel()
+	r, err := decodeDescribeInstances(typicalPage(100))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]map[*byte]bool{}
+	for _, inst := range r.Instances {
+		for name, text := range map[string]string{"region": inst.RegionID, "status": string(inst.Status), "image": inst.ImageID, "os": inst.OSName, "charge": string(inst.InstanceChargeType)} {
+			if texts[name] == nil {
+				texts[name] = map[*byte]bool{}
+			}
+			texts[name][unsafe.StringData(text)] = true
+		}
+		name, host := uintptr(unsafe.Pointer(unsafe.StringData(inst.InstanceName))), uintptr(unsafe.Pointer(unsafe.StringData(inst.HostName)))
+		if apart := max(name, host) - min(name, host); apart > 4096 {
+			t.Fatalf("the texts of %s are %d bytes apart", inst.InstanceID, apart)
+		}
+	}
+	for name, copies := range texts {
+		if len(copies) > 5 { // few values, each once in the arena of the first instance, and then again when slots collide
+			t.Errorf("%d texts of %s", len(copies), name)
+		}
+	}
+}
+
+//nolint:paralleltest // AllocsPerRun counts the allocations of all goroutines
+func TestAllocations(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		body []byte
+		most float64
+	}{{"full", fullPage(100), 25}, {"typical", typicalPage(100), 10}} {
+		got := testing.AllocsPerRun(5, func() {
+			if r, err := decodeDescribeInstances(tt.body); err != nil || len(r.Instances) != 100 {
+				t.Fatal(err)
+			}
+		}) / 100
+		if got > tt.most {
+			t.Errorf("%s page: %.1f allocations for each instance, want %.0f", tt.name, got, tt.most)
+		}
+	}
+}
+
+// TestConcurrentPages: decoders are used again, by any goroutine.
+func TestConcurrentPages(t *testing.T) {
+	t.Parallel()
+	bodies := map[int][]byte{}
+	want := map[int]*DescribeInstancesResponse{}
+	for n := range 8 {
+		bodies[n] = typicalPage(3 * n)
+		if n%2 == 0 {
+			bodies[n] = fullPage(n)
+		}
+		var err error
+		if want[n], err = oraclePage(bodies[n]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 10 {
+				for n, body := range bodies {
+					_, _ = decodeDescribeInstances(body[:len(body)/2]) // leaves nothing behind
+					if got, err := decodeDescribeInstances(body); err != nil || !reflect.DeepEqual(got, want[n]) {
+						t.Errorf("page %d: %v", n, err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// compare decodes body here and by the oracle.
+func compare(t *testing.T, body []byte) {
+	t.Helper()
+	got, err := decodeDescribeInstances(body)
+	if err != nil && (strings.Contains(err.Error(), "nested deeper") || strings.Contains(err.Error(), "more than")) {
+		return // a limit
+	}
+	want, wantErr := oraclePage(body)
+	if (err == nil) != (wantErr == nil) {
+		t.Fatalf("%q\ngot error  %v\nwant error %v", body, err, wantErr)
+	}
+	if err != nil {
+		return
+	}
+	undecoded := got.Undecoded
+	got.Undecoded = nil
+	for _, bad := range undecoded {
+		if bad.Err == nil {
+			t.Fatalf("%q\nno reason", body)
+		}
+		got.Undecoded = append(got.Undecoded, &DecodeError{InstanceID: bad.InstanceID, Path: bad.Path, Raw: bad.Raw})
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("%q\ngot  %+v\nwant %+v", body, got, want)
+	}
+	doc, err := parseNode(body)
+	if err != nil || doc.dotted() {
+		return
+	}
+	for _, inst := range got.Instances {
+		text, err := inst.MarshalJSON()
+		if err != nil {
+			t.Fatalf("%q\n%v", body, err)
+		}
+		var again Instance
+		if err := again.UnmarshalJSON(text); err != nil || !reflect.DeepEqual(again, inst) {
+			t.Fatalf("%q\nwritten as %s, %v\ngot  %+v\nwant %+v", body, text, err, again, inst)
+		}
+	}
+}
+
+func FuzzDecodePage(f *testing.F) {
+	for _, tt := range odd {
+		f.Add([]byte(onePage(`{"InstanceId":"i-1",` + tt.member + `}`)))
+	}
+	for _, name := range slices.Sorted(maps.Keys(envelopes)) {
+		if body := envelopes[name].body; len(body) < 10_000 {
+			f.Add([]byte(body))
+		}
+	}
+	f.Add(fullPage(1))
+	f.Add(typicalPage(2))
+	f.Fuzz(compare)
+}
+
+// TestAgainstOracle runs what the fuzz test begins with on the larger inputs too.
+func TestAgainstOracle(t *testing.T) {
+	t.Parallel()
+	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {
+		compare(t, body)
+	}
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, body)
 	}
 }

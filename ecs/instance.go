@@ -4,6 +4,7 @@ package ecs
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -202,7 +203,7 @@ type ClockOptions struct {
 type DedicatedHostAttribute struct {
 	DedicatedHostID        string `json:"DedicatedHostId"`
 	DedicatedHostName      string `json:"DedicatedHostName"`
-	DedicatedHostClusterID string `json:"DedicatedHostClusterId,omitzero"` // with [AttributeDDHCluster]
+	DedicatedHostClusterID string `json:"DedicatedHostClusterId"` // "" unless [AttributeDDHCluster] is asked for
 }
 
 // DedicatedInstanceAttribute is how an instance is tied to dedicated hosts.
@@ -309,5 +310,8 @@ func parseTime(s string) (Time, error) {
 			return Time{}, err
 		}
 	}
-	return Time{p.UTC()}, nil
+	if p = p.UTC(); p.Year() < 0 || p.Year() > 9999 {
+		return Time{}, errors.New("year out of range in UTC")
+	}
+	return Time{p}, nil
 }

@@ -1,0 +1,441 @@
+package ecs
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// apiMember is a member of the answer as the Go types have it.
+type apiMember struct {
+	path  string // as in testdata/members.txt
+	typ   string // its JSON type
+	index []int  // of the field in Instance, through the first elements of lists; nil outside of instances
+}
+
+// apiMembers walks the type of an instance, or of a part of it.
+func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) {
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
+		m := apiMember{path + "." + name, "object", append(slices.Clone(index), f.Index...)}
+		members = append(members, m)
+		into := &members[len(members)-1]
+		typ := f.Type
+		if typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		switch wrap := f.Tag.Get("wrap"); {
+		case typ == reflect.TypeFor[Time](), typ.Kind() == reflect.String:
+			into.typ = "string"
+		case typ.Kind() == reflect.Int, typ.Kind() == reflect.Int64:
+			into.typ = "integer"
+		case typ.Kind() == reflect.Float64:
+			into.typ = "number"
+		case typ.Kind() == reflect.Bool:
+			into.typ = "boolean"
+		case typ.Kind() == reflect.Struct:
+			members = append(members, apiMembers(typ, m.path, m.index)...)
+		case wrap != "" && typ.Elem().Kind() == reflect.String:
+			members = append(members, apiMember{m.path + "." + wrap + "[]", "array<string>", m.index})
+		case wrap != "":
+			list := m.path + "." + wrap + "[]"
+			members = append(members, apiMember{list, "array<object>", m.index})
+			members = append(members, apiMembers(typ.Elem(), list, m.index)...)
+		default:
+			into.typ = "nothing of the API: " + typ.String()
+		}
+	}
+	return members
+}
+
+func allMembers() []apiMember {
+	members := []apiMember{{path: "Instances", typ: "object"}, {path: "Instances.Instance[]", typ: "array<object>"}}
+	for f := range reflect.TypeFor[DescribeInstancesResponse]().Fields() {
+		name := strings.ReplaceAll(f.Name, "ID", "Id")
+		switch f.Type.Kind() { //nolint:exhaustive // the lists are above
+		case reflect.String:
+			members = append(members, apiMember{path: name, typ: "string"})
+		case reflect.Int:
+			members = append(members, apiMember{path: name, typ: "integer"})
+		}
+	}
+	return append(members, apiMembers(reflect.TypeFor[Instance](), "I", nil)...)
+}
+
+func TestEveryMemberHasAField(t *testing.T) {
+	t.Parallel()
+	file, err := os.Open("testdata/members.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var want []string
+	leaves := 0
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		if line := lines.Text(); !strings.HasPrefix(line, "#") {
+			want = append(want, line)
+			if !strings.HasSuffix(line, "\tobject") && !strings.HasSuffix(line, "\tarray<object>") {
+				leaves++
+			}
+		}
+	}
+	var got []string
+	for _, m := range allMembers() {
+		got = append(got, m.path+"\t"+m.typ)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	for _, line := range want {
+		if _, found := slices.BinarySearch(got, line); !found {
+			t.Errorf("no field for %s", line)
+		}
+	}
+	for _, line := range got {
+		if _, found := slices.BinarySearch(want, line); !found {
+			t.Errorf("the API has no %s", line)
+		}
+	}
+	if len(want) != 144 || len(got) != 144 || leaves != 111 {
+		t.Errorf("%d fields, %d documented members, %d of them with values", len(got), len(want), leaves)
+	}
+}
+
+// TestEveryMemberTravels sends one member at a time, alone.
+func TestEveryMemberTravels(t *testing.T) {
+	t.Parallel()
+	tested := 0
+	for _, m := range allMembers() {
+		value, ok := map[string]any{
+			"string": "2017-12-10T04:04Z", "integer": 3.0, "number": 0.98, "boolean": true, "array<string>": []any{"a", "b"},
+		}[m.typ]
+		if !ok {
+			continue
+		}
+		tested++
+		// The document, from the inside out.
+		steps := strings.Split(m.path, ".")
+		doc := value
+		for i, step := range slices.Backward(steps[min(1, len(steps)-1):]) {
+			name, list := strings.CutSuffix(step, "[]")
+			if list && (m.typ != "array<string>" || i < len(steps)-2) {
+				doc = []any{doc}
+			}
+			doc = map[string]any{name: doc}
+		}
+		text, err := json.Marshal(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.index == nil {
+			r, err := decodeDescribeInstances([]byte(strings.TrimSuffix(string(text), "}") + `,"Instances":[]}`))
+			if err != nil || reflect.DeepEqual(*r, DescribeInstancesResponse{}) {
+				t.Errorf("%s: got %+v, %v", text, r, err)
+			}
+			continue
+		}
+		var inst Instance
+		if err := json.Unmarshal(text, &inst); err != nil || inst.Extra != nil {
+			t.Errorf("%s: %v, extra %s", text, err, inst.Extra)
+			continue
+		}
+		if f := fieldAt(reflect.ValueOf(inst), m.index); !f.IsValid() || f.IsZero() {
+			t.Errorf("%s: the field is zero in %+v", text, inst)
+		}
+		again, err := json.Marshal(inst)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		var out any
+		if err := json.Unmarshal(again, &out); err != nil || !holds(out, doc) {
+			t.Errorf("%s: written as %s, %v", text, again, err)
+		}
+		if n := nonZero(out); n != nonZero(doc) {
+			t.Errorf("%s: written with %d other values: %s", text, n-nonZero(doc), again)
+		}
+	}
+	if tested != 111 {
+		t.Errorf("%d members tested", tested)
+	}
+}
+
+// fieldAt follows an index through the first elements of lists.
+func fieldAt(v reflect.Value, index []int) reflect.Value {
+	for _, i := range index {
+		if v.Kind() == reflect.Slice {
+			if v.Len() == 0 {
+				return reflect.Value{}
+			}
+			v = v.Index(0)
+		}
+		v = v.Field(i)
+	}
+	return v
+}
+
+// holds reports whether all values of part are in whole.
+func holds(whole, part any) bool {
+	switch part := part.(type) {
+	case map[string]any:
+		w, ok := whole.(map[string]any)
+		for name, v := range part {
+			ok = ok && holds(w[name], v)
+		}
+		return ok
+	case []any:
+		w, ok := whole.([]any)
+		ok = ok && len(w) == len(part)
+		for i, v := range part {
+			ok = ok && holds(w[i], v)
+		}
+		return ok
+	default:
+		return reflect.DeepEqual(whole, part)
+	}
+}
+
+func nonZero(doc any) (n int) {
+	switch v := doc.(type) {
+	case map[string]any:
+		for _, v := range v {
+			n += nonZero(v)
+		}
+	case []any:
+		for _, v := range v {
+			n += nonZero(v)
+		}
+	default:
+		if doc != nil && doc != "" && doc != 0.0 && doc != false {
+			n = 1
+		}
+	}
+	return n
+}
+
+// The golden files: testdata/sample.json is the answer that the API's documentation shows, with the stars that mask its
+// addresses; testdata/fleet.json is what published answers for 43 real instances look like. The .txt beside each is
+// what Go makes of it.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	if *update {
+		var b bytes.Buffer
+		if err := json.Indent(&b, typicalPage(43), "", " "); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteByte('\n')
+		writeGolden(t, "testdata/fleet.json", b.Bytes())
+	}
+	fleet, err := os.ReadFile("testdata/fleet.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, fleet); err != nil || !bytes.Equal(compact.Bytes(), typicalPage(43)) {
+		t.Errorf("testdata/fleet.json is not what realInstance gives: run go test -update (%v)", err)
+	}
+	for _, name := range []string{"testdata/sample", "testdata/fleet"} {
+		body, err := os.ReadFile(name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := decodeDescribeInstances(body)
+		if err != nil || r.Undecoded != nil {
+			t.Fatal(err, r.Undecoded)
+		}
+		var b bytes.Buffer
+		values(&b, "", reflect.ValueOf(*r))
+		if *update {
+			writeGolden(t, name+".txt", b.Bytes())
+		}
+		want, err := os.ReadFile(name + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantLines := strings.Split(string(want), "\n")
+		for i, line := range strings.Split(b.String(), "\n") {
+			if i >= len(wantLines) || line != wantLines[i] {
+				t.Fatalf("%s.txt, line %d: got %s", name, i+1, line)
+			}
+		}
+		if b.Len() != len(want) {
+			t.Errorf("%s.txt has more lines", name)
+		}
+		for i, inst := range r.Instances {
+			if inst.Extra != nil {
+				t.Errorf("%s has members without a field: %v", inst.InstanceID, slices.Sorted(maps.Keys(inst.Extra)))
+			}
+			roundTrip(t, body, i, inst)
+		}
+	}
+}
+
+func writeGolden(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// roundTrip compares element i of the page's list with what json.Marshal makes of the instance: exactly the same members
+// and values, in any order. The only difference is an object without members where the API leaves it out as often.
+func roundTrip(t *testing.T, page []byte, i int, inst Instance) {
+	t.Helper()
+	var doc struct {
+		Instances struct{ Instance []map[string]any }
+	}
+	if err := json.Unmarshal(page, &doc); err != nil {
+		t.Fatal(err)
+	}
+	want := doc.Instances.Instance[i]
+	if v, is := want["PrivateDnsNameOptions"].(map[string]any); is && len(v) == 0 {
+		delete(want, "PrivateDnsNameOptions")
+	}
+	text, err := json.Marshal(inst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		for _, name := range slices.Sorted(maps.Keys(got)) {
+			if !reflect.DeepEqual(got[name], want[name]) {
+				t.Errorf("%s: %s: got %v, want %v", inst.InstanceID, name, got[name], want[name])
+			}
+		}
+		for name := range want {
+			if _, is := got[name]; !is {
+				t.Errorf("%s: %s is missing", inst.InstanceID, name)
+			}
+		}
+	}
+	var again Instance
+	if err := json.Unmarshal(text, &again); err != nil || !reflect.DeepEqual(again, inst) {
+		t.Errorf("%s: read back as %+v, %v", inst.InstanceID, again, err)
+	}
+}
+
+// values writes one line for each field that is not zero.
+func values(b *bytes.Buffer, path string, v reflect.Value) {
+	if v.IsZero() {
+		return
+	}
+	switch at, isTime := v.Interface().(Time); {
+	case isTime:
+		fmt.Fprintf(b, "%s = %s\n", path, at.Format(time.RFC3339Nano))
+	case v.Kind() == reflect.Pointer:
+		fmt.Fprintf(b, "%s = &%v\n", path, v.Elem())
+	case v.Kind() == reflect.Struct:
+		for f := range v.Type().Fields() {
+			values(b, strings.TrimPrefix(path+"."+f.Name, "."), v.FieldByIndex(f.Index))
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			values(b, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+		}
+	case v.Kind() == reflect.String:
+		fmt.Fprintf(b, "%s = %q\n", path, v)
+	default:
+		fmt.Fprintf(b, "%s = %v\n", path, v)
+	}
+}
+
+func TestTime(t *testing.T) {
+	t.Parallel()
+	at := func(sec, nsec int) Time { return Time{time.Date(2017, 12, 10, 4, 4, sec, nsec, time.UTC)} }
+	for text, want := range map[string]Time{
+		"":                            {},
+		"2017-12-10T04:04Z":           at(0, 0),
+		"2017-12-10T04:04:00Z":        at(0, 0),
+		"2017-12-10T04:04:05Z":        at(5, 0),
+		"2017-12-10T04:04:05.25Z":     at(5, 250_000_000),
+		"2017-12-10T12:04+08:00":      at(0, 0),
+		"2017-12-10T12:04:05+08:00":   at(5, 0),
+		"2099-12-31T15:59Z":           {time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC)},
+		"0001-01-01T00:00Z":           {},
+		"9999-12-31T23:59:59.999999Z": {time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)},
+	} {
+		var got, fromJSON Time
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
+		if err := json.Unmarshal(fmt.Appendf(nil, "%q", text), &fromJSON); err != nil || fromJSON != want {
+			t.Errorf("%s: got %v, %v from JSON", text, fromJSON, err)
+		}
+		if never := text == "2099-12-31T15:59Z"; got.IsNever() != never {
+			t.Errorf("%s: never is %v", text, !never)
+		}
+	}
+	for _, text := range []string{
+		"2017-12-10", "2017-12-10T04Z", "2017-12-10T04:04", "2017-12-10 04:04Z", "2017-13-10T04:04Z", "2017-02-29T04:04Z", "2017-12-10T24:00Z",
+		"2017-12-10T04:60Z", "2017-12-10T04:04:61Z", "20171210T0404Z", " 2017-12-10T04:04Z", "2017-12-10T04:04Z ", "never", "0", "0000-01-01T00:00+01:00", "9999-12-31T23:59-00:01",
+	} {
+		got := at(5, 0)
+		if err := got.UnmarshalText([]byte(text)); err == nil || got != at(5, 0) {
+			t.Errorf("%s: got %v, %v", text, got, err)
+		}
+	}
+	for want, at := range map[string]Time{
+		"": {}, "2017-12-10T04:04Z": at(0, 0), "2017-12-10T04:04:05Z": at(5, 0), "2017-12-10T04:04:05.000000001Z": at(5, 1),
+		"2017-12-10T04:04:00.5Z": {at(0, 500_000_000).In(time.FixedZone("CST", 8*60*60))},
+	} {
+		text, err := json.Marshal(at)
+		if at.String() != want || err != nil || string(text) != `"`+want+`"` {
+			t.Errorf("got %s and %s, %v; want %s", at, text, err, want)
+		}
+	}
+	var got Time
+	if err := json.Unmarshal([]byte("null"), &got); err != nil || !got.IsZero() {
+		t.Errorf("null: got %v, %v", got, err)
+	}
+	if got.IsNever() {
+		t.Error("the zero Time is never")
+	}
+}
+
+func FuzzTime(f *testing.F) {
+	for _, text := range []string{
+		"", "2017-12-10T04:04Z", "2017-12-10T04:04:05Z", "2017-12-10T04:04:05.123456789Z", "2017-12-10T12:04:05,5+08:00", "2099-12-31T15:59Z",
+		"2016-02-29T00:00Z", "2017-02-29T00:00Z", "0000-01-01T00:00+00:01", "9999-12-31T23:59-23:59", "0001-01-01T00:00Z", "2017-12-10T24:00Z", "2017-12-10T04:04z",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var want Time
+		err := want.UnmarshalText([]byte(text))
+		if err == nil {
+			var again Time
+			if err := again.UnmarshalText([]byte(want.String())); err != nil || again != want {
+				t.Errorf("%q is %v, but read again %v, %v", text, want, again, err)
+			}
+			if _, offset := want.Zone(); offset != 0 {
+				t.Errorf("%q is not in UTC: %v", text, want)
+			}
+		}
+		// The decoder has a shorter way for the usual layout.
+		quoted, _ := json.Marshal(text)
+		json.Unmarshal(quoted, &text) // what is not UTF-8 is replaced
+		err = want.UnmarshalText([]byte(text))
+		var inst Instance
+		if bad := inst.UnmarshalJSON(fmt.Appendf(nil, `{"CreationTime":%s}`, quoted)); (bad == nil) != (err == nil) {
+			t.Errorf("%q: decoder %v, UnmarshalText %v", text, bad, err)
+		} else if err == nil && inst.CreationTime != want {
+			t.Errorf("%q: decoder %v, UnmarshalText %v", text, inst.CreationTime, want)
+		}
+	})
+}
