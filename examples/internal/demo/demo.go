@@ -1,0 +1,29 @@
+// Package demo lets every example run without an account.
+package demo
+
+import (
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// The made-up fleet: the same on every run.
+const (
+	size = 3000
+	seed = 1
+)
+
+// Client makes a client for a region: of the account that the default credentials belong to or, with demo, of an ECS
+// that lives in this process and knows made-up instances only. Call done at the end.
+func Client(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
+	if !demo {
+		client, err = ecs.NewClient(region, opts)
+		return client, func() {}, err
+	}
+	server := ecstest.NewServer(ecstest.Fleet(size, seed)...)
+	client, err = server.Client(region, opts)
+	if err != nil {
+		server.Close()
+		return nil, nil, err
+	}
+	return client, server.Close, nil
+}

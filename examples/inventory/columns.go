@@ -1,0 +1,200 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// column is one property of an instance, for tables, CSV and sorting.
+type column struct {
+	name, help string
+	text       func(ecs.Instance) string
+	// compare orders instances by the property; nil compares the texts.
+	compare func(a, b ecs.Instance) int
+	// narrowest is how far a table may shorten the texts to fit the terminal; 0 is not at all.
+	narrowest int
+	number    bool // to be aligned right
+}
+
+// defaultColumns come in the order of their importance: a narrow terminal shows the first ones.
+const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
+
+func columns() []column {
+	return []column{
+		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }},
+		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 14},
+		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
+		{name: "private-ip", help: "primary private address", text: func(i ecs.Instance) string { return addrs(i.Addr()) }, compare: byAddr(ecs.Instance.Addr)},
+		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15},
+		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic)},
+		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13},
+		{name: "family", help: "instance type family", text: func(i ecs.Instance) string { return i.InstanceTypeFamily }},
+		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), number: true},
+		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), number: true},
+		{name: "gpu", help: "number and kind of GPUs", text: gpu, compare: by(func(i ecs.Instance) int { return i.GPUAmount }), narrowest: 12},
+		{name: "region", help: "region", text: func(i ecs.Instance) string { return i.RegionID }},
+		{name: "zone", help: "zone", text: func(i ecs.Instance) string { return i.ZoneID }},
+		{name: "vpc", help: "VPC id, empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }},
+		{name: "vswitch", help: "VSwitch id", text: func(i ecs.Instance) string { return i.VPCAttributes.VSwitchID }},
+		{name: "security-groups", help: "security group ids", text: func(i ecs.Instance) string { return strings.Join(i.SecurityGroupIDs, " ") }, narrowest: 23},
+		{name: "charge", help: "PrePaid (subscription) or PostPaid (pay as you go)", text: func(i ecs.Instance) string { return string(i.InstanceChargeType) }},
+		{name: "spot", help: "spot strategy", text: func(i ecs.Instance) string { return string(i.SpotStrategy) }},
+		{name: "expires", help: "end of the subscription, or never", text: expires, compare: byTime(func(i ecs.Instance) ecs.Time { return i.ExpiredTime })},
+		{name: "auto-release", help: "time of the automatic release", text: func(i ecs.Instance) string { return i.AutoReleaseTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.AutoReleaseTime })},
+		{name: "created", help: "creation time", text: func(i ecs.Instance) string { return i.CreationTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.CreationTime })},
+		{name: "started", help: "time of the last start", text: func(i ecs.Instance) string { return i.StartTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.StartTime })},
+		{name: "os", help: "operating system", text: system, narrowest: 14},
+		{name: "image", help: "image id", text: func(i ecs.Instance) string { return i.ImageID }, narrowest: 16},
+		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14},
+		{name: "description", help: "description", text: func(i ecs.Instance) string { return i.Description }, narrowest: 16},
+		{name: "key-pair", help: "SSH key pair", text: func(i ecs.Instance) string { return i.KeyPairName }, narrowest: 12},
+		{name: "resource-group", help: "resource group id", text: func(i ecs.Instance) string { return i.ResourceGroupID }},
+		{name: "protected", help: "whether deletion protection is on", text: func(i ecs.Instance) string { return strconv.FormatBool(i.DeletionProtection) }},
+		{name: "locks", help: "why operations are locked", text: locks, narrowest: 12},
+		{name: "tags", help: "all tags", text: tags, narrowest: 16},
+	}
+}
+
+// tagColumn shows the value of one tag.
+func tagColumn(key string) column {
+	return column{name: "tag:" + key, narrowest: 12, text: func(i ecs.Instance) string {
+		n := slices.IndexFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == key })
+		if n < 0 {
+			return ""
+		}
+		return i.Tags[n].Value
+	}}
+}
+
+// findColumn looks a name up; tag:KEY is a column for every key.
+func findColumn(name string) (column, error) {
+	if key, ok := strings.CutPrefix(name, "tag:"); ok && key != "" {
+		return tagColumn(key), nil
+	}
+	all := columns()
+	if i := slices.IndexFunc(all, func(c column) bool { return c.name == name }); i >= 0 {
+		return all[i], nil
+	}
+	names := []string{"tag:KEY"}
+	for _, c := range all {
+		names = append(names, c.name)
+	}
+	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, didYouMean(name, names))
+}
+
+// parseColumns reads a list of columns. A leading + adds to the default ones, "all" stands for all.
+func parseColumns(list string) ([]column, error) {
+	if list == "all" {
+		return columns(), nil
+	}
+	if more, ok := strings.CutPrefix(list, "+"); ok {
+		list = defaultColumns + "," + more
+	}
+	var chosen []column
+	for name := range strings.SplitSeq(list, ",") {
+		c, err := findColumn(strings.TrimSpace(name))
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, c)
+	}
+	return chosen, nil
+}
+
+// parseSort reads a list of columns to sort by, "-" before a name for descending order.
+func parseSort(list string) (func(a, b ecs.Instance) int, error) {
+	var orders []func(a, b ecs.Instance) int
+	for part := range strings.SplitSeq(list, ",") {
+		name, descending := strings.CutPrefix(strings.TrimSpace(part), "-")
+		c, err := findColumn(name)
+		if err != nil {
+			return nil, err
+		}
+		order := c.compare
+		if order == nil {
+			order = by(c.text)
+		}
+		if descending {
+			ascending := order
+			order = func(a, b ecs.Instance) int { return ascending(b, a) }
+		}
+		orders = append(orders, order)
+	}
+	return func(a, b ecs.Instance) int {
+		for _, order := range orders {
+			if c := order(a, b); c != 0 {
+				return c
+			}
+		}
+		return 0
+	}, nil
+}
+
+func by[T cmp.Ordered](key func(ecs.Instance) T) func(a, b ecs.Instance) int {
+	return func(a, b ecs.Instance) int { return cmp.Compare(key(a), key(b)) }
+}
+
+func byTime(key func(ecs.Instance) ecs.Time) func(a, b ecs.Instance) int {
+	return func(a, b ecs.Instance) int { return key(a).Compare(key(b).Time) }
+}
+
+func byAddr(key func(ecs.Instance) netip.Addr) func(a, b ecs.Instance) int {
+	return func(a, b ecs.Instance) int { return key(a).Compare(key(b)) }
+}
+
+func firstPublic(i ecs.Instance) netip.Addr {
+	if a := i.PublicAddrs(); len(a) > 0 {
+		return a[0]
+	}
+	return netip.Addr{}
+}
+
+func addrs(list ...netip.Addr) string {
+	var texts []string
+	for _, a := range list {
+		if a.IsValid() {
+			texts = append(texts, a.String())
+		}
+	}
+	return strings.Join(texts, " ")
+}
+
+func gpu(i ecs.Instance) string {
+	if i.GPUAmount == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d x %s", i.GPUAmount, i.GPUSpec)
+}
+
+func system(i ecs.Instance) string {
+	return strings.Join(strings.Fields(cmp.Or(i.OSName, i.OSNameEn, i.OSType)), " ") // double blanks are common
+}
+
+func expires(i ecs.Instance) string {
+	if i.ExpiredTime.IsNever() {
+		return "never"
+	}
+	return i.ExpiredTime.String()
+}
+
+func locks(i ecs.Instance) string {
+	var reasons []string
+	for _, l := range i.OperationLocks {
+		reasons = append(reasons, string(l.LockReason))
+	}
+	return strings.Join(reasons, " ")
+}
+
+func tags(i ecs.Instance) string {
+	var pairs []string
+	for _, t := range i.Tags {
+		pairs = append(pairs, t.Key+"="+t.Value)
+	}
+	return strings.Join(pairs, " ")
+}

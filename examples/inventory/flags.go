@@ -1,0 +1,354 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+const help = `inventory lists the ECS instances of an Alibaba Cloud account.
+
+  inventory -demo                                 a made-up fleet, no account needed
+  inventory -region cn-hangzhou                   a region, with the default credentials
+  inventory -region all -status Running           all regions, running instances only
+  inventory -region cn-hangzhou -tag env=prod -tag team -columns id,name,private-ip,tag:team
+  inventory -region all -expires-before 30d -charge-type PrePaid -sort expires
+  inventory -region cn-beijing -o ids | xargs ...
+
+Where
+  -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, with -demo all
+  -demo                a made-up fleet in an in-memory ECS
+  -network vpc         use the endpoints that are reachable inside a VPC without public access
+  -endpoint HOST       another endpoint, for all regions
+  -timeout D           give up after D (30s, 5m); default never
+  -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
+  -v                   log every request to stderr
+
+Which: instances must match all filters
+  -id ID[,ID...]       instance ids, any number; repeatable; "-" reads them from stdin
+  -name NAME           instance name, * is a wildcard: -name 'web-*'
+  -status S            Pending, Running, Starting, Stopping or Stopped
+  -type T  -family F   instance type (ecs.g7.large), instance type family (ecs.g7)
+  -zone Z  -vpc ID  -vswitch ID  -security-group ID  -resource-group ID  -image ID  -key-pair NAME
+  -tag KEY[=VALUE]     repeatable; KEY alone is any value
+  -charge-type C       PrePaid (subscription) or PostPaid (pay as you go)
+  -private-ip IP[,IP]  private address in a VPC; also -public-ip (fixed public) and -eip (elastic); repeatable
+  -created-after T  -created-before T  -expires-after T  -expires-before T
+                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z) or a distance from now (30d, 12h):
+                       back for created, ahead for expires
+  -limit N             stop after N instances; with -sort, show the first N in order
+
+How
+  -o FORMAT            ` + "%s" + `
+  -columns C[,C...]    for table and csv; "+C" adds to the default ones; "all"; "help" lists them
+  -sort C[,C...]       by columns, "-C" descending; keeps everything in memory until the end
+  -dry-run             list nothing, check whether listing would be permitted
+
+A table is fitted to the terminal; piped, it is complete. csv, ids, json and ndjson are written as instances come.
+
+Credentials are the first there are: environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile file, instance RAM role,
+credentials URI.
+
+Exit codes: every code but 0 means that the list is not complete
+  0    done
+  1    failed
+  2    usage: a flag is wrong, or the API refuses a value
+  3    not permitted
+  4    credentials missing or not accepted
+  5    throttled or unavailable, even after retries: try later
+  6    incomplete: a region failed, an instance was unreadable, or -timeout ran out; the rest was printed
+  130  interrupted; what was listed so far was printed
+`
+
+// config is the command line, understood.
+type config struct {
+	help    string // to be printed instead of listing
+	demo    bool
+	dryRun  bool
+	verbose bool
+	regions []string // nil is all
+	home    string   // the region to ask for the others
+	timeout time.Duration
+	options ecs.Options
+	request ecs.DescribeInstancesRequest
+
+	format  format
+	columns []column
+	fit     bool // columns may be left out when the terminal is narrow
+	sort    func(a, b ecs.Instance) int
+	limit   int
+
+	raw struct { // flags that are understood when all are known
+		region, network, output, columns, sort string
+		v3                                     bool
+	}
+}
+
+// define says which flags there are.
+func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
+	req := &c.request
+	fs.StringVar(&c.raw.region, "region", "", "")
+	fs.BoolVar(&c.demo, "demo", false, "")
+	fs.StringVar(&c.raw.network, "network", "", "")
+	fs.StringVar(&c.options.Endpoint, "endpoint", "", "")
+	fs.DurationVar(&c.timeout, "timeout", 0, "")
+	fs.BoolVar(&c.raw.v3, "v3", false, "")
+	fs.BoolVar(&c.verbose, "v", false, "")
+
+	fs.Func("id", "", func(s string) error { return addIDs(&req.InstanceIDs, s, stdin) })
+	fs.StringVar(&req.InstanceName, "name", "", "")
+	fs.Func("status", "", oneOf(&req.Status, ecs.StatusPending, ecs.StatusRunning, ecs.StatusStarting, ecs.StatusStopping, ecs.StatusStopped))
+	fs.StringVar(&req.InstanceType, "type", "", "")
+	fs.StringVar(&req.InstanceTypeFamily, "family", "", "")
+	fs.StringVar(&req.ZoneID, "zone", "", "")
+	fs.StringVar(&req.VPCID, "vpc", "", "")
+	fs.StringVar(&req.VSwitchID, "vswitch", "", "")
+	fs.StringVar(&req.SecurityGroupID, "security-group", "", "")
+	fs.StringVar(&req.ResourceGroupID, "resource-group", "", "")
+	fs.StringVar(&req.ImageID, "image", "", "")
+	fs.StringVar(&req.KeyPairName, "key-pair", "", "")
+	fs.Func("tag", "", func(s string) error {
+		key, value, _ := strings.Cut(s, "=")
+		if key == "" {
+			return errors.New("want KEY or KEY=VALUE")
+		}
+		req.Tags = append(req.Tags, ecs.Tag{Key: key, Value: value})
+		return nil
+	})
+	fs.Func("charge-type", "", oneOf(&req.InstanceChargeType, ecs.ChargePrePaid, ecs.ChargePostPaid))
+	fs.Func("private-ip", "", func(s string) error {
+		req.InstanceNetworkType = ecs.NetworkTypeVPC // the API wants it for these addresses
+		return addIDs(&req.PrivateIPAddresses, s, stdin)
+	})
+	fs.Func("public-ip", "", func(s string) error { return addIDs(&req.PublicIPAddresses, s, stdin) })
+	fs.Func("eip", "", func(s string) error {
+		req.InstanceNetworkType = ecs.NetworkTypeVPC
+		return addIDs(&req.EIPAddresses, s, stdin)
+	})
+	fs.Func("created-after", "", timeIn(&req.CreatedAfter, now, -1))
+	fs.Func("created-before", "", timeIn(&req.CreatedBefore, now, -1))
+	fs.Func("expires-after", "", timeIn(&req.ExpiresAfter, now, +1))
+	fs.Func("expires-before", "", timeIn(&req.ExpiresBefore, now, +1))
+	fs.IntVar(&c.limit, "limit", 0, "")
+
+	fs.StringVar(&c.raw.output, "o", "table", "")
+	fs.StringVar(&c.raw.columns, "columns", "", "")
+	fs.StringVar(&c.raw.sort, "sort", "", "")
+	fs.BoolVar(&c.dryRun, "dry-run", false, "")
+}
+
+// parse understands the command line. Its errors say what is wrong with it.
+func parse(args []string, stdin io.Reader, getenv func(string) string, now time.Time) (*config, error) {
+	c := &config{}
+	fs := flag.NewFlagSet("inventory", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	c.define(fs, stdin, now)
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			c.help = fmt.Sprintf(help, formatHelp())
+			return c, nil
+		}
+		return nil, flagError(err, fs)
+	}
+	switch {
+	case fs.NArg() > 0:
+		return nil, fmt.Errorf("%q is not understood: everything is said with flags", fs.Arg(0))
+	case c.raw.columns == "help":
+		c.help = columnHelp()
+		return c, nil
+	case c.limit < 0:
+		return nil, fmt.Errorf("-limit %d is negative", c.limit)
+	case c.timeout < 0:
+		return nil, fmt.Errorf("-timeout %s is negative", c.timeout)
+	case c.raw.network != "" && c.raw.network != "public" && c.raw.network != string(ecs.NetworkVPC):
+		return nil, fmt.Errorf("-network %q: want public or vpc", c.raw.network)
+	case c.demo && c.options.Endpoint != "":
+		return nil, fmt.Errorf("-demo has an endpoint of its own: leave out -demo or -endpoint")
+	}
+	if c.raw.network == string(ecs.NetworkVPC) {
+		c.options.Network = ecs.NetworkVPC
+	}
+	if c.raw.v3 {
+		c.options.Signer = signer.V3{}
+	}
+
+	var err error
+	if c.format, err = findFormat(c.raw.output); err != nil {
+		return nil, err
+	}
+	if c.columns, err = parseColumns(cmp.Or(c.raw.columns, defaultColumns)); err != nil {
+		return nil, fmt.Errorf("-columns: %w", err)
+	}
+	c.fit = c.raw.columns == ""
+	if c.raw.sort != "" {
+		if c.sort, err = parseSort(c.raw.sort); err != nil {
+			return nil, fmt.Errorf("-sort: %w", err)
+		}
+	}
+
+	c.home = cmp.Or(getenv("ALIBABA_CLOUD_REGION_ID"), "cn-hangzhou")
+	region := c.raw.region
+	if c.demo {
+		region = cmp.Or(region, "all")
+	}
+	switch region = cmp.Or(region, getenv("ALIBABA_CLOUD_REGION_ID")); region {
+	case "":
+		return nil, fmt.Errorf("which region? Say -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo")
+	case "all":
+	default:
+		c.regions = split(region)
+		if len(c.regions) == 0 {
+			return nil, fmt.Errorf("-region %q names no region", region)
+		}
+		c.home = c.regions[0]
+	}
+	// Regions are listed at once and come in any order. A table, which waits for all anyway, and the demo put them in order.
+	if c.sort == nil && len(c.regions) != 1 && (c.demo || c.format.name == "table" && c.limit == 0) {
+		c.sort, err = parseSort("region")
+	}
+	if c.sort == nil && c.limit > 0 {
+		c.request.MaxResults = min(c.limit, 100) // no need for full pages
+	}
+	return c, err
+}
+
+// addIDs appends a comma-separated list, or for "-" what stdin holds. The list is never nil afterwards: an empty one
+// matches nothing, where nil would be no filter, so that -id "$UNSET" does not list everything.
+func addIDs(list *ecs.JSONList, text string, stdin io.Reader) error {
+	if text == "-" {
+		words := bufio.NewScanner(stdin)
+		words.Split(bufio.ScanWords)
+		for words.Scan() {
+			*list = append(*list, split(words.Text())...)
+		}
+		if err := words.Err(); err != nil {
+			return fmt.Errorf("reading stdin: %w", err)
+		}
+	} else {
+		*list = append(*list, split(text)...)
+	}
+	if *list == nil {
+		*list = ecs.JSONList{}
+	}
+	return nil
+}
+
+// split reads a comma-separated list.
+func split(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+}
+
+// oneOf accepts one of the values, whatever the case of its letters.
+func oneOf[T ~string](to *T, values ...T) func(string) error {
+	return func(s string) error {
+		var names []string
+		for _, v := range values {
+			if strings.EqualFold(s, string(v)) {
+				*to = v
+				return nil
+			}
+			names = append(names, string(v))
+		}
+		return fmt.Errorf("want %s%s", strings.Join(names, ", "), didYouMean(s, names))
+	}
+}
+
+// timeIn accepts a moment, or its distance from now in the direction.
+func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) error {
+	return func(s string) error {
+		for _, layout := range []string{time.DateOnly, "2006-01-02T15:04Z07:00", time.RFC3339} {
+			if t, err := time.Parse(layout, s); err == nil {
+				*to = t
+				return nil
+			}
+		}
+		distance, err := time.ParseDuration(s)
+		if days, ok := strings.CutSuffix(s, "d"); ok {
+			var n int
+			n, err = strconv.Atoi(days)
+			*to = now.AddDate(0, 0, n*int(direction))
+		} else {
+			*to = now.Add(distance * direction)
+		}
+		if err != nil || strings.HasPrefix(s, "-") {
+			return errors.New("want a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, or a distance such as 30d or 12h")
+		}
+		return nil
+	}
+}
+
+// flagError adds a suggestion to a complaint about an unknown flag.
+func flagError(err error, fs *flag.FlagSet) error {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err
+	}
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	return fmt.Errorf("there is no flag -%s%s", name, didYouMean(name, names))
+}
+
+func columnHelp() string {
+	var b strings.Builder
+	b.WriteString("The columns; * are the default ones.\n\n")
+	defaults := strings.Split(defaultColumns, ",")
+	for _, c := range columns() {
+		mark := " "
+		if slices.Contains(defaults, c.name) {
+			mark = "*"
+		}
+		fmt.Fprintf(&b, "%s %-16s %s\n", mark, c.name, c.help)
+	}
+	fmt.Fprintf(&b, "  %-16s %s\n", "tag:KEY", "the value of one tag")
+	return b.String()
+}
+
+// didYouMean is a suggestion when one of the names is close to what was written, else "".
+func didYouMean(written string, names []string) string {
+	best, least := "", max(min(len(written)-2, 2), len(written)/3, 1)+1
+	for _, name := range names {
+		if len(written) > 2 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(written)) {
+			best = name
+			break
+		}
+		if d := distance(strings.ToLower(written), strings.ToLower(name)); d < least {
+			best, least = name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %s?", best)
+}
+
+// distance is how many letters have to be inserted, removed or replaced to turn a into b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := diagonal
+			if a[i] != b[j] {
+				replace++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replace, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,349 @@
+// Command inventory lists the ECS instances of an Alibaba Cloud account, as a table and in formats for scripts. Try it
+// without an account:
+//
+//	go run ./examples/inventory -demo
+//	go run ./examples/inventory -h
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	os.Exit(withSignals(os.Args[1:]))
+}
+
+func withSignals(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends the program at once
+	signal.Ignore(syscall.SIGPIPE) // `| head`: the write fails instead, and the terminal is left tidy
+	// Terminals show characters of ambiguous width narrow, in Chinese locales too.
+	text.OverrideRuneWidthEastAsianWidth(false)
+	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now(), connect: demo.Client}
+	return p.run(ctx, args)
+}
+
+// program is run with what it uses of the world.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            time.Time
+	connect        func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
+}
+
+// The exit codes, as -h explains them.
+const (
+	exitOK = iota
+	exitFailed
+	exitUsage
+	exitForbidden
+	exitCredentials
+	exitUnavailable
+	exitIncomplete
+	exitInterrupted = 130
+)
+
+var errTimeout = errors.New("-timeout ran out")
+
+// run carries out one command line and gives its exit code.
+func (p *program) run(ctx context.Context, args []string) int {
+	c, err := parse(args, p.stdin, p.getenv, p.now)
+	if err != nil {
+		p.say(err.Error() + " (-h for help)")
+		return exitUsage
+	}
+	if c.help != "" {
+		fmt.Fprint(p.stdout, c.help)
+		return exitOK
+	}
+	if c.demo {
+		p.say("demo: these instances are made up")
+	}
+	if c.verbose {
+		c.options.Logger = slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, errTimeout)
+		defer cancel()
+	}
+	client, done, err := p.connect(c.demo, c.home, &c.options)
+	if err != nil {
+		return p.fail(ctx, 0, err)
+	}
+	defer done()
+	if c.dryRun {
+		return p.dryRun(ctx, client, c)
+	}
+	return p.list(ctx, client, c)
+}
+
+// list prints what matches.
+func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
+	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	width := terminalWidth(p.stdout)
+	var notes []string
+	r := c.format.new(out, look{columns: c.columns, width: width, fit: c.fit, color: width > 0, note: func(s string) { notes = append(notes, s) }})
+	all := client.Instances(ctx, c.request)
+	if len(c.regions) != 1 {
+		all = client.InstancesInRegions(ctx, c.regions, c.request)
+	}
+	all = counted(all, p.progress(c))
+	if c.sort != nil {
+		all = sorted(all, c.sort)
+	}
+
+	printed := 0
+	var failures []error
+	var outputErr error
+	for inst, err := range all {
+		if err != nil {
+			failures = append(failures, err) // and go on: after a region's error others follow
+			continue
+		}
+		printed++
+		if outputErr = r.add(inst); outputErr == nil && printed%100 == 0 {
+			outputErr = out.Flush() // a consumer sees pages as they come
+		}
+		if outputErr != nil || printed == c.limit {
+			break
+		}
+	}
+	if outputErr == nil && (printed > 0 || len(failures) == 0) { // an empty list after a failure would say "there are none"
+		outputErr = r.end()
+	}
+	outputErr = errors.Join(outputErr, out.Flush())
+	for _, note := range notes {
+		p.say(note)
+	}
+	switch {
+	case errors.Is(outputErr, syscall.EPIPE):
+		return exitOK // `| head` has seen enough
+	case outputErr != nil:
+		p.say("cannot write the list: " + outputErr.Error())
+		return exitFailed
+	case len(failures) > 0:
+		return p.fail(ctx, printed, failures...)
+	case printed == 0:
+		p.say("no instance matches")
+	case isTerminal(p.stderr):
+		p.say(fmt.Sprintf("%d instances", printed))
+	}
+	return exitOK
+}
+
+// counted shows the progress of a listing.
+func counted(all iter.Seq2[ecs.Instance, error], progress *progressbar.ProgressBar) iter.Seq2[ecs.Instance, error] {
+	return func(yield func(ecs.Instance, error) bool) {
+		defer progress.Finish() //nolint:errcheck // of a display
+		for inst, err := range all {
+			if err == nil {
+				_ = progress.Add(1)
+			}
+			if !yield(inst, err) {
+				return
+			}
+		}
+	}
+}
+
+// sorted reads a listing to its end and yields it in order. Errors come first: a limit must not cut them off.
+func sorted(all iter.Seq2[ecs.Instance, error], compare func(a, b ecs.Instance) int) iter.Seq2[ecs.Instance, error] {
+	return func(yield func(ecs.Instance, error) bool) {
+		var instances []ecs.Instance
+		var failures []error
+		for inst, err := range all {
+			if err != nil {
+				failures = append(failures, err)
+			} else {
+				instances = append(instances, inst)
+			}
+		}
+		slices.SortStableFunc(instances, compare)
+		for _, err := range failures {
+			if !yield(ecs.Instance{}, err) {
+				return
+			}
+		}
+		for _, inst := range instances {
+			if !yield(inst, nil) {
+				return
+			}
+		}
+	}
+}
+
+// dryRun prints for each region whether the listing would be permitted.
+func (p *program) dryRun(ctx context.Context, client *ecs.Client, c *config) int {
+	regions, request := c.regions, c.request
+	request.InstanceIDs = request.InstanceIDs[:min(len(request.InstanceIDs), 100)] // a single request takes no more
+	if regions == nil {
+		all, err := client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
+		if err != nil {
+			return p.fail(ctx, 0, err)
+		}
+		for _, r := range all.Regions {
+			regions = append(regions, r.RegionID)
+		}
+	}
+	var failures []error
+	for _, region := range regions {
+		regional, err := client.InRegion(region)
+		if err == nil {
+			err = regional.DryRun(ctx, request)
+		}
+		switch {
+		case err == nil:
+			fmt.Fprintf(p.stdout, "%-20s permitted\n", region)
+			continue
+		case errors.Is(err, ecs.ErrForbidden):
+			fmt.Fprintf(p.stdout, "%-20s denied\n", region)
+		default:
+			fmt.Fprintf(p.stdout, "%-20s unknown\n", region)
+		}
+		failures = append(failures, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(failures) == 0 {
+		return exitOK
+	}
+	return p.fail(ctx, 0, failures...)
+}
+
+// fail explains what went wrong and gives the exit code.
+func (p *program) fail(ctx context.Context, printed int, failures ...error) int {
+	last := failures[len(failures)-1]
+	code := exitCode(last)
+	if _, more := errors.AsType[*ecs.RegionError](last); more && printed > 0 {
+		code = exitIncomplete
+	}
+	switch {
+	case ctx.Err() == nil:
+	case errors.Is(context.Cause(ctx), errTimeout):
+		code, failures = exitIncomplete, []error{errTimeout}
+	default:
+		code, failures = exitInterrupted, []error{errors.New("interrupted")}
+	}
+
+	const most = 10
+	var advice []string
+	for i, err := range failures {
+		if i < most {
+			p.say(strings.TrimPrefix(err.Error(), "ecs: "))
+		}
+		if a := adviceFor(err); a != "" && !slices.Contains(advice, a) {
+			advice = append(advice, a)
+		}
+	}
+	if n := len(failures) - most; n > 0 {
+		p.say(fmt.Sprintf("and %d more failures", n))
+	}
+	for _, a := range advice {
+		p.say(a)
+	}
+	if printed > 0 {
+		p.say(fmt.Sprintf("the list is incomplete: %d instances were printed, there may be more", printed))
+	}
+	return code
+}
+
+func exitCode(err error) int {
+	_, unreadable := errors.AsType[*ecs.IncompleteError](err)
+	_, capped := errors.AsType[*ecs.CappedError](err)
+	switch {
+	case unreadable, capped:
+		return exitIncomplete
+	case errors.Is(err, ecs.ErrCredentials):
+		return exitCredentials
+	case errors.Is(err, ecs.ErrForbidden):
+		return exitForbidden
+	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable):
+		return exitUnavailable
+	case errors.Is(err, ecs.ErrInvalidParameter):
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}
+
+// adviceFor says what to do where the error's own text does not.
+func adviceFor(err error) string {
+	switch exitCode(err) {
+	case exitCredentials:
+		return "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (for a temporary key also ALIBABA_CLOUD_SECURITY_TOKEN) or a profile in ~/.aliyun/config.json; -demo needs none"
+	case exitForbidden:
+		return "the system policy AliyunECSReadOnlyAccess permits listing; -dry-run checks again"
+	case exitUnavailable:
+		if !errors.Is(err, ecs.ErrThrottled) {
+			return "check the network and -endpoint; inside a VPC without public access use -network vpc"
+		}
+	}
+	return ""
+}
+
+// say writes a line for the person at the terminal.
+func (p *program) say(line string) { fmt.Fprintln(p.stderr, "inventory: "+line) }
+
+// progress counts on stderr when that is a terminal and nothing else is being written to it.
+func (p *program) progress(c *config) *progressbar.ProgressBar {
+	buffered := c.sort != nil || c.format.name == "table"
+	where := "all regions"
+	if c.regions != nil {
+		where = strings.Join(c.regions, ", ")
+	}
+	return progressbar.NewOptions(-1,
+		progressbar.OptionSetVisibility(isTerminal(p.stderr) && !c.verbose && (buffered || !isTerminal(p.stdout))),
+		progressbar.OptionSetWriter(p.stderr),
+		progressbar.OptionSetDescription("listing "+where),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowTotalBytes(false),
+		progressbar.OptionSpinnerType(14),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetRenderBlankState(true),
+		progressbar.OptionClearOnFinish(),
+	)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// terminalWidth is 0 when w is no terminal.
+func terminalWidth(w io.Writer) int {
+	if !isTerminal(w) {
+		return 0
+	}
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	width, _, err := term.GetSize(int(w.(*os.File).Fd()))
+	if err != nil {
+		return 80
+	}
+	return max(width, 1)
+}

@@ -1,0 +1,619 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestMain also is the program itself, for tests that need a process.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_RUN_INVENTORY") != "" {
+		main()
+	}
+	text.OverrideRuneWidthEastAsianWidth(false)
+	os.Exit(m.Run())
+}
+
+var testNow = time.Date(2025, 6, 15, 12, 0, 0, 0, time.UTC)
+
+// result is what a run left.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func (r result) lines() []string { return strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n") }
+
+// world is where a test runs the program: the demo, unless there is a server.
+type world struct {
+	server *ecstest.Server
+	key    ecs.CredentialsProvider // nil is the server's own
+	env    map[string]string
+	stdin  string
+	ctx    context.Context //nolint:containedctx // of one run
+	stdout io.Writer       // nil is kept for the result
+}
+
+func (w world) run(t *testing.T, args ...string) result {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	p := program{
+		stdin: strings.NewReader(w.stdin), stdout: &stdout, stderr: &stderr, now: testNow, connect: demo.Client,
+		getenv: func(name string) string { return w.env[name] },
+	}
+	if w.stdout != nil {
+		p.stdout = w.stdout
+	}
+	if w.server != nil {
+		p.connect = func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
+			opts.Credentials = w.key
+			opts.Retry.MaxAttempts = 1
+			c, err := w.server.Client(region, opts)
+			return c, func() {}, err
+		}
+	}
+	ctx := w.ctx
+	if ctx == nil {
+		ctx = t.Context()
+	}
+	code := p.run(ctx, args)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
+	t.Helper()
+	s := ecstest.NewServer(instances...)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// fleet is n instances of one region.
+func fleet(n int) []ecs.Instance {
+	list := make([]ecs.Instance, n)
+	for i := range list {
+		list[i] = ecs.Instance{
+			InstanceID: fmt.Sprintf("i-%04d", i), InstanceName: fmt.Sprintf("web-%d", i), RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h",
+			Status: ecs.StatusRunning, CPU: i % 7, CreationTime: ecs.Time{Time: testNow.AddDate(0, 0, -i)},
+		}
+	}
+	return list
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: go test -update shows the difference; got\n%s", path, got)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		file string
+		args []string
+	}{
+		{"table.txt", []string{"-limit", "20"}},
+		{"json.json", []string{"-limit", "3", "-o", "json"}},
+		{"ndjson.ndjson", []string{"-limit", "5", "-o", "ndjson"}},
+		{"csv.csv", []string{"-limit", "20", "-o", "csv", "-columns", "all"}},
+		{"ids.txt", []string{"-limit", "20", "-o", "ids"}},
+		{"columns.txt", []string{"-columns", "help"}},
+		{"help.txt", []string{"-h"}},
+	} {
+		t.Run(tt.file, func(t *testing.T) {
+			t.Parallel()
+			got := world{}.run(t, append([]string{"-demo"}, tt.args...)...)
+			if got.code != exitOK {
+				t.Fatalf("exit code %d: %s", got.code, got.stderr)
+			}
+			golden(t, tt.file, got.stdout)
+		})
+	}
+}
+
+// The formats agree on what they list, and each can be read back.
+func TestFormatsAgree(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, ecstest.Fleet(600, 2)...)
+	list := func(format string) result {
+		r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", format, "-columns", "name,id")
+		if r.code != exitOK {
+			t.Fatalf("%s: exit code %d: %s", format, r.code, r.stderr)
+		}
+		return r
+	}
+	want := list("ids").lines()
+	if len(want) < 100 || len(want) != len(slices.Compact(slices.Sorted(slices.Values(want)))) {
+		t.Fatalf("%d ids, want more than a page, each once", len(want))
+	}
+
+	var instances []ecs.Instance
+	if err := json.Unmarshal([]byte(list("json").stdout), &instances); err != nil {
+		t.Fatal(err)
+	}
+	var ndjson []string
+	for _, line := range list("ndjson").lines() {
+		var inst ecs.Instance
+		if err := json.Unmarshal([]byte(line), &inst); err != nil {
+			t.Fatal(err)
+		}
+		ndjson = append(ndjson, inst.InstanceID)
+	}
+	records, err := csv.NewReader(strings.NewReader(list("csv").stdout)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(records[0], []string{"name", "id"}) {
+		t.Errorf("first record %q", records[0])
+	}
+	for format, got := range map[string][]string{
+		"json":   ids(instances),
+		"ndjson": ndjson,
+		"csv":    second(records[1:]),
+		"table":  lastFields(list("table").lines()[1:]),
+	} {
+		if !slices.Equal(got, want) {
+			t.Errorf("%s lists %d instances, or in another order: want %d", format, len(got), len(want))
+		}
+	}
+}
+
+func ids(instances []ecs.Instance) (list []string) {
+	for _, i := range instances {
+		list = append(list, i.InstanceID)
+	}
+	return list
+}
+
+func second(records [][]string) (list []string) {
+	for _, r := range records {
+		list = append(list, r[1])
+	}
+	return list
+}
+
+func lastFields(lines []string) (list []string) {
+	for _, l := range lines {
+		f := strings.Fields(l)
+		list = append(list, f[len(f)-1])
+	}
+	return list
+}
+
+// JSON is the API's shape, so that it can be read by what reads the vendor's.
+func TestJSONShape(t *testing.T) {
+	t.Parallel()
+	inst := ecs.Instance{
+		InstanceID: "i-1", RegionID: "cn-hangzhou", InstanceName: "<a & b>", Tags: []ecs.Tag{{Key: "env", Value: "prod"}},
+		VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"192.0.2.1"}},
+	}
+	for _, format := range []string{"json", "ndjson"} {
+		r := world{server: newServer(t, inst)}.run(t, "-region", "cn-hangzhou", "-o", format)
+		text := strings.Join(strings.Fields(r.stdout), "")
+		for _, want := range []string{`"Tags":{"Tag":[{"TagKey":"env","TagValue":"prod"}]}`, `"PrivateIpAddress":{"IpAddress":["192.0.2.1"]}`, `"InstanceName":"<a&b>"`} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s misses %s: %s", format, want, r.stdout)
+			}
+		}
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	t.Parallel()
+	for format, want := range map[string]string{"table": "", "json": "[]\n", "ndjson": "", "csv": "id,name\n", "ids": ""} {
+		r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", format, "-columns", "id,name")
+		if r.code != exitOK || r.stdout != want || !strings.Contains(r.stderr, "no instance matches") {
+			t.Errorf("%s: %+v, want stdout %q", format, r, want)
+		}
+	}
+}
+
+// Every filter reaches the request, and every field of the request that the flags name.
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		want map[string]string
+	}{
+		{[]string{"-status", "running"}, map[string]string{"Status": "Running"}},
+		{[]string{"-name", "web-*"}, map[string]string{"InstanceName": "web-*"}},
+		{[]string{"-vpc", "vpc-1"}, map[string]string{"VpcId": "vpc-1"}},
+		{[]string{"-vswitch", "vsw-1"}, map[string]string{"VSwitchId": "vsw-1"}},
+		{[]string{"-zone", "cn-hangzhou-h"}, map[string]string{"ZoneId": "cn-hangzhou-h"}},
+		{[]string{"-type", "ecs.g7.large"}, map[string]string{"InstanceType": "ecs.g7.large"}},
+		{[]string{"-family", "ecs.g7"}, map[string]string{"InstanceTypeFamily": "ecs.g7"}},
+		{[]string{"-security-group", "sg-1"}, map[string]string{"SecurityGroupId": "sg-1"}},
+		{[]string{"-resource-group", "rg-1"}, map[string]string{"ResourceGroupId": "rg-1"}},
+		{[]string{"-image", "m-1"}, map[string]string{"ImageId": "m-1"}},
+		{[]string{"-key-pair", "k"}, map[string]string{"KeyPairName": "k"}},
+		{[]string{"-charge-type", "prepaid"}, map[string]string{"InstanceChargeType": "PrePaid"}},
+		{[]string{"-id", "i-1,i-2", "-id", "i-3"}, map[string]string{"InstanceIds": `["i-1","i-2","i-3"]`}},
+		{[]string{"-id", "-"}, map[string]string{"InstanceIds": `["i-8","i-9","i-10"]`}},
+		{[]string{"-id", ""}, map[string]string{"InstanceIds": `[]`}},
+		{[]string{"-tag", "env=prod", "-tag", "team"}, map[string]string{"Tag.1.Key": "env", "Tag.1.Value": "prod", "Tag.2.Key": "team"}},
+		{[]string{"-tag", "expr=a=b"}, map[string]string{"Tag.1.Key": "expr", "Tag.1.Value": "a=b"}},
+		{[]string{"-private-ip", "192.0.2.1"}, map[string]string{"PrivateIpAddresses": `["192.0.2.1"]`, "InstanceNetworkType": "vpc"}},
+		{[]string{"-public-ip", "192.0.2.1"}, map[string]string{"PublicIpAddresses": `["192.0.2.1"]`}},
+		{[]string{"-eip", "192.0.2.1"}, map[string]string{"EipAddresses": `["192.0.2.1"]`, "InstanceNetworkType": "vpc"}},
+		{[]string{"-created-after", "2025-01-31"}, map[string]string{"Filter.1.Key": "CreationStartTime", "Filter.1.Value": "2025-01-31T00:00Z"}},
+		{[]string{"-created-before", "30d"}, map[string]string{"Filter.2.Key": "CreationEndTime", "Filter.2.Value": "2025-05-16T12:00Z"}},
+		{[]string{"-expires-after", "2025-01-31T08:00+08:00"}, map[string]string{"Filter.3.Key": "ExpiredStartTime", "Filter.3.Value": "2025-01-31T00:00Z"}},
+		{[]string{"-expires-before", "12h"}, map[string]string{"Filter.4.Key": "ExpiredEndTime", "Filter.4.Value": "2025-06-16T00:00Z"}},
+		{[]string{"-limit", "20", "-o", "ids"}, map[string]string{"MaxResults": "20"}},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t)
+			r := world{server: s, stdin: "i-8 i-9\ni-10\n"}.run(t, append([]string{"-region", "cn-hangzhou"}, tt.args...)...)
+			if r.code != exitOK {
+				t.Fatalf("exit code %d: %s", r.code, r.stderr)
+			}
+			got := map[string]string{}
+			for name, values := range s.Requests()[0].Params {
+				got[name] = values[0]
+			}
+			want := maps.Clone(tt.want)
+			want["RegionId"] = "cn-hangzhou"
+			want["MaxResults"] = "100"
+			maps.Copy(want, tt.want)
+			maps.DeleteFunc(got, func(name, _ string) bool { return want[name] == "" && strings.HasPrefix(name, "Signature") })
+			if !maps.Equal(got, want) {
+				t.Errorf("sent %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func TestSortAndLimit(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args string
+		want string
+	}{
+		{"-sort -created -limit 3", "i-0000 i-0001 i-0002"},
+		{"-sort created -limit 2", "i-0249 i-0248"},
+		{"-sort cpu,-id -limit 2", "i-0245 i-0238"},
+		{"-sort -cpu,id -limit 2", "i-0006 i-0013"},
+		{"-limit 1", "i-0000"},
+	} {
+		r := world{server: newServer(t, fleet(250)...)}.run(t, append(strings.Fields(tt.args), "-region", "cn-hangzhou", "-o", "ids")...)
+		if got := strings.Join(r.lines(), " "); r.code != exitOK || got != tt.want {
+			t.Errorf("%s: %q, want %q: %s", tt.args, got, tt.want, r.stderr)
+		}
+	}
+
+	s := newServer(t, fleet(250)...)
+	if r := (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "ids", "-limit", "150"); len(r.lines()) != 150 || len(s.Requests()) != 2 {
+		t.Errorf("%d lines by %d requests, want 150 by 2", len(r.lines()), len(s.Requests()))
+	}
+}
+
+func TestRegions(t *testing.T) {
+	t.Parallel()
+	demoed := world{}.run(t, "-demo", "-o", "ids")
+	if n := len(demoed.lines()); n != 3000 {
+		t.Errorf("%d instances in all regions of the demo", n)
+	}
+	if again := (world{}).run(t, "-demo", "-o", "ids"); again != demoed {
+		t.Error("the demo is not the same every time")
+	}
+	if !strings.Contains(demoed.stderr, "made up") {
+		t.Errorf("stderr does not say that this is a demo: %q", demoed.stderr)
+	}
+
+	instances := fleet(3)
+	instances[1].RegionID = "cn-beijing"
+	instances[2].RegionID = "cn-shanghai"
+	for _, tt := range []struct {
+		args []string
+		env  string
+		want string
+	}{
+		{[]string{"-region", "all"}, "", "i-0000 i-0001 i-0002"},
+		{[]string{"-region", "cn-beijing,cn-hangzhou"}, "", "i-0000 i-0001"},
+		{nil, "cn-shanghai", "i-0002"},
+		{[]string{"-region", "cn-beijing"}, "cn-shanghai", "i-0001"},
+	} {
+		r := world{server: newServer(t, instances...), env: map[string]string{"ALIBABA_CLOUD_REGION_ID": tt.env}}.run(t, append(tt.args, "-o", "ids")...)
+		got := r.lines()
+		slices.Sort(got)
+		if strings.Join(got, " ") != tt.want || r.code != exitOK {
+			t.Errorf("%v with %q: %v, want %s: %s", tt.args, tt.env, got, tt.want, r.stderr)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		want string // in the message
+	}{
+		{[]string{"-demo", "-o", "jason"}, "did you mean json?"},
+		{[]string{"-demo", "-o", "ndjsn"}, "did you mean ndjson?"},
+		{[]string{"-demo", "-o", "spreadsheet"}, "want table, json, ndjson, csv, ids"},
+		{[]string{"-demo", "-columns", "id,naem"}, "did you mean name?"},
+		{[]string{"-demo", "-columns", "id,xyzzy"}, "-columns help"},
+		{[]string{"-demo", "-sort", "-creatd"}, "did you mean created?"},
+		{[]string{"-demo", "-stauts", "Running"}, "did you mean status?"},
+		{[]string{"-demo", "-stat", "Running"}, "did you mean status?"},
+		{[]string{"-demo", "-status", "Runnin"}, "did you mean Running?"},
+		{[]string{"-demo", "-charge-type", "x"}, "want PrePaid, PostPaid"},
+		{[]string{"-demo", "-tag", "=v"}, "want KEY or KEY=VALUE"},
+		{[]string{"-demo", "-created-after", "yesterday"}, "2025-01-31"},
+		{[]string{"-demo", "-created-after", "-3h"}, "2025-01-31"},
+		{[]string{"-demo", "-limit", "-1"}, "negative"},
+		{[]string{"-demo", "-limit", "many"}, "-limit"},
+		{[]string{"-demo", "-timeout", "-1s"}, "negative"},
+		{[]string{"-demo", "-network", "classic"}, "public or vpc"},
+		{[]string{"-demo", "-endpoint", "localhost"}, "-demo"},
+		{[]string{"-demo", "Running"}, `"Running"`},
+		{[]string{"-demo", "-region", ","}, "no region"},
+		{[]string{"-demo", "-region", "Hang Zhou!"}, "region"},
+		{nil, "which region?"},
+		{[]string{"-region", "cn-hangzhou", "-endpoint", "http://example.com"}, "https"},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			t.Parallel()
+			r := world{}.run(t, tt.args...)
+			if r.code != exitUsage || !strings.Contains(r.stderr, tt.want) || r.stdout != "" {
+				t.Errorf("%+v, want exit code 2 and %q", r, tt.want)
+			}
+		})
+	}
+}
+
+func TestHelpNamesEveryFlag(t *testing.T) {
+	t.Parallel()
+	text := world{}.run(t, "-h").stdout
+	for line := range strings.SplitSeq(text, "\n") {
+		if len(line) > 120 {
+			t.Errorf("too long: %s", line)
+		}
+	}
+	c, fs := &config{}, flag.NewFlagSet("", flag.ContinueOnError)
+	c.define(fs, nil, testNow)
+	fs.VisitAll(func(f *flag.Flag) {
+		if !strings.Contains(text, "-"+f.Name+" ") {
+			t.Errorf("-h does not explain -%s", f.Name)
+		}
+	})
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	denied := ecstest.Fault{Denied: true, Times: -1}
+	for _, tt := range []struct {
+		name   string
+		args   string
+		faults []ecstest.Fault
+		key    ecs.CredentialsProvider
+		ctx    context.Context //nolint:containedctx // of one run
+		code   int
+		stdout int    // lines
+		stderr string // part of it
+	}{
+		{name: "permitted", args: "-region cn-hangzhou -dry-run", code: exitOK, stdout: 1},
+		{name: "permitted everywhere", args: "-region cn-hangzhou,cn-beijing -dry-run", code: exitOK, stdout: 2},
+		{name: "denied", args: "-region cn-hangzhou", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "ecs:DescribeInstances"},
+		{name: "denied, as JSON", args: "-region cn-hangzhou -o json", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "AliyunECSReadOnlyAccess"},
+		{name: "denied everywhere", args: "-region cn-hangzhou,cn-beijing", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "cn-beijing"},
+		{name: "denied dry run", args: "-region cn-hangzhou -dry-run", faults: []ecstest.Fault{denied}, code: exitForbidden, stdout: 1, stderr: "ecs:DescribeInstances"},
+		{name: "wrong secret", args: "-region cn-hangzhou", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: exitCredentials, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "wrong secret, V3", args: "-region cn-hangzhou -v3", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: exitCredentials, stderr: "InvalidAccessKeyId"},
+		{name: "throttled", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "Throttling.User", Times: -1}}, code: exitUnavailable, stderr: "quota"},
+		{name: "unavailable", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "ServiceUnavailable", Times: -1}}, code: exitUnavailable, stderr: "-network vpc"},
+		{name: "unknown zone", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "InvalidParameter", Times: -1}}, code: exitUsage, stderr: "InvalidParameter"},
+		{name: "unexpected", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "SomethingNew", Times: -1}}, code: exitFailed, stderr: "SomethingNew"},
+		{name: "breaks off", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Skip: 1, Code: "SomethingNew", Times: -1}}, code: exitFailed, stdout: 100, stderr: "100 instances were printed"},
+		{name: "one region fails", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: exitIncomplete, stdout: 150, stderr: "cn-beijing"},
+		{name: "one region fails, sorted", args: "-region cn-hangzhou,cn-beijing -o ids -sort name -limit 10", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: exitIncomplete, stdout: 10, stderr: "cn-beijing"},
+		{name: "regions unknown", args: "-region all", faults: []ecstest.Fault{{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1}}, code: exitUnavailable, stderr: "DescribeRegions"},
+		{name: "unreadable", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"many"}]}}`)}}, code: exitIncomplete, stdout: 1, stderr: "i-2"},
+		{name: "interrupted", args: "-region cn-hangzhou", ctx: cancelled, code: exitInterrupted, stderr: "interrupted"},
+		{name: "interrupted regions", args: "-region all", ctx: cancelled, code: exitInterrupted, stderr: "interrupted"},
+		{name: "interrupted dry run", args: "-region all -dry-run", ctx: cancelled, code: exitInterrupted, stderr: "interrupted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, fleet(150)...)
+			s.Inject(tt.faults...)
+			r := world{server: s, key: tt.key, ctx: tt.ctx}.run(t, strings.Fields(tt.args)...)
+			if r.code != tt.code || !strings.Contains(r.stderr, tt.stderr) {
+				t.Errorf("exit code %d, want %d; stderr without %q:\n%s", r.code, tt.code, tt.stderr, r.stderr)
+			}
+			if n := strings.Count(r.stdout, "\n"); n != tt.stdout {
+				t.Errorf("%d lines on stdout, want %d:\n%.500s", n, tt.stdout, r.stdout)
+			}
+		})
+	}
+}
+
+// writerFunc is called for each write.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// What was listed before an interrupt is printed whole.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"table", "json", "csv", "ids"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			s := newServer(t, fleet(350)...)
+			pages := 0
+			s.Configure(func(c *ecstest.Settings) {
+				c.OnRequest = func(ecstest.Request) {
+					if pages++; pages == 3 {
+						cancel()
+					}
+				}
+			})
+			r := world{server: s, ctx: ctx}.run(t, "-region", "cn-hangzhou", "-o", format)
+			if r.code != exitInterrupted || !strings.Contains(r.stderr, "200 instances were printed") || !strings.Contains(r.stdout, "i-0199") {
+				t.Errorf("exit code %d, stderr %s", r.code, r.stderr)
+			}
+			if format == "json" && !json.Valid([]byte(r.stdout)) {
+				t.Error("not JSON")
+			}
+		})
+	}
+}
+
+// The timeout ends a listing that hangs, and what came before it is printed. The clock is virtual.
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := ecstest.NewPipeServer(fleet(150)...)
+		defer s.Close()
+		s.Inject(ecstest.Fault{Skip: 1, BlackHole: true, Times: -1})
+		r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ids", "-timeout", "2s")
+		if r.code != exitIncomplete || len(r.lines()) != 100 || !strings.Contains(r.stderr, "-timeout ran out") {
+			t.Errorf("exit code %d, %d lines, stderr %s", r.code, len(r.lines()), r.stderr)
+		}
+	})
+}
+
+func TestOutputFails(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		err  error
+		code int
+	}{{errors.New("disk full"), exitFailed}, {syscall.EPIPE, exitOK}} {
+		for _, format := range []string{"table", "json", "ndjson", "csv", "ids"} {
+			s := newServer(t, fleet(450)...)
+			w := writerFunc(func([]byte) (int, error) { return 0, tt.err })
+			r := world{server: s, stdout: w}.run(t, "-region", "cn-hangzhou", "-o", format)
+			if r.code != tt.code || (tt.code == exitFailed) != strings.Contains(r.stderr, "disk full") {
+				t.Errorf("%s, %v: %+v", format, tt.err, r)
+			}
+			if n := len(s.Requests()); format != "table" && format != "csv" && n > 2 {
+				t.Errorf("%s: %d requests, although nobody reads", format, n)
+			}
+		}
+	}
+}
+
+// The program as a process: environment, signals, pipes.
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	c := exec.Command(os.Args[0], args...) //nolint:noctx // the signals it gets are what is tested
+	c.Env = []string{"TEST_RUN_INVENTORY=1", "HOME=" + t.TempDir(), "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true"}
+	return c
+}
+
+func TestProcess(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("no signals between processes")
+	}
+	s := newServer(t, fleet(1000)...)
+	key := s.Credentials()
+	env := []string{"ALIBABA_CLOUD_ACCESS_KEY_ID=" + key.AccessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + key.AccessKeySecret, "ALIBABA_CLOUD_REGION_ID=cn-hangzhou"}
+
+	t.Run("credentials from the environment", func(t *testing.T) {
+		t.Parallel()
+		c := command(t, "-endpoint", s.URL(), "-o", "ids")
+		c.Env = append(c.Env, env...)
+		out, err := c.Output()
+		if n := bytes.Count(out, []byte("\n")); err != nil || n != 1000 {
+			t.Errorf("%d lines: %v", n, err)
+		}
+	})
+	t.Run("no credentials", func(t *testing.T) {
+		t.Parallel()
+		c := command(t, "-endpoint", s.URL(), "-region", "cn-hangzhou")
+		var stderr bytes.Buffer
+		c.Stderr = &stderr
+		_ = c.Run()
+		if c.ProcessState.ExitCode() != exitCredentials || !strings.Contains(stderr.String(), "ALIBABA_CLOUD_ACCESS_KEY_ID") {
+			t.Errorf("%v: %s", c.ProcessState, &stderr)
+		}
+	})
+	t.Run("reader leaves", func(t *testing.T) {
+		t.Parallel()
+		c := command(t, "-endpoint", s.URL(), "-o", "ndjson")
+		c.Env = append(c.Env, env...)
+		var stderr bytes.Buffer
+		c.Stderr = &stderr
+		out, err := c.StdoutPipe()
+		if err == nil {
+			err = c.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.ReadFull(out, make([]byte, 100))
+		_ = out.Close()
+		_ = c.Wait()
+		if err != nil || c.ProcessState.ExitCode() != exitOK || stderr.Len() > 0 {
+			t.Errorf("%v, %v: %s", err, c.ProcessState, &stderr)
+		}
+	})
+	t.Run("interrupt", func(t *testing.T) {
+		t.Parallel()
+		slow := newServer(t, fleet(1000)...)
+		slow.Inject(ecstest.Fault{Skip: 3, BlackHole: true, Times: -1})
+		key := slow.Credentials()
+		c := command(t, "-endpoint", slow.URL(), "-o", "ids")
+		c.Env = append(c.Env, "ALIBABA_CLOUD_ACCESS_KEY_ID="+key.AccessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET="+key.AccessKeySecret, "ALIBABA_CLOUD_REGION_ID=cn-hangzhou")
+		var stderr bytes.Buffer
+		c.Stderr = &stderr
+		out, err := c.StdoutPipe()
+		if err == nil {
+			err = c.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		some := make([]byte, len("i-0000\n")*300) // three pages
+		if _, err := io.ReadFull(out, some); err != nil {
+			t.Fatal(err)
+		}
+		_ = c.Process.Signal(os.Interrupt)
+		rest, _ := io.ReadAll(out)
+		_ = c.Wait()
+		if c.ProcessState.ExitCode() != exitInterrupted || len(rest) > 0 || !strings.Contains(stderr.String(), "300 instances were printed") {
+			t.Errorf("%v, %d bytes more: %s", c.ProcessState, len(rest), &stderr)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// render gives the table's lines and what it says about it.
+func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, note string) {
+	t.Helper()
+	var b bytes.Buffer
+	l.note = func(s string) { note += s }
+	r := &tableRenderer{w: &b, look: l}
+	for _, i := range instances {
+		if err := r.add(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n"), note
+}
+
+func defaultLook(t *testing.T, width int) look {
+	t.Helper()
+	c, err := parseColumns(defaultColumns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return look{columns: c, width: width, fit: true}
+}
+
+func wide() []ecs.Instance {
+	list := fleet(3)
+	list[1].InstanceName = "华东一区-订单服务-数据库主节点-请勿删除-负责人张三"
+	list[1].OSName = "阿里云 Linux 3.2104 LTS 64位"
+	list[2].InstanceName = strings.Repeat("a-long-name-", 10)
+	for i := range list {
+		list[i].InstanceType = "ecs.g7.2xlarge"
+		list[i].VPCAttributes.PrivateIPAddress = []string{"192.0.2.100"}
+	}
+	return list
+}
+
+func TestTableFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{40, 60, 80, 100, 120, 140, 200} {
+		lines, note := render(t, defaultLook(t, width), wide()...)
+		for _, line := range lines {
+			if w := text.StringWidth(line); w > width {
+				t.Errorf("at %d columns a line of %d: %s", width, w, line)
+			}
+		}
+		if len(lines) != 4 || !strings.HasPrefix(lines[0], "ID") {
+			t.Errorf("at %d columns: %q", width, lines)
+		}
+		if hidden := !strings.Contains(lines[0], "TAGS"); hidden != strings.Contains(note, "tags") {
+			t.Errorf("at %d columns: header %q, note %q", width, lines[0], note)
+		}
+	}
+}
+
+func TestTableIsCompleteWithoutTerminal(t *testing.T) {
+	t.Parallel()
+	list := wide()
+	lines, note := render(t, defaultLook(t, 0), list...)
+	text := strings.Join(lines, "\n")
+	for _, want := range []string{list[1].InstanceName, list[2].InstanceName, list[1].OSName, "TAGS"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("misses %s", want)
+		}
+	}
+	if note != "" {
+		t.Errorf("note %q", note)
+	}
+}
+
+// Columns that were asked for are shortened, never left out.
+func TestTableKeepsChosenColumns(t *testing.T) {
+	t.Parallel()
+	l := defaultLook(t, 30)
+	l.fit = false
+	lines, note := render(t, l, wide()...)
+	if !strings.Contains(lines[0], "TAGS") || note != "" || strings.Contains(strings.Join(lines, ""), "请勿删除") {
+		t.Errorf("%q, note %q", lines, note)
+	}
+}
+
+// Chinese characters are two cells wide: what follows them starts at the same cell in every line.
+func TestTableAlignsChinese(t *testing.T) {
+	t.Parallel()
+	for _, width := range []int{0, 80, 140} {
+		lines, _ := render(t, defaultLook(t, width), wide()...)
+		var starts []int
+		for _, line := range lines[1:] {
+			starts = append(starts, text.StringWidth(line[:strings.Index(line, "Running")]))
+		}
+		if len(slices.Compact(starts)) != 1 {
+			t.Errorf("at %d: the status starts at cells %v:\n%s", width, starts, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func TestTableHoldsNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	evil := ecs.Instance{InstanceID: "i-1", InstanceName: "a\x1b[2Jb\nc\td\u202ee\x00", Tags: []ecs.Tag{{Key: "k\x1b", Value: "v"}}}
+	l := defaultLook(t, 0)
+	l.columns = append(l.columns, tagColumn("k\x1b"))
+	lines, _ := render(t, l, evil)
+	if len(lines) != 2 || strings.ContainsAny(strings.Join(lines, ""), "\x1b\t\u202e\x00") {
+		t.Errorf("%q", lines)
+	}
+}
+
+func TestTableColors(t *testing.T) {
+	t.Parallel()
+	list := fleet(3)
+	list[1].Status, list[2].Status = ecs.StatusStopped, ecs.StatusStarting
+	l := defaultLook(t, 80)
+	plain, _ := render(t, l, list...)
+	l.color = true
+	colored, _ := render(t, l, list...)
+	for i := range plain {
+		if text.StripEscape(colored[i]) != plain[i] {
+			t.Errorf("%q, want the text of %q", colored[i], plain[i])
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	names := func(list string) (names []string) {
+		c, err := parseColumns(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range c {
+			names = append(names, c.name)
+		}
+		return names
+	}
+	if got := names("id, tag:app:env"); !slices.Equal(got, []string{"id", "tag:app:env"}) {
+		t.Error(got)
+	}
+	if got := names("+gpu"); !slices.Equal(got, append(strings.Split(defaultColumns, ","), "gpu")) {
+		t.Error(got)
+	}
+	if got := names("all"); len(got) != len(columns()) {
+		t.Error(got)
+	}
+}
