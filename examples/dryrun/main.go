@@ -1,0 +1,51 @@
+// Command dryrun tells whether the caller may list the instances of a region, without listing them. The API answers a
+// caller without permission with an empty list, so an empty list alone proves nothing.
+//
+//	go run ./examples/dryrun -demo
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	region := flag.String("region", "cn-hangzhou", "the region to ask")
+	inMemory := flag.Bool("demo", false, "ask an in-memory ECS, no account needed")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	permitted, err := mayList(ctx, *region, *inMemory)
+	switch {
+	case err != nil:
+		log.Fatal(err) // the question could not be answered
+	case !permitted:
+		fmt.Println("listing the instances of", *region, "is not permitted")
+		os.Exit(3)
+	default:
+		fmt.Println("listing the instances of", *region, "is permitted")
+	}
+}
+
+func mayList(ctx context.Context, region string, inMemory bool) (bool, error) {
+	client, done, err := demo.Client(inMemory, region, nil)
+	if err != nil {
+		return false, err
+	}
+	defer done()
+
+	err = client.DryRun(ctx, ecs.DescribeInstancesRequest{})
+	if errors.Is(err, ecs.ErrForbidden) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,84 @@
+// Command errors makes calls that fail and tells the errors apart.
+//
+//	go run ./examples/errors -demo
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	region := flag.String("region", "cn-hangzhou", "the region to ask")
+	inMemory := flag.Bool("demo", false, "ask an in-memory ECS, no account needed")
+	flag.Parse()
+	if err := provoke(context.Background(), *region, *inMemory); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// explain is the part to copy: from the special to the general.
+func explain(err error) string {
+	if e, ok := errors.AsType[*ecs.NotFoundError](err); ok {
+		return fmt.Sprintf("not found, the others were: %v", e.InstanceIDs)
+	}
+	switch {
+	case err == nil:
+		return "no error"
+	case errors.Is(err, context.Canceled):
+		return "stopped by us: no error of the API"
+	case errors.Is(err, ecs.ErrCredentials):
+		return "wrong or missing credentials: ask the operator, retrying is useless"
+	case errors.Is(err, ecs.ErrForbidden):
+		return "no permission: grant ecs:DescribeInstances"
+	case errors.Is(err, ecs.ErrInvalidParameter):
+		return "a bug in the request: mend it"
+	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
+		return "it was retried already: try again later, or with more time"
+	}
+	if e, ok := errors.AsType[*ecs.Error](err); ok { // every failed call is one: its fields say more than its kind
+		return fmt.Sprintf("code %s, HTTP status %d, request %s, %d attempts", e.Code, e.StatusCode, e.RequestID, e.Attempts)
+	}
+	return "unexpected"
+}
+
+func provoke(ctx context.Context, region string, inMemory bool) error {
+	client, done, err := demo.Client(inMemory, region, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+	stranger := client
+	if inMemory { // a real account is spared the wrong key
+		key := ecs.StaticCredentials("LTAImadeup", "wrong", "")
+		if stranger, done, err = demo.Client(true, region, &ecs.Options{Credentials: key}); err != nil {
+			return err
+		}
+		defer done()
+	}
+	hurried, cancel := context.WithTimeout(ctx, time.Nanosecond)
+	defer cancel()
+
+	_, missing := client.GetInstances(ctx, "i-nosuchinstance")
+	for _, failure := range []struct {
+		what string
+		err  error
+	}{
+		{"permission to list", client.DryRun(ctx, ecs.DescribeInstancesRequest{})},
+		{"an instance that does not exist", missing},
+		{"a tag without key", client.DryRun(ctx, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Value: "prod"}}})},
+		{"a nanosecond to answer", client.DryRun(hurried, ecs.DescribeInstancesRequest{})},
+		{"an operation that does not exist", client.Call(ctx, "DescribeNothing", nil, nil)},
+		{"a key that does not exist", stranger.DryRun(ctx, ecs.DescribeInstancesRequest{})},
+	} {
+		fmt.Printf("%s: %s\n  %v\n", failure.what, explain(failure.err), failure.err)
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+// Command list prints every instance of a region.
+//
+//	go run ./examples/list -demo
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	region := flag.String("region", "cn-hangzhou", "the region to list")
+	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := list(ctx, *region, *inMemory); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func list(ctx context.Context, region string, inMemory bool) error {
+	client, done, err := demo.Client(inMemory, region, nil) // outside a demo: ecs.NewClient(region, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+
+	running := ecs.DescribeInstancesRequest{Status: ecs.StatusRunning}
+	n := 0
+	for inst, err := range client.Instances(ctx, running) {
+		if err != nil {
+			return err // what came before is good, but it is not all
+		}
+		fmt.Println(inst.InstanceID, inst.InstanceType, inst.ZoneID, inst.Addr(), inst.InstanceName)
+		n++
+	}
+	fmt.Println(n, "running instances in", region) // zero is true: a missing permission would have been an error
+	return nil
+}

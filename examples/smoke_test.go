@@ -1,0 +1,55 @@
+package examples
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Every program runs in demo mode and says what it is meant to say.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	programs := map[string]struct {
+		args string
+		want string // a regular expression that stdout matches
+	}{
+		"list":      {"-demo", `(?m)^i-\S+ ecs\.\S+ cn-hangzhou-\S+ \d+\.\d+\.\d+\.\d+ [\s\S]*^[1-9]\d* running instances in cn-hangzhou$`},
+		"stream":    {"-demo -workers 3", `^[1-9]\d* instances of cn-hangzhou have a public address, found by 3 workers\n$`},
+		"dryrun":    {"-demo", `^listing the instances of cn-hangzhou is permitted\n$`},
+		"errors":    {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*nanosecond to answer: it was retried.*operation that does not exist: .*key that does not exist: wrong or missing`},
+		"inventory": {"-demo", `^ID +NAME +STATUS .*\n(i-.*\n)+$`},
+	}
+
+	mains, err := filepath.Glob("*/main.go")
+	if err != nil || len(mains) == 0 {
+		t.Fatal("no programs found", err)
+	}
+	bin := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "./...").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, main := range mains {
+		name := filepath.Dir(main)
+		program, ok := programs[name]
+		if !ok {
+			t.Errorf("%s has no smoke test", name)
+			continue
+		}
+		c := exec.CommandContext(ctx, filepath.Join(bin, name), strings.Fields(program.args)...)
+		c.Env = []string{"HOME=" + t.TempDir(), "SystemRoot=" + os.Getenv("SystemRoot")} // no credentials of the developer's
+		out, err := c.Output()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !regexp.MustCompile(program.want).Match(out) {
+			t.Errorf("%s does not match %s:\n%.2000s", name, program.want, out)
+		}
+	}
+}

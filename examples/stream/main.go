@@ -1,0 +1,64 @@
+// Command stream hands the instances of a region to several workers through a channel, while the listing goes on.
+//
+//	go run ./examples/stream -demo
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"sync"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	region := flag.String("region", "cn-hangzhou", "the region to list")
+	workers := flag.Int("workers", 4, "how many goroutines look at instances")
+	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	flag.Parse()
+
+	ctx, interrupt := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer interrupt()
+	if err := stream(ctx, *region, *workers, *inMemory); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func stream(ctx context.Context, region string, workers int, inMemory bool) error {
+	client, done, err := demo.Client(inMemory, region, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+
+	instances, stop := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
+	defer stop() // whatever happens, no goroutine stays
+
+	var wg sync.WaitGroup
+	counts := make([]int, max(workers, 1))
+	for worker := range counts {
+		wg.Go(func() {
+			for inst := range instances { // the channel is closed at the end, on an error and when ctx ends
+				if len(inst.PublicAddrs()) > 0 { // stands for work that takes time, such as asking the host
+					counts[worker]++
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := stop(); err != nil { // tells a complete listing from one that broke
+		return err
+	}
+
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	fmt.Printf("%d instances of %s have a public address, found by %d workers\n", total, region, len(counts))
+	return nil
+}
