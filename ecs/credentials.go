@@ -18,9 +18,10 @@ import (
 // CredentialsProvider gives the key that signs a request. It is asked for every attempt, so it should answer from a
 // cache and refresh in time.
 //
-// A client calls it from one goroutine at a time; callers that come meanwhile share the answer. When it fails, the last
-// good key serves on for 150 s. A panic is an error. The client stops waiting when the caller's context ends or after
-// 30 s. Its errors reach callers with everything that looks like a secret masked.
+// A client calls it from one goroutine at a time; callers that come meanwhile share the answer. They leave when their
+// context ends, or after 30 s; the call itself goes on, with a context of its own of 30 s. When it fails, or takes more
+// than 5 s, the last good key serves on for 150 s: Options.Logger is warned and the provider asked again every 5 s. A
+// panic is an error. Its errors reach callers with everything that looks like a secret masked.
 type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
@@ -28,23 +29,24 @@ type CredentialsProvider interface {
 // StaticCredentials is a fixed key; securityToken is "" unless the key is temporary. Bad values are reported by the
 // first call.
 func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) CredentialsProvider {
-	return staticCredentials{signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken}}
+	return &staticCredentials{signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken}}
 }
 
+// staticCredentials are kept behind a pointer, which is all that fmt prints of a field it may call no methods on.
 type staticCredentials struct{ key signer.Credentials }
 
-func (s staticCredentials) Credentials(context.Context) (signer.Credentials, error) {
+func (s *staticCredentials) Credentials(context.Context) (signer.Credentials, error) {
 	return s.key, nil
 }
 
-// Format prints redacted: fmt does not ask the unexported field for its own.
-func (s staticCredentials) Format(f fmt.State, verb rune) { s.key.Format(f, verb) }
+// Format prints redacted.
+func (s *staticCredentials) Format(f fmt.State, verb rune) { formatText(f, verb, s.key.String()) }
 
 // CredentialsFrom uses a credential of github.com/aliyun/credentials-go, which covers all the vendor's ways to get a
 // key: RAM roles, OIDC, instance metadata, profiles, a credentials URI. Bearer tokens are not supported.
 //
-// It may be shared by any number of clients and goroutines, although credentials-go's own values may not: access is
-// locked, waiting ends with the caller's context, panics are caught.
+// What it returns may be shared by any number of clients and goroutines, although credentials-go's own values may not:
+// access is locked, waiting ends with the caller's context, panics are caught. Wrap each credential once.
 func CredentialsFrom(c credentials.Credential) CredentialsProvider {
 	return newGuard(&vendorCredentials{current: c})
 }
@@ -53,32 +55,41 @@ func CredentialsFrom(c credentials.Credential) CredentialsProvider {
 type vendorCredentials struct {
 	build   func() (credentials.Credential, error) // nil: current is all there is
 	current credentials.Credential
+	last    signer.Credentials // what current gave
 }
 
-func (v *vendorCredentials) Credentials(context.Context) (signer.Credentials, error) {
+func (v *vendorCredentials) Credentials(context.Context) (c signer.Credentials, err error) {
+	if v.build == nil {
+		return v.read()
+	}
+	if v.current != nil {
+		if c, err = v.read(); err == nil {
+			return c, nil
+		}
+	}
+	// The default chain sticks to the link that worked first, and after a failure of all to the last one: a new one
+	// looks through them again.
+	if v.current, err = v.build(); err == nil {
+		c, err = v.read()
+	}
+	if err != nil {
+		v.current = nil
+	}
+	return c, err
+}
+
+func (v *vendorCredentials) read() (c signer.Credentials, err error) {
 	if v.current == nil {
-		if v.build == nil {
-			return signer.Credentials{}, errors.New("the credential is nil")
-		}
-		c, err := v.build()
-		if err != nil {
-			return signer.Credentials{}, err
-		}
-		v.current = c
+		return c, errors.New("the credential is nil")
 	}
 	m, err := v.current.GetCredential()
-	if err != nil {
-		v.stale() // the default chain sticks to its last link after a failure: look through all of them again
-		return signer.Credentials{}, err
+	switch {
+	case err != nil:
+		return c, err
+	case m == nil:
+		return c, errors.New("the provider returned no credentials")
 	}
-	if m == nil {
-		return signer.Credentials{}, errors.New("the provider returned no credentials")
-	}
-	var c signer.Credentials
-	for _, f := range []struct {
-		to   *string
-		from *string
-	}{{&c.AccessKeyID, m.AccessKeyId}, {&c.AccessKeySecret, m.AccessKeySecret}, {&c.SecurityToken, m.SecurityToken}} {
+	for _, f := range []struct{ to, from *string }{{&c.AccessKeyID, m.AccessKeyId}, {&c.AccessKeySecret, m.AccessKeySecret}, {&c.SecurityToken, m.SecurityToken}} {
 		if f.from != nil {
 			*f.to = *f.from
 		}
@@ -86,12 +97,13 @@ func (v *vendorCredentials) Credentials(context.Context) (signer.Credentials, er
 	if c.AccessKeyID == "" && m.BearerToken != nil && *m.BearerToken != "" {
 		return signer.Credentials{}, errors.New("the provider returned a bearer token, which is not supported")
 	}
+	v.last = c
 	return c, nil
 }
 
-// stale drops what the default chain has cached.
-func (v *vendorCredentials) stale() {
-	if v.build != nil {
+// drop makes the default chain forget a key that the API called expired, unless it has another by now.
+func (v *vendorCredentials) drop(key signer.Credentials) {
+	if v.build != nil && v.last == key {
 		v.current = nil
 	}
 }
@@ -105,6 +117,7 @@ func defaultCredentials() CredentialsProvider {
 const (
 	lastGoodFor     = 150 * time.Second // a failing refresh is bridged this long
 	providerTimeout = 30 * time.Second
+	bridgeAfter     = 5 * time.Second // a provider that takes longer is failing, if there is a good key; and then it rests
 )
 
 // guard makes any provider safe to use: one call at a time, shared by all who wait.
@@ -112,19 +125,19 @@ type guard struct {
 	provider CredentialsProvider
 
 	mu      sync.Mutex
-	flight  *flight
-	good    signer.Credentials
-	failing time.Time // since when refreshes fail; zero while they work
+	flight  *flight            // the call that is under way
+	good    signer.Credentials // the last that came and was not called stale
+	failing time.Time          // since when refreshes fail; zero while they work
+	rest    time.Time          // when to ask again, while the good key bridges a failure
 }
 
-// flight is one call of the provider.
+// flight is one call of the provider. It outlives its callers, so that the next ones find it done.
 type flight struct {
-	done    chan struct{} // closed when creds and err are set
-	creds   signer.Credentials
+	started time.Time
+	stale   signer.Credentials
+	done    chan struct{} // closed when key and err are set
+	key     signer.Credentials
 	err     error
-	waiters int
-	left    bool // all waiters gave up: its context is cancelled, its result counts for nobody who comes later
-	cancel  context.CancelFunc
 }
 
 func newGuard(p CredentialsProvider) *guard {
@@ -136,7 +149,8 @@ func newGuard(p CredentialsProvider) *guard {
 
 // Credentials implements [CredentialsProvider].
 func (g *guard) Credentials(ctx context.Context) (signer.Credentials, error) {
-	return g.get(ctx, false)
+	key, _, err := g.get(ctx, signer.Credentials{})
+	return key, err
 }
 
 // Format keeps what the guard holds out of every verb.
@@ -144,102 +158,119 @@ func (g *guard) Format(f fmt.State, verb rune) {
 	formatText(f, verb, fmt.Sprintf("ecs.CredentialsProvider(%T)", g.provider))
 }
 
-// get asks the provider. fresh says that the API called the last key stale: then the last good one does not serve.
-func (g *guard) get(ctx context.Context, fresh bool) (signer.Credentials, error) {
-	if s, ok := g.provider.(staticCredentials); ok {
-		return s.key, check(s.key)
+// get asks the provider for a key other than stale, unless that is zero. A warning says why the last good key serves
+// instead of the latest.
+func (g *guard) get(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error) {
+	if s, ok := g.provider.(*staticCredentials); ok && s != nil {
+		return s.key, nil, check(s.key)
 	}
-	timeout := time.NewTimer(providerTimeout)
-	defer timeout.Stop()
 	for {
-		f, joined := g.join(ctx, fresh)
+		f, key, patience := g.join(ctx, stale)
+		if f == nil {
+			return key, nil, nil
+		}
+		timeout := time.NewTimer(time.Until(f.started.Add(patience)))
 		select {
 		case <-f.done:
-			g.leave(f, joined)
-			if !joined {
-				continue // it was cancelled before we came
+			timeout.Stop()
+			switch {
+			case f.err != nil:
+				return g.bridge(f.err)
+			case f.key == stale && f.stale != stale:
+				continue // it was under way before its key was known to be stale
 			}
-			return g.result(f, fresh)
+			return f.key, nil, nil
 		case <-ctx.Done():
-			g.leave(f, joined)
-			return signer.Credentials{}, ctx.Err()
+			timeout.Stop()
+			return signer.Credentials{}, nil, ctx.Err()
 		case <-timeout.C:
-			g.leave(f, joined)
-			return signer.Credentials{}, fmt.Errorf("the credentials provider has not answered within %v", providerTimeout)
+			return g.bridge(fmt.Errorf("the credentials provider has not answered within %v", patience))
 		}
 	}
 }
 
-func (g *guard) join(ctx context.Context, fresh bool) (f *flight, joined bool) {
+// join gives the call that is under way, or a new one, and how long to wait for it from its start; or, if the last call
+// has just failed, the good key that bridges it.
+func (g *guard) join(ctx context.Context, stale signer.Credentials) (*flight, signer.Credentials, time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.good == stale {
+		g.good = signer.Credentials{}
+	}
+	bridges := g.bridges()
+	if bridges && time.Now().Before(g.rest) {
+		return nil, g.good, 0
+	}
 	if g.flight == nil {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerTimeout)
-		g.flight = &flight{done: make(chan struct{}), cancel: cancel}
-		go g.fly(within, g.flight, fresh)
+		g.flight = &flight{started: time.Now(), stale: stale, done: make(chan struct{})}
+		go g.fly(context.WithoutCancel(ctx), g.flight)
 	}
-	if g.flight.left {
-		return g.flight, false
+	if bridges {
+		return g.flight, signer.Credentials{}, bridgeAfter
 	}
-	g.flight.waiters++
-	return g.flight, true
+	return g.flight, signer.Credentials{}, providerTimeout
 }
 
-func (g *guard) leave(f *flight, joined bool) {
-	if !joined {
-		return
-	}
+// bridges reports whether the good key may stand in for the latest.
+func (g *guard) bridges() bool {
+	return g.good != signer.Credentials{} && (g.failing.IsZero() || time.Since(g.failing) < lastGoodFor)
+}
+
+// bridge gives the good key after a failure, with the failure as a warning, or the failure alone.
+func (g *guard) bridge(err error) (key signer.Credentials, warning, _ error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if f.waiters--; f.waiters == 0 {
-		f.left = true
-		f.cancel()
-	}
-}
-
-func (g *guard) fly(ctx context.Context, f *flight, fresh bool) {
-	c, err := g.ask(ctx, fresh)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	f.creds, f.err = c, err
-	g.flight = nil
-	f.cancel()
-	close(f.done)
-}
-
-func (g *guard) ask(ctx context.Context, fresh bool) (c signer.Credentials, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the credentials provider panicked: %v", p)
-		}
-		if err != nil {
-			err = transport.CleanError(err, c)
-		}
-	}()
-	if s, ok := g.provider.(interface{ stale() }); ok && fresh {
-		s.stale()
-	}
-	if c, err = g.provider.Credentials(ctx); err != nil {
-		return signer.Credentials{}, err
-	}
-	return c, check(c)
-}
-
-// result bridges a failure with the last good key.
-func (g *guard) result(f *flight, fresh bool) (signer.Credentials, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if f.err == nil {
-		g.good, g.failing = f.creds, time.Time{}
-		return f.creds, nil
-	}
 	if g.failing.IsZero() {
 		g.failing = time.Now()
 	}
-	if fresh || g.good == (signer.Credentials{}) || time.Since(g.failing) >= lastGoodFor {
-		return signer.Credentials{}, f.err
+	if !g.bridges() {
+		return signer.Credentials{}, nil, err
 	}
-	return g.good, nil
+	g.rest = time.Now().Add(bridgeAfter)
+	return g.good, err, nil
+}
+
+// fly makes one call and remembers what it brought.
+func (g *guard) fly(ctx context.Context, f *flight) {
+	ctx, cancel := context.WithTimeout(ctx, providerTimeout)
+	defer cancel()
+	f.err = errors.New("the credentials provider ended its goroutine")
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		switch {
+		case f.err != nil:
+			f.err = transport.CleanError(f.err, g.good, f.stale, f.key)
+			f.key = signer.Credentials{}
+		case f.key != f.stale:
+			g.good, g.failing, g.rest = f.key, time.Time{}, time.Time{}
+		}
+		g.flight = nil
+		close(f.done)
+	}()
+	f.key, f.err = ask(ctx, g.provider, f.stale)
+}
+
+// ask contains what a provider may do wrong.
+func ask(ctx context.Context, p CredentialsProvider, stale signer.Credentials) (key signer.Credentials, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("the credentials provider panicked: %w", p)
+		case string:
+			err = fmt.Errorf("the credentials provider panicked: %s", p)
+		default: // may hold anything, also a key
+			err = fmt.Errorf("the credentials provider panicked with a %T", p)
+		}
+	}()
+	if v, ok := p.(*vendorCredentials); ok && stale != (signer.Credentials{}) {
+		v.drop(stale)
+	}
+	if key, err = p.Credentials(ctx); err == nil {
+		err = check(key)
+	}
+	return key, err
 }
 
 // check finds what would be refused by the API in a less helpful way, or break a header.

@@ -5,12 +5,13 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
 var (
 	regionName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	hostName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+	hostName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 )
 
 // publicHosts are the regions whose public endpoint is not ecs.{region}.aliyuncs.com, as the vendor's own clients have
@@ -61,17 +62,15 @@ func endpoint(region string, network Network, override string) (scheme, host str
 	if len(region) > 63 || !regionName.MatchString(region) {
 		return "", "", invalid("region", "%.80q is not a region id such as %q", region, "cn-hangzhou")
 	}
-	if override != "" {
-		return parseEndpoint(override)
-	}
-	switch network {
-	case NetworkPublic:
-		return "https", cmp.Or(publicHosts[region], "ecs."+region) + ".aliyuncs.com", nil
-	case NetworkVPC:
-		return "https", "ecs-vpc." + region + ".aliyuncs.com", nil
-	default:
+	switch {
+	case network != NetworkPublic && network != NetworkVPC:
 		return "", "", invalid("Options.Network", "%.80q is neither NetworkPublic nor NetworkVPC", string(network))
+	case override != "":
+		return parseEndpoint(override)
+	case network == NetworkVPC:
+		return "https", "ecs-vpc." + region + ".aliyuncs.com", nil
 	}
+	return "https", cmp.Or(publicHosts[region], "ecs."+region) + ".aliyuncs.com", nil
 }
 
 // parseEndpoint reads a host, host:port or URL. Anything that could send a signed request somewhere unexpected is
@@ -95,13 +94,15 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	}
 	name := u.Hostname()
 	addr, addrErr := netip.ParseAddr(name)
-	if addrErr != nil && (len(name) > 253 || !hostName.MatchString(name) || strings.Contains(name, "..")) {
+	if addrErr != nil && (len(name) > 253 || !hostName.MatchString(name)) || addr.Zone() != "" {
 		return bad("has no valid host name")
 	}
-	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" && (len(port) > 5 || port == "0") {
-		return bad("has no valid port")
+	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return bad("has no valid port")
+		}
 	}
-	loopback := name == "localhost" || addrErr == nil && addr.Unmap().IsLoopback()
+	loopback := strings.EqualFold(name, "localhost") || addrErr == nil && addr.Unmap().IsLoopback()
 	switch u.Scheme {
 	case "https":
 	case "http":

@@ -21,8 +21,12 @@ var errTooLarge = errors.New("answer too large")
 // buffers holds body buffers between pages. A page is a few hundred kB and is decoded into values of its own.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// keepBuffer is the largest buffer worth keeping; a rare giant must not stay.
-const keepBuffer = 4 << 20
+const (
+	// keepBuffer is the largest buffer worth keeping; a rare giant must not stay.
+	keepBuffer = 4 << 20
+	// firstBuffer is the most that is allocated on a server's word: its Content-Length.
+	firstBuffer = 1 << 20
+)
 
 // readBody reads the whole body into *buf, growing it as needed, and fails beyond limit. What was read before a
 // failure is in *buf.
@@ -31,12 +35,10 @@ func readBody(buf *[]byte, resp *http.Response, limit int) error {
 	defer func() { *buf = b }()
 	if n := resp.ContentLength; n > int64(limit) {
 		return fmt.Errorf("%w: %d bytes, the limit is %d", errTooLarge, n, limit)
-	} else if n >= int64(cap(b)) {
-		b = make([]byte, 0, n+1) // one more, to meet the end without growing
-	} else if cap(b) == 0 {
-		b = make([]byte, 0, 64<<10)
+	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) { // one more, to meet the end without growing
+		b = make([]byte, 0, want)
 	}
-	for {
+	for idle := 0; ; {
 		if len(b) == cap(b) {
 			grown := make([]byte, len(b), min(2*cap(b), limit+1))
 			copy(grown, b)
@@ -44,13 +46,18 @@ func readBody(buf *[]byte, resp *http.Response, limit int) error {
 		}
 		n, err := resp.Body.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
+		if idle++; n > 0 {
+			idle = 0
+		}
 		switch {
 		case len(b) > limit:
 			return fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
-		case err == io.EOF: //nolint:errorlint // a Reader's EOF is never wrapped
+		case err == io.EOF: // a Reader never wraps it
 			return nil
 		case err != nil:
 			return err
+		case idle > 100: // a RoundTripper of the caller's may give any Reader
+			return io.ErrNoProgress
 		}
 	}
 }

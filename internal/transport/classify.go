@@ -3,13 +3,16 @@ package transport
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -115,28 +118,59 @@ func classify(code, message string, status int) (Class, string) {
 	return 0, ""
 }
 
-// classifyNetwork says whether a failure below HTTP may pass.
+// refusedTLS is a handshake that finds no common ground or is not believed. crypto/tls has no types for most of these.
+var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
+
+// classifyNetwork says whether a failure below HTTP may pass. What is refused now by a rule will be refused again.
 func classifyNetwork(err error) (Class, string) {
+	const proxyAuth = "the proxy wants authentication: put user and password into its URL"
 	if d, ok := errors.AsType[*net.DNSError](err); ok && d.IsNotFound {
 		return Unavailable, "check the region id, the endpoint and the name server"
 	}
-	// A certificate that is refused now will be refused again, and so will a handshake that finds no common ground.
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return Unavailable, "the server's certificate is not trusted: check the endpoint, the proxy and the root certificates"
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return Unavailable, "the server does not speak TLS: check the endpoint and the proxy"
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return Unavailable, "the TLS handshake failed"
+	if p, ok := errors.AsType[proxyError](err); ok {
+		switch {
+		case p == http.StatusProxyAuthRequired:
+			return Unavailable, proxyAuth
+		case p < 500:
+			return Unavailable, "the proxy forbids the connection: check its rules and NO_PROXY"
+		}
+		return transient, ""
 	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return Unavailable, "the server's certificate is not trusted"
-	}
-	if errors.Is(err, errTooLarge) {
+	switch text := err.Error(); {
+	case text == http.StatusText(http.StatusProxyAuthRequired): // by a Transport without proxyRefused
+		return Unavailable, proxyAuth
+	case refusedTLS.MatchString(text):
+		return Unavailable, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed"
+	case strings.HasPrefix(text, proxyAddress):
+		return Unavailable, "check HTTPS_PROXY and HTTP_PROXY"
+	case errors.Is(err, errTooLarge):
 		return Unavailable, ""
 	}
 	return transient, ""
+}
+
+// proxyAddress begins the error of a proxy variable that is not a URL. The rest quotes it, and may quote a password.
+const proxyAddress = "invalid proxy address"
+
+// proxyError is the status of a proxy that does not connect us.
+type proxyError int
+
+func (e proxyError) Error() string {
+	return fmt.Sprintf("the proxy refused to connect: %d %s", int(e), http.StatusText(int(e)))
+}
+
+// proxyRefused gives a type to what net/http reports as a text.
+func proxyRefused(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode != http.StatusOK {
+		return proxyError(resp.StatusCode)
+	}
+	return nil
 }
 
 // Answer is an error answer of the API, or of something between it and us.
@@ -173,45 +207,62 @@ func (t *text) UnmarshalJSON(b []byte) error {
 // errorBody is what error answers look like. encoding/json matches names in any case, which covers the lower-camel
 // spellings some gateways use.
 type errorBody struct {
-	XMLName          xml.Name        `json:"-" xml:"Error"`
-	RequestID        text            `json:"RequestId" xml:"RequestId"`
-	HostID           text            `json:"HostId" xml:"HostId"`
-	Code             text            `json:"Code"`
-	Message          text            `json:"Message"`
-	Description      text            `json:"Description"`
-	Recommend        text            `json:"Recommend"`
-	AccessDenied     *AccessDenied   `json:"-" xml:"-"`
-	AccessDeniedJSON json.RawMessage `json:"AccessDeniedDetail" xml:"-"`
+	XMLName      xml.Name `json:"-" xml:"Error"`
+	RequestID    text     `json:"RequestId" xml:"RequestId"`
+	HostID       text     `json:"HostId" xml:"HostId"`
+	Code         text
+	Message      text
+	Description  text
+	Recommend    text
+	AccessDenied json.RawMessage `json:"AccessDeniedDetail" xml:"-"`
 }
 
-// parseAnswer reads an error body in JSON or XML; of anything else it keeps a short excerpt as the message.
-func parseAnswer(status int, h http.Header, body []byte) Answer {
-	a := Answer{Status: status, RequestID: h.Get("X-Acs-Request-Id")}
+// parseAnswer reads an error body in JSON or XML. ok is false when it is something else; then the answer holds no more
+// than the status and the request id.
+func parseAnswer(status int, h http.Header, body []byte) (a Answer, ok bool) {
+	a = Answer{Status: status, RequestID: h.Get("X-Acs-Request-Id")}
 	var doc errorBody
-	trimmed := bytes.TrimSpace(body)
-	err := errors.New("neither JSON nor XML")
+	body = bytes.TrimSpace(body)
 	switch {
-	case bytes.HasPrefix(trimmed, []byte("{")):
-		if err = json.Unmarshal(trimmed, &doc); err == nil && len(doc.AccessDeniedJSON) > 0 {
-			var d AccessDenied
-			if json.Unmarshal(doc.AccessDeniedJSON, &d) == nil && d != (AccessDenied{}) { // its absence must not cost the error
-				doc.AccessDenied = &d
-			}
+	case bytes.HasPrefix(body, []byte("{")):
+		if json.Unmarshal(body, &doc) != nil {
+			return a, false
 		}
-	case bytes.HasPrefix(trimmed, []byte("<")):
-		err = xml.Unmarshal(trimmed, &doc)
+		var d AccessDenied
+		if json.Unmarshal(doc.AccessDenied, &d) == nil && d != (AccessDenied{}) { // its absence must not cost the error
+			a.AccessDenied = &d
+		}
+	case bytes.HasPrefix(body, []byte("<")):
+		if xml.Unmarshal(body, &doc) != nil {
+			return a, false
+		}
 	}
-	if err != nil || doc.Code == "" && doc.Message == "" && doc.Description == "" {
-		a.Message = excerpt(status, trimmed)
-		return a
+	if doc.Code == "" && doc.Message == "" && doc.Description == "" {
+		return Answer{Status: status, RequestID: a.RequestID}, false
 	}
-	a.Code, a.HostID, a.Recommend, a.AccessDenied = string(doc.Code), string(doc.HostID), string(doc.Recommend), doc.AccessDenied
+	a.Code, a.HostID, a.Recommend = string(doc.Code), string(doc.HostID), string(doc.Recommend)
 	a.Message = string(cmp.Or(doc.Message, doc.Description))
 	a.RequestID = cmp.Or(string(doc.RequestID), a.RequestID)
-	return a
+	return a, true
 }
 
-func excerpt(status int, body []byte) string {
+// clean makes an answer fit to be shown.
+func (a *Answer) clean(s scrubber) {
+	for _, field := range []struct {
+		text *string
+		most int
+	}{{&a.Code, 256}, {&a.Message, maxText}, {&a.RequestID, 256}, {&a.HostID, 256}, {&a.Recommend, 2048}} {
+		*field.text = s.clean(*field.text, field.most)
+	}
+	if d := a.AccessDenied; d != nil {
+		for _, text := range []*string{&d.AuthAction, &d.AuthPrincipalType, &d.AuthPrincipalOwnerID, &d.AuthPrincipalDisplayName, &d.PolicyType, &d.NoPermissionType, &d.EncodedDiagnosticMessage} {
+			*text = s.clean(*text, maxText)
+		}
+	}
+}
+
+// excerpt stands for the message of an answer that is none of the API's.
+func excerpt(status int, body []byte, s scrubber) string {
 	const most = 160
 	what := cmp.Or(http.StatusText(status), "unknown status")
 	if status/100 == 2 {
@@ -220,9 +271,10 @@ func excerpt(status int, body []byte) string {
 	if len(body) == 0 {
 		return what + ", empty body"
 	}
-	cut := ""
-	if len(body) > most {
-		body, cut = body[:most], "…"
+	head := body[:min(len(body), window)]
+	text := strings.Join(strings.Fields(printable(s.hide(string(head)))), " ")
+	if len(head) < len(body) && len(text) <= most+s.longest {
+		text = withheld // as in clean
 	}
-	return what + ", body begins: " + strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "")), " ") + cut
+	return what + ", body begins: " + shorten(text, most)
 }

@@ -13,7 +13,8 @@ const (
 	maxSkew = 24 * time.Hour
 )
 
-// clock is the server's time as far as it is known: the local one plus what was learned from a Date header.
+// clock is the server's time as far as it is known: the local one plus what was learned from a Date header. All waiting
+// goes by timers instead, which no clock that jumps can stretch.
 type clock struct{ offset atomic.Int64 }
 
 func (c *clock) now() (t time.Time, offset time.Duration) {

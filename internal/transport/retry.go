@@ -3,18 +3,13 @@ package transport
 import (
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
-
-// sentinels survive the cleaning of an error's text.
-var sentinels = []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET, errTooLarge}
 
 // Policy is how failures are retried. Zero fields take the defaults below.
 type Policy struct {
@@ -59,7 +54,7 @@ func (p Policy) withDefaults() Policy {
 // a dead server from being hammered.
 func (p Policy) delay(n int) time.Duration {
 	ceiling := p.MaxDelay
-	if shift := n - 1; shift < 30 && p.MinDelay<<shift < ceiling {
+	if shift := min(n-1, 62); p.MinDelay <= ceiling>>shift { // this way round, since the other could overflow
 		ceiling = p.MinDelay << shift
 	}
 	floor := p.MinDelay / 2
@@ -94,36 +89,61 @@ func (q *quota) retry() bool {
 	return true
 }
 
-// hint is how long the server asks to wait, by the longest of its three ways to say so, capped.
-func hint(h http.Header, now time.Time) time.Duration {
-	var d time.Duration
-	if ms, err := strconv.ParseInt(strings.TrimSpace(h.Get("X-Acs-Retry-After")), 10, 64); err == nil {
-		d = max(d, millis(ms))
+// hint is how long the server asks to wait, capped: the longest of what its headers say. x-acs-retry-after (milliseconds)
+// and Retry-After are for every failure. The rate limits, Limit:n,Remain:n,TimeLeft:ms, may come with any answer, so they
+// count for a throttled one alone, and the window that is used up before one that is not.
+func hint(h http.Header, throttled bool) time.Duration {
+	var d, open time.Duration
+	if ms, ok := number(h.Get("X-Acs-Retry-After")); ok {
+		d = max(d, upTo(ms, time.Millisecond))
 	}
 	for _, name := range []string{"X-Ratelimit-User-Api", "X-Ratelimit-User"} {
+		var left time.Duration
+		remain := int64(0)
 		for part := range strings.SplitSeq(h.Get(name), ",") {
-			if k, v, ok := strings.Cut(part, ":"); ok && strings.EqualFold(strings.TrimSpace(k), "TimeLeft") {
-				if ms, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
-					d = max(d, millis(ms))
+			k, v, _ := strings.Cut(part, ":")
+			n, ok := number(v)
+			switch strings.ToLower(strings.TrimSpace(k)) {
+			case "timeleft":
+				left = upTo(n, time.Millisecond)
+			case "remain":
+				if ok {
+					remain = n
 				}
 			}
 		}
-	}
-	switch after := strings.TrimSpace(h.Get("Retry-After")); {
-	case after == "":
-	default:
-		if s, err := strconv.ParseInt(after, 10, 64); err == nil {
-			d = max(d, millis(min(s, int64(maxHint/time.Second))*1000))
-		} else if t, err := http.ParseTime(after); err == nil {
-			d = max(d, t.Sub(now))
+		switch {
+		case !throttled:
+		case remain > 0:
+			open = max(open, left)
+		default:
+			d = max(d, left)
 		}
 	}
-	return min(d, maxHint)
+	after := strings.TrimSpace(h.Get("Retry-After"))
+	if s, ok := number(after); ok {
+		d = max(d, upTo(s, time.Second))
+	} else if t, err := http.ParseTime(after); err == nil {
+		from, err := http.ParseTime(h.Get("Date")) // by the server's clock, which may not be ours
+		if err != nil {
+			from = time.Now()
+		}
+		d = max(d, min(t.Sub(from), maxHint))
+	}
+	if d == 0 {
+		d = open
+	}
+	return d
 }
 
-// millis is ms milliseconds within [0, maxHint], whatever the server sent.
-func millis(ms int64) time.Duration {
-	return time.Duration(min(max(ms, 0), maxHint.Milliseconds())) * time.Millisecond
+func number(s string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	return n, err == nil
+}
+
+// upTo is n units within [0, maxHint], whatever the server sent.
+func upTo(n int64, unit time.Duration) time.Duration {
+	return time.Duration(min(max(n, 0), int64(maxHint/unit))) * unit
 }
 
 // sleep waits d or until ctx is done. It refuses at once a wait that would pass the deadline.
@@ -156,7 +176,7 @@ func (noTimeError) Is(target error) bool { return target == context.DeadlineExce
 // contextError is the error of a context that is done, with its cause when the caller gave one.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(err, cause) { //nolint:errorlint // the other way round on purpose: no cause of its own
+	if cause == nil || errors.Is(err, cause) { // the other way round on purpose: no cause of its own
 		return err
 	}
 	return &causedError{err, cause}

@@ -1,120 +1,230 @@
 package transport
 
 import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"html"
+	"io"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-const masked = "***"
+const (
+	masked   = "***"
+	withheld = "(text withheld: it repeats credentials)"
+	// window is how much of a text is looked at beyond what is shown of it.
+	window = 16 << 10
+)
 
-// secretParams are the parameters of a signed query, raw or percent-encoded once or twice, as servers and proxies echo
-// them; userInfo is the password part of a URL.
+// What looks like a secret is masked, whether it is ours or not.
 var (
-	secretParams = regexp.MustCompile(`(?i)((?:AccessKeyId|AccessKeySecret|SecurityToken|Signature|SignatureNonce|BearerToken|Credential)(?:=|%3D|%253D|:))[^&%\s",;<>]+(?:%(?:25)?(?:2[BFbf]|3[Dd])[^&%\s",;<>]*)*`)
-	userInfo     = regexp.MustCompile(`://[^/@\s"]+@`)
-	// namedSecret is how credential providers print what they got, as text or JSON.
-	namedSecret = regexp.MustCompile(`(?i)(\b(?:Access_?Key_?Secret|Access_?Key_?Id|Security_?Token|Sts_?Token)"?\s*[:=]\s*"?)[^\s",;&}]+`)
-	acsToken    = regexp.MustCompile(`(?i)(x-acs-(?:security-token|accesskey-id|signature-nonce|bearer-token):)\s*\S+`)
+	// secretParam is a parameter of a signed query, plain or percent-encoded, as servers and proxies echo it.
+	secretParam = regexp.MustCompile(`(?i)((?:AccessKeyId|AccessKeySecret|SecurityToken|Signature|SignatureNonce|BearerToken|Credential)(?:=|%3D|%253D|:))[^&%\s",;<>]+(?:%(?:25)?(?:2[BF]|3D)[^&%\s",;<>]*)*`)
+	// namedSecret is how credential providers print what they got: text, JSON, JSON within a quoted text.
+	namedSecret = regexp.MustCompile(`(?i)(\b(?:Access_?Key_?(?:Secret|Id)|[a-z_]*Token|[a-z_]*Secret|Private_?Key|Password)\\*"?\s*[:=]\s*\\*"?)[^\s"\\,;&}]+`)
+	// secretHeader is a header of a signed request, as a server echoes it.
+	secretHeader = regexp.MustCompile(`(?i)((?:x-acs-(?:security-token|accesskey-id|signature-nonce|bearer-token)|authorization)"?:\s*"?(?:[\w-]+\s+)?)[^\s"]+`)
+	// keyShape is what the vendor's access key ids and security tokens look like.
+	keyShape = regexp.MustCompile(`\b(?:LTAI|STS\.|TMP\.)[A-Za-z0-9]{10,}|\bCAI[A-Za-z0-9+/]{40,}=*`)
+	// userInfo is the user part of a URL.
+	userInfo = regexp.MustCompile(`://[^\s"]*@`)
+	// escape is one character as HTML, JSON and URLs may have it.
+	escape = regexp.MustCompile(`%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\/`)
 )
 
 // scrubber removes the secrets of one attempt from texts that come from elsewhere.
-type scrubber struct{ secrets []string }
+type scrubber struct {
+	secrets []string
+	forms   *strings.Replacer
+	longest int // of the forms
+}
 
-func newScrubber(c signer.Credentials, query string) scrubber {
+func newScrubber(signed signer.Signed, keys ...signer.Credentials) scrubber {
 	var s scrubber
-	add := func(v string) {
-		if len(v) < 4 { // too short to be a secret, and to be replaced without spoiling the text
-			return
-		}
-		once := url.QueryEscape(v)
-		for _, form := range []string{v, once, url.QueryEscape(once)} {
-			s.secrets = append(s.secrets, form, masked)
+	add := func(secret string) {
+		if len(secret) >= 4 { // else too short to be one, and to be replaced without spoiling the text
+			s.secrets = append(s.secrets, secret)
 		}
 	}
-	add(c.AccessKeySecret)
-	add(c.SecurityToken)
-	add(c.AccessKeyID)
-	if values, err := url.ParseQuery(query); err == nil {
+	for _, k := range keys {
+		add(k.AccessKeySecret)
+		add(k.SecurityToken)
+		add(k.AccessKeyID)
+	}
+	if values, err := url.ParseQuery(signed.Query); err == nil {
 		add(values.Get("Signature"))
 	}
+	_, signature, _ := strings.Cut(signed.Header.Get("Authorization"), "Signature=")
+	add(signature)
+
+	var forms []string
+	for _, v := range s.secrets {
+		once := url.QueryEscape(v)
+		forms = append(forms, v, once, strings.ToLower(once), url.QueryEscape(once), base64.StdEncoding.EncodeToString([]byte(v)),
+			base64.URLEncoding.EncodeToString([]byte(v)), hex.EncodeToString([]byte(v)))
+	}
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // a secret may begin another
+	if len(forms) > 0 {
+		s.longest = len(forms[0])
+	}
+	var pairs []string
+	for _, f := range forms {
+		pairs = append(pairs, f, masked)
+	}
+	s.forms = strings.NewReplacer(pairs...)
 	return s
 }
 
-// clean masks secrets, makes control characters visible blanks, and cuts the text at most bytes.
-func (s scrubber) clean(text string, most int) string {
-	text = strings.NewReplacer(s.secrets...).Replace(text)
-	text = secretParams.ReplaceAllString(text, "${1}"+masked)
-	text = namedSecret.ReplaceAllString(text, "${1}"+masked)
-	text = acsToken.ReplaceAllString(text, "${1}"+masked)
+// hide masks what is secret.
+func (s scrubber) hide(text string) string {
+	text = s.forms.Replace(text)
+	for _, r := range []*regexp.Regexp{secretParam, namedSecret, secretHeader} {
+		text = r.ReplaceAllString(text, "${1}"+masked)
+	}
 	text = userInfo.ReplaceAllString(text, "://"+masked+"@")
-	return printable(text, most)
-}
-
-// printable is text on one line: whatever is not printable becomes a blank.
-func printable(text string, most int) string {
-	text = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, " "))
-	if len(text) > most {
-		cut := most - len("…")
-		for cut > 0 && !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		text = text[:cut] + "…"
+	text = keyShape.ReplaceAllString(text, masked)
+	if s.reveals(text) {
+		return withheld
 	}
 	return text
 }
 
-// Clean is clean for texts that come with no attempt, such as a credential provider's.
-func Clean(text string, c signer.Credentials) string { return newScrubber(c, "").clean(text, maxText) }
-
-// CleanError keeps err when its text has nothing to hide. Else it gives an error with the cleaned text that keeps no
-// more of err than its sentinels below.
-func CleanError(err error, c signer.Credentials) error { return newScrubber(c, "").err(err) }
-
-// maskedError stands for an error whose text had to be cleaned. What it wrapped cannot be reached any more, because
-// its text could.
-type maskedError struct {
-	text    string
-	timeout bool
-	is      []error
+// reveals finds a secret that was escaped in a way that hide did not foresee.
+func (s scrubber) reveals(text string) bool {
+	for range 4 {
+		for _, secret := range s.secrets {
+			if strings.Contains(text, secret) {
+				return true
+			}
+		}
+		plain := escape.ReplaceAllStringFunc(html.UnescapeString(text), func(e string) string {
+			b, err := strconv.ParseUint(e[max(0, len(e)-2):], 16, 8)
+			if err != nil {
+				return "/"
+			}
+			return string([]byte{byte(b)})
+		})
+		if plain == text {
+			return false
+		}
+		text = plain
+	}
+	return false
 }
 
-func (e *maskedError) Error() string   { return e.text }
-func (e *maskedError) Timeout() bool   { return e.timeout }
-func (e *maskedError) Temporary() bool { return e.timeout }
-func (e *maskedError) Unwrap() []error { return e.is }
+// clean is text without secrets, on one line, cut at most bytes.
+func (s scrubber) clean(text string, most int) string {
+	head := text[:min(len(text), most+window)]
+	hidden := s.hide(head)
+	if len(head) < len(text) && len(hidden) <= most+s.longest { // so full of secrets that one cut in two would show
+		hidden = withheld
+	}
+	return shorten(printable(hidden), most)
+}
 
-// err drops the URL that net/http puts into its errors, which is the signed query, and masks what else is secret.
-func (s scrubber) err(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
+// printable is text on one line: whatever is not printable becomes a blank.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// shorten cuts text at most bytes.
+func shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	text := err.Error()
-	cleaned := s.clean(text, maxText)
-	if cleaned == text {
-		return err
+	cut := most - len("…")
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
 	}
-	m := &maskedError{text: cleaned}
+	return text[:cut] + "…"
+}
+
+// CleanError is err fit to be shown: on one line, without anything that looks like a secret or is one of keys. It wraps
+// err unless something of err's chain would show what its text hides; then no more is left than the sentinels below.
+func CleanError(err error, keys ...signer.Credentials) error {
+	return newScrubber(signer.Signed{}, keys...).err(err)
+}
+
+// sentinels survive the cleaning of an error's text.
+var sentinels = []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET, errTooLarge}
+
+func (s scrubber) err(err error) (clean error) {
+	defer func() {
+		if recover() != nil { // a nil pointer as error, for instance
+			clean = &cleanError{text: fmt.Sprintf("an error that cannot be printed (%T)", err)}
+		}
+	}()
+	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http puts it around all others
+		err = u.Err // its own text is the signed URL
+	}
+	text := fmt.Sprint(err) // unlike err.Error() it survives a nil pointer in err
+	if strings.HasPrefix(text, proxyAddress) {
+		return &cleanError{text: proxyAddress + " in the environment"}
+	}
+	e := &cleanError{text: s.clean(text, maxText)}
 	if t, ok := errors.AsType[interface {
 		error
 		Timeout() bool
 	}](err); ok {
-		m.timeout = t.Timeout()
+		e.timeout = t.Timeout()
+	}
+	if s.safe(err) {
+		if e.text == text {
+			return err
+		}
+		e.is = []error{err}
+		return e
 	}
 	for _, sentinel := range sentinels {
 		if errors.Is(err, sentinel) {
-			m.is = append(m.is, sentinel)
+			e.is = append(e.is, sentinel)
 		}
 	}
-	return m
+	return e
 }
+
+// safe reports whether err and all that it wraps may be printed.
+func (s scrubber) safe(err error) bool {
+	if err == nil {
+		return true
+	}
+	if text := fmt.Sprint(err); s.hide(text) != text || s.reveals(fmt.Sprintf("%+v %#v", err, err)) {
+		return false
+	}
+	switch e := err.(type) { //nolint:errorlint // a walk over the links themselves
+	case interface{ Unwrap() error }:
+		return s.safe(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !s.safe(err) })
+	}
+	return true
+}
+
+// cleanError stands for an error whose text had to be cleaned.
+type cleanError struct {
+	text    string
+	timeout bool
+	is      []error // the error itself if only its layout was at fault, else its sentinels
+}
+
+func (e *cleanError) Error() string   { return e.text }
+func (e *cleanError) Timeout() bool   { return e.timeout }
+func (e *cleanError) Temporary() bool { return e.timeout }
+func (e *cleanError) Unwrap() []error { return e.is }

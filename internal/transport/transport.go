@@ -3,8 +3,10 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -23,8 +25,9 @@ import (
 type Config struct {
 	HTTPClient *http.Client // nil: NewHTTPClient. A copy is used, with redirects off.
 	Signer     signer.Signer
-	// Credentials gives the key for one attempt. fresh asks for another one than the last, which the API called stale.
-	Credentials func(ctx context.Context, fresh bool) (signer.Credentials, error)
+	// Credentials gives the key for one attempt. stale is the one that the API has just refused as expired; zero means
+	// none. A warning comes with a key that is usable although the latest could not be had.
+	Credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error)
 	Retry       Policy
 	Limiter     interface{ Wait(context.Context) error } // nil: none
 	UserAgent   string
@@ -119,19 +122,28 @@ func New(cfg Config) *Transport {
 
 // NewHTTPClient is an http.Client with finite limits of its own: it shares nothing with http.DefaultTransport.
 func NewHTTPClient() *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		OnProxyConnectResponse: proxyRefused,
+		DialContext:            NewDialer().DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    5 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           128,
 		MaxIdleConnsPerHost:    32, // parallel scans keep their connections
 		IdleConnTimeout:        50 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
-		// A peer that is gone without a word is found by pings instead of by a call that hangs.
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+		// A peer that is gone without a word is found by pings, within one attempt.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 6 * time.Second, PingTimeout: 3 * time.Second},
 	}}
+}
+
+// NewDialer is how NewHTTPClient connects. All addresses of a host share the timeout, and IPv4 does not wait for IPv6.
+func NewDialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout:         5 * time.Second,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
 }
 
 // CloseIdleConnections closes the connections that are not in use.
@@ -169,7 +181,7 @@ func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 			return Meta{Attempts: r.sent}, r.failure(res)
 		}
 		t.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "ecs: retrying", slog.String("action", call.Action), slog.String("region", call.Region),
-			slog.Int("attempt", r.sent), slog.Duration("wait", wait), slog.String("reason", r.failure(res).Error()))
+			slog.Int("attempt", r.sent), slog.Duration("wait", wait), slog.String("reason", r.plain(res).Error()))
 		if wait == 0 {
 			continue
 		}
@@ -191,12 +203,16 @@ type run struct {
 	last  result    // the last error answer
 
 	sent, faults, throttles, skews int
-	refreshed, fresh               bool
+
+	key, stale signer.Credentials // of the last attempt; and the one the API called expired, until it is replaced
+	refreshed  bool
 }
 
 // result is how one attempt ended: ok, an error answer, or an error below HTTP.
 type result struct {
 	ok     bool
+	sent   bool
+	status int
 	answer Answer // of a success only the request id
 	err    error
 	class  Class
@@ -207,8 +223,8 @@ type result struct {
 	offset time.Duration // of the clock the request was signed by
 }
 
-// attempt sends one request and reads its answer.
-func (r *run) attempt(ctx context.Context) (res result) {
+// attempt sends one request, when limiter and throttle control allow, and reports it.
+func (r *run) attempt(ctx context.Context) result {
 	if ctx.Err() != nil {
 		return r.ended(ctx, nil)
 	}
@@ -223,46 +239,59 @@ func (r *run) attempt(ctx context.Context) (res result) {
 			return r.ended(ctx, nil)
 		}
 		if !r.limit.IsZero() {
-			err = fmt.Errorf("still throttled after %v of waiting", throttleWait)
+			err = fmt.Errorf("no quota within %v", throttleWait)
 		}
 		return result{err: err, class: Throttled, final: true}
 	}
+	start := time.Now()
+	res := r.admitted(ctx, place)
+	if res.sent {
+		r.report(ctx, res, start)
+	}
+	return res
+}
+
+// admitted is an attempt with its place in the throttle control, which it leaves whatever happens.
+func (r *run) admitted(ctx context.Context, place ticket) (res result) {
 	outcome := outcomeOther
 	defer func() { r.lane.throttle.leave(place, outcome, res.wait) }()
 
-	creds, err := r.t.cfg.Credentials(ctx, r.fresh)
-	r.fresh = false
-	if err != nil {
-		if ctx.Err() != nil {
-			return r.ended(ctx, err)
-		}
+	key, warning, err := r.t.cfg.Credentials(ctx, r.stale)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return r.ended(ctx, err)
+	case err != nil:
 		return result{err: fmt.Errorf("no credentials: %w", err), class: Credentials, final: true}
+	case r.stale != (signer.Credentials{}) && key == r.stale: // there is no other: the answer stands
+		res = r.last
+		res.sent, res.final = false, true
+		return res
+	case warning != nil:
+		r.t.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "ecs: using the last good credentials", slog.String("reason", warning.Error()))
 	}
+	r.key, r.stale = key, signer.Credentials{}
 	now, offset := r.t.clock.now()
 	signed, err := r.t.cfg.Signer.Sign(signer.Request{
 		Method: http.MethodPost, Host: r.call.Host, Action: r.call.Action, Version: r.call.Version,
 		Params: r.call.Params, Time: now, Nonce: nonce(),
-	}, creds)
+	}, key)
 	if err != nil {
-		return result{err: newScrubber(creds, "").err(err), class: Invalid, final: true}
+		return result{err: newScrubber(signed, key).err(err), class: Invalid, final: true}
 	}
-
-	start := time.Now()
-	res = r.exchange(ctx, creds, signed)
-	res.offset = offset
+	res = r.exchange(ctx, key, signed)
+	res.sent, res.offset = true, offset
 	switch {
 	case res.class&Throttled != 0:
 		outcome = outcomeThrottled
 	case res.ok, res.answer.Code != "" && res.answer.Status < 500:
 		outcome = outcomeOK
 	}
-	r.report(ctx, res, start)
 	return res
 }
 
 // exchange is the part of an attempt that happens on the wire, within the attempt's own timeout.
-func (r *run) exchange(ctx context.Context, creds signer.Credentials, signed signer.Signed) result {
-	scrub := func() scrubber { return newScrubber(creds, signed.Query) }
+func (r *run) exchange(ctx context.Context, key signer.Credentials, signed signer.Signed) result {
+	scrub := sync.OnceValue(func() scrubber { return newScrubber(signed, key) })
 	within, cancel := context.WithTimeout(ctx, r.t.cfg.Retry.AttemptTimeout)
 	defer cancel()
 	req := (&http.Request{
@@ -279,19 +308,24 @@ func (r *run) exchange(ctx context.Context, creds signer.Credentials, signed sig
 	req.Header.Set("User-Agent", r.t.cfg.UserAgent)
 
 	r.sent++
-	fail := func(err error) result {
+	broken := func(err error) result {
 		switch {
 		case ctx.Err() != nil:
 			return r.ended(ctx, nil)
 		case within.Err() != nil:
+			// The connections that idle beside the one that went silent may be as dead.
+			r.t.CloseIdleConnections()
 			return result{err: attemptTimeout(r.t.cfg.Retry.AttemptTimeout), class: transient}
 		}
+		if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http puts it around all others
+			err = u.Err
+		}
 		class, hint := classifyNetwork(err)
-		return result{err: scrub().err(err), class: class, hint: hint, final: class&retry == 0}
+		return result{err: scrub().err(err), class: class, hint: hint}
 	}
 	resp, err := r.t.http.Do(req)
 	if err != nil {
-		return fail(err)
+		return broken(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 
@@ -301,48 +335,61 @@ func (r *run) exchange(ctx context.Context, creds signer.Credentials, signed sig
 			buffers.Put(buf)
 		}
 	}()
+	*buf = (*buf)[:0]
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
 	}
-	if err := readBody(buf, resp, limit); err != nil && (success || ctx.Err() != nil) {
-		res := fail(err)
-		res.answer.RequestID = resp.Header.Get("X-Acs-Request-Id")
-		return res
-	} // a cut error answer still has its status
-	var unreadable error
-	if success {
-		if unreadable = r.call.Decode(*buf); unreadable == nil {
-			return result{ok: true, answer: Answer{RequestID: resp.Header.Get("X-Acs-Request-Id")}}
+	if resp.StatusCode >= 200 { // 101 has no body: it would hand over the connection, which knows no deadline
+		err = readBody(buf, resp, limit)
+	}
+	var bad result // what is wrong with the body
+	switch {
+	case err == nil && success:
+		if err = r.call.Decode(*buf); err == nil {
+			return result{ok: true, status: resp.StatusCode, answer: Answer{RequestID: requestID(resp.Header, scrub)}}
+		}
+		if bad = (result{err: scrub().err(err), class: transient}); errors.Is(err, ErrMismatch) {
+			bad.class = 0
+		}
+	case err != nil && (success || !errors.Is(err, errTooLarge)):
+		bad = broken(err)
+		bad.status, bad.answer.RequestID = resp.StatusCode, requestID(resp.Header, scrub)
+		if !bad.final && success {
+			bad.answer.Status = resp.StatusCode
+		}
+		if bad.final || success {
+			return bad
 		}
 	}
-	return r.classify(resp, *buf, unreadable, signed.Query, scrub())
+	return r.answered(resp, *buf, bad, signed.Query, scrub())
 }
 
-// classify reads an error answer, or a successful one whose body was unreadable.
-func (r *run) classify(resp *http.Response, body []byte, unreadable error, query string, s scrubber) result {
-	a := parseAnswer(resp.StatusCode, resp.Header, body)
-	res := result{header: resp.Header, wait: hint(resp.Header, time.Now())}
+// requestID is the id of an answer whose body was not read for one.
+func requestID(h http.Header, scrub func() scrubber) string {
+	id := h.Get("X-Acs-Request-Id")
+	if len(id) <= 64 && strings.Trim(id, "0123456789ABCDEFabcdef-") == "" { // as always
+		return id
+	}
+	return scrub().clean(id, 256)
+}
+
+// answered classifies an error answer, or one of success whose body was of no use. What is wrong with the body counts
+// when no code says more.
+func (r *run) answered(resp *http.Response, body []byte, bad result, query string, s scrubber) result {
+	a, ok := parseAnswer(resp.StatusCode, resp.Header, body)
+	res := result{status: resp.StatusCode, header: resp.Header}
 	res.class, res.hint = classify(a.Code, a.Message, a.Status)
 	if a.Code == "SignatureDoesNotMatch" || a.Code == "IncompleteSignature" {
 		res.hint = signatureHint(a.Message, query, res.hint)
 	}
-	if unreadable != nil && a.Code == "" {
-		res.class, res.err = transient, s.err(unreadable)
-		if errors.Is(unreadable, ErrMismatch) {
-			a.Message, res.class = "", 0
-		}
+	if a.Code == "" && bad.err != nil {
+		res.err, res.class = bad.err, cmp.Or(res.class, bad.class)
 	}
-	for _, field := range []struct {
-		text *string
-		most int
-	}{{&a.Code, 256}, {&a.Message, maxText}, {&a.RequestID, 256}, {&a.HostID, 256}, {&a.Recommend, 2048}} {
-		*field.text = s.clean(*field.text, field.most)
-	}
-	if d := a.AccessDenied; d != nil {
-		for _, text := range []*string{&d.AuthAction, &d.AuthPrincipalType, &d.AuthPrincipalOwnerID, &d.AuthPrincipalDisplayName, &d.PolicyType, &d.NoPermissionType, &d.EncodedDiagnosticMessage} {
-			*text = s.clean(*text, maxText)
-		}
+	res.wait = hint(resp.Header, res.class&Throttled != 0)
+	a.clean(s)
+	if !ok && (bad.err == nil || bad.class != 0) {
+		a.Message = excerpt(resp.StatusCode, body, s)
 	}
 	res.answer = a
 	return res
@@ -371,7 +418,7 @@ func (r *run) next(res *result) (wait time.Duration, again bool) {
 	case res.final || p.MaxAttempts == 1:
 		return 0, false
 	case res.class&expired != 0 && !r.refreshed:
-		r.refreshed, r.fresh = true, true
+		r.refreshed, r.stale = true, r.key
 		return 0, true
 	case res.class&skew != 0 && r.skews < 2 && r.t.clock.learn(res.header, res.offset):
 		r.skews++
@@ -388,7 +435,7 @@ func (r *run) next(res *result) (wait time.Duration, again bool) {
 			res.hint = "not retried, because too many calls fail at the moment"
 			return 0, false
 		}
-		return max(p.delay(r.faults), res.wait), true
+		return res.wait + p.delay(r.faults), true // with the jitter on top, since a hint is told to everyone
 	default:
 		return 0, false
 	}
@@ -400,19 +447,23 @@ func (r *run) ended(ctx context.Context, err error) result {
 	case ctx.Err() != nil:
 		err = contextError(ctx)
 	case errors.Is(err, context.DeadlineExceeded):
-	default: // a limiter that refuses a wait beyond the deadline says so in words only
-		if _, ok := ctx.Deadline(); ok {
-			err = fmt.Errorf("limiter: %w (%w)", err, context.DeadlineExceeded)
-		} else {
-			err = fmt.Errorf("limiter: %w", err)
-		}
+	case strings.Contains(err.Error(), "deadline"): // golang.org/x/time/rate has no other way to say so
+		err = fmt.Errorf("limiter: %w (%w)", err, context.DeadlineExceeded)
+	default:
+		err = fmt.Errorf("limiter: %w", err)
 	}
 	return result{err: err, class: r.last.class &^ retry, hint: r.last.hint, final: true}
 }
 
-// failure is res with the last answer there was, so that a call that ends in a wait still says why it waited.
+// plain is why one attempt failed.
+func (r *run) plain(res result) *Failure {
+	return &Failure{Answer: res.answer, Attempts: r.sent, Class: res.class, Hint: res.hint, Err: res.err}
+}
+
+// failure is why the call failed: as its last attempt did, with the last answer there was. A call that ends in a wait
+// still says why it waited.
 func (r *run) failure(res result) *Failure {
-	f := &Failure{Answer: res.answer, Attempts: r.sent, Class: res.class, Hint: res.hint, Err: res.err}
+	f := r.plain(res)
 	if f.Answer.Status == 0 {
 		requestID := f.Answer.RequestID
 		f.Answer = r.last.answer
@@ -427,12 +478,10 @@ func (r *run) failure(res result) *Failure {
 func (r *run) report(ctx context.Context, res result, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: r.call.Action, Region: r.call.Region, Host: r.call.Host, Number: r.sent, Start: start, Duration: time.Since(start),
-		StatusCode: res.answer.Status, Code: res.answer.Code, RequestID: res.answer.RequestID,
+		StatusCode: res.status, Code: res.answer.Code, RequestID: res.answer.RequestID,
 	}
-	if res.ok {
-		a.StatusCode = http.StatusOK
-	} else {
-		a.Err = r.failure(res)
+	if !res.ok {
+		a.Err = r.plain(res)
 	}
 	if log := r.t.cfg.Logger; log.Enabled(ctx, slog.LevelDebug) {
 		log.LogAttrs(ctx, slog.LevelDebug, "ecs: attempt", slog.String("action", a.Action), slog.String("region", a.Region), slog.String("host", a.Host),

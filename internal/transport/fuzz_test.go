@@ -1,0 +1,99 @@
+package transport
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Whatever an error answer holds, what is shown of it is short, on one line and without secrets.
+func FuzzAnswer(f *testing.F) {
+	for _, body := range []string{
+		``, `{}`, `null`, `[]`, `{"Code":"Throttling","Message":"m","RequestId":"r","HostId":"h","Recommend":"https://r"}`,
+		`{"code":1,"message":{},"requestId":null,"AccessDeniedDetail":{"AuthAction":"ecs:A"}}`,
+		`<?xml version="1.0" encoding="UTF-8"?><Error><Code>C</Code><Message>m</Message></Error>`, `<html><title>502</title>`, `<Error><Code>`,
+		`{"Code":"SignatureDoesNotMatch","Message":"server string to sign is:POST&%2F&AccessKeyId%3D`, `{"Code":"A"}{"Code":"B"}`,
+		"{\"Code\":\"\\u001b[31m\\r\\n\\u0000\"}", "\xff\xfe{\"Code\":\"C\"}", strings.Repeat(`{"Message":`, 100),
+	} {
+		f.Add(400, "REQ", []byte(body), []byte(`"}`))
+		f.Add(200, "\x1b[2J", []byte(body), []byte(body))
+	}
+	s := newScrubber(secretSigned, secretKey)
+	f.Fuzz(func(t *testing.T, status int, header string, before, after []byte) {
+		for _, secret := range secrets {
+			body := slices.Concat(before, []byte(url.QueryEscape(secret)), after)
+			if len(before)%2 == 0 {
+				body = slices.Concat(before, []byte(secret), after)
+			}
+			r := &run{}
+			resp := &http.Response{StatusCode: status, Header: http.Header{"X-Acs-Request-Id": {header + secret}}}
+			res := r.answered(resp, body, result{}, secretSigned.Query, s)
+			a := res.answer
+			if a.Status != status {
+				t.Fatalf("status %d became %d", status, a.Status)
+			}
+			for name, text := range map[string]string{"Code": a.Code, "Message": a.Message, "RequestID": a.RequestID, "HostID": a.HostID, "Recommend": a.Recommend} {
+				if most := max(maxText, 256); len(text) > most {
+					t.Errorf("%s has %d bytes", name, len(text))
+				}
+				if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+					t.Errorf("%s is not printable: %q", name, text)
+				}
+				if bad := holds(text); bad != "" {
+					t.Errorf("%s shows %s: %q", name, bad, text)
+				}
+			}
+		}
+	})
+}
+
+// Whatever the headers say, the wait is bounded and the clock stays within a day.
+func FuzzHeaders(f *testing.F) {
+	f.Add("1500", "2", "Limit:10,Remain:0,TimeLeft:1500,Reset:1", "Thu, 01 Jan 2026 00:00:00 GMT", "")
+	f.Add("-1", "Thu, 01 Jan 2026 00:00:00 GMT", "TimeLeft:99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "0")
+	f.Add("9223372036854775807", "9223372036854775807", "Remain:9223372036854775807,TimeLeft:9223372036854775807", "Fri, 31 Dec 9999 23:59:59 GMT", "")
+	f.Add("0x10", "1e9", ",:,TimeLeft", "yesterday", "x")
+	f.Fuzz(func(t *testing.T, ms, after, limits, date, age string) {
+		h := http.Header{"X-Acs-Retry-After": {ms}, "Retry-After": {after}, "X-Ratelimit-User": {limits}, "X-Ratelimit-User-Api": {limits}, "Date": {date}}
+		if age != "" {
+			h.Set("Age", age)
+		}
+		for _, throttled := range []bool{true, false} {
+			if d := hint(h, throttled); d < 0 || d > maxHint {
+				t.Errorf("hint %v", d)
+			}
+		}
+		var k clock
+		learnt := k.learn(h, 0)
+		offset := time.Duration(k.offset.Load())
+		if offset.Abs() > maxSkew+time.Second || learnt && offset.Abs() < minSkew || !learnt && offset != 0 || age != "" && learnt {
+			t.Errorf("learnt %v: %v", learnt, offset)
+		}
+	})
+}
+
+func FuzzClassify(f *testing.F) {
+	for code := range codes {
+		f.Add(code, "", 400)
+		f.Add(strings.TrimSuffix(code, "*"), "", 500)
+	}
+	f.Add("InvalidParameter", "The SecurityToken.Expired", 400)
+	f.Add("", "", 429)
+	f.Fuzz(func(t *testing.T, code, message string, status int) {
+		class, _ := classify(code, message, status)
+		if strings.HasPrefix(code, "Throttling") && class != Throttled {
+			t.Errorf("%q is %b", code, class)
+		}
+		if class&(Forbidden|Invalid|Credentials) != 0 && class&retry != 0 {
+			t.Errorf("%q, %d is final and retried: %b", code, status, class)
+		}
+		if other, _ := classify(code, message, 418); class&(Forbidden|Invalid|Credentials) != 0 && other != class {
+			t.Errorf("%q is %b with status %d and %b with 418", code, class, status, other)
+		}
+	})
+}
