@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash/fnv"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,16 +12,16 @@ import (
 )
 
 const (
-	tagRows   = 50 // rows of a page of ListTagResources
-	statusMax = 50 // rows of a page of DescribeInstanceStatus
-	groupKey  = "acs:rm:rgId"
+	tagRows   = 50            // rows of a page of ListTagResources
+	statusMax = 50            // rows of a page of DescribeInstanceStatus
+	groupKey  = "acs:rm:rgId" // the tag key that means a resource group
 )
 
-// sealToken makes the opaque token of a place. It holds everything the server needs to go on, and works any number of times.
+// sealToken makes the opaque token of a place. It holds all that the server needs to go on, and works any number of times.
 func (s *Server) sealToken(at place, bound uint64) string {
 	s.mu.Lock()
 	s.tokens++
-	salt := s.tokens & 0xfff // else an empty page's token would be the one that asked for it
+	salt := s.tokens & 0xfff // else the token of an empty page would be the one that asked for it
 	s.mu.Unlock()
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:], at.seq<<24|uint64(at.count)<<12|salt) //nolint:gosec // counts are small
@@ -35,28 +34,31 @@ func (s *Server) openToken(token string, bound uint64) (place, *failure) {
 	if token == "" {
 		return place{}, nil
 	}
-	b, err := hex.DecodeString(token)
-	if err == nil && len(b) == 16 {
+	if b, err := hex.DecodeString(token); err == nil && len(b) == 16 {
 		s.block.Decrypt(b, b)
-		if binary.BigEndian.Uint64(b[8:]) == bound {
-			v := binary.BigEndian.Uint64(b)
+		if v := binary.BigEndian.Uint64(b); binary.BigEndian.Uint64(b[8:]) == bound {
 			return place{v >> 24, int(v >> 12 & 0xfff)}, nil //nolint:gosec // 12 bits
 		}
 	}
-	return place{}, invalidf("InvalidParameter.NextToken", "The specified NextToken is not valid, or belongs to a request with other filters.")
+	return place{}, failed(400, "InvalidParameter.NextToken", "The specified NextToken is not valid, or belongs to a request with other filters.")
+}
+
+// nextToken is the answer's token: "" at the end.
+func (s *Server) nextToken(c *call, p *params, at place, bound uint64, more bool) string {
+	switch token := p.Get("NextToken"); {
+	case token != "" && c.fault != nil && c.fault.RepeatToken:
+		return token
+	case more:
+		return s.sealToken(at, bound)
+	}
+	return ""
 }
 
 // boundTo hashes what must stay the same from page to page.
-func boundTo(p url.Values) uint64 {
-	own := ownParams(p)
-	for name := range own {
-		switch root, _, _ := strings.Cut(name, "."); root {
-		case "NextToken", "MaxResults", "PageNumber", "PageSize", "DryRun", "AdditionalAttributes":
-			delete(own, name)
-		}
-	}
+func boundTo(values url.Values) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(canonicalQuery(own)))
+	own := without(values, "NextToken", "MaxResults", "PageNumber", "PageSize", "DryRun", "AdditionalAttributes")
+	_, _ = h.Write([]byte(canonicalQuery(own))) // never fails
 	return h.Sum64()
 }
 
@@ -103,172 +105,138 @@ func (s *Server) regionIDs(c *call) []string {
 	}
 	s.fleet.mu.RLock()
 	defer s.fleet.mu.RUnlock()
-	var more []string
+	named := len(ids)
 	for id := range s.fleet.regions {
-		if !slices.Contains(ids, id) {
-			more = append(more, id)
+		if !slices.Contains(ids[:named], id) {
+			ids = append(ids, id)
 		}
 	}
-	slices.Sort(more)
-	return append(ids, more...)
+	slices.Sort(ids[named:])
+	return ids
 }
 
-func (s *Server) knows(c *call, region string) bool { return slices.Contains(s.regionIDs(c), region) }
-
-func (s *Server) describeRegions(c *call) ([]byte, *failure) {
-	language := c.params.Get("AcceptLanguage")
-	if !slices.Contains([]string{"", "zh-CN", "zh_TW", "zh-TW", "en-US", "ja", "fr", "de", "ko"}, language) {
-		return nil, notFound("InvalidAcceptLanguage.NotFound", "The specified AcceptLanguage does not exist.")
-	}
-	if !slices.Contains([]string{"", "instance", "disk", "reservedinstance", "scu"}, c.params.Get("ResourceType")) {
-		return nil, notFound("InvalidResourceType.NotFound", "The specified ResourceType does not exist.")
-	}
+func (s *Server) describeRegions(c *call, p *params) any {
+	p.oneOf("AcceptLanguage", 404, "InvalidAcceptLanguage.NotFound", "zh-CN", "zh_TW", "en-US", "ja", "fr", "de", "ko")
+	p.oneOf("ResourceType", 404, "InvalidResourceType.NotFound", "instance", "disk", "reservedinstance", "scu")
 	if c.denied() {
-		return nil, c.forbidden("Forbidden.RAM")
+		p.fail(c.forbidden())
 	}
-	type region struct{ RegionId, RegionEndpoint, LocalName string } //nolint:staticcheck // the API's names
+	language := 2 // English also for those that are not known here
+	if l := p.Get("AcceptLanguage"); l == "" || strings.HasPrefix(l, "zh") {
+		language = 1
+	}
+	type region struct{ RegionId, RegionEndpoint, LocalName string }
 	var out struct {
-		RequestId string //nolint:staticcheck // the API's name
+		RequestId string
 		Regions   struct{ Region []region }
 	}
 	out.RequestId, out.Regions.Region = c.requestID, []region{}
 	for _, id := range s.regionIDs(c) {
 		name := id
-		for _, r := range publicRegions {
-			switch {
-			case r[0] != id:
-			case strings.HasPrefix(language, "zh") || language == "":
-				name = r[1]
-			default: // the other languages are not known here
-				name = r[2]
-			}
+		if i := slices.IndexFunc(publicRegions, func(r [3]string) bool { return r[0] == id }); i >= 0 {
+			name = publicRegions[i][language]
 		}
 		out.Regions.Region = append(out.Regions.Region, region{id, "ecs." + id + ".aliyuncs.com", name})
 	}
-	return marshal(out), nil
+	return out
 }
 
-func (s *Server) describeInstanceStatus(c *call) ([]byte, *failure) {
-	p := c.params
-	ids, err := repeated(p, "InstanceId", listMax)
-	if err != nil {
-		return nil, err
-	}
-	q := &query{ids: ids}
+func (s *Server) describeInstanceStatus(c *call, p *params) any {
+	q := &query{ids: p.repeated("InstanceId", listMax), number: p.number("PageNumber", 1, 1, 0), size: p.number("PageSize", pageDefault, 1, statusMax)}
 	if zone := p.Get("ZoneId"); zone != "" {
 		q.where(func(i *item) bool { return i.ZoneID == zone })
 	}
-	if q.number, err = number(p, "PageNumber", 1); err != nil {
-		return nil, err
+	if c.denied() {
+		p.fail(c.forbidden())
 	}
-	if q.size, err = number(p, "PageSize", pageDefault); err != nil {
-		return nil, err
-	}
-	switch {
-	case q.number < 1:
-		return nil, badParameter("PageNumber", "want 1 or more")
-	case q.size < 1 || q.size > statusMax:
-		return nil, badParameter("PageSize", "want 1 to 50")
-	case c.denied():
-		return nil, c.forbidden("Forbidden.RAM")
-	}
-	rows, total := s.fleet.numberedPage(c, q)
-	type status struct{ InstanceId, Status string } //nolint:staticcheck // the API's names
+	type status struct{ InstanceId, Status string }
 	var out struct {
-		RequestId                        string //nolint:staticcheck // the API's name
+		RequestId                        string
 		TotalCount, PageNumber, PageSize int
 		InstanceStatuses                 struct{ InstanceStatus []status }
 	}
+	if p.err != nil {
+		return nil
+	}
+	rows, _, total, _ := s.fleet.page(c, q)
 	out.RequestId, out.TotalCount, out.PageNumber, out.PageSize = c.requestID, total, q.number, q.size
 	out.InstanceStatuses.InstanceStatus = []status{}
 	for _, it := range rows {
 		out.InstanceStatuses.InstanceStatus = append(out.InstanceStatuses.InstanceStatus, status{it.InstanceID, string(it.Status)})
 	}
-	return marshal(out), nil
+	return out
 }
-
-// otherTypes can have tags in the API; this server has none of them.
-var otherTypes = strings.Fields(`disk snapshot image securitygroup volume eni ddh ddhcluster keypair launchtemplate reservedinstance snapshotpolicy
-	elasticityassurance capacityreservation command invocation activation managedinstance`)
 
 // tagRow is a row of ListTagResources: one tag of one resource.
-type tagRow struct{ ResourceId, ResourceType, TagKey, TagValue string } //nolint:staticcheck // the API's names
+type tagRow struct{ ResourceId, ResourceType, TagKey, TagValue string }
 
-func (s *Server) listTagResources(c *call) ([]byte, *failure) {
-	p := c.params
-	kind := p.Get("ResourceType")
-	ids, err := repeated(p, "ResourceId", 50)
-	if err != nil {
-		return nil, invalidf("NumberExceed.ResourceIds", "The maximum number of ResourceIds is exceeded.")
+func (s *Server) listTagResources(c *call, p *params) any {
+	if p.highest("ResourceId") > 50 {
+		p.fail(failed(400, "NumberExceed.ResourceIds", "The maximum number of ResourceIds is exceeded."))
 	}
-	tags, err := readTags(p)
-	if err != nil {
-		return nil, map[string]*failure{
-			"InvalidTagCount":     invalidf("NumberExceed.Tags", "The maximum number of Tags is exceeded."),
-			"InvalidTag.Mismatch": invalidf("InvalidParameter.TagValue", "A Tag.N.Value needs its Tag.N.Key."),
-		}[err.Code]
+	ids, tags := p.repeated("ResourceId", 50), p.tags()
+	if p.err != nil { // the codes of DescribeInstances are others
+		switch p.err.Code {
+		case "InvalidTagCount":
+			p.err.Code = "NumberExceed.Tags"
+		case "InvalidTag.Mismatch":
+			p.err.Code = "InvalidParameter.TagValue"
+		}
 	}
-	keys := make([]string, len(tags))
+	if p.Get("ResourceType") == "" {
+		p.fail(failed(404, "MissingParameter.ResourceType", "The parameter ResourceType is needed but not provided."))
+	}
+	p.oneOf("ResourceType", 404, "InvalidResourceType.NotFound", append([]string{"instance"}, strings.Fields(`disk snapshot image securitygroup volume eni ddh
+		ddhcluster keypair launchtemplate reservedinstance snapshotpolicy elasticityassurance capacityreservation command invocation activation managedinstance`)...)...)
+	if len(ids) == 0 && len(tags) == 0 {
+		p.fail(failed(404, "MissingParameter.ResourceIds", "One of ResourceId.N and Tag.N is needed."))
+	}
 	for i, t := range tags {
-		keys[i] = t.Key
+		if slices.ContainsFunc(tags[:i], func(o ecs.Tag) bool { return o.Key == t.Key }) {
+			p.fail(failed(400, "Duplicate.TagKey", "The Tag.N.Key contain duplicate key."))
+		}
+		if t.Key == groupKey && len(tags) > 1 {
+			p.fail(failed(400, "InvalidTagKey.Malformed", "The tag key %s must be the only one.", groupKey))
+		}
 	}
-	slices.Sort(keys)
-	switch {
-	case kind == "":
-		return nil, notFound("MissingParameter.ResourceType", "The parameter ResourceType is needed but not provided.")
-	case kind != "instance" && !slices.Contains(otherTypes, kind):
-		return nil, notFound("InvalidResourceType.NotFound", "The specified ResourceType does not exist.")
-	case len(ids) == 0 && len(tags) == 0:
-		return nil, notFound("MissingParameter.ResourceIds", "One of ResourceId.N and Tag.N is needed.")
-	case len(slices.Compact(keys)) < len(tags):
-		return nil, invalidf("Duplicate.TagKey", "The Tag.N.Key contain duplicate key.")
-	case slices.Contains(keys, groupKey) && len(tags) > 1:
-		return nil, invalidf("InvalidTagKey.Malformed", "The tag key %s must be the only one.", groupKey)
-	}
-	bound := boundTo(p)
+	bound := boundTo(p.Values)
 	at, err := s.openToken(p.Get("NextToken"), bound)
-	switch {
-	case err != nil:
-		return nil, err
-	case c.denied():
-		return nil, &failure{Status: http.StatusForbidden, Code: "NoPermission.Tag", Message: "The operator is not permission for the tag."}
+	if err != nil {
+		p.fail(err)
+	}
+	if c.denied() {
+		p.fail(failed(403, "NoPermission.Tag", "The operator is not permission for the tag."))
+	}
+	if p.err != nil {
+		return nil
 	}
 	var out struct {
-		RequestId, NextToken string //nolint:staticcheck // the API's names
+		RequestId, NextToken string
 		TagResources         struct{ TagResource []tagRow }
 	}
-	rows, at, more := []tagRow{}, at, false
-	if kind == "instance" {
-		rows, at, more = s.fleet.tagPage(c.region, ids, tags, at)
+	more := false
+	out.RequestId, out.TagResources.TagResource = c.requestID, []tagRow{}
+	if p.Get("ResourceType") == "instance" { // there are no others here
+		out.TagResources.TagResource, at, more = s.fleet.tagPage(c.region, ids, tags, at)
 	}
-	switch {
-	case c.fault != nil && c.fault.RepeatToken && p.Get("NextToken") != "":
-		out.NextToken = p.Get("NextToken")
-	case more:
-		out.NextToken = s.sealToken(at, bound)
-	case c.RepeatEndToken:
+	if out.NextToken = s.nextToken(c, p, at, bound, more); !more && c.RepeatEndToken {
 		out.NextToken = p.Get("NextToken")
 	}
-	out.RequestId, out.TagResources.TagResource = c.requestID, rows
-	return marshal(out), nil
+	return out
 }
 
-// tagPage gives up to 50 rows from a place on: the item, and the row among its own.
+// tagPage gives up to 50 rows from a place on.
 func (f *fleet) tagPage(region string, ids []string, tags []ecs.Tag, at place) (rows []tagRow, next place, more bool) {
-	q := &query{}
-	if len(ids) > 0 {
-		q.ids = ids
-	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	rows = []tagRow{}
-	list := f.candidates(region, q)
+	list := f.candidates(region, &query{ids: ids})
 	for _, it := range list[after(list, max(at.seq, 1)-1):] {
 		has := it.Tags
 		if len(tags) == 1 && tags[0].Key == groupKey {
-			has = nil
-			if it.ResourceGroupID != "" && (tags[0].Value == "" || tags[0].Value == it.ResourceGroupID) {
-				has = []ecs.Tag{{Key: groupKey, Value: it.ResourceGroupID}}
+			has = []ecs.Tag{{Key: groupKey, Value: it.ResourceGroupID}}
+			if it.ResourceGroupID == "" || tags[0].Value != "" && tags[0].Value != it.ResourceGroupID {
+				continue
 			}
 		} else if slices.ContainsFunc(tags, func(t ecs.Tag) bool { return !tagged(it, t) }) {
 			continue

@@ -27,34 +27,24 @@ type failure struct {
 }
 
 type accessDenied struct {
-	AuthAction, AuthPrincipalType, AuthPrincipalOwnerId, AuthPrincipalDisplayName, PolicyType, NoPermissionType string //nolint:staticcheck // the API's names
+	AuthAction, AuthPrincipalType, AuthPrincipalOwnerId, AuthPrincipalDisplayName, PolicyType, NoPermissionType string
 }
 
-func invalidf(code, format string, args ...any) *failure {
-	return &failure{Status: http.StatusBadRequest, Code: code, Message: fmt.Sprintf(format, args...)}
-}
-
-func notFound(code, format string, args ...any) *failure {
-	return &failure{Status: http.StatusNotFound, Code: code, Message: fmt.Sprintf(format, args...)}
+func failed(status int, code, format string, args ...any) *failure {
+	return &failure{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
 func missing(param string) *failure {
-	return invalidf("MissingParameter", "The input parameter %q that is mandatory for processing this request is not supplied.", param)
+	return failed(400, "MissingParameter", "The input parameter %q that is mandatory for processing this request is not supplied.", param)
 }
 
-// badParameter refuses a parameter for which the API documents no code of its own.
-func badParameter(name, why string) *failure {
-	return invalidf("InvalidParameter", "The specified parameter %q is not valid: %s.", name, why)
-}
-
-func (c *call) forbidden(code string) *failure {
-	return &failure{
-		Status: http.StatusForbidden, Code: code, Message: "User not authorized to operate on the specified resource, or this API doesn't support RAM.",
-		AccessDenied: &accessDenied{
-			AuthAction: "ecs:" + c.action, AuthPrincipalType: "SubUser", AuthPrincipalOwnerId: "1234567890123456",
-			AuthPrincipalDisplayName: "ecstest", PolicyType: "AccountLevelIdentityBasedPolicy", NoPermissionType: "ImplicitDeny",
-		},
+func (c *call) forbidden() *failure {
+	err := failed(403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM.")
+	err.AccessDenied = &accessDenied{
+		AuthAction: "ecs:" + c.action, AuthPrincipalType: "SubUser", AuthPrincipalOwnerId: "1234567890123456",
+		AuthPrincipalDisplayName: "ecstest", PolicyType: "AccountLevelIdentityBasedPolicy", NoPermissionType: "ImplicitDeny",
 	}
+	return err
 }
 
 // respond sends the answer: body, unless there is an error, and either changed by the fault that hit the request.

@@ -97,18 +97,22 @@ func (c *call) parse() {
 	c.region = c.params.Get("RegionId")
 }
 
+func noSuchAPI() *failure {
+	return failed(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+}
+
 // authenticate checks everything that the API's gateway checks before it looks at the operation.
 func (s *Server) authenticate(c *call) *failure {
 	c.now = time.Now().Add(c.ClockSkew)
 	switch {
 	case c.parseErr != nil:
-		return invalidf("InvalidParameter", "The request cannot be read.")
+		return failed(400, "InvalidParameter", "The request cannot be read.")
 	case c.r.URL.Path != "/" && c.r.URL.Path != "":
-		return &failure{Status: http.StatusNotFound, Code: "InvalidApi.NotFound", Message: "Specified api is not found, please check your url and method."}
+		return noSuchAPI()
 	case c.r.Method != http.MethodGet && c.r.Method != http.MethodPost:
-		return invalidf("UnsupportedHTTPMethod", "This http method is not supported.")
+		return failed(400, "UnsupportedHTTPMethod", "This http method is not supported.")
 	case c.NeedTLS && c.r.TLS == nil:
-		return invalidf("InvalidProtocol.NeedSsl", "Your request is denied as lack of ssl protect.")
+		return failed(400, "InvalidProtocol.NeedSsl", "Your request is denied as lack of ssl protect.")
 	case c.action == "":
 		return missing("Action")
 	case c.version == "":
@@ -139,32 +143,32 @@ type proof struct {
 func (s *Server) verify(c *call, p proof) *failure {
 	key, known := s.keys[p.keyID]
 	if !known {
-		return &failure{Status: http.StatusNotFound, Code: "InvalidAccessKeyId.NotFound", Message: "Specified access key is not found."}
+		return failed(404, "InvalidAccessKeyId.NotFound", "Specified access key is not found.")
 	}
 	at, err := time.Parse("2006-01-02T15:04:05Z", p.time)
 	if err != nil {
-		return invalidf("IllegalTimestamp", "The input parameter \"Timestamp\" that is mandatory for processing this request is not supplied.")
+		return failed(400, "IllegalTimestamp", "The input parameter \"Timestamp\" that is mandatory for processing this request is not supplied.")
 	}
 	if off := c.now.Sub(at); off > window || off < -window {
-		return invalidf("InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
+		return failed(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 	}
 	if !hmac.Equal(p.signature, p.sign(key.Credentials.AccessKeySecret)) {
-		return invalidf("SignatureDoesNotMatch", "Specified signature is not matched with our calculation. server string to sign is:%s", p.text)
+		return failed(400, "SignatureDoesNotMatch", "Specified signature is not matched with our calculation. server string to sign is:%s", p.text)
 	}
 	switch token := key.Credentials.SecurityToken; {
 	case key.Disabled:
-		return invalidf("InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
+		return failed(400, "InvalidAccessKeyId.Inactive", "Specified access key is disabled.")
 	case token != "" && p.token == "":
-		return invalidf("MissingSecurityToken", "SecurityToken is required for this action.")
+		return failed(400, "MissingSecurityToken", "SecurityToken is required for this action.")
 	case token == "" && p.token != "":
-		return invalidf("InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.")
+		return failed(400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed.")
 	case !hmac.Equal([]byte(token), []byte(p.token)):
-		return invalidf("InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
+		return failed(400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey.")
 	case !key.Expires.IsZero() && c.now.After(key.Expires):
-		return invalidf("InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
+		return failed(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
 	}
 	if !s.nonces.add(p.nonce, time.Now()) { // a server with a wrong clock still counts the minutes right
-		return invalidf("SignatureNonceUsed", "Specified signature nonce was used already.")
+		return failed(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
 	c.key = key
 	return nil
@@ -185,11 +189,11 @@ func (c *call) proofV1() (proof, *failure) {
 	p.text = c.r.Method + "&%2F&" + escape(canonicalQuery(c.params))
 	switch {
 	case get("SignatureMethod") != "HMAC-SHA1":
-		return p, invalidf("InvalidSignatureMethod", "Specified signature method is not valid.")
+		return p, failed(400, "InvalidSignatureMethod", "Specified signature method is not valid.")
 	case p.version != "1.0":
-		return p, invalidf("InvalidParamater", "The specified parameter \"SignatureVersion\" is not valid.") // the API's spelling
+		return p, failed(400, "InvalidParamater", "The specified parameter \"SignatureVersion\" is not valid.") // the API's spelling
 	case get("Signature") == "":
-		return p, invalidf("IncompleteSignature", "The request signature does not conform to Aliyun standards. server string to sign is:%s", p.text)
+		return p, failed(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards. server string to sign is:%s", p.text)
 	}
 	p.signature, _ = base64.StdEncoding.DecodeString(get("Signature")) // what is none matches none
 	p.sign = func(secret string) []byte {
@@ -205,7 +209,7 @@ func (c *call) proofV3() (proof, *failure) {
 	h := c.r.Header
 	p := proof{version: algorithm, token: h.Get("X-Acs-Security-Token"), time: h.Get("X-Acs-Date"), nonce: h.Get("X-Acs-Signature-Nonce")}
 	incomplete := func(what string) (proof, *failure) {
-		return p, invalidf("IncompleteSignature", "The request signature does not conform to Aliyun standards: %s.", what)
+		return p, failed(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards: %s.", what)
 	}
 	method, rest, _ := strings.Cut(h.Get("Authorization"), " ")
 	if method != algorithm {

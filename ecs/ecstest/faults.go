@@ -116,6 +116,8 @@ func (f *Fault) before(s *Server, w http.ResponseWriter, r *http.Request) bool {
 	panic(http.ErrAbortHandler) // net/http closes the connection, and logs nothing
 }
 
+func (f *Fault) emptyPage() bool { return f != nil && f.EmptyPage }
+
 func (f *Fault) replaces() bool {
 	return f != nil && (f.Code != "" || f.Status != 0 || f.Body != nil || f.Redirect != "")
 }
@@ -245,7 +247,7 @@ func (s *Server) meter(c *call) *failure {
 		m.used++
 		return nil
 	}
-	err := invalidf("Throttling.User", "Request was denied due to user flow control.")
+	err := failed(400, "Throttling.User", "Request was denied due to user flow control.")
 	if q.Hints {
 		ms := strconv.FormatInt(max(1, (wait+time.Millisecond-1).Milliseconds()), 10)
 		err.header = http.Header{

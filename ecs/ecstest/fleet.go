@@ -191,8 +191,14 @@ func (g *generator) deployment(n int) deployment {
 	env := pick(g, []string{"prod", "staging", "test"})
 	d.name = app + "-" + env
 	if g.percent(45) {
-		tags := []ecs.Tag{{Key: "env", Value: env}, {Key: "app", Value: app}, {Key: "部门", Value: pick(g, []string{"研发部", "市场部", "财务部", "运维部"})},
-			{Key: "负责人", Value: pick(g, []string{"张伟", "王芳", "李娜", "Alice", "Bob"})}, {Key: "acs:autoscaling:scalingGroupId", Value: "asg-" + d.prefix + "0" + strconv.Itoa(r.IntN(90)+10)}, {Key: "临时", Value: ""}}
+		tags := []ecs.Tag{
+			{Key: "env", Value: env},
+			{Key: "app", Value: app},
+			{Key: "部门", Value: pick(g, []string{"研发部", "市场部", "财务部", "运维部"})},
+			{Key: "负责人", Value: pick(g, []string{"张伟", "王芳", "李娜", "Alice", "Bob"})},
+			{Key: "acs:autoscaling:scalingGroupId", Value: "asg-" + d.prefix + "0" + strconv.Itoa(r.IntN(90)+10)},
+			{Key: "临时", Value: ""},
+		}
 		r.Shuffle(len(tags), func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
 		d.tags = tags[:1+r.IntN(5)]
 	}

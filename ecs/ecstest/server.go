@@ -12,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -255,7 +254,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) *call {
 	c.body, c.parseErr = readBody(w, r)
 	c.parse()
 	c.record = &Request{
-		Time: time.Now(), Method: r.Method, Action: c.action, Region: c.region, Params: ownParams(c.params), RequestID: c.requestID,
+		Time: time.Now(), Method: r.Method, Action: c.action, Region: c.region, Params: without(c.params), RequestID: c.requestID,
 		UserAgent: r.UserAgent(), RemoteAddr: r.RemoteAddr,
 	}
 	s.mu.Lock()
@@ -277,26 +276,32 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) *call {
 // dispatch carries out the operation and gives the JSON of its answer.
 func (s *Server) dispatch(c *call) ([]byte, *failure) {
 	if c.version != apiVersion {
-		return nil, invalidf("InvalidVersion", "Specified parameter Version is not valid.")
+		return nil, failed(400, "InvalidVersion", "Specified parameter Version is not valid.")
 	}
-	operation, ok := map[string]func(*call) ([]byte, *failure){
+	operation := map[string]func(*call, *params) any{
 		"DescribeInstances":      s.describeInstances,
 		"DescribeRegions":        s.describeRegions,
 		"DescribeInstanceStatus": s.describeInstanceStatus,
 		"ListTagResources":       s.listTagResources,
 	}[c.action]
-	if !ok {
-		return nil, &failure{Status: http.StatusNotFound, Code: "InvalidApi.NotFound", Message: "Specified api is not found, please check your url and method."}
+	switch {
+	case operation == nil:
+		return nil, noSuchAPI()
+	case c.action == "DescribeRegions":
+	case c.region == "":
+		return nil, missing("RegionId")
+	case !slices.Contains(s.regionIDs(c), c.region):
+		return nil, failed(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
 	}
-	if c.action != "DescribeRegions" {
-		switch {
-		case c.region == "":
-			return nil, missing("RegionId")
-		case !s.knows(c, c.region):
-			return nil, &failure{Status: http.StatusNotFound, Code: "InvalidRegionId.NotFound", Message: "The specified RegionId does not exist."}
-		}
+	p := &params{Values: c.params}
+	out := operation(c, p)
+	if p.err != nil {
+		return nil, p.err
 	}
-	return operation(c)
+	if body, done := out.([]byte); done {
+		return body, nil
+	}
+	return marshal(out), nil
 }
 
 // sleep waits; false means that client or server is gone.
@@ -319,21 +324,6 @@ func newRequestID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
-}
-
-// ownParams leaves out the parameters that belong to the protocol.
-func ownParams(params url.Values) url.Values {
-	own := url.Values{}
-	for name, values := range params {
-		switch name {
-		case "AccessKeyId", "Action", "BearerToken", "Format", "SecurityToken", "Timestamp", "TimeStamp", "Version":
-		default:
-			if !strings.HasPrefix(name, "Signature") {
-				own[name] = slices.Clone(values)
-			}
-		}
-	}
-	return own
 }
 
 // pipeListener accepts connections that dial makes.
