@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -299,6 +301,28 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// What the flags make of the client's options.
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args    string
+		env     string
+		home    string
+		network ecs.Network
+		signer  signer.Signer
+	}{
+		{"-region cn-beijing", "", "cn-beijing", ecs.NetworkPublic, nil},
+		{"-region cn-beijing,cn-hangzhou -network vpc", "cn-shanghai", "cn-beijing", ecs.NetworkVPC, nil},
+		{"-region all -network public -v3", "", "cn-hangzhou", ecs.NetworkPublic, signer.V3{}},
+		{"-region all", "cn-shanghai", "cn-shanghai", ecs.NetworkPublic, nil},
+	} {
+		c, err := parse(strings.Fields(tt.args), nil, func(string) string { return tt.env }, testNow)
+		if err != nil || c.home != tt.home || c.options.Network != tt.network || c.options.Signer != tt.signer {
+			t.Errorf("%s: home %s, options %+v, %v", tt.args, c.home, c.options, err)
+		}
+	}
+}
+
 func TestSortAndLimit(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -480,14 +504,17 @@ func TestInterrupted(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			s := newServer(t, fleet(350)...)
-			pages := 0
+			var pages atomic.Int32
+			over := make(chan struct{})
 			s.Configure(func(c *ecstest.Settings) {
 				c.OnRequest = func(ecstest.Request) {
-					if pages++; pages == 3 {
+					if pages.Add(1) == 3 {
 						cancel()
+						<-over // the third page never comes
 					}
 				}
 			})
+			defer close(over)
 			r := world{server: s, ctx: ctx}.run(t, "-region", "cn-hangzhou", "-o", format)
 			if r.code != exitInterrupted || !strings.Contains(r.stderr, "200 instances were printed") || !strings.Contains(r.stdout, "i-0199") {
 				t.Errorf("exit code %d, stderr %s", r.code, r.stderr)

@@ -61,6 +61,9 @@ func TestTableFitsTheTerminal(t *testing.T) {
 		if len(lines) != 4 || !strings.HasPrefix(lines[0], "ID") {
 			t.Errorf("at %d columns: %q", width, lines)
 		}
+		if name := lines[3][len("i-0002  "):]; !strings.HasPrefix(name, "a-long-name-") {
+			t.Errorf("at %d columns the name is %q: rather leave columns out", width, name)
+		}
 		if hidden := !strings.Contains(lines[0], "TAGS"); hidden != strings.Contains(note, "tags") {
 			t.Errorf("at %d columns: header %q, note %q", width, lines[0], note)
 		}
