@@ -54,7 +54,8 @@ How
   -sort C[,C...]       by columns, "-C" descending; keeps everything in memory until the end
   -dry-run             list nothing, check whether listing would be permitted
 
-A table is fitted to the terminal; piped, it is complete. csv, ids, json and ndjson are written as instances come.
+A table is fitted to the terminal; piped, it is complete. The other formats are written as instances come, those of
+several regions in any order (-sort region puts them in one).
 
 Credentials are the first there are: environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
 ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile file, instance RAM role,
