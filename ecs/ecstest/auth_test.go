@@ -191,13 +191,17 @@ func TestTampered(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
 	for name, change := range map[string]func(*http.Request){
-		"another region":     func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "cn-hangzhou", "cn-beijing", 1) },
-		"a parameter more":   func(r *http.Request) { r.URL.RawQuery += "&Status=Running" },
-		"an empty one more":  func(r *http.Request) { r.URL.RawQuery += "&Status=" },
-		"a value twice":      func(r *http.Request) { r.URL.RawQuery += "&RegionId=cn-hangzhou" },
-		"GET":                func(r *http.Request) { r.Method = http.MethodGet },
-		"one in the body":    func(r *http.Request) { form(r, "Status=Running") },
-		"a secret too short": func(r *http.Request) { r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Signature=", "Signature=A", 1) },
+		"another region": func(r *http.Request) {
+			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "cn-hangzhou", "cn-beijing", 1)
+		},
+		"a parameter more":  func(r *http.Request) { r.URL.RawQuery += "&Status=Running" },
+		"an empty one more": func(r *http.Request) { r.URL.RawQuery += "&Status=" },
+		"a value twice":     func(r *http.Request) { r.URL.RawQuery += "&RegionId=cn-hangzhou" },
+		"GET":               func(r *http.Request) { r.Method = http.MethodGet },
+		"one in the body":   func(r *http.Request) { form(r, "Status=Running") },
+		"a secret too short": func(r *http.Request) {
+			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Signature=", "Signature=A", 1)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -103,11 +103,24 @@ func do(t *testing.T, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	return readAll(resp)
+}
+
+func readAll(resp *http.Response) (answer, error) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	a := answer{status: resp.StatusCode, header: resp.Header, raw: string(body)}
 	_ = json.Unmarshal(body, &a) // of bodies that are JSON
 	return a, err
+}
+
+func read(t *testing.T, resp *http.Response) answer {
+	t.Helper()
+	a, err := readAll(resp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func must(t *testing.T, r *http.Request) answer {
