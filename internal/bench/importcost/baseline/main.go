@@ -1,0 +1,27 @@
+// Command baseline makes an HTTPS request: what a program that calls any API links in any case.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+)
+
+func main() {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "https://ecs.cn-hangzhou.aliyuncs.com/", http.NoBody)
+	if err != nil {
+		log.Fatal(err)
+	}
+	resp, err := new(http.Client).Do(req)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", body)
+}

@@ -1,0 +1,68 @@
+// Command bench measures this SDK side by side with the vendor's old one and with the least that HTTP costs, and prints
+// one table: each target, the figure, the ratio, the spread, met or not. See README.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	if os.Getenv(serverEnv) != "" {
+		if err := serve(context.Background(), os.Stdin, os.Stdout); err != nil {
+			log.Fatal("server: ", err)
+		}
+		return
+	}
+	quick := flag.Bool("quick", false, "fewer rounds, less in each, no cold builds: a minute")
+	only := flag.String("only", "1,2,3,4,5,6,7", "the targets to measure")
+	flag.Parse()
+	if err := run(context.Background(), *quick, *only); err != nil {
+		log.Fatal("bench: ", err)
+	}
+}
+
+// bench is one run of the measurements.
+type bench struct {
+	*server
+	quick  bool
+	rounds int
+	rows   []row
+}
+
+func run(ctx context.Context, quick bool, only string) error {
+	s, err := startServer(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	b := &bench{server: s, quick: quick, rounds: 7}
+	if quick {
+		b.rounds = 3
+	}
+	for _, t := range []struct {
+		target string
+		run    func(context.Context) error
+	}{
+		{"1", b.pages}, {"2", b.listings}, {"3", b.memory}, {"4", b.requests}, {"5", b.channel}, {"6", b.imports}, {"7", b.growth},
+	} {
+		if !strings.Contains(only, t.target) || quick && t.target == "6" {
+			continue
+		}
+		start := time.Now()
+		if err := t.run(ctx); err != nil {
+			return fmt.Errorf("target %s: %w", t.target, err)
+		}
+		log.Printf("target %s measured in %.0f s", t.target, time.Since(start).Seconds())
+	}
+	fmt.Printf("%s, %s/%s, %d CPUs, %d rounds; median (least–most)\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.rounds)
+	report(os.Stdout, b.rows)
+	return nil
+}

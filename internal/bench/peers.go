@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	old "github.com/aliyun/alibaba-cloud-sdk-go/services/ecs"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+const region = "cn-hangzhou"
+
+// newOurs makes a client for the server at url with a connection pool of its own; opts may be nil.
+func newOurs(url string, opts *ecs.Options) *ecs.Client {
+	if opts == nil {
+		opts = &ecs.Options{}
+	}
+	opts.Endpoint, opts.Credentials = url, ecs.StaticCredentials("testid", "testsecret", "")
+	client, err := ecs.NewClient(region, opts)
+	if err != nil {
+		panic(err) // nothing here can be wrong but this program
+	}
+	return client
+}
+
+// oldSDK is the vendor's old SDK.
+type oldSDK struct {
+	*old.Client
+	domain string
+}
+
+// newOld makes a client of the old SDK like newOurs; a nil transport is its own.
+func newOld(url string, transport http.RoundTripper) oldSDK {
+	client, err := old.NewClientWithOptions(region, sdk.NewConfig().WithScheme("HTTP"), credentials.NewAccessKeyCredential("testid", "testsecret"))
+	if err != nil {
+		panic(err)
+	}
+	if transport != nil {
+		client.SetTransport(transport)
+	}
+	return oldSDK{client, strings.TrimPrefix(url, "http://")}
+}
+
+func (o oldSDK) request(token string) *old.DescribeInstancesRequest {
+	r := old.CreateDescribeInstancesRequest()
+	r.Domain = o.domain
+	r.MaxResults, r.NextToken = requests.NewInteger(pageSize), token
+	return r
+}
+
+// list is the loop its users write.
+func (o oldSDK) list() ([]old.Instance, error) {
+	var all []old.Instance
+	for token := ""; ; {
+		page, err := o.DescribeInstances(o.request(token))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Instances.Instance...)
+		if token = page.NextToken; token == "" {
+			return all, nil
+		}
+	}
+}
+
+// raw gets the bytes of a page and looks at none of them: what no client can do without.
+type raw struct {
+	client *http.Client
+	url    string
+	bodies sync.Pool
+}
+
+func newRaw(url string, transport http.RoundTripper) *raw {
+	if transport == nil {
+		transport = &http.Transport{}
+	}
+	return &raw{client: &http.Client{Transport: transport}, url: url}
+}
+
+func (r *raw) page(ctx context.Context, token string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+"/?Action=DescribeInstances&MaxResults=100&NextToken="+token, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, _ := r.bodies.Get().(*[]byte)
+	if n := int(resp.ContentLength); body == nil || cap(*body) < n {
+		body = new(make([]byte, n))
+	}
+	defer r.bodies.Put(body)
+	_, err = io.ReadFull(resp.Body, (*body)[:resp.ContentLength])
+	return err
+}
+
+// collect keeps what a listing yields.
+func collect[T any](items iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for item, err := range items {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, item)
+	}
+	return all, nil
+}
+
+// memory answers every request with the same body, without a network.
+type memory struct{ body []byte }
+
+func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{}, ContentLength: int64(len(m.body)), Body: io.NopCloser(bytes.NewReader(m.body)), Request: r,
+	}, nil
+}
+
+func httpClient(transport http.RoundTripper) *http.Client { return &http.Client{Transport: transport} }
+
+// emptyPage is the smallest answer to DescribeInstances.
+var emptyPage = []byte(`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E"}`)
+
+// A wish is a request to encode and sign, in the words of both SDKs.
+type wish struct {
+	ours ecs.DescribeInstancesRequest
+	old  func(*old.DescribeInstancesRequest)
+}
+
+const midway = "caeba0bbb2be03f84eb48b699f0a4883"
+
+// typicalWish is a page in the middle of a filtered listing.
+func typicalWish() wish {
+	return wish{
+		ecs.DescribeInstancesRequest{
+			Status: ecs.StatusRunning, VPCID: "vpc-2zeuphj08tt7q3brd0123", Tags: []ecs.Tag{{Key: "env", Value: "prod"}},
+			MaxResults: pageSize, NextToken: midway,
+		},
+		func(r *old.DescribeInstancesRequest) {
+			r.Status, r.VpcId, r.Tag = "Running", "vpc-2zeuphj08tt7q3brd0123", &[]old.DescribeInstancesTag{{Key: "env", Value: "prod"}}
+			r.MaxResults, r.NextToken = requests.NewInteger(pageSize), midway
+		},
+	}
+}
+
+// largeWish asks for a hundred ids that carry twenty tags.
+func largeWish() wish {
+	var w wish
+	ids, tags := make([]string, 100), make([]old.DescribeInstancesTag, 20)
+	for i := range ids {
+		ids[i] = string(appendID([]byte("i-bp1"), mix(uint64(i+1))))
+	}
+	for i := range tags {
+		tags[i] = old.DescribeInstancesTag{Key: fmt.Sprintf("key-%d", i), Value: fmt.Sprintf("value-%d", i)}
+		w.ours.Tags = append(w.ours.Tags, ecs.Tag{Key: tags[i].Key, Value: tags[i].Value})
+	}
+	w.ours.InstanceIDs, w.ours.MaxResults = ids, pageSize
+	w.old = func(r *old.DescribeInstancesRequest) {
+		list, err := json.Marshal(ids) // the old SDK leaves this to its users
+		if err != nil {
+			panic(err)
+		}
+		r.InstanceIds, r.Tag, r.MaxResults = string(list), &tags, requests.NewInteger(pageSize)
+	}
+	return w
+}
+
+// sign encodes and signs. It makes an http.Request of it too, for there is no way to stop before.
+func (o oldSDK) sign(w wish) error {
+	r := old.CreateDescribeInstancesRequest()
+	r.Domain = o.domain
+	w.old(r)
+	return o.BuildRequestWithSigner(r, nil)
+}
+
+// call makes the whole call.
+func (o oldSDK) call(w wish) error {
+	r := old.CreateDescribeInstancesRequest()
+	r.Domain = o.domain
+	w.old(r)
+	_, err := o.DescribeInstances(r)
+	return err
+}
+
+// stopper signs as usual and then leaves the call, by panic: the only way out of it that costs next to nothing.
+type stopper struct{ signer.V1 }
+
+type stopped struct{}
+
+func (s stopper) Sign(r signer.Request, c signer.Credentials) (signer.Signed, error) {
+	if _, err := s.V1.Sign(r, c); err != nil {
+		return signer.Signed{}, err
+	}
+	panic(stopped{})
+}
+
+// signOurs encodes and signs, with all that a call does before: looking up credentials, clock, nonce and throttle
+// control. client's Signer is a stopper.
+func signOurs(ctx context.Context, client *ecs.Client, w wish) (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case stopped{}:
+			err = nil
+		default:
+			panic(p)
+		}
+	}()
+	_, err = client.DescribeInstances(ctx, w.ours)
+	return fmt.Errorf("not stopped where it signs: %w", err)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// row is a line of the table. What stands in limit is compared with the ratio if there is a peer, else with ours.
+type row struct {
+	target string // "" when it is for information
+	what   string
+	unit   string
+	ours   series
+	peer   series // nil: none
+	name   string // of the peer
+	limit  float64
+	// absolute: limit is for ours although there is a peer.
+	absolute bool
+	// atLeast: limit is the least, not the most, that is allowed. 0 for no limit.
+	atLeast bool
+}
+
+// report prints the rows as one Markdown table.
+func report(w io.Writer, rows []row) {
+	cells := [][]string{{"target", "what", "ours", "beside", "ratio", "allowed", "met"}, nil}
+	for _, r := range rows {
+		beside, ratio, judged := "", "", r.ours
+		if r.peer != nil {
+			rs := r.ours.over(r.peer)
+			beside, ratio = r.name+": "+figure(r.peer, r.unit), figure(rs, "")
+			if !r.absolute {
+				judged = rs
+			}
+		} else {
+			beside = r.name
+		}
+		allowed, met := "", ""
+		if r.limit != 0 {
+			sign, ok := "≤ ", judged.median() <= r.limit
+			if r.atLeast {
+				sign, ok = "≥ ", judged.median() >= r.limit
+			}
+			allowed, met = sign+number(r.limit), "**no**"
+			if r.peer != nil && !r.absolute {
+				allowed += " ×"
+			}
+			if ok {
+				met = "yes"
+			}
+		}
+		cells = append(cells, []string{r.target, r.what, figure(r.ours, r.unit), beside, ratio, allowed, met})
+	}
+	width := make([]int, len(cells[0]))
+	for _, line := range cells {
+		for i, c := range line {
+			width[i] = max(width[i], len([]rune(c)))
+		}
+	}
+	for n, line := range cells {
+		for i := range width {
+			cell, fill := "", " "
+			if n == 1 {
+				fill = "-"
+			} else {
+				cell = line[i]
+			}
+			fmt.Fprintf(w, "| %s%s ", cell, strings.Repeat(fill, width[i]-len([]rune(cell))))
+		}
+		fmt.Fprintln(w, "|")
+	}
+}
+
+// figure is the median and, of several rounds, the least and the most.
+func figure(s series, unit string) string {
+	text := number(s.median())
+	if unit != "" {
+		text += " " + unit
+	}
+	if lo, hi := number(slices.Min(s)), number(slices.Max(s)); lo != hi {
+		text += fmt.Sprintf(" (%s–%s)", lo, hi)
+	}
+	return text
+}
+
+// number has three digits, or all before the point.
+func number(f float64) string {
+	switch {
+	case f == 0:
+		return "0"
+	case f < 0.1:
+		return fmt.Sprintf("%.3f", f)
+	case f < 10:
+		return strings.TrimSuffix(fmt.Sprintf("%.2f", f), ".00")
+	case f < 100:
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0")
+	}
+	text := fmt.Sprintf("%.0f", f)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
