@@ -2,10 +2,11 @@ package ecs
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/maphash"
+	"math/bits"
 	"strconv"
 	"strings"
 	"sync"
@@ -229,7 +230,6 @@ type decoder struct {
 	elements int                        // list elements and unknown members so far
 	scratch  []byte                     // a name with escapes
 	buffer   bytes.Buffer
-	seed     maphash.Seed
 	seen     [128][4]seen
 	turn     int
 }
@@ -255,7 +255,7 @@ type step struct {
 }
 
 // decoders are kept for their buffers, and for the strings that one page shares with the next.
-var decoders = sync.Pool{New: func() any { return &decoder{seed: maphash.MakeSeed()} }}
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 func newDecoder(data []byte) *decoder {
 	d := decoders.Get().(*decoder) //nolint:forcetypeassert,errcheck // nothing else is put there
@@ -313,7 +313,7 @@ func (d *decoder) memberName() (string, error) {
 // next is the token after i and all it holds.
 func (d *decoder) next(i int) int { return int(d.Tokens[i].Next) }
 
-// name is the text of the name i. It is valid until the next call.
+// name is the text of the name or string i. It is valid until the next call.
 func (d *decoder) name(i int) []byte {
 	if d.Tokens[i].Plain {
 		return d.Literal(i)
@@ -424,23 +424,31 @@ func (d *decoder) text(to *string, i int) {
 
 // shared reads a string that other instances may have too.
 func (d *decoder) shared(to *string, i int) {
-	before, begin := len(d.strings), len(d.arena)
-	if d.text(to, i); len(d.strings) != before+1 {
-		return
+	if *to == "" && d.isString(i) {
+		if *to = d.intern(d.name(i)); *to != "" {
+			return
+		}
 	}
-	if s := d.intern(d.arena[begin:]); s != "" {
-		*to, d.strings, d.arena = s, d.strings[:before], d.arena[:begin]
-	}
+	d.text(to, i)
 }
 
 // intern finds text again that came before. What comes for the first time is not worth a string of its own: the result
 // is "".
 func (d *decoder) intern(text []byte) string {
-	if len(text) > 64 {
+	n := len(text)
+	if n == 0 || n > 64 {
 		return ""
 	}
-	hash := maphash.Bytes(d.seed, text)
-	set := &d.seen[hash%uint64(len(d.seen))]
+	hash := uint64(n)
+	if n < 8 {
+		for _, c := range text {
+			hash = hash<<8 | uint64(c)
+		}
+	} else { // a long text by its ends: where that is not enough, one of two texts is not found
+		hash += binary.LittleEndian.Uint64(text) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(text[n-8:]), 29)
+	}
+	hash *= 0x9e3779b97f4a7c15
+	set := &d.seen[hash>>32%uint64(len(d.seen))]
 	place := -1 // for what is new: in turn, but not that of a text that was found again
 	d.turn = (d.turn + 1) % len(set)
 	for k := range set {

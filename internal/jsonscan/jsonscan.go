@@ -91,7 +91,7 @@ func (s *Scanner) Value() error {
 		return fmt.Errorf("%d bytes of JSON are too many", len(s.data))
 	}
 	data, tokens, depth := s.data, s.Tokens[:0], 0
-	defer func() { s.Tokens = tokens }()
+	s.Tokens = tokens
 	i := space(data, s.pos)
 	for {
 		if i == len(data) {
@@ -156,7 +156,7 @@ func (s *Scanner) Value() error {
 
 		for { // what follows a value: the end of what it is in, or a comma
 			if depth == 0 {
-				s.pos = i
+				s.Tokens, s.pos = tokens, i
 				return nil
 			}
 			if i = space(data, i); i == len(data) {
@@ -210,9 +210,15 @@ func (s *Scanner) Literal(i int) []byte {
 
 // AppendText appends the text of token i: a string's value, or the literal of a number, true, false or null.
 func (s *Scanner) AppendText(b []byte, i int) []byte {
+	if t := &s.Tokens[i]; t.Plain {
+		return append(b, s.data[t.Start:t.End]...)
+	}
+	return s.appendText(b, i)
+}
+
+func (s *Scanner) appendText(b []byte, i int) []byte {
 	in := s.Literal(i)
-	t := &s.Tokens[i]
-	if t.Plain || t.Kind != String && t.Kind != Name || bytes.IndexByte(in, '\\') < 0 && utf8.Valid(in) {
+	if k := s.Tokens[i].Kind; k != String && k != Name || bytes.IndexByte(in, '\\') < 0 && utf8.Valid(in) {
 		return append(b, in...)
 	}
 	for len(in) > 0 {
