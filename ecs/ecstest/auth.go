@@ -86,7 +86,8 @@ func (c *call) parse() {
 			}
 		}
 	}
-	c.v3 = strings.HasPrefix(h.Get("Authorization"), "ACS3-") || h.Get("X-Acs-Action") != ""
+	// The vendor's older clients send X-Acs-Action with V1 too.
+	c.v3 = strings.HasPrefix(h.Get("Authorization"), "ACS3-") || h.Get("X-Acs-Action") != "" && !c.params.Has("SignatureMethod")
 	if c.v3 {
 		c.action, c.version = h.Get("X-Acs-Action"), h.Get("X-Acs-Version")
 		c.xml = strings.Contains(h.Get("Accept"), "xml")
@@ -286,9 +287,9 @@ func canonicalQuery(params url.Values) string {
 }
 
 // escape makes the API's percent encoding of the standard library's.
-func escape(s string) string {
-	return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
-}
+func escape(s string) string { return escaper.Replace(url.QueryEscape(s)) }
+
+var escaper = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")
 
 // nonces remembers the hashes of those it saw in the last 15 minutes, or of the last 131,072 if there were more.
 type nonces struct {

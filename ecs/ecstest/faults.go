@@ -96,24 +96,17 @@ func (f *Fault) before(s *Server, w http.ResponseWriter, r *http.Request) bool {
 	case !s.sleep(r, f.Latency):
 		return false
 	case f.BlackHole:
-		select {
-		case <-r.Context().Done():
-		case <-s.done:
-		}
+		return s.sleep(r, 1<<63-1)
 	case f.Reset:
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			break
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // makes Close a reset
+			}
+			_ = conn.Close()
 		}
-		if tcp, ok := conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // makes Close a reset
-		}
-		_ = conn.Close()
 		return false
-	case !f.Close:
-		return true
 	}
-	panic(http.ErrAbortHandler) // net/http closes the connection, and logs nothing
+	return !f.Close
 }
 
 func (f *Fault) emptyPage() bool { return f != nil && f.EmptyPage }

@@ -222,7 +222,7 @@ type call struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := s.receive(w, r)
 	if !s.sleep(r, c.Latency) || !c.fault.before(s, w, r) {
-		return
+		panic(http.ErrAbortHandler) // net/http closes the connection without an answer, and logs nothing
 	}
 	authErr := s.authenticate(c)
 	if authErr != nil {

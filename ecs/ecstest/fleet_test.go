@@ -1,0 +1,186 @@
+package ecstest_test
+
+import (
+	"net/netip"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// TestFleetIsDeterministic: the same arguments, the same fleet; another seed, another fleet.
+func TestFleetIsDeterministic(t *testing.T) {
+	t.Parallel()
+	a, b, c := ecstest.Fleet(300, 7), ecstest.Fleet(300, 7), ecstest.Fleet(300, 8)
+	if !reflect.DeepEqual(a, b) {
+		t.Error("the same seed gives another fleet")
+	}
+	if reflect.DeepEqual(a, c) || a[0].InstanceID == c[0].InstanceID {
+		t.Error("another seed gives the same fleet")
+	}
+	for _, n := range []int{-1, 0, 1, 99} {
+		if got := len(ecstest.Fleet(n, 1)); got != max(n, 0) {
+			t.Errorf("Fleet(%d): %d", n, got)
+		}
+	}
+}
+
+// TestFleetIsSound checks what must hold for each instance and between them.
+func TestFleetIsSound(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	prefixes := map[string]string{"cn-hangzhou": "bp1", "cn-beijing": "2ze", "cn-shanghai": "uf6", "cn-shenzhen": "wz9", "ap-southeast-1": "t4n", "eu-central-1": "gw8"}
+	form := regexp.MustCompile(`^i-(bp1|2ze|uf6|wz9|t4n|gw8)[0-9a-z]{17}$`)
+	allowed := []netip.Prefix{
+		netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("2001:db8::/32"),
+	}
+	seen := map[string]string{}
+	vswitches := map[string]string{}
+	for _, i := range ecstest.Fleet(n, 42) {
+		unique := []string{i.InstanceID, i.SerialNumber, i.EIPAddress.AllocationID}
+		addresses := slices.Concat(i.PublicIPAddress, i.InnerIPAddress, i.RDMAIPAddress, []string{i.EIPAddress.IPAddress})
+		for n, nic := range i.NetworkInterfaces {
+			unique = append(unique, nic.NetworkInterfaceID, nic.MACAddress)
+			for _, p := range nic.PrivateIPSets {
+				addresses = append(addresses, p.PrivateIPAddress)
+			}
+			for _, p := range nic.IPv6Sets {
+				addresses = append(addresses, p.IPv6Address)
+			}
+			if primary := nic.Type == ecs.InterfacePrimary; primary != (n == 0) || nic.PrimaryIPAddress != nic.PrivateIPSets[0].PrivateIPAddress {
+				t.Errorf("%s: interfaces %+v", i.InstanceID, i.NetworkInterfaces)
+			}
+		}
+		for _, text := range slices.Concat(unique, addresses) {
+			if other, twice := seen[text]; twice && text != "" {
+				t.Errorf("%s of %s is %s's already", text, i.InstanceID, other)
+			}
+			seen[text] = i.InstanceID
+		}
+		for _, text := range addresses {
+			if text == "" {
+				continue
+			}
+			if a, err := netip.ParseAddr(text); err != nil || !slices.ContainsFunc(allowed, func(p netip.Prefix) bool { return p.Contains(a) }) {
+				t.Errorf("%s: address %s", i.InstanceID, text)
+			}
+		}
+		vpc := i.InstanceNetworkType == ecs.NetworkTypeVPC
+		for what, ok := range map[string]bool{
+			"id":       form.MatchString(i.InstanceID) && strings.HasPrefix(i.InstanceID, "i-"+prefixes[i.RegionID]),
+			"zone":     strings.HasPrefix(i.ZoneID, i.RegionID),
+			"size":     i.CPU > 0 && i.Memory >= 1024 && strings.HasPrefix(i.InstanceType, i.InstanceTypeFamily),
+			"gpu":      (i.GPUAmount > 0) == (i.GPUSpec != ""),
+			"disks":    (i.LocalStorageAmount > 0) == (i.LocalStorageCapacity > 0),
+			"burst":    (i.CreditSpecification != "") == strings.HasPrefix(i.InstanceTypeFamily, "ecs.t"),
+			"network":  vpc == (i.VPCAttributes.VPCID != "") && vpc == (len(i.NetworkInterfaces) > 0) && vpc == (len(i.InnerIPAddress) == 0),
+			"eip":      i.EIPAddress.AllocationID == "" || len(i.PublicIPAddress) == 0 && i.InternetChargeType == "" && i.InternetMaxBandwidthOut == 0 && i.EIPAddress.Bandwidth > 0,
+			"bandw":    (len(i.PublicIPAddress) > 0) == (i.InternetMaxBandwidthOut > 0),
+			"stopped":  (i.Status == ecs.StatusStopped) == (i.StoppedMode != ecs.StoppedModeNotApplicable),
+			"expiry":   (i.InstanceChargeType == ecs.ChargePrePaid) != i.ExpiredTime.IsNever(),
+			"renewed":  i.ExpiredTime.After(i.CreationTime.Time),
+			"spot":     (i.SpotStrategy == ecs.SpotNone) == (i.SpotInterruptionBehavior == "") && (i.SpotPriceLimit > 0) == (i.SpotStrategy == ecs.SpotWithPriceLimit),
+			"minute":   i.CreationTime.Second() == 0 && i.StartTime.After(i.CreationTime.Time),
+			"time":     i.CreationTime.Year() >= 2020 && i.CreationTime.Before(time.Date(2025, 11, 2, 0, 0, 0, 0, time.UTC)),
+			"groups":   len(i.SecurityGroupIDs) > 0,
+			"metadata": i.MetadataOptions.HTTPEndpoint != "",
+		} {
+			if !ok {
+				t.Errorf("%s: %s is wrong: %+v", i.InstanceID, what, i)
+			}
+		}
+		if vpc {
+			if at, known := vswitches[i.VPCAttributes.VSwitchID]; known && at != i.VPCAttributes.VPCID+i.ZoneID {
+				t.Errorf("%s is in two places", i.VPCAttributes.VSwitchID)
+			}
+			vswitches[i.VPCAttributes.VSwitchID] = i.VPCAttributes.VPCID + i.ZoneID
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	if len(vswitches) > 150 {
+		t.Errorf("%d vSwitches for %d instances", len(vswitches), n)
+	}
+}
+
+// TestFleetIsVaried: everything occurs, about as often as in life.
+func TestFleetIsVaried(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+	count, minutes := map[string]int{}, map[time.Time]int{}
+	for _, i := range ecstest.Fleet(n, 1) {
+		for what, is := range map[string]bool{
+			"tags": i.Tags != nil, "key pair": i.KeyPairName != "", "disks": i.LocalStorageAmount > 0, "gpu": i.GPUAmount > 0, "eip": i.EIPAddress.AllocationID != "",
+			"public": len(i.PublicIPAddress) > 0, "classic": i.InstanceNetworkType == ecs.NetworkTypeClassic, "locked": i.OperationLocks != nil, "spot": i.SpotStrategy != ecs.SpotNone,
+			"prepaid": i.InstanceChargeType == ecs.ChargePrePaid, "stopped": i.Status == ecs.StatusStopped, "not charged": i.StoppedMode == ecs.StoppedModeStopCharging,
+			"pending": i.Status == ecs.StatusPending, "windows": i.OSType == "windows", "group": i.ResourceGroupID != "", "bandwidth": i.InternetMaxBandwidthIn == -1,
+			"interfaces": len(i.NetworkInterfaces) > 1, "ipv6": len(i.NetworkInterfaces) > 0 && i.NetworkInterfaces[0].IPv6Sets != nil, "host": i.DedicatedHostAttribute.DedicatedHostID != "",
+			"chinese": strings.ContainsAny(i.InstanceName, "订支用数测"), "tag without value": slices.ContainsFunc(i.Tags, func(t ecs.Tag) bool { return t.Value == "" }),
+			"numa": i.CPUOptions.NUMA == "ON", "released": !i.AutoReleaseTime.IsZero(), "hpc": i.HPCClusterID != "", "dns": i.PrivateDNSNameOptions.HostnameType != "",
+			i.RegionID: true,
+		} {
+			if is {
+				count[what]++
+			}
+		}
+		minutes[i.CreationTime.Time]++
+	}
+	for what, between := range map[string][2]int{ // in percent; 0 is one instance at least
+		"tags": {25, 65}, "key pair": {5, 30}, "disks": {0, 5}, "gpu": {0, 8}, "eip": {7, 11}, "public": {4, 12}, "classic": {0, 8}, "locked": {0, 6}, "spot": {1, 15},
+		"prepaid": {10, 40}, "stopped": {15, 35}, "not charged": {1, 8}, "pending": {0, 2}, "windows": {5, 30}, "group": {14, 18}, "bandwidth": {85, 99}, "interfaces": {3, 7},
+		"ipv6": {6, 10}, "host": {0, 1}, "chinese": {20, 60}, "tag without value": {2, 50}, "numa": {38, 48}, "released": {0, 3}, "hpc": {0, 3}, "dns": {0, 1},
+		"cn-hangzhou": {15, 50}, "cn-beijing": {8, 40}, "cn-shanghai": {8, 35}, "cn-shenzhen": {5, 30}, "ap-southeast-1": {3, 25}, "eu-central-1": {1, 20},
+	} {
+		if c := count[what]; c == 0 || c < n*between[0]/100 || c > n*between[1]/100 {
+			t.Errorf("%s: %d of %d", what, c, n)
+		}
+	}
+	bursts := 0
+	for _, c := range minutes {
+		if c >= 50 {
+			bursts++
+		}
+	}
+	if bursts < 3 || len(minutes) < n/10 {
+		t.Errorf("%d bursts, %d different minutes", bursts, len(minutes))
+	}
+}
+
+// TestFleetComesBack: what the server sends is what it holds, member by member.
+func TestFleetComesBack(t *testing.T) {
+	t.Parallel()
+	fleet := ecstest.Fleet(400, 9)
+	srv := start(t, fleet...)
+	got := map[string]ecs.Instance{}
+	for region := range map[string]bool{"cn-hangzhou": true, "cn-beijing": true, "cn-shanghai": true, "cn-shenzhen": true, "ap-southeast-1": true, "eu-central-1": true} {
+		client, err := srv.Client(region, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := ecs.DescribeInstancesRequest{AdditionalAttributes: []ecs.AdditionalAttribute{
+			ecs.AttributeMetaOptions, ecs.AttributeDDHCluster, ecs.AttributeNetworkPrimaryENIIP, ecs.AttributeCPUOptionsTopologyType,
+			ecs.AttributePrivateDNSOptions, ecs.AttributeCurrentOSNVMeSupported,
+		}}
+		for i, err := range client.Instances(t.Context(), req) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[i.InstanceID] = i
+		}
+	}
+	if len(got) != len(fleet) {
+		t.Errorf("%d of %d", len(got), len(fleet))
+	}
+	for _, want := range fleet {
+		if !reflect.DeepEqual(got[want.InstanceID], want) {
+			t.Fatalf("got  %+v\nwant %+v", got[want.InstanceID], want)
+		}
+	}
+}

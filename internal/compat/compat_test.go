@@ -1,0 +1,348 @@
+package compat_test
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
+	sdkerrors "github.com/aliyun/alibaba-cloud-sdk-go/sdk/errors"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	vendor "github.com/aliyun/alibaba-cloud-sdk-go/services/ecs"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+const fleetSize = 4000
+
+// both makes the vendor's client and ours for one region of a server.
+func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
+	t.Helper()
+	u, err := url.Parse(srv.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var theirs *vendor.Client
+	config := sdk.NewConfig().WithScheme(u.Scheme)
+	if key.SecurityToken != "" {
+		theirs, err = vendor.NewClientWithOptions(region, config, credentials.NewStsTokenCredential(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken))
+	} else {
+		theirs, err = vendor.NewClientWithOptions(region, config, credentials.NewAccessKeyCredential(key.AccessKeyID, key.AccessKeySecret))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.Domain = u.Host
+	theirs.SetTransport(&http.Transport{}) // else all its clients share http.DefaultTransport
+	ours, err := srv.Client(region, &ecs.Options{Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return theirs, ours
+}
+
+// vendorIDs lists by token with the vendor's client.
+func vendorIDs(t *testing.T, client *vendor.Client, set func(*vendor.DescribeInstancesRequest)) []string {
+	t.Helper()
+	ids := []string{}
+	req := vendor.CreateDescribeInstancesRequest()
+	if set != nil {
+		set(req)
+	}
+	req.MaxResults = requests.NewInteger(100)
+	for {
+		resp, err := client.DescribeInstances(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range resp.Instances.Instance {
+			ids = append(ids, i.InstanceId)
+		}
+		if resp.NextToken == "" {
+			return ids
+		}
+		req.NextToken = resp.NextToken
+	}
+}
+
+func ourIDs(t *testing.T, client *ecs.Client, req ecs.DescribeInstancesRequest) []string {
+	t.Helper()
+	ids := []string{}
+	for i, err := range client.Instances(t.Context(), req) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, i.InstanceID)
+	}
+	return ids
+}
+
+func serve(t *testing.T) (*ecstest.Server, []ecs.Instance) {
+	t.Helper()
+	fleet := ecstest.Fleet(fleetSize, 2024)
+	srv := ecstest.NewServer(fleet...)
+	t.Cleanup(srv.Close)
+	return srv, fleet
+}
+
+// TestSameIDs: in every region both clients list the whole fleet.
+func TestSameIDs(t *testing.T) {
+	t.Parallel()
+	srv, fleet := serve(t)
+	want := map[string][]string{}
+	for _, i := range fleet {
+		want[i.RegionID] = append(want[i.RegionID], i.InstanceID)
+	}
+	theirs, _ := both(t, srv, "cn-hangzhou", srv.Credentials())
+	regions, err := theirs.DescribeRegions(vendor.CreateDescribeRegionsRequest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, r := range regions.Regions.Region {
+		theirs, ours := both(t, srv, r.RegionId, srv.Credentials())
+		got, mine := vendorIDs(t, theirs, nil), ourIDs(t, ours, ecs.DescribeInstancesRequest{})
+		if !slices.Equal(got, want[r.RegionId]) || !slices.Equal(got, mine) {
+			t.Errorf("%s: the vendor's client lists %d, ours %d, there are %d", r.RegionId, len(got), len(mine), len(want[r.RegionId]))
+		}
+		total += len(got)
+	}
+	if total != fleetSize || len(want) != 6 {
+		t.Errorf("%d instances in %d regions", total, len(want))
+	}
+	for _, r := range srv.Requests() {
+		if r.AuthError != "" {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+// TestFilters: the same filters, written in either client's way, give the same instances.
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	srv, fleet := serve(t)
+	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	at := slices.IndexFunc(fleet, func(i ecs.Instance) bool {
+		return i.RegionID == "cn-hangzhou" && len(i.Tags) > 1 && i.InstanceNetworkType == ecs.NetworkTypeVPC && i.Status == ecs.StatusRunning
+	})
+	sample := fleet[at]
+	for _, test := range []struct {
+		name string
+		set  func(*vendor.DescribeInstancesRequest)
+		req  ecs.DescribeInstancesRequest
+		all  bool // of the region: nothing is filtered
+	}{
+		{"status", func(r *vendor.DescribeInstancesRequest) { r.Status = "Stopped" }, ecs.DescribeInstancesRequest{Status: ecs.StatusStopped}, false},
+		{"zone and type", func(r *vendor.DescribeInstancesRequest) {
+			r.ZoneId, r.InstanceTypeFamily = sample.ZoneID, sample.InstanceTypeFamily
+		}, ecs.DescribeInstancesRequest{ZoneID: sample.ZoneID, InstanceTypeFamily: sample.InstanceTypeFamily}, false},
+		{"name", func(r *vendor.DescribeInstancesRequest) { r.InstanceName = "*-prod-0*" }, ecs.DescribeInstancesRequest{InstanceName: "*-prod-0*"}, false},
+		{"tags", func(r *vendor.DescribeInstancesRequest) {
+			r.Tag = &[]vendor.DescribeInstancesTag{{Key: sample.Tags[0].Key, Value: sample.Tags[0].Value}, {Key: sample.Tags[1].Key}}
+		}, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{sample.Tags[0], {Key: sample.Tags[1].Key}}}, false},
+		{"created", func(r *vendor.DescribeInstancesRequest) {
+			r.Filter1Key, r.Filter1Value = "CreationStartTime", sample.CreationTime.String()
+		}, ecs.DescribeInstancesRequest{CreatedAfter: sample.CreationTime.Time}, false},
+		{"ids", func(r *vendor.DescribeInstancesRequest) {
+			r.InstanceIds = `["` + sample.InstanceID + `","i-none"]`
+		}, ecs.DescribeInstancesRequest{InstanceIDs: ecs.JSONList{sample.InstanceID, "i-none"}}, false},
+		{"address", func(r *vendor.DescribeInstancesRequest) {
+			r.PrivateIpAddresses, r.InstanceNetworkType = `["`+sample.VPCAttributes.PrivateIPAddress[0]+`"]`, "vpc"
+		}, ecs.DescribeInstancesRequest{PrivateIPAddresses: sample.VPCAttributes.PrivateIPAddress, InstanceNetworkType: ecs.NetworkTypeVPC}, false},
+		{"flag", func(r *vendor.DescribeInstancesRequest) { r.IoOptimized = requests.NewBoolean(true) }, ecs.DescribeInstancesRequest{IOOptimized: new(true)}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			region := 0
+			for _, i := range fleet {
+				if i.RegionID == "cn-hangzhou" {
+					region++
+				}
+			}
+			got, mine := vendorIDs(t, theirs, test.set), ourIDs(t, ours, test.req)
+			if !slices.Equal(got, mine) || len(got) == 0 || (len(got) == region) != test.all {
+				t.Errorf("the vendor's client lists %d, ours %d", len(got), len(mine))
+			}
+		})
+	}
+}
+
+// TestMembers: the vendor's client reads the members of an instance as ours does.
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	srv, _ := serve(t)
+	theirs, ours := both(t, srv, "cn-beijing", srv.Credentials())
+	req := vendor.CreateDescribeInstancesRequest()
+	req.MaxResults = requests.NewInteger(100)
+	resp, err := theirs.DescribeInstances(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := ours.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Instances) != 100 || len(resp.Instances.Instance) != 100 {
+		t.Fatalf("%d and %d instances", len(page.Instances), len(resp.Instances.Instance))
+	}
+	for n, v := range resp.Instances.Instance {
+		o := page.Instances[n]
+		type members struct {
+			ID, Name, Zone, Status, Type, VPC, Created, Expires, EIP, OS, Stopped, Spot string
+			CPU, Memory, GPUs, Tags, Interfaces, Bandwidth                              int
+			Limit                                                                       float64
+			IO                                                                          bool
+			Private, Public, Groups                                                     string
+		}
+		a := members{
+			v.InstanceId, v.InstanceName, v.ZoneId, v.Status, v.InstanceType, v.VpcAttributes.VpcId, v.CreationTime, v.ExpiredTime, v.EipAddress.IpAddress, v.OSName, v.StoppedMode, v.SpotStrategy,
+			v.Cpu, v.Memory, v.GPUAmount, len(v.Tags.Tag), len(v.NetworkInterfaces.NetworkInterface), v.InternetMaxBandwidthIn,
+			v.SpotPriceLimit, v.IoOptimized,
+			strings.Join(v.VpcAttributes.PrivateIpAddress.IpAddress, " "), strings.Join(v.PublicIpAddress.IpAddress, " "), strings.Join(v.SecurityGroupIds.SecurityGroupId, " "),
+		}
+		b := members{
+			o.InstanceID, o.InstanceName, o.ZoneID, string(o.Status), o.InstanceType, o.VPCAttributes.VPCID, o.CreationTime.String(), o.ExpiredTime.String(), o.EIPAddress.IPAddress, o.OSName, string(o.StoppedMode), string(o.SpotStrategy),
+			o.CPU, o.Memory, o.GPUAmount, len(o.Tags), len(o.NetworkInterfaces), o.InternetMaxBandwidthIn,
+			o.SpotPriceLimit, o.IOOptimized,
+			strings.Join(o.VPCAttributes.PrivateIPAddress, " "), strings.Join(o.PublicIPAddress, " "), strings.Join(o.SecurityGroupIDs, " "),
+		}
+		if a != b || a.ID == "" {
+			t.Errorf("the vendor's client reads %+v\nours %+v", a, b)
+		}
+	}
+}
+
+// TestPageMode: pages by number, and a TotalCount to go by.
+func TestPageMode(t *testing.T) {
+	t.Parallel()
+	srv, fleet := serve(t)
+	theirs, _ := both(t, srv, "eu-central-1", srv.Credentials())
+	var want, got []string
+	for _, i := range fleet {
+		if i.RegionID == "eu-central-1" {
+			want = append(want, i.InstanceID)
+		}
+	}
+	for number := 1; ; number++ {
+		req := vendor.CreateDescribeInstancesRequest()
+		req.PageNumber, req.PageSize = requests.NewInteger(number), requests.NewInteger(50)
+		resp, err := theirs.DescribeInstances(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.TotalCount != len(want) || resp.PageNumber != number || resp.PageSize != 50 {
+			t.Fatalf("TotalCount %d, PageNumber %d, PageSize %d", resp.TotalCount, resp.PageNumber, resp.PageSize)
+		}
+		for _, i := range resp.Instances.Instance {
+			got = append(got, i.InstanceId)
+		}
+		if number*50 >= resp.TotalCount {
+			break
+		}
+	}
+	if !slices.Equal(got, want) || len(want) == 0 {
+		t.Errorf("%d instances, want %d", len(got), len(want))
+	}
+	resp, err := theirs.DescribeInstances(vendor.CreateDescribeInstancesRequest())
+	if err != nil || len(resp.Instances.Instance) != 10 {
+		t.Errorf("by default: %d instances, error %v", len(resp.Instances.Instance), err)
+	}
+}
+
+// TestErrors: what the vendor's client makes of the server's refusals.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	srv, _ := serve(t)
+	own := srv.Credentials()
+	denied := signer.Credentials{AccessKeyID: "LTAIdenied", AccessKeySecret: "secret"}
+	srv.AddKey(ecstest.Key{Credentials: denied, Deny: []string{"*"}})
+	temporary := signer.Credentials{AccessKeyID: "STS.temporary", AccessKeySecret: "secret", SecurityToken: "a+token/with=chars"}
+	srv.AddKey(ecstest.Key{Credentials: temporary})
+	wrong := own
+	wrong.AccessKeySecret += "x"
+	for _, test := range []struct {
+		name   string
+		key    signer.Credentials
+		region string
+		set    func(*vendor.DescribeInstancesRequest)
+		status int
+		code   string
+		advice string // that the vendor's client adds by itself
+	}{
+		{"dry run", own, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
+		{"dry run with a token", temporary, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
+		{"dry run without permission", denied, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 403, "Forbidden.RAM", ""},
+		{"wrong secret", wrong, "cn-hangzhou", nil, 400, "SignatureDoesNotMatch", "InvalidAccessKeySecret"},
+		{"unknown key", signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "secret"}, "cn-hangzhou", nil, 404, "InvalidAccessKeyId.NotFound", ""},
+		{"unknown region", own, "cn-atlantis", nil, 404, "InvalidRegionId.NotFound", ""},
+		{"bad ids", own, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.InstanceIds = "i-1" }, 400, "InvalidParameter", ""},
+		{"bad token", own, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.NextToken = "x" }, 400, "InvalidParameter.NextToken", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			theirs, _ := both(t, srv, test.region, test.key)
+			req := vendor.CreateDescribeInstancesRequest()
+			if test.set != nil {
+				test.set(req)
+			}
+			_, err := theirs.DescribeInstances(req)
+			var e *sdkerrors.ServerError
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v", err)
+			}
+			if e.HttpStatus() != test.status || e.ErrorCode() != test.code || e.RequestId() == "" || e.HostId() == "" || !strings.Contains(e.Recommend(), test.advice) {
+				t.Errorf("%d %s %q, recommends %q", e.HttpStatus(), e.ErrorCode(), e.Message(), e.Recommend())
+			}
+		})
+	}
+	theirs, _ := both(t, srv, "cn-hangzhou", denied)
+	if resp, err := theirs.DescribeInstances(vendor.CreateDescribeInstancesRequest()); err != nil || len(resp.Instances.Instance) != 0 {
+		t.Errorf("without permission a listing is silently empty: %v", err)
+	}
+}
+
+// TestNeighbours: the other operations.
+func TestNeighbours(t *testing.T) {
+	t.Parallel()
+	srv, fleet := serve(t)
+	theirs, _ := both(t, srv, "cn-hangzhou", srv.Credentials())
+	at := slices.IndexFunc(fleet, func(i ecs.Instance) bool { return i.RegionID == "cn-hangzhou" && len(i.Tags) > 0 })
+	sample := fleet[at]
+
+	status := vendor.CreateDescribeInstanceStatusRequest()
+	status.InstanceId = &[]string{sample.InstanceID}
+	if resp, err := theirs.DescribeInstanceStatus(status); err != nil || resp.TotalCount != 1 || resp.InstanceStatuses.InstanceStatus[0].Status != string(sample.Status) {
+		t.Errorf("DescribeInstanceStatus: %v, error %v", resp, err)
+	}
+
+	tags := vendor.CreateListTagResourcesRequest()
+	tags.ResourceType = "instance"
+	tags.Tag = &[]vendor.ListTagResourcesTag{{Key: sample.Tags[0].Key, Value: sample.Tags[0].Value}}
+	got, want := map[string]bool{}, map[string]bool{}
+	for {
+		resp, err := theirs.ListTagResources(tags)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range resp.TagResources.TagResource {
+			got[r.ResourceId] = true
+		}
+		if tags.NextToken = resp.NextToken; tags.NextToken == "" {
+			break
+		}
+	}
+	for _, i := range fleet {
+		if i.RegionID == sample.RegionID && slices.Contains(i.Tags, sample.Tags[0]) {
+			want[i.InstanceID] = true
+		}
+	}
+	if len(got) != len(want) || !got[sample.InstanceID] {
+		t.Errorf("ListTagResources: %d resources, want %d", len(got), len(want))
+	}
+}
