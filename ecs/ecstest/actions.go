@@ -24,7 +24,7 @@ func (s *Server) sealToken(at place, bound uint64) string {
 	salt := s.tokens & 0xfff // else the token of an empty page would be the one that asked for it
 	s.mu.Unlock()
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], at.seq<<24|uint64(at.count)<<12|salt) //nolint:gosec // counts are small
+	binary.BigEndian.PutUint64(b[:], at.seq<<24|uint64(at.count)<<12|salt)
 	binary.BigEndian.PutUint64(b[8:], bound)
 	s.block.Encrypt(b[:], b[:])
 	return hex.EncodeToString(b[:])
@@ -37,7 +37,7 @@ func (s *Server) openToken(token string, bound uint64) (place, *failure) {
 	if b, err := hex.DecodeString(token); err == nil && len(b) == 16 {
 		s.block.Decrypt(b, b)
 		if v := binary.BigEndian.Uint64(b); binary.BigEndian.Uint64(b[8:]) == bound {
-			return place{v >> 24, int(v >> 12 & 0xfff)}, nil //nolint:gosec // 12 bits
+			return place{v >> 24, int(v >> 12 & 0xfff)}, nil
 		}
 	}
 	return place{}, failed(400, "InvalidParameter.NextToken", "The specified NextToken is not valid, or belongs to a request with other filters.")
@@ -125,20 +125,15 @@ func (s *Server) describeRegions(c *call, p *params) any {
 	if l := p.Get("AcceptLanguage"); l == "" || strings.HasPrefix(l, "zh") {
 		language = 1
 	}
-	type region struct{ RegionId, RegionEndpoint, LocalName string }
-	var out struct {
-		RequestId string
-		Regions   struct{ Region []region }
-	}
-	out.RequestId, out.Regions.Region = c.requestID, []region{}
+	list := []object{}
 	for _, id := range s.regionIDs(c) {
 		name := id
 		if i := slices.IndexFunc(publicRegions, func(r [3]string) bool { return r[0] == id }); i >= 0 {
 			name = publicRegions[i][language]
 		}
-		out.Regions.Region = append(out.Regions.Region, region{id, "ecs." + id + ".aliyuncs.com", name})
+		list = append(list, object{"RegionId": id, "RegionEndpoint": "ecs." + id + ".aliyuncs.com", "LocalName": name})
 	}
-	return out
+	return object{"RequestId": c.requestID, "Regions": object{"Region": list}}
 }
 
 func (s *Server) describeInstanceStatus(c *call, p *params) any {
@@ -149,26 +144,16 @@ func (s *Server) describeInstanceStatus(c *call, p *params) any {
 	if c.denied() {
 		p.fail(c.forbidden())
 	}
-	type status struct{ InstanceId, Status string }
-	var out struct {
-		RequestId                        string
-		TotalCount, PageNumber, PageSize int
-		InstanceStatuses                 struct{ InstanceStatus []status }
-	}
 	if p.err != nil {
 		return nil
 	}
 	rows, _, total, _ := s.fleet.page(c, q)
-	out.RequestId, out.TotalCount, out.PageNumber, out.PageSize = c.requestID, total, q.number, q.size
-	out.InstanceStatuses.InstanceStatus = []status{}
+	list := []object{}
 	for _, it := range rows {
-		out.InstanceStatuses.InstanceStatus = append(out.InstanceStatuses.InstanceStatus, status{it.InstanceID, string(it.Status)})
+		list = append(list, object{"InstanceId": it.InstanceID, "Status": it.Status})
 	}
-	return out
+	return object{"RequestId": c.requestID, "TotalCount": total, "PageNumber": q.number, "PageSize": q.size, "InstanceStatuses": object{"InstanceStatus": list}}
 }
-
-// tagRow is a row of ListTagResources: one tag of one resource.
-type tagRow struct{ ResourceId, ResourceType, TagKey, TagValue string }
 
 func (s *Server) listTagResources(c *call, p *params) any {
 	if p.highest("ResourceId") > 50 {
@@ -210,26 +195,22 @@ func (s *Server) listTagResources(c *call, p *params) any {
 	if p.err != nil {
 		return nil
 	}
-	var out struct {
-		RequestId, NextToken string
-		TagResources         struct{ TagResource []tagRow }
-	}
-	more := false
-	out.RequestId, out.TagResources.TagResource = c.requestID, []tagRow{}
+	rows, more := []object{}, false
 	if p.Get("ResourceType") == "instance" { // there are no others here
-		out.TagResources.TagResource, at, more = s.fleet.tagPage(c.region, ids, tags, at)
+		rows, at, more = s.fleet.tagPage(c.region, ids, tags, at)
 	}
-	if out.NextToken = s.nextToken(c, p, at, bound, more); !more && c.RepeatEndToken {
-		out.NextToken = p.Get("NextToken")
+	token := s.nextToken(c, p, at, bound, more)
+	if !more && c.RepeatEndToken {
+		token = p.Get("NextToken")
 	}
-	return out
+	return object{"RequestId": c.requestID, "NextToken": token, "TagResources": object{"TagResource": rows}}
 }
 
-// tagPage gives up to 50 rows from a place on.
-func (f *fleet) tagPage(region string, ids []string, tags []ecs.Tag, at place) (rows []tagRow, next place, more bool) {
+// tagPage gives up to 50 rows, each one tag of one instance, from a place on.
+func (f *fleet) tagPage(region string, ids []string, tags []ecs.Tag, at place) (rows []object, next place, more bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	rows = []tagRow{}
+	rows = []object{}
 	list := f.candidates(region, &query{ids: ids})
 	for _, it := range list[after(list, max(at.seq, 1)-1):] {
 		has := it.Tags
@@ -249,7 +230,7 @@ func (f *fleet) tagPage(region string, ids []string, tags []ecs.Tag, at place) (
 			if len(rows) == tagRows {
 				return rows, place{it.seq, first + n}, true
 			}
-			rows = append(rows, tagRow{it.InstanceID, "instance", t.Key, t.Value})
+			rows = append(rows, object{"ResourceId": it.InstanceID, "ResourceType": "instance", "TagKey": t.Key, "TagValue": t.Value})
 		}
 	}
 	return rows, place{}, false

@@ -13,21 +13,20 @@ import (
 	"time"
 )
 
+// object is a JSON object in the API's own names.
+type object map[string]any
+
 // failure is an error answer in the API's shape.
 type failure struct {
-	RequestID    string        `json:"RequestId"`
-	HostID       string        `json:"HostId"`
-	Code         string        `json:"Code"`
-	Message      string        `json:"Message"`
-	Recommend    string        `json:"Recommend"`
-	AccessDenied *accessDenied `json:"AccessDeniedDetail,omitempty"`
+	RequestID    string `json:"RequestId"`
+	HostID       string `json:"HostId"`
+	Code         string `json:"Code"`
+	Message      string `json:"Message"`
+	Recommend    string `json:"Recommend"`
+	AccessDenied object `json:"AccessDeniedDetail,omitempty"`
 
 	Status int         `json:"-"`
 	header http.Header // more headers
-}
-
-type accessDenied struct {
-	AuthAction, AuthPrincipalType, AuthPrincipalOwnerId, AuthPrincipalDisplayName, PolicyType, NoPermissionType string
 }
 
 func failed(status int, code, format string, args ...any) *failure {
@@ -40,9 +39,9 @@ func missing(param string) *failure {
 
 func (c *call) forbidden() *failure {
 	err := failed(403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM.")
-	err.AccessDenied = &accessDenied{
-		AuthAction: "ecs:" + c.action, AuthPrincipalType: "SubUser", AuthPrincipalOwnerId: "1234567890123456",
-		AuthPrincipalDisplayName: "ecstest", PolicyType: "AccountLevelIdentityBasedPolicy", NoPermissionType: "ImplicitDeny",
+	err.AccessDenied = object{
+		"AuthAction": "ecs:" + c.action, "AuthPrincipalType": "SubUser", "AuthPrincipalOwnerId": "1234567890123456",
+		"AuthPrincipalDisplayName": "ecstest", "PolicyType": "AccountLevelIdentityBasedPolicy", "NoPermissionType": "ImplicitDeny",
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func BenchmarkPage(b *testing.B) {
 		m := hmac.New(sha1.New, []byte(s.own.AccessKeySecret+"&"))
 		_, _ = io.WriteString(m, "POST&%2F&"+escape(canonicalQuery(p)))
 		p.Set("Signature", base64.StdEncoding.EncodeToString(m.Sum(nil)))
-		r := httptest.NewRequest(http.MethodPost, "/?"+p.Encode(), nil)
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, "/?"+p.Encode(), nil)
 		r.Header.Set("Accept-Encoding", gzip)
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)

@@ -255,13 +255,10 @@ func (s *Server) describeInstances(c *call, p *params) any {
 	if !c.fault.emptyPage() {
 		rows, next, total, more = s.fleet.page(c, q)
 	}
-	head := struct {
-		RequestId, NextToken             string
-		TotalCount, PageNumber, PageSize int
-	}{c.requestID, "", total, q.number, q.size}
+	head := object{"RequestId": c.requestID, "NextToken": "", "TotalCount": total, "PageNumber": q.number, "PageSize": q.size}
 	if q.tokenMode { // then these three mean nothing
-		head.TotalCount, head.PageNumber, head.PageSize = 0, 1, pageDefault
-		head.NextToken = s.nextToken(c, p, next, bound, more || c.EmptyLastPage && len(rows) > 0)
+		head["TotalCount"], head["PageNumber"], head["PageSize"] = 0, 1, pageDefault
+		head["NextToken"] = s.nextToken(c, p, next, bound, more || c.EmptyLastPage && len(rows) > 0)
 	}
 	if c.fault != nil {
 		rows = append(rows, rows[:min(c.fault.Duplicate, len(rows))]...)

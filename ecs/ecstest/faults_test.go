@@ -266,7 +266,8 @@ func TestQuota(t *testing.T) {
 			pipe(t, func(t *testing.T, srv *ecstest.Server, _ *ecs.Client) {
 				srv.Configure(func(s *ecstest.Settings) { s.Quota = test.quota })
 				ask := func(action string, params ...string) answer {
-					resp, err := (&http.Transport{DialContext: srv.DialContext, DisableKeepAlives: true}).RoundTrip(request(t, srv, action, pairs(params...)))
+					transport := &http.Transport{DialContext: srv.DialContext, DisableKeepAlives: true}
+					resp, err := transport.RoundTrip(request(t, srv, action, pairs(params...))) //nolint:bodyclose // read does
 					if err != nil {
 						t.Fatal(err)
 					}

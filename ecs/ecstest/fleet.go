@@ -24,7 +24,7 @@ import (
 // The members that the API fills on request only ([ecs.AdditionalAttribute]) are filled here, and the server keeps to
 // the API's rule.
 func Fleet(n int, seed uint64) []ecs.Instance {
-	g := &generator{rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))} //nolint:gosec // it must be the same each time
+	g := &generator{rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
 	g.offset = g.rng.Uint64N(idSpace)
 	for i := range regions {
 		g.sites = append(g.sites, &site{fleetRegion: regions[i], networks: map[string]*network{}})

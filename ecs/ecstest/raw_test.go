@@ -99,7 +99,7 @@ func plain(t *testing.T, method, target, body string) *http.Request {
 func do(t *testing.T, r *http.Request) (answer, error) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
-	resp, err := transport.RoundTrip(r)
+	resp, err := transport.RoundTrip(r) //nolint:bodyclose // readAll does
 	if err != nil {
 		return answer{}, err
 	}
