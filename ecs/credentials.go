@@ -19,9 +19,9 @@ import (
 // cache and refresh in time.
 //
 // A client calls it from one goroutine at a time; callers that come meanwhile share the answer. They leave when their
-// context ends, or after 30 s; the call itself goes on, with a context of its own of 30 s. When it fails, or takes more
-// than 5 s, the last good key serves on for 150 s: Options.Logger is warned and the provider asked again every 5 s. A
-// panic is an error. Its errors reach callers with everything that looks like a secret masked.
+// context ends, or after 30 s. The context it gets ends after 30 s, or when all callers have left. When it fails, or
+// takes more than 5 s, the last good key serves on for 150 s: Options.Logger is warned and the provider asked again every
+// 5 s. A panic is an error. Its errors reach callers with everything that looks like a secret masked.
 type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
@@ -29,14 +29,15 @@ type CredentialsProvider interface {
 // StaticCredentials is a fixed key; securityToken is "" unless the key is temporary. Bad values are reported by the
 // first call.
 func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) CredentialsProvider {
-	return &staticCredentials{signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken}}
+	return &staticCredentials{&signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken}}
 }
 
-// staticCredentials are kept behind a pointer, which is all that fmt prints of a field it may call no methods on.
-type staticCredentials struct{ key signer.Credentials }
+// staticCredentials keeps its key behind two pointers: of a field that it may call no methods on, fmt prints the first
+// one's target when the verb does not fit, but never the second's.
+type staticCredentials struct{ key *signer.Credentials }
 
 func (s *staticCredentials) Credentials(context.Context) (signer.Credentials, error) {
-	return s.key, nil
+	return *s.key, nil
 }
 
 // Format prints redacted.
@@ -125,19 +126,22 @@ type guard struct {
 	provider CredentialsProvider
 
 	mu      sync.Mutex
-	flight  *flight            // the call that is under way
-	good    signer.Credentials // the last that came and was not called stale
-	failing time.Time          // since when refreshes fail; zero while they work
-	rest    time.Time          // when to ask again, while the good key bridges a failure
+	flight  *flight             // the call that is under way
+	good    *signer.Credentials // the last that came and was not called stale, or nil; a pointer as in staticCredentials
+	failing time.Time           // since when refreshes fail; zero while they work
+	rest    time.Time           // when to ask again, while the good key bridges a failure
 }
 
-// flight is one call of the provider. It outlives its callers, so that the next ones find it done.
+// flight is one call of the provider.
 type flight struct {
-	started time.Time
-	stale   signer.Credentials
-	done    chan struct{} // closed when key and err are set
-	key     signer.Credentials
-	err     error
+	started   time.Time
+	stale     signer.Credentials
+	cancel    context.CancelFunc
+	callers   int           // who wait for it
+	abandoned bool          // all of them left, so it was cancelled; a key that it brings all the same is welcome
+	done      chan struct{} // closed when key and err are set
+	key       signer.Credentials
+	err       error
 }
 
 func newGuard(p CredentialsProvider) *guard {
@@ -162,18 +166,20 @@ func (g *guard) Format(f fmt.State, verb rune) {
 // instead of the latest.
 func (g *guard) get(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error) {
 	if s, ok := g.provider.(*staticCredentials); ok && s != nil {
-		return s.key, nil, check(s.key)
+		return *s.key, nil, check(*s.key)
 	}
 	for {
-		f, key, patience := g.join(ctx, stale)
+		f, late, patience, good := g.join(ctx, stale)
 		if f == nil {
-			return key, nil, nil
+			return good, nil, nil
 		}
 		timeout := time.NewTimer(time.Until(f.started.Add(patience)))
 		select {
 		case <-f.done:
 			timeout.Stop()
 			switch {
+			case f.err != nil && late:
+				continue // it was cancelled before we came
 			case f.err != nil:
 				return g.bridge(f.err)
 			case f.key == stale && f.stale != stale:
@@ -182,38 +188,53 @@ func (g *guard) get(ctx context.Context, stale signer.Credentials) (key signer.C
 			return f.key, nil, nil
 		case <-ctx.Done():
 			timeout.Stop()
+			g.leave(f, true)
 			return signer.Credentials{}, nil, ctx.Err()
 		case <-timeout.C:
+			g.leave(f, false)
 			return g.bridge(fmt.Errorf("the credentials provider has not answered within %v", patience))
 		}
 	}
 }
 
-// join gives the call that is under way, or a new one, and how long to wait for it from its start; or, if the last call
-// has just failed, the good key that bridges it.
-func (g *guard) join(ctx context.Context, stale signer.Credentials) (*flight, signer.Credentials, time.Duration) {
+// join gives the call that is under way, or a new one, and how long to wait for it from its start; late says that it was
+// abandoned before. If a call has just failed, it gives the good key that bridges that.
+func (g *guard) join(ctx context.Context, stale signer.Credentials) (f *flight, late bool, patience time.Duration, good signer.Credentials) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.good == stale {
-		g.good = signer.Credentials{}
+	if g.good != nil && *g.good == stale {
+		g.good = nil
 	}
-	bridges := g.bridges()
-	if bridges && time.Now().Before(g.rest) {
-		return nil, g.good, 0
+	patience = providerTimeout
+	if g.bridges() {
+		if time.Now().Before(g.rest) {
+			return nil, false, 0, *g.good
+		}
+		patience = bridgeAfter
 	}
 	if g.flight == nil {
-		g.flight = &flight{started: time.Now(), stale: stale, done: make(chan struct{})}
-		go g.fly(context.WithoutCancel(ctx), g.flight)
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerTimeout)
+		g.flight = &flight{started: time.Now(), stale: stale, cancel: cancel, done: make(chan struct{})}
+		go g.fly(within, g.flight)
 	}
-	if bridges {
-		return g.flight, signer.Credentials{}, bridgeAfter
+	g.flight.callers++
+	return g.flight, g.flight.abandoned, patience, good
+}
+
+// leave is a caller who does not wait any longer. A call that nobody waits for is cancelled, unless it was only slower
+// than the good key.
+func (g *guard) leave(f *flight, cancel bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f.callers--; f.callers == 0 && cancel {
+		f.abandoned = true
+		f.cancel()
 	}
-	return g.flight, signer.Credentials{}, providerTimeout
 }
 
 // bridges reports whether the good key may stand in for the latest.
 func (g *guard) bridges() bool {
-	return g.good != signer.Credentials{} && (g.failing.IsZero() || time.Since(g.failing) < lastGoodFor)
+	return g.good != nil && (g.failing.IsZero() || time.Since(g.failing) < lastGoodFor)
 }
 
 // bridge gives the good key after a failure, with the failure as a warning, or the failure alone.
@@ -227,23 +248,25 @@ func (g *guard) bridge(err error) (key signer.Credentials, warning, _ error) {
 		return signer.Credentials{}, nil, err
 	}
 	g.rest = time.Now().Add(bridgeAfter)
-	return g.good, err, nil
+	return *g.good, err, nil
 }
 
 // fly makes one call and remembers what it brought.
 func (g *guard) fly(ctx context.Context, f *flight) {
-	ctx, cancel := context.WithTimeout(ctx, providerTimeout)
-	defer cancel()
+	defer f.cancel()
 	f.err = errors.New("the credentials provider ended its goroutine")
 	defer func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		switch {
 		case f.err != nil:
-			f.err = transport.CleanError(f.err, g.good, f.stale, f.key)
-			f.key = signer.Credentials{}
+			known := []signer.Credentials{f.stale, f.key}
+			if g.good != nil {
+				known = append(known, *g.good)
+			}
+			f.err, f.key = transport.CleanError(f.err, known...), signer.Credentials{}
 		case f.key != f.stale:
-			g.good, g.failing, g.rest = f.key, time.Time{}, time.Time{}
+			g.good, g.failing, g.rest = new(f.key), time.Time{}, time.Time{}
 		}
 		g.flight = nil
 		close(f.done)

@@ -68,35 +68,55 @@ func TestOneCallAtATime(t *testing.T) {
 	})
 }
 
-// Callers leave with their context. The call they wait for goes on, or a slow provider would never come to an end.
-func TestCallOutlivesItsCallers(t *testing.T) {
+// Callers leave with their context. The last one takes the call along, but what it brings all the same is used.
+func TestAbandonedCall(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		type key struct{}
-		g, p := guarded(func(ctx context.Context, n int) (signer.Credentials, error) {
-			if ctx.Value(key{}) != "value" {
-				t.Error("the context lost its values")
-			}
-			select {
-			case <-time.After(2 * time.Second):
-			case <-ctx.Done():
-				t.Error("the call was cut")
-			}
-			return keyOf(n), nil
+	type key struct{}
+	for name, c := range map[string]struct {
+		obeys bool
+		want  int // the key that the next caller gets
+		took  time.Duration
+	}{
+		"the provider obeys":   {true, 2, 2500 * time.Millisecond},
+		"the provider is deaf": {false, 1, 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g, _ := guarded(func(ctx context.Context, n int) (signer.Credentials, error) {
+					if n == 1 && ctx.Value(key{}) != "value" {
+						t.Error("the context lost its values")
+					}
+					done := ctx.Done()
+					if !c.obeys {
+						done = nil
+					}
+					select {
+					case <-time.After(2 * time.Second):
+						return keyOf(n), nil
+					case <-done:
+						return none, ctx.Err()
+					}
+				})
+				start := time.Now()
+				var wg sync.WaitGroup
+				for i := range 5 { // the call is for all of them
+					wg.Go(func() {
+						limit := time.Duration(i+1) * 100 * time.Millisecond
+						ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), limit)
+						defer cancel()
+						if _, _, err := g.get(ctx, none); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != limit {
+							t.Errorf("%v after %v", err, time.Since(start))
+						}
+					})
+				}
+				wg.Wait()
+				if got, _, err := g.get(t.Context(), none); got != keyOf(c.want) || err != nil || time.Since(start) != c.took {
+					t.Errorf("%v %v after %v", got, err, time.Since(start))
+				}
+			})
 		})
-		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, "value"), 500*time.Millisecond)
-		defer cancel()
-		start := time.Now()
-		if _, _, err := g.get(ctx, none); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 500*time.Millisecond {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-		if got, _, err := g.get(t.Context(), none); got != keyOf(1) || err != nil || time.Since(start) != 2*time.Second {
-			t.Errorf("%v %v after %v", got, err, time.Since(start))
-		}
-		if n := p.calls.Load(); n != 1 {
-			t.Errorf("%d calls", n)
-		}
-	})
+	}
 }
 
 func TestHangingProvider(t *testing.T) {

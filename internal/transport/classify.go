@@ -147,16 +147,11 @@ func classifyNetwork(err error) (Class, string) {
 		return Unavailable, proxyAuth
 	case refusedTLS.MatchString(text):
 		return Unavailable, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed"
-	case strings.HasPrefix(text, proxyAddress):
-		return Unavailable, "check HTTPS_PROXY and HTTP_PROXY"
 	case errors.Is(err, errTooLarge):
 		return Unavailable, ""
 	}
 	return transient, ""
 }
-
-// proxyAddress begins the error of a proxy variable that is not a URL. The rest quotes it, and may quote a password.
-const proxyAddress = "invalid proxy address"
 
 // proxyError is the status of a proxy that does not connect us.
 type proxyError int

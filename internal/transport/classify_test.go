@@ -168,7 +168,6 @@ func TestClassifyNetwork(t *testing.T) {
 		"proxy 407 as text":  {errors.New("Proxy Authentication Required"), Unavailable},
 		"proxy 403":          {proxyError(403), Unavailable},
 		"proxy 503":          {proxyError(503), transient},
-		"proxy variable":     {errors.New(`invalid proxy address "http://u:p/w@h": parse`), Unavailable},
 	} {
 		if got, _ := classifyNetwork(c.err); got != c.want {
 			t.Errorf("%s: %b, want %b", name, got, c.want)

@@ -175,9 +175,6 @@ func (s scrubber) err(err error) (clean error) {
 		err = u.Err // its own text is the signed URL
 	}
 	text := fmt.Sprint(err) // unlike err.Error() it survives a nil pointer in err
-	if strings.HasPrefix(text, proxyAddress) {
-		return &cleanError{text: proxyAddress + " in the environment"}
-	}
 	e := &cleanError{text: s.clean(text, maxText)}
 	if t, ok := errors.AsType[interface {
 		error
