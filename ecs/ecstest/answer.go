@@ -97,7 +97,7 @@ func (s *Server) respond(w http.ResponseWriter, c *call, body []byte, err *failu
 		_, _ = w.Write(body)
 		return
 	}
-	f.write(s, w, c.r, body)
+	f.write(w, c.r, body)
 }
 
 func marshal(v any) []byte {

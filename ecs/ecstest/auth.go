@@ -248,9 +248,6 @@ func (c *call) proofV3() (proof, *failure) {
 		if name != "host" {
 			values = slices.Sorted(slices.Values(h.Values(name)))
 		}
-		for i := range values {
-			values[i] = strings.TrimSpace(values[i])
-		}
 		b.WriteString(name + ":" + strings.Join(values, ",") + "\n")
 	}
 	p.text = strings.Join([]string{c.r.Method, "/", canonicalQuery(c.query), b.String(), strings.Join(names, ";"), hash}, "\n")
@@ -303,13 +300,19 @@ func (n *nonces) add(nonce string, now time.Time) bool {
 	if n.seen == nil {
 		n.seed, n.seen = maphash.MakeSeed(), map[uint64]time.Time{}
 	}
-	for len(n.order) > 0 && (len(n.order) >= keptNonces || now.Sub(n.seen[n.order[0]]) > window) {
+	forget := func() {
 		delete(n.seen, n.order[0])
 		n.order = n.order[1:]
+	}
+	for len(n.order) > 0 && now.Sub(n.seen[n.order[0]]) > window {
+		forget()
 	}
 	hash := maphash.String(n.seed, nonce)
 	if _, used := n.seen[hash]; used {
 		return false
+	}
+	if len(n.order) == keptNonces {
+		forget()
 	}
 	n.seen[hash] = now
 	n.order = append(n.order, hash)

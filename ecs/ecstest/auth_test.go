@@ -199,6 +199,7 @@ func TestTampered(t *testing.T) {
 		"a value twice":     func(r *http.Request) { r.URL.RawQuery += "&RegionId=cn-hangzhou" },
 		"GET":               func(r *http.Request) { r.Method = http.MethodGet },
 		"one in the body":   func(r *http.Request) { form(r, "Status=Running") },
+		"one value again":   func(r *http.Request) { form(r, "RegionId=cn-hangzhou") },
 		"a secret too short": func(r *http.Request) {
 			r.URL.RawQuery = strings.Replace(r.URL.RawQuery, "Signature=", "Signature=A", 1)
 		},
@@ -212,8 +213,11 @@ func TestTampered(t *testing.T) {
 				t.Fatalf("%d %s", a.status, a.raw)
 			}
 			all, _ := url.ParseQuery(r.URL.RawQuery)
-			if name == "one in the body" {
+			switch name {
+			case "one in the body":
 				all.Set("Status", "Running")
+			case "one value again":
+				all.Add("RegionId", "cn-hangzhou")
 			}
 			if want := "sign is:" + signer.StringToSign(r.Method, all); !strings.HasSuffix(a.Message, want) {
 				t.Errorf("message %q\nwant the string to sign: %q", a.Message, want)

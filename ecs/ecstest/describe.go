@@ -22,7 +22,7 @@ type query struct {
 	capped  []filter // the filters that cap the listing
 	filters []filter // the others
 	ids     []string // nil: not asked for
-	nothing bool     // an empty list of ids or addresses, or no permission
+	denied  bool     // then it matches nothing
 
 	tokenMode  bool
 	size       int
@@ -112,13 +112,11 @@ func readQuery(p *params, set Settings) *query {
 
 func (q *query) readLists(p *params) {
 	q.ids = p.list("InstanceIds")
-	q.nothing = q.ids != nil && len(q.ids) == 0
 	for _, l := range lists {
 		want := p.list(l.name)
 		if want == nil || l.network != "" && l.network != p.Get("InstanceNetworkType") {
 			continue
 		}
-		q.nothing = q.nothing || len(want) == 0
 		q.where(func(i *item) bool {
 			return slices.ContainsFunc(l.values(i), func(a string) bool { return slices.Contains(want, a) })
 		})
@@ -249,7 +247,7 @@ func (s *Server) describeInstances(c *call, p *params) any {
 	if p.err != nil {
 		return nil
 	}
-	q.nothing = q.nothing || c.denied() // no error: the API's most silent answer
+	q.denied = c.denied() // no error: the API's most silent answer
 	var rows []*item
 	next, total, more := q.from, 0, true
 	if !c.fault.emptyPage() {
@@ -279,7 +277,7 @@ func (s *Server) describeInstances(c *call, p *params) any {
 // many rows all pages have together.
 func (f *fleet) page(c *call, q *query) (rows []*item, at place, total int, more bool) {
 	at = q.from
-	if q.nothing {
+	if q.denied {
 		return nil, at, 0, false
 	}
 	f.mu.RLock()

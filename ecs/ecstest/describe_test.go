@@ -308,6 +308,19 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// TestEndOfFilter: a full page is the last one when none of the instances behind it match.
+func TestEndOfFilter(t *testing.T) {
+	t.Parallel()
+	fleet := small(30)
+	for i := range 10 {
+		fleet[i+5].Status = ecs.StatusRunning
+	}
+	srv := start(t, fleet...)
+	if a := list(t, srv, "Status", "Running", "MaxResults", "10"); len(a.ids()) != 10 || a.NextToken != "" {
+		t.Errorf("%d rows, token %q", len(a.ids()), a.NextToken)
+	}
+}
+
 // TestMovingFleet: what stays through a listing is listed, once, whatever comes and goes.
 func TestMovingFleet(t *testing.T) {
 	t.Parallel()
@@ -607,8 +620,8 @@ func TestInstanceStatus(t *testing.T) {
 	}
 }
 
-// tagPages follows ListTagResources to its end and returns "id key value" rows and the number of pages.
-func tagPages(t *testing.T, srv *ecstest.Server, params ...string) (rows []string, n int) {
+// tagPages follows ListTagResources to its end and returns "id key value" rows, the number of pages, and the last token.
+func tagPages(t *testing.T, srv *ecstest.Server, params ...string) (rows []string, n int, end string) {
 	t.Helper()
 	token := ""
 	for range 200 {
@@ -621,12 +634,12 @@ func tagPages(t *testing.T, srv *ecstest.Server, params ...string) (rows []strin
 		}
 		n++
 		if a.NextToken == "" || a.NextToken == token {
-			return rows, n
+			return rows, n, a.NextToken
 		}
 		token = a.NextToken
 	}
 	t.Fatal("no end")
-	return nil, 0
+	return nil, 0, ""
 }
 
 func TestTagResources(t *testing.T) {
@@ -647,17 +660,17 @@ func TestTagResources(t *testing.T) {
 	srv := start(t, fleet...)
 	for _, repeat := range []bool{false, true} {
 		srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
-		if rows, n := tagPages(t, srv, "Tag.1.Key", "k0"); !slices.Equal(rows, want) || n != 4 {
+		if rows, n, end := tagPages(t, srv, "Tag.1.Key", "k0"); !slices.Equal(rows, want) || n != 4 || (end != "") != repeat {
 			t.Errorf("%d rows on %d pages, want %d", len(rows), n, len(want))
 		}
-		if rows, n := tagPages(t, srv, "Tag.1.Key", "acs:rm:rgId", "Tag.1.Value", "rg-1"); !slices.Equal(rows, group) || n != 2 {
+		if rows, n, end := tagPages(t, srv, "Tag.1.Key", "acs:rm:rgId", "Tag.1.Value", "rg-1"); !slices.Equal(rows, group) || n != 2 || (end != "") != repeat {
 			t.Errorf("%d rows on %d pages, want %d", len(rows), n, len(group))
 		}
 	}
-	if rows, _ := tagPages(t, srv, "Tag.1.Key", "k0", "Tag.1.Value", "1", "Tag.2.Key", "k2", "ResourceId.1", "i-0007", "ResourceId.2", "i-0003"); !slices.Equal(rows, []string{"i-0007 k0 1", "i-0007 k1 1", "i-0007 k2 1"}) {
+	if rows, _, _ := tagPages(t, srv, "Tag.1.Key", "k0", "Tag.1.Value", "1", "Tag.2.Key", "k2", "ResourceId.1", "i-0007", "ResourceId.2", "i-0003"); !slices.Equal(rows, []string{"i-0007 k0 1", "i-0007 k1 1", "i-0007 k2 1"}) {
 		t.Errorf("got %v", rows)
 	}
-	if rows, _ := tagPages(t, srv, "Tag.1.Key", "acs:rm:rgId", "Tag.1.Value", "rg-none"); len(rows) != 0 {
+	if rows, _, _ := tagPages(t, srv, "Tag.1.Key", "acs:rm:rgId", "Tag.1.Value", "rg-none"); len(rows) != 0 {
 		t.Errorf("got %v", rows)
 	}
 	for _, test := range []struct {

@@ -89,14 +89,14 @@ func (s *Server) takeFault(c *call) *Fault {
 }
 
 // before is the part that comes before the answer; false means that there will be none.
-func (f *Fault) before(s *Server, w http.ResponseWriter, r *http.Request) bool {
+func (f *Fault) before(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case f == nil:
 		return true
-	case !s.sleep(r, f.Latency):
+	case !sleep(r, f.Latency):
 		return false
 	case f.BlackHole:
-		return s.sleep(r, 1<<63-1)
+		return sleep(r, 1<<63-1)
 	case f.Reset:
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
@@ -158,14 +158,14 @@ func (f *Fault) change(h http.Header, body []byte) []byte {
 	return body
 }
 
-func (f *Fault) write(s *Server, w http.ResponseWriter, r *http.Request, body []byte) {
+func (f *Fault) write(w http.ResponseWriter, r *http.Request, body []byte) {
 	out := http.NewResponseController(w)
 	if f.Truncate {
 		body = body[:len(body)/2]
 	}
 	if f.Drip > 0 {
 		for len(body) > 0 {
-			if _, err := w.Write(body[:1]); err != nil || out.Flush() != nil || !s.sleep(r, f.Drip) {
+			if _, err := w.Write(body[:1]); err != nil || out.Flush() != nil || !sleep(r, f.Drip) {
 				panic(http.ErrAbortHandler)
 			}
 			body = body[1:]

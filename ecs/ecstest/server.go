@@ -30,8 +30,7 @@ type Server struct {
 	http  *httptest.Server
 	dial  func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the loopback network
 	own   signer.Credentials
-	block cipher.Block  // makes tokens opaque
-	done  chan struct{} // closed by Close
+	block cipher.Block // makes tokens opaque
 	once  sync.Once
 	gzips sync.Pool
 
@@ -128,7 +127,6 @@ func newServer(instances []ecs.Instance) *Server {
 	s := &Server{
 		own:    signer.Credentials{AccessKeyID: "LTAI" + rand.Text()[:20], AccessKeySecret: rand.Text()},
 		block:  block,
-		done:   make(chan struct{}),
 		keys:   map[string]Key{},
 		meters: map[lane]*meter{},
 	}
@@ -140,7 +138,6 @@ func newServer(instances []ecs.Instance) *Server {
 // Close ends the requests under way, breaks the connections and frees the port. It may be called again.
 func (s *Server) Close() {
 	s.once.Do(func() {
-		close(s.done)
 		s.http.CloseClientConnections()
 		s.http.Close()
 	})
@@ -221,7 +218,7 @@ type call struct {
 // ServeHTTP answers a request of the API, and what is none with the API's errors.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := s.receive(w, r)
-	if !s.sleep(r, c.Latency) || !c.fault.before(s, w, r) {
+	if !sleep(r, c.Latency) || !c.fault.before(w, r) {
 		panic(http.ErrAbortHandler) // net/http closes the connection without an answer, and logs nothing
 	}
 	authErr := s.authenticate(c)
@@ -304,8 +301,8 @@ func (s *Server) dispatch(c *call) ([]byte, *failure) {
 	return marshal(out), nil
 }
 
-// sleep waits; false means that client or server is gone.
-func (s *Server) sleep(r *http.Request, d time.Duration) bool {
+// sleep waits; false means that the connection is gone, by the client or by Close.
+func sleep(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
@@ -315,9 +312,8 @@ func (s *Server) sleep(r *http.Request, d time.Duration) bool {
 	case <-t.C:
 		return true
 	case <-r.Context().Done():
-	case <-s.done:
+		return false
 	}
-	return false
 }
 
 func newRequestID() string {
