@@ -1,0 +1,238 @@
+package ecs_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/internal/docblocks"
+)
+
+// frame is what README's and MIGRATING's fragments take for granted: a context, a client, a key, and the error of a call
+// that failed. They run one after the other against an in-memory ECS.
+var frame = docblocks.Frame{
+	Params: "ctx context.Context, client *ecs.Client, id, secret string, err error",
+	Imports: map[string]string{
+		"context": "context", "errors": "errors", "fmt": "fmt", "iter": "iter", "log": "log", "os": "os", "slog": "log/slog", "time": "time",
+		"ecs":     "github.com/aliyun-ecs/sdk-go/ecs",
+		"ecstest": "github.com/aliyun-ecs/sdk-go/ecs/ecstest",
+		"signer":  "github.com/aliyun-ecs/sdk-go/signer",
+	},
+	Main: `
+func main() {
+	server := ecstest.NewServer(ecstest.Fleet(2000, 1)...)
+	defer server.Close()
+	client, err := server.Client("cn-hangzhou", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx, key := context.Background(), server.Credentials()
+	failed := client.Call(ctx, "DescribeNothing", nil, nil)
+	for _, f := range fragments {
+		fmt.Println("===", f.at)
+		if err := f.run(ctx, client, key.AccessKeyID, key.AccessKeySecret, failed); err != nil {
+			fmt.Println("FAILED:", err)
+		}
+	}
+}`,
+}
+
+// What README and MIGRATING show compiles and works.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	var fragments []docblocks.Block
+	programs := map[string][]byte{}
+	for _, file := range []string{"../README.md", "../MIGRATING.md"} {
+		blocks, err := docblocks.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks {
+			switch {
+			case b.Info != "": // of another client: see internal/compat
+			case b.IsProgram():
+				programs[fmt.Sprint("program", len(programs))] = []byte("//line " + b.String() + "\n" + b.Code)
+			default:
+				fragments = append(fragments, b)
+			}
+		}
+	}
+	if len(programs) == 0 || len(fragments) < 10 {
+		t.Fatalf("%d programs and %d fragments found", len(programs), len(fragments))
+	}
+	names := slices.Sorted(maps.Keys(programs))
+	var err error
+	if programs["fragments"], err = frame.Program(fragments); err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := docblocks.Build(t.Context(), "..", bin, programs); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("fragments", func(t *testing.T) {
+		t.Parallel()
+		output := map[string]string{} // by fragment
+		for part := range strings.SplitSeq(run(t, filepath.Join(bin, "fragments")), "=== ") {
+			at, text, _ := strings.Cut(part, "\n")
+			output[at] = text
+		}
+		for _, b := range fragments {
+			text, ran := output[b.String()]
+			switch {
+			case !ran:
+				t.Errorf("%s did not run", b)
+			case strings.Contains(text, "FAILED: "):
+				t.Errorf("%s: %s", b, text)
+			case text == "" && strings.Contains(b.Code, "fmt.Print"):
+				t.Errorf("%s has printed nothing", b)
+			}
+		}
+	})
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+				t.Skip("built, but not run: this system cannot be given a certificate by environment")
+			}
+			server := ecstest.NewServer(ecstest.Fleet(2000, 1)...)
+			defer server.Close()
+			want := map[string]bool{}
+			for _, inst := range server.Instances() {
+				if inst.RegionID == "cn-hangzhou" && inst.Status == ecs.StatusRunning {
+					want[inst.InstanceID] = true
+				}
+			}
+			out := run(t, filepath.Join(bin, name), internet(t, server, "ecs-cn-hangzhou.aliyuncs.com")...)
+			got := map[string]bool{}
+			for line := range strings.Lines(out) {
+				id, _, _ := strings.Cut(line, " ")
+				got[id] = true
+			}
+			if !maps.Equal(got, want) || len(want) == 0 {
+				t.Errorf("lists %d instances, want %d:\n%.500s", len(got), len(want), out)
+			}
+		})
+	}
+}
+
+// The two READMEs show the same code.
+func TestTranslation(t *testing.T) {
+	t.Parallel()
+	english, err := docblocks.Read("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chinese, err := docblocks.Read("../README.zh-CN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range max(len(english), len(chinese)) {
+		switch {
+		case i >= len(english):
+			t.Errorf("%s is not in the English one", chinese[i])
+		case i >= len(chinese):
+			t.Errorf("%s is not in the Chinese one", english[i])
+		case english[i].Code != chinese[i].Code:
+			t.Errorf("%s and %s differ", english[i], chinese[i])
+		}
+	}
+}
+
+// run gives the output of a program that has no more than this environment.
+func run(t *testing.T, path string, env ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path)
+	cmd.Env = append(env, "HOME="+t.TempDir(), "SystemRoot="+os.Getenv("SystemRoot"), "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// internet is an environment in which host is the given server, and nothing else exists: a proxy that leads there, a
+// certificate authority, and a key.
+func internet(t *testing.T, server *ecstest.Server, host string) (env []string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	endpoint := httptest.NewUnstartedServer(server)
+	endpoint.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: private}}}
+	endpoint.StartTLS()
+	t.Cleanup(endpoint.Close)
+
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Host != host+":443" {
+			t.Errorf("asked for %s %s", r.Method, r.Host)
+			http.Error(w, "no such host", http.StatusBadGateway)
+			return
+		}
+		tunnel(t, w, endpoint.Listener.Addr().String())
+	}))
+	t.Cleanup(proxy.Close)
+	key := server.Credentials()
+	return []string{
+		"HTTPS_PROXY=" + proxy.URL, "SSL_CERT_FILE=" + ca,
+		"ALIBABA_CLOUD_ACCESS_KEY_ID=" + key.AccessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET=" + key.AccessKeySecret,
+	}
+}
+
+func tunnel(t *testing.T, w http.ResponseWriter, addr string) {
+	there, err := new(net.Dialer).DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = there.Close() }()
+	here, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer func() { _ = here.Close() }()
+	_, _ = io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() {
+		_, _ = io.Copy(there, buffered)
+		_ = there.Close()
+	}()
+	_, _ = io.Copy(here, there)
+}

@@ -1,0 +1,336 @@
+package compat_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
+	vendor "github.com/aliyun/alibaba-cloud-sdk-go/services/ecs"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/internal/docblocks"
+	"github.com/aliyun-ecs/sdk-go/pagination"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// TestMigrating: what MIGRATING.md shows of the old client compiles.
+func TestMigrating(t *testing.T) {
+	t.Parallel()
+	blocks, err := docblocks.Read("../../MIGRATING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := slices.DeleteFunc(blocks, func(b docblocks.Block) bool { return b.Info != "old" })
+	if len(old) < 4 {
+		t.Fatalf("%d blocks found", len(old))
+	}
+	program, err := docblocks.Frame{
+		Params: "client *oldecs.Client, id, secret string, err error",
+		Imports: map[string]string{
+			"fmt": "fmt", "strings": "strings", "time": "time",
+			"errors":   "github.com/aliyun/alibaba-cloud-sdk-go/sdk/errors",
+			"oldecs":   "github.com/aliyun/alibaba-cloud-sdk-go/services/ecs",
+			"requests": "github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests",
+		},
+		Main: "func main() { _ = fragments }",
+	}.Program(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := docblocks.Build(t.Context(), ".", t.TempDir(), map[string][]byte{"old": program}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestComparison: every row of README.md's comparison is true of our client and of the old one.
+func TestComparison(t *testing.T) {
+	t.Parallel()
+	claims := map[string]func(*testing.T){
+		"every instance of a region":                            everything,
+		"no permission (the API answers 200 and an empty list)": withoutPermission,
+		"more than 1,000 by tag or resource group":              pastTheCap,
+		"250 ids, some of them gone":                            manyIDs,
+		"all regions at once, or one in parallel":               manyAtOnce,
+		"a throttled request":                                   throttled,
+		"a broken connection, a 503":                            faults,
+		"`context.Context`":                                     contexts,
+		"an instance in Go":                                     values,
+		"an instance that cannot be read":                       unreadable,
+		"a 200 without a list (empty, or an error)":             noList,
+		"a page token that repeats":                             repeatedToken,
+		"secrets in error texts":                                secrets,
+		"plain http":                                            plainHTTP,
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "\n## Why\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(table, -1)
+	if len(rows) != len(claims) {
+		t.Errorf("%d rows, %d are tested", len(rows), len(claims))
+	}
+	for _, row := range rows {
+		claim, ok := claims[row[1]]
+		if !ok {
+			t.Errorf("nothing tests %q", row[1])
+			continue
+		}
+		t.Run(row[1], func(t *testing.T) {
+			t.Parallel()
+			claim(t)
+		})
+	}
+}
+
+// crowd is a server with n instances in one region, all with the same tag and resource group.
+func crowd(t *testing.T, n int) *ecstest.Server {
+	t.Helper()
+	fleet := ecstest.Fleet(n, 7)
+	for i := range fleet {
+		fleet[i].RegionID, fleet[i].ResourceGroupID = "cn-hangzhou", "rg-all"
+		fleet[i].Tags = append(fleet[i].Tags, ecs.Tag{Key: "all", Value: "yes"})
+	}
+	srv := ecstest.NewServer(fleet...)
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// answers is what the two clients make of the same fault, each asking for one page.
+type answers struct {
+	theirs   *vendor.DescribeInstancesResponse
+	theirErr error
+	ours     *ecs.DescribeInstancesResponse
+	ourErr   error
+}
+
+func ask(t *testing.T, srv *ecstest.Server, key signer.Credentials, fault ecstest.Fault, configure func(*vendor.Client)) (a answers) {
+	t.Helper()
+	theirs, ours := both(t, srv, "cn-hangzhou", key)
+	if configure != nil {
+		configure(theirs)
+	}
+	req := vendor.CreateDescribeInstancesRequest()
+	req.MaxResults = requests.NewInteger(100)
+	srv.Inject(fault)
+	a.theirs, a.theirErr = theirs.DescribeInstances(req)
+	srv.ClearFaults()
+	srv.Inject(fault)
+	a.ours, a.ourErr = ours.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: 100})
+	srv.ClearFaults()
+	return a
+}
+
+// last is the error that ends a listing.
+func last(t *testing.T, client *ecs.Client) (err error) {
+	t.Helper()
+	for _, err = range client.Instances(t.Context(), ecs.DescribeInstancesRequest{}) {
+	}
+	return err
+}
+
+func everything(t *testing.T) {
+	srv := crowd(t, 250)
+	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	if a, b := vendorIDs(t, theirs, nil), ourIDs(t, ours, ecs.DescribeInstancesRequest{}); len(a) != 250 || !slices.Equal(a, b) {
+		t.Errorf("theirs %d, ours %d", len(a), len(b))
+	}
+}
+
+func withoutPermission(t *testing.T) {
+	srv := crowd(t, 10)
+	denied := signer.Credentials{AccessKeyID: "LTAIdenied", AccessKeySecret: "secret"}
+	srv.AddKey(ecstest.Key{Credentials: denied, Deny: []string{"*"}})
+	theirs, ours := both(t, srv, "cn-hangzhou", denied)
+	if ids, err := vendorIDs(t, theirs, nil), last(t, ours); len(ids) != 0 || !errors.Is(err, ecs.ErrForbidden) {
+		t.Errorf("theirs %d, ours %v", len(ids), err)
+	}
+}
+
+func pastTheCap(t *testing.T) {
+	srv := crowd(t, 1234)
+	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	for _, test := range []struct {
+		set func(*vendor.DescribeInstancesRequest)
+		req ecs.DescribeInstancesRequest
+	}{
+		{func(r *vendor.DescribeInstancesRequest) { r.ResourceGroupId = "rg-all" }, ecs.DescribeInstancesRequest{ResourceGroupID: "rg-all"}},
+		{func(r *vendor.DescribeInstancesRequest) { r.Tag = &[]vendor.DescribeInstancesTag{{Key: "all"}} }, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "all"}}}},
+	} {
+		if a, b := vendorIDs(t, theirs, test.set), ourIDs(t, ours, test.req); len(a) != 1000 || len(b) != 1234 {
+			t.Errorf("theirs %d, ours %d", len(a), len(b))
+		}
+	}
+}
+
+func manyIDs(t *testing.T) {
+	srv := crowd(t, 240)
+	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	var ids []string
+	for i := range 10 {
+		ids = append(ids, "i-gone"+strconv.Itoa(i))
+	}
+	for _, inst := range srv.Instances() {
+		ids = append(ids, inst.InstanceID)
+	}
+	list := func(ids []string) string { return `["` + strings.Join(ids, `","`) + `"]` }
+	req := vendor.CreateDescribeInstancesRequest()
+	req.InstanceIds = list(ids)
+	if _, err := theirs.DescribeInstances(req); err == nil {
+		t.Error("theirs takes 250")
+	}
+	req.InstanceIds, req.MaxResults = list(ids[:100]), requests.NewInteger(100)
+	if resp, err := theirs.DescribeInstances(req); err != nil || len(resp.Instances.Instance) != 90 {
+		t.Errorf("theirs tells of missing ones: %v", err)
+	}
+	found, err := ours.GetInstances(t.Context(), ids...)
+	if missing, ok := errors.AsType[*ecs.NotFoundError](err); !ok || !slices.Equal(missing.InstanceIDs, ids[:10]) || len(found) != 240 {
+		t.Errorf("ours %d: %v", len(found), err)
+	}
+}
+
+func manyAtOnce(t *testing.T) {
+	srv, fleet := serve(t)
+	_, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	all, one := map[string]bool{}, map[string]bool{}
+	for inst, err := range ours.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[inst.InstanceID] = true
+	}
+	for inst, err := range ours.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		one[inst.InstanceID] = true
+	}
+	for _, inst := range fleet {
+		if !all[inst.InstanceID] || one[inst.InstanceID] != (inst.RegionID == "cn-hangzhou") {
+			t.Errorf("%s of %s", inst.InstanceID, inst.RegionID)
+		}
+	}
+}
+
+func throttled(t *testing.T) {
+	srv := crowd(t, 10)
+	a := ask(t, srv, srv.Credentials(), ecstest.Fault{Code: "Throttling.User"}, func(c *vendor.Client) { c.GetConfig().AutoRetry = true })
+	if a.theirErr == nil || a.ourErr != nil || len(a.ours.Instances) != 10 {
+		t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+	}
+}
+
+func faults(t *testing.T) {
+	srv := crowd(t, 10)
+	for _, fault := range []ecstest.Fault{{Reset: true}, {Code: "ServiceUnavailable"}} {
+		a := ask(t, srv, srv.Credentials(), fault, nil)
+		if a.theirErr == nil || a.ourErr != nil || len(a.ours.Instances) != 10 {
+			t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+		}
+		a = ask(t, srv, srv.Credentials(), fault, func(c *vendor.Client) { c.GetConfig().AutoRetry = true })
+		if a.theirErr != nil {
+			t.Errorf("theirs, with AutoRetry: %v", a.theirErr)
+		}
+	}
+}
+
+func contexts(t *testing.T) {
+	for client, want := range map[any]bool{&vendor.Client{}: false, &ecs.Client{}: true} {
+		m, ok := reflect.TypeOf(client).MethodByName("DescribeInstances")
+		if !ok || (m.Type.In(1) == reflect.TypeFor[context.Context]()) != want {
+			t.Errorf("%T.DescribeInstances is a %v", client, m.Type)
+		}
+	}
+}
+
+func values(t *testing.T) {
+	is := func(of reflect.Type, field string, want reflect.Type) {
+		if f, _ := of.FieldByName(field); f.Type != want {
+			t.Errorf("%v.%s is a %v, want %v", of, field, f.Type, want)
+		}
+	}
+	theirs, ours := reflect.TypeFor[vendor.Instance](), reflect.TypeFor[ecs.Instance]()
+	is(theirs, "CreationTime", reflect.TypeFor[string]())
+	is(theirs, "Status", reflect.TypeFor[string]())
+	is(theirs, "Cpu", reflect.TypeFor[int]())
+	is(ours, "CreationTime", reflect.TypeFor[ecs.Time]())
+	is(reflect.TypeFor[ecs.Time](), "Time", reflect.TypeFor[time.Time]())
+	is(ours, "Status", reflect.TypeFor[ecs.InstanceStatus]())
+	is(ours, "CPU", reflect.TypeFor[int]())
+}
+
+func unreadable(t *testing.T) {
+	srv := crowd(t, 0)
+	body := `{"RequestId":"r","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":{"a":1}},{"InstanceId":"i-3"}]}}`
+	a := ask(t, srv, srv.Credentials(), ecstest.Fault{Body: []byte(body)}, nil)
+	if a.theirErr == nil || a.ourErr != nil || len(a.ours.Instances) != 2 || len(a.ours.Undecoded) != 1 || a.ours.Undecoded[0].InstanceID != "i-2" {
+		t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+	}
+}
+
+func noList(t *testing.T) {
+	srv := crowd(t, 10)
+	for _, body := range []string{"", `{"RequestId":"r","Code":"InternalError","Message":"m"}`} {
+		a := ask(t, srv, srv.Credentials(), ecstest.Fault{Body: []byte(body), Times: -1}, nil)
+		if a.theirErr != nil || len(a.theirs.Instances.Instance) != 0 || a.ourErr == nil {
+			t.Errorf("theirs %v, ours %v", a.theirErr, a.ourErr)
+		}
+	}
+}
+
+func repeatedToken(t *testing.T) {
+	srv := crowd(t, 500)
+	srv.Inject(ecstest.Fault{RepeatToken: true, Times: -1})
+	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
+	req := vendor.CreateDescribeInstancesRequest()
+	req.MaxResults = requests.NewInteger(100)
+	for range 20 { // times a hundred, of 500
+		resp, err := theirs.DescribeInstances(req)
+		if err != nil || resp.NextToken == "" {
+			t.Fatalf("theirs ends: %v", err)
+		}
+		req.NextToken = resp.NextToken
+	}
+	if err := last(t, ours); !errors.Is(err, pagination.ErrTokenLoop) {
+		t.Errorf("ours ends with %v", err)
+	}
+}
+
+func secrets(t *testing.T) {
+	srv := crowd(t, 10)
+	key := signer.Credentials{AccessKeyID: "STS.temporary", AccessKeySecret: "secret", SecurityToken: "CAISthetoken"}
+	srv.AddKey(ecstest.Key{Credentials: key})
+	echo := "the server's string to sign is POST&%2F&SecurityToken%3D" + key.SecurityToken
+	for _, fault := range []ecstest.Fault{{Code: "SignatureDoesNotMatch", Message: echo}, {Reset: true, Times: -1}} {
+		a := ask(t, srv, key, fault, nil)
+		if a.theirErr == nil || !strings.Contains(a.theirErr.Error(), key.SecurityToken) {
+			t.Errorf("theirs does not show the token: %v", a.theirErr)
+		}
+		if a.ourErr == nil || strings.Contains(a.ourErr.Error(), key.SecurityToken) {
+			t.Errorf("ours: %v", a.ourErr)
+		}
+	}
+}
+
+func plainHTTP(t *testing.T) {
+	client, err := vendor.NewClientWithAccessKey("cn-hangzhou", "id", "secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scheme := client.GetConfig().Scheme; scheme != "HTTP" {
+		t.Errorf("theirs speaks %s", scheme)
+	}
+	if _, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Endpoint: "http://ecs.cn-hangzhou.aliyuncs.com"}); !errors.Is(err, ecs.ErrInvalidParameter) {
+		t.Errorf("ours: %v", err)
+	}
+}

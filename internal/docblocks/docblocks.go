@@ -1,0 +1,183 @@
+// Package docblocks builds the Go blocks of Markdown files, so that tests can run what documents show.
+//
+// A block that begins with a package clause is a program and built as it is. Any other is a fragment: it becomes the body
+// of a function whose parameters are what the text around it takes for granted, and it may return an error.
+package docblocks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Block is a fenced block that is marked as Go.
+type Block struct {
+	File string // its name alone
+	Line int    // of the first line of code
+	Info string // what follows "go" on the fence, such as "old"
+	Code string
+}
+
+// String is the block's place, such as "README.md:77".
+func (b Block) String() string { return b.File + ":" + strconv.Itoa(b.Line) }
+
+// IsProgram tells a complete program from a fragment.
+func (b Block) IsProgram() bool { return strings.HasPrefix(b.Code, "package ") }
+
+// Read gives the Go blocks of a Markdown file, in order.
+func Read(path string) ([]Block, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // a document of this repository
+	if err != nil {
+		return nil, err
+	}
+	var (
+		blocks []Block
+		block  *Block // the one that is open
+		fenced bool
+		n      int
+	)
+	for line := range strings.Lines(string(text)) {
+		n++
+		fence, isFence := strings.CutPrefix(strings.TrimRight(line, "\n"), "```")
+		switch {
+		case isFence && fenced:
+			fenced, block = false, nil
+		case isFence:
+			fenced = true
+			if lang, info, _ := strings.Cut(fence, " "); lang == "go" {
+				blocks = append(blocks, Block{File: filepath.Base(path), Line: n + 1, Info: info})
+				block = &blocks[len(blocks)-1]
+			}
+		case block != nil:
+			block.Code += line
+		}
+	}
+	if fenced {
+		return nil, fmt.Errorf("%s: a fence is not closed", path)
+	}
+	return blocks, nil
+}
+
+// Frame is what fragments stand in.
+type Frame struct {
+	Params  string            // of the function that each becomes, such as "ctx context.Context, err error"
+	Imports map[string]string // package name → import path; what nothing uses is left out
+	// Main is the rest of the program. It finds the fragments in
+	//
+	//	var fragments []struct { at string; run func(Params) error }
+	Main string
+}
+
+// Program makes one program of fragments. Compile errors in it name the document and its line.
+func (f Frame) Program(fragments []Block) ([]byte, error) {
+	var funcs, table bytes.Buffer
+	for i, b := range fragments {
+		names, err := defined(b)
+		if err != nil {
+			return nil, err
+		}
+		// The inner block lets the fragment define again what is a parameter.
+		fmt.Fprintf(&funcs, "func fragment%d(%s) error {\n{\n//line %s\n%s", i, f.Params, b, b.Code)
+		for _, name := range names {
+			fmt.Fprintf(&funcs, "_ = %s\n", name)
+		}
+		fmt.Fprintf(&funcs, "}\nreturn nil\n}\n\n")
+		fmt.Fprintf(&table, "{%q, fragment%d},\n", b.String(), i)
+	}
+	rest := fmt.Sprintf("var fragments = []struct {\nat string\nrun func(%s) error\n}{\n%s}\n\n%s\n//line frame.go:1\n%s", f.Params, &table, &funcs, f.Main)
+	used, err := selected("package main\n" + rest)
+	if err != nil {
+		return nil, err
+	}
+	var program bytes.Buffer
+	program.WriteString("package main\n\n")
+	for _, name := range slices.Sorted(maps.Keys(f.Imports)) {
+		if used[name] {
+			fmt.Fprintf(&program, "import %s %q\n", name, f.Imports[name])
+		}
+	}
+	program.WriteString("\n" + rest)
+	return program.Bytes(), nil
+}
+
+// defined gives the variables that a fragment defines at its top level. A document need not use them, a program must.
+func defined(b Block) ([]string, error) {
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n//line "+b.String()+"\n"+b.Code+"\n}", parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, stmt := range file.Decls[0].(*ast.FuncDecl).Body.List {
+		if a, ok := stmt.(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
+			for _, lhs := range a.Lhs {
+				if id := lhs.(*ast.Ident); id.Name != "_" {
+					names = append(names, id.Name)
+				}
+			}
+		}
+	}
+	return names, nil
+}
+
+// selected gives the names that something is selected from, packages among them.
+func selected(source string) (map[string]bool, error) {
+	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if id, ok := s.X.(*ast.Ident); ok {
+				names[id.Name] = true
+			}
+		}
+		return true
+	})
+	return names, nil
+}
+
+// Build builds programs, by name, as packages of the module in moduleDir and puts the executables in outDir. The module's
+// directory is not written to.
+func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]byte) error {
+	moduleDir, err := filepath.Abs(moduleDir)
+	if err != nil {
+		return err
+	}
+	const parent = "docblocks.tmp" // does not exist: the overlay makes it appear
+	overlay := map[string]map[string]string{"Replace": {}}
+	args := []string{"build", "-overlay", filepath.Join(outDir, "overlay.json"), "-o", outDir + string(filepath.Separator)}
+	for name, source := range programs {
+		file := filepath.Join(outDir, name+".go")
+		if err = os.WriteFile(file, source, 0o600); err != nil {
+			return err
+		}
+		overlay["Replace"][filepath.Join(moduleDir, parent, name, "main.go")] = file
+		args = append(args, "./"+parent+"/"+name)
+	}
+	text, err := json.Marshal(overlay)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(outDir, "overlay.json"), text, 0o600); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the go command on our own files
+	cmd.Dir = moduleDir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return errors.Join(err, errors.New(string(out)))
+	}
+	return nil
+}
