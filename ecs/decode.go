@@ -258,7 +258,7 @@ type step struct {
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 func newDecoder(data []byte) *decoder {
-	d := decoders.Get().(*decoder) //nolint:forcetypeassert,errcheck // nothing else is put there
+	d := decoders.Get().(*decoder) //nolint:forcetypeassert // nothing else is put there
 	d.Reset(data)
 	return d
 }
@@ -488,10 +488,10 @@ func (d *decoder) number(i int, want string) []byte {
 	if d.nothing(i) {
 		return nil
 	}
-	switch t := &d.Tokens[i]; {
-	case t.Kind == jsonscan.Number:
+	switch d.Tokens[i].Kind {
+	case jsonscan.Number:
 		return d.Literal(i)
-	case t.Kind == jsonscan.String:
+	case jsonscan.String:
 		d.scratch = d.AppendText(d.scratch[:0], i)
 		if jsonscan.IsNumber(d.scratch) {
 			return d.scratch

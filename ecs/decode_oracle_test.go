@@ -236,7 +236,7 @@ func (o *oracle) list(n node, v reflect.Value, path, wrap string) (first error) 
 	v.Set(reflect.MakeSlice(v.Type(), len(n.elements), len(n.elements)))
 	for i, e := range n.elements {
 		into := v.Index(i)
-		if _, is := into.Interface().(OperationLock); is && e.kind == '"' {
+		if _, is := reflect.TypeAssert[OperationLock](into); is && e.kind == '"' {
 			into, e = into.FieldByName("LockReason"), node{kind: '"', text: e.text}
 		}
 		if err := o.value(e, into, path+"."+wrap+"."+strconv.Itoa(i)); err != nil && first == nil {

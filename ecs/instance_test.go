@@ -335,7 +335,7 @@ func values(b *bytes.Buffer, path string, v reflect.Value) {
 	if v.IsZero() {
 		return
 	}
-	switch at, isTime := v.Interface().(Time); {
+	switch at, isTime := reflect.TypeAssert[Time](v); {
 	case isTime:
 		fmt.Fprintf(b, "%s = %s\n", path, at.Format(time.RFC3339Nano))
 	case v.Kind() == reflect.Pointer:
@@ -429,7 +429,9 @@ func FuzzTime(f *testing.F) {
 		}
 		// The decoder has a shorter way for the usual layout.
 		quoted, _ := json.Marshal(text)
-		json.Unmarshal(quoted, &text) // what is not UTF-8 is replaced
+		if err := json.Unmarshal(quoted, &text); err != nil { // what is not UTF-8 is replaced
+			t.Fatal(err)
+		}
 		err = want.UnmarshalText([]byte(text))
 		var inst Instance
 		if bad := inst.UnmarshalJSON(fmt.Appendf(nil, `{"CreationTime":%s}`, quoted)); (bad == nil) != (err == nil) {

@@ -307,7 +307,7 @@ func AppendString(b []byte, text string) []byte {
 }
 
 // index is how a Token keeps i: Value checks the limits of both the data and the tokens.
-func index(i int) int32 { return int32(i) } //nolint:gosec // see above
+func index(i int) int32 { return int32(i) }
 
 // The functions below read from data[i:] and return where they ended, or, where it is wrong, ^i of the first wrong byte.
 

@@ -249,7 +249,7 @@ func (w *waiter) signal() {
 }
 
 func jitter(most time.Duration) time.Duration {
-	return rand.N(most) //nolint:gosec // spreads load, guards no secret
+	return rand.N(most) // spreads load, guards no secret
 }
 
 func interval(rate float64) time.Duration {
