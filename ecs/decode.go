@@ -488,12 +488,11 @@ func (d *decoder) number(i int, want string) []byte {
 	if d.nothing(i) {
 		return nil
 	}
-	switch d.Tokens[i].Kind {
-	case jsonscan.Number:
+	if d.Tokens[i].Kind == jsonscan.Number {
 		return d.Literal(i)
-	case jsonscan.String:
-		d.scratch = d.AppendText(d.scratch[:0], i)
-		if jsonscan.IsNumber(d.scratch) {
+	}
+	if d.isString(i) {
+		if d.scratch = d.AppendText(d.scratch[:0], i); jsonscan.IsNumber(d.scratch) {
 			return d.scratch
 		}
 	}
