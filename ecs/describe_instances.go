@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/go-querystring/query"
@@ -277,27 +278,39 @@ type listing struct {
 	client     *Client
 	trustEmpty bool
 	seen       idSet
-	rows       int // instances that came, repeated and unreadable ones included
+	rows       int // that came, repeated ones included
 	delivered  int
 	undecoded  []*DecodeError
 }
 
-func (l *listing) isEmpty() bool { return l.rows == 0 }
+// take notes a page, and leaves out of it what came before.
+func (l *listing) take(page *DescribeInstancesResponse) *DescribeInstancesResponse {
+	l.rows += len(page.Instances) + len(page.Undecoded)
+	page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !l.seen.add(i.InstanceID) })
+	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return d.InstanceID != "" && !l.seen.add(d.InstanceID) })
+	l.delivered += len(page.Instances)
+	l.undecoded = append(l.undecoded, page.Undecoded...)
+	return page
+}
 
 // instances is run, flat. It may be ranged once.
 func (l *listing) instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
-		err := l.run(ctx, req, func(page *DescribeInstancesResponse) bool {
-			for _, inst := range page.Instances {
-				if !yield(inst, nil) {
-					return false
-				}
-			}
-			return true
-		})
-		if err != nil {
+		if err := l.run(ctx, req, eachInstance(yield)); err != nil {
 			yield(Instance{}, err)
 		}
+	}
+}
+
+// eachInstance yields the instances of a page, and reports whether to go on.
+func eachInstance(yield func(Instance, error) bool) func(*DescribeInstancesResponse) bool {
+	return func(page *DescribeInstancesResponse) bool {
+		for i := range page.Instances {
+			if !yield(page.Instances[i], nil) {
+				return false
+			}
+		}
+		return true
 	}
 }
 
@@ -306,45 +319,52 @@ var errStopped = errors.New("stopped")
 
 // run yields the pages of the whole listing. It returns nil also when yield stopped it.
 func (l *listing) run(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	err := l.all(ctx, req, yield)
-	if err == nil {
-		err = l.checked(ctx, req)
-	}
-	if errors.Is(err, errStopped) {
-		return nil
-	}
-	return l.outcome(err)
-}
-
-// all walks every page there is.
-func (l *listing) all(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	if ctx == nil {
-		return refused(describeInstances, l.client.region, invalid("ctx", "is nil, use context.Background()"))
-	}
-	batches, err := req.batches()
+	batches, err := req.batches(ctx)
 	if err != nil {
 		return refused(describeInstances, l.client.region, err)
 	}
 	for _, batch := range batches {
-		if err := l.chain(ctx, batch, yield); err != nil {
-			return err
+		if err = l.chain(ctx, batch, yield); err != nil {
+			break
 		}
 	}
-	return l.pastCap(ctx, batches[0], yield)
+	if err == nil {
+		err = l.pastCap(ctx, batches[0], yield)
+	}
+	if err == nil {
+		err = l.checked(ctx, req)
+	}
+	return l.outcome(err)
+}
+
+// chain walks the token pages of one request.
+func (l *listing) chain(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
+	for page, err := range l.client.pages(ctx, req) {
+		if err != nil {
+			return err
+		}
+		if !yield(l.take(page)) {
+			return errStopped
+		}
+	}
+	return nil
 }
 
 // checked makes sure that an empty listing is true.
 func (l *listing) checked(ctx context.Context, req DescribeInstancesRequest) error {
-	if !l.isEmpty() || l.trustEmpty || req.matchesNothing() {
+	if l.rows > 0 || l.trustEmpty || req.matchesNothing() {
 		return nil
 	}
-	return l.client.checkEmpty(ctx, req)
+	_, err := l.client.confirmEmpty(ctx, req)
+	return err
 }
 
 // outcome is the last word of a listing that ended with err or nil.
 func (l *listing) outcome(err error) error {
 	_, capped := errors.AsType[*CappedError](err)
 	switch {
+	case errors.Is(err, errStopped):
+		return nil
 	case err != nil && !capped:
 		return failure(describeInstances, l.client.region, err)
 	case len(l.undecoded) == 0:
@@ -358,12 +378,18 @@ func (l *listing) outcome(err error) error {
 }
 
 // batches prepares a request for token paging and splits its ids into requests the API accepts.
-func (r DescribeInstancesRequest) batches() ([]DescribeInstancesRequest, error) {
+func (r DescribeInstancesRequest) batches(ctx context.Context) ([]DescribeInstancesRequest, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
 	if r.PageNumber != 0 || r.PageSize != 0 {
 		return nil, invalid("PageNumber", "and PageSize are for a single DescribeInstances: a listing pages by itself, MaxResults sets its page size")
 	}
 	if r.MaxResults == 0 {
 		r.MaxResults = maxBatch
+	}
+	if len(r.InstanceIDs) > 0 {
+		r.InstanceIDs = unique(r.InstanceIDs)
 	}
 	if len(r.InstanceIDs) <= maxBatch {
 		return []DescribeInstancesRequest{r}, r.validate()
@@ -372,7 +398,7 @@ func (r DescribeInstancesRequest) batches() ([]DescribeInstancesRequest, error) 
 		return nil, invalid("NextToken", "cannot continue a listing of more than %d InstanceIDs", maxBatch)
 	}
 	var batches []DescribeInstancesRequest
-	for ids := range slices.Chunk(unique(r.InstanceIDs), maxBatch) {
+	for ids := range slices.Chunk(r.InstanceIDs, maxBatch) {
 		batch := r
 		batch.InstanceIDs = ids
 		batches = append(batches, batch)
@@ -390,59 +416,72 @@ func unique(list []string) []string {
 	})
 }
 
-// chain walks the token pages of one request.
-func (l *listing) chain(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	var page *DescribeInstancesResponse
-	fetch := func(ctx context.Context, token string) (pagination.Page[Instance], error) {
-		if token != "" {
-			req.NextToken = token
+// pages walks the token pages of one request, as they come.
+func (c *Client) pages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
+	return func(yield func(*DescribeInstancesResponse, error) bool) {
+		next, page := req, (*DescribeInstancesResponse)(nil)
+		fetch := func(ctx context.Context, token string) (pagination.Page[Instance], error) {
+			next.NextToken = cmp.Or(token, req.NextToken) // the caller's, on the first page
+			var err error
+			if page, err = c.DescribeInstances(ctx, next); err != nil {
+				return pagination.Page[Instance]{}, err
+			}
+			return pagination.Page[Instance]{Items: page.Instances, Next: page.NextToken}, nil
 		}
-		var err error
-		if page, err = l.client.DescribeInstances(ctx, req); err != nil {
-			return pagination.Page[Instance]{}, err
-		}
-		return pagination.Page[Instance]{Items: page.Instances, Next: page.NextToken}, nil
-	}
-	for _, err := range pagination.Pages(ctx, fetch) {
-		if err != nil {
-			return err
-		}
-		l.rows += len(page.Instances) + len(page.Undecoded)
-		page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !l.seen.add(i.InstanceID) })
-		l.undecoded = append(l.undecoded, page.Undecoded...)
-		l.delivered += len(page.Instances)
-		if !yield(page) {
-			return errStopped
+		for _, err := range pagination.Pages(ctx, fetch) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
-// checkEmpty finds out whether an empty listing is true: a caller without permission gets an empty list, not an error.
+// parallelPages walks several requests at once, at most limit.
+func (c *Client) parallelPages(ctx context.Context, limit int, reqs []DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
+	runs := make([]func(context.Context) iter.Seq2[*DescribeInstancesResponse, error], len(reqs))
+	for i, req := range reqs {
+		runs[i] = func(ctx context.Context) iter.Seq2[*DescribeInstancesResponse, error] { return c.pages(ctx, req) }
+	}
+	return pagination.Merge(ctx, limit, runs...)
+}
+
+// checkEmpty finds out by a dry run whether an empty listing is true: a caller without permission gets an empty list,
+// not an error.
 //
-//	dry run is allowed                     → empty, true
-//	dry run is denied                      → its error: what looks empty was not shown
-//	dry run is denied for another action   → empty, believed: the caller may list but not dry-run
-//	dry run fails in another way           → empty, believed: it says nothing about the list
-//	context ended                          → its error
-func (c *Client) checkEmpty(ctx context.Context, req DescribeInstancesRequest) error {
+//	the dry run …                           the empty listing …
+//	passes                                  is true
+//	is denied                               was not shown: its error, ErrForbidden
+//	is denied for want of another action    is believed: the caller may list, but not dry-run
+//	fails in another way, or is ignored     is believed: that says nothing about the list
+//	does not end before ctx                 ends with the context's error
+//
+// Where it can only be believed, sure is false and err says why.
+func (c *Client) checkEmpty(ctx context.Context, req DescribeInstancesRequest) (sure bool, err error) {
 	req.MaxResults, req.NextToken = 0, ""
 	if len(req.InstanceIDs) > maxBatch {
 		req.InstanceIDs = req.InstanceIDs[:maxBatch]
 	}
-	err := c.DryRun(ctx, req)
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return err
-	case errors.Is(err, ErrForbidden):
-		e, _ := errors.AsType[*Error](err)
-		if e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || e.AccessDenied.AuthAction == "ecs:"+describeInstances {
-			return err
-		}
+	err = c.DryRun(ctx, req)
+	if err == nil || ctx.Err() != nil {
+		return true, err
+	}
+	if e, ok := errors.AsType[*Error](err); ok && errors.Is(e, ErrForbidden) {
+		return e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || strings.EqualFold(e.AccessDenied.AuthAction, "ecs:"+describeInstances), err
+	}
+	return false, err
+}
+
+// confirmEmpty is checkEmpty, without an error where the listing is believed.
+func (c *Client) confirmEmpty(ctx context.Context, req DescribeInstancesRequest) (sure bool, err error) {
+	sure, err = c.checkEmpty(ctx, req)
+	if sure {
+		return true, err
 	}
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "ecs: an empty listing could not be checked by a dry run and is believed",
 		slog.String("region", c.region), slog.String("reason", err.Error()))
-	return nil
+	return false, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +159,13 @@ func mocked(t *testing.T, responder httpmock.Responder) *Client {
 
 func TestRefusedBeforeSending(t *testing.T) {
 	t.Parallel()
-	many := func(n int) []string { return slices.Repeat([]string{"x"}, n) }
+	many := func(n int) []string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = strconv.Itoa(i)
+		}
+		return list
+	}
 	type tc struct {
 		name  string
 		req   DescribeInstancesRequest

@@ -205,6 +205,8 @@ func invalid(field, format string, args ...any) error {
 	return invalidField{field, fmt.Sprintf(format, args...)}
 }
 
+var errNilContext = invalid("ctx", "is nil, use context.Background()")
+
 // refused is a call that was not sent because err is sure to make it fail.
 func refused(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}

@@ -1,48 +1,95 @@
 package ecs
 
-// idSet is a set of instance ids, exact and small: 16 bytes for an id of the usual form, so that remembering a million
-// of them stays cheap. The zero value is empty.
+import "hash/maphash"
+
+// idSet is a set of instance ids, exact and small: 20 to 25 bytes for an id of the usual form, where a Go map takes up to
+// 39, so that a million of them can be remembered. The zero value is empty.
 type idSet struct {
-	packed map[[16]byte]struct{}
-	others map[string]struct{} // ids of any other form
+	seed   maphash.Seed
+	shards [32]shard // each grows by itself, so that little has to be copied at once
+	others map[string]struct{}
+	n      int
 }
 
-func (s *idSet) len() int { return len(s.packed) + len(s.others) }
+// shard is an open-addressing hash table with linear probing.
+type shard struct {
+	slots []packedID // zero: free
+	n     int
+}
+
+type packedID [2]uint64
+
+func (s *idSet) len() int { return s.n }
 
 func (s *idSet) has(id string) bool {
-	if key, ok := packID(id); ok {
-		_, had := s.packed[key]
+	key, ok := packID(id)
+	if !ok {
+		_, had := s.others[id]
 		return had
 	}
-	_, had := s.others[id]
-	return had
+	if s.n == 0 {
+		return false
+	}
+	h := maphash.Comparable(s.seed, key)
+	t := &s.shards[h>>59]
+	return t.n > 0 && t.slots[t.slot(h, key)] == key
 }
 
 // add reports whether the id was new.
 func (s *idSet) add(id string) bool {
-	if key, ok := packID(id); ok {
-		if s.packed == nil {
-			s.packed = make(map[[16]byte]struct{})
+	key, ok := packID(id)
+	if !ok {
+		if s.others == nil {
+			s.others = map[string]struct{}{}
 		}
-		n := len(s.packed)
-		s.packed[key] = struct{}{}
-		return len(s.packed) > n
+		if _, had := s.others[id]; had {
+			return false
+		}
+		s.others[id] = struct{}{}
+		s.n++
+		return true
 	}
-	if s.others == nil {
-		s.others = make(map[string]struct{})
+	if s.seed == (maphash.Seed{}) {
+		s.seed = maphash.MakeSeed()
 	}
-	n := len(s.others)
-	s.others[id] = struct{}{}
-	return len(s.others) > n
+	h := maphash.Comparable(s.seed, key)
+	t := &s.shards[h>>59]
+	if 5*t.n >= 4*len(t.slots) { // full to 80 %
+		old := t.slots
+		t.slots = make([]packedID, max(8, len(old)*5/4))
+		for _, k := range old {
+			if k != (packedID{}) {
+				t.slots[t.slot(maphash.Comparable(s.seed, k), k)] = k
+			}
+		}
+	}
+	i := t.slot(h, key)
+	if t.slots[i] == key {
+		return false
+	}
+	t.slots[i] = key
+	t.n++
+	s.n++
+	return true
+}
+
+// slot is where key is, or the free slot where it belongs. There is always a free one.
+func (t *shard) slot(h uint64, key packedID) int {
+	i := int(uint64(uint32(h)) * uint64(len(t.slots)) >> 32)
+	for t.slots[i] != key && t.slots[i] != (packedID{}) {
+		if i++; i == len(t.slots) {
+			i = 0
+		}
+	}
+	return i
 }
 
 // packID packs "i-" and up to 24 lower-case letters and digits into 128 bits, one to one: a number in base 37, whose
-// digit 0 stands for "no more".
-func packID(id string) (key [16]byte, ok bool) {
+// digit 0 stands for "no more". It is never zero.
+func packID(id string) (key packedID, ok bool) {
 	if len(id) < 3 || len(id) > 26 || id[:2] != "i-" {
 		return key, false
 	}
-	var hi, lo uint64 // each half holds 12 characters: 37^12 < 2^63
 	for i := range 24 {
 		var digit uint64
 		if i+2 < len(id) {
@@ -55,14 +102,7 @@ func packID(id string) (key [16]byte, ok bool) {
 				return key, false
 			}
 		}
-		if i < 12 {
-			hi = hi*37 + digit
-		} else {
-			lo = lo*37 + digit
-		}
-	}
-	for i := range 8 {
-		key[i], key[8+i] = byte(hi>>(8*i)), byte(lo>>(8*i))
+		key[i/12] = key[i/12]*37 + digit // 37^12 < 2^63
 	}
 	return key, true
 }

@@ -3,6 +3,7 @@ package ecs
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,7 @@ func TestIDSet(t *testing.T) {
 		ids[string(b)] = true
 	}
 	var s idSet
+	n := 0
 	for id := range ids {
 		if s.has(id) {
 			t.Fatalf("%q is there before it was added", id)
@@ -30,22 +32,51 @@ func TestIDSet(t *testing.T) {
 		if !s.add(id) {
 			t.Fatalf("%q looks like another id", id)
 		}
-		if s.add(id) || !s.has(id) {
-			t.Fatalf("%q is not remembered", id)
+		if n++; s.add(id) || !s.has(id) || s.len() != n {
+			t.Fatalf("%q is not remembered once", id)
+		}
+	}
+	for id := range ids {
+		if !s.has(id) {
+			t.Fatalf("%q was forgotten", id)
 		}
 	}
 }
 
+func TestIDSetIsSmall(t *testing.T) { //nolint:paralleltest // it measures the heap
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	var s idSet
+	const most = 400_000
+	for n := 1; n <= most; n++ {
+		s.add(fmt.Sprintf("i-bp1%017d", n))
+		if n%50_000 == 0 {
+			if per := float64(heap()-before) / float64(n); per > 27 {
+				t.Errorf("%d ids take %.1f bytes each", n, per)
+			}
+		}
+	}
+	runtime.KeepAlive(&s)
+}
+
 func BenchmarkIDSet(b *testing.B) {
 	b.ReportAllocs()
-	var s idSet
 	ids := make([]string, 100_000)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("i-bp1%017d", i)
 	}
+	var s idSet
 	i := 0
 	for b.Loop() {
-		s.add(ids[i%len(ids)])
+		if i == len(ids) {
+			s, i = idSet{}, 0
+		}
+		s.add(ids[i])
 		i++
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/go-querystring/query"
 
@@ -56,13 +57,11 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 	}
 	meta, err := c.do(ctx, action, params, func(body []byte) error {
 		out.Regions = nil // of an attempt before
-		if err := decodeInto(&out)(body); err != nil {
-			return err
+		wrong := decodeInto(&out)(body)
+		if wrong == nil && out.Regions == nil {
+			wrong = errors.New("the answer holds no Regions")
 		}
-		if out.Regions == nil {
-			return errors.New("the answer holds no Regions")
-		}
-		return nil
+		return wrong
 	})
 	if err != nil {
 		return nil, err
@@ -71,15 +70,16 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 }
 
 // InstancesInRegions lists several regions at once, each like [Client.Instances] through its own endpoint; they share
-// connections and credentials. nil regions are all that DescribeRegions tells of. Instances of one region come in its
-// order, those of different regions in any.
+// connections and credentials. nil regions are all that DescribeRegions tells of, an empty list is none. Instances of
+// one region come in its order, those of different regions in any.
 //
 // A region that fails yields one [*RegionError], after what it delivered, and the others go on: keep ranging to see them.
 // Any other error is the last: the context's, or that of DescribeRegions.
 //
-// When no region has an instance, dry runs tell whether that is true (see Options.TrustEmpty): at most one a region, and
-// none once one was allowed. An instance in any region counts as permission for all: a policy that is limited to some
-// regions makes the others look empty. [Client.DryRun] of a client made by [Client.InRegion] checks a single one.
+// When no region has an instance, dry runs tell whether that is true (see Options.TrustEmpty): one that passes answers
+// for all regions; if it does not, every empty region gets its own, all at once. An instance in any region counts as
+// permission for all: a policy that is limited to some regions makes the others look empty. [Client.DryRun] of a client
+// made by [Client.InRegion] checks a single one.
 func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.inRegions(ctx, regions, req, yield); err != nil && !errors.Is(err, errStopped) {
@@ -89,94 +89,94 @@ func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req D
 }
 
 func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, yield func(Instance, error) bool) error {
-	_, err := req.batches()
-	switch {
-	case ctx == nil:
-		err = invalid("ctx", "is nil, use context.Background()")
-	case err == nil && req.NextToken != "":
+	_, err := req.batches(ctx)
+	if err == nil && req.NextToken != "" {
 		err = invalid("NextToken", "belongs to one region")
 	}
 	if err != nil {
 		return refused(describeInstances, "", err)
 	}
 	if regions == nil {
-		all, err := c.DescribeRegions(ctx, DescribeRegionsRequest{})
-		if err != nil {
+		if regions, err = c.allRegions(ctx); err != nil {
 			return err
 		}
-		for _, r := range all.Regions {
-			regions = append(regions, r.RegionID)
-		}
-		if len(regions) == 0 {
-			return &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the answer names no region"}
-		}
 	}
-
 	var (
 		mu    sync.Mutex
-		empty []*Client // regions without instances
-		runs  []func(context.Context) iter.Seq2[Instance, error]
+		empty []string // regions that listed nothing
+		found bool     // that another listed something, be it unreadable
 	)
-	for _, region := range unique(regions) {
-		runs = append(runs, func(ctx context.Context) iter.Seq2[Instance, error] {
+	err = c.eachRegion(ctx, unique(regions), yield, func(ctx context.Context, rc *Client, yield func(Instance, error) bool) error {
+		l := listing{client: rc, trustEmpty: true} // checked below, when all regions are known
+		failed := l.run(ctx, req, eachInstance(yield))
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case l.rows > 0:
+			found = true
+		case failed == nil:
+			empty = append(empty, rc.region)
+		}
+		return failed
+	})
+	if err != nil || found || len(empty) == 0 || c.trustEmpty || req.matchesNothing() {
+		return err
+	}
+	slices.Sort(empty)
+	var passed atomic.Bool
+	check := func(ctx context.Context, rc *Client, _ func(Instance, error) bool) error {
+		sure, denied := rc.confirmEmpty(ctx, req)
+		if sure && denied == nil {
+			passed.Store(true)
+		}
+		return denied
+	}
+	if err = c.eachRegion(ctx, empty[:1], yield, check); err != nil || passed.Load() {
+		return err
+	}
+	return c.eachRegion(ctx, empty[1:], yield, check)
+}
+
+// eachRegion calls list for several regions at once, and yields what they yield. An error that list returns becomes the
+// region's last word.
+func (c *Client) eachRegion(ctx context.Context, regions []string, yield func(Instance, error) bool, list func(context.Context, *Client, func(Instance, error) bool) error) error {
+	runs := make([]func(context.Context) iter.Seq2[Instance, error], len(regions))
+	for i, region := range regions {
+		runs[i] = func(ctx context.Context) iter.Seq2[Instance, error] {
 			return func(yield func(Instance, error) bool) {
 				rc, err := c.InRegion(region)
+				if err == nil {
+					err = list(ctx, rc, yield)
+				}
 				if err != nil {
 					yield(Instance{}, &RegionError{Region: region, Err: err})
-					return
-				}
-				l := listing{client: rc, trustEmpty: true} // checked below, when all regions are known
-				for inst, err := range l.instances(ctx, req) {
-					if err != nil {
-						yield(Instance{}, &RegionError{Region: region, Err: err})
-						return
-					}
-					if !yield(inst, nil) {
-						return
-					}
-				}
-				if l.isEmpty() {
-					mu.Lock()
-					empty = append(empty, rc)
-					mu.Unlock()
 				}
 			}
-		})
+		}
 	}
-	found := false
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
 		if _, ok := errors.AsType[*RegionError](err); err != nil && !ok {
 			return err
 		}
-		found = found || err == nil
 		if !yield(inst, err) {
 			return errStopped
 		}
 	}
-	if found || c.trustEmpty || req.matchesNothing() {
-		return nil
-	}
-	return checkEmptyRegions(ctx, empty, req, yield)
+	return nil
 }
 
-// checkEmptyRegions asks in one region after the other until one allows the listing, which answers for the rest.
-func checkEmptyRegions(ctx context.Context, clients []*Client, req DescribeInstancesRequest, yield func(Instance, error) bool) error {
-	slices.SortFunc(clients, func(a, b *Client) int { return cmp.Compare(a.region, b.region) })
-	var denied []*RegionError
-	for _, c := range clients {
-		err := c.checkEmpty(ctx, req)
-		if ctx.Err() != nil {
-			return err
-		}
-		if err == nil {
-			return nil
-		}
-		denied = append(denied, &RegionError{Region: c.region, Err: err})
+// allRegions are those the account may use.
+func (c *Client) allRegions(ctx context.Context) ([]string, error) {
+	all, err := c.DescribeRegions(ctx, DescribeRegionsRequest{})
+	if err != nil {
+		return nil, err
 	}
-	for _, err := range denied {
-		if !yield(Instance{}, err) {
-			return errStopped
-		}
+	if len(all.Regions) == 0 {
+		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the answer names no region"}
 	}
-	return nil
+	regions := make([]string, len(all.Regions))
+	for i, r := range all.Regions {
+		regions[i] = r.RegionID
+	}
+	return regions, nil
 }

@@ -20,7 +20,7 @@ var shapes = map[string]func(i, n int, now time.Time) time.Time{
 		return now.AddDate(-3, 0, 0).Add(time.Duration(i/500) * 17 * 24 * time.Hour)
 	},
 	"one minute": func(_, _ int, now time.Time) time.Time { return now.AddDate(-1, 0, 0) },
-	"young": func(i, _ int, now time.Time) time.Time { return now.Add(-time.Duration(i) * time.Second) },
+	"young":      func(i, _ int, now time.Time) time.Time { return now.Add(-time.Duration(i) * time.Second) },
 }
 
 func fleetOf(n int, created func(i, n int, now time.Time) time.Time) []ecs.Instance {
@@ -93,4 +93,3 @@ func TestScanIsExact(t *testing.T) {
 		}
 	}
 }
-

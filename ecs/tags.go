@@ -8,6 +8,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/google/go-querystring/query"
 
@@ -53,10 +54,10 @@ func (c *Client) TaggedResources(ctx context.Context, req ListTagResourcesReques
 			yield(TagResource{}, refused(listTagResources, c.region, err))
 			return
 		}
-		req := req
+		next := req
 		fetch := func(ctx context.Context, token string) (pagination.Page[TagResource], error) {
-			req.NextToken = cmp.Or(token, req.NextToken)
-			return c.tagPage(ctx, req)
+			next.NextToken = cmp.Or(token, req.NextToken) // the caller's, on the first page
+			return c.tagPage(ctx, next)
 		}
 		for row, err := range pagination.Items(pagination.Pages(ctx, fetch)) {
 			if !yield(row, failure(listTagResources, c.region, err)) {
@@ -69,7 +70,7 @@ func (c *Client) TaggedResources(ctx context.Context, req ListTagResourcesReques
 func (r ListTagResourcesRequest) validate(ctx context.Context) error {
 	switch {
 	case ctx == nil:
-		return invalid("ctx", "is nil, use context.Background()")
+		return errNilContext
 	case len(r.ResourceIDs) == 0 && len(r.Tags) == 0:
 		return invalid("Tags", "and ResourceIDs are both empty, the API needs one of them")
 	case len(r.ResourceIDs) > 50:
@@ -103,8 +104,8 @@ func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
 		}
-		if err := decodeInto(&out)(body); err != nil {
-			return err
+		if wrong := decodeInto(&out)(body); wrong != nil {
+			return wrong
 		}
 		if out.TagResources == nil {
 			return errors.New("the answer holds no TagResources")
@@ -119,41 +120,44 @@ func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page
 }
 
 // pastCap goes on where the API stopped without a sign: it lists what carries the tag or is in the resource group, and
-// asks for what was not delivered by id, all other filters kept.
+// asks for what is not known yet by id, all other filters kept.
 func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
 	if capped, err := l.capped(ctx, req); err != nil || !capped {
 		return err
 	}
-	delivered := l.delivered
-	for _, d := range l.undecoded {
-		l.seen.add(d.InstanceID) // known, though not delivered: not to be asked for again
+	closed := func(err error) error { return &CappedError{Delivered: l.delivered, Err: err} }
+	if req.NextToken != "" {
+		return closed(errors.New("it began with a NextToken, so that nobody knows what came before: list from the beginning"))
 	}
-	tags := req.Tags
-	if len(tags) == 0 {
-		tags = TagList{{Key: resourceGroupTag, Value: req.ResourceGroupID}}
-	}
-	var (
-		asked idSet
-		batch []string
-		known int // delivered before and listed now
-	)
+	// Whether the cap also counts before ids are looked at is not known. So the ids are asked for without tag and group.
+	rest := req
+	rest.Tags, rest.ResourceGroupID = nil, ""
+	var batch []string
 	flush := func() error {
-		req.InstanceIDs, req.NextToken = slices.Clone(batch), ""
-		batch = batch[:0]
-		return l.chain(ctx, req, yield)
+		rest.InstanceIDs, batch = batch, nil
+		for page, err := range l.client.pages(ctx, rest) {
+			if err != nil {
+				return err
+			}
+			page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !req.carriedBy(i) })
+			if !yield(l.take(page)) {
+				return errStopped
+			}
+		}
+		return nil
 	}
-	for row, err := range l.client.TaggedResources(ctx, ListTagResourcesRequest{
-		Tags: tags, OwnerAccount: req.OwnerAccount, ResourceOwnerAccount: req.ResourceOwnerAccount, OwnerID: req.OwnerID, ResourceOwnerID: req.ResourceOwnerID,
-	}) {
+	var listed idSet
+	had, again := l.seen.len(), 0 // how many were known before, and were listed now
+	for row, err := range l.client.TaggedResources(ctx, req.tagged()) {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return err
 		case err != nil:
-			return &CappedError{Delivered: l.delivered, Err: err}
-		case !asked.add(row.ResourceID):
+			return closed(err)
+		case row.ResourceID == "" || !listed.add(row.ResourceID):
 			continue
 		case l.seen.has(row.ResourceID):
-			known++
+			again++
 			continue
 		}
 		if batch = append(batch, row.ResourceID); len(batch) == maxBatch {
@@ -167,19 +171,47 @@ func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yie
 			return err
 		}
 	}
-	if known == 0 && delivered > 0 { // it does not know what we have, so it cannot know what we lack: the default group, for instance
-		return &CappedError{Delivered: l.delivered, Err: fmt.Errorf("ListTagResources knows none of the %d instances delivered before it", delivered)}
+	// What does not list what is known to be there need not list what is not known. A few may have gone meanwhile.
+	if max(resourceCap-listed.len(), had-again) > maxBatch/2 {
+		return closed(fmt.Errorf("ListTagResources names only %d instances, and %d of the %d that were known before", listed.len(), again, had))
 	}
 	return nil
+}
+
+// tagged asks for what the cap is counted in.
+func (r DescribeInstancesRequest) tagged() ListTagResourcesRequest {
+	tags := r.Tags
+	if len(tags) == 0 {
+		tags = TagList{{Key: resourceGroupTag, Value: r.ResourceGroupID}}
+	}
+	return ListTagResourcesRequest{
+		Tags: tags, OwnerAccount: r.OwnerAccount, ResourceOwnerAccount: r.ResourceOwnerAccount, OwnerID: r.OwnerID, ResourceOwnerID: r.ResourceOwnerID,
+	}
+}
+
+// carriedBy checks what ListTagResources leaves open: the group besides tags, and whether all of several tags are there
+// or any. Tags of the system are not shown by instances.
+func (r DescribeInstancesRequest) carriedBy(i Instance) bool {
+	if len(r.Tags) == 0 {
+		return true
+	}
+	for _, t := range r.Tags {
+		if len(r.Tags) > 1 && !strings.HasPrefix(t.Key, "acs:") &&
+			!slices.ContainsFunc(i.Tags, func(has Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) }) {
+			return false
+		}
+	}
+	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
 }
 
 // capped reports whether a listing may have been cut. One by tag or resource group alone is cut at exactly 1,000. Whether
 // the API counts these before or after other filters is not known: with others, their number is asked for.
 func (l *listing) capped(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
-	if !req.mayBeCapped() {
+	known := l.delivered + len(l.undecoded)
+	if !req.mayBeCapped() || known > resourceCap { // then there is no cap
 		return false, nil
 	}
-	if l.rows == resourceCap || l.delivered == resourceCap {
+	if l.rows == resourceCap || known == resourceCap {
 		return true, nil
 	}
 	alone := DescribeInstancesRequest{
@@ -187,19 +219,27 @@ func (l *listing) capped(ctx context.Context, req DescribeInstancesRequest) (boo
 		OwnerAccount: req.OwnerAccount, ResourceOwnerAccount: req.ResourceOwnerAccount, OwnerID: req.OwnerID, ResourceOwnerID: req.ResourceOwnerID,
 	}
 	others := req
-	others.AdditionalAttributes, others.MaxResults, others.NextToken = nil, 0, ""
+	others.AdditionalAttributes, others.MaxResults = nil, 0
 	if reflect.DeepEqual(alone, others) {
 		return false, nil
 	}
-	alone.PageNumber, alone.PageSize = 1, 1
-	resp, err := l.client.DescribeInstances(ctx, alone)
-	if ctx.Err() != nil {
-		return false, err
+	count := alone
+	count.PageNumber, count.PageSize = 1, 1
+	page, err := l.client.DescribeInstances(ctx, count)
+	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
+		return page.TotalCount >= resourceCap, nil
 	}
-	return err != nil || resp.TotalCount >= resourceCap, nil // page mode may be withdrawn: then better once too often
+	// Page mode may be gone, with an error or without one.
+	alone.MaxResults = maxBatch
+	all := listing{client: l.client}
+	err = all.chain(ctx, alone, func(*DescribeInstancesResponse) bool { return all.rows < resourceCap })
+	if errors.Is(err, errStopped) {
+		return true, nil
+	}
+	return false, err
 }
 
 // mayBeCapped reports whether the API's cap of 1,000 can apply.
 func (r DescribeInstancesRequest) mayBeCapped() bool {
-	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && len(r.InstanceIDs) == 0
+	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && r.InstanceIDs == nil && !r.matchesNothing()
 }

@@ -5,18 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
-
-	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
 const (
 	// maxBatches bounds the batches of ids asked for at once.
-	maxBatches = 8
+	maxBatches = 16
 	// maxFailedPolls is how many polls in a row may fail because the service or the way to it does.
 	maxFailedPolls = 5
 
@@ -25,7 +22,7 @@ const (
 )
 
 // GetInstances gives the instances with the given ids, in that order, each once. It takes any number of ids and asks for
-// them in batches of 100, several at once. No ids give no instances and no request.
+// them in batches of 100, up to 16 at once. No ids give no instances and no request.
 //
 // Ids that the region does not show are named in a [*NotFoundError], instances that could not be read in an
 // [*IncompleteError]; with these two the instances that were found are returned too. When none is found, a dry run tells
@@ -48,8 +45,8 @@ func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, e
 			missing = append(missing, id)
 		}
 	}
-	if len(ids) > 0 && len(missing) == len(ids) && !c.trustEmpty {
-		if err := c.checkEmpty(ctx, DescribeInstancesRequest{InstanceIDs: ids}); err != nil {
+	if len(ids) > 0 && len(found)+len(undecoded) == 0 && !c.trustEmpty {
+		if _, err = c.confirmEmpty(ctx, DescribeInstancesRequest{InstanceIDs: ids}); err != nil {
 			return nil, err
 		}
 	}
@@ -68,7 +65,7 @@ func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, e
 
 func checkIDs(ctx context.Context, ids []string) error {
 	if ctx == nil {
-		return invalid("ctx", "is nil, use context.Background()")
+		return errNilContext
 	}
 	if i := slices.Index(ids, ""); i >= 0 {
 		return invalid(fmt.Sprintf("ids[%d]", i), "is empty")
@@ -78,30 +75,24 @@ func checkIDs(ctx context.Context, ids []string) error {
 
 // lookUp asks for ids in parallel batches. An empty answer is not checked for permission.
 func (c *Client) lookUp(ctx context.Context, ids []string) (found map[string]Instance, undecoded []*DecodeError, err error) {
-	var runs []func(context.Context) iter.Seq2[*DescribeInstancesResponse, error]
-	for batch := range slices.Chunk(ids, maxBatch) {
-		runs = append(runs, func(ctx context.Context) iter.Seq2[*DescribeInstancesResponse, error] {
-			return func(yield func(*DescribeInstancesResponse, error) bool) {
-				l := listing{client: c, trustEmpty: true}
-				err := l.chain(ctx, DescribeInstancesRequest{InstanceIDs: batch, MaxResults: maxBatch},
-					func(page *DescribeInstancesResponse) bool { return yield(page, nil) })
-				if err != nil && !errors.Is(err, errStopped) {
-					yield(nil, err)
-				}
-			}
-		})
+	if len(ids) == 0 {
+		return nil, nil, nil
 	}
+	batches, err := DescribeInstancesRequest{InstanceIDs: ids}.batches(ctx)
+	if err != nil {
+		return nil, nil, refused(describeInstances, c.region, err)
+	}
+	l := listing{client: c}
 	found = make(map[string]Instance, len(ids))
-	for page, err := range pagination.Merge(ctx, maxBatches, runs...) {
+	for page, err := range c.parallelPages(ctx, maxBatches, batches) {
 		if err != nil {
 			return nil, nil, failure(describeInstances, c.region, err)
 		}
-		for _, inst := range page.Instances {
+		for _, inst := range l.take(page).Instances {
 			found[inst.InstanceID] = inst
 		}
-		undecoded = append(undecoded, page.Undecoded...)
 	}
-	return found, undecoded, nil
+	return found, l.undecoded, nil
 }
 
 // WaitForStatus polls until every instance has been seen in the status want, and returns them as they were then, in the
@@ -109,34 +100,34 @@ func (c *Client) lookUp(ctx context.Context, ids []string) (found map[string]Ins
 // count as not there yet.
 //
 // It ends early with a [*WaitError] when an instance cannot get there any more: it was there and is gone, it is locked
-// for a reason that ends in its release or keeps it from starting, or it is past Pending. It also ends when ctx does
-// (give it a deadline), when the API refuses, and when five polls in a row fail although each is retried. The WaitError
-// names what is pending; the instances that got there are returned with it.
+// for a reason that ends in its release or keeps it from being started, it is past Pending; and when one cannot be read.
+// It also ends when ctx does (give it a deadline), when the API refuses, and when five polls in a row fail although each
+// is retried. The WaitError names what is pending; the instances that got there are returned with it.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
 	if want == "" {
 		return nil, refused(describeInstances, c.region, invalid("want", "is empty, give a status such as %q", StatusRunning))
 	}
 	reached := map[string]Instance{}
-	gone := map[string]bool{} // seen, then missing once
-	err := c.pollUntil(ctx, want, ids, func(pending map[string]InstanceStatus, found map[string]Instance) error {
-		for id, last := range pending {
-			inst, ok := found[id]
-			switch {
-			case !ok && last != "" && gone[id]:
-				return fmt.Errorf("instance %s is gone", id)
-			case !ok:
-				gone[id] = last != "" // once may be a moment's inconsistency
-				continue
-			case inst.Status == want:
-				reached[id] = inst
-				delete(pending, id)
-				continue
-			}
-			delete(gone, id)
-			pending[id] = inst.Status
-			if why := unreachable(inst, want); why != "" {
-				return fmt.Errorf("instance %s cannot become %s: %s", id, want, why)
-			}
+	there, gone := map[string]bool{}, map[string]bool{} // seen at all; seen, and then missing from the last poll
+	err := c.pollUntil(ctx, want, ids, func(p *poll, id string) error {
+		inst, found := p.found[id]
+		switch {
+		case p.unreadable[id] != nil:
+			return p.unreadable[id]
+		case !found && gone[id]: // twice, since once may be a moment's inconsistency
+			return fmt.Errorf("instance %s is gone", id)
+		case !found:
+			gone[id] = there[id]
+			return nil
+		case inst.Status == want:
+			reached[id] = inst
+			delete(p.pending, id)
+			return nil
+		}
+		there[id], gone[id] = true, false
+		p.pending[id] = inst.Status
+		if why := unreachable(inst, want); why != "" {
+			return fmt.Errorf("instance %s cannot become %s: %s", id, want, why)
 		}
 		return nil
 	})
@@ -151,15 +142,16 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 
 // unreachable says why an instance will not get to a status, as far as the API allows to know; "" when it may.
 func unreachable(i Instance, want InstanceStatus) string {
-	if want == StatusPending {
+	if want == StatusPending && i.Status != "" {
 		return "it is " + string(i.Status) + ", and only a new instance is Pending"
 	}
 	for _, lock := range i.OperationLocks {
-		if lock.LockReason.Is(LockRecycling) || lock.LockReason.Is(LockRefunded) {
-			return "it is locked (" + string(lock.LockReason) + ") and about to be released"
-		}
-		if want == StatusRunning || want == StatusStarting {
-			return "it is locked (" + string(lock.LockReason) + ") and cannot be started"
+		switch r := lock.LockReason; {
+		case r.Is(LockRecycling), r.Is(LockRefunded):
+			return "it is locked (" + string(r) + ") and about to be released"
+		case want != StatusRunning && want != StatusStarting:
+		case r.Is(LockFinancial), r.Is(LockSecurity), r.Is(LockDedicatedHostFinancial):
+			return "it is locked (" + string(r) + ") and cannot be started"
 		}
 	}
 	return ""
@@ -169,78 +161,105 @@ func unreachable(i Instance, want InstanceStatus) string {
 // sets the pace.
 //
 // A poll that shows no instance at all is checked by a dry run, so that a lost permission does not look like success
-// (see Options.TrustEmpty). It ends with a [*WaitError] for the same reasons as WaitForStatus; Want is "" there.
+// (see Options.TrustEmpty). It ends with a [*WaitError] when ctx does (give it a deadline), when the API refuses, and
+// when five polls in a row fail although each is retried; Want is "" there.
 func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
-	return c.pollUntil(ctx, "", ids, func(pending map[string]InstanceStatus, found map[string]Instance) error {
-		for id := range pending {
-			if inst, ok := found[id]; ok {
-				pending[id] = inst.Status
-			} else {
-				delete(pending, id)
-			}
+	return c.pollUntil(ctx, "", ids, func(p *poll, id string) error {
+		if inst, ok := p.found[id]; ok || p.unreadable[id] != nil {
+			p.pending[id] = inst.Status
+		} else {
+			delete(p.pending, id)
 		}
 		return nil
 	})
 }
 
-// pollUntil polls the pending ids until step has removed them all. step gets what a poll found; it notes the status of
-// what stays pending, and ends the wait with an error.
-func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(pending map[string]InstanceStatus, found map[string]Instance) error) error {
+// poll is what a waiter knows.
+type poll struct {
+	pending    map[string]InstanceStatus
+	found      map[string]Instance // by the last poll
+	unreadable map[string]*DecodeError
+	checked    bool // a dry run was made, and nothing was found since
+}
+
+// pollUntil polls the pending ids until step has removed them all. step is called for each of them after each poll: it
+// notes the status of an id that stays pending, and ends the wait with an error, the first of which counts.
+func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(p *poll, id string) error) error {
 	if err := checkIDs(ctx, ids); err != nil {
 		return refused(describeInstances, c.region, err)
 	}
-	pending := make(map[string]InstanceStatus, len(ids))
+	p := poll{pending: make(map[string]InstanceStatus, len(ids))}
 	for _, id := range ids {
-		pending[id] = ""
+		p.pending[id] = ""
 	}
-	delay, failed, checked := cmp.Or(c.poll.MinDelay, defaultMinPoll), 0, false
-	longest := max(delay, cmp.Or(c.poll.MaxDelay, defaultMaxPoll))
-	for len(pending) > 0 {
-		found, err := c.pollOnce(ctx, slices.Sorted(maps.Keys(pending)), &checked)
-		if err == nil {
+	failed := 0
+	for polls := 1; len(p.pending) > 0; polls++ {
+		asked := slices.Sorted(maps.Keys(p.pending))
+		err := c.pollOnce(ctx, &p, asked)
+		switch {
+		case err == nil:
 			failed = 0
-			err = step(pending, found)
-		} else if ctx.Err() == nil && failed < maxFailedPolls-1 && (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)) {
-			failed++
-			err = nil
+			for _, id := range asked {
+				err = cmp.Or(err, step(&p, id))
+			}
+		case ctx.Err() == nil && (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)):
+			if failed++; failed < maxFailedPolls {
+				err = nil
+			}
 		}
 		if err != nil {
-			return &WaitError{Want: want, Pending: pending, Err: err}
+			return &WaitError{Want: want, Pending: p.pending, Err: err}
 		}
-		if len(pending) == 0 {
-			return nil
+		if len(p.pending) == 0 {
+			break
 		}
-		timer := time.NewTimer(delay/2 + rand.N(delay/2+1))
+		timer := time.NewTimer(c.poll.pause(polls))
 		select {
 		case <-timer.C:
-		case <-ctx.Done():
+		case <-ctx.Done(): // the next poll says so
 			timer.Stop()
-			return &WaitError{Want: want, Pending: pending, Err: failure(describeInstances, c.region, ctx.Err())}
 		}
-		delay = min(delay*3/2, longest)
 	}
 	return nil
 }
 
-// pollOnce looks the ids up. An instance that cannot be read counts as found, without status. When nothing is found, a
-// dry run makes sure that it could be seen; once is enough until something is found again.
-func (c *Client) pollOnce(ctx context.Context, ids []string, checked *bool) (map[string]Instance, error) {
+// pollOnce looks the ids up. When nothing is found, a dry run makes sure that it could be seen; one is enough until
+// something is found again. Where that remains open because the service fails, the poll does.
+func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	found, undecoded, err := c.lookUp(ctx, ids)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	p.found, p.unreadable = found, map[string]*DecodeError{}
 	for _, d := range undecoded {
 		if d.InstanceID == "" {
-			return nil, d // nobody knows which one it is, so none of the missing can be called missing
+			return d // nobody knows which one it is, so none that is missing can be called missing
 		}
-		found[d.InstanceID] = Instance{InstanceID: d.InstanceID}
+		p.unreadable[d.InstanceID] = d
 	}
 	switch {
-	case len(found) > 0:
-		*checked = false
-	case !*checked && !c.trustEmpty:
-		*checked = true
-		err = c.checkEmpty(ctx, DescribeInstancesRequest{InstanceIDs: ids})
+	case len(found)+len(undecoded) > 0:
+		p.checked = false
+	case !p.checked && !c.trustEmpty:
+		sure, err := c.checkEmpty(ctx, DescribeInstancesRequest{InstanceIDs: ids})
+		if err != nil && (sure || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrThrottled)) {
+			return err
+		}
+		p.checked = true
 	}
-	return found, err
+	return nil
+}
+
+// pause is the time to wait after a number of polls: random, half as long again each time, within the policy's bounds.
+func (p PollPolicy) pause(polls int) time.Duration {
+	longest := cmp.Or(p.MaxDelay, defaultMaxPoll)
+	shortest := cmp.Or(p.MinDelay, min(defaultMinPoll, longest))
+	longest = max(longest, shortest)
+	last := max(shortest, longest-longest/3) // where growth ends, so that the last pauses differ too
+	from := shortest
+	for polls > 1 && from < last {
+		from += min(from/2+1, last-from)
+		polls--
+	}
+	return from + rand.N(min(from/2, longest-from)+1)
 }
