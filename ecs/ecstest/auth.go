@@ -148,7 +148,7 @@ func (s *Server) verify(c *call, p proof) *failure {
 	}
 	at, err := time.Parse("2006-01-02T15:04:05Z", p.time)
 	if err != nil {
-		return failed(400, "IllegalTimestamp", "The input parameter \"Timestamp\" that is mandatory for processing this request is not supplied.")
+		return failed(400, "IllegalTimestamp", "The specified Timestamp is not well formed.")
 	}
 	if off := c.now.Sub(at); off > window || off < -window {
 		return failed(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
