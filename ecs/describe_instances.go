@@ -57,12 +57,13 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens     `url:"HttpTokens,omitempty"`
 
 	// Lists of at most 100. nil is no filter; an empty list matches nothing. The iterators accept any number of
-	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100.
+	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100. Beware: the API does not look at
+	// some lists, and lists everything, unless InstanceNetworkType is set as well.
 	InstanceIDs        JSONList `url:"InstanceIds"`
-	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // only with InstanceNetworkType classic
-	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // only with InstanceNetworkType vpc
+	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // needs InstanceNetworkType classic
+	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // needs InstanceNetworkType vpc
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
-	EIPAddresses       JSONList `url:"EipAddresses"` // only with InstanceNetworkType vpc
+	EIPAddresses       JSONList `url:"EipAddresses"` // needs InstanceNetworkType vpc
 
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"` // Ipv6Address.N, at most 100
 	// Tags (Tag.N.Key, Tag.N.Value), at most 20, all of which must match. The API stops at 1,000 instances without a
@@ -240,7 +241,8 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 // (ErrForbidden; see Options.TrustEmpty). pagination.ErrTokenLoop means that the server repeats itself.
 //
 // Nothing happens before the loop starts, breaking out of it ends all I/O, and each loop over the returned sequence
-// lists anew. The request must not use page mode; more than 100 InstanceIDs are asked for in batches.
+// lists anew. When ctx ends in the middle of a page, its other instances still come: the error is due with the next page.
+// The request must not use page mode; more than 100 InstanceIDs are asked for in batches.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		l := listing{client: c, trustEmpty: c.trustEmpty}

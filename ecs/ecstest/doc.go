@@ -33,7 +33,7 @@
 //
 // # Trouble
 //
-// [Server.Inject] queues [Fault]s for the next requests that fit: error codes, bare statuses, bodies and headers of any
+// [Server.Inject] queues a [Fault] for the next requests that fit: error codes, bare statuses, bodies and headers of any
 // kind, latency, resets, cut and dripping answers, black holes, a wrong clock, denied permission, token loops. [Quota]
 // throttles. [Server.AddKey] and [Server.RevokeKey] play with credentials. [Server.Requests] tells afterwards what was
 // asked, and whether it was signed correctly.
