@@ -1,0 +1,549 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// fleet has the instances that make a difference to labels and targets.
+func fleet() []ecs.Instance {
+	return []ecs.Instance{
+		{
+			InstanceID: "i-bp1web", InstanceName: "web-1", HostName: "web-1", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", Status: ecs.StatusRunning,
+			InstanceType: "ecs.g7.large", InstanceNetworkType: ecs.NetworkTypeVPC, InstanceChargeType: ecs.ChargePostPaid, ImageID: "debian_12", OSType: "linux", ResourceGroupID: "rg-1",
+			VPCAttributes:    ecs.VPCAttributes{VPCID: "vpc-1", VSwitchID: "vsw-1", PrivateIPAddress: []string{"10.0.0.1"}},
+			EIPAddress:       ecs.EIPAddress{AllocationID: "eip-1", IPAddress: "192.0.2.1"},
+			SecurityGroupIDs: []string{"sg-1", "sg-2"},
+			Tags:             []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "环境", Value: "生产"}, {Key: "业务", Value: "支付"}, {Key: "k8s.io/role", Value: `say "hi" <&>`}, {Key: "临时"}},
+		},
+		{
+			InstanceID: "i-bp1old", InstanceName: "旧机器", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-b", Status: ecs.StatusStopped,
+			InstanceType: "ecs.n4.large", InstanceNetworkType: ecs.NetworkTypeClassic, InstanceChargeType: ecs.ChargePrePaid, OSType: "windows",
+			InnerIPAddress: []string{"10.1.0.1"}, PublicIPAddress: []string{"192.0.2.2"},
+		},
+		{InstanceID: "i-2zeout", RegionID: "cn-beijing", Status: ecs.StatusRunning, PublicIPAddress: []string{"192.0.2.3"}},
+		{InstanceID: "i-2zenew", RegionID: "cn-beijing", Status: ecs.StatusPending},
+	}
+}
+
+// world is a discovery and the ECS that it asks, in a bubble of virtual time.
+type world struct {
+	*discovery
+	server *ecstest.Server
+	log    bytes.Buffer
+}
+
+func newWorld(t *testing.T, instances ...ecs.Instance) *world {
+	t.Helper()
+	server := ecstest.NewPipeServer(instances...)
+	server.Configure(func(s *ecstest.Settings) { s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"} })
+	m := newMetrics()
+	client, err := server.Client("cn-hangzhou", &ecs.Options{OnAttempt: m.attempt, Retry: ecs.RetryPolicy{MaxAttempts: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.CloseIdleConnections()
+		server.Close()
+	})
+	w := &world{server: server}
+	w.discovery = &discovery{
+		client: client, selection: &selection.Selection{}, ports: []string{"9100"}, interval: time.Minute, staleAfter: 5 * time.Minute,
+		log: slog.New(slog.NewTextHandler(&w.log, nil)), metrics: m, started: time.Now(),
+	}
+	m.registry.MustRegister(w.discovery)
+	return w
+}
+
+func (w *world) get(path string) *httptest.ResponseRecorder {
+	r := httptest.NewRecorder()
+	w.handler().ServeHTTP(r, httptest.NewRequestWithContext(context.Background(), http.MethodGet, path, nil))
+	return r
+}
+
+// ids are the instances that Prometheus is told of, in its order; "503" when there is no list.
+func (w *world) ids(t *testing.T) string {
+	t.Helper()
+	r := w.get("/sd")
+	if r.Code != http.StatusOK {
+		return fmt.Sprint(r.Code)
+	}
+	var groups []group
+	if err := json.Unmarshal(r.Body.Bytes(), &groups); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, g := range groups {
+		ids = append(ids, g.Labels["__meta_ecs_instance_id"])
+	}
+	return strings.Join(ids, " ")
+}
+
+func (w *world) health() (int, string) {
+	r := w.get("/healthz")
+	return r.Code, r.Body.String()
+}
+
+// failures is the counter of one kind of failure in a region.
+func (w *world) failuresOf(region, kind string) int {
+	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues(region, kind)))
+}
+
+func instance(id, region string) ecs.Instance {
+	return ecs.Instance{InstanceID: id, RegionID: region, VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"10.0.0.1"}}}
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, fleet()...)
+		w.ports = []string{"9100", "9256"}
+		w.refresh(t.Context())
+		r := w.get("/sd")
+		if r.Code != http.StatusOK || r.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%d %v", r.Code, r.Header())
+		}
+		var got bytes.Buffer
+		if err := json.Indent(&got, r.Body.Bytes(), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", "sd.json")
+		if *update {
+			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("got %s\nwant %s\n(-update writes it anew)", &got, want)
+		}
+		if _, text := w.health(); text != "ok: 6 targets in 2 regions, read 0s ago\n" {
+			t.Errorf("health: %s", text)
+		}
+		first := r.Body.String()
+		w.refresh(t.Context())
+		if again := w.get("/sd").Body.String(); again != first {
+			t.Error("the same fleet makes another list the second time")
+		}
+
+		w.selection.PreferPublic = true
+		w.refresh(t.Context())
+		for _, target := range []string{`["192.0.2.1:9100","192.0.2.1:9256"]`, `["192.0.2.2:9100",`} {
+			if !strings.Contains(w.get("/sd").Body.String(), target) {
+				t.Errorf("public addresses preferred, but no %s", target)
+			}
+		}
+	})
+}
+
+func TestEmptyFleet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.refresh(t.Context())
+		var groups []group
+		r := w.get("/sd")
+		if err := json.Unmarshal(r.Body.Bytes(), &groups); err != nil || r.Code != http.StatusOK || len(groups) != 0 || groups == nil {
+			t.Errorf("%d %q, want an empty list", r.Code, r.Body)
+		}
+	})
+}
+
+func TestTagLabels(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ keys, want string }{
+		{"env", "env"},
+		{"Env env ENV", "ENV Env env"},
+		{"k8s.io/role", "k8s_io_role"},
+		{"acs:autoscaling:scalingGroupId", "acs_autoscaling_scalingGroupId"},
+		{"环境 业务", "_u4e1a_u52a1 _u73af_u5883"},
+		{"env环境", "env_u73af_u5883"},
+		{"😀", "_U0001f600"},
+		{"a.b a-b a_b", "a_b a_b_2 a_b_3"},
+		{"a.b a_b_2 a-b", "a_b a_b_2 a_b_3"},
+		{"1st", "1st"}, // after the prefix a digit may stand
+	} {
+		var tags []ecs.Tag
+		for key := range strings.FieldsSeq(tt.keys) {
+			tags = append(tags, ecs.Tag{Key: key, Value: key})
+		}
+		named := tagLabels(tags)
+		var got []string
+		for name := range named {
+			got = append(got, name)
+		}
+		slices.Sort(got)
+		if strings.Join(got, " ") != tt.want {
+			t.Errorf("%s: %v, want %s", tt.keys, got, tt.want)
+		}
+	}
+	if named := tagLabels([]ecs.Tag{{Key: "a-b", Value: "1"}, {Key: "a_b", Value: "2"}}); named["a_b"] != "2" || named["a_b_2"] != "1" {
+		t.Errorf("the key that is a name keeps it: %v", named)
+	}
+}
+
+func FuzzTagLabels(f *testing.F) {
+	f.Add("环境", "业务", "a.b")
+	f.Add("a-b", "a_b", "a_b_2")
+	f.Add("_u73af", "环", "\xff")
+	valid := regexp.MustCompile(`^[a-zA-Z0-9_]*$`)
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		named := tagLabels([]ecs.Tag{{Key: a, Value: "a"}, {Key: b, Value: "b"}, {Key: c, Value: "c"}})
+		if len(named) != 3 {
+			t.Errorf("%q %q %q: %v", a, b, c, named)
+		}
+		for name := range named {
+			if !valid.MatchString(name) {
+				t.Errorf("%q is no part of a label name", name)
+			}
+		}
+	})
+}
+
+// The list follows the fleet, refresh by refresh.
+func TestFollows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+		go w.run(t.Context())
+		synctest.Wait()
+		if got := w.ids(t); got != "i-2 i-1" {
+			t.Errorf("first: %s", got)
+		}
+		w.server.Put(instance("i-3", "cn-hangzhou"))
+		w.server.Delete("i-2") // the last of its region: believed, because listing is permitted
+		time.Sleep(50 * time.Second)
+		synctest.Wait()
+		if got := w.ids(t); got != "i-2 i-1" {
+			t.Errorf("between refreshes: %s", got)
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if got := w.ids(t); got != "i-1 i-3" {
+			t.Errorf("after a refresh: %s", got)
+		}
+	})
+}
+
+func TestInterval(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, instance("i-1", "cn-hangzhou"))
+		go w.run(t.Context())
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		var last time.Time
+		waits := map[time.Duration]bool{}
+		for _, r := range w.server.Requests() {
+			if r.Action != "DescribeRegions" {
+				continue
+			}
+			if !last.IsZero() {
+				wait := r.Time.Sub(last)
+				if wait < 54*time.Second || wait > 66*time.Second {
+					t.Errorf("%v between two refreshes", wait)
+				}
+				waits[wait] = true
+			}
+			last = r.Time
+		}
+		if len(waits) < 40 {
+			t.Errorf("%d different intervals in an hour: no jitter", len(waits))
+		}
+	})
+}
+
+// What cannot be read stays as it was; the rest is fresh.
+func TestOneRegionFails(t *testing.T) {
+	t.Parallel()
+	page := `{"RequestId":"R","NextToken":"%s","Instances":{"Instance":[{"InstanceId":"i-4","RegionId":"cn-beijing","InnerIpAddress":{"IpAddress":["10.0.0.4"]}},%s]}}`
+	for _, tt := range []struct {
+		name  string
+		fault ecstest.Fault
+		kind  string
+		want  string // of the two regions
+	}{
+		{"error", ecstest.Fault{Code: "SomethingNew"}, "other", "i-2 i-4 i-3"},
+		{"throttled", ecstest.Fault{Code: "Throttling.User"}, "throttled", "i-2 i-4 i-3"},
+		{"unavailable", ecstest.Fault{Code: "ServiceUnavailable"}, "unavailable", "i-2 i-4 i-3"},
+		{"reset", ecstest.Fault{Reset: true}, "unavailable", "i-2 i-4 i-3"},
+		{"no answer", ecstest.Fault{BlackHole: true}, "unavailable", "i-2 i-4 i-3"},
+		{"key revoked", ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, "credentials", "i-2 i-4 i-3"},
+		{"permission lost, which looks empty", ecstest.Fault{Denied: true}, "forbidden", "i-2 i-4 i-3"},
+		{"breaks off", ecstest.Fault{Body: fmt.Appendf(nil, page, "more", "{}")}, "", "i-2 i-4 i-3"},
+		{"one unreadable", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-2","Cpu":"many"}`)}, "incomplete", "i-2 i-4 i-3"},
+		{"one unreadable, one gone", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-9","Cpu":"many"}`)}, "incomplete", "i-4 i-3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"), instance("i-4", "cn-beijing"))
+				w.refresh(t.Context())
+				w.server.Delete("i-1")
+				w.server.Put(instance("i-3", "cn-hangzhou"))
+				tt.fault.Region, tt.fault.Times = "cn-beijing", -1
+				if tt.kind == "" {
+					tt.fault.Times = 1
+				}
+				w.server.Inject(tt.fault)
+				time.Sleep(time.Minute)
+				w.refresh(t.Context())
+				if got := w.ids(t); got != tt.want {
+					t.Errorf("list %s, want %s", got, tt.want)
+				}
+				code, text := w.health()
+				if code != http.StatusOK || !strings.Contains(text, "cn-beijing") {
+					t.Errorf("health: %d %s", code, text)
+				}
+				if tt.kind != "" && w.failuresOf("cn-beijing", tt.kind) != 1 {
+					t.Errorf("failure not counted as %s:\n%s", tt.kind, w.get("/metrics").Body)
+				}
+				if !strings.Contains(w.log.String(), "region=cn-beijing") {
+					t.Errorf("not logged: %s", &w.log)
+				}
+
+				w.server.ClearFaults()
+				w.refresh(t.Context())
+				if got := w.ids(t); got != "i-2 i-4 i-3" {
+					t.Errorf("afterwards: %s", got)
+				}
+				if _, text := w.health(); strings.Contains(text, "cn-beijing") {
+					t.Errorf("afterwards: %s", text)
+				}
+			})
+		})
+	}
+}
+
+// Nothing can be read: the list stays, /healthz tells how long.
+func TestAllFails(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]ecstest.Fault{
+		"every region": {Action: "DescribeInstances", Code: "ServiceUnavailable", Times: -1},
+		"the regions":  {Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+				go w.run(t.Context())
+				synctest.Wait()
+				w.server.Inject(fault)
+				time.Sleep(4 * time.Minute)
+				synctest.Wait()
+				if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "ServiceUnavailable") {
+					t.Errorf("after 4 minutes: %d %s", code, text)
+				}
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "stale: 2 targets, nothing could be read for 6m0s") {
+					t.Errorf("after 6 minutes: %d %s", code, text)
+				}
+				if got := w.ids(t); got != "i-2 i-1" {
+					t.Errorf("after 6 minutes: %s", got)
+				}
+				w.server.ClearFaults()
+				time.Sleep(70 * time.Second)
+				synctest.Wait()
+				if code, text := w.health(); code != http.StatusOK || strings.Contains(text, "failed") {
+					t.Errorf("afterwards: %d %s", code, text)
+				}
+			})
+		})
+	}
+}
+
+// Prometheus keeps what it knows while there is no list: the first one waits for a region that fails.
+func TestFirstList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+		if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "starting") || w.ids(t) != "503" {
+			t.Errorf("at the start: %d %s", code, text)
+		}
+		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: -1})
+		go w.run(t.Context())
+		time.Sleep(4 * time.Minute)
+		synctest.Wait()
+		if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "not ready") || !strings.Contains(text, "failed: cn-beijing: ") {
+			t.Errorf("after 4 minutes: %d %s", code, text)
+		}
+		if got := w.ids(t); got != "503" {
+			t.Errorf("after 4 minutes: %s", got)
+		}
+		if got := w.get("/metrics").Body.String(); strings.Contains(got, "ecs_sd_targets") || strings.Contains(got, "ecs_sd_list_age") {
+			t.Errorf("metrics of a list that is not there:\n%s", got)
+		}
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
+		if got := w.ids(t); got != "i-1" {
+			t.Errorf("after 7 minutes: %s", got)
+		}
+		if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "none of its instances is known") {
+			t.Errorf("after 7 minutes: %d %s", code, text)
+		}
+	})
+
+	synctest.Test(t, func(t *testing.T) { // a part of a region is no list of it
+		w := newWorld(t, instance("i-1", "cn-hangzhou"))
+		for i := range 150 {
+			w.server.Put(instance(fmt.Sprint("i-2-", i), "cn-beijing"))
+		}
+		w.server.Inject(ecstest.Fault{Match: func(r ecstest.Request) bool { return r.Params.Get("NextToken") != "" }, Code: "ServiceUnavailable", Times: -1})
+		w.started = w.started.Add(-w.staleAfter)
+		w.refresh(t.Context())
+		if got := w.ids(t); got != "i-1" {
+			t.Errorf("a part of a region: %.100s", got)
+		}
+	})
+
+	synctest.Test(t, func(t *testing.T) { // it comes as soon as the region does
+		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
+		go w.run(t.Context())
+		time.Sleep(70 * time.Second)
+		synctest.Wait()
+		if got := w.ids(t); got != "i-2 i-1" {
+			t.Errorf("after a refresh: %s", got)
+		}
+	})
+}
+
+// A server that is stopped in the middle of a refresh has not failed.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, instance("i-1", "cn-hangzhou"))
+		ctx, cancel := context.WithCancel(t.Context())
+		w.server.Inject(ecstest.Fault{Skip: 5, BlackHole: true, Times: -1})
+		done := make(chan struct{})
+		go func() {
+			w.run(ctx)
+			close(done)
+		}()
+		for len(w.server.Requests()) < 6 { // in the second refresh
+			time.Sleep(time.Second)
+		}
+		cancel()
+		<-done
+		if _, text := w.health(); !strings.HasPrefix(text, "ok: 1 targets") || strings.Contains(text, "failed") || w.log.Len() > 0 {
+			t.Errorf("%s%s", text, &w.log)
+		}
+	})
+}
+
+// A refresh that never ends is given up.
+func TestRefreshTakesTooLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, instance("i-1", "cn-hangzhou"))
+		w.refresh(t.Context())
+		w.staleAfter = 3 * time.Second
+		w.server.Inject(ecstest.Fault{BlackHole: true, Times: -1})
+		started := time.Now()
+		w.refresh(t.Context())
+		if took := time.Since(started); took != w.staleAfter {
+			t.Errorf("given up after %v", took)
+		}
+		if w.failuresOf("", "timeout")+w.failuresOf("", "unavailable") != 1 || w.ids(t) != "i-1" {
+			t.Errorf("%s", w.get("/metrics").Body)
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, fleet()...)
+		w.refresh(t.Context())
+		time.Sleep(30 * time.Second)
+		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "Throttling.User", Times: -1})
+		w.refresh(t.Context())
+		time.Sleep(12 * time.Second)
+
+		want := `
+# HELP ecs_sd_list_age_seconds Time since all regions were read.
+# TYPE ecs_sd_list_age_seconds gauge
+ecs_sd_list_age_seconds 42
+# HELP ecs_sd_refresh_failures_total Regions that could not be read, by kind of failure; without region: the list of regions.
+# TYPE ecs_sd_refresh_failures_total counter
+ecs_sd_refresh_failures_total{kind="throttled",region="cn-beijing"} 1
+# HELP ecs_sd_region_age_seconds Time since the region's part of the list was read.
+# TYPE ecs_sd_region_age_seconds gauge
+ecs_sd_region_age_seconds{region="cn-beijing"} 42
+ecs_sd_region_age_seconds{region="cn-hangzhou"} 12
+# HELP ecs_sd_targets Targets in the list.
+# TYPE ecs_sd_targets gauge
+ecs_sd_targets{region="cn-beijing"} 1
+ecs_sd_targets{region="cn-hangzhou"} 2
+# HELP ecs_sd_unreachable_instances Instances without an address, which are not in the list.
+# TYPE ecs_sd_unreachable_instances gauge
+ecs_sd_unreachable_instances{region="cn-beijing"} 1
+ecs_sd_unreachable_instances{region="cn-hangzhou"} 0
+# HELP ecs_sd_api_attempts_total HTTP requests to the API, retries included, by result: ok or the kind of failure.
+# TYPE ecs_sd_api_attempts_total counter
+ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-beijing",result="ok"} 1
+ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-beijing",result="throttled"} 1
+ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-hangzhou",result="ok"} 2
+ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-shanghai",result="ok"} 2
+ecs_sd_api_attempts_total{action="DescribeRegions",region="cn-hangzhou",result="ok"} 2
+`
+		names := []string{"ecs_sd_list_age_seconds", "ecs_sd_refresh_failures_total", "ecs_sd_region_age_seconds", "ecs_sd_targets", "ecs_sd_unreachable_instances", "ecs_sd_api_attempts_total"}
+		if err := testutil.GatherAndCompare(w.metrics.registry, strings.NewReader(want), names...); err != nil {
+			t.Error(err)
+		}
+		if n, err := testutil.GatherAndCount(w.metrics.registry, "ecs_sd_refresh_duration_seconds", "ecs_sd_api_attempt_duration_seconds"); n != 3 || err != nil {
+			t.Errorf("%d histograms: %v", n, err)
+		}
+		if problems, err := testutil.GatherAndLint(w.metrics.registry); len(problems) > 0 || err != nil {
+			t.Error(problems, err)
+		}
+	})
+}
+
+func TestHandler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for _, tt := range []struct {
+			method, path string
+			code         int
+		}{
+			{http.MethodGet, "/", http.StatusOK},
+			{http.MethodGet, "/metrics", http.StatusOK},
+			{http.MethodPost, "/sd", http.StatusMethodNotAllowed},
+			{http.MethodGet, "/sd/", http.StatusNotFound},
+		} {
+			r := httptest.NewRecorder()
+			w.handler().ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil))
+			if r.Code != tt.code {
+				t.Errorf("%s %s: %d, want %d", tt.method, tt.path, r.Code, tt.code)
+			}
+		}
+	})
+}

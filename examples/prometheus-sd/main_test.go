@@ -1,0 +1,301 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+)
+
+// output can be read while it is written.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+	wait chan string // gets the server's address
+}
+
+var served = regexp.MustCompile(`url=(http://\S+)/sd\n`)
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if m := served.FindSubmatch(b); m != nil {
+		o.wait <- string(m[1])
+	}
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// newProgram makes one that asks a server, or with nil the demo.
+func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
+	stdout, stderr = &output{wait: make(chan string, 1)}, &output{wait: make(chan string, 1)}
+	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client}
+	if server != nil {
+		p.connect = func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
+			opts.Retry.MaxAttempts = 1
+			c, err := server.Client(region, opts)
+			return c, func() {}, err
+		}
+	}
+	return p, stdout, stderr
+}
+
+// start runs the program as a server and gives its address. stop ends it and gives the exit code and what it logged.
+func start(t *testing.T, server *ecstest.Server, args ...string) (url string, stop func() (int, string)) {
+	t.Helper()
+	p, _, stderr := newProgram(server)
+	ctx, cancel := context.WithCancel(t.Context())
+	code := make(chan int, 1)
+	go func() { code <- p.run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...)) }()
+	stop = sync.OnceValues(func() (int, string) {
+		cancel()
+		return <-code, stderr.String()
+	})
+	t.Cleanup(func() { stop() })
+	select {
+	case url = <-stderr.wait:
+	case c := <-code:
+		code <- c
+		t.Fatalf("ended with %d: %s", c, stderr)
+	}
+	return url, stop
+}
+
+// get asks until the answer has the status.
+func get(t *testing.T, url string, status int) string {
+	t.Helper()
+	var last string
+	for range poll(t) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+		if err != nil {
+			last = err.Error()
+			continue
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err == nil && resp.StatusCode == status {
+			return string(body)
+		}
+		last = fmt.Sprintf("%d %s %v", resp.StatusCode, body, err)
+	}
+	t.Fatalf("%s: %s", url, last)
+	return ""
+}
+
+// poll comes round until the caller has seen what it waits for, but not for ever.
+func poll(t *testing.T) func(func() bool) {
+	return func(yield func() bool) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for yield() {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
+	t.Helper()
+	s := ecstest.NewServer(instances...)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// The program serves the demo until it is told to stop.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	url, stop := start(t, nil, "-demo", "-status", "running", "-tag", "env=prod")
+	list := get(t, url+"/sd", http.StatusOK)
+	if n := strings.Count(list, `"__meta_ecs_tag_env":"prod"`); n < 100 || n != strings.Count(list, "\n")-2 || n != strings.Count(list, `"__meta_ecs_instance_status":"Running"`) {
+		t.Errorf("%d instances in %d lines", n, strings.Count(list, "\n"))
+	}
+	if text := get(t, url+"/healthz", http.StatusOK); !strings.HasPrefix(text, "ok: ") {
+		t.Error(text)
+	}
+	if text := get(t, url+"/metrics", http.StatusOK); !strings.Contains(text, "ecs_sd_refresh_duration_seconds_count 1") {
+		t.Error(text)
+	}
+	if code, log := stop(); code != selection.ExitOK || !strings.Contains(log, "made up") || !strings.Contains(log, "msg=stopped") {
+		t.Errorf("%d: %s", code, log)
+	}
+}
+
+// A key that is not accepted does not end the server, and shows nowhere.
+func TestWrongKey(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	key := server.Credentials()
+	server.RevokeKey(key.AccessKeyID)
+	url, stop := start(t, server, "-region", "cn-hangzhou", "-v")
+	get(t, url+"/sd", http.StatusServiceUnavailable)
+	var health string
+	for range poll(t) {
+		if health = get(t, url+"/healthz", http.StatusServiceUnavailable); strings.Contains(health, "InvalidAccessKeyId") {
+			break
+		}
+	}
+	metrics := get(t, url+"/metrics", http.StatusOK)
+	if !strings.Contains(metrics, `ecs_sd_refresh_failures_total{kind="credentials",region="cn-hangzhou"} 1`) {
+		t.Error(metrics)
+	}
+	code, log := stop()
+	if code != selection.ExitOK || !strings.Contains(log, "InvalidAccessKeyId") {
+		t.Errorf("%d: %s", code, log)
+	}
+	for name, text := range map[string]string{"health": health, "metrics": metrics, "log": log} {
+		if strings.Contains(text, key.AccessKeyID) || strings.Contains(text, key.AccessKeySecret) || strings.Contains(text, "Signature=") {
+			t.Errorf("%s gives away the key: %s", name, text)
+		}
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of a test
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p, _, stderr := newProgram(nil)
+	if code := p.run(t.Context(), []string{"-demo", "-listen", l.Addr().String()}); code != selection.ExitFailed || !strings.Contains(stderr.String(), "-listen") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
+
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		name   string
+		fault  ecstest.Fault
+		ctx    context.Context //nolint:containedctx // of one run
+		code   int
+		stderr string
+	}{
+		{name: "works", code: selection.ExitOK},
+		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
+		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
+		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 1, stderr: "cn-beijing: "},
+		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
+		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9"},
+		{name: "interrupted", ctx: cancelled, code: selection.ExitInterrupted, stderr: "interrupted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := newServer(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+			if tt.stderr != "" {
+				tt.fault.Times = -1
+				server.Inject(tt.fault)
+			}
+			p, stdout, stderr := newProgram(server)
+			ctx := tt.ctx
+			if ctx == nil {
+				ctx = t.Context()
+			}
+			code := p.run(ctx, []string{"-region", "cn-hangzhou,cn-beijing", "-once", "-port", "80"})
+			if code != tt.code || !strings.Contains(stderr.String(), tt.stderr) {
+				t.Errorf("exit code %d, want %d and %q: %s", code, tt.code, tt.stderr, stderr)
+			}
+			want := ""
+			if tt.code == selection.ExitOK {
+				want = `[
+{"targets":["10.0.0.1:80"],"labels":{"__meta_ecs_instance_id":"i-2","__meta_ecs_private_ip":"10.0.0.1","__meta_ecs_region":"cn-beijing"}},
+{"targets":["10.0.0.1:80"],"labels":{"__meta_ecs_instance_id":"i-1","__meta_ecs_private_ip":"10.0.0.1","__meta_ecs_region":"cn-hangzhou"}}
+]
+`
+			}
+			if stdout.String() != want {
+				t.Errorf("printed %s", stdout)
+			}
+		})
+	}
+
+	p, _, stderr := newProgram(newServer(t))
+	p.stdout = writerFunc(func([]byte) (int, error) { return 0, errors.New("disk full") })
+	if code := p.run(t.Context(), []string{"-demo", "-once"}); code != selection.ExitFailed || !strings.Contains(stderr.String(), "disk full") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
+
+// writerFunc is called for each write.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	getenv := func(string) string { return "" }
+	c, err := parse(strings.Fields("-demo -port 9100,9256 -interval 30s -listen :80"), getenv)
+	if err != nil || !reflect.DeepEqual(c.ports, []string{"9100", "9256"}) || c.interval != 30*time.Second || c.staleAfter != 150*time.Second || c.listen != ":80" {
+		t.Errorf("%+v %v", c, err)
+	}
+	if c, err = parse(strings.Fields("-demo -stale-after 1h"), getenv); err != nil || c.staleAfter != time.Hour || c.interval != time.Minute || !strings.HasPrefix(c.listen, "127.0.0.1:") {
+		t.Errorf("%+v %v", c, err)
+	}
+	for args, want := range map[string]string{
+		"":                         "which region?",
+		"-demo -port 0":            "65535",
+		"-demo -port 9100,":        "65535",
+		"-demo -port http":         "65535",
+		"-demo -port 70000":        "65535",
+		"-demo -interval 0s":       "positive",
+		"-demo -stale-after -1s":   "positive",
+		"-demo all":                `"all" is not understood`,
+		"-demo -ports 9100":        "-ports",
+		"-region cn-hangzhou -v=x": "-v",
+		"-region Hang!":            "region",
+	} {
+		p, stdout, stderr := newProgram(newServer(t))
+		if code := p.run(t.Context(), strings.Fields(args)); code != selection.ExitUsage || !strings.Contains(stderr.String(), want) || stdout.String() != "" {
+			t.Errorf("%q: exit code %d, want %q: %s", args, code, want, stderr)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	p, stdout, _ := newProgram(nil)
+	if code := p.run(t.Context(), []string{"-h"}); code != selection.ExitOK {
+		t.Errorf("exit code %d", code)
+	}
+	for line := range strings.Lines(stdout.String()) {
+		if len(line) > 121 {
+			t.Errorf("too long: %s", line)
+		}
+	}
+	for _, name := range []string{"port", "listen", "interval", "stale-after", "once", "v"} {
+		if !strings.Contains(stdout.String(), "  -"+name+" ") {
+			t.Errorf("-h does not explain -%s", name)
+		}
+	}
+}

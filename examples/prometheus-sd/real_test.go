@@ -1,0 +1,275 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// tool finds a program that a test cannot do without. Who has none may still run the other tests; with ECS_REAL_TOOLS,
+// as .ci/run sets it, a missing one is a failure.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+	case os.Getenv("ECS_REAL_TOOLS") != "":
+		t.Fatal(err)
+	default:
+		t.Skipf("%v: install Debian's package prometheus to run this test", err)
+	}
+	return path
+}
+
+// block is the n-th of README's blocks in a language.
+func block(t *testing.T, language string, n int) string {
+	t.Helper()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)\n```"+language+"\n(.*?)\n```\n").FindAllSubmatch(readme, -1)
+	if len(blocks) <= n {
+		t.Fatalf("README has %d blocks of %s", len(blocks), language)
+	}
+	return string(blocks[n][1])
+}
+
+// startPrometheus starts the real one and gives its address.
+func startPrometheus(t *testing.T, config string) string {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log := &prometheusLog{listening: make(chan string, 1)}
+	c := exec.CommandContext(t.Context(), tool(t, "prometheus"),
+		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0")
+	c.Stderr = log
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it flushes its data before the folder is removed
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	t.Cleanup(func() {
+		err := <-ended
+		t.Log("prometheus ended:", err)
+	})
+	select {
+	case address := <-log.listening:
+		return "http://" + address
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("prometheus: %v\n%s", err, &log.text)
+		return ""
+	}
+}
+
+// prometheusLog waits for the line that says where Prometheus listens.
+type prometheusLog struct {
+	text      bytes.Buffer
+	listening chan string
+}
+
+var listeningOn = regexp.MustCompile(`msg="Listening on".* address=(127\.0\.0\.1:\d+)`)
+
+func (l *prometheusLog) Write(b []byte) (int, error) {
+	before := listeningOn.Match(l.text.Bytes())
+	l.text.Write(b)
+	if m := listeningOn.FindSubmatch(l.text.Bytes()); m != nil && !before {
+		l.listening <- string(m[1])
+	}
+	return len(b), nil
+}
+
+// target is one of /api/v1/targets.
+type target struct {
+	DiscoveredLabels map[string]string `json:"discoveredLabels"`
+	Labels           map[string]string `json:"labels"`
+	ScrapeURL        string            `json:"scrapeUrl"`
+}
+
+// targets are the instances, scraped or dropped, by instance id.
+func targets(t *testing.T, prometheus string) (active, dropped map[string]target) {
+	t.Helper()
+	var answer struct {
+		Status string
+		Data   struct{ ActiveTargets, DroppedTargets []target }
+	}
+	body := get(t, prometheus+"/api/v1/targets", http.StatusOK)
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Status != "success" {
+		t.Fatalf("%v: %.500s", err, body)
+	}
+	byID := func(list []target) map[string]target {
+		m := map[string]target{}
+		for _, target := range list {
+			if id := target.DiscoveredLabels["__meta_ecs_instance_id"]; id != "" {
+				if _, twice := m[id]; twice {
+					t.Errorf("%s is a target twice", id)
+				}
+				m[id] = target
+			}
+		}
+		return m
+	}
+	return byID(answer.Data.ActiveTargets), byID(answer.Data.DroppedTargets)
+}
+
+// The real Prometheus, with README's configuration, sees the fleet and what becomes of it. It scrapes nothing but this
+// server: all addresses are replaced by its own.
+func TestRealPrometheus(t *testing.T) {
+	t.Parallel()
+	tool(t, "prometheus")
+	fleet := ecstest.Fleet(1000, 1)
+	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
+	fleet[0].Status = ecs.StatusRunning
+	server := newServer(t, fleet...)
+	sd, _ := start(t, server, "-region", "all", "-interval", "1s")
+	address := strings.TrimPrefix(sd, "http://")
+	prometheus := startPrometheus(t, strings.NewReplacer(
+		"127.0.0.1:9465", address,
+		"refresh_interval: 1m", "refresh_interval: 1s",
+		"scrape_interval: 15s", "scrape_interval: 1s",
+		"        regex: (.+):\\d+;(\\d+)\n", "        regex: .*\n",
+		"        replacement: $1:$2\n", "        replacement: "+address+"\n",
+	).Replace(block(t, "yaml", 0)))
+
+	var active, dropped map[string]target
+	for range poll(t) {
+		if active, dropped = targets(t, prometheus); len(active)+len(dropped) >= len(fleet) {
+			break
+		}
+	}
+	if len(active)+len(dropped) != len(fleet) {
+		t.Fatalf("%d + %d targets, want %d", len(active), len(dropped), len(fleet))
+	}
+	for i, inst := range fleet {
+		got, scraped := active[inst.InstanceID]
+		if want := inst.Status == ecs.StatusRunning && i != 0; scraped != want {
+			t.Errorf("%s, %s: scraped %v", inst.InstanceID, inst.Status, scraped)
+		}
+		if !scraped {
+			got = dropped[inst.InstanceID]
+		}
+		private := append(inst.VPCAttributes.PrivateIPAddress, inst.InnerIPAddress...)[0]
+		want := map[string]string{
+			"__meta_ecs_private_ip": private, "__meta_ecs_public_ip": strings.Join(append(inst.PublicIPAddress, inst.EIPAddress.IPAddress), ""),
+			"__meta_ecs_instance_name": inst.InstanceName, "__meta_ecs_instance_status": string(inst.Status), "__meta_ecs_instance_type": inst.InstanceType,
+			"__meta_ecs_region": inst.RegionID, "__meta_ecs_zone": inst.ZoneID, "__meta_ecs_vpc_id": inst.VPCAttributes.VPCID, "__meta_ecs_vswitch_id": inst.VPCAttributes.VSwitchID,
+			"__meta_ecs_network_type": string(inst.InstanceNetworkType), "__meta_ecs_charge_type": string(inst.InstanceChargeType), "__meta_ecs_image_id": inst.ImageID,
+			"__meta_ecs_os_type": inst.OSType, "__meta_ecs_resource_group_id": inst.ResourceGroupID, "__meta_ecs_host_name": inst.HostName,
+			"__meta_ecs_security_groups": "," + strings.Join(inst.SecurityGroupIDs, ",") + ",",
+		}
+		relabelled := map[string]string{"instance": inst.InstanceID, "name": inst.InstanceName, "region": inst.RegionID, "zone": inst.ZoneID, "job": "node"}
+		for _, tag := range inst.Tags {
+			switch tag.Key {
+			case "env", "app":
+				want["__meta_ecs_tag_"+tag.Key], relabelled[tag.Key] = tag.Value, tag.Value
+			case "部门":
+				want["__meta_ecs_tag__u90e8_u95e8"], relabelled["department"] = tag.Value, tag.Value
+			case "负责人":
+				want["__meta_ecs_tag__u8d1f_u8d23_u4eba"], relabelled["owner"] = tag.Value, tag.Value
+			case "环境":
+				want["__meta_ecs_tag__u73af_u5883"] = tag.Value
+			case "acs:autoscaling:scalingGroupId":
+				want["__meta_ecs_tag_acs_autoscaling_scalingGroupId"] = tag.Value
+			}
+		}
+		if !scraped { // Prometheus 2.42 shows the address of the others as it is after relabelling
+			want["__address__"] = private + ":9100"
+		}
+		for name, value := range want {
+			if got.DiscoveredLabels[name] != value {
+				t.Errorf("%s: %s is %q, want %q", inst.InstanceID, name, got.DiscoveredLabels[name], value)
+			}
+		}
+		if scraped && fmt.Sprint(got.Labels) != fmt.Sprint(relabelled) {
+			t.Errorf("%s: labels %v, want %v", inst.InstanceID, got.Labels, relabelled)
+		}
+		if scraped && got.ScrapeURL != sd+"/metrics" {
+			t.Fatalf("%s would scrape %s", inst.InstanceID, got.ScrapeURL)
+		}
+	}
+
+	// The fleet moves.
+	server.Delete(fleet[1].InstanceID)
+	fresh := fleet[2]
+	fresh.InstanceID = "i-fresh"
+	server.Put(fresh)
+	for range poll(t) {
+		active, dropped = targets(t, prometheus)
+		_, gone := merged(active, dropped)[fleet[1].InstanceID]
+		if _, ok := merged(active, dropped)["i-fresh"]; ok && !gone {
+			break
+		}
+	}
+	if all := merged(active, dropped); len(all) != len(fleet) || all["i-fresh"].DiscoveredLabels == nil {
+		t.Errorf("%d targets after one left and one came", len(all))
+	}
+
+	// A region fails, and what is known of it stays.
+	lost := fleet[2].InstanceID
+	server.Inject(ecstest.Fault{Region: fleet[2].RegionID, Code: "Throttling.User", Times: -1})
+	server.Delete(lost)
+	failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind="throttled"} > 2`, fleet[2].RegionID)
+	var result string
+	for range poll(t) {
+		if result = get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK); strings.Contains(result, `"job":"prometheus-sd"`) {
+			break
+		}
+	}
+	if !strings.Contains(result, `"job":"prometheus-sd"`) {
+		t.Errorf("Prometheus does not know of the failures: %s", result)
+	}
+	active, dropped = targets(t, prometheus)
+	if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
+		t.Errorf("%d targets while a region fails", len(all))
+	}
+}
+
+func merged(a, b map[string]target) map[string]target {
+	m := maps.Clone(a)
+	maps.Copy(m, b)
+	return m
+}
+
+// README's alerts are ones that Prometheus accepts, about metrics that there are.
+func TestRealPromtool(t *testing.T) {
+	t.Parallel()
+	promtool := tool(t, "promtool")
+	file := filepath.Join(t.TempDir(), "rules.yml")
+	rules := block(t, "yaml", 1)
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", file).CombinedOutput(); err != nil || !strings.Contains(string(out), "2 rules found") {
+		t.Errorf("%v: %s", err, out)
+	}
+	source, err := os.ReadFile("server.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`ecs_sd_\w+`).FindAllString(string(readme), -1) {
+		if !bytes.Contains(source, []byte(`"`+name+`"`)) {
+			t.Errorf("there is no metric %s", name)
+		}
+	}
+}
