@@ -48,6 +48,8 @@ type DescribeInstancesRequest struct {
 	// RDMAIPAddresses is a single address; whether the API takes several here is not documented.
 	RDMAIPAddresses string `url:"RdmaIpAddresses,omitempty"`
 
+	// InstanceNetworkType: "" is sent as the network that the address lists below need, if any is set, since the API
+	// would not look at them otherwise.
 	InstanceNetworkType NetworkType        `url:"InstanceNetworkType,omitempty"`
 	InstanceChargeType  InstanceChargeType `url:"InstanceChargeType,omitempty"`
 	InternetChargeType  InternetChargeType `url:"InternetChargeType,omitempty"`
@@ -57,13 +59,12 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens     `url:"HttpTokens,omitempty"`
 
 	// Lists of at most 100. nil is no filter; an empty list matches nothing. The iterators accept any number of
-	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100. Beware: the API does not look at
-	// some lists, and lists everything, unless InstanceNetworkType is set as well.
+	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100.
 	InstanceIDs        JSONList `url:"InstanceIds"`
-	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // needs InstanceNetworkType classic
-	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // needs InstanceNetworkType vpc
+	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // of the classic network
+	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // of a VPC
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
-	EIPAddresses       JSONList `url:"EipAddresses"` // needs InstanceNetworkType vpc
+	EIPAddresses       JSONList `url:"EipAddresses"` // of a VPC
 
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"` // Ipv6Address.N, at most 100
 	// Tags (Tag.N.Key, Tag.N.Value), at most 20, all of which must match. The API stops at 1,000 instances without a
@@ -131,6 +132,7 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 	if err := r.validate(); err != nil {
 		return nil, err
 	}
+	r.InstanceNetworkType = cmp.Or(r.InstanceNetworkType, r.impliedNetwork())
 	return query.Values(wireRequest{
 		DescribeInstancesRequest: r,
 		RegionID:                 region,
@@ -140,6 +142,18 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 		ExpiresBefore:            timeFilter{"ExpiredEndTime", ceilMinute(r.ExpiresBefore)},
 		DryRun:                   dryRun,
 	})
+}
+
+// impliedNetwork is the network whose addresses the request names.
+func (r DescribeInstancesRequest) impliedNetwork() NetworkType {
+	switch {
+	case r.PrivateIPAddresses != nil || r.EIPAddresses != nil:
+		return NetworkTypeVPC
+	case r.InnerIPAddresses != nil:
+		return NetworkTypeClassic
+	default:
+		return ""
+	}
 }
 
 func (r DescribeInstancesRequest) validate() error {
@@ -159,6 +173,9 @@ func (r DescribeInstancesRequest) validate() error {
 		if l.len > l.max {
 			return invalid(l.field, "has %d elements, the API takes at most %d", l.len, l.max)
 		}
+	}
+	if r.InnerIPAddresses != nil && r.InstanceNetworkType == "" && r.impliedNetwork() != NetworkTypeClassic {
+		return invalid("InnerIPAddresses", "are of another network than PrivateIPAddresses and EIPAddresses: no instance has both")
 	}
 	if err := checkTags(r.Tags); err != nil {
 		return err

@@ -94,6 +94,12 @@ func TestEveryParameterTravels(t *testing.T) {
 			var req DescribeInstancesRequest
 			want := setNonZero(t, reflect.ValueOf(&req).Elem().FieldByName(field), name)
 			want.Set("RegionId", "cn-hangzhou")
+			switch field {
+			case "PrivateIPAddresses", "EIPAddresses":
+				want.Set("InstanceNetworkType", "vpc")
+			case "InnerIPAddresses":
+				want.Set("InstanceNetworkType", "classic")
+			}
 			got, err := req.encode("cn-hangzhou", false)
 			if err != nil {
 				t.Fatal(err)
@@ -126,6 +132,7 @@ func TestEncodeRequest(t *testing.T) {
 		{"after rounds down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
 		{"before rounds up", DescribeInstancesRequest{CreatedBefore: second}, url.Values{"Filter.2.Key": {"CreationEndTime"}, "Filter.2.Value": {"2024-01-01T00:01Z"}}},
 		{"gaps stay", DescribeInstancesRequest{ExpiresBefore: second.Add(-time.Second)}, url.Values{"Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:00Z"}}},
+		{"own network stays", DescribeInstancesRequest{EIPAddresses: JSONList{}, InstanceNetworkType: NetworkTypeClassic}, url.Values{"EipAddresses": {"[]"}, "InstanceNetworkType": {"classic"}}},
 		{"true", DescribeInstancesRequest{IOOptimized: new(true)}, url.Values{"IoOptimized": {"true"}}},
 		{"beyond the server's clamp", DescribeInstancesRequest{MaxResults: 500}, url.Values{"MaxResults": {"500"}}},
 		{"html characters", DescribeInstancesRequest{InstanceIDs: JSONList{"<a&b>"}}, url.Values{"InstanceIds": {`["\u003ca\u0026b\u003e"]`}}},
@@ -177,6 +184,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 		{"public addresses", DescribeInstancesRequest{PublicIPAddresses: many(101)}, "PublicIPAddresses"},
 		{"elastic addresses", DescribeInstancesRequest{EIPAddresses: many(101)}, "EIPAddresses"},
 		{"ipv6 addresses", DescribeInstancesRequest{IPv6Addresses: many(101)}, "IPv6Addresses"},
+		{"both networks", DescribeInstancesRequest{InnerIPAddresses: many(1), EIPAddresses: many(1)}, "InnerIPAddresses"},
 		{"tags", DescribeInstancesRequest{Tags: slices.Repeat(TagList{{Key: "k"}}, 21)}, "Tags"},
 		{"tag without key", DescribeInstancesRequest{Tags: TagList{{Key: "k"}, {Value: "v"}}}, "Tags[1].Key"},
 		{"attributes", DescribeInstancesRequest{AdditionalAttributes: slices.Repeat(RepeatList[AdditionalAttribute]{"A"}, 21)}, "AdditionalAttributes"},

@@ -49,7 +49,7 @@
 //     with [*CappedError].
 //   - Unknown parameters are ignored, so a typo lists everything: requests are typed.
 //   - An empty id list matches nothing, an absent one everything: nil and empty [JSONList] keep the difference.
-//   - Private, inner and elastic addresses filter nothing unless InstanceNetworkType is set as well: set it.
+//   - Private, inner and elastic addresses filter nothing unless InstanceNetworkType is set as well: it is sent with them.
 //   - MaxResults below 10 is taken for 10: a page may hold more than was asked for.
 //   - Page numbers are ignored next to MaxResults or NextToken: refused here.
 //   - An instance that moves while pages are read may come twice: it is delivered once.
