@@ -343,7 +343,7 @@ func ExampleError() {
 	client, done := connect(nil)
 	defer done()
 
-	err := client.DryRun(context.Background(), ecs.DescribeInstancesRequest{Status: "Runing"})
+	err := client.DryRun(context.Background(), ecs.DescribeInstancesRequest{Status: "Paused"})
 	switch {
 	case errors.Is(err, ecs.ErrInvalidParameter):
 		fmt.Println("mend the request")
