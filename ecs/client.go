@@ -76,7 +76,7 @@ type Options struct {
 	UserAgent string
 }
 
-// RetryPolicy bounds the attempts of one call. Throttled attempts have a budget of their own: up to 12, within the
+// RetryPolicy bounds the attempts of one call. Throttled attempts have a budget of their own: up to 14, within the
 // context's deadline or, without one, 2 minutes of waiting.
 type RetryPolicy struct {
 	MaxAttempts    int           // attempts in all; 0 = 3, 1 = never retry, not even throttling

@@ -32,8 +32,8 @@ func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) Crede
 	return &staticCredentials{&signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken}}
 }
 
-// staticCredentials keeps its key behind two pointers: of a field that it may call no methods on, fmt prints the first
-// one's target when the verb does not fit, but never the second's.
+// staticCredentials keeps its key behind two pointers, as the guard does: of a field that it may call no methods on, fmt
+// prints the first one's target when the verb does not fit, but never the second's.
 type staticCredentials struct{ key *signer.Credentials }
 
 func (s *staticCredentials) Credentials(context.Context) (signer.Credentials, error) {
@@ -122,14 +122,16 @@ const (
 )
 
 // guard makes any provider safe to use: one call at a time, shared by all who wait.
-type guard struct {
+type guard struct{ *guardState }
+
+type guardState struct {
 	provider CredentialsProvider
 
 	mu      sync.Mutex
-	flight  *flight             // the call that is under way
-	good    *signer.Credentials // the last that came and was not called stale, or nil; a pointer as in staticCredentials
-	failing time.Time           // since when refreshes fail; zero while they work
-	rest    time.Time           // when to ask again, while the good key bridges a failure
+	flight  *flight            // the call that is under way
+	good    signer.Credentials // the last that came and was not called stale; zero: none
+	failing time.Time          // since when refreshes fail; zero while they work
+	rest    time.Time          // when to ask again, while the good key bridges a failure
 }
 
 // flight is one call of the provider.
@@ -148,7 +150,7 @@ func newGuard(p CredentialsProvider) *guard {
 	if g, ok := p.(*guard); ok {
 		return g
 	}
-	return &guard{provider: p}
+	return &guard{&guardState{provider: p}}
 }
 
 // Credentials implements [CredentialsProvider].
@@ -202,13 +204,13 @@ func (g *guard) get(ctx context.Context, stale signer.Credentials) (key signer.C
 func (g *guard) join(ctx context.Context, stale signer.Credentials) (f *flight, late bool, patience time.Duration, good signer.Credentials) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.good != nil && *g.good == stale {
-		g.good = nil
+	if g.good == stale {
+		g.good = signer.Credentials{}
 	}
 	patience = providerTimeout
 	if g.bridges() {
 		if time.Now().Before(g.rest) {
-			return nil, false, 0, *g.good
+			return nil, false, 0, g.good
 		}
 		patience = bridgeAfter
 	}
@@ -234,7 +236,7 @@ func (g *guard) leave(f *flight, cancel bool) {
 
 // bridges reports whether the good key may stand in for the latest.
 func (g *guard) bridges() bool {
-	return g.good != nil && (g.failing.IsZero() || time.Since(g.failing) < lastGoodFor)
+	return g.good != signer.Credentials{} && (g.failing.IsZero() || time.Since(g.failing) < lastGoodFor)
 }
 
 // bridge gives the good key after a failure, with the failure as a warning, or the failure alone.
@@ -248,7 +250,7 @@ func (g *guard) bridge(err error) (key signer.Credentials, warning, _ error) {
 		return signer.Credentials{}, nil, err
 	}
 	g.rest = time.Now().Add(bridgeAfter)
-	return *g.good, err, nil
+	return g.good, err, nil
 }
 
 // fly makes one call and remembers what it brought.
@@ -260,13 +262,9 @@ func (g *guard) fly(ctx context.Context, f *flight) {
 		defer g.mu.Unlock()
 		switch {
 		case f.err != nil:
-			known := []signer.Credentials{f.stale, f.key}
-			if g.good != nil {
-				known = append(known, *g.good)
-			}
-			f.err, f.key = transport.CleanError(f.err, known...), signer.Credentials{}
+			f.err, f.key = transport.CleanError(f.err, g.good, f.stale, f.key), signer.Credentials{}
 		case f.key != f.stale:
-			g.good, g.failing, g.rest = new(f.key), time.Time{}, time.Time{}
+			g.good, g.failing, g.rest = f.key, time.Time{}, time.Time{}
 		}
 		g.flight = nil
 		close(f.done)

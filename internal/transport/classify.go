@@ -266,7 +266,7 @@ func excerpt(status int, body []byte, s scrubber) string {
 	if len(body) == 0 {
 		return what + ", empty body"
 	}
-	head := body[:min(len(body), window)]
+	head := body[:min(len(body), 1<<10+4*s.longest)]
 	text := strings.Join(strings.Fields(printable(s.hide(string(head)))), " ")
 	if len(head) < len(body) && len(text) <= most+s.longest {
 		text = withheld // as in clean

@@ -25,8 +25,9 @@ const (
 	defaultMaxDelay       = 10 * time.Second
 	defaultAttemptTimeout = 10 * time.Second
 
-	// Throttled calls have a budget of their own: most wait inside the throttle control, and only probes are refused.
-	throttleAttempts = 12
+	// Throttled calls have a budget of their own: most wait inside the throttle control, and only probes are refused. A
+	// lone caller sends all the probes; so many outlast a quota's window of a minute, which 12 would not.
+	throttleAttempts = 14
 	// throttleWait bounds the waiting of a throttled call whose context has no deadline.
 	throttleWait = 2 * time.Minute
 	// maxHint caps what a server may ask us to wait.

@@ -95,7 +95,7 @@ func TestScrubberShapes(t *testing.T) {
 	for _, text := range []string{
 		"The specified InstanceId does not exist.", "The specified parameter NextToken is not valid.", "InvalidSecurityToken.Expired: Specified SecurityToken is expired.",
 		"dial tcp 100.100.100.200:80: i/o timeout", `lookup ecs.cn-hangzhou.aliyuncs.com: no such host`, "https://api.aliyun.com/troubleshoot?q=Throttling.User&product=Ecs",
-		"/root/.alibabacloud/credentials: no such file", "The account of STS. is not found",
+		"/root/.alibabacloud/credentials: no such file", "The account of STS. is not found", `{"NextToken":"abc123def456","PageNumber":1}`,
 	} {
 		if got := s.clean(text, maxText); got != text {
 			t.Errorf("%s became %s", text, got)

@@ -1,0 +1,151 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// fault is a case of the catalogue: what a server, the network or a caller does, and a function that has the client
+// survive it.
+type fault struct {
+	id, name, what string
+	run            func(t *testing.T, v variant)
+	once           bool   // signer and http.Client make no difference
+	real           bool   // in real time, on loopback or without any network
+	alone          bool   // measures the memory of the process
+	not            string // why it cannot be run here
+}
+
+func (f fault) String() string { return f.id + "_" + f.name }
+
+// faults is the catalogue, in the order of its ids.
+var faults = slices.Concat(transportFaults, httpFaults, apiFaults, throttleFaults, clockFaults, pageFaults, bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
+
+// survived holds the outcome by id.
+var survived sync.Map
+
+func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others are parallel to each other
+	seen := map[string]bool{}
+	for _, f := range faults {
+		if seen[f.id] {
+			t.Errorf("two cases with the id %s", f.id)
+		}
+		seen[f.id] = true
+		t.Run(f.String(), func(t *testing.T) {
+			if f.not != "" {
+				survived.Store(f.id, "not run: "+f.not)
+				t.Skip(f.not)
+			}
+			if !f.alone {
+				t.Parallel()
+			}
+			t.Cleanup(func() {
+				survived.Store(f.id, map[bool]string{true: "NO", false: "yes"}[t.Failed()])
+			})
+			for _, v := range variants {
+				if f.once && v != variants[0] {
+					break
+				}
+				t.Run(v.name, func(t *testing.T) {
+					if !f.alone {
+						t.Parallel()
+					}
+					if f.real {
+						v.bubble = false
+						f.run(t, v)
+						return
+					}
+					synctest.Test(t, func(t *testing.T) { f.run(t, v) })
+				})
+			}
+		})
+	}
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if testing.Verbose() {
+		printSurvived(os.Stdout)
+	}
+	os.Exit(code)
+}
+
+// printSurvived shows the catalogue as a table, if it was run.
+func printSurvived(w io.Writer) {
+	run, yes := 0, 0
+	for _, f := range faults {
+		outcome, ok := survived.Load(f.id)
+		if !ok {
+			continue
+		}
+		if run++; run == 1 {
+			fmt.Fprintf(w, "\n%-4s %-100s %s\n", "id", "fault", "survived") //nolint:errcheck // a table for people
+		}
+		if outcome == "yes" {
+			yes++
+		}
+		fmt.Fprintf(w, "%-4s %-100s %s\n", f.id, f.what, outcome) //nolint:errcheck // a table for people
+	}
+	if run > 0 {
+		fmt.Fprintf(w, "%d of %d survived\n", yes, run) //nolint:errcheck // a table for people
+	}
+}
+
+// succeeds makes a call that must succeed in so many attempts.
+func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
+	g.Helper()
+	before := g.arrived()
+	resp, err := g.get(g.Context())
+	if err != nil {
+		g.Fatal(err)
+	}
+	if n := g.arrived() - before; n != attempts {
+		g.Errorf("%d attempts, want %d", n, attempts)
+	}
+	if len(resp.Instances) != 1 || resp.Instances[0].InstanceID != "i-000000" || resp.Instances[0].CPU != 4 {
+		g.Errorf("the page is %+v", resp)
+	}
+	return resp
+}
+
+// fails makes a call that must fail in so many attempts. The error is as promised: typed, one line, with what is known.
+func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
+	g.Helper()
+	before := g.arrived()
+	_, err := g.get(ctx)
+	if n := g.arrived() - before; attempts >= 0 && n != attempts {
+		g.Errorf("%d attempts, want %d: %v", n, attempts, err)
+	}
+	e, ok := errors.AsType[*ecs.Error](err)
+	if !ok {
+		g.Fatalf("%T: %v", err, err)
+	}
+	if text := e.Error(); len(text) > 64<<10 || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || !strings.HasPrefix(text, "ecs: DescribeInstances in cn-test: ") {
+		g.Errorf("%q", text)
+	}
+	return e
+}
+
+// isTimeout tells as callers do, who ask net.Error.
+func isTimeout(err error) bool {
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
+}
+
+func (g *rig) within(most string) {
+	g.Helper()
+	if took := g.elapsed(); took > duration(most) {
+		g.Errorf("took %v, want at most %v", took, most)
+	}
+}

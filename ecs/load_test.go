@@ -1,0 +1,71 @@
+package ecs_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// TestLoad is how whole clients share a quota that they do not know, in virtual time: everything succeeds, little is
+// rejected, and it takes little longer than the quota allows. The throttle control's own test goes into its corners.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	bucket := func() func(time.Time) (bool, time.Duration) { return tokenBucket(40, 10) }
+	window := func(hints bool) func() func(time.Time) (bool, time.Duration) {
+		return func() func(time.Time) (bool, time.Duration) { return fixedWindow(200, time.Minute, hints) }
+	}
+	for _, c := range []struct {
+		name                    string
+		clients, workers, calls int // workers of each client, calls of all
+		quota                   func() func(time.Time) (bool, time.Duration)
+		ideal                   time.Duration
+		over, rejected          float64 // percent, at most
+	}{
+		{"bucket of 40/s, 1 client", 1, 16, 2400, bucket, time.Minute, 10, 10},
+		{"bucket of 40/s, 4 clients", 4, 4, 2400, bucket, time.Minute, 10, 10},
+		{"bucket of 40/s, 4 clients of 16 workers", 4, 16, 2400, bucket, time.Minute, 10, 10},
+		{"window of 200 a minute, with hints", 1, 16, 600, window(true), 2 * time.Minute, 10, 10},
+		{"window of 200 a minute, without", 1, 16, 600, window(false), 2 * time.Minute, 10, 10},
+		{"window of 200 a minute, without, one caller", 1, 1, 600, window(false), 2 * time.Minute, 20, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var rejected, sent atomic.Int64
+				serve := metered(&rejected, c.quota())
+				counted := func(x *exchange) { sent.Add(1); serve(x) }
+				first := newRig(t, variants[0], counted, lean)
+				rigs := []*rig{first}
+				for len(rigs) < c.clients {
+					g := newRig(t, variants[len(rigs)%len(variants)], nil, lean)
+					g.serve = first.serve
+					rigs = append(rigs, g)
+				}
+				var failed atomic.Int64
+				var wg sync.WaitGroup
+				for _, g := range rigs {
+					wg.Go(func() { failed.Add(int64(g.many(t.Context(), c.workers, c.calls/c.clients))) })
+				}
+				wg.Wait()
+				over := 100 * (first.elapsed().Seconds()/c.ideal.Seconds() - 1)
+				share := 100 * float64(rejected.Load()) / float64(sent.Load())
+				t.Logf("%d of %d failed, %.1f %% rejected, %v, %.1f %% over the ideal", failed.Load(), c.calls, share, first.elapsed().Round(time.Millisecond), over)
+				if failed.Load() > 0 || over > c.over || share > c.rejected {
+					t.Errorf("want none failed, at most %v %% rejected and %v %% over", c.rejected, c.over)
+				}
+				for _, g := range rigs {
+					g.finish()
+				}
+			})
+		})
+	}
+}
+
+func lean(g *rig, o *ecs.Options) {
+	g.lean = true
+	o.Logger, o.OnAttempt = nil, nil
+}
