@@ -44,7 +44,8 @@ func (s *staticCredentials) Credentials(context.Context) (signer.Credentials, er
 func (s *staticCredentials) Format(f fmt.State, verb rune) { formatText(f, verb, s.key.String()) }
 
 // CredentialsFrom uses a credential of github.com/aliyun/credentials-go, which covers all the vendor's ways to get a
-// key: RAM roles, OIDC, instance metadata, profiles, a credentials URI. Bearer tokens are not supported.
+// key: RAM roles, OIDC, instance metadata, profiles, a credentials URI. Bearer tokens are not supported, and nil is an error
+// of the first call.
 //
 // What it returns may be shared by any number of clients and goroutines, although credentials-go's own values may not:
 // access is locked, waiting ends with the caller's context, panics are caught. Wrap each credential once.
