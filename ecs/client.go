@@ -210,7 +210,7 @@ func (c *Client) Format(f fmt.State, verb rune) {
 // list wrappers are as they come. An action that changes something is retried like a read: give it a ClientToken.
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return refused(action, c.region, invalid("action", "%.80q is not the name of an operation", action))
+		return refused("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
 	}
 	values := url.Values{}
 	switch p := params.(type) {

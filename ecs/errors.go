@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
@@ -165,6 +166,14 @@ func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
+// shown is a text of the API's or the caller's as it may stand in a line of a log: short and printable.
+func shown[T ~string](s T) string {
+	if len(s) > 80 || strings.ContainsFunc(string(s), func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%.80q", s)
+	}
+	return string(s)
+}
+
 func formatText(f fmt.State, verb rune, text string) {
 	if verb == 'q' {
 		text = strconv.Quote(text)
@@ -222,11 +231,11 @@ type DecodeError struct {
 
 // Error names the instance and the member, not its content.
 func (e *DecodeError) Error() string {
-	id := e.InstanceID
+	id := shown(e.InstanceID)
 	if id == "" {
 		id = "(id unreadable)"
 	}
-	return fmt.Sprintf("ecs: instance %s could not be read at %s: %v", id, e.Path, e.Err)
+	return fmt.Sprintf("ecs: instance %s could not be read at %s: %v", id, shown(e.Path), e.Err)
 }
 
 // Unwrap gives the reason.
@@ -260,7 +269,7 @@ type RegionError struct {
 }
 
 // Error names the region.
-func (e *RegionError) Error() string { return "ecs: region " + e.Region + ": " + e.Err.Error() }
+func (e *RegionError) Error() string { return "ecs: region " + shown(e.Region) + ": " + e.Err.Error() }
 
 // Unwrap gives the reason.
 func (e *RegionError) Unwrap() error { return e.Err }
@@ -271,11 +280,15 @@ type NotFoundError struct{ InstanceIDs []string }
 // Error shows up to ten ids.
 func (e *NotFoundError) Error() string {
 	const most = 10
-	shown, more := e.InstanceIDs, ""
-	if n := len(shown) - most; n > 0 {
-		shown, more = shown[:most], fmt.Sprintf(" and %d more", n)
+	var ids []string
+	for _, id := range e.InstanceIDs[:min(most, len(e.InstanceIDs))] {
+		ids = append(ids, shown(id))
 	}
-	return fmt.Sprintf("ecs: %d instances not found: %s%s", len(e.InstanceIDs), strings.Join(shown, ", "), more)
+	more := ""
+	if n := len(e.InstanceIDs) - most; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("ecs: %d instances not found: %s%s", len(e.InstanceIDs), strings.Join(ids, ", "), more)
 }
 
 // CappedError ends a listing by tag or resource group that hit the API's cap of 1,000 instances and could not be
@@ -309,14 +322,14 @@ func (e *WaitError) Error() string {
 		if status == "" {
 			status = "not seen"
 		}
-		ids = append(ids, id+" ("+string(status)+")")
+		ids = append(ids, shown(id)+" ("+shown(status)+")")
 	}
 	slices.Sort(ids)
 	more := ""
 	if n := len(ids) - most; n > 0 {
 		ids, more = ids[:most], fmt.Sprintf(" and %d more", n)
 	}
-	want := "to be " + string(e.Want)
+	want := "to be " + shown(e.Want)
 	if e.Want == "" {
 		want = "to be gone"
 	}

@@ -204,7 +204,7 @@ type run struct {
 
 	sent, faults, throttles, skews int
 
-	silent bool // the last attempt timed out
+	silent     bool               // the last attempt timed out
 	key, stale signer.Credentials // of the last attempt; and the one the API called expired, until it is replaced
 	refreshed  bool
 }
