@@ -58,21 +58,24 @@ type Options struct {
 	HTTPClient *http.Client
 	// Signer signs the requests. nil is signer.V1{}; signer.V3{} keeps the signature out of the URL.
 	Signer signer.Signer
-	// Retry bounds attempts and their delays.
+	// Retry bounds attempts and their delays. Zero fields are the defaults, negative ones are refused.
 	Retry RetryPolicy
 	// Limiter is waited for before every HTTP request, for a limit of your own. nil is none but the built-in throttle
 	// control, which learns the account's quota from the API's answers.
 	Limiter Limiter
-	// Poll is how often the waiters ask.
+	// Poll is how often the waiters ask. Zero fields are the defaults, negative ones are refused.
 	Poll PollPolicy
 	// TrustEmpty believes an empty listing. The API answers a caller without permission with an empty list, so by
 	// default an iterator that saw no instance makes one dry run and fails with ErrForbidden when that is denied.
 	TrustEmpty bool
-	// Logger gets one record per attempt at Debug and per retry at Info, without secrets. nil is silent.
+	// Logger gets one record per attempt at Debug, per retry at Info, and at Warn what is believed or used for want of
+	// better: an empty listing that no dry run could confirm, an older key while the provider fails. No record holds a
+	// secret. nil is silent.
 	Logger *slog.Logger
-	// OnAttempt is called after every HTTP request, from the goroutine of the call. nil is none.
+	// OnAttempt is called after every HTTP request, from the goroutine of the call, which goes on when it returns: be quick,
+	// and expect several calls at once. nil is none.
 	OnAttempt func(Attempt)
-	// UserAgent is appended to ours.
+	// UserAgent is appended to ours. Printable ASCII.
 	UserAgent string
 }
 
