@@ -73,6 +73,7 @@ func TestScrubberShapes(t *testing.T) {
 		`{"AccessKeyId":"abcdef123456", "AccessKeySecret" : "xyzsecretxyz", "SecurityToken":"xyzsecretxyz"}`,
 		`body: "{\"AccessKeyId\":\"abcdef123456\",\"AccessKeySecret\":\"xyzsecretxyz\",\"SecurityToken\":\"xyzsecretxyz\"}"`,
 		"access_key_secret = xyzsecretxyz",
+		"SessionAccessKeyId: abcdef123456, SessionAccessKeySecret: xyzsecretxyz, Expiration: 2026",
 		"AccessKeySecret: xyzsecretxyz, Token=xyzsecretxyz; password=xyzsecretxyz",
 		"refresh_token=xyzsecretxyz client_secret: xyzsecretxyz private_key=xyzsecretxyz",
 		"x-acs-security-token:xyzsecretxyz\nx-acs-accesskey-id: abcdef123456",
