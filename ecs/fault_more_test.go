@@ -600,7 +600,7 @@ var moreFaults = []fault{
 			g := newRig(t, v, dryRun(c.status, c.body))
 			err := g.client.DryRun(t.Context(), ecs.DescribeInstancesRequest{})
 			g.note(err)
-			if (err == nil) != (c.text == "") || err != nil && !strings.Contains(err.Error(), c.text) || c.is != nil && !errors.Is(err, c.is) || errors.Is(err, ecs.ErrForbidden) != (c.is == ecs.ErrForbidden) { //nolint:errorlint // the very one
+			if (err == nil) != (c.text == "") || err != nil && !strings.Contains(err.Error(), c.text) || c.is != nil && !errors.Is(err, c.is) || errors.Is(err, ecs.ErrForbidden) != (c.is == ecs.ErrForbidden) {
 				t.Errorf("%d %s: %v", c.status, c.body, err)
 			}
 			g.finish()

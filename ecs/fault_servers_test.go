@@ -15,6 +15,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -132,9 +133,9 @@ type conn struct {
 
 func (c *conn) Read(b []byte) (int, error) {
 	for {
-		n, err, changed, deadline := 0, error(nil), (chan struct{})(nil), time.Time{}
+		n := 0
 		c.in.mu.Lock()
-		err, changed, deadline = c.in.err, c.in.changed, c.in.deadline
+		err, changed, deadline := c.in.err, c.in.changed, c.in.deadline
 		switch {
 		case c.gone:
 			err = net.ErrClosed
@@ -146,7 +147,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		}
 		c.in.mu.Unlock()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return 0, io.EOF
 		case err != nil:
 			return 0, &net.OpError{Op: "read", Net: "tcp", Addr: address(c.name), Err: err}
@@ -670,7 +671,7 @@ func (a *authority) trust(g *rig) {
 // overTLS serves a host with TLS.
 func (g *rig) overTLS(host string, config *tls.Config, serve func(*exchange)) {
 	g.listen(host+":443", func(c *conn) {
-		if secured := tls.Server(c, config); secured.Handshake() == nil {
+		if secured := tls.Server(c, config); secured.HandshakeContext(context.Background()) == nil {
 			g.serveHTTP(c, secured, serve)
 		}
 	})

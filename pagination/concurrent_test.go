@@ -371,7 +371,7 @@ func TestPanics(t *testing.T) {
 	}{
 		{"error", explode(func() { panic(errServer) }), errServer.Error(), errServer},
 		{"value", explode(func() { panic("boom") }), "boom", nil},
-		{"nil", explode(func() { panic(nil) }), "nil", nil}, //nolint:govet // on purpose
+		{"nil", explode(func() { panic(nil) }), "nil", nil}, // on purpose
 		{"Goexit", explode(runtime.Goexit), "Goexit", nil},
 		{"yield after the end", func(context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {

@@ -75,6 +75,7 @@ type Failure struct {
 	Err      error  // what lies beneath: a context's error, a network error …; nil when the answer is all
 }
 
+// Error is the answer and what lies beneath.
 func (f *Failure) Error() string {
 	text := strings.TrimSpace(f.Answer.Code + " " + f.Answer.Message)
 	if f.Err != nil {
@@ -83,6 +84,7 @@ func (f *Failure) Error() string {
 	return text
 }
 
+// Unwrap gives Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
 // Transport is safe for concurrent use. Clients for several regions share one.
