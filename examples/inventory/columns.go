@@ -19,39 +19,48 @@ type column struct {
 	compare func(a, b ecs.Instance) int
 	// narrowest is how far a table may shorten the texts to fit the terminal; 0 is not at all.
 	narrowest int
-	number    bool // to be aligned right
+	kind      kind
 }
+
+// kind is how the texts of a column are shown and, in a page, sorted.
+type kind string
+
+const (
+	number kind = "number"
+	moment kind = "time"
+	code   kind = "code" // ids and addresses
+)
 
 // defaultColumns come in the order of their importance: a narrow terminal shows the first ones.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
 
 func columns() []column {
 	return []column{
-		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }},
+		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
 		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 14},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
-		{name: "private-ip", help: "primary private address", text: func(i ecs.Instance) string { return addrs(i.Addr()) }, compare: byAddr(ecs.Instance.Addr)},
-		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15},
-		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic)},
+		{name: "private-ip", help: "primary private address", text: func(i ecs.Instance) string { return addrs(i.Addr()) }, compare: byAddr(ecs.Instance.Addr), kind: code},
+		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
+		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
 		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13},
 		{name: "family", help: "instance type family", text: func(i ecs.Instance) string { return i.InstanceTypeFamily }},
-		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), number: true},
-		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), number: true},
+		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
+		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), kind: number},
 		{name: "gpu", help: "number and kind of GPUs", text: gpu, compare: by(func(i ecs.Instance) int { return i.GPUAmount }), narrowest: 12},
 		{name: "region", help: "region", text: func(i ecs.Instance) string { return i.RegionID }},
 		{name: "zone", help: "zone", text: func(i ecs.Instance) string { return i.ZoneID }},
-		{name: "vpc", help: "VPC id, empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }},
-		{name: "vswitch", help: "VSwitch id", text: func(i ecs.Instance) string { return i.VPCAttributes.VSwitchID }},
-		{name: "security-groups", help: "security group ids", text: func(i ecs.Instance) string { return strings.Join(i.SecurityGroupIDs, " ") }, narrowest: 23},
+		{name: "vpc", help: "VPC id, empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }, kind: code},
+		{name: "vswitch", help: "VSwitch id", text: func(i ecs.Instance) string { return i.VPCAttributes.VSwitchID }, kind: code},
+		{name: "security-groups", help: "security group ids", text: func(i ecs.Instance) string { return strings.Join(i.SecurityGroupIDs, " ") }, narrowest: 23, kind: code},
 		{name: "charge", help: "PrePaid (subscription) or PostPaid (pay as you go)", text: func(i ecs.Instance) string { return string(i.InstanceChargeType) }},
 		{name: "spot", help: "spot strategy", text: func(i ecs.Instance) string { return string(i.SpotStrategy) }},
-		{name: "expires", help: "end of the subscription, or never", text: expires, compare: byTime(func(i ecs.Instance) ecs.Time { return i.ExpiredTime })},
-		{name: "auto-release", help: "time of the automatic release", text: func(i ecs.Instance) string { return i.AutoReleaseTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.AutoReleaseTime })},
-		{name: "created", help: "creation time", text: func(i ecs.Instance) string { return i.CreationTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.CreationTime })},
-		{name: "started", help: "time of the last start", text: func(i ecs.Instance) string { return i.StartTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.StartTime })},
+		{name: "expires", help: "end of the subscription, or never", text: expires, compare: byTime(func(i ecs.Instance) ecs.Time { return i.ExpiredTime }), kind: moment},
+		{name: "auto-release", help: "time of the automatic release", text: func(i ecs.Instance) string { return i.AutoReleaseTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.AutoReleaseTime }), kind: moment},
+		{name: "created", help: "creation time", text: func(i ecs.Instance) string { return i.CreationTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.CreationTime }), kind: moment},
+		{name: "started", help: "time of the last start", text: func(i ecs.Instance) string { return i.StartTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.StartTime }), kind: moment},
 		{name: "os", help: "operating system", text: system, narrowest: 14},
-		{name: "image", help: "image id", text: func(i ecs.Instance) string { return i.ImageID }, narrowest: 16},
-		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14},
+		{name: "image", help: "image id", text: func(i ecs.Instance) string { return i.ImageID }, narrowest: 16, kind: code},
+		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14, kind: code},
 		{name: "description", help: "description", text: func(i ecs.Instance) string { return i.Description }, narrowest: 16},
 		{name: "key-pair", help: "SSH key pair", text: func(i ecs.Instance) string { return i.KeyPairName }, narrowest: 12},
 		{name: "resource-group", help: "resource group id", text: func(i ecs.Instance) string { return i.ResourceGroupID }},

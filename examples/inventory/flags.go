@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -24,12 +25,17 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou -tag env=prod -tag team -columns id,name,private-ip,tag:team
   inventory -region all -expires-before 30d -charge-type PrePaid -sort expires
   inventory -region cn-beijing -o ids | xargs ...
+  inventory -region all -o summary -expiring 14   how many of what, and what expires within 14 days
+  inventory -region all -o html > fleet.html      a page to look around in, and to pass on
+  inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs  then "Include ecs" atop ~/.ssh/config
 
 Where
   -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, with -demo all
   -demo                a made-up fleet in an in-memory ECS
   -network vpc         use the endpoints that are reachable inside a VPC without public access
   -endpoint HOST       another endpoint, for all regions
+  -workers N           list a region of a thousand instances and more by N chains of requests at once (1 to 64);
+                       several regions are listed at once anyway, by one chain each
   -timeout D           give up after D (30s, 5m); default never
   -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
   -v                   log every request to stderr
@@ -50,12 +56,15 @@ Which: instances must match all filters
 
 How
   -o FORMAT            ` + "%s" + `
-  -columns C[,C...]    for table and csv; "+C" adds to the default ones; "all"; "help" lists them
+  -columns C[,C...]    for table, csv and html; "+C" adds to the default ones; "all"; "help" lists them
   -sort C[,C...]       by columns, "-C" descending; keeps everything in memory until the end
+  -expiring N          for summary and html: count the subscriptions that end within N days; default 30
+  -public              for ssh-config: connect to public addresses instead of private ones
+  -user NAME           for ssh-config: log in as NAME
   -dry-run             list nothing, check whether listing would be permitted
 
-A table is fitted to the terminal; piped, it is complete. The other formats are written as instances come, those of
-several regions in any order (-sort region puts them in one).
+A table is fitted to the terminal; piped, it is complete. json, ndjson, csv and ids are written as instances come: in
+any order when there are several regions or workers (-sort puts them in one). NO_COLOR=1 leaves out colors.
 
 Credentials are the first there are: environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
 ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile file, instance RAM role,
@@ -75,7 +84,6 @@ Exit codes: every code but 0 means that the list is not complete
 // config is the command line, understood.
 type config struct {
 	help    string // to be printed instead of listing
-	demo    bool
 	dryRun  bool
 	verbose bool
 	regions []string // nil is all
@@ -85,10 +93,10 @@ type config struct {
 	request ecs.DescribeInstancesRequest
 
 	format  format
-	columns []column
-	fit     bool // columns may be left out when the terminal is narrow
+	look    look
 	sort    func(a, b ecs.Instance) int
 	limit   int
+	workers int // 0 is to go page by page
 
 	raw struct { // flags that are understood when all are known
 		region, network, output, columns, sort string
@@ -96,13 +104,21 @@ type config struct {
 	}
 }
 
+// onlyFor are the flags that only some formats look at. Elsewhere they are a mistake.
+var onlyFor = map[string][]string{
+	"expiring": {"summary", "html"},
+	"public":   {"ssh-config"},
+	"user":     {"ssh-config"},
+}
+
 // define says which flags there are.
 func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	req := &c.request
 	fs.StringVar(&c.raw.region, "region", "", "")
-	fs.BoolVar(&c.demo, "demo", false, "")
+	fs.BoolVar(&c.look.demo, "demo", false, "")
 	fs.StringVar(&c.raw.network, "network", "", "")
 	fs.StringVar(&c.options.Endpoint, "endpoint", "", "")
+	fs.IntVar(&c.workers, "workers", 0, "")
 	fs.DurationVar(&c.timeout, "timeout", 0, "")
 	fs.BoolVar(&c.raw.v3, "v3", false, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
@@ -146,12 +162,31 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	fs.StringVar(&c.raw.output, "o", "table", "")
 	fs.StringVar(&c.raw.columns, "columns", "", "")
 	fs.StringVar(&c.raw.sort, "sort", "", "")
+	fs.Func("expiring", "", func(s string) error {
+		days, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16)
+		if err != nil {
+			return errors.New("want a number of days")
+		}
+		c.look.expiring = int(days)
+		return nil
+	})
+	fs.BoolVar(&c.look.public, "public", false, "")
+	fs.Func("user", "", func(s string) error {
+		if !loginName.MatchString(s) {
+			return errors.New("want a login name")
+		}
+		c.look.user = s
+		return nil
+	})
 	fs.BoolVar(&c.dryRun, "dry-run", false, "")
 }
 
 // parse understands the command line. Its errors say what is wrong with it.
 func parse(args []string, stdin io.Reader, getenv func(string) string, now time.Time) (*config, error) {
-	c := &config{}
+	if slices.Contains(args, "-demo") || slices.Contains(args, "--demo") {
+		now = demo.Now() // the made-up fleet has a time of its own
+	}
+	c := &config{look: look{now: now, expiring: 30, command: "inventory " + strings.Join(args, " ")}}
 	fs := flag.NewFlagSet("inventory", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	c.define(fs, stdin, now)
@@ -170,11 +205,13 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		return c, nil
 	case c.limit < 0:
 		return nil, fmt.Errorf("-limit %d is negative", c.limit)
+	case c.workers < 0 || c.workers > 64:
+		return nil, fmt.Errorf("-workers %d: want 1 to 64", c.workers)
 	case c.timeout < 0:
 		return nil, fmt.Errorf("-timeout %s is negative", c.timeout)
 	case c.raw.network != "" && c.raw.network != "public" && c.raw.network != string(ecs.NetworkVPC):
 		return nil, fmt.Errorf("-network %q: want public or vpc", c.raw.network)
-	case c.demo && c.options.Endpoint != "":
+	case c.look.demo && c.options.Endpoint != "":
 		return nil, fmt.Errorf("-demo has an endpoint of its own: leave out -demo or -endpoint")
 	}
 	if c.raw.network == string(ecs.NetworkVPC) {
@@ -188,10 +225,18 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	if c.format, err = findFormat(c.raw.output); err != nil {
 		return nil, err
 	}
-	if c.columns, err = parseColumns(cmp.Or(c.raw.columns, defaultColumns)); err != nil {
+	fs.Visit(func(f *flag.Flag) {
+		if formats, ok := onlyFor[f.Name]; ok && !slices.Contains(formats, c.format.name) {
+			err = fmt.Errorf("-%s does nothing for -o %s: it is for -o %s", f.Name, c.format.name, strings.Join(formats, " and -o "))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.look.columns, err = parseColumns(cmp.Or(c.raw.columns, defaultColumns)); err != nil {
 		return nil, fmt.Errorf("-columns: %w", err)
 	}
-	c.fit = c.raw.columns == ""
+	c.look.fit = c.raw.columns == ""
 	if c.raw.sort != "" {
 		if c.sort, err = parseSort(c.raw.sort); err != nil {
 			return nil, fmt.Errorf("-sort: %w", err)
@@ -200,7 +245,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 
 	c.home = cmp.Or(getenv("ALIBABA_CLOUD_REGION_ID"), "cn-hangzhou")
 	region := c.raw.region
-	if c.demo {
+	if c.look.demo {
 		region = cmp.Or(region, "all")
 	}
 	switch region = cmp.Or(region, getenv("ALIBABA_CLOUD_REGION_ID")); region {
@@ -214,9 +259,14 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		}
 		c.home = c.regions[0]
 	}
-	// Regions are listed at once and come in any order. A table, which waits for all anyway, and the demo put them in order.
-	if c.sort == nil && len(c.regions) != 1 && (c.demo || c.format.name == "table" && c.limit == 0) {
-		c.sort, err = parseSort("region")
+	// Regions are listed at once and come in any order, like what several workers list. A format that waits for all anyway
+	// and the demo put them in order.
+	if c.sort == nil && (len(c.regions) != 1 || c.workers > 0) && (c.look.demo || c.format.whole && c.limit == 0) {
+		order := "region"
+		if c.workers > 0 {
+			order = "region,-created,id"
+		}
+		c.sort, err = parseSort(order)
 	}
 	if c.sort == nil && c.limit > 0 {
 		c.request.MaxResults = min(c.limit, 100) // no need for full pages

@@ -65,7 +65,10 @@ const (
 	exitInterrupted = 130
 )
 
-var errTimeout = errors.New("-timeout ran out")
+var (
+	errTimeout     = errors.New("-timeout ran out")
+	errInterrupted = errors.New("interrupted")
+)
 
 // run carries out one command line and gives its exit code.
 func (p *program) run(ctx context.Context, args []string) int {
@@ -78,8 +81,12 @@ func (p *program) run(ctx context.Context, args []string) int {
 		fmt.Fprint(p.stdout, c.help)
 		return exitOK
 	}
-	if c.demo {
-		p.say("demo: these instances are made up")
+	if c.format.name == "html" && isTerminal(p.stdout) {
+		p.say("-o html writes a page for a browser: say where, such as > fleet.html")
+		return exitUsage
+	}
+	if c.look.demo {
+		p.say("demo: these instances are made up, as of " + demo.Now().Format(time.DateOnly))
 	}
 	if c.verbose {
 		c.options.Logger = slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -89,7 +96,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 		ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, errTimeout)
 		defer cancel()
 	}
-	client, done, err := p.connect(c.demo, c.home, &c.options)
+	if c.workers > 0 && len(c.regions) != 1 {
+		p.say("-workers is for a single region: several are listed at once, by one chain of requests each")
+	}
+	client, done, err := p.connect(c.look.demo, c.home, &c.options)
 	if err != nil {
 		return p.fail(ctx, 0, err)
 	}
@@ -105,10 +115,18 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	width := terminalWidth(p.stdout)
 	var notes []string
-	r := c.format.new(out, look{columns: c.columns, width: width, fit: c.fit, color: width > 0, note: func(s string) { notes = append(notes, s) }})
-	all := client.Instances(ctx, c.request)
-	if len(c.regions) != 1 {
+	l := c.look
+	l.width, l.color = width, width > 0 && p.getenv("NO_COLOR") == ""
+	l.note = func(s string) { notes = append(notes, s) }
+	r := c.format.new(out, l)
+	var all iter.Seq2[ecs.Instance, error]
+	switch {
+	case len(c.regions) != 1:
 		all = client.InstancesInRegions(ctx, c.regions, c.request)
+	case c.workers > 0:
+		all = client.ScanInstances(ctx, c.request, ecs.ScanOptions{Workers: c.workers})
+	default:
+		all = client.Instances(ctx, c.request)
 	}
 	all = counted(all, p.progress(c))
 	if c.sort != nil {
@@ -132,7 +150,7 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 		}
 	}
 	if outputErr == nil && (printed > 0 || len(failures) == 0) { // an empty list after a failure would say "there are none"
-		outputErr = r.end()
+		outputErr = r.end(causes(ctx, failures))
 	}
 	outputErr = errors.Join(outputErr, out.Flush())
 	for _, note := range notes {
@@ -241,19 +259,19 @@ func (p *program) fail(ctx context.Context, printed int, failures ...error) int 
 	if _, more := errors.AsType[*ecs.RegionError](last); more && printed > 0 {
 		code = exitIncomplete
 	}
+	failures = causes(ctx, failures)
 	switch {
-	case ctx.Err() == nil:
-	case errors.Is(context.Cause(ctx), errTimeout):
-		code, failures = exitIncomplete, []error{errTimeout}
-	default:
-		code, failures = exitInterrupted, []error{errors.New("interrupted")}
+	case errors.Is(failures[0], errTimeout):
+		code = exitIncomplete
+	case errors.Is(failures[0], errInterrupted):
+		code = exitInterrupted
 	}
 
 	const most = 10
 	var advice []string
 	for i, err := range failures {
 		if i < most {
-			p.say(strings.TrimPrefix(err.Error(), "ecs: "))
+			p.say(plain(err))
 		}
 		if a := adviceFor(err); a != "" && !slices.Contains(advice, a) {
 			advice = append(advice, a)
@@ -270,6 +288,21 @@ func (p *program) fail(ctx context.Context, printed int, failures ...error) int 
 	}
 	return code
 }
+
+// causes are the failures, or what made them all when ctx has ended.
+func causes(ctx context.Context, failures []error) []error {
+	switch {
+	case len(failures) == 0 || ctx.Err() == nil:
+		return failures
+	case errors.Is(context.Cause(ctx), errTimeout):
+		return []error{errTimeout}
+	default:
+		return []error{errInterrupted}
+	}
+}
+
+// plain is an error's text for people.
+func plain(err error) string { return strings.TrimPrefix(err.Error(), "ecs: ") }
 
 func exitCode(err error) int {
 	_, unreadable := errors.AsType[*ecs.IncompleteError](err)
@@ -310,7 +343,7 @@ func (p *program) say(line string) { fmt.Fprintln(p.stderr, "inventory: "+line) 
 
 // progress counts on stderr when that is a terminal and nothing else is being written to it.
 func (p *program) progress(c *config) *progressbar.ProgressBar {
-	buffered := c.sort != nil || c.format.name == "table"
+	buffered := c.sort != nil || c.format.whole
 	where := "all regions"
 	if c.regions != nil {
 		where = strings.Join(c.regions, ", ")

@@ -101,6 +101,7 @@ func fleet(n int) []ecs.Instance {
 		list[i] = ecs.Instance{
 			InstanceID: fmt.Sprintf("i-%04d", i), InstanceName: fmt.Sprintf("web-%d", i), RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h",
 			Status: ecs.StatusRunning, CPU: i % 7, CreationTime: ecs.Time{Time: testNow.AddDate(0, 0, -i)},
+			VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{fmt.Sprintf("10.0.%d.%d", i/250, i%250+1)}},
 		}
 	}
 	return list
@@ -134,6 +135,7 @@ func TestGolden(t *testing.T) {
 		{"ndjson.ndjson", []string{"-limit", "5", "-o", "ndjson"}},
 		{"csv.csv", []string{"-limit", "20", "-o", "csv", "-columns", "all"}},
 		{"ids.txt", []string{"-limit", "20", "-o", "ids"}},
+		{"summary.txt", []string{"-o", "summary", "-expiring", "60"}},
 		{"columns.txt", []string{"-columns", "help"}},
 		{"help.txt", []string{"-h"}},
 	} {
@@ -237,7 +239,7 @@ func TestJSONShape(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	t.Parallel()
-	for format, want := range map[string]string{"table": "", "json": "[]\n", "ndjson": "", "csv": "id,name\n", "ids": ""} {
+	for format, want := range map[string]string{"table": "", "summary": "", "json": "[]\n", "ndjson": "", "csv": "id,name\n", "ids": "", "ssh-config": "# inventory -region cn-hangzhou -o ssh-config -columns id,name\n"} {
 		r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", format, "-columns", "id,name")
 		if r.code != exitOK || r.stdout != want || !strings.Contains(r.stderr, "no instance matches") {
 			t.Errorf("%s: %+v, want stdout %q", format, r, want)
@@ -382,6 +384,41 @@ func TestRegions(t *testing.T) {
 	}
 }
 
+// Several workers list the same instances. In several regions they have nothing to do, and a line says so.
+func TestWorkers(t *testing.T) {
+	t.Parallel()
+	instances := ecstest.Fleet(1200, 3)
+	list := func(args ...string) (requests int, got []string, stderr string) {
+		s := newServer(t, instances...)
+		r := world{server: s}.run(t, append(args, "-o", "ids")...)
+		if r.code != exitOK {
+			t.Fatalf("%v: exit code %d: %s", args, r.code, r.stderr)
+		}
+		got = r.lines()
+		slices.Sort(got)
+		return len(s.Requests()), got, r.stderr
+	}
+	pages, want, _ := list("-region", "cn-hangzhou")
+	requests, got, stderr := list("-region", "cn-hangzhou", "-workers", "4")
+	if !slices.Equal(got, want) || requests <= pages || strings.Contains(stderr, "-workers") {
+		t.Errorf("%d instances by %d requests, want %d by more than %d: %s", len(got), requests, len(want), pages, stderr)
+	}
+	_, want, _ = list("-region", "cn-hangzhou,cn-beijing")
+	if _, got, stderr = list("-region", "cn-hangzhou,cn-beijing", "-workers", "4"); !slices.Equal(got, want) || !strings.Contains(stderr, "-workers is for a single region") {
+		t.Errorf("%d instances, want %d: %s", len(got), len(want), stderr)
+	}
+
+	// What waits for all instances has them in an order.
+	s := newServer(t, instances...)
+	var tables []string
+	for range 3 {
+		tables = append(tables, world{server: s}.run(t, "-region", "cn-hangzhou", "-workers", "8").stdout)
+	}
+	if len(slices.Compact(tables)) != 1 {
+		t.Error("the table is another each time")
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -390,7 +427,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{[]string{"-demo", "-o", "jason"}, "did you mean json?"},
 		{[]string{"-demo", "-o", "ndjsn"}, "did you mean ndjson?"},
-		{[]string{"-demo", "-o", "spreadsheet"}, "want table, json, ndjson, csv, ids"},
+		{[]string{"-demo", "-o", "spreadsheet"}, "want table, summary, html, json, ndjson, csv, ids, ssh-config"},
 		{[]string{"-demo", "-columns", "id,naem"}, "did you mean name?"},
 		{[]string{"-demo", "-columns", "id,xyzzy"}, "-columns help"},
 		{[]string{"-demo", "-sort", "-creatd"}, "did you mean created?"},
@@ -404,6 +441,15 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-limit", "-1"}, "negative"},
 		{[]string{"-demo", "-limit", "many"}, "-limit"},
 		{[]string{"-demo", "-timeout", "-1s"}, "negative"},
+		{[]string{"-demo", "-workers", "-1"}, "1 to 64"},
+		{[]string{"-demo", "-workers", "65"}, "1 to 64"},
+		{[]string{"-demo", "-o", "html", "-expiring", "soon"}, "number of days"},
+		{[]string{"-demo", "-o", "html", "-expiring", "-3"}, "number of days"},
+		{[]string{"-demo", "-expiring", "3"}, "for -o summary and -o html"},
+		{[]string{"-demo", "-o", "html", "-public"}, "for -o ssh-config"},
+		{[]string{"-demo", "-user", "ops"}, "for -o ssh-config"},
+		{[]string{"-demo", "-o", "ssh-config", "-user", "a b"}, "login name"},
+		{[]string{"-demo", "-o", "ssh-config", "-user", "-oProxyCommand=id"}, "login name"},
 		{[]string{"-demo", "-network", "classic"}, "public or vpc"},
 		{[]string{"-demo", "-endpoint", "localhost"}, "-demo"},
 		{[]string{"-demo", "Running"}, `"Running"`},
@@ -498,7 +544,7 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 // What was listed before an interrupt is printed whole.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	for _, format := range []string{"table", "json", "csv", "ids"} {
+	for _, format := range []string{"table", "json", "csv", "ids", "ssh-config", "html"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -546,14 +592,14 @@ func TestOutputFails(t *testing.T) {
 		err  error
 		code int
 	}{{errors.New("disk full"), exitFailed}, {syscall.EPIPE, exitOK}} {
-		for _, format := range []string{"table", "json", "ndjson", "csv", "ids"} {
+		for _, format := range []string{"table", "summary", "html", "json", "ndjson", "csv", "ids", "ssh-config"} {
 			s := newServer(t, fleet(450)...)
 			w := writerFunc(func([]byte) (int, error) { return 0, tt.err })
 			r := world{server: s, stdout: w}.run(t, "-region", "cn-hangzhou", "-o", format)
 			if r.code != tt.code || (tt.code == exitFailed) != strings.Contains(r.stderr, "disk full") {
 				t.Errorf("%s, %v: %+v", format, tt.err, r)
 			}
-			if n := len(s.Requests()); format != "table" && format != "csv" && n > 2 {
+			if n := len(s.Requests()); (format == "json" || format == "ndjson" || format == "ids") && n > 2 {
 				t.Errorf("%s: %d requests, although nobody reads", format, n)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -19,40 +20,52 @@ import (
 // renderer writes instances in one format. One that needs to see them all first writes in end.
 type renderer interface {
 	add(ecs.Instance) error
-	end() error
+	// end is told why instances may be missing.
+	end(missing []error) error
 }
 
 // format is an output format by name.
 type format struct {
 	name, help string
+	whole      bool // is written when all instances are known
 	new        func(w io.Writer, l look) renderer
 }
 
-// look is what formats for people can be told.
+// look is what formats can be told.
 type look struct {
 	columns []column
 	width   int  // of the terminal; 0 is no terminal: nothing is shortened
 	fit     bool // leave out the last columns rather than shorten too much
 	color   bool
 	note    func(string) // tells the reader, after the list, what was left out
+
+	now      time.Time
+	expiring int    // days from now until which the end of a subscription is near
+	command  string // the command line
+	demo     bool
+	public   bool   // connect to public addresses
+	user     string // log in as
 }
 
 func formats() []format {
 	return []format{
-		{"table", "for reading", func(w io.Writer, l look) renderer { return &tableRenderer{w: w, look: l} }},
-		{"json", "one array of instances in the API's shape", func(w io.Writer, _ look) renderer { return &jsonRenderer{w: w} }},
-		{"ndjson", "an instance a line, in the API's shape", func(w io.Writer, _ look) renderer {
+		{"table", "for reading", true, func(w io.Writer, l look) renderer { return &tableRenderer{w: w, look: l} }},
+		{"summary", "counts, vCPUs and memory by region, status, type and so on, as bars", true, newSummary},
+		{"html", "a page of charts and a table to sort and filter; works without network", true, newHTML},
+		{"json", "one array of instances in the API's shape", false, func(w io.Writer, _ look) renderer { return &jsonRenderer{w: w} }},
+		{"ndjson", "an instance a line, in the API's shape", false, func(w io.Writer, _ look) renderer {
 			e := json.NewEncoder(w)
 			e.SetEscapeHTML(false)
 			return lineRenderer(func(i ecs.Instance) error { return e.Encode(i) })
 		}},
-		{"csv", "the columns, with their names in the first line", func(w io.Writer, l look) renderer { return &csvRenderer{w: csv.NewWriter(w), look: l} }},
-		{"ids", "an instance id a line", func(w io.Writer, _ look) renderer {
+		{"csv", "the columns, with their names in the first line", false, func(w io.Writer, l look) renderer { return &csvRenderer{w: csv.NewWriter(w), look: l} }},
+		{"ids", "an instance id a line", false, func(w io.Writer, _ look) renderer {
 			return lineRenderer(func(i ecs.Instance) error {
 				_, err := fmt.Fprintln(w, i.InstanceID)
 				return err
 			})
 		}},
+		{"ssh-config", "Host entries for ssh, by name and by id", true, func(w io.Writer, l look) renderer { return &sshRenderer{w: w, look: l} }},
 	}
 }
 
@@ -70,7 +83,7 @@ func findFormat(name string) (format, error) {
 func formatHelp() string {
 	var lines []string
 	for _, f := range formats() {
-		lines = append(lines, fmt.Sprintf("%-8s%s", f.name, f.help))
+		lines = append(lines, fmt.Sprintf("%-12s%s", f.name, f.help))
 	}
 	return strings.Join(lines, "\n"+strings.Repeat(" ", 23))
 }
@@ -80,7 +93,7 @@ type lineRenderer func(ecs.Instance) error
 
 func (f lineRenderer) add(i ecs.Instance) error { return f(i) }
 
-func (lineRenderer) end() error { return nil }
+func (lineRenderer) end([]error) error { return nil }
 
 // jsonRenderer writes an array, an element at a time.
 type jsonRenderer struct {
@@ -108,7 +121,7 @@ func (r *jsonRenderer) add(i ecs.Instance) error {
 	return err
 }
 
-func (r *jsonRenderer) end() error {
+func (r *jsonRenderer) end([]error) error {
 	text := "\n]\n"
 	if !r.begun {
 		text = "[]\n"
@@ -132,7 +145,7 @@ func (r *csvRenderer) add(i ecs.Instance) error {
 	return r.w.Write(row)
 }
 
-func (r *csvRenderer) end() error {
+func (r *csvRenderer) end([]error) error {
 	r.begin()
 	r.w.Flush()
 	return r.w.Error()
@@ -168,7 +181,7 @@ func (r *tableRenderer) add(i ecs.Instance) error {
 
 const gap = "  " // between columns
 
-func (r *tableRenderer) end() error {
+func (r *tableRenderer) end([]error) error {
 	if len(r.rows) == 0 {
 		return nil
 	}
@@ -194,7 +207,7 @@ func (r *tableRenderer) end() error {
 		c := r.columns[n]
 		header[n] = title(c)
 		configs[n] = table.ColumnConfig{Number: n + 1, WidthMax: width, WidthMaxEnforcer: snip, WidthMin: width}
-		if c.number {
+		if c.kind == number {
 			configs[n].Align, configs[n].AlignHeader = text.AlignRight, text.AlignRight
 		}
 		if r.color {

@@ -22,7 +22,7 @@ func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, no
 			t.Fatal(err)
 		}
 	}
-	if err := r.end(); err != nil {
+	if err := r.end(nil); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n"), note

@@ -2,6 +2,8 @@
 package demo
 
 import (
+	"time"
+
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
@@ -11,6 +13,9 @@ const (
 	size = 3000
 	seed = 1
 )
+
+// Now is the time that the made-up fleet knows: relative to it some instances are new and some subscriptions about to end.
+func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 
 // Client makes a client for a region: of the account that the default credentials belong to or, with demo, of an ECS
 // that lives in this process and knows made-up instances only. Call done at the end.

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"cmp"
+	"crypto/sha256"
+	_ "embed" // the page
+	"encoding/base64"
+	"encoding/json"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+	//go:embed page.js
+	pageJS string
+)
+
+// htmlRenderer writes a page that stands alone: its charts and its table are drawn by its script from the data in it.
+type htmlRenderer struct {
+	w io.Writer
+	look
+	all      []column
+	sections []*section
+	rows     []pageRow
+}
+
+// pageData is what the page's script works on.
+type pageData struct {
+	Columns []pageColumn `json:"columns"`
+	Charts  []pageChart  `json:"charts"`
+	Rows    []pageRow    `json:"rows"`
+}
+
+type pageColumn struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Kind  kind   `json:"kind"`
+	Shown bool   `json:"shown"`
+}
+
+// pageChart is a grouping with its groups in order.
+type pageChart struct {
+	Title  string   `json:"title"`
+	Of     int      `json:"of"` // which of a row's groups it counts
+	Groups []string `json:"groups"`
+}
+
+type pageRow struct {
+	Cells  []any    `json:"cells"`
+	Groups []string `json:"groups"` // "" is none
+	CPU    int      `json:"cpu"`
+	Memory int      `json:"memory"` // MiB
+	GPUs   int      `json:"gpus"`
+}
+
+func newHTML(w io.Writer, l look) renderer {
+	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns)}
+	for _, c := range columns() {
+		if !slices.ContainsFunc(r.all, func(chosen column) bool { return chosen.name == c.name }) {
+			r.all = append(r.all, c)
+		}
+	}
+	r.sections = newSections(append(l.groupings(), grouping{title: byMonth, key: func(i ecs.Instance) string {
+		if i.CreationTime.IsZero() {
+			return ""
+		}
+		return i.CreationTime.UTC().Format(monthLayout)
+	}}))
+	return r
+}
+
+const (
+	byMonth     = "created"
+	monthLayout = "2006-01"
+)
+
+func (r *htmlRenderer) add(i ecs.Instance) error {
+	row := pageRow{CPU: i.CPU, Memory: i.Memory, GPUs: i.GPUAmount}
+	for _, c := range r.all {
+		var cell any = c.text(i)
+		if c.kind == number {
+			cell = json.Number(c.text(i))
+		}
+		row.Cells = append(row.Cells, cell)
+	}
+	for _, s := range r.sections {
+		s.add(i)
+		row.Groups = append(row.Groups, s.key(i))
+	}
+	r.rows = append(r.rows, row)
+	return nil
+}
+
+func (r *htmlRenderer) end(missing []error) error {
+	data := pageData{Rows: slices.Concat(r.rows, []pageRow{})} // [] rather than null
+	for n, c := range r.all {
+		data.Columns = append(data.Columns, pageColumn{c.name, pageTitle(c), c.kind, n < len(r.columns)})
+	}
+	for _, s := range useful(r.sections) {
+		chart := pageChart{Title: s.title, Of: slices.Index(r.sections, s)}
+		for _, g := range s.sorted() {
+			chart.Groups = append(chart.Groups, g.name)
+		}
+		if s.title == byMonth {
+			chart.Groups = r.months(chart)
+		}
+		data.Charts = append(data.Charts, chart)
+	}
+	page := map[string]any{
+		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(pageJS), //nolint:gosec // these are files of this program
+		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(pageJS),
+		"Command": r.command, "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
+	}
+	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": plain}).Parse(pageHTML)).Execute(r.w, page)
+}
+
+// pageTitle is a column's name as people write it.
+func pageTitle(c column) string {
+	if strings.HasPrefix(c.name, "tag:") {
+		return title(c)
+	}
+	words := strings.Split(c.name, "-")
+	for n, w := range words {
+		known := map[string]string{"id": "ID", "ip": "IP", "ips": "IPs", "cpu": "vCPU", "gib": "GiB", "gpu": "GPU", "vpc": "VPC", "vswitch": "VSwitch", "os": "OS"}
+		words[n] = cmp.Or(known[w], w)
+	}
+	joined := strings.Join(words, " ")
+	if words[0] == "vCPU" {
+		return joined
+	}
+	return strings.ToUpper(joined[:1]) + joined[1:]
+}
+
+// months are all from the first to the last one; when these are too many for a chart, years, also in the rows.
+func (r *htmlRenderer) months(c pageChart) []string {
+	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
+	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))
+	layout, step := monthLayout, 1
+	if last.After(first.AddDate(6, 0, 0)) {
+		layout, step, first = "2006", 12, time.Date(first.Year(), 1, 1, 0, 0, 0, 0, time.UTC)
+		for _, row := range r.rows {
+			row.Groups[c.Of] = row.Groups[c.Of][:min(4, len(row.Groups[c.Of]))]
+		}
+	}
+	var all []string
+	for ; !first.After(last); first = first.AddDate(0, step, 0) {
+		all = append(all, first.Format(layout))
+	}
+	return all
+}
+
+// integrity names a text in a content security policy.
+func integrity(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}

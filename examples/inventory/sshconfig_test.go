@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// namesakes are instances whose names are hard to write into a file that a program reads.
+func namesakes() []ecs.Instance {
+	names := []string{
+		"web", "db", "db", "订单服务", "web server (1)", "*", "", "-oProxyCommand=id", `"quoted" 'twice' \`, "a\nHost *\n    ProxyCommand id",
+		"i-0001", "db.i-0001", "web?", "!web", "no address", "100% café",
+	}
+	list := fleet(len(names))
+	for n, name := range names {
+		list[n].InstanceName = name
+		list[n].VPCAttributes.PrivateIPAddress = []string{fmt.Sprintf("10.0.0.%d", n)}
+	}
+	list[14].VPCAttributes.PrivateIPAddress = nil
+	list[3].PublicIPAddress = []string{"192.0.2.3"}
+	list[4].EIPAddress.IPAddress = "192.0.2.4"
+	return list
+}
+
+func TestSSHConfig(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, namesakes()...)
+	private := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
+	if private.code != exitOK || !strings.Contains(private.stderr, "left out 1 instances without a private address") {
+		t.Errorf("exit code %d: %s", private.code, private.stderr)
+	}
+	golden(t, "ssh-config.txt", private.stdout)
+	public := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-public")
+	if public.code != exitOK || strings.Count(public.stdout, "\nHost ") != 2 || !strings.Contains(public.stdout, "HostName 192.0.2.4\n") ||
+		strings.Contains(public.stdout, "User") || !strings.Contains(public.stderr, "14 instances without a public address") {
+		t.Errorf("%+v", public)
+	}
+}
+
+// The real ssh understands the file: each name leads to its own instance, and no other host is touched.
+func TestSSHReadsConfig(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("arguments are not UTF-8")
+	}
+	ssh := realTool(t, "openssh-client", "ssh")
+	r := world{server: newServer(t, namesakes()...)}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
+	file := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(file, []byte(r.stdout), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ask := func(host string) map[string]string {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), ssh, "-G", "-F", file, "--", host).Output()
+		if err != nil {
+			t.Fatalf("ssh -G %s: %v", host, err)
+		}
+		answer := map[string]string{}
+		for line := range strings.Lines(string(out)) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+			answer[key] = value
+		}
+		return answer
+	}
+
+	owner := map[string]string{} // of each name
+	for entry := range strings.SplitSeq(r.stdout, "\nHost ") {
+		if strings.HasPrefix(entry, "#") {
+			continue
+		}
+		line, rest, _ := strings.Cut(entry, "\n")
+		address := strings.Fields(rest)[1]
+		names := strings.Fields(line)
+		id := names[len(names)-1]
+		for _, name := range names {
+			if owner[name] != "" {
+				t.Errorf("%s is both %s and %s", name, owner[name], id)
+			}
+			owner[name] = id
+			if got := ask(name); got["hostname"] != address || got["user"] != "ops" || got["hostkeyalias"] != id {
+				t.Errorf("ssh %s goes to %s as %s, host key of %s; want %s, ops, %s", name, got["hostname"], got["user"], got["hostkeyalias"], address, id)
+			}
+		}
+	}
+	if len(owner) < 25 || owner["订单服务"] != "i-0003" || owner["db.i-0002"] != "i-0002" || owner["db"] != "" {
+		t.Errorf("names: %v", owner)
+	}
+	for _, other := range []string{"example.com", "db", "webs", "Host"} {
+		if got := ask(other); got["hostname"] != strings.ToLower(other) || got["user"] == "ops" || got["proxycommand"] != "" {
+			t.Errorf("ssh %s is changed: to %s as %s through %q", other, got["hostname"], got["user"], got["proxycommand"])
+		}
+	}
+}
