@@ -1,0 +1,420 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// browser starts a real one. Each page gets a tab of it.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realTool(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
+	for _, name := range []string{
+		"headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic", "no-first-run",
+		"disable-background-networking", "disable-component-update", "disable-sync",
+	} {
+		options = append(options, chromedp.Flag(name, true))
+	}
+	// Not t.Context, which ends before the clean-up that closes the browser and waits for it.
+	ctx, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+	ctx, _ = chromedp.NewContext(ctx)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Error(err)
+		}
+		stop()
+	})
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// savePage writes what a run printed, for a browser.
+func savePage(t *testing.T, html string) (url string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "fleet.html")
+	if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "file://" + filepath.ToSlash(file)
+}
+
+// tab is an open page.
+type tab struct {
+	*testing.T
+	ctx context.Context //nolint:containedctx // is the tab
+}
+
+// open opens a page in a tab. When the test ends, the page must not have complained or asked for anything.
+func open(t *testing.T, browser context.Context, url string) tab {
+	t.Helper()
+	ctx, stop := chromedp.NewContext(browser)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	p := tab{t, ctx}
+	p.do()
+	var mu sync.Mutex
+	var complaints, requests []string
+	err := chromedp.Listen(ctx, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventConsoleAPICalled:
+			complaints = append(complaints, fmt.Sprintf("console.%s", e.Type))
+		case *runtime.EventExceptionThrown:
+			complaints = append(complaints, fmt.Sprintf("%+v", e.ExceptionDetails))
+		case *log.EventEntryAdded:
+			complaints = append(complaints, fmt.Sprintf("%+v", e.Entry))
+		case *network.EventRequestWillBeSent:
+			requests = append(requests, e.Request.URL)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		stop()
+		mu.Lock()
+		defer mu.Unlock()
+		if len(complaints) > 0 {
+			t.Errorf("the page complains: %s", complaints)
+		}
+		if !slices.Equal(requests, []string{url}) {
+			t.Errorf("requests %s, want one for the page itself", requests)
+		}
+	})
+	call(p, log.Enable, cdp.Empty{})
+	call(p, network.Enable, network.EnableParams{})
+	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // other tabs are open
+	p.size(1440, 900)
+	p.do(chromedp.Navigate(url))
+	return p
+}
+
+func call[P, R any](p tab, command cdp.Command[P, R], params P) {
+	p.Helper()
+	if _, err := chromedp.Call(p.ctx, command, params); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.Helper()
+	if err := chromedp.Do(p.ctx, actions...); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p tab) size(width, height int64) {
+	p.Helper()
+	p.do(chromedp.EmulateViewport(width, height))
+}
+
+func (p tab) click(selector string) {
+	p.Helper()
+	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (p tab) keys(keys string) {
+	p.Helper()
+	p.do(chromedp.KeyEvent(keys))
+}
+
+// eval gives the value of an expression, after what the page does before its next frame.
+func eval[T any](p tab, expression string) T {
+	p.Helper()
+	wait := `new Promise((done) => requestAnimationFrame(() => setTimeout(done)))`
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](wait+`.then(() => (`+expression+`))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+func (p tab) count() string { return eval[string](p, `document.getElementById("count").textContent`) }
+
+// column gives the texts of a column in the first rows.
+func (p tab) column(title string) []string {
+	return eval[[]string](p, fmt.Sprintf(`(() => {
+		const at = [...document.querySelectorAll("th")].findIndex((th) => th.firstChild.title === %q);
+		return [...document.querySelectorAll("tbody tr[aria-rowindex]")].slice(0, 20).map((tr) => tr.cells[at].textContent);
+	})()`, title))
+}
+
+// sortBy clicks a column's title.
+func (p tab) sortBy(title string) { p.click(fmt.Sprintf(`th button[title=%q]`, title)) }
+
+func (p tab) want(what string, got, want any) {
+	p.Helper()
+	g, _ := json.Marshal(got)
+	w, _ := json.Marshal(want)
+	if string(g) != string(w) {
+		p.Errorf("%s: %s, want %s", what, g, w)
+	}
+}
+
+func TestPageInBrowser(t *testing.T) {
+	t.Parallel()
+	instances := ecstest.Fleet(5000, 4)
+	for n, text := range hostile {
+		i := &instances[len(instances)-1-n]
+		i.InstanceName, i.Description, i.Tags = text, text, []ecs.Tag{{Key: text, Value: text}}
+	}
+	args := []string{"-region", "all", "-columns", "id,name,status,region,private-ip,cpu,created,expires,description,tags"}
+	server := newServer(t, instances...)
+	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // its warning is looked at, too
+	page := world{server: server}.run(t, append(args, "-o", "html", "-sort", "id")...)
+	if page.code != exitIncomplete {
+		t.Fatalf("exit code %d: %s", page.code, page.stderr)
+	}
+	url := savePage(t, page.stdout)
+	slices.SortFunc(instances, func(a, b ecs.Instance) int { return strings.Compare(a.InstanceID, b.InstanceID) })
+	inRegion := map[string]int{}
+	cpus, stoppedInBeijing := 0, 0
+	for _, i := range instances {
+		inRegion[i.RegionID]++
+		cpus += i.CPU
+		if i.RegionID == "cn-beijing" && i.Status == ecs.StatusStopped {
+			stoppedInBeijing++
+		}
+	}
+	// first is what a column holds after sorting.
+	first := func(text func(ecs.Instance) string, compare func(a, b ecs.Instance) int) (texts []string) {
+		for _, i := range slices.SortedStableFunc(slices.Values(instances), compare)[:20] {
+			texts = append(texts, text(i))
+		}
+		return texts
+	}
+	find := func(name string) (column, func(a, b ecs.Instance) int) {
+		c, err := findColumn(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c, func(a, b ecs.Instance) int { return c.compare(b, a) }
+	}
+	minutes := func(text string) string { return strings.Replace(strings.TrimSuffix(text, "Z"), "T", " ", 1) }
+	chromium := browser(t)
+
+	t.Run("renders", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		p.want("count", p.count(), "5,000 instances")
+		p.want("rows for assistive technology", eval[string](p, `document.querySelector("table").getAttribute("aria-rowcount")`), "5001")
+		p.want("totals", eval[[]string](p, `[...document.querySelectorAll("#totals dd")].slice(0, 2).map((e) => e.textContent)`), []string{"5,000", thousands(cpus)})
+		for region, n := range inRegion {
+			p.want(region, eval[string](p, fmt.Sprintf(`document.querySelector("[data-group=%s] .n").textContent`, region)), thousands(n))
+		}
+		p.want("first rows", p.column("ID"), ids(instances[:20]))
+		rows := func() int { return eval[int](p, `document.querySelectorAll("tbody tr").length`) }
+		if n := rows(); n > 80 {
+			t.Errorf("%d rows in the page at once", n)
+		}
+		eval[any](p, `document.getElementById("scroller").scrollTop = 1e9`)
+		last := eval[string](p, `[...document.querySelectorAll("tbody tr[aria-rowindex]")].at(-1).cells[0].textContent`)
+		p.want("last row", last, instances[len(instances)-1].InstanceID)
+		if n := rows(); n > 80 {
+			t.Errorf("%d rows in the page at once, at its end", n)
+		}
+	})
+
+	t.Run("sorts", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		for _, tt := range []struct{ name, title string }{{"cpu", "vCPU"}, {"created", "Created"}} {
+			c, descending := find(tt.name)
+			text := func(i ecs.Instance) string { return minutes(c.text(i)) }
+			p.sortBy(tt.title)
+			p.want(tt.title, p.column(tt.title), first(text, c.compare))
+			p.want("ids", p.column("ID"), first(func(i ecs.Instance) string { return i.InstanceID }, c.compare))
+			p.sortBy(tt.title)
+			p.want(tt.title+", descending", p.column(tt.title), first(text, descending))
+			p.want("order", eval[string](p, fmt.Sprintf(`document.querySelector('th:has([title=%q])').ariaSort`, tt.title)), "descending")
+			p.sortBy(tt.title)
+			p.want("back again", p.column("ID"), ids(instances[:20]))
+		}
+		ip, _ := find("private-ip") // by number: 10.0.0.9 is before 10.0.0.10; instances without are last
+		p.sortBy("Private IP")
+		p.want("addresses", p.column("Private IP"), first(ip.text, func(a, b ecs.Instance) int {
+			if a.Addr().IsValid() != b.Addr().IsValid() {
+				return strings.Compare(b.Addr().String(), a.Addr().String())
+			}
+			return a.Addr().Compare(b.Addr())
+		}))
+		expires, _ := find("expires") // "never" is last
+		p.sortBy("Expires")
+		p.want("expiry", p.column("Expires"), first(func(i ecs.Instance) string { return minutes(expires.text(i)) }, expires.compare))
+		p.sortBy("Description")
+		p.sortBy("Description")
+		if d := p.column("Description"); slices.Contains(d, "") {
+			t.Errorf("empty descriptions come first: %q", d)
+		}
+	})
+
+	t.Run("filters", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		count := func(what string, n int) {
+			t.Helper()
+			p.want(what, p.count(), thousands(n)+" of 5,000 instances")
+		}
+		p.click(`[data-group=cn-beijing]`)
+		count("a region", inRegion["cn-beijing"])
+		p.click(`[data-group=cn-shenzhen]`)
+		count("either of two regions", inRegion["cn-beijing"]+inRegion["cn-shenzhen"])
+		p.want("the other regions' bars", eval[string](p, `document.querySelector("[data-group=cn-hangzhou] .n").textContent`), thousands(inRegion["cn-hangzhou"]))
+		p.click(`[data-group=cn-shenzhen]`)
+		p.click(`[data-group=Stopped]`)
+		count("a region and a status", stoppedInBeijing)
+		p.want("rows", slices.Compact(p.column("Region")), []string{"cn-beijing"})
+		p.click(`.chip[aria-label="Remove filter region cn-beijing"]`)
+		p.click(`#clear`)
+		p.want("no filter", p.count(), "5,000 instances")
+
+		month := "2024-07"
+		created := 0
+		for _, i := range instances {
+			if strings.HasPrefix(i.CreationTime.String(), month) {
+				created++
+			}
+		}
+		p.click(`[data-group="` + month + `"]`)
+		count("a month", created)
+		p.click(`#clear`)
+
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), `生产环境 "测试"`))
+		count("words", 1)
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), " no-such-word"))
+		count("too many words", 0)
+		p.want("a message", eval[bool](p, `document.getElementById("none").checkVisibility()`), true)
+		p.click(`#clear`)
+		p.want("no filter", p.count(), "5,000 instances")
+	})
+
+	// Names are text, whatever they look like.
+	t.Run("trusts no name", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		for _, name := range hostile {
+			p.do(chromedp.SendKeys(chromedp.CSS("#search"), strings.ReplaceAll(name, "\u2028", " ")))
+			p.want("name", p.column("Name"), []string{name})
+			p.click("tbody button")
+			p.want("title of the details", eval[string](p, `document.querySelector("dialog[open] h2").textContent`), name)
+			p.keys(kb.Escape)
+			p.click("#clear")
+		}
+		p.want("elements from names", eval[int](p, `document.querySelectorAll("img, table script, dialog script, table b, dialog b").length`), 0)
+		p.want("scripts from names", eval[bool](p, `"pwned" in window`), false)
+	})
+
+	t.Run("keyboard", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		focus := func() string {
+			return eval[string](p, `document.activeElement.id || document.activeElement.textContent`)
+		}
+		p.keys("/")
+		p.want("focus", focus(), "search")
+		p.keys(kb.Backspace + "cn-beijing") // the protocol types the "/" although the page took the key
+		p.want("count", p.count(), thousands(inRegion["cn-beijing"])+" of 5,000 instances")
+		p.keys(kb.Tab + kb.Tab)
+		p.want("focus", focus(), "clear")
+		p.keys(kb.Enter)
+		p.want("focus after clearing", focus(), "search")
+		p.keys(kb.Tab + kb.Tab + kb.Tab)
+		p.want("focus", focus(), "ID")
+		p.keys(kb.Enter + kb.Enter)
+		p.want("sorted", eval[string](p, `document.querySelector("th").ariaSort`), "descending")
+		p.want("focus stays", focus(), "ID↓")
+		p.keys(strings.Repeat(kb.Tab, 10))
+		row := func() string { return eval[string](p, `document.activeElement.closest("tr")?.ariaRowIndex`) }
+		p.want("focus in the first row", row(), "2")
+		p.keys(strings.Repeat(kb.Tab, 100)) // rows come and go under the focus
+		p.want("focus 100 rows below", row(), "102")
+		p.keys(kb.Enter)
+		p.want("details", eval[bool](p, `document.getElementById("details").open`), true)
+		p.keys(kb.Escape)
+		p.want("focus back", row(), "102")
+
+		eval[any](p, `document.querySelector("[data-chart=region] .bar").focus()`)
+		p.keys(kb.ArrowDown + " ")
+		p.want("second bar", eval[string](p, `document.querySelector("[data-chart=region] li:nth-child(2) .bar").ariaPressed`), "true")
+	})
+
+	t.Run("columns", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		titles := func() string {
+			return eval[string](p, `[...document.querySelectorAll("th button")].map((b) => b.title).join()`)
+		}
+		p.want("columns", titles(), "ID,Name,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags")
+		p.click("#chooser summary")
+		p.click("#chooser label:nth-of-type(2)")
+		p.click("#chooser label:last-of-type")
+		p.keys(kb.Escape)
+		p.want("columns", titles(), "ID,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags,Locks")
+	})
+
+	// Everything can be read: no text is too pale for WCAG AA, and the page fits the screen.
+	t.Run("looks", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		p.click(`[data-group=cn-beijing]`)
+		for _, scheme := range []string{"light", "dark"} {
+			call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+			p.want(scheme, eval[bool](p, `getComputedStyle(document.body).backgroundColor.match(/\d+/)[0] > 128`), scheme == "light")
+			p.want("too pale in "+scheme, eval[[]string](p, paleTexts), []string{})
+		}
+		for _, width := range []int64{320, 390, 768, 901, 1440, 2560} {
+			p.size(width, 900)
+			if w := eval[int64](p, `document.documentElement.scrollWidth`); w > width {
+				t.Errorf("the page is %d wide at %d", w, width)
+			}
+		}
+	})
+
+	t.Run("prints", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		p.click(`[data-group=eu-central-1]`)
+		eval[any](p, `addEventListener("beforeprint", () => { window.printed = document.querySelectorAll("tbody tr[aria-rowindex]").length; })`)
+		if pdf, err := chromedp.Run(p.ctx, chromedp.PrintToPDF()); err != nil || len(pdf) < 10_000 {
+			t.Errorf("%d bytes, %v", len(pdf), err)
+		}
+		p.want("rows on paper", eval[int](p, "window.printed"), inRegion["eu-central-1"])
+	})
+}
+
+// paleTexts lists texts whose contrast to what is behind them is below 4.5.
+const paleTexts = `(() => {
+	const parse = (color) => color.match(/[\d.]+/g).map(Number);
+	const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+		.reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+	const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
+	return [...document.querySelectorAll("body *")]
+		.filter((e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()))
+		.map((e) => {
+			const [a, b] = [luminance(parse(getComputedStyle(e).color)), luminance(behind(e))];
+			return [e.tagName + " " + e.textContent, (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)];
+		})
+		.filter(([, contrast]) => !(contrast >= 4.5)).map(([text, contrast]) => text + ": " + contrast.toFixed(2));
+})()`
