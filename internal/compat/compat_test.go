@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,13 @@ import (
 )
 
 const fleetSize = 4000
+
+// TestMain makes the vendor's tables of endpoints before any test: its clients fill these globals without a lock.
+func TestMain(m *testing.M) {
+	vendor.GetEndpointMap()
+	vendor.GetEndpointType()
+	os.Exit(m.Run())
+}
 
 // both makes the vendor's client and ours for one region of a server.
 func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
