@@ -237,6 +237,14 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
+	t.Run("renders nothing", func(t *testing.T) {
+		t.Parallel()
+		r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", "html")
+		p := open(t, chromium, savePage(t, r.stdout))
+		p.want("count", p.count(), "0 instances")
+		p.want("a message", eval[bool](p, `document.getElementById("none").checkVisibility()`), true)
+	})
+
 	t.Run("sorts", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)

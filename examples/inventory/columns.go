@@ -19,6 +19,7 @@ type column struct {
 	compare func(a, b ecs.Instance) int
 	// narrowest is how far a table may shorten the texts to fit the terminal; 0 is not at all.
 	narrowest int
+	tail      bool // shorten in the middle: the end tells instances apart
 	kind      kind
 }
 
@@ -37,12 +38,12 @@ const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,exp
 func columns() []column {
 	return []column{
 		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
-		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 14},
+		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, tail: true},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
 		{name: "private-ip", help: "primary private address", text: func(i ecs.Instance) string { return addrs(i.Addr()) }, compare: byAddr(ecs.Instance.Addr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
 		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
-		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13},
+		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13, tail: true},
 		{name: "family", help: "instance type family", text: func(i ecs.Instance) string { return i.InstanceTypeFamily }},
 		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
 		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), kind: number},
@@ -60,7 +61,7 @@ func columns() []column {
 		{name: "started", help: "time of the last start", text: func(i ecs.Instance) string { return i.StartTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.StartTime }), kind: moment},
 		{name: "os", help: "operating system", text: system, narrowest: 14},
 		{name: "image", help: "image id", text: func(i ecs.Instance) string { return i.ImageID }, narrowest: 16, kind: code},
-		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14, kind: code},
+		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14, tail: true, kind: code},
 		{name: "description", help: "description", text: func(i ecs.Instance) string { return i.Description }, narrowest: 16},
 		{name: "key-pair", help: "SSH key pair", text: func(i ecs.Instance) string { return i.KeyPairName }, narrowest: 12},
 		{name: "resource-group", help: "resource group id", text: func(i ecs.Instance) string { return i.ResourceGroupID }},

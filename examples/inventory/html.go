@@ -63,7 +63,7 @@ type pageRow struct {
 }
 
 func newHTML(w io.Writer, l look) renderer {
-	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns)}
+	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // in JSON [], not null
 	for _, c := range columns() {
 		if !slices.ContainsFunc(r.all, func(chosen column) bool { return chosen.name == c.name }) {
 			r.all = append(r.all, c)
@@ -101,7 +101,7 @@ func (r *htmlRenderer) add(i ecs.Instance) error {
 }
 
 func (r *htmlRenderer) end(missing []error) error {
-	data := pageData{Rows: slices.Concat(r.rows, []pageRow{})} // [] rather than null
+	data := pageData{Charts: []pageChart{}, Rows: r.rows}
 	for n, c := range r.all {
 		data.Columns = append(data.Columns, pageColumn{c.name, pageTitle(c), c.kind, n < len(r.columns)})
 	}

@@ -191,7 +191,7 @@ func (r *tableRenderer) end([]error) error {
 		for _, c := range hidden {
 			names = append(names, c.name)
 		}
-		r.note("no room for " + strings.Join(names, ", ") + " (-columns)")
+		r.note("no room for " + strings.Join(names, ", ") + ": choose with -columns")
 	}
 
 	t := table.NewWriter()
@@ -207,6 +207,9 @@ func (r *tableRenderer) end([]error) error {
 		c := r.columns[n]
 		header[n] = title(c)
 		configs[n] = table.ColumnConfig{Number: n + 1, WidthMax: width, WidthMaxEnforcer: snip, WidthMin: width}
+		if c.tail {
+			configs[n].WidthMaxEnforcer = snipMiddle
+		}
 		if c.kind == number {
 			configs[n].Align, configs[n].AlignHeader = text.AlignRight, text.AlignRight
 		}
@@ -286,6 +289,20 @@ func title(c column) string {
 }
 
 func snip(s string, width int) string { return text.Snip(s, width, "…") }
+
+// snipMiddle keeps the end of a text as well: names often end in a number.
+func snipMiddle(s string, width int) string {
+	if text.StringWidthWithoutEscSequences(s) <= width {
+		return s // the title, too
+	}
+	runes := []rune(s)
+	at := len(runes)
+	for at > 0 && text.StringWidth(string(runes[at-1:])) <= width/3 {
+		at--
+	}
+	tail := string(runes[at:])
+	return snip(s, width-text.StringWidth(tail)) + tail
+}
 
 // printable keeps what a name or tag holds from moving the cursor or breaking the line.
 func printable(s string) string {

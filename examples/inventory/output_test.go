@@ -61,7 +61,7 @@ func TestTableFitsTheTerminal(t *testing.T) {
 		if len(lines) != 4 || !strings.HasPrefix(lines[0], "ID") {
 			t.Errorf("at %d columns: %q", width, lines)
 		}
-		if name := lines[3][len("i-0002  "):]; !strings.HasPrefix(name, "a-long-name-") {
+		if name := strings.Fields(lines[3])[1]; !strings.HasPrefix(name, "a-long-nam") || !strings.HasSuffix(name, "name-") {
 			t.Errorf("at %d columns the name is %q: rather leave columns out", width, name)
 		}
 		if hidden := !strings.Contains(lines[0], "TAGS"); hidden != strings.Contains(note, "tags") {
@@ -82,6 +82,26 @@ func TestTableIsCompleteWithoutTerminal(t *testing.T) {
 	}
 	if note != "" {
 		t.Errorf("note %q", note)
+	}
+}
+
+// The end of a name stays: it tells the instances of a group apart.
+func TestSnipMiddle(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"web-001", 7, "web-001"},
+		{"web-staging-001", 12, "web-sta…-001"},
+		{"订单服务-staging-045", 16, "订单服务-s…g-045"},
+		{"华东一区订单服务", 10, "华东一…务"},
+		{"abc", 1, "…"},
+	} {
+		if got := snipMiddle(tt.text, tt.width); got != tt.want || text.StringWidth(got) > tt.width {
+			t.Errorf("%s at %d: %s, want %s", tt.text, tt.width, got, tt.want)
+		}
 	}
 }
 

@@ -180,7 +180,7 @@ function columnChart(chart) {
     label.style.gridColumnStart = i + 1;
     labels.append(label);
   });
-  for (const e of [plot, labels]) e.style.gridTemplateColumns = `repeat(${chart.groups.length}, minmax(0, 1fr))`;
+  for (const e of [plot, labels]) e.style.gridTemplateColumns = `repeat(${chart.groups.length}, minmax(0, 40px))`;
   const peak = h("p");
   const per = chart.groups[0].length > 4 ? "month" : "year";
   $("created").append(h("div", {className: "heading"}, h("h2", {}, `Created per ${per}`), peak), plot, labels);

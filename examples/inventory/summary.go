@@ -176,7 +176,7 @@ func sideBySide(blocks [][]string, columns, width int) string {
 	page := make([][]string, columns)
 	at := 0
 	for _, block := range blocks {
-		if len(page[at])*columns >= height {
+		if at < columns-1 && (len(page[at])+len(block)/2)*columns >= height {
 			at++
 		}
 		if len(page[at]) > 0 {
