@@ -345,6 +345,9 @@ func flagError(err error, fs *flag.FlagSet) error {
 	if !unknown {
 		return err
 	}
+	if _, err := findFormat(name); err == nil {
+		return fmt.Errorf("there is no flag -%s: say -o %s", name, name)
+	}
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
 	return fmt.Errorf("there is no flag -%s%s", name, didYouMean(name, names))

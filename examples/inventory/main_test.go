@@ -433,6 +433,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-sort", "-creatd"}, "did you mean created?"},
 		{[]string{"-demo", "-stauts", "Running"}, "did you mean status?"},
 		{[]string{"-demo", "-stat", "Running"}, "did you mean status?"},
+		{[]string{"-demo", "-summary"}, "say -o summary"},
 		{[]string{"-demo", "-status", "Runnin"}, "did you mean Running?"},
 		{[]string{"-demo", "-charge-type", "x"}, "want PrePaid, PostPaid"},
 		{[]string{"-demo", "-tag", "=v"}, "want KEY or KEY=VALUE"},
