@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"runtime"
 	"runtime/metrics"
 	"slices"
@@ -34,6 +35,19 @@ func cpuTime() time.Duration {
 		panic(err) // who can always ask about itself
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// largestProcess is the memory of the largest of a process and its children, in bytes.
+func largestProcess(state *os.ProcessState) float64 {
+	r, ok := state.SysUsage().(*syscall.Rusage)
+	switch {
+	case !ok:
+		return 0
+	case runtime.GOOS == "darwin":
+		return float64(r.Maxrss)
+	default:
+		return float64(r.Maxrss) * 1024
+	}
 }
 
 // peakHeap runs work and gives the most that objects, garbage not yet collected included, took meanwhile.
