@@ -1,0 +1,59 @@
+// Command regions counts the instances of every region.
+//
+//	go run ./examples/regions -demo
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	home := flag.String("region", "cn-hangzhou", "the region that is asked which regions there are")
+	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := count(ctx, *home, *inMemory); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func count(ctx context.Context, home string, inMemory bool) error {
+	client, done, err := demo.Client(inMemory, home, nil) // outside a demo: ecs.NewClient(home, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+
+	instances, failed := map[string]int{}, 0
+	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}) { // nil: all regions
+		if region, ok := errors.AsType[*ecs.RegionError](err); ok {
+			log.Print(region) // what this region delivered is not all; the others go on
+			failed++
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		instances[inst.RegionID]++
+	}
+	for _, region := range slices.Sorted(maps.Keys(instances)) {
+		fmt.Printf("%-16s %d\n", region, instances[region])
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d regions could not be listed to their end", failed)
+	}
+	return nil
+}

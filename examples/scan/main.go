@@ -1,0 +1,51 @@
+// Command scan lists a large region through several token chains at once.
+//
+//	go run ./examples/scan -demo -workers 16
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"sync/atomic"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	region := flag.String("region", "cn-hangzhou", "the region to list")
+	workers := flag.Int("workers", 8, "how many chains at once")
+	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := scan(ctx, *region, *workers, *inMemory); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func scan(ctx context.Context, region string, workers int, inMemory bool) error {
+	var requests atomic.Int64
+	client, done, err := demo.Client(inMemory, region, &ecs.Options{OnAttempt: func(ecs.Attempt) { requests.Add(1) }})
+	if err != nil {
+		return err
+	}
+	defer done()
+
+	n, cores := 0, 0
+	for inst, err := range client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: workers}) {
+		if err != nil {
+			return err // of any chain; it has ended the others
+		}
+		n++
+		cores += inst.CPU
+	}
+	fmt.Printf("%d instances with %d vCPUs in %s\n", n, cores, region)
+	log.Print(requests.Load(), " requests") // some count instances, to cut the fleet into even parts
+	return nil
+}

@@ -1,0 +1,61 @@
+// Command tags counts the instances that carry a tag, however many there are: the API alone would stop at 1,000.
+//
+//	go run ./examples/tags -demo -key env -value prod
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	region := flag.String("region", "cn-hangzhou", "the region to list")
+	key := flag.String("key", "env", "the tag's key")
+	value := flag.String("value", "", `the tag's value; "" is any`)
+	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := count(ctx, *region, ecs.Tag{Key: *key, Value: *value}, *inMemory); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error {
+	client, done, err := demo.Client(inMemory, region, nil) // outside a demo: ecs.NewClient(region, nil)
+	if err != nil {
+		return err
+	}
+	defer done()
+
+	n := 0
+	for _, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{tag}}) {
+		if capped, ok := errors.AsType[*ecs.CappedError](err); ok {
+			return fmt.Errorf("there may be more than %d, grant ecs:ListTagResources to see them: %w", capped.Delivered, err)
+		}
+		if err != nil {
+			return err
+		}
+		n++
+	}
+	fmt.Printf("%d instances in %s carry the tag %s=%s\n", n, region, tag.Key, tag.Value)
+
+	rows := 0 // the tags themselves, of any kind of resource
+	for _, err := range client.TaggedResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
+		if err != nil {
+			return err
+		}
+		rows++
+	}
+	fmt.Printf("%d such tags are known\n", rows)
+	return nil
+}
