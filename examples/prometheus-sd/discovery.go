@@ -89,7 +89,7 @@ func (d *discovery) refresh(ctx context.Context) {
 	for _, name := range slices.Sorted(maps.Keys(failed)) {
 		err, kind := failed[name], selection.Kind(failed[name])
 		d.metrics.failures.WithLabelValues(name, kind).Inc()
-		d.log.Warn("cannot read all instances, those known from before stay in the list", "region", name, "known", len(d.regions[name].instances), "kind", kind, "error", reason(err))
+		d.log.Warn("cannot read all instances, those known from before stay in the list", "region", name, "known", len(d.regions[name].instances), "kind", kind, "error", selection.Text(err))
 	}
 	if failed[""] == nil {
 		var behind int
@@ -214,9 +214,6 @@ func (d *discovery) render() (list []byte, summaries map[string]summary) {
 	out.WriteString("\n]\n")
 	return out.Bytes(), summaries
 }
-
-// reason is the text of a failure.
-func reason(err error) string { return strings.TrimPrefix(err.Error(), "ecs: ") }
 
 // targets is how many there are in the list.
 func (s *state) targets() int {

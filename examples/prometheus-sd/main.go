@@ -12,12 +12,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -136,7 +134,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	c.Options.Logger, c.Options.OnAttempt = logger, m.attempt
 	client, done, err := p.connect(c.Demo, c.Home, &c.Options)
 	if err != nil {
-		return p.fail(err)
+		return selection.Report(p.say, err)
 	}
 	defer done()
 	d := &discovery{
@@ -157,30 +155,29 @@ func (p *program) once(ctx context.Context, d *discovery) int {
 		p.say("interrupted")
 		return selection.ExitInterrupted
 	}
-	code := selection.ExitOK
-	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		err := failed[name]
-		if name != "" {
-			err = fmt.Errorf("%s: %w", name, err)
+	if len(failed) > 0 {
+		var failures []error
+		for name, err := range failed {
+			if name != "" {
+				err = &ecs.RegionError{Region: name, Err: err}
+			}
+			failures = append(failures, err)
 		}
-		code = p.fail(err)
-	}
-	if code != selection.ExitOK {
-		return code
+		return selection.Report(p.say, failures...)
 	}
 	d.regions, _ = d.merge(fresh, nil, time.Now())
 	list, _ := d.render()
 	if _, err := p.stdout.Write(list); err != nil {
-		return p.fail(fmt.Errorf("cannot write the list: %w", err))
+		return selection.Report(p.say, fmt.Errorf("cannot write the list: %w", err))
 	}
-	return code
+	return selection.ExitOK
 }
 
 // serve runs until ctx ends.
 func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
 	if err != nil {
-		return p.fail(fmt.Errorf("-listen: %w", err))
+		return selection.Report(p.say, fmt.Errorf("-listen: %w", err))
 	}
 	if c.Demo {
 		d.log.Info("demo: these instances are made up")
@@ -205,19 +202,10 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	cancel()
 	running.Wait()
 	if !errors.Is(err, http.ErrServerClosed) {
-		return p.fail(err)
+		return selection.Report(p.say, err)
 	}
 	d.log.Info("stopped")
 	return selection.ExitOK
-}
-
-// fail explains what went wrong and gives the exit code.
-func (p *program) fail(err error) int {
-	p.say(reason(err))
-	if advice := selection.Advice(selection.Kind(err)); advice != "" {
-		p.say(advice)
-	}
-	return selection.ExitCode(err)
 }
 
 // say writes a line for the person at the terminal.

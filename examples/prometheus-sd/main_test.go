@@ -108,7 +108,7 @@ func get(t *testing.T, url string, status int) string {
 // poll comes round until the caller has seen what it waits for, but not for ever.
 func poll(t *testing.T) func(func() bool) {
 	return func(yield func() bool) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()

@@ -16,22 +16,8 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
-
-// tool finds a program that a test cannot do without. Who has none may still run the other tests; with ECS_REAL_TOOLS,
-// as .ci/run sets it, a missing one is a failure.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-	case os.Getenv("ECS_REAL_TOOLS") != "":
-		t.Fatal(err)
-	default:
-		t.Skipf("%v: install Debian's package prometheus to run this test", err)
-	}
-	return path
-}
 
 // block is the n-th of README's blocks in a language.
 func block(t *testing.T, language string, n int) string {
@@ -56,7 +42,7 @@ func startPrometheus(t *testing.T, config string) string {
 		t.Fatal(err)
 	}
 	log := &prometheusLog{listening: make(chan string, 1)}
-	c := exec.CommandContext(t.Context(), tool(t, "prometheus"),
+	c := exec.CommandContext(t.Context(), realtool.Find(t, "prometheus", "prometheus"),
 		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0")
 	c.Stderr = log
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it flushes its data before the folder is removed
@@ -133,12 +119,12 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 // server: all addresses are replaced by its own.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
-	tool(t, "prometheus")
+	realtool.Find(t, "prometheus", "prometheus")
 	fleet := ecstest.Fleet(1000, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
 	fleet[0].Status = ecs.StatusRunning
 	server := newServer(t, fleet...)
-	sd, _ := start(t, server, "-region", "all", "-interval", "1s")
+	sd, _ := start(t, server, "-region", "all", "-interval", "1s", "-stale-after", "5m")
 	address := strings.TrimPrefix(sd, "http://")
 	prometheus := startPrometheus(t, strings.NewReplacer(
 		"127.0.0.1:9465", address,
@@ -250,7 +236,7 @@ func merged(a, b map[string]target) map[string]target {
 // README's alerts are ones that Prometheus accepts, about metrics that there are.
 func TestRealPromtool(t *testing.T) {
 	t.Parallel()
-	promtool := tool(t, "promtool")
+	promtool := realtool.Find(t, "promtool", "prometheus")
 	file := filepath.Join(t.TempDir(), "rules.yml")
 	rules := block(t, "yaml", 1)
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {

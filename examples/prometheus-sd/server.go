@@ -73,7 +73,7 @@ func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		if name == "" {
 			name, known = "all", "the list stays as it was"
 		}
-		fmt.Fprintf(&text, "failed: %s: %s (%s)\n", name, reason(err), known)
+		fmt.Fprintf(&text, "failed: %s: %s (%s)\n", name, selection.Text(err), known)
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)

@@ -169,9 +169,34 @@ const ExitCodes = `Exit codes
   130  interrupted
 `
 
-// Advice says what to do about a kind of failure, where its error does not; else it is "".
-func Advice(kind string) string {
-	switch kind {
+// Report says in lines for a person what failed, and each advice once. It gives the exit code: that of the first failure
+// in the order of their texts, so that it does not depend on which region answered first.
+func Report(say func(line string), failures ...error) int {
+	slices.SortStableFunc(failures, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	var advice []string
+	for _, err := range failures {
+		say(Text(err))
+		if a := adviceFor(err); a != "" && !slices.Contains(advice, a) {
+			advice = append(advice, a)
+		}
+	}
+	for _, a := range advice {
+		say(a)
+	}
+	return ExitCode(failures[0])
+}
+
+// Text is a failure in one line, without the prefixes that tell a programmer where it comes from.
+func Text(err error) string {
+	if region, ok := errors.AsType[*ecs.RegionError](err); ok {
+		return region.Region + ": " + Text(region.Err)
+	}
+	return strings.TrimPrefix(err.Error(), "ecs: ")
+}
+
+// adviceFor says what to do, where the error does not; else it is "".
+func adviceFor(err error) string {
+	switch Kind(err) {
 	case "credentials":
 		return "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (for a temporary key also ALIBABA_CLOUD_SECURITY_TOKEN) or a profile in ~/.aliyun/config.json; -demo needs none"
 	case "forbidden":

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,6 +120,39 @@ func TestKind(t *testing.T) {
 			if got := Kind(err); got != want {
 				t.Errorf("%v is %q, want %q", err, got, want)
 			}
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	var lines []string
+	code := Report(
+		func(line string) { lines = append(lines, line) },
+		&ecs.RegionError{Region: "cn-b", Err: fmt.Errorf("ecs: no: %w", ecs.ErrForbidden)},
+		&ecs.RegionError{Region: "cn-a", Err: fmt.Errorf("ecs: none: %w", ecs.ErrUnavailable)},
+		&ecs.RegionError{Region: "cn-c", Err: fmt.Errorf("ecs: no: %w", ecs.ErrForbidden)},
+	)
+	want := []string{"cn-a: none: unavailable", "cn-b: no: forbidden", "cn-c: no: forbidden", adviceFor(ecs.ErrUnavailable), adviceFor(ecs.ErrForbidden)}
+	if code != 5 || !slices.Equal(lines, want) {
+		t.Errorf("%d %q, want %q", code, lines, want)
+	}
+	if code := Report(func(string) {}, io.EOF); code != ExitFailed {
+		t.Errorf("%d", code)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]int{
+		io.EOF: 1, ecs.ErrInvalidParameter: 2, ecs.ErrForbidden: 3, ecs.ErrCredentials: 4,
+		ecs.ErrThrottled: 5, ecs.ErrUnavailable: 5, context.DeadlineExceeded: 5, &ecs.IncompleteError{}: 6,
+	} {
+		if got := ExitCode(err); got != want {
+			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+		if !strings.Contains(ExitCodes, fmt.Sprintf("\n  %d    ", want)) {
+			t.Errorf("%d is not explained", want)
 		}
 	}
 }
