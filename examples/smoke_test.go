@@ -18,17 +18,18 @@ func TestPrograms(t *testing.T) {
 		args string
 		want string // a regular expression that stdout matches
 	}{
-		"list":          {"-demo", `(?m)^i-\S+ ecs\.\S+ cn-hangzhou-\S+ \d+\.\d+\.\d+\.\d+ [\s\S]*^[1-9]\d* running instances in cn-hangzhou$`},
-		"stream":        {"-demo -workers 3", `^[1-9]\d* instances of cn-hangzhou have a public address, found by 3 workers\n$`},
-		"dryrun":        {"-demo", `^listing the instances of cn-hangzhou is permitted\n$`},
-		"errors":        {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*nanosecond to answer: it was retried.*operation that does not exist: .*key that does not exist: wrong or missing`},
-		"regions":       {"-demo", `^(\S+ +[1-9]\d*\n){6}$`},
-		"tags":          {"-demo -value prod", `^([1-9]\d*) instances in cn-hangzhou carry the tag env=prod\n[1-9]\d* such tags are known\n$`},
-		"call":          {"-demo", `(?m)^Running +[1-9]\d*$`},
-		"scan":          {"-demo", `^[1-9]\d* instances with [1-9]\d* vCPUs in cn-hangzhou\n$`},
-		"wait":          {"-demo", `^i-bp1quick Running\ni-bp1slow Running\n$`},
-		"prometheus-sd": {"-demo -once", `^\[\n(\{"targets":\["[\d.]+:9100"\],"labels":\{"__meta_ecs_.*\}\},?\n)+\]\n$`},
-		"inventory":     {"-demo", `^ID +NAME +STATUS .*\n(i-.*\n)+$`},
+		"list":              {"-demo", `(?m)^i-\S+ ecs\.\S+ cn-hangzhou-\S+ \d+\.\d+\.\d+\.\d+ [\s\S]*^[1-9]\d* running instances in cn-hangzhou$`},
+		"stream":            {"-demo -workers 3", `^[1-9]\d* instances of cn-hangzhou have a public address, found by 3 workers\n$`},
+		"dryrun":            {"-demo", `^listing the instances of cn-hangzhou is permitted\n$`},
+		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*nanosecond to answer: it was retried.*operation that does not exist: .*key that does not exist: wrong or missing`},
+		"regions":           {"-demo", `^(\S+ +[1-9]\d*\n){6}$`},
+		"tags":              {"-demo -value prod", `^([1-9]\d*) instances in cn-hangzhou carry the tag env=prod\n[1-9]\d* such tags are known\n$`},
+		"call":              {"-demo", `(?m)^Running +[1-9]\d*$`},
+		"scan":              {"-demo", `^[1-9]\d* instances with [1-9]\d* vCPUs in cn-hangzhou\n$`},
+		"wait":              {"-demo", `^i-bp1quick Running\ni-bp1slow Running\n$`},
+		"ansible-inventory": {"-demo --list", `^\{\n  "_meta": \{\n    "hostvars": \{\n      "\S+": \{\n        "ansible_host": "[\d.]+",\n[\s\S]*\n  "region_cn_hangzhou": \{\n    "hosts": \[\n`},
+		"prometheus-sd":     {"-demo -once", `^\[\n(\{"targets":\["[\d.]+:9100"\],"labels":\{"__meta_ecs_.*\}\},?\n)+\]\n$`},
+		"inventory":         {"-demo", `^ID +NAME +STATUS .*\n(i-.*\n)+$`},
 	}
 
 	mains, err := filepath.Glob("*/main.go")

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestMain also is the script itself, for Ansible to run.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_RUN_ANSIBLE_INVENTORY") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s\n(-update writes it anew)", name, got, want)
+	}
+}
+
+// fleet has the instances that make a difference to names, groups and variables.
+func fleet() []ecs.Instance {
+	created := ecs.Time{Time: time.Date(2024, 3, 1, 8, 30, 0, 0, time.UTC)}
+	return []ecs.Instance{
+		{
+			InstanceID: "i-bp1web1", InstanceName: "web-1", HostName: "web-1", Description: "shop, {{ 1 + 1 }}", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h",
+			Status: ecs.StatusRunning, InstanceType: "ecs.g7.large", InstanceTypeFamily: "ecs.g7", CPU: 2, Memory: 8192,
+			InstanceNetworkType: ecs.NetworkTypeVPC, InstanceChargeType: ecs.ChargePostPaid, ExpiredTime: ecs.Time{Time: time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC)},
+			CreationTime: created, ImageID: "debian_12", OSType: "linux", OSName: "Debian  12.2 64位", OSNameEn: "Debian  12.2 64 bit", KeyPairName: "ops", ResourceGroupID: "rg-1",
+			VPCAttributes:    ecs.VPCAttributes{VPCID: "vpc-bp1a", VSwitchID: "vsw-1", PrivateIPAddress: []string{"10.0.0.1"}},
+			EIPAddress:       ecs.EIPAddress{AllocationID: "eip-1", IPAddress: "192.0.2.1"},
+			SecurityGroupIDs: []string{"sg-1", "sg-2"},
+			Tags:             []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "环境", Value: "生产"}, {Key: "临时"}, {Key: "a.b", Value: "c"}, {Key: "path", Value: "vpc-a/b"}},
+		},
+		{
+			InstanceID: "i-2zeweb1", InstanceName: "web-1", RegionID: "cn-beijing", ZoneID: "cn-beijing-f", Status: ecs.StatusRunning,
+			VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"10.0.0.2"}}, Tags: []ecs.Tag{{Key: "a", Value: "b_c"}},
+		},
+		{
+			InstanceID: "i-bp1old", InstanceName: "旧机器", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-b", Status: ecs.StatusStopped,
+			InstanceType: "ecs.n4.large", InstanceTypeFamily: "ecs.n4", InstanceNetworkType: ecs.NetworkTypeClassic, OSType: "windows",
+			InstanceChargeType: ecs.ChargePrePaid, ExpiredTime: created, InnerIPAddress: []string{"10.1.0.1"}, PublicIPAddress: []string{"192.0.2.2"},
+		},
+		{InstanceID: "i-bp1new", RegionID: "cn-hangzhou", Status: ecs.StatusPending},
+	}
+}
+
+// world is where a test runs the program: the demo, unless there is a server.
+type world struct {
+	server *ecstest.Server
+	env    map[string]string
+	ctx    context.Context //nolint:containedctx // of one run
+}
+
+func (w world) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	p := program{stdout: &out, stderr: &errs, getenv: func(name string) string { return w.env[name] }, connect: demo.Client}
+	if w.server != nil {
+		p.connect = func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
+			opts.Retry.MaxAttempts = 1
+			c, err := w.server.Client(region, opts)
+			return c, func() {}, err
+		}
+	}
+	ctx := w.ctx
+	if ctx == nil {
+		ctx = t.Context()
+	}
+	code = p.run(ctx, args)
+	return code, out.String(), errs.String()
+}
+
+func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
+	t.Helper()
+	s := ecstest.NewServer(instances...)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestListAndHost(t *testing.T) {
+	t.Parallel()
+	w := world{server: newServer(t, fleet()...)}
+	code, list, stderr := w.run(t, "-region", "all", "--list")
+	if code != selection.ExitOK || stderr != "" {
+		t.Fatalf("%d %s", code, stderr)
+	}
+	golden(t, "list.json", list)
+
+	code, host, _ := w.run(t, "-region", "all", "--host", "web-1.i-bp1web1", "-prefer-public")
+	if want := `"ansible_host": "192.0.2.1"`; code != selection.ExitOK || !strings.Contains(host, want) {
+		t.Errorf("%d %s, want %s", code, host, want)
+	}
+	code, host, stderr = w.run(t, "-region", "all", "--host", "web-1")
+	if code != selection.ExitFailed || host != "" || !strings.Contains(stderr, `no host "web-1" among 4`) {
+		t.Errorf("%d %s %s", code, host, stderr)
+	}
+	if code, empty, _ := (world{server: newServer(t)}).run(t, "-region", "all", "--list"); code != selection.ExitOK || empty != "{\n  \"_meta\": {\n    \"hostvars\": {}\n  }\n}\n" {
+		t.Errorf("%d %s", code, empty)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	t.Parallel()
+	hosts := func(w world, args ...string) string {
+		code, list, stderr := w.run(t, append(args, "--list")...)
+		if code != selection.ExitOK {
+			t.Fatalf("%v: %d %s", w.env, code, stderr)
+		}
+		var answer struct {
+			Meta struct {
+				HostVars map[string]struct {
+					Host string `json:"ansible_host"`
+				} `json:"hostvars"`
+			} `json:"_meta"`
+		}
+		if err := json.Unmarshal([]byte(list), &answer); err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for name, vars := range answer.Meta.HostVars {
+			lines = append(lines, name+"="+vars.Host)
+		}
+		slices.Sort(lines)
+		return strings.Join(lines, " ")
+	}
+	s := newServer(t, fleet()...)
+	for _, tt := range []struct {
+		env  map[string]string
+		args string
+		want string
+	}{
+		{map[string]string{"ECS_INVENTORY_REGION": "cn-beijing"}, "", "web-1=10.0.0.2"},
+		{map[string]string{"ALIBABA_CLOUD_REGION_ID": "cn-beijing"}, "", "web-1=10.0.0.2"},
+		{map[string]string{"ECS_INVENTORY_REGION": "cn-hangzhou"}, "-region cn-beijing", "web-1=10.0.0.2"},
+		{map[string]string{"ECS_INVENTORY_REGION": "all", "ECS_INVENTORY_STATUS": "Stopped", "ECS_INVENTORY_PREFER_PUBLIC": "true"}, "", "旧机器=192.0.2.2"},
+		{map[string]string{"ECS_INVENTORY_REGION": "all", "ECS_INVENTORY_TAG": "env=prod 临时", "ECS_INVENTORY_HOST_NAME": "id"}, "", "i-bp1web1=10.0.0.1"},
+		{map[string]string{"ECS_INVENTORY_REGION": "all", "ECS_INVENTORY_TAG": "env=prod"}, "-tag a=b_c", ""},
+		{map[string]string{"ECS_INVENTORY_REGION": "all", "ECS_INVENTORY_STATUS": "Pending"}, "", "i-bp1new=i-bp1new.has-no-address.invalid"},
+	} {
+		if got := hosts(world{server: s, env: tt.env}, strings.Fields(tt.args)...); got != tt.want {
+			t.Errorf("%v %s: %s, want %s", tt.env, tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestHostNames(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ instances, want string }{
+		{"a=web b=db", "db web"},
+		{"a=web b=web c=web.a", "web.a web.a.c web.b"},
+		{"a= b=-x c=_y d=.z", "a b c d"},
+		{"a=all b=ungrouped c=localhost d=region_cn_hangzhou", "all.a localhost.c region_cn_hangzhou.d ungrouped.b"},
+		{"a=web:1 b=web/2 c=旧机器", "web_1 web_2 旧机器"},
+		{"a=b b=web", "b web"},
+	} {
+		var list []ecs.Instance
+		for pair := range strings.FieldsSeq(tt.instances) {
+			id, name, _ := strings.Cut(pair, "=")
+			list = append(list, ecs.Instance{InstanceID: id, InstanceName: name, RegionID: "cn-hangzhou"})
+		}
+		inv := build(list, &selection.Selection{}, false)
+		if got := slices.Sorted(maps.Keys(inv.hosts)); strings.Join(got, " ") != tt.want {
+			t.Errorf("%s: %v, want %s", tt.instances, got, tt.want)
+		}
+		if n := len(inv.hosts); n != len(list) {
+			t.Errorf("%s: %d hosts", tt.instances, n)
+		}
+	}
+}
+
+func TestGroupNames(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		tags string
+		want []string // regular expressions
+	}{
+		{"env=prod", []string{"tag_env_prod"}},
+		{"k8s.io/role=web-1", []string{"tag_k8s_io_role_web_1"}},
+		{"环境=生产 临时=", []string{"tag_临时", "tag_环境_生产"}},
+		{"é=ü ключ=значение", []string{"tag_é_ü", "tag_ключ_значение"}},
+		{"a.b=c a=b_c", []string{"tag_a_b_c_[0-9a-f]{8}", "tag_a_b_c_[0-9a-f]{8}"}},
+		{"env=prod env_prod= x=y", []string{"tag_env_prod_[0-9a-f]{8}", "tag_env_prod_[0-9a-f]{8}", "tag_x_y"}},
+	} {
+		var inst ecs.Instance
+		for pair := range strings.FieldsSeq(tt.tags) {
+			key, value, _ := strings.Cut(pair, "=")
+			inst.Tags = append(inst.Tags, ecs.Tag{Key: key, Value: value})
+		}
+		got := slices.Sorted(maps.Values(groupNames([]ecs.Instance{inst})))
+		if len(got) != len(tt.want) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("%s: %v", tt.tags, got)
+			continue
+		}
+		for i, want := range tt.want {
+			if !regexp.MustCompile("^" + want + "$").MatchString(got[i]) {
+				t.Errorf("%s: %v, want %v", tt.tags, got, tt.want)
+			}
+		}
+	}
+}
+
+// Whatever instances are called and tagged, every host and group has a name of its own, and Ansible can take it.
+func FuzzNames(f *testing.F) {
+	f.Add("web", "web", "a.b", "c", "a", "b_c")
+	f.Add("all", "tag_a", "a", "", "a_", "")
+	f.Add("web.i-2", "web", "环", "境", "\xff", "{{")
+	group := regexp.MustCompile(`^[\pL\p{Nd}_]+$`)
+	host := regexp.MustCompile(`^[\pL\p{Nd}][\pL\p{Nd}_.-]*$`)
+	f.Fuzz(func(t *testing.T, name1, name2, key1, value1, key2, value2 string) {
+		list := []ecs.Instance{
+			{InstanceID: "i-1", InstanceName: name1, Tags: []ecs.Tag{{Key: key1, Value: value1}}},
+			{InstanceID: "i-2", InstanceName: name2, Tags: []ecs.Tag{{Key: key2, Value: value2}}},
+			{InstanceID: "i-3", InstanceName: "web", Tags: []ecs.Tag{{Key: "a", Value: "b"}}},
+		}
+		inv := build(list, &selection.Selection{}, false)
+		if len(inv.hosts) != len(list) {
+			t.Errorf("%d hosts", len(inv.hosts))
+		}
+		different := map[ecs.Tag]bool{}
+		for _, inst := range list {
+			different[inst.Tags[0]] = true
+		}
+		if len(inv.groups) != len(different) {
+			t.Errorf("%d groups of %v", len(inv.groups), different)
+		}
+		for name := range inv.groups {
+			if _, both := inv.hosts[name]; both || !group.MatchString(name) {
+				t.Errorf("group %q", name)
+			}
+		}
+		for name := range inv.hosts {
+			if !host.MatchString(name) {
+				t.Errorf("host %q", name)
+			}
+		}
+	})
+}
+
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	tags := []ecs.Tag{{Key: "a", Value: "{{ x }}"}, {Key: "b", Value: "{% x %}"}, {Key: "c", Value: "{# x #}"}, {Key: "d", Value: "{x}"}, {Key: "__ansible_vault", Value: "x"}}
+	got, err := json.Marshal(variables(ecs.Instance{InstanceName: "{{ y }}", Tags: tags}, &selection.Selection{}))
+	want := `{"ansible_host":".has-no-address.invalid","ecs_instance_name":{"__ansible_unsafe":"{{ y }}"},"ecs_tags":{"___ansible_vault":"x","a":{"__ansible_unsafe":"{{ x }}"},"b":{"__ansible_unsafe":"{% x %}"},"c":{"__ansible_unsafe":"{# x #}"},"d":"{x}"}}`
+	if err != nil || string(got) != want {
+		t.Errorf("%s, %v", got, err)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		name   string
+		fault  ecstest.Fault
+		ctx    context.Context //nolint:containedctx // of one run
+		code   int
+		stderr string
+	}{
+		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
+		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
+		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 1, stderr: "cn-beijing: "},
+		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
+		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9"},
+		{name: "interrupted", ctx: cancelled, code: selection.ExitInterrupted, stderr: "interrupted"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, fleet()...)
+			if tt.ctx == nil {
+				tt.fault.Times = -1
+				s.Inject(tt.fault)
+			}
+			code, stdout, stderr := world{server: s, ctx: tt.ctx}.run(t, "-region", "cn-hangzhou,cn-beijing", "--list")
+			if code != tt.code || stdout != "" || !strings.Contains(stderr, tt.stderr) {
+				t.Errorf("%d, want %d and %q: %s%s", code, tt.code, tt.stderr, stderr, stdout)
+			}
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args, env, value string
+		want             string
+	}{
+		{args: "-demo", want: "--list or --host"},
+		{args: "-demo --list --host web-1", want: "--list or --host"},
+		{args: "-demo --graph", want: "-graph"},
+		{args: "-demo --list web-1", want: `"web-1" is not understood`},
+		{args: "--list", want: "which region?"},
+		{args: "-demo --list -host-name ip", want: "name or id"},
+		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runs", want: `ECS_INVENTORY_STATUS="Runs"`},
+		{args: "--list", env: "ECS_INVENTORY_DEMO", value: "please", want: `ECS_INVENTORY_DEMO="please"`},
+		{args: "--list", env: "ECS_INVENTORY_REGION", value: "Hang!", want: "region"},
+	} {
+		w := world{env: map[string]string{tt.env: tt.value}}
+		if code, stdout, stderr := w.run(t, strings.Fields(tt.args)...); code != selection.ExitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%s %s: %d %s%s", tt.env, tt.args, code, stderr, stdout)
+		}
+	}
+	code, help, _ := world{}.run(t, "-h")
+	for line := range strings.Lines(help) {
+		if len(line) > 124 { // Chinese letters are three bytes
+			t.Errorf("too long: %s", line)
+		}
+	}
+	if code != selection.ExitOK || !strings.Contains(help, "  -host-name ") {
+		t.Errorf("%d %s", code, help)
+	}
+}
+
+// writerFunc is called for each write.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func TestOutputFails(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	p := program{
+		stdout: writerFunc(func([]byte) (int, error) { return 0, errors.New("disk full") }), stderr: &stderr,
+		getenv: func(string) string { return "" }, connect: demo.Client,
+	}
+	if code := p.run(t.Context(), []string{"-demo", "--list"}); code != selection.ExitFailed || !strings.Contains(stderr.String(), "disk full") {
+		t.Errorf("%d %s", code, &stderr)
+	}
+}
