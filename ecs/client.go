@@ -88,10 +88,11 @@ type RetryPolicy struct {
 	AttemptTimeout time.Duration // for one HTTP request and its whole answer; 0 = 10 s
 }
 
-// PollPolicy is how often WaitForStatus and WaitUntilGone ask: the delay grows from MinDelay to MaxDelay, with jitter.
+// PollPolicy is how often WaitForStatus and WaitUntilGone ask: at once, and then after delays that grow from MinDelay to
+// MaxDelay, with jitter between these bounds.
 type PollPolicy struct {
-	MinDelay time.Duration // 0 = 2 s
-	MaxDelay time.Duration // 0 = 15 s
+	MinDelay time.Duration // 0 = 2 s, or MaxDelay if that is less
+	MaxDelay time.Duration // 0 = 15 s, or MinDelay if that is more
 }
 
 // Limiter delays requests; *rate.Limiter of golang.org/x/time/rate is one. Wait must return when ctx ends, and must be
@@ -257,7 +258,7 @@ func decodeInto(out any) func([]byte) error {
 // do sends one call and turns its failure into an *Error.
 func (c *Client) do(ctx context.Context, action string, params url.Values, decode func([]byte) error) (transport.Meta, error) {
 	if ctx == nil {
-		return transport.Meta{}, refused(action, c.region, invalid("ctx", "is nil, use context.Background()"))
+		return transport.Meta{}, refused(action, c.region, errNilContext)
 	}
 	meta, err := c.transport.Do(ctx, transport.Call{
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,

@@ -275,10 +275,23 @@ func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) it
 func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) (instances <-chan Instance, stop func() error) {
 	// One less than a page: the next one is fetched as soon as the first instance of this one is taken, and no further.
 	buffer := min(cmp.Or(max(req.MaxResults, 0), maxBatch), maxBatch) - 1
+	parent := ctx
 	if ctx == nil {
-		return pagination.Chan(context.Background(), buffer, func(context.Context) iter.Seq2[Instance, error] { return c.Instances(ctx, req) })
+		parent = context.Background() // Instances says what is wrong
 	}
-	return pagination.Chan(ctx, buffer, func(ctx context.Context) iter.Seq2[Instance, error] { return c.Instances(ctx, req) })
+	instances, end := pagination.Chan(parent, buffer, func(running context.Context) iter.Seq2[Instance, error] {
+		if ctx == nil {
+			running = nil
+		}
+		return c.Instances(running, req)
+	})
+	return instances, func() error {
+		err := end()
+		if errors.Is(err, parent.Err()) { // cut short between two calls
+			err = failure(describeInstances, c.region, err)
+		}
+		return err
+	}
 }
 
 // InstancePages is [Client.Instances] by pages, for those who need request ids or Undecoded as they come. Instances seen

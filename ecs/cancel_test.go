@@ -1,0 +1,143 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// listings are all that yields instances.
+func listings() map[string]way {
+	all := map[string]way{
+		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+			return c.InstancesInRegions(ctx, nil, req)
+		},
+		"past the cap": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+			req.Tags = []ecs.Tag{{Key: "k"}}
+			return c.Instances(ctx, req)
+		},
+		"many ids": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+			req.InstanceIDs = ids(numbered(1100, "cn-hangzhou"))
+			return c.ScanInstances(ctx, req, ecs.ScanOptions{})
+		},
+	}
+	maps.Copy(all, ways)
+	return all
+}
+
+// troubled is a cloud with latency in which some requests are throttled and some fail, so that a call may be caught in
+// any of its waits.
+func troubled(t *testing.T) *cloud {
+	srv := newCloud(t, nil, numbered(1100, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
+	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
+	n := 0
+	srv.Inject(
+		ecstest.Fault{Times: -1, Code: "Throttling.User", Match: func(ecstest.Request) bool { n++; return n%11 == 7 }},
+		ecstest.Fault{Times: -1, Reset: true, Match: func(ecstest.Request) bool { return n%17 == 9 }},
+	)
+	return srv
+}
+
+// still fails if anything goes on after a call has returned.
+func (c *cloud) still() {
+	c.t.Helper()
+	synctest.Wait()
+	before := len(c.Requests())
+	<-time.After(time.Hour)
+	if after := len(c.Requests()); after != before {
+		c.t.Errorf("%d requests were sent after the return", after-before)
+	}
+}
+
+// ended fails unless err is nil or the context's, with its cause.
+func ended(t *testing.T, err, cause error) {
+	t.Helper()
+	_, region := errors.AsType[*ecs.RegionError](err)
+	if err != nil && (!errors.Is(err, context.Canceled) || !errors.Is(err, cause) || region) {
+		t.Errorf("got %v, want the context's error with its cause", err)
+	}
+	if _, ok := errors.AsType[*ecs.WaitError](err); err != nil && !ok {
+		if _, ok = errors.AsType[*ecs.Error](err); !ok {
+			t.Errorf("%v is no *Error", err)
+		}
+	}
+}
+
+// Cancelled or left at any moment, a listing ends with the context's error, or with none; nothing comes twice; and when
+// it has returned, nothing of it goes on.
+func TestListingsEndAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	all := listings()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		for seed := range uint64(12) {
+			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+				srv := troubled(t)
+				rng := rand.New(rand.NewPCG(seed, 1))
+				ctx, cancel := context.WithCancelCause(t.Context())
+				cause := errors.New("enough")
+				switch seed % 3 {
+				case 0: // in the middle of a request or wait
+					srv.after(time.Duration(rng.Int64N(int64(600*time.Millisecond))), func() { cancel(cause) })
+				case 1: // as a request arrives, in a race with its answer
+					at := rng.IntN(30)
+					srv.Configure(func(s *ecstest.Settings) {
+						s.OnRequest = func(ecstest.Request) {
+							if at--; at == 0 {
+								cancel(cause)
+							}
+						}
+					})
+				}
+				leave := 1 + rng.IntN(1500)
+				got := map[string]int{}
+				var last error
+				for inst, err := range all[name](srv.client, ctx, ecs.DescribeInstancesRequest{}) {
+					if last = err; err != nil {
+						continue
+					}
+					if got[inst.InstanceID]++; got[inst.InstanceID] > 1 {
+						t.Errorf("%s came again", inst.InstanceID)
+					}
+					if seed%3 == 2 && len(got) == leave {
+						break
+					}
+				}
+				ended(t, last, cause)
+				if last == nil && len(got) != 1100 && (seed%3 != 2 || len(got) != leave) {
+					t.Errorf("only %d instances, and no error", len(got))
+				}
+				srv.still()
+				cancel(nil)
+			})
+		}
+	}
+}
+
+// So do the other calls.
+func TestCallsEndAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		for seed := range uint64(8) {
+			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+				srv := troubled(t)
+				rng := rand.New(rand.NewPCG(seed, 2))
+				ctx, cancel := context.WithCancelCause(t.Context())
+				cause := errors.New("enough")
+				defer cancel(nil)
+				srv.after(time.Duration(rng.Int64N(int64(100*time.Millisecond))), func() { cancel(cause) })
+				ended(t, calls[name](ctx, srv.client, srv.Instances()), cause)
+				srv.still()
+			})
+		}
+	}
+}

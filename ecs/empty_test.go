@@ -1,0 +1,154 @@
+package ecs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// What an empty listing means, by what its dry run says.
+var emptyCases = []struct {
+	name     string
+	opts     ecs.Options
+	req      ecs.DescribeInstancesRequest
+	deny     bool          // the user may not list
+	fault    ecstest.Fault // of the dry run
+	timeout  time.Duration // of the context
+	dry      int           // dry runs that arrive
+	want     error         // nil: the empty listing is good
+	believed bool          // with a warning
+	fleet    []ecs.Instance
+}{
+	{name: "allowed", dry: 1},
+	{name: "denied", deny: true, dry: 1, want: ecs.ErrForbidden},
+	{name: "denied, trusted", deny: true, opts: ecs.Options{TrustEmpty: true}},
+	{name: "denied by a code alone", fault: ecstest.Fault{Code: "Forbidden"}, dry: 1, want: ecs.ErrForbidden},
+	{
+		name: "denied in other letters", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ECS:describeinstances"}}`)},
+	},
+	{
+		name: "may list but not dry-run", dry: 1, believed: true,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DryRun"}}`)},
+	},
+	{name: "parameter refused", fault: ecstest.Fault{Code: "InvalidParameter"}, dry: 1, believed: true},
+	{name: "unknown code", fault: ecstest.Fault{Code: "Whatever", Status: 400}, dry: 1, believed: true},
+	{name: "unavailable", fault: ecstest.Fault{Code: "InternalError", Times: -1}, dry: 3, believed: true},
+	{name: "reset", fault: ecstest.Fault{Reset: true, Times: -1}, dry: 3, believed: true},
+	{name: "throttled", opts: ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}}, fault: ecstest.Fault{Code: "Throttling.User"}, dry: 1, believed: true},
+	{name: "late but denied", deny: true, fault: ecstest.Fault{Code: "ServiceUnavailable"}, dry: 2, want: ecs.ErrForbidden},
+	{name: "ignored", fault: ecstest.Fault{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[]}}`)}, dry: 1, believed: true},
+	{name: "credentials expired", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, dry: 1, believed: true},
+	{name: "too late", fault: ecstest.Fault{BlackHole: true}, timeout: time.Second, dry: 1, want: context.DeadlineExceeded},
+	{name: "no permission needed", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
+	{name: "no permission needed for addresses", deny: true, req: ecs.DescribeInstancesRequest{PrivateIPAddresses: []string{}}},
+	{name: "many ids", req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1},
+	{name: "many ids denied", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1, want: ecs.ErrForbidden},
+	{name: "tags denied", deny: true, req: ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}, Status: ecs.StatusStopped}, dry: 1, want: ecs.ErrForbidden},
+	{name: "not empty", fleet: numbered(1, "cn-hangzhou")},
+	{name: "not empty but unreadable", fleet: []ecs.Instance{spoiled(numbered(1, "cn-hangzhou")[0])}, want: &ecs.IncompleteError{}},
+}
+
+func TestEmptyOrDenied(t *testing.T) {
+	t.Parallel()
+	for _, tt := range emptyCases {
+		everyWay(t, strings.ReplaceAll(tt.name, " ", "_"), func(t *testing.T, list way) {
+			var log bytes.Buffer
+			opts := tt.opts
+			opts.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+			srv := newCloud(t, nil, tt.fleet...)
+			client := srv.as(&opts)
+			if tt.deny {
+				client = srv.denying(opts, "DescribeInstances")
+			}
+			if f := tt.fault; f.Code != "" || f.Body != nil || f.Reset || f.BlackHole {
+				f.Match = is(dryRan)
+				srv.Inject(f)
+			}
+			ctx := t.Context()
+			if tt.timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, tt.timeout)
+				defer cancel()
+			}
+			got, err := collect(list(client, ctx, tt.req))
+			_, incomplete := errors.AsType[*ecs.IncompleteError](err)
+			if _, want := errors.AsType[*ecs.IncompleteError](tt.want); want {
+				if !incomplete {
+					t.Errorf("got %v, want an IncompleteError", err)
+				}
+			} else if !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			} else if len(got) > len(tt.fleet) {
+				t.Errorf("got %d instances", len(got))
+			}
+			if n := srv.arrived()[dryRan]; n != tt.dry {
+				t.Errorf("%d dry runs, want %d", n, tt.dry)
+			}
+			if warned := strings.Contains(log.String(), "could not be checked"); warned != tt.believed {
+				t.Errorf("log %q, want a warning: %v", log.String(), tt.believed)
+			}
+		})
+	}
+}
+
+// The dry run asks for what the listing asked for, and carries no paging.
+func TestDryRunAsksTheSame(t *testing.T) {
+	t.Parallel()
+	everyWay(t, "same", func(t *testing.T, list way) {
+		srv := newCloud(t, nil)
+		req := ecs.DescribeInstancesRequest{ZoneID: "cn-hangzhou-h", MaxResults: 20, CreatedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}
+		if _, err := collect(list(srv.client, t.Context(), req)); err != nil {
+			t.Fatal(err)
+		}
+		requests := srv.Requests()
+		dry := requests[len(requests)-1].Params
+		if kind(requests[len(requests)-1]) != dryRan || dry.Get("ZoneId") != "cn-hangzhou-h" || dry.Get("Filter.1.Value") != "2024-01-01T00:00Z" || dry.Has("MaxResults") || dry.Has("NextToken") {
+			t.Errorf("the last request is %v", dry)
+		}
+	})
+}
+
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		fault ecstest.Fault
+		deny  bool
+		req   ecs.DescribeInstancesRequest
+		want  error // nil: allowed
+		text  string
+	}{
+		{name: "allowed"},
+		{name: "denied", deny: true, want: ecs.ErrForbidden, text: `grant "ecs:DescribeInstances"`},
+		{name: "wrong parameter", req: ecs.DescribeInstancesRequest{Status: "Dreaming"}, want: ecs.ErrInvalidParameter, text: "InvalidStatus.NotFound"},
+		{name: "ignored", fault: ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[]}}`)}, text: "ignored DryRun"},
+		{name: "unavailable", fault: ecstest.Fault{Status: http.StatusBadGateway, Times: -1}, want: ecs.ErrUnavailable},
+	} {
+		story(t, tt.name, func(t *testing.T) {
+			srv := newCloud(t, nil)
+			client := srv.client
+			if tt.deny {
+				client = srv.denying(ecs.Options{}, "DescribeInstances")
+			}
+			if tt.fault.Body != nil || tt.fault.Status != 0 {
+				srv.Inject(tt.fault)
+			}
+			err := client.DryRun(t.Context(), tt.req)
+			if (err == nil) != (tt.want == nil && tt.text == "") || tt.want != nil && !errors.Is(err, tt.want) || err != nil && !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("got %v, want %v %q", err, tt.want, tt.text)
+			}
+			if n := srv.arrived()[dryRan]; n != len(srv.Requests()) {
+				t.Errorf("%d of %d requests were dry runs", n, len(srv.Requests()))
+			}
+		})
+	}
+}

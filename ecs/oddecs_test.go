@@ -1,0 +1,187 @@
+package ecs_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// oddECS answers DescribeInstances without a network: for fleets too large for a server, and for servers odder than any
+// that ecstest plays. Its fleet is rows, in the order of listings.
+type oddECS struct {
+	rows []row
+
+	afterExcluded, beforeExcluded bool          // what is right at a bound
+	seconds                       bool          // bounds are compared with seconds, which rows do not show
+	shift                         time.Duration // what it takes the bounds for
+	gapsIgnored                   bool          // Filter.2 counts only with Filter.1
+	timesIgnored                  bool          // no Filter counts
+	pages                         int           // page mode: 0 works, 1 is refused, 2 is taken for token mode
+	total                         func(n int) int
+	latency                       time.Duration
+	before                        func(r *http.Request) // each answer
+
+	mu                   sync.Mutex
+	lists, counts        int
+	underWay, mostAtOnce int
+}
+
+type row struct {
+	id      string
+	created time.Time // zero: not known
+}
+
+func (o *oddECS) client(t *testing.T) *ecs.Client {
+	t.Helper()
+	c, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", ""), HTTPClient: &http.Client{Transport: o}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
+	o.mu.Lock()
+	o.underWay++
+	o.mostAtOnce = max(o.mostAtOnce, o.underWay)
+	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		o.underWay--
+		o.mu.Unlock()
+	}()
+	if o.latency > 0 {
+		timer := time.NewTimer(o.latency)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	if o.before != nil {
+		o.before(r)
+	}
+	q := r.URL.Query()
+	status, body := 200, []byte(nil)
+	paged := q.Has("PageSize") && o.pages != 2
+	o.mu.Lock()
+	if q.Has("PageSize") {
+		o.counts++
+	} else {
+		o.lists++
+	}
+	o.mu.Unlock()
+	switch {
+	case q.Get("DryRun") == "true":
+		status, body = 400, []byte(`{"Code":"DryRunOperation","Message":"m"}`)
+	case paged && o.pages == 1:
+		status, body = 400, []byte(`{"Code":"NotSupported.PageNumberAndPageSize","Message":"m"}`)
+	default:
+		body = o.page(q.Get, paged)
+	}
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
+}
+
+func (o *oddECS) page(get func(string) string, paged bool) []byte {
+	bound := func(n string) time.Time {
+		t, _ := time.Parse("2006-01-02T15:04Z", get("Filter."+n+".Value"))
+		if t.IsZero() || o.timesIgnored {
+			return time.Time{}
+		}
+		return t.Add(o.shift)
+	}
+	after, before := bound("1"), bound("2")
+	if o.gapsIgnored && after.IsZero() {
+		before = time.Time{}
+	}
+	match := func(w row) bool {
+		at := w.created
+		if !o.seconds {
+			at = at.Truncate(time.Minute)
+		}
+		return !(!after.IsZero() && (at.Before(after) || o.afterExcluded && at.Equal(after)) ||
+			!before.IsZero() && (at.After(before) || o.beforeExcluded && at.Equal(before)))
+	}
+	size := 10
+	if n, _ := strconv.Atoi(get("MaxResults")); n > 0 {
+		size = min(max(n, 10), 100)
+	}
+	var b bytes.Buffer
+	if paged { // one row is all that is asked for
+		n := 0
+		for _, w := range o.rows {
+			if match(w) {
+				n++
+			}
+		}
+		if o.total != nil {
+			n = o.total(n)
+		}
+		return fmt.Appendf(nil, `{"TotalCount":%d,"PageNumber":1,"PageSize":1,"Instances":{"Instance":[]}}`, n)
+	}
+	start, _ := strconv.Atoi(get("NextToken"))
+	b.WriteString(`{"Instances":{"Instance":[`)
+	n := 0
+	next := ""
+	for i := start; i < len(o.rows); i++ {
+		if !match(o.rows[i]) {
+			continue
+		}
+		if n == size {
+			next = strconv.Itoa(i)
+			break
+		}
+		if n++; n > 1 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"InstanceId":%q,"CreationTime":%q}`, o.rows[i].id, shown(o.rows[i].created))
+	}
+	fmt.Fprintf(&b, `]},"NextToken":%q}`, next)
+	return b.Bytes()
+}
+
+func shown(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04Z")
+}
+
+// rowsOf makes a fleet of n with the given creation times, listed in random order.
+func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
+	rows := make([]row, n)
+	for i := range rows {
+		rows[i] = row{fmt.Sprintf("i-bp1%017d", i), created(i)}
+	}
+	rng.Shuffle(n, func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+	return rows
+}
+
+// exact fails unless a scan yields each row once.
+func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers int) {
+	t.Helper()
+	got, err := collect(o.client(t).ScanInstances(t.Context(), req, ecs.ScanOptions{Workers: workers}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := 0
+	for _, w := range o.rows {
+		if got[w.id] != 1 {
+			if wrong++; wrong <= 5 {
+				t.Errorf("%s (created %v) came %d times", w.id, w.created, got[w.id])
+			}
+		}
+	}
+	if len(got) != len(o.rows) {
+		t.Errorf("%d instances, want %d", len(got), len(o.rows))
+	}
+}

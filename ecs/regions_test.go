@@ -1,0 +1,316 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// inRegions drains a listing of several regions: what came, in order, and the errors of single regions. An error of any
+// other kind must be the last word.
+func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) (got []ecs.Instance, failed map[string]error, last error) {
+	t.Helper()
+	failed = map[string]error{}
+	for inst, err := range c.InstancesInRegions(t.Context(), regions, req) {
+		if last != nil {
+			t.Errorf("after %v came %v, %v", last, inst.InstanceID, err)
+		}
+		one, ok := errors.AsType[*ecs.RegionError](err)
+		switch {
+		case err == nil:
+			got = append(got, inst)
+		case !ok:
+			last = err
+		case failed[one.Region] != nil:
+			t.Errorf("%s failed twice: %v", one.Region, err)
+		default:
+			failed[one.Region] = one.Err
+		}
+	}
+	return got, failed, last
+}
+
+func TestAllRegions(t *testing.T) {
+	t.Parallel()
+	story(t, "nil regions are all of them", func(t *testing.T) {
+		fleet := ecstest.Fleet(800, 7)
+		srv := newCloud(t, nil, fleet...)
+		byRegion := map[string][]string{}
+		for _, inst := range srv.Instances() {
+			byRegion[inst.RegionID] = append(byRegion[inst.RegionID], inst.InstanceID)
+		}
+		got, failed, err := inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{})
+		if err != nil || len(failed) > 0 {
+			t.Fatal(err, failed)
+		}
+		inOrder := map[string][]string{}
+		for _, inst := range got {
+			inOrder[inst.RegionID] = append(inOrder[inst.RegionID], inst.InstanceID)
+		}
+		if !maps.EqualFunc(inOrder, byRegion, slices.Equal) {
+			t.Error("the regions' listings are not what the regions have, in their order")
+		}
+		pages := 29 - len(byRegion) // a page of each empty region
+		for _, list := range byRegion {
+			pages += (len(list) + 99) / 100
+		}
+		srv.asked(map[string]int{"DescribeRegions": 1, listed: pages}) // and no dry run
+	})
+	story(t, "an empty list is none, a repeated region is one", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(3, "cn-beijing")...)
+		if got, failed, err := inRegions(t, srv.client, []string{}, ecs.DescribeInstancesRequest{}); len(got) != 0 || len(failed) != 0 || err != nil {
+			t.Error(got, failed, err)
+		}
+		srv.asked(map[string]int{})
+		if got, failed, err := inRegions(t, srv.client, []string{"cn-beijing", "cn-beijing"}, ecs.DescribeInstancesRequest{}); len(got) != 3 || len(failed) != 0 || err != nil {
+			t.Error(got, failed, err)
+		}
+		srv.asked(map[string]int{listed: 1})
+	})
+	story(t, "thirty regions take as long as the largest", func(t *testing.T) {
+		var fleet []ecs.Instance
+		var regions []string
+		for i := range 30 {
+			regions = append(regions, fmt.Sprintf("cn-r%d", i))
+			fleet = append(fleet, numbered(10*i+110, regions[i])...) // 2 to 4 pages
+		}
+		srv := newCloud(t, nil, fleet...)
+		srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
+		start := time.Now()
+		got, failed, err := inRegions(t, srv.client, regions, ecs.DescribeInstancesRequest{})
+		if len(got) != len(fleet) || len(failed) > 0 || err != nil {
+			t.Fatal(len(got), failed, err)
+		}
+		if took := time.Since(start); took != 4*50*time.Millisecond {
+			t.Errorf("took %v of virtual time, the largest region alone takes 200 ms", took)
+		}
+	})
+}
+
+func TestFailingRegions(t *testing.T) {
+	t.Parallel()
+	story(t, "the others go on", func(t *testing.T) {
+		fleet := slices.Concat(numbered(250, "cn-beijing"), numbered(120, "cn-shanghai"), numbered(110, "cn-shenzhen"))
+		fleet[0] = spoiled(fleet[0])
+		srv := newCloud(t, nil, fleet...)
+		srv.Inject(ecstest.Fault{Region: "cn-shanghai", Skip: 1, Code: "InternalError", Times: -1}) // after its first page
+		got, failed, err := inRegions(t, srv.client, []string{"cn-beijing", "cn-shanghai", "cn-shenzhen", "cn-nowhere", "not a region"}, ecs.DescribeInstancesRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 249+100+110 {
+			t.Errorf("%d instances", len(got))
+		}
+		if incomplete, ok := errors.AsType[*ecs.IncompleteError](failed["cn-beijing"]); !ok || incomplete.Undecoded[0].InstanceID != fleet[0].InstanceID {
+			t.Errorf("cn-beijing: %v", failed["cn-beijing"])
+		}
+		for region, want := range map[string]error{"cn-shanghai": ecs.ErrUnavailable, "cn-nowhere": ecs.ErrInvalidParameter, "not a region": ecs.ErrInvalidParameter} {
+			if !errors.Is(failed[region], want) {
+				t.Errorf("%s: %v, want %v", region, failed[region], want)
+			}
+		}
+		if len(failed) != 4 {
+			t.Errorf("failed: %v", failed)
+		}
+	})
+	story(t, "its name is in the text", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		for _, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-nowhere"}, ecs.DescribeInstancesRequest{}) {
+			if !strings.Contains(err.Error(), "region cn-nowhere") || strings.Contains(err.Error(), "\n") {
+				t.Error(err)
+			}
+		}
+	})
+	story(t, "a region that the limits of one call stop is one error", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1500, "cn-beijing", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
+		c := srv.denying(ecs.Options{}, "ListTagResources")
+		got, failed, err := inRegions(t, c, []string{"cn-beijing", "cn-shanghai"}, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}})
+		if _, ok := errors.AsType[*ecs.CappedError](failed["cn-beijing"]); !ok || len(got) != 1000 || err != nil || len(failed) != 1 {
+			t.Errorf("%d instances, %v, %v", len(got), failed, err)
+		}
+	})
+	story(t, "without the list of regions there is nothing", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-beijing")...)
+		c := srv.denying(ecs.Options{}, "DescribeRegions")
+		got, failed, err := inRegions(t, c, nil, ecs.DescribeInstancesRequest{})
+		e, _ := errors.AsType[*ecs.Error](err)
+		if len(got)+len(failed) > 0 || !errors.Is(err, ecs.ErrForbidden) || e.Action != "DescribeRegions" {
+			t.Error(got, failed, err)
+		}
+		srv.ClearFaults()
+		srv.Inject(ecstest.Fault{Action: "DescribeRegions", Body: []byte(`{"RequestId":"R","Regions":{"Region":[]}}`)})
+		if got, failed, err = inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{}); len(got)+len(failed) > 0 || err == nil || !strings.Contains(err.Error(), "names no region") {
+			t.Error(got, failed, err)
+		}
+	})
+	story(t, "a token belongs to one region", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		if _, _, err := inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{NextToken: "t"}); !errors.Is(err, ecs.ErrInvalidParameter) {
+			t.Error(err)
+		}
+		srv.asked(map[string]int{})
+	})
+}
+
+func TestEmptyRegions(t *testing.T) {
+	t.Parallel()
+	regions := []string{"cn-beijing", "cn-hangzhou", "cn-shanghai", "cn-shenzhen"}
+	denied := func(region string) ecstest.Fault {
+		return ecstest.Fault{Region: region, Match: is(dryRan), Denied: true, Times: -1}
+	}
+	for _, tt := range []struct {
+		name   string
+		opts   ecs.Options
+		deny   bool
+		faults []ecstest.Fault
+		req    ecs.DescribeInstancesRequest
+		fleet  []ecs.Instance
+		dry    int
+		failed []string // regions with ErrForbidden
+	}{
+		{name: "allowed: one answer for all", dry: 1},
+		{name: "denied: each is named", deny: true, dry: 4, failed: regions},
+		{name: "trusted", deny: true, opts: ecs.Options{TrustEmpty: true}},
+		{name: "one has an instance", fleet: numbered(1, "cn-shenzhen"), deny: false},
+		{name: "one has an unreadable instance", fleet: []ecs.Instance{spoiled(numbered(1, "cn-shenzhen")[0])}},
+		{name: "the first is denied", faults: []ecstest.Fault{denied("cn-beijing")}, dry: 4, failed: regions[:1]},
+		{name: "the first is not known", faults: []ecstest.Fault{{Region: "cn-beijing", Match: is(dryRan), Code: "InvalidParameter"}, denied("cn-shenzhen")}, dry: 4, failed: regions[3:]},
+		{name: "a failed region is not asked", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "InvalidParameter"}}, dry: 1},
+		{name: "matches nothing", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
+	} {
+		story(t, tt.name, func(t *testing.T) {
+			srv := newCloud(t, nil, tt.fleet...)
+			client := srv.as(&tt.opts)
+			if tt.deny {
+				client = srv.denying(tt.opts, "DescribeInstances")
+			}
+			srv.Inject(tt.faults...)
+			_, failed, err := inRegions(t, client, regions, tt.req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var forbidden []string
+			for region, e := range failed {
+				if errors.Is(e, ecs.ErrForbidden) {
+					forbidden = append(forbidden, region)
+				}
+			}
+			slices.Sort(forbidden)
+			if !slices.Equal(forbidden, tt.failed) {
+				t.Errorf("denied in %v, want %v (%v)", forbidden, tt.failed, failed)
+			}
+			if n := srv.arrived()[dryRan]; n != tt.dry {
+				t.Errorf("%d dry runs, want %d", n, tt.dry)
+			}
+		})
+	}
+	story(t, "thirty denied regions are checked at once", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
+		c := srv.denying(ecs.Options{}, "DescribeInstances")
+		start := time.Now()
+		_, failed, err := inRegions(t, c, nil, ecs.DescribeInstancesRequest{})
+		if len(failed) != 29 || err != nil {
+			t.Errorf("%d failed, %v", len(failed), err)
+		}
+		if took := time.Since(start); took != 4*50*time.Millisecond { // regions, lists, the first dry run, the others
+			t.Errorf("took %v of virtual time", took)
+		}
+	})
+}
+
+// Every region is asked at its own endpoint, of the client's kind of network.
+func TestEndpointOfEachRegion(t *testing.T) {
+	t.Parallel()
+	for network, want := range map[ecs.Network][]string{
+		ecs.NetworkPublic: {"ecs-cn-hangzhou.aliyuncs.com", "ecs.cn-beijing.aliyuncs.com", "ecs.eu-central-1.aliyuncs.com"},
+		ecs.NetworkVPC:    {"ecs-vpc.cn-beijing.aliyuncs.com", "ecs-vpc.cn-hangzhou.aliyuncs.com", "ecs-vpc.eu-central-1.aliyuncs.com"},
+	} {
+		t.Run(string(network), func(t *testing.T) {
+			t.Parallel()
+			var mu sync.Mutex
+			var hosts []string
+			mock := httpmock.NewMockTransport()
+			mock.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				hosts = append(hosts, r.URL.Host)
+				body := `{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-` + r.URL.Query().Get("RegionId") + `"}]}}`
+				return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+			})
+			c, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
+				Network: network, Credentials: ecs.StaticCredentials("id", "secret", ""), HTTPClient: &http.Client{Transport: mock},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, failed, err := inRegions(t, c, []string{"cn-hangzhou", "cn-beijing", "eu-central-1"}, ecs.DescribeInstancesRequest{})
+			if len(got) != 3 || len(failed) > 0 || err != nil {
+				t.Error(got, failed, err)
+			}
+			slices.Sort(hosts)
+			if !slices.Equal(hosts, want) {
+				t.Errorf("asked %v, want %v", hosts, want)
+			}
+		})
+	}
+}
+
+// Each region has a quota of its own, and the throttle control of one does not hold up another.
+func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	story(t, "", func(t *testing.T) {
+		srv := newCloud(t, nil, slices.Concat(numbered(300, "cn-beijing"), numbered(300, "cn-shanghai"))...)
+		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
+		srv.Inject(ecstest.Fault{Region: "cn-beijing", Code: "Throttling.User", Header: http.Header{"X-Acs-Retry-After": {"5000"}}})
+		start := time.Now()
+		done := map[string]time.Duration{}
+		for inst, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-beijing", "cn-shanghai"}, ecs.DescribeInstancesRequest{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			done[inst.RegionID] = time.Since(start)
+		}
+		if done["cn-shanghai"] != 60*time.Millisecond || done["cn-beijing"] < 5*time.Second {
+			t.Errorf("done after %v", done)
+		}
+	})
+}
+
+func TestDescribeRegions(t *testing.T) {
+	t.Parallel()
+	story(t, "", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		resp, err := srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{AcceptLanguage: "en-US"})
+		if err != nil || resp.RequestID == "" || len(resp.Regions) != 29 {
+			t.Fatal(resp, err)
+		}
+		if r := resp.Regions[5]; r != (ecs.Region{RegionID: "cn-hangzhou", RegionEndpoint: "ecs.cn-hangzhou.aliyuncs.com", LocalName: "China (Hangzhou)"}) {
+			t.Errorf("%+v", r)
+		}
+		if _, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{ResourceType: "house"}); !errors.Is(err, ecs.ErrInvalidParameter) {
+			t.Error(err)
+		}
+		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true}) // each costs a retry
+		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || len(resp.Regions) != 29 {
+			t.Error(resp, err)
+		}
+		var none context.Context
+		if _, err = srv.client.DescribeRegions(none, ecs.DescribeRegionsRequest{}); !errors.Is(err, ecs.ErrInvalidParameter) {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,216 @@
+package ecs_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// cloud is an in-memory ECS with a client for cn-hangzhou.
+type cloud struct {
+	*ecstest.Server
+	client *ecs.Client
+	t      *testing.T
+}
+
+// story runs a test in a bubble of virtual time, whose end finds goroutines that were left behind.
+func story(t *testing.T, name string, tell func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, tell)
+	})
+}
+
+func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud {
+	t.Helper()
+	c := &cloud{Server: ecstest.NewPipeServer(instances...), t: t}
+	c.client = c.as(opts)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// as is another client of the same ECS.
+func (c *cloud) as(opts *ecs.Options) *ecs.Client {
+	c.t.Helper()
+	client, err := c.Client("cn-hangzhou", opts)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// denying is a client whose user lacks the permission for some operations.
+func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
+	c.t.Helper()
+	key := signer.Credentials{AccessKeyID: "LTAIdenied" + strconv.Itoa(len(actions)), AccessKeySecret: "s"}
+	c.AddKey(ecstest.Key{Credentials: key, Deny: actions})
+	opts.Credentials = ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, "")
+	return c.as(&opts)
+}
+
+// The kinds of requests that are told apart below, besides other operations by their names.
+const (
+	listed = "list"  // DescribeInstances by token
+	dryRan = "dry"   // DescribeInstances with DryRun
+	count1 = "count" // DescribeInstances in page mode, one row
+	tagged = "ListTagResources"
+)
+
+func kind(r ecstest.Request) string {
+	switch {
+	case r.Action != "DescribeInstances":
+		return r.Action
+	case r.Params.Get("DryRun") == "true":
+		return dryRan
+	case r.Params.Get("PageSize") == "1":
+		return count1
+	}
+	return listed
+}
+
+// arrived counts the requests by kind.
+func (c *cloud) arrived() map[string]int {
+	n := map[string]int{}
+	for _, r := range c.Requests() {
+		n[kind(r)]++
+	}
+	return n
+}
+
+// asked fails unless exactly these requests arrived.
+func (c *cloud) asked(want map[string]int) {
+	c.t.Helper()
+	if got := c.arrived(); !maps.Equal(got, want) {
+		c.t.Errorf("requests %v, want %v", got, want)
+	}
+}
+
+// is matches the requests of a kind, for faults.
+func is(what string) func(ecstest.Request) bool {
+	return func(r ecstest.Request) bool { return kind(r) == what }
+}
+
+// spoiled is an instance that cannot be read.
+func spoiled(inst ecs.Instance) ecs.Instance {
+	inst.Extra = map[string]json.RawMessage{"Cpu": json.RawMessage(`{"cores":4}`)}
+	return inst
+}
+
+// numbered makes n instances of a region, changed by each of the changes.
+func numbered(n int, region string, changes ...func(i int, inst *ecs.Instance)) []ecs.Instance {
+	list := make([]ecs.Instance, n)
+	for i := range list {
+		list[i] = ecs.Instance{
+			InstanceID: fmt.Sprintf("i-%s%014d", strings.ReplaceAll(region, "-", ""), i), RegionID: region, Status: ecs.StatusRunning,
+			CreationTime: ecs.Time{Time: time.Date(2024, 1, 1, 0, i, 0, 0, time.UTC)},
+		}
+		for _, change := range changes {
+			change(i, &list[i])
+		}
+	}
+	return list
+}
+
+func ids(instances []ecs.Instance) []string {
+	list := make([]string, len(instances))
+	for i, inst := range instances {
+		list[i] = inst.InstanceID
+	}
+	return list
+}
+
+// collect drains a listing and counts how often each instance came. The error must come once, last, with nothing.
+func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
+	got := map[string]int{}
+	var last error
+	for inst, err := range seq {
+		switch {
+		case last != nil:
+			return got, errors.New("something came after the error")
+		case err != nil && inst.InstanceID != "":
+			return got, errors.New("an instance came with the error")
+		}
+		if last = err; err == nil {
+			got[inst.InstanceID]++
+		}
+	}
+	return got, last
+}
+
+// sameOnce fails unless got holds exactly the fleet, each instance once.
+func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
+	t.Helper()
+	wrong := 0
+	for _, inst := range fleet {
+		if n := got[inst.InstanceID]; n != 1 {
+			if wrong++; wrong <= 5 {
+				t.Errorf("%s (created %v) came %d times", inst.InstanceID, inst.CreationTime, n)
+			}
+		}
+	}
+	if len(got) != len(fleet) {
+		t.Errorf("%d instances, want %d", len(got), len(fleet))
+	}
+}
+
+// way lists a single region.
+type way func(*ecs.Client, context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
+
+var ways = map[string]way{
+	"Instances": (*ecs.Client).Instances,
+	"InstancePages": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return func(yield func(ecs.Instance, error) bool) {
+			for page, err := range c.InstancePages(ctx, req) {
+				if err != nil {
+					yield(ecs.Instance{}, err)
+					return
+				}
+				for _, inst := range page.Instances {
+					if !yield(inst, nil) {
+						return
+					}
+				}
+			}
+		}
+	},
+	"StreamInstances": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return func(yield func(ecs.Instance, error) bool) {
+			instances, stop := c.StreamInstances(ctx, req)
+			defer func() { _ = stop() }()
+			for inst := range instances {
+				if !yield(inst, nil) {
+					return
+				}
+			}
+			if err := stop(); err != nil {
+				yield(ecs.Instance{}, err)
+			}
+		}
+	},
+	"ScanInstances": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return c.ScanInstances(ctx, req, ecs.ScanOptions{Workers: 4})
+	},
+}
+
+// everyWay tells a story for each way to list.
+func everyWay(t *testing.T, name string, tell func(t *testing.T, list way)) {
+	t.Helper()
+	for _, called := range slices.Sorted(maps.Keys(ways)) {
+		story(t, name+"/"+called, func(t *testing.T) { tell(t, ways[called]) })
+	}
+}

@@ -1,0 +1,398 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+var (
+	byTag    = ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "env", Value: "prod"}}}
+	byGroup  = ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1"}
+	byBoth   = ecs.DescribeInstancesRequest{Tags: byTag.Tags, ResourceGroupID: "rg-1"}
+	byTags   = ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "owner"}}}
+	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.StatusStopped}
+)
+
+// tagged makes n instances with the tag and in the group, each fifth stopped; the odd ones have two more tags. As many
+// others stand between them.
+func taggedFleet(n int) []ecs.Instance {
+	return numbered(2*n, "cn-hangzhou", func(i int, inst *ecs.Instance) {
+		if i%2 == 0 {
+			inst.Tags, inst.ResourceGroupID = []ecs.Tag{{Key: "env", Value: "dev"}, {Key: "owner", Value: "a"}}, "rg-2"
+			return
+		}
+		inst.ResourceGroupID = "rg-1"
+		inst.Tags = []ecs.Tag{{Key: "env", Value: "prod"}}
+		if i%4 == 1 {
+			inst.Tags = append(inst.Tags, ecs.Tag{Key: "owner", Value: "a"}, ecs.Tag{Key: "team", Value: "x"})
+		}
+		if i%10 == 9 {
+			inst.Status = ecs.StatusStopped
+		}
+	})
+}
+
+// matching are the instances of a fleet that a request asks for.
+func matching(fleet []ecs.Instance, req ecs.DescribeInstancesRequest) []ecs.Instance {
+	return slices.DeleteFunc(slices.Clone(fleet), func(i ecs.Instance) bool {
+		for _, want := range req.Tags {
+			if !slices.ContainsFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == want.Key && (want.Value == "" || t.Value == want.Value) }) {
+				return true
+			}
+		}
+		return req.ResourceGroupID != "" && i.ResourceGroupID != req.ResourceGroupID || req.Status != "" && i.Status != req.Status
+	})
+}
+
+func TestPastTheCap(t *testing.T) {
+	t.Parallel()
+	filters := map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus}
+	for name, req := range filters {
+		for _, n := range []int{0, 1, 999, 1000, 1001, 2500} {
+			for _, capFirst := range []bool{false, true} {
+				story(t, fmt.Sprintf("%s/%d/capFirst=%v", name, n, capFirst), func(t *testing.T) {
+					fleet := taggedFleet(n)
+					srv := newCloud(t, nil, fleet...)
+					srv.Configure(func(s *ecstest.Settings) { s.CapFirst, s.RepeatEndToken, s.NoPageMode = capFirst, n%2 == 0, n == 2500 })
+					got, err := collect(srv.client.Instances(t.Context(), req))
+					if err != nil {
+						t.Fatal(err)
+					}
+					sameOnce(t, got, matching(fleet, req))
+				})
+			}
+		}
+	}
+	everyWay(t, "every way", func(t *testing.T, list way) {
+		fleet := taggedFleet(1200)
+		srv := newCloud(t, nil, fleet...)
+		got, err := collect(list(srv.client, t.Context(), byTag))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameOnce(t, got, matching(fleet, byTag))
+	})
+}
+
+// What it costs to go past the cap, and to make sure that there is nothing beyond.
+func TestCostOfTheCap(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		n    int
+		req  ecs.DescribeInstancesRequest
+		set  func(*ecstest.Settings)
+		want map[string]int
+	}{
+		{"far below", 250, byTag, nil, map[string]int{listed: 3}},
+		{"below", 999, byTag, nil, map[string]int{listed: 10}},
+		{"at the cap, nothing beyond", 1000, byTag, nil, map[string]int{listed: 10, tagged: 40}},
+		{"beyond, in 100s", 1250, byTag, nil, map[string]int{listed: 10 + 3, tagged: 50}},
+		{"by group: one row each", 1250, byGroup, nil, map[string]int{listed: 10 + 3, tagged: 25}},
+		{"other filters: the tag alone is counted", 250, byStatus, nil, map[string]int{listed: 1, count1: 1}},
+		{"other filters without page mode: counted by tokens", 250, byStatus, func(s *ecstest.Settings) { s.NoPageMode = true }, map[string]int{listed: 1 + 3, count1: 1}},
+		{"additional attributes are no filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
+		{"ids are never capped", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
+	}
+	for _, tt := range tests {
+		story(t, tt.name, func(t *testing.T) {
+			fleet := taggedFleet(tt.n)
+			srv := newCloud(t, nil, fleet...)
+			if tt.set != nil {
+				srv.Configure(tt.set)
+			}
+			got, err := collect(srv.client.Instances(t.Context(), tt.req))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameOnce(t, got, matching(fleet, tt.req))
+			srv.asked(tt.want)
+		})
+	}
+}
+
+// When the way past the cap is closed, the listing says so: it never looks complete.
+func TestClosedCap(t *testing.T) {
+	t.Parallel()
+	rows := func(fleet []ecs.Instance) []byte {
+		var b strings.Builder
+		for i, inst := range fleet {
+			fmt.Fprintf(&b, `%s{"ResourceId":%q}`, strings.Repeat(",", min(i, 1)), inst.InstanceID)
+		}
+		return []byte(`{"RequestId":"R","NextToken":"","TagResources":{"TagResource":[` + b.String() + `]}}`)
+	}
+	fleet := taggedFleet(1500)
+	for _, tt := range []struct {
+		name      string
+		req       ecs.DescribeInstancesRequest
+		deny      bool
+		fault     ecstest.Fault
+		capFirst  bool
+		delivered int
+		want      error
+		text      string
+	}{
+		{name: "no permission", req: byTag, deny: true, delivered: 1000, want: ecs.ErrForbidden, text: "NoPermission.Tag"},
+		{name: "no permission, other filters", req: byStatus, deny: true, delivered: 300},
+		{name: "no permission, cut before other filters", req: byStatus, deny: true, capFirst: true, delivered: 200, want: ecs.ErrForbidden},
+		{name: "unavailable", req: byTag, fault: ecstest.Fault{Code: "InternalError", Times: -1}, delivered: 1000, want: ecs.ErrUnavailable},
+		{name: "the default group has no tag", req: byGroup, fault: ecstest.Fault{Body: rows(nil)}, delivered: 1000, text: "names only 0"},
+		{name: "the default group, cut before other filters", req: ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1", ZoneID: "z"}, capFirst: true, fault: ecstest.Fault{Body: rows(nil)}, text: "names only 0"},
+		{name: "others than those delivered", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[1000:])}, delivered: 1500, text: "0 of the 1000"},
+		{name: "only some of those delivered", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[500:])}, delivered: 1500, text: "500 of the 1000"},
+		{name: "odd rows", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "names only 0"},
+	} {
+		story(t, tt.name, func(t *testing.T) {
+			srv := newCloud(t, nil, fleet...)
+			srv.Configure(func(s *ecstest.Settings) { s.CapFirst = tt.capFirst })
+			client := srv.client
+			if tt.deny {
+				client = srv.denying(ecs.Options{}, "ListTagResources")
+			}
+			if tt.fault.Code != "" || tt.fault.Body != nil {
+				tt.fault.Action = tagged
+				srv.Inject(tt.fault)
+			}
+			got, err := collect(client.Instances(t.Context(), tt.req))
+			capped, ok := errors.AsType[*ecs.CappedError](err)
+			if !ok || capped.Delivered != tt.delivered || len(got) != tt.delivered {
+				t.Fatalf("%d instances, %v", len(got), err)
+			}
+			if tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %q, want %v %q", err, tt.want, tt.text)
+			}
+		})
+	}
+	story(t, "begun with a token", func(t *testing.T) {
+		srv := newCloud(t, nil, fleet...)
+		first, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, MaxResults: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, NextToken: first.NextToken}))
+		if _, ok := errors.AsType[*ecs.CappedError](err); !ok || len(got) != 900 {
+			t.Errorf("%d instances, %v", len(got), err)
+		}
+	})
+	story(t, "begun with a token, but far from the cap", func(t *testing.T) {
+		srv := newCloud(t, nil, taggedFleet(500)...)
+		first, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, MaxResults: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, NextToken: first.NextToken}))
+		if err != nil || len(got) != 400 {
+			t.Errorf("%d instances, %v", len(got), err)
+		}
+	})
+}
+
+func TestCapInAMovingFleet(t *testing.T) {
+	t.Parallel()
+	story(t, "rows that come again do not hide the cap", func(t *testing.T) {
+		fleet := taggedFleet(1300)
+		srv := newCloud(t, nil, fleet...)
+		srv.Configure(func(s *ecstest.Settings) { s.Overlap = 3 })
+		got, err := collect(srv.client.Instances(t.Context(), byTag))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameOnce(t, got, matching(fleet, byTag))
+	})
+	story(t, "some go while it is listed", func(t *testing.T) {
+		fleet := taggedFleet(1300)
+		srv := newCloud(t, nil, fleet...)
+		all := matching(fleet, byTag)
+		gone := all[500:530]
+		n := 0
+		for _, err := range srv.client.Instances(t.Context(), byTag) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n == 1000 {
+				srv.Delete(ids(gone)...)
+			}
+		}
+		if n != 1300 { // they were delivered before
+			t.Errorf("%d instances", n)
+		}
+	})
+	story(t, "an id that lost its tag meanwhile is not delivered", func(t *testing.T) {
+		fleet := taggedFleet(2200)
+		srv := newCloud(t, nil, fleet...)
+		stale := matching(fleet, byTags)[1050].InstanceID
+		srv.Configure(func(s *ecstest.Settings) {
+			s.OnRequest = func(r ecstest.Request) {
+				if strings.Contains(r.Params.Get("InstanceIds"), stale) {
+					srv.Update(stale, func(i *ecs.Instance) { i.Tags = i.Tags[:1] })
+				}
+			}
+		})
+		got, err := collect(srv.client.Instances(t.Context(), byTags))
+		if err != nil || len(got) != 1099 || got[stale] != 0 {
+			t.Errorf("%d instances, stale %d, %v", len(got), got[stale], err)
+		}
+	})
+	story(t, "unreadable instances count, and are named once", func(t *testing.T) {
+		fleet := taggedFleet(1300)
+		all := matching(fleet, byTag)
+		bad := []string{all[10].InstanceID, all[999].InstanceID, all[1200].InstanceID}
+		for i := range fleet {
+			if slices.Contains(bad, fleet[i].InstanceID) {
+				fleet[i] = spoiled(fleet[i])
+			}
+		}
+		srv := newCloud(t, nil, fleet...)
+		srv.Configure(func(s *ecstest.Settings) { s.Overlap = 4 })
+		got, err := collect(srv.client.Instances(t.Context(), byTag))
+		incomplete, ok := errors.AsType[*ecs.IncompleteError](err)
+		if !ok || len(got) != 1297 {
+			t.Fatalf("%d instances, %v", len(got), err)
+		}
+		var named []string
+		for _, d := range incomplete.Undecoded {
+			named = append(named, d.InstanceID)
+		}
+		if !slices.Equal(named, bad) {
+			t.Errorf("unreadable: %v, want %v", named, bad)
+		}
+	})
+	story(t, "both errors of one listing are told", func(t *testing.T) {
+		fleet := taggedFleet(1300)
+		for i := range fleet {
+			if i == 31 {
+				fleet[i] = spoiled(fleet[i])
+			}
+		}
+		srv := newCloud(t, nil, fleet...)
+		_, err := collect(srv.denying(ecs.Options{}, "ListTagResources").Instances(t.Context(), byTag))
+		capped, isCapped := errors.AsType[*ecs.CappedError](err)
+		incomplete, isIncomplete := errors.AsType[*ecs.IncompleteError](err)
+		if !isCapped || !isIncomplete || capped.Delivered != 999 || len(incomplete.Undecoded) != 1 || !errors.Is(err, ecs.ErrForbidden) {
+			t.Error(err)
+		}
+	})
+}
+
+// A server without the cap, or one that lies about its counts, must not cost more than requests.
+func TestCountsAreAHint(t *testing.T) {
+	t.Parallel()
+	for name, total := range map[string]int{"zero": 0, "too few": 7, "too many": 1 << 40} {
+		story(t, name, func(t *testing.T) {
+			fleet := taggedFleet(1500)
+			srv := newCloud(t, nil, fleet...)
+			srv.Configure(func(s *ecstest.Settings) { s.CapFirst = true })
+			srv.Inject(ecstest.Fault{Match: is(count1), Body: fmt.Appendf(nil, `{"TotalCount":%d,"PageNumber":1,"PageSize":1,"Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, total)})
+			got, err := collect(srv.client.Instances(t.Context(), byStatus))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameOnce(t, got, matching(fleet, byStatus))
+		})
+	}
+}
+
+func TestTaggedResources(t *testing.T) {
+	t.Parallel()
+	rowsOf := func(seq iter.Seq2[ecs.TagResource, error]) (rows []ecs.TagResource, err error) {
+		for row, e := range seq {
+			if e != nil {
+				return rows, e
+			}
+			rows = append(rows, row)
+		}
+		return rows, nil
+	}
+	for _, repeat := range []bool{false, true} {
+		story(t, fmt.Sprintf("one row for each tag/repeat=%v", repeat), func(t *testing.T) {
+			fleet := taggedFleet(200)
+			srv := newCloud(t, nil, fleet...)
+			srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
+			list := srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
+			srv.asked(map[string]int{}) // lazy
+			for range 2 {               // restartable
+				rows, err := rowsOf(list)
+				if err != nil || len(rows) != 400 {
+					t.Fatalf("%d rows, %v", len(rows), err)
+				}
+				if want := (ecs.TagResource{ResourceID: fleet[1].InstanceID, ResourceType: "instance", TagKey: "env", TagValue: "prod"}); rows[0] != want {
+					t.Errorf("got %+v, want %+v", rows[0], want)
+				}
+			}
+			srv.asked(map[string]int{tagged: 16})
+		})
+	}
+	story(t, "by id", func(t *testing.T) {
+		fleet := taggedFleet(100)
+		srv := newCloud(t, nil, fleet...)
+		rows, err := rowsOf(srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: ids(fleet[:2])}))
+		if err != nil || len(rows) != 5 {
+			t.Errorf("%v, %v", rows, err)
+		}
+	})
+	story(t, "errors come once, last", func(t *testing.T) {
+		srv := newCloud(t, nil, taggedFleet(100)...)
+		srv.Inject(ecstest.Fault{Skip: 1, Code: "InternalError", Times: -1})
+		n := 0
+		var last error
+		for _, err := range srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
+			if last != nil {
+				t.Error("something came after the error")
+			}
+			if last = err; err == nil {
+				n++
+			}
+		}
+		if e, ok := errors.AsType[*ecs.Error](last); !ok || e.Action != "ListTagResources" || !errors.Is(last, ecs.ErrUnavailable) || n != 50 {
+			t.Errorf("%d rows, %v", n, last)
+		}
+	})
+	story(t, "a server that goes round", func(t *testing.T) {
+		srv := newCloud(t, nil, taggedFleet(1)...)
+		turn := 0
+		srv.Configure(func(s *ecstest.Settings) {
+			s.OnRequest = func(ecstest.Request) {
+				turn++
+				srv.Inject(ecstest.Fault{Body: fmt.Appendf(nil, `{"NextToken":"t%d","TagResources":{"TagResource":[{"ResourceId":"i-1"}]}}`, turn%2)})
+			}
+		})
+		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"t0","TagResources":{"TagResource":[{"ResourceId":"i-1"}]}}`)})
+		_, err := rowsOf(srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
+		if err == nil || !strings.Contains(err.Error(), "repeated a page token") || len(srv.Requests()) > 4 {
+			t.Errorf("%d requests, %v", len(srv.Requests()), err)
+		}
+	})
+	story(t, "refused before anything is sent", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		var none context.Context
+		for field, list := range map[string]iter.Seq2[ecs.TagResource, error]{
+			"ctx":         srv.client.TaggedResources(none, ecs.ListTagResourcesRequest{Tags: byTag.Tags}),
+			"Tags":        srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{}),
+			"Tags[0].Key": srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Value: "v"}}}),
+			"Tags has 21": srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: slices.Repeat([]ecs.Tag{{Key: "k"}}, 21)}),
+			"ResourceIDs": srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: make([]string, 51)}),
+		} {
+			if _, err := rowsOf(list); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), field) {
+				t.Errorf("%s: %v", field, err)
+			}
+		}
+		srv.asked(map[string]int{})
+	})
+	story(t, "break ends it", func(t *testing.T) {
+		srv := newCloud(t, nil, taggedFleet(500)...)
+		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
+		for range srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
+			break
+		}
+		srv.asked(map[string]int{tagged: 1})
+	})
+}

@@ -1,0 +1,486 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+func TestGetInstances(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 100, 101, 1000, 2500} {
+		story(t, fmt.Sprintf("%d ids", n), func(t *testing.T) {
+			fleet := numbered(n, "cn-hangzhou")
+			srv := newCloud(t, nil, fleet...)
+			srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
+			slices.Reverse(fleet) // the caller's order, not the API's
+			start := time.Now()
+			got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
+			if err != nil || !slices.Equal(ids(got), ids(fleet)) {
+				t.Fatalf("%d instances, %v", len(got), err)
+			}
+			if requests := (n + 99) / 100; len(srv.Requests()) != requests {
+				t.Errorf("%d requests, want %d", len(srv.Requests()), requests)
+			}
+			if took, rounds := time.Since(start), (n+1599)/1600; took != time.Duration(rounds)*50*time.Millisecond {
+				t.Errorf("took %v of virtual time, want %d rounds of 50 ms", took, rounds)
+			}
+		})
+	}
+	story(t, "repeated ids are asked for once", func(t *testing.T) {
+		fleet := numbered(3, "cn-hangzhou")
+		srv := newCloud(t, nil, fleet...)
+		got, err := srv.client.GetInstances(t.Context(), fleet[1].InstanceID, fleet[0].InstanceID, fleet[1].InstanceID)
+		if err != nil || !slices.Equal(ids(got), []string{fleet[1].InstanceID, fleet[0].InstanceID}) {
+			t.Error(ids(got), err)
+		}
+		if asked := srv.Requests()[0].Params.Get("InstanceIds"); asked != fmt.Sprintf(`[%q,%q]`, fleet[1].InstanceID, fleet[0].InstanceID) {
+			t.Error(asked)
+		}
+	})
+	story(t, "missing ids are named, in order", func(t *testing.T) {
+		fleet := numbered(300, "cn-hangzhou")
+		srv := newCloud(t, nil, fleet...)
+		var missing []string
+		for i, id := range ids(fleet) {
+			if i%3 == 0 {
+				missing = append(missing, id)
+			}
+		}
+		srv.Delete(missing...)
+		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
+		e, ok := errors.AsType[*ecs.NotFoundError](err)
+		if !ok || !slices.Equal(e.InstanceIDs, missing) || len(got) != 200 {
+			t.Errorf("%d instances, %v", len(got), err)
+		}
+		if !strings.Contains(err.Error(), "100 instances not found") || len(err.Error()) > 500 {
+			t.Error(err)
+		}
+		srv.asked(map[string]int{listed: 3}) // and no dry run, since some were shown
+	})
+	story(t, "none found: missing", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		got, err := srv.client.GetInstances(t.Context(), ids(numbered(250, "cn-hangzhou"))...)
+		if e, ok := errors.AsType[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
+			t.Errorf("%d instances, %v", len(got), err)
+		}
+		srv.asked(map[string]int{listed: 3, dryRan: 1})
+	})
+	story(t, "none found: denied", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		_, err := srv.denying(ecs.Options{}, "DescribeInstances").GetInstances(t.Context(), ids(numbered(1, "cn-hangzhou"))...)
+		if _, missing := errors.AsType[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
+			t.Error(err)
+		}
+	})
+	story(t, "unreadable is not missing", func(t *testing.T) {
+		fleet := numbered(3, "cn-hangzhou")
+		srv := newCloud(t, nil, fleet[0], spoiled(fleet[1]))
+		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
+		missing, isMissing := errors.AsType[*ecs.NotFoundError](err)
+		incomplete, isIncomplete := errors.AsType[*ecs.IncompleteError](err)
+		if !isMissing || !isIncomplete || !slices.Equal(missing.InstanceIDs, ids(fleet[2:])) || incomplete.Undecoded[0].InstanceID != fleet[1].InstanceID || len(got) != 1 {
+			t.Error(got, err)
+		}
+		if got, err = srv.client.GetInstances(t.Context(), ids(fleet[1:2])...); len(got) != 0 || errors.As(err, &missing) && len(missing.InstanceIDs) != 1 || !errors.As(err, &incomplete) {
+			t.Error(got, err)
+		}
+		srv.asked(map[string]int{listed: 2}) // what came, be it unreadable, may be seen
+	})
+	story(t, "one failing batch fails the call and stops the others", func(t *testing.T) {
+		fleet := numbered(5000, "cn-hangzhou")
+		srv := newCloud(t, nil, fleet...)
+		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
+		srv.Inject(ecstest.Fault{Skip: 20, Code: "InvalidParameter"})
+		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
+		if got != nil || !errors.Is(err, ecs.ErrInvalidParameter) || len(srv.Requests()) > 48 {
+			t.Errorf("%d instances after %d requests, %v", len(got), len(srv.Requests()), err)
+		}
+	})
+	story(t, "empty ids are refused", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		if _, err := srv.client.GetInstances(t.Context(), "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "ids[1]") {
+			t.Error(err)
+		}
+		srv.asked(map[string]int{})
+	})
+}
+
+// after changes the fleet at a virtual time from now.
+func (c *cloud) after(d time.Duration, change func()) {
+	timer := time.AfterFunc(d, change)
+	c.t.Cleanup(func() { timer.Stop() })
+}
+
+func setStatus(status ecs.InstanceStatus) func(*ecs.Instance) {
+	return func(i *ecs.Instance) { i.Status = status }
+}
+
+func lock(reason ecs.LockReason) func(*ecs.Instance) {
+	return func(i *ecs.Instance) {
+		i.OperationLocks = append(i.OperationLocks, ecs.OperationLock{LockReason: reason})
+	}
+}
+
+// waitError checks how a wait ended, and which ids it says are pending.
+func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
+	t.Helper()
+	e, ok := errors.AsType[*ecs.WaitError](err)
+	if !ok {
+		t.Errorf("got %v, want a WaitError", err)
+		return
+	}
+	if want != nil && !errors.Is(err, want) || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %q, want %v and %q", err, want, text)
+	}
+	if fmt.Sprint(e.Pending) != fmt.Sprint(pending) {
+		t.Errorf("pending %v, want %v", e.Pending, pending)
+	}
+}
+
+func TestWaitForStatus(t *testing.T) {
+	t.Parallel()
+	type pending = map[string]ecs.InstanceStatus
+	two := numbered(2, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.StatusPending })
+	a, b := two[0].InstanceID, two[1].InstanceID
+
+	story(t, "there already", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		start := time.Now()
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, ids(numbered(1, "cn-hangzhou"))...)
+		if err != nil || len(got) != 1 || time.Since(start) != 0 {
+			t.Error(got, err, time.Since(start))
+		}
+		srv.asked(map[string]int{listed: 1})
+	})
+	story(t, "no ids are there at once", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		if got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning); err != nil || len(got) != 0 {
+			t.Error(got, err)
+		}
+		srv.asked(map[string]int{})
+	})
+	story(t, "one after the other, in the order of the ids", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.after(5*time.Second, func() { srv.Update(b, setStatus(ecs.StatusRunning)) })
+		srv.after(30*time.Second, func() { srv.Update(b, setStatus(ecs.StatusStopping)); srv.Update(a, setStatus(ecs.StatusRunning)) })
+		start := time.Now()
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b, a)
+		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.StatusRunning { // as it was seen
+			t.Error(ids(got), err)
+		}
+		if took := time.Since(start); took < 30*time.Second || took > 45*time.Second {
+			t.Errorf("took %v of virtual time", took)
+		}
+		requests := srv.Requests()
+		if last := requests[len(requests)-1].Params.Get("InstanceIds"); last != fmt.Sprintf("[%q]", a) {
+			t.Errorf("the last poll still asked for %s", last)
+		}
+	})
+	story(t, "created later", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.after(10*time.Second, func() { srv.Put(two...) })
+		srv.after(20*time.Second, func() { srv.Update(a, setStatus(ecs.StatusRunning)); srv.Update(b, setStatus(ecs.StatusRunning)) })
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b)
+		if err != nil || len(got) != 2 {
+			t.Error(ids(got), err)
+		}
+		if n := srv.arrived()[dryRan]; n != 1 { // not one for each poll
+			t.Errorf("%d dry runs", n)
+		}
+	})
+	story(t, "never: the context ends it", func(t *testing.T) {
+		srv := newCloud(t, nil, two[1])
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		got, err := srv.client.WaitForStatus(ctx, ecs.StatusRunning, a, b)
+		waitError(t, err, context.DeadlineExceeded, "waiting for 2 instances to be Running: "+a+" (not seen), "+b+" (Pending)", pending{a: "", b: ecs.StatusPending})
+		if len(got) != 0 || time.Since(start) != time.Minute {
+			t.Error(got, time.Since(start))
+		}
+	})
+	story(t, "some: they are returned with the error", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.Update(b, setStatus(ecs.StatusRunning))
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		srv.after(10*time.Second, func() { cancel(cause) })
+		got, err := srv.client.WaitForStatus(ctx, ecs.StatusRunning, a, b)
+		waitError(t, err, context.Canceled, "enough", pending{a: ecs.StatusPending})
+		if !slices.Equal(ids(got), []string{b}) || !errors.Is(err, cause) {
+			t.Error(ids(got), err)
+		}
+	})
+	story(t, "ended before it began", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := srv.client.WaitForStatus(ctx, ecs.StatusRunning, a)
+		waitError(t, err, context.Canceled, "", pending{a: ""})
+		srv.asked(map[string]int{})
+	})
+	story(t, "released while it was waited for", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.after(10*time.Second, func() { srv.Delete(a) })
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b)
+		waitError(t, err, nil, "instance "+a+" is gone", pending{a: ecs.StatusPending, b: ecs.StatusPending})
+	})
+	story(t, "missing once is not gone", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.Inject(ecstest.Fault{Skip: 1, Body: []byte(`{"Instances":{"Instance":[{"InstanceId":"` + b + `","Status":"Pending"}]}}`)})
+		srv.after(20*time.Second, func() { srv.Update(a, setStatus(ecs.StatusRunning)); srv.Update(b, setStatus(ecs.StatusRunning)) })
+		if got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b); err != nil || len(got) != 2 {
+			t.Error(ids(got), err)
+		}
+	})
+	story(t, "permission lost is not gone", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b)
+		waitError(t, err, ecs.ErrForbidden, "", pending{a: ecs.StatusPending, b: ecs.StatusPending})
+	})
+	for _, tt := range []struct {
+		name   string
+		change func(*ecs.Instance)
+		want   ecs.InstanceStatus
+		text   string // "" when it goes on
+	}{
+		{"locked for payment", lock("Financial"), ecs.StatusRunning, "locked (Financial) and cannot be started"},
+		{"locked for security", lock(ecs.LockSecurity), ecs.StatusStarting, "cannot be started"},
+		{"locked with its host", lock(ecs.LockDedicatedHostFinancial), ecs.StatusRunning, "cannot be started"},
+		{"reclaimed", lock("Recycling"), ecs.StatusStopped, "about to be released"},
+		{"refunded", lock(ecs.LockRefunded), ecs.StatusRunning, "about to be released"},
+		{"past Pending", setStatus(ecs.StatusStarting), ecs.StatusPending, "only a new instance is Pending"},
+		{"locked, but it stops all the same", lock(ecs.LockFinancial), ecs.StatusStopped, ""},
+		{"locked for a reason that is not known", lock("new-reason"), ecs.StatusRunning, ""},
+		{"locked for no reason", lock(""), ecs.StatusRunning, ""},
+	} {
+		story(t, tt.name, func(t *testing.T) {
+			starting := numbered(1, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.StatusStopping; tt.change(i) })
+			running := numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID, i.Status = "cn-hangzhou", tt.want })
+			srv := newCloud(t, nil, starting[0], running[0])
+			srv.after(10*time.Second, func() { srv.Update(starting[0].InstanceID, setStatus(tt.want)) })
+			start := time.Now()
+			got, err := srv.client.WaitForStatus(t.Context(), tt.want, starting[0].InstanceID, running[0].InstanceID)
+			if tt.text == "" {
+				if err != nil || len(got) != 2 {
+					t.Error(ids(got), err)
+				}
+				return
+			}
+			waitError(t, err, nil, tt.text, pending{starting[0].InstanceID: starting[0].Status})
+			if time.Since(start) != 0 || !slices.Equal(ids(got), ids(running)) { // at once, and with what got there
+				t.Errorf("%v after %v", ids(got), time.Since(start))
+			}
+		})
+	}
+	story(t, "one that cannot be read", func(t *testing.T) {
+		srv := newCloud(t, nil, spoiled(two[0]), numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
+		waitError(t, err, nil, "could not be read at Cpu", pending{a: ""})
+		if _, ok := errors.AsType[*ecs.DecodeError](err); !ok || len(got) != 1 {
+			t.Error(ids(got), err)
+		}
+	})
+	story(t, "one without an id that can be read", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a)
+		waitError(t, err, nil, "id unreadable", pending{a: ""})
+	})
+	story(t, "a thousand at once", func(t *testing.T) {
+		fleet := numbered(1000, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.StatusStarting })
+		srv := newCloud(t, nil, fleet...)
+		srv.after(time.Second, func() {
+			for _, id := range ids(fleet) {
+				srv.Update(id, setStatus(ecs.StatusRunning))
+			}
+		})
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, ids(fleet)...)
+		if err != nil || len(got) != 1000 {
+			t.Error(len(got), err)
+		}
+		srv.asked(map[string]int{listed: 20})
+	})
+	story(t, "refused", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		if _, err := srv.client.WaitForStatus(t.Context(), "", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) {
+			t.Error(err)
+		}
+		if _, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
+			t.Error(err)
+		}
+		srv.asked(map[string]int{})
+	})
+}
+
+func TestWaitUntilGone(t *testing.T) {
+	t.Parallel()
+	type pending = map[string]ecs.InstanceStatus
+	two := numbered(2, "cn-hangzhou")
+	a, b := two[0].InstanceID, two[1].InstanceID
+	story(t, "gone one after the other", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.after(5*time.Second, func() { srv.Delete(a) })
+		srv.after(20*time.Second, func() { srv.Delete(b) })
+		start := time.Now()
+		if err := srv.client.WaitUntilGone(t.Context(), a, b, "i-neverexisted"); err != nil || time.Since(start) < 20*time.Second {
+			t.Error(err, time.Since(start))
+		}
+		if n := srv.arrived()[dryRan]; n != 1 {
+			t.Errorf("%d dry runs", n)
+		}
+	})
+	story(t, "trusted", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		if err := srv.as(&ecs.Options{TrustEmpty: true}).WaitUntilGone(t.Context(), a); err != nil {
+			t.Error(err)
+		}
+		srv.asked(map[string]int{listed: 1})
+	})
+	story(t, "never allowed", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		err := srv.denying(ecs.Options{}, "DescribeInstances").WaitUntilGone(t.Context(), a, b)
+		waitError(t, err, ecs.ErrForbidden, "to be gone", pending{a: "", b: ""})
+	})
+	story(t, "permission lost meanwhile", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
+		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.StatusRunning, b: ecs.StatusRunning})
+	})
+	story(t, "the dry run fails for a while: nobody knows", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		srv.after(10*time.Second, func() {
+			srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "ServiceUnavailable", Times: 6}, ecstest.Fault{Denied: true, Times: -1})
+		})
+		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.StatusRunning, b: ecs.StatusRunning})
+	})
+	story(t, "the dry run says nothing: gone is believed", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "InvalidParameter"})
+		if err := srv.client.WaitUntilGone(t.Context(), a); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "one that cannot be read is there", func(t *testing.T) {
+		srv := newCloud(t, nil, spoiled(two[0]))
+		srv.after(20*time.Second, func() { srv.Delete(a) })
+		start := time.Now()
+		if err := srv.client.WaitUntilGone(t.Context(), a); err != nil || time.Since(start) < 20*time.Second {
+			t.Error(err, time.Since(start))
+		}
+	})
+	story(t, "never", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		waitError(t, srv.client.WaitUntilGone(ctx, a), context.DeadlineExceeded, a+" (Running)", pending{a: ecs.StatusRunning})
+	})
+}
+
+func TestPollsThatFail(t *testing.T) {
+	t.Parallel()
+	a := numbered(1, "cn-hangzhou")[0].InstanceID
+	once := ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}}
+	story(t, "four in a row are survived, again and again", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		for range 3 {
+			srv.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: 4}, ecstest.Fault{Latency: time.Millisecond})
+		}
+		srv.after(time.Hour, func() { srv.Update(a, setStatus(ecs.StatusStopped)) })
+		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.StatusStopped, a); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "five in a row are not", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Skip: 2, Reset: true, Times: -1})
+		_, err := srv.as(&once).WaitForStatus(t.Context(), ecs.StatusStopped, a)
+		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.StatusRunning})
+		srv.asked(map[string]int{listed: 2 + 5})
+	})
+	story(t, "throttled polls wait for the quota", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1000, "cn-hangzhou")...)
+		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 15, Window: time.Minute} })
+		srv.after(3*time.Minute, func() { srv.Delete(ids(srv.Instances())...) })
+		if err := srv.client.WaitUntilGone(t.Context(), ids(numbered(1000, "cn-hangzhou"))...); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "a throttled poll without retries is a failed one", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Code: "Throttling.User", Times: 4})
+		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.StatusRunning, a); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "what no time mends ends it at once", func(t *testing.T) {
+		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+		srv.Inject(ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"})
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusStopped, a)
+		waitError(t, err, ecs.ErrCredentials, "", map[string]ecs.InstanceStatus{a: ""})
+		srv.asked(map[string]int{listed: 1})
+	})
+}
+
+// The pauses between polls grow from MinDelay to MaxDelay, are random, and never leave these bounds.
+func TestPollPolicy(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		policy   ecs.PollPolicy
+		min, max time.Duration
+		random   bool
+	}{
+		{ecs.PollPolicy{}, 2 * time.Second, 15 * time.Second, true},
+		{ecs.PollPolicy{MinDelay: time.Second}, time.Second, 15 * time.Second, true},
+		{ecs.PollPolicy{MinDelay: time.Minute}, time.Minute, time.Minute, false},
+		{ecs.PollPolicy{MaxDelay: time.Second}, time.Second, time.Second, false},
+		{ecs.PollPolicy{MaxDelay: time.Hour}, 2 * time.Second, time.Hour, true},
+		{ecs.PollPolicy{MinDelay: time.Millisecond}, time.Millisecond, 15 * time.Second, true},
+		{ecs.PollPolicy{MinDelay: time.Millisecond, MaxDelay: math.MaxInt64}, time.Millisecond, math.MaxInt64, true},
+	} {
+		story(t, fmt.Sprint(tt.policy), func(t *testing.T) {
+			srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
+			ctx, cancel := context.WithCancel(t.Context())
+			polls := 0
+			srv.Configure(func(s *ecstest.Settings) {
+				s.OnRequest = func(ecstest.Request) {
+					if polls++; polls == 30 {
+						cancel()
+					}
+				}
+			})
+			_, err := srv.as(&ecs.Options{Poll: tt.policy}).WaitForStatus(ctx, ecs.StatusStopped, numbered(1, "cn-hangzhou")[0].InstanceID)
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			requests := srv.Requests()
+			var pauses []time.Duration
+			for i, r := range requests[1:] {
+				pauses = append(pauses, r.Time.Sub(requests[i].Time))
+			}
+			if least, most := slices.Min(pauses), slices.Max(pauses); least < tt.min || most > tt.max {
+				t.Errorf("pauses from %v to %v, want %v to %v", least, most, tt.min, tt.max)
+			}
+			if pauses[0] > tt.min*3/2 {
+				t.Errorf("the first pause is %v", pauses[0])
+			}
+			if last := pauses[len(pauses)-1]; tt.max < time.Hour && last < tt.max*2/3-time.Second {
+				t.Errorf("the last pause is %v", last)
+			}
+			slices.Sort(pauses)
+			if different := len(slices.Compact(pauses)); (different > 10) != tt.random {
+				t.Errorf("%d different pauses", different)
+			}
+		})
+	}
+}
