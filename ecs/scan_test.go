@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -121,7 +122,7 @@ func TestScanOfOddServers(t *testing.T) {
 		"zero":     func(*rand.Rand) func(int) int { return func(int) int { return 0 } },
 		"seven":    func(*rand.Rand) func(int) int { return func(int) int { return 7 } },
 		"constant": func(*rand.Rand) func(int) int { return func(int) int { return 1000 } },
-		"huge":     func(*rand.Rand) func(int) int { return func(int) int { return 1 << 62 } },
+		"huge":     func(*rand.Rand) func(int) int { return func(int) int { return math.MaxInt / 2 } },
 		"negative": func(*rand.Rand) func(int) int { return func(n int) int { return -n } },
 		"reversed": func(*rand.Rand) func(int) int { return func(n int) int { return 1500 - n } },
 		"rough":    func(*rand.Rand) func(int) int { return func(n int) int { return n / 300 * 300 } },
