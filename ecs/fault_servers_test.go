@@ -44,6 +44,7 @@ type network struct {
 	mu    sync.Mutex
 	serve map[string]func(*conn) // by address; each in its own goroutine
 	conns []*conn                // the client's ends, those that it has closed perhaps too
+	peers []*conn                // the servers' ends
 	dials int
 }
 
@@ -73,6 +74,7 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	client, server := &conn{in: down, out: up, name: addr}, &conn{in: up, out: down, name: addr}
 	n.mu.Lock()
 	n.conns = append(slices.DeleteFunc(n.conns, (*conn).closed), client)
+	n.peers = append(slices.DeleteFunc(n.peers, (*conn).closed), server)
 	n.mu.Unlock()
 	go func() {
 		defer func() { _ = server.Close() }()
@@ -87,6 +89,15 @@ func (n *network) open() int {
 	defer n.mu.Unlock()
 	n.conns = slices.DeleteFunc(n.conns, (*conn).closed)
 	return len(n.conns)
+}
+
+// hangUp ends what is left of the connections, at both ends.
+func (n *network) hangUp() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range slices.Concat(n.conns, n.peers) {
+		_ = c.Close()
+	}
 }
 
 func (n *network) dialed() int {
@@ -424,6 +435,7 @@ func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *
 	for _, e := range edit {
 		e(g, o)
 	}
+	t.Cleanup(g.hangUp) // a case that failed must not block the bubble
 	var err error
 	if g.client, err = ecs.NewClient("cn-test", o); err != nil {
 		t.Fatal(err)

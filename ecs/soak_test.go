@@ -26,15 +26,15 @@ import (
 // every ten minutes and expire at once, and their provider fails for a minute now and then. Every listing must be
 // complete. each is called after every minute.
 func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
-	const nPages, rotation = 20, 10 * time.Minute
+	const nPages, perMinute, rotation = 20, 120, 10 * time.Minute
 	begun := time.Now()
-	current := func() int { return int((time.Since(begun) + rotation - 3*time.Second) / rotation) } // in the middle of the requests of a window
-	quota := fixedWindow(300, time.Minute, false)
+	current := func() int { return int((time.Since(begun) + rotation - 10*time.Second) / rotation) } // in the middle of the requests of a window
+	quota := fixedWindow(perMinute, time.Minute, false)
 	var mu sync.Mutex
 	var requests, throttled, expired, faults, providerFailures atomic.Int64
 	list := pages(nPages, nil)
 	g := newRig(t, v, func(x *exchange) {
-		x.pause(200 * time.Millisecond)
+		x.pause(time.Second)
 		n := requests.Add(1)
 		mu.Lock()
 		ok, _ := quota(time.Now())
@@ -102,7 +102,7 @@ func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	g.finish()
 	t.Logf("%d listings, %d requests, %d throttled, %d faults, %d expired keys, %d failures of the provider, %d connections",
 		listings.Load(), requests.Load(), throttled.Load(), faults.Load(), expired.Load(), providerFailures.Load(), g.dialed())
-	if ideal := int64(d.Minutes()) * 300 / nPages; listings.Load() < ideal*7/10 || faults.Load() == 0 || expired.Load() == 0 || providerFailures.Load() == 0 {
+	if ideal := int64(d.Minutes()) * perMinute / nPages; listings.Load() < ideal*7/10 || faults.Load() == 0 || expired.Load() == 0 || providerFailures.Load() == 0 {
 		t.Errorf("%d listings of %d that the quota has room for", listings.Load(), ideal)
 	}
 }

@@ -102,7 +102,7 @@ func TestHint(t *testing.T) {
 		"date in the past":   {h("Retry-After", at(-time.Hour)), 0, 0},
 		"date far away":      {h("Retry-After", at(24*365*time.Hour)), time.Minute, time.Minute},
 		"the longest":        {h("Retry-After", "2", "x-acs-retry-after", "2500"), 2500 * time.Millisecond, 2500 * time.Millisecond},
-		"huge":               {h("x-acs-retry-after", strconv.Itoa(math.MaxInt64), "Retry-After", strconv.Itoa(math.MaxInt64)), time.Minute, time.Minute},
+		"huge":               {h("x-acs-retry-after", strconv.FormatInt(math.MaxInt64, 10), "Retry-After", strconv.FormatInt(math.MaxInt64, 10)), time.Minute, time.Minute},
 		"beyond int64":       {h("x-acs-retry-after", "99999999999999999999", "Retry-After", "99999999999999999999"), 0, 0},
 		"negative":           {h("x-acs-retry-after", "-5", "Retry-After", "-5", userAPI, "TimeLeft:-5"), 0, 0},
 		"not numbers":        {h("x-acs-retry-after", "soon", "Retry-After", "1.5", userAPI, "TimeLeft:x,Remain:y"), 0, 0},
