@@ -98,6 +98,9 @@ func (c *Client) split(ctx context.Context, req DescribeInstancesRequest, worker
 	var cuts []time.Time
 	var done sync.WaitGroup
 	done.Go(func() {
+		if !lo.Before(hi) {
+			return // nothing to cut
+		}
 		cuts = balance(lo, hi, workers, func(before []time.Time) []int { return c.counts(counting, req, before) })
 	})
 	defer done.Wait()
