@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,10 +90,11 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 				case 0: // in the middle of a request or wait
 					srv.after(time.Duration(rng.Int64N(int64(600*time.Millisecond))), func() { cancel(cause) })
 				case 1: // as a request arrives, in a race with its answer
-					at := rng.IntN(30)
+					var at atomic.Int64
+					at.Store(rng.Int64N(30))
 					srv.Configure(func(s *ecstest.Settings) {
 						s.OnRequest = func(ecstest.Request) {
-							if at--; at == 0 {
+							if at.Add(-1) == 0 {
 								cancel(cause)
 							}
 						}
