@@ -69,28 +69,6 @@ var transportFaults = []fault{
 		g.succeeds(1)
 		g.succeeds(2)
 	}},
-	{id: "T06b", name: "dead_pool", what: "all idle connections have vanished without a word, as behind a NAT that forgot them", run: func(t *testing.T, v variant) {
-		g := newRig(t, v, nil)
-		defer g.finish()
-		var mu sync.Mutex
-		var conns []*conn
-		serve := g.server(func(x *exchange) { x.pause(time.Second); x.ok() })
-		g.listen("127.0.0.1:80", func(c *conn) {
-			mu.Lock()
-			conns = append(conns, c)
-			mu.Unlock()
-			serve(c)
-		})
-		if failed := g.many(t.Context(), 8, 8); failed > 0 || len(conns) != 8 {
-			t.Fatalf("%d failed, %d connections", failed, len(conns))
-		}
-		for _, c := range conns {
-			c.vanish()
-		}
-		g.start = time.Now()
-		g.succeeds(1) // that arrives
-		g.within("12s")
-	}},
 	{id: "T07", name: "black_hole_once", what: "first attempt black-holed, then OK", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, then(1, (*exchange).hang), func(_ *rig, o *ecs.Options) { o.Retry.AttemptTimeout = 5 * time.Second })
 		defer g.finish()
