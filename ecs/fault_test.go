@@ -90,15 +90,15 @@ func printSurvived(w io.Writer) {
 			continue
 		}
 		if run++; run == 1 {
-			fmt.Fprintf(w, "\n%-4s %-100s %s\n", "id", "fault", "survived") //nolint:errcheck // a table for people
+			fmt.Fprintf(w, "\n%-4s %-100s %s\n", "id", "fault", "survived")
 		}
 		if outcome == "yes" {
 			yes++
 		}
-		fmt.Fprintf(w, "%-4s %-100s %s\n", f.id, f.what, outcome) //nolint:errcheck // a table for people
+		fmt.Fprintf(w, "%-4s %-100s %s\n", f.id, f.what, outcome)
 	}
 	if run > 0 {
-		fmt.Fprintf(w, "%d of %d survived\n", yes, run) //nolint:errcheck // a table for people
+		fmt.Fprintf(w, "%d of %d survived\n", yes, run)
 	}
 }
 
