@@ -425,7 +425,11 @@ func (d *decoder) text(to *string, i int) {
 // shared reads a string that other instances may have too.
 func (d *decoder) shared(to *string, i int) {
 	if *to == "" && d.isString(i) {
-		if *to = d.intern(d.name(i)); *to != "" {
+		text := d.name(i)
+		if len(text) == 0 {
+			return
+		}
+		if *to = d.intern(text); *to != "" {
 			return
 		}
 	}
@@ -449,26 +453,27 @@ func (d *decoder) intern(text []byte) string {
 	}
 	hash *= 0x9e3779b97f4a7c15
 	set := &d.seen[hash>>32%uint64(len(d.seen))]
-	place := -1 // for what is new: in turn, but not that of a text that was found again
-	d.turn = (d.turn + 1) % len(set)
 	for k := range set {
-		k = (k + d.turn) % len(set)
-		switch s := &set[k]; {
-		case s.hash != hash:
-			if s.text == "" && place < 0 {
-				place = k
-			}
+		s := &set[k]
+		if s.hash != hash {
 			continue
-		case s.text == "":
+		}
+		if s.text == "" {
 			s.text = string(text)
-			return s.text
-		case s.text == string(text):
+		}
+		if s.text == string(text) {
 			return s.text
 		}
 		return ""
 	}
-	if place < 0 {
-		place = d.turn
+	// What is new takes the place of what came but once, if there is any, else of each in turn.
+	d.turn++
+	place := d.turn % len(set)
+	for k := range set {
+		if i := (k + d.turn) % len(set); set[i].text == "" {
+			place = i
+			break
+		}
 	}
 	set[place] = seen{hash: hash}
 	return ""

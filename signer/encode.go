@@ -23,22 +23,33 @@ func flatten(params url.Values, more int) []param {
 	return list
 }
 
-// encode sorts list by raw name, in byte order, and joins it as name=value with &;
-// an empty value keeps its equals sign. The values of one name stay in order. The
-// result has room for more bytes.
-func encode(list []param, more int) []byte {
+// sorted sorts list by raw name, in byte order. The values of one name stay in order.
+func sorted(list []param) []param {
 	slices.SortStableFunc(list, func(a, b param) int { return strings.Compare(a.name, b.name) })
+	return list
+}
+
+// A style is how a query string is written: on the wire, or as part of a text to be
+// signed, which escapes what was escaped already.
+type style struct{ percent, equals, and string }
+
+func onWire() style       { return style{"%", "=", "&"} }
+func escapedTwice() style { return style{"%25", "%3D", "%26"} }
+
+// appendQuery joins list as name=value with &; an empty value keeps its equals sign.
+func (s style) appendQuery(b []byte, list []param) []byte {
+	size := 0
 	for _, p := range list {
-		more += escapedLen(p.name) + escapedLen(p.value) + len("=&")
+		size += s.len(p.name) + s.len(p.value) + len(s.equals) + len(s.and)
 	}
-	b := make([]byte, 0, more)
+	b = slices.Grow(b, size)
 	for i, p := range list {
 		if i > 0 {
-			b = append(b, '&')
+			b = append(b, s.and...)
 		}
-		b = appendEscaped(b, p.name)
-		b = append(b, '=')
-		b = appendEscaped(b, p.value)
+		b = s.appendEscaped(b, p.name)
+		b = append(b, s.equals...)
+		b = s.appendEscaped(b, p.value)
 	}
 	return b
 }
@@ -47,32 +58,43 @@ func encode(list []param, more int) []byte {
 // capital digits. It works on bytes, so text that is not UTF-8 goes through as it
 // is. The standard library has no such escape: url.QueryEscape turns a blank into
 // a plus and url.PathEscape leaves too much alone.
-func appendEscaped[T string | []byte](b []byte, s T) []byte {
+func (s style) appendEscaped(b []byte, text string) []byte {
 	const digits = "0123456789ABCDEF"
 	start := 0 // of a run that stays as it is
-	for i := range len(s) {
-		if c := s[i]; !unreserved(c) {
-			b = append(b, s[start:i]...)
-			b = append(b, '%', digits[c>>4], digits[c&15])
-			start = i + 1
+	for i := range len(text) {
+		if c := text[i]; !unreserved(c) {
+			if start < i {
+				b = append(b, text[start:i]...)
+			}
+			if start = i + 1; len(s.percent) > 1 {
+				b = append(b, '%', '2', '5', digits[c>>4], digits[c&15])
+			} else {
+				b = append(b, '%', digits[c>>4], digits[c&15])
+			}
 		}
 	}
-	return append(b, s[start:]...)
+	return append(b, text[start:]...)
 }
 
-func escapedLen[T string | []byte](s T) int {
-	n := len(s)
-	for i := range len(s) {
-		if !unreserved(s[i]) {
-			n += 2
-		}
+// len is the length of what appendEscaped appends.
+func (s style) len(text string) int {
+	odd := len(text)
+	for i := range len(text) {
+		odd -= int(plain[text[i]])
 	}
-	return n
+	return len(text) + odd*(len(s.percent)+1)
 }
 
-func unreserved(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-		c == '-' || c == '_' || c == '.' || c == '~'
+func unreserved(c byte) bool { return plain[c] != 0 }
+
+// plain is 1 for what is not escaped. It is never written.
+var plain = [256]uint8{
+	'-': 1, '.': 1, '_': 1, '~': 1,
+	'0': 1, '1': 1, '2': 1, '3': 1, '4': 1, '5': 1, '6': 1, '7': 1, '8': 1, '9': 1,
+	'A': 1, 'B': 1, 'C': 1, 'D': 1, 'E': 1, 'F': 1, 'G': 1, 'H': 1, 'I': 1, 'J': 1, 'K': 1, 'L': 1, 'M': 1,
+	'N': 1, 'O': 1, 'P': 1, 'Q': 1, 'R': 1, 'S': 1, 'T': 1, 'U': 1, 'V': 1, 'W': 1, 'X': 1, 'Y': 1, 'Z': 1,
+	'a': 1, 'b': 1, 'c': 1, 'd': 1, 'e': 1, 'f': 1, 'g': 1, 'h': 1, 'i': 1, 'j': 1, 'k': 1, 'l': 1, 'm': 1,
+	'n': 1, 'o': 1, 'p': 1, 'q': 1, 'r': 1, 's': 1, 't': 1, 'u': 1, 'v': 1, 'w': 1, 'x': 1, 'y': 1, 'z': 1,
 }
 
 // wireTime is UTC to the second, the only layout that signatures accept.

@@ -10,15 +10,16 @@ import (
 
 func FuzzEscape(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
-		got := string(appendEscaped(nil, s))
+		got := string(onWire().appendEscaped(nil, s))
 		if want := referenceEscape(s); got != want {
 			t.Errorf("%q is escaped as %s, want %s", s, got, want)
 		}
-		if fromBytes := string(appendEscaped([]byte("x"), []byte(s))); fromBytes != "x"+got {
-			t.Errorf("%q as bytes is escaped as %s, want x%s", s, fromBytes, got)
+		twice := string(escapedTwice().appendEscaped([]byte("x"), s))
+		if want := "x" + referenceEscape(got); twice != want {
+			t.Errorf("%q is escaped twice as %s, want %s", s, twice, want)
 		}
-		if n := escapedLen(s); n != len(got) {
-			t.Errorf("length %d, want %d", n, len(got))
+		if n, m := onWire().len(s), escapedTwice().len(s); n != len(got) || 1+m != len(twice) {
+			t.Errorf("lengths %d and %d, want %d and %d", n, m, len(got), len(twice)-1)
 		}
 		if back, err := url.PathUnescape(got); err != nil || back != s {
 			t.Errorf("%s decodes to %q (%v), want %q", got, back, err, s)

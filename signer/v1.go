@@ -22,7 +22,7 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, false); err != nil {
 		return Signed{}, err
 	}
-	list := append(flatten(r.Params, 9),
+	list := append(flatten(r.Params, 10),
 		param{"AccessKeyId", c.AccessKeyID},
 		param{"Action", r.Action},
 		param{"SignatureMethod", "HMAC-SHA1"},
@@ -37,11 +37,11 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if c.SecurityToken != "" {
 		list = append(list, param{"SecurityToken", c.SecurityToken})
 	}
-	const room = len("&Signature=") + 28*3 // of Base64, at worst all escaped
-	query := encode(list, room)
-	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", stringToSign(methodOf(r), query)))
-	query = append(query, "&Signature="...)
-	return Signed{Query: string(appendEscaped(query, signature))}, nil
+	sorted(list)
+	text := stringToSign(methodOf(r), list)
+	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", text))
+	list = append(list, param{"Signature", signature})
+	return Signed{Query: string(onWire().appendQuery(text[:0], list))}, nil
 }
 
 // StringToSign returns the text that V1 signs: the method and the encoded
@@ -49,14 +49,10 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 // server can pass what it received. The method is taken as it is, an empty one
 // too; all values of a name count, in their order.
 func StringToSign(method string, params url.Values) string {
-	list := flatten(params, 0)
-	list = slices.DeleteFunc(list, func(p param) bool { return p.name == "Signature" })
-	return string(stringToSign(method, encode(list, 0)))
+	list := slices.DeleteFunc(sorted(flatten(params, 0)), func(p param) bool { return p.name == "Signature" })
+	return string(stringToSign(method, list))
 }
 
-func stringToSign(method string, query []byte) []byte {
-	b := make([]byte, 0, len(method)+len("&%2F&")+escapedLen(query))
-	b = append(b, method...)
-	b = append(b, "&%2F&"...) // the path is always "/"
-	return appendEscaped(b, query)
+func stringToSign(method string, list []param) []byte {
+	return escapedTwice().appendQuery([]byte(method+"&%2F&"), list) // the path is always "/"
 }

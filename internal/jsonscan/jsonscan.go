@@ -90,27 +90,35 @@ func (s *Scanner) Value() error {
 	if len(s.data) > math.MaxInt32 {
 		return fmt.Errorf("%d bytes of JSON are too many", len(s.data))
 	}
-	data, tokens, depth := s.data, s.Tokens[:0], 0
-	s.Tokens = tokens
+	data, tokens, depth := s.data, s.Tokens[:min(cap(s.Tokens), MaxTokens+1)], 0
+	s.Tokens = s.Tokens[:0]
+	n := 0 // tokens so far
 	i := space(data, s.pos)
 	for {
 		if i == len(data) {
 			return s.Unexpected(i)
 		}
-		if len(tokens) >= MaxTokens {
-			return fmt.Errorf("more than %d JSON values", MaxTokens)
+		if n+2 > len(tokens) { // a value and the name that may follow it
+			if len(tokens) > MaxTokens {
+				return fmt.Errorf("more than %d JSON values", MaxTokens)
+			}
+			tokens = append(tokens, make([]Token, min(max(64, len(tokens)), MaxTokens+1-len(tokens)))...)
 		}
-		t := Token{Start: index(i), Next: index(len(tokens) + 1)}
+		// A token is written where it stays, field by field: made elsewhere and copied, it would be read back as a whole
+		// before its parts have arrived there.
+		t := &tokens[n]
+		t.Start, t.Next = index(i), index(n+1)
+		n++
 		switch c := data[i]; c {
 		case '"':
 			end, plain := text(data, i+1)
 			if end < 0 {
 				return s.Unexpected(^end)
 			}
-			t.Start, t.End, t.Kind, t.Plain = t.Start+1, index(end), String, plain
+			t.Start, t.End, t.Kind, t.Plain = index(i+1), index(end), String, plain
 			i = end + 1
 		case '{', '[':
-			t.Kind = Array
+			t.Kind, t.Plain = Array, false
 			if c == '{' {
 				t.Kind = Object
 			}
@@ -123,18 +131,18 @@ func (s *Scanner) Value() error {
 			if depth == MaxDepth {
 				return fmt.Errorf("JSON nested deeper than %d at byte %d", MaxDepth, i)
 			}
-			s.open[depth] = index(len(tokens))
+			s.open[depth] = index(n - 1)
 			depth++
-			tokens = append(tokens, t)
 			if c == '{' {
-				if tokens, i = name(data, i, tokens); i < 0 {
+				if i = name(data, i, &tokens[n], n); i < 0 {
 					return s.Unexpected(^i)
 				}
+				n++
 			}
 			continue
 		case 't', 'f', 'n':
 			word := "null"
-			if t.Kind = Null; c == 't' {
+			if t.Kind, t.Plain = Null, false; c == 't' {
 				t.Kind, word = True, "true"
 			} else if c == 'f' {
 				t.Kind, word = False, "false"
@@ -150,13 +158,12 @@ func (s *Scanner) Value() error {
 			if i = number(data, i); i < 0 {
 				return s.Unexpected(^i)
 			}
-			t.End, t.Kind = index(i), Number
+			t.End, t.Kind, t.Plain = index(i), Number, false
 		}
-		tokens = append(tokens, t)
 
 		for { // what follows a value: the end of what it is in, or a comma
 			if depth == 0 {
-				s.Tokens, s.pos = tokens, i
+				s.Tokens, s.pos = tokens[:n], i
 				return nil
 			}
 			if i = space(data, i); i == len(data) {
@@ -166,9 +173,10 @@ func (s *Scanner) Value() error {
 			if data[i] == ',' {
 				i = space(data, i+1)
 				if in.Kind == Object {
-					if tokens, i = name(data, i, tokens); i < 0 {
+					if i = name(data, i, &tokens[n], n); i < 0 {
 						return s.Unexpected(^i)
 					}
+					n++
 				}
 				break
 			}
@@ -176,7 +184,7 @@ func (s *Scanner) Value() error {
 				return s.Unexpected(i)
 			}
 			i++
-			in.End, in.Next = index(i), index(len(tokens))
+			in.End, in.Next = index(i), index(n)
 			depth--
 		}
 	}
@@ -318,20 +326,20 @@ func space(data []byte, i int) int {
 	return i
 }
 
-// name reads a member's name and the colon.
-func name(data []byte, i int, tokens []Token) ([]Token, int) {
+// name reads a member's name, token n, and the colon.
+func name(data []byte, i int, t *Token, n int) int {
 	if i == len(data) || data[i] != '"' {
-		return tokens, ^i
+		return ^i
 	}
 	end, plain := text(data, i+1)
 	if end < 0 {
-		return tokens, end
+		return end
 	}
-	tokens = append(tokens, Token{Start: index(i + 1), End: index(end), Next: index(len(tokens) + 1), Kind: Name, Plain: plain})
+	t.Start, t.End, t.Next, t.Kind, t.Plain = index(i+1), index(end), index(n+1), Name, plain
 	if i = space(data, end+1); i == len(data) || data[i] != ':' {
-		return tokens, ^i
+		return ^i
 	}
-	return tokens, space(data, i+1)
+	return space(data, i+1)
 }
 
 const (
@@ -345,10 +353,10 @@ func text(data []byte, i int) (end int, plain bool) {
 	for {
 		for i+8 <= len(data) {
 			x := binary.LittleEndian.Uint64(data[i:])
-			quote, slash := x^'"'*ones, x^'\\'*ones
-			// A byte's top bit ends up set for a quote, a backslash and a control character; above the first such byte
-			// it may be set for others too.
-			stop := ((quote-ones)&^quote | (slash-ones)&^slash | (x-' '*ones)&^x) & high
+			// A byte's top bit ends up set for a quote or control character (once bit 1 is turned, these are the least 0x21)
+			// and for a backslash; above the first such byte it may be set for others too.
+			low, slash := x^2*ones, x^'\\'*ones
+			stop := ((low-0x21*ones)&^low | (slash-ones)&^slash) & high
 			if stop != 0 {
 				odd |= x & (stop&-stop - 1)
 				i += bits.TrailingZeros64(stop) / 8

@@ -34,20 +34,21 @@ func TestReadBody(t *testing.T) {
 		"broken":               {io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(broken)), -1, 10, broken, 3},
 		"neither data nor end": {stuck{}, -1, 10, io.ErrNoProgress, 0},
 	} {
-		buf := new([]byte)
+		var buf []byte
 		for range 2 { // the second time with the buffer of the first
 			if r, ok := c.body.(*strings.Reader); ok {
 				_, _ = r.Seek(0, io.SeekStart)
 			}
-			err := readBody(buf, &http.Response{Body: io.NopCloser(c.body), ContentLength: c.length}, c.limit)
+			var err error
+			buf, err = readBody(buf, &http.Response{Body: io.NopCloser(c.body), ContentLength: c.length}, c.limit)
 			if !errors.Is(err, c.err) || c.err == nil && err != nil {
 				t.Errorf("%s: %v, want %v", name, err, c.err)
 			}
-			if c.want >= 0 && len(*buf) != c.want {
-				t.Errorf("%s: %d bytes, want %d", name, len(*buf), c.want)
+			if c.want >= 0 && len(buf) != c.want {
+				t.Errorf("%s: %d bytes, want %d", name, len(buf), c.want)
 			}
-			if cap(*buf) > 2*c.limit+64<<10 {
-				t.Errorf("%s: %d bytes allocated with a limit of %d", name, cap(*buf), c.limit)
+			if cap(buf) > 2*c.limit+64<<10 {
+				t.Errorf("%s: %d bytes allocated with a limit of %d", name, cap(buf), c.limit)
 			}
 			if _, ok := c.body.(*strings.Reader); !ok {
 				break
@@ -55,10 +56,9 @@ func TestReadBody(t *testing.T) {
 		}
 	}
 	// A length is only a promise.
-	buf := new([]byte)
-	_ = readBody(buf, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
-	if cap(*buf) > firstBuffer {
-		t.Errorf("%d bytes allocated for an empty body", cap(*buf))
+	buf, _ := readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
+	if cap(buf) > firstBuffer {
+		t.Errorf("%d bytes allocated for an empty body", cap(buf))
 	}
 }
 

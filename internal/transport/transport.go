@@ -93,6 +93,8 @@ type Transport struct {
 	http  *http.Client
 	clock clock
 
+	bodies bufferList
+
 	mu    sync.Mutex
 	lanes map[laneKey]*lane
 }
@@ -335,24 +337,19 @@ func (r *run) exchange(ctx context.Context, key signer.Credentials, signed signe
 	}
 	defer func() { _ = resp.Body.Close() }()
 
-	buf := buffers.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= keepBuffer {
-			buffers.Put(buf)
-		}
-	}()
-	*buf = (*buf)[:0]
+	body := r.t.bodies.get()[:0]
+	defer func() { r.t.bodies.put(body) }()
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
 	}
 	if resp.StatusCode >= 200 { // 101 has no body: it would hand over the connection, which knows no deadline
-		err = readBody(buf, resp, limit)
+		body, err = readBody(body, resp, limit)
 	}
 	var bad result // what is wrong with the body
 	switch {
 	case err == nil && success:
-		if err = r.call.Decode(*buf); err == nil {
+		if err = r.call.Decode(body); err == nil {
 			return result{ok: true, status: resp.StatusCode, answer: Answer{RequestID: requestID(resp.Header, scrub)}}
 		}
 		if bad = (result{err: scrub().err(err), class: transient}); errors.Is(err, ErrMismatch) {
@@ -368,7 +365,7 @@ func (r *run) exchange(ctx context.Context, key signer.Credentials, signed signe
 			return bad
 		}
 	}
-	return r.answered(resp, *buf, bad, signed.Query, scrub())
+	return r.answered(resp, body, bad, signed.Query, scrub())
 }
 
 // requestID is the id of an answer whose body was not read for one.
