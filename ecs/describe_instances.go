@@ -49,7 +49,7 @@ type DescribeInstancesRequest struct {
 	RDMAIPAddresses string `url:"RdmaIpAddresses,omitempty"`
 
 	// InstanceNetworkType: "" is sent as the network that the address lists below need, if any is set, since the API
-	// would not look at them otherwise.
+	// would not look at them otherwise. The other network than they are of is refused.
 	InstanceNetworkType NetworkType        `url:"InstanceNetworkType,omitempty"`
 	InstanceChargeType  InstanceChargeType `url:"InstanceChargeType,omitempty"`
 	InternetChargeType  InternetChargeType `url:"InternetChargeType,omitempty"`
@@ -174,8 +174,8 @@ func (r DescribeInstancesRequest) validate() error {
 			return invalid(l.field, "has %d elements, the API takes at most %d", l.len, l.max)
 		}
 	}
-	if r.InnerIPAddresses != nil && r.InstanceNetworkType == "" && r.impliedNetwork() != NetworkTypeClassic {
-		return invalid("InnerIPAddresses", "are of another network than PrivateIPAddresses and EIPAddresses: no instance has both")
+	if err := r.checkNetwork(); err != nil {
+		return err
 	}
 	if err := checkTags(r.Tags); err != nil {
 		return err
@@ -193,6 +193,24 @@ func (r DescribeInstancesRequest) validate() error {
 	}
 	if (r.PageNumber != 0 || r.PageSize != 0) && (r.MaxResults != 0 || r.NextToken != "") {
 		return invalid("PageNumber", "and PageSize are ignored by the API together with MaxResults or NextToken: use one kind of paging")
+	}
+	return nil
+}
+
+// checkNetwork finds addresses that the API would not look at: it would list the whole network instead.
+func (r DescribeInstancesRequest) checkNetwork() error {
+	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
+	switch inner := r.InnerIPAddresses != nil; {
+	case r.InstanceNetworkType == "" && inner && vpc:
+		return invalid("InnerIPAddresses", "are of another network than PrivateIPAddresses and EIPAddresses: no instance has both")
+	case r.InstanceNetworkType == NetworkTypeVPC && inner && !vpc:
+		return invalid("InnerIPAddresses", "are of the classic network, and the API ignores them in a VPC: leave InstanceNetworkType empty")
+	case r.InstanceNetworkType == NetworkTypeClassic && vpc && !inner:
+		field := "PrivateIPAddresses"
+		if r.PrivateIPAddresses == nil {
+			field = "EIPAddresses"
+		}
+		return invalid(field, "are of a VPC, and the API ignores them in the classic network: leave InstanceNetworkType empty")
 	}
 	return nil
 }
