@@ -66,9 +66,11 @@ type DescribeInstancesRequest struct {
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
 	EIPAddresses       JSONList `url:"EipAddresses"` // of a VPC
 
-	IPv6Addresses RepeatList[string] `url:"Ipv6Address"` // Ipv6Address.N, at most 100
-	// Tags (Tag.N.Key, Tag.N.Value), at most 20, all of which must match. The API stops at 1,000 instances without a
-	// sign; the iterators go on, see [CappedError].
+	// IPv6Addresses (Ipv6Address.N), at most 100. The API has no form for a list that matches nothing: nil and empty are
+	// no filter. An empty address is refused, since it may be none either.
+	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
+	// Tags (Tag.N.Key, Tag.N.Value), at most 20, all of which must match; nil and empty are no filter. The API
+	// stops at 1,000 instances without a sign; the iterators go on, see [CappedError].
 	Tags TagList `url:"Tag"`
 	// AdditionalAttributes (AdditionalAttributes.N), at most 20, ask for members left empty otherwise.
 	AdditionalAttributes RepeatList[AdditionalAttribute] `url:"AdditionalAttributes"`
@@ -176,6 +178,9 @@ func (r DescribeInstancesRequest) validate() error {
 	}
 	if err := r.checkNetwork(); err != nil {
 		return err
+	}
+	if i := slices.Index(r.IPv6Addresses, ""); i >= 0 {
+		return invalid(fmt.Sprintf("IPv6Addresses[%d]", i), "is empty, which may be no filter at all")
 	}
 	if err := checkTags(r.Tags); err != nil {
 		return err

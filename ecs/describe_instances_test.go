@@ -185,6 +185,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 		{"public addresses", DescribeInstancesRequest{PublicIPAddresses: many(101)}, "PublicIPAddresses"},
 		{"elastic addresses", DescribeInstancesRequest{EIPAddresses: many(101)}, "EIPAddresses"},
 		{"ipv6 addresses", DescribeInstancesRequest{IPv6Addresses: many(101)}, "IPv6Addresses"},
+		{"empty ipv6 address", DescribeInstancesRequest{IPv6Addresses: []string{"2001:db8::1", ""}}, "IPv6Addresses[1]"},
 		{"both networks", DescribeInstancesRequest{InnerIPAddresses: many(1), EIPAddresses: many(1)}, "InnerIPAddresses"},
 		{"inner addresses in a VPC", DescribeInstancesRequest{InnerIPAddresses: many(1), InstanceNetworkType: NetworkTypeVPC}, "InnerIPAddresses"},
 		{"private addresses in classic", DescribeInstancesRequest{PrivateIPAddresses: many(1), InstanceNetworkType: NetworkTypeClassic}, "PrivateIPAddresses"},
