@@ -269,7 +269,9 @@ type RegionError struct {
 }
 
 // Error names the region.
-func (e *RegionError) Error() string { return "ecs: region " + shown(e.Region) + ": " + e.Err.Error() }
+func (e *RegionError) Error() string {
+	return fmt.Sprintf("ecs: region %s: %v", shown(e.Region), e.Err)
+}
 
 // Unwrap gives the reason.
 func (e *RegionError) Unwrap() error { return e.Err }

@@ -87,6 +87,18 @@ func TestErrorTextIsOneLine(t *testing.T) {
 	}
 }
 
+// Callers make such errors themselves, in tests for instance, and need not fill them in.
+func TestEmptyErrorsHaveText(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		&Error{}, &DecodeError{}, &IncompleteError{}, &IncompleteError{Undecoded: []*DecodeError{{}}}, &RegionError{Region: "r"}, &NotFoundError{}, &CappedError{}, &WaitError{},
+	} {
+		if err.Error() == "" {
+			t.Errorf("%T says nothing", err)
+		}
+	}
+}
+
 func TestErrorChain(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
