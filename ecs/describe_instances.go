@@ -59,7 +59,7 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens     `url:"HttpTokens,omitempty"`
 
 	// Lists of at most 100. nil is no filter; an empty list matches nothing. The iterators accept any number of
-	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100.
+	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100. An id that is there twice is sent once.
 	InstanceIDs        JSONList `url:"InstanceIds"`
 	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // of the classic network
 	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // of a VPC
@@ -135,6 +135,9 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 		return nil, err
 	}
 	r.InstanceNetworkType = cmp.Or(r.InstanceNetworkType, r.impliedNetwork())
+	if len(r.InstanceIDs) > 1 {
+		r.InstanceIDs = unique(r.InstanceIDs)
+	}
 	return query.Values(wireRequest{
 		DescribeInstancesRequest: r,
 		RegionID:                 region,

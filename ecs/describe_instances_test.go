@@ -127,6 +127,7 @@ func TestEncodeRequest(t *testing.T) {
 		{"zero", DescribeInstancesRequest{}, url.Values{}},
 		{"nil list", DescribeInstancesRequest{InstanceIDs: nil}, url.Values{}},
 		{"empty list", DescribeInstancesRequest{InstanceIDs: JSONList{}}, url.Values{"InstanceIds": {"[]"}}},
+		{"ids once", DescribeInstancesRequest{InstanceIDs: JSONList{"i-2", "i-1", "i-2"}}, url.Values{"InstanceIds": {`["i-2","i-1"]`}}},
 		{"empty repeat lists", DescribeInstancesRequest{Tags: TagList{}, IPv6Addresses: RepeatList[string]{}}, url.Values{}},
 		{"plain slices assign", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
 		{"after rounds down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
