@@ -132,6 +132,7 @@ func TestEncodeRequest(t *testing.T) {
 		{"plain slices assign", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
 		{"after rounds down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
 		{"before rounds up", DescribeInstancesRequest{CreatedBefore: second}, url.Values{"Filter.2.Key": {"CreationEndTime"}, "Filter.2.Value": {"2024-01-01T00:01Z"}}},
+		{"expiry rounds likewise", DescribeInstancesRequest{ExpiresAfter: second, ExpiresBefore: second}, url.Values{"Filter.3.Key": {"ExpiredStartTime"}, "Filter.3.Value": {"2024-01-01T00:00Z"}, "Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:01Z"}}},
 		{"gaps stay", DescribeInstancesRequest{ExpiresBefore: second.Add(-time.Second)}, url.Values{"Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:00Z"}}},
 		{"own network stays", DescribeInstancesRequest{InnerIPAddresses: JSONList{}, EIPAddresses: JSONList{}, InstanceNetworkType: NetworkTypeClassic}, url.Values{"InnerIpAddresses": {"[]"}, "EipAddresses": {"[]"}, "InstanceNetworkType": {"classic"}}},
 		{"network of tomorrow", DescribeInstancesRequest{EIPAddresses: JSONList{"a"}, InstanceNetworkType: "vpc2"}, url.Values{"EipAddresses": {`["a"]`}, "InstanceNetworkType": {"vpc2"}}},

@@ -276,8 +276,8 @@ func TestTokens(t *testing.T) {
 	broken[0] ^= 1
 	other := start(t, small(250)...)
 	for name, a := range map[string]answer{
-		"other filters":      list(t, srv, "NextToken", first.NextToken, "Other", "x", "Status", "Running"),
-		"another region":     list(t, srv, "NextToken", first.NextToken, "Other", "x", "RegionId", "cn-beijing"),
+		"other filters":      list(t, srv, "NextToken", first.NextToken, "ZoneId", "", "Other", "x", "Status", "Running"),
+		"another region":     list(t, srv, "NextToken", first.NextToken, "ZoneId", "", "Other", "x", "RegionId", "cn-beijing"),
 		"another server":     list(t, other, "NextToken", first.NextToken, "ZoneId", "", "Other", "x"),
 		"a changed token":    list(t, srv, "NextToken", string(broken), "ZoneId", "", "Other", "x"),
 		"of other operation": ask(t, srv, "ListTagResources", "ResourceType", "instance", "ResourceId.1", "i-0000", "NextToken", first.NextToken),

@@ -125,6 +125,36 @@ func TestClassifyCodes(t *testing.T) {
 	}
 }
 
+// TestHints: of these, the API's own text does not say what to do.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"InvalidRegionId.NotFound":              "region id",
+		"InvalidRegionId.MalFormed":             "region id",
+		"InvalidRegion.NotFound":                "region id and the endpoint",
+		"InvalidOperation.NotSupportedEndpoint": "endpoint",
+		"InvalidApi.NotFound":                   "endpoint",
+		"InvalidProduct.NotFound":               "endpoint",
+		"InvalidProtocol.NeedSsl":               "https",
+		"RegionId.ApiNotSupported":              "region",
+		"InvalidTimeStamp.Expired":              "clock",
+		"InvalidSecurityToken.Expired":          "temporary credentials",
+		"MissingSecurityToken":                  "security token",
+		"InvalidAccessKeyId.NotFound":           "access key id",
+		"Forbidden.AccessKeyDisabled":           "enable",
+		"SignatureDoesNotMatch":                 "secret",
+		"IncompleteSignature":                   "secret",
+		"InvalidAction.Unauthorized":            "not open",
+		"RealNameAuthenticationError":           "real-name",
+		"InsufficientBalance":                   "balance",
+		"Forbidden.RiskControl":                 "risk control",
+	} {
+		if _, hint := classify(code, "", 400); !strings.Contains(hint, want) {
+			t.Errorf("%s: the hint is %q, want one with %q", code, hint, want)
+		}
+	}
+}
+
 func TestClassifyStatus(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]Class{
