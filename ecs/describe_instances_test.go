@@ -276,3 +276,34 @@ func TestRefusedBeforeSending(t *testing.T) {
 		check(t, c.WaitUntilGone(none, "i-1"), "ctx")
 	})
 }
+
+// TestUndecodedAreCounted: an instance that cannot be read counts once, and one without an id is not another's double.
+func TestUndecodedAreCounted(t *testing.T) {
+	t.Parallel()
+	pages := []string{
+		`{"NextToken":"n","Instances":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"x"},{},{"Cpu":[4]}]}`,
+		`{"Instances":[{"InstanceId":"i-2","Cpu":"x"},{"InstanceId":"i-1"},{}]}`,
+	}
+	c := mocked(t, func(r *http.Request) (*http.Response, error) {
+		page := 0
+		if r.URL.Query().Get("NextToken") != "" {
+			page = 1
+		}
+		return httpmock.NewStringResponse(200, pages[page]), nil
+	})
+	var got, bad []string
+	for inst, err := range c.Instances(t.Context(), DescribeInstancesRequest{}) {
+		if incomplete, ok := errors.AsType[*IncompleteError](err); ok {
+			for _, d := range incomplete.Undecoded {
+				bad = append(bad, d.InstanceID)
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		} else {
+			got = append(got, inst.InstanceID)
+		}
+	}
+	if !slices.Equal(got, []string{"i-1"}) || !slices.Equal(bad, []string{"i-2", "", "", ""}) {
+		t.Errorf("listed %q, unreadable %q", got, bad)
+	}
+}
