@@ -183,7 +183,7 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 
 // parse understands the command line. Its errors say what is wrong with it.
 func parse(args []string, stdin io.Reader, getenv func(string) string, now time.Time) (*config, error) {
-	if slices.Contains(args, "-demo") || slices.Contains(args, "--demo") {
+	if slices.ContainsFunc(args, isDemo) { // what the other flags mean depends on it
 		now = demo.Now() // the made-up fleet has a time of its own
 	}
 	c := &config{look: look{now: now, expiring: 30, command: "inventory " + strings.Join(args, " ")}}
@@ -243,7 +243,10 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		}
 	}
 
-	c.home = cmp.Or(getenv("ALIBABA_CLOUD_REGION_ID"), "cn-hangzhou")
+	c.home = "cn-hangzhou"
+	if home := split(getenv("ALIBABA_CLOUD_REGION_ID")); len(home) > 0 && home[0] != "all" { // it may name what -region may
+		c.home = home[0]
+	}
 	region := c.raw.region
 	if c.look.demo {
 		region = cmp.Or(region, "all")
@@ -272,6 +275,13 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		c.request.MaxResults = min(c.limit, 100) // no need for full pages
 	}
 	return c, err
+}
+
+// isDemo recognizes -demo in all the ways that package flag does.
+func isDemo(arg string) bool {
+	name, value, given := strings.Cut(arg, "=")
+	on, err := strconv.ParseBool(value)
+	return (name == "-demo" || name == "--demo") && (!given || on && err == nil)
 }
 
 // addIDs appends a comma-separated list, or for "-" what stdin holds. The list is never nil afterwards: an empty one

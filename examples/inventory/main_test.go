@@ -317,10 +317,25 @@ func TestConnection(t *testing.T) {
 		{"-region cn-beijing,cn-hangzhou -network vpc", "cn-shanghai", "cn-beijing", ecs.NetworkVPC, nil},
 		{"-region all -network public -v3", "", "cn-hangzhou", ecs.NetworkPublic, signer.V3{}},
 		{"-region all", "cn-shanghai", "cn-shanghai", ecs.NetworkPublic, nil},
+		{"-region all", "cn-beijing,cn-shanghai", "cn-beijing", ecs.NetworkPublic, nil},
+		{"-region all", "all", "cn-hangzhou", ecs.NetworkPublic, nil},
+		{"", "all", "cn-hangzhou", ecs.NetworkPublic, nil},
+		{"", "cn-beijing,cn-shanghai", "cn-beijing", ecs.NetworkPublic, nil},
 	} {
 		c, err := parse(strings.Fields(tt.args), nil, func(string) string { return tt.env }, testNow)
 		if err != nil || c.home != tt.home || c.options.Network != tt.network || c.options.Signer != tt.signer {
 			t.Errorf("%s: home %s, options %+v, %v", tt.args, c.home, c.options, err)
+		}
+	}
+}
+
+// The demo has a time of its own, however it is asked for.
+func TestDemoTime(t *testing.T) {
+	t.Parallel()
+	for args, demoed := range map[string]bool{"-demo": true, "--demo": true, "-demo=true": true, "--demo=1": true, "-demo=false -region r": false, "-region r": false} {
+		c, err := parse(strings.Fields(args), nil, func(string) string { return "" }, testNow)
+		if err != nil || c.look.now.Equal(demo.Now()) != demoed || c.look.demo != demoed {
+			t.Errorf("%s: now is %v, %v", args, c.look.now, err)
 		}
 	}
 }

@@ -84,17 +84,22 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	case "":
 		return errors.New("which region? Say -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo")
 	case "all":
-		if s.Home = home; home == "" || home == "all" {
-			s.Home = "cn-hangzhou"
+		s.Home = "cn-hangzhou"
+		if names := split(home); len(names) > 0 && names[0] != "all" {
+			s.Home = names[0]
 		}
 		return nil
 	}
-	s.Regions = strings.FieldsFunc(region, func(r rune) bool { return r == ',' || r == ' ' })
+	s.Regions = split(region)
 	if len(s.Regions) == 0 {
 		return fmt.Errorf("-region %q names no region", region)
 	}
 	s.Home = s.Regions[0]
 	return nil
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // Addr is where to reach an instance; it is not valid when the instance has no address.

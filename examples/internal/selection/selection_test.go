@@ -40,6 +40,7 @@ func TestFlags(t *testing.T) {
 		{env: "cn-beijing", regions: []string{"cn-beijing"}, home: "cn-beijing"},
 		{env: "all", home: "cn-hangzhou"},
 		{args: "-region all", env: "cn-beijing", home: "cn-beijing"},
+		{args: "-region all", env: "cn-beijing,cn-shanghai", home: "cn-beijing"},
 		{args: "-region cn-shanghai,cn-beijing", env: "cn-hangzhou", regions: []string{"cn-shanghai", "cn-beijing"}, home: "cn-shanghai"},
 		{
 			args: "-demo -tag env=prod -tag team -tag a=b=c -status running", home: "cn-hangzhou",
