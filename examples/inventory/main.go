@@ -72,8 +72,11 @@ var (
 
 // run carries out one command line and gives its exit code.
 func (p *program) run(ctx context.Context, args []string) int {
-	c, err := parse(args, p.stdin, p.getenv, p.now)
-	if err != nil {
+	c, err := parse(args, interruptible(ctx, p.stdin), p.getenv, p.now)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return p.fail(ctx, 0, err)
+	case err != nil:
 		p.say(err.Error() + " (-h for help)")
 		return exitUsage
 	}
@@ -108,6 +111,32 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return p.dryRun(ctx, client, c)
 	}
 	return p.list(ctx, client, c)
+}
+
+// readerFunc is called for each read.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// interruptible gives up a read when ctx ends: who sits at the terminal may have nothing to type but Ctrl-C.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	type result struct {
+		n   int
+		err error
+	}
+	return readerFunc(func(b []byte) (int, error) {
+		own, done := make([]byte, len(b)), make(chan result, 1)
+		go func() {
+			n, err := r.Read(own)
+			done <- result{n, err}
+		}()
+		select {
+		case read := <-done:
+			return copy(b, own[:read.n]), read.err
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	})
 }
 
 // list prints what matches.
@@ -225,6 +254,9 @@ func (p *program) dryRun(ctx context.Context, client *ecs.Client, c *config) int
 		for _, r := range all.Regions {
 			regions = append(regions, r.RegionID)
 		}
+		if len(regions) == 0 {
+			return p.fail(ctx, 0, errors.New("DescribeRegions names no region, so nothing is known about the permission"))
+		}
 	}
 	var failures []error
 	for _, region := range regions {
@@ -254,9 +286,11 @@ func (p *program) dryRun(ctx context.Context, client *ecs.Client, c *config) int
 
 // fail explains what went wrong and gives the exit code.
 func (p *program) fail(ctx context.Context, printed int, failures ...error) int {
-	last := failures[len(failures)-1]
-	code := exitCode(last)
-	if _, more := errors.AsType[*ecs.RegionError](last); more && printed > 0 {
+	failures = slices.SortedStableFunc(slices.Values(failures), func(a, b error) int { // which region answers first is chance
+		return strings.Compare(a.Error(), b.Error())
+	})
+	code := exitCode(failures[0])
+	if _, more := errors.AsType[*ecs.RegionError](failures[0]); more && printed > 0 {
 		code = exitIncomplete
 	}
 	failures = causes(ctx, failures)

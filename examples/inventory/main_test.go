@@ -552,6 +552,60 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// Which region answers first decides neither the exit code nor the order of what is said.
+func TestFailuresInOrder(t *testing.T) {
+	t.Parallel()
+	var results []result
+	for _, slow := range []string{"cn-beijing", "cn-hangzhou"} {
+		s := newServer(t)
+		for region, code := range map[string]string{"cn-beijing": "Forbidden.RAM", "cn-hangzhou": "SomethingNew"} {
+			f := ecstest.Fault{Region: region, Code: code, Times: -1}
+			if region == slow {
+				f.Latency = 100 * time.Millisecond
+			}
+			s.Inject(f)
+		}
+		r := world{server: s}.run(t, "-region", "cn-hangzhou,cn-beijing", "-o", "ids")
+		lines := strings.Split(r.stderr, "\n")
+		r.stderr = ""
+		for _, line := range lines {
+			region, _, _ := strings.Cut(line, "ecs: ") // without request ids
+			r.stderr += region + "\n"
+		}
+		results = append(results, r)
+	}
+	if results[0] != results[1] || results[0].code != exitForbidden {
+		t.Errorf("%+v", results)
+	}
+}
+
+// A permission that was asked of no region is not granted.
+func TestDryRunOfNoRegion(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.Configure(func(c *ecstest.Settings) { c.Regions = []string{} })
+	if r := (world{server: s}).run(t, "-region", "all", "-dry-run"); r.code != exitFailed || !strings.Contains(r.stderr, "no region") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// -id - may wait for ids that never come.
+func TestInterruptedReading(t *testing.T) {
+	t.Parallel()
+	stdin, typed := io.Pipe()
+	defer typed.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var stderr bytes.Buffer
+	p := program{stdin: stdin, stdout: io.Discard, stderr: &stderr, getenv: func(string) string { return "" }, now: testNow}
+	code := make(chan int)
+	go func() { code <- p.run(ctx, []string{"-demo", "-id", "-"}) }()
+	_, _ = io.WriteString(typed, "i-1\n")
+	cancel()
+	if c := <-code; c != exitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("exit code %d: %s", c, stderr.String())
+	}
+}
+
 // writerFunc is called for each write.
 type writerFunc func([]byte) (int, error)
 
