@@ -45,11 +45,16 @@ type TagList []Tag
 
 // EncodeValues implements [query.Encoder].
 func (l TagList) EncodeValues(key string, v *url.Values) error {
+	values := make([]string, 0, 2*len(l)) // one array for all, instead of two for each
+	set := func(name, value string) {
+		values = append(values, value)
+		(*v)[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	for i, t := range l {
 		prefix := key + "." + strconv.Itoa(i+1)
-		v.Set(prefix+".Key", t.Key)
+		set(prefix+".Key", t.Key)
 		if t.Value != "" {
-			v.Set(prefix+".Value", t.Value)
+			set(prefix+".Value", t.Value)
 		}
 	}
 	return nil
