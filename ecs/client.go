@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"runtime"
 	"strings"
 	"time"
@@ -210,8 +211,8 @@ func (c *Client) Format(f fmt.State, verb rune) {
 // control and errors.
 //
 // params is nil, a [url.Values] or a struct with `url` tags for go-querystring (lists: [JSONList], [RepeatList],
-// [TagList]). RegionId is the client's unless params has one. out is nil or what [json.Unmarshal] may fill; the API's
-// list wrappers are as they come. An action that changes something is retried like a read: give it a ClientToken.
+// [TagList]). RegionId is the client's unless params has one. out is nil or a pointer that [json.Unmarshal] may fill; the
+// API's list wrappers are as they come. An action that changes something is retried like a read: give it a ClientToken.
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return refused("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
@@ -227,6 +228,9 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 			return refused(action, c.region, invalid("params", "cannot be encoded: %v", err))
 		}
 		values = v
+	}
+	if to := reflect.ValueOf(out); out != nil && (to.Kind() != reflect.Pointer || to.IsNil()) {
+		return refused(action, c.region, invalid("out", "is %T, must be a pointer that is not nil", out))
 	}
 	if len(values["RegionId"]) == 0 {
 		values.Set("RegionId", c.region)

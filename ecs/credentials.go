@@ -76,6 +76,7 @@ func (v *vendorCredentials) Credentials(context.Context) (c signer.Credentials, 
 	}
 	if err != nil {
 		v.current = nil
+		err = fmt.Errorf("the default chain has none: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, a profile of the vendor's CLI, or Options.Credentials (%w)", err)
 	}
 	return c, err
 }

@@ -472,7 +472,7 @@ func TestDefaultChain(t *testing.T) {
 	}
 	p := defaultCredentials()
 	key, err := p.Credentials(t.Context())
-	if key != none || err == nil || strings.Contains(err.Error(), secret) || strings.ContainsAny(err.Error(), "\r\n") || !strings.Contains(err.Error(), "ALIBABA_CLOUD_ACCESS_KEY_ID") {
+	if key != none || err == nil || strings.Contains(err.Error(), secret) || strings.ContainsAny(err.Error(), "\r\n") || !strings.Contains(err.Error(), "none: set ALIBABA_CLOUD_ACCESS_KEY_ID") {
 		t.Errorf("%v", err)
 	}
 	uri, _ := json.Marshal(map[string]string{"AccessKeyId": "i", "AccessKeySecret": secret, "SecurityToken": "t", "Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})

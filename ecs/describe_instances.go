@@ -428,7 +428,7 @@ func (l *listing) outcome(err error) error {
 	case len(l.undecoded) == 0:
 		return err
 	}
-	incomplete := &IncompleteError{Undecoded: l.undecoded}
+	incomplete := &IncompleteError{Undecoded: l.undecoded, region: l.client.region}
 	if capped {
 		return fmt.Errorf("%w; %w", err, incomplete)
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// The kinds of failure, for [errors.Is]. An error may be of more than one kind, or of none: then its Code tells.
+// The kinds of failure, for [errors.Is]. An error may be of more than one kind, or of none, such as a redirect: then its Code
+// and StatusCode tell.
 var (
 	// ErrThrottled: the account's quota for the operation in the region was used up, and the retries with it
 	// (codes Throttling, Throttling.*).
@@ -74,10 +75,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ecs: ")
 	b.WriteString(e.Action)
-	if e.Region != "" {
-		b.WriteString(" in " + e.Region)
-	}
-	b.WriteString(":")
+	b.WriteString(in(e.Region) + ":")
 	if e.StatusCode != 0 {
 		b.WriteString(" " + strconv.Itoa(e.StatusCode))
 	}
@@ -174,6 +172,21 @@ func shown[T ~string](s T) string {
 	return string(s)
 }
 
+// in names the region in a text, when there is one.
+func in(region string) string {
+	if region == "" {
+		return ""
+	}
+	return " in " + shown(region)
+}
+
+func instanceCount(n int) string {
+	if n == 1 {
+		return "1 instance"
+	}
+	return strconv.Itoa(n) + " instances"
+}
+
 func formatText(f fmt.State, verb rune, text string) {
 	if verb == 'q' {
 		text = strconv.Quote(text)
@@ -243,14 +256,19 @@ func (e *DecodeError) Unwrap() error { return e.Err }
 
 // IncompleteError ends a listing that is complete but for some instances that could not be read. Everything else was
 // delivered before.
-type IncompleteError struct{ Undecoded []*DecodeError }
+type IncompleteError struct {
+	Undecoded []*DecodeError
+
+	region string
+}
 
 // Error counts the instances and shows the first reason.
 func (e *IncompleteError) Error() string {
+	text := "ecs: listing" + in(e.region) + " incomplete"
 	if len(e.Undecoded) == 0 {
-		return "ecs: listing incomplete"
+		return text
 	}
-	return fmt.Sprintf("ecs: listing incomplete: %d instances could not be read, the first: %v", len(e.Undecoded), e.Undecoded[0])
+	return fmt.Sprintf("%s: %s could not be read, the first: %v", text, instanceCount(len(e.Undecoded)), e.Undecoded[0])
 }
 
 // Unwrap gives the single errors.
@@ -268,16 +286,24 @@ type RegionError struct {
 	Err    error
 }
 
-// Error names the region.
+// Error names the region, once.
 func (e *RegionError) Error() string {
-	return fmt.Sprintf("ecs: region %s: %v", shown(e.Region), e.Err)
+	text := strings.TrimPrefix(fmt.Sprint(e.Err), "ecs: ")
+	if strings.Contains(text, in(e.Region)+": ") {
+		return "ecs: " + text
+	}
+	return "ecs: region " + shown(e.Region) + ": " + text
 }
 
 // Unwrap gives the reason.
 func (e *RegionError) Unwrap() error { return e.Err }
 
 // NotFoundError names the ids that GetInstances did not find: no such instance in the region, or not visible.
-type NotFoundError struct{ InstanceIDs []string }
+type NotFoundError struct {
+	InstanceIDs []string
+
+	region string
+}
 
 // Error shows up to ten ids.
 func (e *NotFoundError) Error() string {
@@ -290,7 +316,7 @@ func (e *NotFoundError) Error() string {
 	if n := len(e.InstanceIDs) - most; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("ecs: %d instances not found: %s%s", len(e.InstanceIDs), strings.Join(ids, ", "), more)
+	return fmt.Sprintf("ecs: %s not found%s: %s%s", instanceCount(len(e.InstanceIDs)), in(e.region), strings.Join(ids, ", "), more)
 }
 
 // CappedError ends a listing by tag or resource group that hit the API's cap of 1,000 instances and could not be
@@ -298,11 +324,13 @@ func (e *NotFoundError) Error() string {
 type CappedError struct {
 	Delivered int
 	Err       error
+
+	region string
 }
 
 // Error says how many were delivered and why no more.
 func (e *CappedError) Error() string {
-	return fmt.Sprintf("ecs: listing stopped at the API's cap after %d instances and could not be continued: %v", e.Delivered, e.Err)
+	return fmt.Sprintf("ecs: listing%s stopped at the API's cap after %s and could not be continued: %v", in(e.region), instanceCount(e.Delivered), e.Err)
 }
 
 // Unwrap gives the reason.
@@ -335,7 +363,7 @@ func (e *WaitError) Error() string {
 	if e.Want == "" {
 		want = "to be gone"
 	}
-	return fmt.Sprintf("ecs: waiting for %d instances %s: %s%s: %v", len(e.Pending), want, strings.Join(ids, ", "), more, e.Err)
+	return fmt.Sprintf("ecs: waiting for %s %s: %s%s: %v", instanceCount(len(e.Pending)), want, strings.Join(ids, ", "), more, e.Err)
 }
 
 // Unwrap gives the reason.

@@ -440,7 +440,7 @@ func ExampleOptions_logger() {
 	defer server.Close()
 	server.Inject(ecstest.Fault{Code: "Throttling.User", Message: "Request was denied due to user flow control."})
 	without := func(_ []string, a slog.Attr) slog.Attr { // what differs from run to run
-		if a.Key == slog.TimeKey || a.Key == "wait" {
+		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}
 		return a

@@ -416,7 +416,7 @@ var credentialFaults = []fault{
 		defer g.finish()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		if err := g.fails(ctx, 0); !errors.Is(err, context.DeadlineExceeded) || g.elapsed() != 500*time.Millisecond {
+		if err := g.fails(ctx, 0); !errors.Is(err, context.DeadlineExceeded) || g.elapsed() != 500*time.Millisecond || !strings.Contains(err.Error(), "waiting for credentials") {
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
 		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) || g.elapsed() > time.Minute { // and without a deadline

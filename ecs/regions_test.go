@@ -126,10 +126,10 @@ func TestFailingRegions(t *testing.T) {
 			t.Errorf("failed: %v", failed)
 		}
 	})
-	story(t, "its name is in the text", func(t *testing.T) {
+	story(t, "its name is in the text, once", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		for _, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-nowhere"}, ecs.DescribeInstancesRequest{}) {
-			if !strings.Contains(err.Error(), "region cn-nowhere") || strings.Contains(err.Error(), "\n") {
+			if strings.Count(err.Error(), "cn-nowhere") != 1 || strings.Contains(err.Error(), "\n") {
 				t.Error(err)
 			}
 		}

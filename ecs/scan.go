@@ -12,7 +12,7 @@ import (
 
 // ScanOptions configure ScanInstances.
 type ScanOptions struct {
-	Workers int // token chains at once, each on a connection of its own; 0 = 8, at most 64
+	Workers int // token chains at once, each on a connection of its own; 0 = 8, more than 64 are taken for 64
 }
 
 const (

@@ -125,7 +125,7 @@ func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yie
 	if capped, err := l.capped(ctx, req); err != nil || !capped {
 		return err
 	}
-	closed := func(err error) error { return &CappedError{Delivered: l.delivered, Err: err} }
+	closed := func(err error) error { return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region} }
 	if req.NextToken != "" {
 		return closed(errors.New("it began with a NextToken, so that nobody knows what came before: list from the beginning"))
 	}

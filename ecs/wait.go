@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,10 +52,10 @@ func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, e
 		}
 	}
 	if len(missing) > 0 {
-		err = &NotFoundError{InstanceIDs: missing}
+		err = &NotFoundError{InstanceIDs: missing, region: c.region}
 	}
 	if len(undecoded) > 0 {
-		incomplete := &IncompleteError{Undecoded: undecoded}
+		incomplete := &IncompleteError{Undecoded: undecoded, region: c.region}
 		if err != nil {
 			return instances, fmt.Errorf("%w; %w", err, incomplete)
 		}
@@ -104,8 +105,8 @@ func (c *Client) lookUp(ctx context.Context, ids []string) (found map[string]Ins
 // It also ends when ctx does (give it a deadline), when the API refuses, and when five polls in a row fail although each
 // is retried. The WaitError names what is pending; the instances that got there are returned with it.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
-	if want == "" {
-		return nil, refused(describeInstances, c.region, invalid("want", "is empty, give a status such as %q", StatusRunning))
+	if err := checkStatus(want); err != nil {
+		return nil, refused(describeInstances, c.region, err)
 	}
 	reached := map[string]Instance{}
 	there, gone := map[string]bool{}, map[string]bool{} // seen at all; seen, and then missing from the last poll
@@ -138,6 +139,19 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 		}
 	}
 	return instances, err
+}
+
+// checkStatus refuses what no instance will ever be in. A status that is not known yet may be one of tomorrow's.
+func checkStatus(want InstanceStatus) error {
+	if want == "" {
+		return invalid("want", "is empty, give a status such as %q", StatusRunning)
+	}
+	for _, known := range []InstanceStatus{StatusPending, StatusRunning, StatusStarting, StatusStopping, StatusStopped} {
+		if want != known && strings.EqualFold(string(want), string(known)) {
+			return invalid("want", "is %q, and the API writes %q", string(want), known)
+		}
+	}
+	return nil
 }
 
 // unreachable says why an instance will not get to a status, as far as the API allows to know; "" when it may.

@@ -316,6 +316,9 @@ func TestWaitForStatus(t *testing.T) {
 		if _, err := srv.client.WaitForStatus(t.Context(), "", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
+		if _, err := srv.client.WaitForStatus(t.Context(), "running", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), `"Running"`) {
+			t.Error(err) // no instance is ever in it
+		}
 		if _, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}

@@ -73,7 +73,7 @@ var codes = map[string]struct {
 	"InvalidOperation.NotSupportedEndpoint": {Invalid, "this endpoint does not serve the region: leave the endpoint empty or use the region's own"},
 	"InvalidRegionId*":                      {Invalid, "check the region id"},
 	"InvalidRegion*":                        {Invalid, "check the region id and the endpoint"},
-	"InvalidApi.NotFound":                   {Invalid, "this endpoint does not know the operation: check the endpoint"},
+	"InvalidApi.NotFound":                   {Invalid, "this endpoint does not know the operation: check its name and the endpoint"},
 	"InvalidProduct.NotFound":               {Invalid, "this endpoint does not serve ECS: check the endpoint"},
 	"InvalidProtocol.NeedSsl":               {Invalid, "use https"},
 	"Invalid*":                              {class: Invalid},

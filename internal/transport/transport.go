@@ -184,8 +184,12 @@ func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 		if !again {
 			return Meta{Attempts: r.sent}, r.failure(res)
 		}
+		pause := slog.Duration("wait", wait)
+		if res.class&Throttled != 0 {
+			pause = slog.Attr{} // nobody knows yet how long the throttle control will take
+		}
 		t.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "ecs: retrying", slog.String("action", call.Action), slog.String("region", call.Region),
-			slog.Int("attempt", r.sent), slog.Duration("wait", wait), slog.String("reason", r.plain(res).Error()))
+			slog.Int("attempt", r.sent), pause, slog.String("reason", r.plain(res).Error()))
 		if wait == 0 {
 			continue
 		}
@@ -264,7 +268,9 @@ func (r *run) admitted(ctx context.Context, place ticket) (res result) {
 	key, warning, err := r.t.cfg.Credentials(ctx, r.stale)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return r.ended(ctx, err)
+		res = r.ended(ctx, nil)
+		res.err = fmt.Errorf("while waiting for credentials: %w", res.err)
+		return res
 	case err != nil:
 		return result{err: fmt.Errorf("no credentials: %w", err), class: Credentials, final: true}
 	case r.stale != (signer.Credentials{}) && key == r.stale: // there is no other: the answer stands
