@@ -15,11 +15,13 @@ import (
 
 // Fleet makes a fleet of n instances as an account of some size has it; the same n and seed give the same fleet.
 //
-// It is spread over six regions and their zones and was created over five years, one by one and in bursts of hundreds a
-// minute. Instances share VPCs, vSwitches, security groups, images and tags, in Chinese and English; some are stopped,
-// locked, spot, subscribed, burstable, in the classic network, on dedicated hosts, with GPUs, local disks, several
-// interfaces, IPv6, elastic or fixed public addresses. Members are present about as often as in real answers. Ids and
-// addresses are unique; public addresses are from the documentation ranges and, when those are used up, from 172.16.0.0/12.
+// It is spread over six regions (cn-hangzhou, which has the most, cn-beijing, cn-shanghai, cn-shenzhen, ap-southeast-1,
+// eu-central-1) and their zones: for a fleet in one region, set RegionID and ZoneID before they go to the server. It was
+// created over five years, one by one and in bursts of hundreds a minute. Instances share VPCs, vSwitches, security
+// groups, images and tags, in Chinese and English; some are stopped, locked, spot, subscribed, burstable, in the classic
+// network, on dedicated hosts, with GPUs, local disks, several interfaces, IPv6, elastic or fixed public addresses.
+// Members are present about as often as in real answers. Ids and addresses are unique; public addresses are from the
+// documentation ranges and, when those are used up, from 172.16.0.0/12.
 //
 // The members that the API fills on request only ([ecs.AdditionalAttribute]) are filled here, and the server keeps to
 // the API's rule.
