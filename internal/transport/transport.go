@@ -212,7 +212,7 @@ type run struct {
 
 	sent, faults, throttles, skews int
 
-	silent     bool               // the last attempt timed out
+	suspect    bool               // the last attempt broke on the wire
 	key, stale signer.Credentials // of the last attempt; and the one the API called expired, until it is replaced
 	refreshed  bool
 }
@@ -318,17 +318,17 @@ func (r *run) exchange(ctx context.Context, key signer.Credentials, signed signe
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", r.t.cfg.UserAgent)
 
-	if r.silent { // the connections that idle beside the one that said nothing may be as dead, and so may itself with HTTP/2
+	if r.suspect { // the connections that idle beside the one that broke may be as dead, and so may itself with HTTP/2
 		r.t.CloseIdleConnections()
-		r.silent = false
+		r.suspect = false
 	}
 	r.sent++
 	broken := func(err error) result {
+		r.suspect = true
 		switch {
 		case ctx.Err() != nil:
 			return r.ended(ctx, nil)
 		case within.Err() != nil:
-			r.silent = true
 			return result{err: attemptTimeout(r.t.cfg.Retry.AttemptTimeout), class: transient}
 		}
 		if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http puts it around all others

@@ -1,0 +1,60 @@
+package ecs_test
+
+import (
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// A load balancer that restarts, or a NAT that forgets, kills all idle connections at once. A call must not try them one
+// by one until its attempts are used up, whatever tells that they are dead.
+func TestPoolOfDeadConnections(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		dead func(*exchange)
+		edit func(*rig, *ecs.Options)
+	}{
+		"reset":                     {(*exchange).reset, nil},
+		"FIN":                       {(*exchange).fin, nil},
+		"silence":                   {(*exchange).hang, nil},
+		"silence, a client timeout": {(*exchange).hang, func(g *rig, _ *ecs.Options) { g.http.Timeout = 5 * time.Second }},
+		"silence, a header timeout": {(*exchange).hang, func(g *rig, _ *ecs.Options) {
+			g.http.Transport.(*http.Transport).ResponseHeaderTimeout = 5 * time.Second
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				old := time.Now().Add(time.Minute)
+				g := newRig(t, variants[0], func(x *exchange) {
+					if x.nth > 1 && x.time.After(old) {
+						c.dead(x)
+						return
+					}
+					x.pause(100 * time.Millisecond)
+					x.ok()
+				}, func(g *rig, o *ecs.Options) {
+					g.http.Transport.(*http.Transport).IdleConnTimeout = 0
+					if c.edit != nil {
+						c.edit(g, o)
+					}
+				})
+				defer g.finish()
+				var wg sync.WaitGroup
+				for range 8 {
+					wg.Go(func() { _, _ = g.get(t.Context()) })
+				}
+				wg.Wait()
+				if n := g.open(); n != 8 {
+					t.Fatalf("%d connections idle, want 8", n)
+				}
+				time.Sleep(2 * time.Minute)
+				g.succeeds(2)
+			})
+		})
+	}
+}
