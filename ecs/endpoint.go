@@ -92,6 +92,7 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "":
 		return bad("must be a host, host:port, or URL without path and query")
 	}
+	u.Host = strings.ToLower(u.Host) // net/http spares only "localhost" as it stands here from the environment's proxy
 	name := u.Hostname()
 	addr, addrErr := netip.ParseAddr(name)
 	if addrErr != nil && (len(name) > 253 || !hostName.MatchString(name)) || addr.Zone() != "" {
@@ -102,7 +103,7 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 			return bad("has no valid port")
 		}
 	}
-	loopback := strings.EqualFold(name, "localhost") || addrErr == nil && addr.Unmap().IsLoopback()
+	loopback := name == "localhost" || addrErr == nil && addr.Unmap().IsLoopback()
 	switch u.Scheme {
 	case "https":
 	case "http":

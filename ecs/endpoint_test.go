@@ -57,7 +57,8 @@ func TestEndpointOverride(t *testing.T) {
 		"http://[::1]:8080":                "http://[::1]:8080",
 		"http://[::ffff:127.0.0.1]:8080":   "http://[::ffff:127.0.0.1]:8080",
 		"http://localhost:8080":            "http://localhost:8080",
-		"http://LocalHost":                 "http://LocalHost",
+		"http://LocalHost:80":              "http://localhost:80", // else the request would go to the environment's proxy, in the clear
+		"ECS.Example":                      "https://ecs.example",
 		"localhost:8080":                   "https://localhost:8080",
 		strings.Repeat("a", 63) + ".test":  "https://" + strings.Repeat("a", 63) + ".test",
 		"http://example.test":              "must use https",
