@@ -423,13 +423,14 @@ func signatureHint(message, query, otherwise string) string {
 
 // next decides whether there is another attempt, and after which wait. Throttled calls wait in the throttle control.
 func (r *run) next(res *result) (wait time.Duration, again bool) {
+	learned := res.class&skew != 0 && r.t.clock.learn(res.header, res.offset) // if not for this call, then for the next
 	switch p := r.t.cfg.Retry; {
 	case res.final || p.MaxAttempts == 1:
 		return 0, false
 	case res.class&expired != 0 && !r.refreshed:
 		r.refreshed, r.stale = true, r.key
 		return 0, true
-	case res.class&skew != 0 && r.skews < 2 && r.t.clock.learn(res.header, res.offset):
+	case learned && r.skews < 2:
 		r.skews++
 		return 0, true
 	case res.class&Throttled != 0:

@@ -745,3 +745,24 @@ func TestHookMayCall(t *testing.T) {
 		}
 	})
 }
+
+// A call that may not be sent again still tells the next one what time it is.
+func TestClockIsLearnedWithoutRetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) {
+			now := time.Now().Add(30 * time.Minute).UTC()
+			at, _ := time.Parse(time.RFC3339, r.URL.Query().Get("Timestamp"))
+			if now.Sub(at).Abs() > 15*time.Minute {
+				return respond(400, codeBody("InvalidTimeStamp.Expired"), "Date", now.Format(http.TimeFormat)), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) { c.Retry.MaxAttempts = 1 })
+		if _, err := g.Do(t.Context(), call()); err == nil || len(g.requests) != 1 {
+			t.Errorf("%d requests: %v", len(g.requests), err)
+		}
+		if _, err := g.Do(t.Context(), call()); err != nil || len(g.requests) != 2 {
+			t.Errorf("%d requests: %v", len(g.requests), err)
+		}
+	})
+}
