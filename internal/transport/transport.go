@@ -342,6 +342,9 @@ func (r *run) exchange(ctx context.Context, key signer.Credentials, signed signe
 		return broken(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < 100 { // net/http takes any three digits
+		return broken(fmt.Errorf("malformed HTTP status %03d", resp.StatusCode))
+	}
 
 	body := r.t.bodies.get()[:0]
 	defer func() { r.t.bodies.put(body) }()

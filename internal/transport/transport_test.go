@@ -153,6 +153,8 @@ func TestDo(t *testing.T) {
 		"400 InternalError once":    {serve: once(always(400, codeBody("InternalError"))), attempts: 2},
 		"503 for ever":              {serve: always(503, codeBody("ServiceUnavailable")), attempts: 3, class: transient, code: "ServiceUnavailable", status: 503, text: "told"},
 		"502 html for ever":         {serve: always(502, "<html>Bad</html>"), attempts: 3, class: transient, status: 502, text: "Bad Gateway, body begins: <html>Bad</html>"},
+		"000":                       {serve: always(0, "text"), attempts: 3, class: transient, text: "malformed HTTP status 000"},
+		"099 once":                  {serve: once(always(99, good)), attempts: 2},
 		"501":                       {serve: always(501, ""), attempts: 1, class: Unavailable, status: 501, text: "Not Implemented, empty body"},
 		"302":                       {serve: always(302, "", "Location", "https://elsewhere.test/"), attempts: 1, status: 302, text: "Found"},
 		"404 html":                  {serve: always(404, "<html>"), attempts: 1, status: 404, text: "Not Found"},
