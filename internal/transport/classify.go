@@ -34,6 +34,8 @@ const (
 
 const transient = Unavailable | retry
 
+const noRedirects = "redirects are not followed: check the endpoint"
+
 // codes maps the API's error codes to classes. A key that ends in "*" matches every code that begins so; the longest
 // match wins. The same code comes with different HTTP statuses, so the status does not count here.
 var codes = map[string]struct {
@@ -111,7 +113,7 @@ func classify(code, message string, status int) (Class, string) {
 	case status >= 500:
 		return Unavailable, ""
 	case status >= 300 && status < 400:
-		return 0, "redirects are not followed: check the endpoint"
+		return 0, noRedirects
 	case status == http.StatusNotFound && code == "":
 		return 0, "check the endpoint"
 	}
@@ -145,6 +147,8 @@ func classifyNetwork(err error) (Class, string) {
 	switch text := err.Error(); {
 	case text == http.StatusText(http.StatusProxyAuthRequired): // by a Transport without proxyRefused
 		return Unavailable, proxyAuth
+	case strings.HasPrefix(text, "failed to parse Location header"): // by http.Client, although it may not follow it
+		return 0, noRedirects
 	case refusedTLS.MatchString(text):
 		return Unavailable, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed"
 	case errors.Is(err, errTooLarge):

@@ -157,6 +157,7 @@ func TestDo(t *testing.T) {
 		"099 once":                  {serve: once(always(99, good)), attempts: 2},
 		"501":                       {serve: always(501, ""), attempts: 1, class: Unavailable, status: 501, text: "Not Implemented, empty body"},
 		"302":                       {serve: always(302, "", "Location", "https://elsewhere.test/"), attempts: 1, status: 302, text: "Found"},
+		"302 to nowhere":            {serve: always(302, "", "Location", "http://[bad"), attempts: 1, text: "Location"},
 		"404 html":                  {serve: always(404, "<html>"), attempts: 1, status: 404, text: "Not Found"},
 		"400":                       {serve: always(400, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 400, text: "told"},
 		"403":                       {serve: always(403, codeBody("Forbidden.RAM")), attempts: 1, class: Forbidden, code: "Forbidden.RAM", status: 403, text: "told"},
