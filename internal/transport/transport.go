@@ -351,6 +351,8 @@ func (r *run) exchange(ctx context.Context, key signer.Credentials, signed signe
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
+	} else if resp.ContentLength > maxErrorBody { // its beginning is worth reading all the same
+		resp.ContentLength = -1
 	}
 	if resp.StatusCode >= 200 { // 101 has no body: it would hand over the connection, which knows no deadline
 		body, err = readBody(body, resp, limit)

@@ -178,6 +178,7 @@ func TestDo(t *testing.T) {
 		"204":                       {serve: always(204, ""), attempts: 3, class: transient, status: 204, text: "empty body"},
 		"large page":                {serve: always(200, strings.Repeat(" ", maxBody+1)), attempts: 1, class: Unavailable, status: 200, text: "too large", is: errTooLarge},
 		"large error":               {serve: always(503, strings.Repeat(" ", maxErrorBody+1)), attempts: 3, class: transient, status: 503, text: "Service Unavailable"},
+		"large error of known size": {serve: always(403, "<html>denied by the firewall"+strings.Repeat("x", maxErrorBody)), attempts: 1, status: 403, text: "body begins: <html>denied by the firewall"},
 		"101": {serve: func(int, *http.Request) (*http.Response, error) {
 			r := respond(101, "")
 			r.Body = forever{}
@@ -769,3 +770,30 @@ func TestClockIsLearnedWithoutRetry(t *testing.T) {
 		}
 	})
 }
+
+// Of an answer without end no more than its limit is read, and nothing of a page that says it is larger.
+func TestNoMoreThanTheLimitIsRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		length int64
+		most   int
+	}{{200, -1, 32 << 20}, {200, 32<<20 + 1, 0}, {500, -1, 1 << 20}, {500, 1<<20 + 1, 1 << 20}, {404, 1 << 40, 1 << 20}} {
+		read := 0
+		g := newRig(func(int, *http.Request) (*http.Response, error) {
+			resp := respond(c.status, "")
+			resp.ContentLength, resp.Body = c.length, io.NopCloser(readerFunc(func(b []byte) (int, error) {
+				read += len(b)
+				return len(b), nil
+			}))
+			return resp, nil
+		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
+		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer { // what is left in a pooled buffer comes on top
+			t.Errorf("%d, Content-Length %d: %d bytes read, %v", c.status, c.length, read, err)
+		}
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
