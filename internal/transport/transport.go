@@ -241,11 +241,16 @@ func (r *run) attempt(ctx context.Context) result {
 		if err := l.Wait(ctx); err != nil {
 			return r.ended(ctx, err)
 		}
+		if ctx.Err() != nil {
+			return r.ended(ctx, nil)
+		}
 	}
 	place, err := r.lane.throttle.enter(ctx, r.limit)
 	if err != nil {
-		if ctx.Err() != nil {
-			return r.ended(ctx, nil)
+		if ctx.Err() != nil { // which of the two was first is chance
+			res := r.ended(ctx, nil)
+			res.err, res.class = fmt.Errorf("%w: %w", errThrottleWait, res.err), res.class|Throttled
+			return res
 		}
 		if !r.limit.IsZero() {
 			err = fmt.Errorf("no quota within %v", throttleWait)

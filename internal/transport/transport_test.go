@@ -797,3 +797,38 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// A call that ends while it waits for quota says so, whether it was sent before or not, and whoever ended it.
+func TestEndedInTheQueue(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(func(int, *http.Request) (*http.Response, error) {
+				time.Sleep(time.Second)
+				return respond(400, codeBody("Throttling.User"), "x-acs-retry-after", "1000"), nil
+			}, nil)
+			const when = 2500 * time.Millisecond // the next probe is under way
+			ctx, cancel := context.WithCancel(t.Context())
+			if name == "deadline" {
+				ctx, cancel = context.WithTimeout(t.Context(), when)
+			} else {
+				time.AfterFunc(when, cancel)
+			}
+			defer cancel()
+			errs := make(chan error, 20)
+			for range cap(errs) {
+				go func() {
+					_, err := g.Do(ctx, call())
+					errs <- err
+				}()
+				time.Sleep(75 * time.Millisecond) // so that some come when the gate is closed
+			}
+			for range cap(errs) {
+				err := <-errs
+				if f, ok := errors.AsType[*Failure](err); !ok || !errors.Is(err, want) || f.Class&Throttled == 0 {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		})
+	}
+}
