@@ -137,9 +137,10 @@ func hint(h http.Header, throttled bool) time.Duration {
 	return d
 }
 
+// number is a number, the nearest one that fits if it is larger than that.
 func number(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	return n, err == nil
+	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // upTo is n units within [0, maxHint], whatever the server sent.
