@@ -31,7 +31,8 @@ const (
 func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	d := newDecoder(body)
 	defer d.free()
-	r, listed := new(DescribeInstancesResponse), false
+	r := new(DescribeInstancesResponse)
+	var listed, code, message bool
 	err := d.each('{', '}', func() error {
 		name, err := d.memberName()
 		if err != nil {
@@ -47,6 +48,10 @@ func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 		switch name {
 		case "RequestId":
 			d.text(&r.RequestID, 0)
+		case "Code":
+			code = !d.nothing(0)
+		case "Message":
+			message = !d.nothing(0)
 		case "PageNumber":
 			r.PageNumber = d.int(0)
 		case "PageSize":
@@ -73,6 +78,8 @@ func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 		return nil, d.Here()
 	case !listed:
 		return nil, errors.New("the answer has no member Instances")
+	case code && message: // its list, if any, is not to be believed
+		return nil, errors.New("the answer is an error document")
 	}
 	return r, nil
 }

@@ -71,6 +71,7 @@ var envelopes = map[string]struct {
 	"list":                  {`[{"Instances":[]}]`, "invalid JSON at byte 0"},
 	"HTML":                  {`<html>`, "invalid JSON at byte 0"},
 	"error document":        {`{"RequestId":"R","HostId":"h","Code":"InternalError","Message":"m"}`, "no member Instances"},
+	"error with a list":     {`{"RequestId":"R","Code":"InternalError","Instances":{"Instance":[]},"Message":"m"}`, "error document"},
 	"names have a case":     {`{"instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "no member Instances"},
 	"no list in wrapper":    {`{"Instances":{"instance":[{"InstanceId":"i-1"}]}}`, "no member Instance"},
 	"wrapper of other kind": {`{"Instances":5}`, "not a list"},

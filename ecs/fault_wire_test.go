@@ -251,11 +251,13 @@ var bodyFaults = []fault{
 			t.Errorf("%v %v", ids, err)
 		}
 	}},
-	{id: "D04", name: "200_error", what: "200 carrying an error document", run: func(t *testing.T, v variant) {
-		g := newRig(t, v, always(200, apiError("InternalError", "sorry")))
-		defer g.finish()
-		if err := g.fails(t.Context(), 3); err.Code != "InternalError" || err.StatusCode != 200 || !errors.Is(err, ecs.ErrUnavailable) {
-			t.Errorf("%v", err)
+	{id: "D04", name: "200_error", what: "200 carrying an error document, also one with an empty list", run: func(t *testing.T, v variant) {
+		for _, body := range []string{apiError("InternalError", "sorry"), `{"RequestId":"R","Code":"InternalError","Message":"sorry","Instances":{"Instance":[]}}`} {
+			g := newRig(t, v, always(200, body))
+			if err := g.fails(t.Context(), 3); err.Code != "InternalError" || err.StatusCode != 200 || !errors.Is(err, ecs.ErrUnavailable) {
+				t.Errorf("%v", err)
+			}
+			g.finish()
 		}
 	}},
 	{id: "D05", name: "truncated_json", what: "truncated JSON with a fitting Content-Length, then OK", run: recovers(2, then(1, always(200, page(3)[:150])))},
