@@ -55,6 +55,8 @@ const (
 type ticket struct {
 	seq   uint64 // throttle.seq when it was sent
 	probe bool
+
+	waited bool // in the queue
 }
 
 // throttle paces the requests of one region and operation, shared by all goroutines of a client and its siblings. The zero value
@@ -128,7 +130,9 @@ func (t *throttle) wait(ctx context.Context, deadline time.Time) (ticket, error)
 		now, at := time.Now(), t.turn() // nobody's turn comes before the front's
 		front := t.queue.Front() == e
 		if front && !at.After(now) {
-			return t.take(now), nil
+			k := t.take(now)
+			k.waited = true
+			return k, nil
 		}
 		if !deadline.IsZero() && (!deadline.After(now) || !t.probing && deadline.Before(at)) {
 			return ticket{}, errWaitTooLong
@@ -151,6 +155,21 @@ func (t *throttle) wait(ctx context.Context, deadline time.Time) (ticket, error)
 			return ticket{}, err
 		}
 	}
+}
+
+// free reports whether nothing is known of a quota, so that nobody waits.
+func (t *throttle) free() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.closed && !t.paced
+}
+
+// holds reports whether a permission that was not used at once still is one: not when the gate has closed, or another probe
+// is under way.
+func (t *throttle) holds(k ticket) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.closed || k.seq == t.seq
 }
 
 // turn is when the front of the queue may pass.

@@ -169,7 +169,7 @@ func (t *Transport) lane(region, action string) *lane {
 func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	r := &run{t: t, call: call, lane: t.lane(call.Region, call.Action)}
 	if _, ok := ctx.Deadline(); !ok { // else the deadline is the limit
-		r.limit = time.Now().Add(throttleWait)
+		r.patience = time.Now().Add(throttleWait)
 	}
 	r.lane.quota.call()
 	for {
@@ -204,11 +204,12 @@ func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 
 // run is one call on its way through its attempts.
 type run struct {
-	t     *Transport
-	call  Call
-	lane  *lane
-	limit time.Time // for waits on the throttle control; zero: the context's deadline alone
-	last  result    // the last error answer
+	t    *Transport
+	call Call
+	lane *lane
+	last result // the last error answer
+
+	patience time.Time // the end of waits on the throttle control; zero: the context's deadline alone
 
 	sent, faults, throttles, skews int
 
@@ -237,25 +238,9 @@ func (r *run) attempt(ctx context.Context) result {
 	if ctx.Err() != nil {
 		return r.ended(ctx, nil)
 	}
-	if l := r.t.cfg.Limiter; l != nil {
-		if err := l.Wait(ctx); err != nil {
-			return r.ended(ctx, err)
-		}
-		if ctx.Err() != nil {
-			return r.ended(ctx, nil)
-		}
-	}
-	place, err := r.lane.throttle.enter(ctx, r.limit)
-	if err != nil {
-		if ctx.Err() != nil { // which of the two was first is chance
-			res := r.ended(ctx, nil)
-			res.err, res.class = fmt.Errorf("%w: %w", errThrottleWait, res.err), res.class|Throttled
-			return res
-		}
-		if !r.limit.IsZero() {
-			err = fmt.Errorf("no quota within %v", throttleWait)
-		}
-		return result{err: err, class: Throttled, final: true}
+	place, refused := r.enter(ctx)
+	if refused != nil {
+		return *refused
 	}
 	start := time.Now()
 	res := r.admitted(ctx, place)
@@ -263,6 +248,57 @@ func (r *run) attempt(ctx context.Context) result {
 		r.report(ctx, res, start)
 	}
 	return res
+}
+
+// enter waits until limiter and throttle control both allow a request. Once the server has throttled, the limiter comes
+// last: what it lets pass while the gate is closed would come in one burst when that opens.
+func (r *run) enter(ctx context.Context) (ticket, *result) {
+	gate, limiter := &r.lane.throttle, r.t.cfg.Limiter
+	free := limiter != nil && gate.free()
+	if free {
+		if res := r.limit(ctx); res != nil {
+			return ticket{}, res
+		}
+	}
+	for {
+		place, err := gate.enter(ctx, r.patience)
+		switch {
+		case err != nil && ctx.Err() != nil: // which of the two was first is chance
+			res := r.ended(ctx, nil)
+			res.err, res.class = fmt.Errorf("%w: %w", errThrottleWait, res.err), res.class|Throttled
+			return ticket{}, &res
+		case err != nil && !r.patience.IsZero():
+			return ticket{}, &result{err: fmt.Errorf("no quota within %v", throttleWait), class: Throttled, final: true}
+		case err != nil:
+			return ticket{}, &result{err: err, class: Throttled, final: true}
+		case limiter == nil || free && !place.waited:
+			return place, nil
+		}
+		if ok, refused := r.pass(ctx, place); ok || refused != nil {
+			return place, refused
+		}
+	}
+}
+
+// pass waits for the limiter with a place in the throttle control, and gives that back unless it still counts then.
+func (r *run) pass(ctx context.Context, place ticket) (ok bool, refused *result) {
+	defer func() {
+		if !ok {
+			r.lane.throttle.leave(place, outcomeOther, 0)
+		}
+	}()
+	refused = r.limit(ctx)
+	return refused == nil && r.lane.throttle.holds(place), refused
+}
+
+// limit waits for the caller's limiter.
+func (r *run) limit(ctx context.Context) *result {
+	err := r.t.cfg.Limiter.Wait(ctx)
+	if err == nil && ctx.Err() == nil {
+		return nil
+	}
+	res := r.ended(ctx, err)
+	return &res
 }
 
 // admitted is an attempt with its place in the throttle control, which it leaves whatever happens.

@@ -832,3 +832,61 @@ func TestEndedInTheQueue(t *testing.T) {
 		})
 	}
 }
+
+// The caller's limit holds whatever the throttle control does, and is asked once for a request.
+func TestLimiterWithThrottling(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		callers int
+		serve   func(n int, at time.Duration) bool // whether it is throttled
+		waits   int
+	}{
+		"alone":             {1, func(n int, _ time.Duration) bool { return n <= 3 }, 4},
+		"all at once":       {100, func(n int, at time.Duration) bool { return n > 5 && at < 30*time.Second }, 0},
+		"throttled anew":    {100, func(n int, _ time.Duration) bool { return n%20 == 7 }, 0},
+		"probes that fail":  {30, func(n int, at time.Duration) bool { return at < 15*time.Second }, 0},
+		"never throttled":   {100, func(int, time.Duration) bool { return false }, 100},
+		"throttled at once": {100, func(n int, _ time.Duration) bool { return n == 1 }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start, next, waits := time.Now(), time.Now(), 0
+				var mu sync.Mutex
+				g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+					if c.serve(n, time.Since(start)) {
+						return respond(400, codeBody("Throttling")), nil
+					}
+					return respond(200, good), nil
+				}, func(cfg *Config) {
+					cfg.Limiter = limiter(func(ctx context.Context) error { // ten a second
+						mu.Lock()
+						at := latest(next, time.Now())
+						next = at.Add(100 * time.Millisecond)
+						waits++
+						mu.Unlock()
+						return sleep(ctx, time.Until(at))
+					})
+				})
+				var wg sync.WaitGroup
+				for range c.callers {
+					wg.Go(func() {
+						if _, err := g.Do(t.Context(), call()); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+				for i := 1; i < len(g.times); i++ {
+					if d := g.times[i].Sub(g.times[i-1]); d < 100*time.Millisecond {
+						t.Fatalf("request %d came %v after the one before", i+1, d)
+					}
+				}
+				if c.waits > 0 && waits != c.waits {
+					t.Errorf("the limiter was asked %d times, want %d", waits, c.waits)
+				}
+				t.Logf("%d requests, the limiter was asked %d times, %v", len(g.requests), waits, time.Since(start))
+			})
+		})
+	}
+}
