@@ -262,16 +262,20 @@ func (g *guard) fly(ctx context.Context, f *flight) {
 	defer func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		switch {
-		case f.err != nil:
-			f.err, f.key = transport.CleanError(f.err, g.good, f.stale, f.key), signer.Credentials{}
-		case f.key != f.stale:
+		if f.err == nil && f.key != f.stale {
 			g.good, g.failing, g.rest = f.key, time.Time{}, time.Time{}
 		}
 		g.flight = nil
 		close(f.done)
 	}()
-	f.key, f.err = ask(ctx, g.provider, f.stale)
+	key, err := ask(ctx, g.provider, f.stale)
+	if err != nil { // its text is the provider's code again, so nobody may wait for a lock meanwhile
+		g.mu.Lock()
+		good := g.good
+		g.mu.Unlock()
+		key, err = signer.Credentials{}, transport.CleanError(err, good, f.stale, key)
+	}
+	f.key, f.err = key, err
 }
 
 // ask contains what a provider may do wrong.

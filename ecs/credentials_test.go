@@ -145,6 +145,27 @@ func TestHangingProvider(t *testing.T) {
 	})
 }
 
+// slowText is an error whose text takes its time.
+type slowText struct{}
+
+func (slowText) Error() string { time.Sleep(time.Minute); return "slow" }
+
+func TestSlowErrorText(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := guarded(func(context.Context, int) (signer.Credentials, error) { return none, slowText{} })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		for range 2 {
+			if _, _, err := g.get(ctx, none); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+				t.Errorf("%v after %v", err, time.Since(start))
+			}
+		}
+		time.Sleep(10 * time.Minute)
+	})
+}
+
 // A refresh that fails or hangs is bridged for 150 s from its first failure, and then tried again every 5 s, not for
 // every request.
 func TestLastGoodKey(t *testing.T) {
