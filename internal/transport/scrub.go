@@ -205,6 +205,9 @@ func (s scrubber) safe(err error) bool {
 	if text := fmt.Sprint(err); s.hide(text) != text || s.reveals(fmt.Sprintf("%+v %#v", err, err)) {
 		return false
 	}
+	if u, ok := errors.AsType[*url.Error](err); ok && s.hide(u.URL) != u.URL { // also by a method As, without a word
+		return false
+	}
 	switch e := err.(type) { //nolint:errorlint // a walk over the links themselves
 	case interface{ Unwrap() error }:
 		return s.safe(e.Unwrap())

@@ -155,6 +155,7 @@ func TestCleanErrors(t *testing.T) {
 		"secret in a branch": {errors.Join(plain, errors.New(signedURL)), "plain https://h/?Action=A&Signature=***&SecurityToken=***", nil, plain},
 		"secret in a field":  {fmt.Errorf("outer: %w", fieldError{signedURL}), "outer: failed", nil, fieldError{signedURL}},
 		"hidden by a text":   {hiding{fmt.Errorf("%s: %w", signedURL, plain)}, "hidden", nil, plain},
+		"given by As":        {asError{&url.Error{Op: "Post", URL: signedURL, Err: plain}}, "failed", nil, asError{}},
 		"nil pointer":        {(*nilError)(nil), "an error that cannot be printed (*transport.nilError)", nil, nil},
 		"timeout":            {timeout, "dial to https://h/?Action=A&Signature=***&SecurityToken=*** context deadline exceeded", context.DeadlineExceeded, timeout},
 	} {
@@ -183,6 +184,19 @@ func TestCleanErrors(t *testing.T) {
 	if got := CleanError(errors.New("it is "+secretKey.AccessKeySecret), signer.Credentials{}, secretKey); got.Error() != "it is "+masked {
 		t.Error(got)
 	}
+}
+
+// asError gives an error that it neither shows nor wraps.
+type asError struct{ u *url.Error }
+
+func (asError) Error() string        { return "failed" }
+func (asError) Is(target error) bool { _, ok := target.(asError); return ok }
+func (e asError) As(target any) bool {
+	p, ok := target.(**url.Error)
+	if ok {
+		*p = e.u
+	}
+	return ok
 }
 
 // hiding is an error that does not say what it wraps.
