@@ -124,7 +124,12 @@ func classify(code, message string, status int) (Class, string) {
 var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
 
 // classifyNetwork says whether a failure below HTTP may pass. What is refused now by a rule will be refused again.
-func classifyNetwork(err error) (Class, string) {
+func classifyNetwork(err error) (class Class, hint string) {
+	defer func() {
+		if recover() != nil { // a nil pointer as error, of a RoundTripper of the caller's
+			class, hint = transient, ""
+		}
+	}()
 	const proxyAuth = "the proxy wants authentication: put user and password into its URL"
 	if d, ok := errors.AsType[*net.DNSError](err); ok && d.IsNotFound {
 		return Unavailable, "check the region id, the endpoint and the name server"

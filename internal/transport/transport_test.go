@@ -148,6 +148,7 @@ func TestDo(t *testing.T) {
 		"never retry":               {serve: fail(reset), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: transient, text: "connection reset"},
 		"never retry a throttle":    {serve: always(400, codeBody("Throttling")), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: Throttled, code: "Throttling", status: 400, text: "told"},
 		"never retry a stale key":   {serve: always(400, codeBody("InvalidSecurityToken.Expired")), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: Credentials | expired, code: "InvalidSecurityToken.Expired", status: 400, text: "told"},
+		"nil pointer as error":      {serve: fail((*nilError)(nil)), attempts: 3, class: transient, text: "cannot be printed"},
 		"certificate":               {serve: fail(errors.New("tls: failed to verify certificate")), attempts: 1, class: Unavailable, text: "certificate"},
 		"500 once":                  {serve: once(always(500, codeBody("InternalError"))), attempts: 2},
 		"400 InternalError once":    {serve: once(always(400, codeBody("InternalError"))), attempts: 2},
