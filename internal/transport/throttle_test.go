@@ -612,3 +612,13 @@ func BenchmarkThrottle(b *testing.B) {
 		})
 	}
 }
+
+func TestThrottleFloor(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, peak := range []float64{0, 0.1, 0.5, 0.7} {
+		if got := (&throttle{peak: peak, opened: now}).rate(now); got != 0.5 {
+			t.Errorf("peak %v: %v requests a second, want 0.5", peak, got)
+		}
+	}
+}

@@ -515,6 +515,53 @@ func TestLastAnswerIsKept(t *testing.T) {
 	})
 }
 
+// A call that ends between its attempts or within one tells the context's error and what went wrong before.
+func TestEndKeepsWhatWasBefore(t *testing.T) {
+	t.Parallel()
+	reset := errors.New("connection reset")
+	for name, c := range map[string]struct {
+		serve    roundTripper
+		deadline time.Duration
+		code     string
+		is       error
+	}{
+		"no time for another attempt": {func(int, *http.Request) (*http.Response, error) { return nil, reset }, time.Millisecond, "", reset},
+		"in the second attempt": {func(n int, r *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return respond(503, codeBody("ServiceUnavailable")), nil
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, time.Second, "ServiceUnavailable", nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(c.serve, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
+			defer cancel()
+			_, err := g.Do(ctx, call())
+			if f, ok := errors.AsType[*Failure](err); !ok || !errors.Is(err, context.DeadlineExceeded) || c.is != nil && !errors.Is(err, c.is) || f.Answer.Code != c.code || f.Class&Unavailable == 0 {
+				t.Errorf("%s: %v: %+v", name, err, f)
+			}
+		})
+	}
+}
+
+func TestTextsAreShort(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("word ", 20_000)
+	g := newRig(func(int, *http.Request) (*http.Response, error) {
+		return respond(400, `{"Code":"C","Message":"`+long+`"}`), nil
+	}, nil)
+	_, err := g.Do(t.Context(), call())
+	if f, ok := errors.AsType[*Failure](err); !ok || len(f.Answer.Message) > 8<<10 || len(f.Answer.Message) < 8<<10-8 {
+		t.Errorf("%d bytes of message", len(f.Answer.Message))
+	}
+	g = newRig(func(int, *http.Request) (*http.Response, error) { return nil, errors.New(long) }, func(c *Config) { c.Retry.MaxAttempts = 1 })
+	if _, err = g.Do(t.Context(), call()); len(err.Error()) > 8<<10 {
+		t.Errorf("%d bytes of error", len(err.Error()))
+	}
+}
+
 // A key that the API calls expired is replaced once; if there is no other, nothing is sent again.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
