@@ -157,6 +157,9 @@ func newGuard(p CredentialsProvider) *guard {
 
 // Credentials implements [CredentialsProvider].
 func (g *guard) Credentials(ctx context.Context) (signer.Credentials, error) {
+	if ctx == nil {
+		return signer.Credentials{}, errNilContext
+	}
 	key, _, err := g.get(ctx, signer.Credentials{})
 	return key, err
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -425,6 +426,13 @@ func dryRun(status int, body string) func(*exchange) {
 	}
 }
 
+// endOf is the error at the end of a listing.
+func endOf[T any](items iter.Seq2[T, error]) (err error) {
+	for _, err = range items {
+	}
+	return err
+}
+
 func doubting(_ *rig, o *ecs.Options) { o.TrustEmpty = false }
 
 var moreFaults = []fault{
@@ -671,22 +679,23 @@ var moreFaults = []fault{
 		if !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "ctx") {
 			t.Error(err)
 		}
-		for _, err := range g.client.Instances(ctx, ecs.DescribeInstancesRequest{}) {
-			if !errors.Is(err, ecs.ErrInvalidParameter) {
-				t.Error(err)
-			}
-		}
-		instances, stop := g.client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
+		req, byTag := ecs.DescribeInstancesRequest{}, ecs.ListTagResourcesRequest{ResourceType: "instance", Tags: []ecs.Tag{{Key: "k"}}}
+		instances, stop := g.client.StreamInstances(ctx, req)
 		for range instances {
 			t.Error("an instance")
 		}
-		if err = stop(); !errors.Is(err, ecs.ErrInvalidParameter) {
-			t.Error(err)
-		}
+		_, ofRegions := g.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
+		_, ofIDs := g.client.GetInstances(ctx, "i-1")
+		_, ofStatus := g.client.WaitForStatus(ctx, ecs.StatusRunning, "i-1")
+		_, ofKey := ecs.CredentialsFrom(nil).Credentials(ctx)
 		for what, err := range map[string]error{
-			"DryRun": g.client.DryRun(ctx, ecs.DescribeInstancesRequest{}), "Call": g.client.Call(ctx, "DescribeZones", nil, nil), "WaitUntilGone": g.client.WaitUntilGone(ctx, "i-1"),
+			"Instances": endOf(g.client.Instances(ctx, req)), "InstancePages": endOf(g.client.InstancePages(ctx, req)), "StreamInstances": stop(),
+			"ScanInstances": endOf(g.client.ScanInstances(ctx, req, ecs.ScanOptions{})), "InstancesInRegions": endOf(g.client.InstancesInRegions(ctx, nil, req)),
+			"InstancesInRegions of two": endOf(g.client.InstancesInRegions(ctx, []string{"cn-a", "cn-b"}, req)), "TaggedResources": endOf(g.client.TaggedResources(ctx, byTag)),
+			"GetInstances": ofIDs, "DescribeRegions": ofRegions, "WaitForStatus": ofStatus, "WaitUntilGone": g.client.WaitUntilGone(ctx, "i-1"),
+			"DryRun": g.client.DryRun(ctx, req), "Call": g.client.Call(ctx, "DescribeZones", nil, nil), "CredentialsFrom": ofKey,
 		} {
-			if !errors.Is(err, ecs.ErrInvalidParameter) {
+			if !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "ctx") {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
