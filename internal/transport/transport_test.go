@@ -938,3 +938,42 @@ func TestLimiterWithThrottling(t *testing.T) {
 		})
 	}
 }
+
+// A call that waits for the limiter when the gate closes goes back to the gate.
+func TestLimiterHoldsNoPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const closed = 20 * time.Second
+		next := time.Now()
+		var mu sync.Mutex
+		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+			switch n {
+			case 1:
+				return respond(400, codeBody("Throttling")), nil
+			case 80: // paced by now, and faster than the limiter allows
+				return respond(400, codeBody("Throttling"), "x-acs-retry-after", "20000"), nil
+			}
+			return respond(200, good), nil
+		}, func(cfg *Config) {
+			cfg.Limiter = limiter(func(ctx context.Context) error {
+				mu.Lock()
+				at := latest(next, time.Now())
+				next = at.Add(100 * time.Millisecond)
+				mu.Unlock()
+				return sleep(ctx, time.Until(at))
+			})
+		})
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() {
+				if _, err := g.Do(t.Context(), call()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if gap := g.times[80].Sub(g.times[79]); gap < closed {
+			t.Errorf("a request came %v after the server asked for %v", gap, closed)
+		}
+	})
+}
