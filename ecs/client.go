@@ -55,7 +55,8 @@ type Options struct {
 	// is an http URL of a loopback host.
 	Endpoint string
 	// HTTPClient sends the requests. nil is a client of our own: finite timeouts, proxy from the environment, at most
-	// 1 MiB of headers, HTTP/2 with pings. Yours is copied, never modified; redirects are never followed.
+	// 1 MiB of headers, HTTP/2 with pings. Yours is copied, never modified; redirects are never followed. A RoundTripper of
+	// your own around an http.Transport should pass CloseIdleConnections on: a retry leaves dead connections by it.
 	HTTPClient *http.Client
 	// Signer signs the requests. nil is signer.V1{}; signer.V3{} keeps the signature out of the URL.
 	Signer signer.Signer

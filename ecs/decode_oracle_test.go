@@ -22,7 +22,8 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	if doc.kind != '{' {
 		return nil, errors.New("not an object")
 	}
-	r, listed := &DescribeInstancesResponse{}, false
+	r := &DescribeInstancesResponse{}
+	var listed, code, message bool
 	for _, m := range doc.members {
 		o, err := oracle{}, error(nil)
 		switch m.name {
@@ -38,6 +39,10 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 			if r.NextToken = m.value.text; m.value.kind != '"' && m.value.kind != 'n' || len(r.NextToken) > 8192 {
 				err = errors.New("NextToken")
 			}
+		case "Code":
+			code = !m.value.nothing()
+		case "Message":
+			message = !m.value.nothing()
 		case "Instances":
 			listed = true
 			r.Instances, r.Undecoded, err = oracleInstances(m.value)
@@ -48,6 +53,9 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	}
 	if !listed {
 		return nil, errors.New("no Instances")
+	}
+	if code && message {
+		return nil, errors.New("an error document")
 	}
 	return r, nil
 }
