@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
 // listings are all that yields instances.
@@ -142,4 +144,75 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A context may be cancelled with the error of another call, as errgroup does. The call that it ends has an error of its
+// own all the same.
+func TestCancelledWithAnotherError(t *testing.T) {
+	t.Parallel()
+	boo := errors.New("boo")
+	for name, cause := range map[string]error{
+		"of a call":   &ecs.Error{Code: "Forbidden.RAM", Action: "StopInstance", Region: "cn-beijing"},
+		"of a region": &ecs.RegionError{Region: "cn-beijing", Err: boo},
+		"of a cap":    &ecs.CappedError{Delivered: 7, Err: boo},
+	} {
+		for _, after := range []int{0, 1, 150} {
+			story(t, fmt.Sprintf("%s/after %d", name, after), func(t *testing.T) {
+				srv := newCloud(t, nil, numbered(1100, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
+				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
+				own := func(what string, err error) {
+					e, _ := errors.AsType[*ecs.Error](err)
+					if !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || e == nil || !strings.HasPrefix(e.Action, "Describe") {
+						t.Errorf("%s: got %T %v, want an error of its own", what, err, err)
+					}
+				}
+				for what, list := range listings() {
+					ctx, cancel := context.WithCancelCause(t.Context())
+					if after == 0 {
+						cancel(cause)
+					}
+					n, failed := 0, 0
+					for _, err := range list(srv.client, ctx, ecs.DescribeInstancesRequest{}) {
+						if err != nil {
+							own(what, err)
+							if _, ok := errors.AsType[*ecs.RegionError](err); ok && what == "InstancesInRegions" {
+								t.Errorf("%s: %v is no single region's", what, err)
+							}
+							failed++
+						}
+						if n++; n == after {
+							cancel(cause)
+						}
+					}
+					if failed != 1 {
+						t.Errorf("%s: %d errors, want one", what, failed)
+					}
+					cancel(nil)
+				}
+				ctx, cancel := context.WithCancelCause(t.Context())
+				cancel(cause)
+				_, err := srv.client.DescribeInstances(ctx, ecs.DescribeInstancesRequest{})
+				own("DescribeInstances", err)
+				_, err = srv.client.GetInstances(ctx, "i-1")
+				own("GetInstances", err)
+				_, err = srv.client.WaitForStatus(ctx, ecs.StatusRunning, "i-1")
+				own("WaitForStatus", err)
+			})
+		}
+	}
+	story(t, "of a provider's own client", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		theirs := &ecs.Error{Code: "NoPermission", Action: "AssumeRole"}
+		c := srv.as(&ecs.Options{Credentials: failingProvider{theirs}})
+		_, err := c.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{})
+		if e, _ := errors.AsType[*ecs.Error](err); e == nil || e.Action != "DescribeInstances" || !errors.Is(err, ecs.ErrCredentials) {
+			t.Errorf("got %T %v", err, err)
+		}
+	})
+}
+
+type failingProvider struct{ err error }
+
+func (p failingProvider) Credentials(context.Context) (signer.Credentials, error) {
+	return signer.Credentials{}, p.err
 }

@@ -419,7 +419,7 @@ func (l *listing) checked(ctx context.Context, req DescribeInstancesRequest) err
 
 // outcome is the last word of a listing that ended with err or nil.
 func (l *listing) outcome(err error) error {
-	_, capped := errors.AsType[*CappedError](err)
+	_, capped := err.(*CappedError) //nolint:errorlint // pastCap's own, not one that the context was cancelled with
 	switch {
 	case errors.Is(err, errStopped):
 		return nil

@@ -199,10 +199,12 @@ func failure(action, region string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*Error](err); ok {
+	// err itself is meant, not what it wraps: that may be the error of another call, which this one's context was cancelled
+	// with (errgroup does so), or which a credentials provider met.
+	if _, ok := err.(*Error); ok { //nolint:errorlint // see above
 		return err
 	}
-	f, ok := errors.AsType[*transport.Failure](err)
+	f, ok := err.(*transport.Failure) //nolint:errorlint // see above
 	if !ok {
 		return &Error{Action: action, Region: region, err: err}
 	}

@@ -82,11 +82,22 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 // made by [Client.InRegion] checks a single one.
 func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
-		if err := c.inRegions(ctx, regions, req, yield); err != nil && !errors.Is(err, errStopped) {
-			yield(Instance{}, failure(describeInstances, "", err))
+		err := c.inRegions(ctx, regions, req, yield)
+		if err == nil || errors.Is(err, errStopped) {
+			return
 		}
+		if _, ok := errors.AsType[*RegionError](err); ok {
+			err = notOfRegion{err}
+		}
+		yield(Instance{}, failure(describeInstances, "", err))
 	}
 }
+
+// notOfRegion is a context's error whose cause is a RegionError, perhaps of another listing. [errors.As] must not find
+// that one here, or the end of all regions would look like the end of one.
+type notOfRegion struct{ error }
+
+func (e notOfRegion) Is(target error) bool { return errors.Is(e.error, target) }
 
 func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, yield func(Instance, error) bool) error {
 	_, err := req.batches(ctx)
@@ -155,7 +166,7 @@ func (c *Client) eachRegion(ctx context.Context, regions []string, yield func(In
 		}
 	}
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
-		if _, ok := errors.AsType[*RegionError](err); err != nil && !ok {
+		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // a region's own, not one that the context was cancelled with
 			return err
 		}
 		if !yield(inst, err) {
