@@ -161,6 +161,7 @@ func unreachable(i Instance, want InstanceStatus) string {
 	}
 	for _, lock := range i.OperationLocks {
 		switch r := lock.LockReason; {
+		case r.Is(LockRecycling) && i.SpotInterruptionBehavior == SpotStop: // it will be stopped, not released
 		case r.Is(LockRecycling), r.Is(LockRefunded):
 			return "it is locked (" + string(r) + ") and about to be released"
 		case want != StatusRunning && want != StatusStarting:

@@ -259,6 +259,7 @@ func TestWaitForStatus(t *testing.T) {
 		{"locked with its host", lock(ecs.LockDedicatedHostFinancial), ecs.StatusRunning, "cannot be started"},
 		{"reclaimed", lock("Recycling"), ecs.StatusStopped, "about to be released"},
 		{"refunded", lock(ecs.LockRefunded), ecs.StatusRunning, "about to be released"},
+		{"reclaimed, but only stopped", func(i *ecs.Instance) { lock(ecs.LockRecycling)(i); i.SpotInterruptionBehavior = ecs.SpotStop }, ecs.StatusStopped, ""},
 		{"past Pending", setStatus(ecs.StatusStarting), ecs.StatusPending, "only a new instance is Pending"},
 		{"locked, but it stops all the same", lock(ecs.LockFinancial), ecs.StatusStopped, ""},
 		{"locked for a reason that is not known", lock("new-reason"), ecs.StatusRunning, ""},
