@@ -26,8 +26,9 @@ const (
 // them in batches of 100, up to 16 at once. No ids give no instances and no request.
 //
 // Ids that the region does not show are named in a [*NotFoundError], instances that could not be read in an
-// [*IncompleteError]; with these two the instances that were found are returned too. When none is found, a dry run tells
-// whether they are missing or may not be seen (ErrForbidden; see Options.TrustEmpty).
+// [*IncompleteError]; with these two the instances that were found are returned too. When not even the id of one could be
+// read, any of the others may be that one, and none is called missing. When none is found, a dry run tells whether they
+// are missing or may not be seen (ErrForbidden; see Options.TrustEmpty).
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
 		return nil, refused(describeInstances, c.region, err)
@@ -38,11 +39,15 @@ func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, e
 		return nil, err
 	}
 	instances := make([]Instance, 0, len(found))
+	unreadable := map[string]bool{}
+	for _, d := range undecoded {
+		unreadable[d.InstanceID] = true
+	}
 	var missing []string
 	for _, id := range ids {
 		if inst, ok := found[id]; ok {
 			instances = append(instances, inst)
-		} else if !slices.ContainsFunc(undecoded, func(d *DecodeError) bool { return d.InstanceID == id }) {
+		} else if !unreadable[id] && !unreadable[""] {
 			missing = append(missing, id)
 		}
 	}

@@ -95,6 +95,16 @@ func TestGetInstances(t *testing.T) {
 		}
 		srv.asked(map[string]int{listed: 2}) // what came, be it unreadable, may be seen
 	})
+	story(t, "one without an id that can be read may be any", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}},{"InstanceId":"i-b"}]}}`)})
+		got, err := srv.client.GetInstances(t.Context(), "i-a", "i-b")
+		_, isMissing := errors.AsType[*ecs.NotFoundError](err)
+		_, isIncomplete := errors.AsType[*ecs.IncompleteError](err)
+		if isMissing || !isIncomplete || !slices.Equal(ids(got), []string{"i-b"}) {
+			t.Error(ids(got), err)
+		}
+	})
 	story(t, "one failing batch fails the call and stops the others", func(t *testing.T) {
 		fleet := numbered(5000, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
