@@ -478,13 +478,13 @@ func unique(list []string) []string {
 func (c *Client) pages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
 		next, page := req, (*DescribeInstancesResponse)(nil)
-		fetch := func(ctx context.Context, token string) (pagination.Page[Instance], error) {
+		// What counts is how many rows came: a page of unreadable ones is not empty.
+		fetch := func(ctx context.Context, token string) (rows pagination.Page[struct{}], err error) {
 			next.NextToken = cmp.Or(token, req.NextToken) // the caller's, on the first page
-			var err error
 			if page, err = c.DescribeInstances(ctx, next); err != nil {
-				return pagination.Page[Instance]{}, err
+				return rows, err
 			}
-			return pagination.Page[Instance]{Items: page.Instances, Next: page.NextToken}, nil
+			return pagination.Page[struct{}]{Items: make([]struct{}, len(page.Instances)+len(page.Undecoded)), Next: page.NextToken}, nil
 		}
 		for _, err := range pagination.Pages(ctx, fetch) {
 			if err != nil {

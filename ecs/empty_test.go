@@ -152,3 +152,20 @@ func TestDryRun(t *testing.T) {
 		})
 	}
 }
+
+// More pages in a row than may be empty, without an instance that can be read: they are not empty.
+func TestPagesOfUnreadableInstances(t *testing.T) {
+	t.Parallel()
+	everyWay(t, "all", func(t *testing.T, list way) {
+		fleet := numbered(1020, "cn-hangzhou")
+		for i := range fleet {
+			fleet[i] = spoiled(fleet[i])
+		}
+		srv := newCloud(t, nil, fleet...)
+		got, err := collect(list(srv.client, t.Context(), ecs.DescribeInstancesRequest{MaxResults: 10}))
+		incomplete, ok := errors.AsType[*ecs.IncompleteError](err)
+		if !ok || len(got) != 0 || len(incomplete.Undecoded) != len(fleet) {
+			t.Errorf("%d instances, %v", len(got), err)
+		}
+	})
+}
