@@ -121,6 +121,16 @@ func TestCall(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	story(t, "a result that cannot be filled is refused before anything is done", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		var none *statusResponse
+		for _, out := range []any{statusResponse{}, none, map[string]any{}} {
+			if err := srv.client.Call(t.Context(), status, nil, out); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "out is a") {
+				t.Errorf("%T: %v", out, err)
+			}
+		}
+		srv.asked(map[string]int{})
+	})
 	story(t, "errors", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		var none context.Context

@@ -94,7 +94,7 @@ type RetryPolicy struct {
 // MaxDelay, with jitter between these bounds.
 type PollPolicy struct {
 	MinDelay time.Duration // 0 = 2 s, or MaxDelay if that is less
-	MaxDelay time.Duration // 0 = 15 s, or MinDelay if that is more
+	MaxDelay time.Duration // 0 = 15 s; less than MinDelay is taken for MinDelay
 }
 
 // Limiter delays requests; *rate.Limiter of golang.org/x/time/rate is one. Wait must return when ctx ends, and must be
@@ -217,6 +217,10 @@ func (c *Client) Format(f fmt.State, verb rune) {
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return refused("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
+	}
+	// encoding/json would say so too, but after the operation was carried out.
+	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
+		return refused(action, c.region, invalid("out", "is a %T that nothing can be read into, give a pointer that is not nil, or nil", out))
 	}
 	values := url.Values{}
 	switch p := params.(type) {
