@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -515,7 +516,7 @@ func (c *Client) parallelPages(ctx context.Context, limit int, reqs []DescribeIn
 //	is denied                               was not shown: its error, ErrForbidden
 //	is denied for want of another action    is believed: the caller may list, but not dry-run
 //	fails in another way, or is ignored     is believed: that says nothing about the list
-//	does not end before ctx                 ends with the context's error
+//	does not end before ctx, or would not   ends with the context's error
 //
 // Where it can only be believed, sure is false and err says why.
 func (c *Client) checkEmpty(ctx context.Context, req DescribeInstancesRequest) (sure bool, err error) {
@@ -524,7 +525,7 @@ func (c *Client) checkEmpty(ctx context.Context, req DescribeInstancesRequest) (
 		req.InstanceIDs = req.InstanceIDs[:maxBatch]
 	}
 	err = c.DryRun(ctx, req)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || transport.PastDeadline(err) {
 		return true, err
 	}
 	if e, ok := errors.AsType[*Error](err); ok && errors.Is(e, ErrForbidden) {

@@ -175,6 +175,12 @@ func (noTimeError) Timeout() bool        { return true }
 func (noTimeError) Temporary() bool      { return true }
 func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
 
+// PastDeadline reports whether a call ended because its next attempt would have come after the context's deadline. The
+// context itself may not be done then.
+func PastDeadline(err error) bool {
+	return errors.Is(err, errNoTime) || errors.Is(err, errWaitTooLong)
+}
+
 // contextError is the error of a context that is done, with its cause when the caller gave one.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
