@@ -388,7 +388,8 @@ func (l *listing) run(ctx context.Context, req DescribeInstancesRequest, yield f
 		}
 	}
 	if err == nil {
-		err = l.pastCap(ctx, batches[0], yield)
+		req.MaxResults = batches[0].MaxResults
+		err = l.pastCap(ctx, req, yield)
 	}
 	if err == nil {
 		err = l.checked(ctx, req)

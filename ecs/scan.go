@@ -63,7 +63,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts Sc
 	}
 	workers := min(cmp.Or(opts.Workers, defaultWorkers), maxWorkers)
 	l, deliver := listing{client: c, trustEmpty: c.trustEmpty}, eachInstance(yield)
-	if workers == 1 || req.mayBeCapped() {
+	if workers == 1 || req.InstanceIDs == nil && req.mayBeCapped() {
 		return l.run(ctx, req, deliver)
 	}
 	if req.InstanceIDs == nil {
@@ -80,7 +80,11 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts Sc
 			return nil
 		}
 	}
-	return l.outcome(l.checked(ctx, req))
+	req.MaxResults = cmp.Or(req.MaxResults, maxBatch)
+	if err = l.pastCap(ctx, req, deliver); err == nil {
+		err = l.checked(ctx, req)
+	}
+	return l.outcome(err)
 }
 
 // split delivers the first page of a listing and gives the requests that list all of it between them: none when that

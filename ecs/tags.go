@@ -146,6 +146,15 @@ func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yie
 		}
 		return nil
 	}
+	if req.InstanceIDs != nil { // then what to look for is known
+		for ids := range slices.Chunk(slices.DeleteFunc(unique(req.InstanceIDs), l.seen.has), maxBatch) {
+			batch = ids
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	var listed idSet
 	had, again := l.seen.len(), 0 // how many were known before, and were listed now
 	for row, err := range l.client.TaggedResources(ctx, req.tagged()) {
@@ -190,13 +199,13 @@ func (r DescribeInstancesRequest) tagged() ListTagResourcesRequest {
 }
 
 // carriedBy checks what ListTagResources leaves open: the group besides tags, and whether all of several tags are there
-// or any. Tags of the system are not shown by instances.
+// or any; of ids that it was not asked for, everything. Tags of the system are not shown by instances.
 func (r DescribeInstancesRequest) carriedBy(i Instance) bool {
-	if len(r.Tags) == 0 {
+	if len(r.Tags) == 0 && r.InstanceIDs == nil {
 		return true
 	}
 	for _, t := range r.Tags {
-		if len(r.Tags) > 1 && !strings.HasPrefix(t.Key, "acs:") &&
+		if (len(r.Tags) > 1 || r.InstanceIDs != nil) && !systemTag(t) &&
 			!slices.ContainsFunc(i.Tags, func(has Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) }) {
 			return false
 		}
@@ -205,10 +214,14 @@ func (r DescribeInstancesRequest) carriedBy(i Instance) bool {
 }
 
 // capped reports whether a listing may have been cut. One by tag or resource group alone is cut at exactly 1,000. Whether
-// the API counts these before or after other filters is not known: with others, their number is asked for.
+// the API counts these before or after other filters, ids among them, is not known: with others, their number is asked
+// for, unless all ids are there.
 func (l *listing) capped(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.delivered + len(l.undecoded)
 	if !req.mayBeCapped() || known > resourceCap { // then there is no cap
+		return false, nil
+	}
+	if req.InstanceIDs != nil && known >= len(unique(req.InstanceIDs)) {
 		return false, nil
 	}
 	if l.rows == resourceCap || known == resourceCap {
@@ -239,7 +252,10 @@ func (l *listing) capped(ctx context.Context, req DescribeInstancesRequest) (boo
 	return false, err
 }
 
-// mayBeCapped reports whether the API's cap of 1,000 can apply.
+func systemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
+
+// mayBeCapped reports whether the API's cap of 1,000 can apply. Ids with a tag of the system are believed: nothing else
+// shows whether they carry it.
 func (r DescribeInstancesRequest) mayBeCapped() bool {
-	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && r.InstanceIDs == nil && !r.matchesNothing()
+	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, systemTag))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,9 @@ func taggedFleet(n int) []ecs.Instance {
 // matching are the instances of a fleet that a request asks for.
 func matching(fleet []ecs.Instance, req ecs.DescribeInstancesRequest) []ecs.Instance {
 	return slices.DeleteFunc(slices.Clone(fleet), func(i ecs.Instance) bool {
+		if req.InstanceIDs != nil && !slices.Contains(req.InstanceIDs, i.InstanceID) {
+			return true
+		}
 		for _, want := range req.Tags {
 			if !slices.ContainsFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == want.Key && (want.Value == "" || t.Value == want.Value) }) {
 				return true
@@ -101,7 +105,10 @@ func TestCostOfTheCap(t *testing.T) {
 		{"other filters: the tag alone is counted", 250, byStatus, nil, map[string]int{listed: 1, count1: 1}},
 		{"other filters without page mode: counted by tokens", 250, byStatus, func(s *ecstest.Settings) { s.NoPageMode = true }, map[string]int{listed: 1 + 3, count1: 1}},
 		{"additional attributes are no filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
-		{"ids are never capped", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
+		{"ids, more than the cap shows", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
+		{"ids, all there", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(matching(taggedFleet(300), byTag))}, nil, map[string]int{listed: 3}},
+		{"ids, not all there: the tag alone is counted", 900, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 2, count1: 1}},
+		{"ids, not all there, and more than the cap: those are asked for", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 3, count1: 1}},
 	}
 	for _, tt := range tests {
 		story(t, tt.name, func(t *testing.T) {
@@ -117,6 +124,62 @@ func TestCostOfTheCap(t *testing.T) {
 			sameOnce(t, got, matching(fleet, tt.req))
 			srv.asked(tt.want)
 		})
+	}
+}
+
+// Beyond the cap, ids are asked for with the other filters alone: whether the cap also counts before ids is not known.
+func TestIDsBeyondTheCap(t *testing.T) {
+	t.Parallel()
+	story(t, "filters", func(t *testing.T) {
+		srv := newCloud(t, nil, taggedFleet(1300)...)
+		req := byStatus
+		req.ResourceGroupID, req.AdditionalAttributes, req.MaxResults = "rg-1", []ecs.AdditionalAttribute{ecs.AttributeMetaOptions}, 50
+		if _, err := collect(srv.client.Instances(t.Context(), req)); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, r := range srv.Requests() {
+			if p := r.Params; p.Has("InstanceIds") {
+				n++
+				if p.Has("Tag.1.Key") || p.Has("ResourceGroupId") || p.Get("Status") != "Stopped" || p.Get("AdditionalAttributes.1") != "META_OPTIONS" || p.Get("MaxResults") != "50" {
+					t.Errorf("asked %v", p)
+				}
+			}
+		}
+		if n < 10 { // all but the stopped ones that came before
+			t.Errorf("%d batches", n)
+		}
+	})
+	story(t, "a server without the cap", func(t *testing.T) {
+		o := &oddECS{rows: rowsOf(1500, rand.New(rand.NewPCG(1, 2)), func(int) time.Time { return time.Time{} })}
+		got, err := collect(o.client(t).Instances(t.Context(), byStatus))
+		if err != nil || len(got) != 1500 || o.lists != 15 || o.counts != 0 {
+			t.Errorf("%d instances in %d pages and %d counts, %v", len(got), o.lists, o.counts, err)
+		}
+	})
+	for name, req := range map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus} {
+		for _, called := range []string{"Instances", "ScanInstances"} {
+			story(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
+				fleet := taggedFleet(1100 * max(len(req.Tags), 1)) // of two tags, half of them have both
+				srv := newCloud(t, nil, fleet...)
+				// Cut before ids: of a batch with the last instance, those beyond the cap are not shown with tag or group.
+				last := fleet[len(fleet)-1].InstanceID
+				srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[]},"NextToken":""}`), Match: func(r ecstest.Request) bool {
+					return strings.Contains(r.Params.Get("InstanceIds"), last) && (r.Params.Has("Tag.1.Key") || r.Params.Has("ResourceGroupId"))
+				}})
+				some := fleet[len(fleet)-150:]
+				req := req
+				req.InstanceIDs = append(ids(some), ids(some[:7])...)
+				got, err := collect(ways[called](srv.client, t.Context(), req))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameOnce(t, got, matching(some, req))
+				if n := srv.arrived()[tagged]; n != 0 {
+					t.Errorf("%d requests for tags", n)
+				}
+			})
+		}
 	}
 }
 
