@@ -234,9 +234,6 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 		}
 		values = v
 	}
-	if to := reflect.ValueOf(out); out != nil && (to.Kind() != reflect.Pointer || to.IsNil()) {
-		return refused(action, c.region, invalid("out", "is %T, must be a pointer that is not nil", out))
-	}
 	if len(values["RegionId"]) == 0 {
 		values.Set("RegionId", c.region)
 	}

@@ -177,8 +177,8 @@ func unreachable(i Instance, want InstanceStatus) string {
 	return ""
 }
 
-// WaitUntilGone polls until the API shows none of the instances any more. An id that never existed is gone. Options.Poll
-// sets the pace.
+// WaitUntilGone polls until the API has shown none of the instances: one poll without it is enough for each. An id that
+// never existed is gone. Options.Poll sets the pace.
 //
 // A poll that shows no instance at all is checked by a dry run, so that a lost permission does not look like success
 // (see Options.TrustEmpty). It ends with a [*WaitError] when ctx does (give it a deadline), when the API refuses, and
