@@ -37,7 +37,7 @@ const (
 // minute cannot be cut by time and stays in one chain.
 //
 // A scan costs about four requests for each worker more than Instances. It holds a page for each worker and, like
-// Instances, the ids it has seen, about 25 bytes each.
+// Instances, the ids it has seen, about 20 bytes each.
 //
 // Errors are those of Instances: the first of any chain cancels the others, comes last and ends the scan. The request must
 // not set NextToken or page mode. InstanceIDs are asked for in parallel batches; a listing by Tags or ResourceGroupID, which
