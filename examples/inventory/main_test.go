@@ -569,8 +569,8 @@ func TestFailuresInOrder(t *testing.T) {
 		lines := strings.Split(r.stderr, "\n")
 		r.stderr = ""
 		for _, line := range lines {
-			region, _, _ := strings.Cut(line, "ecs: ") // without request ids
-			r.stderr += region + "\n"
+			text, _, _ := strings.Cut(line, " (request ")
+			r.stderr += text + "\n"
 		}
 		results = append(results, r)
 	}
