@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -81,6 +82,7 @@ var envelopes = map[string]struct {
 	"count has a fraction":  {`{"TotalCount":1.5,"Instances":[]}`, "TotalCount is not an integer of"},
 	"request id is a list":  {`{"RequestId":["R"],"Instances":[]}`, "RequestId is not a string"},
 	"two documents":         {onePage() + onePage(), "invalid JSON at byte 45"},
+	"text behind no list":   {`{"New":1} x`, "invalid JSON at byte 10"},
 	"text behind":           {onePage() + ` x`, "invalid JSON at byte 46"},
 	"comma behind":          {`{"Instances":[{"InstanceId":"i-1"},]}`, "invalid JSON at byte 35"},
 	"comma at the end":      {`{"Instances":[],}`, "invalid JSON at byte 16"},
@@ -90,6 +92,9 @@ var envelopes = map[string]struct {
 	"wrong in unknown":      {`{"Instances":[{"InstanceId":"i-1","New":{"a":[01]}}]}`, "invalid JSON at byte 47"},
 	"wrong behind bad":      {`{"Instances":[{"InstanceId":"i-1","Cpu":[1],"Memory":tru}]}`, "invalid JSON at byte 56"},
 	"wrong in envelope":     {`{"New":"\x","Instances":[]}`, "invalid JSON at byte 9"},
+	"behind empty list":     {`{"Instances":[{"InstanceId":"i-1","Tags":{}"Tag":[]}]}`, "invalid JSON at byte 43"},
+	"behind empty object":   {`{"Instances":[{"InstanceId":"i-1","CpuOptions":{}"Numa":""}]}`, "invalid JSON at byte 49"},
+	"brace for comma":       {`{"Instances":[{"InstanceId":"i-1"{"Cpu":1}]}`, "invalid JSON at byte 33"},
 	"wrong in wrapper":      {`{"Instances":{"New":+1,"Instance":[]}}`, "invalid JSON at byte 20"},
 	"deep in unknown":       {onePage(`{"InstanceId":"i-1","New":` + strings.Repeat(`[`, 50_000) + strings.Repeat(`]`, 50_000) + `}`), "nested deeper than 100"},
 	"deep in envelope":      {`{"New":` + strings.Repeat(`{"a":`, 50_000) + `1` + strings.Repeat(`}`, 50_000) + `,"Instances":[]}`, "nested deeper than 100"},
@@ -256,6 +261,10 @@ var odd = []struct{ member, want string }{
 	{`"SecurityGroupIds":"sg-1"`, `!SecurityGroupIds is not a list`},
 	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1",["sg-2"]]}`, `!SecurityGroupIds.SecurityGroupId.1 is not a string`},
 	{`"SecurityGroupIds":["sg-1",{"a":1}]`, `!SecurityGroupIds.SecurityGroupId.1 is not a string`},
+	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1",[]],"New":1,"SecurityGroupId":["sg-2"]}`, `"SecurityGroupIds":{"SecurityGroupId":["sg-2"],"New":1}`},
+	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1"],"New":[],"SecurityGroupId":null}`, `"SecurityGroupIds":{"SecurityGroupId":[],"New":[]}`},
+	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1"],"SecurityGroupId":5}`, `!SecurityGroupIds.SecurityGroupId is not a list`},
+	{`"Tags":{"Tag":[{"Old":1}],"New":2,"Tag":[{},{"New":3}]}`, `"Tags":{"Tag":[{"TagKey":"","TagValue":""},{"TagKey":"","TagValue":"","New":3}],"New":2}`},
 	{`"RdmaIpAddress":null`, `-RdmaIpAddress`},
 	{`"Tags":{}`, `-Tags`},
 	{`"Tags":{"Tag":[]}`, `-Tags`},
@@ -682,6 +691,39 @@ func FuzzDecodePage(f *testing.F) {
 	f.Add(fullPage(1))
 	f.Add(typicalPage(2))
 	f.Fuzz(compare)
+}
+
+// TestAnyOrder: the decoder guesses from what came the last time, but members may stand in any order, be missing, and
+// have white space around them.
+func TestAnyOrder(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	var page struct {
+		Instances struct{ Instance []map[string]json.RawMessage }
+	}
+	for _, body := range [][]byte{fullPage(3), typicalPage(40)} {
+		if err := json.Unmarshal(body, &page); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			var elements []string
+			for _, inst := range page.Instances.Instance {
+				var members []string
+				for name, value := range inst { // in any order
+					if name == "InstanceId" || random.IntN(10) > 0 {
+						members = append(members, fmt.Sprintf("%q:%s", name, value))
+					}
+				}
+				elements = append(elements, "{"+strings.Join(members, ",")+"}")
+			}
+			var spaced bytes.Buffer
+			if err := json.Indent(&spaced, []byte(onePage(elements...)), "\r\n", " \t"); err != nil {
+				t.Fatal(err)
+			}
+			compare(t, []byte(onePage(elements...)))
+			compare(t, bytes.ReplaceAll(spaced.Bytes(), []byte(`":`), []byte(`" :`)))
+		}
+	}
 }
 
 // TestAgainstOracle runs what the fuzz test begins with on the larger inputs too.

@@ -2,498 +2,625 @@
 
 package ecs
 
-func (d *decoder) instance(v *Instance, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "InstanceId":
-			d.text(&v.InstanceID, at)
-		case "InstanceName":
-			d.text(&v.InstanceName, at)
-		case "HostName":
-			d.text(&v.HostName, at)
-		case "Description":
-			d.text(&v.Description, at)
-		case "SerialNumber":
-			d.text(&v.SerialNumber, at)
-		case "RegionId":
-			d.shared(&v.RegionID, at)
-		case "ZoneId":
-			d.shared(&v.ZoneID, at)
-		case "ClusterId":
-			d.shared(&v.ClusterID, at)
-		case "Status":
-			d.shared((*string)(&v.Status), at)
-		case "StoppedMode":
-			d.shared((*string)(&v.StoppedMode), at)
-		case "InstanceType":
-			d.shared(&v.InstanceType, at)
-		case "InstanceTypeFamily":
-			d.shared(&v.InstanceTypeFamily, at)
-		case "Cpu":
-			v.CPU = d.int(at)
-		case "Memory":
-			v.Memory = d.int(at)
-		case "GPUAmount":
-			v.GPUAmount = d.int(at)
-		case "GPUSpec":
-			d.shared(&v.GPUSpec, at)
-		case "IoOptimized":
-			v.IOOptimized = d.bool(at)
-		case "LocalStorageAmount":
-			v.LocalStorageAmount = d.int(at)
-		case "LocalStorageCapacity":
-			v.LocalStorageCapacity = d.int64(at)
-		case "CreditSpecification":
-			d.shared((*string)(&v.CreditSpecification), at)
-		case "CpuOptions":
-			readObject(d, at, &v.CPUOptions, (*decoder).cpuOptions)
-		case "AdditionalInfo":
-			readObject(d, at, &v.AdditionalInfo, (*decoder).additionalInfo)
-		case "ClockOptions":
-			readObject(d, at, &v.ClockOptions, (*decoder).clockOptions)
-		case "ImageId":
-			d.shared(&v.ImageID, at)
-		case "OSType":
-			d.shared(&v.OSType, at)
-		case "OSName":
-			d.shared(&v.OSName, at)
-		case "OSNameEn":
-			d.shared(&v.OSNameEn, at)
-		case "ImageOptions":
-			readObject(d, at, &v.ImageOptions, (*decoder).imageOptions)
-		case "InstanceNetworkType":
-			d.shared((*string)(&v.InstanceNetworkType), at)
-		case "VpcAttributes":
-			readObject(d, at, &v.VPCAttributes, (*decoder).vpcAttributes)
-		case "NetworkInterfaces":
-			v.NetworkInterfaces = readList(d, at, "NetworkInterface", (*decoder).networkInterface)
-		case "SecurityGroupIds":
-			v.SecurityGroupIDs = readList(d, at, "SecurityGroupId", (*decoder).shared)
-		case "PublicIpAddress":
-			v.PublicIPAddress = readList(d, at, "IpAddress", (*decoder).text)
-		case "EipAddress":
-			readObject(d, at, &v.EIPAddress, (*decoder).eipAddress)
-		case "InnerIpAddress":
-			v.InnerIPAddress = readList(d, at, "IpAddress", (*decoder).text)
-		case "RdmaIpAddress":
-			v.RDMAIPAddress = readList(d, at, "IpAddress", (*decoder).text)
-		case "InternetChargeType":
-			d.shared((*string)(&v.InternetChargeType), at)
-		case "InternetMaxBandwidthIn":
-			v.InternetMaxBandwidthIn = d.int(at)
-		case "InternetMaxBandwidthOut":
-			v.InternetMaxBandwidthOut = d.int(at)
-		case "VlanId":
-			d.shared(&v.VLANID, at)
-		case "ISP":
-			d.shared(&v.ISP, at)
-		case "InstanceChargeType":
-			d.shared((*string)(&v.InstanceChargeType), at)
-		case "ExpiredTime":
-			v.ExpiredTime = d.time(at)
-		case "AutoReleaseTime":
-			v.AutoReleaseTime = d.time(at)
-		case "CreationTime":
-			v.CreationTime = d.time(at)
-		case "StartTime":
-			v.StartTime = d.time(at)
-		case "SaleCycle":
-			d.shared(&v.SaleCycle, at)
-		case "Recyclable":
-			v.Recyclable = d.bool(at)
-		case "DeletionProtection":
-			v.DeletionProtection = d.bool(at)
-		case "SpotStrategy":
-			d.shared((*string)(&v.SpotStrategy), at)
-		case "SpotPriceLimit":
-			v.SpotPriceLimit = d.float64(at)
-		case "SpotDuration":
-			v.SpotDuration = d.int(at)
-		case "SpotInterruptionBehavior":
-			d.shared((*string)(&v.SpotInterruptionBehavior), at)
-		case "ResourceGroupId":
-			d.shared(&v.ResourceGroupID, at)
-		case "Tags":
-			v.Tags = readList(d, at, "Tag", (*decoder).tag)
-		case "OperationLocks":
-			v.OperationLocks = readList(d, at, "LockReason", (*decoder).operationLock)
-		case "DeploymentSetId":
-			d.shared(&v.DeploymentSetID, at)
-		case "DeploymentSetGroupNo":
-			v.DeploymentSetGroupNo = d.int(at)
-		case "HpcClusterId":
-			d.shared(&v.HPCClusterID, at)
-		case "KeyPairName":
-			d.shared(&v.KeyPairName, at)
-		case "DedicatedHostAttribute":
-			readObject(d, at, &v.DedicatedHostAttribute, (*decoder).dedicatedHostAttribute)
-		case "DedicatedInstanceAttribute":
-			readObject(d, at, &v.DedicatedInstanceAttribute, (*decoder).dedicatedInstanceAttribute)
-		case "EcsCapacityReservationAttr":
-			readObject(d, at, &v.ECSCapacityReservationAttr, (*decoder).ecsCapacityReservationAttr)
-		case "HibernationOptions":
-			readObject(d, at, &v.HibernationOptions, (*decoder).hibernationOptions)
-		case "MetadataOptions":
-			readObject(d, at, &v.MetadataOptions, (*decoder).metadataOptions)
-		case "PrivateDnsNameOptions":
-			readObject(d, at, &v.PrivateDNSNameOptions, (*decoder).privateDNSNameOptions)
-		case "DeviceAvailable":
-			v.DeviceAvailable = d.bool(at)
-		case "EnableNVS":
-			v.EnableNVS = d.bool(at)
-		default:
-			d.unknown(at)
-		}
-	}
+var members = [256]member{
+	2:   {`"InstanceId":`, ``},
+	3:   {`"InstanceName":`, ``},
+	4:   {`"HostName":`, ``},
+	5:   {`"Description":`, ``},
+	6:   {`"SerialNumber":`, ``},
+	7:   {`"RegionId":`, ``},
+	8:   {`"ZoneId":`, ``},
+	9:   {`"ClusterId":`, ``},
+	10:  {`"Status":`, ``},
+	11:  {`"StoppedMode":`, ``},
+	12:  {`"InstanceType":`, ``},
+	13:  {`"InstanceTypeFamily":`, ``},
+	14:  {`"Cpu":`, ``},
+	15:  {`"Memory":`, ``},
+	16:  {`"GPUAmount":`, ``},
+	17:  {`"GPUSpec":`, ``},
+	18:  {`"IoOptimized":`, ``},
+	19:  {`"LocalStorageAmount":`, ``},
+	20:  {`"LocalStorageCapacity":`, ``},
+	21:  {`"CreditSpecification":`, ``},
+	22:  {`"CpuOptions":`, ``},
+	23:  {`"AdditionalInfo":`, ``},
+	24:  {`"ClockOptions":`, ``},
+	25:  {`"ImageId":`, ``},
+	26:  {`"OSType":`, ``},
+	27:  {`"OSName":`, ``},
+	28:  {`"OSNameEn":`, ``},
+	29:  {`"ImageOptions":`, ``},
+	30:  {`"InstanceNetworkType":`, ``},
+	31:  {`"VpcAttributes":`, ``},
+	32:  {`"NetworkInterfaces":`, `"NetworkInterface":`},
+	33:  {`"SecurityGroupIds":`, `"SecurityGroupId":`},
+	34:  {`"PublicIpAddress":`, `"IpAddress":`},
+	35:  {`"EipAddress":`, ``},
+	36:  {`"InnerIpAddress":`, `"IpAddress":`},
+	37:  {`"RdmaIpAddress":`, `"IpAddress":`},
+	38:  {`"InternetChargeType":`, ``},
+	39:  {`"InternetMaxBandwidthIn":`, ``},
+	40:  {`"InternetMaxBandwidthOut":`, ``},
+	41:  {`"VlanId":`, ``},
+	42:  {`"ISP":`, ``},
+	43:  {`"InstanceChargeType":`, ``},
+	44:  {`"ExpiredTime":`, ``},
+	45:  {`"AutoReleaseTime":`, ``},
+	46:  {`"CreationTime":`, ``},
+	47:  {`"StartTime":`, ``},
+	48:  {`"SaleCycle":`, ``},
+	49:  {`"Recyclable":`, ``},
+	50:  {`"DeletionProtection":`, ``},
+	51:  {`"SpotStrategy":`, ``},
+	52:  {`"SpotPriceLimit":`, ``},
+	53:  {`"SpotDuration":`, ``},
+	54:  {`"SpotInterruptionBehavior":`, ``},
+	55:  {`"ResourceGroupId":`, ``},
+	56:  {`"Tags":`, `"Tag":`},
+	57:  {`"OperationLocks":`, `"LockReason":`},
+	58:  {`"DeploymentSetId":`, ``},
+	59:  {`"DeploymentSetGroupNo":`, ``},
+	60:  {`"HpcClusterId":`, ``},
+	61:  {`"KeyPairName":`, ``},
+	62:  {`"DedicatedHostAttribute":`, ``},
+	63:  {`"DedicatedInstanceAttribute":`, ``},
+	64:  {`"EcsCapacityReservationAttr":`, ``},
+	65:  {`"HibernationOptions":`, ``},
+	66:  {`"MetadataOptions":`, ``},
+	67:  {`"PrivateDnsNameOptions":`, ``},
+	68:  {`"DeviceAvailable":`, ``},
+	69:  {`"EnableNVS":`, ``},
+	71:  {`"CoreCount":`, ``},
+	72:  {`"ThreadsPerCore":`, ``},
+	73:  {`"Numa":`, ``},
+	74:  {`"TopologyType":`, ``},
+	75:  {`"NestedVirtualization":`, ``},
+	76:  {`"TurboMode":`, ``},
+	77:  {`"EnableVISST":`, ``},
+	78:  {`"EnableVRDT":`, ``},
+	80:  {`"EnableHighDensityMode":`, ``},
+	81:  {`"NodeSerialNumber":`, ``},
+	83:  {`"PtpStatus":`, ``},
+	85:  {`"LoginAsNonRoot":`, ``},
+	86:  {`"CurrentOSNVMeSupported":`, ``},
+	88:  {`"VpcId":`, ``},
+	89:  {`"VSwitchId":`, ``},
+	90:  {`"PrivateIpAddress":`, `"IpAddress":`},
+	91:  {`"NatIpAddress":`, ``},
+	93:  {`"NetworkInterfaceId":`, ``},
+	94:  {`"Type":`, ``},
+	95:  {`"MacAddress":`, ``},
+	96:  {`"PrimaryIpAddress":`, ``},
+	97:  {`"PrivateIpSets":`, `"PrivateIpSet":`},
+	98:  {`"Ipv6Sets":`, `"Ipv6Set":`},
+	99:  {`"Ipv4PrefixSets":`, `"Ipv4PrefixSet":`},
+	100: {`"Ipv6PrefixSets":`, `"Ipv6PrefixSet":`},
+	102: {`"AllocationId":`, ``},
+	103: {`"IpAddress":`, ``},
+	104: {`"InternetChargeType":`, ``},
+	105: {`"Bandwidth":`, ``},
+	106: {`"IsSupportUnassociate":`, ``},
+	108: {`"TagKey":`, ``},
+	109: {`"TagValue":`, ``},
+	111: {`"LockReason":`, ``},
+	112: {`"LockMsg":`, ``},
+	114: {`"DedicatedHostId":`, ``},
+	115: {`"DedicatedHostName":`, ``},
+	116: {`"DedicatedHostClusterId":`, ``},
+	118: {`"Affinity":`, ``},
+	119: {`"Tenancy":`, ``},
+	121: {`"CapacityReservationId":`, ``},
+	122: {`"CapacityReservationPreference":`, ``},
+	124: {`"Configured":`, ``},
+	126: {`"HttpEndpoint":`, ``},
+	127: {`"HttpTokens":`, ``},
+	128: {`"HttpPutResponseHopLimit":`, ``},
+	129: {`"InstanceMetadataTags":`, ``},
+	131: {`"HostnameType":`, ``},
+	132: {`"EnableInstanceIdDnsAAAARecord":`, ``},
+	133: {`"EnableInstanceIdDnsARecord":`, ``},
+	134: {`"EnableIpDnsARecord":`, ``},
+	135: {`"EnableIpDnsPtrRecord":`, ``},
+	137: {`"PrivateIpAddress":`, ``},
+	138: {`"Primary":`, ``},
+	139: {`"PrivateDnsName":`, ``},
+	141: {`"Ipv6Address":`, ``},
+	143: {`"Ipv4Prefix":`, ``},
+	145: {`"Ipv6Prefix":`, ``},
 }
 
-func (d *decoder) cpuOptions(v *CPUOptions, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "CoreCount":
-			v.CoreCount = d.int(at)
-		case "ThreadsPerCore":
-			v.ThreadsPerCore = d.int(at)
-		case "Numa":
-			d.shared(&v.NUMA, at)
-		case "TopologyType":
-			d.shared(&v.TopologyType, at)
-		case "NestedVirtualization":
-			d.shared(&v.NestedVirtualization, at)
-		case "TurboMode":
-			d.shared(&v.TurboMode, at)
-		case "EnableVISST":
-			v.EnableVISST = d.bool(at)
-		case "EnableVRDT":
-			v.EnableVRDT = d.bool(at)
+func (d *decoder) instance(v *Instance, i int) int {
+	i, m := d.open(i, 1)
+	for m != 0 {
+		switch m {
+		case 2: // InstanceId
+			i = d.text(&v.InstanceID, i)
+		case 3: // InstanceName
+			i = d.text(&v.InstanceName, i)
+		case 4: // HostName
+			i = d.text(&v.HostName, i)
+		case 5: // Description
+			i = d.text(&v.Description, i)
+		case 6: // SerialNumber
+			i = d.text(&v.SerialNumber, i)
+		case 7: // RegionId
+			i = d.shared(&v.RegionID, i)
+		case 8: // ZoneId
+			i = d.shared(&v.ZoneID, i)
+		case 9: // ClusterId
+			i = d.shared(&v.ClusterID, i)
+		case 10: // Status
+			i = d.shared((*string)(&v.Status), i)
+		case 11: // StoppedMode
+			i = d.shared((*string)(&v.StoppedMode), i)
+		case 12: // InstanceType
+			i = d.shared(&v.InstanceType, i)
+		case 13: // InstanceTypeFamily
+			i = d.shared(&v.InstanceTypeFamily, i)
+		case 14: // Cpu
+			v.CPU, i = d.int(i)
+		case 15: // Memory
+			v.Memory, i = d.int(i)
+		case 16: // GPUAmount
+			v.GPUAmount, i = d.int(i)
+		case 17: // GPUSpec
+			i = d.shared(&v.GPUSpec, i)
+		case 18: // IoOptimized
+			v.IOOptimized, i = d.bool(i)
+		case 19: // LocalStorageAmount
+			v.LocalStorageAmount, i = d.int(i)
+		case 20: // LocalStorageCapacity
+			v.LocalStorageCapacity, i = d.int64(i)
+		case 21: // CreditSpecification
+			i = d.shared((*string)(&v.CreditSpecification), i)
+		case 22: // CpuOptions
+			i = readObject(d, &v.CPUOptions, i, (*decoder).cpuOptions)
+		case 23: // AdditionalInfo
+			i = readObject(d, &v.AdditionalInfo, i, (*decoder).additionalInfo)
+		case 24: // ClockOptions
+			i = readObject(d, &v.ClockOptions, i, (*decoder).clockOptions)
+		case 25: // ImageId
+			i = d.shared(&v.ImageID, i)
+		case 26: // OSType
+			i = d.shared(&v.OSType, i)
+		case 27: // OSName
+			i = d.shared(&v.OSName, i)
+		case 28: // OSNameEn
+			i = d.shared(&v.OSNameEn, i)
+		case 29: // ImageOptions
+			i = readObject(d, &v.ImageOptions, i, (*decoder).imageOptions)
+		case 30: // InstanceNetworkType
+			i = d.shared((*string)(&v.InstanceNetworkType), i)
+		case 31: // VpcAttributes
+			i = readObject(d, &v.VPCAttributes, i, (*decoder).vpcAttributes)
+		case 32: // NetworkInterfaces
+			v.NetworkInterfaces, i = readList(d, i, (*decoder).networkInterface)
+		case 33: // SecurityGroupIds
+			v.SecurityGroupIDs, i = readList(d, i, (*decoder).shared)
+		case 34: // PublicIpAddress
+			v.PublicIPAddress, i = readList(d, i, (*decoder).text)
+		case 35: // EipAddress
+			i = readObject(d, &v.EIPAddress, i, (*decoder).eipAddress)
+		case 36: // InnerIpAddress
+			v.InnerIPAddress, i = readList(d, i, (*decoder).text)
+		case 37: // RdmaIpAddress
+			v.RDMAIPAddress, i = readList(d, i, (*decoder).text)
+		case 38: // InternetChargeType
+			i = d.shared((*string)(&v.InternetChargeType), i)
+		case 39: // InternetMaxBandwidthIn
+			v.InternetMaxBandwidthIn, i = d.int(i)
+		case 40: // InternetMaxBandwidthOut
+			v.InternetMaxBandwidthOut, i = d.int(i)
+		case 41: // VlanId
+			i = d.shared(&v.VLANID, i)
+		case 42: // ISP
+			i = d.shared(&v.ISP, i)
+		case 43: // InstanceChargeType
+			i = d.shared((*string)(&v.InstanceChargeType), i)
+		case 44: // ExpiredTime
+			v.ExpiredTime, i = d.time(i)
+		case 45: // AutoReleaseTime
+			v.AutoReleaseTime, i = d.time(i)
+		case 46: // CreationTime
+			v.CreationTime, i = d.time(i)
+		case 47: // StartTime
+			v.StartTime, i = d.time(i)
+		case 48: // SaleCycle
+			i = d.shared(&v.SaleCycle, i)
+		case 49: // Recyclable
+			v.Recyclable, i = d.bool(i)
+		case 50: // DeletionProtection
+			v.DeletionProtection, i = d.bool(i)
+		case 51: // SpotStrategy
+			i = d.shared((*string)(&v.SpotStrategy), i)
+		case 52: // SpotPriceLimit
+			v.SpotPriceLimit, i = d.float64(i)
+		case 53: // SpotDuration
+			v.SpotDuration, i = d.int(i)
+		case 54: // SpotInterruptionBehavior
+			i = d.shared((*string)(&v.SpotInterruptionBehavior), i)
+		case 55: // ResourceGroupId
+			i = d.shared(&v.ResourceGroupID, i)
+		case 56: // Tags
+			v.Tags, i = readList(d, i, (*decoder).tag)
+		case 57: // OperationLocks
+			v.OperationLocks, i = readList(d, i, (*decoder).operationLock)
+		case 58: // DeploymentSetId
+			i = d.shared(&v.DeploymentSetID, i)
+		case 59: // DeploymentSetGroupNo
+			v.DeploymentSetGroupNo, i = d.int(i)
+		case 60: // HpcClusterId
+			i = d.shared(&v.HPCClusterID, i)
+		case 61: // KeyPairName
+			i = d.shared(&v.KeyPairName, i)
+		case 62: // DedicatedHostAttribute
+			i = readObject(d, &v.DedicatedHostAttribute, i, (*decoder).dedicatedHostAttribute)
+		case 63: // DedicatedInstanceAttribute
+			i = readObject(d, &v.DedicatedInstanceAttribute, i, (*decoder).dedicatedInstanceAttribute)
+		case 64: // EcsCapacityReservationAttr
+			i = readObject(d, &v.ECSCapacityReservationAttr, i, (*decoder).ecsCapacityReservationAttr)
+		case 65: // HibernationOptions
+			i = readObject(d, &v.HibernationOptions, i, (*decoder).hibernationOptions)
+		case 66: // MetadataOptions
+			i = readObject(d, &v.MetadataOptions, i, (*decoder).metadataOptions)
+		case 67: // PrivateDnsNameOptions
+			i = readObject(d, &v.PrivateDNSNameOptions, i, (*decoder).privateDNSNameOptions)
+		case 68: // DeviceAvailable
+			v.DeviceAvailable, i = d.bool(i)
+		case 69: // EnableNVS
+			v.EnableNVS, i = d.bool(i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) additionalInfo(v *AdditionalInfo, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "EnableHighDensityMode":
-			v.EnableHighDensityMode = d.bool(at)
-		case "NodeSerialNumber":
-			d.text(&v.NodeSerialNumber, at)
+func (d *decoder) cpuOptions(v *CPUOptions, i int) int {
+	i, m := d.open(i, 70)
+	for m != 0 {
+		switch m {
+		case 71: // CoreCount
+			v.CoreCount, i = d.int(i)
+		case 72: // ThreadsPerCore
+			v.ThreadsPerCore, i = d.int(i)
+		case 73: // Numa
+			i = d.shared(&v.NUMA, i)
+		case 74: // TopologyType
+			i = d.shared(&v.TopologyType, i)
+		case 75: // NestedVirtualization
+			i = d.shared(&v.NestedVirtualization, i)
+		case 76: // TurboMode
+			i = d.shared(&v.TurboMode, i)
+		case 77: // EnableVISST
+			v.EnableVISST, i = d.bool(i)
+		case 78: // EnableVRDT
+			v.EnableVRDT, i = d.bool(i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) clockOptions(v *ClockOptions, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "PtpStatus":
-			d.shared(&v.PTPStatus, at)
+func (d *decoder) additionalInfo(v *AdditionalInfo, i int) int {
+	i, m := d.open(i, 79)
+	for m != 0 {
+		switch m {
+		case 80: // EnableHighDensityMode
+			v.EnableHighDensityMode, i = d.bool(i)
+		case 81: // NodeSerialNumber
+			i = d.text(&v.NodeSerialNumber, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) imageOptions(v *ImageOptions, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "LoginAsNonRoot":
-			v.LoginAsNonRoot = d.boolPtr(at)
-		case "CurrentOSNVMeSupported":
-			v.CurrentOSNVMeSupported = d.boolPtr(at)
+func (d *decoder) clockOptions(v *ClockOptions, i int) int {
+	i, m := d.open(i, 82)
+	for m != 0 {
+		switch m {
+		case 83: // PtpStatus
+			i = d.shared(&v.PTPStatus, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) vpcAttributes(v *VPCAttributes, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "VpcId":
-			d.shared(&v.VPCID, at)
-		case "VSwitchId":
-			d.shared(&v.VSwitchID, at)
-		case "PrivateIpAddress":
-			v.PrivateIPAddress = readList(d, at, "IpAddress", (*decoder).text)
-		case "NatIpAddress":
-			d.text(&v.NATIPAddress, at)
+func (d *decoder) imageOptions(v *ImageOptions, i int) int {
+	i, m := d.open(i, 84)
+	for m != 0 {
+		switch m {
+		case 85: // LoginAsNonRoot
+			v.LoginAsNonRoot, i = d.boolPtr(i)
+		case 86: // CurrentOSNVMeSupported
+			v.CurrentOSNVMeSupported, i = d.boolPtr(i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) networkInterface(v *NetworkInterface, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "NetworkInterfaceId":
-			d.text(&v.NetworkInterfaceID, at)
-		case "Type":
-			d.shared((*string)(&v.Type), at)
-		case "MacAddress":
-			d.text(&v.MACAddress, at)
-		case "PrimaryIpAddress":
-			d.text(&v.PrimaryIPAddress, at)
-		case "PrivateIpSets":
-			v.PrivateIPSets = readList(d, at, "PrivateIpSet", (*decoder).privateIPSet)
-		case "Ipv6Sets":
-			v.IPv6Sets = readList(d, at, "Ipv6Set", (*decoder).ipv6Set)
-		case "Ipv4PrefixSets":
-			v.IPv4PrefixSets = readList(d, at, "Ipv4PrefixSet", (*decoder).ipv4PrefixSet)
-		case "Ipv6PrefixSets":
-			v.IPv6PrefixSets = readList(d, at, "Ipv6PrefixSet", (*decoder).ipv6PrefixSet)
+func (d *decoder) vpcAttributes(v *VPCAttributes, i int) int {
+	i, m := d.open(i, 87)
+	for m != 0 {
+		switch m {
+		case 88: // VpcId
+			i = d.shared(&v.VPCID, i)
+		case 89: // VSwitchId
+			i = d.shared(&v.VSwitchID, i)
+		case 90: // PrivateIpAddress
+			v.PrivateIPAddress, i = readList(d, i, (*decoder).text)
+		case 91: // NatIpAddress
+			i = d.text(&v.NATIPAddress, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) eipAddress(v *EIPAddress, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "AllocationId":
-			d.text(&v.AllocationID, at)
-		case "IpAddress":
-			d.text(&v.IPAddress, at)
-		case "InternetChargeType":
-			d.shared((*string)(&v.InternetChargeType), at)
-		case "Bandwidth":
-			v.Bandwidth = d.int(at)
-		case "IsSupportUnassociate":
-			v.IsSupportUnassociate = d.bool(at)
+func (d *decoder) networkInterface(v *NetworkInterface, i int) int {
+	i, m := d.open(i, 92)
+	for m != 0 {
+		switch m {
+		case 93: // NetworkInterfaceId
+			i = d.text(&v.NetworkInterfaceID, i)
+		case 94: // Type
+			i = d.shared((*string)(&v.Type), i)
+		case 95: // MacAddress
+			i = d.text(&v.MACAddress, i)
+		case 96: // PrimaryIpAddress
+			i = d.text(&v.PrimaryIPAddress, i)
+		case 97: // PrivateIpSets
+			v.PrivateIPSets, i = readList(d, i, (*decoder).privateIPSet)
+		case 98: // Ipv6Sets
+			v.IPv6Sets, i = readList(d, i, (*decoder).ipv6Set)
+		case 99: // Ipv4PrefixSets
+			v.IPv4PrefixSets, i = readList(d, i, (*decoder).ipv4PrefixSet)
+		case 100: // Ipv6PrefixSets
+			v.IPv6PrefixSets, i = readList(d, i, (*decoder).ipv6PrefixSet)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) tag(v *Tag, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "TagKey":
-			d.shared(&v.Key, at)
-		case "TagValue":
-			d.shared(&v.Value, at)
+func (d *decoder) eipAddress(v *EIPAddress, i int) int {
+	i, m := d.open(i, 101)
+	for m != 0 {
+		switch m {
+		case 102: // AllocationId
+			i = d.text(&v.AllocationID, i)
+		case 103: // IpAddress
+			i = d.text(&v.IPAddress, i)
+		case 104: // InternetChargeType
+			i = d.shared((*string)(&v.InternetChargeType), i)
+		case 105: // Bandwidth
+			v.Bandwidth, i = d.int(i)
+		case 106: // IsSupportUnassociate
+			v.IsSupportUnassociate, i = d.bool(i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) operationLock(v *OperationLock, i int) {
-	if d.isString(i) {
-		d.shared((*string)(&v.LockReason), i)
-		return
-	}
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "LockReason":
-			d.shared((*string)(&v.LockReason), at)
-		case "LockMsg":
-			d.shared(&v.LockMsg, at)
+func (d *decoder) tag(v *Tag, i int) int {
+	i, m := d.open(i, 107)
+	for m != 0 {
+		switch m {
+		case 108: // TagKey
+			i = d.shared(&v.Key, i)
+		case 109: // TagValue
+			i = d.shared(&v.Value, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) dedicatedHostAttribute(v *DedicatedHostAttribute, i int) {
-	if !d.hasMembers(i) {
-		return
+func (d *decoder) operationLock(v *OperationLock, i int) int {
+	if d.At(i) == '"' {
+		return d.shared((*string)(&v.LockReason), i)
 	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "DedicatedHostId":
-			d.shared(&v.DedicatedHostID, at)
-		case "DedicatedHostName":
-			d.shared(&v.DedicatedHostName, at)
-		case "DedicatedHostClusterId":
-			d.shared(&v.DedicatedHostClusterID, at)
+	i, m := d.open(i, 110)
+	for m != 0 {
+		switch m {
+		case 111: // LockReason
+			i = d.shared((*string)(&v.LockReason), i)
+		case 112: // LockMsg
+			i = d.shared(&v.LockMsg, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) dedicatedInstanceAttribute(v *DedicatedInstanceAttribute, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "Affinity":
-			d.shared(&v.Affinity, at)
-		case "Tenancy":
-			d.shared(&v.Tenancy, at)
+func (d *decoder) dedicatedHostAttribute(v *DedicatedHostAttribute, i int) int {
+	i, m := d.open(i, 113)
+	for m != 0 {
+		switch m {
+		case 114: // DedicatedHostId
+			i = d.shared(&v.DedicatedHostID, i)
+		case 115: // DedicatedHostName
+			i = d.shared(&v.DedicatedHostName, i)
+		case 116: // DedicatedHostClusterId
+			i = d.shared(&v.DedicatedHostClusterID, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) ecsCapacityReservationAttr(v *ECSCapacityReservationAttr, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "CapacityReservationId":
-			d.shared(&v.CapacityReservationID, at)
-		case "CapacityReservationPreference":
-			d.shared(&v.CapacityReservationPreference, at)
+func (d *decoder) dedicatedInstanceAttribute(v *DedicatedInstanceAttribute, i int) int {
+	i, m := d.open(i, 117)
+	for m != 0 {
+		switch m {
+		case 118: // Affinity
+			i = d.shared(&v.Affinity, i)
+		case 119: // Tenancy
+			i = d.shared(&v.Tenancy, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) hibernationOptions(v *HibernationOptions, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "Configured":
-			v.Configured = d.bool(at)
+func (d *decoder) ecsCapacityReservationAttr(v *ECSCapacityReservationAttr, i int) int {
+	i, m := d.open(i, 120)
+	for m != 0 {
+		switch m {
+		case 121: // CapacityReservationId
+			i = d.shared(&v.CapacityReservationID, i)
+		case 122: // CapacityReservationPreference
+			i = d.shared(&v.CapacityReservationPreference, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) metadataOptions(v *MetadataOptions, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "HttpEndpoint":
-			d.shared((*string)(&v.HTTPEndpoint), at)
-		case "HttpTokens":
-			d.shared((*string)(&v.HTTPTokens), at)
-		case "HttpPutResponseHopLimit":
-			v.HTTPPutResponseHopLimit = d.intPtr(at)
-		case "InstanceMetadataTags":
-			d.shared(&v.InstanceMetadataTags, at)
+func (d *decoder) hibernationOptions(v *HibernationOptions, i int) int {
+	i, m := d.open(i, 123)
+	for m != 0 {
+		switch m {
+		case 124: // Configured
+			v.Configured, i = d.bool(i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) privateDNSNameOptions(v *PrivateDNSNameOptions, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "HostnameType":
-			d.shared(&v.HostnameType, at)
-		case "EnableInstanceIdDnsAAAARecord":
-			v.EnableInstanceIDDNSAAAARecord = d.boolPtr(at)
-		case "EnableInstanceIdDnsARecord":
-			v.EnableInstanceIDDNSARecord = d.boolPtr(at)
-		case "EnableIpDnsARecord":
-			v.EnableIPDNSARecord = d.boolPtr(at)
-		case "EnableIpDnsPtrRecord":
-			v.EnableIPDNSPTRRecord = d.boolPtr(at)
+func (d *decoder) metadataOptions(v *MetadataOptions, i int) int {
+	i, m := d.open(i, 125)
+	for m != 0 {
+		switch m {
+		case 126: // HttpEndpoint
+			i = d.shared((*string)(&v.HTTPEndpoint), i)
+		case 127: // HttpTokens
+			i = d.shared((*string)(&v.HTTPTokens), i)
+		case 128: // HttpPutResponseHopLimit
+			v.HTTPPutResponseHopLimit, i = d.intPtr(i)
+		case 129: // InstanceMetadataTags
+			i = d.shared(&v.InstanceMetadataTags, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) privateIPSet(v *PrivateIPSet, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "PrivateIpAddress":
-			d.text(&v.PrivateIPAddress, at)
-		case "Primary":
-			v.Primary = d.bool(at)
-		case "PrivateDnsName":
-			d.text(&v.PrivateDNSName, at)
+func (d *decoder) privateDNSNameOptions(v *PrivateDNSNameOptions, i int) int {
+	i, m := d.open(i, 130)
+	for m != 0 {
+		switch m {
+		case 131: // HostnameType
+			i = d.shared(&v.HostnameType, i)
+		case 132: // EnableInstanceIdDnsAAAARecord
+			v.EnableInstanceIDDNSAAAARecord, i = d.boolPtr(i)
+		case 133: // EnableInstanceIdDnsARecord
+			v.EnableInstanceIDDNSARecord, i = d.boolPtr(i)
+		case 134: // EnableIpDnsARecord
+			v.EnableIPDNSARecord, i = d.boolPtr(i)
+		case 135: // EnableIpDnsPtrRecord
+			v.EnableIPDNSPTRRecord, i = d.boolPtr(i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) ipv6Set(v *IPv6Set, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "Ipv6Address":
-			d.text(&v.IPv6Address, at)
+func (d *decoder) privateIPSet(v *PrivateIPSet, i int) int {
+	i, m := d.open(i, 136)
+	for m != 0 {
+		switch m {
+		case 137: // PrivateIpAddress
+			i = d.text(&v.PrivateIPAddress, i)
+		case 138: // Primary
+			v.Primary, i = d.bool(i)
+		case 139: // PrivateDnsName
+			i = d.text(&v.PrivateDNSName, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) ipv4PrefixSet(v *IPv4PrefixSet, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "Ipv4Prefix":
-			d.text(&v.IPv4Prefix, at)
+func (d *decoder) ipv6Set(v *IPv6Set, i int) int {
+	i, m := d.open(i, 140)
+	for m != 0 {
+		switch m {
+		case 141: // Ipv6Address
+			i = d.text(&v.IPv6Address, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
 }
 
-func (d *decoder) ipv6PrefixSet(v *IPv6PrefixSet, i int) {
-	if !d.hasMembers(i) {
-		return
-	}
-	for n, end := i+1, d.next(i); n < end; n = d.next(n + 1) {
-		switch at := n + 1; string(d.name(n)) {
-		case "Ipv6Prefix":
-			d.text(&v.IPv6Prefix, at)
+func (d *decoder) ipv4PrefixSet(v *IPv4PrefixSet, i int) int {
+	i, m := d.open(i, 142)
+	for m != 0 {
+		switch m {
+		case 143: // Ipv4Prefix
+			i = d.text(&v.IPv4Prefix, i)
 		default:
-			d.unknown(at)
+			i = d.unknown(i)
 		}
+		i, m = d.next(i, m)
 	}
+	return i
+}
+
+func (d *decoder) ipv6PrefixSet(v *IPv6PrefixSet, i int) int {
+	i, m := d.open(i, 144)
+	for m != 0 {
+		switch m {
+		case 145: // Ipv6Prefix
+			i = d.text(&v.IPv6Prefix, i)
+		default:
+			i = d.unknown(i)
+		}
+		i, m = d.next(i, m)
+	}
+	return i
 }
 
 func (e *encoder) instance(v *Instance) {

@@ -52,20 +52,20 @@ func generated(t *testing.T, declarations string) (string, error) {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
-		"A string `json:\"InstanceId\"`":             `case "InstanceId": d.text(&v.A, at)|e.member("InstanceId") e.string(v.A)`,
-		"A string `json:\"Zone\"`":                   `case "Zone": d.shared(&v.A, at)|e.member("Zone") e.string(v.A)`,
+		"A string `json:\"InstanceId\"`":             `2: {` + "`\"InstanceId\":`, ``}" + `|case 2: // InstanceId i = d.text(&v.A, i)|e.member("InstanceId") e.string(v.A)`,
+		"A string `json:\"Zone\"`":                   `i, m := d.open(i, 1) for m != 0 { switch m { case 2: // Zone i = d.shared(&v.A, i) default: i = d.unknown(i) } i, m = d.next(i, m) } return i|e.member("Zone") e.string(v.A)`,
 		"A string `json:\"B,omitempty\"`":            `if v.A != "" { e.member("B") e.string(v.A) }`,
-		"A Name `json:\"B,omitzero\"`":               `d.shared((*string)(&v.A), at)|if v.A != "" { e.member("B") e.string(string(v.A)) }`,
-		"A int64 `json:\"B,omitzero\"`":              `v.A = d.int64(at)|if v.A != 0 { e.member("B") e.int64(v.A) }`,
-		"A bool `json:\"B,omitzero\"`":               `v.A = d.bool(at)|if v.A { e.member("B") e.bool(v.A) }`,
-		"A *bool `json:\"B,omitzero\"`":              `v.A = d.boolPtr(at)|if v.A != nil { e.member("B") e.bool(*v.A) }`,
-		"A Time `json:\"B,omitzero\"`":               `v.A = d.time(at)|if !v.A.IsZero() { e.member("B") e.time(v.A) }`,
-		"A Part `json:\"B\"`":                        `readObject(d, at, &v.A, (*decoder).part)|func (d *decoder) part(v *Part, i int)|writeObject(e, "B", &v.A, (*encoder).part)|func (e *encoder) part(v *Part)`,
+		"A Name `json:\"B,omitzero\"`":               `i = d.shared((*string)(&v.A), i)|if v.A != "" { e.member("B") e.string(string(v.A)) }`,
+		"A int64 `json:\"B,omitzero\"`":              `v.A, i = d.int64(i)|if v.A != 0 { e.member("B") e.int64(v.A) }`,
+		"A bool `json:\"B,omitzero\"`":               `v.A, i = d.bool(i)|if v.A { e.member("B") e.bool(v.A) }`,
+		"A *bool `json:\"B,omitzero\"`":              `v.A, i = d.boolPtr(i)|if v.A != nil { e.member("B") e.bool(*v.A) }`,
+		"A Time `json:\"B,omitzero\"`":               `v.A, i = d.time(i)|if !v.A.IsZero() { e.member("B") e.time(v.A) }`,
+		"A Part `json:\"B\"`":                        `i = readObject(d, &v.A, i, (*decoder).part)|func (d *decoder) part(v *Part, i int) int { i, m := d.open(i, 3)|case 4: // Name|writeObject(e, "B", &v.A, (*encoder).part)|func (e *encoder) part(v *Part)`,
 		"A Part `json:\"B,omitzero\"`":               `if v.A != (Part{}) || e.holds("B") { writeObject(e, "B", &v.A, (*encoder).part) }`,
-		"A []string `json:\"B\" wrap:\"C\"`":         `v.A = readList(d, at, "C", (*decoder).shared)|writeList(e, "B", "C", v.A, (*encoder).stringAt)`,
-		"A []string `json:\"B\" wrap:\"IpAddress\"`": `v.A = readList(d, at, "IpAddress", (*decoder).text)`,
-		"A []Part `json:\"B,omitzero\" wrap:\"C\"`":  `v.A = readList(d, at, "C", (*decoder).part)|if v.A != nil || e.holds("B") { writeList(e, "B", "C", v.A, (*encoder).part) }`,
-		"A []Part `json:\"B\" wrap:\"Name\"`":        `if d.isString(i) { d.shared(&v.Name, i) return } if !d.hasMembers(i)`, // an element may be the name alone
+		"A []string `json:\"B\" wrap:\"C\"`":         `v.A, i = readList(d, i, (*decoder).shared)|` + "`\"B\":`, `\"C\":`" + `|writeList(e, "B", "C", v.A, (*encoder).stringAt)`,
+		"A []string `json:\"B\" wrap:\"IpAddress\"`": `v.A, i = readList(d, i, (*decoder).text)`,
+		"A []Part `json:\"B,omitzero\" wrap:\"C\"`":  `v.A, i = readList(d, i, (*decoder).part)|if v.A != nil || e.holds("B") { writeList(e, "B", "C", v.A, (*encoder).part) }`,
+		"A []Part `json:\"B\" wrap:\"Name\"`":        `if d.At(i) == '"' { return d.shared(&v.Name, i) } i, m := d.open(i, 3)`, // an element may be the name alone
 		"A any `json:\"-\"`":                         `func (e *encoder) instance(v *Instance) { e.open() e.close() }`,
 	} {
 		got, err := generated(t, "type Instance struct {\n"+field+"\n}\ntype Name string\ntype Time struct{ time.Time }\ntype Part struct { Name string `json:\"Name\"` }")

@@ -1,8 +1,8 @@
-// Package jsonscan splits JSON into a flat list of tokens, strictly by RFC 8259, and leaves the text where it is.
+// Package jsonscan reads JSON where it stands, strictly by RFC 8259.
 //
-// One pass checks the syntax; whoever reads the tokens afterwards can skip, count and look back freely. It accepts what
-// encoding/json accepts, within the limits below, and gives the same strings: a lone surrogate and a byte that is not
-// UTF-8 become U+FFFD.
+// It is made of steps: each is given a place in the data, reads what stands there, and gives the place behind it. So a
+// decoder that knows what to expect needs no tokens. It accepts what encoding/json accepts, within the limits below, and
+// gives the same strings: a lone surrogate and a byte that is not UTF-8 become U+FFFD.
 package jsonscan
 
 import (
@@ -10,225 +10,181 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
 	"math/bits"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// Limits of one value. A body within the usual limit of some MiB could otherwise grow to gigabytes of tokens.
+// Limits of one value that is skipped. No answer comes near them.
 const (
 	MaxDepth  = 100
-	MaxTokens = 1 << 20
+	MaxValues = 1 << 20
 )
 
-// Kind is the kind of a Token.
-type Kind uint8
-
-// The kinds. A Name is the name of a member; the token after it is the member's value.
-const (
-	Null Kind = iota
-	False
-	True
-	Number
-	String
-	Name
-	Array
-	Object
-)
-
-// Token is a name, a scalar, or the beginning of an object or array, whose contents follow as tokens of their own.
-type Token struct {
-	Start, End int32 // of its text in the data; for String and Name without the quotes
-	Next       int32 // index of the token after this one and its contents
-	Kind       Kind
-	Plain      bool // the text of a String or Name is ASCII without escapes
-}
-
-// Scanner reads values from data. Its zero value has nothing to read. The tokens of one value make way for the next.
+// Scanner reads from Data, which must not change meanwhile.
+//
+// The first error stays in Err. From then on each step leads to the end of Data, where there is nothing, so that a caller
+// need not look before it is done.
 type Scanner struct {
-	Tokens []Token
+	Data []byte
+	Err  error
 
-	data []byte
-	pos  int
-	open [MaxDepth]int32 // the objects and arrays around pos
+	text   []byte // of a string with escapes
+	values int    // skipped so far
 }
 
-// Reset begins with data, which must not change while it is read. nil lets go of the old data.
-func (s *Scanner) Reset(data []byte) { s.data, s.pos, s.Tokens = data, 0, s.Tokens[:0] }
-
-// Next skips white space and then c, if c comes next.
-func (s *Scanner) Next(c byte) bool {
-	s.pos = space(s.data, s.pos)
-	if s.pos == len(s.data) || s.data[s.pos] != c {
-		return false
+// Reset begins with data. nil lets go of the old data, and of memory that a very long string took.
+func (s *Scanner) Reset(data []byte) {
+	s.Data, s.Err = data, nil
+	if cap(s.text) > 64<<10 {
+		s.text = nil
 	}
-	s.pos++
-	return true
 }
 
-// Peek is the byte after white space, 0 at the end.
-func (s *Scanner) Peek() byte {
-	if s.pos = space(s.data, s.pos); s.pos == len(s.data) {
-		return 0
+// Stop ends the reading for err, unless it has ended before.
+func (s *Scanner) Stop(err error) int {
+	if s.Err == nil {
+		s.Err = err
 	}
-	return s.data[s.pos]
+	return len(s.Data)
 }
 
-// Left is how many bytes are left.
-func (s *Scanner) Left() int { return len(s.data) - s.pos }
-
-// End reports whether nothing but white space is left.
-func (s *Scanner) End() bool {
-	s.pos = space(s.data, s.pos)
-	return s.pos == len(s.data)
-}
-
-// Value reads one value into Tokens.
-func (s *Scanner) Value() error {
-	if len(s.data) > math.MaxInt32 {
-		return fmt.Errorf("%d bytes of JSON are too many", len(s.data))
+// Fail ends the reading because the byte at i is wrong. The error never quotes the data.
+func (s *Scanner) Fail(i int) int {
+	if i >= len(s.Data) {
+		return s.Stop(fmt.Errorf("JSON ends early, after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
 	}
-	data, tokens, depth := s.data, s.Tokens[:min(cap(s.Tokens), MaxTokens+1)], 0
-	s.Tokens = s.Tokens[:0]
-	n := 0 // tokens so far
-	i := space(data, s.pos)
-	for {
-		if i == len(data) {
-			return s.Unexpected(i)
+	return s.Stop(fmt.Errorf("invalid JSON at byte %d of %d", i, len(s.Data)))
+}
+
+// End ends the reading behind the document, which is an error if there is more than white space.
+func (s *Scanner) End(i int) error {
+	if i = s.Space(i); i < len(s.Data) {
+		s.Fail(i)
+	}
+	return s.Err
+}
+
+// At is the byte at i, 0 at the end.
+func (s *Scanner) At(i int) byte {
+	if i < len(s.Data) {
+		return s.Data[i]
+	}
+	return 0
+}
+
+// Has reports whether text stands at i.
+func (s *Scanner) Has(i int, text string) bool {
+	return len(s.Data)-i >= len(text) && string(s.Data[i:i+len(text)]) == text
+}
+
+// Space skips white space.
+func (s *Scanner) Space(i int) int {
+	for i < len(s.Data) && s.Data[i] <= ' ' && (s.Data[i] == ' ' || s.Data[i] == '\n' || s.Data[i] == '\r' || s.Data[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// Open goes to the first item in the object or array at i, or behind it if it is empty.
+func (s *Scanner) Open(i int) (at int, some bool) {
+	end := s.Data[i] + 2 // "{" + 2 is "}", "[" + 2 is "]"
+	if i = s.Space(i + 1); s.At(i) == end {
+		return i + 1, false
+	}
+	return i, true
+}
+
+// Next goes on behind an item: to the item after it, or behind the end of all.
+func (s *Scanner) Next(i int, end byte) (at int, more bool) {
+	switch i = s.Space(i); s.At(i) {
+	case ',':
+		return s.Space(i + 1), true
+	case end:
+		return i + 1, false
+	}
+	return s.Fail(i), false
+}
+
+// Name reads the name of a member and the colon. The name is valid until the next String or Name.
+func (s *Scanner) Name(i int) (name []byte, at int) {
+	if s.At(i) != '"' {
+		return nil, s.Fail(i)
+	}
+	name, _, i = s.String(i)
+	if i = s.Space(i); s.At(i) != ':' {
+		return nil, s.Fail(i)
+	}
+	return name, s.Space(i + 1)
+}
+
+// String reads the string at i. Its value is part of the data if it stands there as it is, else valid until the next
+// String or Name.
+func (s *Scanner) String(i int) (value []byte, asIs bool, at int) {
+	end, plain := text(s.Data, i+1)
+	if end < 0 {
+		return nil, false, s.Fail(^end)
+	}
+	value = s.Data[i+1 : end]
+	if !plain && (bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value)) {
+		s.text = unescape(s.text[:0], value)
+		return s.text, false, end + 1
+	}
+	return value, true, end + 1
+}
+
+// Skip reads any value.
+func (s *Scanner) Skip(i int) int {
+	s.values = 0
+	return s.skip(i, 0)
+}
+
+func (s *Scanner) skip(i, depth int) int {
+	if s.values++; s.values > MaxValues {
+		return s.Stop(fmt.Errorf("more than %d JSON values", MaxValues))
+	}
+	word := "null"
+	switch c := s.At(i); c {
+	case '"':
+		end, _ := text(s.Data, i+1)
+		if end < 0 {
+			return s.Fail(^end)
 		}
-		if n+2 > len(tokens) { // a value and the name that may follow it
-			if len(tokens) > MaxTokens {
-				return fmt.Errorf("more than %d JSON values", MaxTokens)
-			}
-			tokens = append(tokens, make([]Token, min(max(64, len(tokens)), MaxTokens+1-len(tokens)))...)
+		return end + 1
+	case '{', '[':
+		at, more := s.Open(i)
+		if more && depth == MaxDepth {
+			return s.Stop(fmt.Errorf("JSON nested deeper than %d at byte %d", MaxDepth, at))
 		}
-		// A token is written where it stays, field by field: made elsewhere and copied, it would be read back as a whole
-		// before its parts have arrived there.
-		t := &tokens[n]
-		t.Start, t.Next = index(i), index(n+1)
-		n++
-		switch c := data[i]; c {
-		case '"':
-			end, plain := text(data, i+1)
-			if end < 0 {
-				return s.Unexpected(^end)
-			}
-			t.Start, t.End, t.Kind, t.Plain = index(i+1), index(end), String, plain
-			i = end + 1
-		case '{', '[':
-			t.Kind, t.Plain = Array, false
+		for more {
 			if c == '{' {
-				t.Kind = Object
+				_, at = s.Name(at)
 			}
-			i = space(data, i+1)
-			if i < len(data) && data[i] == c+2 { // "{" + 2 is "}", "[" + 2 is "]"
-				i++
-				t.End = index(i)
-				break
-			}
-			if depth == MaxDepth {
-				return fmt.Errorf("JSON nested deeper than %d at byte %d", MaxDepth, i)
-			}
-			s.open[depth] = index(n - 1)
-			depth++
-			if c == '{' {
-				if i = name(data, i, &tokens[n], n); i < 0 {
-					return s.Unexpected(^i)
-				}
-				n++
-			}
-			continue
-		case 't', 'f', 'n':
-			word := "null"
-			if t.Kind, t.Plain = Null, false; c == 't' {
-				t.Kind, word = True, "true"
-			} else if c == 'f' {
-				t.Kind, word = False, "false"
-			}
-			for k := range len(word) {
-				if i+k == len(data) || data[i+k] != word[k] {
-					return s.Unexpected(i + k)
-				}
-			}
-			i += len(word)
-			t.End = index(i)
-		default:
-			if i = number(data, i); i < 0 {
-				return s.Unexpected(^i)
-			}
-			t.End, t.Kind, t.Plain = index(i), Number, false
+			at, more = s.Next(s.skip(at, depth+1), c+2)
 		}
-
-		for { // what follows a value: the end of what it is in, or a comma
-			if depth == 0 {
-				s.Tokens, s.pos = tokens[:n], i
-				return nil
-			}
-			if i = space(data, i); i == len(data) {
-				return s.Unexpected(i)
-			}
-			in := &tokens[s.open[depth-1]]
-			if data[i] == ',' {
-				i = space(data, i+1)
-				if in.Kind == Object {
-					if i = name(data, i, &tokens[n], n); i < 0 {
-						return s.Unexpected(^i)
-					}
-					n++
-				}
-				break
-			}
-			if in.Kind == Object && data[i] != '}' || in.Kind == Array && data[i] != ']' {
-				return s.Unexpected(i)
-			}
-			i++
-			in.End, in.Next = index(i), index(n)
-			depth--
+		return at
+	case 't':
+		word = "true"
+	case 'f':
+		word = "false"
+	case 'n':
+	default:
+		if i = number(s.Data, i); i < 0 {
+			return s.Fail(^i)
+		}
+		return i
+	}
+	for k := range len(word) {
+		if s.At(i+k) != word[k] {
+			return s.Fail(i + k)
 		}
 	}
+	return i + len(word)
 }
 
-// Here is the error for what comes next.
-func (s *Scanner) Here() error { return s.Unexpected(space(s.data, s.pos)) }
-
-// Unexpected is the error for the byte at i. It never quotes the data.
-func (s *Scanner) Unexpected(i int) error {
-	if i >= len(s.data) {
-		return fmt.Errorf("JSON ends early, after %d bytes: %w", len(s.data), io.ErrUnexpectedEOF)
-	}
-	return fmt.Errorf("invalid JSON at byte %d of %d", i, len(s.data))
-}
-
-// Raw is the JSON text of token i, part of the data.
-func (s *Scanner) Raw(i int) []byte {
-	t := &s.Tokens[i]
-	if t.Kind == String || t.Kind == Name {
-		return s.data[t.Start-1 : t.End+1]
-	}
-	return s.data[t.Start:t.End]
-}
-
-// Literal is the text of token i as it stands in the data, a string without its quotes.
-func (s *Scanner) Literal(i int) []byte {
-	t := &s.Tokens[i]
-	return s.data[t.Start:t.End]
-}
-
-// AppendText appends the text of token i: a string's value, or the literal of a number, true, false or null.
-func (s *Scanner) AppendText(b []byte, i int) []byte {
-	if t := &s.Tokens[i]; t.Plain {
-		return append(b, s.data[t.Start:t.End]...)
-	}
-	return s.appendText(b, i)
-}
-
-func (s *Scanner) appendText(b []byte, i int) []byte {
-	in := s.Literal(i)
-	if k := s.Tokens[i].Kind; k != String && k != Name || bytes.IndexByte(in, '\\') < 0 && utf8.Valid(in) {
-		return append(b, in...)
-	}
+// unescape appends the value of a string.
+func unescape(b, in []byte) []byte {
 	for len(in) > 0 {
 		switch c := in[0]; {
 		case c == '\\' && in[1] == 'u':
@@ -273,7 +229,7 @@ func (s *Scanner) appendText(b []byte, i int) []byte {
 }
 
 // IsNumber reports whether b is a JSON number and nothing else.
-func IsNumber(b []byte) bool { return len(b) > 0 && number(b, 0) == len(b) }
+func IsNumber(b []byte) bool { return number(b, 0) == len(b) }
 
 // AppendString appends text as a JSON string. A byte that is not UTF-8 becomes U+FFFD.
 func AppendString(b []byte, text string) []byte {
@@ -314,33 +270,7 @@ func AppendString(b []byte, text string) []byte {
 	return append(append(b, text[begin:]...), '"')
 }
 
-// index is how a Token keeps i: Value checks the limits of both the data and the tokens.
-func index(i int) int32 { return int32(i) }
-
 // The functions below read from data[i:] and return where they ended, or, where it is wrong, ^i of the first wrong byte.
-
-func space(data []byte, i int) int {
-	for i < len(data) && data[i] <= ' ' && (data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t') {
-		i++
-	}
-	return i
-}
-
-// name reads a member's name, token n, and the colon.
-func name(data []byte, i int, t *Token, n int) int {
-	if i == len(data) || data[i] != '"' {
-		return ^i
-	}
-	end, plain := text(data, i+1)
-	if end < 0 {
-		return end
-	}
-	t.Start, t.End, t.Next, t.Kind, t.Plain = index(i+1), index(end), index(n+1), Name, plain
-	if i = space(data, end+1); i == len(data) || data[i] != ':' {
-		return ^i
-	}
-	return space(data, i+1)
-}
 
 const (
 	ones = 0x0101010101010101
@@ -396,7 +326,7 @@ func text(data []byte, i int) (end int, plain bool) {
 }
 
 func number(data []byte, i int) int {
-	if data[i] == '-' {
+	if i < len(data) && data[i] == '-' {
 		i++
 	}
 	if i < len(data) && data[i] == '0' {

@@ -7,72 +7,65 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// scan reads data as one document.
+// scan skips data as one document.
 func scan(data []byte) (*jsonscan.Scanner, error) {
 	s := &jsonscan.Scanner{}
 	s.Reset(data)
-	if err := s.Value(); err != nil {
-		return nil, err
-	}
-	if !s.End() {
-		return nil, s.Here()
-	}
-	return s, nil
+	return s, s.End(s.Skip(s.Space(0)))
 }
 
-// tree builds what encoding/json would decode into an any with UseNumber, and checks that the tokens fit together.
-func tree(t *testing.T, s *jsonscan.Scanner, i int) any {
+// tree reads the value at i as what encoding/json would decode into an any with UseNumber, and checks that Skip ends at
+// the same place.
+func tree(t *testing.T, s *jsonscan.Scanner, i int) (v any, end int) {
 	t.Helper()
-	tok := s.Tokens[i]
-	text := string(s.AppendText(nil, i))
-	if !json.Valid(s.Raw(i)) {
-		t.Fatalf("the raw text of token %d is %q", i, s.Raw(i))
-	}
-	next := i + 1
-	var v any
-	switch tok.Kind {
-	case jsonscan.Null:
-		v = nil
-	case jsonscan.True, jsonscan.False:
-		v = tok.Kind == jsonscan.True
-		if text != strconv.FormatBool(tok.Kind == jsonscan.True) {
-			t.Fatalf("text of a boolean: %q", text)
+	switch c := s.At(i); c {
+	case '"':
+		value, asIs, at := s.String(i)
+		if v, end = string(value), at; asIs != (string(s.Data[i:at]) == `"`+string(value)+`"`) {
+			t.Fatalf("%q is as %q stands: %v", value, s.Data[i:at], asIs)
 		}
-	case jsonscan.Number:
-		v = json.Number(text)
-	case jsonscan.String:
-		v = text
-	case jsonscan.Array:
+	case '[':
 		list := []any{}
-		for next < int(tok.Next) {
-			list = append(list, tree(t, s, next))
-			next = int(s.Tokens[next].Next)
+		at, more := s.Open(i)
+		for more {
+			v, end := tree(t, s, at)
+			list = append(list, v)
+			at, more = s.Next(end, ']')
 		}
-		v = list
-	case jsonscan.Object:
+		v, end = list, at
+	case '{':
 		members := map[string]any{}
-		for next < int(tok.Next) {
-			if s.Tokens[next].Kind != jsonscan.Name {
-				t.Fatalf("token %d is no name", next)
-			}
-			members[string(s.AppendText(nil, next))] = tree(t, s, next+1)
-			next = int(s.Tokens[next+1].Next)
+		at, more := s.Open(i)
+		for more {
+			text, value := s.Name(at)
+			name := string(text)
+			v, end := tree(t, s, value)
+			members[name] = v
+			at, more = s.Next(end, '}')
 		}
-		v = members
+		v, end = members, at
 	default:
-		t.Fatalf("kind %d", tok.Kind)
+		end = s.Skip(i)
+		switch text := string(s.Data[i:end]); {
+		case s.Err != nil, text == "null":
+		case text == "true", text == "false":
+			v = text == "true"
+		case jsonscan.IsNumber([]byte(text)):
+			v = json.Number(text)
+		default:
+			t.Fatalf("%q is no value", text)
+		}
 	}
-	if next != int(tok.Next) {
-		t.Fatalf("token %d ends at %d, not at %d", i, next, tok.Next)
+	if skipped := s.Skip(i); skipped != end {
+		t.Fatalf("%q: skipped to %d, read to %d", s.Data, skipped, end)
 	}
-	return v
+	return v, end
 }
 
 func nesting(data []byte) (deepest int) {
@@ -97,7 +90,13 @@ func nesting(data []byte) (deepest int) {
 // check compares with encoding/json.
 func check(t *testing.T, data []byte) {
 	t.Helper()
-	s, err := scan(data)
+	_, err := scan(data)
+	s := &jsonscan.Scanner{}
+	s.Reset(data)
+	got, end := tree(t, s, s.Space(0))
+	if again := s.End(end); fmt.Sprint(again) != fmt.Sprint(err) && nesting(data) <= jsonscan.MaxDepth {
+		t.Fatalf("%q: read with error %v, skipped with %v", data, again, err)
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	var want any
@@ -116,7 +115,7 @@ func check(t *testing.T, data []byte) {
 	if err != nil {
 		return
 	}
-	if got := tree(t, s, 0); !reflect.DeepEqual(got, want) {
+	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("%q:\ngot  %#v\nwant %#v", data, got, want)
 	}
 }
@@ -168,13 +167,13 @@ func TestDepth(t *testing.T) {
 	}
 }
 
-func TestTooManyTokens(t *testing.T) {
+func TestTooManyValues(t *testing.T) {
 	t.Parallel()
 	list := func(n int) []byte { return []byte("[0" + strings.Repeat(",0", n-1) + "]") }
-	if _, err := scan(list(jsonscan.MaxTokens - 1)); err != nil {
+	if _, err := scan(list(jsonscan.MaxValues - 1)); err != nil {
 		t.Error(err)
 	}
-	if _, err := scan(list(jsonscan.MaxTokens)); err == nil || !strings.Contains(err.Error(), "more than 1048576 JSON values") {
+	if _, err := scan(list(jsonscan.MaxValues)); err == nil || !strings.Contains(err.Error(), "more than 1048576 JSON values") {
 		t.Error(err)
 	}
 }
@@ -197,32 +196,32 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
-// TestPieces reads a document piece by piece, as a caller does that need not hold all its tokens at once.
+// TestPieces reads a document piece by piece.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	s := &jsonscan.Scanner{}
 	s.Reset([]byte(` [ {"a": 1} , "b" ] `))
-	if s.Next('{') || !s.Next('[') {
+	if s.At(s.Space(0)) != '[' || s.Has(1, "{") || !s.Has(1, "[ {") || s.Has(19, "  ") {
 		t.Fatal("does not begin with [")
 	}
 	var got []string
-	for {
-		if err := s.Value(); err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, string(s.Raw(0)))
-		if !s.Next(',') {
-			break
-		}
+	i, more := s.Open(s.Space(0))
+	for more {
+		end := s.Skip(i)
+		got = append(got, string(s.Data[i:end]))
+		i, more = s.Next(end, ']')
 	}
-	if !s.Next(']') || s.Next(']') || !s.End() {
-		t.Error("does not end with ]")
+	if err := s.End(i); err != nil || s.At(i) != ' ' {
+		t.Errorf("ends at %d: %v", i, err)
 	}
 	if want := []string{`{"a": 1}`, `"b"`}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if err := s.Value(); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("after the end: %v", err)
+	if i = s.Skip(s.Space(i)); i != len(s.Data) || !errors.Is(s.Err, io.ErrUnexpectedEOF) {
+		t.Errorf("after the end: %v", s.Err)
+	}
+	if s.Fail(0) != len(s.Data) || s.Stop(io.EOF) != len(s.Data) || !errors.Is(s.Err, io.ErrUnexpectedEOF) {
+		t.Errorf("the first error gave way to %v", s.Err)
 	}
 }
 
@@ -276,11 +275,15 @@ func FuzzScan(f *testing.F) {
 func ExampleScanner() {
 	s := &jsonscan.Scanner{}
 	s.Reset([]byte(`{"Cpu": 4, "Tags": ["a"]}`))
-	if err := s.Value(); err != nil {
-		fmt.Println(err)
+	i, more := s.Open(s.Space(0))
+	for more {
+		name, at := s.Name(i)
+		end := s.Skip(at)
+		fmt.Printf("%s is %s\n", name, s.Data[at:end])
+		i, more = s.Next(end, '}')
 	}
-	for i := 1; i < int(s.Tokens[0].Next); i = int(s.Tokens[i+1].Next) {
-		fmt.Printf("%s is %s\n", s.AppendText(nil, i), s.Raw(i+1))
+	if err := s.End(i); err != nil {
+		fmt.Println(err)
 	}
 	// Output:
 	// Cpu is 4
