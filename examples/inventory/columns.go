@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 // column is one property of an instance, for tables, CSV and sorting.
@@ -95,7 +96,7 @@ func findColumn(name string) (column, error) {
 	for _, c := range all {
 		names = append(names, c.name)
 	}
-	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, didYouMean(name, names))
+	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, wording.DidYouMean(name, names))
 }
 
 // parseColumns reads a list of columns. A leading + adds to the default ones, "all" stands for all.
@@ -103,7 +104,8 @@ func parseColumns(list string) ([]column, error) {
 	if list == "all" {
 		return columns(), nil
 	}
-	if more, ok := strings.CutPrefix(list, "+"); ok {
+	more, adds := strings.CutPrefix(list, "+")
+	if adds {
 		list = defaultColumns + "," + more
 	}
 	var chosen []column
@@ -111,6 +113,9 @@ func parseColumns(list string) ([]column, error) {
 		c, err := findColumn(strings.TrimSpace(name))
 		if err != nil {
 			return nil, err
+		}
+		if adds && slices.ContainsFunc(chosen, func(other column) bool { return other.name == c.name }) {
+			continue // it is a default one
 		}
 		chosen = append(chosen, c)
 	}

@@ -7,13 +7,16 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -79,6 +82,7 @@ Exit codes: every code but 0 means that the list is not complete
   5    throttled or unavailable, even after retries: try later
   6    incomplete: a region failed, an instance was unreadable, or -timeout ran out; the rest was printed
   130  interrupted; what was listed so far was printed
+"go run" turns all of these but 0 into 1: go build it first.
 `
 
 // config is the command line, understood.
@@ -106,6 +110,7 @@ type config struct {
 
 // onlyFor are the flags that only some formats look at. Elsewhere they are a mistake.
 var onlyFor = map[string][]string{
+	"columns":  {"table", "html", "csv"},
 	"expiring": {"summary", "html"},
 	"public":   {"ssh-config"},
 	"user":     {"ssh-config"},
@@ -146,12 +151,12 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	fs.Func("charge-type", "", oneOf(&req.InstanceChargeType, ecs.ChargePrePaid, ecs.ChargePostPaid))
 	fs.Func("private-ip", "", func(s string) error {
 		req.InstanceNetworkType = ecs.NetworkTypeVPC // the API wants it for these addresses
-		return addIDs(&req.PrivateIPAddresses, s, stdin)
+		return addAddrs(&req.PrivateIPAddresses, s, stdin)
 	})
-	fs.Func("public-ip", "", func(s string) error { return addIDs(&req.PublicIPAddresses, s, stdin) })
+	fs.Func("public-ip", "", func(s string) error { return addAddrs(&req.PublicIPAddresses, s, stdin) })
 	fs.Func("eip", "", func(s string) error {
 		req.InstanceNetworkType = ecs.NetworkTypeVPC
-		return addIDs(&req.EIPAddresses, s, stdin)
+		return addAddrs(&req.EIPAddresses, s, stdin)
 	})
 	fs.Func("created-after", "", timeIn(&req.CreatedAfter, now, -1))
 	fs.Func("created-before", "", timeIn(&req.CreatedBefore, now, -1))
@@ -186,7 +191,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	if slices.ContainsFunc(args, isDemo) { // what the other flags mean depends on it
 		now = demo.Now() // the made-up fleet has a time of its own
 	}
-	c := &config{look: look{now: now, expiring: 30, command: "inventory " + strings.Join(args, " ")}}
+	c := &config{look: look{now: now, expiring: 30, command: shellLine("inventory", args)}}
 	fs := flag.NewFlagSet("inventory", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	c.define(fs, stdin, now)
@@ -214,6 +219,13 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	case c.look.demo && c.options.Endpoint != "":
 		return nil, fmt.Errorf("-demo has an endpoint of its own: leave out -demo or -endpoint")
 	}
+	for _, err := range []error{
+		inOrder("created", c.request.CreatedAfter, c.request.CreatedBefore), inOrder("expires", c.request.ExpiresAfter, c.request.ExpiresBefore),
+	} {
+		if err != nil {
+			return nil, err
+		}
+	}
 	if c.raw.network == string(ecs.NetworkVPC) {
 		c.options.Network = ecs.NetworkVPC
 	}
@@ -227,7 +239,11 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	}
 	fs.Visit(func(f *flag.Flag) {
 		if formats, ok := onlyFor[f.Name]; ok && !slices.Contains(formats, c.format.name) {
-			err = fmt.Errorf("-%s does nothing for -o %s: it is for -o %s", f.Name, c.format.name, strings.Join(formats, " and -o "))
+			list := strings.Join(formats[:len(formats)-1], ", -o ")
+			if list != "" {
+				list += " and -o "
+			}
+			err = fmt.Errorf("-%s does nothing for -o %s: it is for -o %s", f.Name, c.format.name, list+formats[len(formats)-1])
 		}
 	})
 	if err != nil {
@@ -305,6 +321,46 @@ func addIDs(list *ecs.JSONList, text string, stdin io.Reader) error {
 	return nil
 }
 
+// addAddrs is addIDs for addresses.
+func addAddrs(list *ecs.JSONList, text string, stdin io.Reader) error {
+	before := len(*list)
+	if err := addIDs(list, text, stdin); err != nil {
+		return err
+	}
+	for _, word := range (*list)[before:] {
+		if a, err := netip.ParseAddr(word); err != nil || a.Zone() != "" {
+			return fmt.Errorf("%q is no IP address", word)
+		}
+	}
+	return nil
+}
+
+// inOrder refuses a window that nothing can be in.
+func inOrder(of string, after, before time.Time) error {
+	if after.IsZero() || before.IsZero() || !after.After(before) {
+		return nil
+	}
+	const layout = "2006-01-02T15:04Z07:00"
+	return fmt.Errorf("-%s-after (%s) is later than -%[1]s-before (%[3]s): nothing can match", of, after.UTC().Format(layout), before.UTC().Format(layout))
+}
+
+// shellLine writes a command line that can be pasted into a shell.
+func shellLine(name string, args []string) string {
+	words := []string{name}
+	for _, arg := range args {
+		if arg == "" || strings.ContainsFunc(arg, special) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
+}
+
+// special reports what may mean something to a shell: all but letters, of any script, digits and a few signs.
+func special(r rune) bool {
+	return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("-_.,:/=+@%", r)
+}
+
 // split reads a comma-separated list.
 func split(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
@@ -321,7 +377,7 @@ func oneOf[T ~string](to *T, values ...T) func(string) error {
 			}
 			names = append(names, string(v))
 		}
-		return fmt.Errorf("want %s%s", strings.Join(names, ", "), didYouMean(s, names))
+		return fmt.Errorf("want %s%s", strings.Join(names, ", "), wording.DidYouMean(s, names))
 	}
 }
 
@@ -349,18 +405,13 @@ func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) 
 	}
 }
 
-// flagError adds a suggestion to a complaint about an unknown flag.
+// flagError says what package flag complains about, with a suggestion where there is one.
 func flagError(err error, fs *flag.FlagSet) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
-	if !unknown {
-		return err
-	}
-	if _, err := findFormat(name); err == nil {
+	if _, no := findFormat(name); unknown && no == nil {
 		return fmt.Errorf("there is no flag -%s: say -o %s", name, name)
 	}
-	var names []string
-	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-	return fmt.Errorf("there is no flag -%s%s", name, didYouMean(name, names))
+	return wording.Usage(err, fs)
 }
 
 func columnHelp() string {
@@ -376,43 +427,4 @@ func columnHelp() string {
 	}
 	fmt.Fprintf(&b, "  %-16s %s\n", "tag:KEY", "the value of one tag")
 	return b.String()
-}
-
-// didYouMean is a suggestion when one of the names is close to what was written, else "".
-func didYouMean(written string, names []string) string {
-	best, least := "", max(min(len(written)-2, 2), len(written)/3, 1)+1
-	for _, name := range names {
-		if len(written) > 2 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(written)) {
-			best = name
-			break
-		}
-		if d := distance(strings.ToLower(written), strings.ToLower(name)); d < least {
-			best, least = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(": did you mean %s?", best)
-}
-
-// distance is how many letters have to be inserted, removed or replaced to turn a into b (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -41,8 +41,7 @@ func TestHTMLHoldsTheList(t *testing.T) {
 		instances[n].Tags = []ecs.Tag{{Key: text, Value: text}}
 	}
 	s := newServer(t, instances...)
-	args := []string{"-region", "cn-hangzhou", "-columns", "name,id,tag:env,cpu"}
-	r := world{server: s}.run(t, append(args, "-o", "html")...)
+	r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "html", "-columns", "name,id,tag:env,cpu")
 	if r.code != exitOK {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)
 	}
@@ -62,7 +61,7 @@ func TestHTMLHoldsTheList(t *testing.T) {
 			t.Fatalf("row %d: %v", n, row)
 		}
 	}
-	if want := (world{server: s}).run(t, append(args, "-o", "ids")...).lines(); !slices.Equal(got, want) {
+	if want := (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "ids").lines(); !slices.Equal(got, want) {
 		t.Errorf("%d instances, or in another order, want %d", len(got), len(want))
 	}
 	counted := 0

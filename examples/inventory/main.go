@@ -27,6 +27,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 func main() {
@@ -305,7 +306,7 @@ func (p *program) fail(ctx context.Context, printed int, failures ...error) int 
 	var advice []string
 	for i, err := range failures {
 		if i < most {
-			p.say(plain(err))
+			p.say(wording.Plain(err))
 		}
 		if a := adviceFor(err); a != "" && !slices.Contains(advice, a) {
 			advice = append(advice, a)
@@ -334,9 +335,6 @@ func causes(ctx context.Context, failures []error) []error {
 		return []error{errInterrupted}
 	}
 }
-
-// plain is an error's text for people.
-func plain(err error) string { return strings.TrimPrefix(err.Error(), "ecs: ") }
 
 func exitCode(err error) int {
 	_, unreadable := errors.AsType[*ecs.IncompleteError](err)

@@ -154,8 +154,8 @@ func TestGolden(t *testing.T) {
 func TestFormatsAgree(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, ecstest.Fleet(600, 2)...)
-	list := func(format string) result {
-		r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", format, "-columns", "name,id")
+	list := func(format string, args ...string) result {
+		r := world{server: s}.run(t, append(args, "-region", "cn-hangzhou", "-o", format)...)
 		if r.code != exitOK {
 			t.Fatalf("%s: exit code %d: %s", format, r.code, r.stderr)
 		}
@@ -178,7 +178,7 @@ func TestFormatsAgree(t *testing.T) {
 		}
 		ndjson = append(ndjson, inst.InstanceID)
 	}
-	records, err := csv.NewReader(strings.NewReader(list("csv").stdout)).ReadAll()
+	records, err := csv.NewReader(strings.NewReader(list("csv", "-columns", "name,id").stdout)).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestFormatsAgree(t *testing.T) {
 		"json":   ids(instances),
 		"ndjson": ndjson,
 		"csv":    second(records[1:]),
-		"table":  lastFields(list("table").lines()[1:]),
+		"table":  lastFields(list("table", "-columns", "name,id").lines()[1:]),
 	} {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s lists %d instances, or in another order: want %d", format, len(got), len(want))
@@ -239,8 +239,11 @@ func TestJSONShape(t *testing.T) {
 
 func TestEmpty(t *testing.T) {
 	t.Parallel()
-	for format, want := range map[string]string{"table": "", "summary": "", "json": "[]\n", "ndjson": "", "csv": "id,name\n", "ids": "", "ssh-config": "# inventory -region cn-hangzhou -o ssh-config -columns id,name\n"} {
-		r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", format, "-columns", "id,name")
+	for format, want := range map[string]string{
+		"table": "", "summary": "", "json": "[]\n", "ndjson": "", "csv": strings.ReplaceAll(defaultColumns, " ", "") + "\n", "ids": "",
+		"ssh-config": "# inventory -region cn-hangzhou -o ssh-config\n",
+	} {
+		r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", format)
 		if r.code != exitOK || r.stdout != want || !strings.Contains(r.stderr, "no instance matches") {
 			t.Errorf("%s: %+v, want stdout %q", format, r, want)
 		}
@@ -434,6 +437,18 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
+// The columns added to the default ones come once.
+func TestAddedColumns(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, fleet(1)...)
+	for added, want := range map[string]string{"+expires": defaultColumns, "+vpc,id,vpc,tag:a": defaultColumns + ",vpc,tag:a", "name,name": "name,name"} {
+		r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "csv", "-columns", added)
+		if r.lines()[0] != want {
+			t.Errorf("%s: %s, want %s", added, r.lines()[0], want)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -446,8 +461,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-columns", "id,naem"}, "did you mean name?"},
 		{[]string{"-demo", "-columns", "id,xyzzy"}, "-columns help"},
 		{[]string{"-demo", "-sort", "-creatd"}, "did you mean created?"},
-		{[]string{"-demo", "-stauts", "Running"}, "did you mean status?"},
-		{[]string{"-demo", "-stat", "Running"}, "did you mean status?"},
+		{[]string{"-demo", "-o", "yaml"}, "csv, ids, ssh-config (-h"},
+		{[]string{"-demo", "-stauts", "Running"}, "did you mean -status?"},
+		{[]string{"-demo", "-stat", "Running"}, "did you mean -status?"},
+		{[]string{"-demo", "-column", "id"}, "did you mean -columns?"},
 		{[]string{"-demo", "-summary"}, "say -o summary"},
 		{[]string{"-demo", "-status", "Runnin"}, "did you mean Running?"},
 		{[]string{"-demo", "-charge-type", "x"}, "want PrePaid, PostPaid"},
@@ -455,13 +472,22 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-created-after", "yesterday"}, "2025-01-31"},
 		{[]string{"-demo", "-created-after", "-3h"}, "2025-01-31"},
 		{[]string{"-demo", "-limit", "-1"}, "negative"},
-		{[]string{"-demo", "-limit", "many"}, "-limit"},
+		{[]string{"-demo", "-limit", "many"}, `-limit "many": want a number`},
 		{[]string{"-demo", "-timeout", "-1s"}, "negative"},
+		{[]string{"-demo", "-timeout", "5"}, `-timeout "5": want a duration such as 30s`},
+		{[]string{"-demo", "-private-ip", "10.0.0.300"}, `-private-ip "10.0.0.300": "10.0.0.300" is no IP address`},
+		{[]string{"-demo", "-public-ip", "192.0.2.1,192.0.2.0/24"}, `"192.0.2.0/24" is no IP address`},
+		{[]string{"-demo", "-eip", "i-1"}, `"i-1" is no IP address`},
+		{[]string{"-demo", "-private-ip", "fe80::1%eth0"}, "is no IP address"},
+		{[]string{"-demo", "-expires-after", "30d", "-expires-before", "10d"}, "-expires-after (2025-12-01T00:00Z) is later than -expires-before (2025-11-11T00:00Z)"},
+		{[]string{"-demo", "-created-after", "10d", "-created-before", "2025-01-31"}, "-created-after (2025-10-22T00:00Z) is later than -created-before (2025-01-31T00:00Z)"},
 		{[]string{"-demo", "-workers", "-1"}, "1 to 64"},
 		{[]string{"-demo", "-workers", "65"}, "1 to 64"},
 		{[]string{"-demo", "-o", "html", "-expiring", "soon"}, "number of days"},
 		{[]string{"-demo", "-o", "html", "-expiring", "-3"}, "number of days"},
 		{[]string{"-demo", "-expiring", "3"}, "for -o summary and -o html"},
+		{[]string{"-demo", "-o", "json", "-columns", "id"}, "-columns does nothing for -o json: it is for -o table, -o html and -o csv"},
+		{[]string{"-demo", "-o", "ids", "-columns", "id"}, "does nothing for -o ids"},
 		{[]string{"-demo", "-o", "html", "-public"}, "for -o ssh-config"},
 		{[]string{"-demo", "-user", "ops"}, "for -o ssh-config"},
 		{[]string{"-demo", "-o", "ssh-config", "-user", "a b"}, "login name"},
@@ -472,7 +498,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-region", ","}, "no region"},
 		{[]string{"-demo", "-region", "Hang Zhou!"}, "region"},
 		{nil, "which region?"},
-		{[]string{"-region", "cn-hangzhou", "-endpoint", "http://example.com"}, "https"},
+		{[]string{"-region", "cn-hangzhou", "-endpoint", "http://10.0.0.1"}, "inventory: -endpoint must use https"},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			t.Parallel()
@@ -499,6 +525,38 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 			t.Errorf("-h does not explain -%s", f.Name)
 		}
 	})
+	for _, code := range []int{exitOK, exitFailed, exitUsage, exitForbidden, exitCredentials, exitUnavailable, exitIncomplete, exitInterrupted} {
+		if !strings.Contains(text, fmt.Sprintf("\n  %-4d ", code)) {
+			t.Errorf("-h does not explain exit code %d", code)
+		}
+	}
+}
+
+// The command line that a list carries can be pasted into a shell, to list the same again.
+func TestCommandIsQuoted(t *testing.T) {
+	t.Parallel()
+	args := []string{"-demo", "-name", "web-*", "-tag", "a=it's $HOME `id` \\ \"x\" ~", "-tag", "环境=生产", "-user", "ops", "-o", "ssh-config", "-id", "", "-zone", "!1 & 2 > 3; #4", "-vpc", "~root", "-tag", "home=~", "-image", "\t"}
+	c, err := parse(args, nil, func(string) string { return "" }, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "inventory -demo -name 'web-*' -tag "; !strings.HasPrefix(c.look.command, want) || !strings.Contains(c.look.command, " 环境=生产 -user ops ") {
+		t.Errorf("%s, want %s", c.look.command, want)
+	}
+	if runtime.GOOS == "windows" {
+		return // no shell of this kind
+	}
+	for _, shell := range []string{"sh", "bash"} {
+		path, err := exec.LookPath(shell)
+		if err != nil {
+			t.Log(err)
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), path, "-c", "inventory() { printf '%s\\0' \"$@\"; }; "+c.look.command).Output()
+		if got := strings.Split(string(out), "\x00"); err != nil || !slices.Equal(got[:len(got)-1], args) {
+			t.Errorf("%s: %q, %v", shell, got, err)
+		}
+	}
 }
 
 func TestExitCodes(t *testing.T) {

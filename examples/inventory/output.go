@@ -15,6 +15,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 // renderer writes instances in one format. One that needs to see them all first writes in end.
@@ -77,7 +78,7 @@ func findFormat(name string) (format, error) {
 		}
 		names = append(names, f.name)
 	}
-	return format{}, fmt.Errorf("-o %q: want %s%s", name, strings.Join(names, ", "), didYouMean(name, names))
+	return format{}, fmt.Errorf("-o %q: want %s%s", name, strings.Join(names, ", "), wording.DidYouMean(name, names))
 }
 
 func formatHelp() string {

@@ -1,0 +1,99 @@
+// Package wording is what the programs share of what they say: what is wrong with a command line, and what went wrong.
+package wording
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// badValue is how package flag words an error of a value's own.
+var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): (.+)$`)
+
+// Usage says what package flag found wrong with a command line, and what may have been meant.
+func Usage(err error, fs *flag.FlagSet) error {
+	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+		var names []string
+		fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+		return fmt.Errorf("there is no flag -%s%s", name, didYouMean("-", name, names))
+	}
+	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
+		if f := fs.Lookup(m[2]); f != nil {
+			return fmt.Errorf("-%s %s: %w", f.Name, m[1], Value(f, errors.New(m[3])))
+		}
+	}
+	return err
+}
+
+// Value says what a flag wants, where package flag says no more than "parse error".
+func Value(f *flag.Flag, err error) error {
+	typed, ok := f.Value.(flag.Getter)
+	if !ok || err.Error() != "parse error" {
+		return err
+	}
+	switch typed.Get().(type) {
+	case time.Duration:
+		return errors.New("want a duration such as 30s")
+	case bool:
+		return errors.New("want true or false")
+	case int:
+		return errors.New("want a number")
+	default:
+		return err
+	}
+}
+
+// DidYouMean is a suggestion when one of the names is close to what was written, else "".
+func DidYouMean(written string, names []string) string { return didYouMean("", written, names) }
+
+func didYouMean(prefix, written string, names []string) string {
+	best, least := "", max(len(written)/3, 1)+1
+	for _, name := range names {
+		if len(written) > 2 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(written)) {
+			best = name
+			break
+		}
+		if d := distance(strings.ToLower(written), strings.ToLower(name)); d < least {
+			best, least = name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(": did you mean %s%s?", prefix, best)
+}
+
+// distance is how many letters have to be inserted, removed, replaced or swapped with the next one to turn a into b
+// (Damerau and Levenshtein).
+func distance(a, b string) int {
+	var before []int // the row above last
+	last := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			replace := last[j]
+			if a[i] != b[j] {
+				replace++
+			}
+			row[j+1] = min(replace, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}
+
+// Plain is an error's text for the person at the terminal, who knows flags and not the names of Go.
+func Plain(err error) string {
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
+	return strings.ReplaceAll(text, "Options.Endpoint", "-endpoint")
+}

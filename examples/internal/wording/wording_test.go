@@ -1,0 +1,94 @@
+package wording
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"testing"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+func flags() *flag.FlagSet {
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Duration("timeout", 0, "")
+	fs.Int("limit", 0, "")
+	fs.Bool("demo", false, "")
+	fs.String("columns", "", "")
+	fs.Func("tag", "", func(string) error { return errors.New("want KEY") })
+	return fs
+}
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]string{
+		"-column=id":                  "there is no flag -column: did you mean -columns?",
+		"--lmiit=3":                   "there is no flag -lmiit: did you mean -limit?",
+		"-xyzzy":                      "there is no flag -xyzzy",
+		"-timeout=5":                  `-timeout "5": want a duration such as 30s`,
+		"-limit=abc":                  `-limit "abc": want a number`,
+		"-limit=99999999999999999999": `-limit "99999999999999999999": value out of range`,
+		"-demo=maybe":                 `-demo "maybe": want true or false`,
+		`-tag="x" for flag -y: z`:     `-tag "\"x\" for flag -y: z": want KEY`,
+		"-limit":                      "flag needs an argument: -limit",
+	} {
+		fs := flags()
+		if err := Usage(fs.Parse([]string{arg}), fs); err.Error() != want {
+			t.Errorf("%s: %v, want %s", arg, err, want)
+		}
+	}
+}
+
+func TestValue(t *testing.T) {
+	t.Parallel()
+	fs := flags()
+	for name, want := range map[string]string{"timeout": "want a duration such as 30s", "demo": "want true or false", "limit": "want a number", "tag": "want KEY"} {
+		if err := Value(fs.Lookup(name), fs.Set(name, "maybe")); err.Error() != want {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
+	}
+}
+
+func TestDidYouMean(t *testing.T) {
+	t.Parallel()
+	names := []string{"table", "html", "json", "ndjson", "csv", "name", "status", "expires-before"}
+	for written, want := range map[string]string{
+		"jason": "json", "ndjsn": "ndjson", "naem": "name", "STAT": "status", "statsu": "status", "csb": "csv", "expire-befroe": "expires-before",
+		"yaml": "", "text": "", "x": "", "": "",
+	} {
+		if want != "" {
+			want = ": did you mean " + want + "?"
+		}
+		if got := DidYouMean(written, names); got != want {
+			t.Errorf("%s%s, want %s", written, got, want)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abc", 0}, {"abc", "abd", 1}, {"abc", "acb", 1}, {"kitten", "sitting", 3}, {"yaml", "html", 2}} {
+		if got := distance(tt.a, tt.b); got != tt.want {
+			t.Errorf("%s to %s: %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	_, endpoint := ecs.NewClient("cn-hangzhou", &ecs.Options{Endpoint: "http://192.0.2.1"})
+	_, region := ecs.NewClient("Hang!", nil)
+	for want, err := range map[string]error{
+		"-endpoint must use https: plain http is for loopback hosts only": endpoint,
+		`region "Hang!" is not a region id such as "cn-hangzhou"`:         region,
+		"EOF": io.EOF,
+	} {
+		if got := Plain(err); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
