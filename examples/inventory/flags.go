@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +45,8 @@ Where
   -v                   log every request to stderr
 
 Which: instances must match all filters
-  -id ID[,ID...]       instance ids, any number; repeatable; "-" reads them from stdin
+  -id ID[,ID...]       instance ids, any number; repeatable; "-" reads them from stdin; without other filters, ids that
+                       no listed region knows are named
   -name NAME           instance name, * is a wildcard: -name 'web-*'
   -status S            Pending, Running, Starting, Stopping or Stopped
   -type T  -family F   instance type (ecs.g7.large), instance type family (ecs.g7)
@@ -81,6 +83,7 @@ Exit codes: every code but 0 means that the list is not complete
   4    credentials missing or not accepted
   5    throttled or unavailable, even after retries: try later
   6    incomplete: a region failed, an instance was unreadable, or -timeout ran out; the rest was printed
+  7    ids not found: -id, without other filters or -limit, names some that no listed region has; the rest was printed
   130  interrupted; what was listed so far was printed
 "go run" turns all of these but 0 into 1: go build it first.
 `
@@ -342,6 +345,12 @@ func inOrder(of string, after, before time.Time) error {
 	}
 	const layout = "2006-01-02T15:04Z07:00"
 	return fmt.Errorf("-%s-after (%s) is later than -%[1]s-before (%[3]s): nothing can match", of, after.UTC().Format(layout), before.UTC().Format(layout))
+}
+
+// idsAlone reports whether the whole answer is known to be the instances of these ids: then it shows which do not exist.
+func (c *config) idsAlone() bool {
+	alone := ecs.DescribeInstancesRequest{InstanceIDs: c.request.InstanceIDs}
+	return c.limit == 0 && len(alone.InstanceIDs) > 0 && reflect.DeepEqual(c.request, alone)
 }
 
 // shellLine writes a command line that can be pasted into a shell.

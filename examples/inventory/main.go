@@ -13,6 +13,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"maps"
 	"os"
 	"os/signal"
 	"slices"
@@ -63,6 +64,7 @@ const (
 	exitCredentials
 	exitUnavailable
 	exitIncomplete
+	exitNotFound
 	exitInterrupted = 130
 )
 
@@ -164,6 +166,13 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 	}
 
 	printed := 0
+	wanted := map[string]bool{} // and not found yet
+	if c.idsAlone() {
+		for _, id := range c.request.InstanceIDs {
+			wanted[id] = true
+		}
+	}
+	ids := len(wanted)
 	var failures []error
 	var outputErr error
 	for inst, err := range all {
@@ -172,6 +181,7 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 			continue
 		}
 		printed++
+		delete(wanted, inst.InstanceID)
 		if outputErr = r.add(inst); outputErr == nil && printed%100 == 0 {
 			outputErr = out.Flush() // a consumer sees pages as they come
 		}
@@ -179,8 +189,12 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 			break
 		}
 	}
+	missing := causes(ctx, failures)
+	if len(failures) == 0 && len(wanted) > 0 {
+		missing = []error{notFound(slices.Sorted(maps.Keys(wanted)), ids)}
+	}
 	if outputErr == nil && (printed > 0 || len(failures) == 0) { // an empty list after a failure would say "there are none"
-		outputErr = r.end(causes(ctx, failures))
+		outputErr = r.end(missing)
 	}
 	outputErr = errors.Join(outputErr, out.Flush())
 	for _, note := range notes {
@@ -194,12 +208,25 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 		return exitFailed
 	case len(failures) > 0:
 		return p.fail(ctx, printed, failures...)
+	case len(wanted) > 0:
+		p.say(missing[0].Error())
+		return exitNotFound
 	case printed == 0:
 		p.say("no instance matches")
 	case isTerminal(p.stderr):
 		p.say(fmt.Sprintf("%d instances", printed))
 	}
 	return exitOK
+}
+
+// notFound names ids that a complete listing has not shown.
+func notFound(ids []string, of int) error {
+	const most = 20
+	text := strings.Join(ids[:min(len(ids), most)], ", ")
+	if n := len(ids) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%d of %d ids not found: %s", len(ids), of, text)
 }
 
 // counted shows the progress of a listing.

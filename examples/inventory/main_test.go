@@ -287,7 +287,7 @@ func TestFilters(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			r := world{server: s, stdin: "i-8 i-9\ni-10\n"}.run(t, append([]string{"-region", "cn-hangzhou"}, tt.args...)...)
-			if r.code != exitOK {
+			if r.code != exitOK && r.code != exitNotFound { // there is nothing to be found
 				t.Fatalf("exit code %d: %s", r.code, r.stderr)
 			}
 			got := map[string]string{}
@@ -437,6 +437,56 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
+// Ids that no region shows are named, where nothing but the ids was asked for and all of it could be read.
+func TestIDsNotFound(t *testing.T) {
+	t.Parallel()
+	instances := fleet(150)
+	instances[1].RegionID = "cn-beijing"
+	var gone []string
+	for i := range 25 {
+		gone = append(gone, fmt.Sprintf("i-gone%02d", i))
+	}
+	broken := ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew", Times: -1}
+	for _, tt := range []struct {
+		name, args, stdin string
+		faults            []ecstest.Fault
+		code, found       int
+		want, never       string // parts of stderr
+	}{
+		{name: "some", args: "-id i-0000,i-nope", code: exitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n", never: "instances"},
+		{name: "twice", args: "-id i-nope,i-0000 -id i-nope", code: exitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n"},
+		{name: "all", args: "-id i-nope", code: exitNotFound, want: "inventory: 1 of 1 ids not found: i-nope\n", never: "no instance matches"},
+		{name: "as JSON", args: "-id i-nope -o json", code: exitNotFound, found: 1, want: "not found: i-nope"}, // the line is []
+		{name: "from stdin", args: "-id -", stdin: "i-0000\ni-nope\n", code: exitNotFound, found: 1, want: "1 of 2 ids"},
+		{name: "many", args: "-id i-0000," + strings.Join(gone, ","), code: exitNotFound, found: 1, want: "25 of 26 ids not found: " + strings.Join(gone[:20], ", ") + " and 5 more\n"},
+		{name: "in any region", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", code: exitOK, found: 2, never: "not found"},
+		{name: "in another region", args: "-region cn-beijing -id i-0000,i-0001", code: exitNotFound, found: 1, want: "1 of 2 ids not found: i-0000\n"},
+		{name: "no ids", args: "-id ,", code: exitOK, want: "no instance matches"},
+		{name: "with a filter", args: "-id i-0000,i-nope -status running", code: exitOK, found: 1, never: "not found"},
+		{name: "with an address", args: "-id i-0000,i-nope -private-ip 10.0.0.1", code: exitOK, want: "no instance matches", never: "not found"},
+		{name: "with a limit", args: "-id i-0000,i-nope -limit 5", code: exitOK, found: 1, never: "not found"},
+		{name: "a region fails", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", faults: []ecstest.Fault{broken}, code: exitIncomplete, found: 1, never: "not found"},
+		{name: "dry run", args: "-id i-nope -dry-run", code: exitOK, found: 1, never: "not found"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, instances...)
+			s.Inject(tt.faults...)
+			r := world{server: s, stdin: tt.stdin}.run(t, append([]string{"-region", "cn-hangzhou", "-o", "ids"}, strings.Fields(tt.args)...)...)
+			if r.code != tt.code || !strings.Contains(r.stderr, tt.want) || tt.never != "" && strings.Contains(r.stderr, tt.never) {
+				t.Errorf("exit code %d, want %d, %q and no %q: %s", r.code, tt.code, tt.want, tt.never, r.stderr)
+			}
+			if n := strings.Count(r.stdout, "\n"); n != tt.found {
+				t.Errorf("%d lines, want %d: %s", n, tt.found, r.stdout)
+			}
+		})
+	}
+	r := world{server: newServer(t, instances...)}.run(t, "-region", "cn-hangzhou", "-id", "i-0000,i-nope", "-o", "html")
+	if r.code != exitNotFound || !strings.Contains(r.stdout, "<li>1 of 2 ids not found: i-nope</li>") {
+		t.Errorf("exit code %d, and the page does not say so: %s", r.code, r.stderr)
+	}
+}
+
 // The columns added to the default ones come once.
 func TestAddedColumns(t *testing.T) {
 	t.Parallel()
@@ -525,7 +575,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 			t.Errorf("-h does not explain -%s", f.Name)
 		}
 	})
-	for _, code := range []int{exitOK, exitFailed, exitUsage, exitForbidden, exitCredentials, exitUnavailable, exitIncomplete, exitInterrupted} {
+	for _, code := range []int{exitOK, exitFailed, exitUsage, exitForbidden, exitCredentials, exitUnavailable, exitIncomplete, exitNotFound, exitInterrupted} {
 		if !strings.Contains(text, fmt.Sprintf("\n  %-4d ", code)) {
 			t.Errorf("-h does not explain exit code %d", code)
 		}
