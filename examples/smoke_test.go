@@ -21,7 +21,7 @@ func TestPrograms(t *testing.T) {
 		"list":              {"-demo", `(?m)^i-\S+ ecs\.\S+ cn-hangzhou-\S+ \d+\.\d+\.\d+\.\d+ [\s\S]*^[1-9]\d* running instances in cn-hangzhou$`},
 		"stream":            {"-demo -workers 3", `^[1-9]\d* instances of cn-hangzhou have a public address, found by 3 workers\n$`},
 		"dryrun":            {"-demo", `^listing the instances of cn-hangzhou is permitted\n$`},
-		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*nanosecond to answer: it was retried.*operation that does not exist: .*key that does not exist: wrong or missing`},
+		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*nanosecond to answer: try again later.*operation that does not exist: .*key that does not exist: wrong or missing`},
 		"regions":           {"-demo", `^(\S+ +[1-9]\d*\n){6}$`},
 		"tags":              {"-demo -value prod", `^([1-9]\d*) instances in cn-hangzhou carry the tag env=prod\n[1-9]\d* such tags are known\n$`},
 		"call":              {"-demo", `(?m)^Running +[1-9]\d*$`},
@@ -57,6 +57,14 @@ func TestPrograms(t *testing.T) {
 		}
 		if !regexp.MustCompile(program.want).Match(out) {
 			t.Errorf("%s does not match %s:\n%.2000s", name, program.want, out)
+		}
+	}
+
+	for _, args := range [][]string{nil, {"-demo", "i-1"}} { // nothing to wait for; two things
+		c := exec.CommandContext(ctx, filepath.Join(bin, "wait"), args...)
+		out, err := c.CombinedOutput()
+		if c.ProcessState.ExitCode() != 2 || !strings.HasPrefix(string(out), "usage: wait ") {
+			t.Errorf("wait %v: %v: %s", args, err, out)
 		}
 	}
 }

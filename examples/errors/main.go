@@ -27,7 +27,7 @@ func main() {
 // explain is the part to copy: from the special to the general.
 func explain(err error) string {
 	if e, ok := errors.AsType[*ecs.NotFoundError](err); ok {
-		return fmt.Sprintf("not found, the others were: %v", e.InstanceIDs)
+		return fmt.Sprintf("not found: %v; the others were", e.InstanceIDs)
 	}
 	switch {
 	case err == nil:
@@ -40,13 +40,19 @@ func explain(err error) string {
 		return "no permission: grant ecs:DescribeInstances"
 	case errors.Is(err, ecs.ErrInvalidParameter):
 		return "a bug in the request: mend it"
+	}
+	e, ok := errors.AsType[*ecs.Error](err) // every failed call is one: its fields say more than its kind
+	switch {
 	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return "it was retried already: try again later, or with more time"
-	}
-	if e, ok := errors.AsType[*ecs.Error](err); ok { // every failed call is one: its fields say more than its kind
+		if ok && e.Attempts > 1 {
+			return "it was retried already: try again later, or with more time"
+		}
+		return "try again later, or with more time"
+	case ok:
 		return fmt.Sprintf("code %s, HTTP status %d, request %s, %d attempts", e.Code, e.StatusCode, e.RequestID, e.Attempts)
+	default:
+		return "unexpected"
 	}
-	return "unexpected"
 }
 
 func provoke(ctx context.Context, region string, inMemory bool) error {

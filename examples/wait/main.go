@@ -23,6 +23,11 @@ func main() {
 	timeout := flag.Duration("timeout", 5*time.Minute, "how long to wait")
 	inMemory := flag.Bool("demo", false, "wait for two made-up instances, no account needed")
 	flag.Parse()
+	if flag.NArg() == 0 != *inMemory {
+		fmt.Fprintln(os.Stderr, "usage: wait [-region R] [-timeout D] ID...\n       wait -demo")
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
