@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,12 +16,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 // Ansible calls a script with --list and nothing else; so every flag is also a variable of the environment.
@@ -55,7 +58,7 @@ A list that lacks a region or an instance is not printed: a play would leave hos
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, connect: demo.Client}
+	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), connect: demo.Client}
 	os.Exit(p.run(ctx, os.Args[1:]))
 }
 
@@ -63,6 +66,7 @@ func main() {
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	environ        []string // all of it, "name=value"
 	connect        func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
 }
 
@@ -73,7 +77,7 @@ type config struct {
 	host             string
 }
 
-func parse(args []string, getenv func(string) string) (*config, error) {
+func parse(args []string, getenv func(string) string, environ []string) (*config, error) {
 	c := &config{}
 	fs := flag.NewFlagSet("ansible-inventory", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -86,8 +90,10 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		return nil
 	})
 	var wrong error
+	var known []string
 	fs.VisitAll(func(f *flag.Flag) {
 		variable := prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		known = append(known, variable)
 		values := []string{getenv(variable)}
 		if f.Name == "tag" {
 			values = strings.Fields(values[0])
@@ -97,10 +103,11 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 				continue
 			}
 			if err := fs.Set(f.Name, value); err != nil && wrong == nil {
-				wrong = fmt.Errorf("%s=%q: %w", variable, value, err)
+				wrong = fmt.Errorf("%s=%q: %w", variable, value, wording.Value(f, err))
 			}
 		}
 	})
+	wrong = cmp.Or(unknown(environ, known), wrong)
 	fs.BoolVar(&c.list, "list", false, "")
 	fs.StringVar(&c.host, "host", "", "")
 	switch err := fs.Parse(args); {
@@ -108,7 +115,7 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		c.help = true
 		return c, nil
 	case err != nil:
-		return nil, err
+		return nil, wording.Usage(err, fs)
 	case wrong != nil:
 		return nil, wrong
 	case fs.NArg() > 0:
@@ -119,9 +126,27 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	return c, c.Finish(getenv)
 }
 
+// unknown finds a variable that is meant for this program and that it does not know. Without its filter a play would
+// reach hosts that it should not.
+func unknown(environ, known []string) error {
+	for _, variable := range slices.Sorted(slices.Values(environ)) {
+		name, value, _ := strings.Cut(variable, "=")
+		own, ok := strings.CutPrefix(name, prefix)
+		if !ok || value == "" || slices.Contains(known, name) {
+			continue
+		}
+		var names []string
+		for _, k := range known {
+			names = append(names, strings.TrimPrefix(k, prefix))
+		}
+		return fmt.Errorf("no setting is called %s%s", name, wording.DidYouMean(prefix, own, names))
+	}
+	return nil
+}
+
 // run carries out one command line and gives its exit code.
 func (p *program) run(ctx context.Context, args []string) int {
-	c, err := parse(args, p.getenv)
+	c, err := parse(args, p.getenv, p.environ)
 	if err != nil {
 		p.say(err.Error() + " (-h for help)")
 		return selection.ExitUsage

@@ -86,6 +86,9 @@ func (w world) run(t *testing.T, args ...string) (code int, stdout, stderr strin
 	t.Helper()
 	var out, errs bytes.Buffer
 	p := program{stdout: &out, stderr: &errs, getenv: func(name string) string { return w.env[name] }, connect: demo.Client}
+	for name, value := range w.env {
+		p.environ = append(p.environ, name+"="+value)
+	}
 	if w.server != nil {
 		p.connect = func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
 			opts.Retry.MaxAttempts = 1
@@ -320,17 +323,27 @@ func TestUsage(t *testing.T) {
 		{args: "-demo", want: "--list or --host"},
 		{args: "-demo --list --host web-1", want: "--list or --host"},
 		{args: "-demo --graph", want: "-graph"},
+		{args: "-dmeo --list", want: "did you mean -demo?"},
+		{args: "-demo=maybe --list", want: "want true or false"},
+		{args: "-region cn-hangzhou -endpoint http://10.0.0.1 --list", want: "ecs-inventory: -endpoint must use https"},
 		{args: "-demo --list web-1", want: `"web-1" is not understood`},
 		{args: "--list", want: "which region?"},
 		{args: "-demo --list -host-name ip", want: "name or id"},
 		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runs", want: `ECS_INVENTORY_STATUS="Runs"`},
-		{args: "--list", env: "ECS_INVENTORY_DEMO", value: "please", want: `ECS_INVENTORY_DEMO="please"`},
+		{args: "--list", env: "ECS_INVENTORY_DEMO", value: "maybe", want: `ECS_INVENTORY_DEMO="maybe": want true or false`},
+		{args: "-demo --list", env: "ECS_INVENTORY_REGOIN", value: "cn-beijing", want: "no setting is called ECS_INVENTORY_REGOIN: did you mean ECS_INVENTORY_REGION?"},
+		{args: "-demo --list", env: "ECS_INVENTORY_STATSU", value: "Running", want: "did you mean ECS_INVENTORY_STATUS?"},
+		{args: "-demo --list", env: "ECS_INVENTORY_PREFER-PUBLIC", value: "true", want: "did you mean ECS_INVENTORY_PREFER_PUBLIC?"},
+		{args: "-demo --list", env: "ECS_INVENTORY_CACHE", value: "1", want: "no setting is called ECS_INVENTORY_CACHE"},
 		{args: "--list", env: "ECS_INVENTORY_REGION", value: "Hang!", want: "region"},
 	} {
 		w := world{env: map[string]string{tt.env: tt.value}}
 		if code, stdout, stderr := w.run(t, strings.Fields(tt.args)...); code != selection.ExitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s %s: %d %s%s", tt.env, tt.args, code, stderr, stdout)
 		}
+	}
+	if code, _, stderr := (world{env: map[string]string{"ECS_INVENTORY_REGOIN": "", "REGOIN": "x"}}).run(t, "-demo", "--list"); code != selection.ExitOK {
+		t.Errorf("variables that are empty, or another's: %d %s", code, stderr)
 	}
 	code, help, _ := world{}.run(t, "-h")
 	for line := range strings.Lines(help) {

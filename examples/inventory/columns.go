@@ -96,7 +96,7 @@ func findColumn(name string) (column, error) {
 	for _, c := range all {
 		names = append(names, c.name)
 	}
-	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, wording.DidYouMean(name, names))
+	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, wording.DidYouMean("", name, names))
 }
 
 // parseColumns reads a list of columns. A leading + adds to the default ones, "all" stands for all.

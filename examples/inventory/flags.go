@@ -386,7 +386,7 @@ func oneOf[T ~string](to *T, values ...T) func(string) error {
 			}
 			names = append(names, string(v))
 		}
-		return fmt.Errorf("want %s%s", strings.Join(names, ", "), wording.DidYouMean(s, names))
+		return fmt.Errorf("want %s%s", strings.Join(names, ", "), wording.DidYouMean("", s, names))
 	}
 }
 

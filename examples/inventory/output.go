@@ -78,7 +78,7 @@ func findFormat(name string) (format, error) {
 		}
 		names = append(names, f.name)
 	}
-	return format{}, fmt.Errorf("-o %q: want %s%s", name, strings.Join(names, ", "), wording.DidYouMean(name, names))
+	return format{}, fmt.Errorf("-o %q: want %s%s", name, strings.Join(names, ", "), wording.DidYouMean("", name, names))
 }
 
 func formatHelp() string {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 // Help explains the flags that Define defines.
@@ -191,12 +192,12 @@ func Report(say func(line string), failures ...error) int {
 	return ExitCode(failures[0])
 }
 
-// Text is a failure in one line, without the prefixes that tell a programmer where it comes from.
+// Text is a failure in one line, in the words of [wording.Plain].
 func Text(err error) string {
 	if region, ok := errors.AsType[*ecs.RegionError](err); ok {
 		return region.Region + ": " + Text(region.Err)
 	}
-	return strings.TrimPrefix(err.Error(), "ecs: ")
+	return wording.Plain(err)
 }
 
 // adviceFor says what to do, where the error does not; else it is "".

@@ -18,7 +18,7 @@ func Usage(err error, fs *flag.FlagSet) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		var names []string
 		fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
-		return fmt.Errorf("there is no flag -%s%s", name, didYouMean("-", name, names))
+		return fmt.Errorf("there is no flag -%s%s", name, DidYouMean("-", name, names))
 	}
 	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
 		if f := fs.Lookup(m[2]); f != nil {
@@ -46,10 +46,9 @@ func Value(f *flag.Flag, err error) error {
 	}
 }
 
-// DidYouMean is a suggestion when one of the names is close to what was written, else "".
-func DidYouMean(written string, names []string) string { return didYouMean("", written, names) }
-
-func didYouMean(prefix, written string, names []string) string {
+// DidYouMean is a suggestion when one of the names is close to what was written, else "". The prefix is put before it: what
+// all names begin with says nothing about which one was meant.
+func DidYouMean(prefix, written string, names []string) string {
 	best, least := "", max(len(written)/3, 1)+1
 	for _, name := range names {
 		if len(written) > 2 && strings.HasPrefix(strings.ToLower(name), strings.ToLower(written)) {

@@ -60,7 +60,7 @@ func TestDidYouMean(t *testing.T) {
 		if want != "" {
 			want = ": did you mean " + want + "?"
 		}
-		if got := DidYouMean(written, names); got != want {
+		if got := DidYouMean("", written, names); got != want {
 			t.Errorf("%s%s, want %s", written, got, want)
 		}
 	}
