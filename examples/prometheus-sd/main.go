@@ -25,6 +25,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 const help = `prometheus-sd tells Prometheus which ECS instances an Alibaba Cloud account has (http_sd_configs).
@@ -42,7 +43,7 @@ What to say of them
 
 The server
   -listen ADDR         default 127.0.0.1:9465; whoever reaches it sees the list
-  -interval D          how often to ask the API, give or take a tenth; default 1m
+  -interval D          how often to ask the API, give or take a tenth; default 1m, at least 5s
   -stale-after D       when nothing could be read for so long, /healthz says so; a refresh may take no longer; default
                        5 intervals. A first list that lacks a region waits for it as long.
   -once                print the list and exit, or fail and print nothing
@@ -79,6 +80,9 @@ type config struct {
 	once, verbose, help  bool
 }
 
+// shortest is the least interval: each refresh lists all regions anew.
+const shortest = 5 * time.Second
+
 func parse(args []string, getenv func(string) string) (*config, error) {
 	c := &config{}
 	fs := flag.NewFlagSet("prometheus-sd", flag.ContinueOnError)
@@ -94,7 +98,7 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		c.help = true
 		return c, nil
 	} else if err != nil {
-		return nil, err
+		return nil, wording.Usage(err, fs)
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("%q is not understood: everything is said with flags", fs.Arg(0))
@@ -105,8 +109,11 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		}
 		c.ports = append(c.ports, port)
 	}
-	if c.interval <= 0 || c.staleAfter < 0 {
-		return nil, errors.New("-interval and -stale-after must be positive")
+	if c.interval < shortest {
+		return nil, fmt.Errorf("-interval %s: want %s or more, since all that ask the API for this account share its quota", c.interval, shortest)
+	}
+	if c.staleAfter < 0 {
+		return nil, fmt.Errorf("-stale-after %s is negative", c.staleAfter)
 	}
 	if c.staleAfter == 0 {
 		c.staleAfter = 5 * c.interval

@@ -262,21 +262,26 @@ func TestParse(t *testing.T) {
 	if c, err = parse(strings.Fields("-demo -stale-after 1h"), getenv); err != nil || c.staleAfter != time.Hour || c.interval != time.Minute || !strings.HasPrefix(c.listen, "127.0.0.1:") {
 		t.Errorf("%+v %v", c, err)
 	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel() // what is understood by mistake is not served for ever
 	for args, want := range map[string]string{
 		"":                         "which region?",
 		"-demo -port 0":            "65535",
 		"-demo -port 9100,":        "65535",
 		"-demo -port http":         "65535",
 		"-demo -port 70000":        "65535",
-		"-demo -interval 0s":       "positive",
-		"-demo -stale-after -1s":   "positive",
+		"-demo -interval 0s":       "-interval 0s: want 5s or more",
+		"-demo -interval 1ms":      "-interval 1ms: want 5s or more",
+		"-demo -interval 5":        `-interval "5": want a duration such as 30s`,
+		"-demo -stale-after -1s":   "-stale-after -1s is negative",
 		"-demo all":                `"all" is not understood`,
-		"-demo -ports 9100":        "-ports",
+		"-demo -ports 9100":        "did you mean -port?",
+		"-demo -intreval 1m":       "did you mean -interval?",
 		"-region cn-hangzhou -v=x": "-v",
 		"-region Hang!":            "region",
 	} {
 		p, stdout, stderr := newProgram(newServer(t))
-		if code := p.run(t.Context(), strings.Fields(args)); code != selection.ExitUsage || !strings.Contains(stderr.String(), want) || stdout.String() != "" {
+		if code := p.run(ended, strings.Fields(args)); code != selection.ExitUsage || !strings.Contains(stderr.String(), want) || stdout.String() != "" {
 			t.Errorf("%q: exit code %d, want %q: %s", args, code, want, stderr)
 		}
 	}

@@ -124,7 +124,7 @@ func TestRealPrometheus(t *testing.T) {
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
 	fleet[0].Status = ecs.StatusRunning
 	server := newServer(t, fleet...)
-	sd, _ := start(t, server, "-region", "all", "-interval", "1s", "-stale-after", "5m")
+	sd, _ := start(t, server, "-region", "all", "-interval", "5s", "-stale-after", "5m")
 	address := strings.TrimPrefix(sd, "http://")
 	prometheus := startPrometheus(t, strings.NewReplacer(
 		"127.0.0.1:9465", address,
