@@ -243,6 +243,27 @@ func TestPageInBrowser(t *testing.T) {
 		p := open(t, chromium, savePage(t, r.stdout))
 		p.want("count", p.count(), "0 instances")
 		p.want("a message", eval[bool](p, `document.getElementById("none").checkVisibility()`), true)
+		p.want("columns for charts", eval[bool](p, `document.querySelector("main").getBoundingClientRect().left > document.querySelector("header").getBoundingClientRect().left`), false)
+	})
+
+	// A few rows make a small card, and a long command does not push the numbers away.
+	t.Run("renders little", func(t *testing.T) {
+		t.Parallel()
+		list := fleet(5)
+		list[0].InstanceName, list[1].InstanceName = "a-long-name-in-latin-letters", "订单服务订单服务订单服务-1"
+		r := world{server: newServer(t, list...)}.run(t, "-region", "cn-hangzhou", "-o", "html", "-id", strings.Join(ids(list), ",")+strings.Repeat(",i-0001", 40))
+		p := open(t, chromium, savePage(t, r.stdout))
+		p.size(1366, 900)
+		p.want("count", p.count(), "5 instances")
+		if h := eval[float64](p, `document.querySelector("main > .card:last-child").getBoundingClientRect().height`); h > 32*6+80 {
+			t.Errorf("the card of 5 rows is %v high", h)
+		}
+		p.want("names cut off", eval[int](p, `[...document.querySelectorAll("td:nth-child(2)")].filter((td) => td.scrollWidth > td.clientWidth).length`), 0)
+		if h := eval[float64](p, `document.querySelector("header").getBoundingClientRect().height`); h > 60 {
+			t.Errorf("the header is %v high", h)
+		}
+		p.want("command cut off", eval[bool](p, `document.querySelector("header code").scrollWidth > document.querySelector("header code").clientWidth`), true)
+		p.want("title", eval[bool](p, `document.querySelector("header code").title === document.querySelector("header code").textContent`), true)
 	})
 
 	t.Run("sorts", func(t *testing.T) {
@@ -398,6 +419,24 @@ func TestPageInBrowser(t *testing.T) {
 				t.Errorf("the page is %d wide at %d", w, width)
 			}
 		}
+	})
+
+	// On a small laptop: one scroll area, whose edges show that there is more.
+	t.Run("fills the window", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		for _, height := range []int64{600, 768, 1200} {
+			p.size(1366, height)
+			p.want("page scrolls", eval[bool](p, `document.documentElement.scrollHeight > innerHeight`), false)
+			p.want("table scrolls", eval[bool](p, `scroller.scrollHeight > scroller.clientHeight`), true)
+			p.want("last row in the page is below the window", eval[bool](p, `document.querySelector("tbody tr:nth-last-child(2)").getBoundingClientRect().top > innerHeight`), true)
+		}
+		edges := func() string { return eval[string](p, `document.getElementById("sheet").className`) }
+		p.want("edges", edges(), "continues")
+		eval[any](p, `scroller.scrollLeft = 50`)
+		p.want("edges in the middle", edges(), "continues scrolled")
+		eval[any](p, `scroller.scrollLeft = 1e9`)
+		p.want("edges at the end", edges(), "scrolled")
 	})
 
 	t.Run("prints", func(t *testing.T) {

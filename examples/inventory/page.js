@@ -208,33 +208,41 @@ const ends = charts.find((c) => c.title === "subscription ends");
 const shownColumns = () => columns.flatMap((c, i) => c.shown ? [i] : []);
 const show = (value, kind) => kind === "time" ? String(value).replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*/, "$1 $2") : String(value);
 
-// measure makes columns wide enough for most texts: the page holds few rows at a time, so that the browser cannot.
+// measure makes columns wide enough for their texts: the page holds few rows at a time, so that the browser cannot. In words
+// the widest of a hundred may be cut off; a half id or time would be of no use.
 function measure() {
   const context = document.createElement("canvas").getContext("2d");
   const style = getComputedStyle(table);
   const cells = (s) => s.length + (s.match(/[^\x00-\xff]/g)?.length ?? 0);
   columns.forEach((column, i) => {
-    let widest = "";
+    const lengths = []; // for each, how many texts have it, and one of them
     for (const row of rows) {
       const text = show(row.cells[i], column.kind);
-      if (cells(text) > cells(widest)) widest = text;
+      (lengths[cells(text)] ??= {n: 0, text}).n++;
+    }
+    const samples = [];
+    for (let n = 0; lengths.length > 0;) {
+      const longest = lengths.pop();
+      n += longest?.n ?? 0;
+      if (longest && (column.kind !== "" || n > rows.length / 100)) samples.push(longest.text);
     }
     context.font = `${column.kind === "time" ? 600 : 400} ${style.fontSize} ${style.getPropertyValue(column.kind === "code" ? "--code" : "--sans")}`;
     const dot = column.name === "status" ? 16 : 0;
-    const body = context.measureText(widest).width + dot;
+    const body = Math.max(0, ...samples.map((text) => context.measureText(text).width)) + dot;
     context.font = `600 ${style.fontSize} ${style.getPropertyValue("--sans")}`;
-    column.width = Math.ceil(Math.max(Math.min(body, 280), context.measureText(column.title).width + 16)) + 26;
+    column.width = Math.ceil(Math.max(Math.min(body, 280), context.measureText(column.title).width + 14)) + 18;
   });
 }
 
 function drawHead() {
   const shown = shownColumns();
-  table.querySelector("colgroup").replaceChildren(...shown.map((i) => {
+  const widths = shown.map((i, n) => columns[i].width + (n === 0 ? 8 : 0) + (n === shown.length - 1 ? 8 : 0)); // the edges
+  table.querySelector("colgroup").replaceChildren(...widths.map((width) => {
     const col = h("col");
-    col.style.width = `${columns[i].width}px`;
+    col.style.width = `${width}px`;
     return col;
   }));
-  table.style.width = `${shown.reduce((sum, i) => sum + columns[i].width, 0)}px`;
+  table.style.width = `${widths.reduce((sum, width) => sum + width, 0)}px`;
   thead.replaceChildren(h("tr", {}, ...shown.map((i) => {
     const order = sort.column !== i ? "none" : sort.descending ? "descending" : "ascending";
     return h("th", {scope: "col", className: columns[i].kind, "aria-sort": order},
@@ -267,6 +275,16 @@ function drawTable() {
   $("none").hidden = matching.length > 0;
   $("scroller").scrollTop = 0;
   drawRows();
+  drawEdges();
+}
+
+// drawEdges shows that there is more at the right, or at the left below the first column.
+function drawEdges() {
+  const s = $("scroller");
+  $("sheet").classList.toggle("scrolled", s.scrollLeft > 0);
+  $("sheet").classList.toggle("continues", s.scrollLeft + s.clientWidth < s.scrollWidth - 1);
+  $("sheet").style.setProperty("--bar", `${s.offsetWidth - s.clientWidth}px`); // the scrollbars stay as they are
+  $("sheet").style.setProperty("--foot", `${s.offsetHeight - s.clientHeight}px`);
 }
 
 // drawRows keeps the rows around the window in the page, and no others.
@@ -316,7 +334,7 @@ function details(row) {
 
 let frame = 0;
 function redraw() {
-  frame ||= requestAnimationFrame(() => { frame = 0; drawRows(); });
+  frame ||= requestAnimationFrame(() => { frame = 0; drawRows(); drawEdges(); });
 }
 $("scroller").addEventListener("scroll", redraw);
 new ResizeObserver(redraw).observe($("scroller"));
