@@ -868,3 +868,38 @@ func TestProcess(t *testing.T) {
 		}
 	})
 }
+
+// README shows what the program prints, and names every format and exit code.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(file)
+	shown := 0
+	for block := range strings.SplitSeq(readme, "```console\n$ inventory ") {
+		line, rest, ok := strings.Cut(block, "\n")
+		want, _, closed := strings.Cut(rest, "```\n")
+		if !ok || !closed || strings.HasPrefix(block, "#") {
+			continue
+		}
+		shown++
+		if r := (world{}).run(t, strings.Fields(line)...); r.code != exitOK || r.stdout != want {
+			t.Errorf("%s: exit code %d: %s%s", line, r.code, r.stdout, r.stderr)
+		}
+	}
+	if shown < 2 {
+		t.Errorf("%d runs are shown", shown)
+	}
+	for _, f := range formats() {
+		if !strings.Contains(readme, "`"+f.name+"`") {
+			t.Errorf("-o %s is not explained", f.name)
+		}
+	}
+	for _, code := range []int{exitOK, exitFailed, exitUsage, exitForbidden, exitCredentials, exitUnavailable, exitIncomplete, exitNotFound, exitInterrupted} {
+		if !strings.Contains(readme, fmt.Sprintf("\n| %d | ", code)) {
+			t.Errorf("exit code %d is not explained", code)
+		}
+	}
+}
