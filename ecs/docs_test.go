@@ -37,9 +37,10 @@ var frame = docblocks.Frame{
 	Params: "ctx context.Context, client *ecs.Client, id, secret string, err error",
 	Imports: map[string]string{
 		"context": "context", "errors": "errors", "fmt": "fmt", "iter": "iter", "log": "log", "os": "os", "slog": "log/slog", "time": "time",
-		"ecs":     "github.com/aliyun-ecs/sdk-go/ecs",
-		"ecstest": "github.com/aliyun-ecs/sdk-go/ecs/ecstest",
-		"signer":  "github.com/aliyun-ecs/sdk-go/signer",
+		"credentials": "github.com/aliyun/credentials-go/credentials",
+		"ecs":         "github.com/aliyun-ecs/sdk-go/ecs",
+		"ecstest":     "github.com/aliyun-ecs/sdk-go/ecs/ecstest",
+		"signer":      "github.com/aliyun-ecs/sdk-go/signer",
 	},
 	Main: `
 func main() {
