@@ -1,6 +1,6 @@
 // Command tags counts the instances that carry a tag, however many there are: the API alone would stop at 1,000.
 //
-//	go run ./examples/tags -demo -key env -value prod
+//	go run ./examples/tags -demo -key env
 package main
 
 import (
@@ -31,7 +31,8 @@ func main() {
 }
 
 func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // outside a demo: ecs.NewClient(region, nil)
+	const many = 15_000                                             // so that more than 1,000 in cn-hangzhou carry the tag
+	client, done, err := demo.ClientOf(many, inMemory, region, nil) // outside a demo: ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
@@ -47,15 +48,21 @@ func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error
 		}
 		n++
 	}
-	fmt.Printf("%d instances in %s carry the tag %s=%s\n", n, region, tag.Key, tag.Value)
+	name := tag.Key
+	if tag.Value != "" {
+		name += "=" + tag.Value
+	}
+	fmt.Printf("%d instances in %s carry the tag %s\n", n, region, name)
 
-	rows := 0 // the tags themselves, of any kind of resource
-	for _, err := range client.TaggedResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
+	rows := 0 // the tags themselves: disks, images and other kinds of resources have them too
+	for row, err := range client.TaggedResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
 		if err != nil {
 			return err
 		}
-		rows++
+		if row.TagKey == tag.Key { // the others that the same instances carry come as well
+			rows++
+		}
 	}
-	fmt.Printf("%d such tags are known\n", rows)
+	fmt.Printf("ListTagResources names %d such tags\n", rows)
 	return nil
 }

@@ -20,6 +20,11 @@ func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 // Client makes a client for a region: of the account that the default credentials belong to or, with demo, of an ECS
 // that lives in this process and knows made-up instances only. Call done at the end.
 func Client(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
+	return ClientOf(size, demo, region, opts)
+}
+
+// ClientOf is Client with another number of made-up instances.
+func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	if !demo {
 		client, err = ecs.NewClient(region, opts)
 		return client, func() {}, err
