@@ -38,7 +38,8 @@ type ListTagResourcesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// TagResource is one tag of one resource: a resource comes as often as it has matching tags.
+// TagResource is one tag of one resource: a resource comes once for each of its tags, which may include those that were
+// not asked for.
 type TagResource struct {
 	ResourceID   string `json:"ResourceId"`
 	ResourceType string
@@ -46,7 +47,7 @@ type TagResource struct {
 	TagValue     string
 }
 
-// TaggedResources yields the tags of all resources that match, page by page as the loop goes on (API:
+// TaggedResources yields the tags of all resources that match, a row for each, page by page as the loop goes on (API:
 // ListTagResources). An error comes once, last. Nothing happens before the loop starts, and each loop lists anew.
 func (c *Client) TaggedResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
