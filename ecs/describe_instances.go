@@ -257,8 +257,8 @@ func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesReq
 }
 
 // DryRun checks, without listing, that the caller may list and that the API accepts the request. nil: the call would be
-// allowed. ErrForbidden: it would be denied. ErrInvalidParameter: a parameter is wrong. An API that ignores the dry run
-// is an error too.
+// allowed. ErrForbidden: it would be denied. ErrInvalidParameter: a parameter is wrong, or there are more than 100
+// InstanceIDs. An API that ignores the dry run is an error too.
 func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
 	params, err := req.encode(c.region, true)
 	if err != nil {
