@@ -210,6 +210,18 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// The newest section of CHANGELOG.md is of the version that the user agent names.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := regexp.MustCompile(`(?m)^## v(\S+) \(`).FindSubmatch(text); m == nil || string(m[1]) != ecs.Version {
+		t.Errorf("the newest section is of %q, Version is %s", m, ecs.Version)
+	}
+}
+
 // headings gives a document's anchors, as GitHub makes them.
 func headings(t *testing.T, file string) map[string]bool {
 	t.Helper()
