@@ -26,7 +26,8 @@ const Version = "0.1.0"
 
 const apiVersion = "2014-05-26"
 
-// Client calls ECS in one region. It is immutable and safe for any number of goroutines; make one and keep it.
+// Client calls ECS in one region. It is immutable and safe for any number of goroutines; make one by [NewClient] and keep
+// it. The zero value is of no use.
 type Client struct {
 	*core
 	region       string
@@ -230,7 +231,7 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 	default:
 		v, err := query.Values(params)
 		if err != nil {
-			return refused(action, c.region, invalid("params", "cannot be encoded: %v", err))
+			return refused(action, c.region, invalid("params", "is a %T, give a struct with url tags, url.Values or nil (%v)", params, err))
 		}
 		values = v
 	}

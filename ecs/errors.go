@@ -132,19 +132,24 @@ func (e *Error) advice() string {
 // Unwrap gives the error beneath, nil when the API's answer is all there is.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is reports whether the failure is of the kind target, one of the Err… variables of this package.
+// Is reports whether the failure is of the kind target, one of the Err… variables of this package. Code and StatusCode are
+// enough for that: an Error that a test's fake makes of them is of the same kind as one of a call.
 func (e *Error) Is(target error) bool {
+	class := e.class
+	if class == 0 {
+		class = transport.Classify(e.Code, e.Message, e.StatusCode)
+	}
 	switch target {
 	case ErrThrottled:
-		return e.class&transport.Throttled != 0
+		return class&transport.Throttled != 0
 	case ErrForbidden:
-		return e.class&transport.Forbidden != 0
+		return class&transport.Forbidden != 0
 	case ErrCredentials:
-		return e.class&transport.Credentials != 0
+		return class&transport.Credentials != 0
 	case ErrInvalidParameter:
-		return e.class&transport.Invalid != 0
+		return class&transport.Invalid != 0
 	case ErrUnavailable:
-		return e.class&transport.Unavailable != 0
+		return class&transport.Unavailable != 0
 	default:
 		return false
 	}

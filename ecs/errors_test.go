@@ -143,6 +143,30 @@ func TestErrorChain(t *testing.T) {
 	}
 }
 
+// A fake of a user's makes errors of what it knows.
+func TestHandMadeErrorsHaveKinds(t *testing.T) {
+	t.Parallel()
+	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
+	for want, e := range map[error]*Error{
+		ErrThrottled:        {Code: "Throttling.User", StatusCode: 400},
+		ErrForbidden:        {Code: "Forbidden.RAM"},
+		ErrCredentials:      {Code: "InvalidAccessKeyId.NotFound", StatusCode: 404},
+		ErrInvalidParameter: {Code: "InvalidParameter", StatusCode: 400},
+		ErrUnavailable:      {StatusCode: 503},
+		io.EOF:              {Code: "DryRunOperation", StatusCode: 400, err: io.EOF},
+		io.ErrNoProgress:    {err: io.ErrNoProgress},
+	} {
+		for _, kind := range kinds {
+			if errors.Is(e, kind) != (kind == want) { //nolint:errorlint // the very one
+				t.Errorf("%v: is %v: %v", e, kind, errors.Is(e, kind))
+			}
+		}
+		if !errors.Is(e, want) {
+			t.Errorf("%v is not %v", e, want)
+		}
+	}
+}
+
 func TestErrorLog(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer

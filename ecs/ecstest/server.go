@@ -101,7 +101,7 @@ type Request struct {
 }
 
 // NewServer starts a server on a loopback port, with the instances it holds (see [Server.Put]) and one access key.
-// Close it when done.
+// Close it when done. In a [testing/synctest] bubble it would hang: see [NewPipeServer].
 func NewServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	s.http = httptest.NewServer(s)
@@ -109,7 +109,7 @@ func NewServer(instances ...ecs.Instance) *Server {
 }
 
 // NewPipeServer is [NewServer] without a network: connections are made by [net.Pipe], so that server and clients work
-// in a [testing/synctest] bubble and its virtual time. [Server.Client] makes clients that reach it; an http.Client of
+// in a [testing/synctest] bubble and its virtual time: make and close it inside. [Server.Client] makes clients that reach it; an http.Client of
 // your own needs [Server.DialContext].
 func NewPipeServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)

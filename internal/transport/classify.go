@@ -88,6 +88,12 @@ var codes = map[string]struct {
 	"Duplicate*":                            {class: Invalid},
 }
 
+// Classify is the class of an error answer.
+func Classify(code, message string, status int) Class {
+	class, _ := classify(code, message, status)
+	return class
+}
+
 // classify looks at the code first and at the status only when the code says nothing.
 func classify(code, message string, status int) (Class, string) {
 	if code == "InvalidParameter" && strings.Contains(message, "SecurityToken.Expired") {
