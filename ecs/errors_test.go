@@ -126,7 +126,7 @@ func TestErrorChain(t *testing.T) {
 		t.Error("an error of nothing")
 	}
 	e := &Error{Code: "C"}
-	if failure("A", "r", e) != error(e) { //nolint:errorlint // the very one
+	if failure("A", "r", e) != error(e) {
 		t.Error("wrapped twice")
 	}
 	if got := failure("A", "r", io.EOF); got.Error() != "ecs: A in r: EOF" || !errors.Is(got, io.EOF) {
@@ -157,7 +157,7 @@ func TestHandMadeErrorsHaveKinds(t *testing.T) {
 		io.ErrNoProgress:    {err: io.ErrNoProgress},
 	} {
 		for _, kind := range kinds {
-			if errors.Is(e, kind) != (kind == want) { //nolint:errorlint // the very one
+			if errors.Is(e, kind) != (kind == want) {
 				t.Errorf("%v: is %v: %v", e, kind, errors.Is(e, kind))
 			}
 		}
