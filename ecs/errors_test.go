@@ -126,7 +126,7 @@ func TestErrorChain(t *testing.T) {
 		t.Error("an error of nothing")
 	}
 	e := &Error{Code: "C"}
-	if failure("A", "r", e) != error(e) {
+	if failure("A", "r", e) != error(e) { //nolint:errorlint // the very one
 		t.Error("wrapped twice")
 	}
 	if got := failure("A", "r", io.EOF); got.Error() != "ecs: A in r: EOF" || !errors.Is(got, io.EOF) {
