@@ -93,11 +93,11 @@ func (d *decoder) page(r *DescribeInstancesResponse, i int) (has struct{ list, c
 
 // instances reads what the member Instances holds: {"Instance": list}, or the list itself.
 func (d *decoder) instances(r *DescribeInstancesResponse, i int) int {
-	if d.At(i) != '{' {
+	if d.At(i) != '{' || d.nothing(i) {
 		return d.instanceList(r, i)
 	}
+	listed := false
 	i, more := d.Open(i)
-	listed := !more
 	for more {
 		name, at := d.Name(i)
 		if string(name) == "Instance" {

@@ -59,6 +59,7 @@ var envelopes = map[string]struct {
 	"escapes":                 {`{"RequestId":"\u0041\"","N\u0065xtToken":"\u4e2d\n","Instances":[{"\u0049nstanceId":"i-\u0031"}]}`, "A\" 中\n 0 0 0 [i-1]"},
 	"the last member wins":    {`{"RequestId":"a","RequestId":"R","NextToken":"x","NextToken":"","Instances":[{"InstanceId":"i-1"},{}],"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 0 [i-2]"},
 	"the last list wins":      {`{"Instances":{"Instance":[{"InstanceId":"i-1"},{}],"Instance":null}}`, "  0 0 0 []"},
+	"the last wrapper wins":   {`{"Instances":{"Instance":[{"InstanceId":"i-1"},{}]},"Instances":{ }}`, "  0 0 0 []"},
 	"longest token":           {`{"NextToken":"` + strings.Repeat("t", 8192) + `","Instances":[]}`, " " + strings.Repeat("t", 8192) + " 0 0 0 []"},
 	"elements of other kinds": {onePage(`null`, `{"InstanceId":"i-1"}`, `7`, `"i-x"`, `[]`, `true`, `{}`, `""`, `{"InstanceId":"i-2"}`), "R  0 0 0 [i-1 i-2 bad  bad  bad  bad  bad  bad  bad ]"},
 
