@@ -150,8 +150,18 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 // own all the same.
 func TestCancelledWithAnotherError(t *testing.T) {
 	t.Parallel()
-	boo := errors.New("boo")
+	boo, gone := errors.New("boo"), fmt.Errorf("gone: %w", context.Canceled)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	other, err := ecs.NewClient("cn-beijing", &ecs.Options{Credentials: ecs.StaticCredentials("AK", "secret", "")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, cause := range map[string]error{
+		"of a cancelled call":   other.Call(cancelled, "StopInstance", nil, nil),
+		"of a cancelled region": &ecs.RegionError{Region: "cn-beijing", Err: gone},
+		"of a cancelled cap":    &ecs.CappedError{Delivered: 7, Err: gone},
+
 		"of a call":   &ecs.Error{Code: "Forbidden.RAM", Action: "StopInstance", Region: "cn-beijing"},
 		"of a region": &ecs.RegionError{Region: "cn-beijing", Err: boo},
 		"of a cap":    &ecs.CappedError{Delivered: 7, Err: boo},

@@ -134,8 +134,11 @@ func contextError(ctx context.Context) error {
 		return nil
 	}
 	cause := context.Cause(ctx)
-	if errors.Is(cause, err) {
-		return cause
+	if cause == err { //nolint:errorlint // there is none
+		return err
+	}
+	if errors.Is(cause, err) { // the text says both; wrapped, so that it is not taken for what a run said
+		return fmt.Errorf("%w", cause)
 	}
 	return fmt.Errorf("%w: %w", err, cause)
 }

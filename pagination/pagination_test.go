@@ -418,6 +418,9 @@ func TestPagesContext(t *testing.T) {
 		if errs[0].Error() != "shutting down: context canceled" {
 			t.Errorf("text %q says it twice", errs[0])
 		}
+		if errs[0] == cause { // a caller that looks at the type must not find that of the cause
+			t.Error("the cause itself, which another listing may have ended with")
+		}
 	})
 	t.Run("L02 L04 while the server thinks", func(t *testing.T) {
 		t.Parallel()
