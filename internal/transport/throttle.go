@@ -164,11 +164,23 @@ func (t *throttle) free() bool {
 	return !t.closed && !t.paced
 }
 
-// holds reports whether a permission that was not used at once still is one: not when the gate has closed, or another probe
-// is under way.
+// hold says that a permission is not used yet. A probe keeps its place until then: who took it meanwhile would come later.
+func (t *throttle) hold(k ticket) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed && k.seq == t.seq {
+		t.until = time.Now().Add(time.Hour)
+	}
+}
+
+// holds reports whether a permission that was not used at once still is one: not when the gate has closed meanwhile.
 func (t *throttle) holds(k ticket) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.closed && k.seq == t.seq {
+		t.until = time.Now().Add(probeTimeout)
+		t.wakeFront()
+	}
 	return !t.closed || k.seq == t.seq
 }
 

@@ -282,13 +282,15 @@ func (r *run) enter(ctx context.Context) (ticket, *result) {
 
 // pass waits for the limiter with a place in the throttle control, and gives that back unless it still counts then.
 func (r *run) pass(ctx context.Context, place ticket) (ok bool, refused *result) {
+	gate := &r.lane.throttle
 	defer func() {
 		if !ok {
-			r.lane.throttle.leave(place, outcomeOther, 0)
+			gate.leave(place, outcomeOther, 0)
 		}
 	}()
+	gate.hold(place)
 	refused = r.limit(ctx)
-	return refused == nil && r.lane.throttle.holds(place), refused
+	return refused == nil && gate.holds(place), refused
 }
 
 // limit waits for the caller's limiter.

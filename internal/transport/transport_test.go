@@ -977,3 +977,45 @@ func TestLimiterHoldsNoPlace(t *testing.T) {
 		}
 	})
 }
+
+// A probe that waits long for the limiter keeps its place: else each would be given up for the next, and none be sent.
+func TestSlowLimiterWithThrottling(t *testing.T) {
+	t.Parallel()
+	const callers = 3
+	for n := range 20 { // there is jitter in it
+		pause := time.Duration(8+n) * time.Second
+		synctest.Test(t, func(t *testing.T) {
+			start, next, waits := time.Now(), time.Now(), 0
+			var mu sync.Mutex
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+				if n == 1 {
+					return respond(400, codeBody("Throttling")), nil
+				}
+				return respond(200, good), nil
+			}, func(cfg *Config) {
+				cfg.Limiter = limiter(func(ctx context.Context) error {
+					mu.Lock()
+					at := latest(next, time.Now())
+					next = at.Add(pause)
+					waits++
+					mu.Unlock()
+					return sleep(ctx, time.Until(at))
+				})
+			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			var wg sync.WaitGroup
+			for range callers {
+				wg.Go(func() {
+					if _, err := g.Do(ctx, call()); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if took := time.Since(start); took > 2*callers*pause || waits > 2*callers {
+				t.Errorf("one in %v: %d requests took %v, and the limiter was asked %d times", pause, len(g.requests), took, waits)
+			}
+		})
+	}
+}
