@@ -30,7 +30,7 @@ func (s *idSet) has(id string) bool {
 		_, had := s.others[id]
 		return had
 	}
-	if s.n == 0 {
+	if s.seed == (maphash.Seed{}) {
 		return false
 	}
 	h := maphash.Comparable(s.seed, key)
