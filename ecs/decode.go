@@ -182,9 +182,10 @@ func (d *decoder) decodeInstance(inst *Instance, i int) (*DecodeError, int) {
 // decodePart reads the value at i into v, which must be zero.
 func decodePart[T any](d *decoder, v *T, i int, read func(*decoder, *T, int) int) (*DecodeError, int) {
 	d.bools, d.extra, d.at = nil, d.extra[:0], 0
+	d.texts.Reset()                        // it may hold texts of the page
 	d.room, d.kept = min(d.kept, 8<<10), 0 // as much as the instance before had, unless that was a giant
 	end := read(d, v, i)
-	d.texts.Reset() // its rest is not for other instances
+	d.texts.Reset() // its rest is not for others
 	d.room = 0
 	bad := d.bad
 	if d.bad = nil; bad != nil {
@@ -290,6 +291,7 @@ func newDecoder(data []byte) *decoder {
 // free gives d back without anything that holds the page alive, unless it has become large.
 func (d *decoder) free() {
 	d.Reset(nil)
+	d.texts.Reset()
 	clear(d.extra[:cap(d.extra)])
 	d.bools, d.name, d.bad, d.elements, d.path = nil, nil, nil, 0, d.path[:0]
 	if cap(d.extra) < 1<<14 && d.scratch.Cap() < 1<<20 {

@@ -563,6 +563,31 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 	}
 }
 
+// TestNoRoomIsShared: the room left behind the texts of a page is not for an instance, of this page or, worse, of another
+// client's next one: it would keep them alive.
+func TestNoRoomIsShared(t *testing.T) {
+	t.Parallel()
+	const size = 41 // room for 48 is made
+	behind := func(text, other string) bool {
+		return unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), size) == unsafe.Pointer(unsafe.StringData(other))
+	}
+	body := fmt.Appendf(nil, `{"RequestId":"%041d","Instances":[{"InstanceId":"i-1"}],"NextToken":"%041d"}`, 1, 2)
+	next := []byte(`{"Instances":[{"InstanceId":"i-2"}]}`)
+	for range 10 {
+		page, err := decodeDescribeInstances(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := decodeDescribeInstances(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if behind(page.RequestID, page.Instances[0].InstanceID) || behind(page.NextToken, other.Instances[0].InstanceID) {
+			t.Fatal("the id of an instance stands behind a text of a page")
+		}
+	}
+}
+
 // TestSharedTexts: values that many instances have are stored once for all, the others together for each instance.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
@@ -584,7 +609,7 @@ func TestSharedTexts(t *testing.T) {
 		}
 	}
 	for name, copies := range texts {
-		if len(copies) > 5 { // few values, each once in the arena of the first instance, and then again when slots collide
+		if len(copies) > 5 { // few values, each once with the first instance, and then again when slots collide
 			t.Errorf("%d texts of %s", len(copies), name)
 		}
 	}
