@@ -298,6 +298,16 @@ func (n node) dotted() bool {
 		slices.ContainsFunc(n.elements, node.dotted)
 }
 
+// twice reports a member that comes twice in an object. When it is a list, Instance.Extra keeps the unknown members of both.
+func (n node) twice() bool {
+	names := map[string]bool{}
+	return slices.ContainsFunc(n.members, func(m nodeMember) bool {
+		had := names[m.name]
+		names[m.name] = true
+		return had || m.value.twice()
+	}) || slices.ContainsFunc(n.elements, node.twice)
+}
+
 func parseNode(data []byte) (node, error) {
 	var one json.RawMessage
 	if err := json.Unmarshal(data, &one); err != nil {
