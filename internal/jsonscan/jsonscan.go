@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -128,7 +129,7 @@ func (s *Scanner) String(i int) (value []byte, asIs bool, at int) {
 	}
 	value = s.Data[i+1 : end]
 	if !plain && (bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value)) {
-		s.text = unescape(s.text[:0], value)
+		s.text = unescape(slices.Grow(s.text[:0], len(value)), value)
 		return s.text, false, end + 1
 	}
 	return value, true, end + 1
