@@ -62,14 +62,15 @@ Which: instances must match all filters
 How
   -o FORMAT            ` + "%s" + `
   -columns C[,C...]    for table, csv and html; "+C" adds to the default ones; "all"; "help" lists them
-  -sort C[,C...]       by columns, "-C" descending; keeps everything in memory until the end
+  -sort C[,C...]       by columns, "-C" descending, and where these are the same by id; keeps everything in memory until
+                       the end
   -expiring N          for summary and html: count the subscriptions that end within N days; default 30
   -public              for ssh-config: connect to public addresses instead of private ones
   -user NAME           for ssh-config: log in as NAME
   -dry-run             list nothing, check whether listing would be permitted
 
 A table is fitted to the terminal; piped, it is complete. json, ndjson, csv and ids are written as instances come: in
-any order when there are several regions or workers (-sort puts them in one). NO_COLOR=1 leaves out colors.
+any order when there are several regions or workers (-sort puts them in order). NO_COLOR=1 leaves out colors.
 
 Credentials are the first there are: environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
 ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile file, instance RAM role,
@@ -257,7 +258,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	}
 	c.look.fit = c.raw.columns == ""
 	if c.raw.sort != "" {
-		if c.sort, err = parseSort(c.raw.sort); err != nil {
+		if c.sort, err = parseSort(c.raw.sort + ",id"); err != nil { // regions come in any order: a tie would be decided by chance
 			return nil, fmt.Errorf("-sort: %w", err)
 		}
 	}

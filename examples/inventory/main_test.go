@@ -367,6 +367,21 @@ func TestSortAndLimit(t *testing.T) {
 	}
 }
 
+// Which region answers first does not decide what comes first, or at all, where the columns are the same.
+func TestSortTies(t *testing.T) {
+	t.Parallel()
+	instances := fleet(4)
+	instances[1].RegionID, instances[2].RegionID = "cn-beijing", "cn-beijing"
+	for _, slow := range []string{"cn-beijing", "cn-hangzhou"} {
+		s := newServer(t, instances...)
+		s.Inject(ecstest.Fault{Region: slow, Latency: 100 * time.Millisecond})
+		r := world{server: s}.run(t, "-region", "cn-hangzhou,cn-beijing", "-o", "ids", "-sort", "-status", "-limit", "3")
+		if got := strings.Join(r.lines(), " "); got != "i-0000 i-0001 i-0002" {
+			t.Errorf("%s is slow: %s", slow, got)
+		}
+	}
+}
+
 func TestRegions(t *testing.T) {
 	t.Parallel()
 	demoed := world{}.run(t, "-demo", "-o", "ids")
