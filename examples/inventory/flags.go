@@ -27,7 +27,7 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou                   a region, with the default credentials
   inventory -region all -status Running           all regions, running instances only
   inventory -region cn-hangzhou -tag env=prod -tag team -columns id,name,private-ip,tag:team
-  inventory -region all -expires-before 30d -charge-type PrePaid -sort expires
+  inventory -region all -expires-after 0d -expires-before 30d -charge-type PrePaid -sort expires
   inventory -region cn-beijing -o ids | xargs ...
   inventory -region all -o summary -expiring 14   how many of what, and what expires within 14 days
   inventory -region all -o html > fleet.html      a page to look around in, and to pass on
@@ -55,8 +55,9 @@ Which: instances must match all filters
   -charge-type C       PrePaid (subscription) or PostPaid (pay as you go)
   -private-ip IP[,IP]  private address in a VPC; also -public-ip (fixed public) and -eip (elastic); repeatable
   -created-after T  -created-before T  -expires-after T  -expires-before T
-                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z) or a distance from now (30d, 12h):
-                       back for created, ahead for expires
+                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z) or a distance from now (30d, 12h,
+                       now): back for created, ahead for expires; without -expires-after 0d, what has ended already
+                       comes too
   -limit N             stop after N instances; with -sort, show the first N in order
 
 How
@@ -394,6 +395,9 @@ func oneOf[T ~string](to *T, values ...T) func(string) error {
 // timeIn accepts a moment, or its distance from now in the direction.
 func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) error {
 	return func(s string) error {
+		if s == "now" {
+			s = "0d"
+		}
 		for _, layout := range []string{time.DateOnly, "2006-01-02T15:04Z07:00", time.RFC3339} {
 			if t, err := time.Parse(layout, s); err == nil {
 				*to = t
@@ -409,7 +413,7 @@ func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) 
 			*to = now.Add(distance * direction)
 		}
 		if err != nil || strings.HasPrefix(s, "-") {
-			return errors.New("want a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, or a distance such as 30d or 12h")
+			return errors.New("want a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, now, or a distance such as 30d or 12h")
 		}
 		return nil
 	}

@@ -280,6 +280,8 @@ func TestFilters(t *testing.T) {
 		{[]string{"-created-after", "2025-01-31"}, map[string]string{"Filter.1.Key": "CreationStartTime", "Filter.1.Value": "2025-01-31T00:00Z"}},
 		{[]string{"-created-before", "30d"}, map[string]string{"Filter.2.Key": "CreationEndTime", "Filter.2.Value": "2025-05-16T12:00Z"}},
 		{[]string{"-expires-after", "2025-01-31T08:00+08:00"}, map[string]string{"Filter.3.Key": "ExpiredStartTime", "Filter.3.Value": "2025-01-31T00:00Z"}},
+		{[]string{"-expires-after", "0d"}, map[string]string{"Filter.3.Key": "ExpiredStartTime", "Filter.3.Value": "2025-06-15T12:00Z"}},
+		{[]string{"-created-before", "now"}, map[string]string{"Filter.2.Key": "CreationEndTime", "Filter.2.Value": "2025-06-15T12:00Z"}},
 		{[]string{"-expires-before", "12h"}, map[string]string{"Filter.4.Key": "ExpiredEndTime", "Filter.4.Value": "2025-06-16T00:00Z"}},
 		{[]string{"-limit", "20", "-o", "ids"}, map[string]string{"MaxResults": "20"}},
 	} {
