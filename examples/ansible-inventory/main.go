@@ -182,12 +182,31 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if c.host != "" {
 		vars, ok := inv.hosts[c.host]
 		if !ok {
-			p.say(fmt.Sprintf("there is no host %q among %d", c.host, len(inv.hosts)))
+			p.say(fmt.Sprintf("there is no host %q among %d%s", c.host, len(inv.hosts), namesakes(inv, c.host)))
 			return selection.ExitFailed
 		}
 		answer = vars
 	}
 	return p.print(answer)
+}
+
+// namesakes names the hosts that would have the name, if it were unique.
+func namesakes(inv *inventory, name string) string {
+	var names []string
+	for host := range inv.hosts {
+		if strings.HasPrefix(host, name+".") {
+			names = append(names, host)
+		}
+	}
+	const most = 10
+	slices.Sort(names)
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n > most:
+		names = append(names[:most], fmt.Sprintf("and %d more", n-most))
+	}
+	return ", but " + strings.Join(names, ", ")
 }
 
 // print writes JSON that can be read.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -125,8 +126,18 @@ func TestListAndHost(t *testing.T) {
 		t.Errorf("%d %s, want %s", code, host, want)
 	}
 	code, host, stderr = w.run(t, "-region", "all", "--host", "web-1")
-	if code != selection.ExitFailed || host != "" || !strings.Contains(stderr, `no host "web-1" among 4`) {
+	if code != selection.ExitFailed || host != "" || !strings.HasSuffix(stderr, `no host "web-1" among 4, but web-1.i-2zeweb1, web-1.i-bp1web1`+"\n") {
 		t.Errorf("%d %s %s", code, host, stderr)
+	}
+	if _, _, stderr = w.run(t, "-region", "all", "--host", "web"); !strings.HasSuffix(stderr, `no host "web" among 4`+"\n") {
+		t.Errorf("another name: %s", stderr)
+	}
+	many := &inventory{hosts: map[string]map[string]any{}}
+	for i := range 12 {
+		many.hosts[fmt.Sprintf("db.i-%02d", i)] = nil
+	}
+	if got := namesakes(many, "db"); !strings.HasSuffix(got, "db.i-09, and 2 more") {
+		t.Error(got)
 	}
 	if code, empty, _ := (world{server: newServer(t)}).run(t, "-region", "all", "--list"); code != selection.ExitOK || empty != "{\n  \"_meta\": {\n    \"hostvars\": {}\n  }\n}\n" {
 		t.Errorf("%d %s", code, empty)
