@@ -359,12 +359,17 @@ func (c *config) idsAlone() bool {
 func shellLine(name string, args []string) string {
 	words := []string{name}
 	for _, arg := range args {
-		if arg == "" || strings.ContainsFunc(arg, special) {
-			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-		}
-		words = append(words, arg)
+		words = append(words, shellWord(arg))
 	}
 	return strings.Join(words, " ")
+}
+
+// shellWord quotes what a shell would not take as it stands.
+func shellWord(arg string) string {
+	if arg == "" || strings.ContainsFunc(arg, special) {
+		return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+	}
+	return arg
 }
 
 // special reports what may mean something to a shell: all but letters, of any script, digits and a few signs.

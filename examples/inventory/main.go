@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -213,10 +214,30 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 		return exitNotFound
 	case printed == 0:
 		p.say("no instance matches")
+		for _, hint := range hints(c.request) {
+			p.say(hint)
+		}
 	case isTerminal(p.stderr):
 		p.say(fmt.Sprintf("%d instances", printed))
 	}
 	return exitOK
+}
+
+// zone is how ids of zones end, and those of regions do not.
+var zone = regexp.MustCompile(`(-|\d)[a-z]$`)
+
+// hints are guesses at why nothing matches: values that the API compares without a word, and that look like another flag's.
+func hints(r ecs.DescribeInstancesRequest) (list []string) {
+	if r.InstanceName != "" && !strings.Contains(r.InstanceName, "*") {
+		list = append(list, "-name is the whole name: try "+shellWord("*"+r.InstanceName+"*"))
+	}
+	if strings.Count(r.InstanceType, ".") == 1 {
+		list = append(list, "-type is a type such as "+r.InstanceType+".large: for the family try -family "+shellWord(r.InstanceType))
+	}
+	if r.ZoneID != "" && !zone.MatchString(r.ZoneID) {
+		list = append(list, "-zone is a zone such as cn-hangzhou-h: for a region try -region "+shellWord(r.ZoneID))
+	}
+	return list
 }
 
 // notFound names ids that a complete listing has not shown.

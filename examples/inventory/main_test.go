@@ -250,6 +250,34 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
+// Where nothing matches, a line says what may have been meant.
+func TestHints(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"-name web":                         "inventory: -name is the whole name: try '*web*'\n",
+		"-name it's":                        `try '*it'\''s*'` + "\n",
+		"-name x*":                          "",
+		"-type ecs.g6":                      "inventory: -type is a type such as ecs.g6.large: for the family try -family ecs.g6\n",
+		"-type ecs.g6.large":                "",
+		"-zone cn-hangzhou":                 "inventory: -zone is a zone such as cn-hangzhou-h: for a region try -region cn-hangzhou\n",
+		"-zone ap-southeast-1":              "try -region ap-southeast-1\n",
+		"-zone cn-hangzhou-b":               "",
+		"-zone ap-southeast-1a":             "",
+		"-zone cn-beijing -type ecs.g6e -v": "-family ecs.g6e\ninventory: -zone is",
+		"":                                  "",
+		"-id i-nope -name web -status Stopped -o ids": "'*web*'\n",
+	} {
+		r := world{server: newServer(t)}.run(t, append(strings.Fields(args), "-region", "cn-hangzhou")...)
+		_, hint, found := strings.Cut(r.stderr, "inventory: no instance matches\n")
+		if r.code != exitOK || !found || !strings.Contains(hint, want) || want == "" && hint != "" {
+			t.Errorf("%s: %q, want %q", args, r.stderr, want)
+		}
+	}
+	if r := (world{server: newServer(t, fleet(3)...)}).run(t, "-region", "cn-hangzhou", "-name", "web-1", "-o", "ids"); r.stderr != "" {
+		t.Errorf("a name that matches: %s", r.stderr)
+	}
+}
+
 // Every filter reaches the request, and every field of the request that the flags name.
 func TestFilters(t *testing.T) {
 	t.Parallel()
