@@ -66,7 +66,7 @@ func formats() []format {
 				return err
 			})
 		}},
-		{"ssh-config", "Host entries for ssh, by name and by id", true, func(w io.Writer, l look) renderer { return &sshRenderer{w: w, look: l} }},
+		{"ssh-config", "Host entries for ssh, by id and by name; web-1.i-… where a name is not unique", true, func(w io.Writer, l look) renderer { return &sshRenderer{w: w, look: l} }},
 	}
 }
 
