@@ -340,7 +340,7 @@ func TestUsage(t *testing.T) {
 		{args: "-demo --list web-1", want: `"web-1" is not understood`},
 		{args: "--list", want: "which region?"},
 		{args: "-demo --list -host-name ip", want: "name or id"},
-		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runs", want: `ECS_INVENTORY_STATUS="Runs"`},
+		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runnin", want: `ECS_INVENTORY_STATUS="Runnin": want Pending, Running, Starting, Stopping, Stopped: did you mean Running?`},
 		{args: "--list", env: "ECS_INVENTORY_DEMO", value: "maybe", want: `ECS_INVENTORY_DEMO="maybe": want true or false`},
 		{args: "-demo --list", env: "ECS_INVENTORY_REGOIN", value: "cn-beijing", want: "no setting is called ECS_INVENTORY_REGOIN: did you mean ECS_INVENTORY_REGION?"},
 		{args: "-demo --list", env: "ECS_INVENTORY_STATSU", value: "Running", want: "did you mean ECS_INVENTORY_STATUS?"},

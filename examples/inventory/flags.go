@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -133,9 +134,15 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	fs.BoolVar(&c.raw.v3, "v3", false, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
 
-	fs.Func("id", "", func(s string) error { return addIDs(&req.InstanceIDs, s, stdin) })
+	fs.Func("id", "", func(s string) error {
+		err := addIDs(&req.InstanceIDs, s, stdin)
+		if err == nil && s == "-" && len(req.InstanceIDs) == 0 {
+			err = errors.New("no ids on stdin")
+		}
+		return err
+	})
 	fs.StringVar(&req.InstanceName, "name", "", "")
-	fs.Func("status", "", oneOf(&req.Status, ecs.StatusPending, ecs.StatusRunning, ecs.StatusStarting, ecs.StatusStopping, ecs.StatusStopped))
+	fs.Func("status", "", wording.OneOf(&req.Status, ecs.StatusPending, ecs.StatusRunning, ecs.StatusStarting, ecs.StatusStopping, ecs.StatusStopped))
 	fs.StringVar(&req.InstanceType, "type", "", "")
 	fs.StringVar(&req.InstanceTypeFamily, "family", "", "")
 	fs.StringVar(&req.ZoneID, "zone", "", "")
@@ -153,7 +160,7 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 		req.Tags = append(req.Tags, ecs.Tag{Key: key, Value: value})
 		return nil
 	})
-	fs.Func("charge-type", "", oneOf(&req.InstanceChargeType, ecs.ChargePrePaid, ecs.ChargePostPaid))
+	fs.Func("charge-type", "", wording.OneOf(&req.InstanceChargeType, ecs.ChargePrePaid, ecs.ChargePostPaid))
 	fs.Func("private-ip", "", func(s string) error {
 		req.InstanceNetworkType = ecs.NetworkTypeVPC // the API wants it for these addresses
 		return addAddrs(&req.PrivateIPAddresses, s, stdin)
@@ -207,6 +214,8 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		}
 		return nil, flagError(err, fs)
 	}
+	given := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	switch {
 	case fs.NArg() > 0:
 		return nil, fmt.Errorf("%q is not understood: everything is said with flags", fs.Arg(0))
@@ -215,7 +224,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		return c, nil
 	case c.limit < 0:
 		return nil, fmt.Errorf("-limit %d is negative", c.limit)
-	case c.workers < 0 || c.workers > 64:
+	case given["workers"] && (c.workers < 1 || c.workers > 64):
 		return nil, fmt.Errorf("-workers %d: want 1 to 64", c.workers)
 	case c.timeout < 0:
 		return nil, fmt.Errorf("-timeout %s is negative", c.timeout)
@@ -242,17 +251,18 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	if c.format, err = findFormat(c.raw.output); err != nil {
 		return nil, err
 	}
-	fs.Visit(func(f *flag.Flag) {
-		if formats, ok := onlyFor[f.Name]; ok && !slices.Contains(formats, c.format.name) {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		formats, some := onlyFor[name]
+		switch {
+		case c.dryRun && (some || name == "o" || name == "sort" || name == "limit"):
+			return nil, fmt.Errorf("-%s does nothing for -dry-run, which lists nothing", name)
+		case some && !slices.Contains(formats, c.format.name):
 			list := strings.Join(formats[:len(formats)-1], ", -o ")
 			if list != "" {
 				list += " and -o "
 			}
-			err = fmt.Errorf("-%s does nothing for -o %s: it is for -o %s", f.Name, c.format.name, list+formats[len(formats)-1])
+			return nil, fmt.Errorf("-%s does nothing for -o %s: it is for -o %s", name, c.format.name, list+formats[len(formats)-1])
 		}
-	})
-	if err != nil {
-		return nil, err
 	}
 	if c.look.columns, err = parseColumns(cmp.Or(c.raw.columns, defaultColumns)); err != nil {
 		return nil, fmt.Errorf("-columns: %w", err)
@@ -278,8 +288,11 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	case "all":
 	default:
 		c.regions = split(region)
-		if len(c.regions) == 0 {
+		switch {
+		case len(c.regions) == 0:
 			return nil, fmt.Errorf("-region %q names no region", region)
+		case slices.Contains(c.regions, "all"):
+			return nil, fmt.Errorf("-region %q: all stands alone", region)
 		}
 		c.home = c.regions[0]
 	}
@@ -380,21 +393,6 @@ func special(r rune) bool {
 // split reads a comma-separated list.
 func split(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
-}
-
-// oneOf accepts one of the values, whatever the case of its letters.
-func oneOf[T ~string](to *T, values ...T) func(string) error {
-	return func(s string) error {
-		var names []string
-		for _, v := range values {
-			if strings.EqualFold(s, string(v)) {
-				*to = v
-				return nil
-			}
-			names = append(names, string(v))
-		}
-		return fmt.Errorf("want %s%s", strings.Join(names, ", "), wording.DidYouMean("", s, names))
-	}
 }
 
 // timeIn accepts a moment, or its distance from now in the direction.

@@ -511,7 +511,6 @@ func TestIDsNotFound(t *testing.T) {
 		{name: "with an address", args: "-id i-0000,i-nope -private-ip 10.0.0.1", code: exitOK, want: "no instance matches", never: "not found"},
 		{name: "with a limit", args: "-id i-0000,i-nope -limit 5", code: exitOK, found: 1, never: "not found"},
 		{name: "a region fails", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", faults: []ecstest.Fault{broken}, code: exitIncomplete, found: 1, never: "not found"},
-		{name: "dry run", args: "-id i-nope -dry-run", code: exitOK, found: 1, never: "not found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -526,7 +525,11 @@ func TestIDsNotFound(t *testing.T) {
 			}
 		})
 	}
-	r := world{server: newServer(t, instances...)}.run(t, "-region", "cn-hangzhou", "-id", "i-0000,i-nope", "-o", "html")
+	r := world{server: newServer(t, instances...)}.run(t, "-region", "cn-hangzhou", "-id", "i-nope", "-dry-run")
+	if r.code != exitOK || strings.Contains(r.stderr, "not found") {
+		t.Errorf("dry run: %+v", r)
+	}
+	r = world{server: newServer(t, instances...)}.run(t, "-region", "cn-hangzhou", "-id", "i-0000,i-nope", "-o", "html")
 	if r.code != exitNotFound || !strings.Contains(r.stdout, "<li>1 of 2 ids not found: i-nope</li>") {
 		t.Errorf("exit code %d, and the page does not say so: %s", r.code, r.stderr)
 	}
@@ -578,6 +581,12 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-created-after", "10d", "-created-before", "2025-01-31"}, "-created-after (2025-10-22T00:00Z) is later than -created-before (2025-01-31T00:00Z)"},
 		{[]string{"-demo", "-workers", "-1"}, "1 to 64"},
 		{[]string{"-demo", "-workers", "65"}, "1 to 64"},
+		{[]string{"-demo", "-workers", "0"}, "-workers 0: want 1 to 64"},
+		{[]string{"-demo", "-dry-run", "-o", "json"}, "-o does nothing for -dry-run"},
+		{[]string{"-demo", "-dry-run", "-limit", "3"}, "-limit does nothing for -dry-run"},
+		{[]string{"-demo", "-dry-run", "-columns", "id"}, "-columns does nothing for -dry-run"},
+		{[]string{"-region", "all,cn-hangzhou"}, `-region "all,cn-hangzhou": all stands alone`},
+		{[]string{"-demo", "-id", "-"}, `-id "-": no ids on stdin`},
 		{[]string{"-demo", "-o", "html", "-expiring", "soon"}, "number of days"},
 		{[]string{"-demo", "-o", "html", "-expiring", "-3"}, "number of days"},
 		{[]string{"-demo", "-expiring", "3"}, "for -o summary and -o html"},

@@ -109,6 +109,13 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		}
 		c.ports = append(c.ports, port)
 	}
+	if _, _, err := net.SplitHostPort(c.listen); err != nil {
+		hint := ""
+		if _, err := strconv.ParseUint(c.listen, 10, 16); err == nil {
+			hint = ": did you mean :" + c.listen + "?"
+		}
+		return nil, fmt.Errorf("-listen %q: want HOST:PORT or :PORT%s", c.listen, hint)
+	}
 	if c.interval < shortest {
 		return nil, fmt.Errorf("-interval %s: want %s or more, since all that ask the API for this account share its quota", c.interval, shortest)
 	}

@@ -50,15 +50,7 @@ func (s *Selection) Define(fs *flag.FlagSet) {
 		s.Request.Tags = append(s.Request.Tags, ecs.Tag{Key: key, Value: value})
 		return nil
 	})
-	fs.Func("status", "", func(text string) error {
-		all := []ecs.InstanceStatus{ecs.StatusPending, ecs.StatusRunning, ecs.StatusStarting, ecs.StatusStopping, ecs.StatusStopped}
-		i := slices.IndexFunc(all, func(status ecs.InstanceStatus) bool { return strings.EqualFold(text, string(status)) })
-		if i < 0 {
-			return fmt.Errorf("want one of %v", all)
-		}
-		s.Request.Status = all[i]
-		return nil
-	})
+	fs.Func("status", "", wording.OneOf(&s.Request.Status, ecs.StatusPending, ecs.StatusRunning, ecs.StatusStarting, ecs.StatusStopping, ecs.StatusStopped))
 	fs.BoolVar(&s.PreferPublic, "prefer-public", false, "")
 	fs.BoolVar(&s.Demo, "demo", false, "")
 	fs.StringVar(&s.network, "network", "", "")
@@ -92,8 +84,11 @@ func (s *Selection) Finish(getenv func(string) string) error {
 		return nil
 	}
 	s.Regions = split(region)
-	if len(s.Regions) == 0 {
+	switch {
+	case len(s.Regions) == 0:
 		return fmt.Errorf("-region %q names no region", region)
+	case slices.Contains(s.Regions, "all"):
+		return fmt.Errorf("-region %q: all stands alone", region)
 	}
 	s.Home = s.Regions[0]
 	return nil

@@ -60,12 +60,13 @@ func TestFlags(t *testing.T) {
 	}
 
 	for args, want := range map[string]string{
-		"":                          "which region?",
-		"-region ,":                 "names no region",
-		"-region all -tag =v":       "KEY=VALUE",
-		"-region all -status Runs":  "Running",
-		"-region all -network lan":  "public or vpc",
-		"-demo -endpoint localhost": "-demo",
+		"":                           "which region?",
+		"-region ,":                  "names no region",
+		"-region all -tag =v":        "KEY=VALUE",
+		"-region all -status Runnin": "want Pending, Running, Starting, Stopping, Stopped: did you mean Running?",
+		"-region all,cn-hangzhou":    `-region "all,cn-hangzhou": all stands alone`,
+		"-region all -network lan":   "public or vpc",
+		"-demo -endpoint localhost":  "-demo",
 	} {
 		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", args, err, want)

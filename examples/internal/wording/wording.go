@@ -65,6 +65,21 @@ func DidYouMean(prefix, written string, names []string) string {
 	return fmt.Sprintf(": did you mean %s%s?", prefix, best)
 }
 
+// OneOf accepts one of the values, whatever the case of its letters.
+func OneOf[T ~string](to *T, values ...T) func(string) error {
+	return func(s string) error {
+		var names []string
+		for _, v := range values {
+			if strings.EqualFold(s, string(v)) {
+				*to = v
+				return nil
+			}
+			names = append(names, string(v))
+		}
+		return fmt.Errorf("want %s%s", strings.Join(names, ", "), DidYouMean("", s, names))
+	}
+}
+
 // distance is how many letters have to be inserted, removed, replaced or swapped with the next one to turn a into b
 // (Damerau and Levenshtein).
 func distance(a, b string) int {

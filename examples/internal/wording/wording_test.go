@@ -66,6 +66,18 @@ func TestDidYouMean(t *testing.T) {
 	}
 }
 
+func TestOneOf(t *testing.T) {
+	t.Parallel()
+	var got ecs.InstanceChargeType
+	set := OneOf(&got, ecs.ChargePrePaid, ecs.ChargePostPaid)
+	if err := set("postpaid"); err != nil || got != ecs.ChargePostPaid {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := set("PrePiad"); err == nil || err.Error() != "want PrePaid, PostPaid: did you mean PrePaid?" {
+		t.Error(err)
+	}
+}
+
 func TestDistance(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
