@@ -162,7 +162,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	defer done()
 	var fleet []ecs.Instance
 	var failures []error
-	for inst, err := range client.InstancesInRegions(ctx, c.Regions, c.Request) {
+	for inst, err := range selection.Instances(ctx, client, c.Regions, c.Request) {
 		switch {
 		case ctx.Err() != nil:
 			p.say("interrupted")

@@ -303,6 +303,7 @@ func TestExitCodes(t *testing.T) {
 		stderr string
 	}{
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
+		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 3, stderr: "cn-beijing: "},
 		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 1, stderr: "cn-beijing: "},

@@ -35,7 +35,9 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs  then "Include ecs" atop ~/.ssh/config
 
 Where
-  -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, with -demo all
+  -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, with -demo all. With "all", a region that a
+                       policy hides looks empty; when another region has instances, nothing notices: name the regions,
+                       or see -dry-run
   -demo                a made-up fleet in an in-memory ECS
   -network vpc         use the endpoints that are reachable inside a VPC without public access
   -endpoint HOST       another endpoint, for all regions

@@ -29,6 +29,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
@@ -155,7 +156,7 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 	var all iter.Seq2[ecs.Instance, error]
 	switch {
 	case len(c.regions) != 1:
-		all = client.InstancesInRegions(ctx, c.regions, c.request)
+		all = selection.Instances(ctx, client, c.regions, c.request)
 	case c.workers > 0:
 		all = client.ScanInstances(ctx, c.request, ecs.ScanOptions{Workers: c.workers})
 	default:

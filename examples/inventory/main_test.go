@@ -683,6 +683,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "denied", args: "-region cn-hangzhou", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "ecs:DescribeInstances"},
 		{name: "denied, as JSON", args: "-region cn-hangzhou -o json", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "AliyunECSReadOnlyAccess"},
 		{name: "denied everywhere", args: "-region cn-hangzhou,cn-beijing", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "cn-beijing"},
+		{name: "denied in one region", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Denied: true, Times: -1}}, code: exitIncomplete, stdout: 150, stderr: "cn-beijing"},
 		{name: "denied dry run", args: "-region cn-hangzhou -dry-run", faults: []ecstest.Fault{denied}, code: exitForbidden, stdout: 1, stderr: "ecs:DescribeInstances"},
 		{name: "wrong secret", args: "-region cn-hangzhou", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: exitCredentials, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
 		{name: "wrong secret, V3", args: "-region cn-hangzhou -v3", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: exitCredentials, stderr: "InvalidAccessKeyId"},

@@ -140,7 +140,23 @@ func (d *discovery) read(ctx context.Context) (fresh map[string][]ecs.Instance, 
 			failed[name] = err
 		}
 	}
+	maps.Copy(failed, selection.Denied(ctx, d.client, d.unproven(fresh, failed), d.selection.Request))
 	return fresh, failed
+}
+
+// unproven are the regions that look empty and may be hidden by a policy, as far as they are named. Once one could be read,
+// it is not asked about again at every refresh.
+func (d *discovery) unproven(fresh map[string][]ecs.Instance, failed map[string]error) (names []string) {
+	last := d.state.Load()
+	for _, name := range d.selection.Regions {
+		if len(fresh[name]) > 0 || failed[name] != nil || failed[""] != nil {
+			continue
+		}
+		if last == nil || last.failed[name] != nil || last.failed[""] != nil {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // merge puts together what was read and, of what failed, what is known from before; behind is how many regions were not

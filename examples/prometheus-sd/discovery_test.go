@@ -409,6 +409,33 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
+	synctest.Test(t, func(t *testing.T) { // a region that a policy hides has failed as well, until it shows
+		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+		w.selection.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"}
+		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Denied: true, Times: -1})
+		w.refresh(t.Context())
+		w.refresh(t.Context())
+		if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.Contains(text, "failed: cn-beijing: ") || w.failuresOf("cn-beijing", "forbidden") != 2 {
+			t.Errorf("hidden: %d %s", code, text)
+		}
+		w.server.ClearFaults()
+		w.server.Delete("i-2")
+		w.refresh(t.Context())
+		w.refresh(t.Context())
+		if got := w.ids(t); got != "i-1" {
+			t.Errorf("empty: %s", got)
+		}
+		dryRuns := map[string]int{}
+		for _, r := range w.server.Requests() {
+			if r.Params.Get("DryRun") == "true" {
+				dryRuns[r.Region]++
+			}
+		}
+		if len(dryRuns) != 2 || dryRuns["cn-beijing"] != 3 || dryRuns["cn-shanghai"] != 1 {
+			t.Errorf("dry runs: %v", dryRuns)
+		}
+	})
+
 	synctest.Test(t, func(t *testing.T) { // a part of a region is no list of it
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		for i := range 150 {

@@ -203,6 +203,7 @@ func TestOnce(t *testing.T) {
 	}{
 		{name: "works", code: selection.ExitOK},
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
+		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 3, stderr: "prometheus-sd: cn-beijing: "},
 		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 1, stderr: "cn-beijing: "},

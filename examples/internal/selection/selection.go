@@ -18,7 +18,9 @@ import (
 
 // Help explains the flags that Define defines.
 const Help = `Which instances
-  -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, with -demo all
+  -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, with -demo all. With "all", a region that a
+                       policy hides looks empty; when another region has instances, nothing notices: name the regions,
+                       or see "inventory -dry-run"
   -tag KEY[=VALUE]     with this tag; repeatable, all must match; KEY alone is any value
   -status S            Pending, Running, Starting, Stopping or Stopped; default any
   -prefer-public       reach an instance at its public address where it has one, else at its private one
