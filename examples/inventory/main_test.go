@@ -871,7 +871,7 @@ func TestProcess(t *testing.T) {
 		var stderr bytes.Buffer
 		c.Stderr = &stderr
 		_ = c.Run()
-		if c.ProcessState.ExitCode() != exitCredentials || !strings.Contains(stderr.String(), "ALIBABA_CLOUD_ACCESS_KEY_ID") {
+		if c.ProcessState.ExitCode() != exitCredentials || strings.Count(stderr.String(), "set ALIBABA_CLOUD_ACCESS_KEY_ID") != 1 || strings.Contains(stderr.String(), "Options.") {
 			t.Errorf("%v: %s", c.ProcessState, &stderr)
 		}
 	})

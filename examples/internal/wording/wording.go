@@ -106,8 +106,12 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
+// advice is the library's to a caller without any keys. The programs have advice of their own.
+var advice = regexp.MustCompile(`: set ALIBABA_CLOUD_ACCESS_KEY_ID [^(:]* Options\.Credentials`)
+
 // Plain is an error's text for the person at the terminal, who knows flags and not the names of Go.
 func Plain(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
+	text = advice.ReplaceAllString(text, "")
 	return strings.ReplaceAll(text, "Options.Endpoint", "-endpoint")
 }
