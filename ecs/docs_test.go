@@ -36,7 +36,9 @@ import (
 var frame = docblocks.Frame{
 	Params: "ctx context.Context, client *ecs.Client, id, secret string, err error",
 	Imports: map[string]string{
-		"context": "context", "errors": "errors", "fmt": "fmt", "iter": "iter", "log": "log", "os": "os", "slog": "log/slog", "time": "time",
+		"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "iter": "iter", "log": "log", "net": "net", "os": "os",
+		"slog": "log/slog", "time": "time", "url": "net/url",
+
 		"credentials": "github.com/aliyun/credentials-go/credentials",
 		"ecs":         "github.com/aliyun-ecs/sdk-go/ecs",
 		"ecstest":     "github.com/aliyun-ecs/sdk-go/ecs/ecstest",
