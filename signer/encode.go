@@ -12,6 +12,11 @@ import (
 // param is one parameter of a query string, or one header.
 type param struct{ name, value string }
 
+// queryOf is params as they go on the wire.
+func queryOf(params url.Values) string {
+	return string(appendQuery(nil, sorted(flatten(params, 0)), false))
+}
+
 // flatten lists every value of params, with room for more.
 func flatten(params url.Values, more int) []param {
 	list := make([]param, 0, len(params)+more)
@@ -29,27 +34,25 @@ func sorted(list []param) []param {
 	return list
 }
 
-// A style is how a query string is written: on the wire, or as part of a text to be
-// signed, which escapes what was escaped already.
-type style struct{ percent, equals, and string }
-
-func onWire() style       { return style{"%", "=", "&"} }
-func escapedTwice() style { return style{"%25", "%3D", "%26"} }
-
 // appendQuery joins list as name=value with &; an empty value keeps its equals sign.
-func (s style) appendQuery(b []byte, list []param) []byte {
+// twice is for a text to be signed, where all that is escaped again.
+func appendQuery(b []byte, list []param, twice bool) []byte {
+	equals, and := "=", "&"
+	if twice {
+		equals, and = "%3D", "%26"
+	}
 	size := 0
 	for _, p := range list {
-		size += s.len(p.name) + s.len(p.value) + len(s.equals) + len(s.and)
+		size += escapedLen(p.name, twice) + escapedLen(p.value, twice) + len(equals) + len(and)
 	}
 	b = slices.Grow(b, size)
 	for i, p := range list {
 		if i > 0 {
-			b = append(b, s.and...)
+			b = append(b, and...)
 		}
-		b = s.appendEscaped(b, p.name)
-		b = append(b, s.equals...)
-		b = s.appendEscaped(b, p.value)
+		b = appendEscaped(b, p.name, twice)
+		b = append(b, equals...)
+		b = appendEscaped(b, p.value, twice)
 	}
 	return b
 }
@@ -58,7 +61,7 @@ func (s style) appendQuery(b []byte, list []param) []byte {
 // capital digits. It works on bytes, so text that is not UTF-8 goes through as it
 // is. The standard library has no such escape: url.QueryEscape turns a blank into
 // a plus and url.PathEscape leaves too much alone.
-func (s style) appendEscaped(b []byte, text string) []byte {
+func appendEscaped(b []byte, text string, twice bool) []byte {
 	const digits = "0123456789ABCDEF"
 	start := 0 // of a run that stays as it is
 	for i := range len(text) {
@@ -66,7 +69,7 @@ func (s style) appendEscaped(b []byte, text string) []byte {
 			if start < i {
 				b = append(b, text[start:i]...)
 			}
-			if start = i + 1; len(s.percent) > 1 {
+			if start = i + 1; twice {
 				b = append(b, '%', '2', '5', digits[c>>4], digits[c&15])
 			} else {
 				b = append(b, '%', digits[c>>4], digits[c&15])
@@ -76,13 +79,16 @@ func (s style) appendEscaped(b []byte, text string) []byte {
 	return append(b, text[start:]...)
 }
 
-// len is the length of what appendEscaped appends.
-func (s style) len(text string) int {
+// escapedLen is the length of what appendEscaped appends.
+func escapedLen(text string, twice bool) int {
 	odd := len(text)
 	for i := range len(text) {
 		odd -= int(plain[text[i]])
 	}
-	return len(text) + odd*(len(s.percent)+1)
+	if twice {
+		return len(text) + 4*odd
+	}
+	return len(text) + 2*odd
 }
 
 func unreserved(c byte) bool { return plain[c] != 0 }

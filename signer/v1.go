@@ -41,7 +41,7 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	text := stringToSign(methodOf(r), list)
 	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", text))
 	list = append(list, param{"Signature", signature})
-	return Signed{Query: string(onWire().appendQuery(text[:0], list))}, nil
+	return Signed{Query: string(appendQuery(text[:0], list, false))}, nil
 }
 
 // StringToSign returns the text that V1 signs: the method and the encoded
@@ -54,5 +54,5 @@ func StringToSign(method string, params url.Values) string {
 }
 
 func stringToSign(method string, list []param) []byte {
-	return escapedTwice().appendQuery([]byte(method+"&%2F&"), list) // the path is always "/"
+	return appendQuery([]byte(method+"&%2F&"), list, true) // the path is always "/"
 }

@@ -46,7 +46,7 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 		set("X-Acs-Accesskey-Id", c.AccessKeyID)
 		set("X-Acs-Security-Token", c.SecurityToken)
 	}
-	query := string(onWire().appendQuery(nil, sorted(flatten(r.Params, 0))))
+	query := queryOf(r.Params)
 	canonical, names := canonicalRequest(methodOf(r), r.Host, query, header)
 	hash := sha256.Sum256(canonical)
 	signature := mac(sha256.New, c.AccessKeySecret, hex.AppendEncode([]byte(algorithm+"\n"), hash[:]))
@@ -61,7 +61,7 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 // with commas, as the vendor's own SDKs do. The payload's hash is that of
 // x-acs-content-sha256, without it the empty body's.
 func CanonicalRequest(r Request, header http.Header) string {
-	b, _ := canonicalRequest(r.Method, r.Host, string(onWire().appendQuery(nil, sorted(flatten(r.Params, 0)))), header)
+	b, _ := canonicalRequest(r.Method, r.Host, queryOf(r.Params), header)
 	return string(b)
 }
 
