@@ -388,7 +388,6 @@ func (l *listing) run(ctx context.Context, req DescribeInstancesRequest, yield f
 		}
 	}
 	if err == nil {
-		req.MaxResults = batches[0].MaxResults
 		err = l.pastCap(ctx, req, yield)
 	}
 	if err == nil {

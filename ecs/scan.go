@@ -80,7 +80,6 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts Sc
 			return nil
 		}
 	}
-	req.MaxResults = cmp.Or(req.MaxResults, maxBatch)
 	if err = l.pastCap(ctx, req, deliver); err == nil {
 		err = l.checked(ctx, req)
 	}

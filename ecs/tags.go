@@ -132,7 +132,7 @@ func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yie
 	}
 	// Whether the cap also counts before ids are looked at is not known. So the ids are asked for without tag and group.
 	rest := req
-	rest.Tags, rest.ResourceGroupID = nil, ""
+	rest.Tags, rest.ResourceGroupID, rest.MaxResults = nil, "", cmp.Or(req.MaxResults, maxBatch)
 	var batch []string
 	flush := func() error {
 		rest.InstanceIDs, batch = batch, nil
