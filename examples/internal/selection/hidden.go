@@ -6,7 +6,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
@@ -44,36 +43,30 @@ func Instances(ctx context.Context, client *ecs.Client, regions []string, req ec
 	}
 }
 
-// Denied finds by dry runs, all at once, which of the regions may not be listed, or could not be asked before ctx ended. A
-// dry run that fails in another way says nothing about the permission.
+// Denied lists regions that look empty once more, each alone, so that the client itself makes sure of what it sees. The
+// result is why those cannot be believed of which that is not true.
 func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) map[string]error {
-	req.InstanceIDs = req.InstanceIDs[:min(len(req.InstanceIDs), 100)] // a single request takes no more
 	errs := make([]error, len(regions))
 	var running sync.WaitGroup
 	for i, name := range regions {
 		running.Go(func() {
-			regional, err := client.InRegion(name)
-			if err == nil {
-				err = regional.DryRun(ctx, req)
+			for _, err := range client.InstancesInRegions(ctx, []string{name}, req) {
+				if errs[i] = err; err == nil {
+					break // it is not empty any more
+				}
 			}
-			errs[i] = err
 		})
 	}
 	running.Wait()
 	denied := map[string]error{}
-	for i, err := range errs {
-		if err != nil && (ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || isDenial(err)) {
-			denied[regions[i]] = err
+	for i, name := range regions {
+		err := errs[i]
+		if regional, ok := errors.AsType[*ecs.RegionError](err); ok {
+			err = regional.Err
+		}
+		if err != nil {
+			denied[name] = err
 		}
 	}
 	return denied
-}
-
-// isDenial reports whether listing is denied. Who may list, but lacks another permission that a dry run takes, is believed.
-func isDenial(err error) bool {
-	e, ok := errors.AsType[*ecs.Error](err)
-	if !ok || !errors.Is(e, ecs.ErrForbidden) {
-		return false
-	}
-	return e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || strings.EqualFold(e.AccessDenied.AuthAction, "ecs:DescribeInstances")
 }

@@ -103,7 +103,7 @@ func TestInstancesInterrupted(t *testing.T) {
 	}
 }
 
-func TestIsDenial(t *testing.T) {
+func TestDenied(t *testing.T) {
 	t.Parallel()
 	s := ecstest.NewServer()
 	defer s.Close()
@@ -111,15 +111,17 @@ func TestIsDenial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	isDryRun := func(r ecstest.Request) bool { return r.Params.Get("DryRun") == "true" }
 	for body, want := range map[string]bool{
 		`{"Code":"Forbidden.RAM","Message":"no"}`:                                                             true,
 		`{"Code":"Forbidden.RAM","Message":"no","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances"}}`: true,
 		`{"Code":"Forbidden.RAM","Message":"no","AccessDeniedDetail":{"AuthAction":"ecs:Other"}}`:             false,
 		`{"Code":"SomethingNew","Message":"no"}`:                                                              false,
 	} {
-		s.Inject(ecstest.Fault{Status: 403, Body: []byte(body)})
-		if err := client.DryRun(t.Context(), ecs.DescribeInstancesRequest{}); isDenial(err) != want {
-			t.Errorf("%v: %t", err, !want)
+		s.Inject(ecstest.Fault{Match: isDryRun, Status: 403, Body: []byte(body)})
+		denied := Denied(t.Context(), client, []string{"cn-beijing"}, ecs.DescribeInstancesRequest{})
+		if _, ok := denied["cn-beijing"]; ok != want {
+			t.Errorf("%s: %v", body, denied)
 		}
 	}
 }
