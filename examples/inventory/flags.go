@@ -18,6 +18,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
@@ -276,27 +277,12 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		}
 	}
 
-	c.home = "cn-hangzhou"
-	if home := split(getenv("ALIBABA_CLOUD_REGION_ID")); len(home) > 0 && home[0] != "all" { // it may name what -region may
-		c.home = home[0]
-	}
 	region := c.raw.region
 	if c.look.demo {
 		region = cmp.Or(region, "all")
 	}
-	switch region = cmp.Or(region, getenv("ALIBABA_CLOUD_REGION_ID")); region {
-	case "":
-		return nil, fmt.Errorf("which region? Say -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo")
-	case "all":
-	default:
-		c.regions = split(region)
-		switch {
-		case len(c.regions) == 0:
-			return nil, fmt.Errorf("-region %q names no region", region)
-		case slices.Contains(c.regions, "all"):
-			return nil, fmt.Errorf("-region %q: all stands alone", region)
-		}
-		c.home = c.regions[0]
+	if c.home, c.regions, err = selection.Regions(region, getenv); err != nil {
+		return nil, err
 	}
 	// Regions are listed at once and come in any order, like what several workers list. A format that waits for all anyway
 	// and the demo put them in order.
@@ -327,13 +313,13 @@ func addIDs(list *ecs.JSONList, text string, stdin io.Reader) error {
 		words := bufio.NewScanner(stdin)
 		words.Split(bufio.ScanWords)
 		for words.Scan() {
-			*list = append(*list, split(words.Text())...)
+			*list = append(*list, selection.Split(words.Text())...)
 		}
 		if err := words.Err(); err != nil {
 			return fmt.Errorf("reading stdin: %w", err)
 		}
 	} else {
-		*list = append(*list, split(text)...)
+		*list = append(*list, selection.Split(text)...)
 	}
 	if *list == nil {
 		*list = ecs.JSONList{}
@@ -390,11 +376,6 @@ func shellWord(arg string) string {
 // special reports what may mean something to a shell: all but letters, of any script, digits and a few signs.
 func special(r rune) bool {
 	return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("-_.,:/=+@%", r)
-}
-
-// split reads a comma-separated list.
-func split(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
 }
 
 // timeIn accepts a moment, or its distance from now in the direction.

@@ -70,34 +70,40 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	if s.Demo && s.Options.Endpoint != "" {
 		return errors.New("-demo has an endpoint of its own: leave out -demo or -endpoint")
 	}
-	home := getenv("ALIBABA_CLOUD_REGION_ID")
-	region := cmp.Or(s.region, home)
+	region := s.region
 	if s.Demo {
-		region = cmp.Or(s.region, "all")
+		region = cmp.Or(region, "all")
 	}
-	switch region {
-	case "":
-		return errors.New("which region? Say -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo")
-	case "all":
-		s.Home = "cn-hangzhou"
-		if names := split(home); len(names) > 0 && names[0] != "all" {
-			s.Home = names[0]
-		}
-		return nil
-	}
-	s.Regions = split(region)
-	switch {
-	case len(s.Regions) == 0:
-		return fmt.Errorf("-region %q names no region", region)
-	case slices.Contains(s.Regions, "all"):
-		return fmt.Errorf("-region %q: all stands alone", region)
-	}
-	s.Home = s.Regions[0]
-	return nil
+	var err error
+	s.Home, s.Regions, err = Regions(region, getenv)
+	return err
 }
 
-func split(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+// Regions understands -region, in whose place ALIBABA_CLOUD_REGION_ID may stand. nil regions are all, for which home is asked.
+func Regions(region string, getenv func(string) string) (home string, regions []string, err error) {
+	fallback := getenv("ALIBABA_CLOUD_REGION_ID")
+	switch region = cmp.Or(region, fallback); region {
+	case "":
+		return "", nil, errors.New("which region? Say -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo")
+	case "all":
+		if names := Split(fallback); len(names) > 0 && names[0] != "all" { // it may name what -region may
+			return names[0], nil, nil
+		}
+		return "cn-hangzhou", nil, nil
+	}
+	regions = Split(region)
+	switch {
+	case len(regions) == 0:
+		return "", nil, fmt.Errorf("-region %q names no region", region)
+	case slices.Contains(regions, "all"):
+		return "", nil, fmt.Errorf("-region %q: all stands alone", region)
+	}
+	return regions[0], regions, nil
+}
+
+// Split reads a comma-separated list.
+func Split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
 }
 
 // Addr is where to reach an instance; it is not valid when the instance has no address.
