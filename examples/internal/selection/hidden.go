@@ -12,7 +12,7 @@ import (
 )
 
 // Instances is [ecs.Client.InstancesInRegions], where an instance in one region counts as permission for all: another that
-// a policy hides looks empty. Here each region that is named and looks empty has a dry run of its own, and a denial is that
+// a policy hides looks empty. Here each region that is named and looks empty is checked by itself, and a denial is that
 // region's failure. With nil regions, which are all, nothing is checked: most are empty, and each would cost a request.
 func Instances(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
@@ -43,8 +43,8 @@ func Instances(ctx context.Context, client *ecs.Client, regions []string, req ec
 	}
 }
 
-// Denied lists regions that look empty once more, each alone, so that the client itself makes sure of what it sees. The
-// result is why those cannot be believed of which that is not true.
+// Denied lists regions that look empty once more, each alone, so that the client itself makes sure that they are. The
+// result says of each region that cannot be believed to be empty why.
 func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) map[string]error {
 	errs := make([]error, len(regions))
 	var running sync.WaitGroup
