@@ -6,7 +6,7 @@ import (
 )
 
 // PrivateAddrs are the addresses of the instance inside its network, the primary one first: in a VPC those of all its
-// interfaces, secondary ones included, and their IPv6 addresses when [AttributeNetworkPrimaryENIIP] was asked for; in
+// interfaces, secondary ones included, and their IPv6 addresses when [AdditionalAttributeNetworkPrimaryENIIP] was asked for; in
 // the classic network the inner addresses. Texts that are not addresses are left out; nil when there are none.
 func (i Instance) PrivateAddrs() []netip.Addr {
 	var a addrs
@@ -36,9 +36,9 @@ func (i Instance) PublicAddrs() []netip.Addr {
 	return a
 }
 
-// Addr is where to reach the instance from inside its network: the primary private address, in the classic network the
+// PrivateAddr is where to reach the instance from inside its network: the primary private address, in the classic network the
 // inner one. It is the zero Addr (not valid) when there is none.
-func (i Instance) Addr() netip.Addr {
+func (i Instance) PrivateAddr() netip.Addr {
 	if a := i.PrivateAddrs(); len(a) > 0 {
 		return a[0]
 	}
@@ -48,7 +48,7 @@ func (i Instance) Addr() netip.Addr {
 // primary is the primary address of the primary interface, by its mark rather than by its place.
 func (i Instance) primary() string {
 	for _, n := range i.NetworkInterfaces {
-		if n.Type == InterfacePrimary {
+		if n.Type == NetworkInterfaceTypePrimary {
 			return n.PrimaryIPAddress
 		}
 	}

@@ -35,9 +35,9 @@ func TestAddresses(t *testing.T) {
 			inst: Instance{
 				VPCAttributes: VPCAttributes{PrivateIPAddress: []string{"10.0.0.2"}},
 				NetworkInterfaces: []NetworkInterface{
-					{Type: InterfaceSecondary, PrimaryIPAddress: "10.0.1.1", PrivateIPSets: []PrivateIPSet{{PrivateIPAddress: "10.0.1.1", Primary: true}}},
+					{Type: NetworkInterfaceTypeSecondary, PrimaryIPAddress: "10.0.1.1", PrivateIPSets: []PrivateIPSet{{PrivateIPAddress: "10.0.1.1", Primary: true}}},
 					{
-						Type: InterfacePrimary, PrimaryIPAddress: "10.0.0.2",
+						Type: NetworkInterfaceTypePrimary, PrimaryIPAddress: "10.0.0.2",
 						PrivateIPSets: []PrivateIPSet{{PrivateIPAddress: "10.0.0.2", Primary: true}, {PrivateIPAddress: "10.0.0.3"}},
 						IPv6Sets:      []IPv6Set{{IPv6Address: "2001:db8::1"}},
 					},
@@ -68,12 +68,12 @@ func TestAddresses(t *testing.T) {
 			if got := fmt.Sprint(tt.inst.PublicAddrs()); got != tt.public {
 				t.Errorf("public %s, want %s", got, tt.public)
 			}
-			if got := tt.inst.Addr(); got.String() != tt.addr {
+			if got := tt.inst.PrivateAddr(); got.String() != tt.addr {
 				t.Errorf("addr %s, want %s", got, tt.addr)
 			}
 		})
 	}
-	if (Instance{}).Addr() != (netip.Addr{}) {
+	if (Instance{}).PrivateAddr() != (netip.Addr{}) {
 		t.Error("the zero instance has an address")
 	}
 }

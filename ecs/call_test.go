@@ -50,7 +50,7 @@ func TestCall(t *testing.T) {
 				t.Errorf("%+v", resp)
 			}
 			for _, s := range resp.InstanceStatuses.InstanceStatus {
-				if s.Status != ecs.StatusRunning {
+				if s.Status != ecs.InstanceStatusRunning {
 					t.Error(s)
 				}
 				got = append(got, s.InstanceID)
@@ -156,7 +156,7 @@ func TestCall(t *testing.T) {
 			if tt.err == nil || tt.want != nil && !errors.Is(tt.err, tt.want) || !strings.Contains(tt.err.Error(), tt.text) {
 				t.Errorf("%s: got %v, want %v %q", tt.name, tt.err, tt.want, tt.text)
 			}
-			if e, ok := errors.AsType[*ecs.Error](tt.err); !ok || e.Attempts > 1 {
+			if e, ok := errorAs[*ecs.Error](tt.err); !ok || e.Attempts > 1 {
 				t.Errorf("%s: %v was tried again", tt.name, tt.err)
 			}
 		}
@@ -186,11 +186,11 @@ var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Inst
 		return err
 	},
 	"ScanInstances": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
-		_, err := collect(c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{}))
+		_, err := collect(c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, nil))
 		return err
 	},
 	"InstancesInRegions": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
-		for _, err := range c.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}) {
+		for _, err := range c.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) {
 			if err != nil {
 				return err
 			}
@@ -205,7 +205,7 @@ var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Inst
 		return c.DryRun(ctx, ecs.DescribeInstancesRequest{})
 	},
 	"WaitForStatus": func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error {
-		_, err := c.WaitForStatus(ctx, ecs.StatusRunning, ids(fleet)...)
+		_, err := c.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids(fleet)...)
 		return err
 	},
 	"WaitUntilGone": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
@@ -215,8 +215,8 @@ var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Inst
 		_, err := c.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
 		return err
 	},
-	"TaggedResources": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
-		for _, err := range c.TaggedResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "环境"}}}) {
+	"ListTagResources": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
+		for _, err := range c.ListTagResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "环境"}}}) {
 			if err != nil {
 				return err
 			}

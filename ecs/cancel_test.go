@@ -23,7 +23,7 @@ import (
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
-			return c.InstancesInRegions(ctx, nil, req)
+			return c.InstancesInRegions(ctx, nil, req, nil)
 		},
 		"past the cap": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
 			req.Tags = []ecs.Tag{{Key: "k"}}
@@ -31,7 +31,7 @@ func listings() map[string]way {
 		},
 		"many ids": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
 			req.InstanceIDs = ids(numbered(450, "cn-hangzhou"))
-			return c.ScanInstances(ctx, req, ecs.ScanOptions{})
+			return c.ScanInstances(ctx, req, nil)
 		},
 	}
 	maps.Copy(all, ways)
@@ -65,12 +65,12 @@ func (c *cloud) still() {
 // ended fails unless err is nil or the context's, with its cause.
 func ended(t *testing.T, err, cause error) {
 	t.Helper()
-	_, region := errors.AsType[*ecs.RegionError](err)
+	_, region := errorAs[*ecs.RegionError](err)
 	if err != nil && (!errors.Is(err, context.Canceled) || !errors.Is(err, cause) || region) {
 		t.Errorf("got %v, want the context's error with its cause", err)
 	}
-	if _, ok := errors.AsType[*ecs.WaitError](err); err != nil && !ok {
-		if _, ok = errors.AsType[*ecs.Error](err); !ok {
+	if _, ok := errorAs[*ecs.WaitError](err); err != nil && !ok {
+		if _, ok = errorAs[*ecs.Error](err); !ok {
 			t.Errorf("%v is no *Error", err)
 		}
 	}
@@ -175,7 +175,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 				srv := newCloud(t, nil, numbered(1100, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 				own := func(what string, err error) {
-					e, _ := errors.AsType[*ecs.Error](err)
+					e, _ := errorAs[*ecs.Error](err)
 					if !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || e == nil || !strings.HasPrefix(e.Action, "Describe") {
 						t.Errorf("%s: got %T %v, want an error of its own", what, err, err)
 					}
@@ -189,7 +189,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 					for _, err := range list(srv.client, ctx, ecs.DescribeInstancesRequest{}) {
 						if err != nil {
 							own(what, err)
-							if _, ok := errors.AsType[*ecs.RegionError](err); ok && what == "InstancesInRegions" {
+							if _, ok := errorAs[*ecs.RegionError](err); ok && what == "InstancesInRegions" {
 								t.Errorf("%s: %v is no single region's", what, err)
 							}
 							failed++
@@ -209,7 +209,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 				own("DescribeInstances", err)
 				_, err = srv.client.GetInstances(ctx, "i-1")
 				own("GetInstances", err)
-				_, err = srv.client.WaitForStatus(ctx, ecs.StatusRunning, "i-1")
+				_, err = srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, "i-1")
 				own("WaitForStatus", err)
 			})
 		}
@@ -219,7 +219,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 		theirs := &ecs.Error{Code: "NoPermission", Action: "AssumeRole"}
 		c := srv.as(&ecs.Options{Credentials: failingProvider{theirs}})
 		_, err := c.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{})
-		if e, _ := errors.AsType[*ecs.Error](err); e == nil || e.Action != "DescribeInstances" || !errors.Is(err, ecs.ErrCredentials) {
+		if e, _ := errorAs[*ecs.Error](err); e == nil || e.Action != "DescribeInstances" || !errors.Is(err, ecs.ErrCredentials) {
 			t.Errorf("got %T %v", err, err)
 		}
 	})

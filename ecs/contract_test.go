@@ -21,30 +21,30 @@ import (
 
 // The signatures users compile against. A change here is a breaking change.
 var (
-	_ func(string, *ecs.Options) (*ecs.Client, error)                                                    = ecs.NewClient
-	_ func(*ecs.Client, string) (*ecs.Client, error)                                                     = (*ecs.Client).InRegion
-	_ func(*ecs.Client) string                                                                           = (*ecs.Client).Region
-	_ func(*ecs.Client)                                                                                  = (*ecs.Client).CloseIdleConnections
-	_ func(string, string, string) ecs.CredentialsProvider                                               = ecs.StaticCredentials
-	_ func(credentials.Credential) ecs.CredentialsProvider                                               = ecs.CredentialsFrom
-	_ func(ecs.Instance) []netip.Addr                                                                    = ecs.Instance.PrivateAddrs
-	_ func(ecs.Instance) []netip.Addr                                                                    = ecs.Instance.PublicAddrs
-	_ func(ecs.Instance) netip.Addr                                                                      = ecs.Instance.Addr
-	_ func(ecs.Time) bool                                                                                = ecs.Time.IsNever
-	_ func(string, url.Values) string                                                                    = signer.StringToSign
-	_ func(signer.Request, http.Header) string                                                           = signer.CanonicalRequest
-	_ func(...ecs.Instance) *ecstest.Server                                                              = ecstest.NewServer
-	_ func(*ecstest.Server, string, *ecs.Options) (*ecs.Client, error)                                   = (*ecstest.Server).Client
-	_ func(*ecstest.Server) string                                                                       = (*ecstest.Server).URL
-	_ func(*ecstest.Server) signer.Credentials                                                           = (*ecstest.Server).Credentials
-	_ func(*ecstest.Server, ...ecstest.Fault)                                                            = (*ecstest.Server).Inject
-	_ func(*ecstest.Server) []ecstest.Request                                                            = (*ecstest.Server).Requests
-	_ func(*ecstest.Server)                                                                              = (*ecstest.Server).Close
-	_ func(int, uint64) []ecs.Instance                                                                   = ecstest.Fleet
-	_ func(context.Context, pagination.Fetch[int]) iter.Seq2[pagination.Page[int], error]                = pagination.Pages[int]
-	_ func(iter.Seq2[pagination.Page[int], error]) iter.Seq2[int, error]                                 = pagination.Items[int]
-	_ func(context.Context, int, func(context.Context) iter.Seq2[int, error]) (<-chan int, func() error) = pagination.Chan[int]
-	_ func(context.Context, int, ...func(context.Context) iter.Seq2[int, error]) iter.Seq2[int, error]   = pagination.Merge[int]
+	_ func(string, *ecs.Options) (*ecs.Client, error)                                                  = ecs.NewClient
+	_ func(*ecs.Client, string) (*ecs.Client, error)                                                   = (*ecs.Client).InRegion
+	_ func(*ecs.Client) string                                                                         = (*ecs.Client).Region
+	_ func(*ecs.Client)                                                                                = (*ecs.Client).CloseIdleConnections
+	_ func(string, string, string) ecs.CredentialsProvider                                             = ecs.StaticCredentials
+	_ func(credentials.Credential) ecs.CredentialsProvider                                             = ecs.CredentialsFrom
+	_ func(ecs.Instance) []netip.Addr                                                                  = ecs.Instance.PrivateAddrs
+	_ func(ecs.Instance) []netip.Addr                                                                  = ecs.Instance.PublicAddrs
+	_ func(ecs.Instance) netip.Addr                                                                    = ecs.Instance.PrivateAddr
+	_ func(ecs.Instance) (time.Time, bool)                                                             = ecs.Instance.Expires
+	_ func(string, url.Values) string                                                                  = signer.StringToSign
+	_ func(signer.Request, http.Header) string                                                         = signer.CanonicalRequest
+	_ func(...ecs.Instance) *ecstest.Server                                                            = ecstest.NewServer
+	_ func(*ecstest.Server, string, *ecs.Options) (*ecs.Client, error)                                 = (*ecstest.Server).Client
+	_ func(*ecstest.Server) string                                                                     = (*ecstest.Server).URL
+	_ func(*ecstest.Server) signer.Credentials                                                         = (*ecstest.Server).Credentials
+	_ func(*ecstest.Server, ...ecstest.Fault)                                                          = (*ecstest.Server).Inject
+	_ func(*ecstest.Server) []ecstest.Request                                                          = (*ecstest.Server).Requests
+	_ func(*ecstest.Server)                                                                            = (*ecstest.Server).Close
+	_ func(int, uint64) []ecs.Instance                                                                 = ecstest.Fleet
+	_ func(context.Context, pagination.Fetch[int]) iter.Seq2[pagination.Page[int], error]              = pagination.Pages[int]
+	_ func(iter.Seq2[pagination.Page[int], error]) iter.Seq2[int, error]                               = pagination.Items[int]
+	_ func(context.Context, int, func(context.Context) iter.Seq2[int, error]) *pagination.Stream[int]  = pagination.NewStream[int]
+	_ func(context.Context, int, ...func(context.Context) iter.Seq2[int, error]) iter.Seq2[int, error] = pagination.Merge[int]
 
 	_ signer.Signer           = signer.V1{}
 	_ signer.Signer           = signer.V3{}
@@ -53,15 +53,15 @@ var (
 		DescribeInstances(context.Context, ecs.DescribeInstancesRequest) (*ecs.DescribeInstancesResponse, error)
 		InstancePages(context.Context, ecs.DescribeInstancesRequest) iter.Seq2[*ecs.DescribeInstancesResponse, error]
 		Instances(context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
-		StreamInstances(context.Context, ecs.DescribeInstancesRequest) (<-chan ecs.Instance, func() error)
-		ScanInstances(context.Context, ecs.DescribeInstancesRequest, ecs.ScanOptions) iter.Seq2[ecs.Instance, error]
-		InstancesInRegions(context.Context, []string, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
+		StreamInstances(context.Context, ecs.DescribeInstancesRequest) *pagination.Stream[ecs.Instance]
+		ScanInstances(context.Context, ecs.DescribeInstancesRequest, *ecs.ScanOptions) iter.Seq2[ecs.Instance, error]
+		InstancesInRegions(context.Context, []string, ecs.DescribeInstancesRequest, *ecs.RegionsOptions) iter.Seq2[ecs.Instance, error]
 		GetInstances(context.Context, ...string) ([]ecs.Instance, error)
 		DryRun(context.Context, ecs.DescribeInstancesRequest) error
 		WaitForStatus(context.Context, ecs.InstanceStatus, ...string) ([]ecs.Instance, error)
 		WaitUntilGone(context.Context, ...string) error
 		DescribeRegions(context.Context, ecs.DescribeRegionsRequest) (*ecs.DescribeRegionsResponse, error)
-		TaggedResources(context.Context, ecs.ListTagResourcesRequest) iter.Seq2[ecs.TagResource, error]
+		ListTagResources(context.Context, ecs.ListTagResourcesRequest) iter.Seq2[ecs.TagResource, error]
 		Call(context.Context, string, any, any) error
 	} = (*ecs.Client)(nil)
 )
@@ -84,12 +84,12 @@ func TestContract(t *testing.T) {
 	req := ecs.DescribeInstancesRequest{
 		VPCID: "a", VSwitchID: "a", ZoneID: "a", SecurityGroupID: "a", ImageID: "a", KeyPairName: "a", ResourceGroupID: "a", HPCClusterID: "a",
 		InstanceName: "a", InstanceType: "a", InstanceTypeFamily: "a", RDMAIPAddresses: "a",
-		InstanceNetworkType: ecs.NetworkType("vpc"), InstanceChargeType: ecs.InstanceChargeType("PostPaid"), InternetChargeType: ecs.InternetChargeType("PayByTraffic"),
+		InstanceNetworkType: ecs.InstanceNetworkType("vpc"), InstanceChargeType: ecs.InstanceChargeType("PostPaid"), InternetChargeType: ecs.InternetChargeType("PayByTraffic"),
 		Status: ecs.InstanceStatus("Running"), LockReason: ecs.LockReason("security"), HTTPEndpoint: ecs.MetadataEndpoint("enabled"), HTTPTokens: ecs.MetadataTokens("required"),
 		InstanceIDs: []string{"i"}, InnerIPAddresses: []string{}, PrivateIPAddresses: nil, PublicIPAddresses: ecs.JSONList{"a"}, EIPAddresses: []string{"a"},
 		IPv6Addresses: []string{"a"}, Tags: []ecs.Tag{{Key: "k", Value: "v"}}, AdditionalAttributes: []ecs.AdditionalAttribute{"META_OPTIONS"},
 		CreatedAfter: time.Time{}, CreatedBefore: time.Time{}, ExpiresAfter: time.Time{}, ExpiresBefore: time.Time{},
-		IOOptimized: new(true), NeedSaleCycle: new(true), DeviceAvailable: new(true), HTTPPutResponseHopLimit: new(1),
+		IOOptimized: ptr(true), NeedSaleCycle: ptr(true), DeviceAvailable: ptr(true), HTTPPutResponseHopLimit: ptr(1),
 		PageNumber: 1, PageSize: 1, MaxResults: 1, NextToken: "a",
 		OwnerAccount: "a", ResourceOwnerAccount: "a", OwnerID: int64(1), ResourceOwnerID: int64(1),
 	}
@@ -103,7 +103,7 @@ func TestContract(t *testing.T) {
 		Instances: []ecs.Instance{{
 			InstanceID: "i", CPU: 1, IOOptimized: true, VPCAttributes: ecs.VPCAttributes{VPCID: "a", PrivateIPAddress: []string{"a"}},
 			EIPAddress: ecs.EIPAddress{AllocationID: "a"}, NetworkInterfaces: []ecs.NetworkInterface{{PrimaryIPAddress: "a"}}, Tags: []ecs.Tag{{Key: "k"}},
-			CreationTime: ecs.Time{Time: time.Time{}},
+			CreationTime: time.Time{},
 		}},
 		Undecoded: []*ecs.DecodeError{{InstanceID: "i", Path: "a", Raw: []byte("{}"), Err: errors.New("a")}},
 	}
@@ -117,7 +117,7 @@ func TestContract(t *testing.T) {
 		&ecs.RegionError{Region: "a", Err: errors.New("a")},
 		&ecs.NotFoundError{InstanceIDs: []string{"i"}},
 		&ecs.CappedError{Delivered: 1, Err: errors.New("a")},
-		&ecs.WaitError{Want: ecs.StatusRunning, Pending: map[string]ecs.InstanceStatus{"i": "Stopped"}, Err: errors.New("a")},
+		&ecs.WaitError{Want: ecs.InstanceStatusRunning, Pending: map[string]ecs.InstanceStatus{"i": "Stopped"}, Err: errors.New("a")},
 		ecs.ErrThrottled, ecs.ErrForbidden, ecs.ErrCredentials, ecs.ErrInvalidParameter, ecs.ErrUnavailable, pagination.ErrTokenLoop,
 	} {
 		if err.Error() == "" {

@@ -646,17 +646,17 @@ func (d *decoder) boolPtr(i int) (*bool, int) {
 	return p, end
 }
 
-func (d *decoder) time(i int) (Time, int) {
+func (d *decoder) time(i int) (time.Time, int) {
 	b, end := d.scalar(i, "is not a time")
 	if len(b) == 0 {
-		return Time{}, end
+		return time.Time{}, end
 	}
 	if len(b) == len("2006-01-02T15:04Z") && b[16] == 'Z' { // the usual layout, by the way that package time has optimized
 		var seconds [20]byte
 		copy(seconds[:], b[:16])
 		copy(seconds[16:], ":00Z")
 		if t, err := time.Parse(time.RFC3339, string(seconds[:])); err == nil {
-			return Time{t}, end
+			return t, end
 		}
 	}
 	t, err := parseTime(string(b))

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 )
 
 // obj is a JSON object under construction.
@@ -99,7 +100,7 @@ func pageOf(instances []obj) []byte {
 // times are strings.
 func plain(t reflect.Type) reflect.Type {
 	switch {
-	case t == reflect.TypeFor[Time]():
+	case t == reflect.TypeFor[time.Time]():
 		return reflect.TypeFor[string]()
 	case t.Kind() == reflect.Slice:
 		return reflect.SliceOf(plain(t.Elem()))
@@ -107,7 +108,7 @@ func plain(t reflect.Type) reflect.Type {
 		return t
 	}
 	var fields []reflect.StructField
-	for f := range t.Fields() {
+	for _, f := range reflect.VisibleFields(t) {
 		if f.Tag.Get("json") == "-" {
 			continue
 		}

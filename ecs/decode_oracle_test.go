@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The oracle reads a page as decodeDescribeInstances does, by other means: encoding/json tells what is JSON and what
@@ -137,7 +138,7 @@ func below(path, name string) string {
 }
 
 func (o *oracle) value(n node, v reflect.Value, path string) error {
-	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[Time]() {
+	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[time.Time]() {
 		v.SetZero()
 	}
 	if n.nothing() {
@@ -148,11 +149,13 @@ func (o *oracle) value(n node, v reflect.Value, path string) error {
 	case *bool, *int:
 		v.Set(reflect.New(v.Type().Elem()))
 		return o.value(n, v.Elem(), path)
-	case Time:
+	case time.Time:
 		if n.text == "" {
 			return wrong
 		}
-		return v.Addr().Interface().(*Time).UnmarshalText([]byte(n.text))
+		at, err := parseTime(n.text)
+		v.Set(reflect.ValueOf(at))
+		return err
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -207,7 +210,7 @@ func (o *oracle) members(n node, v reflect.Value, path string) (first error) {
 		if wrap := f.Tag.Get("wrap"); wrap != "" {
 			err = o.list(m.value, v.FieldByIndex(f.Index), below(path, m.name), wrap)
 		} else if err = o.value(m.value, v.FieldByIndex(f.Index), below(path, m.name)); err != nil {
-			if _, ok := errors.AsType[pathError](err); !ok {
+			if _, ok := errorAs[pathError](err); !ok {
 				err = pathError(below(path, m.name)) // of a time
 			}
 		}

@@ -445,7 +445,7 @@ func TestUnmarshalInstance(t *testing.T) {
 	}
 	var list []Instance
 	err := json.Unmarshal([]byte(`[{"InstanceId":"i-1"},{"InstanceId":"i-2","CpuOptions":{"CoreCount":{"a":1}}}]`), &list)
-	if bad, ok := errors.AsType[*DecodeError](err); !ok || bad.InstanceID != "i-2" || bad.Path != "CpuOptions.CoreCount" || len(bad.Raw) == 0 {
+	if bad, ok := errorAs[*DecodeError](err); !ok || bad.InstanceID != "i-2" || bad.Path != "CpuOptions.CoreCount" || len(bad.Raw) == 0 {
 		t.Errorf("got %v", err)
 	}
 }

@@ -51,13 +51,13 @@ type DescribeInstancesRequest struct {
 
 	// InstanceNetworkType: "" is sent as the network that the address lists below need, if any is set, since the API
 	// would not look at them otherwise. The other network than they are of is refused.
-	InstanceNetworkType NetworkType        `url:"InstanceNetworkType,omitempty"`
-	InstanceChargeType  InstanceChargeType `url:"InstanceChargeType,omitempty"`
-	InternetChargeType  InternetChargeType `url:"InternetChargeType,omitempty"`
-	Status              InstanceStatus     `url:"Status,omitempty"`
-	LockReason          LockReason         `url:"LockReason,omitempty"`
-	HTTPEndpoint        MetadataEndpoint   `url:"HttpEndpoint,omitempty"`
-	HTTPTokens          MetadataTokens     `url:"HttpTokens,omitempty"`
+	InstanceNetworkType InstanceNetworkType `url:"InstanceNetworkType,omitempty"`
+	InstanceChargeType  InstanceChargeType  `url:"InstanceChargeType,omitempty"`
+	InternetChargeType  InternetChargeType  `url:"InternetChargeType,omitempty"`
+	Status              InstanceStatus      `url:"Status,omitempty"`
+	LockReason          LockReason          `url:"LockReason,omitempty"`
+	HTTPEndpoint        MetadataEndpoint    `url:"HttpEndpoint,omitempty"`
+	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
 	// Lists of at most 100. nil is no filter; an empty list matches nothing. The iterators accept any number of
 	// InstanceIDs and ask in batches; a single DescribeInstances refuses more than 100. An id that is there twice is sent once.
@@ -84,7 +84,7 @@ type DescribeInstancesRequest struct {
 	ExpiresAfter  time.Time `url:"-"`
 	ExpiresBefore time.Time `url:"-"`
 
-	// nil is not sent. Set with new(true), new(false), new(1).
+	// nil is not sent.
 	IOOptimized             *bool `url:"IoOptimized,omitempty"`
 	NeedSaleCycle           *bool `url:"NeedSaleCycle,omitempty"`           // by invitation
 	DeviceAvailable         *bool `url:"DeviceAvailable,omitempty"`         // by invitation
@@ -151,12 +151,12 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 }
 
 // impliedNetwork is the network whose addresses the request names.
-func (r DescribeInstancesRequest) impliedNetwork() NetworkType {
+func (r DescribeInstancesRequest) impliedNetwork() InstanceNetworkType {
 	switch {
 	case r.PrivateIPAddresses != nil || r.EIPAddresses != nil:
-		return NetworkTypeVPC
+		return InstanceNetworkTypeVPC
 	case r.InnerIPAddresses != nil:
-		return NetworkTypeClassic
+		return InstanceNetworkTypeClassic
 	default:
 		return ""
 	}
@@ -212,9 +212,9 @@ func (r DescribeInstancesRequest) checkNetwork() error {
 	switch inner := r.InnerIPAddresses != nil; {
 	case r.InstanceNetworkType == "" && inner && vpc:
 		return invalid("InnerIPAddresses", "are of another network than PrivateIPAddresses and EIPAddresses: no instance has both")
-	case r.InstanceNetworkType == NetworkTypeVPC && inner && !vpc:
+	case r.InstanceNetworkType == InstanceNetworkTypeVPC && inner && !vpc:
 		return invalid("InnerIPAddresses", "are of the classic network, and the API ignores them in a VPC: leave InstanceNetworkType empty")
-	case r.InstanceNetworkType == NetworkTypeClassic && vpc && !inner:
+	case r.InstanceNetworkType == InstanceNetworkTypeClassic && vpc && !inner:
 		field := "PrivateIPAddresses"
 		if r.PrivateIPAddresses == nil {
 			field = "EIPAddresses"
@@ -271,7 +271,8 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 			Message: "the server ignored DryRun, so nothing is known about the permission",
 		}
 	}
-	if e, ok := errors.AsType[*Error](err); ok && e.Code == "DryRunOperation" {
+	var e *Error
+	if errors.As(err, &e) && e.Code == "DryRunOperation" {
 		return nil
 	}
 	return err
@@ -294,31 +295,25 @@ func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) it
 	}
 }
 
-// StreamInstances is [Client.Instances] into a channel, fed by one goroutine that fetches the next page while this one
-// is consumed. The channel is closed at the end of the listing, on an error, when ctx ends, and by stop.
+// StreamInstances is like [Client.Instances], but a goroutine lists the instances and sends them to the channel of the
+// returned stream. It fetches the next page while the consumer works on the current one.
 //
-// stop ends the listing early, waits until the goroutine is gone and gives its error: nil after a complete listing or an
-// early stop, else what Instances would have yielded. Always call it; it may be called from any goroutine, and again.
-func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) (instances <-chan Instance, stop func() error) {
-	// One less than a page: the next one is fetched as soon as the first instance of this one is taken, and no further.
+// The caller must read stream.C to its end, call Stop, or cancel ctx. After C is closed, Err returns nil if the listing is
+// complete or was stopped, otherwise the error that Instances would have yielded. A request that cannot be sent, and a nil
+// ctx, are reported by Err however early the stream is stopped.
+func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) *pagination.Stream[Instance] {
+	// One less than a page: the next page is fetched once the first instance of this one is received, and no page after that.
 	buffer := min(cmp.Or(max(req.MaxResults, 0), maxBatch), maxBatch) - 1
 	parent := ctx
 	if ctx == nil {
-		parent = context.Background() // Instances says what is wrong
+		parent = context.Background() // Instances reports the nil context
 	}
-	instances, end := pagination.Chan(parent, buffer, func(running context.Context) iter.Seq2[Instance, error] {
+	return pagination.NewStream(parent, buffer, func(running context.Context) iter.Seq2[Instance, error] {
 		if ctx == nil {
 			running = nil
 		}
 		return c.Instances(running, req)
 	})
-	return instances, func() error {
-		err := end()
-		if errors.Is(err, parent.Err()) { // cut short between two calls
-			err = failure(describeInstances, c.region, err)
-		}
-		return err
-	}
 }
 
 // InstancePages is [Client.Instances] by pages, for those who need request ids or Undecoded as they come. Instances seen
@@ -528,7 +523,8 @@ func (c *Client) checkEmpty(ctx context.Context, req DescribeInstancesRequest) (
 	if err == nil || ctx.Err() != nil || transport.PastDeadline(err) {
 		return true, err
 	}
-	if e, ok := errors.AsType[*Error](err); ok && errors.Is(e, ErrForbidden) {
+	var e *Error
+	if errors.As(err, &e) && errors.Is(e, ErrForbidden) {
 		return e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || strings.EqualFold(e.AccessDenied.AuthAction, "ecs:"+describeInstances), err
 	}
 	return false, err

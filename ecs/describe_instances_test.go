@@ -44,7 +44,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 		*v = RepeatList[string]{"2001:db8::1", "2001:db8::2"}
 		return url.Values{name + ".1": {"2001:db8::1"}, name + ".2": {"2001:db8::2"}}
 	case *RepeatList[AdditionalAttribute]:
-		*v = RepeatList[AdditionalAttribute]{AttributeMetaOptions, AttributeDDHCluster}
+		*v = RepeatList[AdditionalAttribute]{AdditionalAttributeMetaOptions, AdditionalAttributeDDHCluster}
 		return url.Values{name + ".1": {"META_OPTIONS"}, name + ".2": {"DDH_CLUSTER"}}
 	case *TagList:
 		*v = TagList{{Key: "环境", Value: "a b"}, {Key: "owner"}}
@@ -54,10 +54,10 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 		keys := map[string]string{"Filter.1": "CreationStartTime", "Filter.2": "CreationEndTime", "Filter.3": "ExpiredStartTime", "Filter.4": "ExpiredEndTime"}
 		return url.Values{name + ".Key": {keys[name]}, name + ".Value": {"2024-02-04T12:46Z"}}
 	case **bool:
-		*v = new(false) // the harder value: it must not look like absent
+		*v = ptr(false) // the harder value: it must not look like absent
 		return url.Values{name: {"false"}}
 	case **int:
-		*v = new(0)
+		*v = ptr(0)
 		return url.Values{name: {"0"}}
 	case *int:
 		*v = 7
@@ -83,7 +83,7 @@ func TestEveryParameterTravels(t *testing.T) {
 	for name, field := range wireNames {
 		wire[field] = name
 	}
-	for f := range typ.Fields() {
+	for _, f := range reflect.VisibleFields(typ) {
 		field := f.Name
 		t.Run(field, func(t *testing.T) {
 			t.Parallel()
@@ -134,9 +134,9 @@ func TestEncodeRequest(t *testing.T) {
 		{"before rounds up", DescribeInstancesRequest{CreatedBefore: second}, url.Values{"Filter.2.Key": {"CreationEndTime"}, "Filter.2.Value": {"2024-01-01T00:01Z"}}},
 		{"expiry rounds likewise", DescribeInstancesRequest{ExpiresAfter: second, ExpiresBefore: second}, url.Values{"Filter.3.Key": {"ExpiredStartTime"}, "Filter.3.Value": {"2024-01-01T00:00Z"}, "Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:01Z"}}},
 		{"gaps stay", DescribeInstancesRequest{ExpiresBefore: second.Add(-time.Second)}, url.Values{"Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:00Z"}}},
-		{"own network stays", DescribeInstancesRequest{InnerIPAddresses: JSONList{}, EIPAddresses: JSONList{}, InstanceNetworkType: NetworkTypeClassic}, url.Values{"InnerIpAddresses": {"[]"}, "EipAddresses": {"[]"}, "InstanceNetworkType": {"classic"}}},
+		{"own network stays", DescribeInstancesRequest{InnerIPAddresses: JSONList{}, EIPAddresses: JSONList{}, InstanceNetworkType: InstanceNetworkTypeClassic}, url.Values{"InnerIpAddresses": {"[]"}, "EipAddresses": {"[]"}, "InstanceNetworkType": {"classic"}}},
 		{"network of tomorrow", DescribeInstancesRequest{EIPAddresses: JSONList{"a"}, InstanceNetworkType: "vpc2"}, url.Values{"EipAddresses": {`["a"]`}, "InstanceNetworkType": {"vpc2"}}},
-		{"true", DescribeInstancesRequest{IOOptimized: new(true)}, url.Values{"IoOptimized": {"true"}}},
+		{"true", DescribeInstancesRequest{IOOptimized: ptr(true)}, url.Values{"IoOptimized": {"true"}}},
 		{"beyond the server's clamp", DescribeInstancesRequest{MaxResults: 500}, url.Values{"MaxResults": {"500"}}},
 		{"html characters", DescribeInstancesRequest{InstanceIDs: JSONList{"<a&b>"}}, url.Values{"InstanceIds": {`["\u003ca\u0026b\u003e"]`}}},
 	} {
@@ -189,22 +189,22 @@ func TestRefusedBeforeSending(t *testing.T) {
 		{"ipv6 addresses", DescribeInstancesRequest{IPv6Addresses: many(101)}, "IPv6Addresses"},
 		{"empty ipv6 address", DescribeInstancesRequest{IPv6Addresses: []string{"2001:db8::1", ""}}, "IPv6Addresses[1]"},
 		{"both networks", DescribeInstancesRequest{InnerIPAddresses: many(1), EIPAddresses: many(1)}, "InnerIPAddresses"},
-		{"inner addresses in a VPC", DescribeInstancesRequest{InnerIPAddresses: many(1), InstanceNetworkType: NetworkTypeVPC}, "InnerIPAddresses"},
-		{"private addresses in classic", DescribeInstancesRequest{PrivateIPAddresses: many(1), InstanceNetworkType: NetworkTypeClassic}, "PrivateIPAddresses"},
-		{"no elastic addresses in classic", DescribeInstancesRequest{EIPAddresses: JSONList{}, InstanceNetworkType: NetworkTypeClassic}, "EIPAddresses"},
+		{"inner addresses in a VPC", DescribeInstancesRequest{InnerIPAddresses: many(1), InstanceNetworkType: InstanceNetworkTypeVPC}, "InnerIPAddresses"},
+		{"private addresses in classic", DescribeInstancesRequest{PrivateIPAddresses: many(1), InstanceNetworkType: InstanceNetworkTypeClassic}, "PrivateIPAddresses"},
+		{"no elastic addresses in classic", DescribeInstancesRequest{EIPAddresses: JSONList{}, InstanceNetworkType: InstanceNetworkTypeClassic}, "EIPAddresses"},
 		{"tags", DescribeInstancesRequest{Tags: slices.Repeat(TagList{{Key: "k"}}, 21)}, "Tags"},
 		{"tag without key", DescribeInstancesRequest{Tags: TagList{{Key: "k"}, {Value: "v"}}}, "Tags[1].Key"},
 		{"attributes", DescribeInstancesRequest{AdditionalAttributes: slices.Repeat(RepeatList[AdditionalAttribute]{"A"}, 21)}, "AdditionalAttributes"},
 		{"negative MaxResults", DescribeInstancesRequest{MaxResults: -5}, "MaxResults"},
 		{"negative PageSize", DescribeInstancesRequest{PageSize: -1}, "PageSize"},
 		{"negative PageNumber", DescribeInstancesRequest{PageNumber: -1}, "PageNumber"},
-		{"negative hop limit", DescribeInstancesRequest{HTTPPutResponseHopLimit: new(-1)}, "HTTPPutResponseHopLimit"},
+		{"negative hop limit", DescribeInstancesRequest{HTTPPutResponseHopLimit: ptr(-1)}, "HTTPPutResponseHopLimit"},
 		{"page and token", DescribeInstancesRequest{PageNumber: 1, NextToken: "t"}, "PageNumber"},
 		{"page and MaxResults", DescribeInstancesRequest{PageSize: 10, MaxResults: 10}, "PageNumber"},
 	}
 	check := func(t *testing.T, err error, field string) {
 		t.Helper()
-		e, ok := errors.AsType[*Error](err)
+		e, ok := errorAs[*Error](err)
 		if !ok || !errors.Is(err, ErrInvalidParameter) || !strings.Contains(err.Error(), field) || e.Attempts != 0 || e.Region != "cn-hangzhou" {
 			t.Errorf("got %v (%#v), want ErrInvalidParameter naming %s", err, e, field)
 		}
@@ -238,16 +238,16 @@ func TestRefusedBeforeSending(t *testing.T) {
 			for _, err := range c.InstancePages(t.Context(), tt.req) {
 				check(t, err, tt.field)
 			}
-			for _, err := range c.ScanInstances(t.Context(), tt.req, ScanOptions{}) {
+			for _, err := range c.ScanInstances(t.Context(), tt.req, nil) {
 				check(t, err, tt.field)
 			}
-			items, stop := c.StreamInstances(t.Context(), tt.req)
-			for range items {
+			stream := c.StreamInstances(t.Context(), tt.req)
+			for range stream.C {
 				t.Error("an instance")
 			}
-			check(t, stop(), tt.field)
+			check(t, stream.Err(), tt.field)
 			n := 0
-			for _, err := range c.InstancesInRegions(t.Context(), nil, tt.req) {
+			for _, err := range c.InstancesInRegions(t.Context(), nil, tt.req, nil) {
 				n++
 				if !errors.Is(err, ErrInvalidParameter) || !strings.Contains(err.Error(), tt.field) {
 					t.Errorf("got %v", err)
@@ -266,11 +266,11 @@ func TestRefusedBeforeSending(t *testing.T) {
 		for _, err := range c.Instances(none, DescribeInstancesRequest{}) {
 			check(t, err, "ctx")
 		}
-		items, stop := c.StreamInstances(none, DescribeInstancesRequest{})
-		for range items {
+		stream := c.StreamInstances(none, DescribeInstancesRequest{})
+		for range stream.C {
 			t.Error("an instance")
 		}
-		check(t, stop(), "ctx")
+		check(t, stream.Err(), "ctx")
 		_, err = c.GetInstances(none, "i-1")
 		check(t, err, "ctx")
 		check(t, c.WaitUntilGone(none, "i-1"), "ctx")
@@ -293,7 +293,7 @@ func TestUndecodedAreCounted(t *testing.T) {
 	})
 	var got, bad []string
 	for inst, err := range c.Instances(t.Context(), DescribeInstancesRequest{}) {
-		if incomplete, ok := errors.AsType[*IncompleteError](err); ok {
+		if incomplete, ok := errorAs[*IncompleteError](err); ok {
 			for _, d := range incomplete.Undecoded {
 				bad = append(bad, d.InstanceID)
 			}

@@ -5,11 +5,11 @@
 //	if err != nil {
 //		return err
 //	}
-//	for inst, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Status: ecs.StatusRunning}) {
+//	for inst, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning}) {
 //		if err != nil {
 //			return err
 //		}
-//		fmt.Println(inst.InstanceID, inst.InstanceName, inst.Addr())
+//		fmt.Println(inst.InstanceID, inst.InstanceName, inst.PrivateAddr())
 //	}
 //
 // # Paging

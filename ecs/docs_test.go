@@ -125,7 +125,7 @@ func TestDocuments(t *testing.T) {
 			defer server.Close()
 			want := map[string]bool{}
 			for _, inst := range server.Instances() {
-				if inst.RegionID == "cn-hangzhou" && inst.Status == ecs.StatusRunning {
+				if inst.RegionID == "cn-hangzhou" && inst.Status == ecs.InstanceStatusRunning {
 					want[inst.InstanceID] = true
 				}
 			}

@@ -55,7 +55,7 @@ var emptyCases = []struct {
 	{name: "no permission needed for addresses", deny: true, req: ecs.DescribeInstancesRequest{PrivateIPAddresses: []string{}}},
 	{name: "many ids", req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1},
 	{name: "many ids denied", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1, want: ecs.ErrForbidden},
-	{name: "tags denied", deny: true, req: ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}, Status: ecs.StatusStopped}, dry: 1, want: ecs.ErrForbidden},
+	{name: "tags denied", deny: true, req: ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}, Status: ecs.InstanceStatusStopped}, dry: 1, want: ecs.ErrForbidden},
 	{name: "not empty", fleet: numbered(1, "cn-hangzhou")},
 	{name: "not empty but unreadable", fleet: []ecs.Instance{spoiled(numbered(1, "cn-hangzhou")[0])}, want: &ecs.IncompleteError{}},
 }
@@ -83,8 +83,8 @@ func TestEmptyOrDenied(t *testing.T) {
 				defer cancel()
 			}
 			got, err := collect(list(client, ctx, tt.req))
-			_, incomplete := errors.AsType[*ecs.IncompleteError](err)
-			if _, want := errors.AsType[*ecs.IncompleteError](tt.want); want {
+			_, incomplete := errorAs[*ecs.IncompleteError](err)
+			if _, want := errorAs[*ecs.IncompleteError](tt.want); want {
 				if !incomplete {
 					t.Errorf("got %v, want an IncompleteError", err)
 				}
@@ -166,7 +166,7 @@ func TestPagesOfUnreadableInstances(t *testing.T) {
 		}
 		srv := newCloud(t, nil, fleet...)
 		got, err := collect(list(srv.client, t.Context(), ecs.DescribeInstancesRequest{MaxResults: 10}))
-		incomplete, ok := errors.AsType[*ecs.IncompleteError](err)
+		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if !ok || len(got) != 0 || len(incomplete.Undecoded) != len(fleet) {
 			t.Errorf("%d instances, %v", len(got), err)
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
@@ -108,7 +109,7 @@ func (e *encoder) float64(v float64) {
 
 func (e *encoder) bool(v bool) { e.b = strconv.AppendBool(e.b, v) }
 
-func (e *encoder) time(v Time) { e.b = append(v.append(append(e.b, '"')), '"') }
+func (e *encoder) time(v time.Time) { e.b = append(appendTime(append(e.b, '"'), v), '"') }
 
 // writeObject writes a member that holds an object.
 func writeObject[T any](e *encoder, name string, v *T, write func(*encoder, *T)) {

@@ -9,11 +9,11 @@ type InstanceStatus string
 
 // The states the API documents.
 const (
-	StatusPending  InstanceStatus = "Pending" // being created
-	StatusRunning  InstanceStatus = "Running"
-	StatusStarting InstanceStatus = "Starting"
-	StatusStopping InstanceStatus = "Stopping"
-	StatusStopped  InstanceStatus = "Stopped"
+	InstanceStatusPending  InstanceStatus = "Pending" // being created
+	InstanceStatusRunning  InstanceStatus = "Running"
+	InstanceStatusStarting InstanceStatus = "Starting"
+	InstanceStatusStopping InstanceStatus = "Stopping"
+	InstanceStatusStopped  InstanceStatus = "Stopped"
 )
 
 // StoppedMode says whether a stopped instance is still paid for.
@@ -26,13 +26,13 @@ const (
 	StoppedModeNotApplicable StoppedMode = "Not-applicable"
 )
 
-// NetworkType is the kind of network an instance is in.
-type NetworkType string
+// InstanceNetworkType is the kind of network an instance is in.
+type InstanceNetworkType string
 
 // The network types the API documents.
 const (
-	NetworkTypeVPC     NetworkType = "vpc"
-	NetworkTypeClassic NetworkType = "classic" // out of service for new instances
+	InstanceNetworkTypeVPC     InstanceNetworkType = "vpc"
+	InstanceNetworkTypeClassic InstanceNetworkType = "classic" // out of service for new instances
 )
 
 // InstanceChargeType is how an instance is paid for.
@@ -40,8 +40,8 @@ type InstanceChargeType string
 
 // The charge types the API documents.
 const (
-	ChargePrePaid  InstanceChargeType = "PrePaid"  // subscription
-	ChargePostPaid InstanceChargeType = "PostPaid" // pay as you go, spot included
+	InstanceChargeTypePrePaid  InstanceChargeType = "PrePaid"  // subscription
+	InstanceChargeTypePostPaid InstanceChargeType = "PostPaid" // pay as you go, spot included
 )
 
 // InternetChargeType is how public traffic is paid for.
@@ -49,8 +49,8 @@ type InternetChargeType string
 
 // The charge types the API documents.
 const (
-	InternetPayByBandwidth InternetChargeType = "PayByBandwidth"
-	InternetPayByTraffic   InternetChargeType = "PayByTraffic"
+	InternetChargeTypePayByBandwidth InternetChargeType = "PayByBandwidth"
+	InternetChargeTypePayByTraffic   InternetChargeType = "PayByTraffic"
 )
 
 // LockReason is why operations on an instance are locked. The API varies the case of its values; compare with Is.
@@ -58,11 +58,11 @@ type LockReason string
 
 // The reasons the API documents.
 const (
-	LockFinancial              LockReason = "financial" // overdue payment
-	LockSecurity               LockReason = "security"
-	LockRecycling              LockReason = "recycling" // a spot instance about to be released
-	LockDedicatedHostFinancial LockReason = "dedicatedhostfinancial"
-	LockRefunded               LockReason = "refunded"
+	LockReasonFinancial              LockReason = "financial" // overdue payment
+	LockReasonSecurity               LockReason = "security"
+	LockReasonRecycling              LockReason = "recycling" // a spot instance about to be released
+	LockReasonDedicatedHostFinancial LockReason = "dedicatedhostfinancial"
+	LockReasonRefunded               LockReason = "refunded"
 )
 
 // Is reports whether both are the same reason, whatever the case of their letters.
@@ -73,9 +73,9 @@ type SpotStrategy string
 
 // The strategies the API documents.
 const (
-	SpotNone           SpotStrategy = "NoSpot"
-	SpotWithPriceLimit SpotStrategy = "SpotWithPriceLimit"
-	SpotAsPriceGo      SpotStrategy = "SpotAsPriceGo"
+	SpotStrategyNoSpot             SpotStrategy = "NoSpot"
+	SpotStrategySpotWithPriceLimit SpotStrategy = "SpotWithPriceLimit"
+	SpotStrategySpotAsPriceGo      SpotStrategy = "SpotAsPriceGo"
 )
 
 // SpotInterruptionBehavior is what happens to a reclaimed spot instance.
@@ -83,8 +83,8 @@ type SpotInterruptionBehavior string
 
 // The behaviours the API documents.
 const (
-	SpotTerminate SpotInterruptionBehavior = "Terminate"
-	SpotStop      SpotInterruptionBehavior = "Stop"
+	SpotInterruptionBehaviorTerminate SpotInterruptionBehavior = "Terminate"
+	SpotInterruptionBehaviorStop      SpotInterruptionBehavior = "Stop"
 )
 
 // CreditSpecification is the mode of a burstable instance.
@@ -92,8 +92,8 @@ type CreditSpecification string
 
 // The modes the API documents.
 const (
-	CreditStandard  CreditSpecification = "Standard"
-	CreditUnlimited CreditSpecification = "Unlimited"
+	CreditSpecificationStandard  CreditSpecification = "Standard"
+	CreditSpecificationUnlimited CreditSpecification = "Unlimited"
 )
 
 // NetworkInterfaceType tells the primary interface from the others.
@@ -101,8 +101,8 @@ type NetworkInterfaceType string
 
 // The types the API documents.
 const (
-	InterfacePrimary   NetworkInterfaceType = "Primary"
-	InterfaceSecondary NetworkInterfaceType = "Secondary"
+	NetworkInterfaceTypePrimary   NetworkInterfaceType = "Primary"
+	NetworkInterfaceTypeSecondary NetworkInterfaceType = "Secondary"
 )
 
 // MetadataEndpoint says whether an instance's metadata service is on (API: HttpEndpoint).
@@ -110,8 +110,8 @@ type MetadataEndpoint string
 
 // The values the API documents.
 const (
-	MetadataEnabled  MetadataEndpoint = "enabled"
-	MetadataDisabled MetadataEndpoint = "disabled"
+	MetadataEndpointEnabled  MetadataEndpoint = "enabled"
+	MetadataEndpointDisabled MetadataEndpoint = "disabled"
 )
 
 // MetadataTokens says whether an instance's metadata service insists on tokens (API: HttpTokens).
@@ -128,12 +128,90 @@ type AdditionalAttribute string
 
 // The attributes known today (API: AdditionalAttributes.N).
 const (
-	AttributeMetaOptions            AdditionalAttribute = "META_OPTIONS"              // MetadataOptions
-	AttributeDDHCluster             AdditionalAttribute = "DDH_CLUSTER"               // DedicatedHostAttribute.DedicatedHostClusterID
-	AttributeNetworkPrimaryENIIP    AdditionalAttribute = "NETWORK_PRIMARY_ENI_IP"    // IPv6 addresses and prefixes of the primary interface
-	AttributeCPUOptionsTopologyType AdditionalAttribute = "CPU_OPTIONS_TOPOLOGY_TYPE" // CPUOptions.TopologyType
-	AttributePrivateDNSOptions      AdditionalAttribute = "PRIVATE_DNS_OPTIONS"       // PrivateDNSNameOptions
-	AttributeCurrentOSNVMeSupported AdditionalAttribute = "CURRENT_OS_NVME_SUPPORTED" // ImageOptions.CurrentOSNVMeSupported
+	AdditionalAttributeMetaOptions            AdditionalAttribute = "META_OPTIONS"              // MetadataOptions
+	AdditionalAttributeDDHCluster             AdditionalAttribute = "DDH_CLUSTER"               // DedicatedHostAttribute.DedicatedHostClusterID
+	AdditionalAttributeNetworkPrimaryENIIP    AdditionalAttribute = "NETWORK_PRIMARY_ENI_IP"    // IPv6 addresses and prefixes of the primary interface
+	AdditionalAttributeCPUOptionsTopologyType AdditionalAttribute = "CPU_OPTIONS_TOPOLOGY_TYPE" // CPUOptions.TopologyType
+	AdditionalAttributePrivateDNSOptions      AdditionalAttribute = "PRIVATE_DNS_OPTIONS"       // PrivateDNSNameOptions
+	AdditionalAttributeCurrentOSNVMeSupported AdditionalAttribute = "CURRENT_OS_NVME_SUPPORTED" // ImageOptions.CurrentOSNVMeSupported
+)
+
+// OSType is the kind of operating system of an instance.
+type OSType string
+
+// The types the API documents.
+const (
+	OSTypeLinux   OSType = "linux"
+	OSTypeWindows OSType = "windows"
+)
+
+// Affinity says whether an instance on a dedicated host stays on that host when it is restarted.
+type Affinity string
+
+// The values the API documents.
+const (
+	AffinityDefault Affinity = "default" // not tied to one host
+	AffinityHost    Affinity = "host"
+)
+
+// Tenancy says whether an instance runs on a dedicated host.
+type Tenancy string
+
+// The values the API documents.
+const (
+	TenancyDefault Tenancy = "default" // on a shared host
+	TenancyHost    Tenancy = "host"
+)
+
+// HostnameType is how the private DNS name of an instance is made.
+type HostnameType string
+
+// The values the API documents.
+const (
+	HostnameTypeCustom          HostnameType = "Custom"
+	HostnameTypeIPBased         HostnameType = "IpBased"
+	HostnameTypeInstanceIDBased HostnameType = "InstanceIdBased"
+)
+
+// PTPStatus says whether the Precision Time Protocol is on.
+type PTPStatus string
+
+// The values the API documents.
+const (
+	PTPStatusEnabled  PTPStatus = "enabled"
+	PTPStatusDisabled PTPStatus = "disabled"
+)
+
+// InstanceMetadataTags says whether an instance's tags can be read from its metadata service.
+type InstanceMetadataTags string
+
+// The values the API documents.
+const (
+	InstanceMetadataTagsEnabled  InstanceMetadataTags = "enabled"
+	InstanceMetadataTagsDisabled InstanceMetadataTags = "disabled"
+)
+
+// RegionStatus says whether instances can be bought in a region.
+type RegionStatus string
+
+// The values the API documents.
+const (
+	RegionStatusAvailable RegionStatus = "available"
+	RegionStatusSoldOut   RegionStatus = "soldOut"
+)
+
+// ResourceType is a kind of resource. DescribeRegions lists the regions in which one can be bought; ListTagResources
+// lists the tags of one.
+type ResourceType string
+
+// The types that DescribeRegions and ListTagResources have in common, and those of ListTagResources that are asked for
+// most. The API documents more; any of them may be given as a ResourceType.
+const (
+	ResourceTypeInstance ResourceType = "instance"
+	ResourceTypeDisk     ResourceType = "disk"
+	ResourceTypeImage    ResourceType = "image"
+	ResourceTypeSnapshot ResourceType = "snapshot"
+	ResourceTypeENI      ResourceType = "eni"
 )
 
 // Network picks the kind of endpoint a client talks to.

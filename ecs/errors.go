@@ -218,7 +218,8 @@ func failure(action, region string, err error) error {
 		Action: action, Region: region, StatusCode: f.Answer.Status, Attempts: f.Attempts, class: f.Class, hint: f.Hint, err: f.Err,
 	}
 	if d := f.Answer.AccessDenied; d != nil {
-		e.AccessDenied = new(AccessDeniedDetail(*d))
+		detail := AccessDeniedDetail(*d)
+		e.AccessDenied = &detail
 	}
 	return e
 }

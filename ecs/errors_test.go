@@ -44,7 +44,7 @@ func TestErrorText(t *testing.T) {
 			t.Errorf("%%q: %s", got)
 		}
 	}
-	wait := &WaitError{Want: StatusRunning, Pending: map[string]InstanceStatus{"i-b": "Stopped", "i-a": ""}, Err: context.Canceled}
+	wait := &WaitError{Want: InstanceStatusRunning, Pending: map[string]InstanceStatus{"i-b": "Stopped", "i-a": ""}, Err: context.Canceled}
 	many := &WaitError{Pending: map[string]InstanceStatus{}, Err: io.EOF}
 	missing := &NotFoundError{}
 	for i := range 12 {
@@ -65,7 +65,7 @@ func TestErrorText(t *testing.T) {
 		"ecs: 1 instance not found in r: i-a": &NotFoundError{InstanceIDs: []string{"i-a"}, region: "r"},
 		"ecs: listing in r incomplete":        &IncompleteError{region: "r"},
 		"ecs: listing in r stopped at the API's cap after 1 instance and could not be continued: EOF":        &CappedError{Delivered: 1, Err: io.EOF, region: "r"},
-		"ecs: waiting for 1 instance to be Stopped: i-a (Running): EOF":                                      &WaitError{Want: StatusStopped, Pending: map[string]InstanceStatus{"i-a": "Running"}, Err: io.EOF},
+		"ecs: waiting for 1 instance to be Stopped: i-a (Running): EOF":                                      &WaitError{Want: InstanceStatusStopped, Pending: map[string]InstanceStatus{"i-a": "Running"}, Err: io.EOF},
 		"ecs: 12 instances not found: i-00, i-01, i-02, i-03, i-04, i-05, i-06, i-07, i-08, i-09 and 2 more": missing,
 		"ecs: listing stopped at the API's cap after 1000 instances and could not be continued: EOF":         &CappedError{Delivered: 1000, Err: io.EOF},
 	} {
@@ -118,7 +118,7 @@ func TestErrorChain(t *testing.T) {
 		if !errors.Is(e, io.EOF) || errors.Is(e, io.ErrUnexpectedEOF) {
 			t.Error(e)
 		}
-		if got, ok := errors.AsType[*Error](e); !ok || got.Code != "C" || got.Attempts != 2 || got.AccessDenied.AuthAction != "a" {
+		if got, ok := errorAs[*Error](e); !ok || got.Code != "C" || got.Attempts != 2 || got.AccessDenied.AuthAction != "a" {
 			t.Errorf("%+v", got)
 		}
 	}

@@ -21,12 +21,12 @@ import (
 // inMemory stands for an account with four instances in two regions.
 func inMemory() *ecstest.Server {
 	prod := []ecs.Tag{{Key: "env", Value: "prod"}}
-	created := ecs.Time{Time: time.Date(2024, 5, 1, 8, 30, 0, 0, time.UTC)}
+	created := time.Date(2024, 5, 1, 8, 30, 0, 0, time.UTC)
 	return ecstest.NewServer(
-		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.StatusRunning, RegionID: "cn-hangzhou", CreationTime: created, Tags: prod},
-		ecs.Instance{InstanceID: "i-2", InstanceName: "web-2", Status: ecs.StatusRunning, RegionID: "cn-hangzhou", CreationTime: created, Tags: prod},
-		ecs.Instance{InstanceID: "i-3", InstanceName: "db-1", Status: ecs.StatusStopped, RegionID: "cn-hangzhou", CreationTime: created},
-		ecs.Instance{InstanceID: "i-4", InstanceName: "web-1", Status: ecs.StatusRunning, RegionID: "eu-central-1", CreationTime: created},
+		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning, RegionID: "cn-hangzhou", CreationTime: created, Tags: prod},
+		ecs.Instance{InstanceID: "i-2", InstanceName: "web-2", Status: ecs.InstanceStatusRunning, RegionID: "cn-hangzhou", CreationTime: created, Tags: prod},
+		ecs.Instance{InstanceID: "i-3", InstanceName: "db-1", Status: ecs.InstanceStatusStopped, RegionID: "cn-hangzhou", CreationTime: created},
+		ecs.Instance{InstanceID: "i-4", InstanceName: "web-1", Status: ecs.InstanceStatusRunning, RegionID: "eu-central-1", CreationTime: created},
 	)
 }
 
@@ -60,7 +60,7 @@ func ExampleClient_Instances() {
 	client, done := connect(nil) // in a program: ecs.NewClient("cn-hangzhou", nil)
 	defer done()
 
-	for inst, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{Status: ecs.StatusRunning}) {
+	for inst, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning}) {
 		if err != nil {
 			fmt.Println(err) // what came before is true, but not all
 			return
@@ -81,7 +81,7 @@ func ExampleClient_Instances_filters() {
 		InstanceName: "web-*",
 		Tags:         []ecs.Tag{{Key: "env", Value: "prod"}},
 		CreatedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
-		IOOptimized:  new(false),
+		IOOptimized:  ptr(false),
 	}
 	for inst, err := range client.Instances(context.Background(), req) {
 		fmt.Println(inst.InstanceID, err)
@@ -95,8 +95,8 @@ func ExampleClient_StreamInstances() {
 	client, done := connect(nil)
 	defer done()
 
-	instances, stop := client.StreamInstances(context.Background(), ecs.DescribeInstancesRequest{})
-	defer stop() // also when a worker fails: ends the listing
+	stream := client.StreamInstances(context.Background(), ecs.DescribeInstancesRequest{})
+	defer stream.Stop()
 
 	var (
 		workers sync.WaitGroup
@@ -105,7 +105,7 @@ func ExampleClient_StreamInstances() {
 	)
 	for range 3 {
 		workers.Go(func() {
-			for inst := range instances {
+			for inst := range stream.C {
 				mu.Lock()
 				names = append(names, inst.InstanceName)
 				mu.Unlock()
@@ -113,7 +113,7 @@ func ExampleClient_StreamInstances() {
 		})
 	}
 	workers.Wait()
-	if err := stop(); err != nil { // else the listing was complete
+	if err := stream.Err(); err != nil { // nil means that the listing is complete
 		fmt.Println(err)
 		return
 	}
@@ -146,14 +146,14 @@ func ExampleClient_ScanInstances() {
 	}
 
 	byStatus := map[ecs.InstanceStatus]int{}
-	for inst, err := range client.ScanInstances(context.Background(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: 16}) {
+	for inst, err := range client.ScanInstances(context.Background(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 16}) {
 		if err != nil {
 			fmt.Println(err)
 			return
 		}
 		byStatus[inst.Status]++
 	}
-	fmt.Println(byStatus[ecs.StatusRunning] > 1000)
+	fmt.Println(byStatus[ecs.InstanceStatusRunning] > 1000)
 	// Output: true
 }
 
@@ -164,8 +164,8 @@ func ExampleClient_InstancesInRegions() {
 
 	ids := map[string][]string{}
 	regions := []string{"cn-hangzhou", "eu-central-1", "cn-atlantis"} // nil: all
-	for inst, err := range client.InstancesInRegions(context.Background(), regions, ecs.DescribeInstancesRequest{}) {
-		if failed, ok := errors.AsType[*ecs.RegionError](err); ok {
+	for inst, err := range client.InstancesInRegions(context.Background(), regions, ecs.DescribeInstancesRequest{}, nil) {
+		if failed, ok := errorAs[*ecs.RegionError](err); ok {
 			fmt.Println("failed:", failed.Region)
 			continue
 		}
@@ -189,7 +189,7 @@ func ExampleClient_GetInstances() {
 	for _, inst := range instances {
 		fmt.Println(inst.InstanceID, inst.Status)
 	}
-	if missing, ok := errors.AsType[*ecs.NotFoundError](err); ok {
+	if missing, ok := errorAs[*ecs.NotFoundError](err); ok {
 		fmt.Println("missing:", missing.InstanceIDs)
 	}
 	// Output:
@@ -241,12 +241,12 @@ func ExampleClient_WaitForStatus() {
 		fmt.Println(err)
 		return
 	}
-	go server.Update("i-3", func(inst *ecs.Instance) { inst.Status = ecs.StatusRunning })
+	go server.Update("i-3", func(inst *ecs.Instance) { inst.Status = ecs.InstanceStatusRunning })
 
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	instances, err := client.WaitForStatus(ctx, ecs.StatusRunning, "i-1", "i-3")
-	if late, ok := errors.AsType[*ecs.WaitError](err); ok {
+	instances, err := client.WaitForStatus(ctx, ecs.InstanceStatusRunning, "i-1", "i-3")
+	if late, ok := errorAs[*ecs.WaitError](err); ok {
 		fmt.Println("not yet:", late.Pending)
 	}
 	fmt.Println(len(instances), err)
@@ -267,12 +267,12 @@ func ExampleClient_WaitUntilGone() {
 	// Output: <nil>
 }
 
-func ExampleClient_TaggedResources() {
+func ExampleClient_ListTagResources() {
 	client, done := connect(nil)
 	defer done()
 
 	req := ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "env"}}} // no value: any
-	for tag, err := range client.TaggedResources(context.Background(), req) {
+	for tag, err := range client.ListTagResources(context.Background(), req) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -352,7 +352,7 @@ func ExampleError() {
 	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable):
 		fmt.Println("try again later")
 	}
-	if e, ok := errors.AsType[*ecs.Error](err); ok {
+	if e, ok := errorAs[*ecs.Error](err); ok {
 		fmt.Println(e.StatusCode, e.Code, e.Attempts, e.RequestID != "")
 	}
 	// Output:
@@ -373,12 +373,13 @@ func ExampleInstance() {
 		return
 	}
 	fmt.Println(inst.InstanceID, inst.CPU, inst.Tags[0].Value)
-	fmt.Println(inst.Addr(), inst.PublicAddrs())
-	fmt.Println(inst.ExpiredTime.IsNever(), inst.AutoReleaseTime.IsZero())
+	fmt.Println(inst.PrivateAddr(), inst.PublicAddrs())
+	_, expires := inst.Expires()
+	fmt.Println(expires, inst.AutoReleaseTime.IsZero())
 	// Output:
 	// i-1 4 prod
 	// 10.0.0.7 [203.0.113.9]
-	// true true
+	// false true
 }
 
 // vault is a provider of one's own. Temporary keys should come from a cache and be renewed in time.

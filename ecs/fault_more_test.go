@@ -462,12 +462,12 @@ var moreFaults = []fault{
 		if !errors.Is(err, ecs.ErrUnavailable) || !slices.Equal(ids, idsOf(1, 2)) {
 			t.Errorf("%v, %v", ids, err)
 		}
-		instances, stop := g.client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
+		stream := g.client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
 		ids = nil
-		for inst := range instances {
+		for inst := range stream.C {
 			ids = append(ids, inst.InstanceID)
 		}
-		if err = stop(); !errors.Is(err, ecs.ErrUnavailable) || !slices.Equal(ids, idsOf(1, 2)) {
+		if err = stream.Err(); !errors.Is(err, ecs.ErrUnavailable) || !slices.Equal(ids, idsOf(1, 2)) {
 			t.Errorf("%v, %v", ids, err)
 		}
 	}},
@@ -481,12 +481,12 @@ var moreFaults = []fault{
 			t.Errorf("%d requests", g.arrived())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		abandoned, _ := g.client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
-		<-abandoned
+		<-g.client.StreamInstances(ctx, ecs.DescribeInstancesRequest{}).C
 		cancel()
-		instances, stop := g.client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
-		<-instances
-		if err := stop(); err != nil {
+		stream := g.client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
+		<-stream.C
+		stream.Stop()
+		if err := stream.Err(); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
@@ -577,15 +577,16 @@ var moreFaults = []fault{
 	{id: "N09", name: "slow_consumer", what: "slow consumer, fast server", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.answer(200, page(100, fmt.Sprint("t", x.n))) })
 		defer g.finish()
-		instances, stop := g.client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
+		stream := g.client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
 		for n := 1; n <= 1000; n++ {
-			<-instances
+			<-stream.C
 			time.Sleep(time.Second)
 			if most := (n+99)/100 + 1; g.arrived() > most {
 				t.Fatalf("%d pages were fetched for %d instances", g.arrived(), n)
 			}
 		}
-		if err := stop(); err != nil {
+		stream.Stop()
+		if err := stream.Err(); err != nil {
 			t.Error(err)
 		}
 	}},
@@ -680,18 +681,18 @@ var moreFaults = []fault{
 			t.Error(err)
 		}
 		req, byTag := ecs.DescribeInstancesRequest{}, ecs.ListTagResourcesRequest{ResourceType: "instance", Tags: []ecs.Tag{{Key: "k"}}}
-		instances, stop := g.client.StreamInstances(ctx, req)
-		for range instances {
+		stream := g.client.StreamInstances(ctx, req)
+		for range stream.C {
 			t.Error("an instance")
 		}
 		_, ofRegions := g.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
 		_, ofIDs := g.client.GetInstances(ctx, "i-1")
-		_, ofStatus := g.client.WaitForStatus(ctx, ecs.StatusRunning, "i-1")
+		_, ofStatus := g.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, "i-1")
 		_, ofKey := ecs.CredentialsFrom(nil).Credentials(ctx)
 		for what, err := range map[string]error{
-			"Instances": endOf(g.client.Instances(ctx, req)), "InstancePages": endOf(g.client.InstancePages(ctx, req)), "StreamInstances": stop(),
-			"ScanInstances": endOf(g.client.ScanInstances(ctx, req, ecs.ScanOptions{})), "InstancesInRegions": endOf(g.client.InstancesInRegions(ctx, nil, req)),
-			"InstancesInRegions of two": endOf(g.client.InstancesInRegions(ctx, []string{"cn-a", "cn-b"}, req)), "TaggedResources": endOf(g.client.TaggedResources(ctx, byTag)),
+			"Instances": endOf(g.client.Instances(ctx, req)), "InstancePages": endOf(g.client.InstancePages(ctx, req)), "StreamInstances": stream.Err(),
+			"ScanInstances": endOf(g.client.ScanInstances(ctx, req, nil)), "InstancesInRegions": endOf(g.client.InstancesInRegions(ctx, nil, req, nil)),
+			"InstancesInRegions of two": endOf(g.client.InstancesInRegions(ctx, []string{"cn-a", "cn-b"}, req, nil)), "ListTagResources": endOf(g.client.ListTagResources(ctx, byTag)),
 			"GetInstances": ofIDs, "DescribeRegions": ofRegions, "WaitForStatus": ofStatus, "WaitUntilGone": g.client.WaitUntilGone(ctx, "i-1"),
 			"DryRun": g.client.DryRun(ctx, req), "Call": g.client.Call(ctx, "DescribeZones", nil, nil), "CredentialsFrom": ofKey,
 		} {
@@ -712,8 +713,8 @@ var moreFaults = []fault{
 		g := newRig(t, v, pages(3, nil))
 		defer g.finish()
 		req := ecs.DescribeInstancesRequest{
-			Tags: []ecs.Tag{{Key: "k", Value: "v"}}, InstanceIDs: []string{"i-2", "i-1", "i-2"}, IOOptimized: new(true), AdditionalAttributes: []ecs.AdditionalAttribute{"META_OPTIONS"},
-			CreatedAfter: time.Now(), HTTPPutResponseHopLimit: new(2),
+			Tags: []ecs.Tag{{Key: "k", Value: "v"}}, InstanceIDs: []string{"i-2", "i-1", "i-2"}, IOOptimized: ptr(true), AdditionalAttributes: []ecs.AdditionalAttribute{"META_OPTIONS"},
+			CreatedAfter: time.Now(), HTTPPutResponseHopLimit: ptr(2),
 		}
 		before := fmt.Sprintf("%+v %v %v", req, *req.IOOptimized, *req.HTTPPutResponseHopLimit)
 		kept := req

@@ -2,7 +2,6 @@ package ecs_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -127,7 +126,7 @@ func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	if n := g.arrived() - before; attempts >= 0 && n != attempts {
 		g.Errorf("%d attempts, want %d: %v", n, attempts, err)
 	}
-	e, ok := errors.AsType[*ecs.Error](err)
+	e, ok := errorAs[*ecs.Error](err)
 	if !ok {
 		g.Fatalf("%T: %v", err, err)
 	}
@@ -139,7 +138,7 @@ func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 
 // isTimeout tells as callers do, who ask net.Error.
 func isTimeout(err error) bool {
-	e, ok := errors.AsType[net.Error](err)
+	e, ok := errorAs[net.Error](err)
 	return ok && e.Timeout()
 }
 

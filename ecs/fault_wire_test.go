@@ -124,7 +124,7 @@ var transportFaults = []fault{
 		d.Resolver = nameServer(nil)
 		g.http.Transport.(*http.Transport).DialContext = d.DialContext
 		err := g.fails(t.Context(), 0)
-		if dns, ok := errors.AsType[*net.DNSError](err); !ok || !dns.IsNotFound || isTimeout(err) || err.Attempts != 1 || !strings.Contains(err.Error(), "ecs.nowhere.test") {
+		if dns, ok := errorAs[*net.DNSError](err); !ok || !dns.IsNotFound || isTimeout(err) || err.Attempts != 1 || !strings.Contains(err.Error(), "ecs.nowhere.test") {
 			t.Errorf("%v", err)
 		}
 		g.within("10s")
@@ -134,7 +134,7 @@ var transportFaults = []fault{
 		defer g.finish()
 		g.overTLS("ecs.test", newAuthority(t).server(t, "ecs.test"), (*exchange).ok)
 		err := g.fails(t.Context(), 0)
-		if _, ok := errors.AsType[*tls.CertificateVerificationError](err); !ok || g.dialed() != 1 || err.Attempts != 1 {
+		if _, ok := errorAs[*tls.CertificateVerificationError](err); !ok || g.dialed() != 1 || err.Attempts != 1 {
 			t.Errorf("%d dials: %v", g.dialed(), err)
 		}
 	}},
@@ -258,7 +258,7 @@ var bodyFaults = []fault{
 		g := newRig(t, v, always(200, `{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-a"},{"InstanceId":"i-b","Cpu":{"n":4}},{"InstanceId":"i-c"}]},"NextToken":""}`))
 		defer g.finish()
 		ids, err := g.list()
-		incomplete, ok := errors.AsType[*ecs.IncompleteError](err)
+		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if strings.Join(ids, " ") != "i-a i-c" || !ok || len(incomplete.Undecoded) != 1 || incomplete.Undecoded[0].InstanceID != "i-b" || incomplete.Undecoded[0].Path != "Cpu" {
 			t.Errorf("%v %v", ids, err)
 		}

@@ -4,7 +4,6 @@ package ecs
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 )
 
@@ -46,13 +45,13 @@ type Instance struct {
 	ClockOptions         ClockOptions        `json:"ClockOptions,omitzero"`
 
 	ImageID string `json:"ImageId"`
-	OSType  string `json:"OSType"` // "linux" or "windows"
+	OSType  OSType `json:"OSType"`
 	// OSName is localized (Chinese for most accounts) or ""; OSNameEn is English and may hold double blanks.
 	OSName       string       `json:"OSName"`
 	OSNameEn     string       `json:"OSNameEn"`
 	ImageOptions ImageOptions `json:"ImageOptions"`
 
-	InstanceNetworkType NetworkType `json:"InstanceNetworkType"`
+	InstanceNetworkType InstanceNetworkType `json:"InstanceNetworkType"`
 	// VPCAttributes is empty in the classic network.
 	VPCAttributes     VPCAttributes      `json:"VpcAttributes"`
 	NetworkInterfaces []NetworkInterface `json:"NetworkInterfaces" wrap:"NetworkInterface"`
@@ -72,13 +71,14 @@ type Instance struct {
 	ISP                     string `json:"ISP,omitempty"` // by invitation; the text "null" occurs
 
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType"`
-	// ExpiredTime is when a subscription ends; [Time.IsNever] is true for pay-as-you-go instances.
-	ExpiredTime     Time   `json:"ExpiredTime"`
-	AutoReleaseTime Time   `json:"AutoReleaseTime"` // zero when none is set
-	CreationTime    Time   `json:"CreationTime"`    // to the minute; never changes
-	StartTime       Time   `json:"StartTime"`       // last start
-	SaleCycle       string `json:"SaleCycle"`       // discontinued by the API
-	Recyclable      bool   `json:"Recyclable"`
+	// ExpiredTime is when a subscription ends. Pay-as-you-go instances carry a date in the year 2099 or later, which
+	// means never: see [Instance.Expires].
+	ExpiredTime     time.Time `json:"ExpiredTime"`
+	AutoReleaseTime time.Time `json:"AutoReleaseTime"` // zero when none is set
+	CreationTime    time.Time `json:"CreationTime"`    // to the minute; never changes
+	StartTime       time.Time `json:"StartTime"`       // last start
+	SaleCycle       string    `json:"SaleCycle"`       // discontinued by the API
+	Recyclable      bool      `json:"Recyclable"`
 	// DeletionProtection guards against release by console or API; pay-as-you-go only.
 	DeletionProtection bool         `json:"DeletionProtection"`
 	SpotStrategy       SpotStrategy `json:"SpotStrategy"`
@@ -108,6 +108,17 @@ type Instance struct {
 	// adds is lost. The key is the member's name, or its path below the instance in the API's shape for a nested one
 	// ("CpuOptions.NewMember", "Tags.Tag.0.NewMember"). nil when there are none. [json.Marshal] writes them back.
 	Extra map[string]json.RawMessage `json:"-"`
+}
+
+// Expires returns the time at which the instance expires, which is when its subscription ends. ok is false when it never
+// does: the API reports that as a date in the year 2099 or later, and private clouds also as 1970-01-01. ok is also false
+// when ExpiredTime is not set.
+func (i Instance) Expires() (at time.Time, ok bool) {
+	at = i.ExpiredTime
+	if at.Unix() <= 0 || at.Year() >= 2099 {
+		return time.Time{}, false
+	}
+	return at, true
 }
 
 // Tag is a key and value attached to an instance, or asked for in a request, where an empty Value matches
@@ -141,7 +152,7 @@ type NetworkInterface struct {
 	MACAddress         string               `json:"MacAddress"`
 	PrimaryIPAddress   string               `json:"PrimaryIpAddress"`
 	PrivateIPSets      []PrivateIPSet       `json:"PrivateIpSets" wrap:"PrivateIpSet"`
-	// The three below are filled for the primary interface when [AttributeNetworkPrimaryENIIP] is asked for.
+	// The three below are filled for the primary interface when [AdditionalAttributeNetworkPrimaryENIIP] is asked for.
 	IPv6Sets       []IPv6Set       `json:"Ipv6Sets,omitzero" wrap:"Ipv6Set"`
 	IPv4PrefixSets []IPv4PrefixSet `json:"Ipv4PrefixSets,omitzero" wrap:"Ipv4PrefixSet"`
 	IPv6PrefixSets []IPv6PrefixSet `json:"Ipv6PrefixSets,omitzero" wrap:"Ipv6PrefixSet"`
@@ -180,7 +191,7 @@ type CPUOptions struct {
 	CoreCount      int    `json:"CoreCount"` // physical cores
 	ThreadsPerCore int    `json:"ThreadsPerCore"`
 	NUMA           string `json:"Numa"`                  // text such as "2", "ON", "N/A" or ""; deprecated by the API
-	TopologyType   string `json:"TopologyType,omitzero"` // with [AttributeCPUOptionsTopologyType]
+	TopologyType   string `json:"TopologyType,omitzero"` // with [AdditionalAttributeCPUOptionsTopologyType]
 
 	NestedVirtualization string `json:"NestedVirtualization,omitzero"`
 	TurboMode            string `json:"TurboMode,omitzero"`
@@ -196,20 +207,20 @@ type AdditionalInfo struct {
 
 // ClockOptions tells how the instance keeps time.
 type ClockOptions struct {
-	PTPStatus string `json:"PtpStatus,omitzero"` // "enabled" or "disabled"
+	PTPStatus PTPStatus `json:"PtpStatus,omitzero"`
 }
 
 // DedicatedHostAttribute names the dedicated host an instance runs on; empty when none.
 type DedicatedHostAttribute struct {
 	DedicatedHostID        string `json:"DedicatedHostId"`
 	DedicatedHostName      string `json:"DedicatedHostName"`
-	DedicatedHostClusterID string `json:"DedicatedHostClusterId"` // "" unless [AttributeDDHCluster] is asked for
+	DedicatedHostClusterID string `json:"DedicatedHostClusterId"` // "" unless [AdditionalAttributeDDHCluster] is asked for
 }
 
 // DedicatedInstanceAttribute is how an instance is tied to dedicated hosts.
 type DedicatedInstanceAttribute struct {
-	Affinity string `json:"Affinity"` // "default", "host" or ""
-	Tenancy  string `json:"Tenancy"`  // "default", "host" or ""
+	Affinity Affinity `json:"Affinity"` // "" when not reported
+	Tenancy  Tenancy  `json:"Tenancy"`  // "" when not reported
 }
 
 // ECSCapacityReservationAttr names the capacity reservation an instance uses; empty when none.
@@ -226,92 +237,22 @@ type HibernationOptions struct {
 // ImageOptions are properties the instance took from its image. nil means the answer did not say.
 type ImageOptions struct {
 	LoginAsNonRoot         *bool `json:"LoginAsNonRoot,omitzero"`
-	CurrentOSNVMeSupported *bool `json:"CurrentOSNVMeSupported,omitzero"` // with [AttributeCurrentOSNVMeSupported]
+	CurrentOSNVMeSupported *bool `json:"CurrentOSNVMeSupported,omitzero"` // with [AdditionalAttributeCurrentOSNVMeSupported]
 }
 
-// MetadataOptions says how the instance's metadata service may be used. Empty unless [AttributeMetaOptions] is asked for.
+// MetadataOptions says how the instance's metadata service may be used. Empty unless [AdditionalAttributeMetaOptions] is asked for.
 type MetadataOptions struct {
-	HTTPEndpoint            MetadataEndpoint `json:"HttpEndpoint"`
-	HTTPTokens              MetadataTokens   `json:"HttpTokens"`
-	HTTPPutResponseHopLimit *int             `json:"HttpPutResponseHopLimit,omitzero"` // nil: not reported
-	InstanceMetadataTags    string           `json:"InstanceMetadataTags,omitzero"`    // "enabled" or "disabled"
+	HTTPEndpoint            MetadataEndpoint     `json:"HttpEndpoint"`
+	HTTPTokens              MetadataTokens       `json:"HttpTokens"`
+	HTTPPutResponseHopLimit *int                 `json:"HttpPutResponseHopLimit,omitzero"` // nil: not reported
+	InstanceMetadataTags    InstanceMetadataTags `json:"InstanceMetadataTags,omitzero"`
 }
 
-// PrivateDNSNameOptions is filled only when [AttributePrivateDNSOptions] is asked for; nil means the answer did not say.
+// PrivateDNSNameOptions is filled only when [AdditionalAttributePrivateDNSOptions] is asked for; nil means the answer did not say.
 type PrivateDNSNameOptions struct {
-	HostnameType                  string `json:"HostnameType,omitzero"` // "Custom", "IpBased" or "InstanceIdBased"
-	EnableInstanceIDDNSAAAARecord *bool  `json:"EnableInstanceIdDnsAAAARecord,omitzero"`
-	EnableInstanceIDDNSARecord    *bool  `json:"EnableInstanceIdDnsARecord,omitzero"`
-	EnableIPDNSARecord            *bool  `json:"EnableIpDnsARecord,omitzero"`
-	EnableIPDNSPTRRecord          *bool  `json:"EnableIpDnsPtrRecord,omitzero"`
-}
-
-// Time is a moment as the API writes it: in UTC, to the minute ("2017-12-10T04:04Z") or to the second. The API's ""
-// (not set) is the zero Time.
-type Time struct{ time.Time }
-
-const (
-	minuteLayout = "2006-01-02T15:04Z07:00"
-	secondLayout = "2006-01-02T15:04:05Z07:00"
-)
-
-// IsNever reports the API's value for "never expires", 2099-12-31T15:59Z, which pay-as-you-go instances carry in
-// ExpiredTime. The zero Time is not never.
-func (t Time) IsNever() bool {
-	return t.Time.Equal(time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC)) // 2100 in China, less a minute
-}
-
-// String is the API's text: minutes when the seconds are zero, "" for the zero Time.
-func (t Time) String() string { return string(t.append(nil)) }
-
-// MarshalText gives the API's text, like String.
-func (t Time) MarshalText() ([]byte, error) { return t.append([]byte{}), nil }
-
-// MarshalJSON gives the API's text as a JSON string; the zero Time is "".
-func (t Time) MarshalJSON() ([]byte, error) { return append(t.append([]byte{'"'}), '"'), nil }
-
-func (t Time) append(b []byte) []byte {
-	switch u := t.UTC(); {
-	case t.IsZero():
-		return b
-	case u.Second() == 0 && u.Nanosecond() == 0:
-		return u.AppendFormat(b, minuteLayout)
-	default:
-		return u.AppendFormat(b, time.RFC3339Nano)
-	}
-}
-
-// UnmarshalText reads minutes, seconds (with or without a fraction), or "".
-func (t *Time) UnmarshalText(text []byte) error {
-	p, err := parseTime(string(text))
-	if err != nil {
-		return err
-	}
-	*t = p
-	return nil
-}
-
-// UnmarshalJSON reads a JSON string as UnmarshalText does; null is the zero Time.
-func (t *Time) UnmarshalJSON(data []byte) error {
-	var s string
-	if err := json.Unmarshal(data, &s); err != nil {
-		return err
-	}
-	return t.UnmarshalText([]byte(s))
-}
-
-func parseTime(s string) (Time, error) {
-	if s == "" {
-		return Time{}, nil
-	}
-	p, err := time.Parse(minuteLayout, s)
-	if err != nil {
-		if p, err = time.Parse(secondLayout, s); err != nil {
-			return Time{}, err
-		}
-	}
-	if p = p.UTC(); p.Year() < 0 || p.Year() > 9999 {
-		return Time{}, errors.New("year out of range in UTC")
-	}
-	return Time{p}, nil
+	HostnameType                  HostnameType `json:"HostnameType,omitzero"`
+	EnableInstanceIDDNSAAAARecord *bool        `json:"EnableInstanceIdDnsAAAARecord,omitzero"`
+	EnableInstanceIDDNSARecord    *bool        `json:"EnableInstanceIdDnsARecord,omitzero"`
+	EnableIPDNSARecord            *bool        `json:"EnableIpDnsARecord,omitzero"`
+	EnableIPDNSPTRRecord          *bool        `json:"EnableIpDnsPtrRecord,omitzero"`
 }

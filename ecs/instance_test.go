@@ -26,7 +26,7 @@ type apiMember struct {
 
 // apiMembers walks the type of an instance, or of a part of it.
 func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) {
-	for f := range t.Fields() {
+	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" {
 			continue
@@ -39,7 +39,7 @@ func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) 
 			typ = typ.Elem()
 		}
 		switch wrap := f.Tag.Get("wrap"); {
-		case typ == reflect.TypeFor[Time](), typ.Kind() == reflect.String:
+		case typ == reflect.TypeFor[time.Time](), typ.Kind() == reflect.String:
 			into.typ = "string"
 		case typ.Kind() == reflect.Int, typ.Kind() == reflect.Int64:
 			into.typ = "integer"
@@ -64,7 +64,7 @@ func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) 
 
 func allMembers() []apiMember {
 	members := []apiMember{{path: "Instances", typ: "object"}, {path: "Instances.Instance[]", typ: "array<object>"}}
-	for f := range reflect.TypeFor[DescribeInstancesResponse]().Fields() {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[DescribeInstancesResponse]()) {
 		name := strings.ReplaceAll(f.Name, "ID", "Id")
 		switch f.Type.Kind() { //nolint:exhaustive // the lists are above
 		case reflect.String:
@@ -335,13 +335,13 @@ func values(b *bytes.Buffer, path string, v reflect.Value) {
 	if v.IsZero() {
 		return
 	}
-	switch at, isTime := reflect.TypeAssert[Time](v); {
+	switch at, isTime := reflect.TypeAssert[time.Time](v); {
 	case isTime:
 		fmt.Fprintf(b, "%s = %s\n", path, at.Format(time.RFC3339Nano))
 	case v.Kind() == reflect.Pointer:
 		fmt.Fprintf(b, "%s = &%v\n", path, v.Elem())
 	case v.Kind() == reflect.Struct:
-		for f := range v.Type().Fields() {
+		for _, f := range reflect.VisibleFields(v.Type()) {
 			values(b, strings.TrimPrefix(path+"."+f.Name, "."), v.FieldByIndex(f.Index))
 		}
 	case v.Kind() == reflect.Slice:
@@ -357,8 +357,8 @@ func values(b *bytes.Buffer, path string, v reflect.Value) {
 
 func TestTime(t *testing.T) {
 	t.Parallel()
-	at := func(sec, nsec int) Time { return Time{time.Date(2017, 12, 10, 4, 4, sec, nsec, time.UTC)} }
-	for text, want := range map[string]Time{
+	at := func(sec, nsec int) time.Time { return time.Date(2017, 12, 10, 4, 4, sec, nsec, time.UTC) }
+	for text, want := range map[string]time.Time{
 		"":                            {},
 		"2017-12-10T04:04Z":           at(0, 0),
 		"2017-12-10T04:04:00Z":        at(0, 0),
@@ -366,45 +366,46 @@ func TestTime(t *testing.T) {
 		"2017-12-10T04:04:05.25Z":     at(5, 250_000_000),
 		"2017-12-10T12:04+08:00":      at(0, 0),
 		"2017-12-10T12:04:05+08:00":   at(5, 0),
-		"2099-12-31T15:59Z":           {time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC)},
+		"2099-12-31T15:59Z":           time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC),
 		"0001-01-01T00:00Z":           {},
-		"9999-12-31T23:59:59.999999Z": {time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)},
+		"9999-12-31T23:59:59.999999Z": time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
 	} {
-		var got, fromJSON Time
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+		if got, err := parseTime(text); err != nil || got != want {
 			t.Errorf("%s: got %v, %v", text, got, err)
-		}
-		if err := json.Unmarshal(fmt.Appendf(nil, "%q", text), &fromJSON); err != nil || fromJSON != want {
-			t.Errorf("%s: got %v, %v from JSON", text, fromJSON, err)
-		}
-		if never := text == "2099-12-31T15:59Z"; got.IsNever() != never {
-			t.Errorf("%s: never is %v", text, !never)
 		}
 	}
 	for _, text := range []string{
 		"2017-12-10", "2017-12-10T04Z", "2017-12-10T04:04", "2017-12-10 04:04Z", "2017-13-10T04:04Z", "2017-02-29T04:04Z", "2017-12-10T24:00Z",
 		"2017-12-10T04:60Z", "2017-12-10T04:04:61Z", "20171210T0404Z", " 2017-12-10T04:04Z", "2017-12-10T04:04Z ", "never", "0", "0000-01-01T00:00+01:00", "9999-12-31T23:59-00:01",
 	} {
-		got := at(5, 0)
-		if err := got.UnmarshalText([]byte(text)); err == nil || got != at(5, 0) {
+		if got, err := parseTime(text); err == nil || !got.IsZero() {
 			t.Errorf("%s: got %v, %v", text, got, err)
 		}
 	}
-	for want, at := range map[string]Time{
+	for want, at := range map[string]time.Time{
 		"": {}, "2017-12-10T04:04Z": at(0, 0), "2017-12-10T04:04:05Z": at(5, 0), "2017-12-10T04:04:05.000000001Z": at(5, 1),
-		"2017-12-10T04:04:00.5Z": {at(0, 500_000_000).In(time.FixedZone("CST", 8*60*60))},
+		"2017-12-10T04:04:00.5Z": at(0, 500_000_000).In(time.FixedZone("CST", 8*60*60)),
 	} {
-		text, err := json.Marshal(at)
-		if at.String() != want || err != nil || string(text) != `"`+want+`"` {
-			t.Errorf("got %s and %s, %v; want %s", at, text, err, want)
+		if got := string(appendTime(nil, at)); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	var got Time
-	if err := json.Unmarshal([]byte("null"), &got); err != nil || !got.IsZero() {
-		t.Errorf("null: got %v, %v", got, err)
-	}
-	if got.IsNever() {
-		t.Error("the zero Time is never")
+}
+
+func TestExpires(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"": false, "1970-01-01T00:00Z": false, "2099-12-31T15:59Z": false, "2999-09-08T16:00Z": false, "2099-01-01T00:00Z": false,
+		"2024-05-01T08:30Z": true, "2098-12-31T23:59Z": true,
+	} {
+		at, err := parseTime(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, ok := Instance{ExpiredTime: at}.Expires()
+		if ok != want || ok && !got.Equal(at) || !ok && !got.IsZero() {
+			t.Errorf("%q: got %v, %v", text, got, ok)
+		}
 	}
 }
 
@@ -416,28 +417,27 @@ func FuzzTime(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		var want Time
-		err := want.UnmarshalText([]byte(text))
+		want, err := parseTime(text)
 		if err == nil {
-			var again Time
-			if err := again.UnmarshalText([]byte(want.String())); err != nil || again != want {
-				t.Errorf("%q is %v, but read again %v, %v", text, want, again, err)
+			written := appendTime(nil, want)
+			if reread, err := parseTime(string(written)); err != nil || reread != want {
+				t.Errorf("%q is %v, but %s is read as %v, %v", text, want, written, reread, err)
 			}
 			if _, offset := want.Zone(); offset != 0 {
 				t.Errorf("%q is not in UTC: %v", text, want)
 			}
 		}
-		// The decoder has a shorter way for the usual layout.
+		// The decoder reads the usual layout without parseTime.
 		quoted, _ := json.Marshal(text)
 		if err := json.Unmarshal(quoted, &text); err != nil { // what is not UTF-8 is replaced
 			t.Fatal(err)
 		}
-		err = want.UnmarshalText([]byte(text))
+		want, err = parseTime(text)
 		var inst Instance
 		if bad := inst.UnmarshalJSON(fmt.Appendf(nil, `{"CreationTime":%s}`, quoted)); (bad == nil) != (err == nil) {
-			t.Errorf("%q: decoder %v, UnmarshalText %v", text, bad, err)
+			t.Errorf("%q: decoder %v, parseTime %v", text, bad, err)
 		} else if err == nil && inst.CreationTime != want {
-			t.Errorf("%q: decoder %v, UnmarshalText %v", text, inst.CreationTime, want)
+			t.Errorf("%q: decoder %v, parseTime %v", text, inst.CreationTime, want)
 		}
 	})
 }

@@ -169,7 +169,7 @@ func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 // exact fails unless a scan yields each row once.
 func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers int) {
 	t.Helper()
-	got, err := collect(o.client(t).ScanInstances(t.Context(), req, ecs.ScanOptions{Workers: workers}))
+	got, err := collect(o.client(t).ScanInstances(t.Context(), req, &ecs.ScanOptions{Workers: workers}))
 	if err != nil {
 		t.Fatal(err)
 	}

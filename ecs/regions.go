@@ -22,7 +22,7 @@ const maxRegions = 32
 type DescribeRegionsRequest struct {
 	AcceptLanguage     string             `url:"AcceptLanguage,omitempty"` // of LocalName: "zh-CN" (the API's default), "en-US", "ja" …
 	InstanceChargeType InstanceChargeType `url:"InstanceChargeType,omitempty"`
-	ResourceType       string             `url:"ResourceType,omitempty"` // "instance" (the API's default), "disk" …
+	ResourceType       ResourceType       `url:"ResourceType,omitempty"` // "" = ResourceTypeInstance
 
 	OwnerAccount         string `url:"OwnerAccount,omitempty"`
 	ResourceOwnerAccount string `url:"ResourceOwnerAccount,omitempty"`
@@ -38,10 +38,10 @@ type DescribeRegionsResponse struct {
 
 // Region is a region the account may use.
 type Region struct {
-	RegionID       string `json:"RegionId"`
-	RegionEndpoint string // the vendor's endpoint for it; the client resolves its own
-	LocalName      string // in the language asked for
-	Status         string // "available", "soldOut", or "" when the API does not say
+	RegionID       string       `json:"RegionId"`
+	RegionEndpoint string       // the vendor's endpoint for it; the client resolves its own
+	LocalName      string       // in the language asked for
+	Status         RegionStatus // "" when the API does not say
 }
 
 // DescribeRegions lists the regions the account may use, in one call to the client's own region.
@@ -69,6 +69,14 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, nil
 }
 
+// RegionsOptions configure InstancesInRegions. nil, and every zero field, is the default.
+type RegionsOptions struct {
+	// Exclude names regions that are not listed, also when they are among the regions asked for.
+	Exclude []string
+	// Workers is how many pages are fetched at once in a large region, as in [ScanOptions]; 0 and 1 fetch one at a time.
+	Workers int
+}
+
 // InstancesInRegions lists several regions at once, each like [Client.Instances] through its own endpoint; they share
 // connections and credentials. nil regions are all that DescribeRegions tells of, an empty list is none. Instances of
 // one region come in its order, those of different regions in any.
@@ -80,13 +88,14 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 // for all regions; if it does not, every empty region gets its own, all at once. An instance in any region counts as
 // permission for all: a policy that is limited to some regions makes the others look empty. [Client.DryRun] of a client
 // made by [Client.InRegion] checks a single one.
-func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
+func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, opts *RegionsOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
-		err := c.inRegions(ctx, regions, req, yield)
+		err := c.inRegions(ctx, regions, req, opts, yield)
 		if err == nil || errors.Is(err, errStopped) {
 			return
 		}
-		if _, ok := errors.AsType[*RegionError](err); ok {
+		var target *RegionError
+		if errors.As(err, &target) {
 			err = notOfRegion{err}
 		}
 		yield(Instance{}, failure(describeInstances, "", err))
@@ -99,7 +108,11 @@ type notOfRegion struct{ error }
 
 func (e notOfRegion) Is(target error) bool { return errors.Is(e.error, target) }
 
-func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, yield func(Instance, error) bool) error {
+func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, opts *RegionsOptions, yield func(Instance, error) bool) error {
+	var o RegionsOptions
+	if opts != nil {
+		o = *opts
+	}
 	_, err := req.batches(ctx)
 	if err == nil && req.NextToken != "" {
 		err = invalid("NextToken", "belongs to one region")
@@ -117,7 +130,8 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 		empty []string // regions that listed nothing
 		found bool     // that another listed something, be it unreadable
 	)
-	err = c.eachRegion(ctx, unique(regions), yield, func(ctx context.Context, rc *Client, yield func(Instance, error) bool) error {
+	regions = slices.DeleteFunc(unique(regions), func(region string) bool { return slices.Contains(o.Exclude, region) })
+	err = c.eachRegion(ctx, regions, yield, func(ctx context.Context, rc *Client, yield func(Instance, error) bool) error {
 		l := listing{client: rc, trustEmpty: true} // checked below, when all regions are known
 		failed := l.run(ctx, req, eachInstance(yield))
 		mu.Lock()

@@ -24,11 +24,11 @@ import (
 func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) (got []ecs.Instance, failed map[string]error, last error) {
 	t.Helper()
 	failed = map[string]error{}
-	for inst, err := range c.InstancesInRegions(t.Context(), regions, req) {
+	for inst, err := range c.InstancesInRegions(t.Context(), regions, req, nil) {
 		if last != nil {
 			t.Errorf("after %v came %v, %v", last, inst.InstanceID, err)
 		}
-		one, ok := errors.AsType[*ecs.RegionError](err)
+		one, ok := errorAs[*ecs.RegionError](err)
 		switch {
 		case err == nil:
 			got = append(got, inst)
@@ -114,7 +114,7 @@ func TestFailingRegions(t *testing.T) {
 		if len(got) != 249+100+110 {
 			t.Errorf("%d instances", len(got))
 		}
-		if incomplete, ok := errors.AsType[*ecs.IncompleteError](failed["cn-beijing"]); !ok || incomplete.Undecoded[0].InstanceID != fleet[0].InstanceID {
+		if incomplete, ok := errorAs[*ecs.IncompleteError](failed["cn-beijing"]); !ok || incomplete.Undecoded[0].InstanceID != fleet[0].InstanceID {
 			t.Errorf("cn-beijing: %v", failed["cn-beijing"])
 		}
 		for region, want := range map[string]error{"cn-shanghai": ecs.ErrUnavailable, "cn-nowhere": ecs.ErrInvalidParameter, "not a region": ecs.ErrInvalidParameter} {
@@ -128,7 +128,7 @@ func TestFailingRegions(t *testing.T) {
 	})
 	story(t, "its name is in the text, once", func(t *testing.T) {
 		srv := newCloud(t, nil)
-		for _, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-nowhere"}, ecs.DescribeInstancesRequest{}) {
+		for _, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-nowhere"}, ecs.DescribeInstancesRequest{}, nil) {
 			if strings.Count(err.Error(), "cn-nowhere") != 1 || strings.Contains(err.Error(), "\n") {
 				t.Error(err)
 			}
@@ -138,7 +138,7 @@ func TestFailingRegions(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1500, "cn-beijing", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 		c := srv.denying(ecs.Options{}, "ListTagResources")
 		got, failed, err := inRegions(t, c, []string{"cn-beijing", "cn-shanghai"}, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}})
-		if _, ok := errors.AsType[*ecs.CappedError](failed["cn-beijing"]); !ok || len(got) != 1000 || err != nil || len(failed) != 1 {
+		if _, ok := errorAs[*ecs.CappedError](failed["cn-beijing"]); !ok || len(got) != 1000 || err != nil || len(failed) != 1 {
 			t.Errorf("%d instances, %v, %v", len(got), failed, err)
 		}
 	})
@@ -146,7 +146,7 @@ func TestFailingRegions(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-beijing")...)
 		c := srv.denying(ecs.Options{}, "DescribeRegions")
 		got, failed, err := inRegions(t, c, nil, ecs.DescribeInstancesRequest{})
-		e, _ := errors.AsType[*ecs.Error](err)
+		e, _ := errorAs[*ecs.Error](err)
 		if len(got)+len(failed) > 0 || !errors.Is(err, ecs.ErrForbidden) || e.Action != "DescribeRegions" {
 			t.Error(got, failed, err)
 		}
@@ -278,7 +278,7 @@ func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 		srv.Inject(ecstest.Fault{Region: "cn-beijing", Code: "Throttling.User", Header: http.Header{"X-Acs-Retry-After": {"5000"}}})
 		start := time.Now()
 		done := map[string]time.Duration{}
-		for inst, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-beijing", "cn-shanghai"}, ecs.DescribeInstancesRequest{}) {
+		for inst, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-beijing", "cn-shanghai"}, ecs.DescribeInstancesRequest{}, nil) {
 			if err != nil {
 				t.Fatal(err)
 			}

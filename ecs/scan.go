@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// ScanOptions configure ScanInstances.
+// ScanOptions configure ScanInstances. nil, and every zero field, is the default.
 type ScanOptions struct {
 	Workers int // token chains at once, each on a connection of its own; 0 = 8, more than 64 are taken for 64
 }
@@ -42,7 +42,7 @@ const (
 // Errors are those of Instances: the first of any chain cancels the others, comes last and ends the scan. The request must
 // not set NextToken or page mode. InstanceIDs are asked for in parallel batches; a listing by Tags or ResourceGroupID, which
 // the API caps, goes through one chain.
-func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest, opts ScanOptions) iter.Seq2[Instance, error] {
+func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.scan(ctx, req, opts, yield); err != nil {
 			yield(Instance{}, err)
@@ -50,18 +50,22 @@ func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest
 	}
 }
 
-func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts ScanOptions, yield func(Instance, error) bool) error {
+func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions, yield func(Instance, error) bool) error {
+	var o ScanOptions
+	if opts != nil {
+		o = *opts
+	}
 	chains, err := req.batches(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "cannot start a scan, which lists from the beginning")
-	case err == nil && opts.Workers < 0:
-		err = invalid("ScanOptions.Workers", "is %d, must not be negative", opts.Workers)
+	case err == nil && o.Workers < 0:
+		err = invalid("ScanOptions.Workers", "is %d, must not be negative", o.Workers)
 	}
 	if err != nil {
 		return refused(describeInstances, c.region, err)
 	}
-	workers := min(cmp.Or(opts.Workers, defaultWorkers), maxWorkers)
+	workers := min(cmp.Or(o.Workers, defaultWorkers), maxWorkers)
 	l, deliver := listing{client: c, trustEmpty: c.trustEmpty}, eachInstance(yield)
 	if workers == 1 || req.InstanceIDs == nil && req.mayBeCapped() {
 		return l.run(ctx, req, deliver)

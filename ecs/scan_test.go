@@ -42,15 +42,15 @@ func fleetOf(n int, created func(i, n int, now time.Time) time.Time) []ecs.Insta
 	now := time.Now()
 	return numbered(n, "cn-hangzhou", func(i int, inst *ecs.Instance) {
 		inst.ZoneID = "cn-hangzhou-h"
-		if inst.CreationTime = (ecs.Time{}); !created(i, n, now).IsZero() {
-			inst.CreationTime = ecs.Time{Time: created(i, n, now).UTC().Truncate(time.Minute)}
+		if inst.CreationTime = (time.Time{}); !created(i, n, now).IsZero() {
+			inst.CreationTime = created(i, n, now).UTC().Truncate(time.Minute)
 		}
 	})
 }
 
 func scanned(t *testing.T, c *ecs.Client, req ecs.DescribeInstancesRequest, workers int) map[string]int {
 	t.Helper()
-	got, err := collect(c.ScanInstances(t.Context(), req, ecs.ScanOptions{Workers: workers}))
+	got, err := collect(c.ScanInstances(t.Context(), req, &ecs.ScanOptions{Workers: workers}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,8 +203,8 @@ func TestScanOfAMovingFleet(t *testing.T) {
 					gone[id] = true
 					srv.Delete(id)
 					born++
-					srv.Put(ecs.Instance{InstanceID: fmt.Sprintf("i-born%d", born), CreationTime: ecs.Time{Time: time.Now().UTC().Truncate(time.Minute)}})
-					srv.Update(fleet[rng.IntN(len(fleet))].InstanceID, func(i *ecs.Instance) { i.Status = ecs.StatusStopping })
+					srv.Put(ecs.Instance{InstanceID: fmt.Sprintf("i-born%d", born), CreationTime: time.Now().UTC().Truncate(time.Minute)})
+					srv.Update(fleet[rng.IntN(len(fleet))].InstanceID, func(i *ecs.Instance) { i.Status = ecs.InstanceStatusStopping })
 				}
 			})
 			got := scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8)
@@ -271,7 +271,7 @@ func TestScanUnderTrouble(t *testing.T) {
 				// With a deadline, waiting for quota has no limit of its own.
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				got, err := collect(srv.client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: workers}))
+				got, err := collect(srv.client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: workers}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -293,7 +293,7 @@ func TestScanWithFilters(t *testing.T) {
 		return t
 	}
 	fleet := numbered(2000, "cn-hangzhou", func(i int, inst *ecs.Instance) {
-		inst.CreationTime = ecs.Time{Time: at(i / 2)}
+		inst.CreationTime = at(i / 2)
 		inst.ZoneID = []string{"cn-hangzhou-h", "cn-hangzhou-i"}[i%2]
 	})
 	for name, req := range map[string]ecs.DescribeInstancesRequest{
@@ -313,7 +313,7 @@ func TestScanWithFilters(t *testing.T) {
 		"zone":                       {ZoneID: "cn-hangzhou-i"},
 		"zone and time":              {ZoneID: "cn-hangzhou-i", CreatedAfter: at(300)},
 		"pages of 10":                {MaxResults: 10, CreatedAfter: at(500)},
-		"attributes are not lost":    {AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AttributeMetaOptions}, CreatedAfter: at(400)},
+		"attributes are not lost":    {AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, CreatedAfter: at(400)},
 		"expiry is another filter":   {ExpiresAfter: at(0), ExpiresBefore: at(1), CreatedAfter: at(400)},
 		"no such zone":               {ZoneID: "nowhere"},
 		"ids":                        {InstanceIDs: ids(fleet[:1050])},
@@ -363,7 +363,7 @@ func TestScanDelivers(t *testing.T) {
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		start := time.Now()
-		for _, err := range srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{}) {
+		for _, err := range srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil) {
 			if took := time.Since(start); err != nil || took != 20*time.Millisecond {
 				t.Errorf("after %v: %v", took, err)
 			}
@@ -374,7 +374,7 @@ func TestScanDelivers(t *testing.T) {
 		fleet := fleetOf(10_000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		n := 0
-		for _, err := range srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: 8}) {
+		for _, err := range srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 8}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -398,8 +398,8 @@ func TestScanDelivers(t *testing.T) {
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Overlap = 9 })
 		srv.Inject(ecstest.Fault{Duplicate: 100, Times: -1})
-		got, err := collect(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: 16}))
-		incomplete, ok := errors.AsType[*ecs.IncompleteError](err)
+		got, err := collect(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 16}))
+		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if !ok || len(incomplete.Undecoded) != len(bad) {
 			t.Fatal(err)
 		}
@@ -416,7 +416,7 @@ func TestScanDelivers(t *testing.T) {
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		for _, most := range []int{1, 99, 100, 101, 1500} {
 			n := 0
-			for range srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{}) {
+			for range srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil) {
 				if n++; n == most {
 					break
 				}
@@ -427,7 +427,7 @@ func TestScanDelivers(t *testing.T) {
 	story(t, "anew for each loop", func(t *testing.T) {
 		fleet := fleetOf(500, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
-		scan := srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{})
+		scan := srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil)
 		srv.asked(map[string]int{})
 		for range 2 {
 			got, err := collect(scan)
@@ -463,7 +463,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 			srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 			fault.Code = "InvalidParameter"
 			srv.Inject(fault)
-			got, err := collect(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: 8}))
+			got, err := collect(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 8}))
 			if !errors.Is(err, ecs.ErrInvalidParameter) || len(got) >= 3000 {
 				t.Errorf("%d instances, %v", len(got), err)
 			}
@@ -475,16 +475,16 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 		var none context.Context
 		for field, scan := range map[string]func() error{
 			"Workers": func() error {
-				return last(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: -1}))
+				return last(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: -1}))
 			},
 			"NextToken": func() error {
-				return last(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{NextToken: "t"}, ecs.ScanOptions{}))
+				return last(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{NextToken: "t"}, nil))
 			},
 			"PageNumber": func() error {
-				return last(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{PageNumber: 1}, ecs.ScanOptions{}))
+				return last(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{PageNumber: 1}, nil))
 			},
 			"ctx": func() error {
-				return last(srv.client.ScanInstances(none, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{}))
+				return last(srv.client.ScanInstances(none, ecs.DescribeInstancesRequest{}, nil))
 			},
 		} {
 			if err := scan(); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), field) {

@@ -139,7 +139,7 @@ func printEverything(t *testing.T) {
 	if _, err = client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{}); err == nil || len(attempts) != 2 {
 		t.Fatal(err, len(attempts))
 	}
-	failure, ok := errors.AsType[*ecs.Error](err)
+	failure, ok := errorAs[*ecs.Error](err)
 	if !ok {
 		t.Fatal(err)
 	}
@@ -171,6 +171,9 @@ func printEverything(t *testing.T) {
 		"signer.Request": {signer.Request{}},
 	}
 	values["pagination.Fetch"] = nil // a function
+	stream := client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
+	stream.Stop()
+	values["pagination.Stream"] = []any{stream}
 	for _, dir := range []string{".", "../signer", "../pagination"} {
 		for _, name := range holders(t, dir) {
 			if _, ok := values[name]; !ok {

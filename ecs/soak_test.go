@@ -181,7 +181,7 @@ func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the gorouti
 				got := map[string]bool{}
 				list := c.Instances(ctx, ecs.DescribeInstancesRequest{})
 				if n%2 == 0 {
-					list = c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: 4})
+					list = c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 4})
 				}
 				for inst, err := range list {
 					if err != nil {

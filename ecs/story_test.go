@@ -116,8 +116,8 @@ func numbered(n int, region string, changes ...func(i int, inst *ecs.Instance)) 
 	list := make([]ecs.Instance, n)
 	for i := range list {
 		list[i] = ecs.Instance{
-			InstanceID: fmt.Sprintf("i-%s%014d", strings.ReplaceAll(region, "-", ""), i), RegionID: region, Status: ecs.StatusRunning,
-			CreationTime: ecs.Time{Time: time.Date(2024, 1, 1, 0, i, 0, 0, time.UTC)},
+			InstanceID: fmt.Sprintf("i-%s%014d", strings.ReplaceAll(region, "-", ""), i), RegionID: region, Status: ecs.InstanceStatusRunning,
+			CreationTime: time.Date(2024, 1, 1, 0, i, 0, 0, time.UTC),
 		}
 		for _, change := range changes {
 			change(i, &list[i])
@@ -190,20 +190,20 @@ var ways = map[string]way{
 	},
 	"StreamInstances": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
 		return func(yield func(ecs.Instance, error) bool) {
-			instances, stop := c.StreamInstances(ctx, req)
-			defer func() { _ = stop() }()
-			for inst := range instances {
+			stream := c.StreamInstances(ctx, req)
+			defer stream.Stop()
+			for inst := range stream.C {
 				if !yield(inst, nil) {
 					return
 				}
 			}
-			if err := stop(); err != nil {
+			if err := stream.Err(); err != nil {
 				yield(ecs.Instance{}, err)
 			}
 		}
 	},
 	"ScanInstances": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
-		return c.ScanInstances(ctx, req, ecs.ScanOptions{Workers: 4})
+		return c.ScanInstances(ctx, req, &ecs.ScanOptions{Workers: 4})
 	},
 }
 

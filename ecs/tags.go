@@ -25,7 +25,7 @@ const (
 
 // ListTagResourcesRequest asks for tagged resources. At least one of ResourceIDs and Tags must be given.
 type ListTagResourcesRequest struct {
-	ResourceType string             `url:"ResourceType"` // "" = "instance"; "disk", "image", "eni" …
+	ResourceType ResourceType       `url:"ResourceType"` // "" = ResourceTypeInstance
 	ResourceIDs  RepeatList[string] `url:"ResourceId"`   // ResourceId.N, at most 50
 	// Tags (Tag.N.Key, Tag.N.Value), at most 20. The key "acs:rm:rgId" with the id of a resource group, alone, asks for
 	// the group's members; the default group is not supported by the API.
@@ -42,14 +42,14 @@ type ListTagResourcesRequest struct {
 // not asked for.
 type TagResource struct {
 	ResourceID   string `json:"ResourceId"`
-	ResourceType string
+	ResourceType ResourceType
 	TagKey       string
 	TagValue     string
 }
 
-// TaggedResources yields the tags of all resources that match, a row for each, page by page as the loop goes on (API:
+// ListTagResources yields the tags of all resources that match, a row for each, page by page as the loop goes on (API:
 // ListTagResources). An error comes once, last. Nothing happens before the loop starts, and each loop lists anew.
-func (c *Client) TaggedResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
+func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
 		if err := req.validate(ctx); err != nil {
 			yield(TagResource{}, refused(listTagResources, c.region, err))
@@ -92,7 +92,7 @@ func checkTags(tags []Tag) error {
 }
 
 func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page pagination.Page[TagResource], err error) {
-	req.ResourceType = cmp.Or(req.ResourceType, "instance")
+	req.ResourceType = cmp.Or(req.ResourceType, ResourceTypeInstance)
 	params, err := query.Values(struct {
 		ListTagResourcesRequest
 		RegionID string `url:"RegionId"`
@@ -158,7 +158,7 @@ func (l *listing) pastCap(ctx context.Context, req DescribeInstancesRequest, yie
 	}
 	var listed idSet
 	had, again := l.seen.len(), 0 // how many were known before, and were listed now
-	for row, err := range l.client.TaggedResources(ctx, req.tagged()) {
+	for row, err := range l.client.ListTagResources(ctx, req.tagged()) {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return err

@@ -20,7 +20,7 @@ var (
 	byGroup  = ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1"}
 	byBoth   = ecs.DescribeInstancesRequest{Tags: byTag.Tags, ResourceGroupID: "rg-1"}
 	byTags   = ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "owner"}}}
-	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.StatusStopped}
+	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.InstanceStatusStopped}
 )
 
 // tagged makes n instances with the tag and in the group, each fifth stopped; the odd ones have two more tags. As many
@@ -37,7 +37,7 @@ func taggedFleet(n int) []ecs.Instance {
 			inst.Tags = append(inst.Tags, ecs.Tag{Key: "owner", Value: "a"}, ecs.Tag{Key: "team", Value: "x"})
 		}
 		if i%10 == 9 {
-			inst.Status = ecs.StatusStopped
+			inst.Status = ecs.InstanceStatusStopped
 		}
 	})
 }
@@ -111,7 +111,7 @@ func TestCostOfTheCap(t *testing.T) {
 		{"by group: one row each", 1250, byGroup, nil, map[string]int{listed: 10 + 3, tagged: 25}},
 		{"other filters: the tag alone is counted", 250, byStatus, nil, map[string]int{listed: 1, count1: 1}},
 		{"other filters without page mode: counted by tokens", 250, byStatus, func(s *ecstest.Settings) { s.NoPageMode = true }, map[string]int{listed: 1 + 3, count1: 1}},
-		{"additional attributes are no filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
+		{"additional attributes are no filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
 		{"ids, more than the cap shows", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
 		{"ids, all there", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(matching(taggedFleet(300), byTag))}, nil, map[string]int{listed: 3}},
 		{"ids, not all there: the tag alone is counted", 900, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 2, count1: 1}},
@@ -140,7 +140,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	story(t, "filters", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(1300)...)
 		req := byStatus
-		req.ResourceGroupID, req.AdditionalAttributes, req.MaxResults = "rg-1", []ecs.AdditionalAttribute{ecs.AttributeMetaOptions}, 50
+		req.ResourceGroupID, req.AdditionalAttributes, req.MaxResults = "rg-1", []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, 50
 		if _, err := collect(srv.client.Instances(t.Context(), req)); err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +233,7 @@ func TestClosedCap(t *testing.T) {
 				srv.Inject(tt.fault)
 			}
 			got, err := collect(client.Instances(t.Context(), tt.req))
-			capped, ok := errors.AsType[*ecs.CappedError](err)
+			capped, ok := errorAs[*ecs.CappedError](err)
 			if !ok || capped.Delivered != tt.delivered || len(got) != tt.delivered {
 				t.Fatalf("%d instances, %v", len(got), err)
 			}
@@ -249,7 +249,7 @@ func TestClosedCap(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, NextToken: first.NextToken}))
-		if _, ok := errors.AsType[*ecs.CappedError](err); !ok || len(got) != 900 {
+		if _, ok := errorAs[*ecs.CappedError](err); !ok || len(got) != 900 {
 			t.Errorf("%d instances, %v", len(got), err)
 		}
 	})
@@ -324,7 +324,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Overlap = 4 })
 		got, err := collect(srv.client.Instances(t.Context(), byTag))
-		incomplete, ok := errors.AsType[*ecs.IncompleteError](err)
+		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if !ok || len(got) != 1297 {
 			t.Fatalf("%d instances, %v", len(got), err)
 		}
@@ -345,8 +345,8 @@ func TestCapInAMovingFleet(t *testing.T) {
 		}
 		srv := newCloud(t, nil, fleet...)
 		_, err := collect(srv.denying(ecs.Options{}, "ListTagResources").Instances(t.Context(), byTag))
-		capped, isCapped := errors.AsType[*ecs.CappedError](err)
-		incomplete, isIncomplete := errors.AsType[*ecs.IncompleteError](err)
+		capped, isCapped := errorAs[*ecs.CappedError](err)
+		incomplete, isIncomplete := errorAs[*ecs.IncompleteError](err)
 		if !isCapped || !isIncomplete || capped.Delivered != 999 || len(incomplete.Undecoded) != 1 || !errors.Is(err, ecs.ErrForbidden) {
 			t.Error(err)
 		}
@@ -371,7 +371,7 @@ func TestCountsAreAHint(t *testing.T) {
 	}
 }
 
-func TestTaggedResources(t *testing.T) {
+func TestListTagResources(t *testing.T) {
 	t.Parallel()
 	rowsOf := func(seq iter.Seq2[ecs.TagResource, error]) (rows []ecs.TagResource, err error) {
 		for row, e := range seq {
@@ -387,7 +387,7 @@ func TestTaggedResources(t *testing.T) {
 			fleet := taggedFleet(200)
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
-			list := srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
+			list := srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
 			srv.asked(map[string]int{}) // lazy
 			for range 2 {               // restartable
 				rows, err := rowsOf(list)
@@ -404,7 +404,7 @@ func TestTaggedResources(t *testing.T) {
 	story(t, "by id", func(t *testing.T) {
 		fleet := taggedFleet(100)
 		srv := newCloud(t, nil, fleet...)
-		rows, err := rowsOf(srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: ids(fleet[:2])}))
+		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: ids(fleet[:2])}))
 		if err != nil || len(rows) != 5 {
 			t.Errorf("%v, %v", rows, err)
 		}
@@ -414,7 +414,7 @@ func TestTaggedResources(t *testing.T) {
 		srv.Inject(ecstest.Fault{Skip: 1, Code: "InternalError", Times: -1})
 		n := 0
 		var last error
-		for _, err := range srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
+		for _, err := range srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
 			if last != nil {
 				t.Error("something came after the error")
 			}
@@ -422,7 +422,7 @@ func TestTaggedResources(t *testing.T) {
 				n++
 			}
 		}
-		if e, ok := errors.AsType[*ecs.Error](last); !ok || e.Action != "ListTagResources" || !errors.Is(last, ecs.ErrUnavailable) || n != 50 {
+		if e, ok := errorAs[*ecs.Error](last); !ok || e.Action != "ListTagResources" || !errors.Is(last, ecs.ErrUnavailable) || n != 50 {
 			t.Errorf("%d rows, %v", n, last)
 		}
 	})
@@ -436,7 +436,7 @@ func TestTaggedResources(t *testing.T) {
 			}
 		})
 		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"t0","TagResources":{"TagResource":[{"ResourceId":"i-1"}]}}`)})
-		_, err := rowsOf(srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
+		_, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
 		if err == nil || !strings.Contains(err.Error(), "repeated a page token") || len(srv.Requests()) > 4 {
 			t.Errorf("%d requests, %v", len(srv.Requests()), err)
 		}
@@ -445,11 +445,11 @@ func TestTaggedResources(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none context.Context
 		for field, list := range map[string]iter.Seq2[ecs.TagResource, error]{
-			"ctx":         srv.client.TaggedResources(none, ecs.ListTagResourcesRequest{Tags: byTag.Tags}),
-			"Tags":        srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{}),
-			"Tags[0].Key": srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Value: "v"}}}),
-			"Tags has 21": srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: slices.Repeat([]ecs.Tag{{Key: "k"}}, 21)}),
-			"ResourceIDs": srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: make([]string, 51)}),
+			"ctx":         srv.client.ListTagResources(none, ecs.ListTagResourcesRequest{Tags: byTag.Tags}),
+			"Tags":        srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{}),
+			"Tags[0].Key": srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Value: "v"}}}),
+			"Tags has 21": srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: slices.Repeat([]ecs.Tag{{Key: "k"}}, 21)}),
+			"ResourceIDs": srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: make([]string, 51)}),
 		} {
 			if _, err := rowsOf(list); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), field) {
 				t.Errorf("%s: %v", field, err)
@@ -460,7 +460,7 @@ func TestTaggedResources(t *testing.T) {
 	story(t, "break ends it", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(500)...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
-		for range srv.client.TaggedResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
+		for range srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
 			break
 		}
 		srv.asked(map[string]int{tagged: 1})

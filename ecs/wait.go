@@ -149,9 +149,9 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 // checkStatus refuses what no instance will ever be in. A status that is not known yet may be one of tomorrow's.
 func checkStatus(want InstanceStatus) error {
 	if want == "" {
-		return invalid("want", "is empty, give a status such as %q", StatusRunning)
+		return invalid("want", "is empty, give a status such as %q", InstanceStatusRunning)
 	}
-	for _, known := range []InstanceStatus{StatusPending, StatusRunning, StatusStarting, StatusStopping, StatusStopped} {
+	for _, known := range []InstanceStatus{InstanceStatusPending, InstanceStatusRunning, InstanceStatusStarting, InstanceStatusStopping, InstanceStatusStopped} {
 		if want != known && strings.EqualFold(string(want), string(known)) {
 			return invalid("want", "is %q, and the API writes %q", string(want), known)
 		}
@@ -161,16 +161,16 @@ func checkStatus(want InstanceStatus) error {
 
 // unreachable says why an instance will not get to a status, as far as the API allows to know; "" when it may.
 func unreachable(i Instance, want InstanceStatus) string {
-	if want == StatusPending && i.Status != "" {
+	if want == InstanceStatusPending && i.Status != "" {
 		return "it is " + string(i.Status) + ", and only a new instance is Pending"
 	}
 	for _, lock := range i.OperationLocks {
 		switch r := lock.LockReason; {
-		case r.Is(LockRecycling) && i.SpotInterruptionBehavior == SpotStop: // it will be stopped, not released
-		case r.Is(LockRecycling), r.Is(LockRefunded):
+		case r.Is(LockReasonRecycling) && i.SpotInterruptionBehavior == SpotInterruptionBehaviorStop: // it will be stopped, not released
+		case r.Is(LockReasonRecycling), r.Is(LockReasonRefunded):
 			return "it is locked (" + string(r) + ") and about to be released"
-		case want != StatusRunning && want != StatusStarting:
-		case r.Is(LockFinancial), r.Is(LockSecurity), r.Is(LockDedicatedHostFinancial):
+		case want != InstanceStatusRunning && want != InstanceStatusStarting:
+		case r.Is(LockReasonFinancial), r.Is(LockReasonSecurity), r.Is(LockReasonDedicatedHostFinancial):
 			return "it is locked (" + string(r) + ") and cannot be started"
 		}
 	}

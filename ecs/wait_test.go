@@ -57,7 +57,7 @@ func TestGetInstances(t *testing.T) {
 		}
 		srv.Delete(missing...)
 		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
-		e, ok := errors.AsType[*ecs.NotFoundError](err)
+		e, ok := errorAs[*ecs.NotFoundError](err)
 		if !ok || !slices.Equal(e.InstanceIDs, missing) || len(got) != 200 {
 			t.Errorf("%d instances, %v", len(got), err)
 		}
@@ -69,7 +69,7 @@ func TestGetInstances(t *testing.T) {
 	story(t, "none found: missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		got, err := srv.client.GetInstances(t.Context(), ids(numbered(250, "cn-hangzhou"))...)
-		if e, ok := errors.AsType[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
+		if e, ok := errorAs[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
 			t.Errorf("%d instances, %v", len(got), err)
 		}
 		srv.asked(map[string]int{listed: 3, dryRan: 1})
@@ -77,7 +77,7 @@ func TestGetInstances(t *testing.T) {
 	story(t, "none found: denied", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		_, err := srv.denying(ecs.Options{}, "DescribeInstances").GetInstances(t.Context(), ids(numbered(1, "cn-hangzhou"))...)
-		if _, missing := errors.AsType[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
+		if _, missing := errorAs[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
 			t.Error(err)
 		}
 	})
@@ -85,8 +85,8 @@ func TestGetInstances(t *testing.T) {
 		fleet := numbered(3, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet[0], spoiled(fleet[1]))
 		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
-		missing, isMissing := errors.AsType[*ecs.NotFoundError](err)
-		incomplete, isIncomplete := errors.AsType[*ecs.IncompleteError](err)
+		missing, isMissing := errorAs[*ecs.NotFoundError](err)
+		incomplete, isIncomplete := errorAs[*ecs.IncompleteError](err)
 		if !isMissing || !isIncomplete || !slices.Equal(missing.InstanceIDs, ids(fleet[2:])) || incomplete.Undecoded[0].InstanceID != fleet[1].InstanceID || len(got) != 1 {
 			t.Error(got, err)
 		}
@@ -99,8 +99,8 @@ func TestGetInstances(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}},{"InstanceId":"i-b"}]}}`)})
 		got, err := srv.client.GetInstances(t.Context(), "i-a", "i-b")
-		_, isMissing := errors.AsType[*ecs.NotFoundError](err)
-		_, isIncomplete := errors.AsType[*ecs.IncompleteError](err)
+		_, isMissing := errorAs[*ecs.NotFoundError](err)
+		_, isIncomplete := errorAs[*ecs.IncompleteError](err)
 		if isMissing || !isIncomplete || !slices.Equal(ids(got), []string{"i-b"}) {
 			t.Error(ids(got), err)
 		}
@@ -143,7 +143,7 @@ func lock(reason ecs.LockReason) func(*ecs.Instance) {
 // waitError checks how a wait ended, and which ids it says are pending.
 func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
 	t.Helper()
-	e, ok := errors.AsType[*ecs.WaitError](err)
+	e, ok := errorAs[*ecs.WaitError](err)
 	if !ok {
 		t.Errorf("got %v, want a WaitError", err)
 		return
@@ -159,13 +159,13 @@ func waitError(t *testing.T, err error, want error, text string, pending map[str
 func TestWaitForStatus(t *testing.T) {
 	t.Parallel()
 	type pending = map[string]ecs.InstanceStatus
-	two := numbered(2, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.StatusPending })
+	two := numbered(2, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusPending })
 	a, b := two[0].InstanceID, two[1].InstanceID
 
 	story(t, "there already", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		start := time.Now()
-		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, ids(numbered(1, "cn-hangzhou"))...)
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, ids(numbered(1, "cn-hangzhou"))...)
 		if err != nil || len(got) != 1 || time.Since(start) != 0 {
 			t.Error(got, err, time.Since(start))
 		}
@@ -173,18 +173,21 @@ func TestWaitForStatus(t *testing.T) {
 	})
 	story(t, "no ids are there at once", func(t *testing.T) {
 		srv := newCloud(t, nil)
-		if got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning); err != nil || len(got) != 0 {
+		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning); err != nil || len(got) != 0 {
 			t.Error(got, err)
 		}
 		srv.asked(map[string]int{})
 	})
 	story(t, "one after the other, in the order of the ids", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
-		srv.after(5*time.Second, func() { srv.Update(b, setStatus(ecs.StatusRunning)) })
-		srv.after(30*time.Second, func() { srv.Update(b, setStatus(ecs.StatusStopping)); srv.Update(a, setStatus(ecs.StatusRunning)) })
+		srv.after(5*time.Second, func() { srv.Update(b, setStatus(ecs.InstanceStatusRunning)) })
+		srv.after(30*time.Second, func() {
+			srv.Update(b, setStatus(ecs.InstanceStatusStopping))
+			srv.Update(a, setStatus(ecs.InstanceStatusRunning))
+		})
 		start := time.Now()
-		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b, a)
-		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.StatusRunning { // as it was seen
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b, a)
+		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.InstanceStatusRunning { // as it was seen
 			t.Error(ids(got), err)
 		}
 		if took := time.Since(start); took < 30*time.Second || took > 45*time.Second {
@@ -198,8 +201,11 @@ func TestWaitForStatus(t *testing.T) {
 	story(t, "created later", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.after(10*time.Second, func() { srv.Put(two...) })
-		srv.after(20*time.Second, func() { srv.Update(a, setStatus(ecs.StatusRunning)); srv.Update(b, setStatus(ecs.StatusRunning)) })
-		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b)
+		srv.after(20*time.Second, func() {
+			srv.Update(a, setStatus(ecs.InstanceStatusRunning))
+			srv.Update(b, setStatus(ecs.InstanceStatusRunning))
+		})
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
 		if err != nil || len(got) != 2 {
 			t.Error(ids(got), err)
 		}
@@ -212,20 +218,20 @@ func TestWaitForStatus(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		start := time.Now()
-		got, err := srv.client.WaitForStatus(ctx, ecs.StatusRunning, a, b)
-		waitError(t, err, context.DeadlineExceeded, "waiting for 2 instances to be Running: "+a+" (not seen), "+b+" (Pending)", pending{a: "", b: ecs.StatusPending})
+		got, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, a, b)
+		waitError(t, err, context.DeadlineExceeded, "waiting for 2 instances to be Running: "+a+" (not seen), "+b+" (Pending)", pending{a: "", b: ecs.InstanceStatusPending})
 		if len(got) != 0 || time.Since(start) != time.Minute {
 			t.Error(got, time.Since(start))
 		}
 	})
 	story(t, "some: they are returned with the error", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
-		srv.Update(b, setStatus(ecs.StatusRunning))
+		srv.Update(b, setStatus(ecs.InstanceStatusRunning))
 		cause := errors.New("enough")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		srv.after(10*time.Second, func() { cancel(cause) })
-		got, err := srv.client.WaitForStatus(ctx, ecs.StatusRunning, a, b)
-		waitError(t, err, context.Canceled, "enough", pending{a: ecs.StatusPending})
+		got, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, a, b)
+		waitError(t, err, context.Canceled, "enough", pending{a: ecs.InstanceStatusPending})
 		if !slices.Equal(ids(got), []string{b}) || !errors.Is(err, cause) {
 			t.Error(ids(got), err)
 		}
@@ -234,29 +240,32 @@ func TestWaitForStatus(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err := srv.client.WaitForStatus(ctx, ecs.StatusRunning, a)
+		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, a)
 		waitError(t, err, context.Canceled, "", pending{a: ""})
 		srv.asked(map[string]int{})
 	})
 	story(t, "released while it was waited for", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Delete(a) })
-		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b)
-		waitError(t, err, nil, "instance "+a+" is gone", pending{a: ecs.StatusPending, b: ecs.StatusPending})
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
+		waitError(t, err, nil, "instance "+a+" is gone", pending{a: ecs.InstanceStatusPending, b: ecs.InstanceStatusPending})
 	})
 	story(t, "missing once is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Skip: 1, Body: []byte(`{"Instances":{"Instance":[{"InstanceId":"` + b + `","Status":"Pending"}]}}`)})
-		srv.after(20*time.Second, func() { srv.Update(a, setStatus(ecs.StatusRunning)); srv.Update(b, setStatus(ecs.StatusRunning)) })
-		if got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b); err != nil || len(got) != 2 {
+		srv.after(20*time.Second, func() {
+			srv.Update(a, setStatus(ecs.InstanceStatusRunning))
+			srv.Update(b, setStatus(ecs.InstanceStatusRunning))
+		})
+		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b); err != nil || len(got) != 2 {
 			t.Error(ids(got), err)
 		}
 	})
 	story(t, "permission lost is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
-		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, b)
-		waitError(t, err, ecs.ErrForbidden, "", pending{a: ecs.StatusPending, b: ecs.StatusPending})
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
+		waitError(t, err, ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusPending, b: ecs.InstanceStatusPending})
 	})
 	for _, tt := range []struct {
 		name   string
@@ -264,19 +273,22 @@ func TestWaitForStatus(t *testing.T) {
 		want   ecs.InstanceStatus
 		text   string // "" when it goes on
 	}{
-		{"locked for payment", lock("Financial"), ecs.StatusRunning, "locked (Financial) and cannot be started"},
-		{"locked for security", lock(ecs.LockSecurity), ecs.StatusStarting, "cannot be started"},
-		{"locked with its host", lock(ecs.LockDedicatedHostFinancial), ecs.StatusRunning, "cannot be started"},
-		{"reclaimed", lock("Recycling"), ecs.StatusStopped, "about to be released"},
-		{"refunded", lock(ecs.LockRefunded), ecs.StatusRunning, "about to be released"},
-		{"reclaimed, but only stopped", func(i *ecs.Instance) { lock(ecs.LockRecycling)(i); i.SpotInterruptionBehavior = ecs.SpotStop }, ecs.StatusStopped, ""},
-		{"past Pending", setStatus(ecs.StatusStarting), ecs.StatusPending, "only a new instance is Pending"},
-		{"locked, but it stops all the same", lock(ecs.LockFinancial), ecs.StatusStopped, ""},
-		{"locked for a reason that is not known", lock("new-reason"), ecs.StatusRunning, ""},
-		{"locked for no reason", lock(""), ecs.StatusRunning, ""},
+		{"locked for payment", lock("Financial"), ecs.InstanceStatusRunning, "locked (Financial) and cannot be started"},
+		{"locked for security", lock(ecs.LockReasonSecurity), ecs.InstanceStatusStarting, "cannot be started"},
+		{"locked with its host", lock(ecs.LockReasonDedicatedHostFinancial), ecs.InstanceStatusRunning, "cannot be started"},
+		{"reclaimed", lock("Recycling"), ecs.InstanceStatusStopped, "about to be released"},
+		{"refunded", lock(ecs.LockReasonRefunded), ecs.InstanceStatusRunning, "about to be released"},
+		{"reclaimed, but only stopped", func(i *ecs.Instance) {
+			lock(ecs.LockReasonRecycling)(i)
+			i.SpotInterruptionBehavior = ecs.SpotInterruptionBehaviorStop
+		}, ecs.InstanceStatusStopped, ""},
+		{"past Pending", setStatus(ecs.InstanceStatusStarting), ecs.InstanceStatusPending, "only a new instance is Pending"},
+		{"locked, but it stops all the same", lock(ecs.LockReasonFinancial), ecs.InstanceStatusStopped, ""},
+		{"locked for a reason that is not known", lock("new-reason"), ecs.InstanceStatusRunning, ""},
+		{"locked for no reason", lock(""), ecs.InstanceStatusRunning, ""},
 	} {
 		story(t, tt.name, func(t *testing.T) {
-			starting := numbered(1, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.StatusStopping; tt.change(i) })
+			starting := numbered(1, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStopping; tt.change(i) })
 			running := numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID, i.Status = "cn-hangzhou", tt.want })
 			srv := newCloud(t, nil, starting[0], running[0])
 			srv.after(10*time.Second, func() { srv.Update(starting[0].InstanceID, setStatus(tt.want)) })
@@ -296,27 +308,27 @@ func TestWaitForStatus(t *testing.T) {
 	}
 	story(t, "one that cannot be read", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(two[0]), numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
-		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
 		waitError(t, err, nil, "could not be read at Cpu", pending{a: ""})
-		if _, ok := errors.AsType[*ecs.DecodeError](err); !ok || len(got) != 1 {
+		if _, ok := errorAs[*ecs.DecodeError](err); !ok || len(got) != 1 {
 			t.Error(ids(got), err)
 		}
 	})
 	story(t, "one without an id that can be read", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
-		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, a)
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a)
 		waitError(t, err, nil, "id unreadable", pending{a: ""})
 	})
 	story(t, "a thousand at once", func(t *testing.T) {
-		fleet := numbered(1000, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.StatusStarting })
+		fleet := numbered(1000, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStarting })
 		srv := newCloud(t, nil, fleet...)
 		srv.after(time.Second, func() {
 			for _, id := range ids(fleet) {
-				srv.Update(id, setStatus(ecs.StatusRunning))
+				srv.Update(id, setStatus(ecs.InstanceStatusRunning))
 			}
 		})
-		got, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, ids(fleet)...)
+		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, ids(fleet)...)
 		if err != nil || len(got) != 1000 {
 			t.Error(len(got), err)
 		}
@@ -330,7 +342,7 @@ func TestWaitForStatus(t *testing.T) {
 		if _, err := srv.client.WaitForStatus(t.Context(), "running", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), `"Running"`) {
 			t.Error(err) // no instance is ever in it
 		}
-		if _, err := srv.client.WaitForStatus(t.Context(), ecs.StatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
+		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
 		srv.asked(map[string]int{})
@@ -369,14 +381,14 @@ func TestWaitUntilGone(t *testing.T) {
 	story(t, "permission lost meanwhile", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
-		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.StatusRunning, b: ecs.StatusRunning})
+		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
 	story(t, "the dry run fails for a while: nobody knows", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() {
 			srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "ServiceUnavailable", Times: 6}, ecstest.Fault{Denied: true, Times: -1})
 		})
-		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.StatusRunning, b: ecs.StatusRunning})
+		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
 	story(t, "the dry run says nothing: gone is believed", func(t *testing.T) {
 		srv := newCloud(t, nil)
@@ -397,7 +409,7 @@ func TestWaitUntilGone(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		waitError(t, srv.client.WaitUntilGone(ctx, a), context.DeadlineExceeded, a+" (Running)", pending{a: ecs.StatusRunning})
+		waitError(t, srv.client.WaitUntilGone(ctx, a), context.DeadlineExceeded, a+" (Running)", pending{a: ecs.InstanceStatusRunning})
 	})
 }
 
@@ -410,16 +422,16 @@ func TestPollsThatFail(t *testing.T) {
 		for range 3 {
 			srv.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: 4}, ecstest.Fault{Latency: time.Millisecond})
 		}
-		srv.after(time.Hour, func() { srv.Update(a, setStatus(ecs.StatusStopped)) })
-		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.StatusStopped, a); err != nil {
+		srv.after(time.Hour, func() { srv.Update(a, setStatus(ecs.InstanceStatusStopped)) })
+		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a); err != nil {
 			t.Error(err)
 		}
 	})
 	story(t, "five in a row are not", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Skip: 2, Reset: true, Times: -1})
-		_, err := srv.as(&once).WaitForStatus(t.Context(), ecs.StatusStopped, a)
-		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.StatusRunning})
+		_, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
+		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.InstanceStatusRunning})
 		srv.asked(map[string]int{listed: 2 + 5})
 	})
 	story(t, "throttled polls wait for the quota", func(t *testing.T) {
@@ -433,14 +445,14 @@ func TestPollsThatFail(t *testing.T) {
 	story(t, "a throttled poll without retries is a failed one", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Code: "Throttling.User", Times: 4})
-		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.StatusRunning, a); err != nil {
+		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil {
 			t.Error(err)
 		}
 	})
 	story(t, "what no time mends ends it at once", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"})
-		_, err := srv.client.WaitForStatus(t.Context(), ecs.StatusStopped, a)
+		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
 		waitError(t, err, ecs.ErrCredentials, "", map[string]ecs.InstanceStatus{a: ""})
 		srv.asked(map[string]int{listed: 1})
 	})
@@ -473,7 +485,7 @@ func TestPollPolicy(t *testing.T) {
 					}
 				}
 			})
-			_, err := srv.as(&ecs.Options{Poll: tt.policy}).WaitForStatus(ctx, ecs.StatusStopped, numbered(1, "cn-hangzhou")[0].InstanceID)
+			_, err := srv.as(&ecs.Options{Poll: tt.policy}).WaitForStatus(ctx, ecs.InstanceStatusStopped, numbered(1, "cn-hangzhou")[0].InstanceID)
 			if !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}

@@ -183,7 +183,7 @@ func (d *decoder) instance(v *Instance, i int) int {
 		case 25: // ImageId
 			i = d.shared(&v.ImageID, i)
 		case 26: // OSType
-			i = d.shared(&v.OSType, i)
+			i = d.shared((*string)(&v.OSType), i)
 		case 27: // OSName
 			i = d.shared(&v.OSName, i)
 		case 28: // OSNameEn
@@ -327,7 +327,7 @@ func (d *decoder) clockOptions(v *ClockOptions, i int) int {
 	for m != 0 {
 		switch m {
 		case 83: // PtpStatus
-			i = d.shared(&v.PTPStatus, i)
+			i = d.shared((*string)(&v.PTPStatus), i)
 		default:
 			i = d.unknown(i)
 		}
@@ -480,9 +480,9 @@ func (d *decoder) dedicatedInstanceAttribute(v *DedicatedInstanceAttribute, i in
 	for m != 0 {
 		switch m {
 		case 118: // Affinity
-			i = d.shared(&v.Affinity, i)
+			i = d.shared((*string)(&v.Affinity), i)
 		case 119: // Tenancy
-			i = d.shared(&v.Tenancy, i)
+			i = d.shared((*string)(&v.Tenancy), i)
 		default:
 			i = d.unknown(i)
 		}
@@ -532,7 +532,7 @@ func (d *decoder) metadataOptions(v *MetadataOptions, i int) int {
 		case 128: // HttpPutResponseHopLimit
 			v.HTTPPutResponseHopLimit, i = d.intPtr(i)
 		case 129: // InstanceMetadataTags
-			i = d.shared(&v.InstanceMetadataTags, i)
+			i = d.shared((*string)(&v.InstanceMetadataTags), i)
 		default:
 			i = d.unknown(i)
 		}
@@ -546,7 +546,7 @@ func (d *decoder) privateDNSNameOptions(v *PrivateDNSNameOptions, i int) int {
 	for m != 0 {
 		switch m {
 		case 131: // HostnameType
-			i = d.shared(&v.HostnameType, i)
+			i = d.shared((*string)(&v.HostnameType), i)
 		case 132: // EnableInstanceIdDnsAAAARecord
 			v.EnableInstanceIDDNSAAAARecord, i = d.boolPtr(i)
 		case 133: // EnableInstanceIdDnsARecord
@@ -679,7 +679,7 @@ func (e *encoder) instance(v *Instance) {
 	e.member("ImageId")
 	e.string(v.ImageID)
 	e.member("OSType")
-	e.string(v.OSType)
+	e.string(string(v.OSType))
 	e.member("OSName")
 	e.string(v.OSName)
 	e.member("OSNameEn")
@@ -821,7 +821,7 @@ func (e *encoder) clockOptions(v *ClockOptions) {
 	e.open()
 	if v.PTPStatus != "" {
 		e.member("PtpStatus")
-		e.string(v.PTPStatus)
+		e.string(string(v.PTPStatus))
 	}
 	e.close()
 }
@@ -927,9 +927,9 @@ func (e *encoder) dedicatedHostAttribute(v *DedicatedHostAttribute) {
 func (e *encoder) dedicatedInstanceAttribute(v *DedicatedInstanceAttribute) {
 	e.open()
 	e.member("Affinity")
-	e.string(v.Affinity)
+	e.string(string(v.Affinity))
 	e.member("Tenancy")
-	e.string(v.Tenancy)
+	e.string(string(v.Tenancy))
 	e.close()
 }
 
@@ -961,7 +961,7 @@ func (e *encoder) metadataOptions(v *MetadataOptions) {
 	}
 	if v.InstanceMetadataTags != "" {
 		e.member("InstanceMetadataTags")
-		e.string(v.InstanceMetadataTags)
+		e.string(string(v.InstanceMetadataTags))
 	}
 	e.close()
 }
@@ -970,7 +970,7 @@ func (e *encoder) privateDNSNameOptions(v *PrivateDNSNameOptions) {
 	e.open()
 	if v.HostnameType != "" {
 		e.member("HostnameType")
-		e.string(v.HostnameType)
+		e.string(string(v.HostnameType))
 	}
 	if v.EnableInstanceIDDNSAAAARecord != nil {
 		e.member("EnableInstanceIdDnsAAAARecord")

@@ -57,7 +57,7 @@ func BenchmarkChan(b *testing.B) {
 	}{{"unbuffered", 0}, {"page", 99}} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
-			items, stop := pagination.Chan(b.Context(), bench.buffer, records(b.N))
+			items, stop := openStream(b.Context(), bench.buffer, records(b.N))
 			got := 0
 			for range items {
 				got++

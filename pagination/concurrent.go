@@ -11,84 +11,113 @@ import (
 	"sync/atomic"
 )
 
-// Chan ranges over run in a goroutine of its own, from now on, and sends the items
-// on a channel, which it closes at the end. The context it gives to run is done
-// when ctx is, or on stop; run must then return.
+// Stream is an iterator running in a goroutine of its own, which sends the items to the channel C.
 //
-//	items, stop := pagination.Chan(ctx, 99, run)
-//	defer stop()
-//	for item := range items {
+//	stream := pagination.NewStream(ctx, 99, run)
+//	defer stream.Stop()
+//	for item := range stream.C {
 //		use(item)
 //	}
-//	if err := stop(); err != nil {
+//	if err := stream.Err(); err != nil {
 //		return err
 //	}
-//
-// Up to buffer items wait in the channel, and one more in the goroutine; a buffer
-// below 0 is 0. With a buffer of one page less one item, the next page is fetched
-// while the consumer is busy with this one, and never the one after.
-//
-// The first error of run ends the channel, after the items before it. A run that
-// can go on after an error has to handle it itself.
-//
-// stop cancels run, waits for the goroutine to leave and returns
-//   - nil if run came to its end, or was stopped before it did;
-//   - else the error of run, or of ctx if that cut the listing short.
-//
-// An error of run that is merely its answer to the stop, one that is
-// context.Canceled, does not count; any other does. stop may be called any number
-// of times and from any goroutine but run's own, with the same answer each time.
-// A consumer that never calls it must read to the end or cancel ctx, or the
-// goroutine stays; it cannot tell a complete listing from a broken one.
-//
-// If run panics, stop panics, with an error that shows run's stack and wraps the
-// value if that was an error, so that it can be recovered as in a plain loop.
-func Chan[T any](ctx context.Context, buffer int, run func(context.Context) iter.Seq2[T, error]) (<-chan T, func() error) {
-	parent := ctx
-	ctx, cancel := context.WithCancelCause(parent)
-	// A value of this call alone: parent may itself have been stopped by another.
-	errStopped := fmt.Errorf("pagination: stopped by the consumer: %w", context.Canceled)
-	stopped := func() bool { return errors.Is(context.Cause(ctx), errStopped) }
+type Stream[T any] struct {
+	// C receives the items in order. It is closed when the iterator has ended, after an error, when the context is done,
+	// and by Stop.
+	C <-chan T
 
-	list := func(items chan<- T) error {
-		if ctx.Err() == nil {
-			for item, err := range run(ctx) {
-				if err != nil {
-					if stopped() && errors.Is(err, context.Canceled) {
-						return nil
-					}
-					return err
-				}
-				if !send(ctx, items, item) {
-					break
-				}
-			}
-		}
-		if stopped() {
-			return nil
-		}
-		return contextError(ctx) // also of a run that ends without a word when cancelled
+	stop  func()
+	done  chan struct{} // closed before C, when err and crash are set
+	err   error
+	crash error
+}
+
+// errRunning is returned by Err while items may still come.
+var errRunning = errors.New("pagination: Err called before C was closed: read C to its end or call Stop first")
+
+// NewStream starts a goroutine that ranges over run and sends the items to the stream's channel. The context passed to
+// run is canceled when ctx is done or Stop is called; run must then return.
+//
+// The channel holds up to buffer items, and the goroutine one more; a negative buffer counts as 0. With a buffer of one
+// less than a page, the next page is fetched while the consumer works on the current one, and no page after that.
+//
+// The first error of run ends the stream, after the items before it. A run that can continue after an error must
+// handle that error itself.
+//
+// A consumer must read C to its end, call Stop, or cancel ctx; otherwise the goroutine is leaked.
+func NewStream[T any](ctx context.Context, buffer int, run func(context.Context) iter.Seq2[T, error]) *Stream[T] {
+	items := make(chan T, max(buffer, 0))
+	s := &Stream[T]{C: items, done: make(chan struct{})}
+	if ctx == nil {
+		s.stop, s.err = func() {}, errNilContext
+		close(items)
+		close(s.done)
+		return s
 	}
-
-	items, left := make(chan T, max(buffer, 0)), make(chan struct{})
-	var err, crash error
-	go func() {
-		defer close(left)
-		defer cancel(nil)
-		defer close(items)
-		guard(func() { err = list(items) }, func(e error) { crash = e })
-	}()
-
-	return items, func() error {
-		if parent.Err() == nil { // else the listing was cut short, not stopped
+	running, cancel := context.WithCancelCause(ctx)
+	// Each stream has an error of its own: ctx may be the context of another stream, and canceled by its Stop.
+	errStopped := fmt.Errorf("pagination: stopped by the consumer: %w", context.Canceled)
+	s.stop = func() {
+		if ctx.Err() == nil { // otherwise ctx ended the listing, not Stop
 			cancel(errStopped)
 		}
-		<-left
-		if crash != nil {
-			panic(crash)
-		}
-		return err
 	}
+	go func() {
+		defer close(items) // last: a consumer that sees it closed may call Err
+		defer close(s.done)
+		defer cancel(nil)
+		guard(func() {
+			s.err = sendAll(running, items, run)
+			if stopped := errors.Is(context.Cause(running), errStopped); stopped && errors.Is(s.err, context.Canceled) {
+				s.err = nil
+			}
+		}, func(err error) { s.crash = err })
+	}()
+	return s
+}
+
+// sendAll sends the items of run until it ends, fails, or ctx is done. It calls run even if ctx is done already: an
+// error that does not depend on the context, such as an invalid request, is reported however early the stream ends.
+func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
+	for item, err := range run(ctx) {
+		if err != nil {
+			return err
+		}
+		if !send(ctx, items, item) {
+			break
+		}
+	}
+	return contextError(ctx) // also when run returned without an error because it was canceled
+}
+
+// Stop ends the stream early. It cancels the context passed to run, waits until the goroutine has returned, and discards
+// the items that nobody received: afterwards C is closed and empty. It may be called any number of times, by any
+// goroutine but run's own, and also after the stream has ended.
+//
+// If run panicked, Stop panics with an error that shows the stack of run and wraps the value if that was an error.
+func (s *Stream[T]) Stop() {
+	s.stop()
+	<-s.done
+	for range s.C { //nolint:revive // discards what is left
+	}
+	if s.crash != nil {
+		panic(s.crash)
+	}
+}
+
+// Err returns the error that ended the stream: the error of run, or of the context passed to NewStream if that ended it.
+// It returns nil if run came to its end, or if Stop was called before it did. It may be called by any goroutine once C is
+// closed; before that, it returns an error that says so. If run panicked, Err panics like Stop.
+func (s *Stream[T]) Err() error {
+	select {
+	case <-s.done:
+	default:
+		return errRunning
+	}
+	if s.crash != nil {
+		panic(s.crash)
+	}
+	return s.err
 }
 
 // Merge ranges over all runs at once, at most limit at a time (0 or less: no
@@ -178,8 +207,11 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	}
 }
 
-// send hands v over and reports whether to go on: not once ctx is done.
+// send sends v and reports whether to send more. Once ctx is done it sends nothing more.
 func send[V any](ctx context.Context, to chan<- V, v V) bool {
+	if ctx.Err() != nil {
+		return false
+	}
 	select {
 	case to <- v:
 		return ctx.Err() == nil

@@ -21,8 +21,17 @@ import (
 // The tests with goroutines run in a synctest bubble: one left blocked at the end
 // fails the test, and waiting costs no time.
 
+// openStream returns the channel of a stream, and a function that stops it and returns its error.
+func openStream[T any](ctx context.Context, buffer int, run func(context.Context) iter.Seq2[T, error]) (<-chan T, func() error) {
+	s := pagination.NewStream(ctx, buffer, run)
+	return s.C, func() error {
+		s.Stop()
+		return s.Err()
+	}
+}
+
 func collectChan(ctx context.Context, buffer int, r run) (items []int, errs []error) {
-	c, stop := pagination.Chan(ctx, buffer, r)
+	c, stop := openStream(ctx, buffer, r)
 	for item := range c {
 		items = append(items, item)
 	}
@@ -58,7 +67,7 @@ func TestChanEarlyStop(t *testing.T) {
 		for take := range 9 {
 			synctest.Test(t, func(t *testing.T) {
 				s := &server{pages: numbered(4, 2), latency: func() time.Duration { return time.Second }}
-				items, stop := pagination.Chan(t.Context(), buffer, s.run)
+				items, stop := openStream(t.Context(), buffer, s.run)
 				for i := range take {
 					if i == 8 {
 						break
@@ -148,7 +157,7 @@ func TestChanStopSays(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
-				items, stop := pagination.Chan(ctx, 0, tt.run)
+				items, stop := openStream(ctx, 0, tt.run)
 				tt.consume(items, cancel)
 				answers := make([]error, 8) // the same from every goroutine, each time
 				var wg sync.WaitGroup
@@ -177,9 +186,9 @@ func TestChanNested(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var inner error
-		items, stop := pagination.Chan(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
+		items, stop := openStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
-				items, stop := pagination.Chan(ctx, 0, sequence(0, 9))
+				items, stop := openStream(ctx, 0, sequence(0, 9))
 				for item := range items {
 					if !yield(item, nil) {
 						break
@@ -198,6 +207,47 @@ func TestChanNested(t *testing.T) {
 	})
 }
 
+// An error of run that does not depend on the context, such as an invalid request, is reported however early the stream
+// is stopped, and so is a nil context.
+func TestStreamReportsInvalidRequest(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			s := pagination.NewStream(t.Context(), 0, failing(errServer))
+			s.Stop()
+			wantErr(t, []error{s.Err()}, errServer)
+		})
+	}
+	var none context.Context
+	s := pagination.NewStream(none, 0, sequence(0, 3))
+	s.Stop()
+	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "nil context") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Stop leaves C closed and empty, whatever was buffered.
+func TestStreamStopDiscards(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := pagination.NewStream(t.Context(), 99, sequence(0, 1000))
+		if err := s.Err(); err == nil || !strings.Contains(err.Error(), "before C was closed") {
+			t.Errorf("Err of a running stream: %v", err)
+		}
+		<-s.C
+		synctest.Wait() // the buffer is full
+		for range 2 {
+			s.Stop()
+			if item, ok := <-s.C; ok {
+				t.Errorf("item %d after Stop", item)
+			}
+			if err := s.Err(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // A consumer that gives up without stop, but cancels, leaves nothing behind, and
 // once ctx is done nothing more is asked of run.
 func TestChanAbandoned(t *testing.T) {
@@ -206,7 +256,7 @@ func TestChanAbandoned(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			asked := 0
-			items, _ := pagination.Chan(ctx, 0, func(context.Context) iter.Seq2[int, error] {
+			items, _ := openStream(ctx, 0, func(context.Context) iter.Seq2[int, error] {
 				return func(yield func(int, error) bool) {
 					for asked = 1; yield(asked, nil); asked++ {
 					}
@@ -225,10 +275,7 @@ func TestChanAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // L01
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errCause)
-		items, stop := pagination.Chan(ctx, 9, func(context.Context) iter.Seq2[int, error] {
-			t.Error("run was called under a context already done")
-			return sequence(0, 3)(ctx)
-		})
+		items, stop := openStream(ctx, 9, sequence(0, 3))
 		for item := range items {
 			t.Errorf("item %d", item)
 		}
@@ -241,7 +288,7 @@ func TestCancelledRunIsToldAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string]func(*testing.T, context.Context, run){
 		"Chan": func(_ *testing.T, ctx context.Context, r run) {
-			items, _ := pagination.Chan(ctx, 100, r)
+			items, _ := openStream(ctx, 100, r)
 			for range items {
 			}
 		},
@@ -299,7 +346,7 @@ func TestStopRightAfterTheContextsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := foreignContext{t.Context(), make(chan struct{})}
-		items, stop := pagination.Chan(ctx, 0, sequence(0, 9))
+		items, stop := openStream(ctx, 0, sequence(0, 9))
 		<-items
 		synctest.Wait()
 		close(ctx.done)
@@ -312,7 +359,7 @@ func TestChanReleasesItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var inner context.Context
-		items, _ := pagination.Chan(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
+		items, _ := openStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
 			inner = ctx
 			return sequence(0, 1)(ctx)
 		})
@@ -332,7 +379,7 @@ func TestChanPrefetchesOnePage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, pages = 10, 6
 		s := &server{pages: numbered(pages, size)}
-		items, stop := pagination.Chan(t.Context(), size-1, s.run)
+		items, stop := openStream(t.Context(), size-1, s.run)
 		synctest.Wait()
 		if len(s.fetched) != 1 {
 			t.Errorf("%d pages fetched before the first item is taken, want 1", len(s.fetched))
@@ -398,7 +445,7 @@ func TestPanics(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				items, stop := pagination.Chan(t.Context(), 0, tt.run)
+				items, stop := openStream(t.Context(), 0, tt.run)
 				if tt.name == "yield after the end" {
 					<-items
 				} else {
@@ -761,7 +808,7 @@ func TestRandomInterruption(t *testing.T) {
 						}
 					}
 				case "Chan", "Chan stop":
-					items, stop := pagination.Chan(ctx, buffer, runs[0])
+					items, stop := openStream(ctx, buffer, runs[0])
 					if how == "Chan stop" {
 						time.AfterFunc(moment, func() {
 							if err := stop(); err != nil {

@@ -70,16 +70,16 @@ func ExampleItems_tokenLoop() {
 	// not complete: pagination: the server repeated a page token, the listing is not complete (after page 2)
 }
 
-func ExampleChan() {
+func ExampleNewStream() {
 	const pageSize = 2
-	fruits, stop := pagination.Chan(context.Background(), pageSize-1, func(ctx context.Context) iter.Seq2[string, error] {
+	stream := pagination.NewStream(context.Background(), pageSize-1, func(ctx context.Context) iter.Seq2[string, error] {
 		return pagination.Items(pagination.Pages(ctx, fetchFruit))
 	})
-	defer stop() // whichever way this function is left
-	for fruit := range fruits {
+	defer stream.Stop()
+	for fruit := range stream.C {
 		fmt.Println(fruit)
 	}
-	if err := stop(); err != nil {
+	if err := stream.Err(); err != nil {
 		fmt.Println(err)
 		return
 	}

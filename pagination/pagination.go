@@ -108,7 +108,7 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 
 // Items lists the items of pages in order. The first error of pages is yielded
 // with the zero item and ends the listing. A page is asked for when the items of
-// the one before are used up; use [Chan] to have it fetched ahead.
+// the one before are used up; use [NewStream] to have it fetched ahead.
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {
@@ -125,6 +125,8 @@ func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 		}
 	}
 }
+
+var errNilContext = errors.New("pagination: nil context, use context.Background()")
 
 // contextError is nil until ctx is done, then an error that is both ctx.Err()
 // and the cause: who cancels with a cause may look for either.

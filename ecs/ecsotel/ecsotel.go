@@ -178,13 +178,16 @@ func failure(a ecs.Attempt) string {
 	case errors.Is(a.Err, context.Canceled):
 		return "canceled"
 	}
-	if t, ok := errors.AsType[net.Error](a.Err); ok && t.Timeout() {
+	var t net.Error
+	if errors.As(a.Err, &t) && t.Timeout() {
 		return "timeout"
 	}
-	if _, ok := errors.AsType[*net.DNSError](a.Err); ok {
+	var target *net.DNSError
+	if errors.As(a.Err, &target) {
 		return "dns"
 	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](a.Err); ok {
+	var untrusted *tls.CertificateVerificationError
+	if errors.As(a.Err, &untrusted) {
 		return "tls"
 	}
 	return "network"

@@ -159,7 +159,7 @@ func (q *query) readFlags(p *params) {
 		})
 	}
 	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // in any case of letters
-		if !slices.ContainsFunc([]ecs.LockReason{ecs.LockFinancial, ecs.LockSecurity, ecs.LockRecycling, ecs.LockDedicatedHostFinancial, ecs.LockRefunded}, want.Is) {
+		if !slices.ContainsFunc([]ecs.LockReason{ecs.LockReasonFinancial, ecs.LockReasonSecurity, ecs.LockReasonRecycling, ecs.LockReasonDedicatedHostFinancial, ecs.LockReasonRefunded}, want.Is) {
 			p.fail(failed(404, "InvalidLockReason.NotFound", "The specified LockReason is not valid."))
 		}
 		q.where(func(i *item) bool {

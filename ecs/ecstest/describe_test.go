@@ -10,14 +10,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-func at(text string) ecs.Time {
-	var t ecs.Time
-	if err := t.UnmarshalText([]byte(text)); err != nil {
+func at(text string) time.Time {
+	t, err := time.Parse("2006-01-02T15:04Z07:00", text)
+	if err != nil {
 		panic(err)
 	}
 	return t
@@ -27,14 +28,14 @@ func at(text string) ecs.Time {
 func every() ecs.Instance {
 	return ecs.Instance{
 		InstanceID: "i-every", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", InstanceName: "web-prod-001", ImageID: "m-1", KeyPairName: "kp", ResourceGroupID: "rg-1",
-		HPCClusterID: "hpc-1", InstanceType: "ecs.g7.large", InstanceTypeFamily: "ecs.g7", Status: ecs.StatusRunning, InstanceNetworkType: ecs.NetworkTypeVPC,
-		InstanceChargeType: ecs.ChargePrePaid, InternetChargeType: ecs.InternetPayByTraffic, IOOptimized: true, DeviceAvailable: true,
+		HPCClusterID: "hpc-1", InstanceType: "ecs.g7.large", InstanceTypeFamily: "ecs.g7", Status: ecs.InstanceStatusRunning, InstanceNetworkType: ecs.InstanceNetworkTypeVPC,
+		InstanceChargeType: ecs.InstanceChargeTypePrePaid, InternetChargeType: ecs.InternetChargeTypePayByTraffic, IOOptimized: true, DeviceAvailable: true,
 		SecurityGroupIDs: []string{"sg-1", "sg-2"}, VPCAttributes: ecs.VPCAttributes{VPCID: "vpc-1", VSwitchID: "vsw-1", PrivateIPAddress: []string{"10.0.0.1"}},
 		PublicIPAddress: []string{"192.0.2.1"}, EIPAddress: ecs.EIPAddress{AllocationID: "eip-1", IPAddress: "192.0.2.2"}, RDMAIPAddress: []string{"192.168.0.1"},
-		NetworkInterfaces: []ecs.NetworkInterface{{NetworkInterfaceID: "eni-1", Type: ecs.InterfacePrimary, IPv6Sets: []ecs.IPv6Set{{IPv6Address: "2001:db8::1"}}}},
+		NetworkInterfaces: []ecs.NetworkInterface{{NetworkInterfaceID: "eni-1", Type: ecs.NetworkInterfaceTypePrimary, IPv6Sets: []ecs.IPv6Set{{IPv6Address: "2001:db8::1"}}}},
 		OperationLocks:    []ecs.OperationLock{{LockReason: "Recycling"}},
 		Tags:              []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "环境", Value: ""}},
-		MetadataOptions:   ecs.MetadataOptions{HTTPEndpoint: ecs.MetadataEnabled, HTTPTokens: ecs.MetadataTokensRequired, HTTPPutResponseHopLimit: new(2)},
+		MetadataOptions:   ecs.MetadataOptions{HTTPEndpoint: ecs.MetadataEndpointEnabled, HTTPTokens: ecs.MetadataTokensRequired, HTTPPutResponseHopLimit: ptr(2)},
 		CreationTime:      at("2024-01-01T00:05Z"), ExpiredTime: at("2025-01-01T16:00Z"),
 	}
 }
@@ -43,7 +44,7 @@ func TestFilters(t *testing.T) {
 	t.Parallel()
 	bare := ecs.Instance{InstanceID: "i-bare", RegionID: "cn-hangzhou", CreationTime: at("2020-01-01T00:00Z"), ExpiredTime: at("2099-12-31T15:59Z")}
 	classic := ecs.Instance{
-		InstanceID: "i-classic", RegionID: "cn-hangzhou", InstanceNetworkType: ecs.NetworkTypeClassic, InnerIPAddress: []string{"10.9.9.9"},
+		InstanceID: "i-classic", RegionID: "cn-hangzhou", InstanceNetworkType: ecs.InstanceNetworkTypeClassic, InnerIPAddress: []string{"10.9.9.9"},
 		CreationTime: at("2020-01-01T00:00Z"), ExpiredTime: at("2099-12-31T15:59Z"),
 	}
 	srv := start(t, every(), bare, classic, ecs.Instance{InstanceID: "i-elsewhere", RegionID: "cn-beijing"})
@@ -313,7 +314,7 @@ func TestEndOfFilter(t *testing.T) {
 	t.Parallel()
 	fleet := small(30)
 	for i := range 10 {
-		fleet[i+5].Status = ecs.StatusRunning
+		fleet[i+5].Status = ecs.InstanceStatusRunning
 	}
 	srv := start(t, fleet...)
 	if a := list(t, srv, "Status", "Running", "MaxResults", "10"); len(a.ids()) != 10 || a.NextToken != "" {
@@ -334,7 +335,7 @@ func TestMovingFleet(t *testing.T) {
 			srv.Delete(id)
 		}
 		srv.Put(ecs.Instance{InstanceID: fmt.Sprintf("i-new%d", page), RegionID: "cn-hangzhou"})
-		srv.Update("i-"+pad(rng.IntN(200)), func(i *ecs.Instance) { i.Status = ecs.StatusStopped })
+		srv.Update("i-"+pad(rng.IntN(200)), func(i *ecs.Instance) { i.Status = ecs.InstanceStatusStopped })
 	}, "MaxResults", "10")...)
 	seen := map[string]int{}
 	for _, id := range all {
@@ -403,9 +404,9 @@ func TestCap(t *testing.T) {
 	fleet := small(2100)
 	for i := range fleet {
 		fleet[i].ResourceGroupID, fleet[i].Tags = "rg-1", []ecs.Tag{{Key: "env", Value: "prod"}}
-		fleet[i].Status = ecs.StatusRunning
+		fleet[i].Status = ecs.InstanceStatusRunning
 		if i%2 == 1 {
-			fleet[i].Status = ecs.StatusStopped
+			fleet[i].Status = ecs.InstanceStatusStopped
 		}
 	}
 	srv := start(t, fleet...)
@@ -439,9 +440,9 @@ func TestAdditionalAttributes(t *testing.T) {
 	full.DedicatedHostAttribute.DedicatedHostClusterID = "dc-1"
 	full.CPUOptions.TopologyType = "DiscreteCoreToHTMapping"
 	full.PrivateDNSNameOptions.HostnameType = "Custom"
-	full.ImageOptions = ecs.ImageOptions{LoginAsNonRoot: new(true), CurrentOSNVMeSupported: new(true)}
+	full.ImageOptions = ecs.ImageOptions{LoginAsNonRoot: ptr(true), CurrentOSNVMeSupported: ptr(true)}
 	full.NetworkInterfaces = append(full.NetworkInterfaces, ecs.NetworkInterface{
-		NetworkInterfaceID: "eni-2", Type: ecs.InterfaceSecondary, IPv6Sets: []ecs.IPv6Set{{IPv6Address: "2001:db8::2"}},
+		NetworkInterfaceID: "eni-2", Type: ecs.NetworkInterfaceTypeSecondary, IPv6Sets: []ecs.IPv6Set{{IPv6Address: "2001:db8::2"}},
 	})
 	srv := start(t, full)
 	filled := func(i ecs.Instance) string {
@@ -524,7 +525,7 @@ func TestFleetChanges(t *testing.T) {
 	}
 	srv.Put(ecs.Instance{InstanceID: "i-2"}, ecs.Instance{})
 	var kept *ecs.Instance
-	if !srv.Update("i-2", func(i *ecs.Instance) { i.Status, i.Tags, kept = ecs.StatusStopped, []ecs.Tag{{Key: "k"}}, i }) || srv.Update("i-none", func(*ecs.Instance) { t.Error("called") }) {
+	if !srv.Update("i-2", func(i *ecs.Instance) { i.Status, i.Tags, kept = ecs.InstanceStatusStopped, []ecs.Tag{{Key: "k"}}, i }) || srv.Update("i-none", func(*ecs.Instance) { t.Error("called") }) {
 		t.Error("Update must tell whether there is one")
 	}
 	kept.Tags[0].Key = "changed"
@@ -532,7 +533,7 @@ func TestFleetChanges(t *testing.T) {
 	if ids := a.ids(); len(ids) != 3 || ids[0] != "i-every" || ids[1] != "i-2" || !strings.HasPrefix(ids[2], "i-") {
 		t.Errorf("order %v", a.ids())
 	}
-	if got := a.Instances.Instance[1]; got.Status != ecs.StatusStopped || got.RegionID != "cn-hangzhou" || got.Tags[0].Key != "k" {
+	if got := a.Instances.Instance[1]; got.Status != ecs.InstanceStatusStopped || got.RegionID != "cn-hangzhou" || got.Tags[0].Key != "k" {
 		t.Errorf("got %+v", got)
 	}
 	srv.Update("i-every", func(i *ecs.Instance) { i.RegionID = "cn-beijing" })
@@ -596,7 +597,7 @@ func TestInstanceStatus(t *testing.T) {
 	t.Parallel()
 	fleet := small(120)
 	for i := range fleet {
-		fleet[i].Status, fleet[i].ZoneID = ecs.StatusRunning, "cn-hangzhou-"+string(rune('g'+i%2))
+		fleet[i].Status, fleet[i].ZoneID = ecs.InstanceStatusRunning, "cn-hangzhou-"+string(rune('g'+i%2))
 	}
 	srv := start(t, fleet...)
 	for _, test := range []struct {
@@ -719,7 +720,7 @@ func TestAgainstOracle(t *testing.T) {
 		add("SecurityGroupId", sample.SecurityGroupIDs[0], func(i ecs.Instance) bool { return slices.Contains(i.SecurityGroupIDs, sample.SecurityGroupIDs[0]) })
 		if rng.IntN(3) == 0 {
 			params = append(params, "Filter.1.Key", "CreationStartTime", "Filter.1.Value", created)
-			oracle = append(oracle, func(i ecs.Instance) bool { return !i.CreationTime.Before(sample.CreationTime.Time) })
+			oracle = append(oracle, func(i ecs.Instance) bool { return !i.CreationTime.Before(sample.CreationTime) })
 		}
 		if len(sample.Tags) > 0 {
 			add("Tag.1.Key", sample.Tags[0].Key, func(i ecs.Instance) bool {

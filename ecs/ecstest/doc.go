@@ -3,8 +3,8 @@
 // A test starts a server with the instances it needs and hands a client of it to the code under test:
 //
 //	srv := ecstest.NewServer(
-//		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.StatusRunning},
-//		ecs.Instance{InstanceID: "i-2", InstanceName: "db-1", Status: ecs.StatusStopped},
+//		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning},
+//		ecs.Instance{InstanceID: "i-2", InstanceName: "db-1", Status: ecs.InstanceStatusStopped},
 //	)
 //	t.Cleanup(srv.Close)
 //	client, err := srv.Client("cn-hangzhou", nil)

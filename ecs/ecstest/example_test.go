@@ -15,7 +15,7 @@ import (
 // runningNames stands for the code under test.
 func runningNames(ctx context.Context, client *ecs.Client) ([]string, error) {
 	var names []string
-	for i, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Status: ecs.StatusRunning}) {
+	for i, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning}) {
 		if err != nil {
 			return names, err
 		}
@@ -27,9 +27,9 @@ func runningNames(ctx context.Context, client *ecs.Client) ([]string, error) {
 // Code that lists instances, against a server with three of them.
 func Example() {
 	srv := ecstest.NewServer(
-		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.StatusRunning},
-		ecs.Instance{InstanceID: "i-2", InstanceName: "db-1", Status: ecs.StatusStopped},
-		ecs.Instance{InstanceID: "i-3", InstanceName: "web-2", Status: ecs.StatusRunning},
+		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning},
+		ecs.Instance{InstanceID: "i-2", InstanceName: "db-1", Status: ecs.InstanceStatusStopped},
+		ecs.Instance{InstanceID: "i-3", InstanceName: "web-2", Status: ecs.InstanceStatusRunning},
 	)
 	defer srv.Close()
 	client, err := srv.Client("cn-hangzhou", nil)
@@ -125,13 +125,13 @@ func ExampleServer_Configure() {
 
 // An instance that takes its time to stop, as a waiter sees it.
 func ExampleServer_Update() {
-	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", Status: ecs.StatusStopping})
+	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusStopping})
 	defer srv.Close()
 	srv.Configure(func(s *ecstest.Settings) {
 		s.OnRequest = func(ecstest.Request) {
 			if len(srv.Requests()) == 3 {
 				srv.Update("i-1", func(i *ecs.Instance) {
-					i.Status, i.StoppedMode = ecs.StatusStopped, ecs.StoppedModeStopCharging
+					i.Status, i.StoppedMode = ecs.InstanceStatusStopped, ecs.StoppedModeStopCharging
 				})
 			}
 		}

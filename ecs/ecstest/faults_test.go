@@ -423,7 +423,7 @@ func TestConcurrent(t *testing.T) {
 		wg.Go(func() {
 			for range 3 {
 				seen := 0
-				for i, err := range client.Instances(t.Context(), ecs.DescribeInstancesRequest{AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AttributeMetaOptions}}) {
+				for i, err := range client.Instances(t.Context(), ecs.DescribeInstancesRequest{AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}}) {
 					if err != nil {
 						t.Error(err)
 						return

@@ -288,25 +288,26 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 	zone := d.zones[number%len(d.zones)]
 	created := d.created.Add(time.Duration(float64(d.spread) * r.Float64())).Truncate(time.Minute)
 	image := images[d.image]
+	nvme := d.family == "ecs.g8i"
 	i := ecs.Instance{
 		InstanceID: id, InstanceName: fmt.Sprintf("%s-%03d", d.name, number+1), HostName: "iZ" + id[2:] + "Z",
 		SerialNumber: g.uuid(), RegionID: d.fleetRegion.id, ZoneID: zone,
-		Status: ecs.StatusRunning, StoppedMode: ecs.StoppedModeNotApplicable,
+		Status: ecs.InstanceStatusRunning, StoppedMode: ecs.StoppedModeNotApplicable,
 		InstanceType: d.model.name, InstanceTypeFamily: d.family, CPU: d.cpu, Memory: d.memory << 10,
 		GPUAmount: d.gpus, GPUSpec: d.gpu, LocalStorageAmount: d.disks, LocalStorageCapacity: d.capacity,
 		IOOptimized: true, DeviceAvailable: true,
 		CPUOptions: ecs.CPUOptions{CoreCount: max(1, d.cpu/2), ThreadsPerCore: min(2, d.cpu), NUMA: pick(g, []string{"ON", "ON", "ON", "", "", "", "N/A"}), TopologyType: "DiscreteCoreToHTMapping"},
-		ImageID:    image[0], OSName: image[1], OSNameEn: image[2], OSType: image[3],
-		ImageOptions:           ecs.ImageOptions{CurrentOSNVMeSupported: new(d.family == "ecs.g8i")},
+		ImageID:    image[0], OSName: image[1], OSNameEn: image[2], OSType: ecs.OSType(image[3]),
+		ImageOptions:           ecs.ImageOptions{CurrentOSNVMeSupported: &nvme},
 		SecurityGroupIDs:       slices.Clone(d.securityGroups),
-		InternetMaxBandwidthIn: -1, InternetChargeType: ecs.InternetPayByTraffic,
-		InstanceChargeType: ecs.ChargePostPaid, ExpiredTime: ecs.Time{Time: time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC)},
-		CreationTime: ecs.Time{Time: created}, StartTime: ecs.Time{Time: created.Add(time.Minute)},
-		SpotStrategy: ecs.SpotNone, Tags: slices.Clone(d.tags), DeploymentSetID: d.deploymentSet, KeyPairName: d.keyPair, HPCClusterID: d.hpcCluster,
-		MetadataOptions: ecs.MetadataOptions{HTTPEndpoint: ecs.MetadataEnabled, HTTPTokens: ecs.MetadataTokensOptional},
+		InternetMaxBandwidthIn: -1, InternetChargeType: ecs.InternetChargeTypePayByTraffic,
+		InstanceChargeType: ecs.InstanceChargeTypePostPaid, ExpiredTime: time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC),
+		CreationTime: created, StartTime: created.Add(time.Minute),
+		SpotStrategy: ecs.SpotStrategyNoSpot, Tags: slices.Clone(d.tags), DeploymentSetID: d.deploymentSet, KeyPairName: d.keyPair, HPCClusterID: d.hpcCluster,
+		MetadataOptions: ecs.MetadataOptions{HTTPEndpoint: ecs.MetadataEndpointEnabled, HTTPTokens: ecs.MetadataTokensOptional},
 	}
 	if strings.HasPrefix(d.family, "ecs.t") {
-		i.CreditSpecification = pick(g, []ecs.CreditSpecification{ecs.CreditStandard, ecs.CreditStandard, ecs.CreditUnlimited})
+		i.CreditSpecification = pick(g, []ecs.CreditSpecification{ecs.CreditSpecificationStandard, ecs.CreditSpecificationStandard, ecs.CreditSpecificationUnlimited})
 	}
 	if g.percent(10) {
 		i.Description = pick(g, []string{"由运维平台创建", "created by terraform", "勿删：生产环境 <do not delete> & \"ask first\""})
@@ -344,13 +345,13 @@ func (g *generator) uuid() string {
 // network gives the instance its interfaces and addresses.
 func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 	if d.classic {
-		i.InstanceNetworkType, i.VLANID = ecs.NetworkTypeClassic, strconv.Itoa(100+g.rng.IntN(900))
+		i.InstanceNetworkType, i.VLANID = ecs.InstanceNetworkTypeClassic, strconv.Itoa(100+g.rng.IntN(900))
 		i.InnerIPAddress = []string{ipv4(192<<24 | 168<<16 | g.next(&g.inner))}
 		i.PublicIPAddress = []string{g.publicAddress()}
 		i.InternetMaxBandwidthIn, i.InternetMaxBandwidthOut = 200, pick(g, []int{1, 5, 10})
 		return
 	}
-	i.InstanceNetworkType = ecs.NetworkTypeVPC
+	i.InstanceNetworkType = ecs.InstanceNetworkTypeVPC
 	count := 1
 	if g.percent(5) {
 		count += 1 + g.rng.IntN(2)
@@ -359,12 +360,12 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 		net, addr := g.address(d.site, d.vpc, zone)
 		g.ids++
 		nic := ecs.NetworkInterface{
-			NetworkInterfaceID: g.id("eni-", d.site), Type: ecs.InterfaceSecondary, PrimaryIPAddress: addr,
+			NetworkInterfaceID: g.id("eni-", d.site), Type: ecs.NetworkInterfaceTypeSecondary, PrimaryIPAddress: addr,
 			MACAddress:    fmt.Sprintf("00:16:3e:%02x:%02x:%02x", byte(g.ids>>16), byte(g.ids>>8), byte(g.ids)),
 			PrivateIPSets: []ecs.PrivateIPSet{{PrivateIPAddress: addr, Primary: true}},
 		}
 		if n == 0 {
-			nic.Type = ecs.InterfacePrimary
+			nic.Type = ecs.NetworkInterfaceTypePrimary
 			i.VPCAttributes = ecs.VPCAttributes{VPCID: net.vpc, VSwitchID: net.vswitch, PrivateIPAddress: []string{addr}}
 			if g.percent(3) {
 				_, second := g.address(d.site, d.vpc, zone)
@@ -379,14 +380,14 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 	switch how := g.rng.IntN(100); {
 	case how < 9: // an elastic address: then the instance's own charge type is empty
 		i.EIPAddress = ecs.EIPAddress{
-			AllocationID: g.id("eip-", d.site), IPAddress: g.publicAddress(), InternetChargeType: ecs.InternetPayByTraffic,
+			AllocationID: g.id("eip-", d.site), IPAddress: g.publicAddress(), InternetChargeType: ecs.InternetChargeTypePayByTraffic,
 			Bandwidth: pick(g, []int{5, 10, 100, 200}), IsSupportUnassociate: true,
 		}
 		i.InternetChargeType = ""
 	case how < 15:
 		i.PublicIPAddress = []string{g.publicAddress()}
 		i.InternetMaxBandwidthIn, i.InternetMaxBandwidthOut = pick(g, []int{-1, 100, 2000}), pick(g, []int{1, 5, 10, 100})
-		i.InternetChargeType = pick(g, []ecs.InternetChargeType{ecs.InternetPayByTraffic, ecs.InternetPayByBandwidth})
+		i.InternetChargeType = pick(g, []ecs.InternetChargeType{ecs.InternetChargeTypePayByTraffic, ecs.InternetChargeTypePayByBandwidth})
 	}
 }
 
@@ -394,22 +395,22 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 func (g *generator) charge(i *ecs.Instance, d deployment) {
 	switch {
 	case d.prepaid > 0:
-		i.InstanceChargeType = ecs.ChargePrePaid
+		i.InstanceChargeType = ecs.InstanceChargeTypePrePaid
 		end := time.Date(i.CreationTime.Year(), i.CreationTime.Month()+time.Month(d.prepaid), i.CreationTime.Day(), 16, 0, 0, 0, time.UTC)
 		for end.Before(fleetEnd.AddDate(0, 0, -7)) { // renewed until now; some have just run out
 			end = end.AddDate(0, d.prepaid, 0)
 		}
-		i.ExpiredTime, i.Recyclable = ecs.Time{Time: end}, end.Before(fleetEnd)
+		i.ExpiredTime, i.Recyclable = end, end.Before(fleetEnd)
 	case d.spot:
-		i.SpotStrategy = pick(g, []ecs.SpotStrategy{ecs.SpotAsPriceGo, ecs.SpotWithPriceLimit})
-		if i.SpotStrategy == ecs.SpotWithPriceLimit {
+		i.SpotStrategy = pick(g, []ecs.SpotStrategy{ecs.SpotStrategySpotAsPriceGo, ecs.SpotStrategySpotWithPriceLimit})
+		if i.SpotStrategy == ecs.SpotStrategySpotWithPriceLimit {
 			i.SpotPriceLimit = float64(d.cpu*(40+g.rng.IntN(200))) / 1000
 		}
-		i.SpotDuration, i.SpotInterruptionBehavior = g.rng.IntN(2), ecs.SpotTerminate
+		i.SpotDuration, i.SpotInterruptionBehavior = g.rng.IntN(2), ecs.SpotInterruptionBehaviorTerminate
 	default:
 		i.DeletionProtection = g.percent(15)
 		if g.percent(2) {
-			i.AutoReleaseTime = ecs.Time{Time: fleetEnd.AddDate(0, 0, 1+g.rng.IntN(90))}
+			i.AutoReleaseTime = fleetEnd.AddDate(0, 0, 1+g.rng.IntN(90))
 		}
 	}
 	switch g.rng.IntN(200) {
@@ -420,7 +421,8 @@ func (g *generator) charge(i *ecs.Instance, d deployment) {
 	case 1:
 		i.ECSCapacityReservationAttr.CapacityReservationID = "crp-" + d.prefix + "reserved"
 	case 2:
-		i.PrivateDNSNameOptions = ecs.PrivateDNSNameOptions{HostnameType: "IpBased", EnableIPDNSARecord: new(true), EnableIPDNSPTRRecord: new(false)}
+		yes, no := true, false
+		i.PrivateDNSNameOptions = ecs.PrivateDNSNameOptions{HostnameType: "IpBased", EnableIPDNSARecord: &yes, EnableIPDNSPTRRecord: &no}
 	case 3:
 		if d.deploymentSet != "" {
 			i.DeploymentSetGroupNo = 1 + g.rng.IntN(3)
@@ -435,18 +437,18 @@ func (g *generator) state(i *ecs.Instance, d deployment) {
 	}
 	switch at := g.rng.IntN(100); {
 	case i.Recyclable:
-		i.Status, i.StoppedMode = ecs.StatusStopped, ecs.StoppedModeKeepCharging
-		lock(ecs.LockFinancial, "The specified instance is locked due to financial reason.")
+		i.Status, i.StoppedMode = ecs.InstanceStatusStopped, ecs.StoppedModeKeepCharging
+		lock(ecs.LockReasonFinancial, "The specified instance is locked due to financial reason.")
 	case d.spot && at < 4:
 		lock("Recycling", "") // the API's case varies
 	case at < 1:
-		lock(ecs.LockSecurity, "The specified instance is locked due to security reason.")
+		lock(ecs.LockReasonSecurity, "The specified instance is locked due to security reason.")
 	case at < 22:
-		i.Status, i.StoppedMode = ecs.StatusStopped, ecs.StoppedModeKeepCharging
-		if i.InstanceChargeType == ecs.ChargePostPaid && !d.classic && g.percent(20) {
+		i.Status, i.StoppedMode = ecs.InstanceStatusStopped, ecs.StoppedModeKeepCharging
+		if i.InstanceChargeType == ecs.InstanceChargeTypePostPaid && !d.classic && g.percent(20) {
 			i.StoppedMode = ecs.StoppedModeStopCharging
 		}
 	case at < 24:
-		i.Status = pick(g, []ecs.InstanceStatus{ecs.StatusStarting, ecs.StatusStopping, ecs.StatusPending})
+		i.Status = pick(g, []ecs.InstanceStatus{ecs.InstanceStatusStarting, ecs.InstanceStatusStopping, ecs.InstanceStatusPending})
 	}
 }

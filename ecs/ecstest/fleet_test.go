@@ -53,7 +53,7 @@ func TestFleetIsSound(t *testing.T) {
 			for _, p := range nic.IPv6Sets {
 				addresses = append(addresses, p.IPv6Address)
 			}
-			if primary := nic.Type == ecs.InterfacePrimary; primary != (n == 0) || nic.PrimaryIPAddress != nic.PrivateIPSets[0].PrivateIPAddress {
+			if primary := nic.Type == ecs.NetworkInterfaceTypePrimary; primary != (n == 0) || nic.PrimaryIPAddress != nic.PrivateIPSets[0].PrivateIPAddress {
 				t.Errorf("%s: interfaces %+v", i.InstanceID, i.NetworkInterfaces)
 			}
 		}
@@ -71,7 +71,7 @@ func TestFleetIsSound(t *testing.T) {
 				t.Errorf("%s: address %s", i.InstanceID, text)
 			}
 		}
-		vpc := i.InstanceNetworkType == ecs.NetworkTypeVPC
+		vpc := i.InstanceNetworkType == ecs.InstanceNetworkTypeVPC
 		for what, ok := range map[string]bool{
 			"id":       form.MatchString(i.InstanceID) && strings.HasPrefix(i.InstanceID, "i-"+prefixes[i.RegionID]),
 			"zone":     strings.HasPrefix(i.ZoneID, i.RegionID),
@@ -82,11 +82,11 @@ func TestFleetIsSound(t *testing.T) {
 			"network":  vpc == (i.VPCAttributes.VPCID != "") && vpc == (len(i.NetworkInterfaces) > 0) && vpc == (len(i.InnerIPAddress) == 0),
 			"eip":      i.EIPAddress.AllocationID == "" || len(i.PublicIPAddress) == 0 && i.InternetChargeType == "" && i.InternetMaxBandwidthOut == 0 && i.EIPAddress.Bandwidth > 0,
 			"bandw":    (len(i.PublicIPAddress) > 0) == (i.InternetMaxBandwidthOut > 0),
-			"stopped":  (i.Status == ecs.StatusStopped) == (i.StoppedMode != ecs.StoppedModeNotApplicable),
-			"expiry":   (i.InstanceChargeType == ecs.ChargePrePaid) != i.ExpiredTime.IsNever(),
-			"renewed":  i.ExpiredTime.After(i.CreationTime.Time),
-			"spot":     (i.SpotStrategy == ecs.SpotNone) == (i.SpotInterruptionBehavior == "") && (i.SpotPriceLimit > 0) == (i.SpotStrategy == ecs.SpotWithPriceLimit),
-			"minute":   i.CreationTime.Second() == 0 && i.StartTime.After(i.CreationTime.Time),
+			"stopped":  (i.Status == ecs.InstanceStatusStopped) == (i.StoppedMode != ecs.StoppedModeNotApplicable),
+			"expiry":   (i.InstanceChargeType == ecs.InstanceChargeTypePrePaid) != (i.ExpiredTime.Year() >= 2099),
+			"renewed":  i.ExpiredTime.After(i.CreationTime),
+			"spot":     (i.SpotStrategy == ecs.SpotStrategyNoSpot) == (i.SpotInterruptionBehavior == "") && (i.SpotPriceLimit > 0) == (i.SpotStrategy == ecs.SpotStrategySpotWithPriceLimit),
+			"minute":   i.CreationTime.Second() == 0 && i.StartTime.After(i.CreationTime),
 			"time":     i.CreationTime.Year() >= 2020 && i.CreationTime.Before(time.Date(2025, 11, 2, 0, 0, 0, 0, time.UTC)),
 			"groups":   len(i.SecurityGroupIDs) > 0,
 			"metadata": i.MetadataOptions.HTTPEndpoint != "",
@@ -118,9 +118,9 @@ func TestFleetIsVaried(t *testing.T) {
 	for _, i := range ecstest.Fleet(n, 1) {
 		for what, is := range map[string]bool{
 			"tags": i.Tags != nil, "key pair": i.KeyPairName != "", "disks": i.LocalStorageAmount > 0, "gpu": i.GPUAmount > 0, "eip": i.EIPAddress.AllocationID != "",
-			"public": len(i.PublicIPAddress) > 0, "classic": i.InstanceNetworkType == ecs.NetworkTypeClassic, "locked": i.OperationLocks != nil, "spot": i.SpotStrategy != ecs.SpotNone,
-			"prepaid": i.InstanceChargeType == ecs.ChargePrePaid, "stopped": i.Status == ecs.StatusStopped, "not charged": i.StoppedMode == ecs.StoppedModeStopCharging,
-			"pending": i.Status == ecs.StatusPending, "windows": i.OSType == "windows", "group": i.ResourceGroupID != "", "bandwidth": i.InternetMaxBandwidthIn == -1,
+			"public": len(i.PublicIPAddress) > 0, "classic": i.InstanceNetworkType == ecs.InstanceNetworkTypeClassic, "locked": i.OperationLocks != nil, "spot": i.SpotStrategy != ecs.SpotStrategyNoSpot,
+			"prepaid": i.InstanceChargeType == ecs.InstanceChargeTypePrePaid, "stopped": i.Status == ecs.InstanceStatusStopped, "not charged": i.StoppedMode == ecs.StoppedModeStopCharging,
+			"pending": i.Status == ecs.InstanceStatusPending, "windows": i.OSType == "windows", "group": i.ResourceGroupID != "", "bandwidth": i.InternetMaxBandwidthIn == -1,
 			"interfaces": len(i.NetworkInterfaces) > 1, "ipv6": len(i.NetworkInterfaces) > 0 && i.NetworkInterfaces[0].IPv6Sets != nil, "host": i.DedicatedHostAttribute.DedicatedHostID != "",
 			"chinese": strings.ContainsAny(i.InstanceName, "订支用数测"), "tag without value": slices.ContainsFunc(i.Tags, func(t ecs.Tag) bool { return t.Value == "" }),
 			"numa": i.CPUOptions.NUMA == "ON", "released": !i.AutoReleaseTime.IsZero(), "hpc": i.HPCClusterID != "", "dns": i.PrivateDNSNameOptions.HostnameType != "",
@@ -130,7 +130,7 @@ func TestFleetIsVaried(t *testing.T) {
 				count[what]++
 			}
 		}
-		minutes[i.CreationTime.Time]++
+		minutes[i.CreationTime]++
 	}
 	for what, between := range map[string][2]int{ // in percent; 0 is one instance at least
 		"tags": {25, 65}, "key pair": {5, 30}, "disks": {0, 5}, "gpu": {0, 8}, "eip": {7, 11}, "public": {4, 12}, "classic": {0, 8}, "locked": {0, 6}, "spot": {1, 15},
@@ -165,8 +165,8 @@ func TestFleetComesBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		req := ecs.DescribeInstancesRequest{AdditionalAttributes: []ecs.AdditionalAttribute{
-			ecs.AttributeMetaOptions, ecs.AttributeDDHCluster, ecs.AttributeNetworkPrimaryENIIP, ecs.AttributeCPUOptionsTopologyType,
-			ecs.AttributePrivateDNSOptions, ecs.AttributeCurrentOSNVMeSupported,
+			ecs.AdditionalAttributeMetaOptions, ecs.AdditionalAttributeDDHCluster, ecs.AdditionalAttributeNetworkPrimaryENIIP, ecs.AdditionalAttributeCPUOptionsTopologyType,
+			ecs.AdditionalAttributePrivateDNSOptions, ecs.AdditionalAttributeCurrentOSNVMeSupported,
 		}}
 		for i, err := range client.Instances(t.Context(), req) {
 			if err != nil {

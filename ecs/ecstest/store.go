@@ -9,6 +9,7 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
@@ -127,7 +128,7 @@ func after(list []*item, seq uint64) int {
 	return sort.Search(len(list), func(i int) bool { return list[i].seq > seq })
 }
 
-func minutes(t ecs.Time) int64 {
+func minutes(t time.Time) int64 {
 	if t.IsZero() {
 		return -1 << 62
 	}
@@ -147,12 +148,12 @@ const (
 )
 
 var attributeNames = map[string]attributes{
-	string(ecs.AttributeMetaOptions):            metaOptions,
-	string(ecs.AttributeDDHCluster):             ddhCluster,
-	string(ecs.AttributeNetworkPrimaryENIIP):    primaryENIIP,
-	string(ecs.AttributeCPUOptionsTopologyType): topologyType,
-	string(ecs.AttributePrivateDNSOptions):      privateDNS,
-	string(ecs.AttributeCurrentOSNVMeSupported): nvmeSupported,
+	string(ecs.AdditionalAttributeMetaOptions):            metaOptions,
+	string(ecs.AdditionalAttributeDDHCluster):             ddhCluster,
+	string(ecs.AdditionalAttributeNetworkPrimaryENIIP):    primaryENIIP,
+	string(ecs.AdditionalAttributeCPUOptionsTopologyType): topologyType,
+	string(ecs.AdditionalAttributePrivateDNSOptions):      privateDNS,
+	string(ecs.AdditionalAttributeCurrentOSNVMeSupported): nvmeSupported,
 }
 
 // json is the instance in the API's shape. Marshaling costs much more than a whole page does otherwise, so each instance
@@ -171,7 +172,7 @@ func (it *item) json(a attributes) []byte {
 	}
 	inst.NetworkInterfaces = slices.Clone(inst.NetworkInterfaces)
 	for i := range inst.NetworkInterfaces {
-		if n := &inst.NetworkInterfaces[i]; a&primaryENIIP == 0 || n.Type == ecs.InterfaceSecondary {
+		if n := &inst.NetworkInterfaces[i]; a&primaryENIIP == 0 || n.Type == ecs.NetworkInterfaceTypeSecondary {
 			n.IPv6Sets, n.IPv4PrefixSets, n.IPv6PrefixSets = nil, nil, nil
 		}
 	}
@@ -211,11 +212,13 @@ func clone(i ecs.Instance) ecs.Instance {
 		&d.EnableInstanceIDDNSARecord, &d.EnableIPDNSARecord, &d.EnableIPDNSPTRRecord,
 	} {
 		if *p != nil {
-			*p = new(**p)
+			copied := **p
+			*p = &copied
 		}
 	}
 	if p := &i.MetadataOptions.HTTPPutResponseHopLimit; *p != nil {
-		*p = new(**p)
+		copied := **p
+		*p = &copied
 	}
 	return i
 }

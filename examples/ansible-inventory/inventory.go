@@ -11,6 +11,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 // inventory is what Ansible asks for: groups of host names, and variables for each host.
@@ -57,7 +58,7 @@ func groupsOf(inst ecs.Instance) []group {
 		{"family", "", inst.InstanceTypeFamily},
 		{"status", "", string(inst.Status)},
 		{"charge", "", string(inst.InstanceChargeType)},
-		{"os", "", inst.OSType},
+		{"os", "", string(inst.OSType)},
 	}, func(g group) bool { return g.value == "" })
 	for _, tag := range inst.Tags {
 		groups = append(groups, group{"tag", tag.Key, tag.Value})
@@ -160,18 +161,18 @@ func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
 		"vswitch_id":           inst.VPCAttributes.VSwitchID,
 		"charge_type":          string(inst.InstanceChargeType),
 		"image_id":             inst.ImageID,
-		"os_type":              inst.OSType,
+		"os_type":              string(inst.OSType),
 		"os_name":              strings.Join(strings.Fields(inst.OSNameEn), " "),
 		"key_pair":             inst.KeyPairName,
 		"resource_group_id":    inst.ResourceGroupID,
-		"creation_time":        inst.CreationTime.String(),
+		"creation_time":        wording.Time(inst.CreationTime),
 	} {
 		if value != "" {
 			vars["ecs_"+name] = text(value)
 		}
 	}
-	if !inst.ExpiredTime.IsZero() && !inst.ExpiredTime.IsNever() {
-		vars["ecs_expired_time"] = inst.ExpiredTime.String()
+	if at, ok := inst.Expires(); ok {
+		vars["ecs_expired_time"] = wording.Time(at)
 	}
 	if inst.CPU > 0 {
 		vars["ecs_cpu"] = inst.CPU

@@ -51,12 +51,12 @@ func golden(t *testing.T, name, got string) {
 
 // fleet has the instances that make a difference to names, groups and variables.
 func fleet() []ecs.Instance {
-	created := ecs.Time{Time: time.Date(2024, 3, 1, 8, 30, 0, 0, time.UTC)}
+	created := time.Date(2024, 3, 1, 8, 30, 0, 0, time.UTC)
 	return []ecs.Instance{
 		{
 			InstanceID: "i-bp1web1", InstanceName: "web-1", HostName: "web-1", Description: "shop, {{ 1 + 1 }}", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h",
-			Status: ecs.StatusRunning, InstanceType: "ecs.g7.large", InstanceTypeFamily: "ecs.g7", CPU: 2, Memory: 8192,
-			InstanceNetworkType: ecs.NetworkTypeVPC, InstanceChargeType: ecs.ChargePostPaid, ExpiredTime: ecs.Time{Time: time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC)},
+			Status: ecs.InstanceStatusRunning, InstanceType: "ecs.g7.large", InstanceTypeFamily: "ecs.g7", CPU: 2, Memory: 8192,
+			InstanceNetworkType: ecs.InstanceNetworkTypeVPC, InstanceChargeType: ecs.InstanceChargeTypePostPaid, ExpiredTime: time.Date(2099, 12, 31, 15, 59, 0, 0, time.UTC),
 			CreationTime: created, ImageID: "debian_12", OSType: "linux", OSName: "Debian  12.2 64位", OSNameEn: "Debian  12.2 64 bit", KeyPairName: "ops", ResourceGroupID: "rg-1",
 			VPCAttributes:    ecs.VPCAttributes{VPCID: "vpc-bp1a", VSwitchID: "vsw-1", PrivateIPAddress: []string{"10.0.0.1"}},
 			EIPAddress:       ecs.EIPAddress{AllocationID: "eip-1", IPAddress: "192.0.2.1"},
@@ -64,15 +64,15 @@ func fleet() []ecs.Instance {
 			Tags:             []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "环境", Value: "生产"}, {Key: "临时"}, {Key: "a.b", Value: "c"}, {Key: "path", Value: "vpc-a/b"}},
 		},
 		{
-			InstanceID: "i-2zeweb1", InstanceName: "web-1", RegionID: "cn-beijing", ZoneID: "cn-beijing-f", Status: ecs.StatusRunning,
+			InstanceID: "i-2zeweb1", InstanceName: "web-1", RegionID: "cn-beijing", ZoneID: "cn-beijing-f", Status: ecs.InstanceStatusRunning,
 			VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"10.0.0.2"}}, Tags: []ecs.Tag{{Key: "a", Value: "b_c"}},
 		},
 		{
-			InstanceID: "i-bp1old", InstanceName: "旧机器", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-b", Status: ecs.StatusStopped,
-			InstanceType: "ecs.n4.large", InstanceTypeFamily: "ecs.n4", InstanceNetworkType: ecs.NetworkTypeClassic, OSType: "windows",
-			InstanceChargeType: ecs.ChargePrePaid, ExpiredTime: created, InnerIPAddress: []string{"10.1.0.1"}, PublicIPAddress: []string{"192.0.2.2"},
+			InstanceID: "i-bp1old", InstanceName: "旧机器", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-b", Status: ecs.InstanceStatusStopped,
+			InstanceType: "ecs.n4.large", InstanceTypeFamily: "ecs.n4", InstanceNetworkType: ecs.InstanceNetworkTypeClassic, OSType: "windows",
+			InstanceChargeType: ecs.InstanceChargeTypePrePaid, ExpiredTime: created, InnerIPAddress: []string{"10.1.0.1"}, PublicIPAddress: []string{"192.0.2.2"},
 		},
-		{InstanceID: "i-bp1new", RegionID: "cn-hangzhou", Status: ecs.StatusPending},
+		{InstanceID: "i-bp1new", RegionID: "cn-hangzhou", Status: ecs.InstanceStatusPending},
 	}
 }
 

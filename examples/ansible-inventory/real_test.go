@@ -78,7 +78,7 @@ func TestRealDemoFleet(t *testing.T) {
 	want := map[string][]string{} // hosts by group, the words of its name replaced by hand
 	fleet := 0
 	underscores := strings.NewReplacer("-", "_", ".", "_", ":", "_")
-	for inst, err := range client.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}) {
+	for inst, err := range client.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestRealDemoFleet(t *testing.T) {
 		}
 		groups := []string{
 			"region_" + inst.RegionID, "zone_" + inst.ZoneID, "type_" + inst.InstanceType, "family_" + inst.InstanceTypeFamily,
-			"status_" + string(inst.Status), "charge_" + string(inst.InstanceChargeType), "os_" + inst.OSType,
+			"status_" + string(inst.Status), "charge_" + string(inst.InstanceChargeType), "os_" + string(inst.OSType),
 		}
 		if inst.VPCAttributes.VPCID != "" {
 			groups = append(groups, strings.Replace(inst.VPCAttributes.VPCID, "-", "_", 1))

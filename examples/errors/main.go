@@ -26,7 +26,8 @@ func main() {
 
 // explain is the part to copy: from the special to the general.
 func explain(err error) string {
-	if e, ok := errors.AsType[*ecs.NotFoundError](err); ok {
+	var e *ecs.NotFoundError
+	if errors.As(err, &e) {
 		return fmt.Sprintf("not found: %v; the others were", e.InstanceIDs)
 	}
 	switch {
@@ -41,15 +42,16 @@ func explain(err error) string {
 	case errors.Is(err, ecs.ErrInvalidParameter):
 		return "a bug in the request: mend it"
 	}
-	e, ok := errors.AsType[*ecs.Error](err) // every failed call is one: its fields say more than its kind
+	var failed *ecs.Error
+	ok := errors.As(err, &failed) // every failed call is one: its fields say more than its kind
 	switch {
 	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		if ok && e.Attempts > 1 {
+		if ok && failed.Attempts > 1 {
 			return "it was retried already: try again later, or with more time"
 		}
 		return "try again later, or with more time"
 	case ok:
-		return fmt.Sprintf("code %s, HTTP status %d, request %s, %d attempts", e.Code, e.StatusCode, e.RequestID, e.Attempts)
+		return fmt.Sprintf("code %s, HTTP status %d, request %s, %d attempts", failed.Code, failed.StatusCode, failed.RequestID, failed.Attempts)
 	default:
 		return "unexpected"
 	}

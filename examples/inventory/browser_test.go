@@ -22,6 +22,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 // browser starts a real one. Each page gets a tab of it.
@@ -194,7 +195,7 @@ func TestPageInBrowser(t *testing.T) {
 	for _, i := range instances {
 		inRegion[i.RegionID]++
 		cpus += i.CPU
-		if i.RegionID == "cn-beijing" && i.Status == ecs.StatusStopped {
+		if i.RegionID == "cn-beijing" && i.Status == ecs.InstanceStatusStopped {
 			stoppedInBeijing++
 		}
 	}
@@ -284,10 +285,10 @@ func TestPageInBrowser(t *testing.T) {
 		ip, _ := find("private-ip") // by number: 10.0.0.9 is before 10.0.0.10; instances without are last
 		p.sortBy("Private IP")
 		p.want("addresses", p.column("Private IP"), first(ip.text, func(a, b ecs.Instance) int {
-			if a.Addr().IsValid() != b.Addr().IsValid() {
-				return strings.Compare(b.Addr().String(), a.Addr().String())
+			if a.PrivateAddr().IsValid() != b.PrivateAddr().IsValid() {
+				return strings.Compare(b.PrivateAddr().String(), a.PrivateAddr().String())
 			}
-			return a.Addr().Compare(b.Addr())
+			return a.PrivateAddr().Compare(b.PrivateAddr())
 		}))
 		expires, _ := find("expires") // "never" is last
 		p.sortBy("Expires")
@@ -322,7 +323,7 @@ func TestPageInBrowser(t *testing.T) {
 		month := "2024-07"
 		created := 0
 		for _, i := range instances {
-			if strings.HasPrefix(i.CreationTime.String(), month) {
+			if strings.HasPrefix(wording.Time(i.CreationTime), month) {
 				created++
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
@@ -41,7 +42,7 @@ func columns() []column {
 		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
 		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, tail: true},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
-		{name: "private-ip", help: "primary private address", text: func(i ecs.Instance) string { return addrs(i.Addr()) }, compare: byAddr(ecs.Instance.Addr), kind: code},
+		{name: "private-ip", help: "primary private address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
 		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
 		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13, tail: true},
@@ -56,10 +57,10 @@ func columns() []column {
 		{name: "security-groups", help: "security group ids", text: func(i ecs.Instance) string { return strings.Join(i.SecurityGroupIDs, " ") }, narrowest: 23, kind: code},
 		{name: "charge", help: "PrePaid (subscription) or PostPaid (pay as you go)", text: func(i ecs.Instance) string { return string(i.InstanceChargeType) }},
 		{name: "spot", help: "spot strategy", text: func(i ecs.Instance) string { return string(i.SpotStrategy) }},
-		{name: "expires", help: "end of the subscription, or never", text: expires, compare: byTime(func(i ecs.Instance) ecs.Time { return i.ExpiredTime }), kind: moment},
-		{name: "auto-release", help: "time of the automatic release", text: func(i ecs.Instance) string { return i.AutoReleaseTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.AutoReleaseTime }), kind: moment},
-		{name: "created", help: "creation time", text: func(i ecs.Instance) string { return i.CreationTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.CreationTime }), kind: moment},
-		{name: "started", help: "time of the last start", text: func(i ecs.Instance) string { return i.StartTime.String() }, compare: byTime(func(i ecs.Instance) ecs.Time { return i.StartTime }), kind: moment},
+		{name: "expires", help: "end of the subscription, or never", text: expires, compare: byTime(func(i ecs.Instance) time.Time { return i.ExpiredTime }), kind: moment},
+		{name: "auto-release", help: "time of the automatic release", text: func(i ecs.Instance) string { return wording.Time(i.AutoReleaseTime) }, compare: byTime(func(i ecs.Instance) time.Time { return i.AutoReleaseTime }), kind: moment},
+		{name: "created", help: "creation time", text: func(i ecs.Instance) string { return wording.Time(i.CreationTime) }, compare: byTime(func(i ecs.Instance) time.Time { return i.CreationTime }), kind: moment},
+		{name: "started", help: "time of the last start", text: func(i ecs.Instance) string { return wording.Time(i.StartTime) }, compare: byTime(func(i ecs.Instance) time.Time { return i.StartTime }), kind: moment},
 		{name: "os", help: "operating system", text: system, narrowest: 14},
 		{name: "image", help: "image id", text: func(i ecs.Instance) string { return i.ImageID }, narrowest: 16, kind: code},
 		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14, tail: true, kind: code},
@@ -155,8 +156,8 @@ func by[T cmp.Ordered](key func(ecs.Instance) T) func(a, b ecs.Instance) int {
 	return func(a, b ecs.Instance) int { return cmp.Compare(key(a), key(b)) }
 }
 
-func byTime(key func(ecs.Instance) ecs.Time) func(a, b ecs.Instance) int {
-	return func(a, b ecs.Instance) int { return key(a).Compare(key(b).Time) }
+func byTime(key func(ecs.Instance) time.Time) func(a, b ecs.Instance) int {
+	return func(a, b ecs.Instance) int { return key(a).Compare(key(b)) }
 }
 
 func byAddr(key func(ecs.Instance) netip.Addr) func(a, b ecs.Instance) int {
@@ -188,14 +189,17 @@ func gpu(i ecs.Instance) string {
 }
 
 func system(i ecs.Instance) string {
-	return strings.Join(strings.Fields(cmp.Or(i.OSName, i.OSNameEn, i.OSType)), " ") // double blanks are common
+	return strings.Join(strings.Fields(cmp.Or(i.OSName, i.OSNameEn, string(i.OSType))), " ") // double blanks are common
 }
 
 func expires(i ecs.Instance) string {
-	if i.ExpiredTime.IsNever() {
+	if at, ok := i.Expires(); ok {
+		return wording.Time(at)
+	}
+	if i.ExpiredTime.Year() >= 2099 {
 		return "never"
 	}
-	return i.ExpiredTime.String()
+	return ""
 }
 
 func locks(i ecs.Instance) string {

@@ -145,7 +145,7 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 		return err
 	})
 	fs.StringVar(&req.InstanceName, "name", "", "")
-	fs.Func("status", "", wording.OneOf(&req.Status, ecs.StatusPending, ecs.StatusRunning, ecs.StatusStarting, ecs.StatusStopping, ecs.StatusStopped))
+	fs.Func("status", "", wording.OneOf(&req.Status, ecs.InstanceStatusPending, ecs.InstanceStatusRunning, ecs.InstanceStatusStarting, ecs.InstanceStatusStopping, ecs.InstanceStatusStopped))
 	fs.StringVar(&req.InstanceType, "type", "", "")
 	fs.StringVar(&req.InstanceTypeFamily, "family", "", "")
 	fs.StringVar(&req.ZoneID, "zone", "", "")
@@ -163,14 +163,14 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 		req.Tags = append(req.Tags, ecs.Tag{Key: key, Value: value})
 		return nil
 	})
-	fs.Func("charge-type", "", wording.OneOf(&req.InstanceChargeType, ecs.ChargePrePaid, ecs.ChargePostPaid))
+	fs.Func("charge-type", "", wording.OneOf(&req.InstanceChargeType, ecs.InstanceChargeTypePrePaid, ecs.InstanceChargeTypePostPaid))
 	fs.Func("private-ip", "", func(s string) error {
-		req.InstanceNetworkType = ecs.NetworkTypeVPC // the API wants it for these addresses
+		req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // the API wants it for these addresses
 		return addAddrs(&req.PrivateIPAddresses, s, stdin)
 	})
 	fs.Func("public-ip", "", func(s string) error { return addAddrs(&req.PublicIPAddresses, s, stdin) })
 	fs.Func("eip", "", func(s string) error {
-		req.InstanceNetworkType = ecs.NetworkTypeVPC
+		req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC
 		return addAddrs(&req.EIPAddresses, s, stdin)
 	})
 	fs.Func("created-after", "", timeIn(&req.CreatedAfter, now, -1))

@@ -120,21 +120,21 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 // The months of a chart have no holes; many are shown as years.
 func TestMonths(t *testing.T) {
 	t.Parallel()
-	day := func(text string) ecs.Time {
+	day := func(text string) time.Time {
 		d, err := time.Parse(time.DateOnly, text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return ecs.Time{Time: d}
+		return d
 	}
 	for _, tt := range []struct {
-		created []ecs.Time
+		created []time.Time
 		want    string
 	}{
-		{[]ecs.Time{day("2024-11-30"), {}, day("2025-02-01")}, "2024-11 2024-12 2025-01 2025-02"},
-		{[]ecs.Time{day("2025-02-28")}, "2025-02"},
-		{[]ecs.Time{day("2018-12-31"), day("2025-01-01")}, "2018 2019 2020 2021 2022 2023 2024 2025"},
-		{[]ecs.Time{{}}, ""},
+		{[]time.Time{day("2024-11-30"), {}, day("2025-02-01")}, "2024-11 2024-12 2025-01 2025-02"},
+		{[]time.Time{day("2025-02-28")}, "2025-02"},
+		{[]time.Time{day("2018-12-31"), day("2025-01-01")}, "2018 2019 2020 2021 2022 2023 2024 2025"},
+		{[]time.Time{{}}, ""},
 	} {
 		var html strings.Builder
 		r := newHTML(&html, look{columns: columns()})

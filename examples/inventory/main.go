@@ -158,7 +158,7 @@ func (p *program) list(ctx context.Context, client *ecs.Client, c *config) int {
 	case len(c.regions) != 1:
 		all = selection.Instances(ctx, client, c.regions, c.request)
 	case c.workers > 0:
-		all = client.ScanInstances(ctx, c.request, ecs.ScanOptions{Workers: c.workers})
+		all = client.ScanInstances(ctx, c.request, &ecs.ScanOptions{Workers: c.workers})
 	default:
 		all = client.Instances(ctx, c.request)
 	}
@@ -340,7 +340,8 @@ func (p *program) fail(ctx context.Context, printed int, failures ...error) int 
 		return strings.Compare(a.Error(), b.Error())
 	})
 	code := exitCode(failures[0])
-	if _, more := errors.AsType[*ecs.RegionError](failures[0]); more && printed > 0 {
+	var regional *ecs.RegionError
+	if errors.As(failures[0], &regional) && printed > 0 {
 		code = exitIncomplete
 	}
 	failures = causes(ctx, failures)
@@ -386,8 +387,9 @@ func causes(ctx context.Context, failures []error) []error {
 }
 
 func exitCode(err error) int {
-	_, unreadable := errors.AsType[*ecs.IncompleteError](err)
-	_, capped := errors.AsType[*ecs.CappedError](err)
+	var incomplete *ecs.IncompleteError
+	var cappedError *ecs.CappedError
+	unreadable, capped := errors.As(err, &incomplete), errors.As(err, &cappedError)
 	switch {
 	case unreadable, capped:
 		return exitIncomplete

@@ -100,7 +100,7 @@ func fleet(n int) []ecs.Instance {
 	for i := range list {
 		list[i] = ecs.Instance{
 			InstanceID: fmt.Sprintf("i-%04d", i), InstanceName: fmt.Sprintf("web-%d", i), RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h",
-			Status: ecs.StatusRunning, CPU: i % 7, CreationTime: ecs.Time{Time: testNow.AddDate(0, 0, -i)},
+			Status: ecs.InstanceStatusRunning, CPU: i % 7, CreationTime: testNow.AddDate(0, 0, -i),
 			VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{fmt.Sprintf("10.0.%d.%d", i/250, i%250+1)}},
 		}
 	}

@@ -322,9 +322,9 @@ func printable(s string) string {
 func colorStatus(value any) string {
 	s := fmt.Sprint(value)
 	switch ecs.InstanceStatus(s) {
-	case ecs.StatusRunning:
+	case ecs.InstanceStatusRunning:
 		return text.FgGreen.Sprint(s)
-	case ecs.StatusStopped:
+	case ecs.InstanceStatusStopped:
 		return text.FgRed.Sprint(s)
 	default:
 		return text.FgYellow.Sprint(s)

@@ -145,7 +145,7 @@ func TestTableHoldsNoControlCharacters(t *testing.T) {
 func TestTableColors(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)
-	list[1].Status, list[2].Status = ecs.StatusStopped, ecs.StatusStarting
+	list[1].Status, list[2].Status = ecs.InstanceStatusStopped, ecs.InstanceStatusStarting
 	l := defaultLook(t, 80)
 	plain, _ := render(t, l, list...)
 	l.color = true

@@ -29,7 +29,7 @@ type sshHost struct {
 }
 
 func (r *sshRenderer) add(i ecs.Instance) error {
-	h := sshHost{id: sshAlias(i.InstanceID), alias: sshAlias(i.InstanceName), address: i.Addr()}
+	h := sshHost{id: sshAlias(i.InstanceID), alias: sshAlias(i.InstanceName), address: i.PrivateAddr()}
 	if h.alias != i.InstanceName {
 		h.name = printable(i.InstanceName)
 	}

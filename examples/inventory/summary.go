@@ -48,8 +48,8 @@ func (l look) groupings() []grouping {
 		{title: byZone, key: func(i ecs.Instance) string { return i.ZoneID }},
 		{title: "charge", key: charge},
 		{title: "subscription ends", order: []string{endPast, near, endLater}, key: func(i ecs.Instance) string {
-			switch end := i.ExpiredTime; {
-			case end.IsZero(), end.IsNever():
+			switch end, ok := i.Expires(); {
+			case !ok:
 				return ""
 			case end.Before(l.now):
 				return endPast
@@ -70,7 +70,7 @@ const (
 )
 
 func charge(i ecs.Instance) string {
-	if i.SpotStrategy != "" && i.SpotStrategy != ecs.SpotNone {
+	if i.SpotStrategy != "" && i.SpotStrategy != ecs.SpotStrategyNoSpot {
 		return "PostPaid, spot"
 	}
 	return string(i.InstanceChargeType)
@@ -252,7 +252,7 @@ func (r *summaryRenderer) paint(name, bar string) string {
 	switch {
 	case !r.color:
 		return bar
-	case name == endPast, ecs.InstanceStatus(name) == ecs.StatusStopped:
+	case name == endPast, ecs.InstanceStatus(name) == ecs.InstanceStatusStopped:
 		return text.FgRed.Sprint(bar)
 	default:
 		return text.FgCyan.Sprint(bar)

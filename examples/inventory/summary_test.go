@@ -47,17 +47,17 @@ func TestSummaryCounts(t *testing.T) {
 	list := fleet(2000)
 	for n := range list {
 		i := &list[n]
-		i.CPU, i.Memory, i.InstanceChargeType, i.ExpiredTime = 4, 8<<10, ecs.ChargePrePaid, ecs.Time{Time: testNow.AddDate(1, 0, 0)}
+		i.CPU, i.Memory, i.InstanceChargeType, i.ExpiredTime = 4, 8<<10, ecs.InstanceChargeTypePrePaid, testNow.AddDate(1, 0, 0)
 		i.InstanceType = fmt.Sprintf("ecs.g%d.large", n%30)
 		switch {
 		case n < 3:
-			i.RegionID, i.ZoneID, i.Status = "cn-beijing", "cn-beijing-k", ecs.StatusStopped
+			i.RegionID, i.ZoneID, i.Status = "cn-beijing", "cn-beijing-k", ecs.InstanceStatusStopped
 		case n < 8:
-			i.ExpiredTime = ecs.Time{Time: testNow.AddDate(0, 0, 14).Add(-1)}
+			i.ExpiredTime = testNow.AddDate(0, 0, 14).Add(-1)
 		case n < 10:
-			i.ExpiredTime = ecs.Time{Time: testNow.Add(-1)}
+			i.ExpiredTime = testNow.Add(-1)
 		case n < 20:
-			i.InstanceChargeType, i.SpotStrategy = ecs.ChargePostPaid, ecs.SpotAsPriceGo
+			i.InstanceChargeType, i.SpotStrategy = ecs.InstanceChargeTypePostPaid, ecs.SpotStrategySpotAsPriceGo
 			_ = i.ExpiredTime.UnmarshalText([]byte("2099-12-31T15:59Z"))
 		}
 	}
@@ -97,10 +97,10 @@ func TestBars(t *testing.T) {
 	list := fleet(1000)
 	for n := range list {
 		if n < 251 {
-			list[n].Status = ecs.StatusStopped
+			list[n].Status = ecs.InstanceStatusStopped
 		}
 		if n == 0 {
-			list[n].Status = ecs.StatusPending
+			list[n].Status = ecs.InstanceStatusPending
 		}
 	}
 	got := summarize(t, look{}, list...)
@@ -118,7 +118,7 @@ func TestBars(t *testing.T) {
 func TestSummaryColors(t *testing.T) {
 	t.Parallel()
 	list := fleet(20)
-	list[3].Status = ecs.StatusStopped
+	list[3].Status = ecs.InstanceStatusStopped
 	plain, colored := summarize(t, look{width: 140}, list...), summarize(t, look{width: 140, color: true}, list...)
 	if strings.Contains(plain, "\x1b") || text.StripEscape(colored) != plain {
 		t.Errorf("%q, want the text of %q", colored, plain)

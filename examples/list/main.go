@@ -34,13 +34,13 @@ func list(ctx context.Context, region string, inMemory bool) error {
 	}
 	defer done()
 
-	running := ecs.DescribeInstancesRequest{Status: ecs.StatusRunning}
+	running := ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning}
 	n := 0
 	for inst, err := range client.Instances(ctx, running) {
 		if err != nil {
 			return err // what came before is good, but it is not all
 		}
-		fmt.Println(inst.InstanceID, inst.InstanceType, inst.ZoneID, inst.Addr(), inst.InstanceName)
+		fmt.Println(inst.InstanceID, inst.InstanceType, inst.ZoneID, inst.PrivateAddr(), inst.InstanceName)
 		n++
 	}
 	fmt.Println(n, "running instances in", region) // zero is true: a missing permission would have been an error

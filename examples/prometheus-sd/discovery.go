@@ -115,8 +115,9 @@ func (d *discovery) refresh(ctx context.Context) {
 // read asks for all instances. The failures are by region; "" is for what failed before any region was asked.
 func (d *discovery) read(ctx context.Context) (fresh map[string][]ecs.Instance, failed map[string]error) {
 	fresh, failed = map[string][]ecs.Instance{}, map[string]error{}
-	for inst, err := range d.client.InstancesInRegions(ctx, d.selection.Regions, d.selection.Request) {
-		regional, ok := errors.AsType[*ecs.RegionError](err)
+	for inst, err := range d.client.InstancesInRegions(ctx, d.selection.Regions, d.selection.Request, nil) {
+		var regional *ecs.RegionError
+		ok := errors.As(err, &regional)
 		switch {
 		case err == nil:
 			fresh[inst.RegionID] = append(fresh[inst.RegionID], inst)
@@ -168,7 +169,8 @@ func (d *discovery) merge(fresh map[string][]ecs.Instance, failed map[string]err
 	}
 	for name, err := range failed {
 		known, ok := d.regions[name]
-		incomplete, most := errors.AsType[*ecs.IncompleteError](err)
+		var incomplete *ecs.IncompleteError
+		most := errors.As(err, &incomplete)
 		switch {
 		case most: // all was read but the instances it names: these alone are as before
 			read := region{fresh[name], now}
@@ -256,10 +258,10 @@ func labels(inst ecs.Instance) map[string]string {
 		"vswitch_id":        inst.VPCAttributes.VSwitchID,
 		"charge_type":       string(inst.InstanceChargeType),
 		"image_id":          inst.ImageID,
-		"os_type":           inst.OSType,
+		"os_type":           string(inst.OSType),
 		"resource_group_id": inst.ResourceGroupID,
 	}
-	if addr := inst.Addr(); addr.IsValid() {
+	if addr := inst.PrivateAddr(); addr.IsValid() {
 		all["private_ip"] = addr.String()
 	}
 	if addrs := inst.PublicAddrs(); len(addrs) > 0 {

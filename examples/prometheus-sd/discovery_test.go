@@ -31,20 +31,20 @@ var update = flag.Bool("update", false, "write the golden files")
 func fleet() []ecs.Instance {
 	return []ecs.Instance{
 		{
-			InstanceID: "i-bp1web", InstanceName: "web-1", HostName: "web-1", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", Status: ecs.StatusRunning,
-			InstanceType: "ecs.g7.large", InstanceNetworkType: ecs.NetworkTypeVPC, InstanceChargeType: ecs.ChargePostPaid, ImageID: "debian_12", OSType: "linux", ResourceGroupID: "rg-1",
+			InstanceID: "i-bp1web", InstanceName: "web-1", HostName: "web-1", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", Status: ecs.InstanceStatusRunning,
+			InstanceType: "ecs.g7.large", InstanceNetworkType: ecs.InstanceNetworkTypeVPC, InstanceChargeType: ecs.InstanceChargeTypePostPaid, ImageID: "debian_12", OSType: "linux", ResourceGroupID: "rg-1",
 			VPCAttributes:    ecs.VPCAttributes{VPCID: "vpc-1", VSwitchID: "vsw-1", PrivateIPAddress: []string{"10.0.0.1"}},
 			EIPAddress:       ecs.EIPAddress{AllocationID: "eip-1", IPAddress: "192.0.2.1"},
 			SecurityGroupIDs: []string{"sg-1", "sg-2"},
 			Tags:             []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "环境", Value: "生产"}, {Key: "业务", Value: "支付"}, {Key: "k8s.io/role", Value: `say "hi" <&>`}, {Key: "临时"}},
 		},
 		{
-			InstanceID: "i-bp1old", InstanceName: "旧机器", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-b", Status: ecs.StatusStopped,
-			InstanceType: "ecs.n4.large", InstanceNetworkType: ecs.NetworkTypeClassic, InstanceChargeType: ecs.ChargePrePaid, OSType: "windows",
+			InstanceID: "i-bp1old", InstanceName: "旧机器", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-b", Status: ecs.InstanceStatusStopped,
+			InstanceType: "ecs.n4.large", InstanceNetworkType: ecs.InstanceNetworkTypeClassic, InstanceChargeType: ecs.InstanceChargeTypePrePaid, OSType: "windows",
 			InnerIPAddress: []string{"10.1.0.1"}, PublicIPAddress: []string{"192.0.2.2"},
 		},
-		{InstanceID: "i-2zeout", RegionID: "cn-beijing", Status: ecs.StatusRunning, PublicIPAddress: []string{"192.0.2.3"}},
-		{InstanceID: "i-2zenew", RegionID: "cn-beijing", Status: ecs.StatusPending},
+		{InstanceID: "i-2zeout", RegionID: "cn-beijing", Status: ecs.InstanceStatusRunning, PublicIPAddress: []string{"192.0.2.3"}},
+		{InstanceID: "i-2zenew", RegionID: "cn-beijing", Status: ecs.InstanceStatusPending},
 	}
 }
 

@@ -122,7 +122,7 @@ func TestRealPrometheus(t *testing.T) {
 	realtool.Find(t, "prometheus", "prometheus")
 	fleet := ecstest.Fleet(1000, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
-	fleet[0].Status = ecs.StatusRunning
+	fleet[0].Status = ecs.InstanceStatusRunning
 	server := newServer(t, fleet...)
 	sd, _ := start(t, server, "-region", "all", "-interval", "5s", "-stale-after", "5m")
 	address := strings.TrimPrefix(sd, "http://")
@@ -145,7 +145,7 @@ func TestRealPrometheus(t *testing.T) {
 	}
 	for i, inst := range fleet {
 		got, scraped := active[inst.InstanceID]
-		if want := inst.Status == ecs.StatusRunning && i != 0; scraped != want {
+		if want := inst.Status == ecs.InstanceStatusRunning && i != 0; scraped != want {
 			t.Errorf("%s, %s: scraped %v", inst.InstanceID, inst.Status, scraped)
 		}
 		if !scraped {
@@ -157,7 +157,7 @@ func TestRealPrometheus(t *testing.T) {
 			"__meta_ecs_instance_name": inst.InstanceName, "__meta_ecs_instance_status": string(inst.Status), "__meta_ecs_instance_type": inst.InstanceType,
 			"__meta_ecs_region": inst.RegionID, "__meta_ecs_zone": inst.ZoneID, "__meta_ecs_vpc_id": inst.VPCAttributes.VPCID, "__meta_ecs_vswitch_id": inst.VPCAttributes.VSwitchID,
 			"__meta_ecs_network_type": string(inst.InstanceNetworkType), "__meta_ecs_charge_type": string(inst.InstanceChargeType), "__meta_ecs_image_id": inst.ImageID,
-			"__meta_ecs_os_type": inst.OSType, "__meta_ecs_resource_group_id": inst.ResourceGroupID, "__meta_ecs_host_name": inst.HostName,
+			"__meta_ecs_os_type": string(inst.OSType), "__meta_ecs_resource_group_id": inst.ResourceGroupID, "__meta_ecs_host_name": inst.HostName,
 			"__meta_ecs_security_groups": "," + strings.Join(inst.SecurityGroupIDs, ",") + ",",
 		}
 		relabelled := map[string]string{"instance": inst.InstanceID, "name": inst.InstanceName, "region": inst.RegionID, "zone": inst.ZoneID, "job": "node"}

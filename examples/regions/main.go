@@ -38,8 +38,9 @@ func count(ctx context.Context, home string, inMemory bool) error {
 	defer done()
 
 	instances, failed := map[string]int{}, 0
-	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}) { // nil: all regions
-		if region, ok := errors.AsType[*ecs.RegionError](err); ok {
+	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil: all regions
+		var region *ecs.RegionError
+		if errors.As(err, &region) {
 			log.Print(region) // what this region delivered is not all; the others go on
 			failed++
 			continue

@@ -38,7 +38,7 @@ func scan(ctx context.Context, region string, workers int, inMemory bool) error 
 	defer done()
 
 	n, cores := 0, 0
-	for inst, err := range client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: workers}) {
+	for inst, err := range client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: workers}) {
 		if err != nil {
 			return err // of any chain; it has ended the others
 		}

@@ -36,14 +36,14 @@ func stream(ctx context.Context, region string, workers int, inMemory bool) erro
 	}
 	defer done()
 
-	instances, stop := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
-	defer stop() // whatever happens, no goroutine stays
+	stream := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
+	defer stream.Stop() // leaves no goroutine behind, however this function returns
 
 	var wg sync.WaitGroup
 	counts := make([]int, max(workers, 1))
 	for worker := range counts {
 		wg.Go(func() {
-			for inst := range instances { // the channel is closed at the end, on an error and when ctx ends
+			for inst := range stream.C { // closed at the end of the listing, after an error, and when ctx is done
 				if len(inst.PublicAddrs()) > 0 { // stands for work that takes time, such as asking the host
 					counts[worker]++
 				}
@@ -51,7 +51,7 @@ func stream(ctx context.Context, region string, workers int, inMemory bool) erro
 		})
 	}
 	wg.Wait()
-	if err := stop(); err != nil { // tells a complete listing from one that broke
+	if err := stream.Err(); err != nil { // nil only if the listing is complete
 		return err
 	}
 

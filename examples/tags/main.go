@@ -40,7 +40,8 @@ func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error
 
 	n := 0
 	for _, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{tag}}) {
-		if capped, ok := errors.AsType[*ecs.CappedError](err); ok {
+		var capped *ecs.CappedError
+		if errors.As(err, &capped) {
 			return fmt.Errorf("there may be more than %d, grant ecs:ListTagResources to see them: %w", capped.Delivered, err)
 		}
 		if err != nil {
@@ -55,7 +56,7 @@ func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error
 	fmt.Printf("%d instances in %s carry the tag %s\n", n, region, name)
 
 	rows := 0 // the tags themselves: disks, images and other kinds of resources have them too
-	for row, err := range client.TaggedResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
+	for row, err := range client.ListTagResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
 		if err != nil {
 			return err
 		}

@@ -49,11 +49,11 @@ func main() {
 // waitDemo has two instances of its own, one of which takes a second to start.
 func waitDemo(ctx context.Context, region string) error {
 	server := ecstest.NewServer(
-		ecs.Instance{InstanceID: "i-bp1quick", RegionID: region, Status: ecs.StatusRunning},
-		ecs.Instance{InstanceID: "i-bp1slow", RegionID: region, Status: ecs.StatusPending})
+		ecs.Instance{InstanceID: "i-bp1quick", RegionID: region, Status: ecs.InstanceStatusRunning},
+		ecs.Instance{InstanceID: "i-bp1slow", RegionID: region, Status: ecs.InstanceStatusPending})
 	defer server.Close()
 	time.AfterFunc(time.Second, func() {
-		server.Update("i-bp1slow", func(i *ecs.Instance) { i.Status = ecs.StatusRunning })
+		server.Update("i-bp1slow", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusRunning })
 	})
 	client, err := server.Client(region, &ecs.Options{Poll: ecs.PollPolicy{MinDelay: 200 * time.Millisecond}})
 	if err != nil {
@@ -63,11 +63,12 @@ func waitDemo(ctx context.Context, region string) error {
 }
 
 func wait(ctx context.Context, client *ecs.Client, ids []string) error {
-	running, err := client.WaitForStatus(ctx, ecs.StatusRunning, ids...)
+	running, err := client.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids...)
 	for _, inst := range running { // those that got there, also when others did not
 		fmt.Println(inst.InstanceID, inst.Status)
 	}
-	if w, ok := errors.AsType[*ecs.WaitError](err); ok {
+	var w *ecs.WaitError
+	if errors.As(err, &w) {
 		for id, status := range w.Pending {
 			fmt.Println(id, "is still", status)
 		}

@@ -101,7 +101,8 @@ func (r *raw) page(ctx context.Context, token string) error {
 	defer func() { _ = resp.Body.Close() }()
 	body, _ := r.bodies.Get().(*[]byte)
 	if n := int(resp.ContentLength); body == nil || cap(*body) < n {
-		body = new(make([]byte, n))
+		fresh := make([]byte, n)
+		body = &fresh
 	}
 	defer r.bodies.Put(body)
 	_, err = io.ReadFull(resp.Body, (*body)[:resp.ContentLength])
@@ -147,7 +148,7 @@ const midway = "caeba0bbb2be03f84eb48b699f0a4883"
 func typicalWish() wish {
 	return wish{
 		ecs.DescribeInstancesRequest{
-			Status: ecs.StatusRunning, VPCID: "vpc-2zeuphj08tt7q3brd0123", Tags: []ecs.Tag{{Key: "env", Value: "prod"}},
+			Status: ecs.InstanceStatusRunning, VPCID: "vpc-2zeuphj08tt7q3brd0123", Tags: []ecs.Tag{{Key: "env", Value: "prod"}},
 			MaxResults: pageSize, NextToken: midway,
 		},
 		func(r *old.DescribeInstancesRequest) {

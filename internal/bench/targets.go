@@ -252,7 +252,7 @@ func (b *bench) listings(ctx context.Context) error {
 		scans := []int{4, 8, 16}
 		for _, workers := range scans {
 			contenders = append(contenders, contender{scanName(workers), ours(func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
-				return c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: workers})
+				return c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: workers})
 			})})
 		}
 		f, err := race(rounds, contenders, 1, func(_ string, add func(string, float64)) error {
@@ -338,21 +338,21 @@ func streams(ctx context.Context, client *ecs.Client) []stream {
 	return []stream{
 		{"Instances", client.Instances(ctx, ecs.DescribeInstancesRequest{})},
 		{"StreamInstances", streamed(ctx, client)},
-		{"ScanInstances", client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, ecs.ScanOptions{Workers: 16})},
+		{"ScanInstances", client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 16})},
 	}
 }
 
 // streamed ranges over StreamInstances.
 func streamed(ctx context.Context, client *ecs.Client) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
-		instances, stop := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
-		defer stop()
-		for inst := range instances {
+		stream := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
+		defer stream.Stop()
+		for inst := range stream.C {
 			if !yield(inst, nil) {
 				return
 			}
 		}
-		if err := stop(); err != nil {
+		if err := stream.Err(); err != nil {
 			yield(ecs.Instance{}, err)
 		}
 	}
@@ -485,14 +485,14 @@ func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 // throughChannel is items by way of a channel, as StreamInstances does it.
 func throughChannel(ctx context.Context, items iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
-		c, stop := pagination.Chan(ctx, pageSize-1, func(context.Context) iter.Seq2[ecs.Instance, error] { return items })
-		defer stop()
-		for inst := range c {
+		stream := pagination.NewStream(ctx, pageSize-1, func(context.Context) iter.Seq2[ecs.Instance, error] { return items })
+		defer stream.Stop()
+		for inst := range stream.C {
 			if !yield(inst, nil) {
 				return
 			}
 		}
-		if err := stop(); err != nil {
+		if err := stream.Err(); err != nil {
 			yield(ecs.Instance{}, err)
 		}
 	}

@@ -136,7 +136,7 @@ func TestFilters(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
 	at := slices.IndexFunc(fleet, func(i ecs.Instance) bool {
-		return i.RegionID == "cn-hangzhou" && len(i.Tags) > 1 && i.InstanceNetworkType == ecs.NetworkTypeVPC && i.Status == ecs.StatusRunning
+		return i.RegionID == "cn-hangzhou" && len(i.Tags) > 1 && i.InstanceNetworkType == ecs.InstanceNetworkTypeVPC && i.Status == ecs.InstanceStatusRunning
 	})
 	sample := fleet[at]
 	for _, test := range []struct {
@@ -145,7 +145,7 @@ func TestFilters(t *testing.T) {
 		req  ecs.DescribeInstancesRequest
 		all  bool // of the region: nothing is filtered
 	}{
-		{"status", func(r *vendor.DescribeInstancesRequest) { r.Status = "Stopped" }, ecs.DescribeInstancesRequest{Status: ecs.StatusStopped}, false},
+		{"status", func(r *vendor.DescribeInstancesRequest) { r.Status = "Stopped" }, ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusStopped}, false},
 		{"zone and type", func(r *vendor.DescribeInstancesRequest) {
 			r.ZoneId, r.InstanceTypeFamily = sample.ZoneID, sample.InstanceTypeFamily
 		}, ecs.DescribeInstancesRequest{ZoneID: sample.ZoneID, InstanceTypeFamily: sample.InstanceTypeFamily}, false},
@@ -155,14 +155,14 @@ func TestFilters(t *testing.T) {
 		}, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{sample.Tags[0], {Key: sample.Tags[1].Key}}}, false},
 		{"created", func(r *vendor.DescribeInstancesRequest) {
 			r.Filter1Key, r.Filter1Value = "CreationStartTime", sample.CreationTime.String()
-		}, ecs.DescribeInstancesRequest{CreatedAfter: sample.CreationTime.Time}, false},
+		}, ecs.DescribeInstancesRequest{CreatedAfter: sample.CreationTime}, false},
 		{"ids", func(r *vendor.DescribeInstancesRequest) {
 			r.InstanceIds = `["` + sample.InstanceID + `","i-none"]`
 		}, ecs.DescribeInstancesRequest{InstanceIDs: ecs.JSONList{sample.InstanceID, "i-none"}}, false},
 		{"address", func(r *vendor.DescribeInstancesRequest) {
 			r.PrivateIpAddresses, r.InstanceNetworkType = `["`+sample.VPCAttributes.PrivateIPAddress[0]+`"]`, "vpc"
-		}, ecs.DescribeInstancesRequest{PrivateIPAddresses: sample.VPCAttributes.PrivateIPAddress, InstanceNetworkType: ecs.NetworkTypeVPC}, false},
-		{"flag", func(r *vendor.DescribeInstancesRequest) { r.IoOptimized = requests.NewBoolean(true) }, ecs.DescribeInstancesRequest{IOOptimized: new(true)}, true},
+		}, ecs.DescribeInstancesRequest{PrivateIPAddresses: sample.VPCAttributes.PrivateIPAddress, InstanceNetworkType: ecs.InstanceNetworkTypeVPC}, false},
+		{"flag", func(r *vendor.DescribeInstancesRequest) { r.IoOptimized = requests.NewBoolean(true) }, ecs.DescribeInstancesRequest{IOOptimized: ptr(true)}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

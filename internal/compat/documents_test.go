@@ -194,7 +194,7 @@ func manyIDs(t *testing.T) {
 		t.Errorf("theirs tells of missing ones: %v", err)
 	}
 	found, err := ours.GetInstances(t.Context(), ids...)
-	if missing, ok := errors.AsType[*ecs.NotFoundError](err); !ok || !slices.Equal(missing.InstanceIDs, ids[:10]) || len(found) != 240 {
+	if missing, ok := errorAs[*ecs.NotFoundError](err); !ok || !slices.Equal(missing.InstanceIDs, ids[:10]) || len(found) != 240 {
 		t.Errorf("ours %d: %v", len(found), err)
 	}
 }
@@ -203,13 +203,13 @@ func manyAtOnce(t *testing.T) {
 	srv, fleet := serve(t)
 	_, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
 	all, one := map[string]bool{}, map[string]bool{}
-	for inst, err := range ours.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}) {
+	for inst, err := range ours.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		all[inst.InstanceID] = true
 	}
-	for inst, err := range ours.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, ecs.ScanOptions{}) {
+	for inst, err := range ours.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,8 +263,8 @@ func values(t *testing.T) {
 	is(theirs, "CreationTime", reflect.TypeFor[string]())
 	is(theirs, "Status", reflect.TypeFor[string]())
 	is(theirs, "Cpu", reflect.TypeFor[int]())
-	is(ours, "CreationTime", reflect.TypeFor[ecs.Time]())
-	is(reflect.TypeFor[ecs.Time](), "Time", reflect.TypeFor[time.Time]())
+	is(ours, "CreationTime", reflect.TypeFor[time.Time]())
+	is(reflect.TypeFor[time.Time](), "Time", reflect.TypeFor[time.Time]())
 	is(ours, "Status", reflect.TypeFor[ecs.InstanceStatus]())
 	is(ours, "CPU", reflect.TypeFor[int]())
 }

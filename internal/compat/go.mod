@@ -1,6 +1,6 @@
 module github.com/aliyun-ecs/sdk-go/internal/compat
 
-go 1.26
+go 1.25.0
 
 require (
 	github.com/aliyun-ecs/sdk-go v0.0.0
@@ -17,7 +17,7 @@ require (
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/opentracing/opentracing-go v1.2.1-0.20220228012449-10b1cf09e00b // indirect
-	golang.org/x/net v0.26.0 // indirect
+	golang.org/x/net v0.58.0 // indirect
 	gopkg.in/ini.v1 v1.67.0 // indirect
 )
 

@@ -184,8 +184,6 @@ func (g *generator) member(m member) error {
 			read, write, set = fmt.Sprintf("%s, i = d.%s(i)", v, kind), fmt.Sprintf("e.%s(%s)", kind, v), v+" != 0"
 		case "bool":
 			read, write, set = v+", i = d.bool(i)", "e.bool("+v+")", v
-		case "Time":
-			read, write, set = v+", i = d.time(i)", "e.time("+v+")", "!"+v+".IsZero()"
 		case "struct":
 			read = fmt.Sprintf("i = readObject(d, &%s, i, (*decoder).%s)", v, g.later(t.Name))
 			write = fmt.Sprintf("writeObject(e, %q, &%s, (*encoder).%s)", m.name, v, lower(t.Name))
@@ -193,6 +191,11 @@ func (g *generator) member(m member) error {
 		default:
 			return fmt.Errorf("no one reads type %s", t.Name)
 		}
+	case *ast.SelectorExpr:
+		if name := fmt.Sprintf("%s.%s", t.X, t.Sel); name != "time.Time" {
+			return fmt.Errorf("no one reads type %s", name)
+		}
+		read, write, set = v+", i = d.time(i)", "e.time("+v+")", "!"+v+".IsZero()"
 	case *ast.StarExpr:
 		kind := g.kind(fmt.Sprint(t.X))
 		if kind != "int" && kind != "bool" || !m.omit {
@@ -235,9 +238,6 @@ func (g *generator) member(m member) error {
 func (g *generator) kind(name string) string {
 	switch t := g.types[name].(type) {
 	case *ast.StructType:
-		if name == "Time" {
-			return name
-		}
 		return "struct"
 	case *ast.Ident:
 		return t.Name

@@ -59,7 +59,7 @@ func TestGenerate(t *testing.T) {
 		"A int64 `json:\"B,omitzero\"`":              `v.A, i = d.int64(i)|if v.A != 0 { e.member("B") e.int64(v.A) }`,
 		"A bool `json:\"B,omitzero\"`":               `v.A, i = d.bool(i)|if v.A { e.member("B") e.bool(v.A) }`,
 		"A *bool `json:\"B,omitzero\"`":              `v.A, i = d.boolPtr(i)|if v.A != nil { e.member("B") e.bool(*v.A) }`,
-		"A Time `json:\"B,omitzero\"`":               `v.A, i = d.time(i)|if !v.A.IsZero() { e.member("B") e.time(v.A) }`,
+		"A time.Time `json:\"B,omitzero\"`":          `v.A, i = d.time(i)|if !v.A.IsZero() { e.member("B") e.time(v.A) }`,
 		"A Part `json:\"B\"`":                        `i = readObject(d, &v.A, i, (*decoder).part)|func (d *decoder) part(v *Part, i int) int { i, m := d.open(i, 3)|case 4: // Name|writeObject(e, "B", &v.A, (*encoder).part)|func (e *encoder) part(v *Part)`,
 		"A Part `json:\"B,omitzero\"`":               `if v.A != (Part{}) || e.holds("B") { writeObject(e, "B", &v.A, (*encoder).part) }`,
 		"A []string `json:\"B\" wrap:\"C\"`":         `v.A, i = readList(d, i, (*decoder).shared)|` + "`\"B\":`, `\"C\":`" + `|writeList(e, "B", "C", v.A, (*encoder).stringAt)`,
@@ -68,7 +68,7 @@ func TestGenerate(t *testing.T) {
 		"A []Part `json:\"B\" wrap:\"Name\"`":        `if d.At(i) == '"' { return d.shared(&v.Name, i) } i, m := d.open(i, 3)`, // an element may be the name alone
 		"A any `json:\"-\"`":                         `func (e *encoder) instance(v *Instance) { e.open() e.close() }`,
 	} {
-		got, err := generated(t, "type Instance struct {\n"+field+"\n}\ntype Name string\ntype Time struct{ time.Time }\ntype Part struct { Name string `json:\"Name\"` }")
+		got, err := generated(t, "type Instance struct {\n"+field+"\n}\ntype Name string\ntype Part struct { Name string `json:\"Name\"` }")
 		if err != nil {
 			t.Errorf("%s: %v", field, err)
 		}

@@ -21,8 +21,9 @@ func Instances(ctx context.Context, client *ecs.Client, regions []string, req ec
 			empty[name] = true
 		}
 		alone := len(empty) == 1 // then the client has checked it
-		for inst, err := range client.InstancesInRegions(ctx, regions, req) {
-			regional, ok := errors.AsType[*ecs.RegionError](err)
+		for inst, err := range client.InstancesInRegions(ctx, regions, req, nil) {
+			var regional *ecs.RegionError
+			ok := errors.As(err, &regional)
 			if ok {
 				delete(empty, regional.Region)
 			}
@@ -50,7 +51,7 @@ func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.D
 	var running sync.WaitGroup
 	for i, name := range regions {
 		running.Go(func() {
-			for _, err := range client.InstancesInRegions(ctx, []string{name}, req) {
+			for _, err := range client.InstancesInRegions(ctx, []string{name}, req, nil) {
 				if errs[i] = err; err == nil {
 					break // it is not empty any more
 				}
@@ -61,7 +62,8 @@ func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.D
 	denied := map[string]error{}
 	for i, name := range regions {
 		err := errs[i]
-		if regional, ok := errors.AsType[*ecs.RegionError](err); ok {
+		var regional *ecs.RegionError
+		if errors.As(err, &regional) {
 			err = regional.Err
 		}
 		if err != nil {

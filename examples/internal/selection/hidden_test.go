@@ -55,7 +55,7 @@ func TestInstances(t *testing.T) {
 				regions = strings.Split(tt.regions, ",")
 			}
 			for inst, err := range Instances(t.Context(), client, regions, tt.req) {
-				if regional, ok := errors.AsType[*ecs.RegionError](err); ok {
+				if regional, ok := errorAs[*ecs.RegionError](err); ok {
 					got = append(got, regional.Region+": "+Kind(err))
 				} else {
 					got = append(got, inst.InstanceID)

@@ -52,7 +52,7 @@ func (s *Selection) Define(fs *flag.FlagSet) {
 		s.Request.Tags = append(s.Request.Tags, ecs.Tag{Key: key, Value: value})
 		return nil
 	})
-	fs.Func("status", "", wording.OneOf(&s.Request.Status, ecs.StatusPending, ecs.StatusRunning, ecs.StatusStarting, ecs.StatusStopping, ecs.StatusStopped))
+	fs.Func("status", "", wording.OneOf(&s.Request.Status, ecs.InstanceStatusPending, ecs.InstanceStatusRunning, ecs.InstanceStatusStarting, ecs.InstanceStatusStopping, ecs.InstanceStatusStopped))
 	fs.BoolVar(&s.PreferPublic, "prefer-public", false, "")
 	fs.BoolVar(&s.Demo, "demo", false, "")
 	fs.StringVar(&s.network, "network", "", "")
@@ -109,7 +109,7 @@ func Split(list string) []string {
 // Addr is where to reach an instance; it is not valid when the instance has no address.
 func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	public := inst.PublicAddrs()
-	private := inst.Addr()
+	private := inst.PrivateAddr()
 	if len(public) > 0 && (s.PreferPublic || !private.IsValid()) {
 		return public[0]
 	}
@@ -118,8 +118,9 @@ func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 
 // Kind is a word for the kind of a failure, one of a few: fit for a label of a metric.
 func Kind(err error) string {
-	_, unreadable := errors.AsType[*ecs.IncompleteError](err)
-	_, capped := errors.AsType[*ecs.CappedError](err)
+	var incomplete *ecs.IncompleteError
+	var cappedError *ecs.CappedError
+	unreadable, capped := errors.As(err, &incomplete), errors.As(err, &cappedError)
 	switch {
 	case unreadable, capped:
 		return "incomplete"
@@ -197,7 +198,8 @@ func Report(say func(line string), failures ...error) int {
 
 // Text is a failure in one line, in the words of [wording.Plain].
 func Text(err error) string {
-	if region, ok := errors.AsType[*ecs.RegionError](err); ok {
+	var region *ecs.RegionError
+	if errors.As(err, &region) {
 		return region.Region + ": " + Text(region.Err)
 	}
 	return wording.Plain(err)

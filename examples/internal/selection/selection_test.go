@@ -44,7 +44,7 @@ func TestFlags(t *testing.T) {
 		{args: "-region cn-shanghai,cn-beijing", env: "cn-hangzhou", regions: []string{"cn-shanghai", "cn-beijing"}, home: "cn-shanghai"},
 		{
 			args: "-demo -tag env=prod -tag team -tag a=b=c -status running", home: "cn-hangzhou",
-			request: ecs.DescribeInstancesRequest{Status: ecs.StatusRunning, Tags: []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "team"}, {Key: "a", Value: "b=c"}}},
+			request: ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning, Tags: []ecs.Tag{{Key: "env", Value: "prod"}, {Key: "team"}, {Key: "a", Value: "b=c"}}},
 		},
 		{args: "-region all -network vpc", home: "cn-hangzhou", network: ecs.NetworkVPC},
 		{args: "-region all -network public", home: "cn-hangzhou"},

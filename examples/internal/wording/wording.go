@@ -115,3 +115,15 @@ func Plain(err error) string {
 	text = advice.ReplaceAllString(text, "")
 	return strings.ReplaceAll(text, "Options.Endpoint", "-endpoint")
 }
+
+// Time returns t as the API writes it: in UTC, to the minute, or to the second if it has one. It returns "" for the zero time.
+func Time(t time.Time) string {
+	switch u := t.UTC(); {
+	case t.IsZero():
+		return ""
+	case u.Second() == 0 && u.Nanosecond() == 0:
+		return u.Format("2006-01-02T15:04Z")
+	default:
+		return u.Format(time.RFC3339Nano)
+	}
+}

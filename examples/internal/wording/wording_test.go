@@ -69,8 +69,8 @@ func TestDidYouMean(t *testing.T) {
 func TestOneOf(t *testing.T) {
 	t.Parallel()
 	var got ecs.InstanceChargeType
-	set := OneOf(&got, ecs.ChargePrePaid, ecs.ChargePostPaid)
-	if err := set("postpaid"); err != nil || got != ecs.ChargePostPaid {
+	set := OneOf(&got, ecs.InstanceChargeTypePrePaid, ecs.InstanceChargeTypePostPaid)
+	if err := set("postpaid"); err != nil || got != ecs.InstanceChargeTypePostPaid {
 		t.Errorf("%q, %v", got, err)
 	}
 	if err := set("PrePiad"); err == nil || err.Error() != "want PrePaid, PostPaid: did you mean PrePaid?" {

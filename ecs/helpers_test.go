@@ -1,0 +1,13 @@
+package ecs_test
+
+import "errors"
+
+// errorAs returns the first error in the tree of err that has type T.
+func errorAs[T error](err error) (T, bool) {
+	var target T
+	ok := errors.As(err, &target)
+	return target, ok
+}
+
+// ptr returns a pointer to a copy of v, for fields in which absent and zero differ.
+func ptr[T any](v T) *T { return &v }
