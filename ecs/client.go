@@ -238,7 +238,7 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 	if len(values["RegionId"]) == 0 {
 		values.Set("RegionId", c.region)
 	}
-	_, err := c.do(ctx, action, values, decodeInto(out))
+	_, err := c.do(ctx, retryChange, action, values, decodeInto(out))
 	return err
 }
 
@@ -262,11 +262,21 @@ func decodeInto(out any) func([]byte) error {
 	}
 }
 
+// retryMode says how a call may be retried.
+type retryMode int
+
+const (
+	retryRead   retryMode = iota // a call that only reads: whenever a retry may help, for a few seconds
+	retryPage                    // a page of a listing: like retryRead, but long enough to survive a restart of the service
+	retryChange                  // a call that may change something: only if it cannot have been carried out
+)
+
 // do sends one call and turns its failure into an *Error.
-func (c *Client) do(ctx context.Context, action string, params url.Values, decode func([]byte) error) (transport.Meta, error) {
+func (c *Client) do(ctx context.Context, mode retryMode, action string, params url.Values, decode func([]byte) error) (transport.Meta, error) {
 	if ctx == nil {
 		return transport.Meta{}, refused(action, c.region, errNilContext)
 	}
+	_ = mode // passed on once the transport knows it
 	meta, err := c.transport.Do(ctx, transport.Call{
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,
 	})

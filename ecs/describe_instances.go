@@ -245,7 +245,7 @@ func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesReq
 		return nil, refused(describeInstances, c.region, err)
 	}
 	var resp *DescribeInstancesResponse
-	meta, err := c.do(ctx, describeInstances, params, func(body []byte) (err error) {
+	meta, err := c.do(ctx, retryRead, describeInstances, params, func(body []byte) (err error) {
 		resp, err = decodeDescribeInstances(body)
 		return err
 	})
@@ -264,7 +264,7 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 	if err != nil {
 		return refused(describeInstances, c.region, err)
 	}
-	meta, err := c.do(ctx, describeInstances, params, decodeInto(nil))
+	meta, err := c.do(ctx, retryRead, describeInstances, params, decodeInto(nil))
 	if err == nil {
 		return &Error{
 			Action: describeInstances, Region: c.region, RequestID: meta.RequestID, Attempts: meta.Attempts, StatusCode: 200,

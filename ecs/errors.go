@@ -31,6 +31,9 @@ var (
 	// ErrUnavailable: the service or the way to it failed, and the retries with it (InternalError, ServiceUnavailable,
 	// 5xx, connection errors, timeouts, unreadable answers). Trying later may succeed.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrNotFound: what the request names does not exist, or the caller may not see it (InvalidInstanceId.NotFound …).
+	// Every [*NotFoundError] matches it.
+	ErrNotFound = errors.New("not found")
 )
 
 // Error is why a call failed. Every call that fails returns one; fields are zero where they do not apply, for
@@ -47,6 +50,7 @@ type Error struct {
 	Recommend string // the API's link to a diagnosis
 	Action    string // the operation, such as "DescribeInstances"
 	Region    string // the client's region
+	Host      string // the host the request was sent to, "" when none was sent
 
 	StatusCode int // HTTP status of the last answer, 0 when there was none
 	Attempts   int // HTTP requests sent
@@ -313,6 +317,9 @@ type NotFoundError struct {
 	region string
 }
 
+// Is reports whether target is ErrNotFound.
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
 // Error shows up to ten ids.
 func (e *NotFoundError) Error() string {
 	const most = 10
@@ -326,6 +333,21 @@ func (e *NotFoundError) Error() string {
 	}
 	return fmt.Sprintf("ecs: %s not found%s: %s%s", instanceCount(len(e.InstanceIDs)), in(e.region), strings.Join(ids, ", "), more)
 }
+
+// UnconfirmedError ends a listing that showed no instance, or an id lookup that found none, when a dry run could not
+// confirm that the caller is permitted to list: there may be instances. Err is the error of the dry run.
+type UnconfirmedError struct {
+	Region string
+	Err    error
+}
+
+// Error names the region and says why the dry run failed.
+func (e *UnconfirmedError) Error() string {
+	return fmt.Sprintf("ecs: the empty listing%s could not be confirmed, there may be instances: the dry run failed: %v", in(e.Region), e.Err)
+}
+
+// Unwrap returns Err.
+func (e *UnconfirmedError) Unwrap() error { return e.Err }
 
 // CappedError ends a listing by tag or resource group that hit the API's cap of 1,000 instances and could not be
 // continued; there may be more than the Delivered ones. Err says what closed the way on.

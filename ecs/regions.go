@@ -55,7 +55,7 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 		RequestID string `json:"RequestId"`
 		Regions   *struct{ Region []Region }
 	}
-	meta, err := c.do(ctx, action, params, func(body []byte) error {
+	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
 		out.Regions = nil // of an attempt before
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {

@@ -166,7 +166,7 @@ func printEverything(t *testing.T) {
 		"ecs.Client": {client, *client}, "ecs.Options": {options, &options}, "ecs.Attempt": {attempts[0], attempts[1], &attempts[0]}, "ecs.Error": {failure},
 		"ecs.CredentialsProvider": {options.Credentials, shared}, "ecs.PollPolicy": {options.Poll}, "ecs.Limiter": {options.Limiter},
 		"ecs.DecodeError": {bad}, "ecs.IncompleteError": {&ecs.IncompleteError{Undecoded: []*ecs.DecodeError{bad}}}, "ecs.RegionError": {&ecs.RegionError{Region: "r", Err: failure}},
-		"ecs.NotFoundError": {&ecs.NotFoundError{InstanceIDs: []string{"i-1"}}}, "ecs.CappedError": {&ecs.CappedError{Err: failure}}, "ecs.WaitError": {&ecs.WaitError{Err: failure}},
+		"ecs.NotFoundError": {&ecs.NotFoundError{InstanceIDs: []string{"i-1"}}}, "ecs.UnconfirmedError": {&ecs.UnconfirmedError{Region: "r", Err: failure}}, "ecs.CappedError": {&ecs.CappedError{Err: failure}}, "ecs.WaitError": {&ecs.WaitError{Err: failure}},
 		"signer.Credentials": {key, &key}, "signer.Signed": {signed, &signed, signedV3}, "signer.Signer": {signer.V1{}, signer.V3{}}, "signer.V1": {signer.V1{}}, "signer.V3": {signer.V3{}},
 		"signer.Request": {signer.Request{}},
 	}

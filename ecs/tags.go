@@ -100,7 +100,7 @@ func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page
 	if err != nil {
 		return page, err
 	}
-	_, err = c.do(ctx, listTagResources, params, func(body []byte) error {
+	_, err = c.do(ctx, retryPage, listTagResources, params, func(body []byte) error {
 		var out struct {
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
