@@ -192,11 +192,14 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	if values.Get("RegionId") == "" {
 		values.Set("RegionId", c.region)
 	}
-	mode := retryChange
-	if onlyReads(action) || values.Get("ClientToken") != "" {
-		mode = retryRead
+	switch {
+	case onlyReads(action):
+		return values, retryRead, nil
+	case values.Get("ClientToken") != "":
+		return values, retryToken, nil
+	default:
+		return values, retryChange, nil
 	}
-	return values, mode, nil
 }
 
 // onlyReads reports whether an operation changes nothing, as far as its name tells.

@@ -202,6 +202,7 @@ const (
 	retryRead   retryMode = iota // a call that only reads: whenever a retry may help, for a few seconds
 	retryPage                    // a page of a listing: like retryRead, but long enough to survive a restart of the service
 	retryChange                  // a call that may change something: only if it cannot have been carried out
+	retryToken                   // a call that may change something and has a ClientToken: like retryRead
 )
 
 // do makes one call and passes a successful response to decode. Every error it returns is an *Error.
