@@ -309,7 +309,7 @@ func TestWaitForStatus(t *testing.T) {
 	story(t, "one that cannot be read", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(two[0]), numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
-		waitError(t, err, nil, "could not be read at Cpu", pending{a: ""})
+		waitError(t, err, nil, "member Cpu of instance", pending{a: ""})
 		if _, ok := errorAs[*ecs.DecodeError](err); !ok || len(got) != 1 {
 			t.Error(ids(got), err)
 		}
