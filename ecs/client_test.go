@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jarcoal/httpmock"
+
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/signer"
@@ -158,4 +160,55 @@ type provide signer.Credentials
 
 func (p provide) Credentials(context.Context) (signer.Credentials, error) {
 	return signer.Credentials(p), nil
+}
+
+// The host is shown where it may be the problem: a network error, or a response that is not the API's.
+func TestErrorNamesTheHost(t *testing.T) {
+	t.Parallel()
+	const host = "ecs.cn-beijing.aliyuncs.com"
+	response := func(status int, body string) httpmock.Responder { return httpmock.NewStringResponder(status, body) }
+	for name, tt := range map[string]struct {
+		respond httpmock.Responder
+		key     ecs.CredentialsProvider
+		host    string // of the error
+		text    string
+		shown   bool // whether the text names the host
+	}{
+		"network error":          {httpmock.NewErrorResponder(errors.New("connection refused")), nil, host, "connection refused", true},
+		"host in the error":      {httpmock.NewErrorResponder(&net.DNSError{Err: "no such host", Name: host, IsNotFound: true}), nil, host, "lookup " + host, true},
+		"gateway":                {response(http.StatusNotFound, "<html>"), nil, host, "404", true},
+		"API":                    {response(http.StatusBadRequest, `{"Code":"InvalidParameter","Message":"m","RequestId":"R"}`), nil, host, "400 InvalidParameter: m (request R)", false},
+		"nothing was sent":       {response(http.StatusOK, "{}"), noKey{}, "", "no key", false},
+		"response without a use": {response(http.StatusOK, "<html>"), nil, host, "200", true},
+	} {
+		mock := httpmock.NewMockTransport()
+		mock.RegisterNoResponder(tt.respond)
+		key := tt.key
+		if key == nil {
+			key = ecs.StaticCredentials("id", "secret", "")
+		}
+		c, err := ecs.NewClient("cn-beijing", &ecs.Options{HTTPClient: &http.Client{Transport: mock}, Credentials: key, Retry: ecs.RetryPolicy{MaxAttempts: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Call(t.Context(), "DescribeZones", nil, nil)
+		e, ok := errorAs[*ecs.Error](err)
+		if !ok || e.Host != tt.host {
+			t.Errorf("%s: Host is not %q: %v", name, tt.host, err)
+			continue
+		}
+		want := 0
+		if tt.shown {
+			want = 1
+		}
+		if text := err.Error(); strings.Count(text, host) != want || !strings.Contains(text, tt.text) || strings.Contains(text, "\n") {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+type noKey struct{}
+
+func (noKey) Credentials(context.Context) (signer.Credentials, error) {
+	return signer.Credentials{}, errors.New("no key")
 }

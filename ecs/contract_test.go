@@ -85,7 +85,7 @@ func TestContract(t *testing.T) {
 		Retry:   ecs.RetryPolicy{MaxAttempts: 1, MaxElapsed: time.Second, MinDelay: time.Second, MaxDelay: time.Second, AttemptTimeout: time.Second},
 		Limiter: nil, Poll: ecs.PollPolicy{MinDelay: time.Second, MaxDelay: time.Second}, TrustEmpty: true, Logger: slog.Default(),
 		AdditionalAttributes: []ecs.AdditionalAttribute{"META_OPTIONS"},
-		OnAttempt: func(ecs.Attempt) {}, UserAgent: "x",
+		OnAttempt:            func(ecs.Attempt) {}, UserAgent: "x",
 	}
 	req := ecs.DescribeInstancesRequest{
 		VPCID: "a", VSwitchID: "a", ZoneID: "a", SecurityGroupID: "a", ImageID: "a", KeyPairName: "a", ResourceGroupID: "a", HPCClusterID: "a",

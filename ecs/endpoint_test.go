@@ -57,7 +57,7 @@ func TestEndpointOverride(t *testing.T) {
 		"http://[::1]:8080":                "http://[::1]:8080",
 		"http://[::ffff:127.0.0.1]:8080":   "http://[::ffff:127.0.0.1]:8080",
 		"http://localhost:8080":            "http://localhost:8080",
-		"http://LocalHost:80":              "http://localhost:80", // else the request would go to the environment's proxy, in the clear
+		"http://LocalHost:80":              "http://localhost:80", // otherwise the request would be sent to the proxy of the environment, unencrypted
 		"ECS.Example":                      "https://ecs.example",
 		"localhost:8080":                   "https://localhost:8080",
 		strings.Repeat("a", 63) + ".test":  "https://" + strings.Repeat("a", 63) + ".test",
@@ -145,8 +145,8 @@ func TestBadRegions(t *testing.T) {
 	}
 }
 
-// Whatever region and endpoint are given, what comes out is a host of the vendor's or the one that was asked for, with
-// https unless it is this machine.
+// For any region and endpoint, the result is a host of the vendor or the given one, with https unless it is a loopback
+// host.
 func FuzzEndpoint(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"cn-hangzhou", ""},
@@ -191,7 +191,7 @@ func FuzzEndpoint(f *testing.F) {
 		if _, _, err := net.SplitHostPort(host); err != nil && strings.Contains(u.Port(), ":") {
 			t.Errorf("%q: %v", host, err)
 		}
-		// net/http takes it as it is.
+		// net/http accepts the result as it is.
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, scheme+"://"+host+"/", http.NoBody)
 		if err != nil || req.Host != host {
 			t.Errorf("%q: %v", host, err)

@@ -141,3 +141,23 @@ func TestEndpointWithRegion(t *testing.T) {
 		}
 	}
 }
+
+// Clients of several accounts must not open connections of their own, with the default http.Client either.
+func TestWithCredentialsSharesTheHTTPClient(t *testing.T) {
+	t.Parallel()
+	c, err := NewClient("cn-test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := c.WithCredentials(nil)
+	if c.config.HTTPClient == nil || other.config.HTTPClient != c.config.HTTPClient {
+		t.Error("the accounts have different http.Clients")
+	}
+	if other.transport == c.transport {
+		t.Error("the accounts share the throttle control")
+	}
+	region, err := other.InRegion("cn-beijing")
+	if err != nil || region.account != other.account {
+		t.Errorf("a client of another region has an account of its own: %v", err)
+	}
+}
