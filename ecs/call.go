@@ -183,6 +183,11 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	case nil:
 	case url.Values:
 		maps.Copy(values, p)
+	case DescribeInstancesRequest: // its tags alone would lose the time windows
+		var err error
+		if values, err = c.withAttributes(p).encode(c.region, false); err != nil {
+			return nil, 0, refused(action, c.region, err)
+		}
 	default:
 		var err error
 		if values, err = encodeParams(p); err != nil {

@@ -62,24 +62,28 @@ type Options struct {
 // RetryPolicy limits the retries of a call that failed for a reason that may pass: a connection error, a response that
 // cannot be read, an internal error of the service. A zero field is the default.
 //
-// Throttled attempts do not count here. They have their own limit: up to 14 attempts, within the context's deadline or,
-// without one, 2 minutes of waiting.
+// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 5 s in at most 5 attempts, and each page of a
+// listing for up to 30 s, long enough for a restart of the service. If one of them is set, only that one limits. The
+// context's deadline applies in any case.
+//
+// Throttled attempts are not counted here. They have their own limits: 14 attempts, and a total wait up to MaxElapsed if
+// that is set, otherwise up to the context's deadline or, without a deadline, 2 minutes.
 type RetryPolicy struct {
-	// MaxAttempts is the number of attempts, including the first one. 0 is the default: at most 5, and as many as
-	// MaxElapsed allows for a page of a listing. 1 disables all retries, also those of throttled attempts.
+	// MaxAttempts is the largest number of attempts, including the first one. 1 disables all retries, also those of
+	// throttled attempts.
 	MaxAttempts int
-	// MaxElapsed limits the time from the first failure to the start of the last retry. 0 is the default: 3 s for a call,
-	// 30 s for each page of a listing. The context's deadline applies in any case.
+	// MaxElapsed is the longest time from the first failure to the start of a retry.
 	MaxElapsed time.Duration
-	// MinDelay is the longest backoff before the first retry; it doubles for each further one. 0 is 100 ms.
+	// MinDelay is the longest backoff before the first retry; it doubles for each further one. 0 is 300 ms, or MaxDelay if
+	// that is less.
 	MinDelay time.Duration
-	// MaxDelay caps the backoff. 0 is 10 s; a value below MinDelay is raised to MinDelay.
+	// MaxDelay is the longest backoff. 0 is 3 s; a value below MinDelay is raised to MinDelay.
 	MaxDelay time.Duration
 	// AttemptTimeout limits one HTTP request, from the connection to the last byte of the response. 0 is 10 s.
 	AttemptTimeout time.Duration
 }
 
-// policy returns the policy in the form of package transport.
+// policy returns p as a transport.Policy.
 func (p RetryPolicy) policy() transport.Policy {
 	return transport.Policy{MaxAttempts: p.MaxAttempts, MinDelay: p.MinDelay, MaxDelay: p.MaxDelay, AttemptTimeout: p.AttemptTimeout}
 }

@@ -110,6 +110,7 @@ var (
 	marshalerType = reflect.TypeFor[encoding.TextMarshaler]()
 	timeType      = reflect.TypeFor[time.Time]()
 	durationType  = reflect.TypeFor[time.Duration]()
+	requestType   = reflect.TypeFor[DescribeInstancesRequest]()
 )
 
 // encodeStruct adds the fields of a struct to values, under names that begin with prefix. go-querystring encodes the fields
@@ -124,7 +125,7 @@ func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	}
 	simple, err := query.Values(v.Interface())
 	if err != nil {
-		return invalid("params", "cannot be encoded: %v", err)
+		return invalid("params", "cannot be encoded: %s", shown(err.Error()))
 	}
 	for name, text := range e.fixed {
 		// A nested struct comes as Name[Field].
@@ -148,6 +149,9 @@ type structEncoder struct {
 }
 
 func (e *structEncoder) fields(v reflect.Value) error {
+	if v.Type() == requestType {
+		return invalid("params", "contains a DescribeInstancesRequest, which can only be sent as a whole")
+	}
 	sent := false
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
@@ -207,7 +211,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 	case v.Type().Implements(marshalerType) && v.Type() != timeType:
 		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		if err != nil {
-			return err
+			return errors.New(shown(err.Error()))
 		}
 		return e.setText(name, v, string(text))
 	case v.Kind() == reflect.Struct && v.Type() != timeType:

@@ -140,7 +140,7 @@ type cyclicParams struct{ Next *cyclicParams }
 
 type textError struct{}
 
-func (textError) MarshalText() ([]byte, error) { return nil, errors.New("has no text") }
+func (textError) MarshalText() ([]byte, error) { return nil, errors.New("has no\ntext") }
 
 type pointerText struct{ text string }
 
@@ -185,7 +185,7 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 		"params.Raw has type json.RawMessage: use":           struct{ Raw json.RawMessage }{},
 		"params.Time is a zero time.Time":                    struct{ Time time.Time }{},
 		"params.Addr is a zero netip.Addr":                   struct{ Addr netip.Addr }{},
-		"params.Error has no text":                           struct{ Error textError }{},
+		`params.Error "has no\ntext"`:                        struct{ Error textError }{},
 		"params contains a pointerText, which has no fields": struct{ Text pointerText }{pointerText{"x"}},
 		"params contains a Location, which has no fields":    struct{ Location *time.Location }{time.UTC},
 		"params contains a Time, which has no fields":        struct{ time.Time }{time.Unix(0, 0)},
@@ -196,6 +196,11 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 		"embeddedParams.ZoneID has the same name as another field: ZoneId": struct {
 			Zone string `url:"ZoneId"`
 			embeddedParams
+		}{},
+		"params contains a DescribeInstancesRequest": &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
+		"params contains a DescribeInstancesRequest, which": struct {
+			DescribeInstancesRequest
+			Extra string
 		}{},
 		"params is nested too deeply":   cycle,
 		"params is a map[string]string": map[string]string{"A": "b"},
