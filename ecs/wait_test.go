@@ -318,7 +318,7 @@ func TestWaitForStatus(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a)
-		waitError(t, err, nil, "id unreadable", pending{a: ""})
+		waitError(t, err, nil, "unreadable id", pending{a: ""})
 	})
 	story(t, "a thousand at once", func(t *testing.T) {
 		fleet := numbered(1000, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStarting })
