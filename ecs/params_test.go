@@ -63,8 +63,11 @@ func TestEncodeParams(t *testing.T) {
 			Not     []string `url:"-"`
 			Name    string
 		}{"x", []string{"y"}, "z"}, "Name=z"},
-		{"a nested struct", struct{ SystemDisk diskParams }{diskParams{Category: "cloud_essd", Encrypted: ptr(true), Tags: TagList{{"k", "v"}}, Snapshots: JSONList{}}},
-			"SystemDisk.Category=cloud_essd&SystemDisk.Encrypted=true&SystemDisk.Tag.1.Key=k&SystemDisk.Tag.1.Value=v&SystemDisk.SnapshotIds=[]"},
+		{
+			"a nested struct",
+			struct{ SystemDisk diskParams }{diskParams{Category: "cloud_essd", Encrypted: ptr(true), Tags: TagList{{"k", "v"}}, Snapshots: JSONList{}}},
+			"SystemDisk.Category=cloud_essd&SystemDisk.Encrypted=true&SystemDisk.Tag.1.Key=k&SystemDisk.Tag.1.Value=v&SystemDisk.SnapshotIds=[]",
+		},
 		{"a pointer to a nested struct", struct{ SystemDisk, Other *diskParams }{SystemDisk: &diskParams{Category: "cloud"}}, "SystemDisk.Category=cloud"},
 		{"a nested struct that is left out", struct {
 			SystemDisk diskParams `url:",omitempty"`
