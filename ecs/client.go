@@ -85,9 +85,10 @@ type Options struct {
 // RetryPolicy bounds the attempts of one call. Throttled attempts have a budget of their own: up to 14, within the
 // context's deadline or, without one, 2 minutes of waiting.
 type RetryPolicy struct {
-	MaxAttempts    int           // attempts in all; 0 = 3, 1 = never retry, not even throttling
-	MinDelay       time.Duration // backoff before the first retry, doubled for each further one; 0 = 100 ms
-	MaxDelay       time.Duration // its cap; 0 = 10 s
+	MaxAttempts    int           // attempts in all; 0 = 5, 1 = never retry, not even throttling
+	MaxElapsed     time.Duration // no retry starts later than this after the first failure; 0 = 5 s, 30 s for the pages of a listing
+	MinDelay       time.Duration // the longest backoff before the first retry, doubled for each further one; 0 = 300 ms
+	MaxDelay       time.Duration // the longest backoff; 0 = 3 s
 	AttemptTimeout time.Duration // for one HTTP request and its whole answer; 0 = 10 s
 }
 
@@ -166,6 +167,7 @@ func (o Options) validate() error {
 		field string
 		value time.Duration
 	}{
+		{"Options.Retry.MaxElapsed", o.Retry.MaxElapsed},
 		{"Options.Retry.MinDelay", o.Retry.MinDelay},
 		{"Options.Retry.MaxDelay", o.Retry.MaxDelay},
 		{"Options.Retry.AttemptTimeout", o.Retry.AttemptTimeout},
@@ -245,11 +247,11 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // decodeInto reads a JSON answer into out with encoding/json.
 func decodeInto(out any) func([]byte) error {
 	return func(body []byte) error {
-		var probe struct{ Code, Message json.RawMessage }
-		if err := json.Unmarshal(body, &probe); err != nil {
+		var members struct{ Code, Message json.RawMessage }
+		if err := json.Unmarshal(body, &members); err != nil {
 			return err
 		}
-		if len(probe.Code) > 0 && len(probe.Message) > 0 { // an error document that came with a status of success
+		if transport.IsErrorDocument(members.Code, members.Message) {
 			return errors.New("error document")
 		}
 		if out == nil {
@@ -269,6 +271,12 @@ func (c *Client) do(ctx context.Context, action string, params url.Values, decod
 	}
 	meta, err := c.transport.Do(ctx, transport.Call{
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,
+		ReadOnly: isReadOnly(action),
 	})
 	return meta, failure(action, c.region, err)
+}
+
+// isReadOnly reports whether an operation changes nothing, which the API's names tell.
+func isReadOnly(action string) bool {
+	return strings.HasPrefix(action, "Describe") || strings.HasPrefix(action, "List")
 }

@@ -137,7 +137,7 @@ func (e *Error) Unwrap() error { return e.err }
 func (e *Error) Is(target error) bool {
 	class := e.class
 	if class == 0 {
-		class = transport.Classify(e.Code, e.Message, e.StatusCode)
+		class = transport.Classify(e.Code, e.Message, e.StatusCode, e.AccessDenied != nil, false)
 	}
 	switch target {
 	case ErrThrottled:
@@ -214,10 +214,10 @@ func failure(action, region string, err error) error {
 		return &Error{Action: action, Region: region, err: err}
 	}
 	e := &Error{
-		Code: f.Answer.Code, Message: f.Answer.Message, RequestID: f.Answer.RequestID, HostID: f.Answer.HostID, Recommend: f.Answer.Recommend,
-		Action: action, Region: region, StatusCode: f.Answer.Status, Attempts: f.Attempts, class: f.Class, hint: f.Hint, err: f.Err,
+		Code: f.Response.Code, Message: f.Response.Message, RequestID: f.Response.RequestID, HostID: f.Response.HostID, Recommend: f.Response.Recommend,
+		Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, class: f.Class, hint: f.Advice, err: f.Err,
 	}
-	if d := f.Answer.AccessDenied; d != nil {
+	if d := f.Response.AccessDenied; d != nil {
 		e.AccessDenied = new(AccessDeniedDetail(*d))
 	}
 	return e
