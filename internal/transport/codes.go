@@ -100,7 +100,7 @@ var codeRules = []struct {
 	{"*Reason.NotFound", Invalid, ""},
 	{"*FilterKey.NotFound", Invalid, ""},
 	{"*Language.NotFound", Invalid, ""},
-	{"Credit.NotFound", 0, ""},
+	{"Credit.NotFound", 0, ""}, // of the account
 	{"*.NotFound", NotFound, ""},
 	{"*.NotExist", NotFound, ""},
 	{"*NotExists*", NotFound, ""},
@@ -109,6 +109,7 @@ var codeRules = []struct {
 	{"VpcNotFound", NotFound, ""},
 
 	// States, quotas and limits.
+	{"InvalidParam*", Invalid, ""},        // whatever follows: a parameter may be named after a status or a limit
 	{"Invalid*.ExceedLimit", Invalid, ""}, // too many values in one parameter
 	{"*QuotaExceed*", 0, ""},
 	{"*LimitExceed*", 0, ""},
