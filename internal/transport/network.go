@@ -67,7 +67,7 @@ func classifyNetwork(err error) (c networkClass) {
 		return networkClass{permanent, NameNotFound, "the host name does not exist: check the region id, the endpoint and the name server", true}
 	case dns != nil:
 		return networkClass{transient, NameLookup, "the host name could not be looked up: check the name server", true}
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout(), isTLSTimeout(err):
 		return networkClass{transient, TimedOut, "", dialing || isTLSTimeout(err)}
 	case dialing, errors.Is(err, syscall.ECONNREFUSED):
 		return networkClass{transient, ConnectionRefused, "", true}

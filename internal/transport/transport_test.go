@@ -1058,3 +1058,11 @@ func later(a, b time.Time) time.Time {
 	}
 	return b
 }
+
+// rotating returns a provider whose key differs from the stale one.
+func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+		*calls++
+		return signer.Credentials{AccessKeyID: fmt.Sprint("key", *calls), AccessKeySecret: "x"}, nil, nil
+	}
+}
