@@ -99,6 +99,9 @@ func TestOutages(t *testing.T) {
 		for trouble, serve := range troubles {
 			t.Run(tt.name+"/"+trouble, func(t *testing.T) {
 				t.Parallel()
+				if testing.Short() && trouble != "refused" {
+					t.Skip("one trouble is enough")
+				}
 				runs := factor * tt.runs
 				for i, down := range tt.down {
 					complete, requests := 0, 0
@@ -139,6 +142,9 @@ func TestDeadServer(t *testing.T) {
 		for trouble, serve := range troubles {
 			t.Run(tt.name+"/"+trouble, func(t *testing.T) {
 				t.Parallel()
+				if testing.Short() && trouble != "refused" {
+					t.Skip("one trouble is enough")
+				}
 				synctest.Test(t, func(t *testing.T) {
 					g := newRig(serve, func(c *Config) { c.Retry, c.Logger, c.OnAttempt = Policy{}, nil, nil })
 					start := time.Now()
