@@ -17,7 +17,7 @@ func NewHTTPClient() *http.Client {
 		TLSHandshakeTimeout:    5 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    128, // the workers of parallel scans keep their connections
+		MaxIdleConnsPerHost:    128, // with fewer, the workers of a parallel scan would close and open connections
 		IdleConnTimeout:        50 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
 		// Pings find a peer that is gone without closing the connection, within one attempt.
