@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -81,11 +80,6 @@ type RetryPolicy struct {
 	MaxDelay time.Duration
 	// AttemptTimeout limits one HTTP request, from the connection to the last byte of the response. 0 is 10 s.
 	AttemptTimeout time.Duration
-}
-
-// policy returns p as a transport.Policy.
-func (p RetryPolicy) policy() transport.Policy {
-	return transport.Policy{MaxAttempts: p.MaxAttempts, MinDelay: p.MinDelay, MaxDelay: p.MaxDelay, AttemptTimeout: p.AttemptTimeout}
 }
 
 // PollPolicy sets how often WaitForStatus and WaitUntilGone poll. The first request is sent at once, the others after
