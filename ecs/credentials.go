@@ -11,7 +11,7 @@ import (
 
 	"github.com/aliyun/credentials-go/credentials"
 
-	"github.com/aliyun-ecs/sdk-go/internal/transport"
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -276,7 +276,8 @@ func (g *guard) fly(ctx context.Context, f *flight) {
 		g.mu.Lock()
 		good := g.good
 		g.mu.Unlock()
-		key, err = signer.Credentials{}, transport.CleanError(err, good, f.stale, key)
+		key, err = signer.Credentials{}, redact.New(good.AccessKeyID, good.AccessKeySecret, good.SecurityToken, f.stale.AccessKeyID, f.stale.AccessKeySecret, f.stale.SecurityToken,
+			key.AccessKeyID, key.AccessKeySecret, key.SecurityToken).Error(err)
 	}
 	f.key, f.err = key, err
 }

@@ -240,7 +240,7 @@ func (r DescribeInstancesRequest) matchesNothing() bool {
 // Instances that could not be read are in the response's Undecoded. An empty page may mean that the caller lacks
 // permission: only the iterators and [Client.DryRun] tell.
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
-	params, err := req.encode(c.region, false)
+	params, err := c.withAttributes(req).encode(c.region, false)
 	if err != nil {
 		return nil, refused(describeInstances, c.region, err)
 	}
@@ -260,7 +260,7 @@ func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesReq
 // allowed. ErrForbidden: it would be denied. ErrInvalidParameter: a parameter is wrong, or there are more than 100
 // InstanceIDs. An API that ignores the dry run is an error too.
 func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
-	params, err := req.encode(c.region, true)
+	params, err := c.withAttributes(req).encode(c.region, true)
 	if err != nil {
 		return refused(describeInstances, c.region, err)
 	}

@@ -1,4 +1,4 @@
-package transport
+package throttle
 
 import (
 	"context"
@@ -73,7 +73,7 @@ func (l *throttleLoad) run() (took time.Duration) {
 	start := time.Now()
 	var wg sync.WaitGroup
 	for range l.clients {
-		var th throttle
+		var th Control
 		calls := make(chan struct{}, l.calls)
 		for range l.calls {
 			calls <- struct{}{}
@@ -95,13 +95,14 @@ func (l *throttleLoad) run() (took time.Duration) {
 	return time.Since(start)
 }
 
-func (l *throttleLoad) call(th *throttle, start time.Time) error {
-	limit := time.Now().Add(l.limit)
+func (l *throttleLoad) call(th *Control, start time.Time) error {
+	maxWait := l.limit
 	for range l.attempts {
-		k, err := th.enter(context.Background(), limit)
+		k, err := th.Admit(context.Background(), maxWait, nil)
 		if err != nil {
 			return err
 		}
+		maxWait = max(maxWait-k.Waited, 1)
 		time.Sleep(serviceTime / 2)
 		l.mu.Lock()
 		ok, hint := l.allow(time.Now())
@@ -113,10 +114,10 @@ func (l *throttleLoad) call(th *throttle, start time.Time) error {
 		l.mu.Unlock()
 		time.Sleep(serviceTime / 2)
 		if ok {
-			th.leave(k, outcomeOK, 0)
+			th.Report(k, Accepted, 0)
 			return nil
 		}
-		th.leave(k, outcomeThrottled, hint)
+		th.Report(k, Throttled, hint)
 	}
 	return errors.New("attempts used up")
 }
@@ -253,22 +254,22 @@ func TestThrottleFollows(t *testing.T) {
 }
 
 // closedThrottle is a throttle whose gate is closed until hint is over (0: for the first gap).
-func closedThrottle(t *testing.T, hint time.Duration) *throttle {
+func closedThrottle(t *testing.T, hint time.Duration) *Control {
 	t.Helper()
-	th := new(throttle)
-	th.leave(mustEnter(t, th), outcomeThrottled, hint)
+	th := new(Control)
+	th.Report(mustAdmit(t, th), Throttled, hint)
 	return th
 }
 
-func waiting(th *throttle) int {
+func waiting(th *Control) int {
 	th.mu.Lock()
 	defer th.mu.Unlock()
 	return th.queue.Len()
 }
 
-func mustEnter(t *testing.T, th *throttle) ticket {
+func mustAdmit(t *testing.T, th *Control) Ticket {
 	t.Helper()
-	k, err := th.enter(t.Context(), time.Time{})
+	k, err := th.Admit(t.Context(), 0, nil)
 	if err != nil {
 		t.Error(err)
 	}
@@ -285,11 +286,11 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 		errs := make(chan error, 1000)
 		for i := range 1010 {
 			if i%101 == 0 {
-				stayed.Go(func() { th.leave(mustEnter(t, th), outcomeOK, 0) })
+				stayed.Go(func() { th.Report(mustAdmit(t, th), Accepted, 0) })
 				continue
 			}
 			left.Go(func() {
-				_, err := th.enter(ctx, time.Time{})
+				_, err := th.Admit(ctx, 0, nil)
 				errs <- err
 			})
 		}
@@ -319,44 +320,45 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 
 func TestThrottleWaitTooLong(t *testing.T) {
 	t.Parallel()
-	within := func(d time.Duration) func(*testing.T, *throttle) error {
-		return func(t *testing.T, th *throttle) error {
+	within := func(d time.Duration) func(*testing.T, *Control) error {
+		return func(t *testing.T, th *Control) error {
 			ctx, cancel := context.WithTimeout(t.Context(), d)
 			defer cancel()
-			_, err := th.enter(ctx, time.Now().Add(time.Hour))
+			_, err := th.Admit(ctx, time.Hour, nil)
 			return err
 		}
 	}
-	limit := func(d time.Duration) func(*testing.T, *throttle) error {
-		return func(t *testing.T, th *throttle) error {
-			_, err := th.enter(t.Context(), time.Now().Add(d))
+	limit := func(d time.Duration) func(*testing.T, *Control) error {
+		return func(t *testing.T, th *Control) error {
+			_, err := th.Admit(t.Context(), d, nil)
 			return err
 		}
 	}
 	for _, tt := range []struct {
 		name  string
-		enter func(*testing.T, *throttle) error
-		setup func(*testing.T, *throttle) // while the call waits
-		after time.Duration               // when it fails
+		admit func(*testing.T, *Control) error
+		want  error
+		setup func(*testing.T, *Control) // while the call waits
+		after time.Duration              // when it fails
 		hint  time.Duration
 	}{
-		{name: "deadline", enter: within(time.Second), hint: time.Minute},
-		{name: "limit", enter: limit(time.Second), hint: time.Minute},
-		{name: "known_later", enter: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *throttle) {
+		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
+		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
+		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
 			go func() { // before it in the queue: the probe
-				k := mustEnter(t, th)
+				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
-				th.leave(k, outcomeThrottled, time.Minute)
+				th.Report(k, Throttled, time.Minute)
 			}()
 			synctest.Wait()
-			go func() { _, _ = th.enter(t.Context(), time.Time{}) }() // and one that has the time
+			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // and one that has the time
 			synctest.Wait()
 		}},
-		{name: "never_known", enter: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *throttle) {
-			go mustEnter(t, th) // a probe without an answer
+		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
+			go mustAdmit(t, th) // a probe without an answer
 			synctest.Wait()
 		}},
-		{name: "limit_over", enter: limit(-time.Second), hint: time.Second},
+		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -366,8 +368,8 @@ func TestThrottleWaitTooLong(t *testing.T) {
 					tt.setup(t, th)
 				}
 				start := time.Now()
-				err := tt.enter(t, th)
-				if !errors.Is(err, errThrottleWait) || !errors.Is(err, context.DeadlineExceeded) {
+				err := tt.admit(t, th)
+				if !errors.Is(err, tt.want) || errors.Is(err, context.DeadlineExceeded) != (tt.want == ErrPastDeadline) {
 					t.Errorf("got %v", err)
 				}
 				if took := time.Since(start); took != tt.after {
@@ -383,16 +385,16 @@ func TestThrottleContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		done, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := new(throttle).enter(done, time.Time{}); !errors.Is(err, context.Canceled) {
+		if _, err := new(Control).Admit(done, 0, nil); !errors.Is(err, context.Canceled) {
 			t.Errorf("ended context, free: %v", err)
 		}
 		th := closedThrottle(t, time.Second)
-		go mustEnter(t, th) // the probe has no answer, so the end of the wait is not known
+		go mustAdmit(t, th) // the probe has no answer, so the end of the wait is not known
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		start := time.Now()
-		if _, err := th.enter(ctx, time.Time{}); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 3*time.Second {
+		if _, err := th.Admit(ctx, 0, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 3*time.Second {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})
@@ -402,14 +404,14 @@ func TestThrottleContext(t *testing.T) {
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var th throttle
+		var th Control
 		last := time.Now()
 		gap := func(hint time.Duration) time.Duration {
-			th.leave(mustEnter(t, &th), outcomeThrottled, hint)
-			k := mustEnter(t, &th)
+			th.Report(mustAdmit(t, &th), Throttled, hint)
+			k := mustAdmit(t, &th)
 			d := time.Since(last)
 			last = time.Now()
-			th.leave(k, outcomeOther, 0) // the next one may try at once
+			th.Report(k, Unknown, 0) // the next one may try at once
 			return d
 		}
 		jittered := false
@@ -437,23 +439,23 @@ func TestThrottleGaps(t *testing.T) {
 func TestThrottleInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var th throttle
-		var tickets []ticket
+		var th Control
+		var tickets []Ticket
 		for range 20 {
-			tickets = append(tickets, mustEnter(t, &th))
+			tickets = append(tickets, mustAdmit(t, &th))
 		}
 		start := time.Now()
 		for i, k := range tickets {
-			th.leave(k, outcomeThrottled, time.Duration(i+1)*time.Second)
+			th.Report(k, Throttled, time.Duration(i+1)*time.Second)
 		}
-		th.leave(tickets[0], outcomeOK, 0)
-		k := mustEnter(t, &th)
+		th.Report(tickets[0], Accepted, 0)
+		k := mustAdmit(t, &th)
 		if got := time.Since(start); got != time.Second || !k.probe {
 			t.Errorf("the probe went after %v, want 1s", got)
 		}
-		th.leave(tickets[1], outcomeThrottled, time.Minute)
-		th.leave(k, outcomeOK, 0)
-		mustEnter(t, &th)
+		th.Report(tickets[1], Throttled, time.Minute)
+		th.Report(k, Accepted, 0)
+		mustAdmit(t, &th)
 		if got := time.Since(start); got > 1100*time.Millisecond {
 			t.Errorf("open again after %v", got)
 		}
@@ -464,43 +466,43 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *throttle, probe ticket) // probe is under way
-		want time.Duration                                  // when the next request goes
+		play func(t *testing.T, th *Control, probe Ticket) // probe is under way
+		want time.Duration                                 // when the next request goes
 	}{
-		{"one_at_a_time", func(t *testing.T, th *throttle, probe ticket) {
-			time.AfterFunc(time.Second, func() { th.leave(probe, outcomeOK, 0) })
+		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
+			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, time.Second},
-		{"cancelled", func(t *testing.T, th *throttle, probe ticket) {
-			time.AfterFunc(time.Second, func() { th.leave(probe, outcomeOther, time.Minute) })
+		{"cancelled", func(t *testing.T, th *Control, probe Ticket) {
+			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
 		}, time.Second},
-		{"hangs", func(*testing.T, *throttle, ticket) {}, probeTimeout},
-		{"rejected_late", func(t *testing.T, th *throttle, probe ticket) { // the second probe is under way
-			second := mustEnter(t, th)
-			th.leave(probe, outcomeThrottled, time.Minute)
-			time.AfterFunc(time.Second, func() { th.leave(second, outcomeOK, 0) })
+		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // the second probe is under way
+			second := mustAdmit(t, th)
+			th.Report(probe, Throttled, time.Minute)
+			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		{"cancelled_late", func(t *testing.T, th *throttle, probe ticket) {
-			mustEnter(t, th)
-			th.leave(probe, outcomeOther, 0)
+		{"cancelled_late", func(t *testing.T, th *Control, probe Ticket) {
+			mustAdmit(t, th)
+			th.Report(probe, Unknown, 0)
 		}, 2 * probeTimeout},
-		{"taken_late", func(t *testing.T, th *throttle, probe ticket) { // news enough
-			mustEnter(t, th)
-			time.AfterFunc(time.Second, func() { th.leave(probe, outcomeOK, 0) })
+		{"taken_late", func(t *testing.T, th *Control, probe Ticket) { // news enough
+			mustAdmit(t, th)
+			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		{"taken_too_late", func(t *testing.T, th *throttle, probe ticket) { // the gate has been open and closed since
-			th.leave(mustEnter(t, th), outcomeOK, 0)
-			th.leave(mustEnter(t, th), outcomeThrottled, time.Minute)
-			th.leave(probe, outcomeOK, 0)
+		{"taken_too_late", func(t *testing.T, th *Control, probe Ticket) { // the gate has been open and closed since
+			th.Report(mustAdmit(t, th), Accepted, 0)
+			th.Report(mustAdmit(t, th), Throttled, time.Minute)
+			th.Report(probe, Accepted, 0)
 		}, probeTimeout + time.Minute},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				th := closedThrottle(t, time.Second)
-				probe := mustEnter(t, th)
+				probe := mustAdmit(t, th)
 				start := time.Now()
 				tt.play(t, th, probe)
-				mustEnter(t, th)
+				mustAdmit(t, th)
 				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) { // an open gate paces
 					t.Errorf("the next request went after %v, want %v", got, tt.want)
 				}
@@ -521,11 +523,11 @@ func TestThrottleOrder(t *testing.T) {
 		start := time.Now()
 		for i := range 100 {
 			wg.Go(func() {
-				k := mustEnter(t, th)
+				k := mustAdmit(t, th)
 				mu.Lock()
 				got, at = append(got, i), append(at, time.Since(start))
 				mu.Unlock()
-				th.leave(k, outcomeOK, 0)
+				th.Report(k, Accepted, 0)
 			})
 			synctest.Wait()
 		}
@@ -546,11 +548,11 @@ func TestThrottleOvertaking(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			th := closedThrottle(t, time.Second)
 			var first sync.WaitGroup
-			first.Go(func() { th.leave(mustEnter(t, th), outcomeOK, 0) })
+			first.Go(func() { th.Report(mustAdmit(t, th), Accepted, 0) })
 			synctest.Wait()
 			time.Sleep(time.Second)
-			k := mustEnter(t, th)
-			th.leave(k, outcomeOK, 0)
+			k := mustAdmit(t, th)
+			th.Report(k, Accepted, 0)
 			if k.probe {
 				t.Error("overtaken")
 			}
@@ -564,24 +566,24 @@ func TestThrottleFreeAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		th := closedThrottle(t, time.Second)
-		th.leave(mustEnter(t, th), outcomeOK, 0)
+		th.Report(mustAdmit(t, th), Accepted, 0)
 		start := time.Now()
-		mustEnter(t, th)
+		mustAdmit(t, th)
 		if time.Since(start) == 0 || !th.paced {
 			t.Error("not paced after a throttle")
 		}
 		time.Sleep(freeAfter + time.Second)
 		start = time.Now()
 		for range 10_000 {
-			th.leave(mustEnter(t, th), outcomeOK, 0)
+			th.Report(mustAdmit(t, th), Accepted, 0)
 		}
 		if took := time.Since(start); took != 0 || th.paced {
 			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
 		}
 		// The next throttle starts from the rate in use by then, not from the grown one.
-		th.leave(mustEnter(t, th), outcomeThrottled, 0)
-		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.peak-want) > 1 {
-			t.Errorf("throttled at %.0f/s, want %.0f", th.peak, want)
+		th.Report(mustAdmit(t, th), Throttled, 0)
+		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
+			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)
 		}
 	})
 }
@@ -590,13 +592,13 @@ func BenchmarkThrottle(b *testing.B) {
 	for _, cores := range []string{"serial", "parallel"} {
 		b.Run(cores, func(b *testing.B) {
 			b.ReportAllocs()
-			var th throttle
+			var th Control
 			one := func() {
-				k, err := th.enter(b.Context(), time.Time{})
+				k, err := th.Admit(b.Context(), 0, nil)
 				if err != nil {
 					b.Error(err)
 				}
-				th.leave(k, outcomeOK, 0)
+				th.Report(k, Accepted, 0)
 			}
 			if cores == "serial" {
 				for b.Loop() {
@@ -617,7 +619,7 @@ func TestThrottleFloor(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for _, peak := range []float64{0, 0.1, 0.5, 0.7} {
-		if got := (&throttle{peak: peak, opened: now}).rate(now); got != 0.5 {
+		if got := (&Control{rateAtThrottle: peak, regrowthStart: now}).rate(now); got != 0.5 {
 			t.Errorf("peak %v: %v requests a second, want 0.5", peak, got)
 		}
 	}

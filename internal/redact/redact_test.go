@@ -1,4 +1,4 @@
-package transport
+package redact
 
 import (
 	"context"
@@ -9,21 +9,16 @@ import (
 	"html"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
+// A key, and the query signed with it.
 var (
-	secretKey    = signer.Credentials{AccessKeyID: "LTAIplantedKeyID01", AccessKeySecret: "plantedSecret/+=2", SecurityToken: "CAISplanted+Token/3=" + strings.Repeat("q", 300)}
-	secretSigned = signer.Signed{
-		Query:  "Action=A&Signature=" + url.QueryEscape("plantedSig+/4=") + "&SecurityToken=" + url.QueryEscape(secretKey.SecurityToken),
-		Header: http.Header{"Authorization": {"ACS3-HMAC-SHA256 Credential=LTAIplantedKeyID01,SignedHeaders=host,Signature=00plantedhexsignature11"}},
-	}
-	secrets = []string{secretKey.AccessKeyID, secretKey.AccessKeySecret, secretKey.SecurityToken, "plantedSig+/4=", "00plantedhexsignature11"}
+	secretToken = "CAISplanted+Token/3=" + strings.Repeat("q", 300)
+	signedQuery = "Action=A&Signature=" + url.QueryEscape("plantedSig+/4=") + "&SecurityToken=" + url.QueryEscape(secretToken)
+	secrets     = []string{"LTAIplantedKeyID01", "plantedSecret/+=2", secretToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
 // holds reports the secret that text shows in one of the usual forms, "" if none.
@@ -39,9 +34,9 @@ func holds(text string) string {
 	return ""
 }
 
-func TestScrubberForms(t *testing.T) {
+func TestForms(t *testing.T) {
 	t.Parallel()
-	s := newScrubber(secretSigned, secretKey)
+	s := New(secrets...)
 	for _, secret := range secrets {
 		for name, form := range map[string]string{
 			"raw": secret, "encoded": url.QueryEscape(secret), "twice": url.QueryEscape(url.QueryEscape(secret)), "lower case": strings.ToLower(url.QueryEscape(secret)),
@@ -51,11 +46,11 @@ func TestScrubberForms(t *testing.T) {
 			"three times": url.QueryEscape(url.QueryEscape(url.QueryEscape(secret))),
 		} {
 			text := "before " + form + " after"
-			got := s.clean(text, maxText)
+			got := s.Line(text, maxErrorText)
 			if bad := holds(got); bad != "" || got == text {
 				t.Errorf("%s of %s: %s", name, secret, got)
 			}
-			if got != "before "+masked+" after" && got != withheld {
+			if got != "before "+mask+" after" && got != withheld {
 				t.Errorf("%s of %s lost more than the secret: %s", name, secret, got)
 			}
 		}
@@ -63,9 +58,9 @@ func TestScrubberForms(t *testing.T) {
 }
 
 // What is not ours is known by its name or its looks.
-func TestScrubberShapes(t *testing.T) {
+func TestShapes(t *testing.T) {
 	t.Parallel()
-	s := newScrubber(signer.Signed{})
+	s := New()
 	token := "CAIS" + strings.Repeat("Ab9/+", 20) + "=="
 	for _, text := range []string{
 		"POST&%2F&AccessKeyId%3Dabcdef123456%26SecurityToken%3Dxyzsecretxyz%252B%252F%26Timestamp%3D",
@@ -83,13 +78,13 @@ func TestScrubberShapes(t *testing.T) {
 		"http://user:xyzsecretxyz/@proxy:3128",
 		"key LTAIabcdef123456 and token " + token + " and STS.NUabcdef123456789",
 	} {
-		got := s.clean(text, maxText)
+		got := s.Line(text, maxErrorText)
 		for _, bad := range []string{"xyzsecret", "abcdef123456", "Ab9/+Ab9"} {
 			if strings.Contains(got, bad) {
 				t.Errorf("%s\nbecame %s", text, got)
 			}
 		}
-		if !strings.Contains(got, masked) {
+		if !strings.Contains(got, mask) {
 			t.Errorf("nothing masked in %s", got)
 		}
 	}
@@ -98,15 +93,15 @@ func TestScrubberShapes(t *testing.T) {
 		"dial tcp 100.100.100.200:80: i/o timeout", `lookup ecs.cn-hangzhou.aliyuncs.com: no such host`, "https://api.aliyun.com/troubleshoot?q=Throttling.User&product=Ecs",
 		"/root/.alibabacloud/credentials: no such file", "The account of STS. is not found", `{"NextToken":"abc123def456","PageNumber":1}`,
 	} {
-		if got := s.clean(text, maxText); got != text {
+		if got := s.Line(text, maxErrorText); got != text {
 			t.Errorf("%s became %s", text, got)
 		}
 	}
 }
 
-func TestCleanLayout(t *testing.T) {
+func TestLine(t *testing.T) {
 	t.Parallel()
-	s := newScrubber(secretSigned, secretKey)
+	s := New(secrets...)
 	for name, c := range map[string]struct {
 		text string
 		most int
@@ -117,10 +112,10 @@ func TestCleanLayout(t *testing.T) {
 		"short enough":     {"abcdef", 6, "abcdef"},
 		"cut":              {"abcdefg", 6, "abc…"},
 		"cut at a rune":    {"aéééé", 8, "aéé…"},
-		"masked, then cut": {strings.Repeat("x", 10) + secretKey.SecurityToken, 14, strings.Repeat("x", 10) + masked},
-		"too many":         {strings.Repeat(secretKey.SecurityToken, 200), 200, withheld},
+		"masked, then cut": {strings.Repeat("x", 10) + secretToken, 14, strings.Repeat("x", 10) + mask},
+		"too many":         {strings.Repeat(secretToken, 200), 200, withheld},
 	} {
-		if got := s.clean(c.text, c.most); got != c.want {
+		if got := s.Line(c.text, c.most); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
@@ -135,10 +130,10 @@ type nilError struct{ text string }
 func (e *nilError) Error() string { return e.text }
 func (e *nilError) Unwrap() error { return errors.New(e.text) }
 
-func TestCleanErrors(t *testing.T) {
+func TestError(t *testing.T) {
 	t.Parallel()
-	s := newScrubber(secretSigned, secretKey)
-	signedURL := "https://h/?" + secretSigned.Query
+	s := New(secrets...)
+	signedURL := "https://h/?" + signedQuery
 	plain := errors.New("plain")
 	timeout := &net.OpError{Op: "dial to " + signedURL, Err: context.DeadlineExceeded}
 	for name, c := range map[string]struct {
@@ -156,10 +151,10 @@ func TestCleanErrors(t *testing.T) {
 		"secret in a field":  {fmt.Errorf("outer: %w", fieldError{signedURL}), "outer: failed", nil, fieldError{signedURL}},
 		"hidden by a text":   {hiding{fmt.Errorf("%s: %w", signedURL, plain)}, "hidden", nil, plain},
 		"given by As":        {asError{&url.Error{Op: "Post", URL: signedURL, Err: plain}}, "failed", nil, asError{}},
-		"nil pointer":        {(*nilError)(nil), "an error that cannot be printed (*transport.nilError)", nil, nil},
+		"nil pointer":        {(*nilError)(nil), "an error that cannot be printed (*redact.nilError)", nil, nil},
 		"timeout":            {timeout, "dial to https://h/?Action=A&Signature=***&SecurityToken=*** context deadline exceeded", context.DeadlineExceeded, timeout},
 	} {
-		got := s.err(c.err)
+		got := s.Error(c.err)
 		if got.Error() != c.text {
 			t.Errorf("%s: %q, want %q", name, got, c.text)
 		}
@@ -175,13 +170,13 @@ func TestCleanErrors(t *testing.T) {
 			}
 		})
 	}
-	if e, ok := errors.AsType[net.Error](s.err(timeout)); !ok || !e.Timeout() || !e.Temporary() { //nolint:staticcheck // deprecated, but still asked for
+	if e, ok := asNetError(s.Error(timeout)); !ok || !e.Timeout() || !e.Temporary() { //nolint:staticcheck // deprecated, but still asked for
 		t.Error("a masked timeout is none")
 	}
-	if e, ok := errors.AsType[net.Error](s.err(errors.New(signedURL))); !ok || e.Timeout() {
+	if e, ok := asNetError(s.Error(errors.New(signedURL))); !ok || e.Timeout() {
 		t.Error("a masked error became a timeout")
 	}
-	if got := CleanError(errors.New("it is "+secretKey.AccessKeySecret), signer.Credentials{}, secretKey); got.Error() != "it is "+masked {
+	if got := s.Error(errors.New("it is " + secrets[1])); got.Error() != "it is "+mask {
 		t.Error(got)
 	}
 }
@@ -204,6 +199,11 @@ type hiding struct{ err error }
 
 func (hiding) Error() string   { return "hidden" }
 func (h hiding) Unwrap() error { return h.err }
+
+func asNetError(err error) (e net.Error, ok bool) {
+	ok = errors.As(err, &e)
+	return e, ok
+}
 
 func walk(err error, visit func(error)) {
 	visit(err)
