@@ -86,7 +86,7 @@ type Options struct {
 // context's deadline or, without one, 2 minutes of waiting.
 type RetryPolicy struct {
 	MaxAttempts    int           // attempts in all; 0 = 5, 1 = never retry, not even throttling
-	MaxElapsed     time.Duration // no retry starts later than this after the first failure; 0 = 5 s, 30 s for the pages of a listing
+	MaxElapsed     time.Duration // no retry starts later than this after the first failure; 0 = 4.5 s, 30 s for the pages of a listing
 	MinDelay       time.Duration // the longest backoff before the first retry, doubled for each further one; 0 = 300 ms
 	MaxDelay       time.Duration // the longest backoff; 0 = 3 s
 	AttemptTimeout time.Duration // for one HTTP request and its whole answer; 0 = 10 s

@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 		attempts int
 		elapsed  time.Duration
 	}{
-		{Policy{}, false, 5, 5 * time.Second},
+		{Policy{}, false, 5, 4500 * time.Millisecond},
 		{Policy{}, true, 0, 30 * time.Second},
 		{Policy{MaxAttempts: 3}, false, 3, 0},
 		{Policy{MaxAttempts: 3}, true, 3, 0},
@@ -30,7 +30,7 @@ func TestLimits(t *testing.T) {
 		{Policy{MaxElapsed: time.Minute}, true, 0, time.Minute},
 		{Policy{MaxAttempts: 3, MaxElapsed: time.Minute}, true, 3, time.Minute},
 	} {
-		if attempts, elapsed := c.policy.limits(c.patient); attempts != c.attempts || elapsed != c.elapsed {
+		if attempts, elapsed := c.policy.withDefaults().limits(c.patient); attempts != c.attempts || elapsed != c.elapsed {
 			t.Errorf("%+v, patient %v: %d attempts, %v", c.policy, c.patient, attempts, elapsed)
 		}
 	}
