@@ -103,14 +103,14 @@ func TestMaxElapsedThrottled(t *testing.T) {
 // carried out, or has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
-	fail := func(err error) func() (*http.Response, error) {
-		return func() (*http.Response, error) { return nil, err }
+	fail := func(err error) roundTripper {
+		return func(int, *http.Request) (*http.Response, error) { return nil, err }
 	}
-	status := func(status int, body string) func() (*http.Response, error) {
-		return func() (*http.Response, error) { return respond(status, body), nil }
+	status := func(status int, body string) roundTripper {
+		return func(int, *http.Request) (*http.Response, error) { return respond(status, body), nil }
 	}
 	for name, c := range map[string]struct {
-		first  func() (*http.Response, error)
+		first  roundTripper
 		repeat bool // although it may change something
 	}{
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
@@ -134,9 +134,9 @@ func TestChangesAreNotRepeated(t *testing.T) {
 			t.Parallel()
 			for _, kind := range []string{"read", "with ClientToken", "change"} {
 				synctest.Test(t, func(t *testing.T) {
-					g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+					g := newRig(func(n int, r *http.Request) (*http.Response, error) {
 						if n == 1 {
-							return c.first()
+							return c.first(n, r)
 						}
 						return respond(200, good), nil
 					}, nil)
