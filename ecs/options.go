@@ -61,7 +61,7 @@ type Options struct {
 // RetryPolicy limits the retries of a call that failed for a reason that may pass: a connection error, a response that
 // cannot be read, an internal error of the service. A zero field is the default.
 //
-// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 5 s in at most 5 attempts, and each page of a
+// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 4.5 s in at most 5 attempts, and each page of a
 // listing for up to 30 s, long enough for a restart of the service. If one of them is set, only that one limits. The
 // context's deadline applies in any case.
 //

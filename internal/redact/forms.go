@@ -183,7 +183,7 @@ type view struct {
 	spans []span
 }
 
-func (v view) span(start, end int) span { return span{v.spans[start].start, v.spans[end-1].end} }
+func (v *view) span(start, end int) span { return span{v.spans[start].start, v.spans[end-1].end} }
 
 func (v *view) add(c byte, s span) {
 	v.text = append(v.text, c)

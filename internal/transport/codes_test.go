@@ -40,7 +40,7 @@ func documentedCodes(t *testing.T) (codes []documentedCode) {
 			t.Fatalf("unknown kind in %q", line)
 		}
 		c := documentedCode{code: fields[0], kind: kind}
-		for _, s := range strings.Fields(fields[1]) {
+		for s := range strings.FieldsSeq(fields[1]) {
 			status, err := strconv.Atoi(s)
 			if err != nil {
 				t.Fatal(err)
@@ -173,9 +173,21 @@ func TestMatches(t *testing.T) {
 		pattern, code string
 		want          bool
 	}{
-		{"a", "a", true}, {"a", "ab", false}, {"a*", "a", true}, {"a*", "abc", true}, {"a*", "ba", false},
-		{"*a", "a", true}, {"*a", "bca", true}, {"*a", "ab", false}, {"*a*", "bab", true}, {"*a*", "b", false},
-		{"a*b*c", "abc", true}, {"a*b*c", "axbyc", true}, {"a*b*c", "acb", false}, {"a*a", "a", false}, {"*", "", true},
+		{"a", "a", true},
+		{"a", "ab", false},
+		{"a*", "a", true},
+		{"a*", "abc", true},
+		{"a*", "ba", false},
+		{"*a", "a", true},
+		{"*a", "bca", true},
+		{"*a", "ab", false},
+		{"*a*", "bab", true},
+		{"*a*", "b", false},
+		{"a*b*c", "abc", true},
+		{"a*b*c", "axbyc", true},
+		{"a*b*c", "acb", false},
+		{"a*a", "a", false},
+		{"*", "", true},
 	} {
 		if got := matches(c.pattern, c.code); got != c.want {
 			t.Errorf("matches(%q, %q) = %v", c.pattern, c.code, got)

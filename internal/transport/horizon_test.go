@@ -22,7 +22,7 @@ func TestLimits(t *testing.T) {
 		attempts int
 		elapsed  time.Duration
 	}{
-		{Policy{}, false, 5, 5 * time.Second},
+		{Policy{}, false, 5, 4500 * time.Millisecond},
 		{Policy{}, true, 0, 30 * time.Second},
 		{Policy{MaxAttempts: 3}, false, 3, 0},
 		{Policy{MaxAttempts: 3}, true, 3, 0},
@@ -30,7 +30,7 @@ func TestLimits(t *testing.T) {
 		{Policy{MaxElapsed: time.Minute}, true, 0, time.Minute},
 		{Policy{MaxAttempts: 3, MaxElapsed: time.Minute}, true, 3, time.Minute},
 	} {
-		if attempts, elapsed := c.policy.limits(c.patient); attempts != c.attempts || elapsed != c.elapsed {
+		if attempts, elapsed := c.policy.withDefaults().limits(c.patient); attempts != c.attempts || elapsed != c.elapsed {
 			t.Errorf("%+v, patient %v: %d attempts, %v", c.policy, c.patient, attempts, elapsed)
 		}
 	}
@@ -103,14 +103,14 @@ func TestMaxElapsedThrottled(t *testing.T) {
 // carried out, or has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
-	fail := func(err error) func() (*http.Response, error) {
-		return func() (*http.Response, error) { return nil, err }
+	fail := func(err error) roundTripper {
+		return func(int, *http.Request) (*http.Response, error) { return nil, err }
 	}
-	status := func(status int, body string) func() (*http.Response, error) {
-		return func() (*http.Response, error) { return respond(status, body), nil }
+	status := func(status int, body string) roundTripper {
+		return func(int, *http.Request) (*http.Response, error) { return respond(status, body), nil }
 	}
 	for name, c := range map[string]struct {
-		first  func() (*http.Response, error)
+		first  roundTripper
 		repeat bool // although it may change something
 	}{
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
@@ -134,9 +134,9 @@ func TestChangesAreNotRepeated(t *testing.T) {
 			t.Parallel()
 			for _, kind := range []string{"read", "with ClientToken", "change"} {
 				synctest.Test(t, func(t *testing.T) {
-					g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+					g := newRig(func(n int, r *http.Request) (*http.Response, error) {
 						if n == 1 {
-							return c.first()
+							return c.first(n, r)
 						}
 						return respond(200, good), nil
 					}, nil)

@@ -76,7 +76,7 @@ func (o *outage) reportFault(p Policy) {
 		return
 	}
 	o.down, o.probes = true, 0
-	o.probeAt = time.Now().Add(p.backoff(1))
+	o.probeAt = time.Now().Add(p.probeSpacing(1))
 	o.wakeAll()
 }
 
@@ -133,7 +133,7 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 	o.spent++
 	if o.down {
 		o.probes++
-		o.probeAt = now.Add(p.backoff(o.probes + 1))
+		o.probeAt = now.Add(p.probeSpacing(o.probes + 1))
 	}
 	return now, nil
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Policy limits the retries of a call. When neither MaxAttempts nor MaxElapsed is set, a single call ends after 5 attempts or 5 s,
-// and a patient one after 30 s. Otherwise only what is set limits.
+// Policy limits the retries of a call. When neither MaxAttempts nor MaxElapsed is set, a single call ends after 5 attempts, or
+// after the time that their backoffs take at most (4.5 s with the default delays), and a patient one after 30 s. Otherwise only
+// what is set limits.
 type Policy struct {
 	MaxAttempts    int           // 1 = never retry
 	MaxElapsed     time.Duration // no retry starts later than this after the first failure
@@ -23,7 +24,6 @@ type Policy struct {
 
 const (
 	defaultAttempts       = 5
-	defaultElapsed        = 5 * time.Second
 	defaultPatience       = 30 * time.Second
 	defaultMinDelay       = 300 * time.Millisecond
 	defaultMaxDelay       = 3 * time.Second
@@ -62,18 +62,33 @@ func (p Policy) limits(patient bool) (attempts int, elapsed time.Duration) {
 	case patient:
 		return 0, defaultPatience
 	default:
-		return defaultAttempts, defaultElapsed
+		for n := 1; n < defaultAttempts; n++ {
+			elapsed += p.ceiling(n)
+		}
+		return defaultAttempts, elapsed
 	}
 }
 
-// backoff returns the pause after the n-th failure (from 1): full jitter under an exponential ceiling, above a floor that
-// protects a dead server.
-func (p Policy) backoff(n int) time.Duration {
-	ceiling := p.MaxDelay
-	if shift := min(n-1, 62); p.MinDelay <= ceiling>>shift { // not MinDelay<<shift, which could overflow
-		ceiling = p.MinDelay << shift
+// ceiling returns the longest pause after the n-th failure (from 1).
+func (p Policy) ceiling(n int) time.Duration {
+	if shift := min(n-1, 62); p.MinDelay <= p.MaxDelay>>shift { // not MinDelay<<shift, which could overflow
+		return p.MinDelay << shift
 	}
-	floor := p.MinDelay / 2
+	return p.MaxDelay
+}
+
+// backoff returns the pause of a call after its n-th failure: full jitter under the ceiling, above a floor that protects a
+// dead server.
+func (p Policy) backoff(n int) time.Duration {
+	ceiling, floor := p.ceiling(n), p.MinDelay/2
+	return floor + rand.N(ceiling-floor+1)
+}
+
+// probeSpacing returns the pause between the n-th failure of all calls together and the next probe: at least two thirds of
+// the ceiling, so that a few probes outlast an outage of some seconds.
+func (p Policy) probeSpacing(n int) time.Duration {
+	ceiling := p.ceiling(n)
+	floor := ceiling - ceiling/3
 	return floor + rand.N(ceiling-floor+1)
 }
 

@@ -440,7 +440,7 @@ func TestContext(t *testing.T) {
 				if took := time.Since(start); took.Round(time.Millisecond) != c.took {
 					t.Errorf("took %v, want %v", took, c.took)
 				}
-				if c.is == os.ErrDeadlineExceeded && errors.Is(err, context.DeadlineExceeded) { //nolint:errorlint // the very one
+				if c.is == os.ErrDeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v blames the caller's deadline", err)
 				}
 				if !errors.Is(err, c.is) || c.deadline == 0 && !errors.Is(err, context.Canceled) {
