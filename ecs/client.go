@@ -140,7 +140,7 @@ func NewClient(region string, opts *Options) (*Client, error) {
 	cfg := transport.Config{
 		HTTPClient:  o.HTTPClient,
 		Signer:      o.Signer,
-		Credentials: newGuard(provider).get,
+		Credentials: cacheCredentials(provider).Get,
 		Retry:       transport.Policy(o.Retry),
 		UserAgent:   strings.TrimSpace(fmt.Sprintf("aliyun-ecs-sdk-go/%s (%s; %s/%s) %s", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, o.UserAgent)),
 		Logger:      o.Logger,
