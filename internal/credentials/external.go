@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -52,8 +53,14 @@ func externalKey(ctx context.Context, command string) (foundKey, error) {
 }
 
 func startError(err error) error {
-	if errors.Is(err, exec.ErrNotFound) {
+	var lookup *exec.Error
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
 		return errors.New("the program does not exist or is not in PATH")
+	case errors.Is(err, exec.ErrDot):
+		return errors.New("the program is in the current directory: write ./ in front")
+	case errors.Is(err, fs.ErrPermission), errors.As(err, &lookup):
+		return errors.New("the program is not an executable file")
 	}
 	return osError(err)
 }
