@@ -66,9 +66,9 @@ func Profiles() ([]Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ecs: Profiles: %w", err)
 	}
-	profiles := make([]Profile, len(list))
-	for i, p := range list {
-		profiles[i] = Profile(p)
+	var profiles []Profile
+	for _, p := range list {
+		profiles = append(profiles, Profile(p))
 	}
 	return profiles, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -31,7 +32,10 @@ type link struct {
 //
 // A link that is not configured is passed over. One that is configured and fails ends the search with its error: the
 // key of a later link may belong to another account. A Chain is safe for concurrent use.
-type Chain struct {
+type Chain struct{ *chainState }
+
+// chainState is behind a pointer so that fmt does not print the key: see [Static].
+type chainState struct {
 	links   []link
 	missing string // what to do when no link has a key; "" for a single profile
 
@@ -47,7 +51,7 @@ type Chain struct {
 func NewChain() *Chain { return newChain(newSystem()) }
 
 func newChain(s *system) *Chain {
-	return &Chain{
+	return &Chain{&chainState{
 		current: -1,
 		missing: "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials",
 		links: []link{
@@ -58,7 +62,7 @@ func newChain(s *system) *Chain {
 			{"instance role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.instanceRole(ctx, "") }},
 			{"credentials URI", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentURI(ctx) }},
 		},
-	}
+	}}
 }
 
 // NewProfile returns the key of one profile of the vendor CLI's configuration. An empty name is the profile that
@@ -66,9 +70,9 @@ func newChain(s *system) *Chain {
 func NewProfile(name string) *Chain { return newProfile(newSystem(), name) }
 
 func newProfile(s *system, name string) *Chain {
-	return &Chain{current: -1, links: []link{{"CLI profile", func(ctx context.Context, refused signer.Credentials) (foundKey, error) {
+	return &Chain{&chainState{current: -1, links: []link{{"CLI profile", func(ctx context.Context, refused signer.Credentials) (foundKey, error) {
 		return s.cliProfileKey(ctx, name, refused)
-	}}}}
+	}}}}}
 }
 
 // environmentKey returns the key in the environment. Half a key is an error: to look elsewhere would use another account.
@@ -164,6 +168,9 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	}
 	return signer.Credentials{}, c.fail(passed)
 }
+
+// Format writes the type, whatever the verb.
+func (c *Chain) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credentials.Chain") }
 
 // peek returns the cached key without any I/O, unless it is time to refresh it.
 func (c *Chain) peek() (key signer.Credentials, ok bool) {

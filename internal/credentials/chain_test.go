@@ -280,14 +280,14 @@ func TestChainRefreshesInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		lifetime := time.Hour
-		chain := &Chain{current: -1, links: []link{{"test", func(context.Context, signer.Credentials) (foundKey, error) {
+		chain := &Chain{&chainState{current: -1, links: []link{{"test", func(context.Context, signer.Credentials) (foundKey, error) {
 			calls++
 			key := foundKey{Credentials: keyOf(calls)}
 			if lifetime != 0 {
 				key.expires = time.Now().Add(lifetime)
 			}
 			return key, nil
-		}}}}
+		}}}}}
 		for _, step := range []struct {
 			wait     time.Duration
 			lifetime time.Duration
