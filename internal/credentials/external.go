@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	maxOutput       = 64 << 10 // bytes that an external command may print
-	commandTimeout  = time.Minute
+	maxOutput       = 64 << 10        // bytes that an external command may print
 	commandWaitTime = 2 * time.Second // for processes that keep the command's output open after it has ended
 )
 
@@ -28,10 +27,8 @@ func externalKey(ctx context.Context, command string) (foundKey, error) {
 	if err != nil {
 		return foundKey{}, fmt.Errorf("process_command %w", err)
 	}
-	within, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
 	var output limitedBuffer
-	cmd := exec.CommandContext(within, args[0], args[1:]...) //nolint:gosec // G204: to run the user's own command is the purpose
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // G204: to run the user's own command is the purpose
 	cmd.Stdout = &output
 	cmd.WaitDelay = commandWaitTime
 	killChildren(cmd)
@@ -40,8 +37,6 @@ func externalKey(ctx context.Context, command string) (foundKey, error) {
 	switch {
 	case ctx.Err() != nil:
 		return foundKey{}, ctx.Err()
-	case within.Err() != nil:
-		return foundKey{}, fmt.Errorf("process_command did not end within %v", commandTimeout)
 	case output.overflow:
 		return foundKey{}, fmt.Errorf("process_command printed more than %d KiB", maxOutput>>10)
 	case errors.As(err, &exit):

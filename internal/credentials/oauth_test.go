@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -174,7 +175,8 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 			if c.prepare != nil {
 				c.prepare(t, w, path)
 			}
-			_, err := newProfile(w.system, "p").Credentials(t.Context())
+			var err error
+			synctest.Test(t, func(t *testing.T) { _, err = newProfile(w.system, "p").Credentials(t.Context()) }) // waits for the lock
 			data, readErr := os.ReadFile(path)
 			if readErr != nil {
 				t.Fatal(readErr)
