@@ -88,8 +88,13 @@ func TestCacheTimeline(t *testing.T) {
 				return keyOf(min(n, 2)), nil
 			},
 			steps: []step{
-				{at: "0s", key: 1, took: "0s"}, {at: "1s", key: 1, took: "0s", text: "down"}, {at: "2s", key: 1, took: "0s"},
-				{at: "6s", key: 1, took: "0s", text: "down"}, {at: "60s", key: 1, took: "0s", text: "down"}, {at: "64s", key: 1, took: "0s"}, {at: "65s", key: 2, took: "0s"},
+				{at: "0s", key: 1, took: "0s"},
+				{at: "1s", key: 1, took: "0s", text: "down"},
+				{at: "2s", key: 1, took: "0s"},
+				{at: "6s", key: 1, took: "0s", text: "down"},
+				{at: "60s", key: 1, took: "0s", text: "down"},
+				{at: "64s", key: 1, took: "0s"},
+				{at: "65s", key: 2, took: "0s"},
 			},
 			calls: 5,
 		},
@@ -101,8 +106,11 @@ func TestCacheTimeline(t *testing.T) {
 				return keyOf(1), nil
 			},
 			steps: []step{
-				{at: "0s", key: 1, took: "0s"}, {at: "10s", key: 1, took: "0s", text: "down"},
-				{at: "159s", key: 1, took: "0s", text: "down"}, {at: "160s", took: "0s", text: "down"}, {at: "1h", took: "0s", text: "down"},
+				{at: "0s", key: 1, took: "0s"},
+				{at: "10s", key: 1, took: "0s", text: "down"},
+				{at: "159s", key: 1, took: "0s", text: "down"},
+				{at: "160s", took: "0s", text: "down"},
+				{at: "1h", took: "0s", text: "down"},
 			},
 			calls: 5,
 		},
@@ -135,8 +143,11 @@ func TestCacheTimeline(t *testing.T) {
 				return keyOf(n), nil
 			},
 			steps: []step{
-				{at: "0s", key: 1, took: "0s"}, {at: "10s", key: 1, took: "5s", text: "has not returned within 5s"}, {at: "16s", key: 1, took: "0s"},
-				{at: "20s", key: 1, took: "0s", text: "has not returned within 5s"}, {at: "41s", key: 3, took: "0s"},
+				{at: "0s", key: 1, took: "0s"},
+				{at: "10s", key: 1, took: "5s", text: "has not returned within 5s"},
+				{at: "16s", key: 1, took: "0s"},
+				{at: "20s", key: 1, took: "0s", text: "has not returned within 5s"},
+				{at: "41s", key: 3, took: "0s"},
 			},
 			calls: 3,
 		},
@@ -146,8 +157,12 @@ func TestCacheTimeline(t *testing.T) {
 				return none, errDown
 			},
 			steps: []step{
-				{at: "0s", took: "30s", text: "30s"}, {at: "1m", took: "30s", text: "30s"}, {at: "2m", limit: "5s", took: "5s", text: "deadline"},
-				{at: "3m", took: "30s", text: "30s"}, {at: "4m", took: "0s", text: "4 calls have not returned"}, {at: "3h", took: "0s", text: "4 calls"},
+				{at: "0s", took: "30s", text: "30s"},
+				{at: "1m", took: "30s", text: "30s"},
+				{at: "2m", limit: "5s", took: "5s", text: "deadline"},
+				{at: "3m", took: "30s", text: "30s"},
+				{at: "4m", took: "0s", text: "4 calls have not returned"},
+				{at: "3h", took: "0s", text: "4 calls"},
 				{at: "4h1m", took: "30s", text: "30s"}, // one has returned
 			},
 			calls: 5,
@@ -166,8 +181,10 @@ func TestCacheTimeline(t *testing.T) {
 				return keyOf(n), sleep(ctx, 6*time.Second)
 			},
 			steps: []step{
-				{at: "0s", limit: "3s", took: "3s", text: "deadline"}, {at: "3s", limit: "3s", took: "3s", text: "deadline"},
-				{at: "7s", limit: "3s", key: 2, took: "2s"}, {at: "10s", limit: "3s", key: 2, took: "1.5s", text: "not returned"},
+				{at: "0s", limit: "3s", took: "3s", text: "deadline"},
+				{at: "3s", limit: "3s", took: "3s", text: "deadline"},
+				{at: "7s", limit: "3s", key: 2, took: "2s"},
+				{at: "10s", limit: "3s", key: 2, took: "1.5s", text: "not returned"},
 			},
 			calls: 3,
 		},
@@ -375,7 +392,7 @@ func TestBadProviders(t *testing.T) {
 		"ends its goroutine":  {func() (signer.Credentials, error) { runtime.Goexit(); return key, nil }, "ended its goroutine", nil},
 		"a panic with Goexit": {func() (signer.Credentials, error) { defer runtime.Goexit(); panic(mine) }, "ended its goroutine", nil},
 		"a joined error":      {func() (signer.Credentials, error) { return none, errors.Join(mine, io.EOF) }, "mine", io.EOF},
-		"a nil panic":         {func() (signer.Credentials, error) { panic(nil) }, "panicked", nil}, //nolint:govet // on purpose
+		"a nil panic":         {func() (signer.Credentials, error) { panic(nil) }, "panicked", nil},
 		"a direction mark":    {func() (signer.Credentials, error) { k := key; k.AccessKeyID += "\u202e"; return k, nil }, "line break", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -138,10 +138,11 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		return key, nil
 	}
 	c.mu.Lock()
-	key, refused, current := foundKey{}, c.refused, c.current
+	refused, current := c.refused, c.current
 	c.mu.Unlock()
 	var currentErr error
 	if current >= 0 {
+		var key foundKey
 		if key, currentErr = c.links[current].get(ctx, refused); currentErr == nil {
 			return c.store(current, key, nil), nil
 		}

@@ -171,9 +171,9 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 		f.close()
 		return nil, osError(err)
 	}
-	if now, err := os.Stat(path); err != nil || !os.SameFile(info, now) {
+	if now, statErr := os.Stat(path); statErr != nil || !os.SameFile(info, now) {
 		f.close()
-		return nil, nil
+		return nil, nil //nolint:nilerr // the file is being replaced: the caller opens it once more
 	}
 	if f.content, err = readFile(path, maxConfigFile); err == nil {
 		err = f.createTemp(info)

@@ -74,7 +74,7 @@ func TestLoginIsRefreshedAndStored(t *testing.T) {
 	var server loginServer
 	server.install(w)
 	path := w.write(expiredLogin, "elsewhere", "config.json")
-	if err := os.Chmod(path, 0o640); err != nil { //nolint:gosec // unusual on purpose
+	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
 	linked := filepath.Join(w.home, "link.json")

@@ -210,10 +210,7 @@ func (r *profileReader) chainedRole(ctx context.Context, p *cliProfile, via []st
 		return foundKey{}, fmt.Errorf("the source profiles form a cycle of %d", len(via)-slices.Index(via, p.SourceProfile))
 	}
 	source, err := r.key(ctx, p.SourceProfile, via)
-	switch {
-	case isNotConfigured(err):
-		return foundKey{}, fmt.Errorf("its source_profile %v", err)
-	case err != nil:
+	if err != nil {
 		return foundKey{}, fmt.Errorf("its source_profile: %w", err)
 	}
 	return r.assumeRole(ctx, source.Credentials, r.role(p), "ChainableRamRoleArn")

@@ -24,9 +24,9 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 		return foundKey{}, err
 	}
 	const path = "/latest/meta-data/ram/security-credentials/"
+	var body []byte
 	if name == "" {
-		body, err := s.getMetadata(ctx, path, header)
-		if err != nil {
+		if body, err = s.getMetadata(ctx, path, header); err != nil {
 			return foundKey{}, err
 		}
 		name = strings.TrimSpace(string(body))
@@ -34,8 +34,7 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 			return foundKey{}, notConfigured("the metadata service named no RAM role: attach one to the instance")
 		}
 	}
-	body, err := s.getMetadata(ctx, path+url.PathEscape(name), header)
-	if err != nil {
+	if body, err = s.getMetadata(ctx, path+url.PathEscape(name), header); err != nil {
 		return foundKey{}, err
 	}
 	var out issuedKey

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -92,9 +93,7 @@ func fetch(ctx context.Context, client *http.Client, timeout time.Duration, meth
 	if err != nil {
 		return response{}, errors.New("the URL is not valid")
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	res, err := client.Do(req)
 	if err != nil {
 		return response{}, fetchError(ctx, err, timeout)
