@@ -109,6 +109,9 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			return key, nil, nil
 		}
 	}
+	if err = ctx.Err(); err != nil {
+		return signer.Credentials{}, nil, err
+	}
 	for {
 		r, patience, late, err := c.joinOrStart(ctx, stale)
 		if err != nil {

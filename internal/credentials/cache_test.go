@@ -303,7 +303,7 @@ func TestRefreshContext(t *testing.T) {
 		type contextKey struct{}
 		start := time.Now()
 		var ended time.Duration
-		cache, _ := cacheOf(func(ctx context.Context, n int) (signer.Credentials, error) {
+		cache, p := cacheOf(func(ctx context.Context, n int) (signer.Credentials, error) {
 			if n == 1 && ctx.Value(contextKey{}) != "value" {
 				t.Error("the context has lost its values")
 			}
@@ -328,6 +328,11 @@ func TestRefreshContext(t *testing.T) {
 		}
 		if key, _, err := cache.Get(t.Context(), none); key != keyOf(2) || err != nil || time.Since(start) != 2500*time.Millisecond {
 			t.Errorf("%v %v after %v", key, err, time.Since(start))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
+			t.Errorf("%v after %d calls", err, p.calls.Load())
 		}
 	})
 }

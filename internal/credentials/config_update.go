@@ -131,8 +131,8 @@ type lockedFile struct {
 
 // openLocked locks the configuration file as credentials-go does when it writes it: an exclusive flock on the file itself
 // (1.4.14, providers/cli_profile.go writeConfigurationToFileWithLock; LockFileEx on Windows, where no login is refreshed
-// here). The vendor CLI takes no lock at all (config/configuration.go SaveConfiguration), so update checks for its
-// changes. openLocked waits for the lock up to 5 s.
+// here). The vendor CLI takes no lock at all (config/configuration.go SaveConfiguration), so update reads the file once
+// more and keeps its changes. openLocked waits for the lock up to 15 s, longer than another process needs to refresh.
 func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -140,7 +140,7 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	}
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
-	for range 100 {
+	for range 300 {
 		f, err := tryOpenLocked(path)
 		if f != nil || err != nil {
 			return f, err

@@ -63,6 +63,9 @@ var (
 	unsupportedModes = []string{"RsaKeyPair", "BearerToken", "Anonymous"}
 )
 
+// maxSources is how many source profiles may follow one another.
+const maxSources = 10
+
 // canonicalMode returns a known mode as it is usually spelled, or "".
 func canonicalMode(mode string, modes []string) string {
 	if i := slices.IndexFunc(modes, func(m string) bool { return strings.EqualFold(m, mode) }); i >= 0 {
@@ -208,6 +211,8 @@ func (r *profileReader) chainedRole(ctx context.Context, p *cliProfile, via []st
 		return foundKey{}, errors.New("source_profile is empty")
 	case slices.Contains(via, p.SourceProfile):
 		return foundKey{}, fmt.Errorf("the source profiles form a cycle of %d", len(via)-slices.Index(via, p.SourceProfile))
+	case len(via) >= maxSources:
+		return foundKey{}, fmt.Errorf("there are more than %d source profiles in a row", maxSources)
 	}
 	source, err := r.key(ctx, p.SourceProfile, via)
 	if err != nil {

@@ -85,6 +85,10 @@ func TestProfileModes(t *testing.T) {
 // What cannot work is one clear line. Nothing that the file says is in it.
 func TestProfileErrors(t *testing.T) {
 	t.Parallel()
+	var long []string
+	for i := range 20 {
+		long = append(long, fmt.Sprintf(`{"name":"%s","mode":"ChainableRamRoleArn","source_profile":"p%s"}`, "p"+strings.Repeat("p", i), strings.Repeat("p", i+1)))
+	}
 	ok := `{"name":"ok","mode":"AK","access_key_id":"id1","access_key_secret":"planted"}`
 	for name, c := range map[string]struct {
 		config, text string
@@ -97,6 +101,7 @@ func TestProfileErrors(t *testing.T) {
 		"a cycle": {profilesJSON(
 			`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q"}`, `{"name":"q","mode":"ChainableRamRoleArn","source_profile":"r"}`, `{"name":"r","mode":"ChainableRamRoleArn","source_profile":"q"}`,
 		), "cycle of 2"},
+		"a long chain":       {profilesJSON(long...), "more than 10 source profiles"},
 		"a missing source":   {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"planted"}`), "source_profile: does not exist"},
 		"no source":          {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","ram_role_arn":"r"}`), "source_profile is empty"},
 		"an empty profile":   {profilesJSON(`{"name":"p"}`), "is empty: run aliyun configure"},
