@@ -126,7 +126,7 @@ func newAccount(config transport.Config, p CredentialsProvider) *account {
 	if p == nil {
 		p = defaultCredentials()
 	}
-	config.Credentials = newGuard(p).get
+	config.Credentials = cacheCredentials(p).Get
 	// transport.New copies the http.Client: accounts with the same configuration have the same connections.
 	return &account{transport: transport.New(config), config: config}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aliyun-ecs/sdk-go/internal/credentials"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -115,8 +116,8 @@ func (o *Options) validate() error {
 	if o.Network != NetworkPublic && o.Endpoint != "" {
 		return invalid("Options.Network", "%.80q cannot be combined with Options.Endpoint: set only one of them", string(o.Network))
 	}
-	if fixed, ok := o.Credentials.(*staticCredentials); ok && fixed != nil {
-		if err := check(*fixed.key); err != nil {
+	if fixed, ok := o.Credentials.(*credentials.Static); ok && fixed != nil {
+		if err := fixed.Validate(); err != nil {
 			return invalid("Options.Credentials", "cannot be used: %v", err)
 		}
 	}
