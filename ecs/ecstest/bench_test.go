@@ -44,7 +44,7 @@ func BenchmarkPage(b *testing.B) {
 		b.SetBytes(int64(w.Body.Len()))
 		return w.Body.String()
 	}
-	middle := s.sealToken(place{seq: 50_000}, boundTo(url.Values{"RegionId": {"cn-hangzhou"}}))
+	middle := s.sealToken(position{seq: 50_000}, tokenBinding(url.Values{"RegionId": {"cn-hangzhou"}}))
 	for name, f := range map[string]func(*testing.B){
 		"first":     func(b *testing.B) { serve(b, "", "") },
 		"middle":    func(b *testing.B) { serve(b, middle, "") },
