@@ -156,7 +156,9 @@ func (q *query) readFlags(p *params) {
 		})
 	}
 	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // compared without regard to case
-		known := []ecs.LockReason{ecs.LockReasonFinancial, ecs.LockReasonSecurity, ecs.LockReasonRecycling, ecs.LockReasonDedicatedHostFinancial, ecs.LockReasonRefunded}
+		known := []ecs.LockReason{
+			ecs.LockReasonFinancial, ecs.LockReasonSecurity, ecs.LockReasonRecycling, ecs.LockReasonDedicatedHostFinancial, ecs.LockReasonRefunded,
+		}
 		if !slices.ContainsFunc(known, want.Is) {
 			p.fail(newError(404, "InvalidLockReason.NotFound", "The specified LockReason is not valid."))
 		}

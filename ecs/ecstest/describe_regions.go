@@ -76,7 +76,7 @@ func (s *Server) describeRegions(x *exchange, p *params) any {
 	return object{"RequestId": x.requestID, "Regions": object{"Region": list}}
 }
 
-// regionEndpoint is the endpoint that the API tells; for cn-hangzhou it is the central one.
+// regionEndpoint returns the endpoint that DescribeRegions reports. For cn-hangzhou, that is the central one.
 func regionEndpoint(id string) string {
 	if id == "cn-hangzhou" {
 		return "ecs.aliyuncs.com"

@@ -28,7 +28,7 @@ type Fault struct {
 	Code    string // error code of the API
 	Message string // error message; "" is a general one
 	Status  int    // HTTP status; 0 is the usual one for Code, or 200
-	// Body is sent as it is. nil stands for the error response; empty and not nil is an empty body.
+	// Body is sent as it is. nil means the usual response or the error; a non-nil empty Body is sent as an empty body.
 	Body        []byte
 	ContentType string      // of the response; "" is JSON or XML as requested
 	Header      http.Header // headers to add or replace, such as Retry-After or Date; an entry without values removes one
@@ -41,7 +41,7 @@ type Fault struct {
 	EmptyPage   bool // send no instances, and a NextToken that continues where the page would have begun
 
 	// While the response is sent.
-	Truncate bool          // close the connection after half the body; Content-Length tells the whole length
+	Truncate bool          // close the connection after half the body; Content-Length is that of the whole
 	CutJSON  bool          // send half the body, with a matching Content-Length
 	Drip     time.Duration // wait that long after each byte
 }

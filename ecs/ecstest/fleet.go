@@ -64,10 +64,10 @@ type site struct {
 type network struct {
 	vpc, vswitch string
 	cidr         uint32 // first address of its /20
-	used         uint32 // addresses
+	used         uint32 // number of addresses in use
 }
 
-// generator makes one fleet. The counters are what makes ids and addresses unique.
+// generator makes one fleet. Its counters make ids and addresses unique.
 type generator struct {
 	rng    *rand.Rand
 	sites  []*site
@@ -98,7 +98,7 @@ func (g *generator) fleet(n int) []ecs.Instance {
 	return instances
 }
 
-// fleetEnd is the time at which the fleet is as it is.
+// fleetEnd is the date of the fleet: nothing was created later, and expired instances expired before it.
 var fleetEnd = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func (g *generator) percent(p int) bool { return g.rng.IntN(100) < p }
@@ -246,8 +246,11 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 		InstanceType: d.model.name, InstanceTypeFamily: d.family, CPU: d.cpu, Memory: d.memory << 10,
 		GPUAmount: d.gpus, GPUSpec: d.gpu, LocalStorageAmount: d.disks, LocalStorageCapacity: d.capacity,
 		IOOptimized: true, DeviceAvailable: true,
-		CPUOptions: ecs.CPUOptions{CoreCount: max(1, d.cpu/2), ThreadsPerCore: min(2, d.cpu), NUMA: pick(g, []string{"ON", "ON", "ON", "", "", "", "N/A"}), TopologyType: "DiscreteCoreToHTMapping"},
-		ImageID:    image[0], OSName: image[1], OSNameEn: image[2], OSType: ecs.OSType(image[3]),
+		CPUOptions: ecs.CPUOptions{
+			CoreCount: max(1, d.cpu/2), ThreadsPerCore: min(2, d.cpu), NUMA: pick(g, []string{"ON", "ON", "ON", "", "", "", "N/A"}),
+			TopologyType: "DiscreteCoreToHTMapping",
+		},
+		ImageID: image[0], OSName: image[1], OSNameEn: image[2], OSType: ecs.OSType(image[3]),
 		ImageOptions:           ecs.ImageOptions{CurrentOSNVMeSupported: &nvme},
 		SecurityGroupIDs:       slices.Clone(d.securityGroups),
 		InternetMaxBandwidthIn: -1, InternetChargeType: ecs.InternetChargeTypePayByTraffic,
@@ -367,7 +370,9 @@ func (g *generator) charge(i *ecs.Instance, d deployment) {
 	switch g.rng.IntN(200) {
 	case 0:
 		host := g.id("dh-", d.site)
-		i.DedicatedHostAttribute = ecs.DedicatedHostAttribute{DedicatedHostID: host, DedicatedHostName: "专有宿主机-" + host[len(host)-3:], DedicatedHostClusterID: "dc-" + d.prefix + "cluster"}
+		i.DedicatedHostAttribute = ecs.DedicatedHostAttribute{
+			DedicatedHostID: host, DedicatedHostName: "专有宿主机-" + host[len(host)-3:], DedicatedHostClusterID: "dc-" + d.prefix + "cluster",
+		}
 		i.DedicatedInstanceAttribute = ecs.DedicatedInstanceAttribute{Affinity: "default", Tenancy: "host"}
 	case 1:
 		i.ECSCapacityReservationAttr.CapacityReservationID = "crp-" + d.prefix + "reserved"

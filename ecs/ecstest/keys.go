@@ -24,7 +24,7 @@ type Key struct {
 	Credentials signer.Credentials
 	// Expires is when a temporary key expires, by the server's clock. The zero value means never.
 	Expires time.Time
-	// Disabled marks a key that was deactivated.
+	// Disabled makes the key inactive.
 	Disabled bool
 	// Deny lists the operations that the key's user has no permission for, in every region: "DescribeInstances", or
 	// "ecs:DescribeInstances" as in a RAM policy. "*" in a name matches any text. nil denies nothing.
@@ -53,12 +53,11 @@ func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	if !ok {
 		return false
 	}
-	k = k.clone() // change must not modify slices that requests in progress read
 	change(&k)
+	s.putKey(k)
 	if k.Credentials.AccessKeyID != accessKeyID {
 		delete(s.keys, accessKeyID)
 	}
-	s.putKey(k)
 	return true
 }
 
@@ -78,7 +77,7 @@ func (s *Server) IssueKey(lifetime time.Duration) signer.Credentials {
 	return c
 }
 
-// putKey is called with s.mu held.
+// putKey stores a copy of a key after checking its denials. It is called with s.mu held.
 func (s *Server) putKey(k Key) {
 	k = k.clone()
 	s.checkDenials(k.Deny)
@@ -122,7 +121,7 @@ func (k Key) denies(action, region string) bool {
 	return slices.ContainsFunc(k.Deny, matches) || slices.ContainsFunc(k.DenyIn[region], matches)
 }
 
-// denied reports whether the request's user has no permission for its operation, at this moment.
+// denied reports whether the user currently has no permission for the request.
 func (s *Server) denied(x *exchange) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

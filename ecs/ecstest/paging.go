@@ -72,7 +72,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 	defer f.mu.RUnlock()
 	list := f.candidates(x.region, q)
 	skip := max(q.number-1, 0) * q.size
-	if !q.tokenMode && len(q.capped)+len(q.filters) == 0 { // the page can be cut out of the list
+	if !q.tokenMode && len(q.capped)+len(q.filters) == 0 { // no need to look at the instances
 		first, end := min(skip, len(list)), min(skip+q.size, len(list))
 		found := page{rows: slices.Clone(list[first:end]), total: len(list), more: end < len(list)}
 		if first < end {
@@ -81,7 +81,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 		return found
 	}
 	found, pos := page{next: q.from}, q.from
-	after := make([]position, 0, q.size) // where a page that ends with this row continues
+	after := make([]position, 0, q.size) // for each row, where the listing continues after it
 	for _, it := range list[indexAfter(list, q.from.seq):] {
 		if !matchesAll(q.capped, it) {
 			continue

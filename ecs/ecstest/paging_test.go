@@ -195,8 +195,12 @@ func TestWithoutPagingParameters(t *testing.T) {
 		params []string
 		want   int
 	}{
-		{nil, 2010}, {[]string{"Status", "Stopped"}, 670}, {[]string{"InstanceIds", `["i-0000","i-0001"]`}, 2}, {[]string{"InstanceIds", "[]"}, 0},
-		{[]string{"Tag.1.Key", "env"}, 1000}, {[]string{"Tag.1.Key", "env", "Status", "Stopped"}, 670},
+		{nil, 2010},
+		{[]string{"Status", "Stopped"}, 670},
+		{[]string{"InstanceIds", `["i-0000","i-0001"]`}, 2},
+		{[]string{"InstanceIds", "[]"}, 0},
+		{[]string{"Tag.1.Key", "env"}, 1000},
+		{[]string{"Tag.1.Key", "env", "Status", "Stopped"}, 670},
 	} {
 		got := slices.Concat(pages(t, srv, nil, test.params...)...)
 		if len(got) != test.want || !slices.IsSorted(got) || len(slices.Compact(got)) != test.want {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	maxRequests     = 10_000   // kept for Requests
-	maxRequestBytes = 64 << 20 // that the kept requests may occupy
+	maxRequests     = 10_000   // number of requests kept for Requests
+	maxRequestBytes = 64 << 20 // memory that they may occupy
 )
 
 // Request describes a request that the server received.

@@ -19,7 +19,9 @@ const algorithmV3 = "ACS3-HMAC-SHA256"
 // readV1 reads the older mechanism, in which everything is a parameter and all parameters are signed.
 func (x *exchange) readV1() (authentication, *apiError) {
 	get := x.params.Get
-	a := authentication{version: get("SignatureVersion"), keyID: get("AccessKeyId"), token: get("SecurityToken"), time: get("Timestamp"), nonce: get("SignatureNonce")}
+	a := authentication{
+		version: get("SignatureVersion"), keyID: get("AccessKeyId"), token: get("SecurityToken"), time: get("Timestamp"), nonce: get("SignatureNonce"),
+	}
 	if a.keyID == "" {
 		return a, newError(400, "MissingAccessKeyId", "AccessKeyId is mandatory for this action.")
 	}
