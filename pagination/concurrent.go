@@ -139,49 +139,15 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	if limit <= 0 || limit > len(runs) {
 		limit = len(runs)
 	}
-	type result struct {
-		item T
-		err  error
-	}
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(parent)
-		results := make(chan result) // unbuffered, since an item may be a whole page
-		var started atomic.Int64
-		work := func() {
-			for ctx.Err() == nil {
-				n := started.Add(1)
-				if n > int64(len(runs)) {
-					return
-				}
-				for item, err := range runs[n-1](ctx) {
-					if !send(ctx, results, result{item, err}) {
-						break
-					}
-				}
-			}
-		}
-
-		var crash error
-		var crashed sync.Once
-		var workers sync.WaitGroup
-		for range limit {
-			workers.Go(func() {
-				guard(work, func(err error) {
-					crashed.Do(func() { crash = err })
-					cancel()
-				})
-			})
-		}
-		go func() {
-			workers.Wait()
-			close(results)
-		}()
+		results, crashed := startAll(ctx, cancel, limit, runs)
 		defer func() { // even if the loop's body panics
 			cancel()
 			for range results { // until all workers have returned
 			}
-			if crash != nil {
-				panic(crash)
+			if err := crashed(); err != nil {
+				panic(err)
 			}
 		}()
 
@@ -201,6 +167,50 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 			yield(zero, err)
 		}
 	}
+}
+
+// result is what a run of Merge yields.
+type result[T any] struct {
+	item T
+	err  error
+}
+
+// startAll executes runs with limit workers and sends what they yield to results, which is closed when all workers have
+// returned. If a run panics, startAll calls cancel, and crashed returns an error once results is closed.
+func startAll[T any](
+	ctx context.Context, cancel func(), limit int, runs []func(context.Context) iter.Seq2[T, error],
+) (results <-chan result[T], crashed func() error) {
+	out := make(chan result[T]) // unbuffered, since an item may be a whole page
+	var started atomic.Int64
+	work := func() {
+		for ctx.Err() == nil {
+			n := started.Add(1)
+			if n > int64(len(runs)) {
+				return
+			}
+			for item, err := range runs[n-1](ctx) {
+				if !send(ctx, out, result[T]{item, err}) {
+					break
+				}
+			}
+		}
+	}
+	var crash error
+	var once sync.Once
+	var workers sync.WaitGroup
+	for range limit {
+		workers.Go(func() {
+			guard(work, func(err error) {
+				once.Do(func() { crash = err })
+				cancel()
+			})
+		})
+	}
+	go func() {
+		workers.Wait()
+		close(out)
+	}()
+	return out, func() error { return crash }
 }
 
 // send sends v to ch and reports whether to continue. When ctx is done, it sends nothing.
