@@ -103,7 +103,7 @@ func TestCall(t *testing.T) {
 	})
 	story(t, "throttled and failing like any other call", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(60, "cn-hangzhou")...)
-		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 3, Window: time.Minute, Hints: true} })
+		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 3, Window: time.Minute, Headers: true} })
 		srv.Inject(ecstest.Fault{Reset: true}, ecstest.Fault{Code: "InternalError"}, ecstest.Fault{CutJSON: true, Skip: 1})
 		start := time.Now()
 		for range 6 {

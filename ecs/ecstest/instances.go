@@ -14,31 +14,32 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fleet holds the instances of all regions. Each region lists them in the order they came, which never changes: so
-// a token is just the place of the last row, and a listing is complete whatever comes and goes meanwhile.
+// fleet holds the instances of all regions. Each region lists them in the order in which they were added, which never
+// changes. So a page token is the position of the last instance, and a listing by token includes every instance that
+// exists from its beginning to its end.
 type fleet struct {
 	mu      sync.RWMutex
-	last    uint64
+	last    uint64 // seq of the newest item
 	byID    map[string]*item
-	regions map[string][]*item // by seq
+	regions map[string][]*item // sorted by seq
 }
 
-// item is an instance. It is never changed, only replaced.
+// item is an instance. It is immutable: a change replaces it.
 type item struct {
 	ecs.Instance
-	seq              uint64
-	created, expires int64 // minutes, as the time filters see them
+	seq              uint64 // its number, in the order of listings
+	created, expires int64  // in minutes since 1970, the unit of the time filters
 	rendered         [2]atomic.Pointer[rendering]
 }
 
-// rendering is the JSON of an instance with some additional attributes.
+// rendering is the JSON of an instance with certain additional attributes.
 type rendering struct {
 	attributes attributes
 	text       []byte
 }
 
-// Put adds instances to the fleet; one whose InstanceID is known is replaced and keeps its place in listings, unless its
-// region changes. A missing RegionID becomes "cn-hangzhou", a missing InstanceID is made up. The server keeps copies.
+// Put adds copies of instances to the fleet. An instance whose InstanceID is known replaces that one, and keeps its
+// position in listings unless its region changes. An empty RegionID becomes "cn-hangzhou", an empty InstanceID a new one.
 func (s *Server) Put(instances ...ecs.Instance) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -48,7 +49,7 @@ func (s *Server) Put(instances ...ecs.Instance) {
 	}
 }
 
-// Delete takes instances out of the fleet; unknown ids do nothing.
+// Delete removes instances from the fleet. Unknown ids are ignored.
 func (s *Server) Delete(ids ...string) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -60,7 +61,7 @@ func (s *Server) Delete(ids ...string) {
 	}
 }
 
-// Update changes one instance and reports whether there is one. change gets a copy of its own, and must not call the server.
+// Update changes an instance and reports whether it exists. change must not call the server.
 func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	f := &s.fleet
 	f.mu.Lock()
@@ -78,7 +79,7 @@ func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	return true
 }
 
-// Instances returns the fleet: region by region, each in the order of listings.
+// Instances returns a copy of the fleet, region by region, each in the order of listings.
 func (s *Server) Instances() []ecs.Instance {
 	f := &s.fleet
 	f.mu.RLock()
@@ -104,7 +105,7 @@ func (f *fleet) put(inst ecs.Instance) {
 	if old := f.byID[inst.InstanceID]; old != nil && old.RegionID == inst.RegionID {
 		it.seq = old.seq
 		list := f.regions[inst.RegionID]
-		list[after(list, it.seq-1)] = it
+		list[indexAfter(list, it.seq-1)] = it
 	} else {
 		if old != nil {
 			f.remove(old)
@@ -119,12 +120,12 @@ func (f *fleet) put(inst ecs.Instance) {
 func (f *fleet) remove(it *item) {
 	delete(f.byID, it.InstanceID)
 	list := f.regions[it.RegionID]
-	i := after(list, it.seq-1)
+	i := indexAfter(list, it.seq-1)
 	f.regions[it.RegionID] = slices.Delete(list, i, i+1)
 }
 
-// after is the index of the first item behind place seq.
-func after(list []*item, seq uint64) int {
+// indexAfter returns the index of the first item whose number is greater than seq.
+func indexAfter(list []*item, seq uint64) int {
 	return sort.Search(len(list), func(i int) bool { return list[i].seq > seq })
 }
 
@@ -156,8 +157,8 @@ var attributeNames = map[string]attributes{
 	string(ecs.AdditionalAttributeCurrentOSNVMeSupported): nvmeSupported,
 }
 
-// json is the instance in the API's shape. Marshaling costs much more than a whole page does otherwise, so each instance
-// keeps its plain text and that for the last additional attributes.
+// json returns the instance in the API's shape. Encoding it takes longer than everything else that a page needs, so
+// the item keeps two results: without additional attributes, and with those requested last.
 func (it *item) json(a attributes) []byte {
 	slot := &it.rendered[min(a, 1)]
 	if r := slot.Load(); r != nil && r.attributes == a {
@@ -186,7 +187,7 @@ func (it *item) json(a attributes) []byte {
 		inst.ImageOptions.CurrentOSNVMeSupported = nil
 	}
 	text, err := json.Marshal(inst)
-	if err != nil { // of an Extra that is not JSON
+	if err != nil { // Extra is not valid JSON
 		inst.Extra = nil
 		text, _ = json.Marshal(inst)
 	}
@@ -194,7 +195,7 @@ func (it *item) json(a attributes) []byte {
 	return text
 }
 
-// clone shares nothing with i that anyone may change.
+// clone returns a deep copy.
 func clone(i ecs.Instance) ecs.Instance {
 	i.NetworkInterfaces = slices.Clone(i.NetworkInterfaces)
 	for k := range i.NetworkInterfaces {
@@ -221,4 +222,11 @@ func clone(i ecs.Instance) ecs.Instance {
 		*p = &copied
 	}
 	return i
+}
+
+// any reports whether an instance of the region matches.
+func (f *fleet) any(region string, matches filter) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return slices.ContainsFunc(f.regions[region], matches)
 }
