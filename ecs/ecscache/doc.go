@@ -1,0 +1,2 @@
+// Package ecscache keeps the ECS instances.
+package ecscache
