@@ -28,7 +28,7 @@ type Cache struct {
 
 	mu           sync.RWMutex
 	records      map[string]record   // by instance id
-	removed      map[string]uint64   // ids that are gone, and the observation that missed them; see observation
+	missing      map[missing]uint64  // what refreshes did not find, and their numbers; see observation
 	observations map[uint64]struct{} // those that have not ended
 	lastObserved uint64
 	tasks        map[string]*task // by region; "" is the discovery of regions
@@ -66,7 +66,7 @@ type Options struct {
 func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*Cache, error) {
 	c := &Cache{
 		client: client, req: req, seed: maphash.MakeSeed(), changed: make(chan struct{}),
-		records: map[string]record{}, removed: map[string]uint64{}, observations: map[uint64]struct{}{},
+		records: map[string]record{}, missing: map[missing]uint64{}, observations: map[uint64]struct{}{},
 		tasks: map[string]*task{}, watchers: map[*watcher]struct{}{},
 	}
 	if opts != nil {
@@ -258,7 +258,7 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 		if err := o.seeAll(listInstances(ctx, t.client, req, 1)); err != nil {
 			return err
 		}
-		o.removeUnseen(wanted[t])
+		o.seenOf(wanted[t])
 		return nil
 	}))
 }

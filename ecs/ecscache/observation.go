@@ -2,6 +2,7 @@ package ecscache
 
 import (
 	"iter"
+	"maps"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
@@ -20,9 +21,9 @@ type record struct {
 }
 
 // observation is one look at the API: a listing, a refresh or a get. Observations are numbered in the order in which they
-// begin, and what one has found is never undone by one that began before it. So an instance keeps the number of the last
-// observation that saw it, and an instance that was removed leaves the number of the one that missed it behind, until
-// every earlier observation has ended.
+// begin, and what one has found is never undone by one that began before it. So the cache remembers which observation
+// saw an instance last, which listing of a region was the last complete one, and, until every earlier observation has
+// ended, which ids a refresh found missing.
 //
 // The numbers are no times, so that it does not matter how the machine's clock is set.
 type observation struct {
@@ -30,6 +31,12 @@ type observation struct {
 	from   *task
 	number uint64
 	digest digester
+}
+
+// missing names an instance that a region does not have.
+type missing struct {
+	from *task
+	id   string
 }
 
 // observe begins an observation of a region. It must be ended.
@@ -46,18 +53,14 @@ func (o *observation) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.observations, o.number)
-	if len(c.removed) == 0 {
+	if len(c.missing) == 0 {
 		return
 	}
 	oldest := c.lastObserved + 1
 	for number := range c.observations {
 		oldest = min(oldest, number)
 	}
-	for id, number := range c.removed {
-		if number <= oldest {
-			delete(c.removed, id)
-		}
-	}
+	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
 }
 
 // see takes an instance that the API returned into the cache.
@@ -68,10 +71,9 @@ func (o *observation) see(inst ecs.Instance) {
 	defer c.mu.Unlock()
 	id := inst.InstanceID
 	before := c.records[id]
-	if o.number < before.seen || o.number < c.removed[id] {
-		return
+	if o.number < max(before.seen, o.from.complete, c.missing[missing{o.from, id}]) {
+		return // a newer observation knows better
 	}
-	delete(c.removed, id)
 	// An equal version replaces the old one as well: consumers may have modified slices of that.
 	c.records[id] = record{version: v, from: o.from, seen: o.number}
 	if before.version == nil || before.digest != v.digest {
@@ -90,33 +92,48 @@ func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) error {
 	return nil
 }
 
-// removeUnseen removes those of the given instances which are known in the region and were not seen since the
-// observation began. It is the only way out of the cache: call it only when the observation was complete.
-func (o *observation) removeUnseen(ids []string) {
+// seenAll ends a listing that is complete: what it did not see is not there any more.
+func (o *observation) seenAll() {
+	c := o.cache
+	c.mu.Lock()
+	o.from.complete = max(o.from.complete, o.number)
+	c.mu.Unlock()
+	c.mu.RLock() // readers go on
+	var unseen []string
+	for id, r := range c.records {
+		if o.missed(r) {
+			unseen = append(unseen, id)
+		}
+	}
+	c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range unseen {
+		o.remove(id)
+	}
+}
+
+// seenOf ends a refresh that is complete: those of the ids it was about which it did not see are not there any more.
+func (o *observation) seenOf(ids []string) {
 	c := o.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range ids {
-		if r := c.records[id]; o.missed(r) {
-			delete(c.records, id)
-			c.removed[id] = o.number
-			c.notify(r.version, r.version, true)
+		if c.records[id].seen < o.number {
+			key := missing{o.from, id}
+			c.missing[key] = max(c.missing[key], o.number)
+			o.remove(id)
 		}
 	}
 }
 
-// unseen returns the ids of all instances of the region that were not seen since the observation began.
-func (o *observation) unseen() []string {
-	c := o.cache
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	var ids []string
-	for id, r := range c.records {
-		if o.missed(r) {
-			ids = append(ids, id)
-		}
+// remove removes an instance, unless it is in another region or was seen since the observation began. It is the only way
+// out of the cache. It is called with c.mu held.
+func (o *observation) remove(id string) {
+	if r := o.cache.records[id]; o.missed(r) {
+		delete(o.cache.records, id)
+		o.cache.notify(r.version, r.version, true)
 	}
-	return ids
 }
 
 func (o *observation) missed(r record) bool { return r.from == o.from && r.seen < o.number }

@@ -21,7 +21,8 @@ type task struct {
 	wake   chan struct{} // has an element when the next pass is due at once
 
 	// Guarded by Cache.mu.
-	finished uint64    // the number of the last finished pass's observation
+	finished uint64    // the number of the last pass that has ended
+	complete uint64    // the number of the last listing that was complete
 	synced   time.Time // when the last complete pass began; zero when there was none
 	err      error     // why the last pass was not complete
 }
@@ -147,7 +148,7 @@ func (r *runner) pass(ctx context.Context, t *task) error {
 	if t.region == "" {
 		err = r.discover(ctx)
 	} else if err = o.seeAll(listInstances(ctx, t.client, c.req, c.opts.Workers)); err == nil {
-		o.removeUnseen(o.unseen())
+		o.seenAll()
 	}
 	if err != nil && ctx.Err() != nil {
 		return err // Run is ending, which is no failure
