@@ -191,7 +191,8 @@ func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 			return err
 		}
 		if c.unfiltered() {
-			o.see(got)
+			o.current = got
+			o.see()
 		}
 		once.Do(func() { found, inst, foundErr = true, got, err })
 		cancel() // the other regions are of no interest any more

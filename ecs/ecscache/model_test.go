@@ -73,7 +73,8 @@ func (m *model) goOn(l *look) {
 	case len(l.reads) > 0:
 		inst := l.reads[0]
 		l.reads = l.reads[1:]
-		l.see(inst)
+		l.current = inst
+		l.see()
 		l.seen[inst.InstanceID] = true
 		m.find(inst.InstanceID, finding{l.number, inst.InstanceName})
 	default:
@@ -254,9 +255,11 @@ func TestStalledWatcherIsBounded(t *testing.T) {
 	for round := range 1000 {
 		o := cache.observe(cache.tasks["cn-hangzhou"])
 		for n := range 10 {
-			o.see(ecs.Instance{InstanceID: fmt.Sprintf("i-%d-%d", round, n)})
+			o.current = ecs.Instance{InstanceID: fmt.Sprintf("i-%d-%d", round, n)}
+			o.see()
 		}
-		o.see(ecs.Instance{InstanceID: "i-stays", InstanceName: fmt.Sprint(round)})
+		o.current = ecs.Instance{InstanceID: "i-stays", InstanceName: fmt.Sprint(round)}
+		o.see()
 		o.seenAll()
 		o.end()
 	}

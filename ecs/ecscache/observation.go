@@ -7,7 +7,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// version is one state of an instance. It is immutable, as far as the consumers who share its slices let it be.
+// version is one state of an instance. It is immutable, but for slices and maps that a caller modifies against the rules.
 type version struct {
 	instance ecs.Instance
 	digest   uint64
@@ -30,7 +30,9 @@ type observation struct {
 	cache  *Cache
 	from   *task
 	number uint64
-	digest digester
+
+	digest  digester
+	current ecs.Instance // here and not on the stack, so that an instance which has not changed costs no allocation
 }
 
 // missing names an instance that a region does not have.
@@ -63,31 +65,35 @@ func (o *observation) end() {
 	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
 }
 
-// see takes an instance that the API returned into the cache.
-func (o *observation) see(inst ecs.Instance) {
-	v := &version{instance: inst, digest: o.digest.digest(&inst)}
+// see takes o.current, which the API returned, into the cache.
+func (o *observation) see() {
+	digest := o.digest.digest(&o.current)
 	c := o.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id := inst.InstanceID
-	before := c.records[id]
-	if o.number < max(before.seen, o.from.complete, c.missing[missing{o.from, id}]) {
+	id := o.current.InstanceID
+	r := c.records[id]
+	if o.number < max(r.seen, o.from.complete, c.missing[missing{o.from, id}]) {
 		return // a newer observation knows better
 	}
-	// An equal version replaces the old one as well: consumers may have modified slices of that.
-	c.records[id] = record{version: v, from: o.from, seen: o.number}
-	if before.version == nil || before.digest != v.digest {
-		c.notify(before.version, v, false)
+	before := r.version
+	if before == nil || before.digest != digest {
+		r.version = &version{instance: o.current, digest: digest}
+	}
+	r.from, r.seen = o.from, o.number
+	c.records[id] = r
+	if r.version != before {
+		c.notify(before, r.version, false)
 	}
 }
 
 // seeAll sees what a listing yields, and returns the error that it ends with.
-func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) error {
-	for inst, err := range listing {
+func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error) {
+	for o.current, err = range listing {
 		if err != nil {
 			return err
 		}
-		o.see(inst)
+		o.see()
 	}
 	return nil
 }
