@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
@@ -58,19 +59,22 @@ func (c *Cache) Run(ctx context.Context) error {
 	c.mu.Unlock()
 	defer c.markEnded()
 
-	work, cancel := context.WithCancel(ctx)
-	r := &runner{group: group{crashed: cancel}, cache: c, failures: make(chan error)}
-	defer r.wait()
+	running, cancel := context.WithCancel(ctx)
+	r := &runner{cache: c, failures: make(chan failure)}
+	defer r.wg.Wait()
 	defer cancel()
 	for _, t := range tasks {
-		r.start(work, t)
+		r.start(running, t)
 	}
 	for {
 		select {
-		case <-work.Done():
+		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-r.failures:
-			c.opts.OnError(err)
+		case f := <-r.failures:
+			rethrow(f.err)
+			if c.opts.OnError != nil {
+				c.opts.OnError(inRegion(f.task, f.err))
+			}
 		}
 	}
 }
@@ -84,30 +88,34 @@ func (c *Cache) markEnded() {
 
 // runner is one call of Run.
 type runner struct {
-	group
 	cache    *Cache
-	failures chan error // on their way to OnError
+	wg       sync.WaitGroup
+	failures chan failure // on their way to OnError
+}
+
+type failure struct {
+	task *task
+	err  error
 }
 
 // start repeats a task until ctx ends.
 func (r *runner) start(ctx context.Context, t *task) {
-	r.run(func() {
+	r.wg.Go(func() {
 		for failures := 0; ; {
-			err := r.pass(ctx, t)
-			switch {
-			case ctx.Err() != nil:
-				return
-			case err == nil:
-				failures = 0
-			case slowsDown(err):
-				failures++
+			err := catchPanic(func() error { return r.pass(ctx, t) })
+			if ctx.Err() != nil {
+				return // that the end of Run cuts a listing short is no failure
 			}
-			if err != nil && r.cache.opts.OnError != nil {
+			if err != nil {
 				select {
-				case r.failures <- inRegion(t, err):
+				case r.failures <- failure{t, err}:
 				case <-ctx.Done():
-					return
 				}
+			}
+			if err == nil {
+				failures = 0
+			} else if slowsDown(err) {
+				failures++
 			}
 			timer := time.NewTimer(r.cache.delay(failures))
 			select {
@@ -151,7 +159,7 @@ func (r *runner) pass(ctx context.Context, t *task) error {
 		o.seenAll()
 	}
 	if err != nil && ctx.Err() != nil {
-		return err // Run is ending, which is no failure
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,44 +9,38 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// group runs functions in goroutines of their own. When one of them panics, wait panics in the goroutine of the caller,
-// who can recover there.
-type group struct {
-	wg      sync.WaitGroup
-	once    sync.Once
-	crash   error
-	crashed func() // called at the first panic
+// panicError is the panic of a hook in a goroutine of ours, on its way to a goroutine of the caller, who can recover.
+type panicError struct{ error }
+
+// catchPanic calls f and returns its panic as a panicError.
+func catchPanic(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicError{fmt.Errorf("ecscache: a hook panicked: %v\n\n%s", p, debug.Stack())}
+		}
+	}()
+	return f()
 }
 
-func (g *group) run(f func()) {
-	g.wg.Go(func() {
-		defer func() {
-			if p := recover(); p != nil {
-				g.once.Do(func() {
-					g.crash = fmt.Errorf("ecscache: a hook panicked: %v\n\n%s", p, debug.Stack())
-					g.crashed()
-				})
-			}
-		}()
-		f()
-	})
-}
-
-func (g *group) wait() {
-	g.wg.Wait()
-	if g.crash != nil {
-		panic(g.crash)
+// rethrow panics if err is a panicError.
+func rethrow(err error) {
+	if p, ok := err.(panicError); ok { //nolint:errorlint // never wrapped
+		panic(p.error)
 	}
 }
 
 // inParallel calls f for several regions at once, and returns the errors.
 func inParallel(tasks []*task, f func(*task) error) []error {
-	g := group{crashed: func() {}}
 	errs := make([]error, len(tasks))
+	var wg sync.WaitGroup
 	for i, t := range tasks {
-		g.run(func() { errs[i] = inRegion(t, f(t)) })
+		wg.Go(func() { errs[i] = catchPanic(func() error { return f(t) }) })
 	}
-	g.wait()
+	wg.Wait()
+	for i, t := range tasks {
+		rethrow(errs[i])
+		errs[i] = inRegion(t, errs[i])
+	}
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
