@@ -497,7 +497,7 @@ func TestNew(t *testing.T) {
 		want   string // in the error; "" is none
 	}{
 		"defaults":            {client: client},
-		"many ids":            {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: make(ecs.JSONList, 1000)}},
+		"many ids":            {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: strings.Fields(strings.Repeat("i-1 ", 1000) + "i-2")}},
 		"matches nothing":     {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: ecs.JSONList{}}},
 		"no client":           {want: "client is nil"},
 		"token":               {client: client, req: ecs.DescribeInstancesRequest{NextToken: "t"}, want: "NextToken"},

@@ -59,12 +59,12 @@ func (c *Cache) Run(ctx context.Context) error {
 	c.mu.Unlock()
 	defer c.markEnded()
 
-	running, cancel := context.WithCancel(ctx)
+	work, cancel := context.WithCancel(ctx)
 	r := &runner{cache: c, failures: make(chan failure)}
 	defer r.wg.Wait()
 	defer cancel()
 	for _, t := range tasks {
-		r.start(running, t)
+		r.start(work, t)
 	}
 	for {
 		select {
