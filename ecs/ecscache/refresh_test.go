@@ -32,6 +32,10 @@ func TestRefresh(t *testing.T) {
 			t.Error(err)
 		}
 		l.want(t, "i-h=>new", "-i-b=", "+i-added=")
+		sent := len(c.Requests())
+		if err := cache.Refresh(t.Context(), "i-h"); err != nil || len(c.Requests()) != sent+1 {
+			t.Errorf("a known instance: %v, %d requests", err, len(c.Requests())-sent)
+		}
 	})
 	story(t, "of a request", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "web"), named("i-2", "web"), named("i-3", "web"))
@@ -209,20 +213,24 @@ func TestGet(t *testing.T) {
 			t.Errorf("an empty id: %v", err)
 		}
 	})
-	story(t, "a region fails", func(t *testing.T) {
-		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
-		cache := c.synced(ecs.DescribeInstancesRequest{}, both)
-		c.Put(in(hangzhou, "i-new"))
-		c.Inject(ecstest.Fault{Region: beijing, Code: "Forbidden.RAM", Times: -1})
-		var notFound *ecs.NotFoundError
-		err := get(t, cache, "i-unknown")
-		if err == nil || errors.As(err, &notFound) || !errors.Is(err, ecs.ErrForbidden) {
-			t.Errorf("error %v, which does not say that there is none", err)
-		}
-		if err = get(t, cache, "i-new"); err != nil {
-			t.Errorf("one that the other region has: %v", err)
-		}
-	})
+	for failing, other := range map[string]string{beijing: hangzhou, hangzhou: beijing} {
+		story(t, failing+" fails", func(t *testing.T) {
+			c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
+			cache := c.synced(ecs.DescribeInstancesRequest{}, both)
+			c.Put(in(other, "i-new"))
+			c.Inject(ecstest.Fault{Region: failing, Code: "Forbidden.RAM", Times: 1})
+			var notFound *ecs.NotFoundError
+			err := get(t, cache, "i-unknown")
+			if err == nil || errors.As(err, &notFound) || !errors.Is(err, ecs.ErrForbidden) {
+				t.Errorf("error %v, which does not say that there is none", err)
+			}
+			c.Inject(ecstest.Fault{Region: failing, BlackHole: true, Times: -1})
+			began := time.Now()
+			if err = get(t, cache, "i-new"); err != nil || time.Since(began) > time.Second {
+				t.Errorf("one that the other region has: %v after %v", err, time.Since(began))
+			}
+		})
+	}
 	story(t, "with a filter", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "web"), named("i-2", "db"))
 		cache := c.synced(ecs.DescribeInstancesRequest{InstanceName: "web"}, nil)
@@ -298,6 +306,17 @@ func TestRun(t *testing.T) {
 		}
 		if s := cache.Status().Regions[hangzhou]; s.Err != nil || !s.Synced.IsZero() {
 			t.Errorf("Status: %+v", s)
+		}
+	})
+	story(t, "returns after the last goroutine", func(t *testing.T) {
+		c := newCloud(t, &ecs.Options{OnAttempt: func(ecs.Attempt) { time.Sleep(10 * time.Second) }}, named("i-1", "a"))
+		cache := newCache(t, c, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		_ = cache.Run(ctx)
+		if d := time.Since(began); d != 10*time.Second {
+			t.Errorf("Run returned after %v, but a hook takes 10s", d)
 		}
 	})
 	story(t, "pace", func(t *testing.T) {
