@@ -95,7 +95,7 @@
 //		}
 //		ctx, cancel := context.WithCancel(t.Context())
 //		defer cancel()
-//		go cache.Run(ctx)
+//		go func() { _ = cache.Run(ctx) }()
 //		if err := cache.WaitForSync(ctx); err != nil {
 //			t.Fatal(err)
 //		}

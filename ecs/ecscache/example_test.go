@@ -26,8 +26,11 @@ func exampleCache() (server *ecstest.Server, cache *ecscache.Cache, stop func())
 		panic(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- cache.Run(ctx) }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = cache.Run(ctx)
+	}()
 	if err := cache.WaitForSync(ctx); err != nil {
 		panic(err)
 	}

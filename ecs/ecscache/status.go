@@ -126,7 +126,7 @@ func (c *Cache) allTasks() []*task {
 	return tasks
 }
 
-var errEnded = errors.New("Run has ended") //nolint:staticcheck // Run is the name of the method
+var errEnded = errors.New("Run has ended")
 
 // await waits until done, which is called with c.mu held, returns true.
 func (c *Cache) await(ctx context.Context, done func() bool) error {

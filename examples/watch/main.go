@@ -47,7 +47,7 @@ func watch(ctx context.Context, client *ecs.Client, interval time.Duration) erro
 	if err != nil {
 		return err
 	}
-	go cache.Run(ctx) //nolint:errcheck // its only error is that ctx has ended, as the loop notices
+	go func() { _ = cache.Run(ctx) }()
 	for ev := range cache.Watch(ctx) {
 		switch ev.Type {
 		case ecscache.EventChanged:
