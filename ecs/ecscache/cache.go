@@ -18,8 +18,8 @@ import (
 
 const defaultInterval = time.Minute
 
-// Cache keeps the instances that match a request. Make one by [New] and start [Cache.Run]. All methods are safe for any
-// number of goroutines.
+// Cache keeps the instances that match a request. Create one with [New] and start [Cache.Run] in a goroutine. All methods
+// are safe for concurrent use.
 type Cache struct {
 	client *ecs.Client
 	req    ecs.DescribeInstancesRequest
@@ -40,23 +40,23 @@ type Cache struct {
 
 // Options configure a cache. The zero value, and every zero field, is a usable default.
 type Options struct {
-	// Regions are listed. None means the client's own, unless AllRegions is set.
+	// Regions are the regions to list. Empty means the client's own, unless AllRegions is set.
 	Regions []string
-	// AllRegions lists every region that DescribeRegions returns, except those in Exclude. Regions are discovered once per
-	// Interval, too. One that DescribeRegions stops to return is still listed: that its instances are gone takes the same
-	// proof as anywhere else.
+	// AllRegions lists every region that DescribeRegions returns, except those in Exclude. DescribeRegions is called once
+	// per Interval. A region that it no longer returns is still listed: its instances are removed only when a complete
+	// listing shows that they are gone.
 	AllRegions bool
-	// Exclude names regions that AllRegions leaves out, such as those which a policy denies.
+	// Exclude names regions that AllRegions leaves out, such as those that a policy denies.
 	Exclude []string
-	// Interval is the time between two listings of a region, give or take 10 %. 0 is one minute. After a failure it
-	// doubles with every further one, up to five minutes (or Interval, if that is longer).
+	// Interval is the time from the end of a region's listing to the next one, varied at random by up to 10 %. 0 means one
+	// minute. It doubles with each failure in a row, up to five minutes, or Interval if that is longer.
 	Interval time.Duration
-	// Workers above 1 lists each region by [ecs.Client.ScanInstances] with so many workers, which is faster and takes
-	// more requests. 0 and 1 list by [ecs.Client.Instances].
+	// Workers above 1 makes each region be listed by [ecs.Client.ScanInstances] with that many workers, which is faster
+	// and takes more requests. 0 and 1 mean [ecs.Client.Instances].
 	Workers int
-	// OnError is called with every failure: an [*ecs.RegionError] for a region whose listing did not end completely, any
-	// other error for the discovery of regions. It is called by the goroutine of Run, one call at a time. Regions that
-	// fail meanwhile wait for it to return, so it must not call [Cache.Refresh] or [Cache.WaitForSync]. nil is none.
+	// OnError, if not nil, is called with every failure: an [*ecs.RegionError] if the listing of a region was not complete,
+	// any other error if DescribeRegions failed. It is called in the goroutine of Run, one call at a time. Other regions
+	// that fail wait until it returns, so it must not call [Cache.Refresh] or [Cache.WaitForSync].
 	OnError func(error)
 }
 
@@ -71,7 +71,7 @@ func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*
 	}
 	if opts != nil {
 		c.opts = *opts
-		c.opts.Regions, c.opts.Exclude = slices.Clone(opts.Regions), slices.Clone(opts.Exclude)
+		c.opts.Exclude = slices.Clone(opts.Exclude)
 	}
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("ecscache: New: %w", err)
@@ -81,10 +81,11 @@ func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*
 		c.tasks[""] = newTask("", client)
 		return c, nil
 	}
-	if len(c.opts.Regions) == 0 {
-		c.opts.Regions = []string{client.Region()}
+	regions := c.opts.Regions
+	if len(regions) == 0 {
+		regions = []string{client.Region()}
 	}
-	for _, region := range c.opts.Regions {
+	for _, region := range regions {
 		regional, err := client.InRegion(region)
 		if err != nil {
 			return nil, fmt.Errorf("ecscache: New: %w", err)
@@ -164,9 +165,9 @@ func (c *Cache) snapshot() []*version {
 // the API by [ecs.Client.GetInstance], which lets concurrent calls share requests. With several regions it asks all of
 // them at once; with [Options.AllRegions] it first waits until Run has discovered them.
 //
-// The error is an [*ecs.NotFoundError] only if the API has said in every region that there is no such instance. Where
-// that cannot be told it is any other error, such as an [*ecs.RegionError]. What the API returned is kept if the request
-// of the cache has no filters; otherwise it is unknown whether the instance matches them.
+// The error is an [*ecs.NotFoundError] only if the API has confirmed in every region that there is no such instance. If a
+// region fails and no other has the instance, it is an [*ecs.RegionError]. The cache keeps what the API returned if its
+// request is the zero request; otherwise it cannot know whether the instance matches.
 func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 	if inst, ok := c.Lookup(id); ok {
 		return inst, nil

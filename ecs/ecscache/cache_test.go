@@ -475,6 +475,7 @@ func TestAllRegions(t *testing.T) {
 		if s := cache.Status(); !errors.Is(s.Err, ecs.ErrForbidden) || !s.Synced.IsZero() {
 			t.Errorf("Status: %+v", s)
 		}
+		synctest.Wait()
 		if len(failures) == 0 || !errors.Is(failures[0], ecs.ErrForbidden) {
 			t.Errorf("OnError: %v", failures)
 		}

@@ -136,5 +136,5 @@ func TestAutoscaler(t *testing.T) {
 	})
 }
 
-// maxGetRequests is 3 with shared requests, without them one for each instance and a dry run for each that is missing.
+// maxGetRequests allows one request for each instance, and a dry run for each that is missing.
 const maxGetRequests = 200 + 20

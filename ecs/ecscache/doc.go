@@ -33,19 +33,19 @@
 // complete, and what it did not show is removed from the cache. When it ends with an error, because the region fails,
 // the permission is missing, an empty list could not be confirmed, the API's cap of 1,000 was hit or an instance could
 // not be read, all instances of the region stay; those which were shown are still added and changed. A member that
-// cannot be read changes its instance, and never removes it. A region that DescribeRegions stops to return is still
+// cannot be read changes its instance, and never removes it. A region that DescribeRegions no longer returns is still
 // listed.
 //
-// A removal therefore means: the API has listed the region completely, as somebody who is permitted to, and the instance
-// was not there. It was released, or it no longer matches the request: a cache of running instances also removes those
-// that were stopped. [ecs.Client.GetInstance] tells the two apart.
+// A removal therefore means that a complete and permitted listing, or a Refresh of the instance, did not find it. It was
+// released, or it no longer matches the request: a cache of running instances also removes those that were stopped.
+// [ecs.Client.GetInstance] tells the two apart.
 //
 // What [Cache.Refresh] or [Cache.Get] found is not undone by a listing that began earlier and read an older state.
 //
 // A program that acts on what is missing, for instance one that deletes records of instances that are gone, must wait
 // for [EventSynced] or [Cache.WaitForSync] first: until every region was listed completely, an instance may be missing
-// because it has not been listed yet. With [Options.AllRegions] that includes regions which fail. Name those that you
-// may not use in [Options.Exclude], or the cache is never synced.
+// because it has not been listed yet. With [Options.AllRegions], a single region that keeps failing is enough to prevent
+// that, so name the regions that you are not permitted to list in [Options.Exclude].
 //
 // # Old content
 //
@@ -60,7 +60,7 @@
 // it has no time for are merged, so that what is stored for it never exceeds one event for each instance.
 //
 // Instances are handed out as plain values, but their slices, maps and pointers are shared among all readers of a cache:
-// do not modify what they hold. The cache itself does not rely on that to notice changes.
+// do not modify what they hold. A reader that does so misleads the others, but changes are still noticed.
 //
 // # Costs
 //
