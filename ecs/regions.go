@@ -133,7 +133,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	regions = slices.DeleteFunc(unique(regions), func(region string) bool { return slices.Contains(o.Exclude, region) })
 	err = c.eachRegion(ctx, regions, yield, func(ctx context.Context, rc *Client, yield func(Instance, error) bool) error {
 		l := listing{client: rc, trustEmpty: true} // checked below, when all regions are known
-		failed := l.run(ctx, req, eachInstance(yield))
+		failed := l.listAll(ctx, req, eachInstance(yield))
 		mu.Lock()
 		defer mu.Unlock()
 		switch {

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"iter"
-	"math"
-	"slices"
 	"sync"
 	"time"
 )
@@ -18,12 +16,8 @@ type ScanOptions struct {
 const (
 	defaultWorkers = 8
 	maxWorkers     = 64
-	// maxRounds bounds the rounds of probes.
-	maxRounds = 8
-	// fill is how full the only page of a window is meant to be: one more row than a page costs a whole request.
-	fill = 80
-	// oldest is the age beyond which no instance is expected. Older ones are in the first window.
-	oldest = 12 * 365 * 24 * time.Hour
+	// maxExpectedAge is the age beyond which no instance is expected. Older ones are in the first window.
+	maxExpectedAge = 12 * 365 * 24 * time.Hour
 )
 
 // ScanInstances is [Client.Instances] through several token chains at once, for fleets of a thousand instances and more:
@@ -68,26 +62,26 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	workers := min(cmp.Or(o.Workers, defaultWorkers), maxWorkers)
 	l, deliver := listing{client: c, trustEmpty: c.trustEmpty}, eachInstance(yield)
 	if workers == 1 || req.InstanceIDs == nil && req.mayBeCapped() {
-		return l.run(ctx, req, deliver)
+		return l.listAll(ctx, req, deliver)
 	}
 	if req.InstanceIDs == nil {
-		chains, err = c.split(ctx, chains[0], workers, func(first *DescribeInstancesResponse) bool { return deliver(l.take(first)) })
+		chains, err = c.split(ctx, chains[0], workers, func(first *DescribeInstancesResponse) bool { return deliver(l.dedupe(first)) })
 		if err != nil {
-			return l.outcome(err)
+			return l.finalError(err)
 		}
 	}
-	for page, err := range c.parallelPages(ctx, workers, chains) {
+	for page, err := range c.parallelTokenPages(ctx, workers, chains) {
 		if err != nil {
-			return l.outcome(err)
+			return l.finalError(err)
 		}
-		if !deliver(l.take(page)) {
+		if !deliver(l.dedupe(page)) {
 			return nil
 		}
 	}
-	if err = l.pastCap(ctx, req, deliver); err == nil {
-		err = l.checked(ctx, req)
+	if err = l.continuePastCap(ctx, req, deliver); err == nil {
+		err = l.verifyEmpty(ctx, req)
 	}
-	return l.outcome(err)
+	return l.finalError(err)
 }
 
 // split delivers the first page of a listing and gives the requests that list all of it between them: none when that
@@ -97,7 +91,7 @@ func (c *Client) split(ctx context.Context, req DescribeInstancesRequest, worker
 	if b := req.CreatedBefore; !b.IsZero() && b.Before(hi) {
 		hi = b
 	}
-	lo := hi.Add(-oldest)
+	lo := hi.Add(-maxExpectedAge)
 	if !req.CreatedAfter.IsZero() {
 		lo = req.CreatedAfter
 	}
@@ -108,7 +102,7 @@ func (c *Client) split(ctx context.Context, req DescribeInstancesRequest, worker
 		if !lo.Before(hi) {
 			return // nothing to cut
 		}
-		cuts = balance(lo, hi, workers, func(before []time.Time) []int { return c.counts(counting, req, before) })
+		cuts = findCuts(lo, hi, workers, func(before []time.Time) []int { return c.counts(counting, req, before) })
 	})
 	defer done.Wait()
 	defer cancel()
@@ -170,117 +164,4 @@ func windows(req DescribeInstancesRequest, cuts []time.Time) []DescribeInstances
 		list = append(list, next)
 	}
 	return list
-}
-
-// point is a count: n instances were created before t.
-type point struct {
-	t time.Time
-	n int
-}
-
-// balance finds times between lo and hi, in order and in whole minutes, that cut the fleet into about equally large
-// windows: no more than workers, and none much smaller than a page. count may give nil, or nonsense.
-//
-// It counts at a ladder of ages first, and then where the cuts would be by what is known so far, until they are where they
-// should be or another round costs more time than it may gain. Without counts the ladder has to do, in narrow steps
-// because nobody knows which of them matter.
-func balance(lo, hi time.Time, workers int, count func(before []time.Time) []int) []time.Time {
-	probes := append([]time.Time{{}, lo}, ladder(lo, hi, workers-1)...)
-	counts := count(probes)
-	if counts == nil || counts[0] <= 0 { // what has more than a page has a count
-		return ladder(lo, hi, 4*workers)
-	}
-	total := counts[0]
-	if total <= 3*maxBatch {
-		return nil // the first page is here, so two or three more cost no more than another round
-	}
-	parts := min(workers, (total+fill-1)/fill)
-	enough := total / parts / 8
-	known := learn([]point{{hi, total}}, probes[1:], counts[1:])
-	for round := 2; round <= maxRounds; round++ {
-		probes = probes[:0]
-		var wanted []int
-		for q := range quantiles(known, total, parts) {
-			if t, room := between(known, q, enough); room && (len(probes) == 0 || t.After(probes[len(probes)-1])) {
-				probes, wanted = append(probes, t), append(wanted, q)
-			}
-		}
-		if len(probes) == 0 {
-			break
-		}
-		if counts = count(probes); counts == nil {
-			break
-		}
-		known = learn(known, probes, counts)
-		off := 0
-		for i, q := range wanted {
-			off = max(off, counts[i]-q, q-counts[i])
-		}
-		if off <= enough || off < 4*maxBatch*round { // a round takes as long as a page
-			break
-		}
-	}
-	var cuts []time.Time
-	for q := range quantiles(known, total, parts) {
-		if t, _ := between(known, q, enough); len(cuts) == 0 || t.After(cuts[len(cuts)-1]) {
-			cuts = append(cuts, t)
-		}
-	}
-	return cuts
-}
-
-// ladder steps down from hi to lo in n steps, the shorter the younger: fleets are years, months or hours old.
-func ladder(lo, hi time.Time, n int) []time.Time {
-	var steps []time.Time
-	for i := n - 1; i > 0; i-- {
-		age := math.Pow(float64(i)/float64(n), 5) * float64(hi.Sub(lo))
-		if t := hi.Add(-time.Duration(age)).Truncate(time.Minute); t.After(lo) && t.Before(hi) {
-			steps = append(steps, t)
-		}
-	}
-	return slices.CompactFunc(steps, time.Time.Equal)
-}
-
-// learn adds counts to those known, by time. The fleet may move between counts: none is less than that of a time before.
-func learn(known []point, times []time.Time, counts []int) []point {
-	for i, t := range times {
-		known = append(known, point{t, counts[i]})
-	}
-	slices.SortStableFunc(known, func(a, b point) int { return a.t.Compare(b.t) })
-	for i := 1; i < len(known); i++ {
-		known[i].n = max(known[i].n, known[i-1].n)
-	}
-	return known
-}
-
-// quantiles are the counts at which total falls into n equal parts, as far as they are among those known.
-func quantiles(known []point, total, n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := 1; i < n; i++ {
-			if q := total * i / n; q > known[0].n && !yield(q) {
-				return
-			}
-		}
-	}
-}
-
-// between estimates when the count was q, to the minute, from the nearest times known. room says that counting there may
-// tell more: it is another minute than theirs, and neither of them is near enough to q.
-func between(known []point, q, enough int) (t time.Time, room bool) {
-	i, _ := slices.BinarySearchFunc(known, q, func(p point, q int) int { return cmp.Compare(p.n, q) })
-	a, b := known[i-1], known[i]
-	first, last := a.t.Truncate(time.Minute).Add(time.Minute), b.t.Add(-1).Truncate(time.Minute)
-	if last.Before(first) { // a burst, created in one of the two minutes: keep it out of where windows overlap
-		if q-a.n < b.n-q {
-			return a.t.Add(-time.Minute), false
-		}
-		return b.t.Add(2 * time.Minute), false
-	}
-	t = a.t.Add(time.Duration(float64(b.t.Sub(a.t)) * float64(q-a.n) / float64(b.n-a.n))).Truncate(time.Minute)
-	if t.Before(first) {
-		t = first
-	} else if t.After(last) {
-		t = last
-	}
-	return t, min(q-a.n, b.n-q) > enough
 }
