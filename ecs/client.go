@@ -42,6 +42,9 @@ type core struct {
 	poll       PollPolicy
 	trustEmpty bool
 	logger     *slog.Logger
+
+	permissions permissionCache // see listing_empty.go
+	lookups     lookupQueues    // see get_instance.go
 }
 
 // Options configure a client. The zero value, and every zero field, is a usable default. The client copies it.

@@ -8,29 +8,33 @@ import (
 
 const describeInstances = "DescribeInstances"
 
-// DescribeInstancesResponse is one page.
+// DescribeInstancesResponse is one page of a listing.
 type DescribeInstancesResponse struct {
 	RequestID string
 	NextToken string // "" on the last page
-	// Page mode only: with MaxResults or NextToken the API sends no meaningful values here.
+	// PageNumber, PageSize and TotalCount have a meaning only if the request selected a page by number.
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
-	// Undecoded holds the instances of the page that could not be read. nil when all could.
+	// Undecoded describes what could not be decoded on this page. It is nil if everything could.
 	Undecoded []*DecodeError
 }
 
-// DescribeInstances asks for one page. A zero request gives the API's default of 10 instances: to see them all use
-// [Client.Instances]. More than 100 InstanceIDs are refused here.
+// DescribeInstances fetches one page. A zero request returns at most 10 instances, the API's default: use
+// [Client.Instances] for all of them. More than 100 elements in a list are an ErrInvalidParameter.
 //
-// Instances that could not be read are in the response's Undecoded. An empty page may mean that the caller lacks
-// permission: only the iterators and [Client.DryRun] tell.
+// What could not be decoded is described in the response's Undecoded. An empty page may mean that the caller lacks
+// permission: the listings find out, and so does [Client.DryRun].
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
+	return c.describeInstances(ctx, retryRead, req)
+}
+
+func (c *Client) describeInstances(ctx context.Context, mode retryMode, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
 	params, err := req.encode(c.region, false)
 	if err != nil {
 		return nil, refused(describeInstances, c.region, err)
 	}
 	var resp *DescribeInstancesResponse
-	meta, err := c.do(ctx, retryRead, describeInstances, params, func(body []byte) (err error) {
+	meta, err := c.do(ctx, mode, describeInstances, params, func(body []byte) (err error) {
 		resp, err = decodeDescribeInstances(body)
 		return err
 	})
@@ -41,19 +45,23 @@ func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesReq
 	return resp, nil
 }
 
-// DryRun checks, without listing, that the caller may list and that the API accepts the request. nil: the call would be
-// allowed. ErrForbidden: it would be denied. ErrInvalidParameter: a parameter is wrong, or there are more than 100
-// InstanceIDs. An API that ignores the dry run is an error too.
+// DryRun checks, without listing anything, whether the caller is permitted to list and whether the API accepts the
+// request. It returns nil if the request would succeed, an error that is ErrForbidden if the permission is missing, and
+// one that is ErrInvalidParameter if a parameter is wrong. A server that ignores the dry run causes an error as well.
 func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
+	return c.dryRun(ctx, retryRead, req)
+}
+
+func (c *Client) dryRun(ctx context.Context, mode retryMode, req DescribeInstancesRequest) error {
 	params, err := req.encode(c.region, true)
 	if err != nil {
 		return refused(describeInstances, c.region, err)
 	}
-	meta, err := c.do(ctx, retryRead, describeInstances, params, decodeInto(nil))
+	meta, err := c.do(ctx, mode, describeInstances, params, decodeInto(nil))
 	if err == nil {
 		return &Error{
 			Action: describeInstances, Region: c.region, RequestID: meta.RequestID, Attempts: meta.Attempts, StatusCode: 200,
-			Message: "the server ignored DryRun, so nothing is known about the permission",
+			Message: "the server ignored DryRun, so the permission could not be checked",
 		}
 	}
 	var e *Error

@@ -6,48 +6,39 @@ import (
 	"slices"
 )
 
-// maxParallelBatches bounds the batches of ids asked for at once.
+// maxParallelBatches is how many batches of ids are looked up at once.
 const maxParallelBatches = 16
 
-// GetInstances gives the instances with the given ids, in that order, each once. It takes any number of ids and asks for
-// them in batches of 100, up to 16 at once. No ids give no instances and no request.
+// GetInstances returns the instances with the given ids, in the order of the ids, each once. It accepts any number of ids
+// and looks them up in batches of 100, at most 16 at once. Without ids it returns nothing and sends nothing.
 //
-// Ids that the region does not show are named in a [*NotFoundError], instances that could not be read in an
-// [*IncompleteError]; with these two the instances that were found are returned too. When not even the id of one could be
-// read, any of the others may be that one, and none is called missing. When none is found, a dry run tells whether they
-// are missing or may not be seen (ErrForbidden; see Options.TrustEmpty).
+// [*NotFoundError] names the ids that do not exist in the region, and [*IncompleteError] what could not be decoded; with
+// these two errors the instances that were found are returned as well. An id is called missing only if the caller is
+// certain to have the permission: a batch that shows none of its ids is checked by a dry run, which ends with ErrForbidden
+// or [*UnconfirmedError] otherwise; see Options.TrustEmpty. If an instance without a readable id was returned, any of the
+// missing ids may be its id, and none is called missing.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
 		return nil, refused(describeInstances, c.region, err)
 	}
-	ids = unique(ids)
-	found, undecoded, err := c.lookUp(ctx, ids)
+	found, err := c.lookUp(ctx, retryPage, ids, nil)
 	if err != nil {
 		return nil, err
 	}
-	instances := make([]Instance, 0, len(found))
-	unreadable := map[string]bool{}
-	for _, d := range undecoded {
-		unreadable[d.InstanceID] = true
-	}
+	instances := make([]Instance, 0, len(found.instances))
 	var missing []string
-	for _, id := range ids {
-		if inst, ok := found[id]; ok {
+	for _, id := range unique(ids) {
+		if inst, ok := found.instances[id]; ok {
 			instances = append(instances, inst)
-		} else if !unreadable[id] && !unreadable[""] {
+		} else if found.isMissing(id) {
 			missing = append(missing, id)
-		}
-	}
-	if len(ids) > 0 && len(found)+len(undecoded) == 0 && !c.trustEmpty {
-		if _, err = c.confirmEmpty(ctx, DescribeInstancesRequest{InstanceIDs: ids}); err != nil {
-			return nil, err
 		}
 	}
 	if len(missing) > 0 {
 		err = &NotFoundError{InstanceIDs: missing, region: c.region}
 	}
-	if len(undecoded) > 0 {
-		incomplete := &IncompleteError{Undecoded: undecoded, region: c.region}
+	if len(found.undecoded) > 0 {
+		incomplete := &IncompleteError{Undecoded: found.undecoded, region: c.region}
 		if err != nil {
 			return instances, fmt.Errorf("%w; %w", err, incomplete)
 		}
@@ -60,30 +51,58 @@ func checkIDs(ctx context.Context, ids []string) error {
 	if ctx == nil {
 		return errNilContext
 	}
-	if i := slices.Index(ids, ""); i >= 0 {
-		return invalid(fmt.Sprintf("ids[%d]", i), "is empty")
-	}
-	return nil
+	return checkElements("ids", ids)
 }
 
-// lookUp asks for ids in parallel batches. An empty answer is not checked for permission.
-func (c *Client) lookUp(ctx context.Context, ids []string) (found map[string]Instance, undecoded []*DecodeError, err error) {
+// lookUpResult is what a lookup by id found.
+type lookUpResult struct {
+	instances map[string]Instance
+	undecoded []*DecodeError
+	confirmed bool // a dry run confirmed an empty batch
+}
+
+// isMissing reports whether an id that is not among the instances does not exist: it was not returned undecoded either.
+func (r *lookUpResult) isMissing(id string) bool {
+	return !slices.ContainsFunc(r.undecoded, func(d *DecodeError) bool { return d.InstanceID == id || d.InstanceID == "" })
+}
+
+// undecodedOf returns why an instance, or one without a readable id, could not be decoded completely.
+func (r *lookUpResult) undecodedOf(id string) (list []*DecodeError) {
+	for _, d := range r.undecoded {
+		if d.InstanceID == id || d.InstanceID == "" {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// lookUp looks ids up in parallel batches. Batches that show nothing are checked for permission, except those for which
+// trust returns true; a nil trust checks all of them.
+func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust func(batch []string) bool) (*lookUpResult, error) {
+	found := &lookUpResult{instances: make(map[string]Instance, len(ids))}
 	if len(ids) == 0 {
-		return nil, nil, nil
+		return found, nil
 	}
-	batches, err := DescribeInstancesRequest{InstanceIDs: ids}.batches(ctx)
+	req := DescribeInstancesRequest{InstanceIDs: ids}
+	batches, err := req.split(ctx)
 	if err != nil {
-		return nil, nil, refused(describeInstances, c.region, err)
+		return nil, refused(describeInstances, c.region, err)
 	}
-	l := listing{client: c}
-	found = make(map[string]Instance, len(ids))
-	for page, err := range c.parallelTokenPages(ctx, maxParallelBatches, batches) {
-		if err != nil {
-			return nil, nil, failure(describeInstances, c.region, err)
+	l := c.newListing()
+	l.mode = mode
+	collect := func(page *DescribeInstancesResponse) bool {
+		for _, inst := range page.Instances {
+			found.instances[inst.InstanceID] = inst
 		}
-		for _, inst := range l.dedupe(page).Instances {
-			found[inst.InstanceID] = inst
-		}
+		return true
 	}
-	return found, l.undecoded, nil
+	if err = l.followParallel(ctx, maxParallelBatches, batches, collect); err == nil {
+		if trust != nil {
+			l.emptyEnds = slices.DeleteFunc(l.emptyEnds, func(batch *instancePage) bool { return trust(batch.request.InstanceIDs) })
+		}
+		found.confirmed = len(l.emptyEnds) > 0
+		err = l.verifyEmptyEnds(ctx, req, maxParallelBatches, collect)
+	}
+	found.undecoded, l.undecoded = l.undecoded, nil
+	return found, l.finalError(err)
 }

@@ -7,24 +7,26 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Instances yields every instance that matches the request, each once, page by page as the loop goes on. The listing is
-// complete if and only if the loop ends without an error.
+// Instances yields every instance that matches the request, each once, and fetches page after page as the loop goes on.
+// The listing is complete if and only if the loop ends without an error.
 //
-// An error comes once, last, with the zero Instance. [*IncompleteError] means that all was delivered but for the
-// instances it names. An empty listing is checked by a dry run, so that it does not hide a missing permission
-// (ErrForbidden; see Options.TrustEmpty). pagination.ErrTokenLoop means that the server repeats itself.
+// An error is yielded once, last, with the zero Instance. [*IncompleteError] means that everything was delivered but what
+// it names. ErrForbidden and [*UnconfirmedError] end a listing whose last page was empty because the permission is
+// missing, or may be; see Options.TrustEmpty. [*CappedError] ends one that hit a limit of the API, and
+// [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages] one that the server never ends.
 //
-// Nothing happens before the loop starts, breaking out of it ends all I/O, and each loop over the returned sequence
-// lists anew. When ctx ends in the middle of a page, its other instances still come: the error is due with the next page.
-// The request must not use page mode; more than 100 InstanceIDs are asked for in batches.
+// Nothing happens before the loop starts. Breaking out of the loop ends all I/O, and each loop over the returned sequence
+// lists anew. If ctx is done in the middle of a page, the rest of that page is still yielded.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
-		l := listing{client: c, trustEmpty: c.trustEmpty}
-		l.instances(ctx, req)(yield)
+		if err := c.newListing().listAll(ctx, req, eachInstance(yield)); err != nil {
+			yield(Instance{}, err)
+		}
 	}
 }
 
@@ -49,81 +51,38 @@ func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesReque
 	})
 }
 
-// InstancePages is [Client.Instances] by pages, for those who need request ids or Undecoded as they come. Instances seen
-// on an earlier page are left out of later ones. A page may be empty and still not be the last.
+// InstancePages is like [Client.Instances], but yields pages, for callers that need request ids, or Undecoded page by
+// page. Instances that an earlier page had are removed from later pages. A page may be empty and not be the last.
 func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
-		l := listing{client: c, trustEmpty: c.trustEmpty}
-		if err := l.listAll(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
+		if err := c.newListing().listAll(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
 			yield(nil, err)
 		}
 	}
 }
 
-// listing is one walk over everything a request matches.
+// listing is the state of one listing: of everything that one request of the caller matches, in however many requests
+// of the API. Its method listAll is the place to start reading.
 type listing struct {
-	client     *Client
-	trustEmpty bool
-	seen       idSet
-	rows       int // that came, repeated ones included
-	delivered  int
-	undecoded  []*DecodeError
+	client    *Client
+	mode      retryMode
+	seen      map[string]struct{} // ids of the instances that were delivered or could not be decoded
+	unnamed   int                 // instances without a readable id
+	delivered int
+	undecoded []*DecodeError
+	showed    []pageTimes // the pages with instances
+	emptyEnds []*instancePage
 }
 
-// run yields the pages of the whole listing. It returns nil also when yield stopped it.
-func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	batches, err := req.batches(ctx)
-	if err != nil {
-		return refused(describeInstances, l.client.region, err)
-	}
-	for _, batch := range batches {
-		if err = l.followTokens(ctx, batch, yield); err != nil {
-			break
-		}
-	}
-	if err == nil {
-		err = l.continuePastCap(ctx, req, yield)
-	}
-	if err == nil {
-		err = l.verifyEmpty(ctx, req)
-	}
-	return l.finalError(err)
+func (c *Client) newListing() *listing {
+	return &listing{client: c, mode: retryPage, seen: map[string]struct{}{}}
 }
 
-// chain walks the token pages of one request.
-func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	for page, err := range l.client.tokenPages(ctx, req) {
-		if err != nil {
-			return err
-		}
-		if !yield(l.dedupe(page)) {
-			return errStopped
-		}
-	}
-	return nil
-}
+// deliverFunc passes a page on to the consumer and reports whether the consumer wants more.
+type deliverFunc func(*DescribeInstancesResponse) bool
 
-// take notes a page, and leaves out of it what came before.
-func (l *listing) dedupe(page *DescribeInstancesResponse) *DescribeInstancesResponse {
-	l.rows += len(page.Instances) + len(page.Undecoded)
-	page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !l.seen.add(i.InstanceID) })
-	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return d.InstanceID != "" && !l.seen.add(d.InstanceID) })
-	l.delivered += len(page.Instances)
-	l.undecoded = append(l.undecoded, page.Undecoded...)
-	return page
-}
-
-// instances is run, flat. It may be ranged once.
-func (l *listing) instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
-	return func(yield func(Instance, error) bool) {
-		if err := l.listAll(ctx, req, eachInstance(yield)); err != nil {
-			yield(Instance{}, err)
-		}
-	}
-}
-
-// eachInstance yields the instances of a page, and reports whether to go on.
-func eachInstance(yield func(Instance, error) bool) func(*DescribeInstancesResponse) bool {
+// eachInstance delivers the instances of pages one by one.
+func eachInstance(yield func(Instance, error) bool) deliverFunc {
 	return func(page *DescribeInstancesResponse) bool {
 		for i := range page.Instances {
 			if !yield(page.Instances[i], nil) {
@@ -134,62 +93,130 @@ func eachInstance(yield func(Instance, error) bool) func(*DescribeInstancesRespo
 	}
 }
 
-// errStopped is a consumer that wants no more.
+// errStopped means that the consumer wants no more.
 var errStopped = errors.New("stopped")
 
-// outcome is the last word of a listing that ended with err or nil.
+// listAll delivers all pages of a listing, one request after the other. It returns nil also if the consumer stopped it.
+func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
+	requests, err := req.split(ctx)
+	if err != nil {
+		return refused(describeInstances, l.client.region, err)
+	}
+	for _, r := range requests {
+		if err = l.followTokens(ctx, r, deliver); err != nil {
+			break
+		}
+	}
+	return l.finish(ctx, req, err, 1, deliver)
+}
+
+// finish ends a listing whose requests have ended with err or nil: it fetches what the API's cap left out, finds out
+// whether empty pages are true, with at most so many requests at once, and returns the listing's error.
+func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err error, parallel int, deliver deliverFunc) error {
+	if err == nil {
+		err = l.continuePastCap(ctx, req, deliver)
+	}
+	if err == nil {
+		err = l.verifyEmptyEnds(ctx, req, parallel, deliver)
+	}
+	return l.finalError(err)
+}
+
+// followTokens delivers the pages of one request.
+func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
+	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req), deliver)
+}
+
+// followParallel delivers the pages of several requests, at most limit of which are in progress at once.
+func (l *listing) followParallel(ctx context.Context, limit int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
+	return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, limit, reqs), deliver)
+}
+
+func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deliverFunc) error {
+	for page, err := range pages {
+		if err != nil {
+			return err
+		}
+		if !deliver(l.dedupe(page)) {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+// maxRawTexts is how many undecoded parts of a listing keep their raw text: a drifted member may be in every instance.
+const maxRawTexts = 100
+
+// dedupe records a page, and removes from it the instances that came before.
+func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
+	if p.emptyEnd {
+		l.emptyEnds = append(l.emptyEnds, p)
+	}
+	if p.rowCount() > 0 {
+		if len(l.showed) == 0 {
+			l.client.permissions.showed(l.client.region, p.request)
+		}
+		l.showed = append(l.showed, p.times)
+	}
+	page := p.DescribeInstancesResponse
+	reported := map[[2]string]bool{} // an instance that is on the page twice is reported once
+	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
+		key := [2]string{d.InstanceID, d.Path}
+		repeated := d.InstanceID != "" && (l.hasSeen(d.InstanceID) || reported[key])
+		reported[key] = true
+		return repeated
+	})
+	page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !l.markSeen(i.InstanceID) })
+	l.delivered += len(page.Instances)
+	for _, d := range page.Undecoded {
+		if d.InstanceID == "" {
+			l.unnamed++
+		} else {
+			l.markSeen(d.InstanceID)
+		}
+		if len(l.undecoded) >= maxRawTexts {
+			d = &DecodeError{InstanceID: strings.Clone(d.InstanceID), Path: strings.Clone(d.Path), Err: d.Err}
+		}
+		l.undecoded = append(l.undecoded, d)
+	}
+	return page
+}
+
+func (l *listing) hasSeen(id string) bool {
+	_, ok := l.seen[id]
+	return ok
+}
+
+// markSeen reports whether the id is new. It keeps a copy: the id may be part of the text of its whole instance.
+func (l *listing) markSeen(id string) bool {
+	if l.hasSeen(id) {
+		return false
+	}
+	l.seen[strings.Clone(id)] = struct{}{}
+	return true
+}
+
+// known returns the number of different instances so far.
+func (l *listing) known() int { return len(l.seen) + l.unnamed }
+
+// finalError returns the error of a listing that ended with err or nil.
 func (l *listing) finalError(err error) error {
-	_, capped := err.(*CappedError) //nolint:errorlint // continuePastCap's own, not one that the context was cancelled with
+	own := false // err itself is meant, not what it wraps: ctx may have been canceled with the error of another listing
+	switch err.(type) {
+	case nil, *CappedError, *UnconfirmedError: //nolint:errorlint // see above
+		own = true
+	}
 	switch {
 	case errors.Is(err, errStopped):
 		return nil
-	case err != nil && !capped:
+	case !own:
 		return failure(describeInstances, l.client.region, err)
 	case len(l.undecoded) == 0:
 		return err
 	}
 	incomplete := &IncompleteError{Undecoded: l.undecoded, region: l.client.region}
-	if capped {
+	if err != nil {
 		return fmt.Errorf("%w; %w", err, incomplete)
 	}
 	return incomplete
-}
-
-// batches prepares a request for token paging and splits its ids into requests the API accepts.
-func (r DescribeInstancesRequest) batches(ctx context.Context) ([]DescribeInstancesRequest, error) {
-	if ctx == nil {
-		return nil, errNilContext
-	}
-	if r.PageNumber != 0 || r.PageSize != 0 {
-		return nil, invalid("PageNumber", "and PageSize are for a single DescribeInstances: a listing pages by itself, MaxResults sets its page size")
-	}
-	if r.MaxResults == 0 {
-		r.MaxResults = maxPerRequest
-	}
-	if len(r.InstanceIDs) > 0 {
-		r.InstanceIDs = unique(r.InstanceIDs)
-	}
-	if len(r.InstanceIDs) <= maxPerRequest {
-		return []DescribeInstancesRequest{r}, r.validate()
-	}
-	if r.NextToken != "" {
-		return nil, invalid("NextToken", "cannot continue a listing of more than %d InstanceIDs", maxPerRequest)
-	}
-	var batches []DescribeInstancesRequest
-	for ids := range slices.Chunk(r.InstanceIDs, maxPerRequest) {
-		batch := r
-		batch.InstanceIDs = ids
-		batches = append(batches, batch)
-	}
-	return batches, batches[0].validate()
-}
-
-// unique keeps the first of equal strings, in order.
-func unique(list []string) []string {
-	seen := make(map[string]bool, len(list))
-	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
-		had := seen[s]
-		seen[s] = true
-		return had
-	})
 }

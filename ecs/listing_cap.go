@@ -11,81 +11,102 @@ import (
 )
 
 const (
-	// resourceCap is where DescribeInstances stops without a sign when it filters by tag or resource group.
+	// resourceCap is how many instances DescribeInstances returns at most, without a sign, for a tag or a resource group.
 	resourceCap = 1000
+	// capSuspect is how many instances make a listing suspect: it may have been cut at the cap, and some of the 1,000 may
+	// have been released while it was read.
+	capSuspect = resourceCap - 50
 	// resourceGroupTag is the system tag by which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// continuePastCap goes on where the API stopped without a sign: it lists what carries the tag or is in the resource group, and
-// asks for what is not known yet by id, all other filters kept.
-func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequest, yield func(*DescribeInstancesResponse) bool) error {
-	if capped, err := l.mayBeTruncated(ctx, req); err != nil || !capped {
+// isCapped reports whether the API's cap applies to the request. A system tag beside ids is left to the API: nothing else
+// shows whether an instance carries it.
+func (r DescribeInstancesRequest) isCapped() bool {
+	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
+}
+
+// isSystemTag reports whether a tag is the system's. Instances do not show those.
+func isSystemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
+
+// continuePastCap completes a listing that the API may have cut: it lists the ids that carry the tag or are in the
+// resource group by ListTagResources, and fetches those that are not known yet by id, with the request's other filters.
+func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
+	if truncated, err := l.mayBeTruncated(ctx, req); err != nil || !truncated {
 		return err
 	}
-	cappedErr := func(err error) error { return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region} }
 	if req.NextToken != "" {
-		return cappedErr(errors.New("it began with a NextToken, so that nobody knows what came before: list from the beginning"))
+		return l.cappedErr(errors.New("it was continued from a NextToken, so the instances before that are not known: list from the beginning"))
 	}
-	// Whether the cap also counts before ids are looked at is not known. So the ids are asked for without tag and group.
-	rest := req
-	rest.Tags, rest.ResourceGroupID, rest.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
+	if req.InstanceIDs != nil { // then the candidates are known
+		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
+	}
+	listed := map[string]bool{}
+	seenBefore, relisted := len(l.seen), 0
 	var batch []string
-	flush := func() error {
-		rest.InstanceIDs, batch = batch, nil
-		for page, err := range l.client.tokenPages(ctx, rest) {
-			if err != nil {
-				return err
-			}
-			page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !req.matchesTagFilters(i) })
-			if !yield(l.dedupe(page)) {
-				return errStopped
-			}
-		}
-		return nil
-	}
-	if req.InstanceIDs != nil { // then what to look for is known
-		for ids := range slices.Chunk(slices.DeleteFunc(unique(req.InstanceIDs), l.seen.has), maxPerRequest) {
-			batch = ids
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	var listed idSet
-	had, again := l.seen.len(), 0 // how many were known before, and were listed now
-	for row, err := range l.client.ListTagResources(ctx, req.toTagRequest()) {
+	for tag, err := range l.client.ListTagResources(ctx, req.toTagRequest()) {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return err
 		case err != nil:
-			return cappedErr(err)
-		case row.ResourceID == "" || !listed.add(row.ResourceID):
-			continue
-		case l.seen.has(row.ResourceID):
-			again++
+			return l.cappedErr(err)
+		case tag.ResourceID == "" || listed[tag.ResourceID]:
 			continue
 		}
-		if batch = append(batch, row.ResourceID); len(batch) == maxPerRequest {
-			if err := flush(); err != nil {
+		listed[strings.Clone(tag.ResourceID)] = true
+		if l.hasSeen(tag.ResourceID) {
+			relisted++
+			continue
+		}
+		if batch = append(batch, tag.ResourceID); len(batch) == maxPerRequest {
+			if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
 				return err
 			}
+			batch = nil
 		}
 	}
-	if len(batch) > 0 {
-		if err := flush(); err != nil {
-			return err
-		}
+	if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
+		return err
 	}
-	// What does not list what is known to be there need not list what is not known. A few may have gone meanwhile.
-	if max(resourceCap-listed.len(), had-again) > maxPerRequest/2 {
-		return cappedErr(fmt.Errorf("ListTagResources names only %d instances, and %d of the %d that were known before", listed.len(), again, had))
+	// If ListTagResources omits instances that were already seen, its list cannot be trusted for the others. A few may have
+	// been released meanwhile.
+	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
+		return l.cappedErr(fmt.Errorf("ListTagResources names only %d instances, and %d of the %d that were listed before", len(listed), relisted, seenBefore))
 	}
 	return nil
 }
 
-// tagged asks for what the cap is counted in.
+// cappedErr returns the error of a listing that could not be continued past the cap because of err.
+func (l *listing) cappedErr(err error) error {
+	return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region}
+}
+
+// fetchMissing delivers those of the instances with the given ids that match the request. The tags and the group are not
+// sent, since the API may apply its cap before it looks at the ids; the instances are checked for them here.
+func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest, ids []string, deliver deliverFunc) error {
+	byID := req
+	byID.Tags, byID.ResourceGroupID, byID.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
+	for batch := range slices.Chunk(ids, maxPerRequest) {
+		byID.InstanceIDs = slices.Clone(batch)
+		for page, err := range l.client.tokenPages(ctx, l.mode, byID) {
+			if err != nil {
+				return err
+			}
+			others := map[string]bool{}
+			page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool {
+				others[i.InstanceID] = !req.matchesTagFilters(i)
+				return others[i.InstanceID]
+			})
+			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return others[d.InstanceID] })
+			if !deliver(l.dedupe(page)) {
+				return errStopped
+			}
+		}
+	}
+	return nil
+}
+
+// toTagRequest returns the request for the ids to which the cap applies.
 func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 	tags := r.Tags
 	if len(tags) == 0 {
@@ -96,14 +117,15 @@ func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 	}
 }
 
-// matchesTagFilters checks what ListTagResources leaves open: the group besides tags, and whether all of several tags are there
-// or any; of ids that it was not asked for, everything. Tags of the system are not shown by instances.
+// matchesTagFilters reports whether an instance that was fetched by id has the tags and the group of the request, as far
+// as ListTagResources does not prove it: that does not filter by the group beside tags, and was not asked about the
+// caller's own ids at all.
 func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	if len(r.Tags) == 0 && r.InstanceIDs == nil {
 		return true
 	}
 	for _, t := range r.Tags {
-		if (len(r.Tags) > 1 || r.InstanceIDs != nil) && !systemTag(t) &&
+		if (len(r.Tags) > 1 || r.InstanceIDs != nil) && !isSystemTag(t) &&
 			!slices.ContainsFunc(i.Tags, func(has Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) }) {
 			return false
 		}
@@ -111,18 +133,18 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
 }
 
-// capped reports whether a listing may have been cut. One by tag or resource group alone is cut at exactly 1,000. Whether
-// the API counts these before or after other filters, ids among them, is not known: with others, their number is asked
-// for, unless all ids are there.
+// mayBeTruncated reports whether a listing may have been cut at the cap. A listing by tag or resource group alone is cut
+// at 1,000 instances. Beside other filters, ids among them, the API may count before or after it applies those: so the
+// instances that match the tag or the group alone are counted, unless all ids are known.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
-	known := l.delivered + len(l.undecoded)
-	if !req.mayBeCapped() || known > resourceCap { // then there is no cap
+	known := l.known()
+	if !req.isCapped() || known > resourceCap { // more than that means that there is no cap
 		return false, nil
 	}
 	if req.InstanceIDs != nil && known >= len(unique(req.InstanceIDs)) {
 		return false, nil
 	}
-	if l.rows == resourceCap || known == resourceCap {
+	if known >= capSuspect {
 		return true, nil
 	}
 	alone := DescribeInstancesRequest{
@@ -136,24 +158,19 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	}
 	count := alone
 	count.PageNumber, count.PageSize = 1, 1
-	page, err := l.client.DescribeInstances(ctx, count)
+	page, err := l.client.describeInstances(ctx, l.mode, count)
 	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
-		return page.TotalCount >= resourceCap, nil
+		return page.TotalCount >= capSuspect, nil
 	}
-	// Page mode may be gone, with an error or without one.
+	// The server may not support page numbers, whether it says so or not.
 	alone.MaxResults = maxPerRequest
-	all := listing{client: l.client}
-	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.rows < resourceCap })
-	if errors.Is(err, errStopped) {
+	all := l.client.newListing()
+	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.known() < capSuspect })
+	switch {
+	case errors.Is(err, errStopped):
 		return true, nil
+	case err == nil && len(all.showed) > 0 && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
+		err = l.client.verifyEmpty(ctx, alone, false)
 	}
-	return false, err
-}
-
-func systemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
-
-// mayBeCapped reports whether the API's cap of 1,000 can apply. Ids with a tag of the system are believed: nothing else
-// shows whether they carry it.
-func (r DescribeInstancesRequest) mayBeCapped() bool {
-	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, systemTag))
+	return all.known() < known-maxPerRequest/2, err // a list without those that are known proves nothing
 }

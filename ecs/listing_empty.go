@@ -3,55 +3,171 @@ package ecs
 import (
 	"context"
 	"errors"
-	"log/slog"
+	"maps"
+	"slices"
 	"strings"
-
-	"github.com/aliyun-ecs/sdk-go/internal/transport"
+	"sync"
+	"time"
 )
 
-// checked makes sure that an empty listing is true.
-func (l *listing) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) error {
-	if l.rows > 0 || l.trustEmpty || req.matchesNothing() {
+const (
+	// permissionMemory is how long the result of a dry run is remembered.
+	permissionMemory = 5 * time.Minute
+	// permissionGap is how close to an empty page other pages must be to vouch for it.
+	permissionGap = 100 * time.Millisecond
+)
+
+// verifyEmptyEnds finds out whether the empty pages of a listing are true.
+//
+// Some servers answer a caller without permission with an empty page instead of an error. So if a request ends with an
+// empty page, be it the first or one that a token announced, the permission may be missing, or may have been withdrawn in
+// the middle of the listing. Such a page is true if other pages of the listing showed instances within 100 ms both
+// before and after it. For all the others, one dry run decides after they came: see [Client.verifyEmpty].
+//
+// If the listing showed instances elsewhere, or a dry run was denied lately, the permission may have been away for a
+// moment only. Then the requests that ended with an empty page are sent once more after the dry run.
+func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
+	if l.client.trustEmpty || req.matchesNothing() {
 		return nil
 	}
-	_, err := l.client.confirmEmpty(ctx, req)
-	return err
+	var doubtful []DescribeInstancesRequest
+	for _, end := range l.emptyEnds {
+		if !l.isVouchedFor(end.times) {
+			doubtful = append(doubtful, end.request)
+		}
+	}
+	if len(doubtful) == 0 {
+		return nil
+	}
+	remember := len(l.showed) == 0 && req.InstanceIDs == nil && len(doubtful) == 1
+	if err := l.client.verifyEmpty(ctx, doubtful[0], remember); err != nil {
+		return err
+	}
+	if len(l.showed) == 0 && !l.client.permissions.wasDenied(l.client.region) {
+		return nil
+	}
+	if len(doubtful) > 1 && parallel > 1 {
+		return l.followParallel(ctx, parallel, doubtful, deliver)
+	}
+	for _, r := range doubtful {
+		if err := l.followTokens(ctx, r, deliver); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// confirmEmpty is dryRunEmpty, without an error where the listing is believed.
-func (c *Client) confirmEmpty(ctx context.Context, req DescribeInstancesRequest) (sure bool, err error) {
-	sure, err = c.dryRunEmpty(ctx, req)
-	if sure {
-		return true, err
+// isVouchedFor reports whether pages with instances came shortly before and were requested shortly after an empty page.
+func (l *listing) isVouchedFor(empty pageTimes) bool {
+	before := func(p pageTimes) bool {
+		return !p.received.After(empty.received) && empty.sent.Sub(p.received) <= permissionGap
 	}
-	c.logger.LogAttrs(ctx, slog.LevelWarn, "ecs: an empty listing could not be checked by a dry run and is believed",
-		slog.String("region", c.region), slog.String("reason", err.Error()))
-	return false, nil
+	after := func(p pageTimes) bool {
+		return !p.sent.Before(empty.received) && p.sent.Sub(empty.received) <= permissionGap
+	}
+	return slices.ContainsFunc(l.showed, before) && slices.ContainsFunc(l.showed, after)
 }
 
-// dryRunEmpty finds out by a dry run whether an empty listing is true: a caller without permission gets an empty list,
-// not an error.
+// verifyEmpty finds out by a dry run whether the empty result of a request is true.
 //
-//	the dry run …                           the empty listing …
-//	passes                                  is true
-//	is denied                               was not shown: its error, ErrForbidden
-//	is denied for want of another action    is believed: the caller may list, but not dry-run
-//	fails in another way, or is ignored     is believed: that says nothing about the list
-//	does not end before ctx, or would not   ends with the context's error
+//	the dry run …                                    verifyEmpty returns …
+//	passes                                           nil
+//	is denied for want of ecs:DescribeInstances      the error of the dry run, which is ErrForbidden
+//	is denied for want of another permission         nil: listing is permitted, dry runs are not
+//	fails in any other way, or is ignored            *UnconfirmedError, or the error of ctx
 //
-// Where it can only be believed, sure is false and err says why.
-func (c *Client) dryRunEmpty(ctx context.Context, req DescribeInstancesRequest) (sure bool, err error) {
-	req.MaxResults, req.NextToken = 0, ""
-	if len(req.InstanceIDs) > maxPerRequest {
-		req.InstanceIDs = req.InstanceIDs[:maxPerRequest]
+// With remember, it is enough that a dry run confirmed the same request within five minutes, if the request has shown no
+// instance since. That is for listings without ids only: whoever names instances has a reason to expect them.
+func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest, remember bool) error {
+	req = req.withoutPaging()
+	if remember && c.permissions.wasConfirmed(c.region, req) {
+		return nil
 	}
-	err = c.DryRun(ctx, req)
-	if err == nil || ctx.Err() != nil || transport.PastDeadline(err) {
-		return true, err
-	}
+	err := c.dryRun(ctx, retryPage, req)
 	var e *Error
-	if errors.As(err, &e) && errors.Is(e, ErrForbidden) {
-		return e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || strings.EqualFold(e.AccessDenied.AuthAction, "ecs:"+describeInstances), err
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return err
+	case !errors.As(err, &e) || e.Code == "" || !errors.Is(e, ErrForbidden): // without a code, something on the way refused
+		return &UnconfirmedError{Region: c.region, Err: err}
+	case e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || strings.EqualFold(e.AccessDenied.AuthAction, "ecs:"+describeInstances):
+		c.permissions.denied(c.region)
+		return err
 	}
-	return false, err
+	c.permissions.confirmed(c.region, req)
+	return nil
 }
+
+// withoutPaging returns the filters of the request alone.
+func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
+	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
+	return r
+}
+
+// permissionCache remembers for five minutes what dry runs found out. Clients share it if they share their credentials.
+// The zero value is empty.
+type permissionCache struct {
+	mu           sync.Mutex
+	confirmTimes map[string]time.Time // by region and filters
+	denialTimes  map[string]time.Time // by region
+}
+
+// confirmed records that a dry run confirmed an empty result.
+func (p *permissionCache) confirmed(region string, filters DescribeInstancesRequest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.confirmTimes = recordTime(p.confirmTimes, permissionKey(region, filters))
+}
+
+// wasConfirmed reports whether an empty result was confirmed lately and the request has shown no instance since.
+func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesRequest) bool {
+	key := permissionKey(region, filters)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return isRecent(p.confirmTimes[key])
+}
+
+// showed records that a request showed instances: from now on, an empty result would be a change.
+func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.confirmTimes) > 0 {
+		delete(p.confirmTimes, permissionKey(region, req.withoutPaging()))
+	}
+}
+
+// denied records that a dry run was denied. What was confirmed before no longer counts.
+func (p *permissionCache) denied(region string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.denialTimes = recordTime(p.denialTimes, region)
+	clear(p.confirmTimes)
+}
+
+// wasDenied reports whether a dry run in the region was denied lately.
+func (p *permissionCache) wasDenied(region string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return isRecent(p.denialTimes[region])
+}
+
+func permissionKey(region string, filters DescribeInstancesRequest) string {
+	params, err := filters.encode(region, true)
+	if err != nil {
+		return "" // never confirmed: it is not sent either
+	}
+	return params.Encode()
+}
+
+// recordTime sets the time of key to now and removes the entries that are no longer recent.
+func recordTime(times map[string]time.Time, key string) map[string]time.Time {
+	maps.DeleteFunc(times, func(_ string, at time.Time) bool { return !isRecent(at) })
+	if times == nil {
+		times = map[string]time.Time{}
+	}
+	times[key] = time.Now()
+	return times
+}
+
+func isRecent(at time.Time) bool { return !at.IsZero() && time.Since(at) < permissionMemory }

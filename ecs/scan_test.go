@@ -305,7 +305,6 @@ func TestScanWithFilters(t *testing.T) {
 		"a few minutes":              {CreatedAfter: at(100), CreatedBefore: at(103)},
 		"one minute":                 {CreatedAfter: at(100), CreatedBefore: at(100)},
 		"less than a minute":         {CreatedAfter: at(100, 10), CreatedBefore: at(100, 20)},
-		"reversed":                   {CreatedAfter: at(900), CreatedBefore: at(100)},
 		"ended before it began":      {CreatedBefore: at(-100000)},
 		"in the future":              {CreatedAfter: time.Now().AddDate(50, 0, 0)},
 		"long ago":                   {CreatedAfter: time.Date(1, 1, 1, 0, 1, 0, 0, time.UTC)},
