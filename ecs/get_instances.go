@@ -98,7 +98,7 @@ func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust
 	}
 	if err = l.followParallel(ctx, maxParallelBatches, batches, collect); err == nil {
 		if trust != nil {
-			l.emptyEnds = slices.DeleteFunc(l.emptyEnds, func(batch *instancePage) bool { return trust(batch.request.InstanceIDs) })
+			l.emptyEnds = slices.DeleteFunc(l.emptyEnds, func(batch DescribeInstancesRequest) bool { return trust(batch.InstanceIDs) })
 		}
 		found.confirmed = len(l.emptyEnds) > 0
 		err = l.verifyEmptyEnds(ctx, req, maxParallelBatches, collect)

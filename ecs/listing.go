@@ -70,8 +70,8 @@ type listing struct {
 	unnamed   int                 // instances without a readable id
 	delivered int
 	undecoded []*DecodeError
-	showed    []pageTimes // the pages with instances
-	emptyEnds []*instancePage
+	showed    bool                       // an instance
+	emptyEnds []DescribeInstancesRequest // the requests that ended with an empty page
 }
 
 func (c *Client) newListing() *listing {
@@ -150,13 +150,11 @@ const maxRawTexts = 100
 // dedupe records a page, and removes from it the instances that came before.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 	if p.emptyEnd {
-		l.emptyEnds = append(l.emptyEnds, p)
+		l.emptyEnds = append(l.emptyEnds, p.request)
 	}
-	if p.rowCount() > 0 {
-		if len(l.showed) == 0 {
-			l.client.permissions.showed(l.client.region, p.request)
-		}
-		l.showed = append(l.showed, p.times)
+	if !l.showed && p.rows > 0 {
+		l.showed = true
+		l.client.permissions.showed(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
 	reported := map[[2]string]bool{} // an instance that is on the page twice is reported once

@@ -39,6 +39,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 		return l.cappedErr(errors.New("it was continued from a NextToken, so the instances before that are not known: list from the beginning"))
 	}
 	if req.InstanceIDs != nil { // then the candidates are known
+		l.emptyEnds = nil // all ids that the requests did not show are looked up once more
 		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
 	}
 	listed := map[string]bool{}
@@ -169,7 +170,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	switch {
 	case errors.Is(err, errStopped):
 		return true, nil
-	case err == nil && len(all.showed) > 0 && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
+	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
 		err = l.client.verifyEmpty(ctx, alone, false)
 	}
 	return all.known() < known-maxPerRequest/2, err // a list without those that are known proves nothing

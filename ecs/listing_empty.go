@@ -4,68 +4,44 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-const (
-	// permissionMemory is how long the result of a dry run is remembered.
-	permissionMemory = 5 * time.Minute
-	// permissionGap is how close to an empty page other pages must be to vouch for it.
-	permissionGap = 100 * time.Millisecond
-)
+// permissionMemory is how long the result of a dry run is remembered.
+const permissionMemory = 5 * time.Minute
 
 // verifyEmptyEnds finds out whether the empty pages of a listing are true.
 //
-// Some servers answer a caller without permission with an empty page instead of an error. So if a request ends with an
-// empty page, be it the first or one that a token announced, the permission may be missing, or may have been withdrawn in
-// the middle of the listing. Such a page is true if other pages of the listing showed instances within 100 ms both
-// before and after it. For all the others, one dry run decides after they came: see [Client.verifyEmpty].
+// Some servers answer a caller without permission with an empty page instead of an error. So a request that ends with an
+// empty page, be it the first or one that a token announced, proves nothing: the permission may be missing, or may have
+// been withdrawn in the middle of the listing. One dry run decides, after all requests have ended: see
+// [Client.verifyEmpty]. Instances that the listing showed do not count as evidence.
 //
-// If the listing showed instances elsewhere, or a dry run was denied lately, the permission may have been away for a
+// If the listing showed instances elsewhere, or a dry run was denied lately, the permission may also have been away for a
 // moment only. Then the requests that ended with an empty page are sent once more after the dry run.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
-	if l.client.trustEmpty || req.matchesNothing() {
+	ends := l.emptyEnds
+	if len(ends) == 0 || l.client.trustEmpty || req.matchesNothing() {
 		return nil
 	}
-	var doubtful []DescribeInstancesRequest
-	for _, end := range l.emptyEnds {
-		if !l.isVouchedFor(end.times) {
-			doubtful = append(doubtful, end.request)
-		}
-	}
-	if len(doubtful) == 0 {
-		return nil
-	}
-	remember := len(l.showed) == 0 && req.InstanceIDs == nil && len(doubtful) == 1
-	if err := l.client.verifyEmpty(ctx, doubtful[0], remember); err != nil {
+	remember := !l.showed && req.InstanceIDs == nil && len(ends) == 1
+	if err := l.client.verifyEmpty(ctx, ends[0], remember); err != nil {
 		return err
 	}
-	if len(l.showed) == 0 && !l.client.permissions.wasDenied(l.client.region) {
+	if !l.showed && !l.client.permissions.wasDenied(l.client.region) {
 		return nil
 	}
-	if len(doubtful) > 1 && parallel > 1 {
-		return l.followParallel(ctx, parallel, doubtful, deliver)
+	if len(ends) > 1 && parallel > 1 {
+		return l.followParallel(ctx, parallel, ends, deliver)
 	}
-	for _, r := range doubtful {
+	for _, r := range ends {
 		if err := l.followTokens(ctx, r, deliver); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// isVouchedFor reports whether pages with instances came shortly before and were requested shortly after an empty page.
-func (l *listing) isVouchedFor(empty pageTimes) bool {
-	before := func(p pageTimes) bool {
-		return !p.received.After(empty.received) && empty.sent.Sub(p.received) <= permissionGap
-	}
-	after := func(p pageTimes) bool {
-		return !p.sent.Before(empty.received) && p.sent.Sub(empty.received) <= permissionGap
-	}
-	return slices.ContainsFunc(l.showed, before) && slices.ContainsFunc(l.showed, after)
 }
 
 // verifyEmpty finds out by a dry run whether the empty result of a request is true.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
-	"time"
 
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
@@ -16,33 +15,30 @@ import (
 type instancePage struct {
 	*DescribeInstancesResponse
 	request DescribeInstancesRequest
-	times   pageTimes
+	rows    int // instances that came, including those that could not be decoded at all
 	// emptyEnd reports whether the page came without a single instance and without a token. A caller without permission
 	// gets such a page from servers that do not refuse the call, so it proves nothing until a dry run has passed.
 	emptyEnd bool
 }
 
-// pageTimes says when a page was requested and when it came.
-type pageTimes struct{ sent, received time.Time }
-
 // claimsMore reports whether the only page of a listing may come from a server that knows page numbers but no tokens: it
 // has no NextToken, and a TotalCount larger than the number of instances. Where tokens work, TotalCount has no meaning.
 func (p *instancePage) claimsMore() bool {
-	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rowCount()
+	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
 
-// rowCount counts the instances of the page, including those that could not be decoded at all.
-func (p *instancePage) rowCount() int {
-	n := len(p.Instances)
-	if len(p.Undecoded) == 0 {
+// countRows counts the instances of a page, including those that could not be decoded at all.
+func countRows(page *DescribeInstancesResponse) int {
+	n := len(page.Instances)
+	if len(page.Undecoded) == 0 {
 		return n
 	}
-	delivered := make(map[string]bool, n)
-	for i := range p.Instances {
-		delivered[p.Instances[i].InstanceID] = true
+	decoded := make(map[string]bool, n)
+	for i := range page.Instances {
+		decoded[page.Instances[i].InstanceID] = true
 	}
-	for _, d := range p.Undecoded {
-		if !delivered[d.InstanceID] { // "" is never there
+	for _, d := range page.Undecoded {
+		if !decoded[d.InstanceID] { // "" is never there
 			n++
 		}
 	}
@@ -65,12 +61,12 @@ func (p *instancePage) ids(yield func(string) bool) {
 
 // fetchPage sends one request of a listing.
 func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInstancesRequest) (*instancePage, error) {
-	sent := time.Now()
 	resp, err := c.describeInstances(ctx, mode, req)
 	if err != nil {
 		return nil, err
 	}
-	return &instancePage{resp, req, pageTimes{sent, time.Now()}, resp.NextToken == "" && len(resp.Instances)+len(resp.Undecoded) == 0}, nil
+	rows := countRows(resp)
+	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
 }
 
 // tokenPages yields the pages of one request as they come, following NextToken. If the server turns out to know page
@@ -162,8 +158,8 @@ const maxSweeps = 5
 // numberedPages yields what follows the page first, by page numbers. While the list changes, instances move from page to
 // page; so the pages are read once more from the beginning if TotalCount changed, or if they show fewer instances. It ends without an error if the server refuses page numbers: then it knows tokens, and TotalCount had no meaning.
 func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
-	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rowCount() - len(listed.hashes), total: -1, yield: yield}
-	from := first.rowCount()/s.pageSize() + 1
+	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
+	from := first.rows/s.pageSize() + 1
 	for range maxSweeps {
 		result, err := s.read(ctx, from)
 		if err != nil {
@@ -227,7 +223,8 @@ func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
 		if err != nil {
 			return sweepDone, err
 		}
-		page.request, page.NextToken, page.emptyEnd = s.request, "", page.rowCount() == 0
+		page.request, page.NextToken = s.request, ""
+		page.emptyEnd = page.rows == 0 && page.TotalCount < s.known()
 		if idle++; s.listed.add(page.ids) > 0 {
 			idle = 0
 		}
@@ -236,7 +233,7 @@ func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
 		if !s.yield(page, nil) {
 			return sweepDone, nil
 		}
-		if page.rowCount() == 0 || req.PageNumber*req.PageSize >= s.total {
+		if page.rows == 0 || req.PageNumber*req.PageSize >= s.total {
 			break
 		}
 	}

@@ -147,7 +147,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 		}
 		n := 0
 		for _, r := range srv.Requests() {
-			if p := r.Params; p.Has("InstanceIds") {
+			if p := r.Params; kind(r) == listed && p.Has("InstanceIds") {
 				n++
 				if p.Has("Tag.1.Key") || p.Has("ResourceGroupId") || p.Get("Status") != "Stopped" || p.Get("AdditionalAttributes.1") != "META_OPTIONS" || p.Get("MaxResults") != "50" {
 					t.Errorf("asked %v", p)
@@ -408,6 +408,40 @@ func TestListTagResources(t *testing.T) {
 		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: ids(fleet[:2])}))
 		if err != nil || len(rows) != 5 {
 			t.Errorf("%v, %v", rows, err)
+		}
+	})
+	story(t, "ids are sent in batches, repeated ones once", func(t *testing.T) {
+		fleet := taggedFleet(120)
+		srv := newCloud(t, nil, fleet...)
+		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: append(ids(fleet), ids(fleet[:5])...), Tags: byTag.Tags}))
+		if err != nil || len(rows) == 0 || len(rows) < len(matching(fleet, byTag)) {
+			t.Errorf("%d rows, %v", len(rows), err)
+		}
+		sent := map[string]int{}
+		for _, r := range srv.Requests() {
+			for name, values := range r.Params {
+				if strings.HasPrefix(name, "ResourceId.") {
+					sent[values[0]]++
+				}
+			}
+			if len(r.Params["ResourceId.51"]) > 0 {
+				t.Error("more than 50 ids in one request")
+			}
+		}
+		if len(sent) != len(fleet) {
+			t.Errorf("%d of %d ids were sent", len(sent), len(fleet))
+		}
+	})
+	story(t, "tag filters", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"","TagResources":{"TagResource":[]}}`)})
+		req := ecs.ListTagResourcesRequest{TagFilters: []ecs.TagFilter{{TagKey: "env", TagValues: []string{"prod", "test"}}, {TagKey: "owner"}}}
+		if _, err := rowsOf(srv.client.ListTagResources(t.Context(), req)); err != nil {
+			t.Fatal(err)
+		}
+		p := srv.Requests()[0].Params
+		if p.Get("TagFilter.1.TagKey") != "env" || p.Get("TagFilter.1.TagValues.2") != "test" || p.Get("TagFilter.2.TagKey") != "owner" || p.Has("TagFilter.2.TagValues.1") {
+			t.Errorf("sent %v", p)
 		}
 	})
 	story(t, "errors come once, last", func(t *testing.T) {
