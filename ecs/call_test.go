@@ -15,7 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// DescribeInstanceStatus is unlike DescribeInstances: its ids are a repeat list, and it pages by number, up to 50 rows.
+// statusRequest is the request of DescribeInstanceStatus. Unlike DescribeInstances, it takes ids as a repeat list, and pages
+// by number, up to 50 rows at a time.
 type statusRequest struct {
 	InstanceIDs ecs.RepeatList[string] `url:"InstanceId"`
 	ZoneID      string                 `url:"ZoneId,omitempty"`
@@ -104,7 +105,7 @@ func TestCall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute { // the last waits for the third window
+		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute { // the last call waits for the third window
 			t.Errorf("took %v of virtual time", took)
 		}
 		throttled := 0
@@ -116,7 +117,7 @@ func TestCall(t *testing.T) {
 		if throttled == 0 || throttled > 4 {
 			t.Errorf("%d of %d requests were throttled", throttled, len(srv.Requests()))
 		}
-		// The quota of one operation is not another's.
+		// Each operation has a quota of its own.
 		if _, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{}); err != nil {
 			t.Error(err)
 		}
@@ -149,7 +150,7 @@ func TestCall(t *testing.T) {
 			{"result of another shape", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not fit the result"},
 			{"no name", srv.client.Call(t.Context(), "", nil, nil), ecs.ErrInvalidParameter, "action"},
 			{"odd name", srv.client.Call(t.Context(), "A&B=c", nil, nil), ecs.ErrInvalidParameter, "action"},
-			{"odd parameters", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string, give a struct"},
+			{"odd parameters", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string, it must be"},
 			{"no context", srv.client.Call(none, status, nil, nil), ecs.ErrInvalidParameter, "ctx"},
 			{"ended context", srv.client.Call(cancelled, status, nil, nil), context.Canceled, ""},
 		} {
@@ -157,13 +158,13 @@ func TestCall(t *testing.T) {
 				t.Errorf("%s: got %v, want %v %q", tt.name, tt.err, tt.want, tt.text)
 			}
 			if e, ok := errorAs[*ecs.Error](tt.err); !ok || e.Attempts > 1 {
-				t.Errorf("%s: %v was tried again", tt.name, tt.err)
+				t.Errorf("%s: %v was retried", tt.name, tt.err)
 			}
 		}
 	})
 }
 
-// calls are all the ways to reach the API.
+// calls has one entry for every method that calls the API.
 var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error{
 	"DescribeInstances": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
 		_, err := c.DescribeInstances(ctx, ecs.DescribeInstancesRequest{InstanceName: `a b*~+/=&%中文`})
@@ -258,6 +259,103 @@ func TestEveryCallWithBothSignatures(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// The parameters as they arrive at the server, besides those of the signature.
+func TestCallSendsStructsTheAPIsWay(t *testing.T) {
+	t.Parallel()
+	type disk struct {
+		Category string
+		Size     int `url:",omitempty"`
+	}
+	type runInstances struct {
+		ImageID    string `url:"ImageId"`
+		SystemDisk disk
+		DataDisk   []disk
+		Tags       ecs.TagList            `url:"Tag"`
+		Groups     ecs.RepeatList[string] `url:"SecurityGroupIds"`
+		Release    time.Time              `url:"AutoReleaseTime,omitempty"`
+		Token      string                 `url:"ClientToken,omitempty"`
+	}
+	var sent []url.Values
+	c := scripted(t, &sent, `{"RequestId":"R"}`)
+	params := runInstances{
+		ImageID: "m-1", SystemDisk: disk{Category: "cloud_essd"}, DataDisk: []disk{{"cloud", 20}, {"cloud", 40}}, Tags: ecs.TagList{{Key: "k", Value: "v"}}, Groups: []string{"sg-1"},
+		Release: time.Date(2026, 11, 29, 8, 0, 0, 0, time.FixedZone("", 3600)),
+	}
+	if err := c.Call(t.Context(), "RunInstances", params, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"ImageId": "m-1", "SystemDisk.Category": "cloud_essd", "DataDisk.1.Category": "cloud", "DataDisk.1.Size": "20", "DataDisk.2.Category": "cloud", "DataDisk.2.Size": "40",
+		"Tag.1.Key": "k", "Tag.1.Value": "v", "SecurityGroupIds.1": "sg-1", "AutoReleaseTime": "2026-11-29T07:00:00Z", "RegionId": "cn-hangzhou",
+	}
+	for _, name := range []string{"Action", "Version", "Format", "AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp"} {
+		sent[0].Del(name)
+	}
+	for name, list := range sent[0] {
+		if len(list) != 1 || list[0] != want[name] {
+			t.Errorf("%s = %q, want %q", name, list, want[name])
+		}
+	}
+	if len(sent) != 1 || len(sent[0]) != len(want) {
+		t.Errorf("sent %v, want %v", sent, want)
+	}
+}
+
+// An empty RegionId is the client's region, whatever the form of the parameters.
+func TestCallRegion(t *testing.T) {
+	t.Parallel()
+	type withRegion struct {
+		RegionID string `url:"RegionId"`
+	}
+	for _, tt := range []struct {
+		params any
+		want   string
+	}{
+		{nil, "cn-hangzhou"},
+		{withRegion{}, "cn-hangzhou"},
+		{&withRegion{"cn-beijing"}, "cn-beijing"},
+		{url.Values{"RegionId": {""}}, "cn-hangzhou"},
+		{url.Values{"RegionId": {"cn-beijing"}}, "cn-beijing"},
+	} {
+		var sent []url.Values
+		if err := scripted(t, &sent, `{}`).Call(t.Context(), "DescribeZones", tt.params, nil); err != nil || sent[0].Get("RegionId") != tt.want {
+			t.Errorf("%v: %v %v", tt.params, sent, err)
+		}
+	}
+}
+
+// Some installations add a code and a message to every response.
+func TestCallTellsSuccessFromFailure(t *testing.T) {
+	t.Parallel()
+	for body, ok := range map[string]bool{
+		`{"RequestId":"R","N":1}`:                                   true,
+		`{"RequestId":"R","N":1,"Code":"200","Message":"success"}`:  true,
+		`{"RequestId":"R","N":1,"Code":200,"Message":"successful"}`: true,
+		`{"N":1,"Code":"","Message":""}`:                            true,
+		`{"N":1,"Code":null,"Message":null}`:                        true,
+		`{"N":1,"Code":"Success","Message":"OK"}`:                   true,
+		`{"N":1,"Code":"x"}`:                                        true, // a member of the operation
+		`{"N":1,"Message":"x"}`:                                     true,
+		` {"N":1} `:                                                 true,
+		`{"N":1,"Code":"Forbidden.RAM","Message":"denied"}`:         false,
+		`{"RequestId":"R","Code":"InternalError","Message":"m"}`:    false,
+		`{"N":1}{"N":1}`:                                            false,
+		`null`:                                                      false,
+		` null `:                                                    false,
+		`[]`:                                                        false,
+		`"text"`:                                                    false,
+		``:                                                          false,
+		`<html>`:                                                    false,
+	} {
+		var sent []url.Values
+		var out struct{ N int }
+		err := scripted(t, &sent, body).Call(t.Context(), "DescribeZones", nil, &out)
+		if ok && (err != nil || out.N != 1 || len(sent) != 1) || !ok && (err == nil || out.N != 0) {
+			t.Errorf("%s: %v, N is %d after %d requests", body, err, out.N, len(sent))
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// A load balancer that restarts, or a NAT that forgets, kills all idle connections at once. A call must not try them one
-// by one until its attempts are used up, whatever tells that they are dead.
+// When a load balancer restarts, or a NAT drops its table, all idle connections are dead at once. A call must not use up its
+// attempts by trying one after the other.
 func TestPoolOfDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -19,11 +19,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// The signatures users compile against. A change here is a breaking change.
+// The functions and methods that users compile against. Changing one of them is a breaking change.
 var (
 	_ func(string, *ecs.Options) (*ecs.Client, error)                                                  = ecs.NewClient
 	_ func(*ecs.Client, string) (*ecs.Client, error)                                                   = (*ecs.Client).InRegion
+	_ func(*ecs.Client, ecs.CredentialsProvider) *ecs.Client                                           = (*ecs.Client).WithCredentials
 	_ func(*ecs.Client) string                                                                         = (*ecs.Client).Region
+	_ func(*ecs.Client) string                                                                         = (*ecs.Client).Endpoint
 	_ func(*ecs.Client)                                                                                = (*ecs.Client).CloseIdleConnections
 	_ func(string, string, string) ecs.CredentialsProvider                                             = ecs.StaticCredentials
 	_ func(credentials.Credential) ecs.CredentialsProvider                                             = ecs.CredentialsFrom
@@ -31,6 +33,7 @@ var (
 	_ func(ecs.Instance) []netip.Addr                                                                  = ecs.Instance.PublicAddrs
 	_ func(ecs.Instance) netip.Addr                                                                    = ecs.Instance.PrivateAddr
 	_ func(ecs.Instance) (time.Time, bool)                                                             = ecs.Instance.Expires
+	_ func(context.Context, *ecs.Client, string, any, string) iter.Seq2[int, error]                    = ecs.CallPages[int]
 	_ func(string, url.Values) string                                                                  = signer.StringToSign
 	_ func(signer.Request, http.Header) string                                                         = signer.CanonicalRequest
 	_ func(...ecs.Instance) *ecstest.Server                                                            = ecstest.NewServer
@@ -44,6 +47,8 @@ var (
 	_ func(context.Context, pagination.Fetch[int]) iter.Seq2[pagination.Page[int], error]              = pagination.Pages[int]
 	_ func(iter.Seq2[pagination.Page[int], error]) iter.Seq2[int, error]                               = pagination.Items[int]
 	_ func(context.Context, int, func(context.Context) iter.Seq2[int, error]) *pagination.Stream[int]  = pagination.NewStream[int]
+	_ func(*pagination.Stream[int])                                                                    = (*pagination.Stream[int]).Stop
+	_ func(*pagination.Stream[int]) error                                                              = (*pagination.Stream[int]).Err
 	_ func(context.Context, int, ...func(context.Context) iter.Seq2[int, error]) iter.Seq2[int, error] = pagination.Merge[int]
 
 	_ signer.Signer           = signer.V1{}
@@ -72,14 +77,15 @@ func (provider) Credentials(context.Context) (signer.Credentials, error) {
 	return signer.Credentials{AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token"}, nil
 }
 
-// TestContract uses every documented field by its documented type.
+// TestContract uses every documented field with its documented type.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	_ = ecs.Options{
 		Credentials: provider{}, Network: ecs.NetworkVPC, Endpoint: "", HTTPClient: &http.Client{}, Signer: signer.V3{},
-		Retry:   ecs.RetryPolicy{MaxAttempts: 1, MinDelay: time.Second, MaxDelay: time.Second, AttemptTimeout: time.Second},
+		Retry:   ecs.RetryPolicy{MaxAttempts: 1, MaxElapsed: time.Second, MinDelay: time.Second, MaxDelay: time.Second, AttemptTimeout: time.Second},
 		Limiter: nil, Poll: ecs.PollPolicy{MinDelay: time.Second, MaxDelay: time.Second}, TrustEmpty: true, Logger: slog.Default(),
-		OnAttempt: func(ecs.Attempt) {}, UserAgent: "x",
+		AdditionalAttributes: []ecs.AdditionalAttribute{"META_OPTIONS"},
+		OnAttempt:            func(ecs.Attempt) {}, UserAgent: "x",
 	}
 	req := ecs.DescribeInstancesRequest{
 		VPCID: "a", VSwitchID: "a", ZoneID: "a", SecurityGroupID: "a", ImageID: "a", KeyPairName: "a", ResourceGroupID: "a", HPCClusterID: "a",
@@ -109,22 +115,25 @@ func TestContract(t *testing.T) {
 	}
 	for _, err := range []error{
 		&ecs.Error{
-			Code: "a", Message: "a", RequestID: "a", HostID: "a", Recommend: "a", Action: "a", Region: "a", StatusCode: 1, Attempts: 1,
+			Code: "a", Message: "a", RequestID: "a", HostID: "a", Recommend: "a", Action: "a", Region: "a", Host: "a", StatusCode: 1, Attempts: 1,
 			AccessDenied: &ecs.AccessDeniedDetail{AuthAction: "a"},
 		},
 		&ecs.DecodeError{Err: errors.New("a")},
 		&ecs.IncompleteError{Undecoded: []*ecs.DecodeError{}},
+		&ecs.UnconfirmedError{Region: "a", Err: errors.New("a")},
 		&ecs.RegionError{Region: "a", Err: errors.New("a")},
 		&ecs.NotFoundError{InstanceIDs: []string{"i"}},
 		&ecs.CappedError{Delivered: 1, Err: errors.New("a")},
 		&ecs.WaitError{Want: ecs.InstanceStatusRunning, Pending: map[string]ecs.InstanceStatus{"i": "Stopped"}, Err: errors.New("a")},
-		ecs.ErrThrottled, ecs.ErrForbidden, ecs.ErrCredentials, ecs.ErrInvalidParameter, ecs.ErrUnavailable, pagination.ErrTokenLoop,
+		ecs.ErrThrottled, ecs.ErrForbidden, ecs.ErrCredentials, ecs.ErrInvalidParameter, ecs.ErrUnavailable, ecs.ErrNotFound, pagination.ErrTokenLoop,
 	} {
 		if err.Error() == "" {
-			t.Errorf("%T says nothing", err)
+			t.Errorf("%T has no text", err)
 		}
 	}
 	_ = ecs.ScanOptions{Workers: 1}
+	_ = ecs.RegionsOptions{Exclude: []string{"a"}, Workers: 1}
+	_ = pagination.Stream[int]{C: make(<-chan int)}
 	_ = ecs.TagResource{}
 	_ = ecs.ListTagResourcesRequest{}
 	_ = signer.Request{Method: "a", Host: "a", Action: "a", Version: "a", Params: url.Values{}, Time: time.Time{}, Nonce: "a"}

@@ -29,7 +29,7 @@ func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesReq
 }
 
 func (c *Client) describeInstances(ctx context.Context, mode retryMode, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
-	params, err := req.encode(c.region, false)
+	params, err := c.withAttributes(req).encode(c.region, false)
 	if err != nil {
 		return nil, refused(describeInstances, c.region, err)
 	}
@@ -53,7 +53,7 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 }
 
 func (c *Client) dryRun(ctx context.Context, mode retryMode, req DescribeInstancesRequest) error {
-	params, err := req.encode(c.region, true)
+	params, err := c.withAttributes(req).encode(c.region, true)
 	if err != nil {
 		return refused(describeInstances, c.region, err)
 	}

@@ -9,63 +9,67 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// The kinds of failure, for [errors.Is]. An error may be of more than one kind, or of none, such as a redirect: then its Code
-// and StatusCode tell.
+// The kinds of failure. Test for them with [errors.Is], which works for an [*Error] and for every error that wraps one. An
+// error may be of several kinds, or of none, such as an HTTP redirect: then its Code and StatusCode say more.
 var (
-	// ErrThrottled: the account's quota for the operation in the region was used up, and the retries with it
-	// (codes Throttling, Throttling.*).
+	// ErrThrottled means that the account's quota for the operation in the region was used up, and the retries with it
+	// (codes Throttling and Throttling.*).
 	ErrThrottled = errors.New("throttled")
-	// ErrForbidden: the account or user may not do this (Forbidden, Forbidden.*, NoPermission, *.Unauthorized …).
-	// Credentials that are wrong in themselves are ErrCredentials instead.
+	// ErrForbidden means that the account or user lacks a permission (Forbidden, Forbidden.*, NoPermission,
+	// *.Unauthorized …). It does not cover credentials that are wrong in themselves; those are ErrCredentials.
 	ErrForbidden = errors.New("forbidden")
-	// ErrCredentials: there are no usable credentials, or the API did not accept them (InvalidAccessKeyId.*,
-	// SignatureDoesNotMatch, InvalidSecurityToken.*, a clock that is off, a provider that failed …).
+	// ErrCredentials means that there are no usable credentials, or that the API did not accept them
+	// (InvalidAccessKeyId.*, SignatureDoesNotMatch, InvalidSecurityToken.*, a wrong clock, a provider that failed …).
 	ErrCredentials = errors.New("credentials not accepted")
-	// ErrInvalidParameter: the request cannot succeed as it is. Refused here before anything was sent (Attempts is 0),
-	// or by the API (Invalid*, Missing*, UnsupportedParameter …).
+	// ErrInvalidParameter means that the request cannot succeed as it is. Either it was refused before it was sent
+	// (Attempts is 0), or by the API (Invalid*, Missing*, UnsupportedParameter …).
 	ErrInvalidParameter = errors.New("invalid parameter")
-	// ErrUnavailable: the service or the way to it failed, and the retries with it (InternalError, ServiceUnavailable,
-	// 5xx, connection errors, timeouts, unreadable answers). Trying later may succeed.
+	// ErrUnavailable means that the service, or the network on the way to it, failed, and the retries with it
+	// (InternalError, ServiceUnavailable, HTTP status 5xx, connection errors, timeouts, responses that cannot be read).
 	ErrUnavailable = errors.New("unavailable")
-	// ErrNotFound: what the request names does not exist, or the caller may not see it (InvalidInstanceId.NotFound …).
-	// Every [*NotFoundError] matches it.
+	// ErrNotFound means that a resource named in the request does not exist in the region, or is not visible to the caller
+	// (InvalidInstanceId.NotFound, InvalidDiskId.NotFound …). A [*NotFoundError] matches it too. It does not cover an
+	// operation, product, region or access key that the API does not know.
 	ErrNotFound = errors.New("not found")
 )
 
-// Error is why a call failed. Every call that fails returns one; fields are zero where they do not apply, for
-// instance Code when no answer came.
+// Error describes a failed call. Fields that do not apply are zero; Code, for instance, is empty if there was no response.
 //
-// It matches the kinds above with [errors.Is] and unwraps to what lies beneath: a context's error, a network error,
-// a credential provider's error. A call cancelled between two attempts matches the context's error and the kind of
-// the last answer. Its text is one line and never holds a secret.
+// An Error matches the kinds above with [errors.Is], and unwraps to its cause: the error of a context, of the network, or
+// of a credentials provider. A call that is canceled between two attempts matches both the error of the context and the
+// kind of the last response.
+//
+// Every error that a call, a listing or a waiter returns has an Error in its chain, unless no call failed: see
+// [NotFoundError], [IncompleteError] and [CappedError]. Its text is a single line without secrets.
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
-	Message   string // the API's text, without control characters and secrets, at most 8 KiB
-	RequestID string // quote it to the vendor's support
-	HostID    string // the endpoint that answered
+	Message   string // the API's explanation, without control characters and secrets, at most 8 KiB
+	RequestID string // identifies the request to the vendor's support
+	HostID    string // the endpoint, as the response names it
 	Recommend string // the API's link to a diagnosis
 	Action    string // the operation, such as "DescribeInstances"
 	Region    string // the client's region
-	Host      string // the host the request was sent to, "" when none was sent
+	Host      string // the host that the request was sent to, "" if none was sent
 
-	StatusCode int // HTTP status of the last answer, 0 when there was none
-	Attempts   int // HTTP requests sent
+	StatusCode int // the HTTP status of the last response, 0 if there was none
+	Attempts   int // the number of HTTP requests sent
 
-	// AccessDenied says which permission is missing, when the API told; else nil.
+	// AccessDenied says which permission is missing. It is nil if the API did not say.
 	AccessDenied *AccessDeniedDetail
 
-	class transport.Class
-	hint  string // what to do, where more is known than the class tells
-	err   error
+	class  transport.Class
+	advice string // what to do, if more is known than the class implies
+	err    error
 }
 
-// AccessDeniedDetail is the API's explanation of a denied call. Members it left out are "".
+// AccessDeniedDetail is the API's explanation of a denied call. Members that the response did not have are "".
 type AccessDeniedDetail struct {
-	AuthAction               string // the permission asked for, such as "ecs:DescribeInstances"
+	AuthAction               string // the permission that is needed, such as "ecs:DescribeInstances"
 	AuthPrincipalType        string
 	AuthPrincipalOwnerID     string // API: AuthPrincipalOwnerId
 	AuthPrincipalDisplayName string
@@ -74,12 +78,10 @@ type AccessDeniedDetail struct {
 	EncodedDiagnosticMessage string
 }
 
-// Error is one line: the call, the answer, the request id, and what to do.
+// Error returns one line: the operation and region, the response or the cause, what identifies the request, and what to do.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("ecs: ")
-	b.WriteString(e.Action)
-	b.WriteString(in(e.Region) + ":")
+	b.WriteString("ecs: " + e.Action + in(e.Region) + ":")
 	if e.StatusCode != 0 {
 		b.WriteString(" " + strconv.Itoa(e.StatusCode))
 	}
@@ -90,7 +92,7 @@ func (e *Error) Error() string {
 		if e.StatusCode != 0 || e.Code != "" {
 			b.WriteString(":")
 		}
-		b.WriteString(" " + e.Message)
+		b.WriteString(" " + truncate(e.Message, maxMessageText))
 	}
 	if e.err != nil {
 		if e.Code != "" || e.Message != "" {
@@ -98,34 +100,53 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(" " + e.err.Error())
 	}
-	if e.RequestID != "" || e.Attempts > 1 {
-		b.WriteString(" (")
-		if e.RequestID != "" {
-			b.WriteString("request " + e.RequestID)
-		}
-		if e.Attempts > 1 {
-			if e.RequestID != "" {
-				b.WriteString(", ")
-			}
-			b.WriteString(strconv.Itoa(e.Attempts) + " attempts")
-		}
-		b.WriteString(")")
+	if details := e.details(); len(details) > 0 {
+		b.WriteString(" (" + strings.Join(details, ", ") + ")")
 	}
-	if h := e.advice(); h != "" {
-		b.WriteString(": " + h)
+	if advice := e.whatToDo(); advice != "" {
+		b.WriteString(": " + advice)
 	}
 	return b.String()
 }
 
-// advice is what the reader can do about it.
-func (e *Error) advice() string {
+// maxMessageText limits, in bytes, what Error shows of Message, so that what follows stays visible.
+const maxMessageText = 1 << 10
+
+// truncate shortens s to at most n bytes and an ellipsis, without splitting a character.
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
+}
+
+// details returns what identifies the request. The host is shown if the API itself did not respond: then the host, or
+// something on the way to it, is the problem.
+func (e *Error) details() (details []string) {
+	if e.Host != "" && e.Code == "" && (e.err == nil || !strings.Contains(e.err.Error(), e.Host)) {
+		details = append(details, "host "+e.Host)
+	}
+	if e.RequestID != "" {
+		details = append(details, "request "+e.RequestID)
+	}
+	if e.Attempts > 1 {
+		details = append(details, strconv.Itoa(e.Attempts)+" attempts")
+	}
+	return details
+}
+
+// whatToDo returns the advice at the end of the text, if there is any.
+func (e *Error) whatToDo() string {
 	switch {
-	case e.hint != "":
-		return e.hint
+	case e.advice != "":
+		return e.advice
 	case e.AccessDenied != nil && e.AccessDenied.AuthAction != "":
 		return "grant " + strconv.Quote(e.AccessDenied.AuthAction) + " to the caller"
 	case e.class&transport.Throttled != 0:
-		return "the account's quota for this operation is used up: ask less often or for more quota"
+		return "the account's quota for this operation is used up: send fewer requests or ask for a higher quota"
 	case e.class&transport.Forbidden != 0:
 		return "grant the caller ecs:" + e.Action
 	default:
@@ -133,11 +154,11 @@ func (e *Error) advice() string {
 	}
 }
 
-// Unwrap gives the error beneath, nil when the API's answer is all there is.
+// Unwrap returns the cause, or nil if the response of the API is all that is known.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is reports whether the failure is of the kind target, one of the Err… variables of this package. Code and StatusCode are
-// enough for that: an Error that a test's fake makes of them is of the same kind as one of a call.
+// Is reports whether the failure is of the kind target, one of the Err… variables of this package. For an Error that was
+// not returned by this package, such as one made by a fake in a test, Code, Message and StatusCode decide.
 func (e *Error) Is(target error) bool {
 	class := e.class
 	if class == 0 {
@@ -154,18 +175,31 @@ func (e *Error) Is(target error) bool {
 		return class&transport.Invalid != 0
 	case ErrUnavailable:
 		return class&transport.Unavailable != 0
+	case ErrNotFound:
+		return resourceNotFound(e.Code)
 	default:
 		return false
 	}
 }
 
-// Format prints the same line for every verb, so that %#v and %+v show no more than Error does.
+// unknownToAPI lists what begins a code that ends in NotFound and yet does not mean a missing resource.
+var unknownToAPI = []string{"InvalidAccessKeyId", "InvalidAccount", "Abs.InvalidAccount", "InvalidApi", "InvalidAction", "InvalidProduct", "InvalidRegion", "RegionId", "SourceRegion", "DestinationRegion"}
+
+// resourceNotFound reports whether an error code says that a resource named in the request does not exist.
+func resourceNotFound(code string) bool {
+	return strings.HasSuffix(code, "NotFound") &&
+		!slices.ContainsFunc(unknownToAPI, func(prefix string) bool { return strings.HasPrefix(code, prefix) })
+}
+
+// Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v show no more.
 func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
-// LogValue groups the fields for log/slog.
+// LogValue implements [slog.LogValuer]. It returns a group of the text and the fields that tell failures apart.
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("action", e.Action), slog.String("region", e.Region)}
-	for _, a := range []slog.Attr{slog.String("code", e.Code), slog.String("request_id", e.RequestID), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts)} {
+	for _, a := range []slog.Attr{
+		slog.String("host", e.Host), slog.String("code", e.Code), slog.String("request_id", e.RequestID), slog.Int("status", e.StatusCode), slog.Int("attempts", e.Attempts),
+	} {
 		if !a.Value.Equal(slog.StringValue("")) && !a.Value.Equal(slog.IntValue(0)) {
 			attrs = append(attrs, a)
 		}
@@ -173,7 +207,7 @@ func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// shown is a text of the API's or the caller's as it may stand in a line of a log: short and printable.
+// shown returns s as it may appear in a line of text: as it is, or quoted and shortened if it is long or not printable.
 func shown[T ~string](s T) string {
 	if len(s) > 80 || strings.ContainsFunc(string(s), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return fmt.Sprintf("%.80q", s)
@@ -181,7 +215,7 @@ func shown[T ~string](s T) string {
 	return string(s)
 }
 
-// in names the region in a text, when there is one.
+// in returns " in " and the region, or "" if there is no region.
 func in(region string) string {
 	if region == "" {
 		return ""
@@ -189,11 +223,26 @@ func in(region string) string {
 	return " in " + shown(region)
 }
 
+// reason returns the text of err as it appears inside another error's.
+func reason(err error) string { return strings.TrimPrefix(fmt.Sprint(err), "ecs: ") }
+
 func instanceCount(n int) string {
 	if n == 1 {
 		return "1 instance"
 	}
 	return strconv.Itoa(n) + " instances"
+}
+
+// maxNamed is the number of instances that an error's text names.
+const maxNamed = 10
+
+// enumerate returns the first maxNamed items as one text, and how many of n more there are.
+func enumerate(items []string, n int) string {
+	text := strings.Join(items[:min(maxNamed, len(items))], ", ")
+	if n > maxNamed {
+		text += fmt.Sprintf(" and %d more", n-maxNamed)
+	}
+	return text
 }
 
 func formatText(f fmt.State, verb rune, text string) {
@@ -203,32 +252,37 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = io.WriteString(f, text)
 }
 
-// failure makes an *Error of what the transport or the paging reports.
+// failure returns err as an *Error. It wraps an error that did not come from a call, such as one of package pagination.
 func failure(action, region string, err error) error {
 	if err == nil {
 		return nil
 	}
-	// err itself is meant, not what it wraps: that may be the error of another call, which this one's context was cancelled
-	// with (errgroup does so), or which a credentials provider met.
+	// The type of err itself counts. An *Error that it wraps may belong to another call: to the one that the context was
+	// canceled with (as errgroup does), or to one that a credentials provider made.
 	if _, ok := err.(*Error); ok { //nolint:errorlint // see above
 		return err
 	}
-	f, ok := err.(*transport.Failure) //nolint:errorlint // see above
+	return &Error{Action: action, Region: region, err: err}
+}
+
+// callFailure returns an *Error for a call that the transport could not complete, or nil if err is nil.
+func callFailure(action, region, host string, err error) error {
+	f, ok := err.(*transport.Failure) //nolint:errorlint // the transport returns no other type
 	if !ok {
-		return &Error{Action: action, Region: region, err: err}
+		return failure(action, region, err)
 	}
 	e := &Error{
 		Code: f.Answer.Code, Message: f.Answer.Message, RequestID: f.Answer.RequestID, HostID: f.Answer.HostID, Recommend: f.Answer.Recommend,
-		Action: action, Region: region, StatusCode: f.Answer.Status, Attempts: f.Attempts, class: f.Class, hint: f.Hint, err: f.Err,
+		Action: action, Region: region, StatusCode: f.Answer.Status, Attempts: f.Attempts, class: f.Class, advice: f.Hint, err: f.Err,
 	}
-	if d := f.Answer.AccessDenied; d != nil {
-		detail := AccessDeniedDetail(*d)
-		e.AccessDenied = &detail
+	if f.Attempts > 0 {
+		e.Host = host
 	}
+	e.AccessDenied = (*AccessDeniedDetail)(f.Answer.AccessDenied)
 	return e
 }
 
-// invalidField says which field of a request is wrong; failed adds the call.
+// invalidField says which field of a request or of Options is wrong. It matches ErrInvalidParameter.
 type invalidField struct{ field, text string }
 
 func (e invalidField) Error() string { return e.field + " " + e.text }
@@ -241,49 +295,53 @@ func invalid(field, format string, args ...any) error {
 
 var errNilContext = invalid("ctx", "is nil, use context.Background()")
 
-// refused is a call that was not sent because err is sure to make it fail.
+// refused returns an *Error for a call that is not sent because err would make it fail.
 func refused(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }
 
-// DecodeError is one instance of an answer that could not be read. The others of its page are delivered.
+// DecodeError describes a part of a response that could not be read: a member of an instance, which was delivered
+// without it, or a whole instance.
 type DecodeError struct {
-	InstanceID string // "" when even that could not be read
-	Path       string // the member, below the instance in the API's shape, such as "CpuOptions.CoreCount"
-	Raw        []byte // the instance as it came
+	InstanceID string // "" if the instance was not delivered because its id could not be read
+	Path       string // the member, in the API's spelling below the instance, such as "CpuOptions.CoreCount"
+	Raw        []byte // the JSON text of the member or instance; kept for the first 100 of a listing only
 	Err        error
 }
 
-// Error names the instance and the member, not its content.
+// Error names the instance and the member. It does not show the content.
 func (e *DecodeError) Error() string {
-	id := shown(e.InstanceID)
-	if id == "" {
-		id = "(id unreadable)"
+	what := "instance " + shown(e.InstanceID)
+	if e.InstanceID == "" {
+		what = "an instance with an unreadable id"
 	}
-	return fmt.Sprintf("ecs: instance %s could not be read at %s: %v", id, shown(e.Path), e.Err)
+	if e.Path != "" {
+		what = "member " + shown(e.Path) + " of " + what
+	}
+	return fmt.Sprintf("ecs: %s could not be read: %v", what, e.Err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IncompleteError ends a listing that is complete but for some instances that could not be read. Everything else was
-// delivered before.
+// IncompleteError is the last error of a listing that reached its end, but some of whose values could not be read. All
+// others were delivered. No call failed, so there is no [*Error] in its chain.
 type IncompleteError struct {
 	Undecoded []*DecodeError
 
 	region string
 }
 
-// Error counts the instances and shows the first reason.
+// Error returns the number of values and the first reason.
 func (e *IncompleteError) Error() string {
 	text := "ecs: listing" + in(e.region) + " incomplete"
 	if len(e.Undecoded) == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s: %s could not be read, the first: %v", text, instanceCount(len(e.Undecoded)), e.Undecoded[0])
+	return fmt.Sprintf("%s: %d of its values could not be read, the first: %s", text, len(e.Undecoded), reason(e.Undecoded[0]))
 }
 
-// Unwrap gives the single errors.
+// Unwrap returns the elements of Undecoded.
 func (e *IncompleteError) Unwrap() []error {
 	errs := make([]error, len(e.Undecoded))
 	for i, d := range e.Undecoded {
@@ -292,25 +350,27 @@ func (e *IncompleteError) Unwrap() []error {
 	return errs
 }
 
-// RegionError is a region that could not be listed to its end by InstancesInRegions; the other regions go on.
+// RegionError is yielded by InstancesInRegions for a region that could not be listed completely. The listing of the other
+// regions continues.
 type RegionError struct {
 	Region string
 	Err    error
 }
 
-// Error names the region, once.
+// Error names the region and the reason.
 func (e *RegionError) Error() string {
-	text := strings.TrimPrefix(fmt.Sprint(e.Err), "ecs: ")
-	if strings.Contains(text, in(e.Region)+": ") {
+	text := reason(e.Err)
+	if strings.Contains(text, in(e.Region)+": ") { // the reason names the region already
 		return "ecs: " + text
 	}
 	return "ecs: region " + shown(e.Region) + ": " + text
 }
 
-// Unwrap gives the reason.
+// Unwrap returns Err.
 func (e *RegionError) Unwrap() error { return e.Err }
 
-// NotFoundError names the ids that GetInstances did not find: no such instance in the region, or not visible.
+// NotFoundError lists the ids of instances that do not exist in the region or are not visible to the caller. It matches
+// ErrNotFound. No call failed, so there is no [*Error] in its chain.
 type NotFoundError struct {
 	InstanceIDs []string
 
@@ -320,37 +380,33 @@ type NotFoundError struct {
 // Is reports whether target is ErrNotFound.
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
-// Error shows up to ten ids.
+// Error names up to ten of the ids.
 func (e *NotFoundError) Error() string {
-	const most = 10
 	var ids []string
-	for _, id := range e.InstanceIDs[:min(most, len(e.InstanceIDs))] {
+	for _, id := range e.InstanceIDs[:min(maxNamed, len(e.InstanceIDs))] {
 		ids = append(ids, shown(id))
 	}
-	more := ""
-	if n := len(e.InstanceIDs) - most; n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
-	}
-	return fmt.Sprintf("ecs: %s not found%s: %s%s", instanceCount(len(e.InstanceIDs)), in(e.region), strings.Join(ids, ", "), more)
+	return fmt.Sprintf("ecs: %s not found%s: %s", instanceCount(len(e.InstanceIDs)), in(e.region), enumerate(ids, len(e.InstanceIDs)))
 }
 
-// UnconfirmedError ends a listing that showed no instance, or an id lookup that found none, when a dry run could not
-// confirm that the caller is permitted to list: there may be instances. Err is the error of the dry run.
+// UnconfirmedError ends a listing, or a lookup of ids, that found nothing and could not verify by a dry run that the caller
+// has the permission to list: there may be instances. Err is the error of the dry run.
 type UnconfirmedError struct {
 	Region string
 	Err    error
 }
 
-// Error names the region and says why the dry run failed.
+// Error names the region and the reason.
 func (e *UnconfirmedError) Error() string {
-	return fmt.Sprintf("ecs: the empty listing%s could not be confirmed, there may be instances: the dry run failed: %v", in(e.Region), e.Err)
+	return fmt.Sprintf("ecs: no instances found%s, but there may be some: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
 }
 
 // Unwrap returns Err.
 func (e *UnconfirmedError) Unwrap() error { return e.Err }
 
-// CappedError ends a listing by tag or resource group that hit the API's cap of 1,000 instances and could not be
-// continued; there may be more than the Delivered ones. Err says what closed the way on.
+// CappedError ends a listing by tag or resource group that reached the API's cap of 1,000 instances and could not be
+// continued. There may be more instances than the Delivered ones. Err says why the listing could not be continued; it
+// has an [*Error] in its chain if a call failed.
 type CappedError struct {
 	Delivered int
 	Err       error
@@ -358,25 +414,23 @@ type CappedError struct {
 	region string
 }
 
-// Error says how many were delivered and why no more.
+// Error returns the number of delivered instances and the reason.
 func (e *CappedError) Error() string {
-	return fmt.Sprintf("ecs: listing%s stopped at the API's cap after %s and could not be continued: %v", in(e.region), instanceCount(e.Delivered), e.Err)
+	return fmt.Sprintf("ecs: listing%s stopped at the API's cap after %s and could not be continued: %s", in(e.region), instanceCount(e.Delivered), reason(e.Err))
 }
 
-// Unwrap gives the reason.
+// Unwrap returns Err.
 func (e *CappedError) Unwrap() error { return e.Err }
 
-// WaitError is a wait that ended before every instance got there. Pending maps the ids that did not to their last
-// known status, "" when the API did not return them. Want is "" when they were waited for to go.
+// WaitError is returned by the waiters if they end before all instances have reached the status.
 type WaitError struct {
-	Want    InstanceStatus
-	Pending map[string]InstanceStatus
-	Err     error // why the wait ended: the context's error, an API error, or a state with no way to Want
+	Want    InstanceStatus            // "" if the instances were to be gone
+	Pending map[string]InstanceStatus // the instances that were not there yet: id to last known status, "" if it was not listed
+	Err     error                     // why the wait ended: the context's error, a failed call, or a status that never becomes Want
 }
 
-// Error shows up to ten of the pending instances.
+// Error names up to ten of the pending instances.
 func (e *WaitError) Error() string {
-	const most = 10
 	ids := make([]string, 0, len(e.Pending))
 	for id, status := range e.Pending {
 		if status == "" {
@@ -385,16 +439,12 @@ func (e *WaitError) Error() string {
 		ids = append(ids, shown(id)+" ("+shown(status)+")")
 	}
 	slices.Sort(ids)
-	more := ""
-	if n := len(ids) - most; n > 0 {
-		ids, more = ids[:most], fmt.Sprintf(" and %d more", n)
-	}
 	want := "to be " + shown(e.Want)
 	if e.Want == "" {
 		want = "to be gone"
 	}
-	return fmt.Sprintf("ecs: waiting for %s %s: %s%s: %v", instanceCount(len(e.Pending)), want, strings.Join(ids, ", "), more, e.Err)
+	return fmt.Sprintf("ecs: waiting for %s %s: %s: %s", instanceCount(len(e.Pending)), want, enumerate(ids, len(ids)), reason(e.Err))
 }
 
-// Unwrap gives the reason.
+// Unwrap returns Err.
 func (e *WaitError) Unwrap() error { return e.Err }

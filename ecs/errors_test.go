@@ -8,29 +8,31 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
-	"time"
+	"unicode/utf8"
 
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// One line: what happened, where, what to do.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	for want, e := range map[string]*Error{
 		"ecs: A":                            {Action: "A"},
 		"ecs: A in r: 400 C: M (request R)": {Action: "A", Region: "r", StatusCode: 400, Code: "C", Message: "M", RequestID: "R", Attempts: 1},
-		"ecs: A in r: 503 C; EOF (request R, 3 attempts)": {Action: "A", Region: "r", StatusCode: 503, Code: "C", RequestID: "R", Attempts: 3, err: io.EOF},
-		"ecs: A in r: 502: html (2 attempts)":             {Action: "A", Region: "r", StatusCode: 502, Message: "html", Attempts: 2},
-		"ecs: A in r: EOF (3 attempts)":                   {Action: "A", Region: "r", Attempts: 3, err: io.EOF},
-		"ecs: A in r: 200 EOF":                            {Action: "A", Region: "r", StatusCode: 200, Attempts: 1, err: io.EOF},
-		"ecs: A in r: text":                               {Action: "A", Region: "r", Message: "text"},
-		"ecs: A in r: 400 C: do this":                     {Action: "A", Region: "r", StatusCode: 400, Code: "C", hint: "do this"},
-		"ecs: A in r: 403 C: grant the caller ecs:A":      {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden},
-		`ecs: A in r: 403 C: grant "ecs:B" to the caller`: {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B"}},
-		"ecs: A in r: 400 C: the account's quota for this operation is used up: ask less often or for more quota": {Action: "A", Region: "r", StatusCode: 400, Code: "C", class: transport.Throttled},
+		"ecs: A in r: 503 C; EOF (request R, 3 attempts)":         {Action: "A", Region: "r", StatusCode: 503, Code: "C", RequestID: "R", Attempts: 3, err: io.EOF},
+		"ecs: A in r: 502: html (2 attempts)":                     {Action: "A", Region: "r", StatusCode: 502, Message: "html", Attempts: 2},
+		"ecs: A in r: EOF (3 attempts)":                           {Action: "A", Region: "r", Attempts: 3, err: io.EOF},
+		"ecs: A in r: 200 EOF":                                    {Action: "A", Region: "r", StatusCode: 200, Attempts: 1, err: io.EOF},
+		"ecs: A in r: text":                                       {Action: "A", Region: "r", Message: "text"},
+		"ecs: A in r: EOF (host h)":                               {Action: "A", Region: "r", Host: "h", Attempts: 1, err: io.EOF},
+		"ecs: A in r: lookup h: no such host":                     {Action: "A", Region: "r", Host: "h", Attempts: 1, err: errors.New("lookup h: no such host")},
+		"ecs: A in r: 404: Not Found (host h, 2 attempts): check": {Action: "A", Region: "r", Host: "h", StatusCode: 404, Message: "Not Found", Attempts: 2, advice: "check"},
+		"ecs: A in r: 400 C (request R)":                          {Action: "A", Region: "r", Host: "h", StatusCode: 400, Code: "C", RequestID: "R"},
+		"ecs: A in r: 400 C: do this":                             {Action: "A", Region: "r", StatusCode: 400, Code: "C", advice: "do this"},
+		"ecs: A in r: 403 C: grant the caller ecs:A":              {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden},
+		`ecs: A in r: 403 C: grant "ecs:B" to the caller`:         {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B"}},
+		"ecs: A in r: 400 C: the account's quota for this operation is used up: send fewer requests or ask for a higher quota": {Action: "A", Region: "r", StatusCode: 400, Code: "C", class: transport.Throttled},
 	} {
 		if got := e.Error(); strings.Replace(got, "ecs: A:", "ecs: A", 1) != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -53,10 +55,10 @@ func TestErrorText(t *testing.T) {
 	}
 	bad := &DecodeError{InstanceID: "i-a", Path: "Cpu", Raw: []byte("secret body"), Err: errors.New("is not an integer")}
 	for want, err := range map[string]error{
-		"ecs: waiting for 2 instances to be Running: i-a (not seen), i-b (Stopped): context canceled": wait,
-		"ecs: instance i-a could not be read at Cpu: is not an integer":                               bad,
-		"ecs: instance (id unreadable) could not be read at : EOF":                                    &DecodeError{Err: io.EOF},
-		"ecs: listing incomplete: 2 instances could not be read, the first: " + bad.Error():           &IncompleteError{Undecoded: []*DecodeError{bad, {Err: io.EOF}}},
+		"ecs: waiting for 2 instances to be Running: i-a (not seen), i-b (Stopped): context canceled":                                            wait,
+		"ecs: member Cpu of instance i-a could not be read: is not an integer":                                                                   bad,
+		"ecs: an instance with an unreadable id could not be read: EOF":                                                                          &DecodeError{Err: io.EOF},
+		"ecs: listing incomplete: 2 of its values could not be read, the first: member Cpu of instance i-a could not be read: is not an integer": &IncompleteError{Undecoded: []*DecodeError{bad, {Err: io.EOF}}},
 		"ecs: listing incomplete":             &IncompleteError{},
 		"ecs: region r: EOF":                  &RegionError{Region: "r", Err: io.EOF},
 		"ecs: region r: A in r2: EOF":         &RegionError{Region: "r", Err: &Error{Action: "A", Region: "r2", err: io.EOF}},
@@ -78,9 +80,13 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// What the API or the caller named is quoted when it could break a line of a log.
+// Texts of the API or the caller are quoted if they could break a line of a log.
 func TestErrorTextIsOneLine(t *testing.T) {
 	t.Parallel()
+	text := (&Error{Action: "A", StatusCode: 400, Code: "C", Message: strings.Repeat("é", 4<<10), RequestID: "R", advice: "do this"}).Error()
+	if len(text) > 2<<10 || !utf8.ValidString(text) || !strings.HasSuffix(text, "é… (request R): do this") {
+		t.Errorf("a long message hides the rest: %s", text)
+	}
 	const odd = "i-\r\nx\x1b[31m\u202e"
 	long := strings.Repeat("x", 1000)
 	for _, err := range []error{
@@ -93,7 +99,7 @@ func TestErrorTextIsOneLine(t *testing.T) {
 	}
 }
 
-// Callers make such errors themselves, in tests for instance, and need not fill them in.
+// Callers may create these errors themselves, for instance in tests, and leave fields empty.
 func TestEmptyErrorsHaveText(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
@@ -109,7 +115,7 @@ func TestErrorChain(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
 	for i, class := range []transport.Class{transport.Throttled, transport.Forbidden, transport.Credentials, transport.Invalid, transport.Unavailable} {
-		e := fmt.Errorf("wrapped: %w", failure("A", "r", &transport.Failure{Class: class, Err: io.EOF, Hint: "h", Attempts: 2, Answer: transport.Answer{Code: "C", AccessDenied: &transport.AccessDenied{AuthAction: "a"}}}))
+		e := fmt.Errorf("wrapped: %w", callFailure("A", "r", "h", &transport.Failure{Class: class, Err: io.EOF, Hint: "h", Attempts: 2, Answer: transport.Answer{Code: "C", AccessDenied: &transport.AccessDenied{AuthAction: "a"}}}))
 		for j, kind := range kinds {
 			if errors.Is(e, kind) != (i == j) {
 				t.Errorf("%b is %v: %v", class, kind, !(i == j))
@@ -118,16 +124,16 @@ func TestErrorChain(t *testing.T) {
 		if !errors.Is(e, io.EOF) || errors.Is(e, io.ErrUnexpectedEOF) {
 			t.Error(e)
 		}
-		if got, ok := errorAs[*Error](e); !ok || got.Code != "C" || got.Attempts != 2 || got.AccessDenied.AuthAction != "a" {
+		if got, ok := errorAs[*Error](e); !ok || got.Code != "C" || got.Host != "h" || got.Attempts != 2 || got.AccessDenied.AuthAction != "a" {
 			t.Errorf("%+v", got)
 		}
 	}
 	if failure("A", "r", nil) != nil {
-		t.Error("an error of nothing")
+		t.Error("failure(nil) is not nil")
 	}
 	e := &Error{Code: "C"}
-	if failure("A", "r", e) != error(e) { //nolint:errorlint // the very one
-		t.Error("wrapped twice")
+	if failure("A", "r", e) != error(e) { //nolint:errorlint // it must be the same error
+		t.Error("failure wraps an *Error")
 	}
 	if got := failure("A", "r", io.EOF); got.Error() != "ecs: A in r: EOF" || !errors.Is(got, io.EOF) {
 		t.Error(got)
@@ -143,7 +149,7 @@ func TestErrorChain(t *testing.T) {
 	}
 }
 
-// A fake of a user's makes errors of what it knows.
+// Errors made by a fake in a user's test have kinds, too.
 func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
@@ -158,12 +164,29 @@ func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	} {
 		for _, kind := range kinds {
 			if errors.Is(e, kind) != (kind == want) {
-				t.Errorf("%v: is %v: %v", e, kind, errors.Is(e, kind))
+				t.Errorf("%v: errors.Is(%v) = %v", e, kind, errors.Is(e, kind))
 			}
 		}
 		if !errors.Is(e, want) {
-			t.Errorf("%v is not %v", e, want)
+			t.Errorf("%v does not match %v", e, want)
 		}
+	}
+}
+
+// A program may treat ErrNotFound as "the instance is gone". So a wrong region or operation must not match it.
+func TestNotFound(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]bool{
+		"InvalidInstanceId.NotFound": true, "InvalidInstanceIds.NotFound": true, "InvalidDiskId.NotFound": true, "InvalidVpcId.NotFound": true, "VpcNotFound": true, "Disk.NotFound": true,
+		"InvalidRegionId.NotFound": false, "InvalidRegion.NotFound": false, "InvalidApi.NotFound": false, "InvalidProduct.NotFound": false, "InvalidAccessKeyId.NotFound": false,
+		"InvalidAccount.NotFound": false, "InvalidParameter": false, "": false,
+	} {
+		if e := (&Error{Code: code, StatusCode: 404}); errors.Is(e, ErrNotFound) != want {
+			t.Errorf("errors.Is(%q, ErrNotFound) = %v", code, !want)
+		}
+	}
+	if !errors.Is(fmt.Errorf("wrapped: %w", &NotFoundError{}), ErrNotFound) {
+		t.Error("NotFoundError does not match ErrNotFound")
 	}
 }
 
@@ -183,84 +206,7 @@ func TestErrorLog(t *testing.T) {
 	if b.String() != want {
 		t.Errorf("got  %s\nwant %s", b.String(), want)
 	}
-	if text, err := json.Marshal(&Error{Code: "C", hint: "h", err: io.EOF}); err != nil || strings.Contains(string(text), "EOF") {
+	if text, err := json.Marshal(&Error{Code: "C", advice: "h", err: io.EOF}); err != nil || strings.Contains(string(text), "EOF") {
 		t.Errorf("%s %v", text, err)
 	}
-}
-
-func TestOptionsAreChecked(t *testing.T) {
-	t.Parallel()
-	for field, o := range map[string]Options{
-		"Options.Retry.MaxAttempts":    {Retry: RetryPolicy{MaxAttempts: -1}},
-		"Options.Retry.MinDelay":       {Retry: RetryPolicy{MinDelay: -1}},
-		"Options.Retry.MaxDelay":       {Retry: RetryPolicy{MaxDelay: -1}},
-		"Options.Retry.AttemptTimeout": {Retry: RetryPolicy{AttemptTimeout: -1}},
-		"Options.Poll.MinDelay":        {Poll: PollPolicy{MinDelay: -1}},
-		"Options.Poll.MaxDelay":        {Poll: PollPolicy{MaxDelay: -1}},
-		"Options.UserAgent":            {UserAgent: "mine/1\r\nX-Injected: 1"},
-		"Options.Network":              {Network: "moon"},
-		"Options.Endpoint":             {Endpoint: "http://example.test"},
-	} {
-		c, err := NewClient("cn-test", &o)
-		if c != nil || !errors.Is(err, ErrInvalidParameter) || !strings.HasPrefix(err.Error(), "ecs: NewClient: "+field+" ") {
-			t.Errorf("%s: %v", field, err)
-		}
-	}
-	for _, agent := range []string{"a\x00", "a\x7f", "é", "a\tb", "\n"} {
-		if _, err := NewClient("cn-test", &Options{UserAgent: agent}); !errors.Is(err, ErrInvalidParameter) {
-			t.Errorf("%q: %v", agent, err)
-		}
-	}
-	if _, err := NewClient("cn-test", &Options{UserAgent: "mine/1 (a; b)", Retry: RetryPolicy{MaxAttempts: 1}}); err != nil {
-		t.Error(err)
-	}
-	var none *Client
-	if got := fmt.Sprintf("%v %+v %s", none, none, none); got != "ecs.Client(nil) ecs.Client(nil) ecs.Client(nil)" {
-		t.Error(got)
-	}
-	c, err := NewClient("cn-test", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprintf("%v %q", c, c); got != `ecs.Client(cn-test at ecs.cn-test.aliyuncs.com) "ecs.Client(cn-test at ecs.cn-test.aliyuncs.com)"` {
-		t.Error(got)
-	}
-	for _, action := range []string{"", "A B", "A&B=1", "Ä", "../x", "A\r\n"} {
-		if err := c.Call(t.Context(), action, nil, nil); !errors.Is(err, ErrInvalidParameter) || strings.ContainsAny(err.Error(), "\r\n") {
-			t.Errorf("%q: %v", action, err)
-		}
-	}
-}
-
-// Rounding only ever widens a window, to whole minutes in UTC.
-func FuzzTimeFilter(f *testing.F) {
-	for _, at := range []time.Time{
-		{},
-		time.Unix(0, 0), time.Date(2017, 12, 10, 4, 4, 0, 0, time.UTC), time.Date(2017, 12, 10, 4, 4, 59, 999999999, time.UTC), time.Date(2099, 12, 31, 23, 59, 59, 1, time.UTC),
-		time.Date(2, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(9998, 12, 31, 23, 59, 30, 0, time.UTC),
-	} {
-		f.Add(at.Unix(), int64(at.Nanosecond()), 0)
-		f.Add(at.Unix(), int64(at.Nanosecond()), 8*3600)
-		f.Add(at.Unix(), int64(at.Nanosecond()), -12345)
-	}
-	f.Fuzz(func(t *testing.T, sec, nsec int64, zone int) {
-		at := time.Unix(sec, nsec).In(time.FixedZone("z", zone%86400))
-		if y := at.UTC().Year(); y < 2 || y > 9998 {
-			t.Skip("not a time of the API's form")
-		}
-		v, err := DescribeInstancesRequest{CreatedAfter: at, CreatedBefore: at, ExpiresAfter: at, ExpiresBefore: at}.encode("cn-test", false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, key := range []string{"CreationStartTime", "CreationEndTime", "ExpiredStartTime", "ExpiredEndTime"} {
-			name := fmt.Sprintf("Filter.%d", i+1)
-			sent, err := time.Parse("2006-01-02T15:04Z", v.Get(name+".Value"))
-			if err != nil || v.Get(name+".Key") != key {
-				t.Fatalf("%s: %v", name, v)
-			}
-			if d := at.Sub(sent); slices.Contains([]int{0, 2}, i) && (d < 0 || d >= time.Minute) || slices.Contains([]int{1, 3}, i) && (d > 0 || d <= -time.Minute) {
-				t.Errorf("%s: %v became %v", key, at, sent)
-			}
-		}
-	})
 }

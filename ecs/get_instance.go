@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 // When ctx is done, only this call ends. A shared request is canceled when all its callers have left. A panic of a hook
 // such as Options.OnAttempt is passed on to one caller; the ids of the others are sent with the next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
-	if err := checkIDs(ctx, []string{id}); err != nil {
+	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
 		return Instance{}, refused(describeInstances, c.region, err)
 	}
 	if ctx.Err() != nil {

@@ -27,10 +27,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// allTexts prints a value in every way that a log may, and every link of its chain if it is an error.
+// allTexts returns the texts of v in every form that a log may contain, including those of the errors in its chain.
 func allTexts(v any) (texts []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "%d", "%t", "%p", "%20.10v"} {
-		if _, ok := v.(signer.Credentials); ok && verb == "%p" { // fmt asks nobody about it, and go vet refuses it: documented
+		if _, ok := v.(signer.Credentials); ok && verb == "%p" { // fmt calls no method for it, and go vet reports it; package signer documents this
 			continue
 		}
 		if _, ok := v.(signer.Signed); ok && verb == "%p" {
@@ -63,16 +63,16 @@ func allTexts(v any) (texts []string) {
 	return texts
 }
 
-// searchSecrets fails if a text holds a secret, plain or encoded.
+// searchSecrets fails the test if a text contains a secret, plain or encoded.
 func searchSecrets(t *testing.T, texts, secrets []string) {
 	t.Helper()
 	for secret, where := range findSecrets(strings.Join(texts, "\n"), secrets) {
-		t.Errorf("%q is told: …%.300s", secret, where)
+		t.Errorf("%q is shown: …%.300s", secret, where)
 	}
 }
 
 func findSecrets(text string, secrets []string) (found map[string]string) {
-	forms := map[string]string{} // of which secret
+	forms := map[string]string{} // an encoded form: the secret
 	for _, s := range secrets {
 		if s == "" {
 			continue
@@ -84,7 +84,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 		} {
 			forms[form] = s
 		}
-		for lead := range 3 { // Base64 of any longer text that holds it: what does not depend on its neighbours
+		for lead := range 3 { // the part of the Base64 of a longer text that does not depend on what surrounds the secret
 			b := base64.RawStdEncoding.EncodeToString(append(make([]byte, lead), s...))
 			forms[b[(lead*8+5)/6:len(b)-1]] = s
 		}
@@ -93,7 +93,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 	for form := range forms {
 		pairs = append(pairs, form, "\x00")
 	}
-	if strings.NewReplacer(pairs...).Replace(text) == text { // one pass instead of one for each
+	if strings.NewReplacer(pairs...).Replace(text) == text { // one pass is faster than one for each form
 		return nil
 	}
 	found = map[string]string{}
@@ -105,7 +105,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 	return found
 }
 
-// TestSecrets prints every exported type that a user may hold, with secrets in it where there is room for some.
+// TestSecrets prints a value of every exported type, with secrets in all the places that can contain some.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	printEverything(t)
@@ -144,7 +144,7 @@ func printEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared := ecs.CredentialsFrom(vendor)
-	if _, err = shared.Credentials(t.Context()); err != nil { // so that it holds them
+	if _, err = shared.Credentials(t.Context()); err != nil { // so that it has read the key
 		t.Fatal(err)
 	}
 	signed, err := signer.V1{}.Sign(signer.Request{Action: "A", Version: "1", Time: time.Unix(1, 0), Nonce: "n"}, key)
@@ -177,7 +177,7 @@ func printEverything(t *testing.T) {
 	for _, dir := range []string{".", "../signer", "../pagination"} {
 		for _, name := range holders(t, dir) {
 			if _, ok := values[name]; !ok {
-				t.Errorf("%s may hold secrets: print it here", name)
+				t.Errorf("%s may contain secrets: add a value of it to this test", name)
 			}
 		}
 	}
@@ -186,7 +186,7 @@ func printEverything(t *testing.T) {
 		for _, v := range list {
 			texts = append(texts, allTexts(v)...)
 			switch v.(type) {
-			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed: // fmt calls no methods on unexported fields: documented
+			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed: // fmt calls no methods on unexported fields; package signer documents this
 				continue
 			}
 			texts = append(texts, allTexts([]any{v})...)
@@ -199,7 +199,7 @@ func printEverything(t *testing.T) {
 	}
 	texts = append(texts, allTexts(struct{ o ecs.Options }{options})...)
 	searchSecrets(t, texts, signatures)
-	// The search itself must find what is there.
+	// The search finds what it is meant to find.
 	for _, told := range []string{plantedSecret, url.QueryEscape(plantedToken), fmt.Sprintf("%x", "xy"+plantedSecret), base64.StdEncoding.EncodeToString([]byte("x" + plantedSecret + "y"))} {
 		if len(findSecrets("a "+told+" b", signatures)) == 0 {
 			t.Errorf("the search misses %s", told)
@@ -215,8 +215,8 @@ type freely struct{}
 
 func (freely) Wait(context.Context) error { return nil }
 
-// holders lists the exported types of the package in dir that may hold more than texts and numbers: those that mention
-// interfaces, functions or other packages' types.
+// holders returns the exported types of the package in dir that may contain more than texts and numbers: those that refer to
+// interfaces, functions or types of other packages.
 func holders(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

@@ -309,7 +309,7 @@ func TestWaitForStatus(t *testing.T) {
 	story(t, "one that cannot be read", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(two[0]), numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
-		waitError(t, err, nil, "could not be read at Cpu", pending{a: ""})
+		waitError(t, err, nil, "member Cpu of instance", pending{a: ""})
 		if _, ok := errorAs[*ecs.DecodeError](err); !ok || len(got) != 1 {
 			t.Error(ids(got), err)
 		}
@@ -318,7 +318,7 @@ func TestWaitForStatus(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a)
-		waitError(t, err, nil, "id unreadable", pending{a: ""})
+		waitError(t, err, nil, "unreadable id", pending{a: ""})
 	})
 	story(t, "a thousand at once", func(t *testing.T) {
 		fleet := numbered(1000, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStarting })

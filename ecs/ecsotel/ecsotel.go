@@ -1,55 +1,55 @@
-// Package ecsotel shows what a client of package ecs does as OpenTelemetry spans and metrics.
+// Package ecsotel records the HTTP requests of a client of package ecs as OpenTelemetry spans and metrics.
 //
-//	onAttempt, err := ecsotel.New(ecsotel.Options{})
+//	onAttempt, err := ecsotel.New(nil)
 //	…
 //	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{OnAttempt: onAttempt})
 //
-// It is a module of its own, so that the client does not depend on OpenTelemetry.
+// It is a separate module, so that package ecs does not depend on OpenTelemetry.
 //
 // # Spans
 //
-// Every HTTP request is a span of kind client, a child of the span in the context that was passed to the client. A call
-// that is retried is several spans; put one of your own around it to see it as a whole. The names and attributes are
-// those of the semantic conventions for HTTP and RPC clients:
+// Every HTTP request becomes a span of kind client, a child of the span in the context of the call. A call that is retried
+// has several spans; start a span of your own around the call to see it as a whole. The names and attributes follow the
+// semantic conventions for HTTP and RPC clients:
 //
 //	(name)                     Ecs/DescribeInstances
 //	rpc.system.name            alibaba_cloud
 //	rpc.method                 Ecs/DescribeInstances
-//	rpc.response.status_code   the API's error code, if it gave one
+//	rpc.response.status_code   the API's error code, if there was one
 //	http.request.method        POST
 //	http.request.resend_count  1 for the first retry, and so on
-//	http.response.status_code  unless there was no complete answer
+//	http.response.status_code  unless there was no complete response
 //	server.address             the endpoint
-//	server.port                443 unless the endpoint names another
+//	server.port                443 unless the endpoint has another
 //	cloud.provider             alibaba_cloud
 //	cloud.region               the client's region
-//	aliyun.request_id          what the vendor's support asks for
+//	aliyun.request_id          identifies the request to the vendor's support
 //	error.type                 why the request failed, see below
 //
-// Nothing else of a request or its answer is recorded. The convention's url.full is left out on purpose: the query holds
-// the access key id and, with signer.V1, the signature. An instrumented Options.HTTPClient, such as otelhttp's, would
-// record it.
+// Nothing else of a request or its response is recorded. The attribute url.full of the conventions is left out on purpose:
+// the query contains the access key id and, with signer.V1, the signature. An instrumented Options.HTTPClient, such as one
+// of otelhttp, would record it.
 //
 // # Metric
 //
-// The histogram http.client.request.duration, in seconds, has the same attributes as far as they are few:
+// The histogram http.client.request.duration, in seconds, has those of the attributes that take few different values:
 // http.request.method, http.response.status_code, server.address, server.port, rpc.method, cloud.region and error.type.
-// Its count by error.type tells how many requests were throttled (Throttling, Throttling.*) or failed otherwise.
+// Its count by error.type is the number of requests that were throttled (Throttling, Throttling.*) or failed otherwise.
 //
 // # Errors
 //
 // error.type, which is also the description of a failed span's status, is one of
 //
 //   - the API's error code, such as Throttling.User or Forbidden.RAM;
-//   - else the HTTP status, such as 502, if that is an error (then the span's status needs no description);
-//   - invalid_response: an answer with a status of success that cannot be used;
-//   - canceled: the caller's context was;
-//   - timeout: of the attempt, the connection or the caller's context;
-//   - dns: the endpoint's name was not resolved;
+//   - the HTTP status, such as 502, if that is an error and there is no code (the span's status then has no description);
+//   - invalid_response: the HTTP status was a success, but the response could not be used;
+//   - canceled: the context of the call was canceled;
+//   - timeout: the attempt, the connection or the context of the call timed out;
+//   - dns: the host name of the endpoint could not be resolved;
 //   - tls: the server's certificate was not trusted;
 //   - network: anything else below HTTP, such as a refused or broken connection.
 //
-// A dry run that was allowed is no error, although its HTTP status says so. The client makes one when a listing is empty.
+// A dry run that was allowed is not an error, although its HTTP status is 400. The client makes one when a listing is empty.
 package ecsotel
 
 import (
@@ -75,38 +75,43 @@ import (
 
 const scope = "github.com/aliyun-ecs/sdk-go/ecs/ecsotel"
 
-// Options say where the telemetry goes. The zero value is the global providers of package otel.
+// Options configures [New].
 type Options struct {
-	TracerProvider trace.TracerProvider // nil = otel.GetTracerProvider()
-	MeterProvider  metric.MeterProvider // nil = otel.GetMeterProvider()
+	TracerProvider trace.TracerProvider // nil: otel.GetTracerProvider()
+	MeterProvider  metric.MeterProvider // nil: otel.GetMeterProvider()
 }
 
-// New makes a function for [ecs.Options].OnAttempt. It is safe for any number of goroutines, and one serves any number of
-// clients. An error is the MeterProvider's: it does not make the histogram.
-func New(opts Options) (func(ecs.Attempt), error) {
-	if opts.TracerProvider == nil {
-		opts.TracerProvider = otel.GetTracerProvider()
+// New returns a function for the OnAttempt field of [ecs.Options]. It may be used by any number of clients and called
+// concurrently. If opts is nil, the global providers of package otel are used. An error means that the MeterProvider could
+// not create the histogram.
+func New(opts *Options) (func(ecs.Attempt), error) {
+	var o Options
+	if opts != nil {
+		o = *opts
 	}
-	if opts.MeterProvider == nil {
-		opts.MeterProvider = otel.GetMeterProvider()
+	if o.TracerProvider == nil {
+		o.TracerProvider = otel.GetTracerProvider()
 	}
-	meter := opts.MeterProvider.Meter(scope, metric.WithInstrumentationVersion(ecs.Version), metric.WithSchemaURL(semconv.SchemaURL))
+	if o.MeterProvider == nil {
+		o.MeterProvider = otel.GetMeterProvider()
+	}
+	meter := o.MeterProvider.Meter(scope, metric.WithInstrumentationVersion(ecs.Version), metric.WithSchemaURL(semconv.SchemaURL))
 	duration, err := httpconv.NewClientRequestDuration(meter)
 	if err != nil {
 		return nil, fmt.Errorf("ecsotel: histogram %s: %w", duration.Name(), err)
 	}
-	tracer := opts.TracerProvider.Tracer(scope, trace.WithInstrumentationVersion(ecs.Version), trace.WithSchemaURL(semconv.SchemaURL))
+	tracer := o.TracerProvider.Tracer(scope, trace.WithInstrumentationVersion(ecs.Version), trace.WithSchemaURL(semconv.SchemaURL))
 	return func(a ecs.Attempt) {
-		a.Code, a.RequestID = name(a.Code), name(a.RequestID)
+		a.Code, a.RequestID = identifier(a.Code), identifier(a.RequestID)
 		common, errorType := describe(a)
 		ctx := span(tracer, a, common, errorType)
-		duration.RecordSet(ctx, a.Duration.Seconds(), attribute.NewSet(common...)) // in the span's context, for exemplars
+		duration.RecordSet(ctx, a.Duration.Seconds(), attribute.NewSet(common...)) // in the context of the span, for exemplars
 	}, nil
 }
 
-// describe is what spans and the metric share: attributes with few values.
+// describe returns the attributes that spans and the metric have in common. They take few different values.
 func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
-	host, port := a.Host, 443 // http without a port is possible on loopback only
+	host, port := a.Host, 443 // plain http is possible for a loopback host only
 	if h, p, err := net.SplitHostPort(a.Host); err == nil {
 		host = h
 		if n, err := strconv.Atoi(p); err == nil {
@@ -114,7 +119,7 @@ func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
 		}
 	}
 	attrs = []attribute.KeyValue{
-		semconv.HTTPRequestMethodPost, // the only one the client uses
+		semconv.HTTPRequestMethodPost, // the client uses no other method
 		semconv.ServerAddress(strings.Trim(host, "[]")),
 		semconv.ServerPort(port),
 		semconv.RPCMethod(method(a)),
@@ -123,13 +128,13 @@ func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
 	if a.StatusCode != 0 {
 		attrs = append(attrs, semconv.HTTPResponseStatusCode(a.StatusCode))
 	}
-	if errorType = failure(a); errorType != "" {
+	if errorType = errorTypeOf(a); errorType != "" {
 		attrs = append(attrs, semconv.ErrorTypeKey.String(errorType))
 	}
 	return attrs, errorType
 }
 
-// span records the attempt, which is over, and returns the span's context.
+// span records a span for the attempt, which has ended, and returns the context of the span.
 func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, errorType string) context.Context {
 	attrs := append(slices.Clip(common), semconv.RPCSystemNameKey.String("alibaba_cloud"), semconv.CloudProviderAlibabaCloud)
 	if a.Number > 1 {
@@ -144,7 +149,7 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 	ctx, s := tracer.Start(a.Context, method(a), trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(a.Start), trace.WithAttributes(attrs...))
 	if errorType != "" {
 		description := errorType
-		if description == strconv.Itoa(a.StatusCode) { // the conventions want none that repeats an attribute
+		if description == strconv.Itoa(a.StatusCode) { // the conventions ask for no description that repeats an attribute
 			description = ""
 		}
 		s.SetStatus(codes.Error, description)
@@ -153,19 +158,21 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 	return ctx
 }
 
-// method is the operation's full name, and the span's.
+// method returns the full name of the operation, which is also the name of the span.
 func method(a ecs.Attempt) string { return "Ecs/" + a.Action }
 
-// name is s if it is what codes and ids look like. Others come from what is not the API, and could be another one each time.
-func name(s string) string {
+// identifier returns s if it has the form of an error code or a request id, and "" otherwise. Other texts do not come from
+// the API, and could be different each time.
+func identifier(s string) string {
 	if len(s) > 128 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return ""
 	}
 	return s
 }
 
-// failure is the attempt's error.type, "" for a success. The texts of errors are not looked at: their number has no bound.
-func failure(a ecs.Attempt) string {
+// errorTypeOf returns the error.type of the attempt, "" if it succeeded. It never uses the text of an error, since the
+// number of different texts has no bound.
+func errorTypeOf(a ecs.Attempt) string {
 	switch {
 	case a.Err == nil, a.Code == "DryRunOperation":
 		return ""

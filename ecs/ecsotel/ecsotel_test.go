@@ -44,7 +44,7 @@ const (
 	token  = "CAISmadeUpTokenForThisTest0000000000000000000000000000"
 )
 
-// telemetry collects what a hook records.
+// telemetry collects what a hook records, in memory.
 type telemetry struct {
 	spans  *tracetest.InMemoryExporter
 	reader *sdkmetric.ManualReader
@@ -56,7 +56,7 @@ func newTelemetry(t *testing.T) *telemetry {
 	t.Helper()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
-	hook, err := ecsotel.New(ecsotel.Options{TracerProvider: tracers, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
+	hook, err := ecsotel.New(&ecsotel.Options{TracerProvider: tracers, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricda
 	return all.ScopeMetrics[0], h.DataPoints
 }
 
-// show prints attributes in order, one in a line.
+// show returns the attributes in sorted order, one per line.
 func show(attrs []attribute.KeyValue) string {
 	var list []string
 	for _, kv := range attrs {
@@ -90,12 +90,12 @@ func show(attrs []attribute.KeyValue) string {
 	return strings.Join(list, "\n")
 }
 
-// attrs is what show prints for attributes that are written in one line and in any order.
+// attrs returns what show returns for the attributes in text, which is a single line in any order.
 func attrs(text ...string) string {
 	return strings.Join(slices.Sorted(slices.Values(strings.Fields(strings.Join(text, " ")))), "\n")
 }
 
-// answers gives each request the next of them after 120 ms, and the last for ever.
+// answers returns a handler that sends the next of the given responses after 120 ms, and then the last one for ever.
 func answers(list ...httpmock.Responder) httpmock.Responder {
 	var mu sync.Mutex
 	n := 0
@@ -122,7 +122,7 @@ var (
 	broken = httpmock.NewErrorResponder
 )
 
-// never is a server that does not answer.
+// never is a server that does not respond.
 func never(req *http.Request) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, req.Context().Err()
@@ -137,7 +137,7 @@ func dryRun(ctx context.Context, c *ecs.Client) error {
 	return c.DryRun(ctx, ecs.DescribeInstancesRequest{})
 }
 
-// hurried lists with a deadline, impatient with a context that is canceled.
+// hurried lists with a deadline; impatient lists with a context that is canceled.
 func hurried(ctx context.Context, c *ecs.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
@@ -150,7 +150,7 @@ func impatient(ctx context.Context, c *ecs.Client) error {
 	return list(ctx, c)
 }
 
-// What every data point and every span has.
+// The attributes of every data point and every span.
 const (
 	onPoint = "http.request.method=POST server.address=ecs-cn-hangzhou.aliyuncs.com server.port=443 rpc.method=Ecs/DescribeInstances cloud.region=cn-hangzhou"
 	onSpan  = onPoint + " rpc.system.name=alibaba_cloud cloud.provider=alibaba_cloud"
@@ -220,7 +220,7 @@ func TestAttempts(t *testing.T) {
 		{"canceled", impatient, never, ecs.RetryPolicy{}, []span{
 			{"error.type=canceled", "", "canceled"},
 		}},
-		// The call's error is of both kinds; each span has its own.
+		// The error of the call is of both kinds; each span has the kind of its own attempt.
 		{"throttled, then canceled", impatient, answers(refuse(400, "T", "Throttling"), never), ecs.RetryPolicy{}, []span{
 			{"http.response.status_code=400 error.type=Throttling", "rpc.response.status_code=Throttling aliyun.request_id=T", "Throttling"},
 			{"error.type=canceled", "http.request.resend_count=1", "canceled"},
@@ -340,7 +340,7 @@ func TestServerAddress(t *testing.T) {
 	}
 }
 
-// TestNames keeps texts out that are no code or id: each could be another one, and make another time series.
+// TestNames checks that texts that are neither a code nor an id are left out: each different one would make a time series.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -361,7 +361,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNoSecrets has servers and networks that repeat everything they got wherever they can.
+// TestNoSecrets uses servers and networks that repeat everything they received wherever they can.
 func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	for name, sign := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -419,7 +419,7 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
-// TestManyGoroutines lets several clients share one hook.
+// TestManyGoroutines shares one hook between several clients.
 func TestManyGoroutines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -484,13 +484,13 @@ func TestManyGoroutines(t *testing.T) {
 	})
 }
 
-// TestGlobalProviders is the only test that sets them, so that it may run beside the others.
+// TestGlobalProviders is the only test that sets the global providers, so it may run in parallel with the others.
 func TestGlobalProviders(t *testing.T) {
 	t.Parallel()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()
 	otel.SetTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)))
 	otel.SetMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
-	hook, err := ecsotel.New(ecsotel.Options{})
+	hook, err := ecsotel.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -506,7 +506,7 @@ func TestGlobalProviders(t *testing.T) {
 
 func TestMeterFails(t *testing.T) {
 	t.Parallel()
-	hook, err := ecsotel.New(ecsotel.Options{MeterProvider: failing{}})
+	hook, err := ecsotel.New(&ecsotel.Options{MeterProvider: failing{}})
 	if !errors.Is(err, errMeter) || hook != nil || !strings.Contains(err.Error(), "http.client.request.duration") {
 		t.Errorf("New returns %v", cmp.Or(err, errors.New("no error")))
 	}

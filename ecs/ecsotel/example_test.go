@@ -15,12 +15,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// The spans and the metric of a listing whose first request finds the service busy. A program has exporters of its own,
-// most often set up as the global providers, which ecsotel.Options{} stands for.
+// The spans and the metric of a listing whose first request fails for a moment. Most programs set up their exporters as
+// the global providers, which ecsotel.New(nil) uses.
 func Example() {
 	ctx := context.Background()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()
-	onAttempt, err := ecsotel.New(ecsotel.Options{
+	onAttempt, err := ecsotel.New(&ecsotel.Options{
 		TracerProvider: sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)),
 		MeterProvider:  sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
 	})

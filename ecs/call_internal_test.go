@@ -1,0 +1,63 @@
+package ecs
+
+import (
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+)
+
+// How a call may be retried depends on what its action does, as far as the name tells, and on a ClientToken.
+func TestRetryModeOfCall(t *testing.T) {
+	t.Parallel()
+	c, err := NewClient("cn-test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type request struct {
+		Token string `url:"ClientToken,omitempty"`
+	}
+	for _, tt := range []struct {
+		action string
+		params any
+		want   retryMode
+	}{
+		{"DescribeDisks", nil, retryRead},
+		{"ListTagResources", nil, retryRead},
+		{"GetInstanceConsoleOutput", nil, retryRead},
+		{"QueryUsage", nil, retryRead},
+		{"DescribeDisks", request{"t"}, retryRead},
+		{"StartInstance", nil, retryChange},
+		{"RunInstances", request{}, retryChange},
+		{"RunInstances", url.Values{"ClientToken": {""}}, retryChange},
+		{"RunInstances", request{"t"}, retryToken},
+		{"RunInstances", url.Values{"ClientToken": {"t"}}, retryToken},
+		{"Describe", nil, retryChange},
+		{"Getaway", nil, retryChange},
+		{"Listen", nil, retryChange},
+		{"describeDisks", nil, retryChange},
+		{"ModifyDescribeX", nil, retryChange},
+	} {
+		if _, got, err := c.prepareCall(tt.action, tt.params); err != nil || got != tt.want {
+			t.Errorf("%s %v: %v %v, want %v", tt.action, tt.params, got, err, tt.want)
+		}
+	}
+}
+
+// A request of another method keeps all its filters when it is sent by Call, and its checks.
+func TestCallOfDescribeInstances(t *testing.T) {
+	t.Parallel()
+	c, err := NewClient("cn-test", &Options{AdditionalAttributes: []AdditionalAttribute{AdditionalAttributeMetaOptions}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := DescribeInstancesRequest{CreatedAfter: time.Unix(60, 0), PrivateIPAddresses: JSONList{"10.0.0.1"}}
+	values, mode, err := c.prepareCall(describeInstances, req)
+	want, _ := c.withAttributes(req).encode("cn-test", false)
+	if err != nil || mode != retryRead || values.Encode() != want.Encode() || !values.Has("Filter.1.Value") || !values.Has("AdditionalAttributes.1") {
+		t.Errorf("%v %v %v", values, mode, err)
+	}
+	if _, _, err := c.prepareCall(describeInstances, DescribeInstancesRequest{MaxResults: -1}); !errors.Is(err, ErrInvalidParameter) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,291 @@
+package ecs
+
+import (
+	"cmp"
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-querystring/query"
+)
+
+// The list types below tell go-querystring how the API expects lists. Use them in the parameters of [Client.Call]; which
+// one an operation needs is in its documentation.
+
+// JSONList is a list sent as one parameter, a JSON array of strings. A nil list is not sent, and so is no filter. An empty
+// list is sent as "[]", which matches nothing.
+type JSONList []string
+
+// EncodeValues implements [query.Encoder].
+func (l JSONList) EncodeValues(key string, v *url.Values) error {
+	if l == nil {
+		return nil
+	}
+	text, err := json.Marshal([]string(l))
+	if err != nil {
+		return err
+	}
+	v.Set(key, string(text))
+	return nil
+}
+
+// RepeatList is a list sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent.
+type RepeatList[T ~string] []T
+
+// EncodeValues implements [query.Encoder].
+func (l RepeatList[T]) EncodeValues(key string, v *url.Values) error {
+	for i, s := range l {
+		v.Set(key+"."+strconv.Itoa(i+1), string(s))
+	}
+	return nil
+}
+
+// TagList is a list sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty list is not sent.
+// The value of a tag is not sent if it is empty; as a filter, such a tag matches any value.
+type TagList []Tag
+
+// EncodeValues implements [query.Encoder].
+func (l TagList) EncodeValues(key string, v *url.Values) error {
+	values := make([]string, 0, 2*len(l)) // one allocation for all values
+	set := func(name, value string) {
+		values = append(values, value)
+		(*v)[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	for i, t := range l {
+		prefix := key + "." + strconv.Itoa(i+1)
+		set(prefix+".Key", t.Key)
+		if t.Value != "" {
+			set(prefix+".Value", t.Value)
+		}
+	}
+	return nil
+}
+
+// timeFilter is a pair of parameters Filter.N.Key and Filter.N.Value. Each N has its fixed meaning, so the numbers that are
+// sent may have gaps.
+type timeFilter struct {
+	key string
+	at  time.Time
+}
+
+// EncodeValues implements [query.Encoder].
+func (f timeFilter) EncodeValues(name string, v *url.Values) error {
+	if f.at.IsZero() {
+		return nil
+	}
+	v.Set(name+".Key", f.key)
+	v.Set(name+".Value", f.at.UTC().Format("2006-01-02T15:04Z"))
+	return nil
+}
+
+var _ = []query.Encoder{JSONList{}, RepeatList[string]{}, TagList{}, timeFilter{}}
+
+// encodeParams encodes a struct, or a pointer to one, as the parameters of a call; see Client.Call for the rules.
+func encodeParams(params any) (url.Values, error) {
+	v := reflect.ValueOf(params)
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	values := url.Values{}
+	switch {
+	case v.Kind() == reflect.Struct:
+		return values, encodeStruct(values, "", v)
+	case v.Kind() == reflect.Pointer && elemOf(v.Type()).Kind() == reflect.Struct: // nil
+		return values, nil
+	default:
+		return nil, invalid("params", "is a %T, it must be nil, url.Values, or a struct with url tags", params)
+	}
+}
+
+var (
+	encoderType   = reflect.TypeFor[query.Encoder]()
+	marshalerType = reflect.TypeFor[encoding.TextMarshaler]()
+	timeType      = reflect.TypeFor[time.Time]()
+	durationType  = reflect.TypeFor[time.Duration]()
+	requestType   = reflect.TypeFor[DescribeInstancesRequest]()
+)
+
+// encodeStruct adds the fields of a struct to values, under names that begin with prefix. go-querystring encodes the fields
+// with a simple value; what it would write in another form than the API's is corrected here, or refused.
+func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
+	if strings.Count(prefix, ".") > 20 {
+		return invalid("params", "is nested too deeply at %.80q", prefix)
+	}
+	e := structEncoder{values: values, prefix: prefix, fixed: map[string]string{}}
+	if err := e.fields(v); err != nil {
+		return err
+	}
+	simple, err := query.Values(v.Interface())
+	if err != nil {
+		return invalid("params", "cannot be encoded: %s", shown(err.Error()))
+	}
+	for name, text := range e.fixed {
+		// A nested struct comes as Name[Field].
+		maps.DeleteFunc(simple, func(key string, _ []string) bool { return key == name || strings.HasPrefix(key, name+"[") })
+		if text != "" {
+			simple.Set(name, text)
+		}
+	}
+	for name, list := range simple {
+		values[prefix+name] = append(values[prefix+name], list...)
+	}
+	return nil
+}
+
+// structEncoder encodes what go-querystring does not encode the API's way.
+type structEncoder struct {
+	values url.Values
+	prefix string
+	names  []string          // of all fields
+	fixed  map[string]string // by name: the right text of a field, "" if it is not sent or is encoded elsewhere
+}
+
+func (e *structEncoder) fields(v reflect.Value) error {
+	if v.Type() == requestType {
+		return invalid("params", "contains a DescribeInstancesRequest, which can only be sent as a whole")
+	}
+	sent := false
+	for i := range v.NumField() {
+		field := v.Type().Field(i)
+		name, options, _ := strings.Cut(field.Tag.Get("url"), ",")
+		if name == "-" || !field.IsExported() && !field.Anonymous {
+			continue
+		}
+		sent = true
+		if err := e.namedField(cmp.Or(name, field.Name), strings.Split(options, ","), field, v.Field(i)); err != nil {
+			if _, ok := err.(invalidField); !ok { //nolint:errorlint // it names the field of a nested struct already
+				err = invalid(typeName(v.Type())+"."+field.Name, "%v", err)
+			}
+			return err
+		}
+	}
+	if !sent && v.NumField() > 0 {
+		return invalid("params", "contains a %s, which has no fields that can be sent", typeName(v.Type()))
+	}
+	return nil
+}
+
+func (e *structEncoder) namedField(name string, options []string, field reflect.StructField, v reflect.Value) error {
+	untagged := strings.HasPrefix(field.Tag.Get("url"), ",") || field.Tag.Get("url") == ""
+	if field.Anonymous && untagged && elemOf(field.Type).Kind() == reflect.Struct {
+		if v = reflect.Indirect(v); v.IsValid() {
+			return e.fields(v)
+		}
+		e.fixed[name] = ""
+		return nil
+	}
+	switch {
+	case !field.IsExported():
+		return errors.New("is embedded and not exported")
+	case slices.Contains(e.names, name):
+		return fmt.Errorf("has the same name as another field: %s", name)
+	}
+	e.names = append(e.names, name)
+	return e.field(name, options, field.Tag, v)
+}
+
+// field encodes one field. An error says what is wrong with it, without its name.
+func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
+	switch {
+	case v.Kind() == reflect.Interface:
+		return fmt.Errorf("has type %v, it must have a concrete type", v.Type())
+	case v.Type().Implements(encoderType):
+		return nil
+	case v.Kind() == reflect.Slice || v.Kind() == reflect.Array:
+		return e.list(name, options, v)
+	case v.IsZero() && (v.Kind() == reflect.Pointer || slices.Contains(options, "omitempty")):
+		e.fixed[name] = ""
+		return nil
+	case v.Kind() == reflect.Pointer:
+		return e.field(name, slices.DeleteFunc(options, func(o string) bool { return o == "omitempty" }), tag, v.Elem())
+	case v.Type() == timeType && !slices.ContainsFunc(options, func(o string) bool { return strings.HasPrefix(o, "unix") }):
+		return e.setText(name, v, v.Interface().(time.Time).UTC().Format(cmp.Or(tag.Get("layout"), time.RFC3339)))
+	case v.Type().Implements(marshalerType) && v.Type() != timeType:
+		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
+		if err != nil {
+			return errors.New(shown(err.Error()))
+		}
+		return e.setText(name, v, string(text))
+	case v.Kind() == reflect.Struct && v.Type() != timeType:
+		e.fixed[name] = ""
+		return encodeStruct(e.values, e.prefix+name+".", v)
+	case !isScalar(v.Type()) && v.Type() != timeType:
+		return fmt.Errorf("has type %v, which the API has no form for", v.Type())
+	}
+	return nil
+}
+
+// setText sets the text of a field whose zero value has none.
+func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
+	if v.IsZero() || text == "" {
+		return fmt.Errorf("is a zero %v: set it, or leave it out by the option omitempty", v.Type())
+	}
+	e.fixed[name] = text
+	return nil
+}
+
+// list encodes a list of structs. Other lists are refused unless go-querystring joins their elements to one value: only the
+// caller knows which form the operation expects.
+func (e *structEncoder) list(name string, options []string, v reflect.Value) error {
+	element := elemOf(v.Type().Elem())
+	joined := slices.ContainsFunc(options, func(o string) bool { return o == "comma" || o == "space" || o == "semicolon" })
+	switch {
+	case joined && isScalar(v.Type().Elem()):
+		return nil
+	case element.Kind() != reflect.Struct || element.Implements(marshalerType) || v.Type().Elem().Implements(encoderType):
+		return fmt.Errorf("has type %v: use ecs.RepeatList for the form Name.1, Name.2, or ecs.JSONList for a JSON array", v.Type())
+	}
+	e.fixed[name] = ""
+	for i := range v.Len() {
+		item := reflect.Indirect(v.Index(i))
+		if item.Kind() != reflect.Struct {
+			return fmt.Errorf("has a nil element at index %d", i)
+		}
+		if err := encodeStruct(e.values, e.prefix+name+"."+strconv.Itoa(i+1)+".", item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isScalar reports whether go-querystring writes a value of type t as the API expects it. A duration, which it would
+// write as "1m0s", is none.
+func isScalar(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Float32, reflect.Float64:
+		return t != durationType
+	default:
+		return false
+	}
+}
+
+// typeName returns the name of a type as it appears in an error.
+func typeName(t reflect.Type) string { return cmp.Or(t.Name(), "params") }
+
+// elemOf returns the type that t points to, or t itself.
+func elemOf(t reflect.Type) reflect.Type {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t
+}
+
+// floorMinute and ceilMinute round the start and the end of a time window to the whole minutes that the API accepts. The
+// rounded window contains the original one, so that no instance is missed.
+func floorMinute(t time.Time) time.Time { return t.Truncate(time.Minute) }
+
+func ceilMinute(t time.Time) time.Time {
+	if f := floorMinute(t); f.Before(t) {
+		return f.Add(time.Minute)
+	}
+	return t
+}
