@@ -106,7 +106,7 @@ func TestGetInstance(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if i != 1 {
-				time.AfterFunc(time.Duration(100+i*700)*time.Millisecond, func() { cancel(cause) }) // in the first and in the second request
+				time.AfterFunc(time.Duration(100+i*200)*time.Millisecond, func() { cancel(cause) }) // in the first and in the second request
 			}
 			calls.Go(func() {
 				_, err := c.GetInstance(ctx, o.rows[i].id)

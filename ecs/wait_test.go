@@ -394,7 +394,7 @@ func TestWaitUntilGone(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "InvalidParameter"})
 		err := srv.client.WaitUntilGone(t.Context(), a)
-		waitError(t, err, ecs.ErrInvalidParameter, "could not be confirmed", pending{a: ""})
+		waitError(t, err, ecs.ErrInvalidParameter, "dry run", pending{a: ""})
 		if _, ok := errorAs[*ecs.UnconfirmedError](err); !ok {
 			t.Errorf("got %v, want an UnconfirmedError", err)
 		}
