@@ -42,6 +42,9 @@ type Client struct {
 type account struct {
 	transport *transport.Transport
 	config    transport.Config // of transport
+
+	permissions permissionCache // see listing_empty.go
+	lookups     lookupQueues    // see get_instance.go
 }
 
 // NewClient returns a client for a region, such as "cn-hangzhou". If opts is nil, all options have their defaults.

@@ -182,11 +182,6 @@ func TestRefusedBeforeSending(t *testing.T) {
 		field string
 	}
 	both := []tc{
-		{"private addresses", DescribeInstancesRequest{PrivateIPAddresses: many(101)}, "PrivateIPAddresses"},
-		{"inner addresses", DescribeInstancesRequest{InnerIPAddresses: many(101)}, "InnerIPAddresses"},
-		{"public addresses", DescribeInstancesRequest{PublicIPAddresses: many(101)}, "PublicIPAddresses"},
-		{"elastic addresses", DescribeInstancesRequest{EIPAddresses: many(101)}, "EIPAddresses"},
-		{"ipv6 addresses", DescribeInstancesRequest{IPv6Addresses: many(101)}, "IPv6Addresses"},
 		{"empty ipv6 address", DescribeInstancesRequest{IPv6Addresses: []string{"2001:db8::1", ""}}, "IPv6Addresses[1]"},
 		{"both networks", DescribeInstancesRequest{InnerIPAddresses: many(1), EIPAddresses: many(1)}, "InnerIPAddresses"},
 		{"inner addresses in a VPC", DescribeInstancesRequest{InnerIPAddresses: many(1), InstanceNetworkType: InstanceNetworkTypeVPC}, "InnerIPAddresses"},
@@ -201,6 +196,8 @@ func TestRefusedBeforeSending(t *testing.T) {
 		{"negative hop limit", DescribeInstancesRequest{HTTPPutResponseHopLimit: ptr(-1)}, "HTTPPutResponseHopLimit"},
 		{"page and token", DescribeInstancesRequest{PageNumber: 1, NextToken: "t"}, "PageNumber"},
 		{"page and MaxResults", DescribeInstancesRequest{PageSize: 10, MaxResults: 10}, "PageNumber"},
+		{"creation window that ends before it begins", DescribeInstancesRequest{CreatedAfter: time.Unix(600, 0), CreatedBefore: time.Unix(60, 0)}, "CreatedBefore"},
+		{"expiry window that ends before it begins", DescribeInstancesRequest{ExpiresAfter: time.Unix(600, 0), ExpiresBefore: time.Unix(60, 0)}, "ExpiresBefore"},
 	}
 	check := func(t *testing.T, err error, field string) {
 		t.Helper()
@@ -216,7 +213,13 @@ func TestRefusedBeforeSending(t *testing.T) {
 		t.Error("a request was sent")
 		return nil, errors.New("no")
 	})
-	single := append(both, tc{"ids", DescribeInstancesRequest{InstanceIDs: many(101)}, "InstanceIDs"})
+	single := append(both,
+		tc{"ids", DescribeInstancesRequest{InstanceIDs: many(101)}, "InstanceIDs"},
+		tc{"private addresses", DescribeInstancesRequest{PrivateIPAddresses: many(101)}, "PrivateIPAddresses"},
+		tc{"inner addresses", DescribeInstancesRequest{InnerIPAddresses: many(101)}, "InnerIPAddresses"},
+		tc{"public addresses", DescribeInstancesRequest{PublicIPAddresses: many(101)}, "PublicIPAddresses"},
+		tc{"elastic addresses", DescribeInstancesRequest{EIPAddresses: many(101)}, "EIPAddresses"},
+		tc{"ipv6 addresses", DescribeInstancesRequest{IPv6Addresses: many(101)}, "IPv6Addresses"})
 	for _, tt := range single {
 		t.Run("single/"+tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -228,7 +231,10 @@ func TestRefusedBeforeSending(t *testing.T) {
 	listing := append(both,
 		tc{"page number", DescribeInstancesRequest{PageNumber: 1}, "PageNumber"},
 		tc{"page size", DescribeInstancesRequest{PageSize: 10}, "PageNumber"},
-		tc{"token and many ids", DescribeInstancesRequest{NextToken: "t", InstanceIDs: many(101)}, "NextToken"})
+		tc{"token and many ids", DescribeInstancesRequest{NextToken: "t", InstanceIDs: many(101)}, "NextToken"},
+		tc{"token and many addresses", DescribeInstancesRequest{NextToken: "t", IPv6Addresses: many(101)}, "NextToken"},
+		tc{"two long lists", DescribeInstancesRequest{InstanceIDs: many(101), PublicIPAddresses: many(101)}, "PublicIPAddresses"},
+		tc{"empty element of a long list", DescribeInstancesRequest{IPv6Addresses: append(many(150), "")}, "IPv6Addresses[150]"})
 	for _, tt := range listing {
 		t.Run("listing/"+tt.name, func(t *testing.T) {
 			t.Parallel()

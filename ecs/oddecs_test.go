@@ -2,10 +2,13 @@ package ecs_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -28,9 +31,12 @@ type oddECS struct {
 	total                         func(n int) int
 	latency                       time.Duration
 	before                        func(r *http.Request) // each answer
+	// intercept may answer the n-th request for a page, from 1, or a dry run, with n = 0. A nil body leaves it to the others.
+	intercept func(q url.Values, n int) (status int, body []byte)
 
 	mu                   sync.Mutex
 	lists, counts        int
+	dryRuns              int
 	underWay, mostAtOnce int
 }
 
@@ -39,9 +45,13 @@ type row struct {
 	created time.Time // zero: not known
 }
 
-func (o *oddECS) client(t *testing.T) *ecs.Client {
+func (o *oddECS) client(t *testing.T, edit ...func(*ecs.Options)) *ecs.Client {
 	t.Helper()
-	c, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", ""), HTTPClient: &http.Client{Transport: o}})
+	opts := &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", ""), HTTPClient: &http.Client{Transport: o}}
+	for _, e := range edit {
+		e(opts)
+	}
+	c, err := ecs.NewClient("cn-hangzhou", opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,13 +84,24 @@ func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
 	status, body := 200, []byte(nil)
 	paged := q.Has("PageSize") && o.pages != 2
 	o.mu.Lock()
-	if q.Has("PageSize") {
+	dryRun, n := q.Get("DryRun") == "true", 0
+	switch {
+	case dryRun:
+		o.dryRuns++
+	case q.Get("PageSize") == "1":
 		o.counts++
-	} else {
+	default:
 		o.lists++
+		n = o.lists
+	}
+	if o.intercept != nil && (n > 0 || dryRun) {
+		if s, b := o.intercept(q, n); b != nil {
+			status, body = s, b
+		}
 	}
 	o.mu.Unlock()
 	switch {
+	case body != nil: // intercepted
 	case q.Get("DryRun") == "true":
 		status, body = 400, []byte(`{"Code":"DryRunOperation","Message":"m"}`)
 	case paged && o.pages == 1:
@@ -103,7 +124,12 @@ func (o *oddECS) page(get func(string) string, paged bool) []byte {
 	if o.gapsIgnored && after.IsZero() {
 		before = time.Time{}
 	}
+	var wanted []string
+	_ = json.Unmarshal([]byte(get("InstanceIds")), &wanted)
 	match := func(w row) bool {
+		if get("InstanceIds") != "" && !slices.Contains(wanted, w.id) {
+			return false
+		}
 		at := w.created
 		if !o.seconds {
 			at = at.Truncate(time.Minute)

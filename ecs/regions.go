@@ -6,21 +6,24 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/google/go-querystring/query"
 
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// maxRegions bounds the regions listed at once. There are about 30 public ones, which take little more time together
-// than the slowest alone.
-const maxRegions = 32
+const (
+	// maxRegions is how many regions are listed at once. There are about 30 public ones, which take little more time
+	// together than the slowest of them alone.
+	maxRegions = 32
+	// smallRegion is how many instances a region may have to be listed page after page although there are workers.
+	smallRegion = 3 * maxPerRequest
+)
 
-// DescribeRegionsRequest filters the list of regions. The zero value asks for all the account may use.
+// DescribeRegionsRequest filters the list of regions. The zero value matches all regions that the account may use.
 type DescribeRegionsRequest struct {
-	AcceptLanguage     string             `url:"AcceptLanguage,omitempty"` // of LocalName: "zh-CN" (the API's default), "en-US", "ja" …
+	AcceptLanguage     string             `url:"AcceptLanguage,omitempty"` // the language of LocalName: "zh-CN" (the API's default), "en-US", "ja" …
 	InstanceChargeType InstanceChargeType `url:"InstanceChargeType,omitempty"`
 	ResourceType       ResourceType       `url:"ResourceType,omitempty"` // "" = ResourceTypeInstance
 
@@ -30,21 +33,21 @@ type DescribeRegionsRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// DescribeRegionsResponse lists the regions; the API does not page here.
+// DescribeRegionsResponse is the list of regions. The API returns all of them at once.
 type DescribeRegionsResponse struct {
 	RequestID string
 	Regions   []Region
 }
 
-// Region is a region the account may use.
+// Region is a region that the account may use.
 type Region struct {
 	RegionID       string       `json:"RegionId"`
-	RegionEndpoint string       // the vendor's endpoint for it; the client resolves its own
-	LocalName      string       // in the language asked for
-	Status         RegionStatus // "" when the API does not say
+	RegionEndpoint string       // the endpoint that the API names; the client does not use it
+	LocalName      string       // in the requested language
+	Status         RegionStatus // "" if the API does not tell
 }
 
-// DescribeRegions lists the regions the account may use, in one call to the client's own region.
+// DescribeRegions returns the regions that the account may use, by one request to the client's own region.
 func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, error) {
 	const action = "DescribeRegions"
 	params, err := query.Values(req)
@@ -56,10 +59,10 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 		Regions   *struct{ Region []Region }
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
-		out.Regions = nil // of an attempt before
+		out.Regions = nil // an earlier attempt may have set it
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {
-			wrong = errors.New("the answer holds no Regions")
+			wrong = errors.New("the response has no Regions")
 		}
 		return wrong
 	})
@@ -71,23 +74,23 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 
 // RegionsOptions configure InstancesInRegions. nil, and every zero field, is the default.
 type RegionsOptions struct {
-	// Exclude names regions that are not listed, also when they are among the regions asked for.
+	// Exclude names regions that are not listed, also when they are among the regions passed.
 	Exclude []string
-	// Workers is how many pages are fetched at once in a large region, as in [ScanOptions]; 0 and 1 fetch one at a time.
+	// Workers is how many pages of one large region are fetched at once, as in [ScanOptions]. 0 and 1 fetch one page after
+	// the other. At most 64 pages of large regions are fetched at once.
 	Workers int
 }
 
 // InstancesInRegions lists several regions at once, each like [Client.Instances] through its own endpoint; they share
-// connections and credentials. nil regions are all that DescribeRegions tells of, an empty list is none. Instances of
-// one region come in its order, those of different regions in any.
+// connections and credentials. nil regions are all that [Client.DescribeRegions] returns, an empty list is none. Without
+// Workers, the instances of one region come in its order; those of different regions come in any order.
 //
-// A region that fails yields one [*RegionError], after what it delivered, and the others go on: keep ranging to see them.
-// Any other error is the last: the context's, or that of DescribeRegions.
+// A region that fails yields one [*RegionError], after the instances that it delivered, and the others go on: keep ranging
+// to see them. A region is complete if and only if it yields no RegionError. In particular, each region without instances
+// is checked by a dry run of its own, because a policy may be limited to some regions; the result is remembered for five
+// minutes (see Options.TrustEmpty).
 //
-// When no region has an instance, dry runs tell whether that is true (see Options.TrustEmpty): one that passes answers
-// for all regions; if it does not, every empty region gets its own, all at once. An instance in any region counts as
-// permission for all: a policy that is limited to some regions makes the others look empty. [Client.DryRun] of a client
-// made by [Client.InRegion] checks a single one.
+// Any other error is the last one: that of ctx, or of DescribeRegions.
 func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, opts *RegionsOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		err := c.inRegions(ctx, regions, req, opts, yield)
@@ -102,8 +105,8 @@ func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req D
 	}
 }
 
-// notOfRegion is a context's error whose cause is a RegionError, perhaps of another listing. [errors.As] must not find
-// that one here, or the end of all regions would look like the end of one.
+// notOfRegion is the error of a context that was canceled with a RegionError, perhaps of another listing. [errors.As] must
+// not find that one, or the end of all regions would look like the end of one.
 type notOfRegion struct{ error }
 
 func (e notOfRegion) Is(target error) bool { return errors.Is(e.error, target) }
@@ -113,9 +116,12 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	if opts != nil {
 		o = *opts
 	}
-	_, err := req.batches(ctx)
-	if err == nil && req.NextToken != "" {
+	_, err := req.split(ctx)
+	switch {
+	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "belongs to one region")
+	case err == nil && o.Workers < 0:
+		err = invalid("RegionsOptions.Workers", "is %d, must not be negative", o.Workers)
 	}
 	if err != nil {
 		return refused(describeInstances, "", err)
@@ -125,53 +131,16 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 			return err
 		}
 	}
-	var (
-		mu    sync.Mutex
-		empty []string // regions that listed nothing
-		found bool     // that another listed something, be it unreadable
-	)
 	regions = slices.DeleteFunc(unique(regions), func(region string) bool { return slices.Contains(o.Exclude, region) })
-	err = c.eachRegion(ctx, regions, yield, func(ctx context.Context, rc *Client, yield func(Instance, error) bool) error {
-		l := listing{client: rc, trustEmpty: true} // checked below, when all regions are known
-		failed := l.run(ctx, req, eachInstance(yield))
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case l.rows > 0:
-			found = true
-		case failed == nil:
-			empty = append(empty, rc.region)
-		}
-		return failed
-	})
-	if err != nil || found || len(empty) == 0 || c.trustEmpty || req.matchesNothing() {
-		return err
-	}
-	slices.Sort(empty)
-	var passed atomic.Bool
-	check := func(ctx context.Context, rc *Client, _ func(Instance, error) bool) error {
-		sure, denied := rc.confirmEmpty(ctx, req)
-		if sure && denied == nil {
-			passed.Store(true)
-		}
-		return denied
-	}
-	if err = c.eachRegion(ctx, empty[:1], yield, check); err != nil || passed.Load() {
-		return err
-	}
-	return c.eachRegion(ctx, empty[1:], yield, check)
-}
-
-// eachRegion calls list for several regions at once, and yields what they yield. An error that list returns becomes the
-// region's last word.
-func (c *Client) eachRegion(ctx context.Context, regions []string, yield func(Instance, error) bool, list func(context.Context, *Client, func(Instance, error) bool) error) error {
+	workers := min(max(o.Workers, 1), maxWorkers)
+	large := make(chan struct{}, maxWorkers/workers) // limits how many large regions are listed at once
 	runs := make([]func(context.Context) iter.Seq2[Instance, error], len(regions))
 	for i, region := range regions {
 		runs[i] = func(ctx context.Context) iter.Seq2[Instance, error] {
 			return func(yield func(Instance, error) bool) {
 				rc, err := c.InRegion(region)
 				if err == nil {
-					err = list(ctx, rc, yield)
+					err = rc.listRegion(ctx, req, workers, large, eachInstance(yield))
 				}
 				if err != nil {
 					yield(Instance{}, &RegionError{Region: region, Err: err})
@@ -180,7 +149,7 @@ func (c *Client) eachRegion(ctx context.Context, regions []string, yield func(In
 		}
 	}
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
-		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // a region's own, not one that the context was cancelled with
+		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // a region's own, not one that the context was canceled with
 			return err
 		}
 		if !yield(inst, err) {
@@ -190,14 +159,50 @@ func (c *Client) eachRegion(ctx context.Context, regions []string, yield func(In
 	return nil
 }
 
-// allRegions are those the account may use.
+// listRegion lists one of several regions. A region of more than a few pages is scanned, once it gets a place in large.
+func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, workers int, large chan struct{}, deliver deliverFunc) error {
+	l := c.newListing()
+	requests, err := req.split(ctx)
+	if err != nil || len(requests) > 1 || req.InstanceIDs != nil || !req.isDivisible(requests, workers) {
+		return l.listAll(ctx, req, deliver)
+	}
+	rest := requests[0]
+	first, err := c.fetchPage(ctx, l.mode, rest)
+	switch {
+	case err != nil:
+	case first.claimsMore(): // a server without tokens
+		err = l.followTokens(ctx, rest, deliver)
+	case !deliver(l.dedupe(first)):
+		err = errStopped
+	case first.NextToken != "":
+		err = l.listRest(ctx, rest, first.NextToken, workers, large, deliver)
+	}
+	return l.finish(ctx, req, err, workers, deliver)
+}
+
+// listRest lists what follows the first page of a region.
+func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, token string, workers int, large chan struct{}, deliver deliverFunc) error {
+	if total := l.client.counts(ctx, req, []time.Time{{}}); total != nil && total[0] > 0 && total[0] <= smallRegion {
+		req.NextToken = token
+		return l.followTokens(ctx, req, deliver)
+	}
+	select {
+	case large <- struct{}{}:
+		defer func() { <-large }()
+	case <-ctx.Done():
+		return doneError(ctx)
+	}
+	return l.followParallel(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
+}
+
+// allRegions returns the ids of the regions that the account may use.
 func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 	all, err := c.DescribeRegions(ctx, DescribeRegionsRequest{})
 	if err != nil {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the answer names no region"}
+		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response names no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {

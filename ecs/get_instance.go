@@ -1,0 +1,225 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// GetInstance returns the instance with the given id. Concurrent calls share requests: a call that finds no other under
+// way is sent at once, and those that come meanwhile go together in the next requests, up to 100 ids in each.
+//
+// [*NotFoundError] means that the region has no such instance, as [Client.GetInstances] makes sure of; an id that does not
+// exist costs the other calls nothing. With an [*IncompleteError], the instance is returned as far as it could be decoded.
+//
+// When ctx is done, only this call ends. A shared request is canceled when all its callers have left. A panic of a hook
+// such as Options.OnAttempt is passed on to one caller; the ids of the others are sent with the next request.
+func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
+	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
+		return Instance{}, refused(describeInstances, c.region, err)
+	}
+	if ctx.Err() != nil {
+		return Instance{}, failure(describeInstances, c.region, doneError(ctx))
+	}
+	w := &lookupWaiter{ctx: ctx, id: id, done: make(chan struct{})}
+	c.lookups.of(c.region).join(c, w)
+	select {
+	case <-w.done:
+	case <-ctx.Done():
+		w.leave()
+		return Instance{}, failure(describeInstances, c.region, doneError(ctx))
+	}
+	if w.crash != nil {
+		panic(w.crash)
+	}
+	return w.instance, w.err
+}
+
+// doneError returns the error of a context that is done, with its cause.
+func doneError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
+// lookupQueues holds a queue for each region. The clients of one key share it. The zero value is empty.
+type lookupQueues struct {
+	mu       sync.Mutex
+	byRegion map[string]*lookupQueue
+}
+
+func (q *lookupQueues) of(region string) *lookupQueue {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.byRegion == nil {
+		q.byRegion = map[string]*lookupQueue{}
+	}
+	if q.byRegion[region] == nil {
+		q.byRegion[region] = &lookupQueue{}
+	}
+	return q.byRegion[region]
+}
+
+// lookupQueue collects the callers of GetInstance while requests are under way.
+type lookupQueue struct {
+	mu      sync.Mutex
+	running bool // a goroutine works on the queue
+	waiting []*lookupWaiter
+}
+
+// lookupWaiter is a caller of GetInstance. Its results are set before done is closed.
+type lookupWaiter struct {
+	ctx      context.Context //nolint:containedctx // of the caller that waits
+	id       string
+	done     chan struct{}
+	instance Instance
+	err      error
+	crash    error
+
+	mu     sync.Mutex
+	left   bool
+	onLeft func() // set while a request for the id is under way
+}
+
+func (w *lookupWaiter) leave() {
+	w.mu.Lock()
+	w.left = true
+	onLeft := w.onLeft
+	w.mu.Unlock()
+	if onLeft != nil {
+		onLeft()
+	}
+}
+
+// watch has onLeft called when the caller leaves. It reports whether the caller is still there.
+func (w *lookupWaiter) watch(onLeft func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.onLeft = onLeft
+	return !w.left
+}
+
+func (q *lookupQueue) join(c *Client, waiters ...*lookupWaiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, waiters...)
+	if !q.running {
+		q.running = true
+		go q.work(c)
+	}
+}
+
+// work sends one round of requests after the other, until nobody waits any more.
+func (q *lookupQueue) work(c *Client) {
+	for {
+		q.mu.Lock()
+		round := q.waiting
+		q.waiting = nil
+		q.running = len(round) > 0
+		q.mu.Unlock()
+		if len(round) == 0 {
+			return
+		}
+		var requests sync.WaitGroup
+		for _, batch := range batchByID(round) {
+			requests.Go(func() { q.send(c, batch) })
+		}
+		requests.Wait()
+	}
+}
+
+// batchByID divides callers into batches of at most 100 different ids.
+func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
+	batchOf := map[string]int{}
+	var batches [][]*lookupWaiter
+	for _, w := range round {
+		n, ok := batchOf[w.id]
+		if !ok {
+			n = len(batchOf) / maxPerRequest
+			batchOf[w.id] = n
+		}
+		if n == len(batches) {
+			batches = append(batches, nil)
+		}
+		batches[n] = append(batches[n], w)
+	}
+	return batches
+}
+
+// send looks up the ids of a batch and tells its callers. The request carries the values of the first caller's context.
+func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
+	defer cancel()
+	var waiting atomic.Int64
+	waiting.Store(int64(len(batch)))
+	leave := func() {
+		if waiting.Add(-1) == 0 {
+			cancel()
+		}
+	}
+	batch = slices.DeleteFunc(batch, func(w *lookupWaiter) bool {
+		here := w.watch(leave)
+		if !here {
+			leave()
+		}
+		return !here
+	})
+	if len(batch) == 0 {
+		return
+	}
+	ids := make([]string, len(batch))
+	for i, w := range batch {
+		ids[i] = w.id
+	}
+	finished := false
+	var found *lookUpResult
+	var err error
+	defer func() {
+		if !finished { // a hook panicked
+			q.passOn(c, recover(), batch)
+			return
+		}
+		for _, w := range batch {
+			w.instance, w.err = found.instanceOf(c, w.id, err)
+			close(w.done)
+		}
+	}()
+	found, err = c.lookUp(ctx, retryRead, ids, nil)
+	finished = true
+}
+
+// passOn gives the panic of a request to its first caller, and sends the others' ids with the next request.
+func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
+	first := batch[0]
+	if err, ok := value.(error); ok {
+		first.crash = fmt.Errorf("ecs: GetInstance: panic: %w", err)
+	} else {
+		first.crash = fmt.Errorf("ecs: GetInstance: panic: %v\n%s", value, debug.Stack())
+	}
+	close(first.done)
+	if len(batch) > 1 {
+		q.join(c, batch[1:]...)
+	}
+}
+
+// instanceOf returns the result of one id of a lookup that ended with err or nil.
+func (r *lookUpResult) instanceOf(c *Client, id string, err error) (Instance, error) {
+	if err != nil {
+		return Instance{}, err
+	}
+	inst, ok := r.instances[id]
+	if list := r.undecodedOf(id); len(list) > 0 && (!ok || slices.ContainsFunc(list, func(d *DecodeError) bool { return d.InstanceID == id })) {
+		return inst, &IncompleteError{Undecoded: list, region: c.region}
+	}
+	if !ok {
+		return Instance{}, &NotFoundError{InstanceIDs: []string{id}, region: c.region}
+	}
+	return inst, nil
+}

@@ -1,0 +1,197 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// getAll gets so many instances at once and returns how the calls ended.
+func getAll(t *testing.T, c *ecs.Client, ids []string) []error {
+	t.Helper()
+	errs := make([]error, len(ids))
+	var calls sync.WaitGroup
+	for i, id := range ids {
+		calls.Go(func() {
+			inst, err := c.GetInstance(t.Context(), id)
+			if errs[i] = err; err == nil && inst.InstanceID != id {
+				t.Errorf("asked for %s, got %s", id, inst.InstanceID)
+			}
+		})
+	}
+	calls.Wait()
+	return errs
+}
+
+func TestGetInstance(t *testing.T) {
+	t.Parallel()
+	story(t, "a single call takes one request and no delay", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(3), latency: 50 * time.Millisecond}
+		start := time.Now()
+		inst, err := o.client(t).GetInstance(t.Context(), o.rows[1].id)
+		if err != nil || inst.InstanceID != o.rows[1].id || o.lists != 1 || time.Since(start) != 50*time.Millisecond {
+			t.Errorf("%s, %v, %d requests in %v", inst.InstanceID, err, o.lists, time.Since(start))
+		}
+	})
+	for n := range 2 {
+		story(t, fmt.Sprintf("500 calls share 6 requests/%d", n), func(t *testing.T) {
+			o := &oddECS{rows: fleetOfRows(500), latency: 50 * time.Millisecond}
+			c := o.client(t, signedBy(n))
+			start := time.Now()
+			for i, err := range getAll(t, c, rowIDs(o.rows)) {
+				if err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+			}
+			if o.lists > 7 || time.Since(start) > 100*time.Millisecond {
+				t.Errorf("%d requests in %v", o.lists, time.Since(start))
+			}
+		})
+	}
+	story(t, "the same id is sent once", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(1), latency: 50 * time.Millisecond}
+		ids := make([]string, 300)
+		for i := range ids {
+			ids[i] = o.rows[0].id
+		}
+		for _, err := range getAll(t, o.client(t), ids) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if o.lists > 2 {
+			t.Errorf("%d requests", o.lists)
+		}
+	})
+	story(t, "a missing id costs the others nothing", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(50), latency: 50 * time.Millisecond}
+		ids := append(rowIDs(o.rows), "i-missing")
+		for i, err := range getAll(t, o.client(t), ids) {
+			missing, ok := errorAs[*ecs.NotFoundError](err)
+			if i < 50 && err != nil || i == 50 && (!ok || len(missing.InstanceIDs) != 1 || missing.InstanceIDs[0] != "i-missing" || !errors.Is(err, ecs.ErrNotFound)) {
+				t.Errorf("%s: %v", ids[i], err)
+			}
+		}
+	})
+	story(t, "missing alone: checked", func(t *testing.T) {
+		o := &oddECS{}
+		if _, err := o.client(t).GetInstance(t.Context(), "i-1"); !errors.Is(err, ecs.ErrNotFound) || o.lists != 1 || o.dryRuns != 1 {
+			t.Errorf("%v after %d requests and %d dry runs", err, o.lists, o.dryRuns)
+		}
+	})
+	story(t, "denied is not missing", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(120), intercept: func(q url.Values, _ int) (int, []byte) { return denied(q) }}
+		for _, err := range getAll(t, o.client(t), rowIDs(o.rows)) {
+			if !errors.Is(err, ecs.ErrForbidden) || errors.Is(err, ecs.ErrNotFound) {
+				t.Error(err)
+			}
+		}
+	})
+	story(t, "a caller that leaves ends its own wait alone", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(3), latency: time.Second}
+		c := o.client(t)
+		cause := errors.New("enough")
+		var calls sync.WaitGroup
+		for i := range 3 {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			if i != 1 {
+				time.AfterFunc(time.Duration(100+i*200)*time.Millisecond, func() { cancel(cause) }) // in the first and in the second request
+			}
+			calls.Go(func() {
+				_, err := c.GetInstance(ctx, o.rows[i].id)
+				if i == 1 && err != nil || i != 1 && (!errors.Is(err, context.Canceled) || !errors.Is(err, cause)) {
+					t.Errorf("%d: %v", i, err)
+				}
+				if _, ok := errorAs[*ecs.Error](err); err != nil && !ok {
+					t.Errorf("%v has no *Error in its chain", err)
+				}
+			})
+			synctest.Wait()
+		}
+		calls.Wait()
+	})
+	story(t, "a request ends when all its callers have left", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(2), latency: time.Hour}
+		c := o.client(t)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, err := c.GetInstance(ctx, o.rows[0].id); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		synctest.Wait()
+		if o.underWay != 0 {
+			t.Errorf("%d requests go on", o.underWay)
+		}
+		o.latency = 0
+		if _, err := c.GetInstance(t.Context(), o.rows[1].id); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "a panic of a hook reaches one caller", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(30), latency: 50 * time.Millisecond}
+		var attempts, panics, failed atomic.Int64
+		c := o.client(t, func(opts *ecs.Options) {
+			opts.OnAttempt = func(ecs.Attempt) {
+				if attempts.Add(1) == 2 {
+					panic("boo")
+				}
+			}
+		})
+		var calls sync.WaitGroup
+		for _, id := range rowIDs(o.rows) {
+			calls.Go(func() {
+				defer func() {
+					if p := recover(); p != nil {
+						panics.Add(1)
+						if !strings.Contains(fmt.Sprint(p), "boo") {
+							t.Error(p)
+						}
+					}
+				}()
+				if _, err := c.GetInstance(t.Context(), id); err != nil {
+					failed.Add(1)
+				}
+			})
+		}
+		calls.Wait()
+		if panics.Load() != 1 || failed.Load() != 0 || o.lists != 3 {
+			t.Errorf("%d panics, %d failed, %d requests", panics.Load(), failed.Load(), o.lists)
+		}
+	})
+	story(t, "what could not be decoded is named", func(t *testing.T) {
+		srv := newCloud(t, nil, spoiled(numbered(1, "cn-hangzhou")[0]))
+		_, err := srv.client.GetInstance(t.Context(), numbered(1, "cn-hangzhou")[0].InstanceID)
+		if incomplete, ok := errorAs[*ecs.IncompleteError](err); !ok || len(incomplete.Undecoded) != 1 {
+			t.Error(err)
+		}
+		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
+		if _, err = srv.client.GetInstance(t.Context(), "i-x"); errors.Is(err, ecs.ErrNotFound) || err == nil { // it may be that one
+			t.Error(err)
+		}
+	})
+	story(t, "refused before anything is sent", func(t *testing.T) {
+		o := &oddECS{}
+		c := o.client(t)
+		var none context.Context
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, noID := c.GetInstance(t.Context(), "")
+		_, noContext := c.GetInstance(none, "i-1")
+		_, canceled := c.GetInstance(ended, "i-1")
+		if !errors.Is(noID, ecs.ErrInvalidParameter) || !errors.Is(noContext, ecs.ErrInvalidParameter) || !errors.Is(canceled, context.Canceled) || o.lists != 0 {
+			t.Errorf("%v, %v, %v, %d requests", noID, noContext, canceled, o.lists)
+		}
+	})
+}

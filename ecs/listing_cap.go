@@ -1,0 +1,177 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+const (
+	// resourceCap is how many instances DescribeInstances returns at most, without a sign, for a tag or a resource group.
+	resourceCap = 1000
+	// capSuspect is how many instances make a listing suspect: it may have been cut at the cap, and some of the 1,000 may
+	// have been released while it was read.
+	capSuspect = resourceCap - 50
+	// resourceGroupTag is the system tag by which ListTagResources finds the members of a resource group.
+	resourceGroupTag = "acs:rm:rgId"
+)
+
+// isCapped reports whether the API's cap applies to the request. A system tag beside ids is left to the API: nothing else
+// shows whether an instance carries it.
+func (r DescribeInstancesRequest) isCapped() bool {
+	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
+}
+
+// isSystemTag reports whether a tag is the system's. Instances do not show those.
+func isSystemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
+
+// continuePastCap completes a listing that the API may have cut: it lists the ids that carry the tag or are in the
+// resource group by ListTagResources, and fetches those that are not known yet by id, with the request's other filters.
+func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
+	if truncated, err := l.mayBeTruncated(ctx, req); err != nil || !truncated {
+		return err
+	}
+	if req.NextToken != "" {
+		return l.cappedErr(errors.New("it was continued from a NextToken, so the instances before that are not known: list from the beginning"))
+	}
+	if req.InstanceIDs != nil { // then the candidates are known
+		l.emptyEnds = nil // all ids that the requests did not show are looked up once more
+		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
+	}
+	listed := map[string]bool{}
+	seenBefore, relisted := len(l.seen), 0
+	var batch []string
+	for tag, err := range l.client.ListTagResources(ctx, req.toTagRequest()) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return err
+		case err != nil:
+			return l.cappedErr(err)
+		case tag.ResourceID == "" || listed[tag.ResourceID]:
+			continue
+		}
+		listed[strings.Clone(tag.ResourceID)] = true
+		if l.hasSeen(tag.ResourceID) {
+			relisted++
+			continue
+		}
+		if batch = append(batch, tag.ResourceID); len(batch) == maxPerRequest {
+			if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
+				return err
+			}
+			batch = nil
+		}
+	}
+	if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
+		return err
+	}
+	// If ListTagResources omits instances that were already seen, its list cannot be trusted for the others. A few may have
+	// been released meanwhile.
+	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
+		return l.cappedErr(fmt.Errorf("ListTagResources names only %d instances, and %d of the %d that were listed before", len(listed), relisted, seenBefore))
+	}
+	return nil
+}
+
+// cappedErr returns the error of a listing that could not be continued past the cap because of err.
+func (l *listing) cappedErr(err error) error {
+	return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region}
+}
+
+// fetchMissing delivers those of the instances with the given ids that match the request. The tags and the group are not
+// sent, since the API may apply its cap before it looks at the ids; the instances are checked for them here.
+func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest, ids []string, deliver deliverFunc) error {
+	byID := req
+	byID.Tags, byID.ResourceGroupID, byID.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
+	for batch := range slices.Chunk(ids, maxPerRequest) {
+		byID.InstanceIDs = slices.Clone(batch)
+		for page, err := range l.client.tokenPages(ctx, l.mode, byID) {
+			if err != nil {
+				return err
+			}
+			others := map[string]bool{}
+			page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool {
+				others[i.InstanceID] = !req.matchesTagFilters(i)
+				return others[i.InstanceID]
+			})
+			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return others[d.InstanceID] })
+			if !deliver(l.dedupe(page)) {
+				return errStopped
+			}
+		}
+	}
+	return nil
+}
+
+// toTagRequest returns the request for the ids to which the cap applies.
+func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
+	tags := r.Tags
+	if len(tags) == 0 {
+		tags = TagList{{Key: resourceGroupTag, Value: r.ResourceGroupID}}
+	}
+	return ListTagResourcesRequest{
+		Tags: tags, OwnerAccount: r.OwnerAccount, ResourceOwnerAccount: r.ResourceOwnerAccount, OwnerID: r.OwnerID, ResourceOwnerID: r.ResourceOwnerID,
+	}
+}
+
+// matchesTagFilters reports whether an instance that was fetched by id has the tags and the group of the request, as far
+// as ListTagResources does not prove it: that does not filter by the group beside tags, and was not asked about the
+// caller's own ids at all.
+func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
+	if len(r.Tags) == 0 && r.InstanceIDs == nil {
+		return true
+	}
+	for _, t := range r.Tags {
+		if (len(r.Tags) > 1 || r.InstanceIDs != nil) && !isSystemTag(t) &&
+			!slices.ContainsFunc(i.Tags, func(has Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) }) {
+			return false
+		}
+	}
+	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
+}
+
+// mayBeTruncated reports whether a listing may have been cut at the cap. A listing by tag or resource group alone is cut
+// at 1,000 instances. Beside other filters, ids among them, the API may count before or after it applies those: so the
+// instances that match the tag or the group alone are counted, unless all ids are known.
+func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
+	known := l.known()
+	if !req.isCapped() || known > resourceCap { // more than that means that there is no cap
+		return false, nil
+	}
+	if req.InstanceIDs != nil && known >= len(unique(req.InstanceIDs)) {
+		return false, nil
+	}
+	if known >= capSuspect {
+		return true, nil
+	}
+	alone := DescribeInstancesRequest{
+		Tags: req.Tags, ResourceGroupID: req.ResourceGroupID,
+		OwnerAccount: req.OwnerAccount, ResourceOwnerAccount: req.ResourceOwnerAccount, OwnerID: req.OwnerID, ResourceOwnerID: req.ResourceOwnerID,
+	}
+	others := req
+	others.AdditionalAttributes, others.MaxResults = nil, 0
+	if reflect.DeepEqual(alone, others) {
+		return false, nil
+	}
+	count := alone
+	count.PageNumber, count.PageSize = 1, 1
+	page, err := l.client.describeInstances(ctx, l.mode, count)
+	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
+		return page.TotalCount >= capSuspect, nil
+	}
+	// The server may not support page numbers, whether it says so or not.
+	alone.MaxResults = maxPerRequest
+	all := l.client.newListing()
+	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.known() < capSuspect })
+	switch {
+	case errors.Is(err, errStopped):
+		return true, nil
+	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
+		err = l.client.verifyEmpty(ctx, alone, false)
+	}
+	return all.known() < known-maxPerRequest/2, err // a list without those that are known proves nothing
+}

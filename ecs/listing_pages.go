@@ -1,0 +1,256 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+
+	"github.com/aliyun-ecs/sdk-go/pagination"
+)
+
+// instancePage is a page of a listing and the request that fetches it.
+type instancePage struct {
+	*DescribeInstancesResponse
+	request DescribeInstancesRequest
+	rows    int // instances that came, including those that could not be decoded at all
+	// emptyEnd reports whether the page came without a single instance and without a token. A caller without permission
+	// gets such a page from servers that do not refuse the call, so it proves nothing until a dry run has passed.
+	emptyEnd bool
+}
+
+// claimsMore reports whether the only page of a listing may come from a server that knows page numbers but no tokens: it
+// has no NextToken, and a TotalCount larger than the number of instances. Where tokens work, TotalCount has no meaning.
+func (p *instancePage) claimsMore() bool {
+	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
+}
+
+// countRows counts the instances of a page, including those that could not be decoded at all.
+func countRows(page *DescribeInstancesResponse) int {
+	n := len(page.Instances)
+	if len(page.Undecoded) == 0 {
+		return n
+	}
+	decoded := make(map[string]bool, n)
+	for i := range page.Instances {
+		decoded[page.Instances[i].InstanceID] = true
+	}
+	for _, d := range page.Undecoded {
+		if !decoded[d.InstanceID] { // "" is never there
+			n++
+		}
+	}
+	return n
+}
+
+// ids yields the ids of the page's instances. Those that have no readable id are left out.
+func (p *instancePage) ids(yield func(string) bool) {
+	for i := range p.Instances {
+		if !yield(p.Instances[i].InstanceID) {
+			return
+		}
+	}
+	for _, d := range p.Undecoded {
+		if d.InstanceID != "" && !yield(d.InstanceID) {
+			return
+		}
+	}
+}
+
+// fetchPage sends one request of a listing.
+func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInstancesRequest) (*instancePage, error) {
+	resp, err := c.describeInstances(ctx, mode, req)
+	if err != nil {
+		return nil, err
+	}
+	rows := countRows(resp)
+	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
+}
+
+// tokenPages yields the pages of one request as they come, following NextToken. If the server turns out to know page
+// numbers only, the pages are fetched by number instead.
+func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeInstancesRequest) iter.Seq2[*instancePage, error] {
+	return func(yield func(*instancePage, error) bool) {
+		var listed idHashes
+		var last *instancePage
+		fetch := func(ctx context.Context, token string) (page *instancePage, next string, err error) {
+			r := req
+			r.NextToken = cmp.Or(token, req.NextToken) // the caller's, on the first page
+			if page, err = c.fetchPage(ctx, mode, r); err != nil {
+				return nil, "", err
+			}
+			return page, page.NextToken, nil
+		}
+		for page, err := range followPages(ctx, &listed, fetch) {
+			if !yield(page, err) || err != nil {
+				return
+			}
+			last = page
+		}
+		if last != nil && last.claimsMore() {
+			c.numberedPages(ctx, mode, last, &listed, yield)
+		}
+	}
+}
+
+// parallelTokenPages yields the pages of several requests, at most limit of which are in progress at once.
+func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit int, reqs []DescribeInstancesRequest) iter.Seq2[*instancePage, error] {
+	runs := make([]func(context.Context) iter.Seq2[*instancePage, error], len(reqs))
+	for i, req := range reqs {
+		runs[i] = func(ctx context.Context) iter.Seq2[*instancePage, error] { return c.tokenPages(ctx, mode, req) }
+	}
+	return pagination.Merge(ctx, limit, runs...)
+}
+
+// pageWithIDs is a page whose items have ids.
+type pageWithIDs interface{ ids(yield func(string) bool) }
+
+// followPages yields the pages that fetch returns for one token after the other. A page without an id that is new to
+// listed counts as empty, so that a server with ever new tokens for the same items ends with [pagination.ErrEmptyPages].
+func followPages[P pageWithIDs](ctx context.Context, listed *idHashes, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
+	return func(yield func(P, error) bool) {
+		var page P
+		counted := func(ctx context.Context, token string) (pagination.Page[struct{}], error) {
+			var next string
+			var err error
+			if page, next, err = fetch(ctx, token); err != nil {
+				return pagination.Page[struct{}]{}, err
+			}
+			return pagination.Page[struct{}]{Items: make([]struct{}, listed.add(page.ids)), Next: next}, nil
+		}
+		for _, err := range pagination.Pages(ctx, counted) {
+			if err != nil {
+				var none P
+				yield(none, err)
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+	}
+}
+
+// idHashes is a small set that tells whether a page brings anything new. Two ids with the same hash do no harm: they
+// make one page look less new than it is.
+type idHashes struct {
+	seed   maphash.Seed
+	hashes map[uint64]struct{}
+}
+
+// add adds ids and returns how many of them are new.
+func (s *idHashes) add(ids iter.Seq[string]) int {
+	if s.hashes == nil {
+		s.seed, s.hashes = maphash.MakeSeed(), map[uint64]struct{}{}
+	}
+	before := len(s.hashes)
+	for id := range ids {
+		s.hashes[maphash.String(s.seed, id)] = struct{}{}
+	}
+	return len(s.hashes) - before
+}
+
+// maxSweeps bounds how often the pages of a list that changes are read from the beginning.
+const maxSweeps = 5
+
+// numberedPages yields what follows the page first, by page numbers. While the list changes, instances move from page to
+// page; so the pages are read once more from the beginning if TotalCount changed, or if they show fewer instances. It ends without an error if the server refuses page numbers: then it knows tokens, and TotalCount had no meaning.
+func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
+	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
+	from := first.rows/s.pageSize() + 1
+	for range maxSweeps {
+		result, err := s.read(ctx, from)
+		if err != nil {
+			if !refusesPageNumbers(err) {
+				yield(nil, err)
+			}
+			return
+		}
+		if result == sweepDone {
+			return
+		}
+		if result == sweepFoundNothing && from == 1 {
+			break
+		}
+		from = 1
+	}
+	yield(nil, fmt.Errorf("the listing is not complete: the server sends no NextToken and counts %d instances, but its pages show %d", s.total, s.known()))
+}
+
+// sweep reads a list by page numbers.
+type sweep struct {
+	client  *Client
+	mode    retryMode
+	request DescribeInstancesRequest // the one that the pages continue
+	listed  *idHashes
+	unnamed int // instances without a readable id
+	total   int // the last TotalCount of a numbered page, negative before the first
+	yield   func(*instancePage, error) bool
+}
+
+type sweepResult int
+
+const (
+	sweepDone         sweepResult = iota // the consumer stopped, or the listing is complete
+	sweepFoundNothing                    // the list did not change, instances are missing, and no page had a new one
+	sweepRepeat                          // the list changed, or instances are missing
+)
+
+func (s *sweep) pageSize() int {
+	return min(cmp.Or(s.request.MaxResults, maxPerRequest), maxPerRequest)
+}
+
+func (s *sweep) known() int { return len(s.listed.hashes) + s.unnamed }
+
+// isComplete reports whether all instances are known that the server counts, or as many as its cap lets through.
+func (s *sweep) isComplete() bool {
+	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
+}
+
+// read reads the pages from a number on, to the last one that TotalCount promises, the first empty one, or until too many
+// pages in a row had nothing new.
+func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
+	req := s.request
+	req.PageSize, req.MaxResults = s.pageSize(), 0
+	before, idle, changed := s.known(), 0, false
+	for req.PageNumber = from; idle <= maxPerRequest; req.PageNumber++ {
+		if ctx.Err() != nil {
+			return sweepDone, doneError(ctx)
+		}
+		page, err := s.client.fetchPage(ctx, s.mode, req)
+		if err != nil {
+			return sweepDone, err
+		}
+		page.request, page.NextToken = s.request, ""
+		page.emptyEnd = page.rows == 0 && page.TotalCount < s.known()
+		if idle++; s.listed.add(page.ids) > 0 {
+			idle = 0
+		}
+		changed = changed || s.total >= 0 && page.TotalCount != s.total
+		s.total = page.TotalCount
+		if !s.yield(page, nil) {
+			return sweepDone, nil
+		}
+		if page.rows == 0 || req.PageNumber*req.PageSize >= s.total {
+			break
+		}
+	}
+	switch {
+	case changed:
+		return sweepRepeat, nil
+	case s.isComplete():
+		return sweepDone, nil
+	case s.known() == before:
+		return sweepFoundNothing, nil
+	}
+	return sweepRepeat, nil
+}
+
+// refusesPageNumbers reports whether err is the API's refusal of page mode, and not a failure or a missing permission.
+func refusesPageNumbers(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code != "" && e.StatusCode >= 400 && e.StatusCode < 500 &&
+		!errors.Is(e, ErrForbidden) && !errors.Is(e, ErrCredentials) && !errors.Is(e, ErrThrottled) && !errors.Is(e, ErrUnavailable)
+}

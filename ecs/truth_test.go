@@ -1,0 +1,573 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"net/url"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/pagination"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+const emptyList = `{"RequestId":"R","NextToken":"","TotalCount":0,"Instances":{"Instance":[]}}`
+
+// denied answers as servers do that hide the missing permission: lists are empty, and dry runs are refused.
+func denied(q url.Values) (int, []byte) {
+	if q.Get("DryRun") == "true" {
+		return 403, []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances"}}`)
+	}
+	return 200, []byte(emptyList)
+}
+
+// fleetOfRows makes a fleet of n, created over the last years.
+func fleetOfRows(n int) []row {
+	now := time.Now()
+	rows := make([]row, n)
+	for i := range rows {
+		rows[i] = row{fmt.Sprintf("i-bp1%017d", i), now.Add(-time.Duration(i) * 24 * time.Hour)}
+	}
+	return rows
+}
+
+func rowIDs(rows []row) []string {
+	list := make([]string, len(rows))
+	for i, r := range rows {
+		list[i] = r.id
+	}
+	return list
+}
+
+// truthForms are the ways to list a region that must be complete, or end with an error.
+func truthForms(rows []row) map[string]way {
+	forms := maps.Clone(ways)
+	forms["InstancesInRegions"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return c.InstancesInRegions(ctx, []string{"cn-hangzhou"}, req, nil)
+	}
+	forms["InstancesInRegions, scanned"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return c.InstancesInRegions(ctx, []string{"cn-hangzhou"}, req, &ecs.RegionsOptions{Workers: 4})
+	}
+	forms["Instances by id"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		req.InstanceIDs = rowIDs(rows)
+		return c.Instances(ctx, req)
+	}
+	forms["ScanInstances by id"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		req.InstanceIDs = rowIDs(rows)
+		return c.ScanInstances(ctx, req, nil)
+	}
+	forms["GetInstances"] = func(c *ecs.Client, ctx context.Context, _ ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return func(yield func(ecs.Instance, error) bool) {
+			list, err := c.GetInstances(ctx, rowIDs(rows)...)
+			for _, inst := range list {
+				if !yield(inst, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(ecs.Instance{}, err)
+			}
+		}
+	}
+	return forms
+}
+
+// signedBy has a client sign in one of the two ways.
+func signedBy(n int) func(*ecs.Options) {
+	return func(o *ecs.Options) { o.Signer = []signer.Signer{signer.V1{}, signer.V3{}}[n%2] }
+}
+
+// The permission is withdrawn after some pages: whatever was delivered before, the listing must not look complete.
+func TestPermissionWithdrawnMidway(t *testing.T) {
+	t.Parallel()
+	for name := range truthForms(nil) {
+		for after := range 4 {
+			story(t, fmt.Sprintf("%s/after %d pages", name, after), func(t *testing.T) {
+				o := &oddECS{rows: fleetOfRows(450), latency: 10 * time.Millisecond}
+				o.intercept = func(q url.Values, n int) (int, []byte) {
+					if n > after || n == 0 {
+						return denied(q)
+					}
+					return 0, nil
+				}
+				c := o.client(t, signedBy(after))
+				got, err := collect(truthForms(o.rows)[name](c, t.Context(), ecs.DescribeInstancesRequest{}))
+				if _, missing := errorAs[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
+					t.Errorf("%d of 450 instances, %v", len(got), err)
+				}
+				if name == "GetInstances" && len(got) > 0 {
+					t.Errorf("%d instances with %v", len(got), err)
+				}
+			})
+		}
+	}
+}
+
+// The permission is away for one page only: everything is delivered all the same.
+func TestPermissionAwayForAMoment(t *testing.T) {
+	t.Parallel()
+	for name := range truthForms(nil) {
+		for page := 2; page <= 4; page++ {
+			story(t, fmt.Sprintf("%s/page %d", name, page), func(t *testing.T) {
+				o := &oddECS{rows: fleetOfRows(450), latency: 10 * time.Millisecond}
+				o.intercept = func(q url.Values, n int) (int, []byte) {
+					if n == page {
+						return denied(q)
+					}
+					return 0, nil
+				}
+				got, err := collect(truthForms(o.rows)[name](o.client(t, signedBy(page)), t.Context(), ecs.DescribeInstancesRequest{}))
+				if err != nil || len(got) != 450 || o.dryRuns != 1 {
+					t.Errorf("%d of 450 instances, %d dry runs, %v", len(got), o.dryRuns, err)
+				}
+			})
+		}
+	}
+}
+
+// What cannot be checked is an error, in the middle of a listing as at its beginning.
+func TestEmptyEndThatCannotBeChecked(t *testing.T) {
+	t.Parallel()
+	for what, answer := range map[string]string{
+		"503": `503 {"Code":"ServiceUnavailable","Message":"m"}`, "throttled": `400 {"Code":"Throttling.User","Message":"m"}`,
+		"parameter": `400 {"Code":"InvalidParameter","Message":"m"}`, "proxy": `403 <html>no</html>`, "ignored": "200 " + emptyList,
+	} {
+		for name := range truthForms(nil) {
+			story(t, what+"/"+name, func(t *testing.T) {
+				o := &oddECS{rows: fleetOfRows(450)}
+				o.intercept = func(_ url.Values, n int) (int, []byte) {
+					switch {
+					case n == 0:
+						status, body, _ := strings.Cut(answer, " ")
+						code, _ := strconv.Atoi(status)
+						return code, []byte(body)
+					case n > 2:
+						return 200, []byte(emptyList)
+					}
+					return 0, nil
+				}
+				c := o.client(t, signedBy(len(what)), func(o *ecs.Options) { o.Retry.MaxAttempts = 1 })
+				got, err := collect(truthForms(o.rows)[name](c, t.Context(), ecs.DescribeInstancesRequest{}))
+				unconfirmed, ok := errorAs[*ecs.UnconfirmedError](err)
+				if _, api := errorAs[*ecs.Error](err); !ok || !api || unconfirmed.Region != "cn-hangzhou" {
+					t.Errorf("%d instances, %v, want an UnconfirmedError", len(got), err)
+				}
+			})
+		}
+	}
+}
+
+// An empty listing that was confirmed is remembered for five minutes, for the same request, until it shows an instance.
+func TestConfirmedEmptyIsRemembered(t *testing.T) {
+	t.Parallel()
+	story(t, "", func(t *testing.T) {
+		o := &oddECS{}
+		denying := false
+		o.intercept = func(q url.Values, _ int) (int, []byte) {
+			if denying {
+				return denied(q)
+			}
+			return 0, nil
+		}
+		c := o.client(t)
+		list := func(what string, dryRuns, instances int, want error, req ecs.DescribeInstancesRequest) {
+			t.Helper()
+			before := o.dryRuns
+			got, err := collect(c.Instances(t.Context(), req))
+			if len(got) != instances || !errors.Is(err, want) || o.dryRuns != before+dryRuns {
+				t.Errorf("%s: %d instances, %d dry runs, %v", what, len(got), o.dryRuns-before, err)
+			}
+		}
+		all, one := ecs.DescribeInstancesRequest{}, ecs.DescribeInstancesRequest{InstanceIDs: []string{"i-1"}}
+		list("first", 1, 0, nil, all)
+		list("remembered", 0, 0, nil, all)
+		list("another page size", 0, 0, nil, ecs.DescribeInstancesRequest{MaxResults: 10})
+		list("another request", 1, 0, nil, ecs.DescribeInstancesRequest{ZoneID: "z"})
+		list("an id is always checked", 1, 0, nil, one)
+		list("an id is always checked", 1, 0, nil, one)
+		<-time.After(5 * time.Minute)
+		list("forgotten", 1, 0, nil, all)
+		other, err := c.InRegion("cn-beijing")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = collect(other.Instances(t.Context(), all)); err != nil || o.dryRuns != 6 {
+			t.Errorf("another region: %d dry runs, %v", o.dryRuns, err)
+		}
+		o.rows = fleetOfRows(1)
+		list("an instance", 0, 1, nil, all)
+		denying = true
+		list("withdrawn", 1, 0, ecs.ErrForbidden, all)
+		denying = false
+		o.rows = nil
+		list("given back", 1, 0, nil, all)
+		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 8 {
+			t.Errorf("trusted: %d dry runs, %v", o.dryRuns, err)
+		}
+	})
+}
+
+// A waiter never takes a missing permission for instances that are gone.
+func TestWaitWithoutPermission(t *testing.T) {
+	t.Parallel()
+	for _, part := range []int{1, 150, 250} { // the first of so many ids are shown on, or were never denied
+		story(t, fmt.Sprint(part), func(t *testing.T) {
+			o := &oddECS{rows: fleetOfRows(250)}
+			lost := false
+			o.intercept = func(q url.Values, n int) (int, []byte) {
+				if lost && (n == 0 || !strings.Contains(q.Get("InstanceIds"), o.rows[0].id) || part == 1) {
+					return denied(q)
+				}
+				return 0, nil
+			}
+			timer := time.AfterFunc(10*time.Second, func() { o.mu.Lock(); lost = true; o.mu.Unlock() })
+			defer timer.Stop()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			for what, err := range map[string]error{"gone": o.client(t).WaitUntilGone(ctx, rowIDs(o.rows)...)} {
+				w, ok := errorAs[*ecs.WaitError](err)
+				if !ok || !errors.Is(err, ecs.ErrForbidden) || len(w.Pending) != 250 {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			_, err := o.client(t).WaitForStatus(ctx, ecs.InstanceStatusRunning, rowIDs(o.rows)...)
+			if !errors.Is(err, ecs.ErrForbidden) {
+				t.Errorf("status: %v", err)
+			}
+		})
+	}
+}
+
+// pageModeOnly answers as servers do that know page numbers and no tokens.
+func pageModeOnly(rows func() []row, size int) func(q url.Values, n int) (int, []byte) {
+	return func(q url.Values, n int) (int, []byte) {
+		if n == 0 {
+			return 0, nil
+		}
+		number, _ := strconv.Atoi(q.Get("PageNumber"))
+		perPage := size
+		if s, _ := strconv.Atoi(q.Get("PageSize")); s > 0 {
+			perPage = s
+		}
+		all := rows()
+		from := min(max(number-1, 0)*perPage, len(all))
+		return 200, listBody(all[from:min(from+perPage, len(all))], "", len(all))
+	}
+}
+
+func listBody(rows []row, token string, total int) []byte {
+	var list []string
+	for _, r := range rows {
+		list = append(list, fmt.Sprintf(`{"InstanceId":%q}`, r.id))
+	}
+	return fmt.Appendf(nil, `{"TotalCount":%d,"NextToken":%q,"Instances":{"Instance":[%s]}}`, total, token, strings.Join(list, ","))
+}
+
+func TestServerWithoutTokens(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Instances", "InstancePages", "StreamInstances", "ScanInstances", "InstancesInRegions", "InstancesInRegions, scanned"} {
+		for _, size := range []int{10, 100} { // the server's page size without PageSize
+			for _, n := range []int{1, 100, 101, 250, 300} {
+				story(t, fmt.Sprintf("%s/%d of %d", name, size, n), func(t *testing.T) {
+					o := &oddECS{rows: fleetOfRows(n)}
+					o.intercept = pageModeOnly(func() []row { return o.rows }, size)
+					got, err := collect(truthForms(nil)[name](o.client(t, signedBy(n)), t.Context(), ecs.DescribeInstancesRequest{}))
+					if err != nil || len(got) != n || o.lists > n/100+3 {
+						t.Errorf("%d of %d instances in %d requests, %v", len(got), n, o.lists, err)
+					}
+				})
+			}
+		}
+	}
+	story(t, "instances move between pages", func(t *testing.T) {
+		o := &oddECS{rows: fleetOfRows(450)}
+		rows := o.rows
+		serve := pageModeOnly(func() []row { return rows }, 100)
+		o.intercept = func(q url.Values, n int) (int, []byte) {
+			if n == 4 { // the others move up
+				rows = rows[1:]
+			}
+			return serve(q, n)
+		}
+		got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{}))
+		if err != nil || len(got) != 450 {
+			t.Errorf("%d of 450 instances, %v", len(got), err)
+		}
+	})
+	for name, tt := range map[string]struct {
+		answer func(q url.Values, n int) (int, []byte)
+		want   int
+		text   string // "" is complete
+	}{
+		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "counts 250 instances"},
+		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 1<<40) }, 100, "not complete"},
+		"a stale count beside tokens": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 200, listBody(nil, "", 100)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, ""},
+		"page numbers are refused": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return 400, []byte(`{"Code":"NotSupported.PageNumberAndPageSize","Message":"m"}`)
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, ""},
+		"page numbers are denied": {func(q url.Values, n int) (int, []byte) {
+			if q.Has("PageNumber") {
+				return denied(url.Values{"DryRun": {"true"}})
+			}
+			return 200, listBody(fleetOfRows(100), "", 250)
+		}, 100, "Forbidden.RAM"},
+		"tokens beside a nonsense count": {func(q url.Values, n int) (int, []byte) {
+			if q.Get("NextToken") == "" {
+				return 200, listBody(fleetOfRows(100), "t", 7000)
+			}
+			return 200, listBody(fleetOfRows(150)[100:], "", 7000)
+		}, 150, ""},
+	} {
+		story(t, name, func(t *testing.T) {
+			o := &oddECS{}
+			o.intercept = func(q url.Values, n int) (int, []byte) {
+				if n == 0 {
+					return 0, nil
+				}
+				return tt.answer(q, n)
+			}
+			got, err := collect(o.client(t, func(o *ecs.Options) { o.Retry.MaxAttempts = 1 }).Instances(t.Context(), ecs.DescribeInstancesRequest{}))
+			if len(got) != tt.want || (err == nil) != (tt.text == "") || err != nil && !strings.Contains(err.Error(), tt.text) || o.lists > 500 {
+				t.Errorf("%d instances in %d requests, %v", len(got), o.lists, err)
+			}
+		})
+	}
+}
+
+// A server may have ever new tokens for instances that were listed before.
+func TestListingWithoutEnd(t *testing.T) {
+	t.Parallel()
+	pages := map[string]func(n int) []row{
+		"the same instance":  func(int) []row { return fleetOfRows(1) },
+		"the same page":      func(int) []row { return fleetOfRows(100) },
+		"two pages by turns": func(n int) []row { return fleetOfRows(200)[n%2*100 : n%2*100+100] },
+		"moving pages":       func(n int) []row { return fleetOfRows(200)[n*7%100:][:100] },
+	}
+	for _, name := range slices.Sorted(maps.Keys(ways)) {
+		for what, page := range pages {
+			story(t, name+"/"+what, func(t *testing.T) {
+				o := &oddECS{pages: 1}
+				o.intercept = func(_ url.Values, n int) (int, []byte) { return 200, listBody(page(n), fmt.Sprint("t", n), 0) }
+				got, err := collect(ways[name](o.client(t, signedBy(len(what))), t.Context(), ecs.DescribeInstancesRequest{}))
+				if !errors.Is(err, pagination.ErrEmptyPages) || len(got) == 0 || o.lists > 1500 {
+					t.Errorf("%d instances in %d pages, %v", len(got), o.lists, err)
+				}
+			})
+		}
+	}
+	story(t, "ListTagResources", func(t *testing.T) {
+		o := &oddECS{}
+		o.intercept = func(_ url.Values, n int) (int, []byte) {
+			return 200, fmt.Appendf(nil, `{"NextToken":"t%d","TagResources":{"TagResource":[{"ResourceId":"i-1","TagKey":"k"}]}}`, n)
+		}
+		var last error
+		for _, err := range o.client(t).ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
+			last = err
+		}
+		if !errors.Is(last, pagination.ErrEmptyPages) || o.lists > 150 {
+			t.Errorf("%d pages, %v", o.lists, last)
+		}
+	})
+}
+
+// An instance that is released while a capped listing is read must not hide the cap.
+func TestNearTheCap(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(ways)) {
+		for _, released := range []int{1, 40} {
+			story(t, fmt.Sprintf("%s/%d released", name, released), func(t *testing.T) {
+				fleet := taggedFleet(2999)
+				srv := newCloud(t, nil, fleet...)
+				all := matching(fleet, byTag)
+				gone := all[950 : 950+released]
+				n := 0
+				for inst, err := range ways[name](srv.client, t.Context(), byTag) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if n++; n == 1 {
+						srv.Delete(ids(gone)...)
+					}
+					if slices.Contains(ids(gone), inst.InstanceID) {
+						t.Errorf("%s is gone", inst.InstanceID)
+					}
+				}
+				if n != len(all)-released {
+					t.Errorf("%d of %d instances", n, len(all)-released)
+				}
+			})
+		}
+	}
+}
+
+// Any one list of a listing may be long.
+func TestLongLists(t *testing.T) {
+	t.Parallel()
+	values := make([]string, 0, 251)
+	for i := range 250 {
+		values = append(values, fmt.Sprintf("198.51.%d.%d", i/100, i%100))
+	}
+	values = append(values, values[0]) // a repeated one is sent once
+	for field, req := range map[string]ecs.DescribeInstancesRequest{
+		"InstanceIds": {InstanceIDs: values}, "InnerIpAddresses": {InnerIPAddresses: values}, "PrivateIpAddresses": {PrivateIPAddresses: values},
+		"PublicIpAddresses": {PublicIPAddresses: values}, "EipAddresses": {EIPAddresses: values}, "Ipv6Address": {IPv6Addresses: values},
+	} {
+		everyWay(t, field, func(t *testing.T, list way) {
+			o := &oddECS{}
+			var mu sync.Mutex
+			sent := map[string]int{}
+			o.intercept = func(q url.Values, n int) (int, []byte) {
+				mu.Lock()
+				defer mu.Unlock()
+				var rows []row
+				for _, v := range values[:250] {
+					has := strings.Contains(q.Get(field), strconv.Quote(v))
+					for name, param := range q {
+						has = has || strings.HasPrefix(name, field+".") && param[0] == v
+					}
+					if has {
+						sent[v]++
+						rows = append(rows, row{id: "i-" + v})
+					}
+				}
+				return 200, listBody(rows, "", 0)
+			}
+			got, err := collect(list(o.client(t), t.Context(), req))
+			if err != nil || len(got) != 250 || len(sent) != 250 || o.lists != 3 || o.counts != 0 {
+				t.Errorf("%d instances of %d sent in %d requests, %v", len(got), len(sent), o.lists, err)
+			}
+		})
+	}
+}
+
+// A hook that panics can be recovered in every form, also in the requests that count for a scan.
+func TestPanickingHook(t *testing.T) {
+	t.Parallel()
+	for name := range truthForms(nil) {
+		for _, at := range []int{1, 3, 6} {
+			story(t, fmt.Sprintf("%s/%d", name, at), func(t *testing.T) {
+				o := &oddECS{rows: fleetOfRows(1450), latency: time.Millisecond}
+				var mu sync.Mutex
+				n := 0
+				c := o.client(t, func(opts *ecs.Options) {
+					opts.OnAttempt = func(ecs.Attempt) {
+						mu.Lock()
+						defer mu.Unlock()
+						if n++; n == at {
+							panic(errors.New("boo"))
+						}
+					}
+				})
+				defer func() {
+					if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "boo") {
+						t.Errorf("recovered %v", p)
+					}
+				}()
+				_, err := collect(truthForms(o.rows)[name](c, t.Context(), ecs.DescribeInstancesRequest{}))
+				t.Errorf("no panic, %v", err)
+			})
+		}
+	}
+}
+
+// A large region is scanned while small ones are listed page after page, and not all large ones at once.
+func TestRegionsWithWorkers(t *testing.T) {
+	t.Parallel()
+	story(t, "", func(t *testing.T) {
+		sizes := map[string]int{"cn-empty": 0, "cn-small": 250, "cn-large": 5000, "cn-larger": 7000}
+		var servers []*oddECS
+		byRegion := map[string]*oddECS{}
+		total := 0
+		for region, n := range sizes {
+			rows := fleetOfRows(n)
+			for i := range rows {
+				rows[i].id += region
+				rows[i].created = time.Now().Add(-time.Duration(i) * time.Hour)
+			}
+			byRegion[region] = &oddECS{rows: rows, latency: 50 * time.Millisecond}
+			servers = append(servers, byRegion[region])
+			total += n
+		}
+		c, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", ""), HTTPClient: &http.Client{Transport: byHost(byRegion)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		got, err := collect(c.InstancesInRegions(t.Context(), slices.Collect(maps.Keys(sizes)), ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 16}))
+		took := time.Since(start) / (50 * time.Millisecond)
+		if err != nil || len(got) != total || took > 16 { // page after page takes 70 rounds
+			t.Errorf("%d of %d instances in %d rounds, %v", len(got), total, took, err)
+		}
+		for _, s := range servers {
+			if len(s.rows) <= 300 && (s.lists > 3 || s.counts > 1) || s.mostAtOnce > 17 {
+				t.Errorf("region of %d: %d pages, %d counts, %d at once", len(s.rows), s.lists, s.counts, s.mostAtOnce)
+			}
+		}
+	})
+	if err := last((&oddECS{}).client(t).InstancesInRegions(t.Context(), []string{"cn-a"}, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: -1})); !errors.Is(err, ecs.ErrInvalidParameter) {
+		t.Error(err)
+	}
+}
+
+// byHost sends each request to the server of the region in its host name.
+type byHost map[string]*oddECS
+
+func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
+	return b[strings.Split(r.URL.Hostname(), ".")[1]].RoundTrip(r)
+}
+
+// TestMemoryOfAListing streams 100,000 instances. What is held at the end is the ids that were seen.
+func TestMemoryOfAListing(t *testing.T) { //nolint:paralleltest // measures the heap of the process
+	if testing.Short() {
+		t.Skip("lists 100,000 instances")
+	}
+	o := &oddECS{rows: fleetOfRows(100_000)}
+	odd := strings.Repeat("x", 200) // other members, whose text must not be held by the id
+	o.intercept = func(q url.Values, _ int) (int, []byte) {
+		from, _ := strconv.Atoi(q.Get("NextToken"))
+		token := ""
+		if from+100 < len(o.rows) {
+			token = strconv.Itoa(from + 100)
+		}
+		body := listBody(o.rows[from:from+100], token, 0)
+		return 200, []byte(strings.ReplaceAll(string(body), `{"InstanceId":"i-bp1`, `{"HostName":"`+odd+`","InstanceId":"I-bp1`))
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, n := heap(), 0
+	var most uint64
+	for _, err := range o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n%25_000 == 0 {
+			most = max(most, heap()-min(before, heap()))
+		}
+	}
+	t.Logf("%d instances, %d KiB", n, most>>10)
+	if n != 100_000 || most > 12<<20 {
+		t.Errorf("%d instances, %d KiB", n, most>>10)
+	}
+}
