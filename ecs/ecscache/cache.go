@@ -187,7 +187,7 @@ func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 	errs := inParallel(tasks, func(t *task) error {
 		o := c.observe(t)
 		defer o.end()
-		got, err := getInstance(ctx, t.client, id)
+		got, err := t.client.GetInstance(ctx, id)
 		if err != nil && got.InstanceID != id {
 			return err
 		}

@@ -10,16 +10,7 @@ import (
 // listInstances lists the instances of a region.
 func listInstances(ctx context.Context, client *ecs.Client, req ecs.DescribeInstancesRequest, workers int) iter.Seq2[ecs.Instance, error] {
 	if workers > 1 {
-		return client.ScanInstances(ctx, req, ecs.ScanOptions{Workers: workers})
+		return client.ScanInstances(ctx, req, &ecs.ScanOptions{Workers: workers})
 	}
 	return client.Instances(ctx, req)
-}
-
-// getInstance asks a region for one instance.
-func getInstance(ctx context.Context, client *ecs.Client, id string) (ecs.Instance, error) {
-	instances, err := client.GetInstances(ctx, id)
-	if len(instances) == 0 {
-		return ecs.Instance{}, err
-	}
-	return instances[0], err
 }
