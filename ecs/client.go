@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
@@ -245,11 +246,14 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // decodeInto reads a JSON answer into out with encoding/json.
 func decodeInto(out any) func([]byte) error {
 	return func(body []byte) error {
+		if err := jsonscan.Check(body, jsonscan.MaxValues); err != nil {
+			return err
+		}
 		var probe struct{ Code, Message json.RawMessage }
 		if err := json.Unmarshal(body, &probe); err != nil {
 			return err
 		}
-		if len(probe.Code) > 0 && len(probe.Message) > 0 { // an error document that came with a status of success
+		if isErrorDocument(probe.Code, probe.Message) { // with a status of success
 			return errors.New("error document")
 		}
 		if out == nil {

@@ -43,9 +43,9 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 				err = errors.New("NextToken")
 			}
 		case "Code":
-			code = !slices.Contains([]string{"", "null", "200", "ok", "success"}, strings.ToLower(strings.Trim(string(m.value.raw), `"`)))
+			code = !slices.Contains([]string{"", "null", "{}", "200", "ok", "success"}, strings.ToLower(strings.Trim(string(m.value.raw), `"`)))
 		case "Message":
-			message = !m.value.nothing()
+			message = !slices.Contains([]string{`""`, "null", "{}"}, string(m.value.raw))
 		case "Instances":
 			listed = true
 			r.Instances, r.Undecoded, err = oracleInstances(m.value)

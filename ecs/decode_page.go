@@ -37,10 +37,21 @@ func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	switch {
 	case !top.instances:
 		return nil, errors.New("the response has no member Instances")
-	case top.errorCode && top.message:
+	case isErrorDocument(top.code, top.message):
 		return nil, errors.New("the response is an error document")
 	}
 	return r, nil
+}
+
+// rows returns how many instances the API sent, whether or not they could be read.
+func (r *DescribeInstancesResponse) rows() int {
+	n := len(r.Instances)
+	for _, d := range r.Undecoded {
+		if d.InstanceID == "" {
+			n++
+		}
+	}
+	return n
 }
 
 // pageDecoder reads the instances of one page.
@@ -67,7 +78,10 @@ func (d *pageDecoder) release() {
 }
 
 // topMembers are the members of a response that tell a page from something else.
-type topMembers struct{ instances, errorCode, message bool }
+type topMembers struct {
+	instances     bool
+	code, message []byte // JSON values, nil if absent
+}
 
 // page reads the members of the response.
 func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers, end int) {
@@ -84,9 +98,10 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 			i = d.instances(r, at)
 		case "Code":
 			i = d.Skip(at)
-			top.errorCode = isErrorCode(d.Data[at:i])
+			top.code = d.Data[at:i]
 		case "Message":
-			top.message, i = !d.IsEmptyValue(at), d.Skip(at)
+			i = d.Skip(at)
+			top.message = d.Data[at:i]
 		case "RequestId":
 			r.RequestID, i = d.ReadText(at)
 		case "PageNumber":
@@ -108,11 +123,15 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	return top, i
 }
 
-// isErrorCode reports whether code, a JSON value, is the Code of a failed call. Some installations send a Code with
-// successful responses too.
-func isErrorCode(code []byte) bool {
+// isErrorDocument reports whether a response with a status of success describes an error. code and message are the JSON values
+// of its members Code and Message, nil if absent. Some installations send these with successful responses too.
+func isErrorDocument(code, message []byte) bool {
 	switch strings.ToLower(strings.Trim(string(code), `"`)) {
-	case "", "null", "200", "ok", "success":
+	case "", "null", "{}", "200", "ok", "success":
+		return false
+	}
+	switch string(message) {
+	case "", `""`, "null", "{}":
 		return false
 	}
 	return true

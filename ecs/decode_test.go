@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,6 +20,8 @@ import (
 	"testing"
 	"unsafe"
 	"weak"
+
+	"github.com/jarcoal/httpmock"
 )
 
 // onePage is a page with the given elements.
@@ -74,6 +77,10 @@ var envelopes = map[string]struct {
 	"HTML":                  {`<html>`, "invalid JSON at byte 0"},
 	"error document":        {`{"RequestId":"R","HostId":"h","Code":"InternalError","Message":"m"}`, "no member Instances"},
 	"error with a list":     {`{"RequestId":"R","Code":"InternalError","Instances":{"Instance":[]},"Message":"m"}`, "error document"},
+	"success with a code":   {`{"Code":"200","Message":"successful","RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "R  0 0 0 [i-1]"},
+	"success as a number":   {`{"Code":200,"Message":"OK","Instances":[]}`, "  0 0 0 []"},
+	"empty code":            {`{"Code":"","Message":"","Instances":[]}`, "  0 0 0 []"},
+	"null code":             {`{"Code":null,"Message":"m","Instances":[]}`, "  0 0 0 []"},
 	"names have a case":     {`{"instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "no member Instances"},
 	"no list in wrapper":    {`{"Instances":{"instance":[{"InstanceId":"i-1"}]}}`, "no member Instance"},
 	"wrapper of other kind": {`{"Instances":5}`, "not a list"},
@@ -874,5 +881,43 @@ func TestAgainstOracle(t *testing.T) {
 			t.Fatal(err)
 		}
 		compare(t, body)
+	}
+}
+
+// TestLargeLists: a response of many small elements, such as 32 kB of gzip, must not take gigabytes of memory.
+//
+//nolint:paralleltest // measures the allocations of the whole process
+func TestLargeLists(t *testing.T) {
+	for name, call := range map[string]struct {
+		body string
+		send func(c *Client) error
+	}{
+		"Region": {`{"Regions":{"Region":[%s{}]}}`, func(c *Client) error {
+			_, err := c.DescribeRegions(t.Context(), DescribeRegionsRequest{})
+			return err
+		}},
+		"TagResource": {`{"TagResources":{"TagResource":[%s{}]}}`, func(c *Client) error {
+			for _, err := range c.ListTagResources(t.Context(), ListTagResourcesRequest{ResourceIDs: []string{"i-1"}}) {
+				return err
+			}
+			return nil
+		}},
+		"any": {`{"New":[%s{}]}`, func(c *Client) error {
+			var out any
+			return c.Call(t.Context(), "DescribeNew", nil, &out)
+		}},
+	} {
+		body := fmt.Sprintf(call.body, strings.Repeat("{},", 8<<20))
+		c := mocked(t, func(*http.Request) (*http.Response, error) { return httpmock.NewStringResponse(200, body), nil })
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := call.send(c)
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), "JSON values") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // the body is read once for each attempt
+			t.Errorf("%s: %d MB allocated", name, mb)
+		}
 	}
 }

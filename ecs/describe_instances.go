@@ -115,7 +115,8 @@ type DescribeInstancesResponse struct {
 	// Page mode only: with MaxResults or NextToken the API sends no meaningful values here.
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
-	// Undecoded holds the instances of the page that could not be read. nil when all could.
+	// Undecoded describes what could not be read: a member, whose instance is among Instances without it, or (with an empty
+	// InstanceID) a whole instance. nil if all could be read.
 	Undecoded []*DecodeError
 }
 
@@ -237,7 +238,7 @@ func (r DescribeInstancesRequest) matchesNothing() bool {
 // DescribeInstances asks for one page. A zero request gives the API's default of 10 instances: to see them all use
 // [Client.Instances]. More than 100 InstanceIDs are refused here.
 //
-// Instances that could not be read are in the response's Undecoded. An empty page may mean that the caller lacks
+// What could not be read is in the response's Undecoded. An empty page may mean that the caller lacks
 // permission: only the iterators and [Client.DryRun] tell.
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
 	params, err := req.encode(c.region, false)
@@ -334,14 +335,29 @@ type listing struct {
 	seen       idSet
 	rows       int // that came, repeated ones included
 	delivered  int
+	withheld   int // instances whose id could not be read
 	undecoded  []*DecodeError
 }
 
-// take notes a page, and leaves out of it what came before.
+// take counts a page, and removes from it the instances that an earlier page had, with their errors.
 func (l *listing) take(page *DescribeInstancesResponse) *DescribeInstancesResponse {
-	l.rows += len(page.Instances) + len(page.Undecoded)
+	l.rows += page.rows()
 	page.Instances = slices.DeleteFunc(page.Instances, func(i Instance) bool { return !l.seen.add(i.InstanceID) })
-	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return d.InstanceID != "" && !l.seen.add(d.InstanceID) })
+	if len(page.Undecoded) > 0 {
+		kept := map[string]bool{"": true} // a withheld instance has no id
+		for i := range page.Instances {
+			kept[page.Instances[i].InstanceID] = true
+		}
+		page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return !kept[d.InstanceID] })
+		for i, d := range page.Undecoded {
+			if d.InstanceID == "" {
+				l.withheld++
+			}
+			if len(l.undecoded)+i >= maxRawTexts {
+				d.Raw = nil
+			}
+		}
+	}
 	l.delivered += len(page.Instances)
 	l.undecoded = append(l.undecoded, page.Undecoded...)
 	return page
@@ -480,7 +496,7 @@ func (c *Client) pages(ctx context.Context, req DescribeInstancesRequest) iter.S
 			if page, err = c.DescribeInstances(ctx, next); err != nil {
 				return rows, err
 			}
-			return pagination.Page[struct{}]{Items: make([]struct{}, len(page.Instances)+len(page.Undecoded)), Next: page.NextToken}, nil
+			return pagination.Page[struct{}]{Items: make([]struct{}, page.rows()), Next: page.NextToken}, nil
 		}
 		for _, err := range pagination.Pages(ctx, fetch) {
 			if err != nil {

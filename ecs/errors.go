@@ -246,12 +246,16 @@ func refused(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }
 
-// DecodeError is one instance of an answer that could not be read. The others of its page are delivered.
+// DecodeError describes a part of a response that could not be read. With an InstanceID it is a member of that instance: the
+// instance is delivered without it, and keeps its value in Extra. Without one it is a whole instance, which is withheld
+// because its id could not be read.
 type DecodeError struct {
-	InstanceID string // "" when even that could not be read
-	Path       string // the member, below the instance in the API's shape, such as "CpuOptions.CoreCount"
-	Raw        []byte // the instance as it came
-	Err        error
+	InstanceID string // "" if the id could not be read
+	Path       string // of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
+	// Raw is the value of the member, or the instance if it was withheld, as the API sent it. It is cut after 16 KiB, and nil in all
+	// but the first 100 errors of a page or listing. It may be private and is not part of the error's text.
+	Raw []byte
+	Err error // says what is wrong
 }
 
 // Error names the instance and the member, not its content.
@@ -266,8 +270,8 @@ func (e *DecodeError) Error() string {
 // Unwrap gives the reason.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IncompleteError ends a listing that is complete but for some instances that could not be read. Everything else was
-// delivered before.
+// IncompleteError ends a listing that is complete but for what could not be read: members of instances that were delivered
+// without them, or whole instances (see [DecodeError]).
 type IncompleteError struct {
 	Undecoded []*DecodeError
 
@@ -280,7 +284,13 @@ func (e *IncompleteError) Error() string {
 	if len(e.Undecoded) == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s: %s could not be read, the first: %v", text, instanceCount(len(e.Undecoded)), e.Undecoded[0])
+	instances := 0
+	for i, d := range e.Undecoded { // those of one instance come together
+		if i == 0 || d.InstanceID == "" || d.InstanceID != e.Undecoded[i-1].InstanceID {
+			instances++
+		}
+	}
+	return fmt.Sprintf("%s: %s could not be read in full, the first: %v", text, instanceCount(instances), e.Undecoded[0])
 }
 
 // Unwrap gives the single errors.

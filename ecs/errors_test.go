@@ -56,7 +56,7 @@ func TestErrorText(t *testing.T) {
 		"ecs: waiting for 2 instances to be Running: i-a (not seen), i-b (Stopped): context canceled": wait,
 		"ecs: instance i-a could not be read at Cpu: is not an integer":                               bad,
 		"ecs: instance (id unreadable) could not be read at : EOF":                                    &DecodeError{Err: io.EOF},
-		"ecs: listing incomplete: 2 instances could not be read, the first: " + bad.Error():           &IncompleteError{Undecoded: []*DecodeError{bad, {Err: io.EOF}}},
+		"ecs: listing incomplete: 2 instances could not be read in full, the first: " + bad.Error():   &IncompleteError{Undecoded: []*DecodeError{bad, {InstanceID: "i-a", Err: io.EOF}, {Err: io.EOF}}},
 		"ecs: listing incomplete":             &IncompleteError{},
 		"ecs: region r: EOF":                  &RegionError{Region: "r", Err: io.EOF},
 		"ecs: region r: A in r2: EOF":         &RegionError{Region: "r", Err: &Error{Action: "A", Region: "r2", err: io.EOF}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -56,6 +57,9 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 		Regions   *struct{ Region []Region }
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
+		if err := jsonscan.Check(body, maxListValues); err != nil {
+			return err
+		}
 		out.Regions = nil // of an attempt before
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {

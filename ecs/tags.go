@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -104,6 +105,9 @@ func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page
 		var out struct {
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
+		}
+		if err := jsonscan.Check(body, maxListValues); err != nil {
+			return err
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong
@@ -218,7 +222,7 @@ func (r DescribeInstancesRequest) carriedBy(i Instance) bool {
 // the API counts these before or after other filters, ids among them, is not known: with others, their number is asked
 // for, unless all ids are there.
 func (l *listing) capped(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
-	known := l.delivered + len(l.undecoded)
+	known := l.delivered + l.withheld
 	if !req.mayBeCapped() || known > resourceCap { // then there is no cap
 		return false, nil
 	}

@@ -255,7 +255,9 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 		if d.InstanceID == "" {
 			return d // nobody knows which one it is, so none that is missing can be called missing
 		}
-		p.unreadable[d.InstanceID] = d
+		if d.Path == "Status" || strings.HasPrefix(d.Path, "OperationLocks") { // what the waiters look at
+			p.unreadable[d.InstanceID] = d
+		}
 	}
 	switch {
 	case len(found)+len(undecoded) > 0:

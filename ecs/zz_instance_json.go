@@ -28,108 +28,112 @@ var members = [256]jsonscan.Member{
 	22:  {Key: `"CpuOptions":`},
 	23:  {Key: `"AdditionalInfo":`},
 	24:  {Key: `"ClockOptions":`},
-	25:  {Key: `"ImageId":`},
-	26:  {Key: `"OSType":`},
-	27:  {Key: `"OSName":`},
-	28:  {Key: `"OSNameEn":`},
-	29:  {Key: `"ImageOptions":`},
-	30:  {Key: `"InstanceNetworkType":`},
-	31:  {Key: `"VpcAttributes":`},
-	32:  {Key: `"NetworkInterfaces":`, WrapKey: `"NetworkInterface":`},
-	33:  {Key: `"SecurityGroupIds":`, WrapKey: `"SecurityGroupId":`},
-	34:  {Key: `"PublicIpAddress":`, WrapKey: `"IpAddress":`},
-	35:  {Key: `"EipAddress":`},
-	36:  {Key: `"InnerIpAddress":`, WrapKey: `"IpAddress":`},
-	37:  {Key: `"RdmaIpAddress":`, WrapKey: `"IpAddress":`},
-	38:  {Key: `"InternetChargeType":`},
-	39:  {Key: `"InternetMaxBandwidthIn":`},
-	40:  {Key: `"InternetMaxBandwidthOut":`},
-	41:  {Key: `"VlanId":`},
-	42:  {Key: `"ISP":`},
-	43:  {Key: `"InstanceChargeType":`},
-	44:  {Key: `"ExpiredTime":`},
-	45:  {Key: `"AutoReleaseTime":`},
-	46:  {Key: `"CreationTime":`},
-	47:  {Key: `"StartTime":`},
-	48:  {Key: `"SaleCycle":`},
-	49:  {Key: `"Recyclable":`},
-	50:  {Key: `"DeletionProtection":`},
-	51:  {Key: `"SpotStrategy":`},
-	52:  {Key: `"SpotPriceLimit":`},
-	53:  {Key: `"SpotDuration":`},
-	54:  {Key: `"SpotInterruptionBehavior":`},
-	55:  {Key: `"ResourceGroupId":`},
-	56:  {Key: `"Tags":`, WrapKey: `"Tag":`},
-	57:  {Key: `"OperationLocks":`, WrapKey: `"LockReason":`},
-	58:  {Key: `"DeploymentSetId":`},
-	59:  {Key: `"DeploymentSetGroupNo":`},
-	60:  {Key: `"HpcClusterId":`},
-	61:  {Key: `"KeyPairName":`},
-	62:  {Key: `"DedicatedHostAttribute":`},
-	63:  {Key: `"DedicatedInstanceAttribute":`},
-	64:  {Key: `"EcsCapacityReservationAttr":`},
-	65:  {Key: `"HibernationOptions":`},
-	66:  {Key: `"MetadataOptions":`},
-	67:  {Key: `"PrivateDnsNameOptions":`},
-	68:  {Key: `"DeviceAvailable":`},
-	69:  {Key: `"EnableNVS":`},
-	71:  {Key: `"CoreCount":`},
-	72:  {Key: `"ThreadsPerCore":`},
-	73:  {Key: `"Numa":`},
-	74:  {Key: `"TopologyType":`},
-	75:  {Key: `"NestedVirtualization":`},
-	76:  {Key: `"TurboMode":`},
-	77:  {Key: `"EnableVISST":`},
-	78:  {Key: `"EnableVRDT":`},
-	80:  {Key: `"EnableHighDensityMode":`},
-	81:  {Key: `"NodeSerialNumber":`},
-	83:  {Key: `"PtpStatus":`},
-	85:  {Key: `"LoginAsNonRoot":`},
-	86:  {Key: `"CurrentOSNVMeSupported":`},
-	88:  {Key: `"VpcId":`},
-	89:  {Key: `"VSwitchId":`},
-	90:  {Key: `"PrivateIpAddress":`, WrapKey: `"IpAddress":`},
-	91:  {Key: `"NatIpAddress":`},
-	93:  {Key: `"NetworkInterfaceId":`},
-	94:  {Key: `"Type":`},
-	95:  {Key: `"MacAddress":`},
-	96:  {Key: `"PrimaryIpAddress":`},
-	97:  {Key: `"PrivateIpSets":`, WrapKey: `"PrivateIpSet":`},
-	98:  {Key: `"Ipv6Sets":`, WrapKey: `"Ipv6Set":`},
-	99:  {Key: `"Ipv4PrefixSets":`, WrapKey: `"Ipv4PrefixSet":`},
-	100: {Key: `"Ipv6PrefixSets":`, WrapKey: `"Ipv6PrefixSet":`},
-	102: {Key: `"AllocationId":`},
-	103: {Key: `"IpAddress":`},
-	104: {Key: `"InternetChargeType":`},
-	105: {Key: `"Bandwidth":`},
-	106: {Key: `"IsSupportUnassociate":`},
-	108: {Key: `"TagKey":`},
-	109: {Key: `"TagValue":`},
-	111: {Key: `"LockReason":`},
-	112: {Key: `"LockMsg":`},
-	114: {Key: `"DedicatedHostId":`},
-	115: {Key: `"DedicatedHostName":`},
-	116: {Key: `"DedicatedHostClusterId":`},
-	118: {Key: `"Affinity":`},
-	119: {Key: `"Tenancy":`},
-	121: {Key: `"CapacityReservationId":`},
-	122: {Key: `"CapacityReservationPreference":`},
-	124: {Key: `"Configured":`},
-	126: {Key: `"HttpEndpoint":`},
-	127: {Key: `"HttpTokens":`},
-	128: {Key: `"HttpPutResponseHopLimit":`},
-	129: {Key: `"InstanceMetadataTags":`},
-	131: {Key: `"HostnameType":`},
-	132: {Key: `"EnableInstanceIdDnsAAAARecord":`},
-	133: {Key: `"EnableInstanceIdDnsARecord":`},
-	134: {Key: `"EnableIpDnsARecord":`},
-	135: {Key: `"EnableIpDnsPtrRecord":`},
-	137: {Key: `"PrivateIpAddress":`},
-	138: {Key: `"Primary":`},
-	139: {Key: `"PrivateDnsName":`},
-	141: {Key: `"Ipv6Address":`},
-	143: {Key: `"Ipv4Prefix":`},
-	145: {Key: `"Ipv6Prefix":`},
+	25:  {Key: `"SecurityOptions":`},
+	26:  {Key: `"ImageId":`},
+	27:  {Key: `"OSType":`},
+	28:  {Key: `"OSName":`},
+	29:  {Key: `"OSNameEn":`},
+	30:  {Key: `"ImageOptions":`},
+	31:  {Key: `"InstanceNetworkType":`},
+	32:  {Key: `"VpcAttributes":`},
+	33:  {Key: `"NetworkInterfaces":`, WrapKey: `"NetworkInterface":`},
+	34:  {Key: `"SecurityGroupIds":`, WrapKey: `"SecurityGroupId":`},
+	35:  {Key: `"PublicIpAddress":`, WrapKey: `"IpAddress":`},
+	36:  {Key: `"EipAddress":`},
+	37:  {Key: `"InnerIpAddress":`, WrapKey: `"IpAddress":`},
+	38:  {Key: `"RdmaIpAddress":`, WrapKey: `"IpAddress":`},
+	39:  {Key: `"InternetChargeType":`},
+	40:  {Key: `"InternetMaxBandwidthIn":`},
+	41:  {Key: `"InternetMaxBandwidthOut":`},
+	42:  {Key: `"VlanId":`},
+	43:  {Key: `"ISP":`},
+	44:  {Key: `"InstanceChargeType":`},
+	45:  {Key: `"ExpiredTime":`},
+	46:  {Key: `"AutoReleaseTime":`},
+	47:  {Key: `"CreationTime":`},
+	48:  {Key: `"StartTime":`},
+	49:  {Key: `"SaleCycle":`},
+	50:  {Key: `"Recyclable":`},
+	51:  {Key: `"DeletionProtection":`},
+	52:  {Key: `"SpotStrategy":`},
+	53:  {Key: `"SpotPriceLimit":`},
+	54:  {Key: `"SpotDuration":`},
+	55:  {Key: `"SpotInterruptionBehavior":`},
+	56:  {Key: `"ResourceGroupId":`},
+	57:  {Key: `"Tags":`, WrapKey: `"Tag":`},
+	58:  {Key: `"OperationLocks":`, WrapKey: `"LockReason":`},
+	59:  {Key: `"DeploymentSetId":`},
+	60:  {Key: `"DeploymentSetGroupNo":`},
+	61:  {Key: `"HpcClusterId":`},
+	62:  {Key: `"KeyPairName":`},
+	63:  {Key: `"DedicatedHostAttribute":`},
+	64:  {Key: `"DedicatedInstanceAttribute":`},
+	65:  {Key: `"EcsCapacityReservationAttr":`},
+	66:  {Key: `"HibernationOptions":`},
+	67:  {Key: `"MetadataOptions":`},
+	68:  {Key: `"PrivateDnsNameOptions":`},
+	69:  {Key: `"DeviceAvailable":`},
+	70:  {Key: `"EnableNVS":`},
+	72:  {Key: `"CoreCount":`},
+	73:  {Key: `"ThreadsPerCore":`},
+	74:  {Key: `"Numa":`},
+	75:  {Key: `"TopologyType":`},
+	76:  {Key: `"NestedVirtualization":`},
+	77:  {Key: `"TurboMode":`},
+	78:  {Key: `"EnableVISST":`},
+	79:  {Key: `"EnableVRDT":`},
+	81:  {Key: `"EnableHighDensityMode":`},
+	82:  {Key: `"NodeSerialNumber":`},
+	83:  {Key: `"ManagedHostId":`},
+	85:  {Key: `"PtpStatus":`},
+	87:  {Key: `"EnableSecureBoot":`},
+	89:  {Key: `"LoginAsNonRoot":`},
+	90:  {Key: `"CurrentOSNVMeSupported":`},
+	92:  {Key: `"VpcId":`},
+	93:  {Key: `"VSwitchId":`},
+	94:  {Key: `"PrivateIpAddress":`, WrapKey: `"IpAddress":`},
+	95:  {Key: `"NatIpAddress":`},
+	97:  {Key: `"NetworkInterfaceId":`},
+	98:  {Key: `"Type":`},
+	99:  {Key: `"MacAddress":`},
+	100: {Key: `"PrimaryIpAddress":`},
+	101: {Key: `"PrivateIpSets":`, WrapKey: `"PrivateIpSet":`},
+	102: {Key: `"Ipv6Sets":`, WrapKey: `"Ipv6Set":`},
+	103: {Key: `"Ipv4PrefixSets":`, WrapKey: `"Ipv4PrefixSet":`},
+	104: {Key: `"Ipv6PrefixSets":`, WrapKey: `"Ipv6PrefixSet":`},
+	106: {Key: `"AllocationId":`},
+	107: {Key: `"IpAddress":`},
+	108: {Key: `"InternetChargeType":`},
+	109: {Key: `"Bandwidth":`},
+	110: {Key: `"IsSupportUnassociate":`},
+	112: {Key: `"TagKey":`},
+	113: {Key: `"TagValue":`},
+	115: {Key: `"LockReason":`},
+	116: {Key: `"LockMsg":`},
+	118: {Key: `"DedicatedHostId":`},
+	119: {Key: `"DedicatedHostName":`},
+	120: {Key: `"DedicatedHostClusterId":`},
+	122: {Key: `"Affinity":`},
+	123: {Key: `"Tenancy":`},
+	125: {Key: `"CapacityReservationId":`},
+	126: {Key: `"CapacityReservationPreference":`},
+	128: {Key: `"Configured":`},
+	130: {Key: `"HttpEndpoint":`},
+	131: {Key: `"HttpTokens":`},
+	132: {Key: `"HttpPutResponseHopLimit":`},
+	133: {Key: `"InstanceMetadataTags":`},
+	135: {Key: `"HostnameType":`},
+	136: {Key: `"EnableInstanceIdDnsAAAARecord":`},
+	137: {Key: `"EnableInstanceIdDnsARecord":`},
+	138: {Key: `"EnableIpDnsARecord":`},
+	139: {Key: `"EnableIpDnsPtrRecord":`},
+	141: {Key: `"PrivateIpAddress":`},
+	142: {Key: `"Primary":`},
+	143: {Key: `"PrivateDnsName":`},
+	145: {Key: `"Ipv6Address":`},
+	146: {Key: `"Primary":`},
+	148: {Key: `"Ipv4Prefix":`},
+	150: {Key: `"Ipv6Prefix":`},
 }
 
 func readInstance(d *jsonscan.Decoder, v *Instance, i int) int {
@@ -182,95 +186,97 @@ func readInstance(d *jsonscan.Decoder, v *Instance, i int) int {
 			i = jsonscan.ReadObject(d, &v.AdditionalInfo, i, readAdditionalInfo)
 		case 24: // ClockOptions
 			i = jsonscan.ReadObject(d, &v.ClockOptions, i, readClockOptions)
-		case 25: // ImageId
+		case 25: // SecurityOptions
+			i = jsonscan.ReadObject(d, &v.SecurityOptions, i, readSecurityOptions)
+		case 26: // ImageId
 			i = d.ReadString(&v.ImageID, i)
-		case 26: // OSType
+		case 27: // OSType
 			i = d.ReadString((*string)(&v.OSType), i)
-		case 27: // OSName
+		case 28: // OSName
 			i = d.ReadString(&v.OSName, i)
-		case 28: // OSNameEn
+		case 29: // OSNameEn
 			i = d.ReadString(&v.OSNameEn, i)
-		case 29: // ImageOptions
+		case 30: // ImageOptions
 			i = jsonscan.ReadObject(d, &v.ImageOptions, i, readImageOptions)
-		case 30: // InstanceNetworkType
+		case 31: // InstanceNetworkType
 			i = d.ReadString((*string)(&v.InstanceNetworkType), i)
-		case 31: // VpcAttributes
+		case 32: // VpcAttributes
 			i = jsonscan.ReadObject(d, &v.VPCAttributes, i, readVPCAttributes)
-		case 32: // NetworkInterfaces
+		case 33: // NetworkInterfaces
 			v.NetworkInterfaces, i = jsonscan.ReadList(d, i, readNetworkInterface)
-		case 33: // SecurityGroupIds
+		case 34: // SecurityGroupIds
 			v.SecurityGroupIDs, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)
-		case 34: // PublicIpAddress
+		case 35: // PublicIpAddress
 			v.PublicIPAddress, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)
-		case 35: // EipAddress
+		case 36: // EipAddress
 			i = jsonscan.ReadObject(d, &v.EIPAddress, i, readEIPAddress)
-		case 36: // InnerIpAddress
+		case 37: // InnerIpAddress
 			v.InnerIPAddress, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)
-		case 37: // RdmaIpAddress
+		case 38: // RdmaIpAddress
 			v.RDMAIPAddress, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)
-		case 38: // InternetChargeType
+		case 39: // InternetChargeType
 			i = d.ReadString((*string)(&v.InternetChargeType), i)
-		case 39: // InternetMaxBandwidthIn
+		case 40: // InternetMaxBandwidthIn
 			v.InternetMaxBandwidthIn, i = d.ReadInt(i)
-		case 40: // InternetMaxBandwidthOut
+		case 41: // InternetMaxBandwidthOut
 			v.InternetMaxBandwidthOut, i = d.ReadInt(i)
-		case 41: // VlanId
+		case 42: // VlanId
 			i = d.ReadString(&v.VLANID, i)
-		case 42: // ISP
+		case 43: // ISP
 			i = d.ReadString(&v.ISP, i)
-		case 43: // InstanceChargeType
+		case 44: // InstanceChargeType
 			i = d.ReadString((*string)(&v.InstanceChargeType), i)
-		case 44: // ExpiredTime
+		case 45: // ExpiredTime
 			v.ExpiredTime, i = d.ReadTime(i)
-		case 45: // AutoReleaseTime
+		case 46: // AutoReleaseTime
 			v.AutoReleaseTime, i = d.ReadTime(i)
-		case 46: // CreationTime
+		case 47: // CreationTime
 			v.CreationTime, i = d.ReadTime(i)
-		case 47: // StartTime
+		case 48: // StartTime
 			v.StartTime, i = d.ReadTime(i)
-		case 48: // SaleCycle
+		case 49: // SaleCycle
 			i = d.ReadString(&v.SaleCycle, i)
-		case 49: // Recyclable
+		case 50: // Recyclable
 			v.Recyclable, i = d.ReadBool(i)
-		case 50: // DeletionProtection
+		case 51: // DeletionProtection
 			v.DeletionProtection, i = d.ReadBool(i)
-		case 51: // SpotStrategy
+		case 52: // SpotStrategy
 			i = d.ReadString((*string)(&v.SpotStrategy), i)
-		case 52: // SpotPriceLimit
+		case 53: // SpotPriceLimit
 			v.SpotPriceLimit, i = d.ReadFloat64(i)
-		case 53: // SpotDuration
+		case 54: // SpotDuration
 			v.SpotDuration, i = d.ReadInt(i)
-		case 54: // SpotInterruptionBehavior
+		case 55: // SpotInterruptionBehavior
 			i = d.ReadString((*string)(&v.SpotInterruptionBehavior), i)
-		case 55: // ResourceGroupId
+		case 56: // ResourceGroupId
 			i = d.ReadString(&v.ResourceGroupID, i)
-		case 56: // Tags
+		case 57: // Tags
 			v.Tags, i = jsonscan.ReadList(d, i, readTag)
-		case 57: // OperationLocks
+		case 58: // OperationLocks
 			v.OperationLocks, i = jsonscan.ReadList(d, i, readOperationLock)
-		case 58: // DeploymentSetId
+		case 59: // DeploymentSetId
 			i = d.ReadString(&v.DeploymentSetID, i)
-		case 59: // DeploymentSetGroupNo
+		case 60: // DeploymentSetGroupNo
 			v.DeploymentSetGroupNo, i = d.ReadInt(i)
-		case 60: // HpcClusterId
+		case 61: // HpcClusterId
 			i = d.ReadString(&v.HPCClusterID, i)
-		case 61: // KeyPairName
+		case 62: // KeyPairName
 			i = d.ReadString(&v.KeyPairName, i)
-		case 62: // DedicatedHostAttribute
+		case 63: // DedicatedHostAttribute
 			i = jsonscan.ReadObject(d, &v.DedicatedHostAttribute, i, readDedicatedHostAttribute)
-		case 63: // DedicatedInstanceAttribute
+		case 64: // DedicatedInstanceAttribute
 			i = jsonscan.ReadObject(d, &v.DedicatedInstanceAttribute, i, readDedicatedInstanceAttribute)
-		case 64: // EcsCapacityReservationAttr
+		case 65: // EcsCapacityReservationAttr
 			i = jsonscan.ReadObject(d, &v.ECSCapacityReservationAttr, i, readECSCapacityReservationAttr)
-		case 65: // HibernationOptions
+		case 66: // HibernationOptions
 			i = jsonscan.ReadObject(d, &v.HibernationOptions, i, readHibernationOptions)
-		case 66: // MetadataOptions
+		case 67: // MetadataOptions
 			i = jsonscan.ReadObject(d, &v.MetadataOptions, i, readMetadataOptions)
-		case 67: // PrivateDnsNameOptions
+		case 68: // PrivateDnsNameOptions
 			i = jsonscan.ReadObject(d, &v.PrivateDNSNameOptions, i, readPrivateDNSNameOptions)
-		case 68: // DeviceAvailable
+		case 69: // DeviceAvailable
 			v.DeviceAvailable, i = d.ReadBool(i)
-		case 69: // EnableNVS
+		case 70: // EnableNVS
 			v.EnableNVS, i = d.ReadBool(i)
 		default:
 			i = d.Unknown(i)
@@ -281,24 +287,24 @@ func readInstance(d *jsonscan.Decoder, v *Instance, i int) int {
 }
 
 func readCPUOptions(d *jsonscan.Decoder, v *CPUOptions, i int) int {
-	i, m := d.OpenObject(i, 70)
+	i, m := d.OpenObject(i, 71)
 	for m != 0 {
 		switch m {
-		case 71: // CoreCount
+		case 72: // CoreCount
 			v.CoreCount, i = d.ReadInt(i)
-		case 72: // ThreadsPerCore
+		case 73: // ThreadsPerCore
 			v.ThreadsPerCore, i = d.ReadInt(i)
-		case 73: // Numa
+		case 74: // Numa
 			i = d.ReadString(&v.NUMA, i)
-		case 74: // TopologyType
+		case 75: // TopologyType
 			i = d.ReadString(&v.TopologyType, i)
-		case 75: // NestedVirtualization
+		case 76: // NestedVirtualization
 			i = d.ReadString(&v.NestedVirtualization, i)
-		case 76: // TurboMode
+		case 77: // TurboMode
 			i = d.ReadString(&v.TurboMode, i)
-		case 77: // EnableVISST
+		case 78: // EnableVISST
 			v.EnableVISST, i = d.ReadBool(i)
-		case 78: // EnableVRDT
+		case 79: // EnableVRDT
 			v.EnableVRDT, i = d.ReadBool(i)
 		default:
 			i = d.Unknown(i)
@@ -309,13 +315,15 @@ func readCPUOptions(d *jsonscan.Decoder, v *CPUOptions, i int) int {
 }
 
 func readAdditionalInfo(d *jsonscan.Decoder, v *AdditionalInfo, i int) int {
-	i, m := d.OpenObject(i, 79)
+	i, m := d.OpenObject(i, 80)
 	for m != 0 {
 		switch m {
-		case 80: // EnableHighDensityMode
+		case 81: // EnableHighDensityMode
 			v.EnableHighDensityMode, i = d.ReadBool(i)
-		case 81: // NodeSerialNumber
+		case 82: // NodeSerialNumber
 			i = d.ReadString(&v.NodeSerialNumber, i)
+		case 83: // ManagedHostId
+			i = d.ReadString(&v.ManagedHostID, i)
 		default:
 			i = d.Unknown(i)
 		}
@@ -325,10 +333,10 @@ func readAdditionalInfo(d *jsonscan.Decoder, v *AdditionalInfo, i int) int {
 }
 
 func readClockOptions(d *jsonscan.Decoder, v *ClockOptions, i int) int {
-	i, m := d.OpenObject(i, 82)
+	i, m := d.OpenObject(i, 84)
 	for m != 0 {
 		switch m {
-		case 83: // PtpStatus
+		case 85: // PtpStatus
 			i = d.ReadString((*string)(&v.PTPStatus), i)
 		default:
 			i = d.Unknown(i)
@@ -338,13 +346,27 @@ func readClockOptions(d *jsonscan.Decoder, v *ClockOptions, i int) int {
 	return i
 }
 
-func readImageOptions(d *jsonscan.Decoder, v *ImageOptions, i int) int {
-	i, m := d.OpenObject(i, 84)
+func readSecurityOptions(d *jsonscan.Decoder, v *SecurityOptions, i int) int {
+	i, m := d.OpenObject(i, 86)
 	for m != 0 {
 		switch m {
-		case 85: // LoginAsNonRoot
+		case 87: // EnableSecureBoot
+			v.EnableSecureBoot, i = d.ReadBoolPtr(i)
+		default:
+			i = d.Unknown(i)
+		}
+		i, m = d.NextMember(i, m)
+	}
+	return i
+}
+
+func readImageOptions(d *jsonscan.Decoder, v *ImageOptions, i int) int {
+	i, m := d.OpenObject(i, 88)
+	for m != 0 {
+		switch m {
+		case 89: // LoginAsNonRoot
 			v.LoginAsNonRoot, i = d.ReadBoolPtr(i)
-		case 86: // CurrentOSNVMeSupported
+		case 90: // CurrentOSNVMeSupported
 			v.CurrentOSNVMeSupported, i = d.ReadBoolPtr(i)
 		default:
 			i = d.Unknown(i)
@@ -355,16 +377,16 @@ func readImageOptions(d *jsonscan.Decoder, v *ImageOptions, i int) int {
 }
 
 func readVPCAttributes(d *jsonscan.Decoder, v *VPCAttributes, i int) int {
-	i, m := d.OpenObject(i, 87)
+	i, m := d.OpenObject(i, 91)
 	for m != 0 {
 		switch m {
-		case 88: // VpcId
+		case 92: // VpcId
 			i = d.ReadString(&v.VPCID, i)
-		case 89: // VSwitchId
+		case 93: // VSwitchId
 			i = d.ReadString(&v.VSwitchID, i)
-		case 90: // PrivateIpAddress
+		case 94: // PrivateIpAddress
 			v.PrivateIPAddress, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)
-		case 91: // NatIpAddress
+		case 95: // NatIpAddress
 			i = d.ReadString(&v.NATIPAddress, i)
 		default:
 			i = d.Unknown(i)
@@ -375,24 +397,24 @@ func readVPCAttributes(d *jsonscan.Decoder, v *VPCAttributes, i int) int {
 }
 
 func readNetworkInterface(d *jsonscan.Decoder, v *NetworkInterface, i int) int {
-	i, m := d.OpenObject(i, 92)
+	i, m := d.OpenObject(i, 96)
 	for m != 0 {
 		switch m {
-		case 93: // NetworkInterfaceId
+		case 97: // NetworkInterfaceId
 			i = d.ReadString(&v.NetworkInterfaceID, i)
-		case 94: // Type
+		case 98: // Type
 			i = d.ReadString((*string)(&v.Type), i)
-		case 95: // MacAddress
+		case 99: // MacAddress
 			i = d.ReadString(&v.MACAddress, i)
-		case 96: // PrimaryIpAddress
+		case 100: // PrimaryIpAddress
 			i = d.ReadString(&v.PrimaryIPAddress, i)
-		case 97: // PrivateIpSets
+		case 101: // PrivateIpSets
 			v.PrivateIPSets, i = jsonscan.ReadList(d, i, readPrivateIPSet)
-		case 98: // Ipv6Sets
+		case 102: // Ipv6Sets
 			v.IPv6Sets, i = jsonscan.ReadList(d, i, readIPv6Set)
-		case 99: // Ipv4PrefixSets
+		case 103: // Ipv4PrefixSets
 			v.IPv4PrefixSets, i = jsonscan.ReadList(d, i, readIPv4PrefixSet)
-		case 100: // Ipv6PrefixSets
+		case 104: // Ipv6PrefixSets
 			v.IPv6PrefixSets, i = jsonscan.ReadList(d, i, readIPv6PrefixSet)
 		default:
 			i = d.Unknown(i)
@@ -403,18 +425,18 @@ func readNetworkInterface(d *jsonscan.Decoder, v *NetworkInterface, i int) int {
 }
 
 func readEIPAddress(d *jsonscan.Decoder, v *EIPAddress, i int) int {
-	i, m := d.OpenObject(i, 101)
+	i, m := d.OpenObject(i, 105)
 	for m != 0 {
 		switch m {
-		case 102: // AllocationId
+		case 106: // AllocationId
 			i = d.ReadString(&v.AllocationID, i)
-		case 103: // IpAddress
+		case 107: // IpAddress
 			i = d.ReadString(&v.IPAddress, i)
-		case 104: // InternetChargeType
+		case 108: // InternetChargeType
 			i = d.ReadString((*string)(&v.InternetChargeType), i)
-		case 105: // Bandwidth
+		case 109: // Bandwidth
 			v.Bandwidth, i = d.ReadInt(i)
-		case 106: // IsSupportUnassociate
+		case 110: // IsSupportUnassociate
 			v.IsSupportUnassociate, i = d.ReadBool(i)
 		default:
 			i = d.Unknown(i)
@@ -425,12 +447,12 @@ func readEIPAddress(d *jsonscan.Decoder, v *EIPAddress, i int) int {
 }
 
 func readTag(d *jsonscan.Decoder, v *Tag, i int) int {
-	i, m := d.OpenObject(i, 107)
+	i, m := d.OpenObject(i, 111)
 	for m != 0 {
 		switch m {
-		case 108: // TagKey
+		case 112: // TagKey
 			i = d.ReadString(&v.Key, i)
-		case 109: // TagValue
+		case 113: // TagValue
 			i = d.ReadString(&v.Value, i)
 		default:
 			i = d.Unknown(i)
@@ -444,12 +466,12 @@ func readOperationLock(d *jsonscan.Decoder, v *OperationLock, i int) int {
 	if d.At(i) == '"' {
 		return d.ReadString((*string)(&v.LockReason), i)
 	}
-	i, m := d.OpenObject(i, 110)
+	i, m := d.OpenObject(i, 114)
 	for m != 0 {
 		switch m {
-		case 111: // LockReason
+		case 115: // LockReason
 			i = d.ReadString((*string)(&v.LockReason), i)
-		case 112: // LockMsg
+		case 116: // LockMsg
 			i = d.ReadString(&v.LockMsg, i)
 		default:
 			i = d.Unknown(i)
@@ -460,14 +482,14 @@ func readOperationLock(d *jsonscan.Decoder, v *OperationLock, i int) int {
 }
 
 func readDedicatedHostAttribute(d *jsonscan.Decoder, v *DedicatedHostAttribute, i int) int {
-	i, m := d.OpenObject(i, 113)
+	i, m := d.OpenObject(i, 117)
 	for m != 0 {
 		switch m {
-		case 114: // DedicatedHostId
+		case 118: // DedicatedHostId
 			i = d.ReadString(&v.DedicatedHostID, i)
-		case 115: // DedicatedHostName
+		case 119: // DedicatedHostName
 			i = d.ReadString(&v.DedicatedHostName, i)
-		case 116: // DedicatedHostClusterId
+		case 120: // DedicatedHostClusterId
 			i = d.ReadString(&v.DedicatedHostClusterID, i)
 		default:
 			i = d.Unknown(i)
@@ -478,12 +500,12 @@ func readDedicatedHostAttribute(d *jsonscan.Decoder, v *DedicatedHostAttribute, 
 }
 
 func readDedicatedInstanceAttribute(d *jsonscan.Decoder, v *DedicatedInstanceAttribute, i int) int {
-	i, m := d.OpenObject(i, 117)
+	i, m := d.OpenObject(i, 121)
 	for m != 0 {
 		switch m {
-		case 118: // Affinity
+		case 122: // Affinity
 			i = d.ReadString((*string)(&v.Affinity), i)
-		case 119: // Tenancy
+		case 123: // Tenancy
 			i = d.ReadString((*string)(&v.Tenancy), i)
 		default:
 			i = d.Unknown(i)
@@ -494,12 +516,12 @@ func readDedicatedInstanceAttribute(d *jsonscan.Decoder, v *DedicatedInstanceAtt
 }
 
 func readECSCapacityReservationAttr(d *jsonscan.Decoder, v *ECSCapacityReservationAttr, i int) int {
-	i, m := d.OpenObject(i, 120)
+	i, m := d.OpenObject(i, 124)
 	for m != 0 {
 		switch m {
-		case 121: // CapacityReservationId
+		case 125: // CapacityReservationId
 			i = d.ReadString(&v.CapacityReservationID, i)
-		case 122: // CapacityReservationPreference
+		case 126: // CapacityReservationPreference
 			i = d.ReadString(&v.CapacityReservationPreference, i)
 		default:
 			i = d.Unknown(i)
@@ -510,10 +532,10 @@ func readECSCapacityReservationAttr(d *jsonscan.Decoder, v *ECSCapacityReservati
 }
 
 func readHibernationOptions(d *jsonscan.Decoder, v *HibernationOptions, i int) int {
-	i, m := d.OpenObject(i, 123)
+	i, m := d.OpenObject(i, 127)
 	for m != 0 {
 		switch m {
-		case 124: // Configured
+		case 128: // Configured
 			v.Configured, i = d.ReadBool(i)
 		default:
 			i = d.Unknown(i)
@@ -524,16 +546,16 @@ func readHibernationOptions(d *jsonscan.Decoder, v *HibernationOptions, i int) i
 }
 
 func readMetadataOptions(d *jsonscan.Decoder, v *MetadataOptions, i int) int {
-	i, m := d.OpenObject(i, 125)
+	i, m := d.OpenObject(i, 129)
 	for m != 0 {
 		switch m {
-		case 126: // HttpEndpoint
+		case 130: // HttpEndpoint
 			i = d.ReadString((*string)(&v.HTTPEndpoint), i)
-		case 127: // HttpTokens
+		case 131: // HttpTokens
 			i = d.ReadString((*string)(&v.HTTPTokens), i)
-		case 128: // HttpPutResponseHopLimit
+		case 132: // HttpPutResponseHopLimit
 			v.HTTPPutResponseHopLimit, i = d.ReadIntPtr(i)
-		case 129: // InstanceMetadataTags
+		case 133: // InstanceMetadataTags
 			i = d.ReadString((*string)(&v.InstanceMetadataTags), i)
 		default:
 			i = d.Unknown(i)
@@ -544,18 +566,18 @@ func readMetadataOptions(d *jsonscan.Decoder, v *MetadataOptions, i int) int {
 }
 
 func readPrivateDNSNameOptions(d *jsonscan.Decoder, v *PrivateDNSNameOptions, i int) int {
-	i, m := d.OpenObject(i, 130)
+	i, m := d.OpenObject(i, 134)
 	for m != 0 {
 		switch m {
-		case 131: // HostnameType
+		case 135: // HostnameType
 			i = d.ReadString((*string)(&v.HostnameType), i)
-		case 132: // EnableInstanceIdDnsAAAARecord
+		case 136: // EnableInstanceIdDnsAAAARecord
 			v.EnableInstanceIDDNSAAAARecord, i = d.ReadBoolPtr(i)
-		case 133: // EnableInstanceIdDnsARecord
+		case 137: // EnableInstanceIdDnsARecord
 			v.EnableInstanceIDDNSARecord, i = d.ReadBoolPtr(i)
-		case 134: // EnableIpDnsARecord
+		case 138: // EnableIpDnsARecord
 			v.EnableIPDNSARecord, i = d.ReadBoolPtr(i)
-		case 135: // EnableIpDnsPtrRecord
+		case 139: // EnableIpDnsPtrRecord
 			v.EnableIPDNSPTRRecord, i = d.ReadBoolPtr(i)
 		default:
 			i = d.Unknown(i)
@@ -566,14 +588,14 @@ func readPrivateDNSNameOptions(d *jsonscan.Decoder, v *PrivateDNSNameOptions, i 
 }
 
 func readPrivateIPSet(d *jsonscan.Decoder, v *PrivateIPSet, i int) int {
-	i, m := d.OpenObject(i, 136)
+	i, m := d.OpenObject(i, 140)
 	for m != 0 {
 		switch m {
-		case 137: // PrivateIpAddress
+		case 141: // PrivateIpAddress
 			i = d.ReadString(&v.PrivateIPAddress, i)
-		case 138: // Primary
+		case 142: // Primary
 			v.Primary, i = d.ReadBool(i)
-		case 139: // PrivateDnsName
+		case 143: // PrivateDnsName
 			i = d.ReadString(&v.PrivateDNSName, i)
 		default:
 			i = d.Unknown(i)
@@ -584,11 +606,13 @@ func readPrivateIPSet(d *jsonscan.Decoder, v *PrivateIPSet, i int) int {
 }
 
 func readIPv6Set(d *jsonscan.Decoder, v *IPv6Set, i int) int {
-	i, m := d.OpenObject(i, 140)
+	i, m := d.OpenObject(i, 144)
 	for m != 0 {
 		switch m {
-		case 141: // Ipv6Address
+		case 145: // Ipv6Address
 			i = d.ReadString(&v.IPv6Address, i)
+		case 146: // Primary
+			v.Primary, i = d.ReadBool(i)
 		default:
 			i = d.Unknown(i)
 		}
@@ -598,10 +622,10 @@ func readIPv6Set(d *jsonscan.Decoder, v *IPv6Set, i int) int {
 }
 
 func readIPv4PrefixSet(d *jsonscan.Decoder, v *IPv4PrefixSet, i int) int {
-	i, m := d.OpenObject(i, 142)
+	i, m := d.OpenObject(i, 147)
 	for m != 0 {
 		switch m {
-		case 143: // Ipv4Prefix
+		case 148: // Ipv4Prefix
 			i = d.ReadString(&v.IPv4Prefix, i)
 		default:
 			i = d.Unknown(i)
@@ -612,10 +636,10 @@ func readIPv4PrefixSet(d *jsonscan.Decoder, v *IPv4PrefixSet, i int) int {
 }
 
 func readIPv6PrefixSet(d *jsonscan.Decoder, v *IPv6PrefixSet, i int) int {
-	i, m := d.OpenObject(i, 144)
+	i, m := d.OpenObject(i, 149)
 	for m != 0 {
 		switch m {
-		case 145: // Ipv6Prefix
+		case 150: // Ipv6Prefix
 			i = d.ReadString(&v.IPv6Prefix, i)
 		default:
 			i = d.Unknown(i)
