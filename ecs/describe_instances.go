@@ -348,7 +348,13 @@ func (l *listing) take(page *DescribeInstancesResponse) *DescribeInstancesRespon
 		for i := range page.Instances {
 			kept[page.Instances[i].InstanceID] = true
 		}
-		page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return !kept[d.InstanceID] })
+		named := map[[2]string]bool{}
+		page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
+			member := [2]string{d.InstanceID, d.Path}
+			repeated := !kept[d.InstanceID] || d.InstanceID != "" && named[member]
+			named[member] = true
+			return repeated
+		})
 		for i, d := range page.Undecoded {
 			if d.InstanceID == "" {
 				l.withheld++

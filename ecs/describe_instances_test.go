@@ -281,7 +281,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 func TestUndecodedAreCounted(t *testing.T) {
 	t.Parallel()
 	pages := []string{
-		`{"NextToken":"n","Instances":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"x"},{},{"Cpu":[4]}]}`,
+		`{"NextToken":"n","Instances":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"x"},{},{"Cpu":[4]},{"InstanceId":"i-2","Cpu":"x"}]}`,
 		`{"Instances":[{"InstanceId":"i-2","Cpu":"x"},{"InstanceId":"i-1"},{}]}`,
 	}
 	c := mocked(t, func(r *http.Request) (*http.Response, error) {
