@@ -283,11 +283,11 @@ func TestRefusedBeforeSending(t *testing.T) {
 	})
 }
 
-// TestUndecodedAreCounted: an instance that cannot be read counts once, and one without an id is not another's double.
+// TestUndecodedAreCounted: an error of an instance comes once, with the instance, and instances without an id are different ones.
 func TestUndecodedAreCounted(t *testing.T) {
 	t.Parallel()
 	pages := []string{
-		`{"NextToken":"n","Instances":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"x"},{},{"Cpu":[4]}]}`,
+		`{"NextToken":"n","Instances":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"x"},{},{"Cpu":[4]},{"InstanceId":"i-2","Cpu":"x"}]}`,
 		`{"Instances":[{"InstanceId":"i-2","Cpu":"x"},{"InstanceId":"i-1"},{}]}`,
 	}
 	c := mocked(t, func(r *http.Request) (*http.Response, error) {
@@ -309,7 +309,7 @@ func TestUndecodedAreCounted(t *testing.T) {
 			got = append(got, inst.InstanceID)
 		}
 	}
-	if !slices.Equal(got, []string{"i-1"}) || !slices.Equal(bad, []string{"i-2", "", "", ""}) {
+	if !slices.Equal(got, []string{"i-1", "i-2"}) || !slices.Equal(bad, []string{"i-2", "", "", ""}) {
 		t.Errorf("listed %q, unreadable %q", got, bad)
 	}
 }
