@@ -348,3 +348,23 @@ func TestMask(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestWithCredentials checks that a Transport for another account shares the connections and nothing else.
+func TestWithCredentials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("AccessKeyId") == secretKey.AccessKeyID {
+				return respond(400, codeBody("Throttling"), "x-acs-retry-after", "60000"), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) { c.Retry.MaxAttempts = 1 })
+		_, _ = g.Do(t.Context(), call())
+		keys := 0
+		other := g.WithCredentials(rotating(&keys))
+		start := time.Now()
+		if _, err := other.Do(t.Context(), call()); err != nil || time.Since(start) != 0 || len(g.requests) != 2 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
