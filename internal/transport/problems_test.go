@@ -43,6 +43,8 @@ func TestProblems(t *testing.T) {
 		"reset":                 {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, ConnectionLost, false, "", nil},
 		"end of file":           {io.EOF, ConnectionLost, false, "", nil},
 		"dial timeout":          {dial(context.DeadlineExceeded), TimedOut, false, "", nil},
+		"TLS timeout":           {errors.New("net/http: TLS handshake timeout"), TimedOut, false, "", nil},
+		"too many headers":      {errors.New("net/http: server response headers exceeded 1048576 bytes; aborted"), NoProblem, true, "", nil},
 		"untrusted":             {untrusted, TLSNotTrusted, true, "root certificates", new(*tls.CertificateVerificationError)},
 		"old TLS":               {errors.New("remote error: tls: protocol version not supported"), TLSFailed, true, "TLS 1.2", nil},
 		"no TLS":                {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, TLSFailed, true, "does not speak TLS", nil},
