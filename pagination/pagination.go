@@ -43,9 +43,9 @@ var (
 	// after the items of that page.
 	ErrTokenLoop = errors.New("pagination: the server repeated a page token, the listing is not complete")
 
-	// ErrEmptyPages reports more than 100 pages in a row that had no items and
-	// yet named a next page.
-	ErrEmptyPages = errors.New("pagination: the server sent too many empty pages in a row, the listing is not complete")
+	// ErrEmptyPages reports more than 100 pages in a row that had no items, or
+	// none that were new, and yet named a next page.
+	ErrEmptyPages = errors.New("pagination: the server sent too many pages in a row without anything new, the listing is not complete")
 )
 
 // maxEmptyPages is how many empty pages in a row a server may send: filters that
