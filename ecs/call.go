@@ -226,7 +226,7 @@ func decodeInto(out any) func([]byte) error {
 		if err := json.Unmarshal(body, &head); err != nil {
 			return err
 		}
-		if string(bytes.TrimSpace(body)) == "null" || isErrorDocument(head.Code, head.Message) {
+		if string(bytes.TrimSpace(body)) == "null" || transport.IsErrorDocument(head.Code, head.Message) {
 			return errors.New("error document")
 		}
 		if out == nil {
@@ -236,19 +236,5 @@ func decodeInto(out any) func([]byte) error {
 			return fmt.Errorf("%w: %w", transport.ErrMismatch, err)
 		}
 		return nil
-	}
-}
-
-// isErrorDocument reports whether a response with an HTTP status of success describes a failure. Some installations add a
-// Code and a Message that say so to a success, too.
-func isErrorDocument(code, message json.RawMessage) bool {
-	if len(message) == 0 {
-		return false
-	}
-	switch string(code) {
-	case "", "null", `""`, "200", `"200"`, `"OK"`, `"Success"`, `"success"`, `"successful"`:
-		return false
-	default:
-		return true
 	}
 }

@@ -4,11 +4,18 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jarcoal/httpmock"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
@@ -96,7 +103,7 @@ func TestCall(t *testing.T) {
 	})
 	story(t, "throttled and failing like any other call", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(60, "cn-hangzhou")...)
-		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 3, Window: time.Minute, Hints: true} })
+		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 3, Window: time.Minute, Headers: true} })
 		srv.Inject(ecstest.Fault{Reset: true}, ecstest.Fault{Code: "InternalError"}, ecstest.Fault{CutJSON: true, Skip: 1})
 		start := time.Now()
 		for range 6 {
@@ -356,6 +363,56 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 		err := scripted(t, &sent, body).Call(t.Context(), "DescribeZones", nil, &out)
 		if ok && (err != nil || out.N != 1 || len(sent) != 1) || !ok && (err == nil || out.N != 0) {
 			t.Errorf("%s: %v, N is %d after %d requests", body, err, out.N, len(sent))
+		}
+	}
+}
+
+// An operation that changes something must not be carried out twice.
+func TestCallRetries(t *testing.T) {
+	t.Parallel()
+	type token struct {
+		ClientToken string `url:",omitempty"`
+	}
+	busy := httpmock.NewStringResponder(http.StatusServiceUnavailable, `{"Code":"ServiceUnavailable","Message":"m"}`)
+	throttled := httpmock.NewStringResponder(http.StatusBadRequest, `{"Code":"Throttling.User","Message":"m"}`)
+	cut := httpmock.NewStringResponder(http.StatusOK, `{"RequestId":`)
+	lost := httpmock.NewErrorResponder(io.ErrUnexpectedEOF)
+	refused := httpmock.NewErrorResponder(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED})
+	for _, tt := range []struct {
+		name    string
+		action  string
+		params  token
+		first   httpmock.Responder
+		retried bool
+	}{
+		{"a read", "DescribeDisks", token{}, busy, true},
+		{"a read whose response is cut", "DescribeDisks", token{}, cut, true},
+		{"a change that may have been carried out", "StartInstance", token{}, busy, false},
+		{"a change whose response is cut", "StartInstance", token{}, cut, false},
+		{"a change whose connection broke", "StartInstance", token{}, lost, false},
+		{"a change that was not received", "StartInstance", token{}, refused, true},
+		{"a change that was throttled", "StartInstance", token{}, throttled, true},
+		{"a change with a token", "RunInstances", token{"t"}, busy, true},
+		{"a change with a token whose response is cut", "RunInstances", token{"t"}, cut, true},
+	} {
+		mock := httpmock.NewMockTransport()
+		mock.RegisterNoResponder(tt.first.Then(httpmock.NewStringResponder(http.StatusOK, `{"RequestId":"R"}`)))
+		c, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
+			HTTPClient: &http.Client{Transport: mock}, Credentials: ecs.StaticCredentials("id", "secret", ""), Retry: ecs.RetryPolicy{MinDelay: time.Microsecond},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Call(t.Context(), tt.action, tt.params, nil)
+		want := 1
+		if tt.retried {
+			want = 2
+		}
+		if n := mock.GetTotalCallCount(); n != want || (err == nil) != tt.retried {
+			t.Errorf("%s: %d requests, %v", tt.name, n, err)
+		}
+		if !tt.retried && !strings.Contains(fmt.Sprint(err), "ClientToken") {
+			t.Errorf("%s: the error does not say why it was not retried: %v", tt.name, err)
 		}
 	}
 }

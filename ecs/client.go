@@ -66,7 +66,7 @@ func NewClient(region string, opts *Options) (*Client, error) {
 	config := transport.Config{
 		HTTPClient: o.HTTPClient,
 		Signer:     o.Signer,
-		Retry:      o.Retry.policy(),
+		Retry:      transport.Policy(o.Retry),
 		UserAgent:  strings.TrimSpace(fmt.Sprintf("aliyun-ecs-sdk-go/%s (%s; %s/%s) %s", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, o.UserAgent)),
 		Logger:     cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
 	}
@@ -129,7 +129,7 @@ func newAccount(config transport.Config, p CredentialsProvider) *account {
 	if p == nil {
 		p = defaultCredentials()
 	}
-	config.Credentials = newGuard(p).get
+	config.Credentials = cacheCredentials(p).Get
 	// transport.New copies the http.Client: accounts with the same configuration have the same connections.
 	return &account{transport: transport.New(config), config: config}
 }
@@ -216,9 +216,9 @@ func (c *Client) do(ctx context.Context, mode retryMode, action string, params u
 	if ctx == nil {
 		return transport.Meta{}, refused(action, c.region, errNilContext)
 	}
-	_ = mode // passed on once the transport knows it
 	meta, err := c.transport.Do(ctx, transport.Call{
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,
+		ReadOnly: mode == retryRead || mode == retryPage, Patient: mode == retryPage, Repeatable: mode == retryToken,
 	})
 	return meta, callFailure(action, c.region, c.host, err)
 }

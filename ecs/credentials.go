@@ -5,312 +5,159 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"time"
-	"unicode"
 
-	"github.com/aliyun/credentials-go/credentials"
+	vendor "github.com/aliyun/credentials-go/credentials"
 
-	"github.com/aliyun-ecs/sdk-go/internal/transport"
+	"github.com/aliyun-ecs/sdk-go/internal/credentials"
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// CredentialsProvider gives the key that signs a request. It is asked for every attempt, so it should answer from a
-// cache and refresh in time.
+// CredentialsProvider returns the key that signs a request. Credentials is called before every attempt; implementations
+// should cache the key and refresh it before it expires.
 //
-// A client calls it from one goroutine at a time; callers that come meanwhile share the answer. They leave when their
-// context ends, or after 30 s. The context it gets ends after 30 s, or when all callers have left. When it fails, or
-// takes more than 5 s, the last good key serves on for 150 s: Options.Logger is warned and the provider asked again every
-// 5 s. A panic is an error. Its errors reach callers with everything that looks like a secret masked.
+// A client makes one call at a time, and concurrent requests share it. Each stops waiting when its context is done, or
+// after 30 s; a call that has not returned by then is given up and a new one is made, up to four. The context that
+// Credentials receives ends after 30 s, or when nobody waits for the call any longer.
+//
+// When a call fails or takes more than 5 s, the last valid key is reused for up to 150 s, unless the API refused it:
+// Options.Logger is warned and the provider is called every 5 s. A panic is an error. Whatever looks like a secret is
+// masked in the provider's errors.
 type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
 
-// StaticCredentials is a fixed key; securityToken is "" unless the key is temporary. Bad values are reported by the
-// first call.
+// CredentialsFunc is a function as a [CredentialsProvider].
+type CredentialsFunc func(ctx context.Context) (signer.Credentials, error)
+
+// Credentials calls f.
+func (f CredentialsFunc) Credentials(ctx context.Context) (signer.Credentials, error) { return f(ctx) }
+
+// StaticCredentials returns a provider of a fixed key; securityToken is "" unless the key is temporary. A malformed key
+// is refused by [NewClient], or by the first call of a client made by [Client.WithCredentials].
 func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) CredentialsProvider {
-	return &staticCredentials{&signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken}}
+	return credentials.NewStatic(signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken})
 }
 
-// staticCredentials keeps its key behind two pointers, as the guard does: of a field that it may call no methods on, fmt
-// prints the first one's target when the verb does not fit, but never the second's.
-type staticCredentials struct{ key *signer.Credentials }
-
-func (s *staticCredentials) Credentials(context.Context) (signer.Credentials, error) {
-	return *s.key, nil
-}
-
-// Format prints redacted.
-func (s *staticCredentials) Format(f fmt.State, verb rune) { formatText(f, verb, s.key.String()) }
-
-// CredentialsFrom uses a credential of github.com/aliyun/credentials-go, which covers all the vendor's ways to get a
-// key: RAM roles, OIDC, instance metadata, profiles, a credentials URI. Bearer tokens are not supported, and nil is an error
-// of the first call.
+// ProfileCredentials returns a provider for a profile of the vendor CLI, in ~/.aliyun/config.json or the file that
+// ALIBABA_CLOUD_CONFIG_FILE names. An empty name is the profile that ALIBABA_CLOUD_PROFILE names, or else the current one.
+// [ProfileRegion] returns the region to go with it.
 //
-// What it returns may be shared by any number of clients and goroutines, although credentials-go's own values may not:
-// access is locked, waiting ends with the caller's context, panics are caught. Wrap each credential once.
-func CredentialsFrom(c credentials.Credential) CredentialsProvider {
-	return newGuard(&vendorCredentials{current: c})
+// The modes AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, ChainableRamRoleArn, OIDC, CredentialsURI,
+// External, CloudSSO and OAuth are supported. The file is read when a key is needed and when the API refused the last one.
+// It is not written, except for the login of the OAuth mode, whose refresh token changes with every use; where the file
+// cannot be locked and replaced, as on Windows, an expired login is an error instead.
+//
+// The provider may be shared by any number of clients and goroutines.
+func ProfileCredentials(name string) CredentialsProvider {
+	return credentials.NewCache(credentials.NewProfile(name), nil)
 }
 
-// vendorCredentials reads credentials-go. Its calls do not take a context; the guard around it waits with one.
-type vendorCredentials struct {
-	build   func() (credentials.Credential, error) // nil: current is all there is
-	current credentials.Credential
-	last    signer.Credentials // what current gave
+// Profile describes a profile of the vendor CLI.
+type Profile struct {
+	Name    string
+	Region  string // "" if the profile has none
+	Current bool   // the profile that ProfileCredentials("") uses
 }
 
-func (v *vendorCredentials) Credentials(context.Context) (c signer.Credentials, err error) {
-	if v.build == nil {
-		return v.read()
-	}
-	if v.current != nil {
-		if c, err = v.read(); err == nil {
-			return c, nil
-		}
-	}
-	// The default chain sticks to the link that worked first, and after a failure of all to the last one: a new one
-	// looks through them again.
-	if v.current, err = v.build(); err == nil {
-		c, err = v.read()
-	}
+// Profiles returns the profiles of the vendor CLI in the order of its file. No file is no profile.
+func Profiles() ([]Profile, error) {
+	list, err := credentials.Profiles()
 	if err != nil {
-		v.current = nil
-		err = fmt.Errorf("the default chain has none: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, a profile of the vendor's CLI, or Options.Credentials (%w)", err)
+		return nil, fmt.Errorf("ecs: Profiles: %w", err)
 	}
-	return c, err
+	var profiles []Profile
+	for _, p := range list {
+		profiles = append(profiles, Profile(p))
+	}
+	return profiles, nil
 }
 
-func (v *vendorCredentials) read() (c signer.Credentials, err error) {
-	if v.current == nil {
-		return c, errors.New("the credential is nil")
+// ProfileRegion returns the region for programs that were told none: of the profile of that name, or else
+// ALIBABA_CLOUD_REGION_ID. With an empty name the variable counts first, and then the profile that
+// ProfileCredentials("") uses. It returns "" if no region is set, and an error if the profile does not exist or
+// the CLI's configuration cannot be read.
+func ProfileRegion(name string) (string, error) {
+	region, err := credentials.Region(name)
+	if err != nil {
+		return "", fmt.Errorf("ecs: ProfileRegion: %w", err)
 	}
-	m, err := v.current.GetCredential()
+	return region, nil
+}
+
+// CredentialsFrom returns a provider for a credential of github.com/aliyun/credentials-go. Bearer tokens are not
+// supported, and nil is an error of the first call.
+//
+// The provider may be shared by any number of clients and goroutines, although credentials-go's own values may not: calls
+// are made one at a time, waiting ends with the caller's context, and panics are caught. Wrap each credential once. Of
+// an error's text, what credentials-go quotes from files and responses is left out.
+func CredentialsFrom(c vendor.Credential) CredentialsProvider {
+	return cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})
+}
+
+// cacheCredentials makes any provider safe to call for every attempt; transport.Config.Credentials is its method Get.
+func cacheCredentials(p CredentialsProvider) *credentials.Cache {
+	return credentials.NewCache(p, redactKeys)
+}
+
+// redactKeys returns err with the keys, and whatever looks like a secret, masked in its text.
+func redactKeys(err error, keys ...signer.Credentials) error {
+	var secrets []string
+	for _, key := range keys {
+		secrets = append(secrets, key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)
+	}
+	return redact.New(secrets...).Error(err)
+}
+
+// defaultCredentials returns the default chain: environment, OIDC role, CLI profile, profile file, instance role,
+// credentials URI.
+func defaultCredentials() CredentialsProvider {
+	return credentials.NewCache(credentials.NewChain(), nil)
+}
+
+// vendorCredentials calls a credential of credentials-go, which takes no context and must not be called concurrently.
+type vendorCredentials struct {
+	credential vendor.Credential
+	turn       chan struct{} // holds a value during a call
+}
+
+func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credentials, err error) {
+	if v.credential == nil {
+		return key, errors.New("the credential is nil")
+	}
+	select {
+	case v.turn <- struct{}{}:
+		defer func() { <-v.turn }()
+	case <-ctx.Done():
+		return key, ctx.Err()
+	}
+	m, err := v.credential.GetCredential()
 	switch {
 	case err != nil:
-		return c, err
+		return key, vendorError{err}
 	case m == nil:
-		return c, errors.New("the provider returned no credentials")
+		return key, errors.New("credentials-go returned no credentials")
 	}
-	for _, f := range []struct{ to, from *string }{{&c.AccessKeyID, m.AccessKeyId}, {&c.AccessKeySecret, m.AccessKeySecret}, {&c.SecurityToken, m.SecurityToken}} {
+	for _, f := range []struct{ to, from *string }{{&key.AccessKeyID, m.AccessKeyId}, {&key.AccessKeySecret, m.AccessKeySecret}, {&key.SecurityToken, m.SecurityToken}} {
 		if f.from != nil {
 			*f.to = *f.from
 		}
 	}
-	if c.AccessKeyID == "" && m.BearerToken != nil && *m.BearerToken != "" {
-		return signer.Credentials{}, errors.New("the provider returned a bearer token, which is not supported")
+	if key.AccessKeyID == "" && m.BearerToken != nil && *m.BearerToken != "" {
+		return signer.Credentials{}, errors.New("credentials-go returned a bearer token, which is not supported")
 	}
-	v.last = c
-	return c, nil
+	return key, nil
 }
 
-// drop makes the default chain forget a key that the API called expired, unless it has another by now.
-func (v *vendorCredentials) drop(key signer.Credentials) {
-	if v.build != nil && v.last == key {
-		v.current = nil
+// vendorError shows the text of an error of credentials-go up to where it may quote a file or a response.
+type vendorError struct{ error }
+
+func (e vendorError) Error() string {
+	text, _, _ := strings.Cut(e.error.Error(), "\n")
+	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {
+		text = strings.TrimRight(text[:i], " :") + " …"
 	}
+	return "credentials-go: " + text
 }
 
-// defaultCredentials is credentials-go's default chain: environment, OIDC, CLI profile, profile file, instance role,
-// credentials URI. It is built when first used.
-func defaultCredentials() CredentialsProvider {
-	return newGuard(&vendorCredentials{build: func() (credentials.Credential, error) { return credentials.NewCredential(nil) }})
-}
-
-const (
-	lastGoodFor     = 150 * time.Second // a failing refresh is bridged this long
-	providerTimeout = 30 * time.Second
-	bridgeAfter     = 5 * time.Second // a provider that takes longer is failing, if there is a good key; and then it rests
-)
-
-// guard makes any provider safe to use: one call at a time, shared by all who wait.
-type guard struct{ *guardState }
-
-type guardState struct {
-	provider CredentialsProvider
-
-	mu      sync.Mutex
-	flight  *flight            // the call that is under way
-	good    signer.Credentials // the last that came and was not called stale; zero: none
-	failing time.Time          // since when refreshes fail; zero while they work
-	rest    time.Time          // when to ask again, while the good key bridges a failure
-}
-
-// flight is one call of the provider.
-type flight struct {
-	started   time.Time
-	stale     signer.Credentials
-	cancel    context.CancelFunc
-	callers   int           // who wait for it
-	abandoned bool          // all of them left, so it was cancelled; a key that it brings all the same is welcome
-	done      chan struct{} // closed when key and err are set
-	key       signer.Credentials
-	err       error
-}
-
-func newGuard(p CredentialsProvider) *guard {
-	if g, ok := p.(*guard); ok {
-		return g
-	}
-	return &guard{&guardState{provider: p}}
-}
-
-// Credentials implements [CredentialsProvider].
-func (g *guard) Credentials(ctx context.Context) (signer.Credentials, error) {
-	if ctx == nil {
-		return signer.Credentials{}, errNilContext
-	}
-	key, _, err := g.get(ctx, signer.Credentials{})
-	return key, err
-}
-
-// Format keeps what the guard holds out of every verb.
-func (g *guard) Format(f fmt.State, verb rune) {
-	formatText(f, verb, fmt.Sprintf("ecs.CredentialsProvider(%T)", g.provider))
-}
-
-// get asks the provider for a key other than stale, unless that is zero. A warning says why the last good key serves
-// instead of the latest.
-func (g *guard) get(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error) {
-	if s, ok := g.provider.(*staticCredentials); ok && s != nil {
-		return *s.key, nil, check(*s.key)
-	}
-	for {
-		f, late, patience, good := g.join(ctx, stale)
-		if f == nil {
-			return good, nil, nil
-		}
-		timeout := time.NewTimer(time.Until(f.started.Add(patience)))
-		select {
-		case <-f.done:
-			timeout.Stop()
-			switch {
-			case f.err != nil && late:
-				continue // it was cancelled before we came
-			case f.err != nil:
-				return g.bridge(f.err)
-			case f.key == stale && f.stale != stale:
-				continue // it was under way before its key was known to be stale
-			}
-			return f.key, nil, nil
-		case <-ctx.Done():
-			timeout.Stop()
-			g.leave(f, true)
-			return signer.Credentials{}, nil, ctx.Err()
-		case <-timeout.C:
-			g.leave(f, false)
-			return g.bridge(fmt.Errorf("the credentials provider has not answered within %v", patience))
-		}
-	}
-}
-
-// join gives the call that is under way, or a new one, and how long to wait for it from its start; late says that it was
-// abandoned before. If a call has just failed, it gives the good key that bridges that.
-func (g *guard) join(ctx context.Context, stale signer.Credentials) (f *flight, late bool, patience time.Duration, good signer.Credentials) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.good == stale {
-		g.good = signer.Credentials{}
-	}
-	patience = providerTimeout
-	if g.bridges() {
-		if time.Now().Before(g.rest) {
-			return nil, false, 0, g.good
-		}
-		patience = bridgeAfter
-	}
-	if g.flight == nil {
-		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerTimeout)
-		g.flight = &flight{started: time.Now(), stale: stale, cancel: cancel, done: make(chan struct{})}
-		go g.fly(within, g.flight)
-	}
-	g.flight.callers++
-	return g.flight, g.flight.abandoned, patience, good
-}
-
-// leave is a caller who does not wait any longer. A call that nobody waits for is cancelled, unless it was only slower
-// than the good key.
-func (g *guard) leave(f *flight, cancel bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if f.callers--; f.callers == 0 && cancel {
-		f.abandoned = true
-		f.cancel()
-	}
-}
-
-// bridges reports whether the good key may stand in for the latest.
-func (g *guard) bridges() bool {
-	return g.good != signer.Credentials{} && (g.failing.IsZero() || time.Since(g.failing) < lastGoodFor)
-}
-
-// bridge gives the good key after a failure, with the failure as a warning, or the failure alone.
-func (g *guard) bridge(err error) (key signer.Credentials, warning, _ error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.failing.IsZero() {
-		g.failing = time.Now()
-	}
-	if !g.bridges() {
-		return signer.Credentials{}, nil, err
-	}
-	g.rest = time.Now().Add(bridgeAfter)
-	return g.good, err, nil
-}
-
-// fly makes one call and remembers what it brought.
-func (g *guard) fly(ctx context.Context, f *flight) {
-	defer f.cancel()
-	f.err = errors.New("the credentials provider ended its goroutine")
-	defer func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if f.err == nil && f.key != f.stale {
-			g.good, g.failing, g.rest = f.key, time.Time{}, time.Time{}
-		}
-		g.flight = nil
-		close(f.done)
-	}()
-	key, err := ask(ctx, g.provider, f.stale)
-	if err != nil { // its text is the provider's code again, so nobody may wait for a lock meanwhile
-		g.mu.Lock()
-		good := g.good
-		g.mu.Unlock()
-		key, err = signer.Credentials{}, transport.CleanError(err, good, f.stale, key)
-	}
-	f.key, f.err = key, err
-}
-
-// ask contains what a provider may do wrong.
-func ask(ctx context.Context, p CredentialsProvider, stale signer.Credentials) (key signer.Credentials, err error) {
-	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case error:
-			err = fmt.Errorf("the credentials provider panicked: %w", p)
-		case string:
-			err = fmt.Errorf("the credentials provider panicked: %s", p)
-		default: // may hold anything, also a key
-			err = fmt.Errorf("the credentials provider panicked with a %T", p)
-		}
-	}()
-	if v, ok := p.(*vendorCredentials); ok && stale != (signer.Credentials{}) {
-		v.drop(stale)
-	}
-	if key, err = p.Credentials(ctx); err == nil {
-		err = check(key)
-	}
-	return key, err
-}
-
-// check finds what would be refused by the API in a less helpful way, or break a header.
-func check(c signer.Credentials) error {
-	unfit := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
-	switch {
-	case c.AccessKeyID == "" || c.AccessKeySecret == "":
-		return errors.New("the access key id or secret is empty: set both")
-	case strings.ContainsFunc(c.AccessKeyID, unfit), strings.ContainsFunc(c.AccessKeySecret, unfit), strings.ContainsFunc(c.SecurityToken, unfit):
-		return errors.New("the access key or token holds white space or control characters: was a line break copied with it?")
-	}
-	return nil
-}
+func (e vendorError) Unwrap() error { return e.error }

@@ -158,11 +158,11 @@ func (e *Error) whatToDo() string {
 func (e *Error) Unwrap() error { return e.err }
 
 // Is reports whether the failure is of the kind target, one of the Err… variables of this package. For an Error that was
-// not returned by this package, such as one made by a fake in a test, Code, Message and StatusCode decide.
+// not returned by this package, such as one made by a fake in a test, its exported fields decide.
 func (e *Error) Is(target error) bool {
 	class := e.class
 	if class == 0 {
-		class = transport.Classify(e.Code, e.Message, e.StatusCode)
+		class = transport.Classify(e.Code, e.Message, e.StatusCode, e.AccessDenied != nil, e.Action == "" || onlyReads(e.Action))
 	}
 	switch target {
 	case ErrThrottled:
@@ -176,19 +176,10 @@ func (e *Error) Is(target error) bool {
 	case ErrUnavailable:
 		return class&transport.Unavailable != 0
 	case ErrNotFound:
-		return resourceNotFound(e.Code)
+		return class&transport.NotFound != 0
 	default:
 		return false
 	}
-}
-
-// unknownToAPI lists what begins a code that ends in NotFound and yet does not mean a missing resource.
-var unknownToAPI = []string{"InvalidAccessKeyId", "InvalidAccount", "Abs.InvalidAccount", "InvalidApi", "InvalidAction", "InvalidProduct", "InvalidRegion", "RegionId", "SourceRegion", "DestinationRegion"}
-
-// resourceNotFound reports whether an error code says that a resource named in the request does not exist.
-func resourceNotFound(code string) bool {
-	return strings.HasSuffix(code, "NotFound") &&
-		!slices.ContainsFunc(unknownToAPI, func(prefix string) bool { return strings.HasPrefix(code, prefix) })
 }
 
 // Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v show no more.
@@ -272,13 +263,13 @@ func callFailure(action, region, host string, err error) error {
 		return failure(action, region, err)
 	}
 	e := &Error{
-		Code: f.Answer.Code, Message: f.Answer.Message, RequestID: f.Answer.RequestID, HostID: f.Answer.HostID, Recommend: f.Answer.Recommend,
-		Action: action, Region: region, StatusCode: f.Answer.Status, Attempts: f.Attempts, class: f.Class, advice: f.Hint, err: f.Err,
+		Code: f.Response.Code, Message: f.Response.Message, RequestID: f.Response.RequestID, HostID: f.Response.HostID, Recommend: f.Response.Recommend,
+		Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, class: f.Class, advice: f.Advice, err: f.Err,
 	}
 	if f.Attempts > 0 {
 		e.Host = host
 	}
-	e.AccessDenied = (*AccessDeniedDetail)(f.Answer.AccessDenied)
+	e.AccessDenied = (*AccessDeniedDetail)(f.Response.AccessDenied)
 	return e
 }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aliyun-ecs/sdk-go/internal/transport"
+	"github.com/aliyun-ecs/sdk-go/internal/credentials"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -62,7 +62,7 @@ type Options struct {
 // RetryPolicy limits the retries of a call that failed for a reason that may pass: a connection error, a response that
 // cannot be read, an internal error of the service. A zero field is the default.
 //
-// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 5 s in at most 5 attempts, and each page of a
+// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 4.5 s in at most 5 attempts, and each page of a
 // listing for up to 30 s, long enough for a restart of the service. If one of them is set, only that one limits. The
 // context's deadline applies in any case.
 //
@@ -81,11 +81,6 @@ type RetryPolicy struct {
 	MaxDelay time.Duration
 	// AttemptTimeout limits one HTTP request, from the connection to the last byte of the response. 0 is 10 s.
 	AttemptTimeout time.Duration
-}
-
-// policy returns p as a transport.Policy.
-func (p RetryPolicy) policy() transport.Policy {
-	return transport.Policy{MaxAttempts: p.MaxAttempts, MinDelay: p.MinDelay, MaxDelay: p.MaxDelay, AttemptTimeout: p.AttemptTimeout}
 }
 
 // PollPolicy sets how often WaitForStatus and WaitUntilGone poll. The first request is sent at once, the others after
@@ -121,8 +116,8 @@ func (o *Options) validate() error {
 	if o.Network != NetworkPublic && o.Endpoint != "" {
 		return invalid("Options.Network", "%.80q cannot be combined with Options.Endpoint: set only one of them", string(o.Network))
 	}
-	if fixed, ok := o.Credentials.(*staticCredentials); ok && fixed != nil {
-		if err := check(*fixed.key); err != nil {
+	if fixed, ok := o.Credentials.(*credentials.Static); ok && fixed != nil {
+		if err := fixed.Validate(); err != nil {
 			return invalid("Options.Credentials", "cannot be used: %v", err)
 		}
 	}

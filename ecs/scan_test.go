@@ -238,7 +238,7 @@ func TestScanUnderTrouble(t *testing.T) {
 		},
 		"throttled by a window with hints": func(c *cloud) {
 			c.Configure(func(s *ecstest.Settings) {
-				s.Quota = ecstest.Quota{Limit: 20, Window: time.Minute, Hints: true}
+				s.Quota = ecstest.Quota{Limit: 20, Window: time.Minute, Headers: true}
 			})
 		},
 		"one in eight fails": func(c *cloud) {

@@ -38,6 +38,7 @@ func story(t *testing.T, name string, tell func(t *testing.T)) {
 func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud {
 	t.Helper()
 	c := &cloud{Server: ecstest.NewPipeServer(instances...), t: t}
+	c.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
 	c.client = c.as(opts)
 	t.Cleanup(c.Close)
 	return c

@@ -27,6 +27,7 @@ func TestPrograms(t *testing.T) {
 		"call":              {"-demo", `(?m)^Running +[1-9]\d*$`},
 		"scan":              {"-demo", `^[1-9]\d* instances with [1-9]\d* vCPUs in cn-hangzhou\n$`},
 		"wait":              {"-demo", `^i-bp1quick Running\ni-bp1slow Running\n$`},
+		"watch":             {"-demo", `(?s)^added i-\S+ \S+\nadded .*watching cn-hangzhou\n.*changed i-bp1web web -> web-2\n`},
 		"ansible-inventory": {"-demo --list", `^\{\n  "_meta": \{\n    "hostvars": \{\n      "\S+": \{\n        "ansible_host": "[\d.]+",\n[\s\S]*\n  "region_cn_hangzhou": \{\n    "hosts": \[\n`},
 		"prometheus-sd":     {"-demo -once", `^\[\n(\{"targets":\["[\d.]+:9100"\],"labels":\{"__meta_ecs_.*\}\},?\n)+\]\n$`},
 		"inventory":         {"-demo", `^ID +NAME +STATUS .*\n(i-.*\n)+$`},

@@ -9,12 +9,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// record has the size of a struct with many strings, for copying is what costs.
+// record is as large as a struct with many strings, since copying items takes most of the time.
 type record struct {
 	_ [64]string
 }
 
-// records lists n records in pages of 100, without any work in fetch.
+// records lists n records in pages of 100.
 func records(n int) func(context.Context) iter.Seq2[record, error] {
 	items := make([]record, 100)
 	return func(ctx context.Context) iter.Seq2[record, error] {
@@ -29,8 +29,7 @@ func records(n int) func(context.Context) iter.Seq2[record, error] {
 	}
 }
 
-// All benchmarks count one item as one operation.
-
+// drain ranges over b.N items: one operation of the benchmarks is one item.
 func drain(b *testing.B, seq iter.Seq2[record, error]) {
 	b.Helper()
 	got := 0
@@ -50,19 +49,19 @@ func BenchmarkItems(b *testing.B) {
 	drain(b, records(b.N)(b.Context()))
 }
 
-func BenchmarkChan(b *testing.B) {
+func BenchmarkStream(b *testing.B) {
 	for _, bench := range []struct {
 		name   string
 		buffer int
 	}{{"unbuffered", 0}, {"page", 99}} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
-			items, stop := openStream(b.Context(), bench.buffer, records(b.N))
+			stream := pagination.NewStream(b.Context(), bench.buffer, records(b.N))
 			got := 0
-			for range items {
+			for range stream.C {
 				got++
 			}
-			if err := stop(); err != nil || got != b.N {
+			if err := stream.Err(); err != nil || got != b.N {
 				b.Fatalf("%d items, want %d: %v", got, b.N, err)
 			}
 		})

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 )
 
-// Stream is an iterator running in a goroutine of its own, which sends the items to the channel C.
+// Stream is an iterator that runs in its own goroutine and sends its items to the channel C.
 //
 //	stream := pagination.NewStream(ctx, 99, run)
 //	defer stream.Stop()
@@ -27,12 +27,12 @@ type Stream[T any] struct {
 	C <-chan T
 
 	stop  func()
-	done  chan struct{} // closed before C, when err and crash are set
+	done  chan struct{} // closed before C, after err and crash have been set
 	err   error
 	crash error
 }
 
-// errRunning is returned by Err while items may still come.
+// errRunning is returned by Err while the stream is running.
 var errRunning = errors.New("pagination: Err called before C was closed: read C to its end or call Stop first")
 
 // NewStream starts a goroutine that ranges over run and sends the items to the stream's channel. The context passed to
@@ -120,72 +120,34 @@ func (s *Stream[T]) Err() error {
 	return s.err
 }
 
-// Merge ranges over all runs at once, at most limit at a time (0 or less: no
-// limit), and yields their items as they come. Runs are started in order, the
-// first ones when the range begins, each further one when another has ended; the
-// order within a run is kept. Nil runs are skipped.
+// Merge returns an iterator over the items of all runs, which it executes concurrently, at most limit at a time; a limit
+// of 0 or less means no limit. Items are yielded as they arrive; the items of one run stay in order. Runs are started in
+// order, when the range statement begins and whenever another run ends. Nil runs are skipped.
 //
-// An error of a run is yielded with the zero item and ends nothing: neither that
-// run, which knows best whether it can go on, nor the others. Leave the loop to
-// end at the first error. When ctx is done, nothing more is yielded but the
-// context's error, once and last, in place of what the runs say about it.
+// An error of a run is yielded with the zero item. It ends neither that run, which can decide for itself to continue, nor
+// the others; leave the loop to stop at the first error. When ctx is done, Merge yields the context's error as its last,
+// instead of the errors of the runs.
 //
-// The context given to the runs is done when ctx is, or when the loop is left; they
-// must then return, for Merge waits for all of them before it does. Each run is at
-// most one item ahead of the loop: memory does not grow, whatever the consumer's
-// speed.
+// The context passed to the runs is canceled when ctx is done or the loop is left. Runs must then return: Merge waits for
+// all of them. Each run is at most one item ahead of the loop, so memory use does not depend on the speed of the loop.
 //
-// If a run panics, all are cancelled and the loop panics, with an error that shows
-// the run's stack and wraps the value if that was an error.
+// If a run panics, Merge cancels the others and panics with an error that shows the stack of the run and wraps the value
+// if that was an error.
 func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	parent := ctx
 	runs = slices.DeleteFunc(slices.Clone(runs), func(run func(context.Context) iter.Seq2[T, error]) bool { return run == nil })
 	if limit <= 0 || limit > len(runs) {
 		limit = len(runs)
 	}
-	type result struct {
-		item T
-		err  error
-	}
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(parent)
-		results := make(chan result) // no buffer: it would hold pages if the items are pages
-		var started atomic.Int64
-		work := func() {
-			for ctx.Err() == nil {
-				n := started.Add(1)
-				if n > int64(len(runs)) {
-					return
-				}
-				for item, err := range runs[n-1](ctx) {
-					if !send(ctx, results, result{item, err}) {
-						break
-					}
-				}
-			}
-		}
-
-		var crash error
-		var crashed sync.Once
-		var workers sync.WaitGroup
-		for range limit {
-			workers.Go(func() {
-				guard(work, func(err error) {
-					crashed.Do(func() { crash = err })
-					cancel()
-				})
-			})
-		}
-		go func() {
-			workers.Wait()
-			close(results)
-		}()
-		defer func() { // also when the loop's body panics
+		results, crashed := startAll(ctx, cancel, limit, runs)
+		defer func() { // even if the loop's body panics
 			cancel()
-			for range results { // until all have left
+			for range results { // until all workers have returned
 			}
-			if crash != nil {
-				panic(crash)
+			if err := crashed(); err != nil {
+				panic(err)
 			}
 		}()
 
@@ -207,22 +169,65 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	}
 }
 
-// send sends v and reports whether to send more. Once ctx is done it sends nothing more.
-func send[V any](ctx context.Context, to chan<- V, v V) bool {
+// result is what a run of Merge yields.
+type result[T any] struct {
+	item T
+	err  error
+}
+
+// startAll executes runs with limit workers and sends what they yield to results, which is closed when all workers have
+// returned. If a run panics, startAll calls cancel, and crashed returns an error once results is closed.
+func startAll[T any](
+	ctx context.Context, cancel func(), limit int, runs []func(context.Context) iter.Seq2[T, error],
+) (results <-chan result[T], crashed func() error) {
+	out := make(chan result[T]) // unbuffered, since an item may be a whole page
+	var started atomic.Int64
+	work := func() {
+		for ctx.Err() == nil {
+			n := started.Add(1)
+			if n > int64(len(runs)) {
+				return
+			}
+			for item, err := range runs[n-1](ctx) {
+				if !send(ctx, out, result[T]{item, err}) {
+					break
+				}
+			}
+		}
+	}
+	var crash error
+	var once sync.Once
+	var workers sync.WaitGroup
+	for range limit {
+		workers.Go(func() {
+			guard(work, func(err error) {
+				once.Do(func() { crash = err })
+				cancel()
+			})
+		})
+	}
+	go func() {
+		workers.Wait()
+		close(out)
+	}()
+	return out, func() error { return crash }
+}
+
+// send sends v to ch and reports whether to continue. When ctx is done, it sends nothing.
+func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	if ctx.Err() != nil {
 		return false
 	}
 	select {
-	case to <- v:
+	case ch <- v:
 		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false
 	}
 }
 
-// guard calls f and, if f panics or ends its goroutine, tells crashed before the
-// goroutine's other deferred calls run. A crash is carried to the goroutine that
-// waits for f, with the stack, which is lost otherwise.
+// guard calls f. If f panics or exits its goroutine, guard passes an error to crashed, with the stack of the panic, so that
+// it can be raised again in the goroutine that waits for f.
 func guard(f func(), crashed func(error)) {
 	returned := false
 	defer func() {

@@ -18,30 +18,28 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// The tests with goroutines run in a synctest bubble: one left blocked at the end
-// fails the test, and waiting costs no time.
+// Tests with goroutines run in synctest bubbles: a goroutine that is left blocked fails the test, and waiting takes no
+// time.
 
-// openStream returns the channel of a stream, and a function that stops it and returns its error.
-func openStream[T any](ctx context.Context, buffer int, run func(context.Context) iter.Seq2[T, error]) (<-chan T, func() error) {
-	s := pagination.NewStream(ctx, buffer, run)
-	return s.C, func() error {
-		s.Stop()
-		return s.Err()
-	}
-}
-
-func collectChan(ctx context.Context, buffer int, r run) (items []int, errs []error) {
-	c, stop := openStream(ctx, buffer, r)
-	for item := range c {
+// collectStream receives all items of a stream. Its errs has at most one error.
+func collectStream(ctx context.Context, buffer int, r run) (items []int, errs []error) {
+	s := pagination.NewStream(ctx, buffer, r)
+	for item := range s.C {
 		items = append(items, item)
 	}
-	if err := stop(); err != nil {
+	if err := s.Err(); err != nil {
 		errs = append(errs, err)
 	}
 	return items, errs
 }
 
-// sequence yields from, from+1, … n items, whatever ctx says.
+// stopped stops a stream and returns its error.
+func stopped[T any](s *pagination.Stream[T]) error {
+	s.Stop()
+	return s.Err()
+}
+
+// sequence yields n items from, from+1 and so on. It ignores the context.
 func sequence(from, n int) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {
@@ -54,52 +52,53 @@ func sequence(from, n int) run {
 	}
 }
 
+// failing yields err, with an item that must be ignored.
 func failing(err error) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) { yield(7, err) }
 	}
 }
 
-// N03: an early stop is no error, ends the goroutine, and fetches no more.
-func TestChanEarlyStop(t *testing.T) {
+// TestStreamStop (N03) checks that stopping early is not an error, and that nothing is fetched afterwards.
+func TestStreamStop(t *testing.T) {
 	t.Parallel()
 	for _, buffer := range []int{-3, 0, 1, 2, 5} {
 		for take := range 9 {
 			synctest.Test(t, func(t *testing.T) {
 				s := &server{pages: numbered(4, 2), latency: func() time.Duration { return time.Second }}
-				items, stop := openStream(t.Context(), buffer, s.run)
+				stream := pagination.NewStream(t.Context(), buffer, s.run)
 				for i := range take {
 					if i == 8 {
 						break
 					}
-					if got := <-items; got != i {
+					if got := <-stream.C; got != i {
 						t.Errorf("item %d is %d", i, got)
 					}
 				}
-				if err := stop(); err != nil {
-					t.Errorf("buffer %d, stop after %d: %v", buffer, take, err)
+				if err := stopped(stream); err != nil {
+					t.Errorf("buffer %d, Stop after %d items: %v", buffer, take, err)
 				}
 				n := len(s.fetched)
 				time.Sleep(time.Minute)
 				if len(s.fetched) != n {
-					t.Errorf("%d fetches after stop", len(s.fetched)-n)
+					t.Errorf("%d fetches after Stop", len(s.fetched)-n)
 				}
-				for range items { // closed
+				for range stream.C { // must be closed
 				}
-				if err := stop(); err != nil {
-					t.Errorf("the second stop: %v", err)
+				if err := stopped(stream); err != nil {
+					t.Errorf("second Stop: %v", err)
 				}
 			})
 		}
 	}
 }
 
-// What stop says, for each way a channel can end.
-func TestChanStopSays(t *testing.T) {
+// TestStreamErr checks what Err returns, for each way in which a stream can end.
+func TestStreamErr(t *testing.T) {
 	t.Parallel()
 	bothErr := fmt.Errorf("%w: %w", errServer, context.Canceled)
-	// answers yields item 1, waits for the cancellation, and answers it so.
-	answers := func(err error) run {
+	// untilCanceled yields item 1, waits until it is canceled, and then yields err.
+	untilCanceled := func(err error) run {
 		return func(ctx context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
 				if !yield(1, nil) {
@@ -124,28 +123,28 @@ func TestChanStopSays(t *testing.T) {
 		want    []error
 	}{
 		{"end", sequence(0, 3), all, nil},
-		{"end, cancelled later", sequence(0, 3), func(items <-chan int, cancel context.CancelCauseFunc) {
+		{"end, canceled later", sequence(0, 3), func(items <-chan int, cancel context.CancelCauseFunc) {
 			all(items, nil)
 			cancel(errCause)
 		}, nil},
 		{"error", failing(errServer), all, []error{errServer}},
-		{"error before stop, never looked at", failing(errServer), func(<-chan int, context.CancelCauseFunc) { synctest.Wait() }, []error{errServer}},
-		{"run's own context.Canceled before stop", failing(bothErr), all, []error{errServer, context.Canceled}},
-		{"stop answered by nothing", answers(nil), first, nil},
-		{"stop answered by context.Canceled", answers(context.Canceled), first, nil},
-		{"stop answered by an attempt cut short", answers(bothErr), first, nil},
-		{"stop answered by a real error", answers(errServer), first, []error{errServer}},
-		{"cancelled while blocked in a send", sequence(0, 9), func(items <-chan int, cancel context.CancelCauseFunc) {
+		{"error before Stop, nothing received", failing(errServer), func(<-chan int, context.CancelCauseFunc) { synctest.Wait() }, []error{errServer}},
+		{"run's own context.Canceled", failing(bothErr), all, []error{errServer, context.Canceled}},
+		{"Stop, run returns", untilCanceled(nil), first, nil},
+		{"Stop, run yields context.Canceled", untilCanceled(context.Canceled), first, nil},
+		{"Stop, run yields an error that wraps context.Canceled", untilCanceled(bothErr), first, nil},
+		{"Stop, run yields another error", untilCanceled(errServer), first, []error{errServer}},
+		{"canceled while sending", sequence(0, 9), func(items <-chan int, cancel context.CancelCauseFunc) {
 			<-items
 			synctest.Wait()
 			cancel(errCause)
 		}, []error{context.Canceled, errCause}},
-		{"cancelled while run waits, run says nothing", answers(nil), func(items <-chan int, cancel context.CancelCauseFunc) {
+		{"canceled, run returns", untilCanceled(nil), func(items <-chan int, cancel context.CancelCauseFunc) {
 			<-items
 			cancel(errCause)
 			all(items, nil)
 		}, []error{context.Canceled, errCause}},
-		{"cancelled while run waits, run says why", answers(bothErr), func(items <-chan int, cancel context.CancelCauseFunc) {
+		{"canceled, run yields an error", untilCanceled(bothErr), func(items <-chan int, cancel context.CancelCauseFunc) {
 			<-items
 			cancel(errCause)
 			all(items, nil)
@@ -157,48 +156,48 @@ func TestChanStopSays(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
-				items, stop := openStream(ctx, 0, tt.run)
-				tt.consume(items, cancel)
-				answers := make([]error, 8) // the same from every goroutine, each time
+				stream := pagination.NewStream(ctx, 0, tt.run)
+				tt.consume(stream.C, cancel)
+				results := make([]error, 8) // from several goroutines
 				var wg sync.WaitGroup
-				for i := range answers {
-					wg.Go(func() { answers[i] = stop() })
+				for i := range results {
+					wg.Go(func() { results[i] = stopped(stream) })
 				}
 				wg.Wait()
-				for _, err := range append(answers, stop()) {
-					if err != answers[0] { //nolint:errorlint // the very same
-						t.Errorf("stop says %v, then %v", answers[0], err)
+				for _, err := range append(results, stopped(stream)) {
+					if err != results[0] { //nolint:errorlint // it must be the same value
+						t.Errorf("Err returned %v, then %v", results[0], err)
 					}
 				}
-				if answers[0] == nil {
+				if results[0] == nil {
 					wantErr(t, nil, tt.want...)
 				} else {
-					wantErr(t, answers[:1], tt.want...)
+					wantErr(t, results[:1], tt.want...)
 				}
 			})
 		})
 	}
 }
 
-// A channel inside the run of another: the inner one is cut short by the outer
-// stop, which is not its own, so it must not look complete.
-func TestChanNested(t *testing.T) {
+// TestStreamNested checks a stream inside the run of another: if the outer one is stopped, the inner one must not appear
+// to be complete.
+func TestStreamNested(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var inner error
-		items, stop := openStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
+		stream := pagination.NewStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
-				items, stop := openStream(ctx, 0, sequence(0, 9))
-				for item := range items {
+				stream := pagination.NewStream(ctx, 0, sequence(0, 9))
+				for item := range stream.C {
 					if !yield(item, nil) {
 						break
 					}
 				}
-				inner = stop()
+				inner = stopped(stream) // of the inner stream
 			}
 		})
-		<-items
-		if err := stop(); err != nil {
+		<-stream.C
+		if err := stopped(stream); err != nil {
 			t.Errorf("outer: %v", err)
 		}
 		if !errors.Is(inner, context.Canceled) {
@@ -207,9 +206,9 @@ func TestChanNested(t *testing.T) {
 	})
 }
 
-// An error of run that does not depend on the context, such as an invalid request, is reported however early the stream
-// is stopped, and so is a nil context.
-func TestStreamReportsInvalidRequest(t *testing.T) {
+// TestStreamStoppedAtOnce checks that an error that does not depend on the context, such as an invalid request or a nil
+// context, is returned however early the stream is stopped.
+func TestStreamStoppedAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
@@ -226,7 +225,7 @@ func TestStreamReportsInvalidRequest(t *testing.T) {
 	}
 }
 
-// Stop leaves C closed and empty, whatever was buffered.
+// TestStreamStopDiscards checks that C is closed and empty after Stop.
 func TestStreamStopDiscards(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -248,48 +247,47 @@ func TestStreamStopDiscards(t *testing.T) {
 	})
 }
 
-// A consumer that gives up without stop, but cancels, leaves nothing behind, and
-// once ctx is done nothing more is asked of run.
-func TestChanAbandoned(t *testing.T) {
+// TestStreamCanceled checks that canceling the context ends a stream whose consumer does not call Stop.
+func TestStreamCanceled(t *testing.T) {
 	t.Parallel()
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			asked := 0
-			items, _ := openStream(ctx, 0, func(context.Context) iter.Seq2[int, error] {
+			produced := 0
+			stream := pagination.NewStream(ctx, 0, func(context.Context) iter.Seq2[int, error] {
 				return func(yield func(int, error) bool) {
-					for asked = 1; yield(asked, nil); asked++ {
+					for produced = 1; yield(produced, nil); produced++ {
 					}
 				}
 			})
-			<-items
+			<-stream.C
 			synctest.Wait()
 			cancel()
-			for range items {
+			for range stream.C {
 			}
-			if asked > 2 {
-				t.Errorf("asked for %d items, want 2", asked)
+			if produced > 2 {
+				t.Errorf("%d items produced, want 2", produced)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) { // L01
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errCause)
-		items, stop := openStream(ctx, 9, sequence(0, 3))
-		for item := range items {
+		stream := pagination.NewStream(ctx, 9, sequence(0, 3))
+		for item := range stream.C {
 			t.Errorf("item %d", item)
 		}
-		wantErr(t, []error{stop()}, context.Canceled, errCause)
+		wantErr(t, []error{stopped(stream)}, context.Canceled, errCause)
 	})
 }
 
-// Once ctx is done run is told at its very next item, though there is room for it.
-func TestCancelledRunIsToldAtOnce(t *testing.T) {
+// TestCanceledRunStops checks that yield returns false for the first item after the context is done.
+func TestCanceledRunStops(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string]func(*testing.T, context.Context, run){
-		"Chan": func(_ *testing.T, ctx context.Context, r run) {
-			items, _ := openStream(ctx, 100, r)
-			for range items {
+		"Stream": func(_ *testing.T, ctx context.Context, r run) {
+			stream := pagination.NewStream(ctx, 100, r)
+			for range stream.C {
 			}
 		},
 		"Merge": func(t *testing.T, ctx context.Context, r run) {
@@ -303,18 +301,18 @@ func TestCancelledRunIsToldAtOnce(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
-					asked := 0
+					produced := 0
 					list(t, ctx, func(context.Context) iter.Seq2[int, error] {
 						return func(yield func(int, error) bool) {
-							for asked = 1; yield(asked, nil); asked++ {
-								if asked == 2 {
+							for produced = 1; yield(produced, nil); produced++ {
+								if produced == 2 {
 									cancel()
 								}
 							}
 						}
 					})
-					if asked != 3 {
-						t.Errorf("asked for %d items, want 3", asked)
+					if produced != 3 {
+						t.Errorf("%d items produced, want 3", produced)
 					}
 				})
 			}
@@ -322,8 +320,8 @@ func TestCancelledRunIsToldAtOnce(t *testing.T) {
 	}
 }
 
-// foreignContext is none of package context's own: its children hear of its end a
-// little later, from a goroutine.
+// foreignContext is a context of another implementation than package context's, which notifies its children from a
+// goroutine, a little later.
 type foreignContext struct {
 	context.Context
 	done chan struct{}
@@ -340,30 +338,31 @@ func (c foreignContext) Err() error {
 	}
 }
 
-// A listing that ctx has cut short does not become an early stop because stop is
-// called in the same moment.
-func TestStopRightAfterTheContextsEnd(t *testing.T) {
+// TestStopAfterDeadline checks that a stream that was ended by its context returns the context's error, even if Stop is
+// called at the same moment.
+func TestStopAfterDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := foreignContext{t.Context(), make(chan struct{})}
-		items, stop := openStream(ctx, 0, sequence(0, 9))
-		<-items
+		stream := pagination.NewStream(ctx, 0, sequence(0, 9))
+		<-stream.C
 		synctest.Wait()
 		close(ctx.done)
-		wantErr(t, []error{stop()}, context.DeadlineExceeded)
+		wantErr(t, []error{stopped(stream)}, context.DeadlineExceeded)
 	})
 }
 
-// The run's context ends with the run, or the parent would remember it for ever.
-func TestChanReleasesItsContext(t *testing.T) {
+// TestStreamReleasesContext checks that the context passed to run is canceled at the end. Otherwise the parent would keep
+// a reference to it.
+func TestStreamReleasesContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var inner context.Context
-		items, _ := openStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
+		stream := pagination.NewStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
 			inner = ctx
 			return sequence(0, 1)(ctx)
 		})
-		for range items {
+		for range stream.C {
 		}
 		synctest.Wait()
 		if inner.Err() == nil {
@@ -372,33 +371,33 @@ func TestChanReleasesItsContext(t *testing.T) {
 	})
 }
 
-// N09: with a buffer of a page less one item, the next page is fetched while the
-// consumer has the first item of this one, and no page beyond it before the next.
-func TestChanPrefetchesOnePage(t *testing.T) {
+// TestStreamPrefetchesOnePage (N09) checks that, with a buffer of one item less than a page, the next page is fetched
+// while the consumer has the first item of the current one, and no page after that.
+func TestStreamPrefetchesOnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const size, pages = 10, 6
 		s := &server{pages: numbered(pages, size)}
-		items, stop := openStream(t.Context(), size-1, s.run)
+		stream := pagination.NewStream(t.Context(), size-1, s.run)
 		synctest.Wait()
 		if len(s.fetched) != 1 {
-			t.Errorf("%d pages fetched before the first item is taken, want 1", len(s.fetched))
+			t.Errorf("%d pages fetched before the first item is received, want 1", len(s.fetched))
 		}
-		taken := 0
-		for range items {
+		received := 0
+		for range stream.C {
 			synctest.Wait() // a slow consumer
-			if want := min(taken/size+2, pages); len(s.fetched) != want {
-				t.Errorf("at item %d: %d pages fetched, want %d", taken, len(s.fetched), want)
+			if want := min(received/size+2, pages); len(s.fetched) != want {
+				t.Errorf("at item %d: %d pages fetched, want %d", received, len(s.fetched), want)
 			}
-			taken++
+			received++
 		}
-		if err := stop(); err != nil || taken != size*pages {
-			t.Errorf("%d items, %v", taken, err)
+		if err := stopped(stream); err != nil || received != size*pages {
+			t.Errorf("%d items, %v", received, err)
 		}
 	})
 }
 
-// A panic of run reaches the consumer, with run's stack, and blocks nobody.
+// TestPanics checks that a panic of run reaches the consumer, with the stack of run.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	explode := func(how func()) run {
@@ -418,7 +417,7 @@ func TestPanics(t *testing.T) {
 	}{
 		{"error", explode(func() { panic(errServer) }), errServer.Error(), errServer},
 		{"value", explode(func() { panic("boom") }), "boom", nil},
-		{"nil", explode(func() { panic(nil) }), "nil", nil}, // on purpose
+		{"nil", explode(func() { panic(nil) }), "nil", nil}, // becomes a *runtime.PanicNilError
 		{"Goexit", explode(runtime.Goexit), "Goexit", nil},
 		{"yield after the end", func(context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
@@ -445,17 +444,17 @@ func TestPanics(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				items, stop := openStream(t.Context(), 0, tt.run)
+				stream := pagination.NewStream(t.Context(), 0, tt.run)
 				if tt.name == "yield after the end" {
-					<-items
+					<-stream.C
 				} else {
-					for range items { // closed all the same
+					for range stream.C { // is closed nevertheless
 					}
 				}
 				for range 2 {
 					func() {
 						defer func() { check(t, tt.text, tt.err, recover()) }()
-						t.Errorf("stop returned %v", stop())
+						t.Errorf("Stop returned, Err is %v", stopped(stream))
 					}()
 				}
 			})
@@ -488,6 +487,7 @@ func TestPanics(t *testing.T) {
 	})
 }
 
+// TestMerge checks that every run is complete and in order, and that no more than limit run at the same time.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for runs := range 6 {
@@ -505,7 +505,7 @@ func TestMerge(t *testing.T) {
 							defer active.Add(-1)
 							for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 							}
-							time.Sleep(time.Second) // until all that may be have begun
+							time.Sleep(time.Second) // until all that the limit allows have begun
 							for item, err := range sequence(i*100, 10*i)(ctx) {
 								if !yield(item, err) {
 									return
@@ -540,7 +540,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// The caller's slice of runs may change after the call.
+// TestMergeCopiesRuns checks that the caller may modify its slice of runs after the call.
 func TestMergeCopiesRuns(t *testing.T) {
 	t.Parallel()
 	runs := []run{nil, sequence(0, 3), nil}
@@ -554,22 +554,22 @@ func TestMergeCopiesRuns(t *testing.T) {
 	wantErr(t, errs)
 }
 
-// An error ends nothing: not the others, and not a run that goes on itself.
-func TestMergeGoesOnAfterErrors(t *testing.T) {
+// TestMergeContinuesAfterErrors checks that an error ends neither the other runs, nor a run that continues after it.
+func TestMergeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		stubborn := func(context.Context) iter.Seq2[int, error] {
+		continuing := func(context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
 				_ = yield(1, nil) && yield(99, errServer) && yield(2, nil) && yield(99, errServer) && yield(3, nil)
 			}
 		}
-		items, errs := collect(t, pagination.Merge(t.Context(), 1, failing(errCause), stubborn, failing(errCause), sequence(4, 2)), false)
+		items, errs := collect(t, pagination.Merge(t.Context(), 1, failing(errCause), continuing, failing(errCause), sequence(4, 2)), false)
 		equal(t, "items", items, []int{1, 2, 3, 4, 5})
 		want := []error{errCause, errServer, errServer, errCause}
 		if !slices.Equal(errs, want) {
 			t.Errorf("errors %v, want %v", errs, want)
 		}
-		items, errs = collect(t, pagination.Merge(t.Context(), 0, failing(errCause), stubborn, sequence(4, 2)), false)
+		items, errs = collect(t, pagination.Merge(t.Context(), 0, failing(errCause), continuing, sequence(4, 2)), false)
 		slices.Sort(items)
 		equal(t, "items", items, []int{1, 2, 3, 4, 5})
 		if len(errs) != 3 {
@@ -578,28 +578,28 @@ func TestMergeGoesOnAfterErrors(t *testing.T) {
 	})
 }
 
-// N03, N09: leaving the loop ends every run before the loop statement returns, and
-// each had made at most one item more than was taken from it.
+// TestMergeBreak (N03, N09) checks that leaving the loop ends every run before the range statement returns, and that no
+// run is more than one item ahead of the loop.
 func TestMergeBreak(t *testing.T) {
 	t.Parallel()
 	for take := range 20 {
 		synctest.Test(t, func(t *testing.T) {
 			var active atomic.Int64
-			var made, taken [4]int
-			runs := make([]run, len(made))
+			var produced, received [4]int
+			runs := make([]run, len(produced))
 			for i := range runs {
 				runs[i] = func(context.Context) iter.Seq2[int, error] {
 					return func(yield func(int, error) bool) {
 						active.Add(1)
 						defer active.Add(-1)
-						for made[i]++; yield(i, nil); made[i]++ {
+						for produced[i]++; yield(i, nil); produced[i]++ {
 						}
 					}
 				}
 			}
 			total := 0
 			for i := range pagination.Merge(t.Context(), 0, runs...) {
-				taken[i]++
+				received[i]++
 				if total++; total > take {
 					synctest.Wait()
 					break
@@ -608,16 +608,16 @@ func TestMergeBreak(t *testing.T) {
 			if active.Load() != 0 {
 				t.Errorf("%d runs still active after the loop", active.Load())
 			}
-			for i := range made {
-				if made[i] > taken[i]+1 {
-					t.Errorf("run %d made %d items, %d were taken", i, made[i], taken[i])
+			for i := range produced {
+				if produced[i] > received[i]+1 {
+					t.Errorf("run %d produced %d items, %d were received", i, produced[i], received[i])
 				}
 			}
 		})
 	}
 }
 
-// The context's error comes once and last, instead of the runs' own.
+// TestMergeContext checks that the context's error is yielded last and once, instead of the errors of the runs.
 func TestMergeContext(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{0, 1, 3} {
@@ -657,12 +657,12 @@ func TestMergeContext(t *testing.T) {
 					fetches -= len(s.fetched)
 				}
 				if fetches != 0 {
-					t.Errorf("%d fetches after the cancel", -fetches)
+					t.Errorf("%d fetches after cancellation", -fetches)
 				}
 			})
 		}
 	}
-	for _, want := range []int64{0, 1} { // no run is started any more
+	for _, want := range []int64{0, 1} { // the number of runs that may start
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -682,7 +682,7 @@ func TestMergeContext(t *testing.T) {
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) { // while all runs wait for their servers
+	synctest.Test(t, func(t *testing.T) { // canceled while all runs are waiting
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		start := time.Now()
@@ -707,7 +707,7 @@ func TestMergeOfNothing(t *testing.T) {
 	}
 }
 
-// Several random listings merged: each delivers just what it would alone.
+// TestRandomMerges checks that merged random listings yield exactly what each yields alone.
 func TestRandomMerges(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
@@ -738,18 +738,19 @@ func TestRandomMerges(t *testing.T) {
 		equal(t, fmt.Sprintf("seed %d", seed), got, want)
 		for err, left := range failures {
 			if left != 0 {
-				t.Errorf("seed %d: %d times too few %v", seed, left, err)
+				t.Errorf("seed %d: %d errors %v missing", seed, left, err)
 			}
 		}
 	}
 }
 
-// Cancel, stop or break at any moment, with any speeds: what came is the beginning
-// of what was served, the end is told truly, and nothing happens afterwards.
+// TestRandomInterruption cancels, stops or leaves listings at random moments, with servers and consumers of random speed.
+// The items received must be the first of those served, a listing must not appear complete if it is not, and nothing may
+// happen afterwards.
 func TestRandomInterruption(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {
-		for _, how := range []string{"Items", "Chan", "Chan stop", "Merge", "Merge break"} {
+		for _, how := range []string{"Items", "Stream", "Stream stop", "Merge", "Merge break"} {
 			synctest.Test(t, func(t *testing.T) {
 				defer func() {
 					if t.Failed() {
@@ -757,7 +758,7 @@ func TestRandomInterruption(t *testing.T) {
 					}
 				}()
 				r := rand.New(rand.NewPCG(seed, 4))
-				// Servers and consumer act at whole milliseconds, the interruption between two.
+				// Servers and consumers act at whole milliseconds, the interruption happens between two of them.
 				speed := r.IntN(4)
 				var servers []*server
 				var runs []run
@@ -782,7 +783,7 @@ func TestRandomInterruption(t *testing.T) {
 				defer cancel(nil)
 				at := time.Now().Add(moment)
 				over := func() bool { return !time.Now().Before(at) }
-				if how != "Chan stop" && how != "Merge break" {
+				if how != "Stream stop" && how != "Merge break" {
 					time.AfterFunc(moment, func() { cancel(errCause) })
 				}
 				var got []int
@@ -807,19 +808,19 @@ func TestRandomInterruption(t *testing.T) {
 							break
 						}
 					}
-				case "Chan", "Chan stop":
-					items, stop := openStream(ctx, buffer, runs[0])
-					if how == "Chan stop" {
+				case "Stream", "Stream stop":
+					stream := pagination.NewStream(ctx, buffer, runs[0])
+					if how == "Stream stop" {
 						time.AfterFunc(moment, func() {
-							if err := stop(); err != nil {
-								t.Errorf("stop: %v", err)
+							if err := stopped(stream); err != nil {
+								t.Errorf("Stop: %v", err)
 							}
 						})
 					}
-					for item := range items {
+					for item := range stream.C {
 						work(item)
 					}
-					if err := stop(); err != nil {
+					if err := stopped(stream); err != nil {
 						errs = append(errs, err)
 					}
 				}
@@ -833,7 +834,7 @@ func TestRandomInterruption(t *testing.T) {
 					for _, item := range got {
 						i := slices.Index(left, item)
 						if i < 0 {
-							t.Fatalf("item %d was not served so often: got %v of %v", item, got, served)
+							t.Fatalf("item %d was yielded more often than served: got %v of %v", item, got, served)
 						}
 						left = slices.Delete(left, i, i+1)
 					}
@@ -843,20 +844,20 @@ func TestRandomInterruption(t *testing.T) {
 				switch {
 				case len(errs) > 0:
 					if !over() {
-						t.Errorf("error %v before anything happened", errs)
+						t.Errorf("error %v before the interruption", errs)
 					}
 					wantErr(t, errs, context.Canceled)
-				case len(got) < total && how != "Chan stop" && how != "Merge break":
+				case len(got) < total && how != "Stream stop" && how != "Merge break":
 					t.Errorf("%d of %d items and no error", len(got), total)
 				case len(got) < total && !over():
-					t.Errorf("%d of %d items before anything happened", len(got), total)
+					t.Errorf("%d of %d items before the interruption", len(got), total)
 				}
 				time.Sleep(time.Second)
 				for _, s := range servers {
 					for _, begun := range s.times {
-						// A loop is left by its body, which may still be at work at the moment.
+						// The loop is left by its body, which may still be running at that moment.
 						if begun.After(at) && how != "Merge break" {
-							t.Errorf("fetch at %v after the end", begun.Sub(at))
+							t.Errorf("fetch %v after the end", begun.Sub(at))
 						}
 					}
 				}

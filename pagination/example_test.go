@@ -9,8 +9,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// fetchFruit stands for a call to a paged service. The second page is empty, as
-// when a filter runs after paging; the listing goes on all the same.
+// fetchFruit stands for a request to a paged service. The second page is empty, as it may be when the service filters
+// after paging.
 func fetchFruit(_ context.Context, token string) (pagination.Page[string], error) {
 	switch token {
 	case "":
@@ -52,7 +52,7 @@ func ExampleItems() {
 	// cherry
 }
 
-// A server that repeats a token would keep a naive loop busy for ever.
+// A server that repeats a token, with which a simple loop would never end.
 func ExampleItems_tokenLoop() {
 	fetch := func(context.Context, string) (pagination.Page[string], error) {
 		return pagination.Page[string]{Items: []string{"apple"}, Next: "again"}, nil
@@ -91,7 +91,7 @@ func ExampleNewStream() {
 	// complete
 }
 
-// One shelf that cannot be listed does not hide the others.
+// Three listings, of which one fails.
 func ExampleMerge() {
 	shelf := func(fetch pagination.Fetch[string]) func(context.Context) iter.Seq2[string, error] {
 		return func(ctx context.Context) iter.Seq2[string, error] {

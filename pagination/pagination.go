@@ -1,30 +1,26 @@
-// Package pagination turns a call that answers one page and the token of the
-// next into iterators over pages and over items, into a channel, and merges
-// many such listings into one. It knows nothing of the service behind the call
-// and needs only the standard library.
+// Package pagination turns a function that fetches one page, and the token of the next, into iterators over pages and
+// items, or into a channel, and merges several listings into one. It does not depend on any service.
 //
 //	pages := pagination.Pages(ctx, fetch)
 //	for item, err := range pagination.Items(pages) {
 //		if err != nil {
-//			return err // the items so far are good, the listing is not complete
+//			return err // the items so far are valid, but the listing is not complete
 //		}
 //		use(item)
 //	}
 //
-// # What holds for every iterator here
+// # Rules for all iterators
 //
-//   - Nothing happens before the range begins, and each range starts anew, so an
-//     iterator may be ranged over twice, also at the same time, as far as the
-//     caller's fetch or run may be called so.
-//   - An error comes with the zero item. Ending without one means that the
-//     listing is complete: a context that ended it early is always an error.
-//   - Such a context error is both ctx.Err() and context.Cause(ctx) to errors.Is.
-//   - Leaving the loop early ends all work before the loop statement returns: no
-//     further fetch, no goroutine.
+//   - Nothing happens before the range statement. Each range statement starts from the beginning; several may run at the
+//     same time if the caller's functions permit it.
+//   - An error is yielded with the zero item. An iterator that ends without an error is complete: if the context ended it
+//     early, it yields an error.
+//   - errors.Is matches such an error with both ctx.Err() and context.Cause(ctx).
+//   - Leaving the loop early stops everything before the range statement returns: there are no more fetches, and no
+//     goroutine is left.
 //
-// Retries belong below this package, inside fetch: an error ends a listing.
-// Items are passed on as they come; one that the service lists twice, because
-// its list moved meanwhile, comes twice.
+// Retries belong into the fetch function, since an error ends a listing. Items are passed on as they are: an item that
+// the service returns twice, because its list changed meanwhile, is yielded twice.
 package pagination
 
 import (
@@ -35,42 +31,38 @@ import (
 	"iter"
 )
 
-// Errors of a listing that would never end. Match them with errors.Is; the text
-// of the error returned adds the number of pages read.
+// Errors that end a listing that would otherwise never end. Match them with errors.Is; the errors that are returned
+// include the number of pages.
 var (
-	// ErrTokenLoop reports a page whose Next was the Next of an earlier page of
-	// the same listing: to follow it would list the same pages for ever. It comes
-	// after the items of that page.
+	// ErrTokenLoop means that a page has the same Next as an earlier page of the listing, so that following it would
+	// list the same pages forever. It is yielded after the items of that page.
 	ErrTokenLoop = errors.New("pagination: the server repeated a page token, the listing is not complete")
 
-	// ErrEmptyPages reports more than 100 pages in a row that had no items, or
-	// none that were new, and yet named a next page.
-	ErrEmptyPages = errors.New("pagination: the server sent too many pages in a row without anything new, the listing is not complete")
+	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or none that were new.
+	ErrEmptyPages = errors.New("pagination: the server sent too many pages in a row without a new item, the listing is not complete")
 )
 
-// maxEmptyPages is how many empty pages in a row a server may send: filters that
-// run after paging leave a few, a server that lost its way never stops.
+// maxEmptyPages is how many consecutive empty pages are accepted. A service that filters after paging sends a few; one
+// with a bug may never stop.
 const maxEmptyPages = 100
 
-// Page is one answer of a paged call.
+// Page is one page of a listing.
 type Page[T any] struct {
-	Items []T    // may be empty on any page, also when more follow
-	Next  string // token of the next page; "" on the last
+	Items []T    // may be empty, even if more pages follow
+	Next  string // token of the next page; "" on the last page
 }
 
-// Fetch gets the page that token names; "" names the first. It must return when
-// ctx is done. The page is ignored when the error is not nil.
+// Fetch returns the page with the given token; "" is the first page. It must return when ctx is done. If the error is not
+// nil, the page is ignored.
 type Fetch[T any] func(ctx context.Context, token string) (Page[T], error)
 
-// Pages lists page by page, each fetched when the loop asks for it, empty ones
-// included. It ends after the page without Next or, yielding an error once and
-// last, when
-//   - fetch fails: that error, as it is;
-//   - ctx is done before a fetch, which then does not happen: the context's error;
-//   - the server never comes to an end: [ErrTokenLoop] or [ErrEmptyPages].
+// Pages returns an iterator over the pages of a listing, including empty ones. It fetches a page when the loop is ready
+// for it. It ends after the page without a Next or, after yielding one error, when
+//   - fetch returns an error: that error, unchanged;
+//   - ctx is done before a fetch: the context's error;
+//   - the listing does not end: [ErrTokenLoop] or [ErrEmptyPages].
 //
-// Every page that came is yielded before the error. What Pages remembers is a
-// hash of each token, 32 bytes a page.
+// Every page that was fetched is yielded before the error. The iterator keeps a hash of each token, 32 bytes per page.
 func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
 		token, empty := "", 0
@@ -106,9 +98,8 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 	}
 }
 
-// Items lists the items of pages in order. The first error of pages is yielded
-// with the zero item and ends the listing. A page is asked for when the items of
-// the one before are used up; use [NewStream] to have it fetched ahead.
+// Items returns an iterator over the items of pages, in order. The first error of pages ends it. The next page is fetched
+// when all items of the current one have been yielded; see [NewStream] for fetching ahead.
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {
@@ -128,18 +119,17 @@ func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 
 var errNilContext = errors.New("pagination: nil context, use context.Background()")
 
-// contextError is nil until ctx is done, then an error that is both ctx.Err()
-// and the cause: who cancels with a cause may look for either.
+// contextError returns nil until ctx is done, and then an error that matches both ctx.Err() and context.Cause(ctx).
 func contextError(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil {
 		return nil
 	}
 	cause := context.Cause(ctx)
-	if cause == err { //nolint:errorlint // there is none
+	if cause == err { //nolint:errorlint // the context has no cause of its own
 		return err
 	}
-	if errors.Is(cause, err) { // the text says both; wrapped, so that it is not taken for what a run said
+	if errors.Is(cause, err) { // wrapped, since the cause itself may be an error with which another listing ended
 		return fmt.Errorf("%w", cause)
 	}
 	return fmt.Errorf("%w: %w", err, cause)

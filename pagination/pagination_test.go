@@ -26,15 +26,14 @@ var (
 	errCause  = errors.New("the user went away")
 )
 
-// server plays a script of pages: the token of a page is the key it is found by.
-// It is for one listing at a time; served is what it handed out.
+// server returns prepared pages by their tokens, for one listing at a time.
 type server struct {
 	pages   map[string]page
 	fail    map[string]error // by token
 	latency func() time.Duration
-	fetched []string
-	times   []time.Time
-	served  []int
+	fetched []string    // tokens, in order
+	times   []time.Time // of the fetches
+	served  []int       // items returned
 }
 
 func (s *server) fetch(ctx context.Context, token string) (page, error) {
@@ -48,7 +47,7 @@ func (s *server) fetch(ctx context.Context, token string) (page, error) {
 		}
 	}
 	if err := s.fail[token]; err != nil {
-		return page{Items: []int{-1}, Next: "x"}, err // only the error counts
+		return page{Items: []int{-1}, Next: "x"}, err // the page must be ignored
 	}
 	p, ok := s.pages[token]
 	if !ok {
@@ -62,7 +61,7 @@ func (s *server) run(ctx context.Context) iter.Seq2[int, error] {
 	return pagination.Items(pagination.Pages(ctx, s.fetch))
 }
 
-// chain links the item lists as pages "" → "1" → "2" …
+// chain returns pages with the given items and the tokens "", "1", "2" and so on.
 func chain(lists ...[]int) map[string]page {
 	pages := map[string]page{}
 	for i, items := range lists {
@@ -78,7 +77,7 @@ func chain(lists ...[]int) map[string]page {
 	return pages
 }
 
-// numbered is a listing of n pages of size items each, 0, 1, 2, …
+// numbered returns n pages of size items each: 0, 1, 2 and so on.
 func numbered(n, size int) map[string]page {
 	lists := make([][]int, n)
 	for i := range n * size {
@@ -95,8 +94,8 @@ func upTo(n int) []int {
 	return s
 }
 
-// collect ranges to the end and fails the test unless every error comes with the
-// zero item and, with once, at most one comes and comes last.
+// collect ranges over seq to its end. It fails the test if an error comes with an item or, with once, if an error is not
+// the last.
 func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, errs []error) {
 	t.Helper()
 	for item, err := range seq {
@@ -115,6 +114,7 @@ func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, e
 	return items, errs
 }
 
+// wantErr fails the test unless got is one error that matches all of want; no want means no error.
 func wantErr(t *testing.T, got []error, want ...error) {
 	t.Helper()
 	if len(want) == 0 {
@@ -141,6 +141,7 @@ func equal(t *testing.T, what string, got, want []int) {
 	}
 }
 
+// TestListing checks complete and broken listings, in every form.
 func TestListing(t *testing.T) {
 	t.Parallel()
 	empties := func(n int) map[string]page {
@@ -160,12 +161,12 @@ func TestListing(t *testing.T) {
 		{name: "one page", pages: numbered(1, 3), items: upTo(3), fetches: 1},
 		{name: "nothing", pages: numbered(1, 0), fetches: 1},
 		{name: "many pages", pages: numbered(50, 7), items: upTo(350), fetches: 50},
-		{name: "P01 same token for ever", pages: map[string]page{"": {[]int{0}, "a"}, "a": {[]int{1}, "a"}}, items: upTo(2), err: pagination.ErrTokenLoop, fetches: 2},
+		{name: "P01 same token forever", pages: map[string]page{"": {[]int{0}, "a"}, "a": {[]int{1}, "a"}}, items: upTo(2), err: pagination.ErrTokenLoop, fetches: 2},
 		{name: "N01 cycle A B A", pages: map[string]page{"": {[]int{0}, "a"}, "a": {[]int{1}, "b"}, "b": {[]int{2}, "a"}}, items: upTo(3), err: pagination.ErrTokenLoop, fetches: 3},
 		{name: "N01 cycle of empty pages", pages: map[string]page{"": {nil, "a"}, "a": {nil, "b"}, "b": {nil, "a"}}, err: pagination.ErrTokenLoop, fetches: 3},
 		{name: "N02 first page fails", fail: map[string]error{"": errServer}, err: errServer, fetches: 1},
 		{name: "N02 page 3 fails", pages: numbered(5, 2), fail: map[string]error{"2": errServer}, items: upTo(4), err: errServer, fetches: 3},
-		{name: "N05 empty pages in between", pages: chain(nil, nil, []int{0}, nil, []int{1}, nil), items: upTo(2), fetches: 6},
+		{name: "N05 empty pages between others", pages: chain(nil, nil, []int{0}, nil, []int{1}, nil), items: upTo(2), fetches: 6},
 		{name: "N05 100 empty pages in a row", pages: empties(100), items: upTo(3), fetches: 104},
 		{name: "N05 101 empty pages in a row", pages: empties(101), items: upTo(1), err: pagination.ErrEmptyPages, fetches: 102},
 		{name: "N05 100 empty pages, the last without token", pages: chain(make([][]int, 101)...), fetches: 101},
@@ -210,7 +211,7 @@ func TestListing(t *testing.T) {
 					want--
 				}
 				if yielded != want {
-					t.Errorf("%d pages, want %d: empty ones are pages too", yielded, want)
+					t.Errorf("%d pages, want %d, including empty ones", yielded, want)
 				}
 			})
 			t.Run("Items", func(t *testing.T) {
@@ -219,11 +220,11 @@ func TestListing(t *testing.T) {
 				items, errs := collect(t, s.run(t.Context()), true)
 				check(t, s, items, errs)
 			})
-			t.Run("Chan", func(t *testing.T) {
+			t.Run("Stream", func(t *testing.T) {
 				t.Parallel()
 				for _, buffer := range []int{-1, 0, 1, 100} {
 					s := &server{pages: tt.pages, fail: tt.fail}
-					items, errs := collectChan(t.Context(), buffer, s.run)
+					items, errs := collectStream(t.Context(), buffer, s.run)
 					check(t, s, items, errs)
 				}
 			})
@@ -237,7 +238,7 @@ func TestListing(t *testing.T) {
 	}
 }
 
-// P02: retries are fetch's business, and do not disturb the listing.
+// TestFetchRetries (P02) checks that a fetch function that retries does not disturb the listing.
 func TestFetchRetries(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(5, 2), fail: map[string]error{"2": errServer}}
@@ -254,18 +255,19 @@ func TestFetchRetries(t *testing.T) {
 	wantErr(t, errs)
 }
 
-func TestErrorTextNamesThePage(t *testing.T) {
+// TestErrorText checks that errors contain the number of the page, and not its token.
+func TestErrorText(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: map[string]page{"": {nil, "secret"}, "secret": {nil, "secret"}}}
 	_, errs := collect(t, s.run(t.Context()), true)
 	wantErr(t, errs, pagination.ErrTokenLoop)
 	if text := errs[0].Error(); !strings.Contains(text, "page 2") || strings.Contains(text, "secret") {
-		t.Errorf("text %q, want the page's number and not its token", text)
+		t.Errorf("text %q, want the number of the page and not its token", text)
 	}
 }
 
-// Items ends at the first error even if the pages do not.
-func TestItemsEndsAtTheFirstError(t *testing.T) {
+// TestItemsEndsAtFirstError checks that Items ends at the first error, even if pages continues.
+func TestItemsEndsAtFirstError(t *testing.T) {
 	t.Parallel()
 	pages := func(yield func(page, error) bool) {
 		_ = yield(page{Items: []int{1}}, nil) && yield(page{Items: []int{2}}, errServer) && yield(page{Items: []int{3}}, nil)
@@ -275,6 +277,7 @@ func TestItemsEndsAtTheFirstError(t *testing.T) {
 	wantErr(t, errs, errServer)
 }
 
+// TestIteratorsAreLazy checks that nothing is fetched before the range statement.
 func TestIteratorsAreLazy(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(2, 2)}
@@ -286,7 +289,7 @@ func TestIteratorsAreLazy(t *testing.T) {
 	}
 }
 
-// Each range starts anew, also while another of the same iterator is going on.
+// TestIteratorsRestart checks that each range statement starts from the beginning, also while another one is running.
 func TestIteratorsRestart(t *testing.T) {
 	t.Parallel()
 	pages := numbered(3, 2)
@@ -320,8 +323,8 @@ func TestIteratorsRestart(t *testing.T) {
 	}
 }
 
-// N03: after the loop is left at item n, nothing more is fetched, and no iterator
-// calls yield again (the runtime panics if one does).
+// TestBreak (N03) checks that nothing is fetched after the loop is left, and that yield is not called again, which would
+// panic.
 func TestBreak(t *testing.T) {
 	t.Parallel()
 	for n := range 6 {
@@ -344,7 +347,7 @@ func TestBreak(t *testing.T) {
 			t.Errorf("break at the page of item %d: %d fetches, want %d", n, len(s.fetched), want)
 		}
 	}
-	// Leaving at the error must not call yield again either.
+	// The same when the loop is left at the error.
 	for _, s := range []*server{
 		{fail: map[string]error{"": errServer}},
 		{pages: map[string]page{"": {nil, "a"}, "a": {nil, "a"}}},
@@ -358,10 +361,10 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// L01, N04: ctx is asked before each fetch, and its error is also its cause.
+// TestPagesContext (L01, N04) checks the context before and between fetches, and its cause.
 func TestPagesContext(t *testing.T) {
 	t.Parallel()
-	t.Run("L01 already cancelled", func(t *testing.T) {
+	t.Run("L01 already canceled", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errCause)
@@ -386,7 +389,7 @@ func TestPagesContext(t *testing.T) {
 				continue
 			}
 			got = append(got, item)
-			if item == 2 { // of page 2; the rest of the page is here already
+			if item == 2 { // on page 2, the rest of which has been fetched
 				cancel(errCause)
 			}
 		}
@@ -416,13 +419,13 @@ func TestPagesContext(t *testing.T) {
 		_, errs := collect(t, (&server{}).run(ctx), true)
 		wantErr(t, errs, context.Canceled, cause)
 		if errs[0].Error() != "shutting down: context canceled" {
-			t.Errorf("text %q says it twice", errs[0])
+			t.Errorf("text %q repeats itself", errs[0])
 		}
-		if errs[0] == cause { // a caller that looks at the type must not find that of the cause
-			t.Error("the cause itself, which another listing may have ended with")
+		if errs[0] == cause { // see contextError
+			t.Error("the cause is not wrapped")
 		}
 	})
-	t.Run("L02 L04 while the server thinks", func(t *testing.T) {
+	t.Run("L02 L04 during a fetch", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
@@ -439,29 +442,29 @@ func TestPagesContext(t *testing.T) {
 	})
 }
 
-// script is a random listing and what must come of it.
+// script is a random listing and its expected result.
 type script struct {
 	*server
 	want []int
-	err  error // nil: complete
+	err  error // nil if it is complete
 }
 
-// randomScript makes up to 12 pages of up to 5 items, a run of empty ones now and
-// then, and ends them well, with a failing page, or with a token seen before. Items
-// begin at from; some repeat earlier ones, as when the list moves while it is read.
+// randomScript returns up to 12 pages of up to 5 items, sometimes with many empty pages. The listing is complete, or ends
+// with a page that fails or has a repeated token. Items are numbered from from; some are repeated, as when the list changes
+// while it is read.
 func randomScript(r *rand.Rand, from int) script {
 	s := script{server: &server{pages: map[string]page{}, fail: map[string]error{}}}
 	tokens := []string{""}
 	n := 1 + r.IntN(12)
-	empties := -1
+	emptyFrom := -1 // all pages from this one on are empty
 	if r.IntN(10) == 0 {
-		empties = r.IntN(n)
+		emptyFrom = r.IntN(n)
 		n += 90 + r.IntN(20)
 	}
-	row := 0
+	emptyInRow := 0
 	for i := range n {
 		var items []int
-		if empties < 0 || i < empties {
+		if emptyFrom < 0 || i < emptyFrom {
 			for range r.IntN(6) {
 				item := from + len(s.want) + len(items)
 				if r.IntN(20) == 0 && len(s.want) > 0 {
@@ -470,9 +473,9 @@ func randomScript(r *rand.Rand, from int) script {
 				items = append(items, item)
 			}
 		}
-		row++
+		emptyInRow++
 		if len(items) > 0 {
-			row = 0
+			emptyInRow = 0
 		}
 		token, next := tokens[i], strconv.FormatUint(r.Uint64(), 36)
 		last := i == n-1
@@ -487,7 +490,7 @@ func randomScript(r *rand.Rand, from int) script {
 			return s
 		case last:
 			next = ""
-		case row > 100:
+		case emptyInRow > 100:
 			last = true
 			s.err = pagination.ErrEmptyPages
 		}
@@ -504,7 +507,7 @@ func randomScript(r *rand.Rand, from int) script {
 func (s script) check(t *testing.T, how string, items []int, errs []error) {
 	t.Helper()
 	equal(t, how, items, s.want)
-	equal(t, how+" against what was served", items, s.served)
+	equal(t, how+", compared with the items served", items, s.served)
 	if s.err == nil {
 		wantErr(t, errs)
 	} else {
@@ -515,7 +518,7 @@ func (s script) check(t *testing.T, how string, items []int, errs []error) {
 	}
 }
 
-// Whatever the server does, a listing ends, and delivers exactly what was served.
+// TestRandomListings checks that every listing ends, and yields exactly the items that were served.
 func TestRandomListings(t *testing.T) {
 	t.Parallel()
 	kinds := map[error]int{}
@@ -528,18 +531,18 @@ func TestRandomListings(t *testing.T) {
 		s.check(t, "Items", items, errs)
 
 		s = fresh()
-		items, errs = collectChan(t.Context(), int(seed%7)-1, s.run)
-		s.check(t, "Chan", items, errs)
+		items, errs = collectStream(t.Context(), int(seed%7)-1, s.run)
+		s.check(t, "Stream", items, errs)
 
 		s = fresh()
 		items, errs = collect(t, pagination.Merge(t.Context(), int(seed%3), nil, s.run, nil), true)
 		s.check(t, "Merge", items, errs)
 
-		s = fresh() // all of them together
-		items, errs = collectChan(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
+		s = fresh() // all forms combined
+		items, errs = collectStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
 			return pagination.Merge(ctx, 2, s.run)
 		})
-		s.check(t, "Chan of Merge", items, errs)
+		s.check(t, "Stream of Merge", items, errs)
 		if t.Failed() {
 			t.Fatalf("seed %d", seed)
 		}
@@ -551,9 +554,9 @@ func TestRandomListings(t *testing.T) {
 	}
 }
 
-// A list that moves while it is read, by a server whose tokens are offsets: the
-// server may skip items or serve them twice, the client passes on what it got.
-func TestMovingList(t *testing.T) {
+// TestChangingList changes a list while it is read, from a server whose tokens are offsets. The server may skip or repeat
+// items; the iterator yields what it receives.
+func TestChangingList(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 2))

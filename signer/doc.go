@@ -1,44 +1,40 @@
-// Package signer signs requests to Alibaba Cloud's RPC-style APIs, such as ECS.
+// Package signer signs requests to RPC-style Alibaba Cloud APIs, such as ECS.
 //
-// Signing is a pure function: the time and the nonce are inputs, nothing is
-// read from the clock, the environment or the network, and the same input gives
-// the same output. [V1] and [V3] have no state and may be used by any number of
-// goroutines. A request is signed for one attempt: a retry needs a fresh Nonce
-// and Time, since the service refuses a nonce it has seen and a time more than
-// 15 minutes away from its own.
+// Signing is a pure function. The time and the nonce are inputs; nothing is read from the clock, the environment or the
+// network, and equal inputs have equal results. [V1] and [V3] have no state and may be used by any number of goroutines.
 //
-// # V1 or V3
+// A signature is valid for one attempt. A retry needs a new Nonce and a new Time, because the service refuses a nonce
+// that it has seen before and a time that is more than 15 minutes from its own.
 //
-// Both are accepted by ECS and sign every parameter.
+// # Choosing a signature version
 //
-// [V1] (HMAC-SHA1) puts everything, the signature and a security token too, in
-// the query string. It does not sign the host name, so it works through a
-// tunnel or proxy that rewrites it; but whoever logs URLs logs the token.
+// ECS accepts both versions. Both sign every parameter.
 //
-// [V3] (ACS3-HMAC-SHA256) is the vendor's recommendation. Key id, token and
-// signature travel in headers, so the URL holds nothing but API parameters. The
-// host name is signed: the server must receive the very [Request.Host].
+// [V1] (HMAC-SHA1) puts everything into the query string, including the signature and a security token. It does not sign
+// the host name, so it works through a tunnel or proxy that changes it. On the other hand, whoever logs URLs logs the
+// token.
 //
-// Bearer tokens are not supported: they replace the signature.
+// [V3] (ACS3-HMAC-SHA256) is recommended by the vendor. The key id, the token and the signature are in headers, and the
+// URL contains API parameters only. It signs the host name, so the server must receive exactly [Request.Host].
 //
-// # Verifying
+// Bearer tokens are not supported; they replace the signature.
 //
-// [StringToSign] and [CanonicalRequest] give the text that V1 and V3 sign, of
-// whatever they are given. A test server rebuilds it from what arrived, and a
-// user compares it with the one that a SignatureDoesNotMatch error quotes.
+// # Verifying a signature
 //
-// # Your own Signer
+// [StringToSign] and [CanonicalRequest] return the text that V1 and V3 sign. A test server computes it from the request
+// it received; a user compares it with the text that a SignatureDoesNotMatch error quotes.
 //
-// A [Signer] may wrap another, or ask a signing service that alone holds the
-// secret; it is then the one place that knows how, and the credentials it is
-// given may be ignored:
+// # Implementing a Signer
 //
-//	type hostFixed struct{ host string }
+// A [Signer] can wrap another one, or call a signing service that alone holds the secret and ignores the credentials it
+// is passed:
 //
-//	func (s hostFixed) Sign(r signer.Request, c signer.Credentials) (signer.Signed, error) {
-//		r.Host = s.host // what the server sees behind a rewriting proxy
+//	type fixedHost struct{ host string }
+//
+//	func (s fixedHost) Sign(r signer.Request, c signer.Credentials) (signer.Signed, error) {
+//		r.Host = s.host // the name that the server sees behind a proxy
 //		return signer.V3{}.Sign(r, c)
 //	}
 //
-// It must be safe for concurrent use and leave [Request.Params] as they are.
+// It must be safe for concurrent use, and must not modify [Request.Params].
 package signer

@@ -12,14 +12,14 @@ import (
 // param is one parameter of a query string, or one header.
 type param struct{ name, value string }
 
-// queryOf is params as they go on the wire.
+// queryOf returns params as an encoded query string.
 func queryOf(params url.Values) string {
 	return string(appendQuery(nil, sorted(flatten(params, 0)), false))
 }
 
-// flatten lists every value of params, with room for more.
-func flatten(params url.Values, more int) []param {
-	list := make([]param, 0, len(params)+more)
+// flatten lists every value of params. The list has capacity for extra more elements.
+func flatten(params url.Values, extra int) []param {
+	list := make([]param, 0, len(params)+extra)
 	for name, values := range params {
 		for _, value := range values {
 			list = append(list, param{name, value})
@@ -28,14 +28,14 @@ func flatten(params url.Values, more int) []param {
 	return list
 }
 
-// sorted sorts list by raw name, in byte order. The values of one name stay in order.
+// sorted sorts list by its unescaped names, in byte order, and returns it. The values of a name keep their order.
 func sorted(list []param) []param {
 	slices.SortStableFunc(list, func(a, b param) int { return strings.Compare(a.name, b.name) })
 	return list
 }
 
-// appendQuery joins list as name=value with &; an empty value keeps its equals sign.
-// twice is for a text to be signed, where all that is escaped again.
+// appendQuery appends list as a query string; an empty value keeps its equals sign. With twice, the query string is
+// escaped once more, as in the text that V1 signs.
 func appendQuery(b []byte, list []param, twice bool) []byte {
 	equals, and := "=", "&"
 	if twice {
@@ -57,13 +57,12 @@ func appendQuery(b []byte, list []param, twice bool) []byte {
 	return b
 }
 
-// appendEscaped percent-encodes every byte outside RFC 3986's unreserved set, with
-// capital digits. It works on bytes, so text that is not UTF-8 goes through as it
-// is. The standard library has no such escape: url.QueryEscape turns a blank into
-// a plus and url.PathEscape leaves too much alone.
+// appendEscaped percent-encodes every byte that RFC 3986 does not list as unreserved, with upper-case digits. It does
+// not require valid UTF-8. Neither url.QueryEscape, which encodes a space as a plus sign, nor url.PathEscape, which
+// keeps many reserved characters, does the same.
 func appendEscaped(b []byte, text string, twice bool) []byte {
 	const digits = "0123456789ABCDEF"
-	start := 0 // of a run that stays as it is
+	start := 0 // of the unreserved bytes not yet appended
 	for i := range len(text) {
 		if c := text[i]; !unreserved(c) {
 			if start < i {
@@ -79,22 +78,22 @@ func appendEscaped(b []byte, text string, twice bool) []byte {
 	return append(b, text[start:]...)
 }
 
-// escapedLen is the length of what appendEscaped appends.
+// escapedLen returns the number of bytes that appendEscaped appends.
 func escapedLen(text string, twice bool) int {
-	odd := len(text)
+	reserved := len(text)
 	for i := range len(text) {
-		odd -= int(plain[text[i]])
+		reserved -= int(unreservedBytes[text[i]])
 	}
 	if twice {
-		return len(text) + 4*odd
+		return len(text) + 4*reserved
 	}
-	return len(text) + 2*odd
+	return len(text) + 2*reserved
 }
 
-func unreserved(c byte) bool { return plain[c] != 0 }
+func unreserved(c byte) bool { return unreservedBytes[c] != 0 }
 
-// plain is 1 for what is not escaped. It is never written.
-var plain = [256]uint8{
+// unreservedBytes is 1 for the bytes that are not escaped. It is never modified.
+var unreservedBytes = [256]uint8{
 	'-': 1, '.': 1, '_': 1, '~': 1,
 	'0': 1, '1': 1, '2': 1, '3': 1, '4': 1, '5': 1, '6': 1, '7': 1, '8': 1, '9': 1,
 	'A': 1, 'B': 1, 'C': 1, 'D': 1, 'E': 1, 'F': 1, 'G': 1, 'H': 1, 'I': 1, 'J': 1, 'K': 1, 'L': 1, 'M': 1,
@@ -103,7 +102,7 @@ var plain = [256]uint8{
 	'n': 1, 'o': 1, 'p': 1, 'q': 1, 'r': 1, 's': 1, 't': 1, 'u': 1, 'v': 1, 'w': 1, 'x': 1, 'y': 1, 'z': 1,
 }
 
-// wireTime is UTC to the second, the only layout that signatures accept.
+// wireTime formats t in UTC, to the second: the only layout that the service accepts.
 func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 func mac(h func() hash.Hash, key string, message []byte) []byte {

@@ -20,13 +20,13 @@ var (
 		Action:  "DescribeInstances",
 		Version: "2014-05-26",
 		Params:  url.Values{"RegionId": {"cn-hangzhou"}, "InstanceName": {"web *"}},
-		Time:    time.Date(2024, 2, 4, 12, 46, 24, 0, time.UTC), // time.Now(), but for the example
-		Nonce:   "3156853299f313e23d1673dc12e1703d",             // crypto/rand.Text(), but for the example
+		Time:    time.Date(2024, 2, 4, 12, 46, 24, 0, time.UTC), // usually time.Now()
+		Nonce:   "3156853299f313e23d1673dc12e1703d",             // usually crypto/rand.Text()
 	}
 	credentials = signer.Credentials{AccessKeyID: "testid", AccessKeySecret: "testsecret"}
 )
 
-// Sign a request and build the HTTP request that carries it. Any Signer will do.
+// Sign a request, and send the result as an HTTP request. The same code works with any Signer.
 func Example() {
 	signed, err := signer.V3{}.Sign(request, credentials)
 	if err != nil {
@@ -74,14 +74,14 @@ func ExampleV1() {
 	// Signature=MS%2Bva6H5E5%2FQrCtHQMepPMMrIpA%3D
 }
 
-// The text to compare with the one that a SignatureDoesNotMatch error quotes.
+// The text to compare with the one in a SignatureDoesNotMatch error.
 func ExampleStringToSign() {
 	fmt.Println(signer.StringToSign("GET", url.Values{"InstanceName": {"web *"}}))
 	// Output:
 	// GET&%2F&InstanceName%3Dweb%2520%252A
 }
 
-// The text whose hash V3 signs, made of what a server received.
+// The text whose hash V3 signs, computed from a received request.
 func ExampleCanonicalRequest() {
 	header := http.Header{"Accept": {"application/json"}, "X-Acs-Action": {"DescribeInstances"}, "X-Acs-Version": {"2014-05-26"}}
 	fmt.Println(signer.CanonicalRequest(request, header))
@@ -97,7 +97,7 @@ func ExampleCanonicalRequest() {
 	// e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 }
 
-// Credentials can be printed and logged.
+// Credentials can be printed and logged without showing the secret.
 func ExampleCredentials() {
 	c := signer.Credentials{AccessKeyID: "LTAI5tExampleKeyId00", AccessKeySecret: "example"}
 	fmt.Printf("%+v\n", c)
@@ -105,7 +105,7 @@ func ExampleCredentials() {
 	// signer.Credentials{AccessKeyID: LTAI****, AccessKeySecret: ****, SecurityToken: unset}
 }
 
-// hostSigner signs for the host name that the service sees behind a proxy.
+// hostSigner signs with the host name that the service sees behind a proxy.
 type hostSigner struct{ host string }
 
 func (s hostSigner) Sign(r signer.Request, c signer.Credentials) (signer.Signed, error) {
@@ -116,7 +116,7 @@ func (s hostSigner) Sign(r signer.Request, c signer.Credentials) (signer.Signed,
 	return signer.V3{}.Sign(r, c)
 }
 
-// A Signer of one's own may wrap another.
+// A custom Signer that wraps another one.
 func ExampleSigner() {
 	var s signer.Signer = hostSigner{"ecs.aliyuncs.com"}
 	signed, err := s.Sign(request, credentials)

@@ -32,7 +32,7 @@ func FuzzSignVerify(f *testing.F) {
 		if isOwn(name) || name == "Format" || host == "" || nonce == "" || id == "" || secret == "" {
 			t.Skip("refused, see TestSignErrors")
 		}
-		at := time.Unix(seconds%1e10, 0) // to the year 2286; beyond 9999 the layout ends
+		at := time.Unix(seconds%1e10, 0) // up to the year 2286; the layout ends with 9999
 		r := Request{
 			Method: "POST", Host: host, Action: "DescribeInstances", Version: "2014-05-26",
 			Params: url.Values{name: {value}, "RegionId": {"cn-hangzhou"}}, Time: at, Nonce: nonce,

@@ -14,94 +14,91 @@ import (
 	"unicode"
 )
 
-// Signer turns a request into what goes on the wire. It is safe for concurrent
-// use, does not modify its arguments, and names no value in its errors.
+// Signer signs requests. Implementations must be safe for concurrent use, must not modify their arguments, and must not
+// include values of the request or the credentials in errors.
 type Signer interface {
 	Sign(Request, Credentials) (Signed, error)
 }
 
-// Request is one API call to be signed. It holds no credentials.
+// Request is an API request to be signed. It contains no credentials.
 type Request struct {
-	// Method is the HTTP method in capitals; it is signed, so the request must
-	// be sent with it. Sign reads an empty one as POST.
+	// Method is the HTTP method, in upper case. It is signed, so the request must be sent with it. Sign takes an empty
+	// method as POST.
 	Method string
-	// Host is the endpoint's name, with its port unless it is the standard one,
-	// as the Host header will show it. V3 needs it; V1 does not look at it.
+	// Host is the host name of the endpoint, with the port unless it is the standard one, exactly as in the Host header.
+	// V3 requires it; V1 ignores it.
 	Host string
-	// Action is the operation, such as DescribeInstances. Needed.
+	// Action is the operation, such as "DescribeInstances". It is required.
 	Action string
-	// Version is the API's version, such as 2014-05-26. Needed.
+	// Version is the version of the API, such as "2014-05-26". It is required.
 	Version string
-	// Params are the operation's own parameters, RegionId among them; nil means
-	// none. Each has one value, repeats are numbered (Name.1, Name.2), and a
-	// name without any value is not sent. What the signer itself sets, such as
-	// Action or Timestamp, must not be among them, but for V1's Format.
+	// Params are the operation's own parameters, including RegionId; nil means none. Each name has one value; lists are
+	// numbered (Name.1, Name.2). A name without values is not sent. Parameters that the signer sets itself, such as
+	// Action or Timestamp, are refused, except Format with V1.
 	Params url.Values
-	// Time is when the request is made, in any zone; it is sent in UTC, to the
-	// second. Needed.
+	// Time is the time of the request, in any time zone. It is sent in UTC, to the second. It is required.
 	Time time.Time
-	// Nonce is a text that no other request of the last 15 minutes has used, 32
-	// random hex digits for example. Needed.
+	// Nonce is a string that no other request has used in the last 15 minutes, for example 32 random hexadecimal digits.
+	// It is required.
 	Nonce string
 }
 
-// Signed is what to put on the wire for one attempt. It carries the signature
-// and perhaps a security token; printed, logged or marshaled it shows neither.
+// Signed is a signed request: what to send in one attempt. It contains the signature, and the security token if there is
+// one; both are redacted when it is printed, logged or marshaled.
 type Signed struct {
-	// Query is the complete, encoded query string, without a question mark. The
-	// body is empty.
+	// Query is the complete, encoded query string, without a question mark. The body of the request is empty.
 	Query string
-	// Header holds the headers to set on the request, canonically spelled. It
-	// may be nil. Host is not among them: it goes into http.Request's Host.
+	// Header contains the headers to set on the request, with canonical names. It may be nil. It does not contain Host,
+	// which belongs in the Host field of an http.Request.
 	Header http.Header
 }
 
-// Credentials are an access key, and the token that comes with a temporary one.
-// Printed with fmt, logged with slog or marshaled to JSON they tell which parts
-// are set, and the first four characters of a key id of usual length.
+// Credentials is an access key, with the security token if it is a temporary one. When it is printed with fmt, logged
+// with slog or marshaled to JSON, the result shows which parts are set, and the first four characters of a key id of
+// the usual length, but no secret.
 //
-// There are two holes in fmt itself. It calls no methods on unexported fields: a
-// struct that keeps Credentials in one needs its own String and Format, or must
-// keep a pointer. And it asks nobody about %p and %w, which go vet refuses here.
+// Package fmt does not call methods of unexported fields. A struct with Credentials in an unexported field needs
+// String and Format methods of its own, or should hold a pointer. fmt does not call methods for %p and %w either; go vet
+// reports both verbs.
 type Credentials struct {
-	AccessKeyID     string // the key's public name; needed
-	AccessKeySecret string // the key that signs; never sent; needed
-	SecurityToken   string // of temporary (STS) credentials; empty for a permanent key
+	AccessKeyID     string // identifies the key; required
+	AccessKeySecret string // signs requests and is never sent; required
+	SecurityToken   string // for temporary (STS) credentials; empty for a permanent key
 }
 
-// String tells which parts are set; it shows no secret. So do the other four.
+// String returns a description that shows which parts are set, and no secret.
 func (c Credentials) String() string {
 	return "signer.Credentials{AccessKeyID: " + maskID(c.AccessKeyID) +
 		", AccessKeySecret: " + mask(c.AccessKeySecret) + ", SecurityToken: " + mask(c.SecurityToken) + "}"
 }
 
-// GoString is String, for %#v.
+// GoString returns the same as String.
 func (c Credentials) GoString() string { return c.String() }
 
-// Format writes String, whatever the verb and its flags.
+// Format writes the same as String, whatever the verb and flags.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// LogValue is String, for slog.
+// LogValue returns the same as String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON gives String as a JSON string: credentials are not stored by accident.
+// MarshalJSON returns the same as String, as a JSON string. So credentials cannot be stored by accident.
 func (c Credentials) MarshalJSON() ([]byte, error) { return quote(c.String()), nil }
 
-// String tells the sizes; it shows neither parameters nor headers. So do the other four.
+// String returns a description with the sizes of the parts, without their contents.
 func (s Signed) String() string {
 	return "signer.Signed{Query: " + strconv.Itoa(len(s.Query)) + " bytes, Header: " + strconv.Itoa(len(s.Header)) + " fields}"
 }
 
-// GoString is String, for %#v.
+// GoString returns the same as String.
 func (s Signed) GoString() string { return s.String() }
 
-// Format writes String, whatever the verb and its flags.
+// Format writes the same as String, whatever the verb and flags.
 func (s Signed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// LogValue is String, for slog.
+// LogValue returns the same as String.
 func (s Signed) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalJSON gives String as a JSON string.
+// MarshalJSON returns the same as String, as a JSON string.
 func (s Signed) MarshalJSON() ([]byte, error) { return quote(s.String()), nil }
 
 const masked = "****"
@@ -113,8 +110,8 @@ func mask(secret string) string {
 	return masked
 }
 
-// maskID keeps the part of a key id that tells its kind (LTAI, STS.). Of a short
-// id that would give away too much, and an odd one may be something else.
+// maskID masks a key id except for its first four characters, which tell the kind of key (LTAI, STS.). It masks short
+// ids, and ids with unusual characters, completely: they may be something else, put there by mistake.
 func maskID(id string) string {
 	if len(id) < 16 {
 		return mask(id)
@@ -127,11 +124,11 @@ func maskID(id string) string {
 	return id[:4] + masked
 }
 
-// quote serves for the texts above: plain ASCII, which Go and JSON quote alike.
+// quote returns s as a JSON string. s must be plain ASCII, which Go and JSON quote in the same way.
 func quote(s string) []byte { return strconv.AppendQuote(nil, s) }
 
-// check refuses what cannot be signed, or would be signed to another meaning. It
-// names the field or parameter at fault, never a value.
+// check returns an error if the request cannot be signed, or would have another meaning after signing. The error names
+// the field or parameter, and no value.
 func check(r Request, c Credentials, v3 bool) error {
 	fields := [...]param{
 		{"Credentials.AccessKeySecret", c.AccessKeySecret},
@@ -167,7 +164,7 @@ func check(r Request, c Credentials, v3 bool) error {
 	return checkParams(r.Params, v3)
 }
 
-// methodOf is the method that Sign signs.
+// methodOf returns the method that Sign signs.
 func methodOf(r Request) string { return cmp.Or(r.Method, http.MethodPost) }
 
 func checkParams(params url.Values, v3 bool) error {
@@ -180,7 +177,7 @@ func checkParams(params url.Values, v3 bool) error {
 		case len(values) > 1:
 			f = " has more than one value: number them as Name.1, Name.2"
 		}
-		if f != "" && (fault == "" || n < name) { // the same one each time, though maps have no order
+		if f != "" && (fault == "" || n < name) { // report the first by name, whatever the order of the map
 			name, fault = n, f
 		}
 	}
@@ -190,8 +187,8 @@ func checkParams(params url.Values, v3 bool) error {
 	return nil
 }
 
-// isOwn tells the names that belong to signing itself, as query parameters of V1;
-// in V3 they are headers, and as parameters would contradict them.
+// isOwn reports whether a parameter is set by the signer itself. In V3 these are headers, which a parameter of the same
+// meaning could contradict.
 func isOwn(name string) bool {
 	switch name {
 	case "AccessKeyId", "Action", "BearerToken", "SecurityToken", "Timestamp", "Version":

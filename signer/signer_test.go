@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// A second implementation, on the server's side and as plain as the documents
-// tell it: it starts from what arrives.
+// The functions below verify signatures on the server's side, with a second implementation that follows the vendor's
+// documentation.
 
 func referenceEscape(s string) string {
 	return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
@@ -86,6 +86,7 @@ func signature(signed Signed) string {
 	return params.Get("Signature")
 }
 
+// mustSign signs, or fails the test.
 func mustSign(t *testing.T, s Signer, r Request, c Credentials) Signed {
 	t.Helper()
 	signed, err := s.Sign(r, c)
@@ -95,6 +96,7 @@ func mustSign(t *testing.T, s Signer, r Request, c Credentials) Signed {
 	return signed
 }
 
+// valid returns a complete request and temporary credentials.
 func valid() (Request, Credentials) {
 	return Request{
 		Method: "POST", Host: "ecs.aliyuncs.com", Action: "DescribeInstances", Version: "2014-05-26",
@@ -102,7 +104,7 @@ func valid() (Request, Credentials) {
 	}, Credentials{AccessKeyID: "LTAI5tPlantedKeyId00", AccessKeySecret: "PlantedSecret/+=", SecurityToken: "CAIS+Planted/Token="}
 }
 
-// text is a random text of up to 12 pieces, all sorts of trouble among them.
+// text returns a random string of up to 12 pieces, many of which need escaping.
 func text(rnd *rand.Rand) string {
 	pieces := []string{"a", "Z", "0", "-", "_", ".", "~", " ", "+", "*", "/", "%", "%2A", "&", "=", ";", "?", "#", `"`, "环", "\xff", "\x00", "\n", "é"}
 	var s strings.Builder
@@ -112,7 +114,9 @@ func text(rnd *rand.Rand) string {
 	return s.String()
 }
 
-func TestProperties(t *testing.T) {
+// TestSignRandomRequests checks properties of both signers with random parameters: the signature verifies, nothing but
+// the documented inputs matters, and every input changes the signature.
+func TestSignRandomRequests(t *testing.T) {
 	t.Parallel()
 	for name, s := range signers {
 		for seed := range uint64(40) {
@@ -140,7 +144,7 @@ func TestProperties(t *testing.T) {
 					t.Fatal(err)
 				}
 				maps.DeleteFunc(sent, func(name string, _ []string) bool { return isOwn(name) || name == "Format" })
-				if !equalValues(sent, r.Params) { // what decodes to the input is injective
+				if !equalValues(sent, r.Params) { // so different inputs have different queries
 					t.Errorf("query decodes to\n%v, want\n%v", sent, r.Params)
 				}
 
@@ -151,7 +155,7 @@ func TestProperties(t *testing.T) {
 				same := r
 				same.Params, same.Time = reversed, r.Time.In(time.FixedZone("", -3600))
 				if again := mustSign(t, s, same, c); again.Query != signed.Query || signature(again) != signature(signed) {
-					t.Error("the order of the parameters, or the zone of the time, matters")
+					t.Error("the signature depends on the order of parameters, or on the time zone")
 				}
 
 				differ := func(what string, change func(*Request, *Credentials)) {
@@ -160,7 +164,7 @@ func TestProperties(t *testing.T) {
 					r.Params = maps.Clone(r.Params)
 					change(&r, &c)
 					if signature(mustSign(t, s, r, c)) == signature(signed) {
-						t.Errorf("another %s, but the same signature", what)
+						t.Errorf("a different %s has the same signature", what)
 					}
 				}
 				for name, values := range r.Params {
@@ -174,7 +178,7 @@ func TestProperties(t *testing.T) {
 				differ("version", func(r *Request, _ *Credentials) { r.Version += "x" })
 				differ("time", func(r *Request, _ *Credentials) { r.Time = r.Time.Add(time.Second) })
 				differ("nonce", func(r *Request, _ *Credentials) { r.Nonce += "x" })
-				if s == (V1{}) || c.SecurityToken != "" { // else V3 sends the id, but does not sign it
+				if s == (V1{}) || c.SecurityToken != "" { // otherwise V3 sends the id, but does not sign it
 					differ("key id", func(_ *Request, c *Credentials) { c.AccessKeyID += "x" })
 				}
 				differ("secret", func(_ *Request, c *Credentials) { c.AccessKeySecret += "x" })
@@ -187,7 +191,8 @@ func TestProperties(t *testing.T) {
 	}
 }
 
-func TestSignDetails(t *testing.T) {
+// TestSignEdgeCases checks absent and empty parameters, an empty method, and that headers share no memory.
+func TestSignEdgeCases(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
 	r.Params = url.Values{"Absent": {}, "Empty": {""}}
@@ -196,7 +201,7 @@ func TestSignDetails(t *testing.T) {
 		t.Fatal(err)
 	}
 	if v1.Has("Absent") || !v1.Has("Empty") || v1.Get("Format") != "JSON" || v1.Get("SecurityToken") != c.SecurityToken {
-		t.Errorf("V1 sends %v", v1)
+		t.Errorf("V1 query: %v", v1)
 	}
 	r.Params = url.Values{"Format": {}}
 	if q := mustSign(t, V1{}, r, c).Query; !strings.Contains(q, "Format=JSON&") {
@@ -205,24 +210,24 @@ func TestSignDetails(t *testing.T) {
 	r.Params = nil
 	c.SecurityToken, r.Method = "", ""
 	if q := mustSign(t, V1{}, r, c).Query; strings.Contains(q, "SecurityToken") {
-		t.Errorf("no token, but %s", q)
+		t.Errorf("a token in the query without one in the credentials: %s", q)
 	}
 	v3 := mustSign(t, V3{}, r, c)
 	if v3.Query != "" {
-		t.Errorf("no parameters, but %s", v3.Query)
+		t.Errorf("a query without parameters: %s", v3.Query)
 	}
 	v3.Header.Add("X-Acs-Action", "more")
 	if got := v3.Header["X-Acs-Content-Sha256"]; !slices.Equal(got, []string{emptyHash}) {
-		t.Errorf("one header's values run into another's: %v", got)
+		t.Errorf("appending to one header changed another: %v", got)
 	}
 	r.Method = "POST"
 	if got := mustSign(t, V3{}, r, c); signature(got) != signature(v3) {
-		t.Error("V3 does not read an empty method as POST")
+		t.Error("V3 does not sign an empty method as POST")
 	}
 }
 
-// A real request, as net/http sends and receives it, is what the signature is for.
-func TestOverHTTP(t *testing.T) {
+// TestSignOverHTTP verifies the signature of a request that net/http has sent and received.
+func TestSignOverHTTP(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
 	r.Params.Set("InstanceName", "a b*~+/=&%;环")
@@ -240,7 +245,7 @@ func TestOverHTTP(t *testing.T) {
 				}
 				err := verify(s, at, c, arrived)
 				if got := signature(arrived); got != want {
-					err = errors.Join(err, fmt.Errorf("signature %s, but of what arrived it is %s", got, want))
+					err = errors.Join(err, fmt.Errorf("signature %s, but %s for the received request", got, want))
 				}
 				received <- err
 			}))
@@ -265,7 +270,7 @@ func TestOverHTTP(t *testing.T) {
 					t.Error(err)
 				}
 			default:
-				t.Errorf("the server answers %s without looking at the request", resp.Status)
+				t.Errorf("status %s without calling the handler", resp.Status)
 			}
 		})
 	}
@@ -294,7 +299,7 @@ func TestSignErrors(t *testing.T) {
 	type test struct {
 		name   string
 		change func(*Request, *Credentials)
-		v1, v3 string // part of the error, empty for none
+		v1, v3 string // in the error; "" means no error
 	}
 	set := func(name string) func(*Request, *Credentials) {
 		return func(r *Request, _ *Credentials) { r.Params.Set(name, "PlantedValue") }
@@ -315,13 +320,13 @@ func TestSignErrors(t *testing.T) {
 		{"two values", func(r *Request, _ *Credentials) { r.Params["Tag"] = []string{"PlantedValue", "b"} }, `"Tag" has ` + several, `"Tag" has ` + several},
 		{"two Formats", func(r *Request, _ *Credentials) { r.Params["Format"] = []string{"JSON", "XML"} }, several, reserved},
 		{"Format", set("Format"), "", `"Format" ` + reserved},
-		{"the first of two", func(r *Request, _ *Credentials) {
+		{"two invalid parameters", func(r *Request, _ *Credentials) {
 			r.Params["B"], r.Params["A\n"], r.Params["Version"] = []string{"PlantedValue", "b"}, []string{"", ""}, []string{""}
 		}, `parameter "A\n" has`, `parameter "A\n" has`},
 		{"line break in id", func(_ *Request, c *Credentials) { c.AccessKeyID += "\n" }, "", "Credentials.AccessKeyID has a control character"},
 		{"line break in token", func(_ *Request, c *Credentials) { c.SecurityToken += "\r\n" }, "", "Credentials.SecurityToken has a control character"},
 		{"line break in host", func(r *Request, _ *Credentials) { r.Host += "\nx-acs-action:Other" }, "", "Request.Host has a control character"},
-		{"a name alike", set("signature"), "", ""},
+		{"similar name", set("signature"), "", ""},
 	}
 	for _, name := range []string{
 		"AccessKeyId", "Action", "BearerToken", "SecurityToken", "Signature", "SignatureMethod",
@@ -352,7 +357,7 @@ func TestSignErrors(t *testing.T) {
 				values := []string{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken, r.Nonce, r.Host, r.Action, r.Version, "PlantedValue"}
 				for _, v := range values {
 					if v != "" && strings.Contains(err.Error(), v) {
-						t.Errorf("%s: the error shows %q", name, v)
+						t.Errorf("%s: the error contains %q", name, v)
 					}
 				}
 				if strings.Contains(err.Error(), "\n") {
@@ -363,7 +368,8 @@ func TestSignErrors(t *testing.T) {
 	}
 }
 
-func TestRedactedText(t *testing.T) {
+// TestRedactedStrings checks the text that takes the place of secrets.
+func TestRedactedStrings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		c    Credentials
@@ -380,6 +386,7 @@ func TestRedactedText(t *testing.T) {
 	sameText(t, s, "signer.Signed{Query: 3 bytes, Header: 1 fields}")
 }
 
+// sameText checks that every way to print v shows want.
 func sameText(t *testing.T, v interface {
 	fmt.Stringer
 	fmt.GoStringer
@@ -403,9 +410,9 @@ func sameText(t *testing.T, v interface {
 	}
 }
 
-// Every way of printing is tried, but %T, %p and %w: fmt answers them itself, and
-// vet refuses the last two for a struct.
-func TestNothingLeaks(t *testing.T) {
+// TestNoSecretPrinted prints credentials and signed requests with every verb and flag. It omits %T, %p and %w, for which
+// fmt calls no method; vet reports the last two.
+func TestNoSecretPrinted(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
 	v1, v3 := mustSign(t, V1{}, r, c), mustSign(t, V3{}, r, c)
@@ -436,7 +443,7 @@ func TestNothingLeaks(t *testing.T) {
 				}
 				for _, s := range secrets {
 					if strings.Contains(text, s) {
-						t.Errorf("%s shows %q in %q", how, s, text)
+						t.Errorf("%s: %q in %q", how, s, text)
 						return
 					}
 				}
@@ -462,7 +469,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// typical has 8 parameters; large has 100 ids and 20 tags.
+// benchmarkRequest returns a request with 8 parameters, or a large one with 100 ids and 20 tags as well.
 func benchmarkRequest(large bool) (Request, Credentials) {
 	r, c := valid()
 	r.Params = kv("RegionId", "cn-hangzhou", "VpcId", "vpc-bp67acfmxazb4ph5m6fg", "Status", "Running", "MaxResults", "100",

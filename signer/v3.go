@@ -11,27 +11,26 @@ import (
 
 const (
 	algorithm = "ACS3-HMAC-SHA256"
-	// emptyHash is the SHA-256 of an empty body.
+	// emptyHash is the SHA-256 hash of an empty body.
 	emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-// V3 signs with HMAC-SHA256 in the Authorization header (ACS3-HMAC-SHA256). The
-// zero value is ready.
+// V3 signs with HMAC-SHA256, in the Authorization header (ACS3-HMAC-SHA256). The zero value is ready to use.
 type V3 struct{}
 
-// Sign puts Action, Version, Time and Nonce in x-acs-* headers, the security token
-// and its key id too if there is one, and asks for JSON by the Accept header.
-// [Signed.Query] holds [Request.Params] alone. It signs the query, the host, the
-// hash of the empty body and every x-acs-* header. It fails if something needed is
-// missing (of [Request] and [Credentials] all but Method, Params and
-// SecurityToken), if a value cannot stand in a header, or if a parameter has more
-// than one value or belongs to signing, which Format does here.
+// Sign returns x-acs-* headers with Action, Version, Time and Nonce and, if there is a security token, the token and the
+// key id; an Accept header that requests JSON; and the Authorization header. [Signed.Query] contains [Request.Params]
+// only. The query, the host, the hash of the empty body and every x-acs-* header are signed.
+//
+// It returns an error if a required field is empty (all of [Request] and [Credentials] but Method, Params and
+// SecurityToken), if a value contains a control character and so cannot be a header, or if a parameter has more than one
+// value or belongs to the signature, as Format does here.
 func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, true); err != nil {
 		return Signed{}, err
 	}
 	header := make(http.Header, 9)
-	values := make([]string, 0, 9) // one array for all, instead of nine
+	values := make([]string, 0, 9) // the headers share one array, which saves allocations
 	set := func(name, value string) {
 		values = append(values, value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
@@ -54,18 +53,16 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	return Signed{Query: query, Header: header}, nil
 }
 
-// CanonicalRequest returns the text whose hash V3 signs. Of r it takes Method, as
-// it is, Params, and Host unless header has one; all else is in header: every
-// x-acs-* header and content-type are signed, the rest are not. Names that differ
-// only by case are one header; the values of one are trimmed, sorted and joined
-// with commas, as the vendor's own SDKs do. The payload's hash is that of
-// x-acs-content-sha256, without it the empty body's.
+// CanonicalRequest returns the text whose hash V3 signs. It uses the Method of r as it is, Params, and Host unless header
+// has a Host. Of header, every x-acs-* header and Content-Type are signed. Names that differ in case only are the same
+// header; its values are trimmed, sorted and joined with commas, as in the vendor's SDKs. The hash of the body is that of
+// x-acs-content-sha256 or, without that header, the hash of an empty body.
 func CanonicalRequest(r Request, header http.Header) string {
 	b, _ := canonicalRequest(r.Method, r.Host, queryOf(r.Params), header)
 	return string(b)
 }
 
-// canonicalRequest also returns the names of the signed headers.
+// canonicalRequest returns the canonical request and the names of the signed headers.
 func canonicalRequest(method, host, query string, header http.Header) (canonical []byte, names string) {
 	fields := make([]param, 0, len(header)+1)
 	for name, values := range header {
@@ -99,7 +96,7 @@ func canonicalRequest(method, host, query string, header http.Header) (canonical
 			hash = f.value
 		}
 		if i > 0 && f.name == fields[i-1].name {
-			b[len(b)-1] = ',' // instead of the line break
+			b[len(b)-1] = ',' // replaces the line break
 		} else {
 			signed = append(signed, f.name)
 			b = append(b, f.name...)

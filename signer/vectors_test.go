@@ -15,11 +15,10 @@ import (
 	"time"
 )
 
-// The known answers come from the vendor's documents and from the unit tests of
-// its SDKs; those of DescribeInstances (D…) were made with the vendor's own code,
-// which publishes none.
+// The expected values below are from the vendor's documentation and from the unit tests of its SDKs. Those for
+// DescribeInstances (D1 and following) are not published; they were computed with the vendor's code.
 
-// kv makes parameters of alternating names and values.
+// kv returns parameters from alternating names and values.
 func kv(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -28,7 +27,7 @@ func kv(pairs ...string) url.Values {
 	return v
 }
 
-// with returns base and the further parameters.
+// with returns base with additional parameters.
 func with(base url.Values, pairs ...string) url.Values {
 	v := maps.Clone(base)
 	maps.Copy(v, kv(pairs...))
@@ -82,7 +81,7 @@ func TestVectorsV1(t *testing.T) {
 		id, method, secret string
 		params             url.Values
 		want               string
-		textOnly           bool // Sign refuses or does not make such a request: only its text is checked
+		textOnly           bool // check StringToSign only: Sign cannot produce such a request
 	}{
 		{"A1", "GET", "testsecret", a1, "OLeaidS1JvxuMvnyHOwuJ+uX5qY=", false},
 		{"A2", "POST", "testsecret", a1, "MxbnVAM4w6sft9xjVpe/GCKueuk=", false},
@@ -152,7 +151,7 @@ func TestVectorsV1(t *testing.T) {
 	}
 }
 
-// split takes a complete set of V1 parameters apart into what Sign is given.
+// split returns the arguments of Sign that lead to a complete set of V1 parameters.
 func split(t *testing.T, params url.Values) (Request, Credentials) {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, params.Get("Timestamp"))
@@ -185,9 +184,9 @@ func TestStringToSign(t *testing.T) {
 				"%2529O8%25404%2526%255B%255D%2524%255Erp%26empty%3D%26foo%3Dbar%26number%3D0",
 		},
 		{"Signature is not signed", kv("a", "1", "Signature", "x", "SignatureNonce", "n"), "GET&%2F&SignatureNonce%3Dn%26a%3D1"},
-		{"all values, in order", url.Values{"b": {"2", "1"}, "a": {}, "B": {""}}, "GET&%2F&B%3D%26b%3D2%26b%3D1"},
-		{"by raw name", kv("a.10", "x", "a.1", "x", "a/", "x", "a", "x", "a~", "x"), "GET&%2F&a%3Dx%26a.1%3Dx%26a.10%3Dx%26a%252F%3Dx%26a~%3Dx"},
-		{"bytes that are not UTF-8", kv("a", "\xff\xc3\x28"), "GET&%2F&a%3D%25FF%25C3%2528"},
+		{"several values keep their order", url.Values{"b": {"2", "1"}, "a": {}, "B": {""}}, "GET&%2F&B%3D%26b%3D2%26b%3D1"},
+		{"sorted by unescaped name", kv("a.10", "x", "a.1", "x", "a/", "x", "a", "x", "a~", "x"), "GET&%2F&a%3Dx%26a.1%3Dx%26a.10%3Dx%26a%252F%3Dx%26a~%3Dx"},
+		{"invalid UTF-8", kv("a", "\xff\xc3\x28"), "GET&%2F&a%3D%25FF%25C3%2528"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.id, func(t *testing.T) {
@@ -226,7 +225,7 @@ func TestVectorsV3(t *testing.T) {
 		id        string
 		r         Request
 		c         Credentials
-		canonical string // its hash, where one is published
+		canonical string // hash of the canonical request, if it is published
 		want      string
 	}{
 		{
@@ -289,8 +288,8 @@ func TestVectorsV3(t *testing.T) {
 	}
 }
 
-// The vendor's unit tests pass a payload hash that is not also a header, and no
-// host, so the text is made with the hash as a header, which is then taken out.
+// TestVectorsV3WithoutHashHeader checks vectors of the vendor's unit tests, in which the hash of the body is not a header.
+// CanonicalRequest needs the header, so the test removes it from the result.
 func TestVectorsV3WithoutHashHeader(t *testing.T) {
 	t.Parallel()
 	const hash = "55e12e91650d2fec56ec74e1d3e4ddbfce2ef3a65890c2a19ecf88a307e76a23"

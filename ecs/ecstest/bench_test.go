@@ -13,12 +13,9 @@ import (
 	"time"
 )
 
-// BenchmarkPage is what the server itself costs: a page of 100 out of 100,000 instances, no network.
+// BenchmarkPage measures the server without a network: a page of 100 out of 100,000 instances.
 func BenchmarkPage(b *testing.B) {
-	fleet := Fleet(100_000, 1)
-	for i := range fleet {
-		fleet[i].RegionID = "cn-hangzhou"
-	}
+	fleet := FleetIn("cn-hangzhou", 100_000, 1)
 	s := newServer(fleet)
 	nonce := 0
 	serve := func(b *testing.B, token, gzip string, more ...string) string {
@@ -44,7 +41,7 @@ func BenchmarkPage(b *testing.B) {
 		b.SetBytes(int64(w.Body.Len()))
 		return w.Body.String()
 	}
-	middle := s.sealToken(place{seq: 50_000}, boundTo(url.Values{"RegionId": {"cn-hangzhou"}}))
+	middle := s.sealToken(position{seq: 50_000}, tokenBinding(url.Values{"RegionId": {"cn-hangzhou"}}))
 	for name, f := range map[string]func(*testing.B){
 		"first":     func(b *testing.B) { serve(b, "", "") },
 		"middle":    func(b *testing.B) { serve(b, middle, "") },
@@ -55,7 +52,7 @@ func BenchmarkPage(b *testing.B) {
 		"page mode": func(b *testing.B) { serve(b, "", "", "MaxResults", "", "PageNumber", "900", "PageSize", "100") },
 	} {
 		b.Run(name, func(b *testing.B) {
-			f(b) // renders what the page needs
+			f(b) // encodes the instances of the page, which the server keeps
 			for b.Loop() {
 				f(b)
 			}

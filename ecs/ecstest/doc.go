@@ -1,6 +1,6 @@
-// Package ecstest is an in-memory ECS over real HTTP, for tests of code that lists instances and for demonstrations.
+// Package ecstest provides an in-memory ECS that speaks HTTP, for tests of code that lists instances, and for demos.
 //
-// A test starts a server with the instances it needs and hands a client of it to the code under test:
+// A test starts a server with the instances it needs and passes a client to the code under test:
 //
 //	srv := ecstest.NewServer(
 //		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning},
@@ -9,44 +9,83 @@
 //	t.Cleanup(srv.Close)
 //	client, err := srv.Client("cn-hangzhou", nil)
 //
-// The client is an ordinary [ecs.Client]; code that makes its own takes [Server.URL] as Options.Endpoint and
-// [Server.Credentials]. Nothing is shared between servers, so each test can have its own and run in parallel.
+// The client is an ordinary [ecs.Client]. Code that creates its own client needs [Server.URL] as Options.Endpoint and
+// [Server.Credentials]. Servers share nothing, so every test can have its own and run in parallel. [Server.Requests]
+// returns what the server received.
 //
-// # How true it is
+// A unit test that needs no HTTP can do without a server: see [Seq], and the example with httpmock.
 //
-// The server speaks the protocol, not the client: it verifies both kinds of signatures by itself, refuses old timestamps
-// and used nonces, reads every filter of DescribeInstances, pages by token and by number, and answers errors with the
-// documented codes, in JSON or XML. The vendor's own clients work against it. It also has the habits of the API that
-// surprise people: a caller without permission gets an empty list, InstanceIds=[] matches nothing, unknown parameters and
-// address lists without their InstanceNetworkType are ignored, filters by tag or resource group stop at 1,000, TotalCount
-// is 0 in token mode, some members are filled on request only. It knows DescribeInstances, DescribeInstanceStatus,
-// DescribeRegions and ListTagResources; everything else is InvalidApi.NotFound.
+// # Instances
 //
-// Where the API's documents leave something open, [Settings] has both: how a listing ends, whether bounds of time filters
-// belong to them, what the cap counts, whether there is a page mode at all.
+// [Fleet] and [FleetIn] return any number of realistic instances. [Server.Put], [Server.Update] and [Server.Delete]
+// change the fleet, also while it is being listed; Settings.OnRequest does so at a certain request. A listing by token
+// includes every instance that exists throughout the listing. Settings.Overlap makes instances appear on two pages, as
+// may happen with the real API.
 //
-// # Fleets
+// # Permissions
 //
-// [Fleet] makes any number of realistic instances. [Server.Put], [Server.Update] and [Server.Delete] change the fleet while
-// it is being listed, and Settings.OnRequest does so at a certain request. A listing by token is complete for the
-// instances that stay; Settings.Overlap makes rows come twice, as they may in life.
+// Key.Deny withdraws permissions from a [Key], Key.DenyIn in single regions only. A request without permission is refused
+// with 403 Forbidden.RAM. The API behaves so since 2025-12-20, as far as it was announced; before, it returned an empty
+// list, and private clouds may still do so: see Settings.EmptyIfDenied. Code that handles both is tested with both:
 //
-// # Trouble
+//	srv.AddKey(ecstest.Key{Credentials: srv.Credentials(), Deny: []string{"ecs:DescribeInstances"}})
+//	for _, empty := range []bool{false, true} {
+//		srv.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = empty })
+//		…
+//	}
 //
-// [Server.Inject] queues a [Fault] for the next requests that fit: error codes, bare statuses, bodies and headers of any
-// kind, latency, resets, cut and dripping answers, black holes, a wrong clock, denied permission, token loops. [Quota]
-// throttles. [Server.AddKey] and [Server.RevokeKey] play with credentials. [Server.Requests] tells afterwards what was
-// asked, and whether it was signed correctly.
+// [Server.UpdateKey] withdraws and restores a permission at any time. The fault {Denied: true, Skip: 2, Times: 3} denies
+// three requests, after two that were permitted.
 //
-// # Time
+// # Credentials
+//
+// A start-up check can be tested against every state of an access key: unknown, inactive, temporary, expired, without its
+// token, with another secret. [Key] lists the states and their error codes, and its example plays them all.
+// [Server.IssueKey] issues temporary keys as STS does. Settings.ClockSkew makes the server's clock wrong, and Quota
+// throttles.
+//
+// # Fault injection
+//
+// [Server.Inject] queues a [Fault] for the next matching requests: error codes, other statuses, bodies and headers of any
+// kind, latency, resets, truncated and slow responses, requests that are never answered, a wrong clock, denied
+// permission, repeated tokens.
+//
+// # Virtual time
 //
 // Retries, waiters and throttling take time. [NewPipeServer] works inside [testing/synctest], where hours pass at once:
 //
 //	synctest.Test(t, func(t *testing.T) {
-//		srv := ecstest.NewPipeServer(fleet...)
+//		srv := ecstest.NewPipeServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusStarting})
 //		defer srv.Close()
 //		client, err := srv.Client("cn-hangzhou", nil)
-//		…
+//		if err != nil {
+//			t.Fatal(err)
+//		}
 //		defer client.CloseIdleConnections()
+//		time.AfterFunc(2*time.Minute, func() {
+//			srv.Update("i-1", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusRunning })
+//		})
+//		if _, err := client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, "i-1"); err != nil {
+//			t.Fatal(err)
+//		}
 //	})
+//
+// # Fidelity
+//
+// The server has an implementation of the protocol of its own. It verifies both kinds of signatures, refuses timestamps
+// that are more than 15 minutes off and nonces that were used before, applies every filter of DescribeInstances, pages
+// by token and by number, and returns errors with the documented codes, as JSON or XML. The vendor's own Go client works
+// with it.
+//
+// It also reproduces what surprises users of the API: InstanceIds=[] matches nothing; unknown parameters, and address
+// lists without their InstanceNetworkType, are ignored; filters by tag or resource group match at most 1,000 instances;
+// TotalCount is 0 in token mode; MaxResults is raised to 10 and capped at 100; some members are returned on request only.
+//
+// Where the documentation leaves something open, [Settings] offers both: how a listing ends, whether a request without
+// paging parameters receives a token, whether the bounds of time filters are inclusive, what the cap counts, whether
+// there are pages by number, or nothing else. A TagFilter of ListTagResources matches exact values; how the API compares
+// them is not documented.
+//
+// The operations are DescribeInstances, DescribeInstanceStatus, DescribeRegions and ListTagResources. [Server.Handle] adds
+// others; without it they are refused with InvalidApi.NotFound.
 package ecstest

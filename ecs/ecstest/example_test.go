@@ -4,8 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
+	"net/http"
 	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
@@ -24,7 +31,7 @@ func runningNames(ctx context.Context, client *ecs.Client) ([]string, error) {
 	return names, nil
 }
 
-// Code that lists instances, against a server with three of them.
+// A test of code that lists instances: the server has three of them.
 func Example() {
 	srv := ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning},
@@ -40,7 +47,7 @@ func Example() {
 	// Output: [web-1 web-2] <nil>
 }
 
-// The third request fails twice; the client tries again and nothing is lost.
+// The third request fails twice; the client retries and the listing is complete.
 func ExampleServer_Inject() {
 	srv := ecstest.NewServer(ecstest.Fleet(3000, 1)...)
 	defer srv.Close()
@@ -66,30 +73,191 @@ func ExampleServer_Inject() {
 	// 200  Running true
 }
 
-// A caller without permission is answered with an empty list. The client finds out by a dry run.
+// A user without permission: the listing ends with an error, with the API of today and with that of before 2025-12-20,
+// which returned an empty list.
 func ExampleServer_AddKey() {
 	srv := ecstest.NewServer(ecstest.Fleet(100, 1)...)
 	defer srv.Close()
 	guest := signer.Credentials{AccessKeyID: "LTAI-guest", AccessKeySecret: "secret"}
-	srv.AddKey(ecstest.Key{Credentials: guest, Deny: []string{"DescribeInstances"}})
+	srv.AddKey(ecstest.Key{Credentials: guest, Deny: []string{"ecs:DescribeInstances"}})
 	client, err := srv.Client("cn-hangzhou", &ecs.Options{
 		Credentials: ecs.StaticCredentials(guest.AccessKeyID, guest.AccessKeySecret, guest.SecurityToken),
 	})
 	if err != nil {
 		panic(err)
 	}
-	names, err := runningNames(context.Background(), client)
-	fmt.Println(len(names), errors.Is(err, ecs.ErrForbidden))
+	for _, empty := range []bool{false, true} {
+		srv.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = empty })
+		names, err := runningNames(context.Background(), client)
+		fmt.Println(len(names), errors.Is(err, ecs.ErrForbidden))
+	}
 	for _, r := range srv.Requests() {
-		fmt.Printf("%d %q\n", r.Status, r.Code)
+		fmt.Printf("%d %q, dry run %t\n", r.Status, r.Code, r.Params.Has("DryRun"))
 	}
 	// Output:
 	// 0 true
-	// 200 ""
-	// 403 "Forbidden.RAM"
+	// 0 true
+	// 403 "Forbidden.RAM", dry run false
+	// 200 "", dry run false
+	// 403 "Forbidden.RAM", dry run true
 }
 
-// The fleet changes between two pages: what stays is still listed.
+// A permission that is withdrawn while a listing is running, and restored later.
+func ExampleServer_UpdateKey() {
+	srv := ecstest.NewServer(ecstest.FleetIn("cn-hangzhou", 500, 1)...)
+	defer srv.Close()
+	client, err := srv.Client("cn-hangzhou", nil)
+	if err != nil {
+		panic(err)
+	}
+	list := func(deny ...string) (n int, err error) {
+		for _, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{}) {
+			if err != nil {
+				return n, err
+			}
+			if n++; n == 200 {
+				srv.UpdateKey(srv.Credentials().AccessKeyID, func(k *ecstest.Key) { k.Deny = deny })
+			}
+		}
+		return n, nil
+	}
+	n, err := list("*")
+	fmt.Println(n, errors.Is(err, ecs.ErrForbidden))
+	srv.UpdateKey(srv.Credentials().AccessKeyID, func(k *ecstest.Key) { k.Deny = nil })
+	fmt.Println(list())
+	// Output:
+	// 200 true
+	// 500 <nil>
+}
+
+// startUpCheck stands for code that refuses to start without access to ECS.
+func startUpCheck(ctx context.Context, client *ecs.Client) string {
+	err := client.DryRun(ctx, ecs.DescribeInstancesRequest{})
+	switch {
+	case err == nil:
+		return "ready"
+	case errors.Is(err, ecs.ErrForbidden):
+		return "no permission"
+	case errors.Is(err, ecs.ErrCredentials):
+		return "bad credentials"
+	}
+	return "other trouble"
+}
+
+// A start-up check, against everything that can be wrong with an access key.
+func ExampleKey() {
+	srv := ecstest.NewServer()
+	defer srv.Close()
+	permanent := signer.Credentials{AccessKeyID: "LTAI-permanent", AccessKeySecret: "secret"}
+	temporary := srv.IssueKey(time.Hour)
+	wrongSecret, noToken := permanent, temporary
+	wrongSecret.AccessKeySecret, noToken.SecurityToken = "another", ""
+	check := func(state string, c signer.Credentials) {
+		client, err := srv.Client("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials(c.AccessKeyID, c.AccessKeySecret, c.SecurityToken)})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%s: %s\n", state, startUpCheck(context.Background(), client))
+	}
+
+	check("unknown key", permanent)
+	srv.AddKey(ecstest.Key{Credentials: permanent})
+	check("valid key", permanent)
+	check("wrong secret", wrongSecret)
+	check("temporary key", temporary)
+	check("missing token", noToken)
+	srv.UpdateKey(temporary.AccessKeyID, func(k *ecstest.Key) { k.Expires = time.Now().Add(-time.Second) })
+	check("expired token", temporary)
+	srv.UpdateKey(permanent.AccessKeyID, func(k *ecstest.Key) { k.Disabled = true })
+	check("inactive key", permanent)
+	srv.AddKey(ecstest.Key{Credentials: permanent, DenyIn: map[string][]string{"cn-hangzhou": {"ecs:DescribeInstances"}}})
+	check("no permission in this region", permanent)
+	srv.AddKey(ecstest.Key{Credentials: permanent})
+	srv.Configure(func(s *ecstest.Settings) { s.ClockSkew = time.Hour })
+	check("wrong clock, which is corrected", permanent)
+	// Output:
+	// unknown key: bad credentials
+	// valid key: ready
+	// wrong secret: bad credentials
+	// temporary key: ready
+	// missing token: bad credentials
+	// expired token: bad credentials
+	// inactive key: bad credentials
+	// no permission in this region: no permission
+	// wrong clock, which is corrected: ready
+}
+
+// An operation that the server does not have by itself.
+func ExampleServer_Handle() {
+	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusRunning})
+	defer srv.Close()
+	srv.Handle("StopInstance", func(r ecstest.Request) (any, error) {
+		stop := func(i *ecs.Instance) { i.Status = ecs.InstanceStatusStopped }
+		if !srv.Update(r.Params.Get("InstanceId"), stop) {
+			return nil, &ecs.Error{Code: "InvalidInstanceId.NotFound", Message: "The specified InstanceId does not exist."}
+		}
+		return nil, nil // the response holds a RequestId only
+	})
+	client, err := srv.Client("cn-hangzhou", nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, id := range []string{"i-1", "i-2"} {
+		var e *ecs.Error
+		params := struct{ InstanceId string }{id} //nolint:staticcheck // the API's name
+		if err := client.Call(context.Background(), "StopInstance", params, &struct{}{}); errors.As(err, &e) {
+			fmt.Println(id, e.StatusCode, e.Code)
+		} else {
+			fmt.Println(id, srv.Instances()[0].Status)
+		}
+	}
+	// Output:
+	// i-1 Stopped
+	// i-2 404 InvalidInstanceId.NotFound
+}
+
+// lister is what the code under test needs of a client.
+type lister interface {
+	Instances(ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
+}
+
+// fakeLister is a lister without any server.
+type fakeLister struct{}
+
+func (fakeLister) Instances(context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+	return ecstest.Seq(ecs.ErrUnavailable, ecs.Instance{InstanceID: "i-1"}, ecs.Instance{InstanceID: "i-2"})
+}
+
+// A fake instead of a server: the code under test declares the method that it needs.
+func ExampleSeq() {
+	var client lister = fakeLister{}
+	for i, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{}) {
+		fmt.Println(i.InstanceID, errors.Is(err, ecs.ErrUnavailable))
+	}
+	// Output:
+	// i-1 false
+	// i-2 false
+	//  true
+}
+
+// Without this package: a canned response from an httpmock transport of the test's own.
+func Example_httpmock() {
+	transport := httpmock.NewMockTransport()
+	transport.RegisterResponder(http.MethodPost, "=~^https://ecs.cn-hangzhou.aliyuncs.com/",
+		httpmock.NewStringResponder(http.StatusOK, `{"RequestId":"r-1","Instances":{"Instance":[{"InstanceId":"i-1","InstanceName":"web-1"}]}}`))
+	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
+		HTTPClient:  &http.Client{Transport: transport},
+		Endpoint:    "https://ecs.cn-hangzhou.aliyuncs.com",
+		Credentials: ecs.StaticCredentials("id", "secret", ""),
+	})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(runningNames(context.Background(), client))
+	// Output: [web-1] <nil>
+}
+
+// The fleet changes between two pages; the instances that remain are still listed.
 func ExampleServer_Configure() {
 	srv := ecstest.NewServer(ecstest.Fleet(3000, 1)...)
 	defer srv.Close()
@@ -123,7 +291,7 @@ func ExampleServer_Configure() {
 	// Output: 1 released, 0 lost
 }
 
-// An instance that takes its time to stop, as a waiter sees it.
+// An instance that stops while it is being polled.
 func ExampleServer_Update() {
 	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusStopping})
 	defer srv.Close()
@@ -153,7 +321,7 @@ func ExampleServer_Update() {
 	// Stopped
 }
 
-// A fleet for tests that want many instances of all kinds.
+// A fleet for tests that need many different instances.
 func ExampleFleet() {
 	regions := map[string]int{}
 	for _, i := range ecstest.Fleet(1000, 1) {
@@ -165,4 +333,28 @@ func ExampleFleet() {
 	}
 	fmt.Println(total, slices.Sorted(maps.Keys(regions)))
 	// Output: 1000 [ap-southeast-1 cn-beijing cn-hangzhou cn-shanghai cn-shenzhen eu-central-1]
+}
+
+// TestWaiter is a test of a waiter in virtual time: two minutes of polling pass at once.
+func TestWaiter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := ecstest.NewPipeServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusStarting})
+		defer srv.Close()
+		client, err := srv.Client("cn-hangzhou", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.CloseIdleConnections()
+		time.AfterFunc(2*time.Minute, func() {
+			srv.Update("i-1", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusRunning })
+		})
+		begin := time.Now()
+		if _, err := client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, "i-1"); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(begin); waited < 2*time.Minute || waited > 3*time.Minute {
+			t.Errorf("returned after %v", waited)
+		}
+	})
 }

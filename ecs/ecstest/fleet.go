@@ -13,24 +13,81 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// Fleet makes a fleet of n instances as an account of some size has it; the same n and seed give the same fleet.
+// Fleet returns n instances as a real account might have them. The same n and seed give the same fleet.
 //
-// It is spread over six regions (cn-hangzhou, which has the most, cn-beijing, cn-shanghai, cn-shenzhen, ap-southeast-1,
-// eu-central-1) and their zones: for a fleet in one region, set RegionID and ZoneID before they go to the server. It was
-// created over five years, one by one and in bursts of hundreds a minute. Instances share VPCs, vSwitches, security
-// groups, images and tags, in Chinese and English; some are stopped, locked, spot, subscribed, burstable, in the classic
-// network, on dedicated hosts, with GPUs, local disks, several interfaces, IPv6, elastic or fixed public addresses.
-// Members are present about as often as in real answers. Ids and addresses are unique; public addresses are from the
-// documentation ranges and, when those are used up, from 172.16.0.0/12.
+// The instances are in six regions (cn-hangzhou has the most; cn-beijing, cn-shanghai, cn-shenzhen, ap-southeast-1,
+// eu-central-1) and their zones, in the order in which listings return them. They were created over five years, some
+// alone and some in bursts of hundreds in a minute. They share VPCs, vSwitches, security groups, images and tags, in
+// Chinese and English. Some are stopped, locked, spot, prepaid, burstable, in the classic network or on dedicated hosts;
+// some have GPUs, local disks, several network interfaces, IPv6, elastic or fixed public addresses. Members are set
+// about as often as in real responses. Ids and addresses are unique; public addresses are from the ranges reserved for
+// documentation and, when those are used up, from 172.16.0.0/12.
 //
-// The members that the API fills on request only ([ecs.AdditionalAttribute]) are filled here, and the server keeps to
-// the API's rule.
+// Members that the API returns on request only ([ecs.AdditionalAttribute]) are set; a server returns them on request.
 func Fleet(n int, seed uint64) []ecs.Instance {
+	return newGenerator(seed, fleetRegions).fleet(n)
+}
+
+// FleetIn returns a fleet like that of [Fleet], but with all its instances in one region. Regions that Fleet does not
+// use have invented zones and id prefixes.
+func FleetIn(region string, n int, seed uint64) []ecs.Instance {
+	return newGenerator(seed, []fleetRegion{regionOf(region)}).fleet(n)
+}
+
+// deployment is a group of instances that were created together.
+type deployment struct {
+	*site
+	model
+	size    int
+	name    string
+	tags    []ecs.Tag
+	created time.Time
+	spread  time.Duration // between the first and the last; 0 is a burst within a minute
+	zones   []string
+
+	vpc, image, group int
+	classic, spot     bool
+	prepaid           int // months; 0 is pay-as-you-go
+	keyPair           string
+	securityGroups    []string
+	deploymentSet     string
+	hpcCluster        string
+}
+
+// site is a region with the networks that were created in it so far.
+type site struct {
+	fleetRegion
+	networks map[string]*network // by VPC and zone; those with free addresses
+}
+
+// network is a vSwitch.
+type network struct {
+	vpc, vswitch string
+	cidr         uint32 // first address of its /20
+	used         uint32 // number of addresses in use
+}
+
+// generator makes one fleet. Its counters make ids and addresses unique.
+type generator struct {
+	rng    *rand.Rand
+	sites  []*site
+	offset uint64 // of the ids' counter
+	ids    uint64
+	nets   uint32 // /20 networks of 10.0.0.0/8
+	public uint32 // public addresses
+	inner  uint32 // addresses of the classic network and of RDMA
+}
+
+func newGenerator(seed uint64, regions []fleetRegion) *generator {
 	g := &generator{rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))}
 	g.offset = g.rng.Uint64N(idSpace)
-	for i := range regions {
-		g.sites = append(g.sites, &site{fleetRegion: regions[i], networks: map[string]*network{}})
+	for _, r := range regions {
+		g.sites = append(g.sites, &site{fleetRegion: r, networks: map[string]*network{}})
 	}
+	return g
+}
+
+func (g *generator) fleet(n int) []ecs.Instance {
 	instances := make([]ecs.Instance, 0, max(n, 0))
 	for len(instances) < n {
 		d := g.deployment(n)
@@ -41,133 +98,14 @@ func Fleet(n int, seed uint64) []ecs.Instance {
 	return instances
 }
 
-// fleetRegion is a region: the zones it has and how ids made there begin.
-type fleetRegion struct {
-	id, prefix string
-	zones      []string
-	share      int // of the fleet, in percent
-}
-
-var regions = []fleetRegion{
-	{"cn-hangzhou", "bp1", []string{"cn-hangzhou-g", "cn-hangzhou-h", "cn-hangzhou-i", "cn-hangzhou-j", "cn-hangzhou-k"}, 30},
-	{"cn-beijing", "2ze", []string{"cn-beijing-f", "cn-beijing-g", "cn-beijing-h", "cn-beijing-i", "cn-beijing-k", "cn-beijing-l"}, 20},
-	{"cn-shanghai", "uf6", []string{"cn-shanghai-b", "cn-shanghai-e", "cn-shanghai-f", "cn-shanghai-g", "cn-shanghai-l"}, 18},
-	{"cn-shenzhen", "wz9", []string{"cn-shenzhen-c", "cn-shenzhen-d", "cn-shenzhen-e", "cn-shenzhen-f"}, 14},
-	{"ap-southeast-1", "t4n", []string{"ap-southeast-1a", "ap-southeast-1b", "ap-southeast-1c"}, 11},
-	{"eu-central-1", "gw8", []string{"eu-central-1a", "eu-central-1b", "eu-central-1c"}, 7},
-}
-
-// model is an instance type. Memory is in GiB.
-type model struct {
-	name, family string
-	cpu, memory  int
-	gpus         int
-	gpu          string
-	disks        int
-	capacity     int64 // GiB, of all local disks
-}
-
-// models are listed by how common they are; the rare ones stand alone in rareModels.
-var models = slices.Concat(
-	sizes("ecs.g7", 4, "large", "xlarge", "2xlarge", "4xlarge", "8xlarge"),
-	sizes("ecs.c7", 2, "large", "xlarge", "2xlarge", "4xlarge"),
-	sizes("ecs.r7", 8, "large", "xlarge", "2xlarge", "4xlarge"),
-	sizes("ecs.g6", 4, "large", "xlarge", "2xlarge", "4xlarge"),
-	sizes("ecs.c6", 2, "large", "xlarge", "2xlarge"),
-	sizes("ecs.r6", 8, "large", "xlarge", "2xlarge"),
-	sizes("ecs.g8i", 4, "large", "xlarge", "2xlarge", "4xlarge"),
-	sizes("ecs.g5", 4, "large", "xlarge", "2xlarge"),
-	[]model{
-		{name: "ecs.t6-c1m1.large", family: "ecs.t6", cpu: 2, memory: 2},
-		{name: "ecs.t6-c1m2.large", family: "ecs.t6", cpu: 2, memory: 4},
-		{name: "ecs.t6-c1m4.large", family: "ecs.t6", cpu: 2, memory: 8},
-		{name: "ecs.t5-lc1m2.small", family: "ecs.t5", cpu: 1, memory: 2},
-		{name: "ecs.t5-c1m2.large", family: "ecs.t5", cpu: 2, memory: 4},
-		{name: "ecs.s6-c1m2.small", family: "ecs.s6", cpu: 1, memory: 2},
-	},
-)
-
-var rareModels = []model{
-	{name: "ecs.gn6i-c4g1.xlarge", family: "ecs.gn6i", cpu: 4, memory: 15, gpus: 1, gpu: "NVIDIA T4"},
-	{name: "ecs.gn6i-c16g1.4xlarge", family: "ecs.gn6i", cpu: 16, memory: 62, gpus: 1, gpu: "NVIDIA T4"},
-	{name: "ecs.gn6v-c8g1.2xlarge", family: "ecs.gn6v", cpu: 8, memory: 32, gpus: 1, gpu: "NVIDIA V100"},
-	{name: "ecs.gn6v-c8g1.8xlarge", family: "ecs.gn6v", cpu: 32, memory: 128, gpus: 4, gpu: "NVIDIA V100"},
-	{name: "ecs.gn7i-c16g1.4xlarge", family: "ecs.gn7i", cpu: 16, memory: 60, gpus: 1, gpu: "NVIDIA A10"},
-	{name: "ecs.i2.xlarge", family: "ecs.i2", cpu: 4, memory: 32, disks: 1, capacity: 894},
-	{name: "ecs.i2.2xlarge", family: "ecs.i2", cpu: 8, memory: 64, disks: 1, capacity: 1788},
-	{name: "ecs.i2.4xlarge", family: "ecs.i2", cpu: 16, memory: 128, disks: 2, capacity: 3576},
-}
-
-var classicModel = model{name: "ecs.n4.large", family: "ecs.n4", cpu: 2, memory: 4}
-
-// sizes are the usual sizes of a family, by its GiB for each vCPU.
-func sizes(family string, ratio int, names ...string) []model {
-	cpus := map[string]int{"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32}
-	list := make([]model, 0, len(names))
-	for _, name := range names {
-		list = append(list, model{name: family + "." + name, family: family, cpu: cpus[name], memory: cpus[name] * ratio})
-	}
-	return list
-}
-
-var images = [][4]string{ // id, name, English name, kind
-	{"aliyun_3_x64_20G_alibase_20230727.vhd", "Alibaba Cloud Linux  3.2104 LTS 64位", "Alibaba Cloud Linux  3.2104 LTS 64 bit", "linux"},
-	{"centos_7_9_x64_20G_alibase_20230613.vhd", "CentOS  7.9 64位", "CentOS  7.9 64 bit", "linux"},
-	{"ubuntu_22_04_x64_20G_alibase_20230613.vhd", "Ubuntu  22.04 64位", "Ubuntu  22.04 64 bit", "linux"},
-	{"debian_12_2_x64_20G_alibase_20231012.vhd", "Debian  12.2 64位", "Debian  12.2 64 bit", "linux"},
-	{"m-bp1a2b3c4d5e6f7g8h9i", "CentOS  7.9 64位", "CentOS  7.9 64 bit", "linux"},
-	{"win2022_21H2_x64_dtc_zh-cn_40G_alibase_20230613.vhd", "Windows Server  2022 数据中心版 64位中文版", "Windows Server  2022 Data Center Edition 64 bit Chinese Edition", "windows"},
-}
-
-// deployment is a group of instances that someone made together.
-type deployment struct {
-	*site
-	model
-	size    int
-	name    string
-	tags    []ecs.Tag
-	created time.Time
-	spread  time.Duration // 0: a burst, all in one minute
-	zones   []string
-
-	vpc, image, group int
-	classic, spot     bool
-	prepaid           int // months
-	keyPair           string
-	securityGroups    []string
-	deploymentSet     string
-	hpcCluster        string
-}
-
-// site is a region under way: its networks fill up.
-type site struct {
-	fleetRegion
-	networks map[string]*network // by VPC and zone
-}
-
-// network is a vSwitch with addresses left.
-type network struct {
-	vpc, vswitch string
-	cidr         uint32 // IPv4 of its /20
-	used         uint32
-}
-
-type generator struct {
-	rng    *rand.Rand
-	sites  []*site
-	offset uint64
-	ids    uint64 // made so far
-	nets   uint32 // /20s of 10.0.0.0/8 given out
-	public uint32
-	inner  uint32
-}
-
+// fleetEnd is the date of the fleet: nothing was created later, and expired instances expired before it.
 var fleetEnd = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func (g *generator) percent(p int) bool { return g.rng.IntN(100) < p }
 
 func pick[T any](g *generator, list []T) T { return list[g.rng.IntN(len(list))] }
 
+// deployment makes a deployment for a fleet of n instances.
 func (g *generator) deployment(n int) deployment {
 	r := g.rng
 	share, at := r.IntN(100), 0
@@ -177,7 +115,7 @@ func (g *generator) deployment(n int) deployment {
 	}
 	d := deployment{site: g.sites[at], model: pick(g, models), size: 1 + r.IntN(4), group: r.IntN(5), vpc: r.IntN(3)}
 	switch size := r.IntN(100); {
-	case size < 4: // a wave of scaling
+	case size < 4: // scaled out
 		d.size = 50 + r.IntN(450)
 	case size < 15:
 		d.size = 8 + r.IntN(40)
@@ -192,26 +130,38 @@ func (g *generator) deployment(n int) deployment {
 	app := pick(g, []string{"web", "api", "worker", "db", "cache", "gateway", "job", "订单服务", "支付网关", "用户中心", "数据分析", "测试机"})
 	env := pick(g, []string{"prod", "staging", "test"})
 	d.name = app + "-" + env
+	g.label(&d, app, env)
+	g.specialize(&d)
+	return d
+}
+
+// label decides the deployment's tags, key pair and security groups.
+func (g *generator) label(d *deployment, app, env string) {
 	if g.percent(45) {
 		tags := []ecs.Tag{
 			{Key: "env", Value: env},
 			{Key: "app", Value: app},
 			{Key: "部门", Value: pick(g, []string{"研发部", "市场部", "财务部", "运维部"})},
 			{Key: "负责人", Value: pick(g, []string{"张伟", "王芳", "李娜", "Alice", "Bob"})},
-			{Key: "acs:autoscaling:scalingGroupId", Value: "asg-" + d.prefix + "0" + strconv.Itoa(r.IntN(90)+10)},
+			{Key: "acs:autoscaling:scalingGroupId", Value: "asg-" + d.prefix + "0" + strconv.Itoa(g.rng.IntN(90)+10)},
 			{Key: "临时", Value: ""},
 		}
-		r.Shuffle(len(tags), func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
-		d.tags = tags[:1+r.IntN(5)]
+		g.rng.Shuffle(len(tags), func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
+		d.tags = tags[:1+g.rng.IntN(5)]
 	}
 	if g.percent(16) {
 		d.keyPair = "kp-" + pick(g, []string{"ops", "dev", "ci"})
 	}
-	for range 1 + r.IntN(2) {
+	for range 1 + g.rng.IntN(2) {
 		d.securityGroups = append(d.securityGroups, "sg-"+d.prefix+pick(g, []string{"web", "app", "dat", "adm"})+fmt.Sprintf("%014d", d.vpc))
 	}
 	slices.Sort(d.securityGroups)
 	d.securityGroups = slices.Compact(d.securityGroups)
+}
+
+// specialize decides the deployment's instance type, network and payment, where they are unusual.
+func (g *generator) specialize(d *deployment) {
+	r := g.rng
 	switch kind := r.IntN(100); {
 	case kind < 4:
 		d.model = pick(g, rareModels)
@@ -220,7 +170,7 @@ func (g *generator) deployment(n int) deployment {
 		}
 	case kind < 6:
 		d.classic, d.model = true, classicModel
-		d.created = time.Date(2020, 11, 1+r.IntN(200), r.IntN(24), r.IntN(60), 0, 0, time.UTC) // as late as there were any
+		d.created = time.Date(2020, 11, 1+r.IntN(200), r.IntN(24), r.IntN(60), 0, 0, time.UTC) // the classic network ended soon after
 		d.spread = min(d.spread, 24*time.Hour)
 	case kind < 12:
 		d.spot = true
@@ -229,7 +179,6 @@ func (g *generator) deployment(n int) deployment {
 	case kind < 38:
 		d.deploymentSet = "ds-" + d.prefix + fmt.Sprintf("%017d", r.IntN(1e9))
 	}
-	return d
 }
 
 const (
@@ -237,7 +186,7 @@ const (
 	idSpace = 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
-// id is 20 characters: the region's prefix, 10 random ones, and a number that no other id of the fleet has.
+// id makes an id of 20 characters: the region's prefix, 10 random ones, and a number that no other id of the fleet has.
 func (g *generator) id(kind string, s *site) string {
 	g.ids++
 	b := make([]byte, 0, 32)
@@ -245,7 +194,7 @@ func (g *generator) id(kind string, s *site) string {
 	for range 10 {
 		b = append(b, letters[g.rng.IntN(36)])
 	}
-	v := (g.ids*48_271_999 + g.offset) % idSpace // the factor is prime to the space, so this is one to one
+	v := (g.ids*48_271_999 + g.offset) % idSpace // one to one, since the factor and idSpace have no common divisor
 	for range 7 {
 		b = append(b, letters[v%36])
 		v /= 36
@@ -253,9 +202,9 @@ func (g *generator) id(kind string, s *site) string {
 	return string(b)
 }
 
-// address takes the next private address of a VPC in a zone.
+// address allocates the next private address of a VPC in a zone.
 func (g *generator) address(s *site, vpc int, zone string) (*network, string) {
-	const hosts = 1<<12 - 4 // of a /20, without the ones the API keeps
+	const hosts = 1<<12 - 4 // in a /20, without the reserved ones
 	key := strconv.Itoa(vpc) + zone
 	net := s.networks[key]
 	if net == nil || net.used == hosts {
@@ -272,7 +221,7 @@ func ipv4(a uint32) string {
 	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).String()
 }
 
-// publicAddress is from a documentation range as long as there are any.
+// publicAddress allocates a public address, from the documentation ranges until they are used up.
 func (g *generator) publicAddress() string {
 	n := g.public
 	g.public++
@@ -282,6 +231,7 @@ func (g *generator) publicAddress() string {
 	return ipv4(172<<24 | 16<<16 | (n - 3*254 + 1))
 }
 
+// instance makes one instance of a deployment; number counts them from 0.
 func (g *generator) instance(d deployment, number int) ecs.Instance {
 	r := g.rng
 	id := g.id("i-", d.site)
@@ -296,8 +246,11 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 		InstanceType: d.model.name, InstanceTypeFamily: d.family, CPU: d.cpu, Memory: d.memory << 10,
 		GPUAmount: d.gpus, GPUSpec: d.gpu, LocalStorageAmount: d.disks, LocalStorageCapacity: d.capacity,
 		IOOptimized: true, DeviceAvailable: true,
-		CPUOptions: ecs.CPUOptions{CoreCount: max(1, d.cpu/2), ThreadsPerCore: min(2, d.cpu), NUMA: pick(g, []string{"ON", "ON", "ON", "", "", "", "N/A"}), TopologyType: "DiscreteCoreToHTMapping"},
-		ImageID:    image[0], OSName: image[1], OSNameEn: image[2], OSType: ecs.OSType(image[3]),
+		CPUOptions: ecs.CPUOptions{
+			CoreCount: max(1, d.cpu/2), ThreadsPerCore: min(2, d.cpu), NUMA: pick(g, []string{"ON", "ON", "ON", "", "", "", "N/A"}),
+			TopologyType: "DiscreteCoreToHTMapping",
+		},
+		ImageID: image[0], OSName: image[1], OSNameEn: image[2], OSType: ecs.OSType(image[3]),
 		ImageOptions:           ecs.ImageOptions{CurrentOSNVMeSupported: &nvme},
 		SecurityGroupIDs:       slices.Clone(d.securityGroups),
 		InternetMaxBandwidthIn: -1, InternetChargeType: ecs.InternetChargeTypePayByTraffic,
@@ -327,6 +280,7 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 	return i
 }
 
+// next counts up, within the size of a /17 network.
 func (g *generator) next(counter *uint32) uint32 {
 	*counter++
 	return *counter % (1 << 15)
@@ -342,7 +296,7 @@ func (g *generator) uuid() string {
 	return t[:8] + "-" + t[8:12] + "-" + t[12:16] + "-" + t[16:20] + "-" + t[20:]
 }
 
-// network gives the instance its interfaces and addresses.
+// network decides the instance's network interfaces and addresses.
 func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 	if d.classic {
 		i.InstanceNetworkType, i.VLANID = ecs.InstanceNetworkTypeClassic, strconv.Itoa(100+g.rng.IntN(900))
@@ -378,7 +332,7 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 		i.NetworkInterfaces = append(i.NetworkInterfaces, nic)
 	}
 	switch how := g.rng.IntN(100); {
-	case how < 9: // an elastic address: then the instance's own charge type is empty
+	case how < 9: // with an elastic address, the instance's own charge type is empty
 		i.EIPAddress = ecs.EIPAddress{
 			AllocationID: g.id("eip-", d.site), IPAddress: g.publicAddress(), InternetChargeType: ecs.InternetChargeTypePayByTraffic,
 			Bandwidth: pick(g, []int{5, 10, 100, 200}), IsSupportUnassociate: true,
@@ -391,13 +345,13 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 	}
 }
 
-// charge decides how the instance is paid for, and what comes with it.
+// charge decides how the instance is paid for, and some rare properties.
 func (g *generator) charge(i *ecs.Instance, d deployment) {
 	switch {
 	case d.prepaid > 0:
 		i.InstanceChargeType = ecs.InstanceChargeTypePrePaid
 		end := time.Date(i.CreationTime.Year(), i.CreationTime.Month()+time.Month(d.prepaid), i.CreationTime.Day(), 16, 0, 0, 0, time.UTC)
-		for end.Before(fleetEnd.AddDate(0, 0, -7)) { // renewed until now; some have just run out
+		for end.Before(fleetEnd.AddDate(0, 0, -7)) { // renewed until fleetEnd, or just expired
 			end = end.AddDate(0, d.prepaid, 0)
 		}
 		i.ExpiredTime, i.Recyclable = end, end.Before(fleetEnd)
@@ -416,7 +370,9 @@ func (g *generator) charge(i *ecs.Instance, d deployment) {
 	switch g.rng.IntN(200) {
 	case 0:
 		host := g.id("dh-", d.site)
-		i.DedicatedHostAttribute = ecs.DedicatedHostAttribute{DedicatedHostID: host, DedicatedHostName: "专有宿主机-" + host[len(host)-3:], DedicatedHostClusterID: "dc-" + d.prefix + "cluster"}
+		i.DedicatedHostAttribute = ecs.DedicatedHostAttribute{
+			DedicatedHostID: host, DedicatedHostName: "专有宿主机-" + host[len(host)-3:], DedicatedHostClusterID: "dc-" + d.prefix + "cluster",
+		}
 		i.DedicatedInstanceAttribute = ecs.DedicatedInstanceAttribute{Affinity: "default", Tenancy: "host"}
 	case 1:
 		i.ECSCapacityReservationAttr.CapacityReservationID = "crp-" + d.prefix + "reserved"
@@ -430,7 +386,7 @@ func (g *generator) charge(i *ecs.Instance, d deployment) {
 	}
 }
 
-// state decides what the instance is doing.
+// state decides the instance's status and locks.
 func (g *generator) state(i *ecs.Instance, d deployment) {
 	lock := func(reason ecs.LockReason, text string) {
 		i.OperationLocks = []ecs.OperationLock{{LockReason: reason, LockMsg: text}}
@@ -440,7 +396,7 @@ func (g *generator) state(i *ecs.Instance, d deployment) {
 		i.Status, i.StoppedMode = ecs.InstanceStatusStopped, ecs.StoppedModeKeepCharging
 		lock(ecs.LockReasonFinancial, "The specified instance is locked due to financial reason.")
 	case d.spot && at < 4:
-		lock("Recycling", "") // the API's case varies
+		lock("Recycling", "") // the API capitalizes it in some responses
 	case at < 1:
 		lock(ecs.LockReasonSecurity, "The specified instance is locked due to security reason.")
 	case at < 22:

@@ -13,15 +13,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFleetIsDeterministic: the same arguments, the same fleet; another seed, another fleet.
+// TestFleetIsDeterministic checks that a fleet depends on its arguments only.
 func TestFleetIsDeterministic(t *testing.T) {
 	t.Parallel()
 	a, b, c := ecstest.Fleet(300, 7), ecstest.Fleet(300, 7), ecstest.Fleet(300, 8)
 	if !reflect.DeepEqual(a, b) {
-		t.Error("the same seed gives another fleet")
+		t.Error("the same seed, another fleet")
 	}
 	if reflect.DeepEqual(a, c) || a[0].InstanceID == c[0].InstanceID {
-		t.Error("another seed gives the same fleet")
+		t.Error("another seed, the same fleet")
 	}
 	for _, n := range []int{-1, 0, 1, 99} {
 		if got := len(ecstest.Fleet(n, 1)); got != max(n, 0) {
@@ -30,8 +30,8 @@ func TestFleetIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestFleetIsSound checks what must hold for each instance and between them.
-func TestFleetIsSound(t *testing.T) {
+// TestFleetIsConsistent checks each instance, and that ids and addresses are unique.
+func TestFleetIsConsistent(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
 	prefixes := map[string]string{"cn-hangzhou": "bp1", "cn-beijing": "2ze", "cn-shanghai": "uf6", "cn-shenzhen": "wz9", "ap-southeast-1": "t4n", "eu-central-1": "gw8"}
@@ -59,7 +59,7 @@ func TestFleetIsSound(t *testing.T) {
 		}
 		for _, text := range slices.Concat(unique, addresses) {
 			if other, twice := seen[text]; twice && text != "" {
-				t.Errorf("%s of %s is %s's already", text, i.InstanceID, other)
+				t.Errorf("%s of %s also belongs to %s", text, i.InstanceID, other)
 			}
 			seen[text] = i.InstanceID
 		}
@@ -97,7 +97,7 @@ func TestFleetIsSound(t *testing.T) {
 		}
 		if vpc {
 			if at, known := vswitches[i.VPCAttributes.VSwitchID]; known && at != i.VPCAttributes.VPCID+i.ZoneID {
-				t.Errorf("%s is in two places", i.VPCAttributes.VSwitchID)
+				t.Errorf("%s is in two zones", i.VPCAttributes.VSwitchID)
 			}
 			vswitches[i.VPCAttributes.VSwitchID] = i.VPCAttributes.VPCID + i.ZoneID
 		}
@@ -110,7 +110,7 @@ func TestFleetIsSound(t *testing.T) {
 	}
 }
 
-// TestFleetIsVaried: everything occurs, about as often as in life.
+// TestFleetIsVaried checks that every property occurs, about as often as in real accounts.
 func TestFleetIsVaried(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
@@ -132,7 +132,7 @@ func TestFleetIsVaried(t *testing.T) {
 		}
 		minutes[i.CreationTime]++
 	}
-	for what, between := range map[string][2]int{ // in percent; 0 is one instance at least
+	for what, between := range map[string][2]int{ // in percent; at least one instance even if that is 0
 		"tags": {25, 65}, "key pair": {5, 30}, "disks": {0, 5}, "gpu": {0, 8}, "eip": {7, 11}, "public": {4, 12}, "classic": {0, 8}, "locked": {0, 6}, "spot": {1, 15},
 		"prepaid": {10, 40}, "stopped": {15, 35}, "not charged": {1, 8}, "pending": {0, 2}, "windows": {5, 30}, "group": {14, 18}, "bandwidth": {85, 99}, "interfaces": {3, 7},
 		"ipv6": {6, 10}, "host": {0, 1}, "chinese": {20, 60}, "tag without value": {2, 50}, "numa": {38, 48}, "released": {0, 3}, "hpc": {0, 3}, "dns": {0, 1},
@@ -153,8 +153,8 @@ func TestFleetIsVaried(t *testing.T) {
 	}
 }
 
-// TestFleetComesBack: what the server sends is what it holds, member by member.
-func TestFleetComesBack(t *testing.T) {
+// TestFleetRoundTrip checks that a client receives every member of the instances that the server holds.
+func TestFleetRoundTrip(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(400, 9)
 	srv := start(t, fleet...)
@@ -181,6 +181,28 @@ func TestFleetComesBack(t *testing.T) {
 	for _, want := range fleet {
 		if !reflect.DeepEqual(got[want.InstanceID], want) {
 			t.Fatalf("got  %+v\nwant %+v", got[want.InstanceID], want)
+		}
+	}
+}
+
+// TestFleetIn checks fleets in one region: one that Fleet uses too, and others.
+func TestFleetIn(t *testing.T) {
+	t.Parallel()
+	for region, form := range map[string]string{
+		"cn-hangzhou": `^i-bp1[0-9a-z]{17} cn-hangzhou-[g-k]$`,
+		"cn-chengdu":  `^i-[0-9a-z]{20} cn-chengdu-[ab]$`,
+		"us-west-1":   `^i-[0-9a-z]{20} us-west-1[ab]$`,
+	} {
+		fleet, again := ecstest.FleetIn(region, 500, 3), ecstest.FleetIn(region, 500, 3)
+		if !reflect.DeepEqual(fleet, again) || len(fleet) != 500 {
+			t.Errorf("%s: %d instances, or two different fleets", region, len(fleet))
+		}
+		seen := map[string]bool{}
+		for _, i := range fleet {
+			if text := i.InstanceID + " " + i.ZoneID; i.RegionID != region || seen[i.InstanceID] || !regexp.MustCompile(form).MatchString(text) {
+				t.Fatalf("%s: instance %s of %s", region, text, i.RegionID)
+			}
+			seen[i.InstanceID] = true
 		}
 	}
 }

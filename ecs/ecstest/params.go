@@ -1,7 +1,6 @@
 package ecstest
 
 import (
-	"cmp"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -11,33 +10,33 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// params reads the parameters of an operation. The first fault found stays in err. What is not known is ignored and what
-// is empty counts as not given, as in the API.
+// params reads the parameters of an operation. The first error is kept in err. As in the API, unknown parameters are
+// ignored and empty ones count as not given.
 type params struct {
 	url.Values
-	err *failure
+	err *apiError
 }
 
-func (p *params) fail(err *failure) {
+func (p *params) fail(err *apiError) {
 	if p.err == nil {
 		p.err = err
 	}
 }
 
-// bad refuses a parameter for which the API documents no code of its own.
-func (p *params) bad(name, why string) {
-	p.fail(failed(400, "InvalidParameter", "The specified parameter %q is not valid: %s.", name, why))
+// invalid fails with the general code, for parameters for which the API documents none.
+func (p *params) invalid(name, why string) {
+	p.fail(newError(400, "InvalidParameter", "The specified parameter %q is not valid: %s.", name, why))
 }
 
-// number must be at least least and is at most most, if that is not 0.
-func (p *params) number(name string, otherwise, least, most int) int {
+// number reads an integer from lowest to highest; a highest of 0 sets no limit.
+func (p *params) number(name string, byDefault, lowest, highest int) int {
 	text := p.Get(name)
 	if text == "" {
-		return otherwise
+		return byDefault
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || int(n) < least || most != 0 && int(n) > most {
-		p.bad(name, "not a number, or out of range")
+	if err != nil || int(n) < lowest || highest != 0 && int(n) > highest {
+		p.invalid(name, "not a number, or out of range")
 	}
 	return int(n)
 }
@@ -50,12 +49,13 @@ func (p *params) flag(name string) (value, given bool) {
 		return true, true
 	case "false":
 	default:
-		p.bad(name, "want true or false")
+		p.invalid(name, "want true or false")
 	}
 	return false, true
 }
 
-// list reads a JSON array of strings; like the API it also takes elements in single quotes. nil is not given.
+// list reads a JSON array of strings; like the API, it also accepts elements in single quotes. It returns nil if the
+// parameter is not given.
 func (p *params) list(name string) []string {
 	text := p.Get(name)
 	if text == "" {
@@ -67,31 +67,31 @@ func (p *params) list(name string) []string {
 		err = json.Unmarshal([]byte(strings.ReplaceAll(text, "'", `"`)), &list)
 	}
 	if err != nil || list == nil {
-		p.bad(name, "want a JSON array of strings")
-	} else if len(list) > listMax {
-		p.bad(name, "more than 100 elements")
+		p.invalid(name, "want a JSON array of strings")
+	} else if len(list) > maxListLength {
+		p.invalid(name, "more than 100 elements")
 	}
 	return list
 }
 
-// highest is the greatest N of all parameters Name.N and Name.N.….
+// highest returns the highest N of all parameters Name.N and Name.N.Member.
 func (p *params) highest(name string) int {
-	most := 0
+	highest := 0
 	for key := range p.Values {
 		if rest, ok := strings.CutPrefix(key, name+"."); ok {
 			number, _, _ := strings.Cut(rest, ".")
-			n, _ := strconv.Atoi(number) // what is no number is no parameter that anyone knows
-			most = max(most, n)
+			n, _ := strconv.Atoi(number) // a name without a number is an unknown parameter
+			highest = max(highest, n)
 		}
 	}
-	return most
+	return highest
 }
 
-// repeated reads Name.1, Name.2 …; gaps do no harm.
-func (p *params) repeated(name string, most int) []string {
+// repeated reads Name.1, Name.2 and so on; numbers may be missing.
+func (p *params) repeated(name string, limit int) []string {
 	highest := p.highest(name)
-	if highest > most {
-		p.bad(name, "more than "+strconv.Itoa(most)+" elements")
+	if highest > limit {
+		p.invalid(name, "more than "+strconv.Itoa(limit)+" elements")
 		return nil
 	}
 	var list []string
@@ -103,44 +103,29 @@ func (p *params) repeated(name string, most int) []string {
 	return list
 }
 
-// tags reads Tag.N.Key and Tag.N.Value, and their older spelling.
+// tags reads Tag.N.Key and Tag.N.Value.
 func (p *params) tags() []ecs.Tag {
 	highest := p.highest("Tag")
-	if highest > tagMax {
-		p.fail(failed(400, "InvalidTagCount", "The specified tags are beyond the permitted range."))
+	if highest > maxTags {
+		p.fail(newError(400, "InvalidTagCount", "The specified tags are beyond the permitted range."))
 		return nil
 	}
 	var tags []ecs.Tag
 	for n := range highest {
 		name := "Tag." + strconv.Itoa(n+1)
-		t := ecs.Tag{Key: cmp.Or(p.Get(name+".Key"), p.Get(name+".key")), Value: cmp.Or(p.Get(name+".Value"), p.Get(name+".value"))}
+		t := ecs.Tag{Key: p.Get(name + ".Key"), Value: p.Get(name + ".Value")}
 		if t.Key != "" {
 			tags = append(tags, t)
 		} else if t.Value != "" {
-			p.fail(failed(400, "InvalidTag.Mismatch", "The specified Tag.n.Key and Tag.n.Value are not match."))
+			p.fail(newError(400, "InvalidTag.Mismatch", "The specified Tag.n.Key and Tag.n.Value are not match."))
 		}
 	}
 	return tags
 }
 
-// oneOf refuses a value that is none of the known ones.
+// oneOf fails if the value is none of the known ones.
 func (p *params) oneOf(name string, status int, code string, known ...string) {
 	if v := p.Get(name); v != "" && !slices.Contains(known, v) {
-		p.fail(failed(status, code, "The specified %s is not valid.", name))
+		p.fail(newError(status, code, "The specified %s is not valid.", name))
 	}
-}
-
-// protocol are the parameters that belong to no operation, but for those that begin with Signature.
-var protocol = []string{"AccessKeyId", "Action", "BearerToken", "Format", "SecurityToken", "Timestamp", "TimeStamp", "Version"}
-
-// without copies parameters but for the protocol's own and those given, with all their Name.N.
-func without(values url.Values, names ...string) url.Values {
-	own := url.Values{}
-	for name, v := range values {
-		root, _, _ := strings.Cut(name, ".")
-		if !slices.Contains(protocol, name) && !strings.HasPrefix(name, "Signature") && !slices.Contains(names, root) {
-			own[name] = slices.Clone(v)
-		}
-	}
-	return own
 }

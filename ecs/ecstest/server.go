@@ -6,13 +6,12 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
@@ -20,97 +19,46 @@ import (
 )
 
 const (
-	apiVersion   = "2014-05-26"
-	keptRequests = 10_000  // that Requests returns
-	maxBody      = 8 << 20 // of a request
+	apiVersion = "2014-05-26"
+	maxBody    = 1 << 20 // bytes of a request body
 )
 
-// Server is an ECS in memory. All its methods are safe for any number of goroutines, also while it answers.
+// Server is an in-memory ECS that speaks HTTP. All its methods may be called by any number of goroutines, also while
+// it handles requests.
 type Server struct {
-	http  *httptest.Server
-	dial  func(ctx context.Context, network, addr string) (net.Conn, error) // nil: the loopback network
-	own   signer.Credentials
-	block cipher.Block // makes tokens opaque
-	once  sync.Once
-	gzips sync.Pool
+	http   *httptest.Server
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil for the loopback network
+	own    signer.Credentials
+	sealer cipher.Block  // makes page tokens opaque
+	tokens atomic.Uint64 // page tokens issued, so that no two are equal
+	close  sync.Once
+	gzips  sync.Pool // of *gzip.Writer
 
 	fleet fleet
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards all that follows
 	settings Settings
-	keys     map[string]Key
+	keys     map[string]Key // by AccessKeyID
+	handlers map[string]func(Request) (any, error)
 	faults   []*Fault
-	requests []*Request // a ring from request number keptRequests on
-	arrived  int
+	requests requestLog
 	nonces   nonces
-	meters   map[lane]*meter
-	tokens   uint64 // handed out so far, so that no two are the same
+	meters   map[quotaScope]*meter
 }
 
-// Settings choose what the server does where the API leaves it open or where its behaviour is hard to meet. The zero
-// value is the plain case.
-type Settings struct {
-	// Regions are known besides those of the instances. nil is the public regions of 2024; an empty list is none.
-	Regions []string
-	// Latency delays every answer.
-	Latency time.Duration
-	// Quota throttles each operation in each region. Zero is unlimited.
-	Quota Quota
-	// ClockSkew is how far the server's clock is ahead of this machine's.
-	ClockSkew time.Duration
-	// NeedTLS refuses plain http with InvalidProtocol.NeedSsl.
-	NeedTLS bool
-	// NoGzip sends every answer as it is. Otherwise it is compressed for clients that accept that.
-	NoGzip bool
-	// NoPageMode refuses PageNumber and PageSize in DescribeInstances, as the API has announced.
-	NoPageMode bool
-	// ExclusiveTimes leaves instances right at a bound of a time filter out. The API's documents do not say.
-	ExclusiveTimes bool
-	// EmptyLastPage ends every listing by token with one more, empty page.
-	EmptyLastPage bool
-	// Overlap starts every further page with so many rows of the page before it, as a fleet that moves may. At most 9.
-	Overlap int
-	// CapFirst counts the 1,000 resources of a tag or resource-group filter before the other filters, so that a cut
-	// listing is shorter than 1,000. The API's documents allow both readings.
-	CapFirst bool
-	// RepeatEndToken ends ListTagResources by repeating the last token instead of by an empty one.
-	RepeatEndToken bool
-	// OnRequest is called with each request before it is answered, from its own goroutine. It may call the server's
-	// methods, for instance to move the fleet between two pages.
-	OnRequest func(Request)
-}
-
-// Request is a request that arrived.
-type Request struct {
-	Time             time.Time  // of arrival
-	Method           string     // GET or POST
-	Action           string     // such as "DescribeInstances"
-	Region           string     // RegionId
-	Params           url.Values // the operation's own: no key, token, signature, time or nonce
-	SignatureVersion string     // "1.0" or "ACS3-HMAC-SHA256"
-	AccessKeyID      string
-	Nonce            string
-	UserAgent        string
-	RemoteAddr       string // one per connection
-	// AuthError is the error code that the request deserved for its key, time, nonce or signature; "" means that all
-	// were in order. A fault may have hidden it from the client.
-	AuthError string
-	RequestID string
-	Status    int    // HTTP status of the answer; 0 when there is none yet, or was none
-	Code      string // error code of the answer, "" for a success
-}
-
-// NewServer starts a server on a loopback port, with the instances it holds (see [Server.Put]) and one access key.
-// Close it when done. In a [testing/synctest] bubble it would hang: see [NewPipeServer].
+// NewServer starts a server on a loopback port. It holds the given instances (see [Server.Put]) and accepts one access
+// key, [Server.Credentials]. Call [Server.Close] when done.
+//
+// In a [testing/synctest] bubble use [NewPipeServer]: real connections do not work there.
 func NewServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	s.http = httptest.NewServer(s)
 	return s
 }
 
-// NewPipeServer is [NewServer] without a network: connections are made by [net.Pipe], so that server and clients work
-// in a [testing/synctest] bubble and its virtual time: make and close it inside. [Server.Client] makes clients that reach it; an http.Client of
-// your own needs [Server.DialContext].
+// NewPipeServer is like [NewServer], but connections are made with [net.Pipe] instead of the network, so that server
+// and clients can share the virtual time of a [testing/synctest] bubble. Create and close it inside the bubble. Clients
+// of [Server.Client] reach it; an http.Client of your own needs [Server.DialContext].
 func NewPipeServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
@@ -122,35 +70,36 @@ func NewPipeServer(instances ...ecs.Instance) *Server {
 
 func newServer(instances []ecs.Instance) *Server {
 	key := make([]byte, 16)
-	_, _ = rand.Read(key)          // never fails
-	block, _ := aes.NewCipher(key) // fails for a key of another size only
+	_, _ = rand.Read(key)           // never fails
+	sealer, _ := aes.NewCipher(key) // fails for keys of other sizes only
 	s := &Server{
-		own:    signer.Credentials{AccessKeyID: "LTAI" + rand.Text()[:20], AccessKeySecret: rand.Text()},
-		block:  block,
-		keys:   map[string]Key{},
-		meters: map[lane]*meter{},
+		own:      signer.Credentials{AccessKeyID: "LTAI" + rand.Text()[:20], AccessKeySecret: rand.Text()},
+		sealer:   sealer,
+		keys:     map[string]Key{},
+		handlers: map[string]func(Request) (any, error){},
+		meters:   map[quotaScope]*meter{},
 	}
 	s.AddKey(Key{Credentials: s.own})
 	s.Put(instances...)
 	return s
 }
 
-// Close ends the requests under way, breaks the connections and frees the port. It may be called again.
+// Close aborts the requests in progress, closes all connections and frees the port. Further calls do nothing.
 func (s *Server) Close() {
-	s.once.Do(func() {
+	s.close.Do(func() {
 		s.http.CloseClientConnections()
 		s.http.Close()
 	})
 }
 
-// URL is where the server listens, such as "http://127.0.0.1:34567". It fits Options.Endpoint.
+// URL returns the server's base URL, such as "http://127.0.0.1:34567", for use as Options.Endpoint.
 func (s *Server) URL() string { return s.http.URL }
 
-// Credentials are the server's own key, which it accepts from the start. It is another one for each server.
+// Credentials returns the access key that the server accepts from the start. Every server has a different one.
 func (s *Server) Credentials() signer.Credentials { return s.own }
 
-// Client makes a client of this server, in any region, with the server's own key unless opts have Credentials. nil opts
-// are the defaults. The errors are those of [ecs.NewClient].
+// Client returns a client of this server for a region. nil opts are the defaults; opts without Credentials use the
+// server's own key. The Endpoint of opts is replaced. The errors are those of [ecs.NewClient].
 func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	var o ecs.Options
 	if opts != nil {
@@ -166,7 +115,7 @@ func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	return ecs.NewClient(region, &o)
 }
 
-// DialContext connects to the server, whatever the address. It fits http.Transport.
+// DialContext connects to the server, whatever the address. Use it as the DialContext of an http.Transport.
 func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	addr := s.http.Listener.Addr()
 	if s.dial != nil {
@@ -175,133 +124,73 @@ func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
 }
 
-// Configure changes the settings; requests already under way keep the old ones.
-func (s *Server) Configure(change func(*Settings)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(&s.settings)
-}
-
-// Requests returns what arrived, in order: the last 10,000 requests.
-func (s *Server) Requests() []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := make([]Request, 0, len(s.requests))
-	for i := range s.requests {
-		r := *s.requests[(s.arrived+i)%len(s.requests)]
-		r.Params = maps.Clone(r.Params)
-		list = append(list, r)
-	}
-	return list
-}
-
-// call is a request on its way through the server.
-type call struct {
-	Settings
+// exchange is a request that is being handled, with all that is needed to respond to it.
+type exchange struct {
+	Settings  // as they were when the request arrived
 	r         *http.Request
-	now       time.Time
+	now       time.Time // by the server's clock
 	body      []byte
-	query     url.Values // of the URL alone
-	params    url.Values // of URL and form
+	query     url.Values // of the URL only
+	params    url.Values // of the URL and the form
 	parseErr  error
 	v3        bool
-	xml       bool
+	xml       bool // the response is XML instead of JSON
 	action    string
 	version   string
 	region    string
-	key       Key
-	fault     *Fault
+	keyID     string // of the authenticated key
+	fault     *Fault // nil when no fault hits the request
 	requestID string
-	record    *Request
+	header    http.Header // additional response headers
+	record    *Request    // guarded by Server.mu
 }
 
-// ServeHTTP answers a request of the API, and what is none with the API's errors.
+// ServeHTTP handles one API request. Requests that are not valid API requests receive the API's errors.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := s.receive(w, r)
-	if !sleep(r, c.Latency) || !c.fault.before(w, r) {
-		panic(http.ErrAbortHandler) // net/http closes the connection without an answer, and logs nothing
+	x := s.receive(w, r)
+	if !sleep(r, x.Latency) || !x.fault.beforeResponse(w, r) {
+		panic(http.ErrAbortHandler) // makes net/http close the connection without a response, and without logging
 	}
-	authErr := s.authenticate(c)
-	if authErr != nil {
+	err := s.authenticate(x)
+	if err != nil {
 		s.mu.Lock()
-		c.record.AuthError = authErr.Code
+		x.record.AuthError = err.Code
 		s.mu.Unlock()
 	}
-	if c.OnRequest != nil {
-		s.mu.Lock()
-		seen := *c.record
-		s.mu.Unlock()
-		seen.Params = maps.Clone(seen.Params)
-		c.OnRequest(seen)
+	if x.OnRequest != nil {
+		x.OnRequest(s.snapshot(x))
+	}
+	if err == nil {
+		err = s.throttle(x)
 	}
 	var body []byte
-	err := authErr
 	if err == nil {
-		err = s.meter(c)
+		body, err = s.dispatch(x)
 	}
-	if err == nil {
-		body, err = s.dispatch(c)
-	}
-	s.respond(w, c, body, err)
+	s.respond(w, x, body, err)
 }
 
-// receive reads a request and takes down that it came.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request) *call {
-	c := &call{r: r, requestID: newRequestID()}
-	c.body, c.parseErr = readBody(w, r)
-	c.parse()
-	c.record = &Request{
-		Time: time.Now(), Method: r.Method, Action: c.action, Region: c.region, Params: without(c.params), RequestID: c.requestID,
+// receive reads and records a request, and selects the fault that hits it.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{r: r, requestID: newRequestID(), header: http.Header{}}
+	x.body, x.parseErr = readBody(w, r)
+	x.parse()
+	x.record = &Request{
+		Time: time.Now(), Method: r.Method, Action: x.action, Region: x.region, Params: operationParams(x.params), RequestID: x.requestID,
 		UserAgent: r.UserAgent(), RemoteAddr: r.RemoteAddr,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.Settings = s.settings
-	if len(s.requests) < keptRequests {
-		s.requests = append(s.requests, c.record)
-	} else {
-		s.requests[s.arrived%keptRequests] = c.record
+	x.Settings = s.settings
+	s.requests.add(x.record, requestSize(x))
+	x.fault = s.takeFault(x)
+	if x.fault != nil {
+		x.ClockSkew += x.fault.Skew
 	}
-	s.arrived++
-	c.fault = s.takeFault(c)
-	if c.fault != nil {
-		c.ClockSkew += c.fault.Skew
-	}
-	return c
+	return x
 }
 
-// dispatch carries out the operation and gives the JSON of its answer.
-func (s *Server) dispatch(c *call) ([]byte, *failure) {
-	if c.version != apiVersion {
-		return nil, failed(400, "InvalidVersion", "Specified parameter Version is not valid.")
-	}
-	operation := map[string]func(*call, *params) any{
-		"DescribeInstances":      s.describeInstances,
-		"DescribeRegions":        s.describeRegions,
-		"DescribeInstanceStatus": s.describeInstanceStatus,
-		"ListTagResources":       s.listTagResources,
-	}[c.action]
-	switch {
-	case operation == nil:
-		return nil, noSuchAPI()
-	case c.action == "DescribeRegions":
-	case c.region == "":
-		return nil, missing("RegionId")
-	case !slices.Contains(s.regionIDs(c), c.region):
-		return nil, failed(404, "InvalidRegionId.NotFound", "The specified RegionId does not exist.")
-	}
-	p := &params{Values: c.params}
-	out := operation(c, p)
-	if p.err != nil {
-		return nil, p.err
-	}
-	if body, done := out.([]byte); done {
-		return body, nil
-	}
-	return marshal(out), nil
-}
-
-// sleep waits; false means that the connection is gone, by the client or by Close.
+// sleep waits. It returns false if the connection is gone, closed by the client or by Close.
 func sleep(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -321,43 +210,3 @@ func newRequestID() string {
 	_, _ = rand.Read(b[:]) // never fails
 	return fmt.Sprintf("%X-%X-%X-%X-%X", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
-
-// pipeListener accepts connections that dial makes.
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.done) })
-	return nil
-}
-
-func (*pipeListener) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "localhost" }

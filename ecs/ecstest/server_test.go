@@ -2,15 +2,21 @@ package ecstest_test
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestWholeFleet lists everything through this module's own client, in both signature versions.
+// TestWholeFleet lists everything with this module's client, with both kinds of signatures.
 func TestWholeFleet(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(5000, 1)
@@ -55,21 +61,132 @@ func TestWholeFleet(t *testing.T) {
 	}
 }
 
-// TestDenied shows the silent denial, and how the dry run tells.
-func TestDenied(t *testing.T) {
+// TestVirtualTime checks that hours pass at once in a bubble, and that nonces are forgotten after 15 minutes.
+func TestVirtualTime(t *testing.T) {
 	t.Parallel()
-	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1"})
-	t.Cleanup(srv.Close)
-	srv.AddKey(ecstest.Key{Credentials: srv.Credentials(), Deny: []string{"DescribeInstances"}})
+	pipe(t, func(t *testing.T, srv *ecstest.Server, client *ecs.Client) {
+		srv.Configure(func(s *ecstest.Settings) { s.Latency = 5 * time.Second })
+		begin := time.Now()
+		n := 0
+		for _, err := range client.Instances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: 10}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if n != 1000 || time.Since(begin) != 500*time.Second {
+			t.Errorf("%d instances in %v", n, time.Since(begin))
+		}
+		if r := srv.Requests(); len(r) != 100 || r[99].Time.Sub(r[0].Time) != 495*time.Second || r[0].RemoteAddr == "" {
+			t.Errorf("%d requests", len(r))
+		}
+		srv.Inject(ecstest.Fault{BlackHole: true}, ecstest.Fault{Reset: true})
+		for range 2 {
+			if _, err := client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{}); !errors.Is(err, ecs.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+		}
+	}, small(1000)...)
+	pipe(t, func(t *testing.T, srv *ecstest.Server, _ *ecs.Client) {
+		httpClient := &http.Client{Transport: &http.Transport{DialContext: srv.DialContext, DisableKeepAlives: true}}
+		for _, test := range []struct {
+			wait time.Duration
+			code string
+		}{{0, ""}, {14 * time.Minute, "SignatureNonceUsed"}, {2 * time.Minute, ""}, {0, "SignatureNonceUsed"}} {
+			time.Sleep(test.wait)
+			resp, err := httpClient.Do(request(t, srv, "DescribeInstances", pairs("SignatureNonce", "n", "Format", "XML")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if !strings.Contains(string(body), test.code) || (resp.StatusCode == 200) != (test.code == "") {
+				t.Errorf("want %q, got %s", test.code, body)
+			}
+		}
+	})
+}
+
+// TestClose checks that Close aborts requests and closes the port, and may be called twice.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	for name, srv := range map[string]*ecstest.Server{"loopback": ecstest.NewServer(), "pipe": ecstest.NewPipeServer(), "slow": ecstest.NewServer()} {
+		srv.Inject(ecstest.Fault{BlackHole: true})
+		if name == "slow" {
+			srv.Configure(func(s *ecstest.Settings) { s.Latency = time.Hour })
+		}
+		result := make(chan error, 1)
+		go func() {
+			transport := &http.Transport{DialContext: srv.DialContext}
+			r, err := http.NewRequest(http.MethodGet, srv.URL(), nil) //nolint:noctx // Close must end it
+			if err == nil {
+				_, err = transport.RoundTrip(r) //nolint:bodyclose // there is none
+			}
+			result <- err
+		}()
+		for len(srv.Requests()) == 0 {
+			select {
+			case err := <-result:
+				t.Fatalf("%s: ended before Close: %v", name, err)
+			default:
+			}
+		}
+		srv.Close()
+		srv.Close()
+		if err := <-result; err == nil {
+			t.Errorf("%s: a request that was never to be answered succeeded", name)
+		}
+		if conn, err := srv.DialContext(t.Context(), "tcp", ""); err == nil {
+			_ = conn.Close()
+			t.Errorf("%s: still listening", name)
+		}
+	}
+}
+
+// TestConcurrent calls everything at the same time, for the race detector.
+func TestConcurrent(t *testing.T) {
+	t.Parallel()
+	srv := start(t, small(300)...)
+	srv.Configure(func(s *ecstest.Settings) { s.Quota.Rate = 1e6; s.Quota.Burst = 1e6 })
 	client, err := srv.Client("cn-hangzhou", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	page, err := client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{})
-	if err != nil || len(page.Instances) != 0 {
-		t.Errorf("page %v, error %v", page, err)
+	var wg sync.WaitGroup
+	var listed atomic.Int64
+	for range 4 {
+		wg.Go(func() {
+			for range 3 {
+				seen := 0
+				for i, err := range client.Instances(t.Context(), ecs.DescribeInstancesRequest{AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}}) {
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if i.InstanceID < "i-0200" {
+						seen++
+					}
+				}
+				if seen != 200 {
+					t.Errorf("%d of the 200 permanent instances", seen)
+				}
+				listed.Add(1)
+			}
+		})
 	}
-	if err := client.DryRun(t.Context(), ecs.DescribeInstancesRequest{}); !errors.Is(err, ecs.ErrForbidden) {
-		t.Errorf("dry run: %v", err)
+	wg.Go(func() {
+		for n := range 100 {
+			srv.Delete("i-" + pad(200+n))
+			srv.Put(ecs.Instance{InstanceID: "i-9" + pad(n)})
+			srv.Update("i-"+pad(n), func(i *ecs.Instance) { i.Tags = append(i.Tags, ecs.Tag{Key: "k"}) })
+			srv.Configure(func(s *ecstest.Settings) { s.EmptyLastPage = n%2 == 0 })
+			srv.Inject(ecstest.Fault{Action: "None"})
+			srv.AddKey(ecstest.Key{Credentials: srv.Credentials()})
+			_, _ = srv.Requests(), srv.Instances()
+		}
+	})
+	wg.Wait()
+	if listed.Load() != 12 {
+		t.Errorf("%d listings", listed.Load())
 	}
 }

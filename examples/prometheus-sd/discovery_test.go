@@ -58,6 +58,7 @@ type world struct {
 func newWorld(t *testing.T, instances ...ecs.Instance) *world {
 	t.Helper()
 	server := ecstest.NewPipeServer(instances...)
+	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
 	server.Configure(func(s *ecstest.Settings) { s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"} })
 	m := newMetrics()
 	client, err := server.Client("cn-hangzhou", &ecs.Options{OnAttempt: m.attempt, Retry: ecs.RetryPolicy{MaxAttempts: 1}})

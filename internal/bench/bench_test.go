@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func newServer(tb testing.TB, to setup) *server {
 	tb.Helper()
-	s, err := startServer(context.WithoutCancel(tb.Context())) // it ends when its input does
+	s, err := startServer(context.WithoutCancel(tb.Context())) // it ends when its standard input is closed
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func newServer(tb testing.TB, to setup) *server {
 	return s
 }
 
-// Both SDKs must read the same pages for a comparison to mean anything, and the pages be what they are said to be.
+// A comparison means something only if both SDKs read the same pages, and the pages are as README.md describes them.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -136,7 +136,7 @@ func TestFullPageIsFull(t *testing.T) {
 	}
 }
 
-// Listings deliver the fleet, each instance once, whether or not the API's bounds of creation times are inclusive.
+// Listings yield every instance of the fleet once, whether or not the bounds of creation times are inclusive.
 func TestServer(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -178,7 +178,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// Windows are cut where they should be: at a bound that instances have, and the count of page mode says the same.
+// A window of creation times holds the instances within its bounds, and the count of page mode agrees with it.
 func TestServerWindows(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -221,7 +221,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// cpu reports the CPU of an operation besides its time.
+// cpu reports the CPU time per operation, besides the elapsed time.
 func cpu(b *testing.B, work func() error) {
 	b.ReportAllocs()
 	start := cpuTime()
@@ -320,7 +320,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkCall is a whole call, from memory, with an answer that holds nothing: what a call costs but for its page.
+// BenchmarkCall measures a whole call whose response comes from memory and is empty: the cost of a call without its page.
 func BenchmarkCall(b *testing.B) {
 	const nowhere = "http://127.0.0.1:1"
 	w, empty := typicalWish(), memory{emptyPage}
@@ -334,7 +334,7 @@ func BenchmarkCall(b *testing.B) {
 	b.Run("old", func(b *testing.B) { cpu(b, func() error { return oldClient.call(w) }) })
 }
 
-// BenchmarkInstance hands over ten thousand instances that are already there.
+// BenchmarkInstance measures how 10,000 instances that are in memory already pass through an iterator or a channel.
 func BenchmarkInstance(b *testing.B) {
 	text, err := body(full)
 	if err != nil {

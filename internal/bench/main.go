@@ -1,5 +1,5 @@
-// Command bench measures this SDK side by side with the vendor's old one and with the least that HTTP costs, and prints
-// one table: each target, the figure, the ratio, the spread, met or not. See README.md.
+// Command bench measures this SDK beside the vendor's old one and beside plain HTTP, and prints one table: each target, the
+// figure, the ratio, the spread, and whether the target is met. See README.md.
 package main
 
 import (
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// bench is one run of the measurements.
+// bench is one run of all measurements.
 type bench struct {
 	*server
 	quick  bool

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// usage is what some work cost this process.
+// usage is what this process used for a piece of work.
 type usage struct {
 	wall, cpu     time.Duration
 	allocs, bytes float64
 }
 
-// measure runs work on a heap without the garbage of what ran before.
+// measure runs work after a garbage collection and returns what it used.
 func measure(work func() error) (usage, error) {
 	runtime.GC()
 	var before, after runtime.MemStats
@@ -28,16 +28,16 @@ func measure(work func() error) (usage, error) {
 	return u, err
 }
 
-// cpuTime is what this process has used of all CPUs, the collector's share included.
+// cpuTime returns the CPU time of this process so far, including the garbage collector.
 func cpuTime() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // who can always ask about itself
+		panic(err) // a process can always ask for its own usage
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// largestProcess is the memory of the largest of a process and its children, in bytes.
+// largestProcess returns the memory in bytes of the largest among a process and its children.
 func largestProcess(state *os.ProcessState) float64 {
 	r, ok := state.SysUsage().(*syscall.Rusage)
 	switch {
@@ -50,7 +50,7 @@ func largestProcess(state *os.ProcessState) float64 {
 	}
 }
 
-// peakHeap runs work and gives the most that objects, garbage not yet collected included, took meanwhile.
+// peakHeap runs work and returns the largest heap seen meanwhile, including garbage not yet collected.
 func peakHeap(work func() error) (float64, error) {
 	runtime.GC()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -79,7 +79,7 @@ func peakHeap(work func() error) (float64, error) {
 	return float64(max(peak, read()) - before), err
 }
 
-// liveHeap is what is alive now.
+// liveHeap returns the size of the live objects, after a garbage collection.
 func liveHeap() float64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -87,13 +87,13 @@ func liveHeap() float64 {
 	return float64(m.HeapAlloc)
 }
 
-// settle empties the pools of buffers.
+// settle runs the garbage collector twice, which empties every sync.Pool.
 func settle() {
 	runtime.GC()
 	runtime.GC()
 }
 
-// series is one figure, measured once in each round.
+// series holds one figure, measured once per round.
 type series []float64
 
 func (s series) median() float64 {
@@ -103,7 +103,7 @@ func (s series) median() float64 {
 
 func (s series) most() float64 { return slices.Max(s) }
 
-// over is the ratio to what was measured in the same rounds.
+// over returns the ratio to another series, round by round.
 func (s series) over(other series) series {
 	r := make(series, len(s))
 	for i := range s {

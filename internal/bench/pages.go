@@ -11,7 +11,7 @@ import (
 )
 
 // The instances of both kinds of page: "full" has every field of the documented sample, with two network interfaces and
-// five tags; "typical" the fields that real answers carry. What stands as ${…} differs from instance to instance.
+// five tags; "typical" has the fields of real responses. Placeholders ${…} differ from instance to instance.
 //
 //go:embed pages/*.tmpl
 var templates embed.FS
@@ -23,7 +23,7 @@ const (
 	pageSize = 100
 )
 
-// Where the server writes what must be new in each instance of a fleet, however large: values of fixed width.
+// The server overwrites these values, which have a fixed width, in each instance of a fleet of any size.
 const (
 	idStart = `"InstanceId":"i-bp1`
 	idWidth = 17
@@ -32,7 +32,7 @@ const (
 	createdLayout = "2006-01-02T15:04Z"
 )
 
-// newInstances makes n instances as JSON, always the same. Their ids and creation times are for the server to set.
+// newInstances returns n instances as JSON, the same ones each time. The server sets their ids and creation times.
 func newInstances(kind string, n int) ([][]byte, error) {
 	pretty, err := templates.ReadFile("pages/" + kind + ".tmpl")
 	if err != nil {
@@ -49,10 +49,10 @@ func newInstances(kind string, n int) ([][]byte, error) {
 	return instances, nil
 }
 
-// value is what stands for ${name} in instance i: the same for the same name.
+// value returns the text for the placeholder ${name} in instance i.
 func value(i int, name string) string {
 	kind, _, _ := strings.Cut(name, ":")
-	if kind == "shared" { // by one instance in twenty-five
+	if kind == "shared" { // groups of 25 instances share the value
 		i %= 25
 	}
 	r := random(i, name)
@@ -88,25 +88,25 @@ func value(i int, name string) string {
 	panic("pages: no value for ${" + name + "}")
 }
 
-// random is a number that belongs to i and name.
+// random returns a pseudo-random number for i and name.
 func random(i int, name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return mix(h.Sum64() + uint64(i))
 }
 
-// mix is the finalizer of SplitMix64: one to one, so different numbers stay different.
+// mix is the finalizer of SplitMix64. It is a bijection, so different inputs give different outputs.
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
 }
 
-// appendID appends the idWidth letters and digits of an id that belongs to n. Different numbers give different ids.
+// appendID appends an id of idWidth letters and digits made from n. Different numbers give different ids.
 func appendID(b []byte, n uint64) []byte {
 	rest := n
 	for i := range idWidth {
-		if i == 13 { // n is spent
+		if i == 13 { // 13 digits use up the 64 bits of n
 			rest = mix(n)
 		}
 		b = append(b, "0123456789abcdefghijklmnopqrstuvwxyz"[rest%36])

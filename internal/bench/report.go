@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// row is a line of the table. What stands in limit is compared with the ratio if there is a peer, else with ours.
+// row is a line of the table. limit applies to the ratio if there is a peer, otherwise to ours.
 type row struct {
-	target string // "" when it is for information
+	target string // "" if the row is informative only
 	what   string
 	unit   string
 	ours   series
 	peer   series // nil: none
 	name   string // of the peer
 	limit  float64
-	// absolute: limit is for ours although there is a peer.
+	// absolute means that limit applies to ours although there is a peer.
 	absolute bool
-	// atLeast: limit is the least, not the most, that is allowed. 0 for no limit.
+	// atLeast means that limit is a minimum, not a maximum. 0 means no limit.
 	atLeast bool
 }
 
-// report prints the rows as one Markdown table.
+// report prints the rows as a Markdown table.
 func report(w io.Writer, rows []row) {
 	cells := [][]string{{"target", "what", "ours", "beside", "ratio", "allowed", "met"}, nil}
 	for _, r := range rows {
@@ -72,7 +72,7 @@ func report(w io.Writer, rows []row) {
 	}
 }
 
-// figure is the median and, of several rounds, the least and the most.
+// figure formats the median and, if there are several rounds, the minimum and the maximum.
 func figure(s series, unit string) string {
 	text := number(s.median())
 	if unit != "" {
@@ -84,7 +84,7 @@ func figure(s series, unit string) string {
 	return text
 }
 
-// number has three digits, or all before the point.
+// number formats f with three significant digits, or with all digits before the decimal point.
 func number(f float64) string {
 	switch {
 	case f == 0:

@@ -20,21 +20,21 @@ import (
 	"time"
 )
 
-// setup is what the server answers from now on.
+// setup says how the server responds from now on.
 type setup struct {
-	Kind      string // of page
-	Fleet     int    // instances there are
+	Kind      string // kind of page
+	Fleet     int    // number of instances
 	Latency   time.Duration
-	Exclusive bool // the bounds of creation times leave out the bound itself
+	Exclusive bool // whether the bounds of creation times are exclusive
 }
 
-// counts is what the server saw since the setup before.
+// counts says what the server received since the last setup.
 type counts struct {
 	Addr                  string
 	Requests, Connections int64
 }
 
-// server is the other process, seen from the client's.
+// server is the server process as seen by the client process.
 type server struct {
 	url   string
 	in    io.Closer
@@ -43,10 +43,10 @@ type server struct {
 	child *exec.Cmd
 }
 
-// serverEnv makes this program the server: see main and TestMain.
+// serverEnv is the environment variable that makes this program the server: see main and TestMain.
 const serverEnv = "ECS_BENCH_SERVER"
 
-// startServer runs this program again as the server, in a process of its own so that the client's CPU is the client's.
+// startServer runs this program as the server in another process, so that its CPU time is not counted as the client's.
 func startServer(ctx context.Context) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -72,7 +72,7 @@ func startServer(ctx context.Context) (*server, error) {
 	return s, err
 }
 
-// set changes what is answered, and tells what was seen before.
+// set changes the setup and returns what the server received under the previous one.
 func (s *server) set(to setup) (c counts, err error) {
 	if err = s.to.Encode(to); err == nil {
 		err = s.from.Decode(&c)
@@ -80,13 +80,13 @@ func (s *server) set(to setup) (c counts, err error) {
 	return c, err
 }
 
-// close ends the server: its standard input ends. So it does when this process dies.
+// close ends the server by closing its standard input, which also happens when this process dies.
 func (s *server) close() error {
 	_ = s.in.Close()
 	return s.child.Wait()
 }
 
-// serve is the server process: it reads a setup per line, and answers each with counts.
+// serve runs the server process: it reads setups, one per line, and writes the counts for each.
 func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -129,13 +129,13 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 }
 
-// template is a prepared instance. The server sets its id and creation time.
+// template is an instance as JSON. The server overwrites its id and creation time.
 type template struct {
 	json        []byte
-	id, created int // where
+	id, created int // offsets
 }
 
-// maxTemplates bounds what is prepared. In a larger fleet the rest of an instance comes again.
+// maxTemplates bounds the number of templates. In a larger fleet they repeat, except for id and creation time.
 const maxTemplates = 10_000
 
 func newTemplates(kind string, n int) ([]template, error) {
@@ -157,8 +157,8 @@ func newTemplates(kind string, n int) ([]template, error) {
 	return list, nil
 }
 
-// api answers DescribeInstances for a fleet whose instances were created one after the other. A token is the number of
-// the next instance: with the filters it says all, so that an answer is found without looking at others.
+// api serves DescribeInstances for a fleet whose instances were created one after the other. A token is the number of
+// the next instance, so that a page is found without a search.
 type api struct {
 	setup
 	templates []template
@@ -166,13 +166,13 @@ type api struct {
 	bodies    sync.Pool
 }
 
-// The fleet was created evenly within this time.
+// The instances of the fleet were created at equal intervals within this time.
 var (
 	firstCreated = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	lastCreated  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// created is when instance i was created, to the minute as the API says it.
+// created returns the creation time of instance i, to the minute like the API.
 func (a *api) created(i int) time.Time {
 	return firstCreated.Add(time.Duration(float64(lastCreated.Sub(firstCreated)) * float64(i) / float64(a.Fleet))).Truncate(time.Minute)
 }
@@ -201,7 +201,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.bodies.Put(body)
 }
 
-// answer appends the page that is asked for.
+// answer appends the requested page.
 func (a *api) answer(b []byte, q url.Values) ([]byte, error) {
 	first, end, err := a.matching(q)
 	if err != nil {
@@ -245,7 +245,7 @@ func (a *api) answer(b []byte, q url.Values) ([]byte, error) {
 		total, token, size, number, a.requests.Load()), nil
 }
 
-// tokenOf is the token of the page that begins with instance i.
+// tokenOf returns the token of the page that begins with instance i.
 func tokenOf(i int) string { return fmt.Sprintf("%032x", i) }
 
 func fromToken(token string) (int, error) {
@@ -253,7 +253,7 @@ func fromToken(token string) (int, error) {
 	return int(i), err
 }
 
-// matching is the range of instances that were created within the bounds.
+// matching returns the range of instances that were created within the bounds.
 func (a *api) matching(q url.Values) (first, end int, err error) {
 	after, before := q.Get("Filter.1.Value"), q.Get("Filter.2.Value")
 	end = a.Fleet

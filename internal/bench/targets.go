@@ -21,20 +21,20 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// fleet is the usual number of instances.
+// fleet is the number of instances unless a measurement says otherwise.
 const fleet = 10_000
 
-// contender is one way to do some work.
+// contender is one of the ways to do the same work.
 type contender struct {
 	name string
 	work func() error
 }
 
-// figures are what the rounds measured, by contender and then by what.
+// figures holds the results, by contender and then by what was measured.
 type figures map[string]map[string]series
 
-// race lets the contenders do their work one after the other in each round, so that what disturbs the machine
-// disturbs them all. A round before the first is not counted. extra gives more figures of the work just done.
+// race runs the contenders one after the other in each round, so that a disturbance of the machine affects all of them. It
+// discards a warm-up round. extra adds more figures about the work just done.
 func race(rounds int, contenders []contender, per float64, extra func(name string, add func(what string, f float64)) error) (figures, error) {
 	all := figures{}
 	for _, c := range contenders {
@@ -66,7 +66,7 @@ func race(rounds int, contenders []contender, per float64, extra func(name strin
 	return all, nil
 }
 
-// in converts nanoseconds or bytes.
+// in converts a series from nanoseconds or bytes to a larger unit.
 func (s series) in(unit float64) series {
 	r := make(series, len(s))
 	for i := range s {
@@ -83,7 +83,7 @@ func (s series) minus(other series) series {
 	return r
 }
 
-// always is a figure that no round changes.
+// always returns a series in which every round has the same value.
 func always(f float64, rounds int) series {
 	s := make(series, rounds)
 	for i := range s {
@@ -98,7 +98,7 @@ const (
 	mb = 1e6
 )
 
-// page is one call of each contender for the page with a token, over HTTP or from memory.
+// page fetches the page with a token, over HTTP or from memory, once with each contender.
 func page(ctx context.Context, url string, transport http.RoundTripper) (ours, old, bytes func(token string) error) {
 	opts := &ecs.Options{}
 	if transport != nil {
@@ -129,7 +129,7 @@ func page(ctx context.Context, url string, transport http.RoundTripper) (ours, o
 	return ours, old, bytes
 }
 
-// body is one page as the server gives it.
+// body returns one page as the server sends it.
 func body(kind string) ([]byte, error) {
 	list, err := newTemplates(kind, pageSize)
 	if err != nil {
@@ -139,7 +139,7 @@ func body(kind string) ([]byte, error) {
 	return a.answer(nil, map[string][]string{"MaxResults": {strconv.Itoa(pageSize)}})
 }
 
-// pages is target 1: what a page costs, end to end.
+// pages measures target 1: the cost of a page, end to end.
 func (b *bench) pages(ctx context.Context) error {
 	calls := 200
 	if b.quick {
@@ -208,7 +208,7 @@ func (b *bench) pages(ctx context.Context) error {
 	return nil
 }
 
-// listings is target 2: ten thousand instances, all kept.
+// listings measures target 2: listings of 10,000 instances, all kept in memory.
 func (b *bench) listings(ctx context.Context) error {
 	rounds, latencies := max(b.rounds-2, 1), []time.Duration{0, 20 * time.Millisecond, 50 * time.Millisecond}
 	if b.quick {
@@ -306,7 +306,7 @@ func (b *bench) listings(ctx context.Context) error {
 
 func scanName(workers int) string { return fmt.Sprintf("ScanInstances × %d", workers) }
 
-// memory is target 3: the live heap of a listing whose instances are not kept.
+// memory measures target 3: the live heap during a listing whose instances are not kept.
 func (b *bench) memory(ctx context.Context) error {
 	n := 1_000_000
 	if b.quick {
@@ -333,7 +333,7 @@ type stream struct {
 	items iter.Seq2[ecs.Instance, error]
 }
 
-// streams are the ways to get instances without keeping them.
+// streams returns the ways to list instances without keeping them.
 func streams(ctx context.Context, client *ecs.Client) []stream {
 	return []stream{
 		{"Instances", client.Instances(ctx, ecs.DescribeInstancesRequest{})},
@@ -342,7 +342,7 @@ func streams(ctx context.Context, client *ecs.Client) []stream {
 	}
 }
 
-// streamed ranges over StreamInstances.
+// streamed returns StreamInstances as an iterator.
 func streamed(ctx context.Context, client *ecs.Client) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		stream := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
@@ -358,7 +358,7 @@ func streamed(ctx context.Context, client *ecs.Client) iter.Seq2[ecs.Instance, e
 	}
 }
 
-// heapWhile gives the live heap at fifty moments of a listing of n instances.
+// heapWhile returns the live heap at fifty moments of a listing of n instances.
 func heapWhile(items iter.Seq2[ecs.Instance, error], n int) (series, error) {
 	var heap series
 	got := 0
@@ -376,7 +376,7 @@ func heapWhile(items iter.Seq2[ecs.Instance, error], n int) (series, error) {
 	return heap, nil
 }
 
-// requests is target 4: encoding, sorting and signing.
+// requests measures target 4: encoding, sorting and signing a request.
 func (b *bench) requests(ctx context.Context) error {
 	n := 3000
 	if b.quick {
@@ -430,7 +430,7 @@ func (b *bench) requests(ctx context.Context) error {
 	return nil
 }
 
-// channel is target 5: what an instance costs more through a channel.
+// channel measures target 5: the additional cost of an instance that passes through a channel.
 func (b *bench) channel(ctx context.Context) error {
 	text, err := body(full)
 	if err != nil {
@@ -469,7 +469,7 @@ func (b *bench) channel(ctx context.Context) error {
 	return nil
 }
 
-// again yields n instances, those of a page over and over.
+// again yields n instances by repeating those of a page.
 func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for range n / len(page) {
@@ -482,7 +482,7 @@ func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	}
 }
 
-// throughChannel is items by way of a channel, as StreamInstances does it.
+// throughChannel passes items through a channel as StreamInstances does.
 func throughChannel(ctx context.Context, items iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		stream := pagination.NewStream(ctx, pageSize-1, func(context.Context) iter.Seq2[ecs.Instance, error] { return items })
@@ -512,8 +512,8 @@ func count(items iter.Seq2[ecs.Instance, error]) error {
 	return nil
 }
 
-// imports is target 6: what a program pays for importing the SDK. Each build finds nothing compiled but the standard
-// library, which takes far longer than either SDK and which any Go program has compiled before.
+// imports measures target 6: what importing the SDK costs a program. Each build starts with nothing compiled but the standard
+// library, which takes longer than either SDK and which every Go user has in the cache.
 func (b *bench) imports(ctx context.Context) error {
 	const rounds = 3
 	programs := []string{"ours", "old", "baseline"}
@@ -533,7 +533,7 @@ func (b *bench) imports(ctx context.Context) error {
 		}
 		return stdout.String(), cmd.ProcessState, nil
 	}
-	packages, _, err := goTool(standard, "list", "-deps", "-f", "{{if .Standard}}{{.ImportPath}}{{end}}", "./importcost/...") // downloads what is missing, too
+	packages, _, err := goTool(standard, "list", "-deps", "-f", "{{if .Standard}}{{.ImportPath}}{{end}}", "./importcost/...") // also downloads missing modules
 	if err != nil {
 		return fmt.Errorf("run this in its own directory: %w", err)
 	}
@@ -568,7 +568,7 @@ func (b *bench) imports(ctx context.Context) error {
 				"cpu":     (state.UserTime() + state.SystemTime()).Seconds(),
 				"peak":    largestProcess(state),
 				"size":    float64(file.Size()),
-				"modules": float64(len(info.Deps) - 1), // its own is among them
+				"modules": float64(len(info.Deps) - 1), // the SDK itself is one of them
 			} {
 				f[p][what] = append(f[p][what], figure)
 			}
@@ -588,7 +588,7 @@ func (b *bench) imports(ctx context.Context) error {
 	return nil
 }
 
-// growth is target 7: an instance costs the same in a large fleet as in a small one; and what one core can do.
+// growth measures target 7, that an instance costs the same in a large fleet as in a small one, and the rates of one core.
 func (b *bench) growth(ctx context.Context) error {
 	sizes := []int{100, 1_000, 10_000, 100_000}
 	if b.quick {
@@ -622,7 +622,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			all = append(make([]ecs.Instance, 0, len(all)), all...) // without the slice's own room to grow
+			all = append(make([]ecs.Instance, 0, len(all)), all...) // without spare capacity
 			settle()
 			kept[n] = append(kept[n], (liveHeap()-before)/float64(n))
 			runtime.KeepAlive(all)
@@ -638,7 +638,7 @@ func (b *bench) growth(ctx context.Context) error {
 	return b.oneCore(ctx)
 }
 
-// oneCore is the rate that GOMAXPROCS=1 sustains, with four goroutines so that none waits for the server.
+// oneCore returns the rate under GOMAXPROCS=1, with four goroutines so that the CPU does not wait for the server.
 func (b *bench) oneCore(ctx context.Context) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, load := range []struct {
@@ -667,7 +667,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 				})
 			}},
 			{"old SDK", func() error {
-				return each(1, load.calls, func(i int) error { // its client is not safe for more
+				return each(1, load.calls, func(i int) error { // its client is not safe for concurrent use
 					_, err := oldClient.DescribeInstances(oldClient.request(token(i)))
 					return err
 				})
@@ -685,7 +685,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 	return nil
 }
 
-// each calls do with every number below n, from some goroutines at once.
+// each calls do with every number below n, from several goroutines.
 func each(goroutines, n int, do func(i int) error) error {
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup

@@ -20,16 +20,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-const fleetSize = 4000
+const (
+	fleetSize = 4000
+	minutes   = "2006-01-02T15:04Z" // the API's layout of times
+)
 
-// TestMain makes the vendor's tables of endpoints before any test: its clients fill these globals without a lock.
+// TestMain fills the vendor's endpoint tables before any test: its clients fill these globals without a lock.
 func TestMain(m *testing.M) {
 	vendor.GetEndpointMap()
 	vendor.GetEndpointType()
 	os.Exit(m.Run())
 }
 
-// both makes the vendor's client and ours for one region of a server.
+// both returns the vendor's client and ours, for one region of a server.
 func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
 	t.Helper()
 	u, err := url.Parse(srv.URL())
@@ -47,7 +50,7 @@ func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentia
 		t.Fatal(err)
 	}
 	theirs.Domain = u.Host
-	theirs.SetTransport(&http.Transport{}) // else all its clients share http.DefaultTransport
+	theirs.SetTransport(&http.Transport{}) // otherwise all its clients share http.DefaultTransport
 	ours, err := srv.Client(region, &ecs.Options{Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)})
 	if err != nil {
 		t.Fatal(err)
@@ -55,15 +58,21 @@ func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentia
 	return theirs, ours
 }
 
-// vendorIDs lists by token with the vendor's client.
+// vendorIDs lists with the vendor's client, by token.
 func vendorIDs(t *testing.T, client *vendor.Client, set func(*vendor.DescribeInstancesRequest)) []string {
 	t.Helper()
-	ids := []string{}
 	req := vendor.CreateDescribeInstancesRequest()
 	if set != nil {
 		set(req)
 	}
 	req.MaxResults = requests.NewInteger(100)
+	return followTokens(t, client, req)
+}
+
+// followTokens sends req until a response has no NextToken.
+func followTokens(t *testing.T, client *vendor.Client, req *vendor.DescribeInstancesRequest) []string {
+	t.Helper()
+	ids := []string{}
 	for {
 		resp, err := client.DescribeInstances(req)
 		if err != nil {
@@ -99,7 +108,7 @@ func serve(t *testing.T) (*ecstest.Server, []ecs.Instance) {
 	return srv, fleet
 }
 
-// TestSameIDs: in every region both clients list the whole fleet.
+// TestSameIDs checks that both clients list the whole fleet, in every region.
 func TestSameIDs(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -131,7 +140,7 @@ func TestSameIDs(t *testing.T) {
 	}
 }
 
-// TestFilters: the same filters, written in either client's way, give the same instances.
+// TestFilters checks that the same filters, set in each client's way, match the same instances.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -143,7 +152,7 @@ func TestFilters(t *testing.T) {
 		name string
 		set  func(*vendor.DescribeInstancesRequest)
 		req  ecs.DescribeInstancesRequest
-		all  bool // of the region: nothing is filtered
+		all  bool // every instance of the region matches
 	}{
 		{"status", func(r *vendor.DescribeInstancesRequest) { r.Status = "Stopped" }, ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusStopped}, false},
 		{"zone and type", func(r *vendor.DescribeInstancesRequest) {
@@ -154,7 +163,7 @@ func TestFilters(t *testing.T) {
 			r.Tag = &[]vendor.DescribeInstancesTag{{Key: sample.Tags[0].Key, Value: sample.Tags[0].Value}, {Key: sample.Tags[1].Key}}
 		}, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{sample.Tags[0], {Key: sample.Tags[1].Key}}}, false},
 		{"created", func(r *vendor.DescribeInstancesRequest) {
-			r.Filter1Key, r.Filter1Value = "CreationStartTime", sample.CreationTime.String()
+			r.Filter1Key, r.Filter1Value = "CreationStartTime", sample.CreationTime.Format(minutes)
 		}, ecs.DescribeInstancesRequest{CreatedAfter: sample.CreationTime}, false},
 		{"ids", func(r *vendor.DescribeInstancesRequest) {
 			r.InstanceIds = `["` + sample.InstanceID + `","i-none"]`
@@ -172,7 +181,7 @@ func TestFilters(t *testing.T) {
 					region++
 				}
 			}
-			theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials()) // theirs is not made for sharing
+			theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials()) // the vendor's client is not safe for concurrent use
 			got, mine := vendorIDs(t, theirs, test.set), ourIDs(t, ours, test.req)
 			if !slices.Equal(got, mine) || len(got) == 0 || (len(got) == region) != test.all {
 				t.Errorf("the vendor's client lists %d, ours %d", len(got), len(mine))
@@ -181,7 +190,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestMembers: the vendor's client reads the members of an instance as ours does.
+// TestMembers checks that the vendor's client decodes the members of an instance as ours does.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -215,18 +224,18 @@ func TestMembers(t *testing.T) {
 			strings.Join(v.VpcAttributes.PrivateIpAddress.IpAddress, " "), strings.Join(v.PublicIpAddress.IpAddress, " "), strings.Join(v.SecurityGroupIds.SecurityGroupId, " "),
 		}
 		b := members{
-			o.InstanceID, o.InstanceName, o.ZoneID, string(o.Status), o.InstanceType, o.VPCAttributes.VPCID, o.CreationTime.String(), o.ExpiredTime.String(), o.EIPAddress.IPAddress, o.OSName, string(o.StoppedMode), string(o.SpotStrategy),
+			o.InstanceID, o.InstanceName, o.ZoneID, string(o.Status), o.InstanceType, o.VPCAttributes.VPCID, o.CreationTime.Format(minutes), o.ExpiredTime.Format(minutes), o.EIPAddress.IPAddress, o.OSName, string(o.StoppedMode), string(o.SpotStrategy),
 			o.CPU, o.Memory, o.GPUAmount, len(o.Tags), len(o.NetworkInterfaces), o.InternetMaxBandwidthIn,
 			o.SpotPriceLimit, o.IOOptimized,
 			strings.Join(o.VPCAttributes.PrivateIPAddress, " "), strings.Join(o.PublicIPAddress, " "), strings.Join(o.SecurityGroupIDs, " "),
 		}
 		if a != b || a.ID == "" {
-			t.Errorf("the vendor's client reads %+v\nours %+v", a, b)
+			t.Errorf("the vendor's client decodes %+v\nours %+v", a, b)
 		}
 	}
 }
 
-// TestPageMode: pages by number, and a TotalCount to go by.
+// TestPageMode lists by page number and TotalCount.
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -257,13 +266,20 @@ func TestPageMode(t *testing.T) {
 	if !slices.Equal(got, want) || len(want) == 0 {
 		t.Errorf("%d instances, want %d", len(got), len(want))
 	}
-	resp, err := theirs.DescribeInstances(vendor.CreateDescribeInstancesRequest())
-	if err != nil || len(resp.Instances.Instance) != 10 {
-		t.Errorf("by default: %d instances, error %v", len(resp.Instances.Instance), err)
+}
+
+// TestWithoutMaxResults lists as the vendor's CLI does with --pager: it follows NextToken and never sends MaxResults.
+func TestWithoutMaxResults(t *testing.T) {
+	t.Parallel()
+	srv, _ := serve(t)
+	theirs, ours := both(t, srv, "cn-beijing", srv.Credentials())
+	got, want := followTokens(t, theirs, vendor.CreateDescribeInstancesRequest()), ourIDs(t, ours, ecs.DescribeInstancesRequest{})
+	if !slices.Equal(got, want) || len(got) < 100 {
+		t.Errorf("the vendor's client lists %d, ours %d", len(got), len(want))
 	}
 }
 
-// TestErrors: what the vendor's client makes of the server's refusals.
+// TestErrors checks that the vendor's client understands the server's errors.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -281,11 +297,12 @@ func TestErrors(t *testing.T) {
 		set    func(*vendor.DescribeInstancesRequest)
 		status int
 		code   string
-		advice string // that the vendor's client adds by itself
+		advice string // added by the vendor's client
 	}{
 		{"dry run", own, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
 		{"dry run with a token", temporary, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
 		{"dry run without permission", denied, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 403, "Forbidden.RAM", ""},
+		{"no permission", denied, "cn-hangzhou", nil, 403, "Forbidden.RAM", ""},
 		{"wrong secret", wrong, "cn-hangzhou", nil, 400, "SignatureDoesNotMatch", "InvalidAccessKeySecret"},
 		{"unknown key", signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "secret"}, "cn-hangzhou", nil, 404, "InvalidAccessKeyId.NotFound", ""},
 		{"unknown region", own, "cn-atlantis", nil, 404, "InvalidRegionId.NotFound", ""},
@@ -309,14 +326,22 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
-	theirs, _ := both(t, srv, "cn-hangzhou", denied)
+}
+
+// TestEmptyIfDenied checks that the vendor's client does not notice a missing permission when the list is empty.
+func TestEmptyIfDenied(t *testing.T) {
+	t.Parallel()
+	srv, _ := serve(t)
+	srv.AddKey(ecstest.Key{Credentials: srv.Credentials(), Deny: []string{"*"}})
+	srv.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
+	theirs, _ := both(t, srv, "cn-hangzhou", srv.Credentials())
 	if resp, err := theirs.DescribeInstances(vendor.CreateDescribeInstancesRequest()); err != nil || len(resp.Instances.Instance) != 0 {
-		t.Errorf("without permission a listing is silently empty: %v", err)
+		t.Errorf("EmptyIfDenied: %v", err)
 	}
 }
 
-// TestNeighbours: the other operations.
-func TestNeighbours(t *testing.T) {
+// TestOtherOperations checks DescribeInstanceStatus and ListTagResources.
+func TestOtherOperations(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
 	theirs, _ := both(t, srv, "cn-hangzhou", srv.Credentials())

@@ -1,4 +1,4 @@
-// Package compat drives the vendor's older Go client, github.com/aliyun/alibaba-cloud-sdk-go, against package ecstest:
-// what a client of other authors understands and gets is what the in-memory server can be trusted with. It has a module
-// of its own, so that nobody else depends on that client, and tests only.
+// Package compat tests package ecstest with the vendor's older Go client, github.com/aliyun/alibaba-cloud-sdk-go, and
+// compares that client with ours. It contains tests only. It is a separate module, so that nothing else depends on the
+// vendor's client.
 package compat

@@ -16,7 +16,7 @@ const (
 	maxText      = 8 << 10
 )
 
-var errTooLarge = errors.New("answer too large")
+var errTooLarge = errors.New("response too large")
 
 // bufferList keeps body buffers between pages: a page is a few hundred kB and is decoded into values of its own. The one
 // used last comes first. A sync.Pool would lose a third of them, to collections and to goroutines that wake up on
@@ -52,8 +52,8 @@ func (l *bufferList) put(buf []byte) {
 	}
 }
 
-// readBody reads the whole body into b, or a larger buffer, and fails beyond limit. It gives what was read before a
-// failure, too.
+// readBody reads the whole body into b, or into a larger buffer, and fails beyond limit. It also returns what was read before
+// a failure.
 func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 	b = b[:0]
 	if n := resp.ContentLength; n > int64(limit) {

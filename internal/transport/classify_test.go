@@ -18,7 +18,7 @@ import (
 // What the API documents, with the statuses its sources give, and what is to be done about it.
 func TestClassifyCodes(t *testing.T) {
 	t.Parallel()
-	const clockOff, stale = Credentials | skew, Credentials | expired
+	const clockOff, stale = Credentials | skew, Credentials | renewKey
 	for code, want := range map[string]struct {
 		statuses []int
 		class    Class
@@ -26,7 +26,7 @@ func TestClassifyCodes(t *testing.T) {
 		// of DescribeInstances itself
 		"InvalidTag.Mismatch":                         {[]int{400}, Invalid},
 		"InvalidTagCount":                             {[]int{400}, Invalid},
-		"InvalidHpcClusterId.NotFound":                {[]int{400}, Invalid},
+		"InvalidHpcClusterId.NotFound":                {[]int{400}, NotFound},
 		"InvalidHpcClusterId.Creating":                {[]int{400}, Invalid},
 		"InternalError":                               {[]int{400, 500}, transient},
 		"InvalidInstanceChargeType.NotFound":          {[]int{404}, Invalid},
@@ -54,11 +54,11 @@ func TestClassifyCodes(t *testing.T) {
 		"IncompleteSignature":                        {[]int{400}, Credentials},
 		"InvalidSignatureMethod":                     {[]int{400}, Invalid},
 		"InvalidTimeStamp.Expired":                   {[]int{400}, clockOff},
-		"InvalidTimeStamp.Format":                    {[]int{400}, Invalid},
+		"InvalidTimeStamp.Format":                    {[]int{400}, Credentials},
 		"IllegalTimestamp":                           {[]int{400}, clockOff},
-		"InvalidAccessKeyId.NotFound":                {[]int{404, 400}, Credentials},
-		"InvalidAccessKeyId.Inactive":                {[]int{400}, Credentials},
-		"Forbidden.AccessKeyDisabled":                {[]int{403}, Credentials},
+		"InvalidAccessKeyId.NotFound":                {[]int{404, 400}, stale},
+		"InvalidAccessKeyId.Inactive":                {[]int{400}, stale},
+		"Forbidden.AccessKeyDisabled":                {[]int{403}, stale},
 		"MissingSecurityToken":                       {[]int{400}, stale},
 		"InvalidSecurityToken.Expired":               {[]int{400, 403}, stale},
 		"InvalidSecurityToken.MismatchWithAccessKey": {[]int{400}, stale},
@@ -103,9 +103,9 @@ func TestClassifyCodes(t *testing.T) {
 		"InvalidRegionId.MalFormed":                  {[]int{400}, Invalid},
 		"RegionId.ApiNotSupported":                   {[]int{400}, Invalid},
 		"InvalidOperation.NotSupportedEndpoint":      {[]int{400}, Invalid},
-		"InvalidInstanceId.NotFound":                 {[]int{404}, Invalid},
-		"InvalidImageId.NotFound":                    {[]int{404}, Invalid},
-		"InvalidSecurityGroupId.NotFound":            {[]int{404}, Invalid},
+		"InvalidInstanceId.NotFound":                 {[]int{404}, NotFound},
+		"InvalidImageId.NotFound":                    {[]int{404}, NotFound},
+		"InvalidSecurityGroupId.NotFound":            {[]int{404}, NotFound},
 		"NotSupported.PageNumberAndPageSize":         {[]int{400}, Invalid},
 		"InValidParameter.NextToken":                 {[]int{400}, Invalid},
 		"InvalidParameter.NextToken":                 {[]int{400}, Invalid},
@@ -115,18 +115,18 @@ func TestClassifyCodes(t *testing.T) {
 		"InvalidTagKey.Malformed":                    {[]int{400}, Invalid},
 	} {
 		for _, status := range append(want.statuses, 200, 418) { // the status must not count
-			if got, _ := classify(code, "", status); got != want.class {
+			if got, _ := classify(code, "", status, false, false); got != want.class {
 				t.Errorf("classify(%s, %d) = %b, want %b", code, status, got, want.class)
 			}
 		}
 	}
-	if got, _ := classify("InvalidParameter", "The specified SecurityToken.Expired is not valid", 400); got != stale {
-		t.Errorf("an expired token worded as InvalidParameter is %b", got)
+	if got, _ := classify("InvalidParameter", "The specified SecurityToken.Expired is not valid", 400, false, false); got != stale {
+		t.Errorf("an renewKey token worded as InvalidParameter is %b", got)
 	}
 }
 
-// TestHints: of these, the API's own text does not say what to do.
-func TestHints(t *testing.T) {
+// TestAdvice: of these, the API's own text does not say what to do.
+func TestAdvice(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
 		"InvalidRegionId.NotFound":              "region id",
@@ -149,8 +149,8 @@ func TestHints(t *testing.T) {
 		"InsufficientBalance":                   "balance",
 		"Forbidden.RiskControl":                 "risk control",
 	} {
-		if _, hint := classify(code, "", 400); !strings.Contains(hint, want) {
-			t.Errorf("%s: the hint is %q, want one with %q", code, hint, want)
+		if _, advice := classify(code, "", 400, false, false); !strings.Contains(advice, want) {
+			t.Errorf("%s: the advice is %q, want one with %q", code, advice, want)
 		}
 	}
 }
@@ -162,14 +162,14 @@ func TestClassifyStatus(t *testing.T) {
 		408: transient, 429: Throttled, 500: transient, 502: transient, 503: transient, 504: transient, 501: Unavailable, 505: Unavailable, 600: Unavailable, 999: Unavailable,
 	} {
 		for _, code := range []string{"", "Novel", "throttling"} {
-			if got, _ := classify(code, "", status); got != want {
+			if got, _ := classify(code, "", status, false, false); got != want {
 				t.Errorf("classify(%q, %d) = %b, want %b", code, status, got, want)
 			}
 		}
 	}
 	for status, want := range map[int]string{302: "redirects", 404: "endpoint", 407: "proxy"} {
-		if _, hint := classify("", "", status); !strings.Contains(hint, want) {
-			t.Errorf("the hint for %d is %q", status, hint)
+		if _, advice := classify("", "", status, false, false); !strings.Contains(advice, want) {
+			t.Errorf("the advice for %d is %q", status, advice)
 		}
 	}
 }
@@ -184,76 +184,76 @@ func TestClassifyNetwork(t *testing.T) {
 		"refused":            {wrap(syscall.ECONNREFUSED), transient},
 		"reset":              {wrap(syscall.ECONNRESET), transient},
 		"cut":                {io.ErrUnexpectedEOF, transient},
-		"unknown host":       {wrap(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}), Unavailable},
+		"unknown host":       {wrap(&net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}), permanent},
 		"name server down":   {wrap(&net.DNSError{Err: "server misbehaving", Name: "x", IsTemporary: true}), transient},
-		"certificate":        {&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, Unavailable},
-		"no TLS":             {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, Unavailable},
-		"old TLS, told":      {&net.OpError{Op: "remote error", Err: errors.New("tls: protocol version not supported")}, Unavailable},
-		"old TLS, seen":      {errors.New("tls: server selected unsupported protocol version 301"), Unavailable},
-		"client certificate": {&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}, Unavailable},
+		"certificate":        {&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, permanent},
+		"no TLS":             {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, permanent},
+		"old TLS, told":      {&net.OpError{Op: "remote error", Err: errors.New("tls: protocol version not supported")}, permanent},
+		"old TLS, seen":      {errors.New("tls: server selected unsupported protocol version 301"), permanent},
+		"client certificate": {&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}, permanent},
 		"TLS, may pass":      {&net.OpError{Op: "remote error", Err: errors.New("tls: internal error")}, transient},
 		"TLS timeout":        {errors.New("net/http: TLS handshake timeout"), transient},
-		"too large":          {fmt.Errorf("%w: 1", errTooLarge), Unavailable},
-		"proxy 407":          {proxyError(407), Unavailable},
-		"proxy 407 as text":  {errors.New("Proxy Authentication Required"), Unavailable},
-		"proxy 403":          {proxyError(403), Unavailable},
+		"too large":          {fmt.Errorf("%w: 1", errTooLarge), permanent},
+		"proxy 407":          {proxyError(407), permanent},
+		"proxy 407 as text":  {errors.New("Proxy Authentication Required"), permanent},
+		"proxy 403":          {proxyError(403), permanent},
 		"proxy 503":          {proxyError(503), transient},
 	} {
-		if got, _ := classifyNetwork(c.err); got != c.want {
+		if got := classifyNetwork(c.err).class; got != c.want {
 			t.Errorf("%s: %b, want %b", name, got, c.want)
 		}
 	}
-	if err := proxyRefused(context.Background(), nil, nil, &http.Response{StatusCode: 200}); err != nil { //nolint:usetesting // not used
+	if err := checkProxyResponse(context.Background(), nil, nil, &http.Response{StatusCode: 200}); err != nil { //nolint:usetesting // not used
 		t.Error(err)
 	}
 }
 
-func TestParseAnswer(t *testing.T) {
+func TestParseErrorResponse(t *testing.T) {
 	t.Parallel()
 	const id = "7B6F0A2D-0000-4000-8000-000000000001"
 	for name, c := range map[string]struct {
 		body string
-		want Answer
+		want ErrorResponse
 		ok   bool
 	}{
 		"json": {
 			`{"RequestId":"R","HostId":"H","Code":"C","Message":"M","Recommend":"https://r"}`,
-			Answer{Code: "C", Message: "M", RequestID: "R", HostID: "H", Recommend: "https://r"},
+			ErrorResponse{Code: "C", Message: "M", RequestID: "R", HostID: "H", Recommend: "https://r"},
 			true,
 		},
-		"blanks around":     {" \r\n{\"Code\":\"C\"}\n", Answer{Code: "C", RequestID: id}, true},
-		"lower camel":       {`{"requestId":"R","code":"C","message":"M","hostId":"H"}`, Answer{Code: "C", Message: "M", RequestID: "R", HostID: "H"}, true},
-		"numbers":           {`{"Code":500,"RequestId":12345678901234567890,"Message":true}`, Answer{Code: "500", Message: "true", RequestID: "12345678901234567890"}, true},
-		"odd kinds":         {`{"Code":"C","Message":{"a":1},"HostId":[1],"Recommend":null}`, Answer{Code: "C", RequestID: id}, true},
-		"description":       {`{"Code":"C","Description":"D"}`, Answer{Code: "C", Message: "D", RequestID: id}, true},
-		"xml":               {`<?xml version="1.0"?><Error><RequestId>R</RequestId><HostId>H</HostId><Code>C</Code><Message>a &lt; b</Message></Error>`, Answer{Code: "C", Message: "a < b", RequestID: "R", HostID: "H"}, true},
-		"xml of success":    {`<DescribeInstancesResponse><RequestId>R</RequestId></DescribeInstancesResponse>`, Answer{RequestID: id}, false},
-		"html":              {`<html><body>502 Bad Gateway</body></html>`, Answer{RequestID: id}, false},
-		"cut":               {`{"Code":"C","Mess`, Answer{RequestID: id}, false},
-		"two documents":     {`{"Code":"C"}{"Code":"D"}`, Answer{RequestID: id}, false},
-		"nothing named":     {`{"RequestId":"R","Instances":{}}`, Answer{RequestID: id}, false},
-		"empty":             {``, Answer{RequestID: id}, false},
-		"text":              {`overloaded`, Answer{RequestID: id}, false},
-		"deep":              {strings.Repeat(`{"a":`, 20000), Answer{RequestID: id}, false},
-		"deep xml":          {strings.Repeat(`<Error>`, 20000), Answer{RequestID: id}, false},
-		"denied, no object": {`{"Code":"C","AccessDeniedDetail":"none"}`, Answer{Code: "C", RequestID: id}, true},
-		"denied, empty":     {`{"Code":"C","AccessDeniedDetail":{}}`, Answer{Code: "C", RequestID: id}, true},
+		"blanks around":     {" \r\n{\"Code\":\"C\"}\n", ErrorResponse{Code: "C", RequestID: id}, true},
+		"lower camel":       {`{"requestId":"R","code":"C","message":"M","hostId":"H"}`, ErrorResponse{Code: "C", Message: "M", RequestID: "R", HostID: "H"}, true},
+		"numbers":           {`{"Code":500,"RequestId":12345678901234567890,"Message":true}`, ErrorResponse{Code: "500", Message: "true", RequestID: "12345678901234567890"}, true},
+		"odd kinds":         {`{"Code":"C","Message":{"a":1},"HostId":[1],"Recommend":null}`, ErrorResponse{Code: "C", RequestID: id}, true},
+		"description":       {`{"Code":"C","Description":"D"}`, ErrorResponse{Code: "C", Message: "D", RequestID: id}, true},
+		"xml":               {`<?xml version="1.0"?><Error><RequestId>R</RequestId><HostId>H</HostId><Code>C</Code><Message>a &lt; b</Message></Error>`, ErrorResponse{Code: "C", Message: "a < b", RequestID: "R", HostID: "H"}, true},
+		"xml of success":    {`<DescribeInstancesResponse><RequestId>R</RequestId></DescribeInstancesResponse>`, ErrorResponse{RequestID: id}, false},
+		"html":              {`<html><body>502 Bad Gateway</body></html>`, ErrorResponse{RequestID: id}, false},
+		"cut":               {`{"Code":"C","Mess`, ErrorResponse{RequestID: id}, false},
+		"two documents":     {`{"Code":"C"}{"Code":"D"}`, ErrorResponse{RequestID: id}, false},
+		"nothing named":     {`{"RequestId":"R","Instances":{}}`, ErrorResponse{RequestID: id}, false},
+		"empty":             {``, ErrorResponse{RequestID: id}, false},
+		"text":              {`overloaded`, ErrorResponse{RequestID: id}, false},
+		"deep":              {strings.Repeat(`{"a":`, 20000), ErrorResponse{RequestID: id}, false},
+		"deep xml":          {strings.Repeat(`<Error>`, 20000), ErrorResponse{RequestID: id}, false},
+		"denied, no object": {`{"Code":"C","AccessDeniedDetail":"none"}`, ErrorResponse{Code: "C", RequestID: id}, true},
+		"denied, empty":     {`{"Code":"C","AccessDeniedDetail":{}}`, ErrorResponse{Code: "C", RequestID: id}, true},
 	} {
 		c.want.Status = 400
-		got, ok := parseAnswer(400, http.Header{"X-Acs-Request-Id": {id}}, []byte(c.body))
+		got, ok := parseErrorResponse(400, http.Header{"X-Acs-Request-Id": {id}}, []byte(c.body))
 		if got != c.want || ok != c.ok {
 			t.Errorf("%s:\n got %+v %v\nwant %+v %v", name, got, ok, c.want, c.ok)
 		}
 	}
-	got, _ := parseAnswer(403, nil, []byte(`{"Code":"Forbidden.RAM","accessDeniedDetail":{"AuthAction":"ecs:DescribeInstances","AuthPrincipalOwnerId":"1","PolicyType":"x"}}`))
+	got, _ := parseErrorResponse(403, nil, []byte(`{"Code":"Forbidden.RAM","accessDeniedDetail":{"AuthAction":"ecs:DescribeInstances","AuthPrincipalOwnerId":"1","PolicyType":"x"}}`))
 	if want := (AccessDenied{AuthAction: "ecs:DescribeInstances", AuthPrincipalOwnerID: "1", PolicyType: "x"}); got.AccessDenied == nil || *got.AccessDenied != want {
 		t.Errorf("access denied: %+v", got.AccessDenied)
 	}
 }
 
-func TestExcerpt(t *testing.T) {
+func TestDescribeBody(t *testing.T) {
 	t.Parallel()
-	s := newScrubber(secretSigned, secretKey)
+	s := newRedactor(secretSigned, secretKey)
 	for name, c := range map[string]struct {
 		status     int
 		body, want string
@@ -261,18 +261,18 @@ func TestExcerpt(t *testing.T) {
 		"html":          {502, "<html>\r\n <b>Bad\x1b[31m</b>\x00\xff", "Bad Gateway, body begins: <html> <b>Bad [31m</b>"},
 		"no body":       {503, "", "Service Unavailable, empty body"},
 		"odd status":    {999, "x", "unknown status, body begins: x"},
-		"success":       {200, "<html>", "not an answer of this API, body begins: <html>"},
+		"success":       {200, "<html>", "not a response of this API, body begins: <html>"},
 		"long":          {500, strings.Repeat("é", 200), "Internal Server Error, body begins: " + strings.Repeat("é", 78) + "…"},
-		"secret at cut": {500, strings.Repeat("x", 150) + secretKey.SecurityToken, "Internal Server Error, body begins: " + strings.Repeat("x", 150) + masked},
-		"secret beyond": {500, strings.Repeat(" ", window-20) + secretKey.SecurityToken, "Internal Server Error, body begins: " + withheld},
+		"secret at cut": {500, strings.Repeat("x", 150) + secretKey.SecurityToken, "Internal Server Error, body begins: " + strings.Repeat("x", 150) + "***"},
+		"secret beyond": {500, strings.Repeat(" ", 8<<10-20) + secretKey.SecurityToken, "Internal Server Error, body begins: (text withheld: it repeats credentials)"},
 	} {
-		if got := excerpt(c.status, []byte(c.body), s); got != c.want {
+		if got := describeBody(c.status, []byte(c.body), s); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
 }
 
-func TestSignatureHint(t *testing.T) {
+func TestSignatureAdvice(t *testing.T) {
 	t.Parallel()
 	const query = "AccessKeyId=id&Action=A&Signature=s%3D"
 	const ours = "POST&%2F&AccessKeyId%3Did%26Action%3DA"
@@ -282,14 +282,14 @@ func TestSignatureHint(t *testing.T) {
 		"server string to sign is:POST&%2F&Action%3DB": "changed on its way",
 		"no string": "otherwise",
 	} {
-		if got := signatureHint(message, query, "otherwise"); !strings.Contains(got, want) {
+		if got := signatureAdvice(message, query, "otherwise"); !strings.Contains(got, want) {
 			t.Errorf("%s: %q", message, got)
 		}
 	}
 	if _, err := url.ParseQuery("%zz"); err == nil {
 		t.Fatal("no bad query")
 	}
-	if got := signatureHint(ours, "%zz", "otherwise"); got != "otherwise" {
+	if got := signatureAdvice(ours, "%zz", "otherwise"); got != "otherwise" {
 		t.Error(got)
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
 // Whatever an error answer holds, what is shown of it is short, on one line and without secrets.
-func FuzzAnswer(f *testing.F) {
+func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		``, `{}`, `null`, `[]`, `{"Code":"Throttling","Message":"m","RequestId":"r","HostId":"h","Recommend":"https://r"}`,
 		`{"code":1,"message":{},"requestId":null,"AccessDeniedDetail":{"AuthAction":"ecs:A"}}`,
@@ -23,17 +25,16 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(400, "REQ", []byte(body), []byte(`"}`))
 		f.Add(200, "\x1b[2J", []byte(body), []byte(body))
 	}
-	s := newScrubber(secretSigned, secretKey)
+	r := newRedactor(secretSigned, secretKey)
 	f.Fuzz(func(t *testing.T, status int, header string, before, after []byte) {
 		for _, secret := range secrets {
 			body := slices.Concat(before, []byte(url.QueryEscape(secret)), after)
 			if len(before)%2 == 0 {
 				body = slices.Concat(before, []byte(secret), after)
 			}
-			r := &run{}
+			x := &exchange{callState: &callState{}, query: secretSigned.Query, redactor: func() *redact.Redactor { return r }}
 			resp := &http.Response{StatusCode: status, Header: http.Header{"X-Acs-Request-Id": {header + secret}}}
-			res := r.answered(resp, body, result{}, secretSigned.Query, s)
-			a := res.answer
+			a := x.parseFailure(resp, body, attemptResult{}).response
 			if a.Status != status {
 				t.Fatalf("status %d became %d", status, a.Status)
 			}
@@ -64,8 +65,8 @@ func FuzzHeaders(f *testing.F) {
 			h.Set("Age", age)
 		}
 		for _, throttled := range []bool{true, false} {
-			if d := hint(h, throttled); d < 0 || d > maxHint {
-				t.Errorf("hint %v", d)
+			if d := retryAfter(h, throttled); d < 0 || d > maxRetryAfter {
+				t.Errorf("retry after %v", d)
 			}
 		}
 		var k clock
@@ -78,21 +79,21 @@ func FuzzHeaders(f *testing.F) {
 }
 
 func FuzzClassify(f *testing.F) {
-	for code := range codes {
-		f.Add(code, "", 400)
-		f.Add(strings.TrimSuffix(code, "*"), "", 500)
+	for _, rule := range codeRules {
+		f.Add(strings.ReplaceAll(rule.pattern, "*", "x"), "", 400)
+		f.Add(strings.ReplaceAll(rule.pattern, "*", ""), "", 500)
 	}
 	f.Add("InvalidParameter", "The SecurityToken.Expired", 400)
 	f.Add("", "", 429)
 	f.Fuzz(func(t *testing.T, code, message string, status int) {
-		class, _ := classify(code, message, status)
+		class := Classify(code, message, status, false, false)
 		if strings.HasPrefix(code, "Throttling") && class != Throttled {
 			t.Errorf("%q is %b", code, class)
 		}
-		if class&(Forbidden|Invalid|Credentials) != 0 && class&retry != 0 {
+		if class&(Forbidden|Invalid|Credentials|NotFound) != 0 && class&retryable != 0 {
 			t.Errorf("%q, %d is final and retried: %b", code, status, class)
 		}
-		if other, _ := classify(code, message, 418); class&(Forbidden|Invalid|Credentials) != 0 && other != class {
+		if other := Classify(code, message, 418, false, false); class&(Forbidden|Invalid|Credentials|NotFound) != 0 && other != class {
 			t.Errorf("%q is %b with status %d and %b with 418", code, class, status, other)
 		}
 	})

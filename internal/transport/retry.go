@@ -3,43 +3,46 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/throttle"
+	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Policy is how failures are retried. Zero fields take the defaults below.
+// Policy limits the retries of a call. When neither MaxAttempts nor MaxElapsed is set, a single call ends after 5 attempts, or
+// after the time that their backoffs take at most (4.5 s with the default delays), and a patient one after 30 s. Otherwise only
+// what is set limits.
 type Policy struct {
 	MaxAttempts    int           // 1 = never retry
-	MinDelay       time.Duration // backoff starts here
-	MaxDelay       time.Duration // and ends here
-	AttemptTimeout time.Duration // for one request and its whole answer
+	MaxElapsed     time.Duration // no retry starts later than this after the first failure
+	MinDelay       time.Duration // the longest backoff before the first retry, doubled for each further one
+	MaxDelay       time.Duration // the longest backoff
+	AttemptTimeout time.Duration // for one request and its whole response
 }
 
 const (
-	defaultAttempts       = 3
-	defaultMinDelay       = 100 * time.Millisecond
-	defaultMaxDelay       = 10 * time.Second
+	defaultAttempts       = 5
+	defaultPatience       = 30 * time.Second
+	defaultMinDelay       = 300 * time.Millisecond
+	defaultMaxDelay       = 3 * time.Second
 	defaultAttemptTimeout = 10 * time.Second
 
-	// Throttled calls have a budget of their own: most wait inside the throttle control, and only probes are refused. A
-	// lone caller sends all the probes; so many outlast a quota's window of a minute, which 12 would not.
+	// throttleAttempts limits the attempts of a throttled call. Most of its waiting is done inside the throttle control, and only
+	// probes are rejected. A lone caller sends all the probes; so many outlast a quota's window of a minute, which 12 would not.
 	throttleAttempts = 14
-	// throttleWait bounds the waiting of a throttled call whose context has no deadline.
-	throttleWait = 2 * time.Minute
-	// maxHint caps what a server may ask us to wait.
-	maxHint = time.Minute
+	// defaultThrottleWait limits the waiting for quota of a call whose context has no deadline.
+	defaultThrottleWait = 2 * time.Minute
 )
 
+// withDefaults fills in everything but MaxAttempts and MaxElapsed: see limits.
 func (p Policy) withDefaults() Policy {
-	if p.MaxAttempts <= 0 {
-		p.MaxAttempts = defaultAttempts
-	}
 	if p.MinDelay <= 0 {
 		p.MinDelay = defaultMinDelay
+		if p.MaxDelay > 0 {
+			p.MinDelay = min(p.MinDelay, p.MaxDelay)
+		}
 	}
 	if p.MaxDelay <= 0 {
 		p.MaxDelay = defaultMaxDelay
@@ -51,146 +54,139 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// delay is the backoff after the n-th failure (from 1): full jitter under an exponential cap, above a floor that keeps
-// a dead server from being hammered.
-func (p Policy) delay(n int) time.Duration {
-	ceiling := p.MaxDelay
-	if shift := min(n-1, 62); p.MinDelay <= ceiling>>shift { // this way round, since the other could overflow
-		ceiling = p.MinDelay << shift
+// limits returns the limits of one call; 0 is none.
+func (p Policy) limits(patient bool) (attempts int, elapsed time.Duration) {
+	switch {
+	case p.MaxAttempts > 0 || p.MaxElapsed > 0:
+		return p.MaxAttempts, p.MaxElapsed
+	case patient:
+		return 0, defaultPatience
+	default:
+		for n := 1; n < defaultAttempts; n++ {
+			elapsed += p.ceiling(n)
+		}
+		return defaultAttempts, elapsed
 	}
-	floor := p.MinDelay / 2
+}
+
+// ceiling returns the longest pause after the n-th failure (from 1).
+func (p Policy) ceiling(n int) time.Duration {
+	if shift := min(n-1, 62); p.MinDelay <= p.MaxDelay>>shift { // not MinDelay<<shift, which could overflow
+		return p.MinDelay << shift
+	}
+	return p.MaxDelay
+}
+
+// backoff returns the pause of a call after its n-th failure: full jitter under the ceiling, above a floor that protects a
+// dead server.
+func (p Policy) backoff(n int) time.Duration {
+	ceiling, floor := p.ceiling(n), p.MinDelay/2
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// quota bounds the retries of many calls together: against a dead server each call may cost 1.2 requests in the long
-// run, with a stock of quotaSize retries for short troubles. The zero value is a full stock.
-type quota struct {
-	mu    sync.Mutex
-	spent float64
+// probeSpacing returns the pause between the n-th failure of all calls together and the next probe: at least two thirds of
+// the ceiling, so that a few probes outlast an outage of some seconds.
+func (p Policy) probeSpacing(n int) time.Duration {
+	ceiling := p.ceiling(n)
+	floor := ceiling - ceiling/3
+	return floor + rand.N(ceiling-floor+1)
 }
 
-const (
-	quotaSize    = 50
-	quotaPerCall = 0.2
-)
-
-func (q *quota) call() {
-	q.mu.Lock()
-	q.spent = max(0, q.spent-quotaPerCall)
-	q.mu.Unlock()
+// retry says when to send the next attempt. The zero value is at once, as far as limiter and throttle control allow.
+type retry struct {
+	fault            bool // after a failure that may pass
+	earliest, giveUp time.Time
 }
 
-func (q *quota) retry() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.spent+1 > quotaSize {
-		return false
+// decideRetry decides whether there is another attempt.
+func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
+	learned := res.class&skew != 0 && s.t.clock.learn(res.received.header, res.offset) // also when only later calls profit
+	switch {
+	case res.final || s.t.cfg.Retry.MaxAttempts == 1:
+		return retry{}, false
+	case res.class&renewKey != 0 && !s.keyRenewed:
+		s.keyRenewed, s.stale = true, s.key
+		return retry{}, true
+	case learned && s.skews < 2:
+		s.skews++
+		return retry{}, true
+	case res.class&Throttled != 0:
+		s.throttles++
+		return retry{}, s.throttles < throttleAttempts
+	case res.class&retryable == 0:
+		return retry{}, false
+	case !s.mayRepeat(res):
+		res.advice = "not retried, because it may have been carried out: check, or set a ClientToken"
+		return retry{}, false
 	}
-	q.spent++
-	return true
+	return s.retryFault(res)
 }
 
-// hint is how long the server asks to wait, capped: the longest of what its headers say. x-acs-retry-after (milliseconds)
-// and Retry-After are for every failure. The rate limits, Limit:n,Remain:n,TimeLeft:ms, may come with any answer, so they
-// count for a throttled one alone, and the window that is used up before one that is not.
-func hint(h http.Header, throttled bool) time.Duration {
-	var d, open time.Duration
-	if ms, ok := number(h.Get("X-Acs-Retry-After")); ok {
-		d = max(d, upTo(ms, time.Millisecond))
-	}
-	for _, name := range []string{"X-Ratelimit-User-Api", "X-Ratelimit-User"} {
-		var left time.Duration
-		remain := int64(0)
-		for part := range strings.SplitSeq(h.Get(name), ",") {
-			k, v, _ := strings.Cut(part, ":")
-			n, ok := number(v)
-			switch strings.ToLower(strings.TrimSpace(k)) {
-			case "timeleft":
-				left = upTo(n, time.Millisecond)
-			case "remain":
-				if ok {
-					remain = n
-				}
-			}
-		}
-		switch {
-		case !throttled:
-		case remain > 0:
-			open = max(open, left)
-		default:
-			d = max(d, left)
-		}
-	}
-	after := strings.TrimSpace(h.Get("Retry-After"))
-	if s, ok := number(after); ok {
-		d = max(d, upTo(s, time.Second))
-	} else if t, err := http.ParseTime(after); err == nil {
-		from, err := http.ParseTime(h.Get("Date")) // by the server's clock, which may not be ours
-		if err != nil {
-			from = time.Now()
-		}
-		d = max(d, min(t.Sub(from), maxHint))
-	}
-	if d == 0 {
-		d = open
-	}
-	return d
+// mayRepeat reports whether sending the request again cannot carry the operation out twice.
+func (s *callState) mayRepeat(res *attemptResult) bool {
+	return s.call.ReadOnly || s.call.Repeatable || res.notReceived
 }
 
-// number is a number, the nearest one that fits if it is larger than that.
-func number(s string) (n int64, ok bool) {
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	return n, err == nil || errors.Is(err, strconv.ErrRange)
-}
-
-// upTo is n units within [0, maxHint], whatever the server sent.
-func upTo(n int64, unit time.Duration) time.Duration {
-	return time.Duration(min(max(n, 0), int64(maxHint/unit))) * unit
-}
-
-// sleep waits d or until ctx is done. It refuses at once a wait that would pass the deadline.
-func sleep(ctx context.Context, d time.Duration) error {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
-		return errNoTime
+// retryFault plans the retry after a failure that may pass.
+func (s *callState) retryFault(res *attemptResult) (retry, bool) {
+	p := s.t.cfg.Retry
+	attempts, elapsed := p.limits(s.call.Patient)
+	now := time.Now()
+	s.faults++
+	if s.faults == 1 {
+		s.firstFault = now
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
+	if attempts > 0 && s.faults >= attempts {
+		return retry{}, false
+	}
+	// Everybody is told the same retryAfter, so the jitter comes on top.
+	r := retry{fault: true, earliest: now.Add(res.retryAfter + p.backoff(s.faults))}
+	if elapsed == 0 { // the turn to retry comes within MaxDelay, unless other calls take it
+		r.giveUp = r.earliest.Add(p.MaxDelay + p.AttemptTimeout)
+		return r, true
+	}
+	r.giveUp = s.firstFault.Add(elapsed)
+	switch served := now.Add(res.retryAfter); {
+	case !now.Before(r.giveUp):
+		return retry{}, false
+	case !served.After(r.giveUp):
+	case p.MaxElapsed > 0: // the user's limit is strict
+		return retry{}, false
+	default: // the server's request takes precedence over a default
+		r.giveUp = r.earliest.Add(p.MaxDelay)
+	}
+	if r.earliest.After(r.giveUp) { // a last attempt when the time is over, rather than none
+		r.earliest = r.giveUp
+	}
+	return r, true
+}
+
+// wait waits until the next attempt may be sent.
+func (s *callState) wait(ctx context.Context, r retry) error {
+	if !r.fault {
 		return nil
-	case <-ctx.Done():
-		return contextError(ctx)
 	}
+	return s.scope.outage.await(ctx, s.t.cfg.Retry, r.earliest, r.giveUp)
 }
 
-// errNoTime is the deadline's error before the deadline.
-var errNoTime error = noTimeError{}
-
-type noTimeError struct{}
-
-func (noTimeError) Error() string {
-	return "the wait before the next attempt would pass the context's deadline"
+// endedWhileWaiting returns the result of a call that ended with err while it waited for its next attempt.
+func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResult {
+	switch {
+	case errors.Is(err, errGiveUp):
+		return last
+	case errors.Is(err, errBudgetSpent):
+		last.advice = "not retried, because too many calls fail at the moment"
+		return last
+	}
+	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
+	if last.err != nil {
+		err = fmt.Errorf("%w; last attempt: %w", err, last.err)
+	}
+	return attemptResult{err: err, class: last.class, problem: last.problem, advice: last.advice}
 }
-func (noTimeError) Timeout() bool        { return true }
-func (noTimeError) Temporary() bool      { return true }
-func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // PastDeadline reports whether a call ended because its next attempt would have come after the context's deadline. The
 // context itself may not be done then.
 func PastDeadline(err error) bool {
-	return errors.Is(err, errNoTime) || errors.Is(err, errWaitTooLong)
+	return errors.Is(err, errNoTime) || errors.Is(err, throttle.ErrPastDeadline)
 }
-
-// contextError is the error of a context that is done, with its cause when the caller gave one.
-func contextError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(err, cause) { // the other way round on purpose: no cause of its own
-		return err
-	}
-	return &causedError{err, cause}
-}
-
-type causedError struct{ err, cause error }
-
-func (e *causedError) Error() string   { return e.err.Error() + ": " + e.cause.Error() }
-func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }

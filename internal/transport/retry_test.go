@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"context"
-	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -13,72 +11,50 @@ import (
 
 func TestPolicyDefaults(t *testing.T) {
 	t.Parallel()
-	if got, want := (Policy{}).withDefaults(), (Policy{3, 100 * time.Millisecond, 10 * time.Second, 10 * time.Second}); got != want {
+	if got, want := (Policy{}).withDefaults(), (Policy{0, 0, 300 * time.Millisecond, 3 * time.Second, 10 * time.Second}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	set := Policy{1, 2, 3, 4}
+	set := Policy{1, 2, 3, 4, 5}
 	if got := set.withDefaults(); got != set {
 		t.Errorf("%+v", got)
 	}
 	if got := (Policy{MinDelay: time.Minute}).withDefaults(); got.MaxDelay != time.Minute {
-		t.Errorf("a cap below the start: %+v", got)
+		t.Errorf("a ceiling below the start: %+v", got)
+	}
+	if got := (Policy{MaxDelay: time.Millisecond}).withDefaults(); got.MinDelay != time.Millisecond {
+		t.Errorf("a start above the ceiling: %+v", got)
 	}
 }
 
 // Every delay lies between the floor and the exponential cap, and they spread over all of it.
-func TestDelay(t *testing.T) {
+func TestBackoffRange(t *testing.T) {
 	t.Parallel()
 	p := Policy{MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}
 	for n, ceiling := range map[int]time.Duration{1: 100, 2: 200, 3: 400, 4: 800, 5: 1000, 6: 1000, 64: 1000, 1000: 1000} {
 		ceiling *= time.Millisecond
 		least, most := time.Duration(math.MaxInt64), time.Duration(0)
 		for range 1000 {
-			d := p.delay(n)
+			d := p.backoff(n)
 			least, most = min(least, d), max(most, d)
 		}
 		span := ceiling - 50*time.Millisecond
 		if least < 50*time.Millisecond || most > ceiling {
-			t.Errorf("delay(%d) is %v to %v, want 50ms to %v", n, least, most, ceiling)
+			t.Errorf("backoff(%d) is %v to %v, want 50ms to %v", n, least, most, ceiling)
 		}
 		if least > 50*time.Millisecond+span/10 || most < ceiling-span/10 {
-			t.Errorf("delay(%d) is %v to %v: too little jitter", n, least, most)
+			t.Errorf("backoff(%d) is %v to %v: too little jitter", n, least, most)
 		}
 	}
 	for _, p := range []Policy{{MinDelay: 1, MaxDelay: 1}, {MinDelay: 100 * time.Hour, MaxDelay: math.MaxInt64}, {MinDelay: math.MaxInt64, MaxDelay: math.MaxInt64}} {
 		for n := range 100 {
-			if d := p.delay(n + 1); d < 0 {
-				t.Errorf("%+v: delay(%d) = %v", p, n+1, d)
+			if d := p.backoff(n + 1); d < 0 {
+				t.Errorf("%+v: backoff(%d) = %v", p, n+1, d)
 			}
 		}
 	}
 }
 
-func TestQuota(t *testing.T) {
-	t.Parallel()
-	var q quota
-	granted := 0
-	for range 1000 { // calls to a dead server, each of which would like two retries
-		q.call()
-		for range 2 {
-			if q.retry() {
-				granted++
-			}
-		}
-	}
-	if want := quotaSize + 1000/5; granted < want-2 || granted > want {
-		t.Errorf("%d retries for 1000 calls, want %d", granted, want)
-	}
-	for range quotaSize * 5 {
-		q.call() // which succeed
-	}
-	for i := range quotaSize {
-		if !q.retry() {
-			t.Fatalf("the stock was not filled again: %d", i)
-		}
-	}
-}
-
-func TestHint(t *testing.T) {
+func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	date := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	at := func(d time.Duration) string { return date.Add(d).Format(http.TimeFormat) }
@@ -116,53 +92,17 @@ func TestHint(t *testing.T) {
 		"said otherwise too": {h(userAPI, "Limit:10,Remain:5,TimeLeft:9000", "x-acs-retry-after", "100"), 100 * time.Millisecond, 100 * time.Millisecond},
 		"garbage":            {h(userAPI, ",,:,TimeLeft,:5,TimeLeft:,"), 0, 0},
 	} {
-		if got := hint(c.header, true); got != c.throttled {
+		if got := retryAfter(c.header, true); got != c.throttled {
 			t.Errorf("%s: throttled %v, want %v", name, got, c.throttled)
 		}
-		if got := hint(c.header, false); got != c.else_ {
+		if got := retryAfter(c.header, false); got != c.else_ {
 			t.Errorf("%s: else %v, want %v", name, got, c.else_)
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
 		after := time.Now().Add(4 * time.Second).UTC().Format(http.TimeFormat)
-		if got := hint(http.Header{"Retry-After": {after}}, false); got != 4*time.Second {
+		if got := retryAfter(http.Header{"Retry-After": {after}}, false); got != 4*time.Second {
 			t.Errorf("without Date: %v", got)
-		}
-	})
-}
-
-func TestSleep(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		start := time.Now()
-		if err := sleep(t.Context(), time.Second); err != nil || time.Since(start) != time.Second {
-			t.Errorf("%v after %v", err, time.Since(start))
-		}
-
-		start = time.Now()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		err := sleep(ctx, time.Second+1)
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 0 {
-			t.Errorf("a wait beyond the deadline: %v after %v", err, time.Since(start))
-		}
-		if e, ok := errors.AsType[interface {
-			error
-			Timeout() bool
-			Temporary() bool
-		}](err); !ok || !e.Timeout() || !e.Temporary() {
-			t.Errorf("%v is no timeout", err)
-		}
-
-		cause := errors.New("cause")
-		ctx, stop := context.WithCancelCause(t.Context())
-		time.AfterFunc(time.Second, func() { stop(cause) })
-		start = time.Now()
-		if err = sleep(ctx, time.Minute); !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || time.Since(start) != time.Second {
-			t.Errorf("cancelled: %v after %v", err, time.Since(start))
-		}
-		if err.Error() == "" || contextError(ctx).Error() != "context canceled: cause" {
-			t.Errorf("%v", contextError(ctx))
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,7 @@ func newRig(serve roundTripper, edit func(*Config)) *rig {
 			return resp, err
 		})},
 		Signer: signer.V1{},
+		Retry:  Policy{MaxAttempts: 3, MinDelay: 100 * time.Millisecond},
 		Credentials: func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 			return secretKey, nil, nil
 		},
@@ -87,7 +89,7 @@ const good = `{"Instances":{}}`
 func call() Call {
 	return Call{
 		Region: "cn-test", Action: "DescribeInstances", Version: "2014-05-26", Scheme: "https", Host: "ecs.test",
-		Params: url.Values{"RegionId": {"cn-test"}},
+		Params: url.Values{"RegionId": {"cn-test"}}, ReadOnly: true,
 		Decode: func(body []byte) error {
 			if string(body) != good {
 				return errors.New("bad page")
@@ -147,9 +149,9 @@ func TestDo(t *testing.T) {
 		"five attempts":             {serve: fail(reset), edit: func(c *Config) { c.Retry.MaxAttempts = 5 }, attempts: 5, class: transient, text: "connection reset"},
 		"never retry":               {serve: fail(reset), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: transient, text: "connection reset"},
 		"never retry a throttle":    {serve: always(400, codeBody("Throttling")), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: Throttled, code: "Throttling", status: 400, text: "told"},
-		"never retry a stale key":   {serve: always(400, codeBody("InvalidSecurityToken.Expired")), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: Credentials | expired, code: "InvalidSecurityToken.Expired", status: 400, text: "told"},
+		"never retry a stale key":   {serve: always(400, codeBody("InvalidSecurityToken.Expired")), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: Credentials | renewKey, code: "InvalidSecurityToken.Expired", status: 400, text: "told"},
 		"nil pointer as error":      {serve: fail((*nilError)(nil)), attempts: 3, class: transient, text: "cannot be printed"},
-		"certificate":               {serve: fail(errors.New("tls: failed to verify certificate")), attempts: 1, class: Unavailable, text: "certificate"},
+		"certificate":               {serve: fail(errors.New("tls: failed to verify certificate")), attempts: 1, class: permanent, text: "certificate"},
 		"500 once":                  {serve: once(always(500, codeBody("InternalError"))), attempts: 2},
 		"400 InternalError once":    {serve: once(always(400, codeBody("InternalError"))), attempts: 2},
 		"503 for ever":              {serve: always(503, codeBody("ServiceUnavailable")), attempts: 3, class: transient, code: "ServiceUnavailable", status: 503, text: "told"},
@@ -173,11 +175,11 @@ func TestDo(t *testing.T) {
 		"cut 404 for ever":          {serve: cut(404, `<html>`), attempts: 3, class: transient, status: 404, text: "unexpected EOF", is: io.ErrUnexpectedEOF},
 		"cut 400, code complete":    {serve: cut(400, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 400, text: "told"},
 		"bad page once":             {serve: once(always(200, "<html>")), attempts: 2},
-		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "not an answer of this API, body begins: <html>: bad page"},
+		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "not a response of this API, body begins: <html>: bad page"},
 		"200 with an error":         {serve: always(200, codeBody("InternalError")), attempts: 3, class: transient, code: "InternalError", status: 200, text: "told"},
 		"200 with a final error":    {serve: always(200, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 200, text: "told"},
 		"204":                       {serve: always(204, ""), attempts: 3, class: transient, status: 204, text: "empty body"},
-		"large page":                {serve: always(200, strings.Repeat(" ", maxBody+1)), attempts: 1, class: Unavailable, status: 200, text: "too large", is: errTooLarge},
+		"large page":                {serve: always(200, strings.Repeat(" ", maxBody+1)), attempts: 1, class: permanent, status: 200, text: "too large", is: errTooLarge},
 		"large error":               {serve: always(503, strings.Repeat(" ", maxErrorBody+1)), attempts: 3, class: transient, status: 503, text: "Service Unavailable"},
 		"large error of known size": {serve: always(403, "<html>denied by the firewall"+strings.Repeat("x", maxErrorBody)), attempts: 1, status: 403, text: "body begins: <html>denied by the firewall"},
 		"101": {serve: func(int, *http.Request) (*http.Response, error) {
@@ -221,7 +223,7 @@ func TestDo(t *testing.T) {
 				if !ok {
 					t.Fatalf("%T %v", err, err)
 				}
-				if !strings.Contains(f.Error(), c.text) || f.Answer.Code != c.code || f.Answer.Status != c.status || f.Class != c.class || f.Attempts != c.attempts {
+				if !strings.Contains(f.Error(), c.text) || f.Response.Code != c.code || f.Response.Status != c.status || f.Class != c.class || f.Attempts != c.attempts {
 					t.Errorf("%v: %+v", f, f)
 				}
 				if c.is != nil && !errors.Is(err, c.is) {
@@ -340,13 +342,13 @@ func TestQuotaOfCalls(t *testing.T) {
 		for range 200 {
 			_, _ = g.Do(t.Context(), call())
 		}
-		if n := len(g.requests); n > 200*12/10+quotaSize+1 {
+		if n := len(g.requests); n > 200*12/10+retryBudget+1 {
 			t.Errorf("%d requests for 200 calls", n)
 		}
 		refused := 0
 		for range 10 {
 			_, err := g.Do(t.Context(), call())
-			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Hint, "too many calls fail") { //nolint:errorlint // as promised
+			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls fail") { //nolint:errorlint // as promised
 				refused++
 			}
 		}
@@ -414,8 +416,12 @@ func TestContext(t *testing.T) {
 		"deadline before the quota":    {throttled, nil, time.Second, 0, 1, "Throttling", context.DeadlineExceeded},
 		"deadline in the limiter":      {unavailable, limited, time.Second, time.Second, 0, "", context.DeadlineExceeded},
 		"deadline in the credentials":  {unavailable, noKey, time.Second, time.Second, 0, "", context.DeadlineExceeded},
-		"timeout of the attempts":      {hang, func(c *Config) { c.Retry = Policy{MinDelay: 1, MaxDelay: 1, AttemptTimeout: time.Second} }, time.Hour, 3 * time.Second, 3, "", context.DeadlineExceeded},
-		"timeout in the bodies":        {hangBody, func(c *Config) { c.Retry = Policy{MinDelay: 1, MaxDelay: 1, AttemptTimeout: time.Second} }, time.Hour, 3 * time.Second, 3, "", context.DeadlineExceeded},
+		"timeout of the attempts": {hang, func(c *Config) {
+			c.Retry = Policy{MaxAttempts: 3, MinDelay: 1, MaxDelay: 1, AttemptTimeout: time.Second}
+		}, time.Hour, 3 * time.Second, 3, "", os.ErrDeadlineExceeded},
+		"timeout in the bodies": {hangBody, func(c *Config) {
+			c.Retry = Policy{MaxAttempts: 3, MinDelay: 1, MaxDelay: 1, AttemptTimeout: time.Second}
+		}, time.Hour, 3 * time.Second, 3, "", os.ErrDeadlineExceeded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -434,11 +440,14 @@ func TestContext(t *testing.T) {
 				if took := time.Since(start); took.Round(time.Millisecond) != c.took {
 					t.Errorf("took %v, want %v", took, c.took)
 				}
+				if c.is == os.ErrDeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%v blames the caller's deadline", err)
+				}
 				if !errors.Is(err, c.is) || c.deadline == 0 && !errors.Is(err, context.Canceled) {
 					t.Errorf("%v is not %v", err, c.is)
 				}
-				if f := err.(*Failure); f.Attempts != c.attempts || f.Answer.Code != c.code { //nolint:errorlint // as promised
-					t.Errorf("%d attempts, code %q", f.Attempts, f.Answer.Code)
+				if f := err.(*Failure); f.Attempts != c.attempts || f.Response.Code != c.code { //nolint:errorlint // as promised
+					t.Errorf("%d attempts, code %q", f.Attempts, f.Response.Code)
 				}
 				if n := len(g.requests); n != c.attempts {
 					t.Errorf("%d requests", n)
@@ -475,7 +484,7 @@ func TestAttemptTimeout(t *testing.T) {
 		})}
 		g := newRig(nil, func(c *Config) { c.HTTPClient = &http.Client{Transport: closer} })
 		_, err := g.Do(t.Context(), call())
-		if e, ok := errors.AsType[attemptTimeout](err); !ok || !e.Timeout() || !e.Temporary() || !strings.Contains(err.Error(), "no complete answer within 10s") {
+		if e, ok := asTimeout(err); !ok || !e.Timeout() || !e.Temporary() || !strings.Contains(err.Error(), "no complete response within 10s") {
 			t.Errorf("%v", err)
 		}
 		if closer.closed != 2 {
@@ -506,10 +515,10 @@ func TestLastAnswerIsKept(t *testing.T) {
 			return nil, io.ErrUnexpectedEOF
 		}, nil)
 		_, err := g.Do(t.Context(), call())
-		if f := err.(*Failure); f.Answer.Code != "ServiceUnavailable" || !errors.Is(err, io.ErrUnexpectedEOF) { //nolint:errorlint // as promised
+		if f := err.(*Failure); f.Response.Code != "ServiceUnavailable" || !errors.Is(err, io.ErrUnexpectedEOF) { //nolint:errorlint // as promised
 			t.Errorf("%+v", f)
 		}
-		if a := g.attempts[2]; a.StatusCode != 0 || a.Code != "" || a.Err.(*Failure).Answer.Code != "" { //nolint:errorlint // as made
+		if a := g.attempts[2]; a.StatusCode != 0 || a.Code != "" || a.Err.(*Failure).Response.Code != "" { //nolint:errorlint // as made
 			t.Errorf("the attempt has the answer of another: %+v", a)
 		}
 	})
@@ -539,7 +548,7 @@ func TestEndKeepsWhatWasBefore(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), c.deadline)
 			defer cancel()
 			_, err := g.Do(ctx, call())
-			if f, ok := errors.AsType[*Failure](err); !ok || !errors.Is(err, context.DeadlineExceeded) || c.is != nil && !errors.Is(err, c.is) || f.Answer.Code != c.code || f.Class&Unavailable == 0 {
+			if f, ok := asFailure(err); !ok || !errors.Is(err, context.DeadlineExceeded) || c.is != nil && !errors.Is(err, c.is) || f.Response.Code != c.code || f.Class&Unavailable == 0 {
 				t.Errorf("%s: %v: %+v", name, err, f)
 			}
 		})
@@ -553,8 +562,8 @@ func TestTextsAreShort(t *testing.T) {
 		return respond(400, `{"Code":"C","Message":"`+long+`"}`), nil
 	}, nil)
 	_, err := g.Do(t.Context(), call())
-	if f, ok := errors.AsType[*Failure](err); !ok || len(f.Answer.Message) > 8<<10 || len(f.Answer.Message) < 8<<10-8 {
-		t.Errorf("%d bytes of message", len(f.Answer.Message))
+	if f, ok := asFailure(err); !ok || len(f.Response.Message) > 8<<10 || len(f.Response.Message) < 8<<10-8 {
+		t.Errorf("%d bytes of message", len(f.Response.Message))
 	}
 	g = newRig(func(int, *http.Request) (*http.Response, error) { return nil, errors.New(long) }, func(c *Config) { c.Retry.MaxAttempts = 1 })
 	if _, err = g.Do(t.Context(), call()); len(err.Error()) > 8<<10 {
@@ -601,7 +610,7 @@ func TestExpiredKey(t *testing.T) {
 			if !slices.Equal(stales, []signer.Credentials{{}, first}) {
 				t.Errorf("%s: told stale: %v", name, stales)
 			}
-			if f, ok := err.(*Failure); ok && (f.Answer.Code != "InvalidSecurityToken.Expired" || f.Attempts != c.requests || f.Class&Credentials == 0) { //nolint:errorlint // as promised
+			if f, ok := err.(*Failure); ok && (f.Response.Code != "InvalidSecurityToken.Expired" || f.Attempts != c.requests || f.Class&Credentials == 0) { //nolint:errorlint // as promised
 				t.Errorf("%s: %+v", name, f)
 			}
 		})
@@ -653,7 +662,7 @@ func TestMismatch(t *testing.T) {
 	c := call()
 	c.Decode = func([]byte) error { return fmt.Errorf("%w: number", ErrMismatch) }
 	meta, err := g.Do(t.Context(), c)
-	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the answer does not fit the result: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
+	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not fit the result: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
 		t.Errorf("%+v", f)
 	}
 }
@@ -689,7 +698,7 @@ func TestNoSecretLeaves(t *testing.T) {
 					texts = append(texts, fmt.Sprintf("%+v %v", a, a.Err))
 				}
 				walk(err, func(link error) { texts = append(texts, fmt.Sprintf("%v %+v %#v", link, link, link)) })
-				answer := err.(*Failure).Answer //nolint:errorlint // as promised
+				answer := err.(*Failure).Response //nolint:errorlint // as promised
 				if answer.AccessDenied != nil {
 					texts = append(texts, fmt.Sprintf("%+v", *answer.AccessDenied))
 				}
@@ -725,7 +734,7 @@ func TestCallersClient(t *testing.T) {
 	params := call()
 	before := maps.Clone(params.Params)
 	_, err := g.Do(t.Context(), params)
-	if f := err.(*Failure); f.Answer.Status != 302 || redirected != 0 || theirs.Timeout != time.Minute || theirs.CheckRedirect == nil { //nolint:errorlint // as promised
+	if f := err.(*Failure); f.Response.Status != 302 || redirected != 0 || theirs.Timeout != time.Minute || theirs.CheckRedirect == nil { //nolint:errorlint // as promised
 		t.Errorf("%+v, redirected %d times", f, redirected)
 	}
 	if !maps.EqualFunc(before, params.Params, slices.Equal) {
@@ -873,7 +882,7 @@ func TestEndedInTheQueue(t *testing.T) {
 			}
 			for range cap(errs) {
 				err := <-errs
-				if f, ok := errors.AsType[*Failure](err); !ok || !errors.Is(err, want) || f.Class&Throttled == 0 {
+				if f, ok := asFailure(err); !ok || !errors.Is(err, want) || f.Class&Throttled == 0 {
 					t.Errorf("%s: %v", name, err)
 				}
 			}
@@ -909,11 +918,11 @@ func TestLimiterWithThrottling(t *testing.T) {
 				}, func(cfg *Config) {
 					cfg.Limiter = limiter(func(ctx context.Context) error { // ten a second
 						mu.Lock()
-						at := latest(next, time.Now())
+						at := later(next, time.Now())
 						next = at.Add(100 * time.Millisecond)
 						waits++
 						mu.Unlock()
-						return sleep(ctx, time.Until(at))
+						return sleepUntil(ctx, at)
 					})
 				})
 				var wg sync.WaitGroup
@@ -957,10 +966,10 @@ func TestLimiterHoldsNoPlace(t *testing.T) {
 		}, func(cfg *Config) {
 			cfg.Limiter = limiter(func(ctx context.Context) error {
 				mu.Lock()
-				at := latest(next, time.Now())
+				at := later(next, time.Now())
 				next = at.Add(100 * time.Millisecond)
 				mu.Unlock()
-				return sleep(ctx, time.Until(at))
+				return sleepUntil(ctx, at)
 			})
 		})
 		var wg sync.WaitGroup
@@ -995,11 +1004,11 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 			}, func(cfg *Config) {
 				cfg.Limiter = limiter(func(ctx context.Context) error {
 					mu.Lock()
-					at := latest(next, time.Now())
+					at := later(next, time.Now())
 					next = at.Add(pause)
 					waits++
 					mu.Unlock()
-					return sleep(ctx, time.Until(at))
+					return sleepUntil(ctx, at)
 				})
 			})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
@@ -1017,5 +1026,43 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 				t.Errorf("one in %v: %d requests took %v, and the limiter was asked %d times", pause, len(g.requests), took, waits)
 			}
 		})
+	}
+}
+
+func asTimeout(err error) (timeout timeoutError, ok bool) {
+	ok = errors.As(err, &timeout)
+	return timeout, ok
+}
+
+func asFailure(err error) (f *Failure, ok bool) {
+	ok = errors.As(err, &f)
+	return f, ok
+}
+
+// sleepUntil waits like a rate.Limiter: it refuses at once a wait that would pass the deadline.
+func sleepUntil(ctx context.Context, at time.Time) error {
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
+		return errNoTime
+	}
+	select {
+	case <-time.After(time.Until(at)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// rotating returns a provider whose key differs from the stale one.
+func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+		*calls++
+		return signer.Credentials{AccessKeyID: fmt.Sprint("key", *calls), AccessKeySecret: "x"}, nil, nil
 	}
 }

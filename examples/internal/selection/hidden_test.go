@@ -45,6 +45,7 @@ func TestInstances(t *testing.T) {
 			t.Parallel()
 			s := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"}, ecs.Instance{InstanceID: "i-2", RegionID: "cn-beijing"})
 			defer s.Close()
+			s.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
 			s.Inject(tt.faults...)
 			client, err := s.Client("cn-hangzhou", &ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}})
 			if err != nil {

@@ -1,0 +1,278 @@
+package ecscache
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+const defaultInterval = time.Minute
+
+// Cache keeps the instances that match a request. Create one with [New] and start [Cache.Run] in a goroutine. All methods
+// are safe for concurrent use.
+type Cache struct {
+	client *ecs.Client
+	req    ecs.DescribeInstancesRequest
+	opts   Options
+	seed   maphash.Seed
+
+	mu           sync.RWMutex
+	records      map[string]record   // by instance id
+	missing      map[missing]uint64  // what refreshes did not find, and their numbers; see observation
+	observations map[uint64]struct{} // those that have not ended
+	lastObserved uint64
+	tasks        map[string]*task // by region; "" is the discovery of regions
+	watchers     map[*watcher]struct{}
+	state        runState
+	synced       bool          // every region was listed completely at least once
+	changed      chan struct{} // closed and replaced when a task has finished a pass or Run has ended
+}
+
+// Options configure a cache. The zero value, and every zero field, is a usable default.
+type Options struct {
+	// Regions are the regions to list. Empty means the client's own, unless AllRegions is set.
+	Regions []string
+	// AllRegions lists every region that DescribeRegions returns, except those in Exclude. DescribeRegions is called once
+	// per Interval. A region that it no longer returns is still listed: its instances are removed only when a complete
+	// listing shows that they are gone.
+	AllRegions bool
+	// Exclude names regions that AllRegions leaves out, such as those that a policy denies.
+	Exclude []string
+	// Interval is the time from the end of a region's listing to the next one, varied at random by up to 10 %. 0 means one
+	// minute. It doubles with each failure in a row, up to five minutes, or Interval if that is longer.
+	Interval time.Duration
+	// Workers above 1 makes each region be listed by [ecs.Client.ScanInstances] with that many workers, which is faster
+	// and takes more requests. 0 and 1 mean [ecs.Client.Instances].
+	Workers int
+	// OnError, if not nil, is called with every failure: an [*ecs.RegionError] if the listing of a region was not complete,
+	// any other error if DescribeRegions failed. It is called in the goroutine of Run, one call at a time. Other regions
+	// that fail wait until it returns, so it must not call [Cache.Refresh] or [Cache.WaitForSync].
+	OnError func(error)
+}
+
+// New returns an empty cache of the instances that match req. It does no I/O. The request is one that
+// [ecs.Client.Instances] accepts, without NextToken; its slices must not be modified afterwards. nil opts are the
+// defaults. Errors match [ecs.ErrInvalidParameter].
+func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*Cache, error) {
+	c := &Cache{
+		client: client, req: req, seed: maphash.MakeSeed(), changed: make(chan struct{}),
+		records: map[string]record{}, missing: map[missing]uint64{}, observations: map[uint64]struct{}{},
+		tasks: map[string]*task{}, watchers: map[*watcher]struct{}{},
+	}
+	if opts != nil {
+		c.opts = *opts
+		c.opts.Exclude = slices.Clone(opts.Exclude)
+	}
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("ecscache: New: %w", err)
+	}
+	c.opts.Interval = cmp.Or(c.opts.Interval, defaultInterval)
+	if c.opts.AllRegions {
+		c.tasks[""] = newTask("", client)
+		return c, nil
+	}
+	regions := c.opts.Regions
+	if len(regions) == 0 {
+		regions = []string{client.Region()}
+	}
+	for _, region := range regions {
+		regional, err := client.InRegion(region)
+		if err != nil {
+			return nil, fmt.Errorf("ecscache: New: %w", err)
+		}
+		c.tasks[region] = newTask(region, regional)
+	}
+	return c, nil
+}
+
+func (c *Cache) validate() error {
+	switch {
+	case c.client == nil:
+		return invalid("client is nil")
+	case c.opts.AllRegions && len(c.opts.Regions) > 0:
+		return invalid("Options.Regions and Options.AllRegions are both set")
+	case !c.opts.AllRegions && len(c.opts.Exclude) > 0:
+		return invalid("Options.Exclude is set without Options.AllRegions")
+	case c.opts.Interval < 0:
+		return invalid("Options.Interval must not be negative")
+	case c.opts.Workers < 0:
+		return invalid("Options.Workers must not be negative")
+	case c.req.NextToken != "":
+		return invalid("NextToken is set, but a cache lists from the beginning")
+	}
+	// A listing checks its request first. With a context that has ended it sends nothing.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, err := range listInstances(ctx, c.client, c.req, c.opts.Workers) {
+		if errors.Is(err, ecs.ErrInvalidParameter) {
+			return err
+		}
+	}
+	return nil
+}
+
+func invalid(text string) error { return fmt.Errorf("%s: %w", text, ecs.ErrInvalidParameter) }
+
+var errNilContext = fmt.Errorf("ecscache: ctx is nil, use context.Background(): %w", ecs.ErrInvalidParameter)
+
+// Lookup returns the instance with the given id as it was last seen. It is false when the cache does not have it, which
+// does not mean that there is no such instance: see [Cache.Get].
+func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
+	c.mu.RLock()
+	v := c.records[id].version
+	c.mu.RUnlock()
+	if v == nil {
+		return ecs.Instance{}, false
+	}
+	return v.instance, true
+}
+
+// Instances yields the instances in the cache, each once, in no particular order. Each loop over it sees a snapshot of
+// the moment when it began, however long it takes.
+func (c *Cache) Instances() iter.Seq[ecs.Instance] {
+	return func(yield func(ecs.Instance) bool) {
+		c.mu.RLock()
+		snapshot := c.snapshot()
+		c.mu.RUnlock()
+		for _, v := range snapshot {
+			if !yield(v.instance) {
+				return
+			}
+		}
+	}
+}
+
+// snapshot returns the state of every instance. It is called with c.mu held.
+func (c *Cache) snapshot() []*version {
+	versions := make([]*version, 0, len(c.records))
+	for _, r := range c.records {
+		versions = append(versions, r.version)
+	}
+	return versions
+}
+
+// Get returns the instance with the given id: from the cache if it is there, however long ago it was seen, and else from
+// the API by [ecs.Client.GetInstance], which lets concurrent calls share requests. With several regions it asks all of
+// them at once; with [Options.AllRegions] it first waits until Run has discovered them.
+//
+// The error is an [*ecs.NotFoundError] only if the API has confirmed in every region that there is no such instance. If a
+// region fails and no other has the instance, it is an [*ecs.RegionError]. The cache keeps what the API returned if its
+// request is the zero request; otherwise it cannot know whether the instance matches.
+func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
+	if inst, ok := c.Lookup(id); ok {
+		return inst, nil
+	}
+	tasks, err := c.regionTasks(ctx)
+	if err != nil {
+		return ecs.Instance{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var (
+		once     sync.Once
+		found    bool
+		inst     ecs.Instance
+		foundErr error
+	)
+	errs := inParallel(tasks, func(t *task) error {
+		o := c.observe(t)
+		defer o.end()
+		got, err := t.client.GetInstance(ctx, id)
+		if err != nil && got.InstanceID != id {
+			return err
+		}
+		if c.unfiltered() {
+			o.current = got
+			o.see()
+		}
+		once.Do(func() { found, inst, foundErr = true, got, err })
+		cancel() // the other regions are of no interest any more
+		return nil
+	})
+	if found {
+		return inst, foundErr
+	}
+	if missing := slices.IndexFunc(errs, func(err error) bool { return !isNotFound(err) }); missing < 0 {
+		return ecs.Instance{}, errors.Unwrap(errs[0])
+	}
+	return ecs.Instance{}, joinLine(slices.DeleteFunc(errs, isNotFound))
+}
+
+func isNotFound(err error) bool {
+	var notFound *ecs.NotFoundError
+	return errors.As(err, &notFound)
+}
+
+// unfiltered reports whether every instance matches the request, and GetInstance returns it as a listing would.
+func (c *Cache) unfiltered() bool {
+	req := c.req
+	req.MaxResults = 0
+	return reflect.ValueOf(req).IsZero()
+}
+
+// Refresh asks the API for the given instances at once, and brings the cache up to date: they are added, changed, or
+// removed if they no longer match the request, as if a listing had seen them. Listings that began before it do not undo
+// what it found. Call it when an instance is known to have changed, for instance after [ecs.Client.WaitForStatus].
+//
+// An id that the cache knows is asked for in its region, any other in all regions. Instances that do not exist are not
+// an error. Without ids (nil) Refresh makes Run list everything now and waits until that is done; the error then names
+// the regions whose listing failed. An empty list that is not nil does nothing.
+func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
+	switch {
+	case ctx == nil:
+		return errNilContext
+	case ids == nil:
+		return c.refreshAll(ctx)
+	case slices.Contains(ids, ""):
+		return fmt.Errorf("ecscache: Refresh: %w", invalid("an id is empty"))
+	}
+	tasks, err := c.regionTasks(ctx)
+	if err != nil {
+		return err
+	}
+	c.mu.RLock()
+	wanted := map[*task][]string{}
+	for _, id := range c.matching(ids) {
+		if r, known := c.records[id]; known {
+			wanted[r.from] = append(wanted[r.from], id)
+			continue
+		}
+		for _, t := range tasks {
+			wanted[t] = append(wanted[t], id)
+		}
+	}
+	c.mu.RUnlock()
+	return joinLine(inParallel(slices.Collect(maps.Keys(wanted)), func(t *task) error {
+		req := c.req
+		req.InstanceIDs = wanted[t]
+		o := c.observe(t)
+		defer o.end()
+		if err := o.seeAll(listInstances(ctx, t.client, req, 1)); err != nil {
+			return err
+		}
+		o.seenOf(wanted[t])
+		return nil
+	}))
+}
+
+// matching returns the ids that the request does not rule out by its own list of ids.
+func (c *Cache) matching(ids []string) []string {
+	if c.req.InstanceIDs == nil {
+		return ids
+	}
+	listed := map[string]bool{}
+	for _, id := range c.req.InstanceIDs {
+		listed[id] = true
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !listed[id] })
+}

@@ -1,0 +1,140 @@
+package ecscache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// nodeController keeps the nodes of a cluster in step with the instances, as the controller of a cloud provider does. A
+// node whose instance is gone is deleted; one that is deleted although its instance exists is an outage.
+type nodeController struct {
+	cache *ecscache.Cache
+	mu    sync.Mutex
+	nodes map[string]bool // by instance id; a node knows the instance that it runs on
+}
+
+func (n *nodeController) run(ctx context.Context) {
+	for ev := range n.cache.Watch(ctx) {
+		switch ev.Type {
+		case ecscache.EventRemoved:
+			n.delete(ev.Instance.InstanceID)
+		case ecscache.EventSynced: // now what is missing is gone: released while the controller was not running
+			for _, id := range n.list() {
+				if _, ok := n.cache.Lookup(id); !ok {
+					n.delete(id)
+				}
+			}
+		case ecscache.EventAdded, ecscache.EventChanged: // an instance registers its node by itself
+		}
+	}
+}
+
+func (n *nodeController) delete(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.nodes, id)
+}
+
+func (n *nodeController) list() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Sorted(maps.Keys(n.nodes))
+}
+
+func TestNodeController(t *testing.T) {
+	t.Parallel()
+	story(t, "never deletes a node whose instance exists", func(t *testing.T) {
+		c := newCloud(t, nil, in(hangzhou, "i-h1"), in(hangzhou, "i-h2"), in(beijing, "i-b1"))
+		c.Inject(ecstest.Fault{Region: beijing, Code: "ServiceUnavailable", Times: -1}) // from the start
+		n := &nodeController{
+			cache: c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}}),
+			nodes: map[string]bool{"i-h1": true, "i-h2": true, "i-b1": true, "i-released-long-ago": true},
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go n.run(ctx)
+		want := func(when string, nodes ...string) {
+			t.Helper()
+			minutes(20)
+			if got := n.list(); !slices.Equal(got, nodes) {
+				t.Errorf("%s the nodes are %q, want %q", when, got, nodes)
+			}
+		}
+		want("while a region fails", "i-b1", "i-h1", "i-h2", "i-released-long-ago")
+		c.ClearFaults()
+		want("when the region works", "i-b1", "i-h1", "i-h2")
+
+		key := ecstest.Key{Credentials: c.Credentials(), Deny: []string{"DescribeInstances"}}
+		c.AddKey(key)
+		c.Delete("i-h2")
+		want("without permission", "i-b1", "i-h1", "i-h2")
+		key.Deny = nil
+		c.AddKey(key)
+		want("with permission", "i-b1", "i-h1")
+
+		c.Inject(ecstest.Fault{Region: hangzhou, Reset: true, Times: -1}, ecstest.Fault{Region: beijing, Truncate: true, Times: -1})
+		want("while every connection breaks", "i-b1", "i-h1")
+		c.ClearFaults()
+		want("in the end", "i-b1", "i-h1")
+	})
+}
+
+// TestAutoscaler looks up 200 instances that were just created, each from a goroutine of its own, as an autoscaler does
+// whose machines come up at the same time. Some of them were never created.
+func TestAutoscaler(t *testing.T) {
+	t.Parallel()
+	story(t, "200 at once", func(t *testing.T) {
+		c := newCloud(t, nil, named("i-old", "old"))
+		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
+		for n := range 200 {
+			if n%10 != 0 {
+				c.Put(named(fmt.Sprintf("i-%03d", n), "new"))
+			}
+		}
+		sent := len(c.Requests())
+		var wg sync.WaitGroup
+		for n := range 200 {
+			wg.Go(func() {
+				id := fmt.Sprintf("i-%03d", n)
+				inst, err := cache.Get(t.Context(), id)
+				var notFound *ecs.NotFoundError
+				if created := n%10 != 0; created && (err != nil || inst.InstanceID != id) {
+					t.Errorf("%s: %v", id, err)
+				} else if !created && !(errors.As(err, &notFound) && slices.Equal(notFound.InstanceIDs, []string{id})) {
+					t.Errorf("%s was never created: %v", id, err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := len(c.Requests()) - sent; n > maxGetRequests {
+			t.Errorf("%d requests, want at most %d", n, maxGetRequests)
+		}
+		sent = len(c.Requests())
+		for n := range 200 {
+			if _, err := cache.Get(t.Context(), fmt.Sprintf("i-%03d", n)); err != nil && n%10 != 0 {
+				t.Error(err)
+			}
+		}
+		if n := len(c.Requests()) - sent; n > 2*20 { // each of those that do not exist, and perhaps a dry run
+			t.Errorf("%d requests for instances that are known", n)
+		}
+		synctest.Wait()
+		if s := names(cache); strings.Count(s, "=new") != 180 {
+			t.Errorf("the cache has %s", s)
+		}
+	})
+}
+
+// maxGetRequests is small because concurrent gets share requests, and so do their checks of permission.
+const maxGetRequests = 10

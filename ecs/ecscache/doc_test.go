@@ -1,0 +1,71 @@
+package ecscache_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// The test in the package documentation.
+func TestInVirtualTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := ecstest.NewPipeServer(ecs.Instance{InstanceID: "i-1"})
+		defer server.Close()
+		client, err := server.Client("cn-hangzhou", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.CloseIdleConnections()
+		cache, err := ecscache.New(client, ecs.DescribeInstancesRequest{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { _ = cache.Run(ctx) }()
+		if err := cache.WaitForSync(ctx); err != nil {
+			t.Fatal(err)
+		}
+
+		server.Delete("i-1")
+		server.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
+		time.Sleep(time.Hour)
+		if _, ok := cache.Lookup("i-1"); !ok {
+			t.Error("removed without proof")
+		}
+		server.ClearFaults()
+		time.Sleep(time.Hour)
+		if _, ok := cache.Lookup("i-1"); ok {
+			t.Error("still there")
+		}
+	})
+}
+
+// The documentation shows what was just compiled.
+func TestDocumentation(t *testing.T) {
+	t.Parallel()
+	block := func(file, prefix string) string {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, after, found := strings.Cut(string(text), prefix+"synctest.Test(")
+		code, _, closed := strings.Cut(after, "\n"+prefix+"})\n")
+		if !found || !closed {
+			t.Fatalf("%s has no test", file)
+		}
+		return strings.ReplaceAll(strings.ReplaceAll(code, "\n"+prefix, "\n"), "\n"+strings.TrimSpace(prefix)+"\n", "\n\n")
+	}
+	if doc, code := block("doc.go", "//\t"), block("doc_test.go", "\t"); doc != code {
+		t.Errorf("the documentation shows\n%s\nand this file has\n%s", doc, code)
+	}
+}

@@ -1,0 +1,145 @@
+package ecscache
+
+import (
+	"iter"
+	"maps"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// version is one state of an instance. It is immutable, but for slices and maps that a caller modifies against the rules.
+type version struct {
+	instance ecs.Instance
+	digest   uint64
+}
+
+// record is what the cache knows of one instance.
+type record struct {
+	*version
+	from *task  // the region where it was seen
+	seen uint64 // the last observation that saw it
+}
+
+// observation is one look at the API: a listing, a refresh or a get. Observations are numbered in the order in which they
+// begin, and what one has found is never undone by one that began before it. So the cache remembers which observation
+// saw an instance last, which listing of a region was the last complete one, and, until every earlier observation has
+// ended, which ids a refresh found missing.
+//
+// The numbers are no times, so that it does not matter how the machine's clock is set.
+type observation struct {
+	cache  *Cache
+	from   *task
+	number uint64
+
+	digest  digester
+	current ecs.Instance // here and not on the stack, so that an instance which has not changed costs no allocation
+}
+
+// missing names an instance that a region does not have.
+type missing struct {
+	from *task
+	id   string
+}
+
+// observe begins an observation of a region. It must be ended.
+func (c *Cache) observe(t *task) *observation {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastObserved++
+	c.observations[c.lastObserved] = struct{}{}
+	return &observation{cache: c, from: t, number: c.lastObserved, digest: digester{seed: c.seed}}
+}
+
+func (o *observation) end() {
+	c := o.cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.observations, o.number)
+	if len(c.missing) == 0 {
+		return
+	}
+	oldest := c.lastObserved + 1
+	for number := range c.observations {
+		oldest = min(oldest, number)
+	}
+	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
+}
+
+// see takes o.current, which the API returned, into the cache.
+func (o *observation) see() {
+	digest := o.digest.digest(&o.current)
+	c := o.cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := o.current.InstanceID
+	r := c.records[id]
+	if o.number < max(r.seen, o.from.complete, c.missing[missing{o.from, id}]) {
+		return // a newer observation knows better
+	}
+	before := r.version
+	if before == nil || before.digest != digest {
+		r.version = &version{instance: o.current, digest: digest}
+	}
+	r.from, r.seen = o.from, o.number
+	c.records[id] = r
+	if r.version != before {
+		c.notify(before, r.version, false)
+	}
+}
+
+// seeAll sees what a listing yields, and returns the error that it ends with.
+func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error) {
+	for o.current, err = range listing {
+		if err != nil {
+			return err
+		}
+		o.see()
+	}
+	return nil
+}
+
+// seenAll ends a listing that is complete: what it did not see is not there any more.
+func (o *observation) seenAll() {
+	c := o.cache
+	c.mu.Lock()
+	o.from.complete = max(o.from.complete, o.number)
+	c.mu.Unlock()
+	c.mu.RLock() // readers go on
+	var unseen []string
+	for id, r := range c.records {
+		if o.missed(r) {
+			unseen = append(unseen, id)
+		}
+	}
+	c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range unseen {
+		o.remove(id)
+	}
+}
+
+// seenOf ends a refresh that is complete: those of the ids it was about which it did not see are not there any more.
+func (o *observation) seenOf(ids []string) {
+	c := o.cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		if c.records[id].seen < o.number {
+			key := missing{o.from, id}
+			c.missing[key] = max(c.missing[key], o.number)
+			o.remove(id)
+		}
+	}
+}
+
+// remove removes an instance, unless it is in another region or was seen since the observation began. It is the only way
+// out of the cache. It is called with c.mu held.
+func (o *observation) remove(id string) {
+	if r := o.cache.records[id]; o.missed(r) {
+		delete(o.cache.records, id)
+		o.cache.notify(r.version, r.version, true)
+	}
+}
+
+func (o *observation) missed(r record) bool { return r.from == o.from && r.seen < o.number }

@@ -1,0 +1,155 @@
+package ecscache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Status says how complete and how old the content of a cache is.
+type Status struct {
+	// Synced is the oldest of the Synced times of the regions and of their discovery: everything that was there then has
+	// been seen. Zero until every region was listed completely once.
+	Synced time.Time
+	// Err is the error of the last discovery of regions. nil if it succeeded, and without [Options.AllRegions].
+	Err error
+	// Regions has every region that is listed.
+	Regions map[string]RegionStatus
+}
+
+// RegionStatus says how complete and how old the content of one region is.
+type RegionStatus struct {
+	Synced    time.Time // when the last complete listing began; zero when there was none
+	Instances int       // how many the cache has
+	Err       error     // why the last listing was not complete; nil if it was, or before the first one has ended
+}
+
+// Status returns how complete and how old the content is.
+func (c *Cache) Status() Status {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	instances := map[*task]int{}
+	for _, r := range c.records {
+		instances[r.from]++
+	}
+	s := Status{Regions: map[string]RegionStatus{}}
+	for i, t := range c.allTasks() {
+		if i == 0 || t.synced.Before(s.Synced) {
+			s.Synced = t.synced
+		}
+		if t.region == "" {
+			s.Err = t.err
+		} else {
+			s.Regions[t.region] = RegionStatus{Synced: t.synced, Instances: instances[t], Err: t.err}
+		}
+	}
+	return s
+}
+
+// WaitForSync waits until every region was listed completely at least once. Before that, an instance that is not in the
+// cache may just not have been listed yet. Start [Cache.Run] in another goroutine. When ctx ends first, or Run does, the
+// error says so and names the regions that fail.
+func (c *Cache) WaitForSync(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
+	err := c.await(ctx, func() bool { return c.synced })
+	if err == nil {
+		return nil
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var reasons []error
+	for _, t := range c.allTasks() {
+		if t.synced.IsZero() && t.err != nil {
+			reasons = append(reasons, inRegion(t, t.err))
+		}
+	}
+	return fmt.Errorf("ecscache: not every region was listed completely yet: %w", joinLine(append(reasons, err)))
+}
+
+// refreshAll makes every task do a pass at once, and waits for it.
+func (c *Cache) refreshAll(ctx context.Context) error {
+	c.mu.RLock()
+	begun := c.lastObserved
+	for _, t := range c.tasks {
+		select {
+		case t.wake <- struct{}{}:
+		default:
+		}
+	}
+	c.mu.RUnlock()
+	var errs []error
+	err := c.await(ctx, func() bool {
+		errs = nil
+		for _, t := range c.allTasks() { // including regions that were discovered meanwhile
+			if t.finished <= begun {
+				return false
+			}
+			if t.err != nil {
+				errs = append(errs, inRegion(t, t.err))
+			}
+		}
+		return true
+	})
+	if err != nil {
+		return fmt.Errorf("ecscache: Refresh: %w", err)
+	}
+	return joinLine(errs)
+}
+
+// regionTasks returns the tasks of all regions. With Options.AllRegions it waits for the first discovery.
+func (c *Cache) regionTasks(ctx context.Context) (tasks []*task, err error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	err = c.await(ctx, func() bool {
+		tasks = c.allTasks()
+		return tasks[0].region != "" || !tasks[0].synced.IsZero()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ecscache: the regions are not known yet: %w", err)
+	}
+	return slices.DeleteFunc(tasks, func(t *task) bool { return t.region == "" }), nil
+}
+
+// allTasks returns the tasks, the discovery of regions first. It is called with c.mu held.
+func (c *Cache) allTasks() []*task {
+	tasks := make([]*task, 0, len(c.tasks))
+	for _, t := range c.tasks {
+		tasks = append(tasks, t)
+	}
+	slices.SortFunc(tasks, func(a, b *task) int { return strings.Compare(a.region, b.region) })
+	return tasks
+}
+
+var errEnded = errors.New("Run has ended")
+
+// await waits until done, which is called with c.mu held, returns true.
+func (c *Cache) await(ctx context.Context, done func() bool) error {
+	for {
+		c.mu.RLock()
+		ok, state, changed := done(), c.state, c.changed
+		c.mu.RUnlock()
+		switch {
+		case ok:
+			return nil
+		case state == ended:
+			return errEnded
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// broadcast wakes those who await something. It is called with c.mu held.
+func (c *Cache) broadcast() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}

@@ -1,0 +1,275 @@
+package ecstest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+const (
+	maxListLength   = 100   // ids or addresses in one list
+	maxPageSize     = 100   // instances on a page
+	defaultPageSize = 10    // instances on a page; also the least that MaxResults can ask for
+	maxTags         = 20    // tags or attributes in one request
+	resourceCap     = 1_000 // resources that a tag or resource-group filter can match
+)
+
+// query is a DescribeInstances request.
+type query struct {
+	ids     []string // nil if not given
+	filters []filter
+	capped  []filter // the filters that cap the listing
+
+	attributes attributes
+
+	size      int      // of a page
+	tokenMode bool     // page by token, otherwise by number
+	from      position // in token mode
+	number    int      // of the page, in page mode
+	withToken bool     // the response has a NextToken
+}
+
+type filter func(*item) bool
+
+func (q *query) where(f filter) { q.filters = append(q.filters, f) }
+
+func matchesAll(filters []filter, it *item) bool {
+	return !slices.ContainsFunc(filters, func(f filter) bool { return !f(it) })
+}
+
+// valueFilters are the filters for a member with one value.
+var valueFilters = map[string]func(*item) string{
+	"VpcId":               func(i *item) string { return i.VPCAttributes.VPCID },
+	"VSwitchId":           func(i *item) string { return i.VPCAttributes.VSwitchID },
+	"ZoneId":              func(i *item) string { return i.ZoneID },
+	"InstanceNetworkType": func(i *item) string { return string(i.InstanceNetworkType) },
+	"InstanceChargeType":  func(i *item) string { return string(i.InstanceChargeType) },
+	"InternetChargeType":  func(i *item) string { return string(i.InternetChargeType) },
+	"ImageId":             func(i *item) string { return i.ImageID },
+	"Status":              func(i *item) string { return string(i.Status) },
+	"InstanceType":        func(i *item) string { return i.InstanceType },
+	"InstanceTypeFamily":  func(i *item) string { return i.InstanceTypeFamily },
+	"KeyPairName":         func(i *item) string { return i.KeyPairName },
+	"HpcClusterId":        func(i *item) string { return i.HPCClusterID },
+	"HttpEndpoint":        func(i *item) string { return string(i.MetadataOptions.HTTPEndpoint) },
+	"HttpTokens":          func(i *item) string { return string(i.MetadataOptions.HTTPTokens) },
+}
+
+// memberFilters are the filters for a member with several values, of which one must be the given one.
+var memberFilters = map[string]func(*item) []string{
+	"SecurityGroupId": func(i *item) []string { return i.SecurityGroupIDs },
+	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // takes one address, despite its name
+}
+
+// listFilters are the filters that take several values, of which one must match. The API ignores those with a network
+// unless the request has that InstanceNetworkType.
+var listFilters = []struct {
+	name, network string
+	values        func(*item) []string
+}{
+	{"InnerIpAddresses", "classic", func(i *item) []string { return i.InnerIPAddress }},
+	{"PrivateIpAddresses", "vpc", func(i *item) []string { return i.VPCAttributes.PrivateIPAddress }},
+	{"PublicIpAddresses", "", func(i *item) []string { return i.PublicIPAddress }},
+	{"EipAddresses", "vpc", func(i *item) []string { return []string{i.EIPAddress.IPAddress} }},
+}
+
+// readQuery reads the filters and the paging of DescribeInstances.
+func readQuery(p *params, settings Settings) *query {
+	p.oneOf("InstanceNetworkType", 404, "InvalidNetworkType.NotFound", "classic", "vpc")
+	p.oneOf("InstanceChargeType", 404, "InvalidInstanceChargeType.NotFound", "PostPaid", "PrePaid")
+	p.oneOf("InternetChargeType", 404, "InvalidInternetChargeType.ValueNotSupported", "PayByBandwidth", "PayByTraffic")
+	p.oneOf("Status", 404, "InvalidStatus.NotFound", "Pending", "Running", "Starting", "Stopping", "Stopped")
+	p.oneOf("HttpEndpoint", 400, "InvalidParameter", "enabled", "disabled")
+	p.oneOf("HttpTokens", 400, "InvalidParameter", "optional", "required")
+	q := &query{}
+	for name, value := range valueFilters {
+		if want := p.Get(name); want != "" {
+			q.where(func(i *item) bool { return value(i) == want })
+		}
+	}
+	for name, values := range memberFilters {
+		if want := p.Get(name); want != "" {
+			q.where(func(i *item) bool { return slices.Contains(values(i), want) })
+		}
+	}
+	if want := p.Get("InstanceName"); want != "" {
+		q.where(func(i *item) bool { return matchWildcard(want, i.InstanceName) })
+	}
+	q.readLists(p)
+	q.readFlags(p)
+	q.readTimes(p, settings.ExclusiveTimes)
+	q.readPaging(p, settings)
+	return q
+}
+
+// readLists reads the filters that take lists, and the tags and resource group.
+func (q *query) readLists(p *params) {
+	q.ids = p.list("InstanceIds")
+	for _, l := range listFilters {
+		want := p.list(l.name)
+		if want == nil || l.network != "" && l.network != p.Get("InstanceNetworkType") {
+			continue
+		}
+		q.where(func(i *item) bool {
+			return slices.ContainsFunc(l.values(i), func(a string) bool { return slices.Contains(want, a) })
+		})
+	}
+	if want := p.repeated("Ipv6Address", maxListLength); want != nil {
+		q.where(func(i *item) bool {
+			return slices.ContainsFunc(i.NetworkInterfaces, func(n ecs.NetworkInterface) bool {
+				return slices.ContainsFunc(n.IPv6Sets, func(a ecs.IPv6Set) bool { return slices.Contains(want, a.IPv6Address) })
+			})
+		})
+	}
+	for _, name := range p.repeated("AdditionalAttributes", maxTags) {
+		q.attributes |= attributeNames[name]
+	}
+	for _, t := range p.tags() {
+		q.capped = append(q.capped, func(i *item) bool { return hasTag(i, t) })
+	}
+	if want := p.Get("ResourceGroupId"); want != "" {
+		q.capped = append(q.capped, func(i *item) bool { return i.ResourceGroupID == want })
+	}
+}
+
+// hasTag reports whether an instance has a tag. A tag without a value matches any value of its key.
+func hasTag(i *item, t ecs.Tag) bool {
+	return slices.ContainsFunc(i.Tags, func(has ecs.Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) })
+}
+
+// readFlags reads the filters that are booleans, numbers and lock reasons.
+func (q *query) readFlags(p *params) {
+	_, _ = p.flag("NeedSaleCycle") // is checked, but filters nothing
+	if want, given := p.flag("IoOptimized"); given {
+		q.where(func(i *item) bool { return i.IOOptimized == want })
+	}
+	if want, given := p.flag("DeviceAvailable"); given {
+		q.where(func(i *item) bool { return i.DeviceAvailable == want })
+	}
+	if limit := p.number("HttpPutResponseHopLimit", -1, 0, 0); limit >= 0 {
+		q.where(func(i *item) bool {
+			has := i.MetadataOptions.HTTPPutResponseHopLimit
+			return has != nil && *has == limit
+		})
+	}
+	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // compared without regard to case
+		known := []ecs.LockReason{
+			ecs.LockReasonFinancial, ecs.LockReasonSecurity, ecs.LockReasonRecycling, ecs.LockReasonDedicatedHostFinancial, ecs.LockReasonRefunded,
+		}
+		if !slices.ContainsFunc(known, want.Is) {
+			p.fail(newError(404, "InvalidLockReason.NotFound", "The specified LockReason is not valid."))
+		}
+		q.where(func(i *item) bool {
+			return slices.ContainsFunc(i.OperationLocks, func(l ecs.OperationLock) bool { return l.LockReason.Is(want) })
+		})
+	}
+}
+
+// readTimes reads Filter.1 to Filter.4. The key says what a filter means, whatever its number.
+func (q *query) readTimes(p *params, exclusive bool) {
+	for n := range 4 {
+		name := "Filter." + strconv.Itoa(n+1)
+		key, value := p.Get(name+".Key"), p.Get(name+".Value")
+		if key == "" && value == "" {
+			continue
+		}
+		minute := func(i *item) int64 { return i.created }
+		if strings.HasPrefix(key, "Expired") {
+			minute = func(i *item) int64 { return i.expires }
+		}
+		at, err := time.Parse("2006-01-02T15:04Z", value)
+		bound, margin := at.Unix()/60, int64(0)
+		if exclusive {
+			margin = 1
+		}
+		switch key {
+		case "CreationStartTime", "ExpiredStartTime":
+			q.where(func(i *item) bool { return minute(i) >= bound+margin })
+		case "CreationEndTime", "ExpiredEndTime":
+			q.where(func(i *item) bool { return minute(i) <= bound-margin })
+		default:
+			p.fail(newError(404, "InvalidFilterKey.NotFound", "The specified %s.Key is not valid.", name))
+		}
+		if err != nil {
+			p.fail(newError(404, "InvalidFilterValue", "The specified %s.Value is not valid.", name))
+		}
+	}
+}
+
+func (q *query) readPaging(p *params, settings Settings) {
+	byNumber := p.Get("PageNumber") != "" || p.Get("PageSize") != ""
+	byToken := p.Get("MaxResults") != "" || p.Get("NextToken") != "" || settings.NoPageMode && !byNumber
+	q.tokenMode = byToken && !settings.NoTokenMode
+	q.withToken = !settings.NoTokenMode && (byToken || !byNumber && !settings.TokensOnRequest)
+	switch {
+	case q.tokenMode:
+		q.size = min(max(p.number("MaxResults", defaultPageSize, -1<<31, 0), defaultPageSize), maxPageSize)
+	case settings.NoPageMode && !settings.NoTokenMode:
+		p.fail(newError(400, "NotSupported.PageNumberAndPageSize", "The parameters PageNumber and PageSize are not supported."))
+	default:
+		q.number, q.size = p.number("PageNumber", 1, 1, 0), p.number("PageSize", defaultPageSize, 1, maxPageSize)
+	}
+}
+
+// matchWildcard reports whether name matches pattern, in which an asterisk stands for any text.
+func matchWildcard(pattern, name string) bool {
+	first, rest, wild := strings.Cut(pattern, "*")
+	name, ok := strings.CutPrefix(name, first)
+	if !ok || !wild {
+		return ok && name == ""
+	}
+	parts := strings.Split(rest, "*")
+	last := len(parts) - 1
+	for _, part := range parts[:last] {
+		if _, name, ok = strings.Cut(name, part); !ok {
+			return false
+		}
+	}
+	return strings.HasSuffix(name, parts[last])
+}
+
+func (s *Server) describeInstances(x *exchange, p *params) any {
+	q := readQuery(p, x.Settings)
+	dryRun, _ := p.flag("DryRun")
+	binding := tokenBinding(p.Values)
+	if p.err == nil && q.tokenMode {
+		q.from, p.err = s.openToken(p.Get("NextToken"), binding)
+	}
+	if want := p.Get("HpcClusterId"); want != "" && !s.fleet.any(x.region, func(i *item) bool { return i.HPCClusterID == want }) {
+		p.fail(newError(400, "InvalidHpcClusterId.NotFound", "The specified HpcClusterId does not exist."))
+	}
+	if dryRun {
+		p.fail(newError(400, "DryRunOperation", "Request validation has been passed with DryRun flag set."))
+	}
+	if p.err != nil {
+		return nil
+	}
+	found := page{next: q.from, more: true}
+	if !x.fault.emptyPage() {
+		found = s.fleet.page(x, q)
+	}
+	head := object{"RequestId": x.requestID, "NextToken": "", "TotalCount": found.total, "PageNumber": q.number, "PageSize": q.size}
+	if q.tokenMode { // these three are meaningless
+		head["TotalCount"], head["PageNumber"], head["PageSize"] = 0, 1, defaultPageSize
+	}
+	if q.withToken {
+		head["NextToken"] = s.nextToken(x, p, found.next, binding, found.more || x.EmptyLastPage && len(found.rows) > 0)
+	}
+	rows := found.rows
+	if x.fault != nil {
+		rows = append(rows, rows[:min(x.fault.Duplicate, len(rows))]...)
+	}
+	b := make([]byte, 0, 256+3<<10*len(rows))
+	b = append(b, marshal(head)...)
+	b = append(b[:len(b)-1], `,"Instances":{"Instance":[`...)
+	for i, it := range rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, it.json(q.attributes)...)
+	}
+	return append(b, "]}}"...)
+}

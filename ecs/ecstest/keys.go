@@ -1,0 +1,142 @@
+package ecstest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// Key is an access key that the server accepts, with the permissions of its user. A request is refused with
+//   - InvalidAccessKeyId.NotFound if its key is not known to the server, or was revoked,
+//   - InvalidAccessKeyId.Inactive if its key is disabled,
+//   - SignatureDoesNotMatch if it was signed with another secret,
+//   - MissingSecurityToken, InvalidSecurityToken.Malformed or InvalidSecurityToken.MismatchWithAccessKey if the token is
+//     missing, was sent with a permanent key, or is another one,
+//   - InvalidSecurityToken.Expired if a temporary key has expired,
+//   - Forbidden.RAM or, for ListTagResources, NoPermission.Tag if the user has no permission for the operation.
+type Key struct {
+	// Credentials is the key itself. With a SecurityToken it is temporary: requests must carry this very token.
+	Credentials signer.Credentials
+	// Expires is when a temporary key expires, by the server's clock. The zero value means never.
+	Expires time.Time
+	// Disabled makes the key inactive.
+	Disabled bool
+	// Deny lists the operations that the key's user has no permission for, in every region: "DescribeInstances", or
+	// "ecs:DescribeInstances" as in a RAM policy. "*" in a name matches any text. nil denies nothing.
+	//
+	// A name that matches no operation of the server is a mistake that would make a test of permissions pass falsely:
+	// AddKey and UpdateKey panic. Operations of [Server.Handle] must be added before the key.
+	Deny []string
+	// DenyIn lists operations that are denied in single regions only, by region id. AddKey and UpdateKey panic if the
+	// server does not know a region.
+	DenyIn map[string][]string
+}
+
+// AddKey makes the server accept a key. It replaces a key with the same AccessKeyID.
+func (s *Server) AddKey(k Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.putKey(k)
+}
+
+// UpdateKey changes a key and reports whether the server has it. The next request is subject to the change, so
+// permissions can be withdrawn and restored while a listing is running. change must not call the server.
+func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.keys[accessKeyID]
+	if !ok {
+		return false
+	}
+	change(&k)
+	s.putKey(k)
+	if k.Credentials.AccessKeyID != accessKeyID {
+		delete(s.keys, accessKeyID)
+	}
+	return true
+}
+
+// RevokeKey makes the server forget a key.
+func (s *Server) RevokeKey(accessKeyID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.keys, accessKeyID)
+}
+
+// IssueKey adds a temporary key that expires after lifetime, as STS does, and returns it.
+func (s *Server) IssueKey(lifetime time.Duration) signer.Credentials {
+	c := signer.Credentials{AccessKeyID: "STS." + rand.Text()[:24], AccessKeySecret: rand.Text(), SecurityToken: "CAIS" + rand.Text()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.putKey(Key{Credentials: c, Expires: time.Now().Add(s.settings.ClockSkew + lifetime)})
+	return c
+}
+
+// putKey stores a copy of a key after checking its denials. It is called with s.mu held.
+func (s *Server) putKey(k Key) {
+	k = k.clone()
+	s.checkDenials(k.Deny)
+	for region, actions := range k.DenyIn {
+		if !slices.Contains(s.regionIDs(s.settings), region) {
+			panic(fmt.Sprintf("ecstest: Key.DenyIn: the server does not know the region %q", region))
+		}
+		s.checkDenials(actions)
+	}
+	s.keys[k.Credentials.AccessKeyID] = k
+}
+
+// checkDenials panics on a pattern that matches no operation. It is called with s.mu held.
+func (s *Server) checkDenials(patterns []string) {
+	known := slices.Sorted(maps.Keys(s.handlers))
+	for action := range operations {
+		known = append(known, action)
+	}
+	for _, pattern := range patterns {
+		if !slices.ContainsFunc(known, func(action string) bool { return matchesAction(pattern, action) }) {
+			panic(fmt.Sprintf("ecstest: Key.Deny: the server has no operation %q", pattern))
+		}
+	}
+}
+
+func matchesAction(pattern, action string) bool {
+	return matchWildcard(strings.TrimPrefix(pattern, "ecs:"), action)
+}
+
+func (k Key) clone() Key {
+	k.Deny, k.DenyIn = slices.Clone(k.Deny), maps.Clone(k.DenyIn)
+	for region, actions := range k.DenyIn {
+		k.DenyIn[region] = slices.Clone(actions)
+	}
+	return k
+}
+
+// denies reports whether the key's user has no permission for an operation in a region.
+func (k Key) denies(action, region string) bool {
+	matches := func(pattern string) bool { return matchesAction(pattern, action) }
+	return slices.ContainsFunc(k.Deny, matches) || slices.ContainsFunc(k.DenyIn[region], matches)
+}
+
+// denied reports whether the user currently has no permission for the request.
+func (s *Server) denied(x *exchange) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return x.fault != nil && x.fault.Denied || s.keys[x.keyID].denies(x.action, x.region)
+}
+
+// denial is the error for a request without permission.
+func (x *exchange) denial() *apiError {
+	if x.action == "ListTagResources" {
+		return newError(403, "NoPermission.Tag", "The operator is not permission for the tag.") // the API's wording
+	}
+	err := newError(403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM.")
+	err.AccessDenied = object{
+		"AuthAction": "ecs:" + x.action, "AuthPrincipalType": "SubUser", "AuthPrincipalOwnerId": "1234567890123456",
+		"AuthPrincipalDisplayName": "ecstest", "PolicyType": "AccountLevelIdentityBasedPolicy", "NoPermissionType": "ImplicitDeny",
+	}
+	return err
+}

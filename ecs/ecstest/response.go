@@ -1,0 +1,175 @@
+package ecstest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// object is a JSON object with the API's member names.
+type object map[string]any
+
+// apiError is an error response in the API's shape.
+type apiError struct {
+	RequestID    string `json:"RequestId"`
+	HostID       string `json:"HostId"`
+	Code         string `json:"Code"`
+	Message      string `json:"Message"`
+	Recommend    string `json:"Recommend"`
+	AccessDenied object `json:"AccessDeniedDetail,omitempty"`
+
+	Status int `json:"-"` // HTTP status
+}
+
+func newError(status int, code, format string, args ...any) *apiError {
+	return &apiError{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func missingParameter(name string) *apiError {
+	return newError(400, "MissingParameter", "The input parameter %q that is mandatory for processing this request is not supplied.", name)
+}
+
+func noSuchAPI() *apiError {
+	return newError(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
+}
+
+// usualStatus is the HTTP status that an error code usually comes with.
+func usualStatus(code string) int {
+	switch {
+	case strings.HasPrefix(code, "ServiceUnavailable"):
+		return http.StatusServiceUnavailable
+	case strings.HasPrefix(code, "InternalError"):
+		return http.StatusInternalServerError
+	case strings.HasPrefix(code, "Forbidden"), strings.HasPrefix(code, "NoPermission"):
+		return http.StatusForbidden
+	case strings.HasSuffix(code, ".NotFound"):
+		return http.StatusNotFound
+	}
+	return http.StatusBadRequest
+}
+
+// respond sends the response: the error if there is one, otherwise body, either as modified by the fault that hits the
+// request.
+func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *apiError) {
+	f := x.fault
+	if f.replacesResponse() {
+		body, err = nil, f.apiError()
+	}
+	status, root := http.StatusOK, x.action+"Response"
+	if err != nil {
+		status, root = err.Status, "Error"
+		if err.Code != "" { // otherwise a fault with a status and no error
+			err.RequestID, err.HostID = x.requestID, x.r.Host
+			err.Recommend = "https://api.aliyun.com/troubleshoot?q=" + err.Code + "&product=Ecs&requestId=" + x.requestID
+			body = marshal(err)
+		}
+	}
+	contentType := "application/json;charset=utf-8"
+	if x.xml && len(body) > 0 {
+		contentType, body = "text/xml;charset=utf-8", toXML(root, body)
+	}
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("X-Acs-Request-Id", x.requestID)
+	h.Set("X-Acs-Trace-Id", strings.ToLower(strings.ReplaceAll(x.requestID, "-", "")))
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "*")
+	h.Set("Date", time.Now().Add(x.ClockSkew).UTC().Format(http.TimeFormat))
+	maps.Copy(h, x.header)
+	if f != nil {
+		body = f.modify(h, body)
+	}
+	if len(body) >= 1024 && (f == nil || f.Body == nil) && acceptsGzip(x.r.Header.Values("Accept-Encoding")) {
+		h.Set("Content-Encoding", "gzip")
+		body = s.gzip(body)
+	}
+	s.mu.Lock()
+	x.record.Status = status
+	if err != nil {
+		x.record.Code = err.Code
+	}
+	s.mu.Unlock()
+	if status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	w.WriteHeader(status)
+	f.write(w, x.r, body)
+}
+
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(v) // all types passed to it can be encoded
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func acceptsGzip(accept []string) bool {
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		name, q, _ := strings.Cut(part, ";")
+		if strings.TrimSpace(name) == "gzip" {
+			weight := strings.TrimLeft(strings.TrimPrefix(strings.TrimSpace(q), "q="), "0.")
+			return q == "" || weight != ""
+		}
+	}
+	return false
+}
+
+func (s *Server) gzip(body []byte) []byte {
+	z, _ := s.gzips.Get().(*gzip.Writer)
+	if z == nil {
+		z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for invalid levels only
+	}
+	defer s.gzips.Put(z)
+	var b bytes.Buffer
+	b.Grow(len(body) / 4)
+	z.Reset(&b)
+	_, _ = z.Write(body) // writes to memory
+	_ = z.Close()
+	return b.Bytes()
+}
+
+// toXML converts a JSON response to the XML with the same content: a member becomes an element, and a list repeats its
+// element.
+func toXML(root string, body []byte) []byte {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	b := bytes.NewBufferString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n")
+	writeXML(b, dec, root)
+	return b.Bytes()
+}
+
+func writeXML(b *bytes.Buffer, dec *json.Decoder, name string) {
+	tok, err := dec.Token()
+	if err != nil {
+		return
+	}
+	if tok == json.Delim('[') {
+		for dec.More() {
+			writeXML(b, dec, name)
+		}
+		_, _ = dec.Token()
+		return
+	}
+	b.WriteString("<" + name + ">")
+	switch tok {
+	case nil:
+	case json.Delim('{'):
+		for dec.More() {
+			member, _ := dec.Token()
+			writeXML(b, dec, fmt.Sprint(member))
+		}
+		_, _ = dec.Token()
+	default:
+		_ = xml.EscapeText(b, fmt.Append(nil, tok)) // writes to memory
+	}
+	b.WriteString("</" + name + ">")
+}

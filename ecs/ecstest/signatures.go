@@ -1,0 +1,142 @@
+package ecstest
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // V1 is defined with it
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"hash"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// The canonical forms below share no code with package signer, so that a mistake there is not confirmed here.
+
+const algorithmV3 = "ACS3-HMAC-SHA256"
+
+// readV1 reads the older mechanism, in which everything is a parameter and all parameters are signed.
+func (x *exchange) readV1() (authentication, *apiError) {
+	get := x.params.Get
+	a := authentication{
+		version: get("SignatureVersion"), keyID: get("AccessKeyId"), token: get("SecurityToken"), time: get("Timestamp"), nonce: get("SignatureNonce"),
+	}
+	if a.keyID == "" {
+		return a, newError(400, "MissingAccessKeyId", "AccessKeyId is mandatory for this action.")
+	}
+	for _, name := range []string{"SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp"} {
+		if get(name) == "" {
+			return a, missingParameter(name)
+		}
+	}
+	stringToSign := x.r.Method + "&%2F&" + escape(canonicalQuery(x.params))
+	switch {
+	case get("SignatureMethod") != "HMAC-SHA1":
+		return a, newError(400, "InvalidSignatureMethod", "Specified signature method is not valid.")
+	case a.version != "1.0":
+		return a, newError(400, "InvalidParamater", "The specified parameter \"SignatureVersion\" is not valid.") // the API's spelling
+	case get("Signature") == "":
+		return a, newError(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards. server string to sign is:%s", stringToSign)
+	}
+	a.mismatch = "Specified signature is not matched with our calculation. server string to sign is:" + stringToSign
+	a.signature, _ = base64.StdEncoding.DecodeString(get("Signature")) // malformed text matches no signature
+	a.sign = func(secret string) []byte { return mac(sha1.New, secret+"&", stringToSign) }
+	return a, nil
+}
+
+// readV3 reads the newer mechanism, whose signature covers query, headers and body.
+func (x *exchange) readV3() (authentication, *apiError) {
+	h := x.r.Header
+	a := authentication{version: algorithmV3, token: h.Get("X-Acs-Security-Token"), time: h.Get("X-Acs-Date"), nonce: h.Get("X-Acs-Signature-Nonce")}
+	incomplete := func(why string) (authentication, *apiError) {
+		return a, newError(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards: %s.", why)
+	}
+	method, rest, _ := strings.Cut(h.Get("Authorization"), " ")
+	if method != algorithmV3 {
+		return incomplete("want Authorization with " + algorithmV3)
+	}
+	fields := map[string]string{}
+	for part := range strings.SplitSeq(rest, ",") {
+		name, value, _ := strings.Cut(part, "=")
+		fields[strings.TrimSpace(name)] = value
+	}
+	a.keyID = fields["Credential"]
+	for _, required := range [][2]string{{"Credential", a.keyID}, {"x-acs-date", a.time}, {"x-acs-signature-nonce", a.nonce}} {
+		if required[1] == "" {
+			return a, missingParameter(required[0])
+		}
+	}
+	names := strings.Join(x.headersToSign(), ";")
+	if fields["SignedHeaders"] != names {
+		return incomplete("SignedHeaders must be " + names)
+	}
+	bodyHash := hexHash(x.body)
+	if h.Get("X-Acs-Content-Sha256") != bodyHash {
+		return incomplete("x-acs-content-sha256 is not the hash of the body")
+	}
+	canonical := strings.Join([]string{x.r.Method, "/", canonicalQuery(x.query), x.canonicalHeaders(), names, bodyHash}, "\n")
+	requestHash := hexHash([]byte(canonical))
+	a.mismatch = "Specified signature does not match our calculation. server StringToSign is [" + algorithmV3 + " " + requestHash + "]"
+	a.signature, _ = hex.DecodeString(fields["Signature"]) // malformed text matches no signature
+	a.sign = func(secret string) []byte { return mac(sha256.New, secret, algorithmV3+"\n"+requestHash) }
+	return a, nil
+}
+
+// headersToSign returns the names of the headers that V3 signs.
+func (x *exchange) headersToSign() []string {
+	names := []string{"host"}
+	for name := range x.r.Header {
+		if name = strings.ToLower(name); strings.HasPrefix(name, "x-acs-") || name == "content-type" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (x *exchange) canonicalHeaders() string {
+	var b strings.Builder
+	for _, name := range x.headersToSign() {
+		values := []string{x.r.Host}
+		if name != "host" {
+			values = slices.Sorted(slices.Values(x.r.Header.Values(name)))
+		}
+		b.WriteString(name + ":" + strings.Join(values, ",") + "\n")
+	}
+	return b.String()
+}
+
+func mac(h func() hash.Hash, secret, text string) []byte {
+	m := hmac.New(h, []byte(secret))
+	m.Write([]byte(text))
+	return m.Sum(nil)
+}
+
+func hexHash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func canonicalQuery(params url.Values) string {
+	names := make([]string, 0, len(params))
+	for name := range params {
+		if name != "Signature" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var pairs []string
+	for _, name := range names {
+		for _, value := range params[name] {
+			pairs = append(pairs, escape(name)+"="+escape(value))
+		}
+	}
+	return strings.Join(pairs, "&")
+}
+
+// escape is the API's percent-encoding.
+func escape(s string) string { return escaper.Replace(url.QueryEscape(s)) }
+
+// escaper corrects what url.QueryEscape does differently.
+var escaper = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")

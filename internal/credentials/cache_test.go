@@ -1,0 +1,446 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// providerFunc is a provider that counts its calls, from 1.
+type providerFunc struct {
+	calls atomic.Int32
+	f     func(ctx context.Context, n int) (signer.Credentials, error)
+}
+
+func (p *providerFunc) Credentials(ctx context.Context) (signer.Credentials, error) {
+	return p.f(ctx, int(p.calls.Add(1)))
+}
+
+func cacheOf(f func(ctx context.Context, n int) (signer.Credentials, error)) (*Cache, *providerFunc) {
+	p := &providerFunc{f: f}
+	return NewCache(p, nil), p
+}
+
+func keyOf(n int) signer.Credentials {
+	return signer.Credentials{AccessKeyID: fmt.Sprint("id", n), AccessKeySecret: fmt.Sprint("secret", n), SecurityToken: fmt.Sprint("token", n)}
+}
+
+var none signer.Credentials
+
+var errDown = errors.New("down")
+
+// sleep waits like time.Sleep, but no longer than the context.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// TestCacheTimeline is the table of what each call returns while a provider misbehaves, in virtual time.
+func TestCacheTimeline(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		at    string // when the call is made
+		limit string // the caller's timeout, "" is none
+		stale int    // the key that the API refused, 0 is none
+		key   int    // the key that is returned, 0 is none
+		took  string
+		text  string // of the warning, or of the error if there is no key
+	}
+	between := func(from, to time.Duration, now time.Duration) bool { return from <= now && now < to }
+	for name, c := range map[string]struct {
+		provide func(ctx context.Context, n int, now time.Duration) (signer.Credentials, error)
+		steps   []step
+		calls   int
+	}{
+		"rotation": {
+			provide: func(_ context.Context, _ int, now time.Duration) (signer.Credentials, error) {
+				return keyOf(1 + int(now/time.Hour)), nil
+			},
+			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "59m", key: 1, took: "0s"}, {at: "1h", key: 2, took: "0s"}, {at: "61m", stale: 1, key: 2, took: "0s"}},
+			calls: 4,
+		},
+		"revocation": { // the API refuses key 1; the provider finds key 2 in the same call
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				return keyOf(min(n, 2)), nil
+			},
+			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", stale: 1, key: 2, took: "0s"}, {at: "2s", stale: 2, key: 2, took: "0s"}},
+			calls: 3,
+		},
+		"STS is down for a minute": {
+			provide: func(_ context.Context, n int, now time.Duration) (signer.Credentials, error) {
+				if between(time.Second, 61*time.Second, now) {
+					return none, errDown
+				}
+				return keyOf(min(n, 2)), nil
+			},
+			steps: []step{
+				{at: "0s", key: 1, took: "0s"},
+				{at: "1s", key: 1, took: "0s", text: "down"},
+				{at: "2s", key: 1, took: "0s"},
+				{at: "6s", key: 1, took: "0s", text: "down"},
+				{at: "60s", key: 1, took: "0s", text: "down"},
+				{at: "64s", key: 1, took: "0s"},
+				{at: "65s", key: 2, took: "0s"},
+			},
+			calls: 5,
+		},
+		"STS stays down": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n > 1 {
+					return none, errDown
+				}
+				return keyOf(1), nil
+			},
+			steps: []step{
+				{at: "0s", key: 1, took: "0s"},
+				{at: "10s", key: 1, took: "0s", text: "down"},
+				{at: "159s", key: 1, took: "0s", text: "down"},
+				{at: "160s", took: "0s", text: "down"},
+				{at: "1h", took: "0s", text: "down"},
+			},
+			calls: 5,
+		},
+		"a refused key does not bridge a failure": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n%2 == 0 {
+					return none, errDown
+				}
+				return keyOf(1), nil
+			},
+			// The key comes back from the provider, but it is not kept for the next failure.
+			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", stale: 1, took: "0s", text: "down"}, {at: "2s", key: 1, took: "0s"}, {at: "3s", took: "0s", text: "down"}},
+			calls: 4,
+		},
+		"hangs once and ignores its context": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n == 1 {
+					time.Sleep(time.Hour)
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{{at: "0s", took: "30s", text: "has not returned within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 3, took: "0s"}},
+			calls: 3,
+		},
+		"hangs with a valid key": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n == 2 {
+					time.Sleep(time.Hour)
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{
+				{at: "0s", key: 1, took: "0s"},
+				{at: "10s", key: 1, took: "5s", text: "has not returned within 5s"},
+				{at: "16s", key: 1, took: "0s"},
+				{at: "20s", key: 1, took: "0s", text: "has not returned within 5s"},
+				{at: "41s", key: 3, took: "0s"},
+			},
+			calls: 3,
+		},
+		"hangs always": {
+			provide: func(context.Context, int, time.Duration) (signer.Credentials, error) {
+				time.Sleep(4 * time.Hour)
+				return none, errDown
+			},
+			steps: []step{
+				{at: "0s", took: "30s", text: "30s"},
+				{at: "1m", took: "30s", text: "30s"},
+				{at: "2m", limit: "5s", took: "5s", text: "deadline"},
+				{at: "3m", took: "30s", text: "30s"},
+				{at: "4m", took: "0s", text: "4 calls have not returned"},
+				{at: "3h", took: "0s", text: "4 calls"},
+				{at: "4h1m", took: "30s", text: "30s"}, // one has returned
+			},
+			calls: 5,
+		},
+		"takes 8 s": {
+			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				return keyOf(n), sleep(ctx, 8*time.Second)
+			},
+			steps: []step{
+				{at: "0s", key: 1, took: "8s"}, {at: "10s", key: 1, took: "5s", text: "within 5s"}, {at: "19s", key: 2, took: "5s", text: "within 5s"},
+			},
+			calls: 3,
+		},
+		"takes 6 s, and callers 3 s": { // the second refresh is not cancelled
+			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				return keyOf(n), sleep(ctx, 6*time.Second)
+			},
+			steps: []step{
+				{at: "0s", limit: "3s", took: "3s", text: "deadline"},
+				{at: "3s", limit: "3s", took: "3s", text: "deadline"},
+				{at: "7s", limit: "3s", key: 2, took: "2s"},
+				{at: "10s", limit: "3s", key: 2, took: "1.5s", text: "not returned"},
+			},
+			calls: 3,
+		},
+		"panics": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n == 2 {
+					panic("out of order")
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", key: 1, took: "0s", text: "panicked: out of order"}, {at: "6s", key: 3, took: "0s"}},
+			calls: 3,
+		},
+		"returns nonsense": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				if n == 2 {
+					return signer.Credentials{AccessKeyID: "id\r\nX-Evil: 1", AccessKeySecret: "s"}, nil
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", key: 1, took: "0s", text: "line break"}, {at: "6s", key: 3, took: "0s"}},
+			calls: 3,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				cache, p := cacheOf(func(ctx context.Context, n int) (signer.Credentials, error) {
+					return c.provide(ctx, n, time.Since(start))
+				})
+				for _, s := range c.steps {
+					time.Sleep(time.Until(start.Add(duration(t, s.at))))
+					ctx, stale, began := t.Context(), none, time.Now()
+					if s.limit != "" {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, duration(t, s.limit))
+						defer cancel()
+					}
+					if s.stale != 0 {
+						stale = keyOf(s.stale)
+					}
+					key, warning, err := cache.Get(ctx, stale)
+					took := time.Since(began)
+					t.Logf("%s: at %v, stale %d: key %q in %v, warning %v, error %v", name, s.at, s.stale, key.AccessKeyID, took, warning, err)
+					want := none
+					if s.key != 0 {
+						want = keyOf(s.key)
+					}
+					if key != want || (err == nil) != (s.key != 0) || took != duration(t, s.took) {
+						t.Errorf("at %s: key %q (want %q) after %v (want %s), error %v", s.at, key.AccessKeyID, want.AccessKeyID, took, s.took, err)
+					}
+					said := fmt.Sprint(errors.Join(warning, err))
+					if s.text == "" && said != "<nil>" || !strings.Contains(said, s.text) {
+						t.Errorf("at %s: %s, want %q", s.at, said, s.text)
+					}
+				}
+				if n := int(p.calls.Load()); n != c.calls {
+					t.Errorf("%d calls, want %d", n, c.calls)
+				}
+				time.Sleep(10 * time.Hour) // what hangs returns, so that the bubble can end
+			})
+		})
+	}
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestConcurrentCallersShareOneRefresh(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cache, p := cacheOf(func(_ context.Context, n int) (signer.Credentials, error) {
+			time.Sleep(time.Second)
+			return keyOf(n), nil
+		})
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if key, warning, err := cache.Get(t.Context(), none); key != keyOf(1) || warning != nil || err != nil {
+					t.Error(key, warning, err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := p.calls.Load(); n != 1 {
+			t.Errorf("%d calls", n)
+		}
+		// A refresh that started before its key was refused does not count: one more is made for all.
+		go func() { _, _ = cache.Credentials(t.Context()) }()
+		synctest.Wait()
+		for range 100 {
+			wg.Go(func() {
+				if key, _, err := cache.Get(t.Context(), keyOf(2)); key != keyOf(3) || err != nil {
+					t.Error(key, err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := p.calls.Load(); n != 3 {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
+// The context of a refresh has the values of the caller's, outlives the first of several callers, and ends with the last.
+func TestRefreshContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type contextKey struct{}
+		start := time.Now()
+		var ended time.Duration
+		cache, p := cacheOf(func(ctx context.Context, n int) (signer.Credentials, error) {
+			if n == 1 && ctx.Value(contextKey{}) != "value" {
+				t.Error("the context has lost its values")
+			}
+			err := sleep(ctx, 2*time.Second)
+			ended = time.Since(start)
+			return keyOf(n), err
+		})
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				limit := time.Duration(i+1) * 100 * time.Millisecond
+				ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), contextKey{}, "value"), limit)
+				defer cancel()
+				if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != limit {
+					t.Errorf("%v after %v", err, time.Since(start))
+				}
+			})
+		}
+		wg.Wait()
+		if synctest.Wait(); ended != 500*time.Millisecond {
+			t.Errorf("the provider's context ended after %v", ended)
+		}
+		if key, _, err := cache.Get(t.Context(), none); key != keyOf(2) || err != nil || time.Since(start) != 2500*time.Millisecond {
+			t.Errorf("%v %v after %v", key, err, time.Since(start))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
+			t.Errorf("%v after %d calls", err, p.calls.Load())
+		}
+	})
+}
+
+// slowText is an error whose text takes its time.
+type slowText struct{}
+
+func (slowText) Error() string { time.Sleep(time.Minute); return "slow" }
+
+func TestSlowErrorTextHoldsNoLock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &providerFunc{f: func(context.Context, int) (signer.Credentials, error) { return none, slowText{} }}
+		cache := NewCache(p, func(err error, _ ...signer.Credentials) error { return errors.New(err.Error()) })
+		start := time.Now()
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+		}
+		if time.Since(start) != 2*time.Second {
+			t.Errorf("%v", time.Since(start))
+		}
+		time.Sleep(10 * time.Minute)
+	})
+}
+
+// Our own timeout must not look like the caller's.
+func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cache, _ := cacheOf(func(ctx context.Context, _ int) (signer.Credentials, error) { <-ctx.Done(); return none, ctx.Err() })
+		_, _, err := cache.Get(t.Context(), none)
+		if err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+// Whatever a provider does, the caller gets an error and the process lives.
+func TestBadProviders(t *testing.T) {
+	t.Parallel()
+	mine := errors.New("mine")
+	key := keyOf(1)
+	for name, c := range map[string]struct {
+		f    func() (signer.Credentials, error)
+		text string
+		is   error
+	}{
+		"an error":            {func() (signer.Credentials, error) { return none, mine }, "mine", mine},
+		"an error and a key":  {func() (signer.Credentials, error) { return key, mine }, "mine", mine},
+		"nothing":             {func() (signer.Credentials, error) { return none, nil }, "is empty", nil},
+		"half a key":          {func() (signer.Credentials, error) { return signer.Credentials{AccessKeyID: "id"}, nil }, "is empty", nil},
+		"a line break":        {func() (signer.Credentials, error) { k := key; k.AccessKeySecret += "\n"; return k, nil }, "line break", nil},
+		"a blank":             {func() (signer.Credentials, error) { k := key; k.SecurityToken = " " + k.SecurityToken; return k, nil }, "line break", nil},
+		"a control character": {func() (signer.Credentials, error) { k := key; k.AccessKeyID += "\x00"; return k, nil }, "line break", nil},
+		"panic with an error": {func() (signer.Credentials, error) { panic(mine) }, "panicked: mine", mine},
+		"panic with a value":  {func() (signer.Credentials, error) { panic(struct{ k signer.Credentials }{key}) }, "panicked with a struct", nil},
+		"nil pointer":         {func() (signer.Credentials, error) { var p *struct{ k signer.Credentials }; return p.k, nil }, "panicked: runtime error", nil},
+		"ends its goroutine":  {func() (signer.Credentials, error) { runtime.Goexit(); return key, nil }, "ended its goroutine", nil},
+		"a panic with Goexit": {func() (signer.Credentials, error) { defer runtime.Goexit(); panic(mine) }, "ended its goroutine", nil},
+		"a joined error":      {func() (signer.Credentials, error) { return none, errors.Join(mine, io.EOF) }, "mine", io.EOF},
+		"a nil panic":         {func() (signer.Credentials, error) { panic(nil) }, "panicked", nil},
+		"a direction mark":    {func() (signer.Credentials, error) { k := key; k.AccessKeyID += "\u202e"; return k, nil }, "line break", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cache, _ := cacheOf(func(context.Context, int) (signer.Credentials, error) { return c.f() })
+			got, _, err := cache.Get(t.Context(), none)
+			if got != none || err == nil || !strings.Contains(err.Error(), c.text) || c.is != nil && !errors.Is(err, c.is) {
+				t.Fatalf("%v %v, want %s", got, err, c.text)
+			}
+		})
+	}
+	t.Run("nil", func(t *testing.T) {
+		t.Parallel()
+		for _, p := range []Provider{nil, (*providerFunc)(nil)} {
+			if _, err := NewCache(p, nil).Credentials(t.Context()); err == nil {
+				t.Errorf("%T", p)
+			}
+		}
+	})
+}
+
+func TestStaticIsValidatedAndRedacted(t *testing.T) {
+	t.Parallel()
+	key := signer.Credentials{AccessKeyID: "LTAIplantedkeyid01", AccessKeySecret: "plantedsecret", SecurityToken: "plantedtoken"}
+	static := NewStatic(key)
+	cache := NewCache(static, nil)
+	if got, _, err := cache.Get(t.Context(), key); got != key || err != nil || NewCache(cache, nil) != cache {
+		t.Error(got, err)
+	}
+	if _, err := cache.Credentials(nil); err == nil { //nolint:staticcheck // on purpose
+		t.Error("a nil context passed")
+	}
+	key.AccessKeySecret += "\n"
+	if _, err := NewCache(NewStatic(key), nil).Credentials(t.Context()); err == nil {
+		t.Error("a line break passed")
+	}
+	holder := struct {
+		s *Static
+		c *Cache
+	}{static, cache}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%t"} {
+		if text := fmt.Sprintf(verb+verb+verb, static, cache, holder); strings.Contains(text, "planted") || strings.Contains(text, "706c616e746564") {
+			t.Error(verb, text)
+		}
+	}
+}

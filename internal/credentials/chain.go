@@ -1,0 +1,263 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+const (
+	// refreshBefore is how long before its expiry a key is replaced. It is longer than a Cache reuses a key, so what that
+	// uses while refreshes fail has not expired.
+	refreshBefore = 3 * time.Minute
+	// recheckAfter is how long a key without a known expiry is used before it is looked up anew.
+	recheckAfter = time.Minute
+)
+
+// link is one place to look for a key. get starts from nothing each time, so that what changed is seen; refused is a key
+// that the API has refused, or zero.
+type link struct {
+	name string
+	get  func(ctx context.Context, refused signer.Credentials) (foundKey, error)
+}
+
+// Chain looks for a key in several places and keeps it until it is about to expire. The link that gave the key is asked
+// alone as long as it works; after a failure, or when the API refused the key, the search starts from the first link.
+//
+// A link that is not configured is passed over. One that is configured and fails ends the search with its error: the
+// key of a later link may belong to another account. A Chain is safe for concurrent use.
+type Chain struct{ *chainState }
+
+// chainState is behind a pointer so that fmt does not print the key: see [Static].
+type chainState struct {
+	links   []link
+	missing string // what to do when no link has a key; "" for a single profile
+
+	mu      sync.Mutex
+	key     foundKey
+	refused signer.Credentials // a key that the API refused
+	until   time.Time          // when to refresh key; zero: at once
+	current int                // the link that gave the key, or -1
+	report  Report
+}
+
+// NewChain returns the default chain: environment, OIDC role, CLI profile, profile file, instance role, credentials URI.
+func NewChain() *Chain { return newChain(newSystem()) }
+
+func newChain(s *system) *Chain {
+	return &Chain{&chainState{
+		current: -1,
+		missing: "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials",
+		links: []link{
+			{"environment", func(context.Context, signer.Credentials) (foundKey, error) { return s.environmentKey() }},
+			{"OIDC role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentRole(ctx) }},
+			{"CLI profile", s.chainedProfile},
+			{"profile file", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.iniProfileKey(ctx) }},
+			{"instance role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.instanceRole(ctx, "") }},
+			{"credentials URI", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentURI(ctx) }},
+		},
+	}}
+}
+
+// NewProfile returns the key of one profile of the vendor CLI's configuration. An empty name is the profile that
+// ALIBABA_CLOUD_PROFILE names, or else the current one.
+func NewProfile(name string) *Chain { return newProfile(newSystem(), name) }
+
+func newProfile(s *system, name string) *Chain {
+	return &Chain{&chainState{current: -1, links: []link{{"CLI profile", func(ctx context.Context, refused signer.Credentials) (foundKey, error) {
+		return s.cliProfileKey(ctx, name, refused)
+	}}}}}
+}
+
+// environmentKey returns the key in the environment. Half a key is an error: to look elsewhere would use another account.
+func (s *system) environmentKey() (foundKey, error) {
+	const id, secret = "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
+	key := signer.Credentials{AccessKeyID: s.getenv(id), AccessKeySecret: s.getenv(secret), SecurityToken: s.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
+	switch {
+	case key.AccessKeyID == "" && key.AccessKeySecret == "":
+		return foundKey{}, notConfigured("%s is not set", id)
+	case key.AccessKeyID == "":
+		return foundKey{}, fmt.Errorf("%s is empty although %s is set: set both or neither", id, secret)
+	case key.AccessKeySecret == "":
+		return foundKey{}, fmt.Errorf("%s is empty although %s is set: set both or neither", secret, id)
+	}
+	if err := validateKey(key); err != nil {
+		return foundKey{}, fmt.Errorf("%s: %w", id, err)
+	}
+	return foundKey{Credentials: key, kind: kindOf(key)}, nil
+}
+
+func kindOf(key signer.Credentials) string {
+	if key.SecurityToken != "" {
+		return "StsToken"
+	}
+	return "AK"
+}
+
+// environmentRole assumes the role that the environment describes, as in pods of Container Service.
+func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
+	arn, provider := s.getenv("ALIBABA_CLOUD_ROLE_ARN"), s.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
+	token, file := s.getenv("ALIBABA_CLOUD_OIDC_TOKEN"), s.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")
+	switch {
+	case provider == "" && token == "" && file == "":
+		return foundKey{}, notConfigured("ALIBABA_CLOUD_OIDC_TOKEN_FILE is not set")
+	case arn == "" || provider == "" || token == "" && file == "":
+		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all or none")
+	}
+	return s.oidcKey(ctx, role{arn: arn}, provider, token, file)
+}
+
+func (s *system) chainedProfile(ctx context.Context, refused signer.Credentials) (foundKey, error) {
+	if s.enabled("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
+		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_CLI_PROFILE_DISABLED")
+	}
+	key, err := s.cliProfileKey(ctx, "", refused)
+	if err != nil && !isNotConfigured(err) && ctx.Err() == nil {
+		err = fmt.Errorf("%w (ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true passes CLI profiles over)", err)
+	}
+	return key, err
+}
+
+func (s *system) environmentURI(ctx context.Context) (foundKey, error) {
+	uri := s.getenv("ALIBABA_CLOUD_CREDENTIALS_URI")
+	if uri == "" {
+		return foundKey{}, notConfigured("ALIBABA_CLOUD_CREDENTIALS_URI is not set")
+	}
+	return s.credentialsURI(ctx, uri)
+}
+
+// Credentials returns the cached key, or looks for one.
+func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
+	if key, fresh := c.peek(); fresh {
+		return key, nil
+	}
+	c.mu.Lock()
+	refused, current := c.refused, c.current
+	c.mu.Unlock()
+	var currentErr error
+	if current >= 0 {
+		var key foundKey
+		if key, currentErr = c.links[current].get(ctx, refused); currentErr == nil {
+			return c.store(current, key, nil), nil
+		}
+		if ctx.Err() != nil {
+			return signer.Credentials{}, ctx.Err()
+		}
+	}
+	var passed []LinkReport
+	for i, l := range c.links {
+		key, err := foundKey{}, currentErr
+		if i != current {
+			key, err = l.get(ctx, refused)
+		}
+		switch {
+		case err == nil:
+			return c.store(i, key, append(passed, LinkReport{Name: l.name})), nil
+		case ctx.Err() != nil:
+			return signer.Credentials{}, ctx.Err()
+		}
+		passed = append(passed, LinkReport{Name: l.name, Err: err})
+		if !isNotConfigured(err) {
+			break
+		}
+	}
+	return signer.Credentials{}, c.fail(passed)
+}
+
+// Format writes the type, whatever the verb.
+func (c *Chain) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credentials.Chain") }
+
+// peek returns the cached key without any I/O, unless it is time to refresh it.
+func (c *Chain) peek() (key signer.Credentials, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.key.Credentials, time.Now().Before(c.until)
+}
+
+// store remembers a key and the link that gave it; links is nil when only that link was asked.
+func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Credentials {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.key, c.current, c.until = key, current, refreshTime(key)
+	if links != nil {
+		c.report.Links = links
+	}
+	c.report.Kind, c.report.Expires = key.kind, key.expires
+	c.report.AccessKeyID, c.report.Temporary = maskID(key.AccessKeyID), key.SecurityToken != ""
+	return key.Credentials
+}
+
+// refreshTime returns when to replace a key. One that seems to have expired is used all the same: this machine's clock
+// may be wrong, and the API knows.
+func refreshTime(key foundKey) time.Time {
+	left := time.Until(key.expires)
+	if key.expires.IsZero() || left <= 0 {
+		return time.Now().Add(recheckAfter)
+	}
+	return time.Now().Add(left - min(refreshBefore, left/4))
+}
+
+// fail forgets the link that last worked and describes the failure: what to do first, then the reason of each link.
+func (c *Chain) fail(links []LinkReport) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.key, c.current, c.until = foundKey{}, -1, time.Time{}
+	c.report = Report{Links: links}
+	last := links[len(links)-1]
+	if c.missing == "" {
+		return last.Err
+	}
+	if !isNotConfigured(last.Err) {
+		return fmt.Errorf("%s: %w", last.Name, last.Err)
+	}
+	reasons := make([]string, len(links))
+	for i, l := range links {
+		reasons[i] = l.Name + ": " + l.Err.Error()
+	}
+	return fmt.Errorf("the default chain found none: %s (%s)", c.missing, strings.Join(reasons, "; "))
+}
+
+// forget drops a key that the API refused, so that the next call searches from the first link.
+func (c *Chain) forget(key signer.Credentials) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = key
+	if c.key.Credentials == key {
+		c.key, c.current, c.until = foundKey{}, -1, time.Time{}
+	}
+}
+
+// Report describes the last search of a Chain.
+type Report struct {
+	// Links are the links that were asked, in order. The last one gave the key unless its Err is set.
+	Links []LinkReport
+	// Kind tells how the key was obtained, by its mode in the CLI's terms; "" if there is none.
+	Kind string
+	// AccessKeyID is masked: "LTAI****".
+	AccessKeyID string
+	// Temporary reports whether the key has a security token.
+	Temporary bool
+	// Expires is zero if the key does not expire, or it is not known when.
+	Expires time.Time
+}
+
+// LinkReport is one link of a Report.
+type LinkReport struct {
+	Name string
+	Err  error // why it gave no key; nil if it did
+}
+
+// Report returns what the last search found. It performs no I/O.
+func (c *Chain) Report() Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.report
+	r.Links = append([]LinkReport(nil), r.Links...)
+	return r
+}

@@ -1,0 +1,499 @@
+package credentials
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// world is a system whose environment, home directory and servers are the test's.
+type world struct {
+	*system
+	t       *testing.T
+	home    string
+	servers *httpmock.MockTransport
+
+	mu  sync.Mutex
+	env map[string]string
+}
+
+func newWorld(t *testing.T, env ...string) *world {
+	t.Helper()
+	w := &world{t: t, home: t.TempDir(), servers: httpmock.NewMockTransport(), env: map[string]string{}}
+	w.system = newSystem()
+	w.getenv = func(name string) string { w.mu.Lock(); defer w.mu.Unlock(); return w.env[name] }
+	w.client.Transport, w.metadata.Transport = w.servers, w.servers
+	w.set(append([]string{"HOME", w.home, "USERPROFILE", w.home}, env...)...)
+	w.servers.RegisterNoResponder(func(*http.Request) (*http.Response, error) { return nil, io.EOF })
+	return w
+}
+
+func (w *world) set(pairs ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for pair := range slices.Chunk(pairs, 2) {
+		w.env[pair[0]] = pair[1]
+	}
+}
+
+// write makes a file below the home directory.
+func (w *world) write(content string, elem ...string) string {
+	w.t.Helper()
+	path := filepath.Join(append([]string{w.home}, elem...)...)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+func (w *world) config(content string) string {
+	w.t.Helper()
+	return w.write(content, ".aliyun", "config.json")
+}
+
+// serve registers a JSON response for one method and URL.
+func (w *world) serve(method, url string, status int, body any) {
+	w.servers.RegisterResponder(method, url, httpmock.NewJsonResponderOrPanic(status, body))
+}
+
+// issued is a key of a service, valid for an hour.
+func issued(n int) map[string]any {
+	k := keyOf(n)
+	return map[string]any{
+		"Code": "Success", "AccessKeyId": k.AccessKeyID, "AccessKeySecret": k.AccessKeySecret, "SecurityToken": k.SecurityToken,
+		"Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+	}
+}
+
+func stsKey(n int) map[string]any { return map[string]any{"Credentials": issued(n)} }
+
+const (
+	metadataToken = "http://100.100.100.200/latest/api/token"
+	metadataRole  = "http://100.100.100.200/latest/meta-data/ram/security-credentials/"
+	stsURL        = "https://sts.aliyuncs.com/"
+)
+
+func (w *world) serveMetadata(role string, n int) {
+	w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(http.StatusOK, "metadata-token"))
+	w.servers.RegisterResponder(http.MethodGet, metadataRole, httpmock.NewStringResponder(http.StatusOK, role+"\n"))
+	w.servers.RegisterResponder(http.MethodGet, metadataRole+role, func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("X-Aliyun-Ecs-Metadata-Token") != "metadata-token" {
+			return httpmock.NewStringResponse(http.StatusForbidden, ""), nil
+		}
+		return httpmock.NewJsonResponse(http.StatusOK, issued(n))
+	})
+}
+
+// Each link in turn, with all the later ones configured too.
+func TestChainOrder(t *testing.T) {
+	t.Parallel()
+	for i, want := range []string{"environment", "OIDC role", "CLI profile", "profile file", "instance role", "credentials URI"} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			links := []func(){
+				func() {
+					w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id0", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret0", "ALIBABA_CLOUD_SECURITY_TOKEN", "token0")
+				},
+				func() {
+					w.set("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "acs:ram::1:oidc-provider/p",
+						"ALIBABA_CLOUD_OIDC_TOKEN_FILE", w.write("oidc-token\n", "token"))
+					w.serve(http.MethodPost, stsURL, 200, stsKey(1))
+				},
+				func() {
+					w.config(`{"current":"p","profiles":[{"name":"p","mode":"StsToken","access_key_id":"id2","access_key_secret":"secret2","sts_token":"token2"}]}`)
+				},
+				func() {
+					w.write("[default]\ntype = ecs_ram_role\nrole_name = ini\n", ".alibabacloud", "credentials")
+					w.serveMetadata("ini", 3)
+				},
+				func() { w.serveMetadata("attached", 4) },
+				func() {
+					w.set("ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/key?token=planted")
+					w.serve(http.MethodGet, "http://localhost:1/key", 200, issued(5))
+				},
+			}
+			for j := len(links) - 1; j >= i; j-- {
+				links[j]()
+			}
+			if i == 3 {
+				w.serveMetadata("ini", 3)
+			}
+			chain := newChain(w.system)
+			key, err := chain.Credentials(t.Context())
+			if err != nil || key != keyOf(i) {
+				t.Fatal(key.AccessKeyID, err)
+			}
+			report := chain.Report()
+			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || !report.Temporary || report.Kind == "" {
+				t.Errorf("%+v", report)
+			}
+			for _, l := range report.Links[:i] {
+				if !isNotConfigured(l.Err) || l.Err.Error() == "" {
+					t.Errorf("%s: %v", l.Name, l.Err)
+				}
+			}
+		})
+	}
+}
+
+// Half a configuration, or one that does not work, is an error that names the culprit: the next link may belong to
+// another account. Here each of them has a key.
+func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		prepare func(w *world)
+		text    string
+	}{
+		"an id without a secret": {func(w *world) { w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id") }, "ALIBABA_CLOUD_ACCESS_KEY_SECRET is empty although"},
+		"a secret without an id": {func(w *world) { w.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted") }, "ALIBABA_CLOUD_ACCESS_KEY_ID is empty although"},
+		"a secret with a line break": {func(w *world) {
+			w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted\n")
+		}, "line break"},
+		"OIDC without a role": {func(w *world) { w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/x") }, "not all set"},
+		"OIDC without its file": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "/does/not/exist", "ALIBABA_CLOUD_ROLE_ARN", "r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p")
+		}, "/does/not/exist does not exist"},
+		"STS is down": {func(w *world) {
+			w.set("ALIBABA_CLOUD_OIDC_TOKEN", "planted", "ALIBABA_CLOUD_ROLE_ARN", "r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p")
+			w.serve(http.MethodPost, stsURL, 503, "planted")
+		}, "HTTP 503"},
+		"an expired login": {func(w *world) {
+			w.config(`{"current":"p","profiles":[{"name":"p","mode":"CloudSSO","cloud_sso_sign_in_url":"https://x","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"planted","cloud_sso_access_token_expire":1}]}`)
+		}, "log in with the CLI again"},
+		"a broken CLI file":  {func(w *world) { w.config(`{"current":"planted",`) }, "not valid JSON"},
+		"a broken ini file":  {func(w *world) { w.write("[default]\nplanted\n", ".alibabacloud", "credentials") }, "line 2"},
+		"an ini file's type": {func(w *world) { w.write("[default]\ntype=rsa_key_pair\n", ".alibabacloud", "credentials") }, "type is not supported"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
+			w.serveMetadata("role", 1)
+			w.serve(http.MethodGet, "http://localhost:1/", 200, issued(2))
+			c.prepare(w)
+			key, err := newChain(w.system).Credentials(t.Context())
+			if err == nil || key != none || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%q %v, want %s", key.AccessKeyID, err, c.text)
+			}
+			checkText(t, err)
+		})
+	}
+}
+
+// checkText verifies that an error is one line and quotes no planted text.
+func checkText(t *testing.T, err error) {
+	t.Helper()
+	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "planted") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("unfit to be shown: %s", text)
+	}
+}
+
+// Without any configuration the error begins with what to do, and tells why each link gave no key.
+func TestChainFindsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	chain := newChain(w.system)
+	_, err := chain.Credentials(t.Context())
+	checkText(t, err)
+	text := err.Error()
+	if !strings.HasPrefix(text, "the default chain found none: set ALIBABA_CLOUD_ACCESS_KEY_ID and") {
+		t.Error(text)
+	}
+	for _, l := range chain.links {
+		if !strings.Contains(text, l.name+": ") {
+			t.Errorf("%s is missing in %s", l.name, text)
+		}
+	}
+	w.set("HOME", "", "USERPROFILE", "", "ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true", "ALIBABA_CLOUD_ECS_METADATA_DISABLED", "TRUE")
+	_, err = chain.Credentials(t.Context())
+	for _, part := range []string{"disabled by ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "HOME is not set", "disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%s is missing in %v", part, err)
+		}
+	}
+}
+
+// The link that worked is asked alone; after a failure or a refused key the search starts from the first.
+func TestChainRemembersAndSearchesAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	profile := func(n int) string {
+		return fmt.Sprintf(`{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id%d","access_key_secret":"secret%d"}]}`, n, n)
+	}
+	ak := func(n int) signer.Credentials { k := keyOf(n); k.SecurityToken = ""; return k }
+	cache := NewCache(newChain(w.system), nil)
+	expect := func(step string, stale, want signer.Credentials) {
+		t.Helper()
+		key, warning, err := cache.Get(t.Context(), stale)
+		if key != want || err != nil || warning != nil {
+			t.Errorf("%s: %q, want %q; %v %v", step, key.AccessKeyID, want.AccessKeyID, warning, err)
+		}
+	}
+	path := w.config(profile(1))
+	expect("the file", none, ak(1))
+	w.config(profile(2))
+	expect("cached", none, ak(1))
+	expect("rotated in the file: the same call finds it", ak(1), ak(2))
+	expect("refused, but there is no other", ak(2), ak(2))
+	w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id3", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret3")
+	expect("still cached", none, ak(2))
+	expect("an earlier link, now that the key is refused", ak(2), ak(3))
+	w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "")
+	w.config(profile(4))
+	expect("a later link", ak(3), ak(4))
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cache.Get(t.Context(), ak(4)); err == nil {
+		t.Error("a key without a source")
+	}
+	w.config(profile(5))
+	expect("found again", none, ak(5))
+	if r, ok := cache.Report(); !ok || r.AccessKeyID != "****" || r.Kind != "AK" || r.Temporary || !r.Expires.IsZero() {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A key is refreshed three minutes before it expires, by the same link, and one without an expiry once a minute.
+func TestChainRefreshesInTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		lifetime := time.Hour
+		chain := &Chain{&chainState{current: -1, links: []link{{"test", func(context.Context, signer.Credentials) (foundKey, error) {
+			calls++
+			key := foundKey{Credentials: keyOf(calls)}
+			if lifetime != 0 {
+				key.expires = time.Now().Add(lifetime)
+			}
+			return key, nil
+		}}}}}
+		for _, step := range []struct {
+			wait     time.Duration
+			lifetime time.Duration
+			want     int
+		}{
+			{0, time.Hour, 1},
+			{57*time.Minute - time.Second, time.Hour, 1},
+			{2 * time.Second, 100 * time.Second, 2},
+			{74 * time.Second, -time.Hour, 2},
+			{2 * time.Second, -time.Hour, 3}, // expired by this machine's clock, which may be wrong
+			{59 * time.Second, 0, 3},
+			{2 * time.Second, 0, 4},
+			{59 * time.Second, 0, 4},
+			{2 * time.Second, 0, 5},
+		} {
+			time.Sleep(step.wait)
+			lifetime = step.lifetime
+			if key, err := chain.Credentials(t.Context()); key != keyOf(step.want) || err != nil {
+				t.Errorf("%+v: %q %v", step, key.AccessKeyID, err)
+			}
+		}
+	})
+	_ = w
+}
+
+// The metadata service in all its moods.
+func TestInstanceRole(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		prepare func(w *world)
+		want    int
+		text    string
+	}{
+		"the attached role":    {func(w *world) { w.serveMetadata("r", 1) }, 1, ""},
+		"the role by its name": {func(w *world) { w.serveMetadata("named", 1); w.set("ALIBABA_CLOUD_ECS_METADATA", "named") }, 1, ""},
+		"no role":              {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole, 404, "planted") }, 0, "HTTP 404"},
+		"a role of many lines": {func(w *world) {
+			w.serveMetadata("r", 1)
+			w.servers.RegisterResponder("GET", metadataRole, httpmock.NewStringResponder(200, "a\nb"))
+		}, 0, "named no RAM role"},
+		"an error": {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole+"r", 500, "planted") }, 0, "HTTP 500"},
+		"no JSON": {func(w *world) {
+			w.serveMetadata("r", 1)
+			w.servers.RegisterResponder("GET", metadataRole+"r", httpmock.NewStringResponder(200, "<planted>"))
+		}, 0, "not valid JSON"},
+		"no Code and no expiry": {func(w *world) {
+			w.serveMetadata("r", 1)
+			w.serve(http.MethodGet, metadataRole+"r", 200, map[string]string{"AccessKeyId": "planted"})
+		}, 0, "no key"},
+		"without tokens": {func(w *world) {
+			w.serve(http.MethodPut, metadataToken, 404, "")
+			w.servers.RegisterResponder(http.MethodGet, metadataRole, httpmock.NewStringResponder(200, "r"))
+			w.serve(http.MethodGet, metadataRole+"r", 200, issued(2))
+		}, 2, ""},
+		"tokens are demanded": {func(w *world) {
+			w.serve(http.MethodPut, metadataToken, 403, "planted")
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "HTTP 403"},
+		"a token of two lines": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, "a\r\nX-Evil: planted"))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "no token"},
+		"a redirect": {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole, 302, "planted") }, 0, "HTTP 302"},
+		"an endless response": {func(w *world) {
+			w.servers.RegisterResponder(http.MethodPut, metadataToken, httpmock.NewStringResponder(200, strings.Repeat("planted", 1<<20)))
+			w.set("ALIBABA_CLOUD_IMDSV1_DISABLED", "true")
+		}, 0, "larger than 64 KiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			c.prepare(w)
+			key, err := w.instanceRole(t.Context(), "")
+			if c.text == "" && (err != nil || key.Credentials != keyOf(c.want)) || c.text != "" && (err == nil || !strings.Contains(err.Error(), c.text)) {
+				t.Errorf("%q %v, want %s", key.AccessKeyID, err, c.text)
+			}
+			if err != nil {
+				checkText(t, err)
+			}
+		})
+	}
+}
+
+// The caller's context ends each kind of I/O, and its error is in the chain.
+func TestContextEndsTheSearch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
+	w.servers.RegisterNoResponder(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
+	synctest.Test(t, func(t *testing.T) {
+		for _, limit := range []time.Duration{0, time.Second, 3 * time.Second} { // before, in the first link that waits, in a later one
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			start := time.Now()
+			_, err := newChain(w.system).Credentials(ctx)
+			if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != limit {
+				t.Errorf("%v after %v, want %v", err, time.Since(start), limit)
+			}
+		}
+		// Without a deadline each request has its own, which is not the caller's.
+		start := time.Now()
+		_, err := newChain(w.system).Credentials(t.Context())
+		if err == nil || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 14*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// Odd responses of a credentials URI: nothing is quoted, everything is bounded.
+func TestCredentialsURI(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		uri, text string
+		status    int
+		body      string
+	}{
+		"no scheme":   {"localhost:1/planted", "not an http or https URL", 0, ""},
+		"a file":      {"file:///planted", "not an http or https URL", 0, ""},
+		"unparsable":  {"http://x/%zzplanted", "not an http or https URL", 0, ""},
+		"no server":   {"http://other:1/planted", "closed before", 0, ""},
+		"an error":    {"", "(host localhost:1) returned HTTP 500", 500, "planted"},
+		"no key":      {"", "no complete key", 200, `{"Code":"Failed","AccessKeySecret":"planted"}`},
+		"not success": {"", "Code is not Success", 200, `{"Code":"planted","AccessKeyId":"i","AccessKeySecret":"planted","SecurityToken":"t"}`},
+		"null":        {"", "no complete key", 200, "null"},
+		"a list":      {"", "unexpected type", 200, `["planted"]`},
+		"trailing":    {"", "not valid JSON", 200, `{} planted`},
+		"nothing":     {"", "not valid JSON", 200, ``},
+		"a redirect":  {"", "HTTP 307", 307, `planted`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.servers.RegisterResponder(http.MethodGet, "http://localhost:1/key", func(*http.Request) (*http.Response, error) {
+				res := httpmock.NewStringResponse(c.status, c.body)
+				res.Header.Set("Location", "http://localhost:1/elsewhere")
+				return res, nil
+			})
+			_, err := w.credentialsURI(t.Context(), firstOf(c.uri, "http://localhost:1/key?secret=planted"))
+			if err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Fatalf("%v, want %s", err, c.text)
+			}
+			checkText(t, err)
+		})
+	}
+}
+
+// STS requests are signed, are posted in the body, and their errors are translated without being quoted.
+func TestSTS(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var form map[string][]string
+	w.servers.RegisterResponder(http.MethodPost, "https://sts-vpc.cn-hangzhou.aliyuncs.com/", func(r *http.Request) (*http.Response, error) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err = r.ParseForm(); err != nil || r.URL.RawQuery != "" {
+			t.Error(err, r.URL)
+		}
+		form = r.PostForm
+		return httpmock.NewJsonResponse(200, stsKey(1))
+	})
+	r := role{arn: "arn", sessionName: "session", seconds: 900, policy: "{}", externalID: "ext", stsRegion: "cn-hangzhou", vpc: true}
+	key, err := w.assumeRole(t.Context(), keyOf(7), r, "RamRoleArn")
+	if err != nil || key.Credentials != keyOf(1) || time.Until(key.expires) < 59*time.Minute {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"Action": "AssumeRole", "RoleArn": "arn", "RoleSessionName": "session", "DurationSeconds": "900", "Policy": "{}", "ExternalId": "ext",
+		"AccessKeyId": "id7", "SecurityToken": "token7", "Version": "2015-04-01", "Format": "JSON", "SignatureMethod": "HMAC-SHA1",
+	} {
+		if got := form[name]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	for code, want := range map[string]string{
+		"NoPermission": "trust policy", "EntityNotExist.Role": "check its ARN", "InvalidAccessKeyId.NotFound": "unknown or inactive",
+		"AuthenticationFail.OIDCToken.Expired": "OIDC token was refused", "planted": "HTTP 403",
+	} {
+		w.serve(http.MethodPost, stsURL, 403, map[string]string{"Code": code, "Message": "planted"})
+		_, err := w.assumeRole(t.Context(), keyOf(7), role{arn: "arn"}, "")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", code, err)
+		}
+		checkText(t, err)
+	}
+	for text, bad := range map[string]role{
+		"ARN is empty": {}, "less than 900": {arn: "a", seconds: 1}, "not a region id": {arn: "a", stsRegion: "evil.example/#"},
+	} {
+		if _, err := w.assumeRole(t.Context(), keyOf(7), bad, ""); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%v, want %s", err, text)
+		}
+	}
+}
+
+func TestDecodeJSONQuotesNothing(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"a":planted}`, `{"a":"planted`, `{"a":{"planted":1}}`, `"planted"`, `{"a":"\xplanted"}`, ``} {
+		var out struct{ A int }
+		if err := decodeJSON([]byte(text), &out); err == nil || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	var out struct{ A int }
+	data, _ := json.Marshal(map[string]int{"a": 1})
+	if err := decodeJSON(append([]byte("\ufeff"), data...), &out); err != nil || out.A != 1 {
+		t.Error(err)
+	}
+}

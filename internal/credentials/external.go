@@ -1,0 +1,160 @@
+package credentials
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+const (
+	maxOutput       = 64 << 10        // bytes that an external command may print
+	commandWaitTime = 2 * time.Second // for processes that keep the command's output open after it has ended
+)
+
+// externalKey runs a command that prints a key as JSON. The command ends with the context, together with the processes
+// that it started where the system has process groups. Its standard input is empty and its error output is dropped.
+func externalKey(ctx context.Context, command string) (foundKey, error) {
+	args, err := splitCommand(command, runtime.GOOS == "windows")
+	if err != nil {
+		return foundKey{}, fmt.Errorf("process_command %w", err)
+	}
+	var output limitedBuffer
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // G204: to run the user's own command is the purpose
+	cmd.Stdout = &output
+	cmd.WaitDelay = commandWaitTime
+	killChildren(cmd)
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return foundKey{}, ctx.Err()
+	case output.overflow:
+		return foundKey{}, fmt.Errorf("process_command printed more than %d KiB", maxOutput>>10)
+	case errors.As(err, &exit):
+		return foundKey{}, fmt.Errorf("process_command failed: %v", exit.ProcessState)
+	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
+		return foundKey{}, fmt.Errorf("process_command could not be started: %w", startError(err))
+	}
+	return externalOutput(output.data.Bytes())
+}
+
+func startError(err error) error {
+	var lookup *exec.Error
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return errors.New("the program does not exist or is not in PATH")
+	case errors.Is(err, exec.ErrDot):
+		return errors.New("the program is in the current directory: write ./ in front")
+	case errors.Is(err, fs.ErrPermission), errors.As(err, &lookup):
+		return errors.New("the program is not an executable file")
+	}
+	return osError(err)
+}
+
+// externalOutput reads what the command printed.
+func externalOutput(data []byte) (foundKey, error) {
+	var out struct {
+		cliProfile
+		Expiration string `json:"expiration"`
+	}
+	if err := decodeJSON(data, &out); err != nil {
+		return foundKey{}, fmt.Errorf("process_command printed output that is %w", err)
+	}
+	mode := canonicalMode(out.Mode, supportedModes)
+	switch {
+	case out.Mode != "" && mode != "AK" && mode != "StsToken":
+		return foundKey{}, errors.New("process_command printed a mode other than AK and StsToken")
+	case mode == "StsToken" && out.StsToken == "":
+		return foundKey{}, errors.New("process_command printed no sts_token")
+	}
+	key := signer.Credentials{AccessKeyID: out.AccessKeyID, AccessKeySecret: out.AccessKeySecret, SecurityToken: out.StsToken}
+	if err := validateKey(key); err != nil {
+		return foundKey{}, fmt.Errorf("process_command printed no usable key: %w", err)
+	}
+	return foundKey{Credentials: key, expires: parseExpiration(out.Expiration)}, nil
+}
+
+// limitedBuffer keeps up to maxOutput bytes and fails at more, which ends the command.
+type limitedBuffer struct {
+	data     bytes.Buffer
+	overflow bool
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.data.Len()+len(p) > maxOutput {
+		b.overflow = true
+		return 0, errors.New("too much output")
+	}
+	return b.data.Write(p)
+}
+
+// splitCommand splits a command line into its words by the rules of credentials-go. Quotes, single or double, keep white
+// space together. A backslash escapes the next character, in double quotes only one of "\$`; a line break after it
+// vanishes. On Windows it is an ordinary character, but for \" in double quotes.
+func splitCommand(line string, windows bool) ([]string, error) {
+	var (
+		words  []string
+		word   strings.Builder
+		inWord bool
+		quote  rune // the open quote, or 0
+	)
+	runes := []rune(strings.TrimSpace(line))
+	for i := 0; i < len(runes); i++ {
+		r := runes[i]
+		switch {
+		case r == '\\' && escapes(quote, runes[i+1:], windows):
+			i++
+			if runes[i] != '\n' {
+				word.WriteRune(runes[i])
+				inWord = true
+			}
+		case r == '\\' && quote == 0 && !windows: // nothing follows
+			return nil, errors.New("ends with a backslash")
+		case r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, inWord = r, true
+		case quote == 0 && unicode.IsSpace(r):
+			if inWord {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			inWord = false
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if quote != 0 {
+		return nil, errors.New("has a quote that is not closed")
+	}
+	if inWord {
+		words = append(words, word.String())
+	}
+	if len(words) == 0 || words[0] == "" {
+		return nil, errors.New("is empty")
+	}
+	return words, nil
+}
+
+// escapes reports whether a backslash before rest, inside quote, is an escape.
+func escapes(quote rune, rest []rune, windows bool) bool {
+	switch {
+	case len(rest) == 0 || quote == '\'':
+		return false
+	case windows:
+		return quote == '"' && rest[0] == '"'
+	case quote == '"':
+		return strings.ContainsRune("\"\\$`\n", rest[0])
+	}
+	return true
+}

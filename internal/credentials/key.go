@@ -1,0 +1,114 @@
+package credentials
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// Provider returns the key that signs a request. It is ecs.CredentialsProvider.
+type Provider interface {
+	Credentials(ctx context.Context) (signer.Credentials, error)
+}
+
+// foundKey is a key and what is known of it.
+type foundKey struct {
+	signer.Credentials
+	expires time.Time // zero: never, or not known
+	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
+}
+
+// notConfiguredError says that a link of the chain has nothing to offer, so that the next one is asked. Any other error
+// ends the search: the link was configured and does not work, and the next one may belong to another account.
+type notConfiguredError struct{ reason string }
+
+func (e *notConfiguredError) Error() string { return e.reason }
+
+func notConfigured(format string, args ...any) error {
+	return &notConfiguredError{fmt.Sprintf(format, args...)}
+}
+
+// isNotConfigured does not look into what err wraps: of a link that is configured, a file that is missing is an error.
+func isNotConfigured(err error) bool {
+	_, ok := err.(*notConfiguredError) //nolint:errorlint // see above
+	return ok
+}
+
+// validateKey refuses a key that the API would reject with a less helpful error, or that would break a header.
+func validateKey(key signer.Credentials) error {
+	invalid := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	switch {
+	case key.AccessKeyID == "" || key.AccessKeySecret == "":
+		return errors.New("the access key id or secret is empty: set both")
+	case strings.ContainsFunc(key.AccessKeyID, invalid), strings.ContainsFunc(key.AccessKeySecret, invalid), strings.ContainsFunc(key.SecurityToken, invalid):
+		return errors.New("the access key or token contains white space or control characters: was a line break copied with it?")
+	}
+	return nil
+}
+
+// issuedKey is a key as services return it. The JSON names match in any case.
+type issuedKey struct {
+	Code                                                    string
+	AccessKeyID, AccessKeySecret, SecurityToken, Expiration string
+}
+
+// key returns the temporary key of a response, which needs an id, a secret and a token.
+func (k issuedKey) key(kind string) (foundKey, error) {
+	if k.AccessKeyID == "" || k.AccessKeySecret == "" || k.SecurityToken == "" {
+		return foundKey{}, errors.New("the response contains no complete key (id, secret and token)")
+	}
+	return foundKey{
+		Credentials: signer.Credentials{AccessKeyID: k.AccessKeyID, AccessKeySecret: k.AccessKeySecret, SecurityToken: k.SecurityToken},
+		expires:     parseExpiration(k.Expiration),
+		kind:        kind,
+	}, nil
+}
+
+// parseExpiration returns the zero time, which means unknown, for what it cannot read: the key itself may be valid.
+func parseExpiration(text string) time.Time {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// decodeJSON is json.Unmarshal for one document of any origin. It accepts a byte order mark, and its error does not
+// quote the document.
+func decodeJSON(data []byte, out any) error {
+	err := json.Unmarshal(trimBOM(data), out)
+	var (
+		syntax *json.SyntaxError
+		typed  *json.UnmarshalTypeError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax):
+		return fmt.Errorf("not valid JSON (at byte %d)", syntax.Offset)
+	case errors.As(err, &typed):
+		return fmt.Errorf("JSON of an unexpected type (at byte %d)", typed.Offset)
+	}
+	return errors.New("not the expected JSON")
+}
+
+func trimBOM(data []byte) []byte {
+	if text, ok := strings.CutPrefix(string(data), "\ufeff"); ok {
+		return []byte(text)
+	}
+	return data
+}
+
+// maskID returns the part of an access key id that tells its kind, such as "LTAI****".
+func maskID(id string) string {
+	if len(id) < 16 || strings.ContainsFunc(id[:4], func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
+		return "****"
+	}
+	return id[:4] + "****"
+}

@@ -1,0 +1,131 @@
+package credentials
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The sign-in services of the CLI's OAuth mode and the CLI's client ids, which are public (credentials-go 1.4.14,
+// providers/cli_profile.go).
+var oauthSites = map[string]struct{ url, clientID string }{
+	"CN":   {"https://oauth.aliyun.com", "4038181954557748008"},
+	"INTL": {"https://oauth.alibabacloud.com", "4103531455503354461"},
+}
+
+// logInAgain ends every error that a new login repairs.
+const logInAgain = "log in with the CLI again (aliyun configure --mode OAuth)"
+
+// oauthToken is a login of the OAuth mode.
+type oauthToken struct {
+	access, refresh string
+	expires         int64 // of access, Unix seconds
+}
+
+func (p *cliProfile) oauthToken() oauthToken {
+	return oauthToken{p.OAuthAccessToken, p.OAuthRefreshToken, p.OAuthExpire}
+}
+
+// valid reports whether the access token can be used.
+func (t oauthToken) valid() bool {
+	return t.access != "" && t.expires > time.Now().Add(time.Minute).Unix()
+}
+
+// oauthKey exchanges the access token of an OAuth login for a key. An expired access token is refreshed first.
+func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, error) {
+	site, ok := oauthSites[strings.ToUpper(p.OAuthSite)]
+	if !ok {
+		return foundKey{}, errors.New("oauth_site_type is neither CN nor INTL: " + logInAgain)
+	}
+	token := p.oauthToken()
+	if !token.valid() {
+		var err error
+		if token, err = r.refreshLogin(ctx, p.Name, site.url, site.clientID); err != nil {
+			return foundKey{}, err
+		}
+	}
+	var out issuedKey
+	if err := r.postBearer(ctx, "the OAuth sign-in service", site.url+"/v1/exchange", token.access, nil, &out); err != nil {
+		return foundKey{}, err
+	}
+	key, err := out.key("OAuth")
+	if err != nil {
+		return foundKey{}, fmt.Errorf("the OAuth sign-in service: %w", err)
+	}
+	return key, nil
+}
+
+// refreshLogin refreshes the login of a profile and stores it: a refresh token can be used once, so a login that is not
+// stored is lost. Everything that storing needs is therefore tried first, and the file stays locked meanwhile.
+func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientID string) (oauthToken, error) {
+	file, err := openLocked(ctx, r.path)
+	if err != nil {
+		return oauthToken{}, fmt.Errorf("the login has expired, and was not refreshed because %s cannot be updated (%w): %s", show(r.path), err, logInAgain)
+	}
+	defer file.close()
+	token, err := storedLogin(r.path, file.content, name)
+	switch {
+	case err != nil:
+		return oauthToken{}, err
+	case token.valid(): // another process has refreshed it
+		return token, nil
+	case token.refresh == "":
+		return oauthToken{}, errors.New("the login has expired: " + logInAgain)
+	}
+	if _, err = replaceLogin(file.content, name, oauthToken{"access", "refresh", 1}); err != nil {
+		return oauthToken{}, fmt.Errorf("the login has expired, and was not refreshed because %s cannot be updated (%w): %s", show(r.path), err, logInAgain)
+	}
+	// From here on the caller's context must not come between using the refresh token and storing its successor.
+	if ctx.Err() != nil {
+		return oauthToken{}, ctx.Err()
+	}
+	if token, err = r.requestLogin(context.WithoutCancel(ctx), siteURL, clientID, token.refresh); err != nil {
+		return oauthToken{}, err
+	}
+	if err = file.update(func(content []byte) ([]byte, error) { return replaceLogin(content, name, token) }); err != nil {
+		return oauthToken{}, fmt.Errorf("the refreshed login could not be stored in %s (%w): %s", show(r.path), err, logInAgain)
+	}
+	return token, nil
+}
+
+// requestLogin uses the refresh token.
+func (s *system) requestLogin(ctx context.Context, siteURL, clientID, refresh string) (oauthToken, error) {
+	form := url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "client_id": {clientID},
+		"Timestamp": {time.Now().UTC().Format(time.RFC3339)},
+	}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, siteURL+"/v1/token", header, []byte(form.Encode()))
+	switch {
+	case err != nil:
+		return oauthToken{}, fmt.Errorf("the OAuth sign-in service: %w", err)
+	case res.status != http.StatusOK:
+		return oauthToken{}, fmt.Errorf("the OAuth sign-in service did not refresh the login (HTTP %d): %s", res.status, logInAgain)
+	}
+	var out struct {
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+		ExpiresIn    int64  `json:"expires_in"`
+	}
+	if err = decodeJSON(res.body, &out); err != nil || out.AccessToken == "" || out.RefreshToken == "" {
+		return oauthToken{}, errors.New("the OAuth sign-in service returned no login: " + logInAgain)
+	}
+	return oauthToken{out.AccessToken, out.RefreshToken, time.Now().Unix() + out.ExpiresIn}, nil
+}
+
+// storedLogin returns the login that a profile has in the file's content.
+func storedLogin(path string, content []byte, name string) (oauthToken, error) {
+	config, err := parseConfig(path, content)
+	if err != nil {
+		return oauthToken{}, err
+	}
+	p, _, err := config.find(name)
+	if err != nil || p == nil {
+		return oauthToken{}, errors.New("the profile has been removed or changed")
+	}
+	return p.oauthToken(), nil
+}

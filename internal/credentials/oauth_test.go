@@ -1,0 +1,265 @@
+package credentials
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+)
+
+// expiredLogin is a configuration as no program would write it, with members that nobody knows.
+const expiredLogin = "\ufeff{\n\t\"current\" : \"p\",\"unknown\":{\"a\":[1.50, 2e3]},\n" +
+	"  \"profiles\": [ {\"name\":\"first\",\"oauth_refresh_token\":\"not-mine\"},\n\n" +
+	"    {\"note\":\"<é\\u00e9>\", \"name\" : \"p\" ,\"mode\":\"OAuth\",\"oauth_site_type\":\"CN\",\n" +
+	"     \"oauth_refresh_token\":\"refresh-0\" , \"oauth_access_token_expire\":1 ,\"x\":null }\n ] }\n\n"
+
+// loginServer refreshes logins: refresh token number n is good for one use and brings number n+1.
+type loginServer struct {
+	mu   sync.Mutex
+	n    int
+	used int
+}
+
+func (s *loginServer) install(w *world) {
+	w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", func(r *http.Request) (*http.Response, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		if !strings.Contains(string(body), fmt.Sprintf("refresh_token=refresh-%d", s.n)) || !strings.Contains(string(body), "client_id=4038181954557748008") {
+			return httpmock.NewStringResponse(http.StatusBadRequest, "planted"), nil
+		}
+		s.n++
+		return httpmock.NewJsonResponse(200, map[string]any{"access_token": fmt.Sprint("access-", s.n), "refresh_token": fmt.Sprint("refresh-", s.n), "expires_in": 3600})
+	})
+	w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/exchange", func(r *http.Request) (*http.Response, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.used++
+		if r.Header.Get("Authorization") != fmt.Sprint("Bearer access-", s.n) {
+			return httpmock.NewStringResponse(http.StatusUnauthorized, "planted"), nil
+		}
+		return httpmock.NewJsonResponse(200, issued(1))
+	})
+}
+
+func needFlock(t *testing.T) {
+	t.Helper()
+	switch runtime.GOOS {
+	case "darwin", "dragonfly", "freebsd", "linux", "netbsd", "openbsd":
+	default:
+		t.Skip("logins are not refreshed here")
+	}
+}
+
+// A refresh changes the login in the file and not a byte else, keeps mode and links, and is made once for all processes.
+func TestLoginIsRefreshedAndStored(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	var server loginServer
+	server.install(w)
+	path := w.write(expiredLogin, "elsewhere", "config.json")
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	linked := filepath.Join(w.home, "link.json")
+	if err := os.Symlink(path, linked); err != nil {
+		t.Fatal(err)
+	}
+	w.set("ALIBABA_CLOUD_CONFIG_FILE", linked)
+	var wg sync.WaitGroup
+	for range 8 { // as many processes
+		wg.Go(func() {
+			if key, err := newProfile(w.system, "p").Credentials(t.Context()); key != keyOf(1) || err != nil {
+				t.Error(key.AccessKeyID, err)
+			}
+		})
+	}
+	wg.Wait()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := parseConfig(path, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _, err := config.find("p")
+	if err != nil || p.OAuthAccessToken != "access-1" || p.OAuthRefreshToken != "refresh-1" || time.Until(time.Unix(p.OAuthExpire, 0)) < 59*time.Minute {
+		t.Errorf("%s", data)
+	}
+	want := strings.Replace(expiredLogin, "refresh-0", "refresh-1", 1)
+	want = strings.Replace(want, `"oauth_access_token_expire":1 `, fmt.Sprintf(`"oauth_access_token_expire":%d `, p.OAuthExpire), 1)
+	want = strings.Replace(want, `{"note"`, `{"oauth_access_token": "access-1", "note"`, 1)
+	if string(data) != want {
+		t.Errorf("got\n%s\nwant\n%s", data, want)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode() != 0o640 {
+		t.Error(info.Mode(), err)
+	}
+	if info, err := os.Lstat(linked); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Error("the link was replaced")
+	}
+	if names, err := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); err != nil || len(names) != 1 {
+		t.Error("files are left:", names)
+	}
+	if server.n != 1 {
+		t.Errorf("%d refreshes", server.n)
+	}
+}
+
+// Where the new login could not be stored, the refresh token is not used.
+func TestLoginIsNotRefreshedInVain(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	for name, c := range map[string]struct {
+		content string
+		prepare func(t *testing.T, w *world, path string)
+		text    string
+	}{
+		"locked": {expiredLogin, func(t *testing.T, _ *world, path string) {
+			file, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = file.Close() })
+			if ok, err := tryLock(file); !ok {
+				t.Fatal(err)
+			}
+		}, "another process keeps it locked"},
+		"read-only": {expiredLogin, func(t *testing.T, _ *world, path string) {
+			if os.Getuid() == 0 {
+				t.Skip("root may write everything")
+			}
+			if err := os.Chmod(path, 0o400); err != nil {
+				t.Fatal(err)
+			}
+		}, "permission denied"},
+		"a read-only directory": {expiredLogin, func(t *testing.T, _ *world, path string) {
+			if os.Getuid() == 0 {
+				t.Skip("root may write everything")
+			}
+			for mode, when := range map[os.FileMode]func(func()){0o500: func(f func()) { f() }, 0o700: t.Cleanup} {
+				when(func() {
+					if err := os.Chmod(filepath.Dir(path), mode); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+		}, "its directory cannot be written"},
+		"a login twice":    {strings.Replace(expiredLogin, `"x":null`, `"OAUTH_REFRESH_TOKEN":"refresh-0","Profiles":1`, 1), nil, ""},
+		"no refresh token": {strings.Replace(expiredLogin, "refresh-0", "", 1), nil, "the login has expired: log in"},
+		"profiles twice":   {strings.Replace(expiredLogin, `"current"`, `"profiles":[{"name":"p","mode":"OAuth","oauth_site_type":"CN"}], "current"`, 1), nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			var server loginServer
+			server.install(w)
+			path := w.config(c.content)
+			if c.prepare != nil {
+				c.prepare(t, w, path)
+			}
+			var err error
+			synctest.Test(t, func(t *testing.T) { _, err = newProfile(w.system, "p").Credentials(t.Context()) }) // waits for the lock
+			data, readErr := os.ReadFile(path)
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			if c.text == "" { // either it works, and the file can be read again, or nothing happened
+				if (err == nil) != (server.n == 1) || (err == nil) == (string(data) == c.content) {
+					t.Errorf("%v; %d refreshes\n%s", err, server.n, data)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), "log in with the CLI again") {
+				t.Errorf("%v, want %s", err, c.text)
+			}
+			checkText(t, err)
+			if server.n != 0 || string(data) != c.content {
+				t.Error("the refresh token was used, or the file changed")
+			}
+		})
+	}
+}
+
+// A caller that leaves does not come between the use of the refresh token and the storing of its successor.
+func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", func(r *http.Request) (*http.Response, error) {
+		cancel()
+		if r.Context().Err() != nil {
+			return nil, r.Context().Err()
+		}
+		return httpmock.NewJsonResponse(200, map[string]any{"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": 3600})
+	})
+	path := w.config(expiredLogin)
+	if _, err := newProfile(w.system, "p").Credentials(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if data, err := os.ReadFile(path); err != nil || !bytes.Contains(data, []byte("refresh-1")) {
+		t.Errorf("%v %s", err, data)
+	}
+}
+
+// The service refuses the refresh token.
+func TestRefusedLogin(t *testing.T) {
+	t.Parallel()
+	needFlock(t)
+	for status, body := range map[int]string{400: "planted", 200: `{"access_token":"planted"}`} {
+		w := newWorld(t)
+		w.servers.RegisterResponder(http.MethodPost, "https://oauth.aliyun.com/v1/token", httpmock.NewStringResponder(status, body))
+		path := w.config(expiredLogin)
+		_, err := newProfile(w.system, "p").Credentials(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "log in with the CLI again") {
+			t.Errorf("%d: %v", status, err)
+		}
+		checkText(t, err)
+		if data, _ := os.ReadFile(path); string(data) != expiredLogin {
+			t.Error("the file has changed")
+		}
+	}
+}
+
+// Whatever the configuration looks like, replaceLogin changes nothing but the login, or refuses.
+func FuzzReplaceLogin(f *testing.F) {
+	f.Add([]byte(expiredLogin), "p", "access", "refresh")
+	f.Add([]byte(profilesJSON(`{"name":"p","oauth_access_token":"a","OAuth_Access_Token":"b"}`)), "p", "\"\\\n<", "é\u2028")
+	f.Add([]byte(`{"profiles":[null,{"name":"p"}],"PROFILES":[{"name":"p"}]}`), "p", "a", "b")
+	f.Fuzz(func(t *testing.T, content []byte, name, access, refresh string) {
+		before := bytes.Clone(content)
+		token := oauthToken{access, refresh, 7}
+		edited, err := replaceLogin(content, name, token)
+		if !bytes.Equal(before, content) {
+			t.Fatal("the input was modified")
+		}
+		if err != nil {
+			return
+		}
+		if got, err := storedLogin("", edited, name); err != nil || got != token {
+			t.Fatalf("%v %v", got, err)
+		}
+		again, err := replaceLogin(edited, name, token)
+		if err != nil || !bytes.Equal(again, edited) {
+			t.Fatalf("not idempotent: %q %q %v", edited, again, err)
+		}
+	})
+}

@@ -1,0 +1,325 @@
+package credentials
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// TestMain runs the test binary as a program that looks for a key, when a test has started it for that.
+func TestMain(m *testing.M) {
+	if os.Getenv("CREDENTIALS_TEST_RESULT") == "" {
+		os.Exit(m.Run())
+	}
+	s := newSystem()
+	s.metadataURL = os.Getenv("CREDENTIALS_TEST_METADATA")
+	chain := newChain(s)
+	if os.Getenv("CREDENTIALS_TEST_PROFILE") != "" {
+		chain = newProfile(s, "p")
+	}
+	cache := NewCache(chain, nil)
+	key, warning, err := cache.Get(context.Background(), signer.Credentials{})
+	report, _ := cache.Report()
+	holder := struct {
+		chain *Chain
+		cache *Cache
+	}{chain, cache}
+	result := fmt.Sprintf("%s|%v|%v %+v %#v|%+v", key.AccessKeyID, warning, err, err, err, report)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%d", "%x"} {
+		result += "\n" + fmt.Sprintf(verb+verb+verb+verb, cache, chain, key, holder)
+	}
+	if err := os.WriteFile(os.Getenv("CREDENTIALS_TEST_RESULT"), []byte(result), 0o600); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// The secrets that are planted in files, responses and outputs; a leak of any is found in many forms.
+var planted = map[string]string{
+	"secret": "Pl4nt3dS3cr3tOfTheAccessKey01", "token": "CAISplantedSecurityTokenWithMany/Characters+And=Padding==", "oidc": "eyJplantedOidcTokenHeader.eyJplantedPayload.sig",
+	"access": "plantedOAuthAccessToken0123456789", "refresh": "plantedOAuthRefreshToken9876543210",
+}
+
+// leak returns a planted secret that occurs in the text: as it is, in halves, wrapped, or in base64, hex or percent form.
+func leak(text string) string {
+	text = strings.Join(strings.Fields(text), "") // however it is wrapped
+	lower := strings.ToLower(text)
+	for name, secret := range planted {
+		half := len(secret) / 2
+		for _, part := range []string{secret[:half], secret[half:]} {
+			forms := []string{part, url.QueryEscape(part), url.PathEscape(part)}
+			for offset := range 3 { // the middle of the base64 text that does not depend on the neighbours
+				encoded := base64.StdEncoding.EncodeToString([]byte("xxx"[:offset] + part))
+				forms = append(forms, strings.TrimRight(encoded, "=")[4:len(strings.TrimRight(encoded, "="))-2])
+			}
+			for _, form := range forms {
+				if strings.Contains(text, form) {
+					return name + " as " + form
+				}
+			}
+			if strings.Contains(lower, hex.EncodeToString([]byte(part))) {
+				return name + " in hex"
+			}
+		}
+	}
+	return ""
+}
+
+func TestLeakFindsEveryForm(t *testing.T) {
+	t.Parallel()
+	secret := planted["token"]
+	for _, text := range []string{
+		secret, secret[:30], secret[len(secret)-30:], secret[:20] + "\n" + secret[20:], hex.EncodeToString([]byte(secret)), fmt.Sprintf("%X", secret),
+		base64.StdEncoding.EncodeToString([]byte("id:" + secret)), base64.RawStdEncoding.EncodeToString([]byte("i:" + secret)), url.QueryEscape(secret), fmt.Sprintf("%x", secret),
+	} {
+		if leak(text) == "" {
+			t.Error(text)
+		}
+	}
+	if found := leak(fmt.Sprint(signer.Credentials{AccessKeyID: "LTAI5tSomeOtherKey01", AccessKeySecret: secret})); found != "" {
+		t.Error(found)
+	}
+}
+
+// servers are STS and the sign-in services over TLS, behind a proxy as processes find them, and plain servers for metadata
+// and the credentials URI. What they send is decided by mood.
+type servers struct {
+	proxy, plain *httptest.Server
+	certificate  string // file
+}
+
+// moods of the servers: "" is well.
+var moods = []string{"", "echo", "error page", "not JSON", "no key"}
+
+func startServers(t *testing.T, mood string) *servers {
+	t.Helper()
+	s := &servers{}
+	key := map[string]any{
+		"Code": "Success", "AccessKeyId": "STS.issued", "AccessKeySecret": planted["secret"], "SecurityToken": planted["token"],
+		"Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case mood == "echo":
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = fmt.Fprintf(w, `{"Code":%q,"Message":"%s %s %v %v"}`, planted["secret"], body, r.URL, r.Header, planted)
+		case mood == "error page":
+			w.Header().Set("Location", "http://127.0.0.1/?"+planted["token"])
+			w.WriteHeader(http.StatusTemporaryRedirect)
+			_, _ = fmt.Fprintf(w, "<html>%s %v</html>", body, planted)
+		case mood == "not JSON":
+			_, _ = fmt.Fprintf(w, `{"AccessKeySecret": %q, %v`, planted["secret"], planted)
+		case mood == "no key":
+			_ = json.NewEncoder(w).Encode(map[string]any{"AccessKeySecret": planted["secret"], "Credentials": map[string]any{"AccessKeyId": "x", "SecurityToken": planted["token"]}, "access_token": planted["access"]})
+		case strings.HasSuffix(r.URL.Path, "/token"):
+			if r.Method == http.MethodPut {
+				_, _ = io.WriteString(w, planted["token"][:16])
+				return
+			}
+			_ = json.NewEncoder(w).Encode(map[string]any{"access_token": planted["access"], "refresh_token": planted["refresh"] + "-new", "expires_in": 3600})
+		case strings.HasSuffix(r.URL.Path, "security-credentials/"):
+			_, _ = io.WriteString(w, "role")
+		case r.URL.Path == "/cloud-credentials":
+			_ = json.NewEncoder(w).Encode(map[string]any{"CloudCredential": key})
+		case r.URL.Path == "/":
+			_ = json.NewEncoder(w).Encode(map[string]any{"Credentials": key})
+		default:
+			_ = json.NewEncoder(w).Encode(key)
+		}
+	})
+	s.plain = httptest.NewServer(handler)
+	secure := httptest.NewUnstartedServer(handler)
+	var certificate tls.Certificate
+	certificate, s.certificate = makeCertificate(t)
+	secure.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	secure.StartTLS()
+	s.proxy = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { tunnel(w, r, secure.Listener.Addr().String()) }))
+	t.Cleanup(func() { s.plain.Close(); secure.CloseClientConnections(); s.proxy.Close(); secure.Close() })
+	return s
+}
+
+// tunnel answers CONNECT to any host with a connection to one address.
+func tunnel(w http.ResponseWriter, r *http.Request, address string) {
+	if r.Method != http.MethodConnect {
+		http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)
+		return
+	}
+	server, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", address)
+	if err != nil {
+		http.Error(w, "down", http.StatusBadGateway)
+		return
+	}
+	client, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		_ = server.Close()
+		return
+	}
+	_, _ = io.WriteString(client, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() { _, _ = io.Copy(server, buffered); _ = server.Close() }()
+	_, _ = io.Copy(client, server)
+	_ = client.Close()
+}
+
+func makeCertificate(t *testing.T) (certificate tls.Certificate, file string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		DNSNames: []string{"sts.aliyuncs.com", "oauth.aliyun.com", "sso.example.com"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, file
+}
+
+// processCase is one way to get a key: what is in the home directory and the environment. SECRET and the like stand for
+// the planted secrets, HOME and PLAIN for the directory and the plain server.
+type processCase struct {
+	profile string            // in ~/.aliyun/config.json
+	files   map[string]string // in the home directory
+	env     []string
+	fixed   bool // no server is asked: the key is found in every mood
+	writes  bool // the login is stored
+}
+
+var processCases = map[string]processCase{
+	"environment":            {env: []string{"ALIBABA_CLOUD_ACCESS_KEY_ID=LTAIenvironment0", "ALIBABA_CLOUD_ACCESS_KEY_SECRET=SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN=TOKEN"}, fixed: true},
+	"OIDC role":              {env: []string{"ALIBABA_CLOUD_ROLE_ARN=r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN=p", "ALIBABA_CLOUD_OIDC_TOKEN_FILE=HOME/oidc"}, files: map[string]string{"oidc": "OIDC\n"}},
+	"instance role":          {},
+	"credentials URI":        {env: []string{"ALIBABA_CLOUD_ECS_METADATA_DISABLED=true", "ALIBABA_CLOUD_CREDENTIALS_URI=PLAIN/key?token=TOKEN"}},
+	"ini access_key":         {files: map[string]string{".alibabacloud/credentials": "[default]\ntype=access_key\naccess_key_id=LTAIinifile00000\naccess_key_secret=SECRET"}, fixed: true},
+	"ini ram_role_arn":       {files: map[string]string{".alibabacloud/credentials": "[default]\ntype=ram_role_arn\naccess_key_id=i\naccess_key_secret=SECRET\nrole_arn=r\nrole_session_name=s"}},
+	"ini ecs_ram_role":       {files: map[string]string{".alibabacloud/credentials": "[default]\ntype=ecs_ram_role\nrole_name=r"}},
+	"AK":                     {profile: `"mode":"AK","access_key_id":"LTAIprofile00000","access_key_secret":"SECRET"`, fixed: true},
+	"StsToken":               {profile: `"mode":"StsToken","access_key_id":"LTAIprofile00000","access_key_secret":"SECRET","sts_token":"TOKEN"`, fixed: true},
+	"RamRoleArn":             {profile: `"mode":"RamRoleArn","access_key_id":"LTAIprofile00000","access_key_secret":"SECRET","ram_role_arn":"r","ram_session_name":"s"`},
+	"EcsRamRole":             {profile: `"mode":"EcsRamRole"`},
+	"RamRoleArnWithRoleName": {profile: `"mode":"RamRoleArnWithRoleName","ram_role_name":"r","ram_role_arn":"r"`},
+	"ChainableRamRoleArn":    {profile: `"mode":"ChainableRamRoleArn","source_profile":"source","ram_role_arn":"r"`},
+	"OIDC":                   {profile: `"mode":"OIDC","oidc_provider_arn":"p","oidc_token_file":"HOME/oidc","ram_role_arn":"r"`, files: map[string]string{"oidc": "OIDC"}},
+	"CredentialsURI":         {profile: `"mode":"CredentialsURI","credentials_uri":"PLAIN/key?token=TOKEN"`},
+	"External":               {profile: `"mode":"External","process_command":"HOME/command SECRET"`, files: map[string]string{"command": "#!/bin/sh\necho SECRET TOKEN >&2\necho '{\"mode\":\"AK\",\"access_key_id\":\"LTAIcommand00000\",\"access_key_secret\":\"SECRET\"}'\n"}, fixed: true},
+	"CloudSSO":               {profile: `"mode":"CloudSSO","cloud_sso_sign_in_url":"https://sso.example.com/x","cloud_sso_account_id":"1","cloud_sso_access_config":"c","access_token":"ACCESS","cloud_sso_access_token_expire":` + hour},
+	"OAuth":                  {profile: `"mode":"OAuth","oauth_site_type":"CN","oauth_access_token":"ACCESS","oauth_refresh_token":"REFRESH","oauth_access_token_expire":` + hour},
+	"OAuth, expired":         {profile: `"mode":"OAuth","oauth_site_type":"CN","oauth_access_token":"ACCESS","oauth_refresh_token":"REFRESH","oauth_access_token_expire":1`, writes: true},
+	"External fails":         {profile: `"mode":"External","process_command":"HOME/command SECRET"`, files: map[string]string{"command": "#!/bin/sh\necho SECRET; echo TOKEN >&2; exit 1\n"}},
+	"External spews":         {profile: `"mode":"External","process_command":"HOME/command SECRET"`, files: map[string]string{"command": "#!/bin/sh\necho '{\"access_key_secret\":\"SECRET'; echo TOKEN >&2\n"}},
+	"a broken file":          {profile: `"mode":"AK","access_key_secret":"SECRET",,`},
+	"a secret as the mode":   {profile: `"mode":"SECRET"`},
+	"a secret as the source": {profile: `"mode":"ChainableRamRoleArn","source_profile":"SECRET"`},
+	"a broken ini file":      {files: map[string]string{".alibabacloud/credentials": "[default]\nSECRET\n"}},
+}
+
+var alwaysFails = []string{"External fails", "External spews", "a broken file", "a secret as the mode", "a secret as the source", "a broken ini file"}
+
+// Real processes with real files, against servers in every mood: whatever happens, nothing is printed, no file changes,
+// and no secret is in any text.
+func TestProcesses(t *testing.T) {
+	t.Parallel()
+	for _, mood := range moods {
+		s := startServers(t, mood)
+		for name, c := range processCases {
+			t.Run(firstOf(mood, "well")+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				runProcess(t, s, c, func(id, result string) {
+					works := (mood == "" || c.fixed) && !slices.Contains(alwaysFails, name)
+					if works != (id != "") {
+						t.Errorf("%s", result)
+					}
+				}, mood == "" && c.writes)
+			})
+		}
+	}
+}
+
+func runProcess(t *testing.T, s *servers, c processCase, check func(id, result string), stored bool) {
+	t.Helper()
+	home, result := t.TempDir(), filepath.Join(t.TempDir(), "result")
+	fill := strings.NewReplacer("SECRET", planted["secret"], "TOKEN", planted["token"], "OIDC\n", planted["oidc"]+"\n", "ACCESS\"", planted["access"]+"\"", "REFRESH", planted["refresh"], "HOME", home, "PLAIN", s.plain.URL)
+	cmd := exec.Command(os.Args[0]) //nolint:noctx // it ends by itself
+	cmd.Env = []string{
+		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "HTTPS_PROXY=" + s.proxy.URL, "HTTP_PROXY=" + s.proxy.URL, "SSL_CERT_FILE=" + s.certificate, "SSL_CERT_DIR=/none",
+		"DEBUG=credential,sdk,tea,dara", "CREDENTIALS_TEST_RESULT=" + result, "CREDENTIALS_TEST_METADATA=" + s.plain.URL,
+	}
+	if c.profile != "" {
+		cmd.Env = append(cmd.Env, "CREDENTIALS_TEST_PROFILE=1")
+	}
+	for _, pair := range c.env {
+		name, value, _ := strings.Cut(pair, "=")
+		cmd.Env = append(cmd.Env, name+"="+fill.Replace(value))
+	}
+	files := map[string]string{}
+	for name, content := range c.files {
+		files[filepath.Join(home, name)] = fill.Replace(content)
+	}
+	config := filepath.Join(home, ".aliyun", "config.json")
+	if c.profile != "" {
+		files[config] = fill.Replace(`{"current":"x","meta":[1.0],"profiles":[{"name":"source","mode":"AK","access_key_id":"LTAIsource000000","access_key_secret":"SECRET"},{"name":"p",` + c.profile + "}]}\n")
+	}
+	for path, content := range files {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil || stdout.Len()+stderr.Len() != 0 {
+		t.Errorf("%v, stdout %q, stderr %q", err, &stdout, &stderr)
+	}
+	text, err := os.ReadFile(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := strings.Cut(string(text), "|")
+	check(id, string(text))
+	if found := leak(string(text) + stdout.String() + stderr.String()); found != "" {
+		t.Errorf("leak of %s: %s", found, text)
+	}
+	for path, content := range files {
+		if data, err := os.ReadFile(path); err != nil || (string(data) == content) == (stored && path == config) {
+			t.Errorf("%s: %v\n%s", path, err, data)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(home, ".aliyun", "*")); len(left) > 1 {
+		t.Errorf("files are left: %v", left)
+	}
+}

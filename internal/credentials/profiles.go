@@ -1,0 +1,298 @@
+package credentials
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// cliConfig is the vendor CLI's configuration file. Profiles are decoded when they are used: a broken one does not
+// affect the others.
+type cliConfig struct {
+	Current  string            `json:"current"`
+	Profiles []json.RawMessage `json:"profiles"`
+}
+
+// cliProfile is one profile of that file, and what an external command prints.
+type cliProfile struct {
+	Name              string `json:"name"`
+	Mode              string `json:"mode"`
+	Region            string `json:"region_id"`
+	AccessKeyID       string `json:"access_key_id"`
+	AccessKeySecret   string `json:"access_key_secret"`
+	StsToken          string `json:"sts_token"`
+	StsExpiration     int64  `json:"sts_expiration"` // Unix seconds; of the key that the CLI cached
+	StsRegion         string `json:"sts_region"`
+	VPC               bool   `json:"enable_vpc"`
+	RoleName          string `json:"ram_role_name"`
+	RoleARN           string `json:"ram_role_arn"`
+	SessionName       string `json:"ram_session_name"`
+	Seconds           int    `json:"expired_seconds"`
+	Policy            string `json:"policy"`
+	ExternalID        string `json:"external_id"`
+	SourceProfile     string `json:"source_profile"`
+	ProcessCommand    string `json:"process_command"`
+	URI               string `json:"credentials_uri"`
+	OIDCProviderARN   string `json:"oidc_provider_arn"`
+	OIDCTokenFile     string `json:"oidc_token_file"`
+	OIDCToken         string `json:"oidc_token"`
+	SignInURL         string `json:"cloud_sso_sign_in_url"`
+	AccountID         string `json:"cloud_sso_account_id"`
+	AccessConfig      string `json:"cloud_sso_access_config"`
+	AccessToken       string `json:"access_token"`
+	AccessTokenExpire int64  `json:"cloud_sso_access_token_expire"` // Unix seconds
+	OAuthSite         string `json:"oauth_site_type"`
+	OAuthAccessToken  string `json:"oauth_access_token"`
+	OAuthRefreshToken string `json:"oauth_refresh_token"`
+	OAuthExpire       int64  `json:"oauth_access_token_expire"` // Unix seconds
+}
+
+// The modes of a profile. The CLI compares them without regard to case.
+var (
+	supportedModes = []string{
+		"AK", "StsToken", "RamRoleArn", "EcsRamRole", "RamRoleArnWithRoleName", "ChainableRamRoleArn", "OIDC",
+		"CredentialsURI", "External", "CloudSSO", "OAuth",
+	}
+	unsupportedModes = []string{"RsaKeyPair", "BearerToken", "Anonymous"}
+)
+
+// maxSources is how many source profiles may follow one another.
+const maxSources = 10
+
+// canonicalMode returns a known mode as it is usually spelled, or "".
+func canonicalMode(mode string, modes []string) string {
+	if i := slices.IndexFunc(modes, func(m string) bool { return strings.EqualFold(m, mode) }); i >= 0 {
+		return modes[i]
+	}
+	return ""
+}
+
+// configPath returns where the CLI's configuration is, or "" without a home directory.
+func (s *system) configPath() string {
+	return firstOf(s.getenv("ALIBABA_CLOUD_CONFIG_FILE"), s.homeFile(".aliyun", "config.json"))
+}
+
+// readConfig reads the CLI's configuration. No file, or one without a profile, is a notConfiguredError.
+func readConfig(path string) (*cliConfig, error) {
+	if path == "" {
+		return nil, notConfigured("HOME is not set, so there is no ~/.aliyun/config.json")
+	}
+	data, err := readFile(path, maxConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	return parseConfig(path, data)
+}
+
+func parseConfig(path string, data []byte) (*cliConfig, error) {
+	var config cliConfig
+	if len(bytes.TrimSpace(trimBOM(data))) > 0 {
+		if err := decodeJSON(data, &config); err != nil {
+			return nil, fmt.Errorf("%s is %w: repair or remove it", show(path), err)
+		}
+	}
+	if len(config.Profiles) == 0 {
+		return nil, notConfigured("%s has no profiles: run aliyun configure", show(path))
+	}
+	return &config, nil
+}
+
+// find returns the profile of that name, nil if there is none, and its index.
+func (c *cliConfig) find(name string) (p *cliProfile, index int, err error) {
+	for i, raw := range c.Profiles {
+		var head struct{ Name string }
+		if json.Unmarshal(raw, &head) != nil || head.Name != name || bytes.Equal(raw, []byte("null")) {
+			continue
+		}
+		p = &cliProfile{}
+		return p, i, decodeJSON(raw, p)
+	}
+	return nil, 0, nil
+}
+
+// profileReader gets the key of a profile.
+type profileReader struct {
+	*system
+	path    string
+	config  *cliConfig
+	refused signer.Credentials // a key that the API refused: not to be taken from the CLI's cache again
+}
+
+// cliProfileKey returns the key of a profile of the CLI's configuration. An empty name is ALIBABA_CLOUD_PROFILE, or else
+// the current profile. It returns a notConfiguredError if the profile does not exist or is empty.
+func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.Credentials) (foundKey, error) {
+	r := profileReader{system: s, path: s.configPath(), refused: refused}
+	config, err := readConfig(r.path)
+	if err != nil {
+		return foundKey{}, err
+	}
+	r.config = config
+	name = firstOf(name, s.getenv("ALIBABA_CLOUD_PROFILE"))
+	label := "the current profile"
+	if name != "" {
+		label = "profile " + show(name)
+	} else {
+		name = firstOf(config.Current, "default")
+	}
+	key, err := r.key(ctx, name, nil)
+	switch {
+	case isNotConfigured(err):
+		return key, notConfigured("%s in %s %v", label, show(r.path), err)
+	case err != nil:
+		return key, fmt.Errorf("%s in %s: %w", label, show(r.path), err)
+	}
+	return key, nil
+}
+
+// key follows the source profiles; via lists the ones that led here.
+func (r *profileReader) key(ctx context.Context, name string, via []string) (foundKey, error) {
+	p, _, err := r.config.find(name)
+	switch {
+	case err != nil:
+		return foundKey{}, fmt.Errorf("the profile is %w", err)
+	case p == nil:
+		return foundKey{}, notConfigured("does not exist")
+	}
+	mode := canonicalMode(p.Mode, supportedModes)
+	if p.Mode == "" {
+		mode = p.inferMode()
+	}
+	switch {
+	case mode != "":
+	case p.Mode == "":
+		return foundKey{}, notConfigured("is empty: run aliyun configure")
+	default:
+		unusable := firstOf(canonicalMode(p.Mode, unsupportedModes), "(not one that this library knows)")
+		return foundKey{}, fmt.Errorf("the mode %s cannot sign requests: use one of %s", unusable, strings.Join(supportedModes, ", "))
+	}
+	if mode == "ChainableRamRoleArn" {
+		return r.chainedRole(ctx, p, append(via, name))
+	}
+	key, err := r.modeKey(ctx, p, mode)
+	if isNotConfigured(err) && mode != "AK" { // what the profile needs is missing, not the profile
+		err = errors.New(err.Error())
+	}
+	key.kind = mode
+	return key, err
+}
+
+// inferMode returns the mode of a profile without one as the CLI does, or "".
+func (p *cliProfile) inferMode() string {
+	switch {
+	case p.AccessKeyID != "" && p.AccessKeySecret != "" && p.StsToken != "":
+		return "StsToken"
+	case p.AccessKeyID != "" && p.AccessKeySecret != "" && p.RoleARN != "":
+		return "RamRoleArn"
+	case p.AccessKeyID != "" || p.AccessKeySecret != "":
+		return "AK"
+	case p.RoleName != "":
+		return "EcsRamRole"
+	case p.ProcessCommand != "":
+		return "External"
+	case p.OIDCProviderARN != "" && p.OIDCTokenFile != "":
+		return "OIDC"
+	case p.SignInURL != "":
+		return "CloudSSO"
+	}
+	return ""
+}
+
+// chainedRole assumes a role with the key of the source profile.
+func (r *profileReader) chainedRole(ctx context.Context, p *cliProfile, via []string) (foundKey, error) {
+	switch {
+	case p.SourceProfile == "":
+		return foundKey{}, errors.New("source_profile is empty")
+	case slices.Contains(via, p.SourceProfile):
+		return foundKey{}, fmt.Errorf("the source profiles form a cycle of %d", len(via)-slices.Index(via, p.SourceProfile))
+	case len(via) >= maxSources:
+		return foundKey{}, fmt.Errorf("there are more than %d source profiles in a row", maxSources)
+	}
+	source, err := r.key(ctx, p.SourceProfile, via)
+	if err != nil {
+		return foundKey{}, fmt.Errorf("its source_profile: %w", err)
+	}
+	return r.assumeRole(ctx, source.Credentials, r.role(p), "ChainableRamRoleArn")
+}
+
+// modeKey returns the key of a profile that needs no other.
+func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string) (foundKey, error) {
+	static := signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret}
+	switch mode {
+	case "AK":
+		if static == (signer.Credentials{}) {
+			return foundKey{}, notConfigured("has no access key: run aliyun configure")
+		}
+		return foundKey{Credentials: static}, validateKey(static)
+	case "StsToken":
+		static.SecurityToken = p.StsToken
+		if p.StsToken == "" {
+			return foundKey{}, errors.New("sts_token is empty")
+		}
+		return foundKey{Credentials: static}, validateKey(static)
+	case "RamRoleArn":
+		static.SecurityToken = p.StsToken
+		return r.assumeRole(ctx, static, r.role(p), mode)
+	case "EcsRamRole":
+		return r.instanceRole(ctx, p.RoleName)
+	case "RamRoleArnWithRoleName":
+		key, err := r.instanceRole(ctx, p.RoleName)
+		if err != nil {
+			return foundKey{}, err
+		}
+		return r.assumeRole(ctx, key.Credentials, r.role(p), mode)
+	case "OIDC":
+		return r.oidcKey(ctx, r.role(p), firstOf(p.OIDCProviderARN, r.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")), p.OIDCToken,
+			firstOf(p.OIDCTokenFile, r.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")))
+	case "CredentialsURI":
+		return r.credentialsURI(ctx, firstOf(p.URI, r.getenv("ALIBABA_CLOUD_CREDENTIALS_URI")))
+	case "External":
+		return externalKey(ctx, p.ProcessCommand)
+	}
+	if key, ok := p.cachedKey(); ok && key.Credentials != r.refused {
+		return key, nil
+	}
+	if mode == "CloudSSO" {
+		return r.cloudSSO(ctx, p)
+	}
+	return r.oauthKey(ctx, p)
+}
+
+// cachedKey returns the temporary key that the CLI stored in the profile, if it is valid for a while.
+func (p *cliProfile) cachedKey() (foundKey, bool) {
+	key := foundKey{
+		Credentials: signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret, SecurityToken: p.StsToken},
+		expires:     time.Unix(p.StsExpiration, 0),
+	}
+	return key, p.StsToken != "" && validateKey(key.Credentials) == nil && time.Until(key.expires) > refreshBefore
+}
+
+func (r *profileReader) role(p *cliProfile) role {
+	return role{
+		arn: firstOf(p.RoleARN, r.getenv("ALIBABA_CLOUD_ROLE_ARN")), sessionName: p.SessionName, seconds: p.Seconds,
+		policy: p.Policy, externalID: p.ExternalID, stsRegion: p.StsRegion, vpc: p.VPC,
+	}
+}
+
+// oidcKey assumes a role with an OIDC token, or with the token in a file, which is read each time: it is rotated.
+func (s *system) oidcKey(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
+	switch {
+	case providerARN == "":
+		return foundKey{}, errors.New("the ARN of the OIDC identity provider is empty")
+	case token == "" && tokenFile == "":
+		return foundKey{}, errors.New("the OIDC token file is not set")
+	case token == "":
+		data, err := readFile(tokenFile, maxTokenFile)
+		if err != nil {
+			return foundKey{}, fmt.Errorf("the OIDC token file: %w", err)
+		}
+		token = string(bytes.TrimSpace(data))
+	}
+	return s.assumeRoleWithOIDC(ctx, r, providerARN, token, "OIDC")
+}

@@ -1,0 +1,157 @@
+package credentials
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// instanceRole returns the key of a RAM role from the metadata service of the instance. An empty name is
+// ALIBABA_CLOUD_ECS_METADATA, or the role that is attached to the instance. Without a metadata service, as outside Alibaba
+// Cloud, or without a role, it returns a notConfiguredError.
+func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error) {
+	if s.enabled("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
+		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED")
+	}
+	name = firstOf(name, s.getenv("ALIBABA_CLOUD_ECS_METADATA"))
+	header, err := s.metadataToken(ctx)
+	if err != nil {
+		return foundKey{}, err
+	}
+	const path = "/latest/meta-data/ram/security-credentials/"
+	var body []byte
+	if name == "" {
+		if body, err = s.getMetadata(ctx, path, header); err != nil {
+			return foundKey{}, err
+		}
+		name = strings.TrimSpace(string(body))
+		if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return foundKey{}, notConfigured("the metadata service named no RAM role: attach one to the instance")
+		}
+	}
+	if body, err = s.getMetadata(ctx, path+url.PathEscape(name), header); err != nil {
+		return foundKey{}, err
+	}
+	var out issuedKey
+	if err = decodeJSON(body, &out); err != nil {
+		return foundKey{}, notConfigured("the metadata service's response is %v", err)
+	}
+	key, err := out.key("EcsRamRole")
+	if err != nil || out.Code != "Success" {
+		return foundKey{}, notConfigured("the metadata service returned no key for the instance's role")
+	}
+	return key, nil
+}
+
+// metadataToken asks for the token that the hardened mode (IMDSv2) wants. A service without it is used without a token,
+// unless ALIBABA_CLOUD_IMDSV1_DISABLED forbids that.
+func (s *system) metadataToken(ctx context.Context) (http.Header, error) {
+	ttl := http.Header{"X-Aliyun-Ecs-Metadata-Token-Ttl-Seconds": {"60"}}
+	res, err := fetch(ctx, s.metadata, metadataTimeout, http.MethodPut, s.metadataURL+"/latest/api/token", ttl, nil)
+	token := strings.TrimSpace(string(res.body))
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err == nil && res.status == http.StatusOK && token != "" && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return http.Header{"X-Aliyun-Ecs-Metadata-Token": {token}}, nil
+	case errors.Is(err, errNoConnection), err != nil && s.enabled("ALIBABA_CLOUD_IMDSV1_DISABLED"):
+		return nil, notConfigured("the metadata service cannot be reached (is this an ECS instance?): %v", err)
+	case s.enabled("ALIBABA_CLOUD_IMDSV1_DISABLED"):
+		return nil, notConfigured("the metadata service returned no token (HTTP %d)", res.status)
+	}
+	return nil, nil
+}
+
+func (s *system) getMetadata(ctx context.Context, path string, header http.Header) ([]byte, error) {
+	res, err := fetch(ctx, s.metadata, metadataTimeout, http.MethodGet, s.metadataURL+path, header, nil)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, notConfigured("the metadata service: %v", err)
+	case res.status == http.StatusNotFound:
+		return nil, notConfigured("the instance has no RAM role of that name, or none at all (HTTP 404)")
+	case res.status >= http.StatusInternalServerError:
+		return nil, fmt.Errorf("the metadata service returned HTTP %d: try later", res.status)
+	case res.status != http.StatusOK:
+		return nil, notConfigured("the metadata service returned HTTP %d", res.status)
+	}
+	return res.body, nil
+}
+
+// credentialsURI returns the key that a URL serves, usually a helper on the same machine.
+func (s *system) credentialsURI(ctx context.Context, address string) (foundKey, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return foundKey{}, errors.New("the credentials URI is not an http or https URL")
+	}
+	res, err := fetch(ctx, s.client, requestTimeout, http.MethodGet, address, nil, nil)
+	if err != nil {
+		return foundKey{}, fmt.Errorf("the credentials URI (host %s): %w", show(u.Host), err)
+	}
+	if res.status != http.StatusOK {
+		return foundKey{}, fmt.Errorf("the credentials URI (host %s) returned HTTP %d", show(u.Host), res.status)
+	}
+	var out issuedKey
+	if err = decodeJSON(res.body, &out); err != nil {
+		return foundKey{}, fmt.Errorf("the credentials URI (host %s): the response is %w", show(u.Host), err)
+	}
+	key, err := out.key("CredentialsURI")
+	if err == nil && out.Code != "" && out.Code != "Success" {
+		err = errors.New("the response's Code is not Success")
+	}
+	if err != nil {
+		return foundKey{}, fmt.Errorf("the credentials URI (host %s): %w", show(u.Host), err)
+	}
+	return key, nil
+}
+
+// cloudSSO exchanges the access token of a CloudSSO login for a key.
+func (s *system) cloudSSO(ctx context.Context, p *cliProfile) (foundKey, error) {
+	switch {
+	case p.SignInURL == "" || p.AccountID == "" || p.AccessConfig == "":
+		return foundKey{}, errors.New("cloud_sso_sign_in_url, cloud_sso_account_id or cloud_sso_access_config is empty")
+	case p.AccessToken == "" || p.AccessTokenExpire <= time.Now().Unix():
+		return foundKey{}, errors.New("the CloudSSO login has expired: log in with the CLI again (aliyun configure)")
+	}
+	u, err := url.Parse(p.SignInURL)
+	if err != nil || u.Host == "" || u.Scheme != "https" {
+		return foundKey{}, errors.New("cloud_sso_sign_in_url is not an https URL")
+	}
+	body, err := json.Marshal(map[string]string{"AccountId": p.AccountID, "AccessConfigurationId": p.AccessConfig})
+	if err != nil {
+		return foundKey{}, errors.New("cloud_sso_account_id or cloud_sso_access_config is not valid")
+	}
+	var out struct{ CloudCredential issuedKey }
+	if err = s.postBearer(ctx, "the CloudSSO sign-in service", "https://"+u.Host+"/cloud-credentials", p.AccessToken, body, &out); err != nil {
+		return foundKey{}, err
+	}
+	key, err := out.CloudCredential.key("CloudSSO")
+	if err != nil {
+		return foundKey{}, fmt.Errorf("the CloudSSO sign-in service: %w", err)
+	}
+	return key, nil
+}
+
+// postBearer posts with an access token and decodes the response.
+func (s *system) postBearer(ctx context.Context, service, address, token string, body []byte, out any) error {
+	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
+	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, address, header, body)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", service, err)
+	case res.status == http.StatusUnauthorized || res.status == http.StatusForbidden:
+		return fmt.Errorf("%s returned HTTP %d: log in with the CLI again (aliyun configure)", service, res.status)
+	case res.status != http.StatusOK:
+		return fmt.Errorf("%s returned HTTP %d", service, res.status)
+	}
+	if err = decodeJSON(res.body, out); err != nil {
+		return fmt.Errorf("%s: the response is %w", service, err)
+	}
+	return nil
+}

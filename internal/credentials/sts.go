@@ -1,0 +1,153 @@
+package credentials
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// role describes a role to assume.
+type role struct {
+	arn         string
+	sessionName string // "" is made up
+	seconds     int    // 0 is 3600
+	policy      string
+	externalID  string
+	stsRegion   string // "" is ALIBABA_CLOUD_STS_REGION, or the central endpoint
+	vpc         bool
+}
+
+// assumeRole exchanges a key for a temporary one of the role.
+func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role, kind string) (foundKey, error) {
+	if err := validateKey(key); err != nil {
+		return foundKey{}, err
+	}
+	endpoint, params, err := s.roleRequest(r)
+	if err != nil {
+		return foundKey{}, err
+	}
+	if r.externalID != "" {
+		params.Set("ExternalId", r.externalID)
+	}
+	var nonce [16]byte
+	_, _ = rand.Read(nonce[:]) // never fails
+	signed, err := signer.V1{}.Sign(signer.Request{
+		Method: http.MethodPost, Host: endpoint, Action: "AssumeRole", Version: "2015-04-01",
+		Params: params, Time: time.Now(), Nonce: hex.EncodeToString(nonce[:]),
+	}, key)
+	if err != nil {
+		return foundKey{}, fmt.Errorf("the AssumeRole request cannot be signed: %w", err)
+	}
+	return s.callSTS(ctx, endpoint, signed.Query, kind)
+}
+
+// assumeRoleWithOIDC exchanges an OIDC token for a temporary key of the role. The request needs no key.
+func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, token, kind string) (foundKey, error) {
+	endpoint, params, err := s.roleRequest(r)
+	if err != nil {
+		return foundKey{}, err
+	}
+	params.Set("Action", "AssumeRoleWithOIDC")
+	params.Set("Version", "2015-04-01")
+	params.Set("Format", "JSON")
+	params.Set("Timestamp", time.Now().UTC().Format(time.RFC3339))
+	params.Set("OIDCProviderArn", providerARN)
+	params.Set("OIDCToken", token)
+	return s.callSTS(ctx, endpoint, params.Encode(), kind)
+}
+
+// roleRequest returns the endpoint and the parameters that both ways to assume a role share.
+func (s *system) roleRequest(r role) (endpoint string, params url.Values, err error) {
+	region := firstOf(r.stsRegion, s.getenv("ALIBABA_CLOUD_STS_REGION"))
+	seconds := r.seconds
+	if seconds == 0 {
+		seconds = 3600
+	}
+	switch {
+	case r.arn == "":
+		return "", nil, errors.New("the role ARN is empty")
+	case seconds < 900:
+		return "", nil, errors.New("the session duration is less than 900 seconds")
+	case strings.ContainsFunc(region, func(c rune) bool { return c != '-' && (c < 'a' || c > 'z') && (c < '0' || c > '9') }):
+		return "", nil, errors.New("the STS region is not a region id such as cn-hangzhou")
+	case region == "":
+		endpoint = "sts.aliyuncs.com"
+	case r.vpc || s.enabled("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED"):
+		endpoint = "sts-vpc." + region + ".aliyuncs.com"
+	default:
+		endpoint = "sts." + region + ".aliyuncs.com"
+	}
+	params = url.Values{
+		"RoleArn":         {r.arn},
+		"RoleSessionName": {firstOf(r.sessionName, s.getenv("ALIBABA_CLOUD_ROLE_SESSION_NAME"), "aliyun-ecs-sdk-go")},
+		"DurationSeconds": {strconv.Itoa(seconds)},
+	}
+	if r.policy != "" {
+		params.Set("Policy", r.policy)
+	}
+	return endpoint, params, nil
+}
+
+// callSTS posts the parameters in the body, which proxies and servers do not log.
+func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foundKey, error) {
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, "https://"+endpoint+"/", header, []byte(form))
+	if err != nil {
+		return foundKey{}, fmt.Errorf("STS (%s): %w", endpoint, err)
+	}
+	var out struct {
+		Code        string
+		Credentials issuedKey
+	}
+	err = decodeJSON(res.body, &out)
+	switch {
+	case res.status != http.StatusOK:
+		return foundKey{}, fmt.Errorf("STS (%s) returned HTTP %d%s", endpoint, res.status, stsAdvice(out.Code))
+	case err != nil:
+		return foundKey{}, fmt.Errorf("STS (%s): the response is %w", endpoint, err)
+	}
+	key, err := out.Credentials.key(kind)
+	if err != nil {
+		return foundKey{}, fmt.Errorf("STS (%s): %w", endpoint, err)
+	}
+	return key, nil
+}
+
+// stsAdvice translates an error code of STS. The code itself is not shown: a proxy may have sent anything.
+func stsAdvice(code string) string {
+	for _, advice := range []struct{ prefix, text string }{
+		{"NoPermission", "permission to assume the role was denied: allow sts:AssumeRole, and check the role's trust policy"},
+		{"EntityNotExist.Role", "the role does not exist: check its ARN"},
+		{"InvalidAccessKeyId", "the key that assumes the role is unknown or inactive"},
+		{"SignatureDoesNotMatch", "check the secret of the key that assumes the role"},
+		{"InvalidSecurityToken", "the token of the key that assumes the role is invalid or has expired"},
+		{"AuthenticationFail.OIDCToken", "the OIDC token was refused: it has expired, or the identity provider does not accept it"},
+		{"AuthenticationFail", "the identity provider did not accept the token"},
+		{"InvalidParameter", "a parameter was refused: check the role ARN, session name, duration and policy"},
+		{"InvalidTimeStamp", "set this machine's clock"},
+		{"Throttling", "STS is throttling: try later"},
+	} {
+		if strings.HasPrefix(code, advice.prefix) {
+			return ": " + advice.text
+		}
+	}
+	return ""
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}

@@ -1,0 +1,211 @@
+package credentials
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	maxConfigFile   = 1 << 20  // bytes of a configuration file
+	maxTokenFile    = 64 << 10 // bytes of an OIDC token file
+	maxResponse     = 64 << 10 // bytes of an HTTP response
+	requestTimeout  = 10 * time.Second
+	metadataTimeout = 2 * time.Second // the metadata service is one hop away
+)
+
+// system is what this package uses of its process and machine; tests replace parts of it.
+type system struct {
+	getenv      func(string) string
+	client      *http.Client // for STS, sign-in services and credentials URIs
+	metadata    *http.Client // for the metadata service, never through a proxy
+	metadataURL string
+}
+
+func newSystem() *system {
+	newClient := func(proxy func(*http.Request) (*url.URL, error), dialTimeout time.Duration) *http.Client {
+		return &http.Client{
+			Transport: &http.Transport{
+				Proxy:                  proxy,
+				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+				TLSHandshakeTimeout:    5 * time.Second,
+				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+				DisableKeepAlives:      true, // a request an hour keeps no connection open
+				MaxResponseHeaderBytes: maxResponse,
+			},
+			// A redirect would carry a token or a signature to another host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	return &system{
+		getenv:      os.Getenv,
+		client:      newClient(http.ProxyFromEnvironment, 5*time.Second),
+		metadata:    newClient(nil, time.Second),
+		metadataURL: "http://100.100.100.200",
+	}
+}
+
+// enabled reports whether an environment variable is "true".
+func (s *system) enabled(name string) bool {
+	on, _ := strconv.ParseBool(s.getenv(name))
+	return on
+}
+
+// homeFile returns a path below the user's home directory, or "" if there is none.
+func (s *system) homeFile(elem ...string) string {
+	name := "HOME"
+	if filepath.Separator == '\\' {
+		name = "USERPROFILE"
+	}
+	home := s.getenv(name)
+	if home == "" {
+		return ""
+	}
+	return filepath.Join(append([]string{home}, elem...)...)
+}
+
+// response is a complete HTTP response of bounded size.
+type response struct {
+	status int
+	body   []byte
+}
+
+// fetch sends a request and reads the response, within timeout. An error names the kind of failure and nothing else:
+// the text of net/http would show the URL, and sometimes what the server sent.
+func fetch(ctx context.Context, client *http.Client, timeout time.Duration, method, address string, header http.Header, body []byte) (response, error) {
+	within, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(within, method, address, bytes.NewReader(body))
+	if err != nil {
+		return response{}, errors.New("the URL is not valid")
+	}
+	maps.Copy(req.Header, header)
+	res, err := client.Do(req)
+	if err != nil {
+		return response{}, fetchError(ctx, err, timeout)
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxResponse+1))
+	switch {
+	case err != nil:
+		return response{}, fetchError(ctx, err, timeout)
+	case len(data) > maxResponse:
+		return response{}, fmt.Errorf("the response is larger than %d KiB", maxResponse>>10)
+	}
+	return response{res.StatusCode, data}, nil
+}
+
+// errNoConnection is in the chain of a fetchError when the server could not be reached at all.
+var errNoConnection = errors.New("no connection")
+
+// fetchError describes a failure of net/http by its kind.
+func fetchError(ctx context.Context, err error, timeout time.Duration) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var (
+		timedOut interface{ Timeout() bool }
+		network  *net.OpError
+		dns      *net.DNSError
+		unknown  x509.UnknownAuthorityError
+		hostname x509.HostnameError
+		invalid  x509.CertificateInvalidError
+		system   *os.SyscallError
+	)
+	dialing := errors.As(err, &network) && network.Op == "dial"
+	switch {
+	case errors.As(err, &dns):
+		return fmt.Errorf("%w: the host name cannot be resolved", errNoConnection)
+	case dialing && errors.As(err, &system):
+		return fmt.Errorf("%w: %w", errNoConnection, system.Err)
+	case dialing:
+		return fmt.Errorf("%w: the host cannot be reached", errNoConnection)
+	case errors.As(err, &timedOut) && timedOut.Timeout():
+		return fmt.Errorf("no response within %v: %w", timeout, os.ErrDeadlineExceeded)
+	case errors.As(err, &unknown), errors.As(err, &hostname), errors.As(err, &invalid):
+		return errors.New("the server's certificate is not trusted")
+	case errors.As(err, &system):
+		return fmt.Errorf("the connection failed: %w", system.Err)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the connection was closed before the response was complete")
+	}
+	return errors.New("the request failed: the server does not speak HTTP as expected, or the proxy refused it")
+}
+
+// readFile reads a regular file of at most limit bytes. Devices and pipes are refused: they may block or never end. It
+// returns a notConfiguredError when the file does not exist or may not be opened.
+func readFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return nil, notConfigured("%s does not exist", show(path))
+	case errors.Is(err, fs.ErrPermission):
+		return nil, notConfigured("%s: permission denied", show(path))
+	case err != nil:
+		return nil, fmt.Errorf("%s cannot be read: %w", show(path), osError(err))
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", show(path))
+	case info.Size() > limit:
+		return nil, tooLarge(path, limit)
+	}
+	file, err := os.Open(path) //nolint:gosec // G304: the user's own configuration names it
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, notConfigured("%s: permission denied", show(path))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be opened: %w", show(path), osError(err))
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s cannot be read: %w", show(path), osError(err))
+	case int64(len(data)) > limit:
+		return nil, tooLarge(path, limit)
+	}
+	return data, nil
+}
+
+func tooLarge(path string, limit int64) error {
+	return fmt.Errorf("%s is larger than %d KiB", show(path), limit>>10)
+}
+
+// osError returns what the operating system said, without the path that package os puts in front.
+func osError(err error) error {
+	var (
+		path   *fs.PathError
+		link   *os.LinkError
+		system *os.SyscallError
+	)
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	case errors.As(err, &system):
+		return system.Err
+	}
+	return errors.New("input/output error")
+}
+
+// show returns a path or name on one line, quoted if it would not print as it is.
+func show(text string) string {
+	if quoted := strconv.Quote(text); quoted[1:len(quoted)-1] != text {
+		return quoted
+	}
+	return text
+}

@@ -1,0 +1,260 @@
+package redact
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"html"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// gram is the length of the pieces by which forms are found.
+const gram = 8
+
+// forms finds secrets in all forms that a text may show them in. Only few forms are enumerated, because the text is
+// normalized before it is searched: see normalize and unescape.
+type forms struct {
+	short   []string // secrets of less than gram bytes, found as they are
+	forms   []form
+	grams   map[[gram]byte]place // pieces of all forms
+	longest int                  // the longest form as a text may show it, in bytes
+}
+
+// form is one form of a secret, folded as normalize does.
+type form struct {
+	text []byte
+	core int // how much of text does not depend on what follows the secret in the same base64 text
+}
+
+// place is where a piece stands.
+type place struct{ form, offset int }
+
+func newForms(secrets []string) forms {
+	f := forms{grams: map[[gram]byte]place{}}
+	for _, s := range secrets {
+		switch {
+		case len(s) >= gram:
+			f.addSecret(s)
+		case len(s) >= 4:
+			f.short = append(f.short, s)
+		}
+	}
+	return f
+}
+
+func (f *forms) addSecret(secret string) {
+	f.longest = max(f.longest, 5*len(secret)) // percent-encoded twice
+	f.add(secret, len(secret))
+	variants := []string{secret}
+	if escaped := url.QueryEscape(secret); escaped != secret {
+		variants = append(variants, escaped)
+	}
+	for _, v := range variants {
+		f.add(hex.EncodeToString([]byte(v)), 2*len(v))
+		for offset, dependent := range []int{0, 2, 3} { // characters that depend on what precedes the secret
+			text := base64.StdEncoding.EncodeToString(append(make([]byte, offset, offset+len(v)), v...))[dependent:]
+			f.add(text, len(strings.TrimRight(text, "="))-1)
+		}
+	}
+}
+
+// add registers the pieces of one form: those at multiples of gram, and the last one.
+func (f *forms) add(text string, core int) {
+	if core < gram {
+		return
+	}
+	folded := []byte(text)
+	for i, c := range folded {
+		folded[i] = fold(c)
+	}
+	f.forms = append(f.forms, form{folded, core})
+	for offset := 0; offset+gram <= core; offset += gram {
+		f.grams[[gram]byte(folded[offset:])] = place{len(f.forms) - 1, offset}
+	}
+	f.grams[[gram]byte(folded[core-gram:])] = place{len(f.forms) - 1, core - gram}
+}
+
+// fold maps upper case to lower case and the base64 alphabet for URLs to the standard one.
+func fold(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case c == '-':
+		return '+'
+	case c == '_':
+		return '/'
+	}
+	return c
+}
+
+// mask replaces every secret in text.
+func (f *forms) mask(text string) string {
+	spans := f.find(text)
+	if len(spans) == 0 {
+		return text
+	}
+	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
+	var b strings.Builder
+	end := 0 // of what is written or masked
+	for i, s := range spans {
+		if s.start > end || i == 0 {
+			b.WriteString(text[end:s.start])
+			b.WriteString(mask)
+		}
+		end = max(end, s.end)
+	}
+	b.WriteString(text[end:])
+	return b.String()
+}
+
+// contains reports whether text shows a secret.
+func (f *forms) contains(text string) bool { return len(f.find(text)) > 0 }
+
+// span is a part of a text.
+type span struct{ start, end int }
+
+// find returns where text shows a secret, in any order. Each round undoes one layer of escapes.
+func (f *forms) find(text string) (spans []span) {
+	if len(f.forms) == 0 && len(f.short) == 0 {
+		return nil
+	}
+	v := normalize(text)
+	for range 5 {
+		spans = f.search(v, spans)
+		next, changed := unescape(v)
+		if !changed {
+			break
+		}
+		v = next
+	}
+	return spans
+}
+
+func (f *forms) search(v view, spans []span) []span {
+	for _, s := range f.short {
+		for from := 0; ; {
+			i := bytes.Index(v.text[from:], []byte(s))
+			if i < 0 {
+				break
+			}
+			from += i + len(s)
+			spans = append(spans, v.span(from-len(s), from))
+		}
+	}
+	folded := make([]byte, len(v.text))
+	for i, c := range v.text {
+		folded[i] = fold(c)
+	}
+	for i := 0; i+gram <= len(folded); {
+		p, ok := f.grams[[gram]byte(folded[i:])]
+		if !ok {
+			i++
+			continue
+		}
+		start, end := f.forms[p.form].extend(folded, i, p.offset)
+		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // of a short one only the whole is a match
+			spans = append(spans, v.span(start, end))
+		}
+		i = max(i+1, end-gram+1)
+	}
+	return spans
+}
+
+// extend returns the part of text that agrees with the form around a piece of it.
+func (f form) extend(text []byte, at, offset int) (start, end int) {
+	start, end = at, at
+	for o := offset; o > 0 && start > 0 && text[start-1] == f.text[o-1]; o-- {
+		start--
+	}
+	for o := offset; o < len(f.text) && end < len(text) && text[end] == f.text[o]; o++ {
+		end++
+	}
+	return start, end
+}
+
+// view is a text in another form, with the place of each byte in the original text.
+type view struct {
+	text  []byte
+	spans []span
+}
+
+func (v *view) span(start, end int) span { return span{v.spans[start].start, v.spans[end-1].end} }
+
+func (v *view) add(c byte, s span) {
+	v.text = append(v.text, c)
+	v.spans = append(v.spans, s)
+}
+
+// normalize drops white space and control characters.
+func normalize(text string) view {
+	v := view{make([]byte, 0, len(text)), make([]span, 0, len(text))}
+	for i, r := range text {
+		size := utf8.RuneLen(r)
+		if r == utf8.RuneError { // perhaps not valid UTF-8
+			_, size = utf8.DecodeRuneInString(text[i:])
+		} else if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			continue
+		}
+		for k := range size {
+			v.add(text[i+k], span{i + k, i + k + 1})
+		}
+	}
+	return v
+}
+
+// unescape undoes one layer of percent-encoding and of the escapes of JSON and HTML.
+func unescape(v view) (plain view, changed bool) {
+	plain = view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
+	for i := 0; i < len(v.text); {
+		c, n := unescapeByte(v.text[i:])
+		if n == 0 {
+			plain.add(v.text[i], v.spans[i])
+			i++
+			continue
+		}
+		changed = true
+		if c > ' ' {
+			plain.add(c, v.span(i, i+n))
+		}
+		i += n
+	}
+	return plain, changed
+}
+
+// unescapeByte decodes the escape that text begins with. n is its length, 0 if there is none.
+func unescapeByte(text []byte) (c byte, n int) {
+	number := func(digits []byte, base, n int) (byte, int) {
+		v, err := strconv.ParseUint(string(digits), base, 8)
+		if err != nil {
+			return 0, 0
+		}
+		return byte(v), n
+	}
+	switch {
+	case text[0] == '%' && len(text) >= 3:
+		return number(text[1:3], 16, 3)
+	case text[0] == '&':
+		end := bytes.IndexByte(text[:min(len(text), 10)], ';')
+		if end < 0 {
+			return 0, 0
+		}
+		if entity := html.UnescapeString(string(text[:end+1])); len(entity) == 1 {
+			return entity[0], end + 1
+		}
+	case text[0] != '\\' || len(text) < 2:
+	case bytes.HasPrefix(text, []byte(`\u00`)) && len(text) >= 6:
+		return number(text[4:6], 16, 6)
+	case text[1] == 'x' && len(text) >= 4:
+		return number(text[2:4], 16, 4)
+	case bytes.IndexByte([]byte(`nrtbf`), text[1]) >= 0:
+		return ' ', 2
+	case bytes.IndexByte([]byte(`/\"'`), text[1]) >= 0:
+		return text[1], 2
+	}
+	return 0, 0
+}

@@ -1,0 +1,174 @@
+package redact
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"html"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// transformations are the forms in which a secret is promised to be found.
+var transformations = map[string]func(string) string{
+	"raw":                       func(s string) string { return s },
+	"upper case":                strings.ToUpper,
+	"percent-encoded":           url.QueryEscape,
+	"percent-encoded for paths": url.PathEscape,
+	"percent-encoded twice":     func(s string) string { return url.QueryEscape(url.QueryEscape(s)) },
+	"percent, lower case":       func(s string) string { return strings.ToLower(url.QueryEscape(s)) },
+	"every byte percent-encoded": func(s string) string {
+		var b strings.Builder
+		for _, c := range []byte(s) {
+			b.WriteString("%" + hex.EncodeToString([]byte{c}))
+		}
+		return b.String()
+	},
+	"hex":                    func(s string) string { return hex.EncodeToString([]byte(s)) },
+	"HEX":                    func(s string) string { return strings.ToUpper(hex.EncodeToString([]byte(s))) },
+	"hex of percent-encoded": func(s string) string { return hex.EncodeToString([]byte(url.QueryEscape(s))) },
+	"base64":                 func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
+	"base64, no padding":     func(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) },
+	"base64 for URLs":        func(s string) string { return base64.URLEncoding.EncodeToString([]byte(s)) },
+	"base64 at offset 1":     func(s string) string { return base64.StdEncoding.EncodeToString([]byte("x" + s + "yz")) },
+	"base64 at offset 2":     func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte("id" + s + "y")) },
+	"base64 of id:secret":    func(s string) string { return base64.StdEncoding.EncodeToString([]byte("LTAIsomeone:" + s)) },
+	"base64 of percent":      func(s string) string { return base64.StdEncoding.EncodeToString([]byte("k=" + url.QueryEscape(s))) },
+	"JSON":                   func(s string) string { return strings.NewReplacer("+", `\u002b`, "/", `\/`, "=", `\u003d`).Replace(s) },
+	"JSON in JSON":           func(s string) string { return strings.NewReplacer("+", `\\u002b`, "/", `\\/`).Replace(s) },
+	"HTML":                   func(s string) string { return html.EscapeString(strings.ReplaceAll(s, "+", "&#43;")) },
+	"wrapped at 64":          func(s string) string { return wrap(base64.StdEncoding.EncodeToString([]byte(s)), 64, "\n") },
+	"wrapped at 76":          func(s string) string { return wrap(base64.StdEncoding.EncodeToString([]byte(s)), 76, "\r\n") },
+	"wrapped, as JSON":       func(s string) string { return wrap(s, 64, `\r\n`) },
+	"wrapped raw":            func(s string) string { return wrap(s, 64, "\n") },
+	"hex, spaced":            func(s string) string { return wrap(hex.EncodeToString([]byte(s)), 2, " ") },
+	"indented":               func(s string) string { return wrap(s, 10, "\n\t  ") },
+	"first half":             func(s string) string { return s[:len(s)/2] },
+	"second half":            func(s string) string { return s[len(s)/2:] },
+	"hex of a half":          func(s string) string { return hex.EncodeToString([]byte(s[:len(s)/2])) },
+	"base64 of a half":       func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s[len(s)/2:])) },
+	"cut":                    func(s string) string { return s[1:16] },
+}
+
+func wrap(s string, width int, separator string) string {
+	var lines []string
+	for len(s) > width {
+		lines, s = append(lines, s[:width]), s[width:]
+	}
+	return strings.Join(append(lines, s), separator)
+}
+
+// showsAny reports a part of the secret that text shows, in one of the promised forms, after all layers of escapes and all
+// white space were removed. It is written without the code under test.
+func showsAny(text, secret string) string {
+	for range 4 {
+		if plain, err := url.PathUnescape(text); err == nil {
+			text = plain
+		}
+		text = html.UnescapeString(text)
+		text = strings.NewReplacer(`\\`, `\`, `\u002b`, "+", `\u003d`, "=", `\/`, "/", `\r`, "", `\n`, "").Replace(text)
+	}
+	text = strings.ToLower(strings.Join(strings.Fields(text), ""))
+	half := len(secret) / 2
+	for _, part := range []string{secret, secret[:half], secret[half:]} {
+		encoded := base64.StdEncoding.EncodeToString([]byte(part))
+		for _, form := range []string{part, hex.EncodeToString([]byte(part)), encoded, base64.URLEncoding.EncodeToString([]byte(part))} {
+			form = strings.ToLower(strings.TrimRight(form, "="))
+			if strings.Contains(text, form[:len(form)-1]) {
+				return form
+			}
+		}
+	}
+	return ""
+}
+
+// TestTransformations checks every promised form of secrets of every usual kind.
+func TestTransformations(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{
+		"abcdEFGH12345678", "LTAI5tQnXbV3kdGdmc7iTest", "h2Vb8/pQ+kd73jx9zM0sLw1f4RtYuI", "dGhpc2lzYVNpZ25hdHVyZT0+Lz0=",
+		"00f1e2d3c4b5a6978877665544332211ffeeddccbbaa99887766554433221100", "CAIS" + strings.Repeat("Ab9/+xYz", 100) + "==",
+	} {
+		r := New("unrelated-other-secret", secret)
+		for name, transform := range transformations {
+			form := transform(secret)
+			for _, text := range []string{"before " + form + " after", form, "x" + form + "y", "at https://h/?a=" + form + "&b=c"} {
+				got := r.Mask(text)
+				if shown := showsAny(got, secret); shown != "" || got == text {
+					t.Errorf("%s of %.30s:\n%s\nbecame\n%s", name, secret, text, got)
+				}
+				if strings.HasPrefix(text, "before") && (!strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after")) {
+					t.Errorf("%s of %.30s lost more than the secret: %s", name, secret, got)
+				}
+			}
+		}
+	}
+}
+
+// TestShortSecrets checks that short texts are masked only as a whole, and the shortest not at all.
+func TestShortSecrets(t *testing.T) {
+	t.Parallel()
+	r := New("id", "key1", "elevenchars")
+	for text, want := range map[string]string{
+		"id":                  "id",
+		"a key1 b":            "a *** b",
+		"a KEY1 b":            "a KEY1 b",
+		"a elevenchars b":     "a *** b",
+		"a ElevenChars b":     "a *** b",
+		"a elevencha b":       "a elevencha b",
+		"a eleven\nchars b":   "a *** b",
+		"key1key1elevenchars": "***",
+	} {
+		if got := r.Mask(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestOtherTextStays checks that the usual texts of errors are left as they are.
+func TestOtherTextStays(t *testing.T) {
+	t.Parallel()
+	r := New("LTAI5tQnXbV3kdGdmc7iTest", "h2Vb8/pQ+kd73jx9zM0sLw1f4RtYuI", "CAIS"+strings.Repeat("Ab9/+xYz", 100)+"==")
+	for _, text := range []string{
+		"", "User not authorized to operate on the specified resource, or this API doesn't support RAM.",
+		"04F0F334-1335-436C-A1D7-6C044FE73368", "https://api.alibabacloud.com/troubleshoot?q=Forbidden.RAM&product=Ecs&requestId=04F0F334-1335-436C-A1D7-6C044FE73368",
+		strings.Repeat("i-bp67acfmxazb4p**** ", 50), "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
+	} {
+		if got := r.Mask(text); got != text {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
+// FuzzMask plants a secret in a text, in a promised form, and looks for it afterwards.
+func FuzzMask(f *testing.F) {
+	names := slices.Sorted(maps.Keys(transformations))
+	for i := range names {
+		f.Add("h2Vb8/pQ+kd73jx9zM0sLw1f4RtYuI", "before ", " after", uint(i))
+		f.Add("abcdEFGH12345678", "%", `\`, uint(i))
+		f.Add("AAAAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAA", "AAAA&", uint(i))
+	}
+	f.Fuzz(func(t *testing.T, secret, before, after string, which uint) {
+		if len(secret) < 16 || len(secret) > 2000 || strings.Trim(secret, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=.-_") != "" {
+			t.Skip("not like a key")
+		}
+		name := names[which%uint(len(names))]
+		r := New(secret)
+		text := before + " " + transformations[name](secret) + " " + after
+		got := r.Mask(text)
+		if got == text {
+			t.Errorf("%s of %q is not found in %q", name, secret, text)
+		}
+		if r.forms.contains(got) {
+			t.Errorf("%s of %q still shows in %q", name, secret, got)
+		}
+		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+after, secret) == "" && !strings.Contains(mask, shown) {
+			t.Errorf("%s: %q shows in %q", name, shown, got)
+		}
+		if line := r.Line(text, 100); len(line) > 100 || strings.ContainsAny(line, "\r\n") {
+			t.Errorf("%q", line)
+		}
+	})
+}

@@ -1,0 +1,220 @@
+package redact
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// A key, and the query signed with it.
+var (
+	secretToken = "CAISplanted+Token/3=" + strings.Repeat("q", 300)
+	signedQuery = "Action=A&Signature=" + url.QueryEscape("plantedSig+/4=") + "&SecurityToken=" + url.QueryEscape(secretToken)
+	secrets     = []string{"LTAIplantedKeyID01", "plantedSecret/+=2", secretToken, "plantedSig+/4=", "00plantedhexsignature11"}
+)
+
+// holds reports the secret that text shows in one of the usual forms, "" if none.
+func holds(text string) string {
+	for _, s := range secrets {
+		once := url.QueryEscape(s)
+		for _, form := range []string{s, once, url.QueryEscape(once), strings.ToLower(once), hex.EncodeToString([]byte(s)), base64.StdEncoding.EncodeToString([]byte(s))} {
+			if strings.Contains(text, form) || len(form) > 40 && strings.Contains(text, form[:12]) {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+func TestForms(t *testing.T) {
+	t.Parallel()
+	s := New(secrets...)
+	for _, secret := range secrets {
+		for name, form := range map[string]string{
+			"raw": secret, "encoded": url.QueryEscape(secret), "twice": url.QueryEscape(url.QueryEscape(secret)), "lower case": strings.ToLower(url.QueryEscape(secret)),
+			"base64": base64.StdEncoding.EncodeToString([]byte(secret)), "base64 for URLs": base64.URLEncoding.EncodeToString([]byte(secret)),
+			"hex": hex.EncodeToString([]byte(secret)), "html": html.EscapeString(strings.NewReplacer("+", "&#43;", "=", "&#x3d;").Replace(secret)),
+			"json":        strings.NewReplacer("+", `\u002b`, "/", `\/`, "=", `\u003d`).Replace(secret),
+			"three times": url.QueryEscape(url.QueryEscape(url.QueryEscape(secret))),
+		} {
+			text := "before " + form + " after"
+			got := s.Line(text, maxErrorText)
+			if bad := holds(got); bad != "" || got == text {
+				t.Errorf("%s of %s: %s", name, secret, got)
+			}
+			if got != "before "+mask+" after" && got != withheld {
+				t.Errorf("%s of %s lost more than the secret: %s", name, secret, got)
+			}
+		}
+	}
+}
+
+// What is not ours is known by its name or its looks.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	s := New()
+	token := "CAIS" + strings.Repeat("Ab9/+", 20) + "=="
+	for _, text := range []string{
+		"POST&%2F&AccessKeyId%3Dabcdef123456%26SecurityToken%3Dxyzsecretxyz%252B%252F%26Timestamp%3D",
+		"https://h/?AccessKeyId=abcdef123456&SecurityToken=xyzsecretxyz%2B%3D&Signature=xyzsecretxyz%3D&Action=A",
+		`{"AccessKeyId":"abcdef123456", "AccessKeySecret" : "xyzsecretxyz", "SecurityToken":"xyzsecretxyz"}`,
+		`body: "{\"AccessKeyId\":\"abcdef123456\",\"AccessKeySecret\":\"xyzsecretxyz\",\"SecurityToken\":\"xyzsecretxyz\"}"`,
+		"access_key_secret = xyzsecretxyz",
+		"SessionAccessKeyId: abcdef123456, SessionAccessKeySecret: xyzsecretxyz, Expiration: 2026",
+		"AccessKeySecret: xyzsecretxyz, Token=xyzsecretxyz; password=xyzsecretxyz",
+		"refresh_token=xyzsecretxyz client_secret: xyzsecretxyz private_key=xyzsecretxyz",
+		"x-acs-security-token:xyzsecretxyz\nx-acs-accesskey-id: abcdef123456",
+		`Authorization: ACS3-HMAC-SHA256 Credential=abcdef123456,SignedHeaders=host;x-acs-date,Signature=xyzsecretxyz`,
+		"Proxy-Authorization: Basic xyzsecretxyz",
+		"proxyconnect: http://user:xyzsecretxyz@proxy:3128 refused",
+		"http://user:xyzsecretxyz/@proxy:3128",
+		"key LTAIabcdef123456 and token " + token + " and STS.NUabcdef123456789",
+	} {
+		got := s.Line(text, maxErrorText)
+		for _, bad := range []string{"xyzsecret", "abcdef123456", "Ab9/+Ab9"} {
+			if strings.Contains(got, bad) {
+				t.Errorf("%s\nbecame %s", text, got)
+			}
+		}
+		if !strings.Contains(got, mask) {
+			t.Errorf("nothing masked in %s", got)
+		}
+	}
+	for _, text := range []string{
+		"The specified InstanceId does not exist.", "The specified parameter NextToken is not valid.", "InvalidSecurityToken.Expired: Specified SecurityToken is expired.",
+		"dial tcp 100.100.100.200:80: i/o timeout", `lookup ecs.cn-hangzhou.aliyuncs.com: no such host`, "https://api.aliyun.com/troubleshoot?q=Throttling.User&product=Ecs",
+		"/root/.alibabacloud/credentials: no such file", "The account of STS. is not found", `{"NextToken":"abc123def456","PageNumber":1}`,
+	} {
+		if got := s.Line(text, maxErrorText); got != text {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
+func TestLine(t *testing.T) {
+	t.Parallel()
+	s := New(secrets...)
+	for name, c := range map[string]struct {
+		text string
+		most int
+		want string
+	}{
+		"control":          {"a\r\nb\x00c\x1b[31md\u202ee\u2028f", 99, "a  b c [31md e f"},
+		"not UTF-8":        {"a\xff\xfeb", 99, "a  b"},
+		"short enough":     {"abcdef", 6, "abcdef"},
+		"cut":              {"abcdefg", 6, "abc…"},
+		"cut at a rune":    {"aéééé", 8, "aéé…"},
+		"masked, then cut": {strings.Repeat("x", 10) + secretToken, 14, strings.Repeat("x", 10) + mask},
+		"too many":         {strings.Repeat(secretToken, 200), 200, withheld},
+	} {
+		if got := s.Line(c.text, c.most); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+type fieldError struct{ URL string }
+
+func (fieldError) Error() string { return "failed" }
+
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
+func (e *nilError) Unwrap() error { return errors.New(e.text) }
+
+func TestError(t *testing.T) {
+	t.Parallel()
+	s := New(secrets...)
+	signedURL := "https://h/?" + signedQuery
+	plain := errors.New("plain")
+	timeout := &net.OpError{Op: "dial to " + signedURL, Err: context.DeadlineExceeded}
+	for name, c := range map[string]struct {
+		err  error
+		text string
+		is   error // still reachable, if not nil
+		not  error // no more reachable, if not nil
+	}{
+		"plain":              {plain, "plain", plain, nil},
+		"url.Error":          {&url.Error{Op: "Post", URL: signedURL, Err: plain}, "plain", plain, nil},
+		"two lines":          {errors.Join(plain, io.EOF), "plain EOF", plain, nil},
+		"secret in text":     {fmt.Errorf("at %s: %w", signedURL, errors.Join(plain, io.EOF)), "at https://h/?Action=A&Signature=***&SecurityToken=*** plain EOF", io.EOF, plain},
+		"secret beneath":     {fmt.Errorf("outer: %w", &url.Error{Op: "Post", URL: signedURL, Err: plain}), `outer: Post "https://h/?Action=A&Signature=***&SecurityToken=***": plain`, nil, plain},
+		"secret in a branch": {errors.Join(plain, errors.New(signedURL)), "plain https://h/?Action=A&Signature=***&SecurityToken=***", nil, plain},
+		"secret in a field":  {fmt.Errorf("outer: %w", fieldError{signedURL}), "outer: failed", nil, fieldError{signedURL}},
+		"hidden by a text":   {hiding{fmt.Errorf("%s: %w", signedURL, plain)}, "hidden", nil, plain},
+		"given by As":        {asError{&url.Error{Op: "Post", URL: signedURL, Err: plain}}, "failed", nil, asError{}},
+		"nil pointer":        {(*nilError)(nil), "an error that cannot be printed (*redact.nilError)", nil, nil},
+		"timeout":            {timeout, "dial to https://h/?Action=A&Signature=***&SecurityToken=*** context deadline exceeded", context.DeadlineExceeded, timeout},
+	} {
+		got := s.Error(c.err)
+		if got.Error() != c.text {
+			t.Errorf("%s: %q, want %q", name, got, c.text)
+		}
+		if c.is != nil && !errors.Is(got, c.is) {
+			t.Errorf("%s: %v is lost", name, c.is)
+		}
+		if c.not != nil && errors.Is(got, c.not) {
+			t.Errorf("%s: %v is still there", name, c.not)
+		}
+		walk(got, func(link error) {
+			if secret := holds(fmt.Sprintf("%v %+v %#v", link, link, link)); secret != "" {
+				t.Errorf("%s: a %T shows %s", name, link, secret)
+			}
+		})
+	}
+	if e, ok := asNetError(s.Error(timeout)); !ok || !e.Timeout() || !e.Temporary() { //nolint:staticcheck // deprecated, but still asked for
+		t.Error("a masked timeout is none")
+	}
+	if e, ok := asNetError(s.Error(errors.New(signedURL))); !ok || e.Timeout() {
+		t.Error("a masked error became a timeout")
+	}
+	if got := s.Error(errors.New("it is " + secrets[1])); got.Error() != "it is "+mask {
+		t.Error(got)
+	}
+}
+
+// asError gives an error that it neither shows nor wraps.
+type asError struct{ u *url.Error }
+
+func (asError) Error() string        { return "failed" }
+func (asError) Is(target error) bool { _, ok := target.(asError); return ok }
+func (e asError) As(target any) bool {
+	p, ok := target.(**url.Error)
+	if ok {
+		*p = e.u
+	}
+	return ok
+}
+
+// hiding is an error that does not say what it wraps.
+type hiding struct{ err error }
+
+func (hiding) Error() string   { return "hidden" }
+func (h hiding) Unwrap() error { return h.err }
+
+func asNetError(err error) (e net.Error, ok bool) {
+	ok = errors.As(err, &e)
+	return e, ok
+}
+
+func walk(err error, visit func(error)) {
+	visit(err)
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := e.Unwrap(); inner != nil {
+			walk(inner, visit)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			walk(inner, visit)
+		}
+	}
+}

@@ -1,0 +1,626 @@
+package throttle
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// serviceTime is how long the simulated server takes for a request.
+const serviceTime = 20 * time.Millisecond
+
+// tokenBucket is a server's quota of rate requests per second with room for burst.
+type tokenBucket struct {
+	rate, burst, tokens float64
+	last                time.Time
+}
+
+func (b *tokenBucket) allow(now time.Time) (bool, time.Duration) {
+	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // full at first: last is long ago
+	b.last = now
+	if b.tokens < 1 {
+		return false, 0
+	}
+	b.tokens--
+	return true, 0
+}
+
+// fixedWindow is a server's quota of n requests per period, counted anew from each multiple of period after start.
+type fixedWindow struct {
+	n      int
+	period time.Duration
+	start  time.Time
+	hint   bool // tell how long the window lasts
+
+	window time.Duration
+	used   int
+}
+
+func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
+	since := now.Sub(w.start)
+	if window := since.Truncate(w.period); window != w.window {
+		w.window, w.used = window, 0
+	}
+	if w.used == w.n {
+		if w.hint {
+			return false, w.window + w.period - since
+		}
+		return false, 0
+	}
+	w.used++
+	return true, 0
+}
+
+// throttleLoad is a simulation in virtual time: each client is a throttle of its own, with workers that make calls one after the other, each
+// with the retry loop of the transport.
+type throttleLoad struct {
+	clients, workers, calls int // workers and calls per client
+	attempts                int
+	limit                   time.Duration
+	allow                   func(now time.Time) (bool, time.Duration)
+
+	mu               sync.Mutex
+	failed, rejected int
+	passed           []time.Duration // when, since the start
+}
+
+func (l *throttleLoad) run() (took time.Duration) {
+	start := time.Now()
+	var wg sync.WaitGroup
+	for range l.clients {
+		var th Control
+		calls := make(chan struct{}, l.calls)
+		for range l.calls {
+			calls <- struct{}{}
+		}
+		close(calls)
+		for range l.workers {
+			wg.Go(func() {
+				for range calls {
+					if err := l.call(&th, start); err != nil {
+						l.mu.Lock()
+						l.failed++
+						l.mu.Unlock()
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	return time.Since(start)
+}
+
+func (l *throttleLoad) call(th *Control, start time.Time) error {
+	maxWait := l.limit
+	for range l.attempts {
+		k, err := th.Admit(context.Background(), maxWait, nil)
+		if err != nil {
+			return err
+		}
+		maxWait = max(maxWait-k.Waited, 1)
+		time.Sleep(serviceTime / 2)
+		l.mu.Lock()
+		ok, hint := l.allow(time.Now())
+		if ok {
+			l.passed = append(l.passed, time.Since(start))
+		} else {
+			l.rejected++
+		}
+		l.mu.Unlock()
+		time.Sleep(serviceTime / 2)
+		if ok {
+			th.Report(k, Accepted, 0)
+			return nil
+		}
+		th.Report(k, Throttled, hint)
+	}
+	return errors.New("attempts used up")
+}
+
+// share is the rejected part of the requests, in percent.
+func (l *throttleLoad) share() float64 {
+	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
+}
+
+// TestThrottleLoad is the acceptance of the throttle control: every case runs many times, since its course depends on random jitter,
+// and must hold every time. Windows begin at another moment in each run where phases is set.
+func TestThrottleLoad(t *testing.T) {
+	t.Parallel()
+	runs := 50
+	if testing.Short() {
+		runs = 5
+	}
+	bucket40 := func(time.Time) func(time.Time) (bool, time.Duration) {
+		return (&tokenBucket{rate: 40, burst: 10}).allow
+	}
+	window200 := func(hint bool) func(time.Time) func(time.Time) (bool, time.Duration) {
+		return func(start time.Time) func(time.Time) (bool, time.Duration) {
+			return (&fixedWindow{n: 200, period: time.Minute, start: start, hint: hint}).allow
+		}
+	}
+	for _, tt := range []struct {
+		name                    string
+		clients, workers, calls int // workers and calls per client
+		attempts                int // 0: 12
+		limit                   time.Duration
+		server                  func(start time.Time) func(time.Time) (bool, time.Duration)
+		phases                  bool
+		ideal, most             time.Duration
+		rejected                float64 // at most, percent of the requests
+	}{
+		{name: "bucket/1_client", clients: 1, workers: 16, calls: 2400, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
+		{name: "bucket/4_clients_of_4_workers", clients: 4, workers: 4, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
+		{name: "bucket/4_clients_of_16_workers", clients: 4, workers: 16, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
+		{name: "bucket/short", clients: 1, workers: 16, calls: 240, server: bucket40, ideal: 6 * time.Second, most: 10 * time.Second, rejected: 10},
+		// Without jitter, the throttles of such a load come at intervals of as many requests as there are workers: always to the same call.
+		{name: "bucket/in_step", clients: 1, workers: 16, calls: 1000, server: func(time.Time) func(time.Time) (bool, time.Duration) {
+			return (&tokenBucket{rate: 10, burst: 1.25}).allow
+		}, ideal: 100 * time.Second, most: 130 * time.Second, rejected: 20},
+		{name: "window/hint", clients: 1, workers: 16, calls: 600, server: window200(true), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
+		{name: "window/hint_4_clients", clients: 4, workers: 4, calls: 150, server: window200(true), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
+		{name: "window/hint_phases", clients: 1, workers: 16, calls: 600, server: window200(true), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
+		{name: "window/no_hint", clients: 1, workers: 16, calls: 600, server: window200(false), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
+		{name: "window/no_hint_phases", clients: 1, workers: 16, calls: 600, server: window200(false), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
+		// Without hints, each client has to find out for itself when the window is over, and whoever does first may use it up: the others
+		// wait for one more window.
+		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
+		// A lone caller sends all the probes, and needs as many attempts as fit the wait.
+		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
+		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
+			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
+		}, ideal: 6 * time.Second, most: 20 * time.Second, rejected: 60},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var shares, times []float64
+			for i := range runs {
+				synctest.Test(t, func(t *testing.T) {
+					start, ideal := time.Now(), tt.ideal
+					if tt.phases {
+						phase := time.Duration(i) * time.Minute / time.Duration(runs)
+						start, ideal = start.Add(-phase), ideal-phase
+					}
+					l := &throttleLoad{
+						clients: tt.clients, workers: tt.workers, calls: tt.calls, allow: tt.server(start),
+						attempts: 12, limit: 2 * time.Minute,
+					}
+					if tt.attempts > 0 {
+						l.attempts = tt.attempts
+					}
+					if tt.limit > 0 {
+						l.limit = tt.limit
+					}
+					took := l.run()
+					shares, times = append(shares, l.share()), append(times, 100*(took.Seconds()/ideal.Seconds()-1))
+					if l.failed > 0 || len(l.passed) != tt.clients*tt.calls || l.share() > tt.rejected || took > tt.most {
+						t.Errorf("run %d: %d calls failed, %d passed in %v (ideal %v, at most %v), %.1f %% rejected (at most %v)",
+							i, l.failed, len(l.passed), took, ideal, tt.most, l.share(), tt.rejected)
+					}
+				})
+			}
+			slices.Sort(shares)
+			slices.Sort(times)
+			t.Logf("%d runs: rejected %.1f %% (at most %.1f), over the ideal time %.1f %% (at most %.1f)",
+				runs, shares[runs/2], shares[runs-1], times[runs/2], times[runs-1])
+		})
+	}
+}
+
+// TestThrottleFollows: the quota falls and rises while the load goes on.
+func TestThrottleFollows(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		quota, start := tokenBucket{burst: 10}, time.Now()
+		l := &throttleLoad{clients: 1, workers: 16, calls: 4500, attempts: 12, limit: 2 * time.Minute}
+		var rejected [5]int // by half minutes
+		l.allow = func(now time.Time) (bool, time.Duration) {
+			period := int(now.Sub(start) / (30 * time.Second))
+			quota.rate = []float64{40, 5, 100, 100, 100}[min(period, 4)]
+			ok, hint := quota.allow(now)
+			if !ok {
+				rejected[min(period, 4)]++
+			}
+			return ok, hint
+		}
+		l.run()
+		if l.failed > 0 {
+			t.Errorf("%d calls failed", l.failed)
+		}
+		for _, tt := range []struct {
+			quota    float64
+			from, to time.Duration
+		}{{40, 10 * time.Second, 30 * time.Second}, {5, 40 * time.Second, 60 * time.Second}, {100, 75 * time.Second, 90 * time.Second}} {
+			n := 0
+			for _, at := range l.passed {
+				if tt.from < at && at <= tt.to {
+					n++
+				}
+			}
+			rate := float64(n) / (tt.to - tt.from).Seconds()
+			t.Logf("quota %v/s: %.1f/s passed, %d rejected in its half minute", tt.quota, rate, rejected[tt.from/(30*time.Second)])
+			if rate < 0.85*tt.quota {
+				t.Errorf("quota %v/s: only %.1f/s used", tt.quota, rate)
+			}
+			if got := float64(rejected[tt.from/(30*time.Second)]); got > 0.35*tt.quota*30 {
+				t.Errorf("quota %v/s: %v requests rejected in 30 s", tt.quota, got)
+			}
+		}
+	})
+}
+
+// closedThrottle is a throttle whose gate is closed until hint is over (0: for the first gap).
+func closedThrottle(t *testing.T, hint time.Duration) *Control {
+	t.Helper()
+	th := new(Control)
+	th.Report(mustAdmit(t, th), Throttled, hint)
+	return th
+}
+
+func waiting(th *Control) int {
+	th.mu.Lock()
+	defer th.mu.Unlock()
+	return th.queue.Len()
+}
+
+func mustAdmit(t *testing.T, th *Control) Ticket {
+	t.Helper()
+	k, err := th.Admit(t.Context(), 0, nil)
+	if err != nil {
+		t.Error(err)
+	}
+	return k
+}
+
+func TestThrottleCancelledWaiters(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		th := closedThrottle(t, 10*time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		start := time.Now()
+		var left, stayed sync.WaitGroup
+		errs := make(chan error, 1000)
+		for i := range 1010 {
+			if i%101 == 0 {
+				stayed.Go(func() { th.Report(mustAdmit(t, th), Accepted, 0) })
+				continue
+			}
+			left.Go(func() {
+				_, err := th.Admit(ctx, 0, nil)
+				errs <- err
+			})
+		}
+		synctest.Wait()
+		if n := waiting(th); n != 1010 {
+			t.Fatalf("%d wait, want 1010", n)
+		}
+		cancel()
+		left.Wait()
+		if took := time.Since(start); took != 0 {
+			t.Errorf("left after %v", took)
+		}
+		for range cap(errs) {
+			if err := <-errs; !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+		if n := waiting(th); n != 10 {
+			t.Errorf("%d wait on, want 10", n)
+		}
+		stayed.Wait()
+		if took := time.Since(start); took < 10*time.Second || took > 12*time.Second || waiting(th) != 0 {
+			t.Errorf("the others passed after %v, %d are left", took, waiting(th))
+		}
+	})
+}
+
+func TestThrottleWaitTooLong(t *testing.T) {
+	t.Parallel()
+	within := func(d time.Duration) func(*testing.T, *Control) error {
+		return func(t *testing.T, th *Control) error {
+			ctx, cancel := context.WithTimeout(t.Context(), d)
+			defer cancel()
+			_, err := th.Admit(ctx, time.Hour, nil)
+			return err
+		}
+	}
+	limit := func(d time.Duration) func(*testing.T, *Control) error {
+		return func(t *testing.T, th *Control) error {
+			_, err := th.Admit(t.Context(), d, nil)
+			return err
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		admit func(*testing.T, *Control) error
+		want  error
+		setup func(*testing.T, *Control) // while the call waits
+		after time.Duration              // when it fails
+		hint  time.Duration
+	}{
+		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
+		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
+		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
+			go func() { // before it in the queue: the probe
+				k := mustAdmit(t, th)
+				time.Sleep(serviceTime)
+				th.Report(k, Throttled, time.Minute)
+			}()
+			synctest.Wait()
+			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // and one that has the time
+			synctest.Wait()
+		}},
+		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
+			go mustAdmit(t, th) // a probe without an answer
+			synctest.Wait()
+		}},
+		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				th := closedThrottle(t, tt.hint)
+				if tt.setup != nil {
+					tt.setup(t, th)
+				}
+				start := time.Now()
+				err := tt.admit(t, th)
+				if !errors.Is(err, tt.want) || errors.Is(err, context.DeadlineExceeded) != (tt.want == ErrPastDeadline) {
+					t.Errorf("got %v", err)
+				}
+				if took := time.Since(start); took != tt.after {
+					t.Errorf("failed after %v, want %v", took, tt.after)
+				}
+			})
+		})
+	}
+}
+
+func TestThrottleContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := new(Control).Admit(done, 0, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("ended context, free: %v", err)
+		}
+		th := closedThrottle(t, time.Second)
+		go mustAdmit(t, th) // the probe has no answer, so the end of the wait is not known
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		if _, err := th.Admit(ctx, 0, nil); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 3*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+	})
+}
+
+// TestThrottleGaps: the pauses of a caller that is throttled again and again.
+func TestThrottleGaps(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var th Control
+		last := time.Now()
+		gap := func(hint time.Duration) time.Duration {
+			th.Report(mustAdmit(t, &th), Throttled, hint)
+			k := mustAdmit(t, &th)
+			d := time.Since(last)
+			last = time.Now()
+			th.Report(k, Unknown, 0) // the next one may try at once
+			return d
+		}
+		jittered := false
+		for i := range 10 {
+			low := min(100*time.Millisecond<<i, 8*time.Second)
+			got := gap(0)
+			if got < low || got > low+low/4 || got > 10*time.Second {
+				t.Errorf("gap %d is %v, want %v or up to a quarter more", i, got, low)
+			}
+			jittered = jittered || got != low
+		}
+		if !jittered {
+			t.Error("no jitter")
+		}
+		if got := gap(1500 * time.Millisecond); got != 1500*time.Millisecond {
+			t.Errorf("the server wanted 1.5 s and got %v", got)
+		}
+		if got := gap(time.Millisecond); got < 8*time.Second {
+			t.Errorf("the server wanted 1 ms, which is no pause, and got %v", got)
+		}
+	})
+}
+
+// TestThrottleInFlight: of many requests under way when the quota ends, only the first answer closes the gate.
+func TestThrottleInFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var th Control
+		var tickets []Ticket
+		for range 20 {
+			tickets = append(tickets, mustAdmit(t, &th))
+		}
+		start := time.Now()
+		for i, k := range tickets {
+			th.Report(k, Throttled, time.Duration(i+1)*time.Second)
+		}
+		th.Report(tickets[0], Accepted, 0)
+		k := mustAdmit(t, &th)
+		if got := time.Since(start); got != time.Second || !k.probe {
+			t.Errorf("the probe went after %v, want 1s", got)
+		}
+		th.Report(tickets[1], Throttled, time.Minute)
+		th.Report(k, Accepted, 0)
+		mustAdmit(t, &th)
+		if got := time.Since(start); got > 1100*time.Millisecond {
+			t.Errorf("open again after %v", got)
+		}
+	})
+}
+
+func TestThrottleProbes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		play func(t *testing.T, th *Control, probe Ticket) // probe is under way
+		want time.Duration                                 // when the next request goes
+	}{
+		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
+			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
+		}, time.Second},
+		{"cancelled", func(t *testing.T, th *Control, probe Ticket) {
+			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
+		}, time.Second},
+		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // the second probe is under way
+			second := mustAdmit(t, th)
+			th.Report(probe, Throttled, time.Minute)
+			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
+		}, probeTimeout + time.Second},
+		{"cancelled_late", func(t *testing.T, th *Control, probe Ticket) {
+			mustAdmit(t, th)
+			th.Report(probe, Unknown, 0)
+		}, 2 * probeTimeout},
+		{"taken_late", func(t *testing.T, th *Control, probe Ticket) { // news enough
+			mustAdmit(t, th)
+			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
+		}, probeTimeout + time.Second},
+		{"taken_too_late", func(t *testing.T, th *Control, probe Ticket) { // the gate has been open and closed since
+			th.Report(mustAdmit(t, th), Accepted, 0)
+			th.Report(mustAdmit(t, th), Throttled, time.Minute)
+			th.Report(probe, Accepted, 0)
+		}, probeTimeout + time.Minute},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				th := closedThrottle(t, time.Second)
+				probe := mustAdmit(t, th)
+				start := time.Now()
+				tt.play(t, th, probe)
+				mustAdmit(t, th)
+				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) { // an open gate paces
+					t.Errorf("the next request went after %v, want %v", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestThrottleOrder: first in, first out, whether the queue waits for the gate or for its turns.
+func TestThrottleOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		th := closedThrottle(t, time.Second)
+		var mu sync.Mutex
+		var got []int
+		var at []time.Duration
+		var wg sync.WaitGroup
+		start := time.Now()
+		for i := range 100 {
+			wg.Go(func() {
+				k := mustAdmit(t, th)
+				mu.Lock()
+				got, at = append(got, i), append(at, time.Since(start))
+				mu.Unlock()
+				th.Report(k, Accepted, 0)
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if !slices.IsSorted(got) || len(got) != 100 {
+			t.Errorf("order %v", got)
+		}
+		if at[0] != time.Second || !slices.IsSorted(at) || len(slices.Compact(at)) < 50 {
+			t.Errorf("times %v", at)
+		}
+	})
+}
+
+// TestThrottleOvertaking: a call that comes at the very moment when the first of the queue may go does not go before it.
+func TestThrottleOvertaking(t *testing.T) {
+	t.Parallel()
+	for range 50 { // the scheduler decides who runs first
+		synctest.Test(t, func(t *testing.T) {
+			th := closedThrottle(t, time.Second)
+			var first sync.WaitGroup
+			first.Go(func() { th.Report(mustAdmit(t, th), Accepted, 0) })
+			synctest.Wait()
+			time.Sleep(time.Second)
+			k := mustAdmit(t, th)
+			th.Report(k, Accepted, 0)
+			if k.probe {
+				t.Error("overtaken")
+			}
+			first.Wait()
+		})
+	}
+}
+
+// TestThrottleFreeAgain: after a minute without a throttle nothing is paced.
+func TestThrottleFreeAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		th := closedThrottle(t, time.Second)
+		th.Report(mustAdmit(t, th), Accepted, 0)
+		start := time.Now()
+		mustAdmit(t, th)
+		if time.Since(start) == 0 || !th.paced {
+			t.Error("not paced after a throttle")
+		}
+		time.Sleep(freeAfter + time.Second)
+		start = time.Now()
+		for range 10_000 {
+			th.Report(mustAdmit(t, th), Accepted, 0)
+		}
+		if took := time.Since(start); took != 0 || th.paced {
+			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
+		}
+		// The next throttle starts from the rate in use by then, not from the grown one.
+		th.Report(mustAdmit(t, th), Throttled, 0)
+		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
+			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)
+		}
+	})
+}
+
+func BenchmarkThrottle(b *testing.B) {
+	for _, cores := range []string{"serial", "parallel"} {
+		b.Run(cores, func(b *testing.B) {
+			b.ReportAllocs()
+			var th Control
+			one := func() {
+				k, err := th.Admit(b.Context(), 0, nil)
+				if err != nil {
+					b.Error(err)
+				}
+				th.Report(k, Accepted, 0)
+			}
+			if cores == "serial" {
+				for b.Loop() {
+					one()
+				}
+				return
+			}
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					one()
+				}
+			})
+		})
+	}
+}
+
+func TestThrottleFloor(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, peak := range []float64{0, 0.1, 0.5, 0.7} {
+		if got := (&Control{rateAtThrottle: peak, regrowthStart: now}).rate(now); got != 0.5 {
+			t.Errorf("peak %v: %v requests a second, want 0.5", peak, got)
+		}
+	}
+}

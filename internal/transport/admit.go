@@ -1,0 +1,92 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/throttle"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// admit waits until the caller's limiter and the throttle control allow a request.
+func (s *callState) admit(ctx context.Context) (throttle.Ticket, *attemptResult) {
+	if ctx.Err() != nil {
+		res := s.contextResult(ctx)
+		return throttle.Ticket{}, &res
+	}
+	var limiter func(context.Context) error
+	if s.t.cfg.Limiter != nil {
+		limiter = s.t.cfg.Limiter.Wait
+	}
+	ticket, err := s.scope.throttle.Admit(ctx, s.throttleWait, limiter)
+	if err != nil {
+		res := s.notAdmitted(ctx, err)
+		return throttle.Ticket{}, &res
+	}
+	if s.throttleWait > 0 {
+		s.throttleWait = max(s.throttleWait-ticket.Waited, 1) // 0 would mean no limit
+	}
+	return ticket, nil
+}
+
+// notAdmitted returns the result of an attempt that was not sent because admission failed with err.
+func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
+	var limiterErr *throttle.LimiterError
+	switch {
+	case errors.As(err, &limiterErr) && ctx.Err() == nil:
+		res := s.endedEarly(limiterErr)
+		if !errors.Is(err, context.DeadlineExceeded) && strings.Contains(fmt.Sprint(limiterErr.Err), "deadline") {
+			// golang.org/x/time/rate says in no other way that the wait would exceed the context's deadline.
+			res.err = fmt.Errorf("%w (%w)", res.err, context.DeadlineExceeded)
+		}
+		return res
+	case limiterErr != nil:
+		return s.contextResult(ctx)
+	case ctx.Err() != nil: // which of the two came first is chance
+		res := s.contextResult(ctx)
+		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
+		return res
+	case errors.Is(err, throttle.ErrWaitedTooLong):
+		limit := defaultThrottleWait
+		if s.t.cfg.Retry.MaxElapsed > 0 {
+			limit = s.t.cfg.Retry.MaxElapsed
+		}
+		return attemptResult{err: fmt.Errorf("throttled: no quota within %v", limit), class: Throttled, final: true}
+	default:
+		return attemptResult{err: err, class: Throttled, final: true}
+	}
+}
+
+// contextResult returns the result of an attempt that was ended by the caller's context.
+func (s *callState) contextResult(ctx context.Context) attemptResult {
+	return s.endedEarly(contextError(ctx))
+}
+
+// endedEarly returns the result of an attempt that was ended by the caller's context or limiter. What the caller put into
+// the error is masked like any other text.
+func (s *callState) endedEarly(err error) attemptResult {
+	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
+	return attemptResult{err: err, class: s.last.class &^ (retryable | Permanent), advice: s.last.advice, final: true}
+}
+
+// latestKey returns the key of the last attempt, or the latest that the transport knows.
+func (s *callState) latestKey() signer.Credentials {
+	if s.key != (signer.Credentials{}) {
+		return s.key
+	}
+	return s.t.latestKey()
+}
+
+// throttleWait returns how long a call may wait for quota altogether; 0 is until the context's deadline.
+func (p Policy) throttleWait(ctx context.Context) time.Duration {
+	if p.MaxElapsed > 0 {
+		return p.MaxElapsed
+	}
+	if _, ok := ctx.Deadline(); ok {
+		return 0
+	}
+	return defaultThrottleWait
+}

@@ -1,0 +1,138 @@
+package transport
+
+// Advice that several codes share.
+const (
+	adviceClock      = "set this machine's clock"
+	adviceKeySecret  = "check the access key secret"
+	adviceNotOpen    = "this operation is not open to the account, and no RAM policy can permit it: ask the vendor"
+	adviceRAMUser    = "RAM users and roles cannot be permitted to call this operation: use a key of the account itself"
+	adviceRegionShut = "the region is not open to this account, and no RAM policy can permit it: leave the region out, or ask the vendor to open it"
+	adviceAccount    = "check the state of the account"
+	adviceBalance    = "the account's balance is too low, or a payment is overdue"
+	adviceValueShut  = "the account may not use this value, and no RAM policy can permit it: ask the vendor"
+)
+
+// codeRules says of which kinds the API's error codes are. "*" stands for any text; the first rule that matches wins. A rule
+// of class 0 marks codes that are of no kind: states, quotas and limits, which neither a retry nor a permission would cure.
+// The API has several spellings for one thing, its own misspellings included.
+var codeRules = []struct {
+	pattern string
+	class   Class
+	advice  string
+}{
+	{"Throttling*", Throttled, ""},
+	{"DryRunOperation", 0, ""}, // the dry run passed
+
+	// Failures of the service.
+	{"InternalError*", transient, ""},
+	{"ServiceUnavailable*", transient, ""},
+	{"UnknownError", transient, ""},
+	{"RequestTimeout", transient, ""},
+	{"InnerServiceFailed", transient, ""},
+	{"NodeControllerUnavailable", transient, ""},
+	{"SignatureNonceUsed", transient, ""}, // something between the client and the server sent the same bytes twice
+
+	// The key, the signature and the time.
+	{"InvalidTimeStamp.Expired", Credentials | skew, adviceClock},
+	{"IllegalTimestamp", Credentials | skew, adviceClock},
+	{"InvalidTimeStamp*", Credentials, ""},
+	{"InvalidSecurityToken*", Credentials | renewKey, "get new temporary credentials"},
+	{"MissingSecurityToken", Credentials | renewKey, "this key needs its security token: set it too"},
+	{"InvalidAccessKeyId*", Credentials | renewKey, "check the access key id: it is unknown or disabled"},
+	{"Forbidden.AccessKeyDisabled", Credentials | renewKey, "the access key is disabled: enable it or use another"},
+	{"MissingAccessKeyId", Credentials, "the request reached the API without its access key id: check the proxies"},
+	{"SignatureDoesNotMatch", Credentials, adviceKeySecret},
+	{"IncompleteSignature", Credentials, adviceKeySecret},
+
+	// Denials that no permission cures.
+	{"Forbidden.RiskControl", Forbidden, "the account is under risk control: ask the vendor"},
+	{"Forb*.NotSupportRAM", Forbidden, adviceRAMUser},
+	{"Forb*.SubUser", Forbidden, adviceRAMUser},
+	{"Forb*.RegionId", Forbidden, adviceRegionShut},
+	{"UnauthorizedRegion*", Forbidden, adviceRegionShut},
+	{"RegionUnauthorized*", Forbidden, adviceRegionShut},
+	{"Unauthorized.EmptyRegion", Forbidden, adviceRegionShut},
+	{"InvalidAction.Unauthorized", Forbidden, adviceNotOpen},
+	{"ActionUnauthorized", Forbidden, adviceNotOpen},
+	{"InvalidUser.NotInWhiteList", Forbidden, adviceNotOpen},
+	{"UserNotInTheWhiteList", Forbidden, adviceNotOpen},
+	{"InvalidUserData.Forbidden", Forbidden, adviceValueShut},
+	{"InvalidDiskCategory.*Unauthorized", Forbidden, adviceValueShut},
+	{"InvalidSystemDiskCategory.*Unauthorized", Forbidden, adviceValueShut},
+	{"InvalidInstanceType.*Unauthorized", Forbidden, adviceValueShut},
+	{"*KMSUnauthorized", Forbidden, "ECS may not use the KMS key: authorize it in KMS"},
+	{"*InvalidAccount.NotFound", Forbidden, adviceAccount},
+	{"InvalidAccount.Forb*", Forbidden, adviceAccount},
+	{"ChargeTypeViolation", Forbidden, adviceAccount},
+	{"RealNameAuthenticationError", Forbidden, "the account must pass real-name authentication first"},
+	{"InsufficientBalance*", Forbidden, adviceBalance},
+	{"*Arrearage*", Forbidden, adviceBalance},
+	{"*NotEnoughBalance*", Forbidden, adviceBalance},
+
+	// Denials that a permission cures.
+	{"InvalidUser.*", Forbidden, ""}, // Unauthorized, PassRoleForbidden
+	{"Forbidden*", Forbidden, ""},
+	{"Forbbiden*", Forbidden, ""},
+	{"Forbedden*", Forbidden, ""},
+	{"NoPermission*", Forbidden, ""},
+	{"NoPermisson*", Forbidden, ""},
+	{"PermissionDenied*", Forbidden, ""},
+	{"AuthenticationFail*", Forbidden, ""},
+	{"AccessDenied*", Forbidden, ""},
+	{"*Unauthorized*", Forbidden, ""},
+
+	// Endpoints and regions.
+	{"InvalidOperation.NotSupportedEndpoint", Invalid, "this endpoint does not serve the region: leave the endpoint empty or use the region's own"},
+	{"InvalidRegionId*", Invalid, "check the region id"},
+	{"InvalidRegion*", Invalid, "check the region id and the endpoint"},
+	{"Invalid.RegionId", Invalid, "check the region id"},
+	{"*Region*.NotFound", Invalid, "check the region id"},
+	{"RegionId.ApiNotSupported", Invalid, "the region does not offer this operation"},
+	{"InvalidApi.NotFound", Invalid, "this endpoint does not know the operation: check its name and the endpoint"},
+	{"InvalidProduct.NotFound", Invalid, "this endpoint does not serve ECS: check the endpoint"},
+	{"InvalidProtocol.NeedSsl", Invalid, "use https"},
+
+	// Values that do not exist are wrong parameters; resources that do not exist are not found.
+	{"*ValueNotSupported", Invalid, ""},
+	{"*Zone*.NotFound", Invalid, ""},
+	{"*Type.NotFound", Invalid, ""},
+	{"*Status.NotFound", Invalid, ""},
+	{"*Reason.NotFound", Invalid, ""},
+	{"*FilterKey.NotFound", Invalid, ""},
+	{"*Language.NotFound", Invalid, ""},
+	{"Credit.NotFound", 0, ""}, // of the account
+	{"*.NotFound", NotFound, ""},
+	{"*.NotExist", NotFound, ""},
+	{"*NotExists*", NotFound, ""},
+	{"EntityNotExist*", NotFound, ""},
+	{"NoSuch*", NotFound, ""},
+	{"VpcNotFound", NotFound, ""},
+
+	// States, quotas and limits.
+	{"InvalidParam*", Invalid, ""},        // whatever follows: a parameter may be named after a status or a limit
+	{"Invalid*.ExceedLimit", Invalid, ""}, // too many values in one parameter
+	{"*QuotaExceed*", 0, ""},
+	{"*LimitExceed*", 0, ""},
+	{"*ExceedLimit*", 0, ""},
+	{"*ExceedQuota*", 0, ""},
+	{"Incorrect*", 0, ""},
+	{"InvalidOperation*", 0, ""},
+	{"Invalid*Status*", 0, ""},
+	{"Operation*", 0, ""},
+	{"Dependency*", 0, ""},
+	{"Idempot*", 0, ""},
+	{"Last*Processing", 0, ""},
+
+	// Parameters.
+	{"Invalid*", Invalid, ""},
+	{"InValid*", Invalid, ""},
+	{"Missing*", Invalid, ""},
+	{"Incomplete*", Invalid, ""},
+	{"Unsupported*", Invalid, ""},
+	{"NotSupported*", Invalid, ""},
+	{"NumberExceed*", Invalid, ""},
+	{"Duplicate*", Invalid, ""},
+	{"Parameter*", Invalid, ""},
+	{"*.Malformed", Invalid, ""},
+	{"*.MalFormed", Invalid, ""},
+}

@@ -1,0 +1,155 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// retryBudget is how many retries are available for short troubles.
+	retryBudget = 50
+	// budgetPerCall is what each call adds: a server that stays dead gets about 1.2 requests per call in the long run.
+	budgetPerCall = 0.2
+)
+
+var (
+	// errNoTime is returned instead of a wait that would pass the context's deadline.
+	errNoTime error = noTimeError{}
+	// errBudgetSpent says that too many calls have failed for another retry.
+	errBudgetSpent = errors.New("the retry budget is used up")
+	// errGiveUp says that the time for retries is over.
+	errGiveUp = errors.New("the time for retries is over")
+)
+
+type noTimeError struct{}
+
+func (noTimeError) Error() string {
+	return "the wait before the next attempt would pass the context's deadline"
+}
+func (noTimeError) Timeout() bool        { return true }
+func (noTimeError) Temporary() bool      { return true }
+func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// outage coordinates the retries of all calls of a scope. While the service is down, which is from a failure until the next
+// response, the calls that wait share their retries: one of them sends a probe, with growing pauses in between, and the
+// others follow when the service responds. So the number of requests during an outage does not depend on the number of
+// callers. A new call always sends its first request.
+//
+// Every retry costs one from the retry budget. Every response pays one back, and every call adds a fifth. A retry that finds
+// the budget spent fails while the service is down, and otherwise waits for the responses to other calls.
+//
+// The zero value has a full budget. It is safe for concurrent use.
+type outage struct {
+	mu      sync.Mutex
+	spent   float64 // of retryBudget
+	down    bool
+	probes  int       // sent since the last response
+	probeAt time.Time // while down: when the next probe may be sent
+
+	waiting int           // calls in await
+	changed chan struct{} // closed when the calls in await have to look again
+}
+
+// addCall pays for a new call.
+func (o *outage) addCall() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spent = max(0, o.spent-budgetPerCall)
+}
+
+// reportResponse says that the service responded.
+func (o *outage) reportResponse() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spent = max(0, o.spent-1)
+	o.down, o.probes = false, 0
+	o.wakeAll()
+}
+
+// reportFault says that a request failed for a reason that may pass.
+func (o *outage) reportFault(p Policy) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		return
+	}
+	o.down, o.probes = true, 0
+	o.probeAt = time.Now().Add(p.probeSpacing(1))
+	o.wakeAll()
+}
+
+func (o *outage) wakeAll() {
+	if o.waiting > 0 {
+		close(o.changed)
+		o.changed = make(chan struct{})
+	}
+}
+
+// await waits until a retry may be sent, not before earliest. It returns errGiveUp at the time giveUp, errBudgetSpent,
+// errNoTime, or the context's error.
+func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time) error {
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(earliest) {
+		return errNoTime
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.changed == nil {
+		o.changed = make(chan struct{})
+	}
+	o.waiting++
+	defer func() { o.waiting-- }()
+	for {
+		now := time.Now()
+		next, err := o.tryRetry(p, now, earliest)
+		if err != nil || !next.After(now) {
+			return err
+		}
+		if !giveUp.After(now) {
+			return errGiveUp
+		}
+		if err := o.pause(ctx, min(next.Sub(now), giveUp.Sub(now))); err != nil {
+			return err
+		}
+	}
+}
+
+// tryRetry takes a retry from the budget and returns now, or returns when to try next.
+func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, err error) {
+	next = earliest
+	if o.down && o.probeAt.After(next) {
+		next = o.probeAt
+	}
+	switch {
+	case next.After(now):
+		return next, nil
+	case o.spent+1 <= retryBudget:
+	case o.down:
+		return now, errBudgetSpent
+	default: // the responses to other calls will pay for it
+		return now.Add(time.Hour), nil
+	}
+	o.spent++
+	if o.down {
+		o.probes++
+		o.probeAt = now.Add(p.probeSpacing(o.probes + 1))
+	}
+	return now, nil
+}
+
+// pause waits for d or until something changes, with o.mu unlocked.
+func (o *outage) pause(ctx context.Context, d time.Duration) error {
+	changed := o.changed
+	o.mu.Unlock()
+	defer o.mu.Lock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-timer.C:
+	case <-ctx.Done():
+		return contextError(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// testPolicy has delays without jitter.
+var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
+
+// TestRetryBudget checks that a server that stays dead gets 1.2 requests per call in the long run, and that responses
+// refill the budget.
+func TestRetryBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var o outage
+		retries := 0
+		try := func() bool { return o.await(t.Context(), testPolicy, time.Now(), time.Now().Add(time.Second)) == nil }
+		for range 1000 { // calls to a dead server, each of which would like two retries
+			o.addCall()
+			for range 2 {
+				o.reportFault(testPolicy)
+				if try() {
+					retries++
+				}
+			}
+		}
+		if want := retryBudget + 1000/5; retries < want-2 || retries > want {
+			t.Errorf("%d retries for 1000 calls, want %d", retries, want)
+		}
+		for range retryBudget {
+			o.reportResponse()
+		}
+		for i := range retryBudget {
+			if !try() {
+				t.Fatalf("the budget was not refilled: %d retries", i)
+			}
+		}
+	})
+}
+
+// TestRetryBudgetWhileUp checks that a retry that finds the budget spent waits for the responses to other calls while the
+// service responds, and fails once it does not.
+func TestRetryBudgetWhileUp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		report func(*outage)
+		want   error
+	}{
+		"a response": {func(o *outage) { o.reportResponse() }, nil},
+		"a fault":    {func(o *outage) { o.reportFault(testPolicy) }, errBudgetSpent},
+		"nothing":    {func(*outage) {}, errGiveUp},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := outage{spent: retryBudget}
+			start := time.Now()
+			time.AfterFunc(time.Second, func() { c.report(&o) })
+			err := o.await(t.Context(), testPolicy, start, start.Add(time.Minute))
+			if took := time.Since(start); !errors.Is(err, c.want) || c.want == nil && err != nil || name != "nothing" && took > time.Second+testPolicy.MaxDelay {
+				t.Errorf("%s: %v after %v", name, err, took)
+			}
+		})
+	}
+}
+
+// TestAwait checks how a wait for a retry ends.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var o outage
+		start := time.Now()
+		if err := o.await(t.Context(), testPolicy, start.Add(time.Second), start.Add(time.Hour)); err != nil || time.Since(start) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+
+		start = time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := o.await(ctx, testPolicy, start.Add(time.Second+1), start.Add(time.Hour))
+		if !errors.Is(err, context.DeadlineExceeded) || !PastDeadline(err) || time.Since(start) != 0 {
+			t.Errorf("a wait beyond the deadline: %v after %v", err, time.Since(start))
+		}
+		var timeout interface {
+			Timeout() bool
+			Temporary() bool
+		}
+		if !errors.As(err, &timeout) || !timeout.Timeout() || !timeout.Temporary() {
+			t.Errorf("%v is no timeout", err)
+		}
+
+		cause := errors.New("cause")
+		ctx, stop := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { stop(cause) })
+		start = time.Now()
+		if err = o.await(ctx, testPolicy, start.Add(time.Minute), start.Add(time.Hour)); !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || time.Since(start) != time.Second {
+			t.Errorf("cancelled: %v after %v", err, time.Since(start))
+		}
+		if err.Error() == "" || contextError(ctx).Error() != "context canceled: cause" {
+			t.Errorf("%v", contextError(ctx))
+		}
+	})
+}

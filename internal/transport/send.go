@@ -1,0 +1,121 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// roundTrip is the part of an attempt that happens on the wire, within the attempt's own timeout.
+func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signed signer.Signed) attemptResult {
+	within, cancel := context.WithTimeout(ctx, s.t.cfg.Retry.AttemptTimeout)
+	defer cancel()
+	x := &exchange{
+		callState: s, ctx: ctx, within: within, query: signed.Query,
+		redactor: sync.OnceValue(func() *redact.Redactor { return newRedactor(signed, key) }),
+	}
+	if s.connectionSuspect {
+		// The idle connections beside the one that failed may be dead as well, and with HTTP/2 it may be idle itself.
+		s.t.CloseIdleConnections()
+		s.connectionSuspect = false
+	}
+	s.sent++
+	resp, err := s.t.http.Do(s.newRequest(within, signed))
+	if err != nil {
+		return x.networkFailure(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode < 100 { // net/http accepts any three digits
+		return x.networkFailure(fmt.Errorf("malformed HTTP status %03d", resp.StatusCode))
+	}
+	res := x.readResponse(resp)
+	res.received = headers{resp.Header, time.Now()}
+	return res
+}
+
+// newRequest returns the request for the wire.
+func (s *callState) newRequest(ctx context.Context, signed signer.Signed) *http.Request {
+	req := (&http.Request{
+		Method: http.MethodPost,
+		URL:    &url.URL{Scheme: s.call.Scheme, Host: s.call.Host, Path: "/", RawQuery: signed.Query},
+		Host:   s.call.Host,
+		Header: signed.Header.Clone(),
+		Body:   http.NoBody,
+	}).WithContext(ctx)
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", s.t.cfg.UserAgent)
+	return req
+}
+
+// exchange is one request and its response.
+type exchange struct {
+	*callState
+	ctx, within context.Context // the caller's, and the one with the attempt's own timeout
+	query       string          // signed
+	redactor    func() *redact.Redactor
+}
+
+// networkFailure returns the result of an attempt that failed below HTTP.
+func (x *exchange) networkFailure(err error) attemptResult {
+	x.connectionSuspect = true
+	switch {
+	case x.ctx.Err() != nil:
+		return x.contextResult(x.ctx)
+	case x.within.Err() != nil:
+		text := fmt.Sprintf("no complete response within %v", x.t.cfg.Retry.AttemptTimeout)
+		return attemptResult{err: timeoutError(text), class: transient, problem: TimedOut}
+	}
+	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it
+		err = u.Err
+	}
+	c := classifyNetwork(err)
+	return attemptResult{
+		err: notOfContext(x.redactor().Error(err)), class: c.class, problem: c.problem, advice: c.advice, notReceived: c.notReceived,
+	}
+}
+
+// timeoutError is a timeout of ours, not of the caller's context.
+type timeoutError string
+
+func (e timeoutError) Error() string      { return string(e) }
+func (timeoutError) Timeout() bool        { return true }
+func (timeoutError) Temporary() bool      { return true }
+func (timeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
+// notOfContext returns err, or an error with the same text that does not match the context's errors. It is for errors
+// that came up while the caller's context was not done: net, net/http and credential providers use context.DeadlineExceeded
+// for timeouts of their own.
+func notOfContext(err error) error {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return timeoutError(err.Error())
+	case errors.Is(err, context.Canceled):
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+// contextError returns the error of a context that is done, with its cause when the caller set one.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause == nil || errors.Is(err, cause) { // in this order on purpose: there is no cause beside the error itself
+		return err
+	}
+	return &causedError{err, cause}
+}
+
+type causedError struct{ err, cause error }
+
+func (e *causedError) Error() string   { return fmt.Sprint(e.err, ": ", e.cause) }
+func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }

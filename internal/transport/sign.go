@@ -1,0 +1,120 @@
+package transport
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/aliyun-ecs/sdk-go/internal/throttle"
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// signAndSend carries out one admitted attempt. Its ticket is reported whatever happens, also when code of the caller's
+// panics.
+func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (res attemptResult) {
+	outcome := throttle.Unknown
+	defer func() { s.scope.throttle.Report(ticket, outcome, res.retryAfter) }()
+
+	key, refused := s.currentKey(ctx)
+	if refused != nil {
+		return *refused
+	}
+	s.key, s.stale = key, signer.Credentials{}
+	now, offset := s.t.clock.now()
+	signed, err := s.t.cfg.Signer.Sign(signer.Request{
+		Method: http.MethodPost, Host: s.call.Host, Action: s.call.Action, Version: s.call.Version,
+		Params: s.call.Params, Time: now, Nonce: nonce(),
+	}, key)
+	if err != nil {
+		return attemptResult{err: newRedactor(signed, key).Error(err), class: Invalid, final: true}
+	}
+	if s.t.latestKey() != key {
+		s.t.lastKey.Store(&key)
+	}
+	res = s.roundTrip(ctx, key, signed)
+	res.sent, res.offset = true, offset
+	switch {
+	case res.class&Throttled != 0:
+		outcome = throttle.Throttled
+	case res.ok, res.response.Code != "" && res.response.Status < 500:
+		outcome = throttle.Accepted
+	}
+	s.reportToScope(res)
+	return res
+}
+
+// reportToScope tells the other calls of the scope what this attempt says about the service.
+func (s *callState) reportToScope(res attemptResult) {
+	s.scope.headers.store(res.received)
+	switch {
+	case res.class&retryable != 0:
+		s.scope.outage.reportFault(s.t.cfg.Retry)
+	case res.ok, res.response.Status != 0:
+		s.scope.outage.reportResponse()
+	}
+}
+
+// currentKey asks for the key of one attempt.
+func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemptResult) {
+	key, warning, err := s.t.cfg.Credentials(ctx, s.stale)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		res := s.contextResult(ctx)
+		res.err = fmt.Errorf("while waiting for credentials: %w", res.err)
+		return key, &res
+	case err != nil:
+		class := Credentials
+		if isUnreachable(err) {
+			class |= Unavailable
+		}
+		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", notOfContext(err)), class: class, final: true}
+	case s.stale != (signer.Credentials{}) && key == s.stale: // there is no other key, so the API's refusal stands
+		res := s.last
+		res.sent, res.final = false, true
+		return key, &res
+	case warning != nil:
+		s.t.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "ecs: using the last valid credentials", slog.String("reason", warning.Error()))
+	}
+	return key, nil
+}
+
+// isUnreachable reports whether a credentials provider failed because the service that it asks could not be reached. An
+// error may say so itself by a method Unavailable.
+func isUnreachable(err error) bool {
+	var says interface{ Unavailable() bool }
+	if errors.As(err, &says) {
+		return says.Unavailable()
+	}
+	var op *net.OpError
+	var dns *net.DNSError
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &op) || errors.As(err, &dns) || errors.As(err, &timeout) && timeout.Timeout() {
+		return true
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// signatures returns the signature of a signed request in its query and in its header, "" where there is none.
+func signatures(signed signer.Signed) (query, header string) {
+	if values, err := url.ParseQuery(signed.Query); err == nil {
+		query = values.Get("Signature")
+	}
+	_, header, _ = strings.Cut(signed.Header.Get("Authorization"), "Signature=")
+	return query, header
+}
+
+func nonce() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
