@@ -1,5 +1,5 @@
-// Package ecs lists the ECS instances of an Alibaba Cloud account: completely, fast and typed. It speaks the API
-// DescribeInstances, version 2014-05-26, and tells "there are none" from "you may not see them".
+// Package ecs lists the ECS instances of an Alibaba Cloud account: completely, fast and typed. It calls the API operation
+// DescribeInstances, version 2014-05-26, and distinguishes "there are none" from "permission denied".
 //
 //	client, err := ecs.NewClient("cn-hangzhou", nil) // credentials from the default chain
 //	if err != nil {
@@ -12,106 +12,116 @@
 //		fmt.Println(inst.InstanceID, inst.InstanceName, inst.PrivateAddr())
 //	}
 //
-// # Paging
+// # Choosing a listing method
 //
-// A listing is complete if and only if it ends without an error. Choose by what you need:
+// A listing is complete if and only if it ends without an error.
 //
-//   - [Client.Instances]: every instance, in a loop. The usual way.
-//   - [Client.StreamInstances]: the same through a channel, for workers; the next page is fetched meanwhile.
-//   - [Client.InstancePages]: by pages, with request ids.
-//   - [Client.ScanInstances]: a region of a thousand instances and more, through several token chains at once.
-//   - [Client.InstancesInRegions]: several or all regions at once; a region that fails does not end the others.
-//   - [Client.GetInstances]: by id, any number, in your order; says which are missing.
-//   - [Client.DescribeInstances]: a single page, as the API gives it (10 instances unless you ask for more).
+//   - [Client.Instances] yields every instance in a loop. Start here.
+//   - [Client.StreamInstances] sends the instances to a channel, for several workers, and fetches the next page meanwhile.
+//   - [Client.InstancePages] yields pages, with request ids.
+//   - [Client.ScanInstances] fetches several pages at once, for regions of a thousand instances and more.
+//   - [Client.InstancesInRegions] lists several or all regions at once. A region that fails does not end the others.
+//   - [Client.GetInstances] finds instances by id, and [Client.GetInstance] a single one; both report missing ids.
+//   - [Client.DescribeInstances] fetches a single page: 10 instances unless MaxResults says more.
 //
-// [Client.WaitForStatus] and [Client.WaitUntilGone] poll until instances have changed. [Client.Call] carries out any other
-// operation of the ECS API.
+// [Client.WaitForStatus] and [Client.WaitUntilGone] poll until instances have changed. [Client.ListTagResources] lists tags.
+// [Client.Call] and [CallPages] call any other operation of the ECS API.
 //
 // # Contexts and goroutines
 //
-// A client is immutable and serves any number of goroutines; make one and keep it. Requests are plain values that no call
-// modifies. The context reaches the connection, the waits, the limiter and the credentials: when it ends, the call does,
-// with an error that matches the context's. A nil context is refused. Iterators work in the goroutine of their loop, except where
-// several listings go on at once; breaking out of the loop ends them all.
+// A client is immutable and safe for concurrent use: create one and reuse it. Requests are plain values that no call
+// modifies. The context reaches the connection, the delays, the limiter and the credentials. When it is done, the call ends
+// with an error that matches the context's error. A nil context is an ErrInvalidParameter. Iterators run in the goroutine of
+// their loop, except where they fetch several pages at once; breaking out of the loop ends all of it.
 //
 // # Permissions
 //
-// A caller without the permission ecs:DescribeInstances gets an empty list from this API, not an error. So a listing that
-// saw nothing makes one dry run, and ends with [ErrForbidden] when that is denied ([Options.TrustEmpty] turns it off).
-// [Client.DryRun] checks beforehand, without listing. The least policy is ecs:DescribeInstances, plus ecs:DescribeRegions
-// to list all regions and ecs:ListTagResources to list more than 1,000 instances by tag or resource group.
+// A caller without the permission ecs:DescribeInstances meets one of two behaviors. According to the vendor's announcement
+// of 2025-09-25, the API answers with HTTP 403 and the code Forbidden.RAM in all regions from 2025-12-20. Before that date it
+// answered with HTTP 200 and an empty list, and private clouds and older installations may still do so.
+//
+// The listings handle both. A denied request ends the listing with [ErrForbidden]. A request that ends with an empty page
+// is checked by one dry run, also in the middle of a listing: if the dry run passes, the page is true; if it is denied, the
+// listing ends with ErrForbidden; if it fails in any other way, the listing ends with [*UnconfirmedError]. The result is
+// remembered for five minutes for the same region and request. [Options.TrustEmpty] accepts empty pages without a check.
+//
+// [Client.DryRun] checks the permission without listing. The smallest policy is ecs:DescribeInstances, with
+// ecs:DescribeRegions to list all regions and ecs:ListTagResources to list more than about 1,000 instances by tag or
+// resource group.
 //
 // # What the API does silently
 //
-//   - Without permission the list is empty: checked by a dry run, see above.
-//   - A page has 10 instances unless asked for more: listings ask for 100 and page to the end.
-//   - Filters by tag or resource group stop at 1,000 instances: the listing goes on by ListTagResources and ids, or ends
-//     with [*CappedError].
-//   - Unknown parameters are ignored, so a typo lists everything: requests are typed.
-//   - An empty id list matches nothing, an absent one everything: nil and empty [JSONList] keep the difference.
-//   - Private, inner and elastic addresses filter nothing unless InstanceNetworkType is set as well: it is sent with them.
-//   - MaxResults below 10 is taken for 10: a page may hold more than was asked for.
-//   - Page numbers are ignored next to MaxResults or NextToken: refused here.
-//   - An instance that moves while pages are read may come twice: it is delivered once.
-//   - An instance that cannot be read costs no other: [*DecodeError], [*IncompleteError].
-//   - A filter on ids that do not exist just gives fewer rows: [*NotFoundError] from GetInstances.
-//   - TotalCount is meaningless in token mode: nothing here relies on it.
+//   - It may return an empty list to a caller without permission. See above.
+//   - A page has 10 instances by default. The listings request 100 and read all pages.
+//   - A listing by tag or resource group stops at 1,000 instances. The listings find the others by ListTagResources and
+//     fetch them by id, or end with a [*CappedError].
+//   - Unknown parameters are ignored, so a typo lists everything. Requests are typed.
+//   - An empty list of ids matches nothing, and a missing one matches everything. A nil and an empty [JSONList] keep the
+//     difference.
+//   - Private, inner and elastic addresses are ignored without InstanceNetworkType, so it is sent with them.
+//   - MaxResults below 10 is raised to 10, so a page may have more instances than requested.
+//   - Page numbers are ignored beside MaxResults or NextToken. Such a request is refused.
+//   - An instance may be on two pages if the list changes meanwhile. It is delivered once.
+//   - Ids that do not exist are left out. GetInstances reports them in a [*NotFoundError].
+//   - TotalCount has no meaning in a listing by tokens. It is used only to notice a server that knows page numbers alone.
 //
 // # Errors
 //
-// A failed call returns an [*Error] with the API's code and request id. Tell the kinds apart with [errors.Is]:
-// [ErrThrottled], [ErrForbidden], [ErrCredentials], [ErrInvalidParameter], [ErrUnavailable], and the context's own errors.
-// Texts are one line, say what to do, and never hold a secret. Listings may also end with [*IncompleteError],
-// [*CappedError] or [pagination.ErrTokenLoop]; InstancesInRegions yields [*RegionError], waiters return [*WaitError].
+// A failed call returns an [*Error] with the API's code and the request id. [errors.Is] tells the kinds apart:
+// [ErrThrottled], [ErrForbidden], [ErrCredentials], [ErrInvalidParameter], [ErrUnavailable], [ErrNotFound], and the errors of
+// the context. Each text is one line, says what to do, and contains no secret.
+//
+// Listings may also end with [*UnconfirmedError], [*CappedError], [*IncompleteError] for what could not be decoded, or, if
+// the server never ends the listing, [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages]. InstancesInRegions yields
+// [*RegionError], and the waiters return [*WaitError].
 //
 // # Retries and throttling
 //
-// Connection errors, unreadable answers, 408, 500, 502, 503, 504 and internal errors are tried up to 3 times with jittered
-// backoff ([RetryPolicy]); each attempt is signed anew and times out after 10 s. Certificates that are not trusted and
-// hosts that do not exist fail at once. A retry quota keeps a dead server from being hammered. A wrong clock is noticed and
-// corrected for.
+// Connection errors, unreadable responses, internal errors and the statuses 408, 500, 502, 503 and 504 are retried with
+// jittered backoff, a single call for a few seconds and each page of a listing long enough for a restart of the service; see
+// [RetryPolicy]. Each attempt has a new signature and times out after 10 s. Untrusted certificates and unknown hosts are not
+// retried. A retry budget limits the requests to a server that stays dead. A wrong local clock is noticed and corrected for.
 //
-// Throttled calls wait in a throttle control shared by all goroutines and by the clients that [Client.InRegion] makes, for
-// each region and operation: it costs nothing until the first throttled answer, then paces the calls as the API allows,
-// learning the quota. [Options.Limiter] adds a limit of your own. No wait passes the context's deadline: the call then ends
-// at once, with the context's error and the API's last answer in one.
+// A throttled call waits in a throttle control, one for each region and operation, which all goroutines and the clients made
+// by [Client.InRegion] share. It costs nothing until the first throttled response. Then it learns the quota and sends
+// requests at the rate that the API accepts. [Options.Limiter] adds a limit. A delay that would pass the deadline of the
+// context ends the call at once, with an error that matches both the context's error and the last response.
 //
-// Details of retries may change between releases and are not covered by compatibility promises.
+// The details of retries may change between releases.
 //
 // # Signing
 //
-// [signer.V1] (the default) signs with HMAC-SHA1 and puts the signature, and the token of a temporary key, into the query
-// string, where a proxy that opens TLS may log them. [signer.V3] signs with HMAC-SHA256 in headers: take it when there is
-// such a proxy, under FIPS 140, or when a policy asks for it. The API takes either for every call.
+// [signer.V1], the default, signs with HMAC-SHA1 and sends the signature, and the token of a temporary key, in the query
+// string, where a proxy that decrypts TLS may log them. [signer.V3] signs with HMAC-SHA256 in headers: use it behind such a
+// proxy, with FIPS 140, or if a policy requires it. The API accepts both for every call.
 //
 // # Credentials
 //
-// Without [Options.Credentials], the first call looks through the default chain of github.com/aliyun/credentials-go:
+// Without [Options.Credentials], the first call looks for a key in these places:
 //
 //  1. ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a temporary key, ALIBABA_CLOUD_SECURITY_TOKEN
 //  2. an OIDC role: ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN, ALIBABA_CLOUD_OIDC_TOKEN_FILE
-//  3. the vendor CLI's profile, ~/.aliyun/config.json
+//  3. the profile of the vendor's CLI, ~/.aliyun/config.json
 //  4. the profile file, ~/.alibabacloud/credentials
-//  5. the instance's RAM role, unless ALIBABA_CLOUD_ECS_METADATA_DISABLED is true
+//  5. the RAM role of the instance, unless ALIBABA_CLOUD_ECS_METADATA_DISABLED is true
 //  6. ALIBABA_CLOUD_CREDENTIALS_URI
 //
-// [CredentialsFrom] takes any credential of that module, [StaticCredentials] a fixed key, and any [CredentialsProvider]
-// will do.
+// [CredentialsFrom] accepts any credential of github.com/aliyun/credentials-go, and [StaticCredentials] a fixed key; any
+// [CredentialsProvider] will do. [Client.WithCredentials] returns a client for another account.
 //
 // # Observability
 //
-// [Options.Logger] gets attempts at Debug, retries at Info, and at Warn what was believed or used for want of better: an
-// empty listing that no dry run could confirm, the last good key while a provider fails. [Options.OnAttempt] sees every HTTP
-// request; the module github.com/aliyun-ecs/sdk-go/ecs/ecsotel makes OpenTelemetry spans and a histogram of it. Neither
-// sees a secret.
+// [Options.Logger] receives attempts at level Debug, retries at Info, and a warning when an older key is used because the
+// provider fails. [Options.OnAttempt] is called after every HTTP request; the module
+// github.com/aliyun-ecs/sdk-go/ecs/ecsotel turns that into OpenTelemetry spans and metrics. Neither sees a secret.
 //
 // # Testing your code
 //
-// Package [github.com/aliyun-ecs/sdk-go/ecs/ecstest] is an in-memory ECS over HTTP on loopback that checks signatures,
-// filters, pages, throttles and fails on demand.
+// Package [github.com/aliyun-ecs/sdk-go/ecs/ecstest] is an in-memory ECS, over HTTP on a loopback address, that checks
+// signatures, filters, pages, throttles, and fails on demand.
 //
-// # Not known
+// # What is not documented
 //
-// What no source says is not guessed: whether the API's time bounds are inclusive, whether tokens expire, in which order
-// instances come, and which quota applies. The client works under every reading.
+// The API does not document whether the bounds of its time filters are inclusive, whether tokens expire, in which order
+// instances are listed, and which quota applies. This client does not depend on any of them.
 package ecs

@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// inMemory stands for an account with four instances in two regions.
+// inMemory returns a server that stands for an account with four instances in two regions.
 func inMemory() *ecstest.Server {
 	prod := []ecs.Tag{{Key: "env", Value: "prod"}}
 	created := time.Date(2024, 5, 1, 8, 30, 0, 0, time.UTC)
@@ -40,7 +40,7 @@ func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	return client, server.Close
 }
 
-// From inside a VPC, with signatures kept out of URLs, and more patience than by default.
+// A client inside a VPC that signs in headers and retries for longer than by default.
 func ExampleNewClient() {
 	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
 		Network: ecs.NetworkVPC,
@@ -62,7 +62,7 @@ func ExampleClient_Instances() {
 
 	for inst, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning}) {
 		if err != nil {
-			fmt.Println(err) // what came before is true, but not all
+			fmt.Println(err) // the listing is not complete
 			return
 		}
 		fmt.Println(inst.InstanceID, inst.InstanceName)
@@ -72,16 +72,17 @@ func ExampleClient_Instances() {
 	// i-2 web-2
 }
 
-// All filters must match. Pointers are for those whose zero value means something.
+// An instance must match all filters.
 func ExampleClient_Instances_filters() {
 	client, done := connect(nil)
 	defer done()
 
+	optimized := false // a pointer, because false is a filter too
 	req := ecs.DescribeInstancesRequest{
 		InstanceName: "web-*",
 		Tags:         []ecs.Tag{{Key: "env", Value: "prod"}},
 		CreatedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC),
-		IOOptimized:  ptr(false),
+		IOOptimized:  &optimized,
 	}
 	for inst, err := range client.Instances(context.Background(), req) {
 		fmt.Println(inst.InstanceID, err)
@@ -157,7 +158,7 @@ func ExampleClient_ScanInstances() {
 	// Output: true
 }
 
-// A region that cannot be listed is named; the others go on.
+// A region that cannot be listed yields an error, and the others go on.
 func ExampleClient_InstancesInRegions() {
 	client, done := connect(nil)
 	defer done()
@@ -165,7 +166,8 @@ func ExampleClient_InstancesInRegions() {
 	ids := map[string][]string{}
 	regions := []string{"cn-hangzhou", "eu-central-1", "cn-atlantis"} // nil: all
 	for inst, err := range client.InstancesInRegions(context.Background(), regions, ecs.DescribeInstancesRequest{}, nil) {
-		if failed, ok := errorAs[*ecs.RegionError](err); ok {
+		var failed *ecs.RegionError
+		if errors.As(err, &failed) {
 			fmt.Println("failed:", failed.Region)
 			continue
 		}
@@ -181,6 +183,20 @@ func ExampleClient_InstancesInRegions() {
 	// map[cn-hangzhou:[i-1 i-2 i-3] eu-central-1:[i-4]]
 }
 
+func ExampleClient_GetInstance() {
+	client, done := connect(nil)
+	defer done()
+
+	inst, err := client.GetInstance(context.Background(), "i-1")
+	fmt.Println(inst.InstanceName, err)
+
+	_, err = client.GetInstance(context.Background(), "i-gone")
+	fmt.Println(errors.Is(err, ecs.ErrNotFound))
+	// Output:
+	// web-1 <nil>
+	// true
+}
+
 func ExampleClient_GetInstances() {
 	client, done := connect(nil)
 	defer done()
@@ -189,7 +205,8 @@ func ExampleClient_GetInstances() {
 	for _, inst := range instances {
 		fmt.Println(inst.InstanceID, inst.Status)
 	}
-	if missing, ok := errorAs[*ecs.NotFoundError](err); ok {
+	var missing *ecs.NotFoundError
+	if errors.As(err, &missing) {
 		fmt.Println("missing:", missing.InstanceIDs)
 	}
 	// Output:
@@ -198,7 +215,7 @@ func ExampleClient_GetInstances() {
 	// missing: [i-gone]
 }
 
-// One request: what a front end needs that shows page after page.
+// A single page, for a user interface that shows page after page.
 func ExampleClient_DescribeInstances() {
 	client, done := connect(nil)
 	defer done()
@@ -212,7 +229,7 @@ func ExampleClient_DescribeInstances() {
 	// Output: 3 instances, next page ""
 }
 
-// Who may not list gets an empty page from the API. A dry run tells, and so do listings.
+// A missing permission is an error, whether the API refuses the request or returns an empty list.
 func ExampleClient_DryRun() {
 	server := inMemory()
 	defer server.Close()
@@ -246,8 +263,9 @@ func ExampleClient_WaitForStatus() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	instances, err := client.WaitForStatus(ctx, ecs.InstanceStatusRunning, "i-1", "i-3")
-	if late, ok := errorAs[*ecs.WaitError](err); ok {
-		fmt.Println("not yet:", late.Pending)
+	var waitErr *ecs.WaitError
+	if errors.As(err, &waitErr) {
+		fmt.Println("not yet:", waitErr.Pending)
 	}
 	fmt.Println(len(instances), err)
 	// Output: 2 <nil>
@@ -271,7 +289,7 @@ func ExampleClient_ListTagResources() {
 	client, done := connect(nil)
 	defer done()
 
-	req := ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "env"}}} // no value: any
+	req := ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "env"}}} // without a value: any value
 	for tag, err := range client.ListTagResources(context.Background(), req) {
 		if err != nil {
 			fmt.Println(err)
@@ -297,7 +315,7 @@ func ExampleClient_DescribeRegions() {
 	// Output: true
 }
 
-// Another operation, with parameters and result as its documentation has them.
+// Another operation, with the parameters and the result of its documentation.
 func ExampleClient_Call() {
 	client, done := connect(nil)
 	defer done()
@@ -338,7 +356,7 @@ func ExampleClient_InRegion() {
 	// Output: eu-central-1 i-4 <nil>
 }
 
-// The kinds tell what to do, the fields of Error what to log.
+// The kind of an error says what to do, and the fields of Error say what to log.
 func ExampleError() {
 	client, done := connect(nil)
 	defer done()
@@ -346,17 +364,18 @@ func ExampleError() {
 	err := client.DryRun(context.Background(), ecs.DescribeInstancesRequest{Status: "Paused"})
 	switch {
 	case errors.Is(err, ecs.ErrInvalidParameter):
-		fmt.Println("mend the request")
+		fmt.Println("fix the request")
 	case errors.Is(err, ecs.ErrForbidden), errors.Is(err, ecs.ErrCredentials):
 		fmt.Println("ask the administrator")
 	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable):
 		fmt.Println("try again later")
 	}
-	if e, ok := errorAs[*ecs.Error](err); ok {
+	var e *ecs.Error
+	if errors.As(err, &e) {
 		fmt.Println(e.StatusCode, e.Code, e.Attempts, e.RequestID != "")
 	}
 	// Output:
-	// mend the request
+	// fix the request
 	// 404 InvalidStatus.NotFound 1 true
 }
 
@@ -382,7 +401,7 @@ func ExampleInstance() {
 	// false true
 }
 
-// vault is a provider of one's own. Temporary keys should come from a cache and be renewed in time.
+// vault is an example of a provider. One for temporary keys should cache them and refresh them before they expire.
 type vault struct{ key signer.Credentials }
 
 func (v *vault) Credentials(context.Context) (signer.Credentials, error) { return v.key, nil }
@@ -416,7 +435,7 @@ func ExampleCredentialsFrom() {
 	// Output: ecs.Client(cn-beijing at ecs.cn-beijing.aliyuncs.com) <nil>
 }
 
-// Each HTTP request is told, those that are retried too. Package ecsotel makes traces and metrics of them.
+// OnAttempt is called for each HTTP request, including retried ones. Package ecsotel turns them into traces and metrics.
 func ExampleOptions_onAttempt() {
 	server := inMemory()
 	defer server.Close()

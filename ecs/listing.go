@@ -197,8 +197,8 @@ func (l *listing) known() int { return len(l.seen) + l.unnamed }
 // finalError returns the error of a listing that ended with err or nil.
 func (l *listing) finalError(err error) error {
 	own := false // err itself is meant, not what it wraps: ctx may have been canceled with the error of another listing
-	switch err.(type) {
-	case nil, *CappedError, *UnconfirmedError: //nolint:errorlint // see above
+	switch err.(type) { //nolint:errorlint // see above
+	case nil, *CappedError, *UnconfirmedError:
 		own = true
 	}
 	switch {

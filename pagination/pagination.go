@@ -38,8 +38,8 @@ var (
 	// list the same pages forever. It is yielded after the items of that page.
 	ErrTokenLoop = errors.New("pagination: the server repeated a page token, the listing is not complete")
 
-	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items.
-	ErrEmptyPages = errors.New("pagination: the server sent too many empty pages in a row, the listing is not complete")
+	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or none that were new.
+	ErrEmptyPages = errors.New("pagination: the server sent too many pages in a row without a new item, the listing is not complete")
 )
 
 // maxEmptyPages is how many consecutive empty pages are accepted. A service that filters after paging sends a few; one
