@@ -171,6 +171,7 @@ func printEverything(t *testing.T) {
 		"signer.Request": {signer.Request{}},
 	}
 	values["pagination.Fetch"] = nil // a function
+	values["ecs.CredentialsFunc"] = nil
 	for _, dir := range []string{".", "../signer", "../pagination"} {
 		for _, name := range holders(t, dir) {
 			if _, ok := values[name]; !ok {
