@@ -57,8 +57,8 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 		Regions   *struct{ Region []Region }
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
-		if err := jsonscan.Check(body, maxListValues); err != nil {
-			return err
+		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
+			return tooLarge
 		}
 		out.Regions = nil // of an attempt before
 		wrong := decodeInto(&out)(body)

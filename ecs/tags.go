@@ -106,8 +106,8 @@ func (c *Client) tagPage(ctx context.Context, req ListTagResourcesRequest) (page
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
 		}
-		if err := jsonscan.Check(body, maxListValues); err != nil {
-			return err
+		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
+			return tooLarge
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong
