@@ -47,8 +47,11 @@ func TestDecoder(t *testing.T) {
 		{`{"Name":"a","Size":1,"Texts":{"Text":["x","y"]}}`, box{"a", 1, []string{"x", "y"}}, "map[] []"},
 		{`{"Texts":["x"],"Size":"2","Name":"a"}`, box{"a", 2, []string{"x"}}, "map[] []"},
 		{`{"Name":{},"Size":null,"Texts":""}`, box{}, "map[] []"},
-		{`{"Name":[1, 2],"New":{"a":1},"Texts":{"Text":["x",{"b":2}],"More":3}}`, box{Texts: []string{"x", ""}},
-			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name is not a string Texts.Text.1 is not a string]`},
+		{
+			`{"Name":[1, 2],"New":{"a":1},"Texts":{"Text":["x",{"b":2}],"More":3}}`,
+			box{Texts: []string{"x", ""}},
+			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name is not a string Texts.Text.1 is not a string]`,
+		},
 		{`{"a.b":1,"~":2,"":3}`, box{}, "map[:3 a~1b:1 ~0:2] []"},
 		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // only the last list counts
 	} {
