@@ -259,7 +259,7 @@ func (o *oracle) list(n node, v reflect.Value, path, wrap string) {
 	}
 }
 
-// wholeNumber allows a fraction of zeros and exponents up to a thousand.
+// wholeNumber returns the value of an integer, however it is written, with an exponent of up to a thousand.
 func wholeNumber(n node) (int64, bool) {
 	if !n.number() {
 		return 0, false
@@ -275,11 +275,11 @@ func wholeNumber(n node) (int64, bool) {
 	return r.Num().Int64(), ok && r.IsInt() && r.Num().IsInt64()
 }
 
-// node is a JSON value; kind is one of { [ " 0 t f n.
+// node is a JSON value. kind is its first byte, or 0 for any number.
 type node struct {
 	kind     byte
 	raw      []byte
-	text     string // of a scalar
+	text     string // of a string, number or boolean
 	members  []nodeMember
 	elements []node
 }

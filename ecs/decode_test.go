@@ -24,12 +24,12 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// onePage is a page with the given elements.
+// onePage returns a page with the given elements in its list of instances.
 func onePage(elements ...string) string {
 	return `{"RequestId":"R","Instances":{"Instance":[` + strings.Join(elements, ",") + `]}}`
 }
 
-// ids are those of the instances of a page, then those of the ones that could not be read.
+// ids returns the ids of the instances of a page, and then those of its errors.
 func ids(r *DescribeInstancesResponse) (ids []string) {
 	for _, inst := range r.Instances {
 		ids = append(ids, inst.InstanceID)
@@ -42,7 +42,7 @@ func ids(r *DescribeInstancesResponse) (ids []string) {
 
 var envelopes = map[string]struct {
 	body string
-	want string // the page in short, or what the error says
+	want string // a summary of the page, or part of the error text
 }{
 	"usual":                   {`{"RequestId":"R","NextToken":"n","PageNumber":1,"PageSize":2,"TotalCount":3,"Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2"}]}}`, "R n 1 2 3 [i-1 i-2]"},
 	"white space":             {" \r\n\t{ \"Instances\" : { \"Instance\" : [ { \"InstanceId\" : \"i-1\" } , {\"InstanceId\":\"i-2\"} ] } , \"RequestId\" : \"R\" } \n ", "R  0 0 0 [i-1 i-2]"},
@@ -132,7 +132,7 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// TestCut: a body cut anywhere is an error that says so, never a part of a page.
+// TestCut: a body that is cut at any byte is an error that wraps io.ErrUnexpectedEOF, never a part of a page.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile("testdata/sample.json")
@@ -147,8 +147,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// odd is an instance with an odd member, and what comes of it: JSON that MarshalJSON would write, reduced to the member
-// and compared as a value, or the path and text of the error.
+// odd lists unusual members of an instance, and the result: the JSON that MarshalJSON writes for the member; "-" and the name of a
+// member that is not written; or "!" and the errors, each a path and a text.
 var odd = []struct{ member, want string }{
 	// numbers
 	{`"Cpu":4`, `"Cpu":4`},
@@ -373,7 +373,7 @@ func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, w
 	}
 }
 
-// checkMember compares one member of what inst is written as, and reads it back.
+// checkMember compares members of the JSON of inst with want, and reads the JSON again.
 func checkMember(t *testing.T, from string, inst Instance, want string) {
 	t.Helper()
 	text, err := inst.MarshalJSON()
@@ -508,7 +508,7 @@ func TestUnmarshalInstance(t *testing.T) {
 	}
 }
 
-// TestParts: a part of an instance that holds lists is written and read in the API's shape, too.
+// TestParts: a part of an instance that has lists is also written and read in the API's shape.
 func TestParts(t *testing.T) {
 	t.Parallel()
 	vpc := VPCAttributes{VPCID: "vpc-1", PrivateIPAddress: []string{"10.0.0.1"}}
@@ -582,7 +582,7 @@ func TestManyExtraMembers(t *testing.T) {
 	}
 }
 
-// TestNothingOfTheBodyIsKept: the body is used again for the next page.
+// TestNothingOfTheBodyIsKept: the result must not refer to the body, whose buffer is reused for the next page.
 func TestNothingOfTheBodyIsKept(t *testing.T) {
 	t.Parallel()
 	body := []byte(onePage(slices.Concat([]string{`{"Cpu":[1]}`, `{"InstanceId":"i-bad","Cpu":[2]}`, `{"InstanceId":"i-new","New":{"a":"b"},"N\u0065w.2":1}`},
@@ -603,7 +603,7 @@ func TestNothingOfTheBodyIsKept(t *testing.T) {
 	}
 }
 
-// TestAnInstanceHoldsNoOther: an instance that is kept keeps neither its page, nor the body, nor its neighbours alive.
+// TestAnInstanceHoldsNoOther: keeping an instance keeps neither its page, nor the body, nor other instances alive.
 func TestAnInstanceHoldsNoOther(t *testing.T) {
 	t.Parallel()
 	const page, at = 20, 10
@@ -649,16 +649,16 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 	}
 }
 
-// TestNoRoomIsShared: the room left behind the texts of a page is not for an instance, of this page or, worse, of another
-// client's next one: it would keep them alive.
+// TestNoRoomIsShared: strings of an instance are not placed behind other strings of the page, or of a page before: they would
+// keep these alive.
 func TestNoRoomIsShared(t *testing.T) {
 	t.Parallel()
 	const size = 41 // 48 are allocated
 	behind := func(text, other string) bool {
 		return unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), size) == unsafe.Pointer(unsafe.StringData(other))
 	}
-	body := fmt.Appendf(nil, `{"RequestId":"%041d","Instances":[{"InstanceId":"i-1"}],"NextToken":"%041d"}`, 1, 2)
-	next := []byte(`{"Instances":[{"InstanceId":"i-2"}]}`)
+	body := fmt.Appendf(nil, `{"RequestId":"%041d","Instances":[{"InstanceId":"i-1","InstanceName":"n-1"}],"NextToken":"%041d"}`, 1, 2)
+	next := []byte(`{"Instances":[{"InstanceId":"i-2","InstanceName":"n-2"}]}`)
 	for range 10 {
 		page, err := decodeDescribeInstances(body)
 		if err != nil {
@@ -668,8 +668,8 @@ func TestNoRoomIsShared(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if behind(page.RequestID, page.Instances[0].InstanceID) || behind(page.NextToken, other.Instances[0].InstanceID) {
-			t.Fatal("the id of an instance stands behind a text of a page")
+		if behind(page.RequestID, page.Instances[0].InstanceName) || behind(page.NextToken, other.Instances[0].InstanceName) {
+			t.Fatal("the name of an instance was placed behind a string of a page")
 		}
 	}
 }
@@ -745,7 +745,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// TestConcurrentPages: decoders are used again, by any goroutine.
+// TestConcurrentPages: decoders are reused by all goroutines.
 func TestConcurrentPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[int][]byte{}
@@ -765,7 +765,7 @@ func TestConcurrentPages(t *testing.T) {
 		wg.Go(func() {
 			for range 10 {
 				for n, body := range bodies {
-					_, _ = decodeDescribeInstances(body[:len(body)/2]) // leaves nothing behind
+					_, _ = decodeDescribeInstances(body[:len(body)/2]) // an error must leave nothing behind in the decoder
 					if got, err := decodeDescribeInstances(body); err != nil || !reflect.DeepEqual(got, want[n]) {
 						t.Errorf("page %d: %v", n, err)
 					}
@@ -776,12 +776,12 @@ func TestConcurrentPages(t *testing.T) {
 	wg.Wait()
 }
 
-// compare decodes body here and by the oracle.
+// compare decodes body with decodeDescribeInstances and with the oracle.
 func compare(t *testing.T, body []byte) {
 	t.Helper()
 	got, err := decodeDescribeInstances(body)
 	if err != nil && (strings.Contains(err.Error(), "nested deeper") || strings.Contains(err.Error(), "more than")) {
-		return // a limit
+		return // a limit, which the oracle does not have
 	}
 	want, wantErr := oraclePage(body)
 	if (err == nil) != (wantErr == nil) {
@@ -832,8 +832,8 @@ func FuzzDecodePage(f *testing.F) {
 	f.Fuzz(compare)
 }
 
-// TestAnyOrder: the decoder guesses from what came the last time, but members may stand in any order, be missing, and
-// have white space around them.
+// TestAnyOrder: the decoder expects the order of the last object, but members may come in any order, be missing, and have
+// white space around them.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -848,7 +848,7 @@ func TestAnyOrder(t *testing.T) {
 			var elements []string
 			for _, inst := range page.Instances.Instance {
 				var members []string
-				for name, value := range inst { // in any order
+				for name, value := range inst { // map order is random
 					if name == "InstanceId" || random.IntN(10) > 0 {
 						members = append(members, fmt.Sprintf("%q:%s", name, value))
 					}
@@ -865,7 +865,7 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle runs what the fuzz test begins with on the larger inputs too.
+// TestAgainstOracle compares larger pages than the seeds of the fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {

@@ -2,7 +2,8 @@ package ecs
 
 import "strings"
 
-// The enumerations are open: a value the API adds later arrives as it is, and can be sent as it is.
+// The enum types are open: a value that the API adds later is kept as it is, and can be sent. "" means that the response does
+// not say, or in a request that the parameter is not sent.
 
 // InstanceStatus is the life-cycle state of an instance.
 type InstanceStatus string
@@ -16,7 +17,7 @@ const (
 	InstanceStatusStopped  InstanceStatus = "Stopped"
 )
 
-// StoppedMode says whether a stopped instance is still paid for.
+// StoppedMode says whether a stopped instance is still billed.
 type StoppedMode string
 
 // The modes the API documents. Running instances carry StoppedModeNotApplicable.
@@ -35,7 +36,7 @@ const (
 	InstanceNetworkTypeClassic InstanceNetworkType = "classic" // out of service for new instances
 )
 
-// InstanceChargeType is how an instance is paid for.
+// InstanceChargeType is how an instance is billed.
 type InstanceChargeType string
 
 // The charge types the API documents.
@@ -44,7 +45,7 @@ const (
 	InstanceChargeTypePostPaid InstanceChargeType = "PostPaid" // pay as you go, spot included
 )
 
-// InternetChargeType is how public traffic is paid for.
+// InternetChargeType is how public traffic is billed.
 type InternetChargeType string
 
 // The charge types the API documents.
@@ -53,7 +54,8 @@ const (
 	InternetChargeTypePayByTraffic   InternetChargeType = "PayByTraffic"
 )
 
-// LockReason is why operations on an instance are locked. The API varies the case of its values; compare with Is.
+// LockReason is why an instance is locked against operations. The API writes the values in varying case, such as "Recycling":
+// compare with [LockReason.Is].
 type LockReason string
 
 // The reasons the API documents.
@@ -65,10 +67,10 @@ const (
 	LockReasonRefunded               LockReason = "refunded"
 )
 
-// Is reports whether both are the same reason, whatever the case of their letters.
+// Is reports whether r and other are the same reason, without regard to case.
 func (r LockReason) Is(other LockReason) bool { return strings.EqualFold(string(r), string(other)) }
 
-// SpotStrategy is how a spot instance bids.
+// SpotStrategy says whether an instance is a spot instance, and how its price is set.
 type SpotStrategy string
 
 // The strategies the API documents.
@@ -96,7 +98,7 @@ const (
 	CreditSpecificationUnlimited CreditSpecification = "Unlimited"
 )
 
-// NetworkInterfaceType tells the primary interface from the others.
+// NetworkInterfaceType says whether a network interface is the primary one of its instance.
 type NetworkInterfaceType string
 
 // The types the API documents.
@@ -114,7 +116,7 @@ const (
 	MetadataEndpointDisabled MetadataEndpoint = "disabled"
 )
 
-// MetadataTokens says whether an instance's metadata service insists on tokens (API: HttpTokens).
+// MetadataTokens says whether an instance's metadata service requires tokens (API: HttpTokens).
 type MetadataTokens string
 
 // The values the API documents.
@@ -123,10 +125,10 @@ const (
 	MetadataTokensRequired MetadataTokens = "required"
 )
 
-// AdditionalAttribute asks for members of [Instance] that DescribeInstances leaves empty otherwise.
+// AdditionalAttribute is a request for members of [Instance] that DescribeInstances otherwise leaves empty.
 type AdditionalAttribute string
 
-// The attributes known today (API: AdditionalAttributes.N).
+// The known attributes (API: AdditionalAttributes.N), each with the members that it fills.
 const (
 	AdditionalAttributeMetaOptions            AdditionalAttribute = "META_OPTIONS"              // MetadataOptions
 	AdditionalAttributeDDHCluster             AdditionalAttribute = "DDH_CLUSTER"               // DedicatedHostAttribute.DedicatedHostClusterID
@@ -164,7 +166,7 @@ const (
 	TenancyHost    Tenancy = "host"
 )
 
-// HostnameType is how the private DNS name of an instance is made.
+// HostnameType says what the private DNS name of an instance is made from.
 type HostnameType string
 
 // The values the API documents.
@@ -205,8 +207,7 @@ const (
 // lists the tags of one.
 type ResourceType string
 
-// The types that DescribeRegions and ListTagResources have in common, and those of ListTagResources that are asked for
-// most. The API documents more; any of them may be given as a ResourceType.
+// The most common types. The API documents more, which can be converted to a ResourceType.
 const (
 	ResourceTypeInstance ResourceType = "instance"
 	ResourceTypeDisk     ResourceType = "disk"
@@ -215,11 +216,11 @@ const (
 	ResourceTypeENI      ResourceType = "eni"
 )
 
-// Network picks the kind of endpoint a client talks to.
+// Network selects the kind of endpoint that a client uses.
 type Network string
 
 // The networks. NetworkPublic is the zero value.
 const (
 	NetworkPublic Network = ""
-	NetworkVPC    Network = "vpc" // reachable without public access, from inside the region's VPCs
+	NetworkVPC    Network = "vpc" // reachable only from VPCs of the region, which need no public access for it
 )

@@ -17,16 +17,16 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// apiMember is a member of the answer as the Go types have it.
+// apiMember is a member of the response that has a Go field.
 type apiMember struct {
 	path  string // as in testdata/members.txt
 	typ   string // its JSON type
-	index []int  // of the field in Instance, through the first elements of lists; nil outside of instances
+	index []int  // of the field in Instance, through the first elements of lists; nil if it is not in an instance
 }
 
-// apiMembers walks the type of an instance, or of a part of it.
+// apiMembers returns the members of an instance, or of a part of it, by its type.
 func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -58,7 +58,7 @@ func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) 
 			members = append(members, apiMember{list, "array<object>", m.index})
 			members = append(members, apiMembers(typ.Elem(), list, m.index)...)
 		default:
-			into.typ = "nothing of the API: " + typ.String()
+			into.typ = "not a type of the API: " + typ.String()
 		}
 	}
 	return members
@@ -116,7 +116,7 @@ func TestEveryMemberHasAField(t *testing.T) {
 	}
 }
 
-// TestEveryMemberTravels sends one member at a time, alone.
+// TestEveryMemberTravels reads and writes instances with a single member.
 func TestEveryMemberTravels(t *testing.T) {
 	t.Parallel()
 	tested := 0
@@ -128,7 +128,7 @@ func TestEveryMemberTravels(t *testing.T) {
 			continue
 		}
 		tested++
-		// The document, from the inside out.
+		// Build the document from the inside out.
 		steps := strings.Split(m.path, ".")
 		doc := value
 		for i, step := range slices.Backward(steps[min(1, len(steps)-1):]) {
@@ -175,7 +175,7 @@ func TestEveryMemberTravels(t *testing.T) {
 	}
 }
 
-// fieldAt follows an index through the first elements of lists.
+// fieldAt returns the field with an index, through the first elements of lists.
 func fieldAt(v reflect.Value, index []int) reflect.Value {
 	for _, i := range index {
 		if v.Kind() == reflect.Slice {
@@ -189,7 +189,7 @@ func fieldAt(v reflect.Value, index []int) reflect.Value {
 	return v
 }
 
-// holds reports whether all values of part are in whole.
+// holds reports whether whole has all values of part.
 func holds(whole, part any) bool {
 	switch part := part.(type) {
 	case map[string]any:
@@ -228,9 +228,9 @@ func nonZero(doc any) (n int) {
 	return n
 }
 
-// The golden files: testdata/sample.json is the answer that the API's documentation shows, with the stars that mask its
-// addresses; testdata/fleet.json is what published answers for 43 real instances look like. The .txt beside each is
-// what Go makes of it.
+// TestGolden decodes testdata/sample.json, the response in the API's documentation, with the asterisks that mask its addresses,
+// and testdata/fleet.json, which has the form of published responses with 43 real instances. The .txt files have the fields that
+// are not zero.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	if *update {
@@ -247,7 +247,7 @@ func TestGolden(t *testing.T) {
 	}
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, fleet); err != nil || !bytes.Equal(compact.Bytes(), typicalPage(43)) {
-		t.Errorf("testdata/fleet.json is not what realInstance gives: run go test -update (%v)", err)
+		t.Errorf("testdata/fleet.json differs from realInstance: run go test -update (%v)", err)
 	}
 	for _, name := range []string{"testdata/sample", "testdata/fleet"} {
 		body, err := os.ReadFile(name + ".json")
@@ -292,8 +292,8 @@ func writeGolden(t *testing.T, name string, data []byte) {
 	}
 }
 
-// roundTrip compares element i of the page's list with what json.Marshal makes of the instance: exactly the same members
-// and values, in any order. The only difference is an object without members where the API leaves it out as often.
+// roundTrip expects json.Marshal to write exactly the members and values of element i of the page, in any order. The only
+// exception is an empty object that the API leaves out just as often.
 func roundTrip(t *testing.T, page []byte, i int, inst Instance) {
 	t.Helper()
 	var doc struct {

@@ -176,8 +176,8 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
 		}
-		if err := jsonscan.Check(body, maxListValues); err != nil {
-			return err
+		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
+			return tooLarge
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong

@@ -1,7 +1,7 @@
-// Package docblocks builds the Go blocks of Markdown files, so that tests can run what documents show.
+// Package docblocks compiles the Go code blocks of Markdown files, so that tests can run the code that documents show.
 //
-// A block that begins with a package clause is a program and built as it is. Any other is a fragment: it becomes the body
-// of a function whose parameters are what the text around it takes for granted, and it may return an error.
+// A block that begins with a package clause is a program, and is compiled as it is. Any other block is a fragment: it becomes
+// the body of a function, may use the parameters of that function, and may return an error.
 package docblocks
 
 import (
@@ -22,21 +22,21 @@ import (
 	"strings"
 )
 
-// Block is a fenced block that is marked as Go.
+// Block is a code block of a Markdown file whose fence says go.
 type Block struct {
-	File string // its name alone
-	Line int    // of the first line of code
-	Info string // what follows "go" on the fence, such as "old"
+	File string // base name of the file
+	Line int    // number of the first line of code
+	Info string // text after "go" on the fence, such as "old"; "" if there is none
 	Code string
 }
 
-// String is the block's place, such as "README.md:77".
+// String returns the position of the block, such as "README.md:77".
 func (b Block) String() string { return b.File + ":" + strconv.Itoa(b.Line) }
 
-// IsProgram tells a complete program from a fragment.
+// IsProgram reports whether the block is a complete program.
 func (b Block) IsProgram() bool { return strings.HasPrefix(b.Code, "package ") }
 
-// Read gives the Go blocks of a Markdown file, in order.
+// Read returns the Go blocks of a Markdown file, in order.
 func Read(path string) ([]Block, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // a document of this repository
 	if err != nil {
@@ -44,7 +44,7 @@ func Read(path string) ([]Block, error) {
 	}
 	var (
 		blocks []Block
-		block  *Block // the one that is open
+		block  *Block // the Go block that the line is in
 		fenced bool
 		n      int
 	)
@@ -70,17 +70,17 @@ func Read(path string) ([]Block, error) {
 	return blocks, nil
 }
 
-// Frame is what fragments stand in.
+// Frame is a program without its fragments.
 type Frame struct {
-	Params  string            // of the function that each becomes, such as "ctx context.Context, err error"
-	Imports map[string]string // package name → import path; what nothing uses is left out
-	// Main is the rest of the program. It finds the fragments in
+	Params  string            // parameters of each fragment, such as "ctx context.Context, err error"
+	Imports map[string]string // import paths by package name; those that are not used are left out
+	// Main is the rest of the program, with its function main. It can use the variable
 	//
 	//	var fragments []struct { at string; run func(Params) error }
 	Main string
 }
 
-// Program makes one program of fragments. Compile errors in it name the document and its line.
+// Program returns the source of a program that contains the fragments. Compile errors name the line of the document.
 func (f Frame) Program(fragments []Block) ([]byte, error) {
 	var funcs, table bytes.Buffer
 	for i, b := range fragments {
@@ -88,7 +88,7 @@ func (f Frame) Program(fragments []Block) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The inner block lets the fragment define again what is a parameter.
+		// The inner block allows the fragment to redeclare a parameter.
 		fmt.Fprintf(&funcs, "func fragment%d(%s) error {\n{\n//line %s\n%s", i, f.Params, b, b.Code)
 		for _, name := range names {
 			fmt.Fprintf(&funcs, "_ = %s\n", name)
@@ -112,7 +112,7 @@ func (f Frame) Program(fragments []Block) ([]byte, error) {
 	return program.Bytes(), nil
 }
 
-// defined gives the variables that a fragment defines at its top level. A document need not use them, a program must.
+// defined returns the variables that a fragment declares at its top level. The compiler rejects those that are not used.
 func defined(b Block) ([]string, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n//line "+b.String()+"\n"+b.Code+"\n}", parser.SkipObjectResolution)
 	if err != nil {
@@ -131,7 +131,7 @@ func defined(b Block) ([]string, error) {
 	return names, nil
 }
 
-// selected gives the names that something is selected from, packages among them.
+// selected returns the identifiers to the left of a dot, which include all packages in use.
 func selected(source string) (map[string]bool, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
 	if err != nil {
@@ -149,14 +149,14 @@ func selected(source string) (map[string]bool, error) {
 	return names, nil
 }
 
-// Build builds programs, by name, as packages of the module in moduleDir and puts the executables in outDir. The module's
-// directory is not written to.
+// Build compiles programs, given by name, as packages of the module in moduleDir, and writes the executables to outDir. It writes
+// nothing to moduleDir.
 func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]byte) error {
 	moduleDir, err := filepath.Abs(moduleDir)
 	if err != nil {
 		return err
 	}
-	const parent = "docblocks.tmp" // does not exist: the overlay makes it appear
+	const parent = "docblocks.tmp" // exists in the overlay only
 	overlay := map[string]map[string]string{"Replace": {}}
 	args := []string{"build", "-overlay", filepath.Join(outDir, "overlay.json"), "-o", outDir + string(filepath.Separator)}
 	for name, source := range programs {

@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// scan skips data as one document.
+// scan reads data as one document.
 func scan(data []byte) (*Scanner, error) {
 	s := &Scanner{}
 	s.Reset(data)
 	return s, s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// tree reads the value at i as what encoding/json would decode into an any with UseNumber, and checks that Skip ends at
-// the same place.
+// tree returns the value at i as encoding/json would decode it into an any with UseNumber, and checks that Skip ends at the
+// same position.
 func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 	t.Helper()
 	switch c := s.At(i); c {
@@ -85,7 +85,7 @@ func nesting(data []byte) (deepest int) {
 	return deepest
 }
 
-// check compares with encoding/json.
+// check compares the Scanner with encoding/json.
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	_, err := scan(data)
@@ -134,7 +134,7 @@ func TestAgainstEncodingJSON(t *testing.T) {
 	for _, text := range seeds {
 		check(t, []byte(text))
 	}
-	// Every byte at every place of the eight that are looked at together, in a string and as a value.
+	// Every byte at every position of the eight that are read together, in a string and as a value.
 	for c := range 256 {
 		for at := range 17 {
 			text := []byte(`"` + strings.Repeat("a", 17) + `"`)
@@ -194,13 +194,13 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
-// TestPieces reads a document piece by piece.
+// TestPieces reads a document with the single methods.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	s := &Scanner{}
 	s.Reset([]byte(` [ {"a": 1} , "b" ] `))
 	if s.At(s.SkipSpace(0)) != '[' || s.Has(1, "{") || !s.Has(1, "[ {") || s.Has(19, "  ") {
-		t.Fatal("does not begin with [")
+		t.Fatal("At or Has is wrong")
 	}
 	var got []string
 	i, more := s.Open(s.SkipSpace(0))
@@ -219,7 +219,7 @@ func TestPieces(t *testing.T) {
 		t.Errorf("after the end: %v", s.Err)
 	}
 	if s.Fail(0) != len(s.Data) || s.Stop(io.EOF) != len(s.Data) || !errors.Is(s.Err, io.ErrUnexpectedEOF) {
-		t.Errorf("the first error gave way to %v", s.Err)
+		t.Errorf("the first error was replaced by %v", s.Err)
 	}
 }
 

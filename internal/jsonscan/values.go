@@ -115,7 +115,8 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 
 // parseInteger returns the value of a JSON number if it is an integer, however it is written.
 func parseInteger(b []byte, bits int) (v int64, ok bool) {
-	if v, err := strconv.ParseInt(string(b), 10, bits); err == nil {
+	v, err := strconv.ParseInt(string(b), 10, bits)
+	if err == nil {
 		return v, true
 	}
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(string(b)), "e")
@@ -127,7 +128,6 @@ func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	}
 	zeros := 0 // to append to the significant digits
 	if exponent != "" {
-		var err error
 		if zeros, err = strconv.Atoi(exponent); err != nil || zeros > len(b)+20 {
 			return 0, false
 		}
@@ -138,7 +138,7 @@ func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	if significant += strings.Repeat("0", zeros); negative {
 		significant = "-" + significant
 	}
-	v, err := strconv.ParseInt(significant, 10, bits)
+	v, err = strconv.ParseInt(significant, 10, bits)
 	return v, err == nil
 }
 

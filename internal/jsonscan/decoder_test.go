@@ -1,0 +1,128 @@
+package jsonscan
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// box is what generated code reads in these tests. The tests of package ecs read the real types.
+type box struct {
+	Name  string   `json:"Name"`
+	Size  int      `json:"Size,omitzero"`
+	Texts []string `json:"Texts,omitzero" wrap:"Text"`
+}
+
+var boxMembers = [256]Member{2: {Key: `"Name":`}, 3: {Key: `"Size":`}, 4: {Key: `"Texts":`, WrapKey: `"Text":`}}
+
+func readBox(d *Decoder, v *box, i int) int {
+	i, m := d.OpenObject(i, 1)
+	for m != 0 {
+		switch m {
+		case 2:
+			i = d.ReadString(&v.Name, i)
+		case 3:
+			v.Size, i = d.ReadInt(i)
+		case 4:
+			v.Texts, i = ReadList(d, i, (*Decoder).ReadString)
+		default:
+			i = d.Unknown(i)
+		}
+		i, m = d.NextMember(i, m)
+	}
+	return i
+}
+
+// TestDecoder reads documents one after the other with the same decoder.
+func TestDecoder(t *testing.T) {
+	t.Parallel()
+	d := &Decoder{Members: &boxMembers}
+	for _, tt := range []struct {
+		text string
+		want box
+		also string // extra members, then problems
+	}{
+		{`{"Name":"a","Size":1,"Texts":{"Text":["x","y"]}}`, box{"a", 1, []string{"x", "y"}}, "map[] []"},
+		{`{"Texts":["x"],"Size":"2","Name":"a"}`, box{"a", 2, []string{"x"}}, "map[] []"},
+		{`{"Name":{},"Size":null,"Texts":""}`, box{}, "map[] []"},
+		{
+			`{"Name":[1, 2],"New":{"a":1},"Texts":{"Text":["x",{"b":2}],"More":3}}`,
+			box{Texts: []string{"x", ""}},
+			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name is not a string Texts.Text.1 is not a string]`,
+		},
+		{`{"a.b":1,"~":2,"":3}`, box{}, "map[:3 a~1b:1 ~0:2] []"},
+		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // only the last list counts
+	} {
+		d.Reset([]byte(tt.text))
+		var got box
+		if err := d.End(ReadRoot(d, &got, 0, readBox)); err != nil {
+			t.Fatalf("%s: %v", tt.text, err)
+		}
+		extra, problems := map[string]json.RawMessage{}, []string{}
+		also := map[string]string{}
+		for _, x := range d.Extra() {
+			extra[x.Path], also[x.Path] = x.Value, string(x.Value)
+		}
+		for _, p := range d.Problems() {
+			problems = append(problems, p.Path+" "+p.Err.Error())
+		}
+		if s := fmt.Sprint(also, " ", problems); !reflect.DeepEqual(got, tt.want) || s != tt.also {
+			t.Errorf("%s: got %+v and %s, want %+v and %s", tt.text, got, s, tt.want, tt.also)
+		}
+		text, err := Marshal(got, extra)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.text, err)
+		}
+		d.Reset(text)
+		var again box
+		if err := d.End(ReadRoot(d, &again, 0, readBox)); err != nil || !reflect.DeepEqual(again, got) || len(d.Extra()) != len(extra) {
+			t.Errorf("%s: written as %s, read as %+v, %v", tt.text, text, again, err)
+		}
+		if !d.Release() {
+			t.Error("a small decoder is not worth keeping")
+		}
+	}
+}
+
+func TestReleaseOfALargeDecoder(t *testing.T) {
+	t.Parallel()
+	d := &Decoder{Members: &boxMembers}
+	d.Reset([]byte(`{"New":0` + strings.Repeat(`,"New":0`, 1<<14) + `}`))
+	var v box
+	if err := d.End(ReadRoot(d, &v, 0, readBox)); err != nil || d.Release() {
+		t.Errorf("a large decoder is kept, %v", err)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		` {"a":[1,{}]} `: "",
+		`[1,2,3,4]`:      "more than 4 JSON values",
+		`[1`:             "JSON ends early",
+		`[1]]`:           "invalid JSON at byte 3",
+		``:               "JSON ends early",
+	} {
+		if err := Check([]byte(text), 4); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+	if err := Check([]byte("["+strings.Repeat("0,", MaxValues)+"0]"), 2*MaxValues); err == nil {
+		t.Error("more than MaxValues values are accepted")
+	}
+}
+
+func TestMarshalUnsupported(t *testing.T) {
+	t.Parallel()
+	type odd struct {
+		M map[string]int `json:"M"`
+	}
+	if b, err := Marshal(odd{}, nil); err == nil {
+		t.Errorf("got %s", b)
+	}
+	if b, err := Marshal(box{}, map[string]json.RawMessage{"New": []byte("{")}); err == nil || err.Error() != `the extra member "New" is not JSON` {
+		t.Errorf("got %s, %v", b, err)
+	}
+}
