@@ -199,7 +199,7 @@ func (l *listing) known() int { return len(l.seen) + l.unnamed }
 
 // finalError returns the error of a listing that ended with err or nil.
 func (l *listing) finalError(err error) error {
-	own := false // err itself is meant, not what it wraps: ctx may have been canceled with the error of another listing
+	own := false        // err itself is meant, not what it wraps: ctx may have been canceled with the error of another listing
 	switch err.(type) { //nolint:errorlint // see above
 	case nil, *CappedError, *UnconfirmedError:
 		own = true
