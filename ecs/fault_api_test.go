@@ -27,7 +27,7 @@ func refused(status int, code string, kind error) func(*testing.T, variant) {
 		if err.Code != code || err.StatusCode != status || err.RequestID != "0A1B2C3D-0000-4000-8000-00000000000E" || err.Message != "message of "+code || err.HostID != "ecs.test" || err.Attempts != 1 {
 			t.Errorf("%+v", err)
 		}
-		for _, k := range []error{ecs.ErrThrottled, ecs.ErrForbidden, ecs.ErrCredentials, ecs.ErrInvalidParameter, ecs.ErrUnavailable} {
+		for _, k := range []error{ecs.ErrThrottled, ecs.ErrForbidden, ecs.ErrCredentials, ecs.ErrInvalidParameter, ecs.ErrUnavailable, ecs.ErrNotFound} {
 			if errors.Is(err, k) != (k == kind) {
 				t.Errorf("is %v: %v", k, errors.Is(err, k))
 			}
@@ -46,7 +46,7 @@ func failsOnce(status int, code string, header ...string) func(*exchange) {
 
 var apiFaults = []fault{
 	{id: "A01", name: "invalid_parameter", what: "400 InvalidParameter", run: refused(400, "InvalidParameter", ecs.ErrInvalidParameter)},
-	{id: "A02", name: "not_found", what: "404 InvalidInstanceId.NotFound", run: refused(404, "InvalidInstanceId.NotFound", ecs.ErrInvalidParameter)},
+	{id: "A02", name: "not_found", what: "404 InvalidInstanceId.NotFound", run: refused(404, "InvalidInstanceId.NotFound", ecs.ErrNotFound)},
 	{id: "A03", name: "forbidden", what: "403 Forbidden.RAM", run: refused(403, "Forbidden.RAM", ecs.ErrForbidden)},
 	{id: "A04", name: "dry_run", what: "400 DryRunOperation", run: refused(400, "DryRunOperation", nil)},
 	{id: "A05", name: "500_internal_error", what: "500 InternalError, then OK", run: recovers(2, failsOnce(500, "InternalError"))},
@@ -186,7 +186,7 @@ var throttleFaults = []fault{
 	{id: "Q09", name: "backoff", what: "backoff between attempts on 503 for ever", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(503, ""))
 		defer g.finish()
-		_ = g.fails(t.Context(), 3)
+		_ = g.fails(t.Context(), 5)
 		gaps := g.gaps()
 		if slices.Min(gaps) < 20*time.Millisecond || gaps[0] == gaps[1] || gaps[1] <= gaps[0]/2 {
 			t.Errorf("gaps %v", gaps)

@@ -687,14 +687,14 @@ var moreFaults = []fault{
 		}
 		_, ofRegions := g.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
 		_, ofIDs := g.client.GetInstances(ctx, "i-1")
+		_, ofID := g.client.GetInstance(ctx, "i-1")
 		_, ofStatus := g.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, "i-1")
-		_, ofKey := ecs.CredentialsFrom(nil).Credentials(ctx)
 		for what, err := range map[string]error{
 			"Instances": endOf(g.client.Instances(ctx, req)), "InstancePages": endOf(g.client.InstancePages(ctx, req)), "StreamInstances": stream.Err(),
 			"ScanInstances": endOf(g.client.ScanInstances(ctx, req, nil)), "InstancesInRegions": endOf(g.client.InstancesInRegions(ctx, nil, req, nil)),
 			"InstancesInRegions of two": endOf(g.client.InstancesInRegions(ctx, []string{"cn-a", "cn-b"}, req, nil)), "ListTagResources": endOf(g.client.ListTagResources(ctx, byTag)),
-			"GetInstances": ofIDs, "DescribeRegions": ofRegions, "WaitForStatus": ofStatus, "WaitUntilGone": g.client.WaitUntilGone(ctx, "i-1"),
-			"DryRun": g.client.DryRun(ctx, req), "Call": g.client.Call(ctx, "DescribeZones", nil, nil), "CredentialsFrom": ofKey,
+			"GetInstances": ofIDs, "GetInstance": ofID, "DescribeRegions": ofRegions, "WaitForStatus": ofStatus, "WaitUntilGone": g.client.WaitUntilGone(ctx, "i-1"),
+			"DryRun": g.client.DryRun(ctx, req), "Call": g.client.Call(ctx, "DescribeZones", nil, nil),
 		} {
 			if !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "ctx") {
 				t.Errorf("%s: %v", what, err)
@@ -830,7 +830,7 @@ var moreFaults = []fault{
 		}
 		// Only the codes for a wrong time count.
 		g := newRig(t, v, func(x *exchange) { x.fail(500, "InternalError", dated(time.Now().Add(5*time.Hour))...) })
-		_ = g.fails(t.Context(), 3)
+		_ = g.fails(t.Context(), 5)
 		for _, x := range g.requests {
 			if x.timestamp().Sub(x.time).Abs() > time.Minute {
 				t.Errorf("signed for %v at %v", x.timestamp(), x.time)
@@ -927,7 +927,7 @@ var moreFaults = []fault{
 			status   string
 			attempts int
 			text     string
-		}{{"407 Proxy Authentication Required", 1, "user and password"}, {"403 Forbidden", map[bool]int{true: 1, false: 3}[v.own], "Forbidden"}, {"503 Service Unavailable", 3, "Unavailable"}, {"", 3, "EOF"}} {
+		}{{"407 Proxy Authentication Required", 1, "user and password"}, {"403 Forbidden", map[bool]int{true: 1, false: 5}[v.own], "Forbidden"}, {"503 Service Unavailable", 5, "Unavailable"}, {"", 5, "EOF"}} {
 			g := tlsHost(t, v, (*exchange).ok)
 			g.proxy("proxy.test:3128", func(p io.ReadWriteCloser) bool {
 				if c.status != "" {

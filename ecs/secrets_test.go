@@ -170,7 +170,7 @@ func printEverything(t *testing.T) {
 		"signer.Credentials": {key, &key}, "signer.Signed": {signed, &signed, signedV3}, "signer.Signer": {signer.V1{}, signer.V3{}}, "signer.V1": {signer.V1{}}, "signer.V3": {signer.V3{}},
 		"signer.Request": {signer.Request{}},
 	}
-	values["pagination.Fetch"] = nil // a function
+	values["pagination.Fetch"], values["ecs.CredentialsFunc"] = nil, nil // functions
 	stream := client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
 	stream.Stop()
 	values["pagination.Stream"] = []any{stream}
