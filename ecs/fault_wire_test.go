@@ -164,7 +164,7 @@ var transportFaults = []fault{
 			x.raw("Content-Length: 2\r\n\r\n{}")
 		})
 		defer g.finish()
-		err := g.fails(t.Context(), 5)
+		err := g.fails(t.Context(), 1)
 		limit := int64(1 << 20)
 		if !v.own { // net/http's own
 			limit = 10 << 20
