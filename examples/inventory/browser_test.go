@@ -22,13 +22,15 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
 // browser starts a real one. Each page gets a tab of it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realTool(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realtool.Find(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
 	for _, name := range []string{
 		"headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic", "no-first-run",
 		"disable-background-networking", "disable-component-update", "disable-sync",
@@ -185,7 +187,7 @@ func TestPageInBrowser(t *testing.T) {
 	server := newServer(t, instances...)
 	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // its warning is looked at, too
 	page := world{server: server}.run(t, append(args, "-o", "html", "-sort", "id")...)
-	if page.code != exitIncomplete {
+	if page.code != failure.ExitIncomplete {
 		t.Fatalf("exit code %d: %s", page.code, page.stderr)
 	}
 	url := savePage(t, page.stdout)

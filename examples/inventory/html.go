@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
 var (
@@ -121,7 +121,7 @@ func (r *htmlRenderer) end(missing []error) error {
 		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(pageJS),
 		"Command": r.command, "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
 	}
-	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": wording.Plain}).Parse(pageHTML)).Execute(r.w, page)
+	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": failure.Text}).Parse(pageHTML)).Execute(r.w, page)
 }
 
 // pageTitle is a column's name as people write it.

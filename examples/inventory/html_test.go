@@ -11,6 +11,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
 var dataScript = regexp.MustCompile(`<script id="data" type="application/json">(.*)</script>`)
@@ -42,7 +43,7 @@ func TestHTMLHoldsTheList(t *testing.T) {
 	}
 	s := newServer(t, instances...)
 	r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "html", "-columns", "name,id,tag:env,cpu")
-	if r.code != exitOK {
+	if r.code != failure.ExitOK {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)
 	}
 	data := pageOf(t, r.stdout)
@@ -89,7 +90,7 @@ func TestHTMLHoldsTheList(t *testing.T) {
 func TestHTMLStandsAlone(t *testing.T) {
 	t.Parallel()
 	r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", "html")
-	if r.code != exitOK || len(pageOf(t, r.stdout).Rows) != 0 {
+	if r.code != failure.ExitOK || len(pageOf(t, r.stdout).Rows) != 0 {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)
 	}
 	if m := regexp.MustCompile(`(?i)(?:src|href|action)\s*=\s*"?[^"#]|https?:|@import|url\(|fetch|XMLHttp|\sstyle\s*=\s*"|\son\w+\s*=\s*"`).FindString(r.stdout); m != "" {
@@ -106,7 +107,7 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	s := newServer(t, fleet(150)...)
 	s.Inject(ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew", Times: -1})
 	r := world{server: s}.run(t, "-region", "cn-hangzhou,cn-beijing", "-o", "html")
-	if r.code != exitIncomplete || !regexp.MustCompile(`(?s)This list is incomplete.*cn-beijing.*SomethingNew.*id="layout"`).MatchString(r.stdout) {
+	if r.code != failure.ExitIncomplete || !regexp.MustCompile(`(?s)This list is incomplete.*cn-beijing.*SomethingNew.*id="layout"`).MatchString(r.stdout) {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
 	if r = (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "html"); strings.Contains(r.stdout, "incomplete") {

@@ -22,11 +22,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -37,7 +36,6 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_INVENTORY") != "" {
 		main()
 	}
-	text.OverrideRuneWidthEastAsianWidth(false)
 	os.Exit(m.Run())
 }
 
@@ -142,7 +140,7 @@ func TestGolden(t *testing.T) {
 		t.Run(tt.file, func(t *testing.T) {
 			t.Parallel()
 			got := world{}.run(t, append([]string{"-demo"}, tt.args...)...)
-			if got.code != exitOK {
+			if got.code != failure.ExitOK {
 				t.Fatalf("exit code %d: %s", got.code, got.stderr)
 			}
 			golden(t, tt.file, got.stdout)
@@ -156,7 +154,7 @@ func TestFormatsAgree(t *testing.T) {
 	s := newServer(t, ecstest.Fleet(600, 2)...)
 	list := func(format string, args ...string) result {
 		r := world{server: s}.run(t, append(args, "-region", "cn-hangzhou", "-o", format)...)
-		if r.code != exitOK {
+		if r.code != failure.ExitOK {
 			t.Fatalf("%s: exit code %d: %s", format, r.code, r.stderr)
 		}
 		return r
@@ -240,11 +238,11 @@ func TestJSONShape(t *testing.T) {
 func TestEmpty(t *testing.T) {
 	t.Parallel()
 	for format, want := range map[string]string{
-		"table": "", "summary": "", "json": "[]\n", "ndjson": "", "csv": strings.ReplaceAll(defaultColumns, " ", "") + "\n", "ids": "",
+		"table": "", "summary": "", "json": "[]\n", "ndjson": "", "csv": defaultColumns + "\n", "ids": "",
 		"ssh-config": "# inventory -region cn-hangzhou -o ssh-config\n",
 	} {
 		r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", format)
-		if r.code != exitOK || r.stdout != want || !strings.Contains(r.stderr, "no instance matches") {
+		if r.code != failure.ExitOK || r.stdout != want || !strings.Contains(r.stderr, "no instance matches") {
 			t.Errorf("%s: %+v, want stdout %q", format, r, want)
 		}
 	}
@@ -269,7 +267,7 @@ func TestHints(t *testing.T) {
 	} {
 		r := world{server: newServer(t)}.run(t, append(strings.Fields(args), "-region", "cn-hangzhou")...)
 		_, hint, found := strings.Cut(r.stderr, "inventory: no instance matches\n")
-		if r.code != exitOK || !found || !strings.Contains(hint, want) || want == "" && hint != "" {
+		if r.code != failure.ExitOK || !found || !strings.Contains(hint, want) || want == "" && hint != "" {
 			t.Errorf("%s: %q, want %q", args, r.stderr, want)
 		}
 	}
@@ -299,11 +297,16 @@ func TestFilters(t *testing.T) {
 		{[]string{"-charge-type", "prepaid"}, map[string]string{"InstanceChargeType": "PrePaid"}},
 		{[]string{"-id", "i-1,i-2", "-id", "i-3"}, map[string]string{"InstanceIds": `["i-1","i-2","i-3"]`}},
 		{[]string{"-id", "-"}, map[string]string{"InstanceIds": `["i-8","i-9","i-10"]`}},
-		{[]string{"-id", ""}, map[string]string{"InstanceIds": `[]`}},
 		{[]string{"-tag", "env=prod", "-tag", "team"}, map[string]string{"Tag.1.Key": "env", "Tag.1.Value": "prod", "Tag.2.Key": "team"}},
 		{[]string{"-tag", "expr=a=b"}, map[string]string{"Tag.1.Key": "expr", "Tag.1.Value": "a=b"}},
 		{[]string{"-private-ip", "192.0.2.1"}, map[string]string{"PrivateIpAddresses": `["192.0.2.1"]`, "InstanceNetworkType": "vpc"}},
 		{[]string{"-public-ip", "192.0.2.1"}, map[string]string{"PublicIpAddresses": `["192.0.2.1"]`}},
+		{[]string{"-private-ip", "::ffff:192.0.2.1"}, map[string]string{"PrivateIpAddresses": `["192.0.2.1"]`, "InstanceNetworkType": "vpc"}},
+		{[]string{"-ipv6", "2001:DB8::0:1,2001:db8::2"}, map[string]string{"Ipv6Address.1": "2001:db8::1", "Ipv6Address.2": "2001:db8::2"}},
+		{[]string{"-status", "running,Stopped"}, map[string]string{}},
+		{[]string{"-zone", "cn-hangzhou-h,cn-hangzhou-i", "-type", "ecs.g7.large,ecs.g7.xlarge", "-security-group", "sg-1,sg-2"}, map[string]string{}},
+		{[]string{"-tag-any", "env=prod,test", "-tag-any", "env=dev"}, map[string]string{"Tag.1.Key": "env"}},
+		{[]string{"-tag-empty", "临时"}, map[string]string{"Tag.1.Key": "临时"}},
 		{[]string{"-eip", "192.0.2.1"}, map[string]string{"EipAddresses": `["192.0.2.1"]`, "InstanceNetworkType": "vpc"}},
 		{[]string{"-created-after", "2025-01-31"}, map[string]string{"Filter.1.Key": "CreationStartTime", "Filter.1.Value": "2025-01-31T00:00Z"}},
 		{[]string{"-created-before", "30d"}, map[string]string{"Filter.2.Key": "CreationEndTime", "Filter.2.Value": "2025-05-16T12:00Z"}},
@@ -317,7 +320,7 @@ func TestFilters(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			r := world{server: s, stdin: "i-8 i-9\ni-10\n"}.run(t, append([]string{"-region", "cn-hangzhou"}, tt.args...)...)
-			if r.code != exitOK && r.code != exitNotFound { // there is nothing to be found
+			if r.code != failure.ExitOK && r.code != failure.ExitNotFound { // there is nothing to be found
 				t.Fatalf("exit code %d: %s", r.code, r.stderr)
 			}
 			got := map[string]string{}
@@ -326,6 +329,7 @@ func TestFilters(t *testing.T) {
 			}
 			want := maps.Clone(tt.want)
 			want["RegionId"] = "cn-hangzhou"
+			want["AdditionalAttributes.1"] = "NETWORK_PRIMARY_ENI_IP"
 			want["MaxResults"] = "100"
 			maps.Copy(want, tt.want)
 			maps.DeleteFunc(got, func(name, _ string) bool { return want[name] == "" && strings.HasPrefix(name, "Signature") })
@@ -356,8 +360,8 @@ func TestConnection(t *testing.T) {
 		{"", "cn-beijing,cn-shanghai", "cn-beijing", ecs.NetworkPublic, nil},
 	} {
 		c, err := parse(strings.Fields(tt.args), nil, func(string) string { return tt.env }, testNow)
-		if err != nil || c.home != tt.home || c.options.Network != tt.network || c.options.Signer != tt.signer {
-			t.Errorf("%s: home %s, options %+v, %v", tt.args, c.home, c.options, err)
+		if err != nil || c.Sources[0].Home != tt.home || c.Options.Network != tt.network || c.Options.Signer != tt.signer {
+			t.Errorf("%s: %+v, options %+v, %v", tt.args, c.Sources, c.Options, err)
 		}
 	}
 }
@@ -367,7 +371,7 @@ func TestDemoTime(t *testing.T) {
 	t.Parallel()
 	for args, demoed := range map[string]bool{"-demo": true, "--demo": true, "-demo=true": true, "--demo=1": true, "-demo=false -region r": false, "-region r": false} {
 		c, err := parse(strings.Fields(args), nil, func(string) string { return "" }, testNow)
-		if err != nil || c.look.now.Equal(demo.Now()) != demoed || c.look.demo != demoed {
+		if err != nil || c.look.now.Equal(demo.Now()) != demoed || c.Demo != demoed {
 			t.Errorf("%s: now is %v, %v", args, c.look.now, err)
 		}
 	}
@@ -386,7 +390,7 @@ func TestSortAndLimit(t *testing.T) {
 		{"-limit 1", "i-0000"},
 	} {
 		r := world{server: newServer(t, fleet(250)...)}.run(t, append(strings.Fields(tt.args), "-region", "cn-hangzhou", "-o", "ids")...)
-		if got := strings.Join(r.lines(), " "); r.code != exitOK || got != tt.want {
+		if got := strings.Join(r.lines(), " "); r.code != failure.ExitOK || got != tt.want {
 			t.Errorf("%s: %q, want %q: %s", tt.args, got, tt.want, r.stderr)
 		}
 	}
@@ -418,7 +422,7 @@ func TestRegions(t *testing.T) {
 	if n := len(demoed.lines()); n != 3000 {
 		t.Errorf("%d instances in all regions of the demo", n)
 	}
-	if again := (world{}).run(t, "-demo", "-o", "ids"); again != demoed {
+	if second := (world{}).run(t, "-demo", "-o", "ids"); second != demoed {
 		t.Error("the demo is not the same every time")
 	}
 	if !strings.Contains(demoed.stderr, "made up") {
@@ -441,7 +445,7 @@ func TestRegions(t *testing.T) {
 		r := world{server: newServer(t, instances...), env: map[string]string{"ALIBABA_CLOUD_REGION_ID": tt.env}}.run(t, append(tt.args, "-o", "ids")...)
 		got := r.lines()
 		slices.Sort(got)
-		if strings.Join(got, " ") != tt.want || r.code != exitOK {
+		if strings.Join(got, " ") != tt.want || r.code != failure.ExitOK {
 			t.Errorf("%v with %q: %v, want %s: %s", tt.args, tt.env, got, tt.want, r.stderr)
 		}
 	}
@@ -454,7 +458,7 @@ func TestWorkers(t *testing.T) {
 	list := func(args ...string) (requests int, got []string, stderr string) {
 		s := newServer(t, instances...)
 		r := world{server: s}.run(t, append(args, "-o", "ids")...)
-		if r.code != exitOK {
+		if r.code != failure.ExitOK {
 			t.Fatalf("%v: exit code %d: %s", args, r.code, r.stderr)
 		}
 		got = r.lines()
@@ -498,19 +502,19 @@ func TestIDsNotFound(t *testing.T) {
 		code, found       int
 		want, never       string // parts of stderr
 	}{
-		{name: "some", args: "-id i-0000,i-nope", code: exitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n", never: "instances"},
-		{name: "twice", args: "-id i-nope,i-0000 -id i-nope", code: exitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n"},
-		{name: "all", args: "-id i-nope", code: exitNotFound, want: "inventory: 1 of 1 ids not found: i-nope\n", never: "no instance matches"},
-		{name: "as JSON", args: "-id i-nope -o json", code: exitNotFound, found: 1, want: "not found: i-nope"}, // the line is []
-		{name: "from stdin", args: "-id -", stdin: "i-0000\ni-nope\n", code: exitNotFound, found: 1, want: "1 of 2 ids"},
-		{name: "many", args: "-id i-0000," + strings.Join(gone, ","), code: exitNotFound, found: 1, want: "25 of 26 ids not found: " + strings.Join(gone[:20], ", ") + " and 5 more\n"},
-		{name: "in any region", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", code: exitOK, found: 2, never: "not found"},
-		{name: "in another region", args: "-region cn-beijing -id i-0000,i-0001", code: exitNotFound, found: 1, want: "1 of 2 ids not found: i-0000\n"},
-		{name: "no ids", args: "-id ,", code: exitOK, want: "no instance matches"},
-		{name: "with a filter", args: "-id i-0000,i-nope -status running", code: exitOK, found: 1, never: "not found"},
-		{name: "with an address", args: "-id i-0000,i-nope -private-ip 10.0.0.1", code: exitOK, want: "no instance matches", never: "not found"},
-		{name: "with a limit", args: "-id i-0000,i-nope -limit 5", code: exitOK, found: 1, never: "not found"},
-		{name: "a region fails", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", faults: []ecstest.Fault{broken}, code: exitIncomplete, found: 1, never: "not found"},
+		{name: "some", args: "-id i-0000,i-nope", code: failure.ExitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n", never: "instances"},
+		{name: "twice", args: "-id i-nope,i-0000 -id i-nope", code: failure.ExitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n"},
+		{name: "all", args: "-id i-nope", code: failure.ExitNotFound, want: "inventory: 1 of 1 ids not found: i-nope\n", never: "no instance matches"},
+		{name: "as JSON", args: "-id i-nope -o json", code: failure.ExitNotFound, found: 1, want: "not found: i-nope"}, // the line is []
+		{name: "from stdin", args: "-id -", stdin: "i-0000\ni-nope\n", code: failure.ExitNotFound, found: 1, want: "1 of 2 ids"},
+		{name: "many", args: "-id i-0000," + strings.Join(gone, ","), code: failure.ExitNotFound, found: 1, want: "25 of 26 ids not found: " + strings.Join(gone[:20], ", ") + " and 5 more\n"},
+		{name: "in any region", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", code: failure.ExitOK, found: 2, never: "not found"},
+		{name: "in another region", args: "-region cn-beijing -id i-0000,i-0001", code: failure.ExitNotFound, found: 1, want: "1 of 2 ids not found: i-0000\n"},
+		{name: "no ids", args: "-id ,", code: failure.ExitUsage, want: "the value is empty"},
+		{name: "with a filter", args: "-id i-0000,i-nope -status running", code: failure.ExitOK, found: 1, never: "not found"},
+		{name: "with an address", args: "-id i-0000,i-nope -private-ip 10.0.0.1", code: failure.ExitOK, want: "no instance matches", never: "not found"},
+		{name: "with a limit", args: "-id i-0000,i-nope -limit 5", code: failure.ExitOK, found: 1, never: "not found"},
+		{name: "a region fails", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", faults: []ecstest.Fault{broken}, code: failure.ExitIncomplete, found: 1, never: "not found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -526,11 +530,11 @@ func TestIDsNotFound(t *testing.T) {
 		})
 	}
 	r := world{server: newServer(t, instances...)}.run(t, "-region", "cn-hangzhou", "-id", "i-nope", "-dry-run")
-	if r.code != exitOK || strings.Contains(r.stderr, "not found") {
+	if r.code != failure.ExitOK || strings.Contains(r.stderr, "not found") {
 		t.Errorf("dry run: %+v", r)
 	}
 	r = world{server: newServer(t, instances...)}.run(t, "-region", "cn-hangzhou", "-id", "i-0000,i-nope", "-o", "html")
-	if r.code != exitNotFound || !strings.Contains(r.stdout, "<li>1 of 2 ids not found: i-nope</li>") {
+	if r.code != failure.ExitNotFound || !strings.Contains(r.stdout, "<li>1 of 2 ids not found: i-nope</li>") {
 		t.Errorf("exit code %d, and the page does not say so: %s", r.code, r.stderr)
 	}
 }
@@ -555,7 +559,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{[]string{"-demo", "-o", "jason"}, "did you mean json?"},
 		{[]string{"-demo", "-o", "ndjsn"}, "did you mean ndjson?"},
-		{[]string{"-demo", "-o", "spreadsheet"}, "want table, summary, html, json, ndjson, csv, ids, ssh-config"},
+		{[]string{"-demo", "-o", "spreadsheet"}, "want table, record, summary, html, json, ndjson, csv, ids, ssh-config"},
 		{[]string{"-demo", "-columns", "id,naem"}, "did you mean name?"},
 		{[]string{"-demo", "-columns", "id,xyzzy"}, "-columns help"},
 		{[]string{"-demo", "-sort", "-creatd"}, "did you mean created?"},
@@ -563,13 +567,14 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-stauts", "Running"}, "did you mean -status?"},
 		{[]string{"-demo", "-stat", "Running"}, "did you mean -status?"},
 		{[]string{"-demo", "-column", "id"}, "did you mean -columns?"},
-		{[]string{"-demo", "-summary"}, "say -o summary"},
+		{[]string{"-demo", "-summary"}, "use -o summary"},
 		{[]string{"-demo", "-status", "Runnin"}, "did you mean Running?"},
 		{[]string{"-demo", "-charge-type", "x"}, "want PrePaid, PostPaid"},
 		{[]string{"-demo", "-tag", "=v"}, "want KEY or KEY=VALUE"},
 		{[]string{"-demo", "-created-after", "yesterday"}, "2025-01-31"},
 		{[]string{"-demo", "-created-after", "-3h"}, "2025-01-31"},
-		{[]string{"-demo", "-limit", "-1"}, "negative"},
+		{[]string{"-demo", "-limit", "-1"}, "want 1 or more"},
+		{[]string{"-demo", "-limit", "0"}, "want 1 or more"},
 		{[]string{"-demo", "-limit", "many"}, `-limit "many": want a number`},
 		{[]string{"-demo", "-timeout", "-1s"}, "negative"},
 		{[]string{"-demo", "-timeout", "5"}, `-timeout "5": want a duration such as 30s`},
@@ -577,6 +582,23 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-public-ip", "192.0.2.1,192.0.2.0/24"}, `"192.0.2.0/24" is no IP address`},
 		{[]string{"-demo", "-eip", "i-1"}, `"i-1" is no IP address`},
 		{[]string{"-demo", "-private-ip", "fe80::1%eth0"}, "is no IP address"},
+		{[]string{"-demo", "-private-ip", "2001:db8::1"}, "2001:db8::1 is an IPv6 address: use -ipv6"},
+		{[]string{"-demo", "-eip", "2001:db8::1"}, "use -ipv6"},
+		{[]string{"-demo", "-ipv6", "192.0.2.1"}, "is an IPv4 address: use -private-ip"},
+		{[]string{"-demo", "-tag", "env="}, "-tag env selects any value, -tag-empty env the empty one"},
+		{[]string{"-demo", "-tag", "env= "}, "the value is empty"},
+		{[]string{"-demo", "-tag-any", "env=prod,"}, "none of them empty"},
+		{[]string{"-demo", "-tag-any", "env"}, "want KEY=VALUE,VALUE"},
+		{[]string{"-demo", "-status", "Running,Runnin"}, "did you mean Running?"},
+		{[]string{"-region", "cn-hangzhou", "-exclude-region", "cn-hangzhou"}, "leaves no region"},
+		{[]string{"-demo", "-completion", "bsh"}, "did you mean bash?"},
+		{[]string{"-demo", "-o", "ssh-config", "-host-name", "{nmae}"}, "there is no {nmae}"},
+		{[]string{"-demo", "-o", "ssh-config", "-host-name", "web *"}, "want a name such as"},
+		{[]string{"-demo", "-o", "ssh-config", "-proxy-jump", "-oProxyCommand=id"}, "want [USER@]HOST"},
+		{[]string{"-demo", "-o", "ssh-config", "-proxy-jump", "a\nProxyCommand id"}, "want [USER@]HOST"},
+		{[]string{"-demo", "-o", "ssh-config", "-identity-file", "a\"b"}, "path of a file"},
+		{[]string{"-demo", "-o", "json", "-spreadsheet"}, "for -o csv"},
+		{[]string{"-demo", "-profile", "x"}, "-demo"},
 		{[]string{"-demo", "-expires-after", "30d", "-expires-before", "10d"}, "-expires-after (2025-12-01T00:00Z) is later than -expires-before (2025-11-11T00:00Z)"},
 		{[]string{"-demo", "-created-after", "10d", "-created-before", "2025-01-31"}, "-created-after (2025-10-22T00:00Z) is later than -created-before (2025-01-31T00:00Z)"},
 		{[]string{"-demo", "-workers", "-1"}, "1 to 64"},
@@ -585,12 +607,12 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-dry-run", "-o", "json"}, "-o does nothing for -dry-run"},
 		{[]string{"-demo", "-dry-run", "-limit", "3"}, "-limit does nothing for -dry-run"},
 		{[]string{"-demo", "-dry-run", "-columns", "id"}, "-columns does nothing for -dry-run"},
-		{[]string{"-region", "all,cn-hangzhou"}, `-region "all,cn-hangzhou": all stands alone`},
-		{[]string{"-demo", "-id", "-"}, `-id "-": no ids on stdin`},
+		{[]string{"-region", "all,cn-hangzhou"}, `-region "all,cn-hangzhou": "all" must stand alone`},
+		{[]string{"-demo", "-id", "-"}, `-id "-": nothing on stdin`},
 		{[]string{"-demo", "-o", "html", "-expiring", "soon"}, "number of days"},
 		{[]string{"-demo", "-o", "html", "-expiring", "-3"}, "number of days"},
 		{[]string{"-demo", "-expiring", "3"}, "for -o summary and -o html"},
-		{[]string{"-demo", "-o", "json", "-columns", "id"}, "-columns does nothing for -o json: it is for -o table, -o html and -o csv"},
+		{[]string{"-demo", "-o", "json", "-columns", "id"}, "-columns does nothing for -o json: it is for -o table, -o record, -o html and -o csv"},
 		{[]string{"-demo", "-o", "ids", "-columns", "id"}, "does nothing for -o ids"},
 		{[]string{"-demo", "-o", "html", "-public"}, "for -o ssh-config"},
 		{[]string{"-demo", "-user", "ops"}, "for -o ssh-config"},
@@ -607,7 +629,7 @@ func TestUsage(t *testing.T) {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
 			t.Parallel()
 			r := world{}.run(t, tt.args...)
-			if r.code != exitUsage || !strings.Contains(r.stderr, tt.want) || r.stdout != "" {
+			if r.code != failure.ExitUsage || !strings.Contains(r.stderr, tt.want) || r.stdout != "" {
 				t.Errorf("%+v, want exit code 2 and %q", r, tt.want)
 			}
 		})
@@ -629,7 +651,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 			t.Errorf("-h does not explain -%s", f.Name)
 		}
 	})
-	for _, code := range []int{exitOK, exitFailed, exitUsage, exitForbidden, exitCredentials, exitUnavailable, exitIncomplete, exitNotFound, exitInterrupted} {
+	for _, code := range []int{failure.ExitOK, failure.ExitFailed, failure.ExitUsage, failure.ExitForbidden, failure.ExitCredentials, failure.ExitUnavailable, failure.ExitIncomplete, failure.ExitNotFound, failure.ExitInterrupted} {
 		if !strings.Contains(text, fmt.Sprintf("\n  %-4d ", code)) {
 			t.Errorf("-h does not explain exit code %d", code)
 		}
@@ -639,7 +661,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 // The command line that a list carries can be pasted into a shell, to list the same again.
 func TestCommandIsQuoted(t *testing.T) {
 	t.Parallel()
-	args := []string{"-demo", "-name", "web-*", "-tag", "a=it's $HOME `id` \\ \"x\" ~", "-tag", "环境=生产", "-user", "ops", "-o", "ssh-config", "-id", "", "-zone", "!1 & 2 > 3; #4", "-vpc", "~root", "-tag", "home=~", "-image", "\t"}
+	args := []string{"-demo", "-name", "web-*", "-tag", "a=it's $HOME `id` \\ \"x\" ~", "-tag", "环境=生产", "-user", "ops", "-o", "ssh-config", "-zone", "!1 & 2 > 3; #4", "-vpc", "~root", "-tag", "home=~", "-image", "a\tb"}
 	c, err := parse(args, nil, func(string) string { return "" }, testNow)
 	if err != nil {
 		t.Fatal(err)
@@ -678,27 +700,27 @@ func TestExitCodes(t *testing.T) {
 		stdout int    // lines
 		stderr string // part of it
 	}{
-		{name: "permitted", args: "-region cn-hangzhou -dry-run", code: exitOK, stdout: 1},
-		{name: "permitted everywhere", args: "-region cn-hangzhou,cn-beijing -dry-run", code: exitOK, stdout: 2},
-		{name: "denied", args: "-region cn-hangzhou", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "ecs:DescribeInstances"},
-		{name: "denied, as JSON", args: "-region cn-hangzhou -o json", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "AliyunECSReadOnlyAccess"},
-		{name: "denied everywhere", args: "-region cn-hangzhou,cn-beijing", faults: []ecstest.Fault{denied}, code: exitForbidden, stderr: "cn-beijing"},
-		{name: "denied in one region", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Denied: true, Times: -1}}, code: exitIncomplete, stdout: 150, stderr: "cn-beijing"},
-		{name: "denied dry run", args: "-region cn-hangzhou -dry-run", faults: []ecstest.Fault{denied}, code: exitForbidden, stdout: 1, stderr: "ecs:DescribeInstances"},
-		{name: "wrong secret", args: "-region cn-hangzhou", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: exitCredentials, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
-		{name: "wrong secret, V3", args: "-region cn-hangzhou -v3", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: exitCredentials, stderr: "InvalidAccessKeyId"},
-		{name: "throttled", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "Throttling.User", Times: -1}}, code: exitUnavailable, stderr: "quota"},
-		{name: "unavailable", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "ServiceUnavailable", Times: -1}}, code: exitUnavailable, stderr: "-network vpc"},
-		{name: "unknown zone", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "InvalidParameter", Times: -1}}, code: exitUsage, stderr: "InvalidParameter"},
-		{name: "unexpected", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "SomethingNew", Times: -1}}, code: exitFailed, stderr: "SomethingNew"},
-		{name: "breaks off", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Skip: 1, Code: "SomethingNew", Times: -1}}, code: exitFailed, stdout: 100, stderr: "100 instances were printed"},
-		{name: "one region fails", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: exitIncomplete, stdout: 150, stderr: "cn-beijing"},
-		{name: "one region fails, sorted", args: "-region cn-hangzhou,cn-beijing -o ids -sort name -limit 10", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: exitIncomplete, stdout: 10, stderr: "cn-beijing"},
-		{name: "regions unknown", args: "-region all", faults: []ecstest.Fault{{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1}}, code: exitUnavailable, stderr: "DescribeRegions"},
-		{name: "unreadable", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"many"}]}}`)}}, code: exitIncomplete, stdout: 1, stderr: "i-2"},
-		{name: "interrupted", args: "-region cn-hangzhou", ctx: cancelled, code: exitInterrupted, stderr: "interrupted"},
-		{name: "interrupted regions", args: "-region all", ctx: cancelled, code: exitInterrupted, stderr: "interrupted"},
-		{name: "interrupted dry run", args: "-region all -dry-run", ctx: cancelled, code: exitInterrupted, stderr: "interrupted"},
+		{name: "permitted", args: "-region cn-hangzhou -dry-run", code: failure.ExitOK, stdout: 1},
+		{name: "permitted everywhere", args: "-region cn-hangzhou,cn-beijing -dry-run", code: failure.ExitOK, stdout: 2},
+		{name: "denied", args: "-region cn-hangzhou", faults: []ecstest.Fault{denied}, code: failure.ExitForbidden, stderr: "ecs:DescribeInstances"},
+		{name: "denied, as JSON", args: "-region cn-hangzhou -o json", faults: []ecstest.Fault{denied}, code: failure.ExitForbidden, stderr: "AliyunECSReadOnlyAccess"},
+		{name: "denied everywhere", args: "-region cn-hangzhou,cn-beijing", faults: []ecstest.Fault{denied}, code: failure.ExitForbidden, stderr: "cn-beijing"},
+		{name: "denied in one region", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Denied: true, Times: -1}}, code: failure.ExitIncomplete, stdout: 150, stderr: "cn-beijing"},
+		{name: "denied dry run", args: "-region cn-hangzhou -dry-run", faults: []ecstest.Fault{denied}, code: failure.ExitForbidden, stdout: 1, stderr: "ecs:DescribeInstances"},
+		{name: "wrong secret", args: "-region cn-hangzhou", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: failure.ExitCredentials, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "wrong secret, V3", args: "-region cn-hangzhou -v3", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: failure.ExitCredentials, stderr: "InvalidAccessKeyId"},
+		{name: "throttled", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "Throttling.User", Times: -1}}, code: failure.ExitUnavailable, stderr: "quota"},
+		{name: "unavailable", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "ServiceUnavailable", Times: -1}}, code: failure.ExitUnavailable, stderr: "check the network"},
+		{name: "unknown zone", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "InvalidParameter", Times: -1}}, code: failure.ExitUsage, stderr: "InvalidParameter"},
+		{name: "unexpected", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "SomethingNew", Times: -1}}, code: failure.ExitFailed, stderr: "SomethingNew"},
+		{name: "breaks off", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Skip: 1, Code: "SomethingNew", Times: -1}}, code: failure.ExitFailed, stdout: 100, stderr: "100 instances printed"},
+		{name: "one region fails", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stdout: 150, stderr: "cn-beijing"},
+		{name: "one region fails, sorted", args: "-region cn-hangzhou,cn-beijing -o ids -sort name -limit 10", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stdout: 10, stderr: "cn-beijing"},
+		{name: "regions unknown", args: "-region all", faults: []ecstest.Fault{{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1}}, code: failure.ExitUnavailable, stderr: "DescribeRegions"},
+		{name: "unreadable", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"many"}]}}`)}}, code: failure.ExitIncomplete, stdout: 1, stderr: "i-2"},
+		{name: "interrupted", args: "-region cn-hangzhou", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
+		{name: "interrupted regions", args: "-region all", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
+		{name: "interrupted dry run", args: "-region all -dry-run", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -737,7 +759,7 @@ func TestFailuresInOrder(t *testing.T) {
 		}
 		results = append(results, r)
 	}
-	if results[0] != results[1] || results[0].code != exitForbidden {
+	if results[0] != results[1] || results[0].code != failure.ExitForbidden {
 		t.Errorf("%+v", results)
 	}
 }
@@ -747,7 +769,7 @@ func TestDryRunOfNoRegion(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.Configure(func(c *ecstest.Settings) { c.Regions = []string{} })
-	if r := (world{server: s}).run(t, "-region", "all", "-dry-run"); r.code != exitFailed || !strings.Contains(r.stderr, "no region") {
+	if r := (world{server: s}).run(t, "-region", "all", "-dry-run"); r.code != failure.ExitFailed || !strings.Contains(r.stderr, "no region") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -764,7 +786,7 @@ func TestInterruptedReading(t *testing.T) {
 	go func() { code <- p.run(ctx, []string{"-demo", "-id", "-"}) }()
 	_, _ = io.WriteString(typed, "i-1\n")
 	cancel()
-	if c := <-code; c != exitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
+	if c := <-code; c != failure.ExitInterrupted || !strings.Contains(stderr.String(), "interrupted") {
 		t.Errorf("exit code %d: %s", c, stderr.String())
 	}
 }
@@ -795,7 +817,7 @@ func TestInterrupted(t *testing.T) {
 			})
 			defer close(over)
 			r := world{server: s, ctx: ctx}.run(t, "-region", "cn-hangzhou", "-o", format)
-			if r.code != exitInterrupted || !strings.Contains(r.stderr, "200 instances were printed") || !strings.Contains(r.stdout, "i-0199") {
+			if r.code != failure.ExitInterrupted || !strings.Contains(r.stderr, "200 instances printed") || !strings.Contains(r.stdout, "i-0199") {
 				t.Errorf("exit code %d, stderr %s", r.code, r.stderr)
 			}
 			if format == "json" && !json.Valid([]byte(r.stdout)) {
@@ -813,7 +835,7 @@ func TestTimeout(t *testing.T) {
 		defer s.Close()
 		s.Inject(ecstest.Fault{Skip: 1, BlackHole: true, Times: -1})
 		r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ids", "-timeout", "2s")
-		if r.code != exitIncomplete || len(r.lines()) != 100 || !strings.Contains(r.stderr, "-timeout ran out") {
+		if r.code != failure.ExitIncomplete || len(r.lines()) != 100 || !strings.Contains(r.stderr, "-timeout has passed") {
 			t.Errorf("exit code %d, %d lines, stderr %s", r.code, len(r.lines()), r.stderr)
 		}
 	})
@@ -824,12 +846,12 @@ func TestOutputFails(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
 		code int
-	}{{errors.New("disk full"), exitFailed}, {syscall.EPIPE, exitOK}} {
+	}{{errors.New("disk full"), failure.ExitFailed}, {syscall.EPIPE, failure.ExitOK}} {
 		for _, format := range []string{"table", "summary", "html", "json", "ndjson", "csv", "ids", "ssh-config"} {
 			s := newServer(t, fleet(450)...)
 			w := writerFunc(func([]byte) (int, error) { return 0, tt.err })
 			r := world{server: s, stdout: w}.run(t, "-region", "cn-hangzhou", "-o", format)
-			if r.code != tt.code || (tt.code == exitFailed) != strings.Contains(r.stderr, "disk full") {
+			if r.code != tt.code || (tt.code == failure.ExitFailed) != strings.Contains(r.stderr, "disk full") {
 				t.Errorf("%s, %v: %+v", format, tt.err, r)
 			}
 			if n := len(s.Requests()); (format == "json" || format == "ndjson" || format == "ids") && n > 2 {
@@ -871,7 +893,7 @@ func TestProcess(t *testing.T) {
 		var stderr bytes.Buffer
 		c.Stderr = &stderr
 		_ = c.Run()
-		if c.ProcessState.ExitCode() != exitCredentials || strings.Count(stderr.String(), "set ALIBABA_CLOUD_ACCESS_KEY_ID") != 1 || strings.Contains(stderr.String(), "Options.") {
+		if c.ProcessState.ExitCode() != failure.ExitCredentials || strings.Count(stderr.String(), "set ALIBABA_CLOUD_ACCESS_KEY_ID") != 1 || strings.Contains(stderr.String(), "Options.") {
 			t.Errorf("%v: %s", c.ProcessState, &stderr)
 		}
 	})
@@ -891,7 +913,7 @@ func TestProcess(t *testing.T) {
 		_, err = io.ReadFull(out, make([]byte, 100))
 		_ = out.Close()
 		_ = c.Wait()
-		if err != nil || c.ProcessState.ExitCode() != exitOK || stderr.Len() > 0 {
+		if err != nil || c.ProcessState.ExitCode() != failure.ExitOK || stderr.Len() > 0 {
 			t.Errorf("%v, %v: %s", err, c.ProcessState, &stderr)
 		}
 	})
@@ -918,7 +940,7 @@ func TestProcess(t *testing.T) {
 		_ = c.Process.Signal(os.Interrupt)
 		rest, _ := io.ReadAll(out)
 		_ = c.Wait()
-		if c.ProcessState.ExitCode() != exitInterrupted || len(rest) > 0 || !strings.Contains(stderr.String(), "300 instances were printed") {
+		if c.ProcessState.ExitCode() != failure.ExitInterrupted || len(rest) > 0 || !strings.Contains(stderr.String(), "300 instances printed") {
 			t.Errorf("%v, %d bytes more: %s", c.ProcessState, len(rest), &stderr)
 		}
 	})
@@ -940,7 +962,7 @@ func TestReadme(t *testing.T) {
 			continue
 		}
 		shown++
-		if r := (world{}).run(t, strings.Fields(line)...); r.code != exitOK || r.stdout != want {
+		if r := (world{}).run(t, strings.Fields(line)...); r.code != failure.ExitOK || r.stdout != want {
 			t.Errorf("%s: exit code %d: %s%s", line, r.code, r.stdout, r.stderr)
 		}
 	}
@@ -952,7 +974,7 @@ func TestReadme(t *testing.T) {
 			t.Errorf("-o %s is not explained", f.name)
 		}
 	}
-	for _, code := range []int{exitOK, exitFailed, exitUsage, exitForbidden, exitCredentials, exitUnavailable, exitIncomplete, exitNotFound, exitInterrupted} {
+	for _, code := range []int{failure.ExitOK, failure.ExitFailed, failure.ExitUsage, failure.ExitForbidden, failure.ExitCredentials, failure.ExitUnavailable, failure.ExitIncomplete, failure.ExitNotFound, failure.ExitInterrupted} {
 		if !strings.Contains(readme, fmt.Sprintf("\n| %d | ", code)) {
 			t.Errorf("exit code %d is not explained", code)
 		}

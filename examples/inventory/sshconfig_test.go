@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
 // namesakes are instances whose names are hard to write into a file that a program reads.
@@ -33,13 +35,13 @@ func TestSSHConfig(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, namesakes()...)
 	private := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
-	if private.code != exitOK || !strings.Contains(private.stderr, "left out 1 instances without a private address") {
+	if private.code != failure.ExitOK || !strings.Contains(private.stderr, "left out without a private address: 1 instance") {
 		t.Errorf("exit code %d: %s", private.code, private.stderr)
 	}
 	golden(t, "ssh-config.txt", private.stdout)
 	public := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-public")
-	if public.code != exitOK || strings.Count(public.stdout, "\nHost ") != 2 || !strings.Contains(public.stdout, "HostName 192.0.2.4\n") ||
-		strings.Contains(public.stdout, "User") || !strings.Contains(public.stderr, "14 instances without a public address") {
+	if public.code != failure.ExitOK || strings.Count(public.stdout, "\nHost ") != 2 || !strings.Contains(public.stdout, "HostName 192.0.2.4\n") ||
+		strings.Contains(public.stdout, "User") || !strings.Contains(public.stderr, "without a public address: 14 instances") {
 		t.Errorf("%+v", public)
 	}
 }
@@ -50,7 +52,7 @@ func TestSSHReadsConfig(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("arguments are not UTF-8")
 	}
-	ssh := realTool(t, "openssh-client", "ssh")
+	ssh := realtool.Find(t, "openssh-client", "ssh")
 	r := world{server: newServer(t, namesakes()...)}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
 	file := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(file, []byte(r.stdout), 0o600); err != nil {

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 func summarize(t *testing.T, l look, instances ...ecs.Instance) string {
@@ -76,7 +75,7 @@ func TestSummaryCounts(t *testing.T) {
 			t.Errorf("at %d:\n%s", width, got)
 		}
 		for line := range strings.Lines(got) {
-			if w := text.StringWidth(strings.TrimSuffix(line, "\n")); w > max(width, 60) && width > 0 || strings.HasSuffix(line, " \n") {
+			if w := terminal.Width(strings.TrimSuffix(line, "\n")); w > max(width, 60) && width > 0 || strings.HasSuffix(line, " \n") {
 				t.Errorf("at %d a line of %d: %q", width, w, line)
 			}
 		}
@@ -120,7 +119,7 @@ func TestSummaryColors(t *testing.T) {
 	list := fleet(20)
 	list[3].Status = ecs.InstanceStatusStopped
 	plain, colored := summarize(t, look{width: 140}, list...), summarize(t, look{width: 140, color: true}, list...)
-	if strings.Contains(plain, "\x1b") || text.StripEscape(colored) != plain {
+	if strings.Contains(plain, "\x1b") || terminal.Unstyled(colored) != plain {
 		t.Errorf("%q, want the text of %q", colored, plain)
 	}
 }

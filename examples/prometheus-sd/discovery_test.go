@@ -60,7 +60,7 @@ func newWorld(t *testing.T, instances ...ecs.Instance) *world {
 	server := ecstest.NewPipeServer(instances...)
 	server.Configure(func(s *ecstest.Settings) { s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"} })
 	m := newMetrics()
-	client, err := server.Client("cn-hangzhou", &ecs.Options{OnAttempt: m.attempt, Retry: ecs.RetryPolicy{MaxAttempts: 1}})
+	client, err := server.Client("cn-hangzhou", &ecs.Options{OnAttempt: func(a ecs.Attempt) { m.attempt("", a) }, Retry: ecs.RetryPolicy{MaxAttempts: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +69,37 @@ func newWorld(t *testing.T, instances ...ecs.Instance) *world {
 		server.Close()
 	})
 	w := &world{server: server}
+	s, sources := selectionOf(t, client)
 	w.discovery = &discovery{
-		client: client, selection: &selection.Selection{}, ports: []string{"9100"}, interval: time.Minute, staleAfter: 5 * time.Minute,
+		sources: sources, selection: s, ports: []string{"9100"}, interval: time.Minute, staleAfter: 5 * time.Minute,
 		log: slog.New(slog.NewTextHandler(&w.log, nil)), metrics: m, started: time.Now(),
 	}
 	m.registry.MustRegister(w.discovery)
 	return w
+}
+
+// selectionOf selects all regions, or those that are named, of the account that a client is for.
+func selectionOf(t *testing.T, client *ecs.Client, regions ...string) (*selection.Selection, []selection.Source) {
+	t.Helper()
+	s := &selection.Selection{}
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	s.Define(fs, nil, time.Now())
+	list := strings.Join(regions, ",")
+	if list == "" {
+		list = "all"
+	}
+	err := fs.Set("region", list)
+	if err == nil {
+		err = s.Finish(func(string) string { return "" })
+	}
+	var sources []selection.Source
+	if err == nil {
+		sources, _, err = s.Open(func(bool, string, *ecs.Options) (*ecs.Client, func(), error) { return client, func() {}, nil }, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, sources
 }
 
 func (w *world) get(path string) *httptest.ResponseRecorder {
@@ -108,7 +133,7 @@ func (w *world) health() (int, string) {
 
 // failures is the counter of one kind of failure in a region.
 func (w *world) failuresOf(region, kind string) int {
-	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues(region, kind)))
+	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("", region, kind)))
 }
 
 func instance(id, region string) ecs.Instance {
@@ -147,8 +172,8 @@ func TestList(t *testing.T) {
 		}
 		first := r.Body.String()
 		w.refresh(t.Context())
-		if again := w.get("/sd").Body.String(); again != first {
-			t.Error("the same fleet makes another list the second time")
+		if second := w.get("/sd").Body.String(); second != first {
+			t.Error("the same fleet makes a different list the second time")
 		}
 
 		w.selection.PreferPublic = true
@@ -409,30 +434,32 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // a region that a policy hides has failed as well, until it shows
-		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
-		w.selection.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"}
-		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Denied: true, Times: -1})
-		w.refresh(t.Context())
-		w.refresh(t.Context())
-		if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.Contains(text, "failed: cn-beijing: ") || w.failuresOf("cn-beijing", "forbidden") != 2 {
-			t.Errorf("hidden: %d %s", code, text)
-		}
-		w.server.ClearFaults()
-		w.server.Delete("i-2")
-		w.refresh(t.Context())
-		w.refresh(t.Context())
-		if got := w.ids(t); got != "i-1" {
-			t.Errorf("empty: %s", got)
-		}
-		dryRuns := map[string]int{}
-		for _, r := range w.server.Requests() {
-			if r.Params.Get("DryRun") == "true" {
-				dryRuns[r.Region]++
+	// A region that a policy hides, or that is closed, fails until somebody changes that: the list does not wait for it.
+	for kind, fault := range map[string]ecstest.Fault{"forbidden": {Denied: true}, "closed": {Code: "UnauthorizedRegion", Status: 403}, "invalid": {Code: "InvalidParameter"}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+			w.selection, w.sources = selectionOf(t, w.sources[0].Client, "cn-hangzhou", "cn-beijing", "cn-shanghai")
+			fault.Region, fault.Times = "cn-beijing", -1
+			w.server.Inject(fault)
+			w.refresh(t.Context())
+			if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "failed: cn-beijing: ") || w.failuresOf("cn-beijing", kind) != 1 || w.ids(t) != "i-1" {
+				t.Errorf("%s: %d %s", kind, code, text)
 			}
-		}
-		if len(dryRuns) != 2 || dryRuns["cn-beijing"] != 3 || dryRuns["cn-shanghai"] != 1 {
-			t.Errorf("dry runs: %v", dryRuns)
+			w.server.ClearFaults()
+			w.refresh(t.Context())
+			if got := w.ids(t); got != "i-2 i-1" {
+				t.Errorf("%s, afterwards: %s", kind, got)
+			}
+		})
+	}
+
+	synctest.Test(t, func(t *testing.T) { // no list says that there is no target while nothing could be read
+		w := newWorld(t, instance("i-1", "cn-hangzhou"))
+		w.server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
+		w.started = w.started.Add(-w.staleAfter)
+		w.refresh(t.Context())
+		if got := w.ids(t); got != "503" {
+			t.Errorf("nothing was read: %s", got)
 		}
 	})
 
@@ -519,26 +546,26 @@ func TestMetrics(t *testing.T) {
 ecs_sd_list_age_seconds 42
 # HELP ecs_sd_refresh_failures_total Regions that could not be read, by kind of failure; without region: the list of regions.
 # TYPE ecs_sd_refresh_failures_total counter
-ecs_sd_refresh_failures_total{kind="throttled",region="cn-beijing"} 1
+ecs_sd_refresh_failures_total{account="",kind="throttled",region="cn-beijing"} 1
 # HELP ecs_sd_region_age_seconds Time since the region's part of the list was read.
 # TYPE ecs_sd_region_age_seconds gauge
-ecs_sd_region_age_seconds{region="cn-beijing"} 42
-ecs_sd_region_age_seconds{region="cn-hangzhou"} 12
+ecs_sd_region_age_seconds{account="",region="cn-beijing"} 42
+ecs_sd_region_age_seconds{account="",region="cn-hangzhou"} 12
 # HELP ecs_sd_targets Targets in the list.
 # TYPE ecs_sd_targets gauge
-ecs_sd_targets{region="cn-beijing"} 1
-ecs_sd_targets{region="cn-hangzhou"} 2
+ecs_sd_targets{account="",region="cn-beijing"} 1
+ecs_sd_targets{account="",region="cn-hangzhou"} 2
 # HELP ecs_sd_unreachable_instances Instances without an address, which are not in the list.
 # TYPE ecs_sd_unreachable_instances gauge
-ecs_sd_unreachable_instances{region="cn-beijing"} 1
-ecs_sd_unreachable_instances{region="cn-hangzhou"} 0
+ecs_sd_unreachable_instances{account="",region="cn-beijing"} 1
+ecs_sd_unreachable_instances{account="",region="cn-hangzhou"} 0
 # HELP ecs_sd_api_attempts_total HTTP requests to the API, retries included, by result: ok or the kind of failure.
 # TYPE ecs_sd_api_attempts_total counter
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-beijing",result="ok"} 1
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-beijing",result="throttled"} 1
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-hangzhou",result="ok"} 2
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-shanghai",result="ok"} 2
-ecs_sd_api_attempts_total{action="DescribeRegions",region="cn-hangzhou",result="ok"} 2
+ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="ok"} 1
+ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="throttled"} 1
+ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-hangzhou",result="ok"} 2
+ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-shanghai",result="ok"} 2
+ecs_sd_api_attempts_total{account="",action="DescribeRegions",region="cn-hangzhou",result="ok"} 2
 `
 		names := []string{"ecs_sd_list_age_seconds", "ecs_sd_refresh_failures_total", "ecs_sd_region_age_seconds", "ecs_sd_targets", "ecs_sd_unreachable_instances", "ecs_sd_api_attempts_total"}
 		if err := testutil.GatherAndCompare(w.metrics.registry, strings.NewReader(want), names...); err != nil {

@@ -236,7 +236,7 @@ func merged(a, b map[string]target) map[string]target {
 // README's alerts are ones that Prometheus accepts, about metrics that there are.
 func TestRealPromtool(t *testing.T) {
 	t.Parallel()
-	promtool := realtool.Find(t, "promtool", "prometheus")
+	promtool := realtool.Find(t, "prometheus", "promtool")
 	file := filepath.Join(t.TempDir(), "rules.yml")
 	rules := block(t, "yaml", 1)
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {

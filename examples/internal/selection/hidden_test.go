@@ -10,10 +10,11 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// A region that a policy hides is no empty one, where it is named.
-func TestInstances(t *testing.T) {
+// A region that a policy hides is not taken for an empty one, if it is named.
+func TestHiddenRegions(t *testing.T) {
 	t.Parallel()
 	hidden := ecstest.Fault{Region: "cn-beijing", Denied: true, Times: -1}
 	var many ecs.JSONList
@@ -54,9 +55,10 @@ func TestInstances(t *testing.T) {
 			if tt.regions != "" {
 				regions = strings.Split(tt.regions, ",")
 			}
-			for inst, err := range Instances(t.Context(), client, regions, tt.req) {
-				if regional, ok := errorAs[*ecs.RegionError](err); ok {
-					got = append(got, regional.Region+": "+Kind(err))
+			for inst, err := range list(t.Context(), client, regions, tt.req, nil) {
+				var regional *ecs.RegionError
+				if errors.As(err, &regional) {
+					got = append(got, regional.Region+": "+string(failure.KindOf(err)))
 				} else {
 					got = append(got, inst.InstanceID)
 				}
@@ -78,8 +80,8 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-// A region that could not be asked is not believed to be empty.
-func TestInstancesInterrupted(t *testing.T) {
+// A region that could not be checked is not taken for an empty one.
+func TestHiddenRegionsInterrupted(t *testing.T) {
 	t.Parallel()
 	s := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"})
 	defer s.Close()
@@ -95,7 +97,7 @@ func TestInstancesInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last error
-	for _, err := range Instances(ctx, client, []string{"cn-hangzhou", "cn-beijing"}, ecs.DescribeInstancesRequest{}) {
+	for _, err := range list(ctx, client, []string{"cn-hangzhou", "cn-beijing"}, ecs.DescribeInstancesRequest{}, nil) {
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
