@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -380,7 +381,10 @@ func TestPageInBrowser(t *testing.T) {
 		p.keys(strings.Repeat(kb.Tab, 10))
 		row := func() string { return eval[string](p, `document.activeElement.closest("tr")?.ariaRowIndex`) }
 		p.want("focus in the first row", row(), "2")
-		p.keys(strings.Repeat(kb.Tab, 100)) // rows come and go under the focus
+		for range 20 { // rows come and go under the focus
+			p.keys(strings.Repeat(kb.Tab, 5))
+			_ = row()
+		}
 		p.want("focus 100 rows below", row(), "102")
 		p.keys(kb.Enter)
 		p.want("details", eval[bool](p, `document.getElementById("details").open`), true)
@@ -404,6 +408,60 @@ func TestPageInBrowser(t *testing.T) {
 		p.click("#chooser label:last-of-type")
 		p.keys(kb.Escape)
 		p.want("columns", titles(), "ID,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags,Locks")
+	})
+
+	// Words are looked for in what is shown, and every match is marked.
+	t.Run("marks", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "PROD 001"))
+		marks := func() []string {
+			return eval[[]string](p, `[...document.querySelectorAll("tbody tr[aria-rowindex]")].slice(0, 20).map((tr) => [...new Set([...tr.querySelectorAll("mark")].map((m) => m.textContent.toLowerCase()))].sort().join())`)
+		}
+		for _, m := range marks() {
+			if m != "001,prod" {
+				t.Errorf("a row marks %q", m)
+			}
+		}
+		p.want("text is as it was", eval[bool](p, `[...document.querySelectorAll("tbody td")].every((td) => td.title === "" || td.title === td.textContent)`), true)
+		p.click("#clear")
+		p.want("no marks", eval[int](p, `document.querySelectorAll("mark").length`), 0)
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "ecs.g6")) // types are in a hidden column
+		p.want("count", p.count(), "0 of 5,000 instances")
+		p.click("#chooser summary")
+		eval[any](p, `[...document.querySelectorAll("#chooser label")].find((l) => l.textContent.trim() === "Type").querySelector("input").click()`)
+		if strings.HasPrefix(p.count(), "0 ") {
+			t.Error("the column is shown, but not looked at")
+		}
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), ` ( [ \ .* $&`)) // not a regular expression
+		p.want("count", p.count(), "0 of 5,000 instances")
+	})
+
+	// Of the default columns those are shown that the window has room for.
+	t.Run("fits", func(t *testing.T) {
+		t.Parallel()
+		r := world{server: newServer(t, ecstest.Fleet(300, 4)...)}.run(t, "-region", "all", "-o", "html")
+		p := open(t, chromium, savePage(t, r.stdout))
+		last := 0
+		for _, width := range []int64{800, 1366, 1920, 2560} {
+			p.size(width, 900)
+			heads := eval[int](p, `document.querySelectorAll("th").length`)
+			p.want(fmt.Sprint("scrolls sideways at ", width), eval[bool](p, `scroller.scrollWidth > scroller.clientWidth`), false)
+			if heads < last || heads < 4 {
+				t.Errorf("%d columns at %d, %d before", heads, width, last)
+			}
+			last = heads
+		}
+		p.want("columns at 2560", last, len(strings.Split(defaultColumns, ",")))
+		p.size(390, 844)
+		p.want("cards", eval[int](p, `document.querySelectorAll("tr.card-row td").length`) > 5, true)
+		p.want("scrolls sideways at 390", eval[bool](p, `document.documentElement.scrollWidth > 390 || scroller.scrollWidth > scroller.clientWidth`), false)
+		p.want("small targets", eval[int](p, `[...document.querySelectorAll("#chooser input")].filter((e) => parseInt(getComputedStyle(e).width) < 20).length`), 0)
+		eval[any](p, `(() => { const s = document.querySelector("th select"); s.value = [...s.options].find((o) => o.text === "Name ↓").value; s.dispatchEvent(new Event("change")); })()`)
+		names := eval[[]string](p, `[...document.querySelectorAll("tr.card-row button")].slice(0, 20).map((b) => b.textContent)`)
+		if natural := names[0] < names[len(names)-1]; natural {
+			t.Errorf("not sorted: %q", names)
+		}
 	})
 
 	// Everything can be read: no text is too pale for WCAG AA, and the page fits the screen.
@@ -451,6 +509,13 @@ func TestPageInBrowser(t *testing.T) {
 			t.Errorf("%d bytes, %v", len(pdf), err)
 		}
 		p.want("rows on paper", eval[int](p, "window.printed"), inRegion["eu-central-1"])
+
+		r := world{server: newServer(t, ecstest.Fleet(200, 4)...)}.run(t, "-region", "all", "-o", "html")
+		p = open(t, chromium, savePage(t, r.stdout))
+		pdf, err := chromedp.Run(p.ctx, chromedp.PrintToPDF())
+		if pages := len(regexp.MustCompile(`/Type /Page\b`).FindAll(pdf, -1)); err != nil || pages < 2 || pages > 6 {
+			t.Errorf("200 rows on %d pages, %v", pages, err)
+		}
 	})
 }
 

@@ -212,6 +212,7 @@ func (c *config) arrange() (err error) {
 	if c.look.columns, err = parseColumns(c.raw.columns, defaults(c.format.name, accounts)); err != nil {
 		return fmt.Errorf("-columns: %w", err)
 	}
+	c.look.fit = c.raw.columns == ""
 	if c.raw.sort != "" {
 		if c.sort, err = parseSort(c.raw.sort + ",id"); err != nil { // regions come in any order: chance would decide a tie
 			return fmt.Errorf("-sort: %w", err)

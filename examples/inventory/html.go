@@ -25,7 +25,7 @@ var (
 	pageJS string
 )
 
-// htmlRenderer writes a page that stands alone: its charts and its table are drawn by its script from the data in it.
+// htmlRenderer writes a page that needs nothing else: its script draws charts and table from the data in it.
 type htmlRenderer struct {
 	w io.Writer
 	look
@@ -39,6 +39,7 @@ type pageData struct {
 	Columns []pageColumn `json:"columns"`
 	Charts  []pageChart  `json:"charts"`
 	Rows    []pageRow    `json:"rows"`
+	Fit     bool         `json:"fit"` // only as many columns are shown as there is room for
 }
 
 type pageColumn struct {
@@ -102,7 +103,7 @@ func (r *htmlRenderer) add(i ecs.Instance) error {
 }
 
 func (r *htmlRenderer) end(missing []error) error {
-	data := pageData{Charts: []pageChart{}, Rows: r.rows}
+	data := pageData{Charts: []pageChart{}, Rows: r.rows, Fit: r.fit}
 	for n, c := range r.all {
 		data.Columns = append(data.Columns, pageColumn{c.name, pageTitle(c), c.kind, n < len(r.columns)})
 	}
@@ -131,7 +132,7 @@ func pageTitle(c column) string {
 	}
 	words := strings.Split(c.name, "-")
 	for n, w := range words {
-		known := map[string]string{"id": "ID", "ip": "IP", "ips": "IPs", "cpu": "vCPU", "gib": "GiB", "gpu": "GPU", "vpc": "VPC", "vswitch": "VSwitch", "os": "OS"}
+		known := map[string]string{"id": "ID", "ip": "IP", "ips": "IPs", "ipv6": "IPv6", "cpu": "vCPU", "gib": "GiB", "gpu": "GPU", "vpc": "VPC", "vswitch": "VSwitch", "os": "OS"}
 		words[n] = cmp.Or(known[w], w)
 	}
 	joined := strings.Join(words, " ")

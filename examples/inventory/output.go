@@ -31,6 +31,7 @@ type format struct {
 // look is what formats can be told.
 type look struct {
 	columns  []column
+	fit      bool // the columns were not asked for: a page may leave some out that it has no room for
 	terminal bool // the output is one
 	width    int  // of the terminal; 0: the output is no terminal, nothing is shortened
 	color    bool

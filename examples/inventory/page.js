@@ -1,6 +1,6 @@
 "use strict";
 // The page's data comes from Go (type pageData). Text gets into the page by textContent alone, so that no name is markup.
-const {columns, charts, rows} = JSON.parse(document.getElementById("data").textContent);
+const {columns, charts, rows, fit} = JSON.parse(document.getElementById("data").textContent);
 
 const $ = (id) => document.getElementById(id);
 
@@ -25,9 +25,14 @@ let sort = {column: -1, descending: false};
 let ordered = rows;
 let matching = rows;
 for (const chart of charts) chart.chosen = new Set();
-for (const row of rows) row.text = row.cells.join("\n").toLowerCase();
 
 // Filtering
+
+// indexTexts prepares each row for the search: words are looked for in what is shown, so that a match can be seen.
+function indexTexts() {
+  const shown = shownColumns();
+  for (const row of rows) row.text = shown.map((i) => show(row.cells[i], columns[i].kind)).join("\n").toLowerCase();
+}
 
 function update() {
   matching = [];
@@ -80,16 +85,22 @@ function drawChosen() {
   $("count").textContent = matching.length === rows.length ? `${of} instances` : `${number(matching.length)} of ${of} instances`;
 }
 
+function setWords(text) {
+  words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const escaped = words.map((w) => w.replace(/[^\p{L}\p{N}\p{M}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`));
+  marks = escaped.length > 0 ? new RegExp(`(${escaped.sort((a, b) => b.length - a.length).join("|")})`, "iu") : null;
+}
+
 function clear() {
   for (const chart of charts) chart.chosen.clear();
   $("search").value = "";
-  words = [];
+  setWords("");
   update();
   $("search").focus();
 }
 
 $("search").addEventListener("input", () => {
-  words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  setWords($("search").value);
   update();
 });
 
@@ -198,11 +209,14 @@ function columnChart(chart) {
 
 // Table
 
-const rowHeight = 32;
+const narrow = matchMedia("screen and (max-width: 600px)"); // then a row is a card of two lines
+const rowHeight = () => narrow.matches ? 60 : 32;
 const table = document.querySelector("table");
 const [thead, tbody] = [table.tHead, table.tBodies[0]];
 const [above, below] = [h("tr", {"aria-hidden": "true"}, h("td")), h("tr", {"aria-hidden": "true"}, h("td"))];
 let live = new Map(); // the rows in the page, by index: those in view and some around them
+let printing = false;
+let marks = null; // matches the words of the search
 const ends = charts.find((c) => c.title === "subscription ends");
 
 const shownColumns = () => columns.flatMap((c, i) => c.shown ? [i] : []);
@@ -234,15 +248,41 @@ function measure() {
   });
 }
 
+// fitColumns leaves out the last of the default columns that the window has no room for, until a column was chosen.
+let automatic = fit;
+const byDefault = columns.flatMap((c, i) => c.shown ? [i] : []);
+function fitColumns() {
+  if (!automatic) return false;
+  const before = String(shownColumns());
+  let room = $("scroller").clientWidth - 16;
+  let full = false;
+  byDefault.forEach((i, n) => {
+    room -= columns[i].width;
+    full ||= room < 0 && n > 0;
+    columns[i].shown = narrow.matches || !full;
+  });
+  drawChooser();
+  return String(shownColumns()) !== before;
+}
+
 function drawHead() {
   const shown = shownColumns();
+  if (narrow.matches && !printing) {
+    table.style.width = "";
+    table.querySelector("colgroup").replaceChildren();
+    thead.replaceChildren(h("tr", {}, h("th", {scope: "col", "aria-sort": "none"}, sortMenu())));
+    table.setAttribute("aria-colcount", 1);
+    for (const spacer of [above, below]) spacer.firstChild.colSpan = 1;
+    return;
+  }
   const widths = shown.map((i, n) => columns[i].width + (n === 0 ? 8 : 0) + (n === shown.length - 1 ? 8 : 0)); // the edges
+  const total = widths.reduce((sum, width) => sum + width, 0);
   table.querySelector("colgroup").replaceChildren(...widths.map((width) => {
     const col = h("col");
-    col.style.width = `${width}px`;
+    col.style.width = printing ? `${100 * width / total}%` : `${width}px`;
     return col;
   }));
-  table.style.width = `${widths.reduce((sum, width) => sum + width, 0)}px`;
+  table.style.width = printing ? "100%" : `${total}px`;
   thead.replaceChildren(h("tr", {}, ...shown.map((i) => {
     const order = sort.column !== i ? "none" : sort.descending ? "descending" : "ascending";
     return h("th", {scope: "col", className: columns[i].kind, "aria-sort": order},
@@ -253,19 +293,35 @@ function drawHead() {
   for (const spacer of [above, below]) spacer.firstChild.colSpan = shown.length;
 }
 
-// sortBy goes through ascending, descending and the order of the list. Empty cells are last in both directions.
+// sortMenu replaces the column heads where there is no room for them.
+function sortMenu() {
+  const option = (value, text) => h("option", {value, selected: value === `${sort.column}${sort.descending ? "-" : ""}`}, text);
+  return h("select", {"aria-label": "Sort by", onchange(e) {
+    sort = {column: parseInt(e.target.value, 10), descending: e.target.value.endsWith("-")};
+    order();
+    update();
+  }}, option("-1", "Not sorted"), ...shownColumns().flatMap((i) => [option(`${i}`, `${columns[i].title} ↑`), option(`${i}-`, `${columns[i].title} ↓`)]));
+}
+
+// sortBy goes through ascending, descending and the order of the list.
 function sortBy(i) {
   if (sort.column !== i) sort = {column: i, descending: false};
   else if (!sort.descending) sort.descending = true;
   else sort = {column: -1, descending: false};
-  const natural = new Intl.Collator(undefined, {numeric: true}).compare; // 2 before 10, also in addresses and dates
-  const compare = columns[i].kind === "number" ? (a, b) => a - b : natural;
-  const sign = sort.descending ? -1 : 1;
-  ordered = sort.column < 0 ? rows : rows.toSorted(({cells: {[i]: a}}, {cells: {[i]: b}}) =>
-    a === "" || b === "" ? (a === "") - (b === "") : sign * compare(a, b));
+  order();
   drawHead();
   thead.rows[0].cells[shownColumns().indexOf(i)].firstChild.focus();
   update();
+}
+
+// order puts the rows in order. Empty cells are last in both directions.
+function order() {
+  const i = sort.column;
+  const natural = new Intl.Collator(undefined, {numeric: true}).compare; // 2 before 10, also in addresses and dates
+  const compare = columns[i]?.kind === "number" ? (a, b) => a - b : natural;
+  const sign = sort.descending ? -1 : 1;
+  ordered = sort.column < 0 ? rows : rows.toSorted(({cells: {[i]: a}}, {cells: {[i]: b}}) =>
+    a === "" || b === "" ? (a === "") - (b === "") : sign * compare(a, b));
 }
 
 function drawTable() {
@@ -290,15 +346,16 @@ function drawEdges() {
 // drawRows keeps the rows around the window in the page, and no others.
 function drawRows(all = false) {
   const margin = 10;
-  const first = all ? 0 : Math.max(Math.floor($("scroller").scrollTop / rowHeight) - margin, 0);
-  const last = all ? matching.length : Math.min(first + Math.ceil($("scroller").clientHeight / rowHeight) + 2 * margin, matching.length);
+  const high = rowHeight();
+  const first = all ? 0 : Math.max(Math.floor($("scroller").scrollTop / high) - margin, 0);
+  const last = all ? matching.length : Math.min(first + Math.ceil($("scroller").clientHeight / high) + 2 * margin, matching.length);
   for (const [i, tr] of live) {
     if (i >= first && i < last) continue;
     tr.remove();
     live.delete(i);
   }
-  above.firstChild.style.height = `${first * rowHeight}px`;
-  below.firstChild.style.height = `${(matching.length - last) * rowHeight}px`;
+  above.firstChild.style.height = `${first * high}px`;
+  below.firstChild.style.height = `${(matching.length - last) * high}px`;
   let next = below;
   for (let i = last - 1; i >= first; i--) {
     let tr = live.get(i);
@@ -311,12 +368,31 @@ function drawRows(all = false) {
   }
 }
 
+// marked returns the nodes of a text in which the words of the search are marked.
+function marked(text) {
+  if (!marks) return [text];
+  return text.split(marks).map((part, i) => i % 2 === 1 ? h("mark", {}, part) : part);
+}
+
+// card is a row in two lines: the name, and below it the rest.
+function card(row, index) {
+  const shown = shownColumns().filter((i) => row.cells[i] !== "" && columns[i].name !== "status");
+  const main = shown.find((i) => columns[i].name === "name") ?? shown[0];
+  const td = h("td", {},
+    h("button", {onclick: () => details(row)}, ...marked(main === undefined ? "–" : show(row.cells[main], columns[main].kind))),
+    h("div", {className: "rest"}, ...shown.filter((i) => i !== main).flatMap((i, n) => [n > 0 ? " · " : "", ...marked(show(row.cells[i], columns[i].kind))])));
+  const status = columns.findIndex((c) => c.name === "status");
+  if (columns[status]?.shown) td.dataset.status = row.cells[status];
+  return h("tr", {"aria-rowindex": index + 2, className: "card-row"}, td);
+}
+
 function tableRow(row, index) {
+  if (narrow.matches && !printing) return card(row, index);
   const cells = shownColumns().map((i, n) => {
     const {name, kind} = columns[i];
     const text = show(row.cells[i], kind);
     const td = h("td", {className: kind, title: text});
-    td.append(n > 0 ? text : h("button", {onclick: () => details(row)}, text || "–"));
+    td.append(...n > 0 ? marked(text) : [h("button", {onclick: () => details(row)}, ...marked(text || "–"))]);
     if (name === "status") td.dataset.status = text;
     if (name === "expires" && ends) td.dataset.ends = ends.groups.indexOf(row.groups[ends.of]) === ends.groups.indexOf("later") ? "" : row.groups[ends.of];
     return td;
@@ -336,19 +412,38 @@ let frame = 0;
 function redraw() {
   frame ||= requestAnimationFrame(() => { frame = 0; drawRows(); drawEdges(); });
 }
+// columnsChanged draws everything that depends on which columns are shown.
+function columnsChanged() {
+  indexTexts();
+  drawHead();
+  update();
+}
 $("scroller").addEventListener("scroll", redraw);
-new ResizeObserver(redraw).observe($("scroller"));
-addEventListener("beforeprint", () => drawRows(true));
-addEventListener("afterprint", () => drawRows());
+new ResizeObserver(() => { if (!printing && fitColumns()) columnsChanged(); else redraw(); }).observe($("scroller"));
+narrow.addEventListener("change", columnsChanged);
+function print(on) {
+  printing = on;
+  drawHead();
+  live = new Map();
+  tbody.replaceChildren(above, below);
+  drawRows(on);
+}
+addEventListener("beforeprint", () => print(true));
+addEventListener("afterprint", () => print(false));
 
 // Columns to show
 
-$("chooser").querySelector("fieldset").append(...columns.map((c) => h("label", {},
-  h("input", {type: "checkbox", checked: c.shown, onchange(e) {
-    c.shown = e.target.checked;
-    drawHead();
-    drawTable();
-  }}), ` ${c.title}`)));
+const boxes = columns.map((c) => h("input", {type: "checkbox", onchange(e) {
+  automatic = false;
+  c.shown = e.target.checked;
+  drawChooser();
+  columnsChanged();
+}}));
+$("chooser").querySelector("fieldset").append(...columns.map((c, i) => h("label", {}, boxes[i], ` ${c.title}`)));
+function drawChooser() {
+  boxes.forEach((box, i) => { box.checked = columns[i].shown; });
+  $("chooser").querySelector(".n").textContent = `${shownColumns().length} of ${columns.length}`;
+}
 document.addEventListener("click", (e) => {
   if (!e.target.closest("#chooser")) $("chooser").open = false;
 });
@@ -361,5 +456,6 @@ $("chooser").addEventListener("keydown", (e) => {
 for (const chart of charts) (chart.title === "created" ? columnChart : barChart)(chart);
 if (!$("created").hasChildNodes()) $("created").hidden = true;
 measure();
-drawHead();
-update();
+drawChooser();
+fitColumns();
+columnsChanged();
