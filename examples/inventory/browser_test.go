@@ -24,6 +24,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
@@ -180,7 +181,7 @@ func (p tab) want(what string, got, want any) {
 func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(5000, 4)
-	for n, text := range hostile {
+	for n, text := range hostile.Markup() {
 		i := &instances[len(instances)-1-n]
 		i.InstanceName, i.Description, i.Tags = text, text, []ecs.Tag{{Key: text, Value: text}}
 	}
@@ -347,8 +348,8 @@ func TestPageInBrowser(t *testing.T) {
 	t.Run("trusts no name", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
-		for _, name := range hostile {
-			p.do(chromedp.SendKeys(chromedp.CSS("#search"), strings.ReplaceAll(name, "\u2028", " ")))
+		for _, name := range hostile.Markup() {
+			p.do(chromedp.SendKeys(chromedp.CSS("#search"), name))
 			p.want("name", p.column("Name"), []string{name})
 			p.click("tbody button")
 			p.want("title of the details", eval[string](p, `document.querySelector("dialog[open] h2").textContent`), name)

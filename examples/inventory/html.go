@@ -14,6 +14,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 var (
@@ -88,7 +89,7 @@ const (
 func (r *htmlRenderer) add(i ecs.Instance) error {
 	row := pageRow{CPU: i.CPU, Memory: i.Memory, GPUs: i.GPUAmount}
 	for _, c := range r.all {
-		var cell any = c.text(i)
+		var cell any = terminal.Printable(c.text(i))
 		if c.kind == number {
 			cell = json.Number(c.text(i))
 		}
@@ -96,7 +97,7 @@ func (r *htmlRenderer) add(i ecs.Instance) error {
 	}
 	for _, s := range r.sections {
 		s.add(i)
-		row.Groups = append(row.Groups, s.key(i))
+		row.Groups = append(row.Groups, terminal.Printable(s.key(i)))
 	}
 	r.rows = append(r.rows, row)
 	return nil
@@ -110,7 +111,7 @@ func (r *htmlRenderer) end(missing []error) error {
 	for _, s := range useful(r.sections) {
 		chart := pageChart{Title: s.title, Of: slices.Index(r.sections, s)}
 		for _, g := range s.sorted() {
-			chart.Groups = append(chart.Groups, g.name)
+			chart.Groups = append(chart.Groups, terminal.Printable(g.name))
 		}
 		if s.title == byMonth {
 			chart.Groups = r.months(chart)
@@ -120,7 +121,7 @@ func (r *htmlRenderer) end(missing []error) error {
 	page := map[string]any{
 		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(pageJS), //nolint:gosec // these are files of this program
 		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(pageJS),
-		"Command": r.command, "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
+		"Command": terminal.Printable(r.command), "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
 	}
 	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": failure.Text}).Parse(pageHTML)).Execute(r.w, page)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
 var dataScript = regexp.MustCompile(`<script id="data" type="application/json">(.*)</script>`)
@@ -29,15 +30,10 @@ func pageOf(t *testing.T, html string) pageData {
 	return data
 }
 
-// hostile are texts that would break out of a page that is put together carelessly.
-var hostile = []string{
-	`</script><script>window.pwned = 1</script>`, `<img src="http://192.0.2.1/x" onerror="window.pwned = 1">`, `"><b>'`, `<!--`, `{{.}}`, "\u2028${1}`", `生产环境 & "测试"`,
-}
-
 func TestHTMLHoldsTheList(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(700, 2)
-	for n, text := range hostile {
+	for n, text := range hostile.Markup() {
 		instances[n].RegionID, instances[n].InstanceName, instances[n].Description = "cn-hangzhou", text, text
 		instances[n].Tags = []ecs.Tag{{Key: text, Value: text}}
 	}

@@ -9,7 +9,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -917,33 +921,79 @@ func TestProcess(t *testing.T) {
 			t.Errorf("%v, %v: %s", err, c.ProcessState, &stderr)
 		}
 	})
-	t.Run("interrupt", func(t *testing.T) {
-		t.Parallel()
-		slow := newServer(t, fleet(1000)...)
-		slow.Inject(ecstest.Fault{Skip: 3, BlackHole: true, Times: -1})
-		key := slow.Credentials()
-		c := command(t, "-endpoint", slow.URL(), "-o", "ids")
-		c.Env = append(c.Env, "ALIBABA_CLOUD_ACCESS_KEY_ID="+key.AccessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET="+key.AccessKeySecret, "ALIBABA_CLOUD_REGION_ID=cn-hangzhou")
+	for name, signals := range map[string][]os.Signal{
+		"interrupt": {os.Interrupt}, "terminate": {syscall.SIGTERM}, "terminate twice": {syscall.SIGTERM, syscall.SIGTERM, syscall.SIGTERM},
+		"interrupt twice at once": {os.Interrupt, os.Interrupt}, "hang up": {syscall.SIGHUP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			slow := newServer(t, fleet(1000)...)
+			slow.Inject(ecstest.Fault{Skip: 3, BlackHole: true, Times: -1})
+			key := slow.Credentials()
+			c := command(t, "-endpoint", slow.URL(), "-o", "ids")
+			c.Env = append(c.Env, "ALIBABA_CLOUD_ACCESS_KEY_ID="+key.AccessKeyID, "ALIBABA_CLOUD_ACCESS_KEY_SECRET="+key.AccessKeySecret, "ALIBABA_CLOUD_REGION_ID=cn-hangzhou")
+			var stderr bytes.Buffer
+			c.Stderr = &stderr
+			out, err := c.StdoutPipe()
+			if err == nil {
+				err = c.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			some := make([]byte, len("i-0000\n")*300) // three pages
+			if _, err := io.ReadFull(out, some); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range signals {
+				_ = c.Process.Signal(s)
+			}
+			rest, _ := io.ReadAll(out)
+			_ = c.Wait()
+			if c.ProcessState.ExitCode() != failure.ExitInterrupted || len(rest) > 0 || !strings.Contains(stderr.String(), "300 instances printed") {
+				t.Errorf("%v, %d bytes more: %s", c.ProcessState, len(rest), &stderr)
+			}
+		})
+	}
+}
+
+// An endpoint that does not exist or is not trusted will not be better later: the exit code does not ask to retry.
+func TestEndpointFailures(t *testing.T) {
+	t.Parallel()
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(untrusted.Close)
+	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	for _, tt := range []struct {
+		args   string
+		dial   error // of the connection; nil dials
+		code   int
+		stderr string
+	}{
+		{"", &net.DNSError{Err: "no such host", Name: "ecs.cn-hangzou.aliyuncs.com", IsNotFound: true}, failure.ExitFailed, "check the region id"},
+		{"-network vpc", &net.DNSError{Err: "no such host", IsNotFound: true}, failure.ExitFailed, "elsewhere leave out -network vpc"},
+		{"", &net.DNSError{Err: "server misbehaving", IsTemporary: true}, failure.ExitUnavailable, "check the network"},
+		{"-network vpc", errors.New("connection refused"), failure.ExitUnavailable, "only inside a VPC"},
+		{"-endpoint " + untrusted.URL, nil, failure.ExitFailed, "root certificates"},
+	} {
 		var stderr bytes.Buffer
-		c.Stderr = &stderr
-		out, err := c.StdoutPipe()
-		if err == nil {
-			err = c.Start()
+		p := program{stdout: io.Discard, stderr: &stderr, getenv: func(string) string { return "" }, now: testNow}
+		p.connect = func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
+			opts.Credentials = ecs.StaticCredentials("LTAItest", "secret", "")
+			opts.Retry.MaxAttempts = 1
+			opts.HTTPClient = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if tt.dial != nil {
+					return nil, &net.OpError{Op: "dial", Net: network, Err: tt.dial}
+				}
+				return new(net.Dialer).DialContext(ctx, network, addr)
+			}}}
+			c, err := ecs.NewClient(region, opts)
+			return c, func() {}, err
 		}
-		if err != nil {
-			t.Fatal(err)
+		code := p.run(t.Context(), append(strings.Fields(tt.args), "-region", "cn-hangzou"))
+		if code != tt.code || !strings.Contains(stderr.String(), tt.stderr) {
+			t.Errorf("%s, %v: exit code %d, want %d: %s", tt.args, tt.dial, code, tt.code, &stderr)
 		}
-		some := make([]byte, len("i-0000\n")*300) // three pages
-		if _, err := io.ReadFull(out, some); err != nil {
-			t.Fatal(err)
-		}
-		_ = c.Process.Signal(os.Interrupt)
-		rest, _ := io.ReadAll(out)
-		_ = c.Wait()
-		if c.ProcessState.ExitCode() != failure.ExitInterrupted || len(rest) > 0 || !strings.Contains(stderr.String(), "300 instances printed") {
-			t.Errorf("%v, %d bytes more: %s", c.ProcessState, len(rest), &stderr)
-		}
-	})
+	}
 }
 
 // README shows what the program prints, and names every format and exit code.

@@ -81,8 +81,8 @@ function drawChosen() {
   const focused = $("chosen").contains(document.activeElement);
   $("chosen").replaceChildren(...chips);
   if (focused) ($("chosen").lastElementChild ?? $("search")).focus();
-  const of = number(rows.length);
-  $("count").textContent = matching.length === rows.length ? `${of} instances` : `${number(matching.length)} of ${of} instances`;
+  const of = `${number(rows.length)} ${rows.length === 1 ? "instance" : "instances"}`;
+  $("count").textContent = matching.length === rows.length ? of : `${number(matching.length)} of ${of}`;
 }
 
 function setWords(text) {
@@ -248,18 +248,20 @@ function measure() {
   });
 }
 
-// fitColumns leaves out the last of the default columns that the window has no room for, until a column was chosen.
+// fitColumns leaves out those of the default columns that are empty, and the last ones that the window has no room for, until
+// a column was chosen.
 let automatic = fit;
 const byDefault = columns.flatMap((c, i) => c.shown ? [i] : []);
+const hasValues = columns.map((_, i) => rows.length === 0 || rows.some((row) => row.cells[i] !== ""));
 function fitColumns() {
   if (!automatic) return false;
   const before = String(shownColumns());
   let room = $("scroller").clientWidth - 16;
   let full = false;
   byDefault.forEach((i, n) => {
-    room -= columns[i].width;
+    if (hasValues[i]) room -= columns[i].width;
     full ||= room < 0 && n > 0;
-    columns[i].shown = narrow.matches || !full;
+    columns[i].shown = hasValues[i] && (narrow.matches || !full);
   });
   drawChooser();
   return String(shownColumns()) !== before;

@@ -22,6 +22,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
@@ -576,6 +577,93 @@ ecs_sd_api_attempts_total{account="",action="DescribeRegions",region="cn-hangzho
 		}
 		if problems, err := testutil.GatherAndLint(w.metrics.registry); len(problems) > 0 || err != nil {
 			t.Error(problems, err)
+		}
+	})
+}
+
+// A page in a browser cannot read the list under a name of its own (DNS rebinding).
+func TestKnownHosts(t *testing.T) {
+	t.Parallel()
+	own, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := knownHosts(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "sd.corp.example:9465", []string{"prometheus-sd.monitoring.svc"})
+	for host, want := range map[string]int{
+		"127.0.0.1:9465": 200, "127.0.0.1": 200, "[::1]:9465": 200, "10.0.0.1": 200, "localhost:9465": 200, "LOCALHOST": 200, "sd.corp.example:9465": 200,
+		"prometheus-sd.monitoring.svc:9465": 200, "prometheus-sd.monitoring.svc.": 200, own + ":9465": 200,
+		"evil.example": 421, "evil.example:9465": 421, "127.0.0.1.evil.example": 421, "localhost.evil.example": 421, "": 421, "127.0.0.1@evil.example": 421, "a\x1b[2J": 421,
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sd", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != want || strings.Contains(w.Body.String(), "\x1b") {
+			t.Errorf("%q: %d %s, want %d", host, w.Code, w.Body, want)
+		}
+	}
+}
+
+// Thousands of keys that become the same label take no longer than others.
+func TestManyEqualLabels(t *testing.T) {
+	t.Parallel()
+	digits := strings.NewReplacer("0", "!", "1", "#", "2", "$", "3", "%", "4", "&", "5", "(", "6", ")", "7", "*", "8", "+", "9", ",")
+	tags := make([]ecs.Tag, 9000)
+	for i := range tags {
+		tags[i] = ecs.Tag{Key: digits.Replace(fmt.Sprintf("%05d", i)), Value: "x"}
+	}
+	started := time.Now()
+	named := tagLabels(tags)
+	if took := time.Since(started); took > 5*time.Second || len(named) != len(tags) || named["______9000"] == "" {
+		t.Errorf("%d labels in %v", len(named), took)
+	}
+}
+
+// Whatever the names and tags, the list is valid, and nothing but labels of ours is in it.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	var list []ecs.Instance
+	for i, name := range hostile.Names() {
+		inst := instance(fmt.Sprintf("i-%04d", i), "cn-hangzhou")
+		inst.InstanceName, inst.HostName, inst.Tags = name, name, []ecs.Tag{{Key: name, Value: name}, {Key: "job", Value: "x"}, {Key: "instance", Value: "x"}, {Key: "__address__", Value: "x"}}
+		list = append(list, inst)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, list...)
+		w.refresh(t.Context())
+		var groups []group
+		if err := json.Unmarshal(w.get("/sd").Body.Bytes(), &groups); err != nil || len(groups) != len(list) {
+			t.Fatalf("%d groups, %v", len(groups), err)
+		}
+		label := regexp.MustCompile(`^__meta_ecs_[a-zA-Z0-9_]+$`)
+		for _, g := range groups {
+			if g.Targets[0] != "10.0.0.1:9100" {
+				t.Errorf("target %q", g.Targets)
+			}
+			for name := range g.Labels {
+				if !label.MatchString(name) && name != "__meta_ecs_tag_" {
+					t.Errorf("label %q", name)
+				}
+			}
+		}
+	})
+}
+
+// Instances that have nothing but an IPv6 address are targets; spot strategy and interfaces are labels.
+func TestIPv6AndMore(t *testing.T) {
+	t.Parallel()
+	inst := ecs.Instance{
+		InstanceID: "i-6", RegionID: "cn-hangzhou", SpotStrategy: ecs.SpotStrategySpotAsPriceGo,
+		NetworkInterfaces: []ecs.NetworkInterface{{NetworkInterfaceID: "eni-1", Type: ecs.NetworkInterfaceTypePrimary, IPv6Sets: []ecs.IPv6Set{{IPv6Address: "2001:db8::6"}, {IPv6Address: "2001:db8::7"}}}},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, inst)
+		w.refresh(t.Context())
+		list := w.get("/sd").Body.String()
+		for _, want := range []string{`"[2001:db8::6]:9100"`, `"__meta_ecs_ipv6_addresses":",2001:db8::6,2001:db8::7,"`, `"__meta_ecs_spot_strategy":"SpotAsPriceGo"`, `"__meta_ecs_interfaces":",eni-1,"`} {
+			if !strings.Contains(list, want) {
+				t.Errorf("no %s in %s", want, list)
+			}
 		}
 	})
 }

@@ -36,7 +36,7 @@ func Formulas() []string {
 // Markup are texts that would break out of a page that is put together carelessly.
 func Markup() []string {
 	return []string{
-		`</script><script>window.pwned = 1</script>`, `<img src="http://192.0.2.1/x" onerror="window.pwned = 1">`, `"><b>'`, `<!--`, `{{.}}`, "${1}`", `生产环境 & "测试"`, `javascript:window.pwned=1`, `]]>`, `&lt;`,
+		`</script><script>window.pwned = 1</script>`, `<img src="http://192.0.2.1/x" onerror="window.pwned = 1">`, `"><b>'`, `<!--`, `{{.}}`, "${1}`x", `生产环境 & "测试"`, `javascript:window.pwned=1`, `]]>`, `&lt;`,
 	}
 }
 
