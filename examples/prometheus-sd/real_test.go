@@ -164,7 +164,7 @@ func TestRealPrometheus(t *testing.T) {
 		for _, tag := range inst.Tags {
 			switch tag.Key {
 			case "env", "app":
-				want["__meta_ecs_tag_"+tag.Key], relabelled[tag.Key] = tag.Value, tag.Value
+				want["__meta_ecs_tag_"+tag.Key], relabelled["tag_"+tag.Key] = tag.Value, tag.Value
 			case "部门":
 				want["__meta_ecs_tag__u90e8_u95e8"], relabelled["department"] = tag.Value, tag.Value
 			case "负责人":
@@ -245,7 +245,7 @@ func TestRealPromtool(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", file).CombinedOutput(); err != nil || !strings.Contains(string(out), "2 rules found") {
 		t.Errorf("%v: %s", err, out)
 	}
-	source, err := os.ReadFile("server.go")
+	source, err := os.ReadFile("metrics.go")
 	if err != nil {
 		t.Fatal(err)
 	}
