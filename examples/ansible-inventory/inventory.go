@@ -88,7 +88,7 @@ func (g group) name() string {
 	return strings.Join(parts, "_")
 }
 
-// groupNames gives each group a name of its own. When several names are the same, as those of the tags a.b=c and a=b_c,
+// groupNames returns for each group a name of its own. When several names are the same, as those of the tags a.b=c and a=b_c,
 // no group gets that name: a play meant for one of them should find no host rather than those of the others.
 func groupNames(fleet []ecs.Instance) map[group]string {
 	same := map[string][]group{}
@@ -114,7 +114,7 @@ func groupNames(fleet []ecs.Instance) map[group]string {
 	return names
 }
 
-// hostNames gives each instance a name of its own: the one it has by nameBy if nothing else has it, else with the id
+// hostNames returns for each instance a name of its own: the one it has by nameBy if nothing else has it, else with the id
 // appended.
 func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []string {
 	taken := map[string]int{}

@@ -53,7 +53,7 @@ How
   -strict              fail when a region cannot be listed; else the others are printed, and the variable
                        ecs_failed_regions of all hosts names it
 
-Ansible gives a script no flags but --list: set them in the environment, ECS_INVENTORY_PREFER_PUBLIC=true for
+Ansible calls a script with no flags but --list: set them in the environment, ECS_INVENTORY_PREFER_PUBLIC=true for
 -prefer-public, ECS_INVENTORY_TAG='env=prod app=web' for several tags. Flags add to these or override them.
 
 Groups are region_, zone_, vpc_, type_, family_, status_, charge_, os_ and account_ followed by the value, and

@@ -26,7 +26,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain also is the script itself, for Ansible to run.
+// TestMain runs the script itself when Ansible starts it.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_ANSIBLE_INVENTORY") != "" {
 		main()
@@ -47,11 +47,11 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s\n(-update writes it anew)", name, got, want)
+		t.Errorf("%s: got\n%s\nwant\n%s\n(-update writes the file)", name, got, want)
 	}
 }
 
-// fleet has the instances that make a difference to names, groups and variables.
+// fleet returns instances that cover the rules for names, groups and variables.
 func fleet() []ecs.Instance {
 	created := time.Date(2024, 3, 1, 8, 30, 0, 0, time.UTC)
 	return []ecs.Instance{
@@ -78,7 +78,7 @@ func fleet() []ecs.Instance {
 	}
 }
 
-// world is where a test runs the program: the demo, unless there is a server.
+// world is the environment in which a test runs the program; without a server it is the demo.
 type world struct {
 	server *ecstest.Server
 	env    map[string]string
@@ -246,7 +246,7 @@ func TestGroupNames(t *testing.T) {
 	}
 }
 
-// Whatever instances are called and tagged, every host and group has a name of its own, and Ansible can take it.
+// Whatever the names and tags, every host and group has a name of its own that Ansible accepts.
 func FuzzNames(f *testing.F) {
 	f.Add("web", "web", "a.b", "c", "a", "b_c")
 	f.Add("all", "tag_a", "a", "", "a_", "")
@@ -436,7 +436,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// writerFunc is called for each write.
+// writerFunc implements io.Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }

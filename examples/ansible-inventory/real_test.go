@@ -20,8 +20,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// ansible runs one of Ansible's commands on the inventory, whose environment is env. What it says besides its answer is
-// an error: Ansible warns of all it finds odd.
+// ansible runs one of Ansible's commands on the inventory, with env as its environment, and returns its output. Any message on
+// stderr fails the test: Ansible warns of everything that it finds odd.
 func ansible(t *testing.T, env []string, command string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", command), append([]string{"-i", os.Args[0]}, args...)...)
@@ -38,7 +38,7 @@ func ansible(t *testing.T, env []string, command string, args ...string) string 
 	return string(out)
 }
 
-// of is the environment for an inventory of a server's fleet.
+// of returns the environment for an inventory of a server's fleet.
 func of(server *ecstest.Server) []string {
 	key := server.Credentials()
 	return []string{
@@ -136,7 +136,7 @@ func TestRealDemoFleet(t *testing.T) {
 	compare("--graph", parseGraph(ansible(t, env, "ansible-inventory", "--graph")))
 }
 
-// parseGraph reads the hosts by group. The order of groups is not the same in all versions.
+// parseGraph returns the hosts by group. The order of groups differs between versions of Ansible.
 func parseGraph(text string) map[string][]string {
 	graph := map[string][]string{}
 	var group string
@@ -157,7 +157,7 @@ func merge(a, b map[string][]string) map[string][]string {
 	return m
 }
 
-// What a person sees.
+// The groups as a person sees them.
 func TestRealGraph(t *testing.T) {
 	t.Parallel()
 	env := of(newServer(t, fleet()...))
@@ -173,7 +173,7 @@ func TestRealGraph(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(parseGraph(got), parseGraph(string(text))) {
-		t.Errorf("got\n%s\nwant\n%s\n(-update writes it anew)", got, text)
+		t.Errorf("got\n%s\nwant\n%s\n(-update writes the file)", got, text)
 	}
 	want := "  hosts (1):\n    web-1.i-bp1web1\n"
 	if got := ansible(t, env, "ansible", "tag_环境_生产:&status_Running", "--list-hosts"); got != want {
@@ -181,7 +181,7 @@ func TestRealGraph(t *testing.T) {
 	}
 }
 
-// Ansible does not evaluate what someone wrote into a tag.
+// Ansible does not evaluate templates in names and tags.
 func TestRealTemplates(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join(t.TempDir(), "trace")

@@ -29,7 +29,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// browser starts a real one. Each page gets a tab of it.
+// browser starts a real browser. Each page gets a tab of it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realtool.Find(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
@@ -54,7 +54,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// savePage writes what a run printed, for a browser.
+// savePage writes a page to a file and returns its URL.
 func savePage(t *testing.T, html string) (url string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "fleet.html")
@@ -70,7 +70,7 @@ type tab struct {
 	ctx context.Context //nolint:containedctx // is the tab
 }
 
-// open opens a page in a tab. When the test ends, the page must not have complained or asked for anything.
+// open opens a page in a tab. When the test ends, the page must have logged no error and requested nothing but itself.
 func open(t *testing.T, browser context.Context, url string) tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(browser)
@@ -145,7 +145,7 @@ func (p tab) keys(keys string) {
 	p.do(chromedp.KeyEvent(keys))
 }
 
-// eval gives the value of an expression, after what the page does before its next frame.
+// eval returns the value of an expression, after the page has drawn its next frame.
 func eval[T any](p tab, expression string) T {
 	p.Helper()
 	wait := `new Promise((done) => requestAnimationFrame(() => setTimeout(done)))`
@@ -158,7 +158,7 @@ func eval[T any](p tab, expression string) T {
 
 func (p tab) count() string { return eval[string](p, `document.getElementById("count").textContent`) }
 
-// column gives the texts of a column in the first rows.
+// column returns the texts of a column in the first rows.
 func (p tab) column(title string) []string {
 	return eval[[]string](p, fmt.Sprintf(`(() => {
 		const at = [...document.querySelectorAll("th")].findIndex((th) => th.firstChild.title === %q);
@@ -187,7 +187,7 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	args := []string{"-region", "all", "-columns", "id,name,status,region,private-ip,cpu,created,expires,description,tags"}
 	server := newServer(t, instances...)
-	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // its warning is looked at, too
+	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // so the page has a warning
 	page := world{server: server}.run(t, append(args, "-o", "html", "-sort", "id")...)
 	if page.code != failure.ExitIncomplete {
 		t.Fatalf("exit code %d: %s", page.code, page.stderr)
@@ -203,7 +203,7 @@ func TestPageInBrowser(t *testing.T) {
 			stoppedInBeijing++
 		}
 	}
-	// first is what a column holds after sorting.
+	// first returns what the first rows of a column hold after sorting.
 	first := func(text func(ecs.Instance) string, compare func(a, b ecs.Instance) int) (texts []string) {
 		for _, i := range slices.SortedStableFunc(slices.Values(instances), compare)[:20] {
 			texts = append(texts, text(i))
@@ -284,7 +284,7 @@ func TestPageInBrowser(t *testing.T) {
 			p.want(tt.title+", descending", p.column(tt.title), first(text, descending))
 			p.want("order", eval[string](p, fmt.Sprintf(`document.querySelector('th:has([title=%q])').ariaSort`, tt.title)), "descending")
 			p.sortBy(tt.title)
-			p.want("back again", p.column("ID"), ids(instances[:20]))
+			p.want("the order of the list", p.column("ID"), ids(instances[:20]))
 		}
 		ip, _ := find("private-ip") // by number: 10.0.0.9 is before 10.0.0.10; instances without are last
 		p.sortBy("Private IP")

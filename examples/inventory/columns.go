@@ -14,19 +14,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// column is one property of an instance, for tables, CSV and sorting.
+// column is a property of an instance, for tables, CSV and sorting.
 type column struct {
 	name, help string
 	text       func(ecs.Instance) string
-	// compare orders instances by the property; nil compares the texts.
+	// compare orders instances by the property; nil means that the texts are compared.
 	compare func(a, b ecs.Instance) int
-	// narrowest is how far a table may shorten the texts to fit the terminal; 0 is not at all.
+	// narrowest is the width to which a table may shorten the texts to fit the terminal; 0 means that it may not.
 	narrowest int
-	tail      bool // shorten in the middle: the end tells instances apart
+	tail      bool // the texts are shortened in the middle, since their ends differ
 	kind      kind
 }
 
-// kind is how the texts of a column are shown and, in a page, sorted.
+// kind says how the texts of a column are shown and, in a page, sorted.
 type kind string
 
 const (
@@ -35,7 +35,7 @@ const (
 	code   kind = "code" // ids and addresses
 )
 
-// defaultColumns come in the order of their importance: a narrow terminal shows the first ones.
+// defaultColumns are ordered by importance: a narrow terminal shows the first ones.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
 
 // defaults returns the columns of a format when none are asked for; of several accounts, the account is one of them.
@@ -88,7 +88,7 @@ func columns() []column {
 	}
 }
 
-// tagColumn shows the value of one tag.
+// tagColumn returns the column of the values of a tag.
 func tagColumn(key string) column {
 	return column{name: "tag:" + key, narrowest: 12, text: func(i ecs.Instance) string {
 		n := slices.IndexFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == key })
@@ -99,7 +99,7 @@ func tagColumn(key string) column {
 	}}
 }
 
-// findColumn looks a name up; tag:KEY is a column for every key.
+// findColumn returns the column of that name; tag:KEY is a column for every key.
 func findColumn(name string) (column, error) {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok && key != "" {
 		return tagColumn(key), nil
@@ -140,7 +140,7 @@ func parseColumns(list, defaults string) ([]column, error) {
 	return chosen, nil
 }
 
-// parseSort reads a list of columns to sort by, "-" before a name for descending order.
+// parseSort reads a list of columns to sort by; "-" before a name means descending order.
 func parseSort(list string) (func(a, b ecs.Instance) int, error) {
 	var orders []func(a, b ecs.Instance) int
 	for part := range strings.SplitSeq(list, ",") {

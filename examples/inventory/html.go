@@ -35,7 +35,7 @@ type htmlRenderer struct {
 	rows     []pageRow
 }
 
-// pageData is what the page's script works on.
+// pageData is the data of the page's script.
 type pageData struct {
 	Columns []pageColumn `json:"columns"`
 	Charts  []pageChart  `json:"charts"`
@@ -53,13 +53,13 @@ type pageColumn struct {
 // pageChart is a grouping with its groups in order.
 type pageChart struct {
 	Title  string   `json:"title"`
-	Of     int      `json:"of"` // which of a row's groups it counts
+	Of     int      `json:"of"` // the index into pageRow.Groups
 	Groups []string `json:"groups"`
 }
 
 type pageRow struct {
 	Cells  []any    `json:"cells"`
-	Groups []string `json:"groups"` // "" is none
+	Groups []string `json:"groups"` // "" is no group
 	CPU    int      `json:"cpu"`
 	Memory int      `json:"memory"` // MiB
 	GPUs   int      `json:"gpus"`
@@ -126,7 +126,7 @@ func (r *htmlRenderer) end(missing []error) error {
 	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": failure.Text}).Parse(pageHTML)).Execute(r.w, page)
 }
 
-// pageTitle is a column's name as people write it.
+// pageTitle returns a column's name for people.
 func pageTitle(c column) string {
 	if strings.HasPrefix(c.name, "tag:") {
 		return title(c)
@@ -143,7 +143,8 @@ func pageTitle(c column) string {
 	return strings.ToUpper(joined[:1]) + joined[1:]
 }
 
-// months are all from the first to the last one; when these are too many for a chart, years, also in the rows.
+// months returns all months from the first to the last one. When they are too many for a chart, it returns years, and changes
+// the groups of the rows to years.
 func (r *htmlRenderer) months(c pageChart) []string {
 	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
 	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))
@@ -161,7 +162,7 @@ func (r *htmlRenderer) months(c pageChart) []string {
 	return all
 }
 
-// integrity names a text in a content security policy.
+// integrity returns the name of a text in a content security policy: its hash.
 func integrity(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -82,7 +82,7 @@ func TestHTMLHoldsTheList(t *testing.T) {
 	}
 }
 
-// Nothing in the page leads out of it.
+// The page refers to nothing outside of it.
 func TestHTMLStandsAlone(t *testing.T) {
 	t.Parallel()
 	r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", "html")
@@ -97,7 +97,7 @@ func TestHTMLStandsAlone(t *testing.T) {
 	}
 }
 
-// A page that goes from hand to hand says itself that something is missing.
+// A page is passed on without the messages on stderr, so it says itself that something is missing.
 func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(150)...)
@@ -114,7 +114,7 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// The months of a chart have no holes; many are shown as years.
+// The months of a chart have no gaps; too many months are shown as years.
 func TestMonths(t *testing.T) {
 	t.Parallel()
 	day := func(text string) time.Time {

@@ -35,7 +35,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain also is the program itself, for tests that need a process.
+// TestMain runs the program itself when a test starts it as a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_INVENTORY") != "" {
 		main()
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 var testNow = time.Date(2025, 6, 15, 12, 0, 0, 0, time.UTC)
 
-// result is what a run left.
+// result is the result of a run.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -53,14 +53,14 @@ type result struct {
 
 func (r result) lines() []string { return strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n") }
 
-// world is where a test runs the program: the demo, unless there is a server.
+// world is the environment in which a test runs the program; without a server it is the demo.
 type world struct {
 	server *ecstest.Server
 	key    ecs.CredentialsProvider // nil is the server's own
 	env    map[string]string
 	stdin  string
 	ctx    context.Context //nolint:containedctx // of one run
-	stdout io.Writer       // nil is kept for the result
+	stdout io.Writer       // nil: what is written is in the result
 }
 
 func (w world) run(t *testing.T, args ...string) result {
@@ -96,7 +96,7 @@ func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return s
 }
 
-// fleet is n instances of one region.
+// fleet returns n instances of one region.
 func fleet(n int) []ecs.Instance {
 	list := make([]ecs.Instance, n)
 	for i := range list {
@@ -152,7 +152,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The formats agree on what they list, and each can be read back.
+// All formats list the same instances, and each can be read back.
 func TestFormatsAgree(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, ecstest.Fleet(600, 2)...)
@@ -252,7 +252,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// Where nothing matches, a line says what may have been meant.
+// When nothing matches, a line says what may have been meant.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -280,7 +280,7 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// Every filter reaches the request, and every field of the request that the flags name.
+// Every filter is sent to the API.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -344,7 +344,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// What the flags make of the client's options.
+// Flags set the options of the client.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -370,7 +370,7 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// The demo has a time of its own, however it is asked for.
+// The demo has a time of its own, however the flag is written.
 func TestDemoTime(t *testing.T) {
 	t.Parallel()
 	for args, demoed := range map[string]bool{"-demo": true, "--demo": true, "-demo=true": true, "--demo=1": true, "-demo=false -region r": false, "-region r": false} {
@@ -405,7 +405,8 @@ func TestSortAndLimit(t *testing.T) {
 	}
 }
 
-// Which region answers first does not decide what comes first, or at all, where the columns are the same.
+// Which region responds first does not decide the order of instances that are equal in the columns to sort by, nor which of them
+// are within the limit.
 func TestSortTies(t *testing.T) {
 	t.Parallel()
 	instances := fleet(4)
@@ -455,7 +456,7 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// Several workers list the same instances. In several regions they have nothing to do, and a line says so.
+// Several workers list the same instances as one. For several regions they are not used, and a line says so.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(1200, 3)
@@ -479,18 +480,18 @@ func TestWorkers(t *testing.T) {
 		t.Errorf("%d instances, want %d: %s", len(got), len(want), stderr)
 	}
 
-	// What waits for all instances has them in an order.
+	// A format that waits for all instances puts them in order.
 	s := newServer(t, instances...)
 	var tables []string
 	for range 3 {
 		tables = append(tables, world{server: s}.run(t, "-region", "cn-hangzhou", "-workers", "8").stdout)
 	}
 	if len(slices.Compact(tables)) != 1 {
-		t.Error("the table is another each time")
+		t.Error("the table is different each time")
 	}
 }
 
-// Ids that no region shows are named, where nothing but the ids was asked for and all of it could be read.
+// Ids that do not exist are named when nothing but ids was asked for and no region failed.
 func TestIDsNotFound(t *testing.T) {
 	t.Parallel()
 	instances := fleet(150)
@@ -543,7 +544,7 @@ func TestIDsNotFound(t *testing.T) {
 	}
 }
 
-// The columns added to the default ones come once.
+// Columns that are added to the default ones are not repeated.
 func TestAddedColumns(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(1)...)
@@ -662,7 +663,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	}
 }
 
-// The command line that a list carries can be pasted into a shell, to list the same again.
+// The command line in the output can be pasted into a shell.
 func TestCommandIsQuoted(t *testing.T) {
 	t.Parallel()
 	args := []string{"-demo", "-name", "web-*", "-tag", "a=it's $HOME `id` \\ \"x\" ~", "-tag", "环境=生产", "-user", "ops", "-o", "ssh-config", "-zone", "!1 & 2 > 3; #4", "-vpc", "~root", "-tag", "home=~", "-image", "a\tb"}
@@ -741,7 +742,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// Which region answers first decides neither the exit code nor the order of what is said.
+// Which region responds first decides neither the exit code nor the order of the messages.
 func TestFailuresInOrder(t *testing.T) {
 	t.Parallel()
 	var results []result
@@ -768,7 +769,7 @@ func TestFailuresInOrder(t *testing.T) {
 	}
 }
 
-// A permission that was asked of no region is not granted.
+// Without any region the dry run does not report a permission.
 func TestDryRunOfNoRegion(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -778,7 +779,7 @@ func TestDryRunOfNoRegion(t *testing.T) {
 	}
 }
 
-// -id - may wait for ids that never come.
+// With -id - the program may wait for input that never comes.
 func TestInterruptedReading(t *testing.T) {
 	t.Parallel()
 	stdin, typed := io.Pipe()
@@ -795,12 +796,12 @@ func TestInterruptedReading(t *testing.T) {
 	}
 }
 
-// writerFunc is called for each write.
+// writerFunc implements io.Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-// What was listed before an interrupt is printed whole.
+// What was listed before an interrupt is printed in a complete format.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"table", "json", "csv", "ids", "ssh-config", "html"} {
@@ -815,7 +816,7 @@ func TestInterrupted(t *testing.T) {
 				c.OnRequest = func(ecstest.Request) {
 					if pages.Add(1) == 3 {
 						cancel()
-						<-over // the third page never comes
+						<-over // the third page is never sent
 					}
 				}
 			})
@@ -831,7 +832,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// The timeout ends a listing that hangs, and what came before it is printed. The clock is virtual.
+// The timeout ends a listing that hangs, and what was listed before is printed. The clock is virtual.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -859,7 +860,7 @@ func TestOutputFails(t *testing.T) {
 				t.Errorf("%s, %v: %+v", format, tt.err, r)
 			}
 			if n := len(s.Requests()); (format == "json" || format == "ndjson" || format == "ids") && n > 2 {
-				t.Errorf("%s: %d requests, although nobody reads", format, n)
+				t.Errorf("%s: %d requests, although the output is closed", format, n)
 			}
 		}
 	}
@@ -868,7 +869,7 @@ func TestOutputFails(t *testing.T) {
 // The program as a process: environment, signals, pipes.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.Command(os.Args[0], args...) //nolint:noctx // the signals it gets are what is tested
+	c := exec.Command(os.Args[0], args...) //nolint:noctx // the test sends it signals
 	c.Env = []string{"TEST_RUN_INVENTORY=1", "HOME=" + t.TempDir(), "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true"}
 	return c
 }
@@ -996,7 +997,7 @@ func TestEndpointFailures(t *testing.T) {
 	}
 }
 
-// README shows what the program prints, and names every format and exit code.
+// The README shows what the program prints, and names every format and exit code.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	file, err := os.ReadFile("README.md")

@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// render gives the table's lines and what it says about it.
+// render returns the lines of a table, and the note about it.
 func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, note string) {
 	t.Helper()
 	var b bytes.Buffer

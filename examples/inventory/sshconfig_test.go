@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// namesakes are instances whose names are hard to write into a file that a program reads.
+// namesakes returns instances whose names are hard to write into a configuration file.
 func namesakes() []ecs.Instance {
 	names := []string{
 		"web", "db", "db", "订单服务", "web server (1)", "*", "", "-oProxyCommand=id", `"quoted" 'twice' \`, "a\nHost *\n    ProxyCommand id",
@@ -46,7 +46,7 @@ func TestSSHConfig(t *testing.T) {
 	}
 }
 
-// The real ssh understands the file: each name leads to its own instance, and no other host is touched.
+// The real ssh reads the file: each name leads to its own instance, and no other host is changed.
 func TestSSHReadsConfig(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -64,12 +64,12 @@ func TestSSHReadsConfig(t *testing.T) {
 		if err != nil {
 			t.Fatalf("ssh -G %s: %v", host, err)
 		}
-		answer := map[string]string{}
+		config := map[string]string{}
 		for line := range strings.Lines(string(out)) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-			answer[key] = value
+			config[key] = value
 		}
-		return answer
+		return config
 	}
 
 	owner := map[string]string{} // of each name

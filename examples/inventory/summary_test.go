@@ -27,7 +27,7 @@ func summarize(t *testing.T, l look, instances ...ecs.Instance) string {
 	return b.String()
 }
 
-// row finds a group's numbers.
+// row returns the numbers of a group.
 func row(t *testing.T, summary, group string) (instances, cpu, gib int) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)(?:^| {4})` + regexp.QuoteMeta(group) + ` +[▏▎▍▌▋▊▉█]* +([\d,]+) +<?\d+ % +([\d,]+) +([\d,]+)`).FindStringSubmatch(summary)
@@ -90,7 +90,7 @@ func TestSummaryCounts(t *testing.T) {
 	}
 }
 
-// A bar is to the longest as its number is to the largest, and what there is shows.
+// The lengths of bars are in proportion to their numbers, and no bar is invisible.
 func TestBars(t *testing.T) {
 	t.Parallel()
 	list := fleet(1000)

@@ -28,7 +28,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// fleet has the instances that make a difference to labels and targets.
+// fleet returns instances that cover the rules for labels and targets.
 func fleet() []ecs.Instance {
 	return []ecs.Instance{
 		{
@@ -49,7 +49,7 @@ func fleet() []ecs.Instance {
 	}
 }
 
-// world is a discovery and the ECS that it asks, in a bubble of virtual time.
+// world is a discovery and its in-memory ECS, in a synctest bubble.
 type world struct {
 	*discovery
 	server *ecstest.Server
@@ -109,7 +109,7 @@ func (w *world) get(path string) *httptest.ResponseRecorder {
 	return r
 }
 
-// ids are the instances that Prometheus is told of, in its order; "503" when there is no list.
+// ids returns the ids in the list, in its order; "503" when there is no list.
 func (w *world) ids(t *testing.T) string {
 	t.Helper()
 	r := w.get("/sd")
@@ -132,7 +132,7 @@ func (w *world) health() (int, string) {
 	return r.Code, r.Body.String()
 }
 
-// failures is the counter of one kind of failure in a region.
+// failuresOf returns the counter of one kind of failure in a region.
 func (w *world) failuresOf(region, kind string) int {
 	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("", region, kind)))
 }
@@ -166,7 +166,7 @@ func TestList(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got.Bytes(), want) {
-			t.Errorf("got %s\nwant %s\n(-update writes it anew)", &got, want)
+			t.Errorf("got %s\nwant %s\n(-update writes the file)", &got, want)
 		}
 		if _, text := w.health(); text != "ok: 6 targets in 2 regions, read 0s ago\n" {
 			t.Errorf("health: %s", text)
@@ -304,7 +304,7 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-// What cannot be read stays as it was; the rest is fresh.
+// What cannot be read stays as it was; the rest is refreshed.
 func TestOneRegionFails(t *testing.T) {
 	t.Parallel()
 	page := `{"RequestId":"R","NextToken":"%s","Instances":{"Instance":[{"InstanceId":"i-4","RegionId":"cn-beijing","InnerIpAddress":{"IpAddress":["10.0.0.4"]}},%s]}}`
@@ -318,7 +318,7 @@ func TestOneRegionFails(t *testing.T) {
 		{"throttled", ecstest.Fault{Code: "Throttling.User"}, "throttled", "i-2 i-4 i-3"},
 		{"unavailable", ecstest.Fault{Code: "ServiceUnavailable"}, "unavailable", "i-2 i-4 i-3"},
 		{"reset", ecstest.Fault{Reset: true}, "unavailable", "i-2 i-4 i-3"},
-		{"no answer", ecstest.Fault{BlackHole: true}, "unavailable", "i-2 i-4 i-3"},
+		{"no response", ecstest.Fault{BlackHole: true}, "unavailable", "i-2 i-4 i-3"},
 		{"key revoked", ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, "credentials", "i-2 i-4 i-3"},
 		{"permission lost, which looks empty", ecstest.Fault{Denied: true}, "forbidden", "i-2 i-4 i-3"},
 		{"breaks off", ecstest.Fault{Body: fmt.Appendf(nil, page, "more", "{}")}, "", "i-2 i-4 i-3"},
@@ -366,7 +366,7 @@ func TestOneRegionFails(t *testing.T) {
 	}
 }
 
-// Nothing can be read: the list stays, /healthz tells how long.
+// When nothing can be read, the list stays, and /healthz says for how long.
 func TestAllFails(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ecstest.Fault{
@@ -404,7 +404,7 @@ func TestAllFails(t *testing.T) {
 	}
 }
 
-// Prometheus keeps what it knows while there is no list: the first one waits for a region that fails.
+// Prometheus keeps its targets while there is no list: the first one waits for a region that is unavailable.
 func TestFirstList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -464,7 +464,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // a part of a region is no list of it
+	synctest.Test(t, func(t *testing.T) { // part of a region does not replace it
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		for i := range 150 {
 			w.server.Put(instance(fmt.Sprint("i-2-", i), "cn-beijing"))
@@ -477,7 +477,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // it comes as soon as the region does
+	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region is read
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
 		go w.run(t.Context())
@@ -489,7 +489,7 @@ func TestFirstList(t *testing.T) {
 	})
 }
 
-// A server that is stopped in the middle of a refresh has not failed.
+// A refresh that is interrupted by the end of the server is no failure.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -512,7 +512,7 @@ func TestStopped(t *testing.T) {
 	})
 }
 
-// A refresh that never ends is given up.
+// A refresh that takes too long is cancelled.
 func TestRefreshTakesTooLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// output can be read while it is written.
+// output is a buffer that can be read while it is written.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -129,7 +129,7 @@ func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return s
 }
 
-// The program serves the demo until it is told to stop.
+// The program serves the demo until it is stopped.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	url, stop := start(t, nil, "-demo", "-status", "running", "-tag", "env=prod")
@@ -148,7 +148,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// A key that is not accepted does not end the server, and shows nowhere.
+// A key that is not accepted does not end the server, and is not shown anywhere.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -247,7 +247,7 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// writerFunc is called for each write.
+// writerFunc implements io.Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
@@ -263,7 +263,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // what is understood by mistake is not served for ever
+	cancel() // so that a command line that should be refused does not run for ever
 	for args, want := range map[string]string{
 		"":                         "which region?",
 		"-demo -port 0":            "65535",

@@ -115,7 +115,7 @@ func joined(list []string) string {
 	return "," + strings.Join(list, ",") + ","
 }
 
-// tagLabels gives every tag a label of its own. Two keys whose names are the same, such as "a.b" and "a-b", are told apart by
+// tagLabels returns a label of its own for every tag. Two keys whose names are the same, such as "a.b" and "a-b", are told apart by
 // a number; a key that is a name as it is comes first.
 func tagLabels(tags []ecs.Tag) map[string]string {
 	named := make(map[string]string, len(tags))

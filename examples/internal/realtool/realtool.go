@@ -1,4 +1,4 @@
-// Package realtool finds the programs that the examples are made for, for the tests that run them.
+// Package realtool finds the programs that the examples work with, such as Prometheus and ssh, for tests that run them.
 package realtool
 
 import (
