@@ -41,7 +41,8 @@ Where
   -v                   log every request to stderr
 
 Which
-` + selection.WhichHelp + `  -limit N             stop after N instances; with -sort, show the first N in order
+` + selection.WhichHelp + `  -id -                reads the ids from stdin, and -private-ip - and so on the addresses
+  -limit N             stop after N instances; with -sort, show the first N in order
 
 How
   -o FORMAT            %s

@@ -123,7 +123,7 @@ func (r *htmlRenderer) end(missing []error) error {
 		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(pageJS),
 		"Command": terminal.Printable(r.command), "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
 	}
-	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": failure.Text}).Parse(pageHTML)).Execute(r.w, page)
+	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": func(err error) string { return terminal.Printable(failure.Text(err)) }}).Parse(pageHTML)).Execute(r.w, page)
 }
 
 // pageTitle returns a column's name for people.

@@ -597,7 +597,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-status", "Running,Runnin"}, "did you mean Running?"},
 		{[]string{"-region", "cn-hangzhou", "-exclude-region", "cn-hangzhou"}, "leaves no region"},
 		{[]string{"-demo", "-completion", "bsh"}, "did you mean bash?"},
-		{[]string{"-demo", "-o", "ssh-config", "-host-name", "{nmae}"}, "there is no {nmae}"},
+		{[]string{"-demo", "-o", "ssh-config", "-host-name", "{nome}"}, "there is no {nome}"},
 		{[]string{"-demo", "-o", "ssh-config", "-host-name", "web *"}, "want a name such as"},
 		{[]string{"-demo", "-o", "ssh-config", "-proxy-jump", "-oProxyCommand=id"}, "want [USER@]HOST"},
 		{[]string{"-demo", "-o", "ssh-config", "-proxy-jump", "a\nProxyCommand id"}, "want [USER@]HOST"},
@@ -900,6 +900,28 @@ func TestProcess(t *testing.T) {
 		_ = c.Run()
 		if c.ProcessState.ExitCode() != failure.ExitCredentials || strings.Count(stderr.String(), "set ALIBABA_CLOUD_ACCESS_KEY_ID") != 1 || strings.Contains(stderr.String(), "Options.") {
 			t.Errorf("%v: %s", c.ProcessState, &stderr)
+		}
+	})
+	t.Run("profiles", func(t *testing.T) {
+		t.Parallel()
+		s := newServer(t, fleet(3)...)
+		key := s.Credentials()
+		s.AddKey(ecstest.Key{Credentials: signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "other"}})
+		c := command(t, "-endpoint", s.URL(), "-profile", "*", "-o", "csv", "-columns", "account,id", "-sort", "account")
+		config := fmt.Sprintf(`{"current":"dev","profiles":[{"name":"prod","mode":"AK","access_key_id":"LTAIother","access_key_secret":"other","region_id":"cn-hangzhou"},
+			{"name":"dev","mode":"AK","access_key_id":%q,"access_key_secret":%q,"region_id":"cn-hangzhou"},{"name":"old","mode":"AK","access_key_id":"LTAIold","access_key_secret":"old","region_id":"cn-hangzhou"}]}`, key.AccessKeyID, key.AccessKeySecret)
+		folder := filepath.Join(strings.TrimPrefix(c.Env[1], "HOME="), ".aliyun")
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "config.json"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var stderr bytes.Buffer
+		c.Stderr = &stderr
+		out, _ := c.Output()
+		if want := "account,id\ndev,i-0000\ndev,i-0001\ndev,i-0002\nprod,i-0000\nprod,i-0001\nprod,i-0002\n"; string(out) != want || c.ProcessState.ExitCode() != failure.ExitIncomplete || !strings.Contains(stderr.String(), "old: cn-hangzhou: ") {
+			t.Errorf("%v: %s%s", c.ProcessState, out, &stderr)
 		}
 	})
 	t.Run("reader leaves", func(t *testing.T) {

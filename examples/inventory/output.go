@@ -140,7 +140,7 @@ func (r *jsonRenderer) add(i ecs.Instance) error {
 		b.WriteString("[\n  ")
 	}
 	r.begun = true
-	if err := json.Indent(&b, bytes.TrimSpace(compact), "  ", "  "); err != nil {
+	if err = json.Indent(&b, bytes.TrimSpace(compact), "  ", "  "); err != nil {
 		return err
 	}
 	_, err = b.WriteTo(r.w)

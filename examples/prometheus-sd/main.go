@@ -25,7 +25,6 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/process"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
@@ -204,7 +203,7 @@ func (p *program) once(ctx context.Context, c *config, d *discovery) int {
 		d.regions[where] = region{instances, time.Now()}
 	}
 	list, _ := d.render()
-	if _, err := p.stdout.Write(terminal.EscapeJSON(list)); err != nil {
+	if _, err := p.stdout.Write(list); err != nil {
 		p.say("cannot write the list: " + err.Error())
 		return failure.ExitFailed
 	}

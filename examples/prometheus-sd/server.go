@@ -53,9 +53,7 @@ func knownHosts(next http.Handler, listen string, allowed []string) http.Handler
 		}
 		host = strings.TrimSuffix(host, ".")
 		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && !known[host] {
-			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			w.WriteHeader(http.StatusMisdirectedRequest)
-			fmt.Fprintf(w, "this server does not know itself as %.100q: start it with -allow-host\n", host)
+			http.Error(w, "this server is not known by the name in the request: start it with -allow-host NAME", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 // group is a target group of Prometheus.
@@ -47,7 +48,7 @@ func (d *discovery) render() (list []byte, summaries map[place]summary) {
 				out.WriteByte(',')
 			}
 			out.WriteByte('\n')
-			out.Write(line)
+			out.Write(terminal.EscapeJSON(line))
 			sum.targets += len(g.Targets)
 		}
 		summaries[where] = sum

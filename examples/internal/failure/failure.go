@@ -149,8 +149,8 @@ func (e *AccountError) Unwrap() error { return e.Err }
 
 // Setup is what the advice for a failure depends on.
 type Setup struct {
-	Demo, VPC bool
-	Endpoint  string
+	VPC      bool
+	Endpoint string
 }
 
 // grantable are the codes of denials that a RAM policy can cure. Others, such as Forbidden.NotSupportRAM, Forbidden.RiskControl

@@ -30,7 +30,7 @@ const (
   -network vpc         use the API's endpoints inside a VPC, for a machine without public access
   -endpoint HOST       another endpoint of the API, for all regions
 `
-	WhichHelp = `  -id ID[,ID...]       instance ids, any number; repeatable; "-" reads them from stdin
+	WhichHelp = `  -id ID[,ID...]       instance ids, any number; repeatable
   -name NAME           the whole instance name, * is a wildcard: -name 'web-*'
   -status S[,S...]     Pending, Running, Starting, Stopping or Stopped; here and below several values mean any of them
   -type T  -family F   instance type (ecs.g7.large), instance type family (ecs.g7)
@@ -157,7 +157,7 @@ func (s *Selection) source(account profiles.Profile, region string, getenv func(
 
 // Setup returns what the advice for failures depends on.
 func (s *Selection) Setup() failure.Setup {
-	return failure.Setup{Demo: s.Demo, VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
+	return failure.Setup{VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
 }
 
 // Matches reports whether an instance that the API returned is selected: some filters are not the API's.
