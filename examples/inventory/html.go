@@ -24,6 +24,8 @@ var (
 	pageCSS string
 	//go:embed page.js
 	pageJS string
+	//go:embed table.js
+	tableJS string
 )
 
 // htmlRenderer writes a page that needs nothing else: its script draws charts and table from the data in it.
@@ -118,9 +120,10 @@ func (r *htmlRenderer) end(missing []error) error {
 		}
 		data.Charts = append(data.Charts, chart)
 	}
+	script := pageJS + tableJS
 	page := map[string]any{
-		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(pageJS), //nolint:gosec // these are files of this program
-		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(pageJS),
+		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(script), //nolint:gosec // these are files of this program
+		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(script),
 		"Command": terminal.Printable(r.command), "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
 	}
 	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": func(err error) string { return terminal.Printable(failure.Text(err)) }}).Parse(pageHTML)).Execute(r.w, page)

@@ -79,9 +79,11 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 			break
 		}
 	}
+	var notFound error
 	reasons := causes(ctx, failures)
 	if len(failures) == 0 && len(missing) > 0 {
-		reasons = []error{notFound(slices.Sorted(maps.Keys(missing)), ids)}
+		notFound = missingIDs(slices.Sorted(maps.Keys(missing)), ids)
+		reasons = []error{notFound}
 	}
 	if outputErr == nil && (printed > 0 || len(failures) == 0) { // an empty list after a failure would say that there are none
 		outputErr = r.end(reasons)
@@ -98,9 +100,18 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 		return failure.ExitFailed
 	case len(failures) > 0:
 		return p.fail(ctx, c, printed, failures...)
-	case len(missing) > 0:
-		p.say(reasons[0].Error())
+	case notFound != nil:
+		p.say(notFound.Error())
 		return failure.ExitNotFound
+	default:
+		p.conclude(c, printed)
+		return failure.ExitOK
+	}
+}
+
+// conclude says how many instances a complete list has.
+func (p *program) conclude(c *config, printed int) {
+	switch {
 	case printed == 0:
 		p.say("no instance matches")
 		for _, hint := range advice(c.Request) {
@@ -109,7 +120,6 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	case terminal.Is(p.stderr):
 		p.say(instances(printed))
 	}
-	return failure.ExitOK
 }
 
 // zone matches how ids of zones end; those of regions do not.
@@ -129,8 +139,8 @@ func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	return list
 }
 
-// notFound names ids that a complete listing has not returned.
-func notFound(ids []string, of int) error {
+// missingIDs returns an error that names ids which a complete listing has not returned.
+func missingIDs(ids []string, of int) error {
 	const most = 20
 	text := strings.Join(ids[:min(len(ids), most)], ", ")
 	if n := len(ids) - most; n > 0 {
