@@ -22,6 +22,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -450,5 +451,20 @@ func TestOutputFails(t *testing.T) {
 	}
 	if code := p.run(t.Context(), []string{"-demo", "--list"}); code != failure.ExitFailed || !strings.Contains(stderr.String(), "disk full") {
 		t.Errorf("%d %s", code, &stderr)
+	}
+}
+
+// The messages on stderr, which Ansible shows, hold no escape sequences.
+func TestMessagesHoldNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, fleet()...)
+	for _, text := range hostile.Escapes() {
+		for _, args := range [][]string{{"--list", "-region", "x" + text}, {"--host", text, "-region", "cn-hangzhou"}, {"--list", "-region", "all", "-status", text}, {"--list", "-region", "all", text}} {
+			_, stdout, stderr := world{server: server}.run(t, args...)
+			line := strings.TrimSuffix(stderr, "\n")
+			if line == "" || stdout != "" || terminal.Printable(line) != strings.ReplaceAll(line, "\n", " ") {
+				t.Errorf("%q: %q", args, stderr)
+			}
+		}
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 // output is a buffer that can be read while it is written.
@@ -304,6 +306,22 @@ func TestHelp(t *testing.T) {
 	for _, name := range []string{"port", "listen", "interval", "stale-after", "once", "v"} {
 		if !strings.Contains(stdout.String(), "  -"+name+" ") {
 			t.Errorf("-h does not explain -%s", name)
+		}
+	}
+}
+
+// The messages on stderr hold no escape sequences.
+func TestMessagesHoldNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, instance("i-1", "cn-hangzhou"))
+	for _, text := range hostile.Escapes() {
+		for _, args := range [][]string{{"-once", "-region", "x" + text}, {"-once", "-region", "cn-hangzhou", "-listen", text}, {"-once", "-region", "cn-hangzhou", text}} {
+			p, stdout, stderr := newProgram(server)
+			p.run(t.Context(), args)
+			line := strings.TrimSuffix(stderr.String(), "\n")
+			if line == "" || stdout.String() != "" || terminal.Printable(line) != strings.ReplaceAll(line, "\n", " ") {
+				t.Errorf("%q: %q", args, line)
+			}
 		}
 	}
 }
