@@ -28,19 +28,22 @@ func Main(run func(ctx context.Context, args []string) int) {
 			signal.Notify(signals, s)
 		}
 	}
-	go func() {
-		<-signals
-		cancel()
-		first := time.Now()
-		for s := range signals {
-			if s == os.Interrupt && time.Since(first) > sameSignal {
-				os.Exit(130)
-			}
-		}
-	}()
+	go watch(signals, cancel, os.Exit)
 	code := run(ctx, os.Args[1:])
 	cancel()
 	os.Exit(code)
+}
+
+// watch calls cancel at the first signal, and exit at a second Ctrl-C.
+func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
+	<-signals
+	cancel()
+	first := time.Now()
+	for s := range signals {
+		if s == os.Interrupt && time.Since(first) > sameSignal {
+			exit(130)
+		}
+	}
 }
 
 // Say returns a function that writes lines for the person at the terminal, each beginning with the program's name. What a
