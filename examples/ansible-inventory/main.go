@@ -42,7 +42,6 @@ const help = `ansible-inventory is an inventory script for Ansible: the ECS inst
 
 Where
 ` + selection.WhereHelp + `
-Which
 ` + selection.WhichHelp + `
 How
   -host-name W         name hosts by their instance's "name" (the default), by its "id", or by the value of a tag,

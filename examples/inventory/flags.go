@@ -40,7 +40,6 @@ Where
   -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
   -v                   log every request to stderr
 
-Which
 ` + selection.WhichHelp + `  -id -                reads the ids from stdin, and -private-ip - and so on the addresses
   -limit N             stop after N instances; with -sort, show the first N in order
 

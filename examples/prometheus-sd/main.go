@@ -39,7 +39,6 @@ It serves /sd for Prometheus, /metrics about itself, and /healthz.
 
 Where
 ` + selection.WhereHelp + `
-Which
 ` + selection.WhichHelp + `
 Targets
   -port N[,N...]       the ports of the exporters, a target for each; default 9100

@@ -30,7 +30,8 @@ const (
   -network vpc         use the API's endpoints inside a VPC, for a machine without public access
   -endpoint HOST       another endpoint of the API, for all regions
 `
-	WhichHelp = `  -id ID[,ID...]       instance ids, any number; repeatable
+	WhichHelp = `Which: instances must match all filters; an empty value is an error (a variable that is not set would select all)
+  -id ID[,ID...]       instance ids, any number; repeatable
   -name NAME           the whole instance name, * is a wildcard: -name 'web-*'
   -status S[,S...]     Pending, Running, Starting, Stopping or Stopped; here and below several values mean any of them
   -type T  -family F   instance type (ecs.g7.large), instance type family (ecs.g7)
@@ -46,7 +47,6 @@ const (
                        T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z) or a distance from now (30d, 12h,
                        now): back for created, ahead for expires; without -expires-after 0d, subscriptions that have
                        ended match, too
-Instances must match all filters. An empty value is an error: a variable that is not set must not select everything.
 `
 	CredentialsHelp = `Without -profile the first credentials found are used: environment (ALIBABA_CLOUD_ACCESS_KEY_ID,
 ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile
