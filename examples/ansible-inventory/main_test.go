@@ -468,3 +468,27 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+// With several accounts, each host has its account as a variable and a group.
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	inst := selection.Source{Account: "prod {{ x }}"}.Mark(ecs.Instance{InstanceID: "i-1", InstanceName: "web"})
+	inv := build([]ecs.Instance{inst}, &selection.Selection{}, byName)
+	account, err := json.Marshal(inv.hosts["web"]["ecs_account"])
+	if want := `{"__ansible_unsafe":"prod {{ x }}"}`; err != nil || string(account) != want || !slices.Equal(inv.groups["account_prod____x___"], []string{"web"}) {
+		t.Errorf("%s, groups %v", account, inv.groups)
+	}
+}
+
+// Hosts can be named by a tag.
+func TestNameByTag(t *testing.T) {
+	t.Parallel()
+	var list []ecs.Instance
+	for i, role := range []string{"db", "db", "web 1", "github.com", "127.0.0.1", ""} {
+		list = append(list, ecs.Instance{InstanceID: fmt.Sprint("i-", i), InstanceName: "x", Tags: []ecs.Tag{{Key: "role", Value: role}}})
+	}
+	inv := build(list, &selection.Selection{}, "tag:role")
+	if got, want := slices.Sorted(maps.Keys(inv.hosts)), []string{"db.i-0", "db.i-1", "github-com", "i-4", "i-5", "web-1"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

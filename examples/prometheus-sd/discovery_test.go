@@ -415,3 +415,33 @@ func TestRefreshTakesTooLong(t *testing.T) {
 		}
 	})
 }
+
+// Several accounts are listed side by side: the same region of two accounts is two places, and one that fails keeps its own
+// targets without costing the other anything.
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, instance("i-prod", "cn-hangzhou"))
+		other := newWorld(t, instance("i-dev", "cn-hangzhou"))
+		prod, dev := w.sources[0], other.sources[0]
+		prod.Account, dev.Account = "prod", "dev"
+		w.sources = []selection.Source{prod, dev}
+		w.refresh(t.Context())
+		if got := w.ids(t); got != "i-dev i-prod" || !strings.Contains(w.get("/sd").Body.String(), `"__meta_ecs_account":"prod"`) {
+			t.Errorf("two accounts: %s", w.get("/sd").Body)
+		}
+		w.server.Put(instance("i-prod2", "cn-hangzhou"))
+		other.server.Put(instance("i-dev2", "cn-hangzhou"))
+		other.server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "Forbidden.RAM", Times: -1})
+		w.refresh(t.Context())
+		if got := w.ids(t); got != "i-dev i-prod i-prod2" {
+			t.Errorf("one account fails: %s", got)
+		}
+		if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "failed: dev/all: ") {
+			t.Errorf("health: %d %s", code, text)
+		}
+		if n := int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("dev", "", "forbidden"))); n != 1 {
+			t.Errorf("%d failures of the account", n)
+		}
+	})
+}

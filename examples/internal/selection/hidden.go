@@ -34,17 +34,17 @@ func list(ctx context.Context, client *ecs.Client, regions []string, req ecs.Des
 		if alone {
 			return
 		}
-		denied := Denied(ctx, client, slices.Collect(maps.Keys(empty)), req)
-		for _, name := range slices.Sorted(maps.Keys(denied)) {
-			if !yield(ecs.Instance{}, &ecs.RegionError{Region: name, Err: denied[name]}) {
+		failed := verifyEmpty(ctx, client, slices.Collect(maps.Keys(empty)), req)
+		for _, name := range slices.Sorted(maps.Keys(failed)) {
+			if !yield(ecs.Instance{}, &ecs.RegionError{Region: name, Err: failed[name]}) {
 				return
 			}
 		}
 	}
 }
 
-// Denied lists each of the regions by itself and returns, for those that fail, the error.
-func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) map[string]error {
+// verifyEmpty lists each of the regions by itself and returns, for those that fail, the error.
+func verifyEmpty(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) map[string]error {
 	errs := make([]error, len(regions))
 	var running sync.WaitGroup
 	for i, name := range regions {
@@ -57,7 +57,7 @@ func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.D
 		})
 	}
 	running.Wait()
-	denied := map[string]error{}
+	failed := map[string]error{}
 	for i, name := range regions {
 		err := errs[i]
 		var regional *ecs.RegionError
@@ -65,8 +65,8 @@ func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.D
 			err = regional.Err
 		}
 		if err != nil {
-			denied[name] = err
+			failed[name] = err
 		}
 	}
-	return denied
+	return failed
 }

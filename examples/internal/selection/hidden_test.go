@@ -105,7 +105,7 @@ func TestHiddenRegionsInterrupted(t *testing.T) {
 	}
 }
 
-func TestDenied(t *testing.T) {
+func TestVerifyEmpty(t *testing.T) {
 	t.Parallel()
 	s := ecstest.NewServer()
 	defer s.Close()
@@ -121,9 +121,9 @@ func TestDenied(t *testing.T) {
 		`{"Code":"SomethingNew","Message":"no"}`:                                                              false,
 	} {
 		s.Inject(ecstest.Fault{Match: isDryRun, Status: 403, Body: []byte(body)})
-		denied := Denied(t.Context(), client, []string{"cn-beijing"}, ecs.DescribeInstancesRequest{})
-		if _, ok := denied["cn-beijing"]; ok != want {
-			t.Errorf("%s: %v", body, denied)
+		failed := verifyEmpty(t.Context(), client, []string{"cn-beijing"}, ecs.DescribeInstancesRequest{})
+		if _, ok := failed["cn-beijing"]; ok != want {
+			t.Errorf("%s: %v", body, failed)
 		}
 	}
 }
