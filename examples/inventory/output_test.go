@@ -95,6 +95,9 @@ func TestTableLeavesColumnsOut(t *testing.T) {
 			t.Errorf("a line of %d: %s", w, line)
 		}
 	}
+	if strings.Contains(lines[0], "IPV6") || !strings.Contains(note, "ipv6, ") {
+		t.Errorf("an empty column takes room: %q, note %q", lines[0], note)
+	}
 	if !strings.HasPrefix(lines[0], "ID") || !strings.Contains(note, "no room for ") || !strings.Contains(note, "tags") || !strings.Contains(note, "-o record") {
 		t.Errorf("%q, note %q", lines, note)
 	}

@@ -31,12 +31,12 @@ func (r *tableRenderer) end([]error) error {
 	if len(r.rows) == 0 {
 		return nil
 	}
+	names := r.leaveOutEmpty()
 	widths := r.fitWidths()
-	if hidden := r.columns[len(widths):]; len(hidden) > 0 && r.note != nil {
-		var names []string
-		for _, c := range hidden {
-			names = append(names, c.name)
-		}
+	for _, c := range r.columns[len(widths):] {
+		names = append(names, c.name)
+	}
+	if len(names) > 0 && r.note != nil {
 		r.note("no room for " + strings.Join(names, ", ") + ": choose with -columns, or use -o record")
 	}
 	var b strings.Builder
@@ -55,6 +55,25 @@ func (r *tableRenderer) end([]error) error {
 	}
 	_, err := io.WriteString(r.w, b.String())
 	return err
+}
+
+// leaveOutEmpty removes the columns without any value when there is no room for all columns, and returns their names.
+func (r *tableRenderer) leaveOutEmpty() (names []string) {
+	if r.width == 0 || len(r.fitWidths()) == len(r.columns) {
+		return nil
+	}
+	for n := len(r.columns) - 1; n >= 0 && len(r.columns) > 1; n-- {
+		if slices.ContainsFunc(r.rows, func(row []string) bool { return row[n] != "" }) {
+			continue
+		}
+		names = append(names, r.columns[n].name)
+		r.columns = slices.Delete(slices.Clone(r.columns), n, n+1)
+		for i := range r.rows {
+			r.rows[i] = slices.Delete(r.rows[i], n, n+1)
+		}
+	}
+	slices.Reverse(names)
+	return names
 }
 
 // line writes cells in columns of these widths, without spaces at its end.

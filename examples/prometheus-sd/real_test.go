@@ -122,7 +122,8 @@ func TestRealPrometheus(t *testing.T) {
 	realtool.Find(t, "prometheus", "prometheus")
 	fleet := ecstest.Fleet(1000, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
-	fleet[0].Status = ecs.InstanceStatusRunning
+	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
+	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not become labels of that name
 	server := newServer(t, fleet...)
 	sd, _ := start(t, server, "-region", "all", "-interval", "5s", "-stale-after", "5m")
 	address := strings.TrimPrefix(sd, "http://")
@@ -163,7 +164,7 @@ func TestRealPrometheus(t *testing.T) {
 		relabelled := map[string]string{"instance": inst.InstanceID, "name": inst.InstanceName, "region": inst.RegionID, "zone": inst.ZoneID, "job": "node"}
 		for _, tag := range inst.Tags {
 			switch tag.Key {
-			case "env", "app":
+			case "env", "app", "job", "instance", "region":
 				want["__meta_ecs_tag_"+tag.Key], relabelled["tag_"+tag.Key] = tag.Value, tag.Value
 			case "部门":
 				want["__meta_ecs_tag__u90e8_u95e8"], relabelled["department"] = tag.Value, tag.Value

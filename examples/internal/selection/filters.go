@@ -19,7 +19,7 @@ import (
 
 // errEmpty refuses a filter without value: in a script it is most likely a variable that is not set, and without the filter
 // everything would be selected.
-var errEmpty = errors.New("the value is empty (a variable that is not set?): leave the flag out to select all")
+var errEmpty = errors.New("the value is empty (a variable that is not set?); leave it out if that is meant")
 
 // filter defines a flag that selects instances. Its value must not be empty.
 func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string) error) {
