@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// PrivateAddrs are the addresses of the instance inside its network, the primary one first: in a VPC those of all its
-// interfaces, secondary ones included, and their IPv6 addresses when [AdditionalAttributeNetworkPrimaryENIIP] was asked for; in
-// the classic network the inner addresses. Texts that are not addresses are left out; nil when there are none.
+// PrivateAddrs returns the addresses of the instance within its network, the primary one first: in a VPC those of all its
+// interfaces, secondary addresses included; in the classic network the inner addresses; at the end the IPv6 addresses (see
+// [Instance.IPv6Addrs]). Each is there once. Texts that are not addresses are left out; nil if there are none.
 func (i Instance) PrivateAddrs() []netip.Addr {
 	var a addrs
 	a.add(i.primary())
@@ -19,15 +19,29 @@ func (i Instance) PrivateAddrs() []netip.Addr {
 		}
 	}
 	a.add(i.InnerIPAddress...)
-	for _, n := range i.NetworkInterfaces {
-		for _, p := range n.IPv6Sets {
-			a.add(p.IPv6Address)
+	for _, addr := range i.IPv6Addrs() {
+		a.add(addr.String())
+	}
+	return a
+}
+
+// IPv6Addrs returns the IPv6 addresses of the network interfaces, primary ones first, each once. The API reports them only
+// with [AdditionalAttributeNetworkPrimaryENIIP]. Texts that are not addresses are left out; nil if there are none.
+func (i Instance) IPv6Addrs() []netip.Addr {
+	var a addrs
+	for _, primary := range []bool{true, false} {
+		for _, n := range i.NetworkInterfaces {
+			for _, p := range n.IPv6Sets {
+				if p.Primary == primary {
+					a.add(p.IPv6Address)
+				}
+			}
 		}
 	}
 	return a
 }
 
-// PublicAddrs are the fixed public addresses and the elastic one. Texts that are not addresses are left out; nil when
+// PublicAddrs returns the fixed public addresses, and then the elastic one. Texts that are not addresses are left out; nil if
 // there are none.
 func (i Instance) PublicAddrs() []netip.Addr {
 	var a addrs
@@ -36,8 +50,8 @@ func (i Instance) PublicAddrs() []netip.Addr {
 	return a
 }
 
-// PrivateAddr is where to reach the instance from inside its network: the primary private address, in the classic network the
-// inner one. It is the zero Addr (not valid) when there is none.
+// PrivateAddr returns the address at which the instance is reached from inside its network: the primary private address, or
+// else an inner address (classic network), or else an IPv6 address. It returns the zero Addr, which is not valid, if there is none.
 func (i Instance) PrivateAddr() netip.Addr {
 	if a := i.PrivateAddrs(); len(a) > 0 {
 		return a[0]
@@ -45,7 +59,7 @@ func (i Instance) PrivateAddr() netip.Addr {
 	return netip.Addr{}
 }
 
-// primary is the primary address of the primary interface, by its mark rather than by its place.
+// primary returns the primary address of the interface that is marked as the primary one.
 func (i Instance) primary() string {
 	for _, n := range i.NetworkInterfaces {
 		if n.Type == NetworkInterfaceTypePrimary {
@@ -55,7 +69,7 @@ func (i Instance) primary() string {
 	return ""
 }
 
-// addrs collects valid addresses, each once.
+// addrs is a list of valid addresses, each of which is there once.
 type addrs []netip.Addr
 
 func (a *addrs) add(texts ...string) {

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -12,7 +13,7 @@ func TestAddresses(t *testing.T) {
 		name            string
 		inst            Instance
 		private, public string // as fmt prints them
-		addr            string
+		addr, ipv6      string // ipv6 "": none
 	}{
 		{name: "nothing", private: "[]", public: "[]", addr: "invalid IP"},
 		{
@@ -39,11 +40,16 @@ func TestAddresses(t *testing.T) {
 					{
 						Type: NetworkInterfaceTypePrimary, PrimaryIPAddress: "10.0.0.2",
 						PrivateIPSets: []PrivateIPSet{{PrivateIPAddress: "10.0.0.2", Primary: true}, {PrivateIPAddress: "10.0.0.3"}},
-						IPv6Sets:      []IPv6Set{{IPv6Address: "2001:db8::1"}},
+						IPv6Sets:      []IPv6Set{{IPv6Address: "2001:db8::1"}, {IPv6Address: "2001:db8::2", Primary: true}, {IPv6Address: "2001:db8::2"}},
 					},
 				},
 			},
-			private: "[10.0.0.2 10.0.1.1 10.0.0.3 2001:db8::1]", public: "[]", addr: "10.0.0.2",
+			private: "[10.0.0.2 10.0.1.1 10.0.0.3 2001:db8::2 2001:db8::1]", public: "[]", addr: "10.0.0.2", ipv6: "[2001:db8::2 2001:db8::1]",
+		},
+		{
+			name:    "only ipv6",
+			inst:    Instance{NetworkInterfaces: []NetworkInterface{{IPv6Sets: []IPv6Set{{IPv6Address: "none"}, {IPv6Address: "2001:db8::3"}}}}},
+			private: "[2001:db8::3]", public: "[]", addr: "2001:db8::3", ipv6: "[2001:db8::3]",
 		},
 		{
 			name: "masked and odd texts",
@@ -67,6 +73,9 @@ func TestAddresses(t *testing.T) {
 			}
 			if got := fmt.Sprint(tt.inst.PublicAddrs()); got != tt.public {
 				t.Errorf("public %s, want %s", got, tt.public)
+			}
+			if got := fmt.Sprint(tt.inst.IPv6Addrs()); got != cmp.Or(tt.ipv6, "[]") {
+				t.Errorf("IPv6 %s, want %s", got, tt.ipv6)
 			}
 			if got := tt.inst.PrivateAddr(); got.String() != tt.addr {
 				t.Errorf("addr %s, want %s", got, tt.addr)

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
@@ -222,6 +223,9 @@ func onlyReads(action string) bool {
 // this API.
 func decodeInto(out any) func([]byte) error {
 	return func(body []byte) error {
+		if err := jsonscan.Check(body, jsonscan.MaxValues); err != nil {
+			return err
+		}
 		var head struct{ Code, Message json.RawMessage }
 		if err := json.Unmarshal(body, &head); err != nil {
 			return err

@@ -50,7 +50,7 @@ func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) Crede
 //
 // The provider may be shared by any number of clients and goroutines.
 func ProfileCredentials(name string) CredentialsProvider {
-	return credentials.NewCache(credentials.NewProfile(name), nil)
+	return sharedCredentials{credentials.NewCache(credentials.NewProfile(name), nil)}
 }
 
 // Profile describes a profile of the vendor CLI.
@@ -92,11 +92,14 @@ func ProfileRegion(name string) (string, error) {
 // are made one at a time, waiting ends with the caller's context, and panics are caught. Wrap each credential once. Of
 // an error's text, what credentials-go quotes from files and responses is left out.
 func CredentialsFrom(c vendor.Credential) CredentialsProvider {
-	return cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})
+	return sharedCredentials{cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})}
 }
 
 // cacheCredentials makes any provider safe to call for every attempt; transport.Config.Credentials is its method Get.
 func cacheCredentials(p CredentialsProvider) *credentials.Cache {
+	if shared, ok := p.(sharedCredentials); ok {
+		return shared.Cache
+	}
 	return credentials.NewCache(p, redactKeys)
 }
 
@@ -109,10 +112,20 @@ func redactKeys(err error, keys ...signer.Credentials) error {
 	return redact.New(secrets...).Error(err)
 }
 
+// sharedCredentials is a cache that several clients may use.
+type sharedCredentials struct{ *credentials.Cache }
+
+func (s sharedCredentials) Credentials(ctx context.Context) (signer.Credentials, error) {
+	if ctx == nil {
+		return signer.Credentials{}, errNilContext
+	}
+	return s.Cache.Credentials(ctx)
+}
+
 // defaultCredentials returns the default chain: environment, OIDC role, CLI profile, profile file, instance role,
 // credentials URI.
 func defaultCredentials() CredentialsProvider {
-	return credentials.NewCache(credentials.NewChain(), nil)
+	return sharedCredentials{credentials.NewCache(credentials.NewChain(), nil)}
 }
 
 // vendorCredentials calls a credential of credentials-go, which takes no context and must not be called concurrently.

@@ -10,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// The oracle reads a page as decodeDescribeInstances does, by other means: encoding/json tells what is JSON and what
-// its strings are, and reflection walks the fields. It is slow and knows no limits.
+// The oracle reads a page as decodeDescribeInstances does, by other means: encoding/json decides what is valid JSON and decodes
+// its strings, and reflection finds the fields. It is slow and has no limits.
 
 func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	doc, err := parseNode(body)
@@ -29,27 +31,27 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		o, err := oracle{}, error(nil)
 		switch m.name {
 		case "RequestId":
-			err = o.value(m.value, reflect.ValueOf(&r.RequestID).Elem(), "")
+			o.value(m.value, reflect.ValueOf(&r.RequestID).Elem(), "")
 		case "PageNumber":
-			err = o.value(m.value, reflect.ValueOf(&r.PageNumber).Elem(), "")
+			o.value(m.value, reflect.ValueOf(&r.PageNumber).Elem(), "")
 		case "PageSize":
-			err = o.value(m.value, reflect.ValueOf(&r.PageSize).Elem(), "")
+			o.value(m.value, reflect.ValueOf(&r.PageSize).Elem(), "")
 		case "TotalCount":
-			err = o.value(m.value, reflect.ValueOf(&r.TotalCount).Elem(), "")
+			o.value(m.value, reflect.ValueOf(&r.TotalCount).Elem(), "")
 		case "NextToken":
 			if r.NextToken = m.value.text; m.value.kind != '"' && m.value.kind != 'n' || len(r.NextToken) > 8192 {
 				err = errors.New("NextToken")
 			}
 		case "Code":
-			code = !m.value.nothing()
+			code = !slices.Contains([]string{"", "null", "{}", "200", "ok", "success"}, strings.ToLower(strings.Trim(string(m.value.raw), `"`)))
 		case "Message":
-			message = !m.value.nothing()
+			message = !slices.Contains([]string{`""`, "null", "{}"}, string(m.value.raw))
 		case "Instances":
 			listed = true
 			r.Instances, r.Undecoded, err = oracleInstances(m.value)
 		}
-		if err != nil {
-			return nil, err
+		if err != nil || len(o.problems) > 0 {
+			return nil, errors.New(m.name)
 		}
 	}
 	if !listed {
@@ -80,87 +82,104 @@ func oracleInstances(list node) (instances []Instance, undecoded []*DecodeError,
 		return nil, nil, errors.New("no list")
 	}
 	for _, e := range list.elements {
-		inst, bad := oracleInstance(e)
-		if bad == nil && inst.InstanceID == "" {
-			bad = &DecodeError{Path: "InstanceId", Raw: e.raw}
-		}
-		if bad != nil {
-			undecoded = append(undecoded, bad)
-		} else {
+		inst, problems := oracleInstance(e)
+		if inst.InstanceID != "" {
 			instances = append(instances, inst)
 		}
+		undecoded = append(undecoded, problems...)
+	}
+	for i, bad := range undecoded {
+		if i >= maxRawTexts {
+			bad.Raw = nil
+		}
+		bad.Raw = bad.Raw[:min(len(bad.Raw), maxRawLength)]
 	}
 	return instances, undecoded, nil
 }
 
-func oracleInstance(n node) (Instance, *DecodeError) {
-	inst, o := Instance{}, oracle{}
-	var err error = pathError("")
-	if n.kind == '{' {
-		err = o.value(n, reflect.ValueOf(&inst).Elem(), "")
+func oracleInstance(n node) (Instance, []*DecodeError) {
+	if n.kind != '{' {
+		return Instance{}, []*DecodeError{{Raw: n.raw}}
 	}
-	if err != nil {
-		bad := &DecodeError{Path: err.Error(), Raw: n.raw}
-		for _, m := range n.members {
-			if m.name == "InstanceId" && (m.value.kind == '"' || m.value.kind == '0') {
-				bad.InstanceID = m.value.text
-			}
-		}
-		return Instance{}, bad
+	inst, o := Instance{}, oracle{}
+	o.value(n, reflect.ValueOf(&inst).Elem(), "")
+	if inst.InstanceID == "" {
+		return Instance{}, []*DecodeError{{Path: "InstanceId", Raw: n.raw}}
+	}
+	for _, p := range o.problems {
+		p.InstanceID = inst.InstanceID
 	}
 	inst.Extra = o.extra
-	return inst, nil
+	return inst, o.problems
 }
 
-// pathError is where a value makes no sense.
-type pathError string
+type oracle struct {
+	extra    map[string]json.RawMessage
+	problems []*DecodeError
+}
 
-func (e pathError) Error() string { return string(e) }
-
-type oracle struct{ extra map[string]json.RawMessage }
-
-func (o *oracle) unknown(path string, m nodeMember) {
+func (o *oracle) keep(path string, n node) {
 	var b bytes.Buffer
-	if err := json.Compact(&b, m.value.raw); err != nil {
+	if err := json.Compact(&b, n.raw); err != nil {
 		panic(err)
 	}
 	if o.extra == nil {
 		o.extra = map[string]json.RawMessage{}
 	}
-	o.extra[below(path, m.name)] = b.Bytes()
+	o.extra[path] = b.Bytes()
 }
 
+// below returns the path of a member.
 func below(path, name string) string {
+	name = strings.NewReplacer("~", "~0", ".", "~1").Replace(name)
 	if path == "" {
 		return name
 	}
 	return path + "." + name
 }
 
-func (o *oracle) value(n node, v reflect.Value, path string) error {
-	if v.Kind() != reflect.Struct || v.Type() == reflect.TypeFor[time.Time]() {
+// value sets v to the value of n. If n has the wrong type, it is kept, and v is zero.
+func (o *oracle) value(n node, v reflect.Value, path string) {
+	object := v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]()
+	if !object {
 		v.SetZero()
 	}
-	if n.nothing() {
-		return nil
+	switch {
+	case n.nothing():
+	case object && n.kind == '{':
+		o.members(n, v, path)
+	case object || !setScalar(v, n):
+		o.reject(path, n)
 	}
-	wrong := pathError(path)
-	switch v.Interface().(type) {
-	case *bool, *int:
-		v.Set(reflect.New(v.Type().Elem()))
-		return o.value(n, v.Elem(), path)
-	case time.Time:
-		if n.text == "" {
-			return wrong
+}
+
+func (o *oracle) reject(path string, n node) {
+	o.problems = append(o.problems, &DecodeError{Path: path, Raw: n.raw})
+	o.keep(path, n)
+}
+
+// setScalar reports whether n is a value for v.
+func setScalar(v reflect.Value, n node) bool {
+	if v.Kind() == reflect.Pointer {
+		p := reflect.New(v.Type().Elem())
+		if !setScalar(p.Elem(), n) {
+			return false
 		}
-		at, err := parseTime(n.text)
+		v.Set(p)
+		return true
+	}
+	if _, ok := reflect.TypeAssert[time.Time](v); ok {
+		at, err := jsonscan.ParseTime(n.text)
+		if n.text == "" || err != nil {
+			return false
+		}
 		v.Set(reflect.ValueOf(at))
-		return err
+		return true
 	}
 	switch v.Kind() {
 	case reflect.String:
 		if !strings.ContainsRune(`"0tf`, rune(n.kind)) {
-			return wrong
+			return false
 		}
 		v.SetString(n.text)
 	case reflect.Bool:
@@ -169,92 +188,75 @@ func (o *oracle) value(n node, v reflect.Value, path string) error {
 			v.SetBool(true)
 		case "false", "0":
 		default:
-			return wrong
+			return false
 		}
 	case reflect.Int, reflect.Int64:
 		i, ok := wholeNumber(n)
 		if !ok || v.OverflowInt(i) {
-			return wrong
+			return false
 		}
 		v.SetInt(i)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(n.text, 64)
 		if !n.number() || err != nil {
-			return wrong
+			return false
 		}
 		v.SetFloat(f)
-	case reflect.Struct:
-		return o.members(n, v, path)
 	default:
 		panic(v.Type())
 	}
-	return nil
+	return true
 }
 
-func (o *oracle) members(n node, v reflect.Value, path string) (first error) {
-	if n.kind != '{' {
-		return pathError(path)
-	}
+func (o *oracle) members(n node, v reflect.Value, path string) {
 	for _, m := range n.members {
-		var f reflect.StructField
 		f, ok := v.Type().FieldByNameFunc(func(name string) bool {
 			f, _ := v.Type().FieldByName(name)
 			member, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			return member == m.name && member != "-"
 		})
-		if !ok {
-			o.unknown(path, m)
-			continue
-		}
-		var err error
-		if wrap := f.Tag.Get("wrap"); wrap != "" {
-			err = o.list(m.value, v.FieldByIndex(f.Index), below(path, m.name), wrap)
-		} else if err = o.value(m.value, v.FieldByIndex(f.Index), below(path, m.name)); err != nil {
-			if _, ok := errorAs[pathError](err); !ok {
-				err = pathError(below(path, m.name)) // of a time
-			}
-		}
-		if first == nil {
-			first = err
+		switch wrap := f.Tag.Get("wrap"); {
+		case !ok:
+			o.keep(below(path, m.name), m.value)
+		case wrap != "":
+			o.list(m.value, v.FieldByIndex(f.Index), below(path, m.name), wrap)
+		default:
+			o.value(m.value, v.FieldByIndex(f.Index), below(path, m.name))
 		}
 	}
-	return first
 }
 
-func (o *oracle) list(n node, v reflect.Value, path, wrap string) (first error) {
+func (o *oracle) list(n node, v reflect.Value, path, wrap string) {
 	v.SetZero()
-	if n.nothing() {
-		return nil
-	}
+	at := path
 	if n.kind == '{' {
 		inner := node{kind: 'n'}
 		for _, m := range n.members {
 			if m.name == wrap {
 				inner = m.value
 			} else {
-				o.unknown(path, m)
+				o.keep(below(path, m.name), m.value)
 			}
 		}
-		if n = inner; !n.nothing() && n.kind != '[' {
-			return pathError(path + "." + wrap)
+		n, at = inner, path+"."+wrap
+	}
+	if n.kind != '[' {
+		if !n.nothing() {
+			o.reject(at, n)
 		}
-	} else if n.kind != '[' {
-		return pathError(path)
+		return
 	}
 	if len(n.elements) == 0 {
-		return nil
+		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.elements), len(n.elements)))
 	for i, e := range n.elements {
 		into := v.Index(i)
 		if _, is := reflect.TypeAssert[OperationLock](into); is && e.kind == '"' {
-			into, e = into.FieldByName("LockReason"), node{kind: '"', text: e.text}
+			into = into.FieldByName("LockReason")
 		}
-		if err := o.value(e, into, path+"."+wrap+"."+strconv.Itoa(i)); err != nil && first == nil {
-			first = err
-		}
+		o.value(e, into, path+"."+wrap+"."+strconv.Itoa(i))
 	}
-	return first
 }
 
 // wholeNumber allows a fraction of zeros and exponents up to a thousand.
@@ -295,13 +297,8 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// dotted reports member names that look like paths, which Instance.Extra cannot tell from paths.
-func (n node) dotted() bool {
-	return slices.ContainsFunc(n.members, func(m nodeMember) bool { return strings.Contains(m.name, ".") || m.value.dotted() }) ||
-		slices.ContainsFunc(n.elements, node.dotted)
-}
-
-// twice reports a member that comes twice in an object. When it is a list, Instance.Extra keeps the unknown members of both.
+// twice reports whether a member comes twice in an object. Instance.Extra then keeps the unknown members of both, and the
+// bad value of one.
 func (n node) twice() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {

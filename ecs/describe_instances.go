@@ -15,7 +15,8 @@ type DescribeInstancesResponse struct {
 	// PageNumber, PageSize and TotalCount have a meaning only if the request selected a page by number.
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
-	// Undecoded describes what could not be decoded on this page. It is nil if everything could.
+	// Undecoded describes what could not be read: a member, whose instance is among Instances without it, or (with an empty
+	// InstanceID) a whole instance. nil if all could be read.
 	Undecoded []*DecodeError
 }
 

@@ -283,11 +283,11 @@ func TestRefusedBeforeSending(t *testing.T) {
 	})
 }
 
-// An instance that cannot be decoded is reported once, and instances without a readable id are not duplicates of each other.
+// An undecoded member is reported once, with its instance, and instances without a readable id are not duplicates of each other.
 func TestUndecodedAreCounted(t *testing.T) {
 	t.Parallel()
 	pages := []string{
-		`{"NextToken":"n","Instances":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"x"},{},{"Cpu":[4]}]}`,
+		`{"NextToken":"n","Instances":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"x"},{},{"Cpu":[4]},{"InstanceId":"i-2","Cpu":"x"}]}`,
 		`{"Instances":[{"InstanceId":"i-2","Cpu":"x"},{"InstanceId":"i-1"},{}]}`,
 	}
 	c := mocked(t, func(r *http.Request) (*http.Response, error) {
@@ -309,7 +309,7 @@ func TestUndecodedAreCounted(t *testing.T) {
 			got = append(got, inst.InstanceID)
 		}
 	}
-	if !slices.Equal(got, []string{"i-1"}) || !slices.Equal(bad, []string{"i-2", "", "", ""}) {
+	if !slices.Equal(got, []string{"i-1", "i-2"}) || !slices.Equal(bad, []string{"i-2", "", "", ""}) {
 		t.Errorf("listed %q, unreadable %q", got, bad)
 	}
 }

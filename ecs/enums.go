@@ -134,6 +134,7 @@ const (
 	AdditionalAttributeCPUOptionsTopologyType AdditionalAttribute = "CPU_OPTIONS_TOPOLOGY_TYPE" // CPUOptions.TopologyType
 	AdditionalAttributePrivateDNSOptions      AdditionalAttribute = "PRIVATE_DNS_OPTIONS"       // PrivateDNSNameOptions
 	AdditionalAttributeCurrentOSNVMeSupported AdditionalAttribute = "CURRENT_OS_NVME_SUPPORTED" // ImageOptions.CurrentOSNVMeSupported
+	AdditionalAttributeSecureBoot             AdditionalAttribute = "SECURE_BOOT"               // SecurityOptions; not documented by the API
 )
 
 // OSType is the kind of operating system of an instance.

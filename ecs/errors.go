@@ -291,13 +291,16 @@ func refused(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }
 
-// DecodeError describes a part of a response that could not be read: a member of an instance, which was delivered
-// without it, or a whole instance.
+// DecodeError describes a part of a response that could not be read. With an InstanceID it is a member of that instance: the
+// instance is delivered without it, and keeps its value in Extra. Without one it is a whole instance, which is withheld
+// because its id could not be read.
 type DecodeError struct {
-	InstanceID string // "" if the instance was not delivered because its id could not be read
-	Path       string // the member, in the API's spelling below the instance, such as "CpuOptions.CoreCount"
-	Raw        []byte // the JSON text of the member or instance; kept for the first 100 of a listing only
-	Err        error
+	InstanceID string // "" if the id could not be read
+	Path       string // of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
+	// Raw is the value of the member, or the instance if it was withheld, as the API sent it. It is cut after 16 KiB, and nil in all
+	// but the first 100 errors of a page or listing. It may be private and is not part of the error's text.
+	Raw []byte
+	Err error // says what is wrong
 }
 
 // Error names the instance and the member. It does not show the content.

@@ -260,7 +260,7 @@ var bodyFaults = []fault{
 		defer g.finish()
 		ids, err := g.list()
 		incomplete, ok := errorAs[*ecs.IncompleteError](err)
-		if strings.Join(ids, " ") != "i-a i-c" || !ok || len(incomplete.Undecoded) != 1 || incomplete.Undecoded[0].InstanceID != "i-b" || incomplete.Undecoded[0].Path != "Cpu" {
+		if strings.Join(ids, " ") != "i-a i-b i-c" || !ok || len(incomplete.Undecoded) != 1 || incomplete.Undecoded[0].InstanceID != "i-b" || incomplete.Undecoded[0].Path != "Cpu" {
 			t.Errorf("%v %v", ids, err)
 		}
 	}},

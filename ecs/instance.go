@@ -7,24 +7,28 @@ import (
 	"time"
 )
 
-// Instance is one ECS instance as DescribeInstances reports it.
+// Instance is an ECS instance as DescribeInstances returns it. The comments below name the API's member where its spelling
+// differs by more than initialisms; times are in UTC.
 //
-// It is a plain value: copy it, compare its fields, keep it as long as you like; it never pins the page it came from.
-// A member the API left out, or sent as null or "", is the zero value. Pointers appear only where "not reported" and
-// zero differ in meaning. Field names are the API's with Go initialisms, and the API's list wrappers
-// ({"Tag": […]}) are gone; [json.Marshal] gives the API's own shape back.
+// It is a plain value. A copy shares the slices, the pointers and Extra with the original. Keeping an instance does not keep
+// the page alive that it came from. A member that the response leaves out, or sends as null, {} or "", is the zero value;
+// pointers are used only where "not reported" and zero differ in meaning. The API's wrappers of lists, such as
+// {"Tag": […]}, do not appear; [json.Marshal] returns the API's own shape, wrappers included.
 //
-// Some members are filled only on request, see [AdditionalAttribute].
+// Some members are filled only on request: see [AdditionalAttribute].
+//
+// Do not embed an Instance in a struct that is marshaled to JSON: the outer struct would inherit its MarshalJSON and
+// UnmarshalJSON, and lose all its other fields. Give it a named field instead.
 type Instance struct {
-	InstanceID   string `json:"InstanceId"` // "i-…", unique in the region
+	InstanceID   string `json:"InstanceId"` // "i-…", unique in its region; never ""
 	InstanceName string `json:"InstanceName"`
 	HostName     string `json:"HostName"`
 	Description  string `json:"Description"`
-	SerialNumber string `json:"SerialNumber"`
+	SerialNumber string `json:"SerialNumber"` // like a UUID
 
 	RegionID  string `json:"RegionId"`
 	ZoneID    string `json:"ZoneId"`
-	ClusterID string `json:"ClusterId"` // deprecated by the API, usually ""
+	ClusterID string `json:"ClusterId"` // deprecated by the API; usually ""
 
 	Status      InstanceStatus `json:"Status"`
 	StoppedMode StoppedMode    `json:"StoppedMode"` // StoppedModeNotApplicable unless the instance is stopped
@@ -33,62 +37,64 @@ type Instance struct {
 	InstanceTypeFamily string `json:"InstanceTypeFamily"` // such as "ecs.g7"
 	CPU                int    `json:"Cpu"`                // vCPUs
 	Memory             int    `json:"Memory"`             // MiB
-	GPUAmount          int    `json:"GPUAmount"`
-	GPUSpec            string `json:"GPUSpec"` // "" without GPU
+	GPUAmount          int    `json:"GPUAmount"`          // GPUs; 0 when there are none
+	GPUSpec            string `json:"GPUSpec"`            // model of the GPUs; "" when there are none
 	IOOptimized        bool   `json:"IoOptimized"`
-	LocalStorageAmount int    `json:"LocalStorageAmount,omitzero"` // local disks; 0 when the type has none
-	// LocalStorageCapacity is the size of the local disks in GiB.
+	LocalStorageAmount int    `json:"LocalStorageAmount,omitzero"` // number of local disks; 0 when there are none
+	// LocalStorageCapacity is the size of the local disks in GiB; 0 when there are none.
 	LocalStorageCapacity int64               `json:"LocalStorageCapacity,omitzero"`
 	CreditSpecification  CreditSpecification `json:"CreditSpecification"` // "" unless burstable
 	CPUOptions           CPUOptions          `json:"CpuOptions"`
 	AdditionalInfo       AdditionalInfo      `json:"AdditionalInfo,omitzero"`
 	ClockOptions         ClockOptions        `json:"ClockOptions,omitzero"`
+	SecurityOptions      SecurityOptions     `json:"SecurityOptions,omitzero"`
 
 	ImageID string `json:"ImageId"`
 	OSType  OSType `json:"OSType"`
-	// OSName is localized (Chinese for most accounts) or ""; OSNameEn is English and may hold double blanks.
+	// OSName is localized (Chinese for most accounts) or ""; OSNameEn is in English and may have two spaces in a row.
 	OSName       string       `json:"OSName"`
 	OSNameEn     string       `json:"OSNameEn"`
 	ImageOptions ImageOptions `json:"ImageOptions"`
 
 	InstanceNetworkType InstanceNetworkType `json:"InstanceNetworkType"`
-	// VPCAttributes is empty in the classic network.
+	// VPCAttributes is zero in the classic network.
 	VPCAttributes     VPCAttributes      `json:"VpcAttributes"`
 	NetworkInterfaces []NetworkInterface `json:"NetworkInterfaces" wrap:"NetworkInterface"`
 	SecurityGroupIDs  []string           `json:"SecurityGroupIds" wrap:"SecurityGroupId"`
-	// PublicIPAddress holds the fixed public addresses, never the elastic one: see EIPAddress and PublicAddrs.
+	// PublicIPAddress lists the fixed public addresses, never the elastic one: see EIPAddress and [Instance.PublicAddrs].
 	PublicIPAddress []string   `json:"PublicIpAddress" wrap:"IpAddress"`
 	EIPAddress      EIPAddress `json:"EipAddress"`
 	InnerIPAddress  []string   `json:"InnerIpAddress" wrap:"IpAddress"` // classic network only
 	RDMAIPAddress   []string   `json:"RdmaIpAddress,omitzero" wrap:"IpAddress"`
-	// InternetChargeType is "" when the instance has an elastic address; see EIPAddress.InternetChargeType.
+	// InternetChargeType is "" when the instance has an elastic address: see EIPAddress.InternetChargeType.
 	InternetChargeType InternetChargeType `json:"InternetChargeType"`
-	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are Mbit/s of the fixed public address. In is -1 on most
-	// instances (no figure); Out is 0 when there is no public bandwidth. An elastic address has its own.
+	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidth of the fixed public address in Mbit/s. In is -1 on
+	// most instances, which means that it is not known; Out is 0 without public bandwidth. For an elastic address see
+	// EIPAddress.Bandwidth.
 	InternetMaxBandwidthIn  int    `json:"InternetMaxBandwidthIn"`
 	InternetMaxBandwidthOut int    `json:"InternetMaxBandwidthOut"`
 	VLANID                  string `json:"VlanId"`        // deprecated by the API
-	ISP                     string `json:"ISP,omitempty"` // by invitation; the text "null" occurs
+	ISP                     string `json:"ISP,omitempty"` // for invited accounts only; may be the text "null"
 
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType"`
-	// ExpiredTime is when a subscription ends. Pay-as-you-go instances carry a date in the year 2099 or later, which
-	// means never: see [Instance.Expires].
+	// ExpiredTime is when a subscription ends. Pay-as-you-go instances have a date in the year 2099 or later, which means
+	// never: use [Instance.Expires].
 	ExpiredTime     time.Time `json:"ExpiredTime"`
-	AutoReleaseTime time.Time `json:"AutoReleaseTime"` // zero when none is set
+	AutoReleaseTime time.Time `json:"AutoReleaseTime"` // when it will be released; zero if it will not be
 	CreationTime    time.Time `json:"CreationTime"`    // to the minute; never changes
-	StartTime       time.Time `json:"StartTime"`       // last start
+	StartTime       time.Time `json:"StartTime"`       // time of the last start
 	SaleCycle       string    `json:"SaleCycle"`       // discontinued by the API
 	Recyclable      bool      `json:"Recyclable"`
-	// DeletionProtection guards against release by console or API; pay-as-you-go only.
+	// DeletionProtection means that the instance cannot be released by the console or the API. Pay-as-you-go instances only.
 	DeletionProtection bool         `json:"DeletionProtection"`
 	SpotStrategy       SpotStrategy `json:"SpotStrategy"`
-	// SpotPriceLimit is the highest hourly price; 0 when unused.
+	// SpotPriceLimit is the highest price per hour, in the account's currency; 0 if there is no limit.
 	SpotPriceLimit           float64                  `json:"SpotPriceLimit"`
-	SpotDuration             int                      `json:"SpotDuration,omitzero"` // protected hours of a spot instance
+	SpotDuration             int                      `json:"SpotDuration,omitzero"` // hours for which a spot instance is protected
 	SpotInterruptionBehavior SpotInterruptionBehavior `json:"SpotInterruptionBehavior,omitzero"`
 
 	ResourceGroupID string          `json:"ResourceGroupId"`
-	Tags            []Tag           `json:"Tags,omitzero" wrap:"Tag"` // nil when untagged
+	Tags            []Tag           `json:"Tags,omitzero" wrap:"Tag"` // nil if there are none
 	OperationLocks  []OperationLock `json:"OperationLocks" wrap:"LockReason"`
 
 	DeploymentSetID            string                     `json:"DeploymentSetId"`
@@ -104,15 +110,18 @@ type Instance struct {
 	DeviceAvailable            bool                       `json:"DeviceAvailable"` // data disks can be attached
 	EnableNVS                  bool                       `json:"EnableNVS,omitzero"`
 
-	// Extra holds the members of the answer that this version has no field for, as raw JSON, so that nothing the API
-	// adds is lost. The key is the member's name, or its path below the instance in the API's shape for a nested one
-	// ("CpuOptions.NewMember", "Tags.Tag.0.NewMember"). nil when there are none. [json.Marshal] writes them back.
+	// Extra holds, as compact JSON, the members that this version has no field for, and those whose value could not be read
+	// (their field is zero, see [DecodeError]). nil if there are none. [json.Marshal] writes them back to their places; a value
+	// for a field that is not zero any more is left out.
+	//
+	// The key is the path below the instance in the API's shape, joined by dots: "NewMember", "CpuOptions.NewMember",
+	// "Tags.Tag.0.NewMember". In the name of a member, ~ is written as ~0 and a dot as ~1.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
-// Expires returns the time at which the instance expires, which is when its subscription ends. ok is false when it never
-// does: the API reports that as a date in the year 2099 or later, and private clouds also as 1970-01-01. ok is also false
-// when ExpiredTime is not set.
+// Expires returns the time at which the instance expires, which is when its subscription ends. ok is false if it never
+// does, which the API reports as a date in the year 2099 or later, and if no time is set: the zero time or, in private
+// clouds, 1970-01-01.
 func (i Instance) Expires() (at time.Time, ok bool) {
 	at = i.ExpiredTime
 	if at.Unix() <= 0 || at.Year() >= 2099 {
@@ -121,14 +130,13 @@ func (i Instance) Expires() (at time.Time, ok bool) {
 	return at, true
 }
 
-// Tag is a key and value attached to an instance, or asked for in a request, where an empty Value matches
-// instances with the key whatever its value.
+// Tag is a tag of an instance. In a request it is a filter, and an empty Value matches any value of the key.
 type Tag struct {
-	Key   string `json:"TagKey" url:"Key"`     // API: TagKey; Tag.N.Key in requests
-	Value string `json:"TagValue" url:"Value"` // API: TagValue, may be ""; Tag.N.Value in requests
+	Key   string `json:"TagKey" url:"Key"`     // API: TagKey in responses, Tag.N.Key in requests
+	Value string `json:"TagValue" url:"Value"` // API: TagValue in responses, Tag.N.Value in requests; may be ""
 }
 
-// VPCAttributes places an instance in a VPC. All members are empty in the classic network.
+// VPCAttributes says where in a VPC an instance is. It is zero in the classic network.
 type VPCAttributes struct {
 	VPCID            string   `json:"VpcId"`
 	VSwitchID        string   `json:"VSwitchId"`
@@ -136,7 +144,7 @@ type VPCAttributes struct {
 	NATIPAddress     string   `json:"NatIpAddress"` // usually ""
 }
 
-// EIPAddress is the elastic public address bound to an instance; all zero when there is none.
+// EIPAddress is the elastic public address of an instance. It is zero when there is none.
 type EIPAddress struct {
 	AllocationID         string             `json:"AllocationId"` // "eip-…"; "" means no elastic address
 	IPAddress            string             `json:"IpAddress"`
@@ -152,7 +160,7 @@ type NetworkInterface struct {
 	MACAddress         string               `json:"MacAddress"`
 	PrimaryIPAddress   string               `json:"PrimaryIpAddress"`
 	PrivateIPSets      []PrivateIPSet       `json:"PrivateIpSets" wrap:"PrivateIpSet"`
-	// The three below are filled for the primary interface when [AdditionalAttributeNetworkPrimaryENIIP] is asked for.
+	// The next three are filled for the primary interface only, with [AdditionalAttributeNetworkPrimaryENIIP].
 	IPv6Sets       []IPv6Set       `json:"Ipv6Sets,omitzero" wrap:"Ipv6Set"`
 	IPv4PrefixSets []IPv4PrefixSet `json:"Ipv4PrefixSets,omitzero" wrap:"Ipv4PrefixSet"`
 	IPv6PrefixSets []IPv6PrefixSet `json:"Ipv6PrefixSets,omitzero" wrap:"Ipv6PrefixSet"`
@@ -168,6 +176,7 @@ type PrivateIPSet struct {
 // IPv6Set is one IPv6 address of a network interface.
 type IPv6Set struct {
 	IPv6Address string `json:"Ipv6Address"`
+	Primary     bool   `json:"Primary,omitzero"`
 }
 
 // IPv4PrefixSet is one IPv4 prefix (CIDR) of a network interface.
@@ -180,18 +189,18 @@ type IPv6PrefixSet struct {
 	IPv6Prefix string `json:"Ipv6Prefix"`
 }
 
-// OperationLock is a reason why operations on an instance are locked.
+// OperationLock is a reason why an instance is locked against operations.
 type OperationLock struct {
-	LockReason LockReason `json:"LockReason"` // the API varies its case: compare with [LockReason.Is]
+	LockReason LockReason `json:"LockReason"` // in varying case: compare with [LockReason.Is]
 	LockMsg    string     `json:"LockMsg"`
 }
 
-// CPUOptions describes the processor layout.
+// CPUOptions describes the processors of an instance.
 type CPUOptions struct {
 	CoreCount      int    `json:"CoreCount"` // physical cores
 	ThreadsPerCore int    `json:"ThreadsPerCore"`
-	NUMA           string `json:"Numa"`                  // text such as "2", "ON", "N/A" or ""; deprecated by the API
-	TopologyType   string `json:"TopologyType,omitzero"` // with [AdditionalAttributeCPUOptionsTopologyType]
+	NUMA           string `json:"Numa"`                  // such as "2", "ON", "N/A" or ""; deprecated by the API
+	TopologyType   string `json:"TopologyType,omitzero"` // only with [AdditionalAttributeCPUOptionsTopologyType]
 
 	NestedVirtualization string `json:"NestedVirtualization,omitzero"`
 	TurboMode            string `json:"TurboMode,omitzero"`
@@ -199,48 +208,55 @@ type CPUOptions struct {
 	EnableVRDT           bool   `json:"EnableVRDT,omitzero"`
 }
 
-// AdditionalInfo is filled for invited accounts only.
+// AdditionalInfo has facts that only invited accounts get; zero for others.
 type AdditionalInfo struct {
 	EnableHighDensityMode bool   `json:"EnableHighDensityMode,omitzero"`
 	NodeSerialNumber      string `json:"NodeSerialNumber,omitzero"`
+	ManagedHostID         string `json:"ManagedHostId,omitzero"` // "" when not on a managed host
 }
 
-// ClockOptions tells how the instance keeps time.
+// ClockOptions describes the clock of an instance.
 type ClockOptions struct {
 	PTPStatus PTPStatus `json:"PtpStatus,omitzero"`
 }
 
-// DedicatedHostAttribute names the dedicated host an instance runs on; empty when none.
+// SecurityOptions describes the trusted boot of an instance.
+type SecurityOptions struct {
+	// EnableSecureBoot says whether UEFI secure boot is on; nil means that the response does not say.
+	EnableSecureBoot *bool `json:"EnableSecureBoot,omitzero"`
+}
+
+// DedicatedHostAttribute names the dedicated host of an instance. It is zero when there is none.
 type DedicatedHostAttribute struct {
 	DedicatedHostID        string `json:"DedicatedHostId"`
 	DedicatedHostName      string `json:"DedicatedHostName"`
-	DedicatedHostClusterID string `json:"DedicatedHostClusterId"` // "" unless [AdditionalAttributeDDHCluster] is asked for
+	DedicatedHostClusterID string `json:"DedicatedHostClusterId"` // only with [AdditionalAttributeDDHCluster]
 }
 
-// DedicatedInstanceAttribute is how an instance is tied to dedicated hosts.
+// DedicatedInstanceAttribute says how an instance uses dedicated hosts.
 type DedicatedInstanceAttribute struct {
 	Affinity Affinity `json:"Affinity"` // "" when not reported
 	Tenancy  Tenancy  `json:"Tenancy"`  // "" when not reported
 }
 
-// ECSCapacityReservationAttr names the capacity reservation an instance uses; empty when none.
+// ECSCapacityReservationAttr names the capacity reservation that an instance uses. It is zero when there is none.
 type ECSCapacityReservationAttr struct {
 	CapacityReservationID         string `json:"CapacityReservationId"` // "cr-…"
 	CapacityReservationPreference string `json:"CapacityReservationPreference"`
 }
 
-// HibernationOptions is filled for invited accounts only.
+// HibernationOptions says whether an instance can hibernate. It is zero but for invited accounts.
 type HibernationOptions struct {
 	Configured bool `json:"Configured"`
 }
 
-// ImageOptions are properties the instance took from its image. nil means the answer did not say.
+// ImageOptions has properties of the image of an instance. nil means that the response does not say.
 type ImageOptions struct {
 	LoginAsNonRoot         *bool `json:"LoginAsNonRoot,omitzero"`
-	CurrentOSNVMeSupported *bool `json:"CurrentOSNVMeSupported,omitzero"` // with [AdditionalAttributeCurrentOSNVMeSupported]
+	CurrentOSNVMeSupported *bool `json:"CurrentOSNVMeSupported,omitzero"` // only with [AdditionalAttributeCurrentOSNVMeSupported]
 }
 
-// MetadataOptions says how the instance's metadata service may be used. Empty unless [AdditionalAttributeMetaOptions] is asked for.
+// MetadataOptions configures the metadata service of an instance. It is filled only with [AdditionalAttributeMetaOptions].
 type MetadataOptions struct {
 	HTTPEndpoint            MetadataEndpoint     `json:"HttpEndpoint"`
 	HTTPTokens              MetadataTokens       `json:"HttpTokens"`
@@ -248,7 +264,8 @@ type MetadataOptions struct {
 	InstanceMetadataTags    InstanceMetadataTags `json:"InstanceMetadataTags,omitzero"`
 }
 
-// PrivateDNSNameOptions is filled only when [AdditionalAttributePrivateDNSOptions] is asked for; nil means the answer did not say.
+// PrivateDNSNameOptions configures the private DNS names of an instance. It is filled only with
+// [AdditionalAttributePrivateDNSOptions]; nil means that the response does not say.
 type PrivateDNSNameOptions struct {
 	HostnameType                  HostnameType `json:"HostnameType,omitzero"`
 	EnableInstanceIDDNSAAAARecord *bool        `json:"EnableInstanceIdDnsAAAARecord,omitzero"`

@@ -144,9 +144,6 @@ func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deli
 	return nil
 }
 
-// maxRawTexts is how many undecoded parts of a listing keep their raw text: a drifted member may be in every instance.
-const maxRawTexts = 100
-
 // dedupe records a page, and removes from it the instances that came before.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 	if p.emptyEnd {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-querystring/query"
 
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -60,6 +61,9 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
 		out.Regions = nil // an earlier attempt may have set it
+		if err := jsonscan.Check(body, maxListValues); err != nil {
+			return err
+		}
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {
 			wrong = errors.New("the response has no Regions")

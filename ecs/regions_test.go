@@ -110,7 +110,7 @@ func TestFailingRegions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got) != 249+100+110 {
+		if len(got) != 250+100+110 {
 			t.Errorf("%d instances", len(got))
 		}
 		if incomplete, ok := errorAs[*ecs.IncompleteError](failed["cn-beijing"]); !ok || incomplete.Undecoded[0].InstanceID != fleet[0].InstanceID {

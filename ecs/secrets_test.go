@@ -174,6 +174,7 @@ func printEverything(t *testing.T) {
 	stream := client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
 	stream.Stop()
 	values["pagination.Stream"] = []any{stream}
+	values["ecs.CredentialsFunc"] = nil
 	for _, dir := range []string{".", "../signer", "../pagination"} {
 		for _, name := range holders(t, dir) {
 			if _, ok := values[name]; !ok {

@@ -108,6 +108,7 @@ func is(what string) func(ecstest.Request) bool {
 
 // spoiled is an instance that cannot be read.
 func spoiled(inst ecs.Instance) ecs.Instance {
+	inst.CPU = 0
 	inst.Extra = map[string]json.RawMessage{"Cpu": json.RawMessage(`{"cores":4}`)}
 	return inst
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 
 	"github.com/google/go-querystring/query"
+
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
 const (
@@ -173,6 +175,9 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 		var out struct {
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
+		}
+		if err := jsonscan.Check(body, maxListValues); err != nil {
+			return err
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong

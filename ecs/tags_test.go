@@ -326,7 +326,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		srv.Configure(func(s *ecstest.Settings) { s.Overlap = 4 })
 		got, err := collect(srv.client.Instances(t.Context(), byTag))
 		incomplete, ok := errorAs[*ecs.IncompleteError](err)
-		if !ok || len(got) != 1297 {
+		if !ok || len(got) != 1300 {
 			t.Fatalf("%d instances, %v", len(got), err)
 		}
 		var named []string
@@ -348,7 +348,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		_, err := collect(srv.denying(ecs.Options{}, "ListTagResources").Instances(t.Context(), byTag))
 		capped, isCapped := errorAs[*ecs.CappedError](err)
 		incomplete, isIncomplete := errorAs[*ecs.IncompleteError](err)
-		if !isCapped || !isIncomplete || capped.Delivered != 999 || len(incomplete.Undecoded) != 1 || !errors.Is(err, ecs.ErrForbidden) {
+		if !isCapped || !isIncomplete || capped.Delivered != 1000 || len(incomplete.Undecoded) != 1 || !errors.Is(err, ecs.ErrForbidden) {
 			t.Error(err)
 		}
 	})

@@ -2,6 +2,7 @@ package ecs_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -87,10 +88,10 @@ func TestGetInstances(t *testing.T) {
 		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
 		missing, isMissing := errorAs[*ecs.NotFoundError](err)
 		incomplete, isIncomplete := errorAs[*ecs.IncompleteError](err)
-		if !isMissing || !isIncomplete || !slices.Equal(missing.InstanceIDs, ids(fleet[2:])) || incomplete.Undecoded[0].InstanceID != fleet[1].InstanceID || len(got) != 1 {
+		if !isMissing || !isIncomplete || !slices.Equal(missing.InstanceIDs, ids(fleet[2:])) || incomplete.Undecoded[0].InstanceID != fleet[1].InstanceID || len(got) != 2 {
 			t.Error(got, err)
 		}
-		if got, err = srv.client.GetInstances(t.Context(), ids(fleet[1:2])...); len(got) != 0 || errors.As(err, &missing) && len(missing.InstanceIDs) != 1 || !errors.As(err, &incomplete) {
+		if got, err = srv.client.GetInstances(t.Context(), ids(fleet[1:2])...); len(got) != 1 || errors.As(err, &missing) && len(missing.InstanceIDs) != 1 || !errors.As(err, &incomplete) {
 			t.Error(got, err)
 		}
 		srv.asked(map[string]int{listed: 2}) // what came, be it unreadable, may be seen
@@ -306,8 +307,10 @@ func TestWaitForStatus(t *testing.T) {
 			}
 		})
 	}
-	story(t, "one that cannot be read", func(t *testing.T) {
-		srv := newCloud(t, nil, spoiled(two[0]), numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
+	story(t, "a status that cannot be read", func(t *testing.T) {
+		odd := two[0]
+		odd.Status, odd.Extra = "", map[string]json.RawMessage{"Status": json.RawMessage(`{"Name":"Running"}`)}
+		srv := newCloud(t, nil, odd, numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
 		waitError(t, err, nil, "member Cpu of instance", pending{a: ""})
 		if _, ok := errorAs[*ecs.DecodeError](err); !ok || len(got) != 1 {

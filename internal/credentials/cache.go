@@ -72,9 +72,6 @@ func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) err
 
 // Credentials implements [Provider].
 func (c *Cache) Credentials(ctx context.Context) (signer.Credentials, error) {
-	if ctx == nil {
-		return signer.Credentials{}, errors.New("the context is nil")
-	}
 	key, _, err := c.Get(ctx, signer.Credentials{})
 	return key, err
 }

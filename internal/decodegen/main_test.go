@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestUpToDate compares the committed file with what the types give now.
+// TestUpToDate checks that the committed file was generated from the current types.
 func TestUpToDate(t *testing.T) {
 	t.Parallel()
 	const dir = "../../ecs"
@@ -26,14 +26,14 @@ func TestUpToDate(t *testing.T) {
 	}
 }
 
-// generated is what comes of the given declarations, without blanks.
+// generated returns the output for the given declarations, with single spaces.
 func generated(t *testing.T, declarations string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "types.go"), []byte("package ecs\n"+declarations), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Neither tests nor the old output are read.
+	// Neither tests nor the old output may be read.
 	for _, name := range []string{"x_test.go", output} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("not Go"), 0o600); err != nil {
 			t.Fatal(err)
@@ -52,21 +52,21 @@ func generated(t *testing.T, declarations string) (string, error) {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
-		"A string `json:\"InstanceId\"`":             `2: {` + "`\"InstanceId\":`, ``}" + `|case 2: // InstanceId i = d.text(&v.A, i)|e.member("InstanceId") e.string(v.A)`,
-		"A string `json:\"Zone\"`":                   `i, m := d.open(i, 1) for m != 0 { switch m { case 2: // Zone i = d.shared(&v.A, i) default: i = d.unknown(i) } i, m = d.next(i, m) } return i|e.member("Zone") e.string(v.A)`,
-		"A string `json:\"B,omitempty\"`":            `if v.A != "" { e.member("B") e.string(v.A) }`,
-		"A Name `json:\"B,omitzero\"`":               `i = d.shared((*string)(&v.A), i)|if v.A != "" { e.member("B") e.string(string(v.A)) }`,
-		"A int64 `json:\"B,omitzero\"`":              `v.A, i = d.int64(i)|if v.A != 0 { e.member("B") e.int64(v.A) }`,
-		"A bool `json:\"B,omitzero\"`":               `v.A, i = d.bool(i)|if v.A { e.member("B") e.bool(v.A) }`,
-		"A *bool `json:\"B,omitzero\"`":              `v.A, i = d.boolPtr(i)|if v.A != nil { e.member("B") e.bool(*v.A) }`,
-		"A time.Time `json:\"B,omitzero\"`":          `v.A, i = d.time(i)|if !v.A.IsZero() { e.member("B") e.time(v.A) }`,
-		"A Part `json:\"B\"`":                        `i = readObject(d, &v.A, i, (*decoder).part)|func (d *decoder) part(v *Part, i int) int { i, m := d.open(i, 3)|case 4: // Name|writeObject(e, "B", &v.A, (*encoder).part)|func (e *encoder) part(v *Part)`,
-		"A Part `json:\"B,omitzero\"`":               `if v.A != (Part{}) || e.holds("B") { writeObject(e, "B", &v.A, (*encoder).part) }`,
-		"A []string `json:\"B\" wrap:\"C\"`":         `v.A, i = readList(d, i, (*decoder).shared)|` + "`\"B\":`, `\"C\":`" + `|writeList(e, "B", "C", v.A, (*encoder).stringAt)`,
-		"A []string `json:\"B\" wrap:\"IpAddress\"`": `v.A, i = readList(d, i, (*decoder).text)`,
-		"A []Part `json:\"B,omitzero\" wrap:\"C\"`":  `v.A, i = readList(d, i, (*decoder).part)|if v.A != nil || e.holds("B") { writeList(e, "B", "C", v.A, (*encoder).part) }`,
-		"A []Part `json:\"B\" wrap:\"Name\"`":        `if d.At(i) == '"' { return d.shared(&v.Name, i) } i, m := d.open(i, 3)`, // an element may be the name alone
-		"A any `json:\"-\"`":                         `func (e *encoder) instance(v *Instance) { e.open() e.close() }`,
+		"A string `json:\"Zone\"`":           "2: {Key: `\"Zone\":`},|i, m := d.OpenObject(i, 1) for m != 0 { switch m { case 2: // Zone i = d.ReadString(&v.A, i) default: i = d.Unknown(i) } i, m = d.NextMember(i, m) } return i",
+		"A Name `json:\"B,omitzero\"`":       `i = d.ReadString((*string)(&v.A), i)`,
+		"A int `json:\"B,omitempty\"`":       `v.A, i = d.ReadInt(i)`,
+		"A int64 `json:\"B\"`":               `v.A, i = d.ReadInt64(i)`,
+		"A float64 `json:\"B\"`":             `v.A, i = d.ReadFloat64(i)`,
+		"A bool `json:\"B\"`":                `v.A, i = d.ReadBool(i)`,
+		"A *bool `json:\"B,omitzero\"`":      `v.A, i = d.ReadBoolPtr(i)`,
+		"A *int `json:\"B,omitzero\"`":       `v.A, i = d.ReadIntPtr(i)`,
+		"A time.Time `json:\"B\"`":           `v.A, i = d.ReadTime(i)`,
+		"A Part `json:\"B\"`":                `i = jsonscan.ReadObject(d, &v.A, i, readPart)|func readPart(d *jsonscan.Decoder, v *Part, i int) int { i, m := d.OpenObject(i, 3)|case 4: // Name`,
+		"A []string `json:\"B\" wrap:\"C\"`": "v.A, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)|2: {Key: `\"B\":`, WrapKey: `\"C\":`},",
+		"A []Part `json:\"B\" wrap:\"C\"`":   `v.A, i = jsonscan.ReadList(d, i, readPart)`,
+		// A string may stand for an element.
+		"A []Part `json:\"B\" wrap:\"Name\"`": `if d.At(i) == '"' { return d.ReadString(&v.Name, i) } i, m := d.OpenObject(i, 3)`,
+		"A any `json:\"-\"`":                  `switch m { default: i = d.Unknown(i) }`,
 	} {
 		got, err := generated(t, "type Instance struct {\n"+field+"\n}\ntype Name string\ntype Part struct { Name string `json:\"Name\"` }")
 		if err != nil {
@@ -78,7 +78,7 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 		if strings.Contains(got, "MarshalJSON") {
-			t.Errorf("%s: Instance has its own", field)
+			t.Errorf("%s: Instance has methods of its own", field)
 		}
 	}
 	got, err := generated(t, "type Instance struct { P Part `json:\"P\"` }\ntype Part struct { A []string `json:\"A\" wrap:\"B\"` }")
@@ -87,22 +87,22 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-func TestRefusesWhatItCannotRead(t *testing.T) {
+func TestUnsupportedFields(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
 		"A string":                                                     "Instance: field [A]: needs one name and a tag",
 		"A, B string `json:\"C\"`":                                     "needs one name and a tag",
 		"A string `json:\"B,string\"`":                                 "tag json:\"B,string\"",
 		"A string `url:\"B\"`":                                         "tag url",
-		"A uint `json:\"B\"`":                                          "Instance: A: no one reads type uint",
-		"A *string `json:\"B,omitzero\"`":                              "only pointers to int and bool",
-		"A *bool `json:\"B\"`":                                         "only pointers to int and bool that are left out when nil",
+		"A uint `json:\"B\"`":                                          "Instance: A: type uint is not supported",
+		"A *string `json:\"B,omitzero\"`":                              "a pointer must be to int or bool",
+		"A *bool `json:\"B\"`":                                         "a pointer must be to int or bool, with omitzero",
 		"A []string `json:\"B\"`":                                      "with a wrap tag",
-		"A [2]string `json:\"B\" wrap:\"C\"`":                          "only slices",
-		"A []int `json:\"B\" wrap:\"C\"`":                              "no one reads []int",
-		"A map[string]string `json:\"B\"`":                             "no one reads *ast.MapType",
+		"A [2]string `json:\"B\" wrap:\"C\"`":                          "a list must be a slice",
+		"A []int `json:\"B\" wrap:\"C\"`":                              "type []int is not supported",
+		"A map[string]string `json:\"B\"`":                             "type map[string]string is not supported",
 		"A string `json:\"B\"` )":                                      "expected",
-		"A Part `json:\"B\"` }; type Part struct { X any `json:\"X\"`": "Part: X: no one reads type any",
+		"A Part `json:\"B\"` }; type Part struct { X any `json:\"X\"`": "Part: X: type any is not supported",
 	} {
 		if got, err := generated(t, "type Instance struct {\n"+field+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s\n%s", field, err, want, got)
@@ -110,16 +110,5 @@ func TestRefusesWhatItCannotRead(t *testing.T) {
 	}
 	if _, err := generated(t, "type Other struct{}"); err == nil || !strings.Contains(err.Error(), "Instance: is not a struct") {
 		t.Error(err)
-	}
-}
-
-func TestLower(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]string{
-		"Instance": "instance", "CPUOptions": "cpuOptions", "VPCAttributes": "vpcAttributes", "IPv6Set": "ipv6Set", "PrivateDNSNameOptions": "privateDNSNameOptions",
-	} {
-		if got := lower(name); got != want {
-			t.Errorf("%s: got %s", name, got)
-		}
 	}
 }

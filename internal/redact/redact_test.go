@@ -14,14 +14,14 @@ import (
 	"testing"
 )
 
-// A key, and the query signed with it.
+// A key, and a query signed with it.
 var (
 	secretToken = "CAISplanted+Token/3=" + strings.Repeat("q", 300)
 	signedQuery = "Action=A&Signature=" + url.QueryEscape("plantedSig+/4=") + "&SecurityToken=" + url.QueryEscape(secretToken)
 	secrets     = []string{"LTAIplantedKeyID01", "plantedSecret/+=2", secretToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds reports the secret that text shows in one of the usual forms, "" if none.
+// holds returns the secret that text shows in one of the usual forms, "" if there is none.
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)
@@ -57,7 +57,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// What is not ours is known by its name or its looks.
+// TestShapes checks that unknown secrets are recognized by their name or form.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -140,7 +140,7 @@ func TestError(t *testing.T) {
 		err  error
 		text string
 		is   error // still reachable, if not nil
-		not  error // no more reachable, if not nil
+		not  error // no longer reachable, if not nil
 	}{
 		"plain":              {plain, "plain", plain, nil},
 		"url.Error":          {&url.Error{Op: "Post", URL: signedURL, Err: plain}, "plain", plain, nil},
@@ -181,7 +181,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// asError gives an error that it neither shows nor wraps.
+// asError has an As method that returns an error that it neither shows nor wraps.
 type asError struct{ u *url.Error }
 
 func (asError) Error() string        { return "failed" }
@@ -194,7 +194,7 @@ func (e asError) As(target any) bool {
 	return ok
 }
 
-// hiding is an error that does not say what it wraps.
+// hiding is an error whose text does not show what it wraps.
 type hiding struct{ err error }
 
 func (hiding) Error() string   { return "hidden" }

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// serviceTime is how long the simulated server takes for a request.
+// serviceTime is how long the simulated server takes to respond.
 const serviceTime = 20 * time.Millisecond
 
-// tokenBucket is a server's quota of rate requests per second with room for burst.
+// tokenBucket is a server's quota of rate requests per second with bursts of up to burst.
 type tokenBucket struct {
 	rate, burst, tokens float64
 	last                time.Time
@@ -35,7 +35,7 @@ type fixedWindow struct {
 	n      int
 	period time.Duration
 	start  time.Time
-	hint   bool // tell how long the window lasts
+	hint   bool // the server says how long the window lasts
 
 	window time.Duration
 	used   int
@@ -56,8 +56,8 @@ func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// throttleLoad is a simulation in virtual time: each client is a throttle of its own, with workers that make calls one after the other, each
-// with the retry loop of the transport.
+// throttleLoad is a simulation in virtual time. Each client has a Control of its own, and workers that make calls one after the
+// other and retry as the transport does.
 type throttleLoad struct {
 	clients, workers, calls int // workers and calls per client
 	attempts                int
@@ -66,7 +66,7 @@ type throttleLoad struct {
 
 	mu               sync.Mutex
 	failed, rejected int
-	passed           []time.Duration // when, since the start
+	passed           []time.Duration // when requests were accepted, since the start
 }
 
 func (l *throttleLoad) run() (took time.Duration) {
@@ -122,13 +122,13 @@ func (l *throttleLoad) call(th *Control, start time.Time) error {
 	return errors.New("attempts used up")
 }
 
-// share is the rejected part of the requests, in percent.
+// share returns how many of the requests were rejected, in percent.
 func (l *throttleLoad) share() float64 {
 	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
 }
 
-// TestThrottleLoad is the acceptance of the throttle control: every case runs many times, since its course depends on random jitter,
-// and must hold every time. Windows begin at another moment in each run where phases is set.
+// TestThrottleLoad is the acceptance test of the throttle control. Every case runs many times, since its course depends on jitter,
+// and its limits must hold every time. Where phases is set, the windows begin at another moment in each run.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
 	runs := 50
@@ -157,7 +157,7 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "bucket/4_clients_of_4_workers", clients: 4, workers: 4, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/4_clients_of_16_workers", clients: 4, workers: 16, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/short", clients: 1, workers: 16, calls: 240, server: bucket40, ideal: 6 * time.Second, most: 10 * time.Second, rejected: 10},
-		// Without jitter, the throttles of such a load come at intervals of as many requests as there are workers: always to the same call.
+		// Without jitter, every so many requests as there are workers would be throttled: always the same call.
 		{name: "bucket/in_step", clients: 1, workers: 16, calls: 1000, server: func(time.Time) func(time.Time) (bool, time.Duration) {
 			return (&tokenBucket{rate: 10, burst: 1.25}).allow
 		}, ideal: 100 * time.Second, most: 130 * time.Second, rejected: 20},
@@ -166,10 +166,10 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "window/hint_phases", clients: 1, workers: 16, calls: 600, server: window200(true), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint", clients: 1, workers: 16, calls: 600, server: window200(false), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint_phases", clients: 1, workers: 16, calls: 600, server: window200(false), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
-		// Without hints, each client has to find out for itself when the window is over, and whoever does first may use it up: the others
-		// wait for one more window.
+		// If the server does not say when the window is over, each client has to find out for itself, and the first to do so may use it
+		// up. The others wait for one more window.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
-		// A lone caller sends all the probes, and needs as many attempts as fit the wait.
+		// A lone caller sends all the probes, and needs more attempts.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
 		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
 			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
@@ -211,7 +211,7 @@ func TestThrottleLoad(t *testing.T) {
 	}
 }
 
-// TestThrottleFollows: the quota falls and rises while the load goes on.
+// TestThrottleFollows checks that the rate follows a quota that falls and rises.
 func TestThrottleFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -253,11 +253,11 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle is a throttle whose gate is closed until hint is over (0: for the first gap).
-func closedThrottle(t *testing.T, hint time.Duration) *Control {
+// closedThrottle returns a Control whose gate is closed for retryAfter (0: for the first pause between probes).
+func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
-	th.Report(mustAdmit(t, th), Throttled, hint)
+	th.Report(mustAdmit(t, th), Throttled, retryAfter)
 	return th
 }
 
@@ -345,17 +345,17 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
 		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
 		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
-			go func() { // before it in the queue: the probe
+			go func() { // the probe, which is before it in the queue
 				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
 				th.Report(k, Throttled, time.Minute)
 			}()
 			synctest.Wait()
-			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // and one that has the time
+			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // and a caller that has time to wait
 			synctest.Wait()
 		}},
 		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
-			go mustAdmit(t, th) // a probe without an answer
+			go mustAdmit(t, th) // a probe without a response
 			synctest.Wait()
 		}},
 		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
@@ -389,7 +389,7 @@ func TestThrottleContext(t *testing.T) {
 			t.Errorf("ended context, free: %v", err)
 		}
 		th := closedThrottle(t, time.Second)
-		go mustAdmit(t, th) // the probe has no answer, so the end of the wait is not known
+		go mustAdmit(t, th) // the probe has no response, so nobody knows how long the wait will be
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -400,7 +400,7 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps: the pauses of a caller that is throttled again and again.
+// TestThrottleGaps checks the pauses between the probes of a caller that is throttled repeatedly.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -411,7 +411,7 @@ func TestThrottleGaps(t *testing.T) {
 			k := mustAdmit(t, &th)
 			d := time.Since(last)
 			last = time.Now()
-			th.Report(k, Unknown, 0) // the next one may try at once
+			th.Report(k, Unknown, 0) // the next one may be sent at once
 			return d
 		}
 		jittered := false
@@ -435,7 +435,7 @@ func TestThrottleGaps(t *testing.T) {
 	})
 }
 
-// TestThrottleInFlight: of many requests under way when the quota ends, only the first answer closes the gate.
+// TestThrottleInFlight checks that of many requests in flight when the quota is used up, only the first response closes the gate.
 func TestThrottleInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -466,8 +466,8 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // probe is under way
-		want time.Duration                                 // when the next request goes
+		play func(t *testing.T, th *Control, probe Ticket) // probe is in flight
+		want time.Duration                                 // when the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
@@ -476,7 +476,7 @@ func TestThrottleProbes(t *testing.T) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
 		}, time.Second},
 		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
-		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // the second probe is under way
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // the second probe is in flight
 			second := mustAdmit(t, th)
 			th.Report(probe, Throttled, time.Minute)
 			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
@@ -485,11 +485,11 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			th.Report(probe, Unknown, 0)
 		}, 2 * probeTimeout},
-		{"taken_late", func(t *testing.T, th *Control, probe Ticket) { // news enough
+		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // still says that there is quota
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		{"taken_too_late", func(t *testing.T, th *Control, probe Ticket) { // the gate has been open and closed since
+		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) { // the gate has opened and closed since then
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
 			th.Report(probe, Accepted, 0)
@@ -511,7 +511,7 @@ func TestThrottleProbes(t *testing.T) {
 	}
 }
 
-// TestThrottleOrder: first in, first out, whether the queue waits for the gate or for its turns.
+// TestThrottleOrder checks that callers are admitted first in, first out, by probes and when paced.
 func TestThrottleOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -541,7 +541,8 @@ func TestThrottleOrder(t *testing.T) {
 	})
 }
 
-// TestThrottleOvertaking: a call that comes at the very moment when the first of the queue may go does not go before it.
+// TestThrottleOvertaking checks that a caller that comes at the very moment when the front of the queue may be admitted does not
+// overtake it.
 func TestThrottleOvertaking(t *testing.T) {
 	t.Parallel()
 	for range 50 { // the scheduler decides who runs first
@@ -561,7 +562,7 @@ func TestThrottleOvertaking(t *testing.T) {
 	}
 }
 
-// TestThrottleFreeAgain: after a minute without a throttle nothing is paced.
+// TestThrottleFreeAgain checks that nothing is paced after a minute without a throttled response.
 func TestThrottleFreeAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -580,7 +581,7 @@ func TestThrottleFreeAgain(t *testing.T) {
 		if took := time.Since(start); took != 0 || th.paced {
 			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
 		}
-		// The next throttle starts from the rate in use by then, not from the grown one.
+		// The next throttled response starts from the rate in use by then, not from the grown one.
 		th.Report(mustAdmit(t, th), Throttled, 0)
 		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
 			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)

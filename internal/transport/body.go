@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Limits of what is read. They count what comes out of decompression.
+// Limits for what is read, counted after decompression.
 const (
 	maxBody      = 32 << 20
 	maxErrorBody = 1 << 20
@@ -18,20 +18,20 @@ const (
 
 var errTooLarge = errors.New("response too large")
 
-// bufferList keeps body buffers between pages: a page is a few hundred kB and is decoded into values of its own. The one
-// used last comes first. A sync.Pool would lose a third of them, to collections and to goroutines that wake up on
-// another processor. It is safe for concurrent use; the zero value is empty.
+// bufferList keeps the buffers of bodies for the next responses: a page has a few hundred kB, and decoding copies what it
+// keeps. The buffer used last is reused first. A sync.Pool would lose a third of them, to garbage collections and to goroutines
+// that move between processors. It is safe for concurrent use; the zero value is empty.
 type bufferList struct {
 	mu   sync.Mutex
 	free [][]byte
 }
 
 const (
-	// keepBuffers is how many are kept: few pages are read at the same moment, even by many parallel listings.
+	// keepBuffers is how many buffers are kept: even many parallel listings read few pages at the same moment.
 	keepBuffers = 4
-	// keepBuffer is the largest buffer worth keeping; a rare giant must not stay.
+	// keepBuffer is the largest buffer that is kept, so that a single huge response does not occupy memory for ever.
 	keepBuffer = 1 << 20
-	// firstBuffer is the most that is allocated on a server's word: its Content-Length.
+	// firstBuffer limits what is allocated because of a Content-Length alone.
 	firstBuffer = 1 << 20
 )
 
@@ -58,7 +58,7 @@ func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 	b = b[:0]
 	if n := resp.ContentLength; n > int64(limit) {
 		return b, fmt.Errorf("%w: %d bytes, the limit is %d", errTooLarge, n, limit)
-	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) { // one more, to meet the end without growing
+	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) { // one more, so that the end is read without growing the buffer
 		b = make([]byte, 0, want)
 	}
 	for idle := 0; ; {
@@ -75,11 +75,11 @@ func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 		switch {
 		case len(b) > limit:
 			return b, fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
-		case err == io.EOF: // a Reader never wraps it
+		case err == io.EOF: // a Reader returns it as it is
 			return b, nil
 		case err != nil:
 			return b, err
-		case idle > 100: // a RoundTripper of the caller's may give any Reader
+		case idle > 100: // a RoundTripper of the caller's may return any Reader
 			return b, io.ErrNoProgress
 		}
 	}

@@ -55,7 +55,7 @@ func TestReadBody(t *testing.T) {
 			}
 		}
 	}
-	// A length is only a promise.
+	// A declared length is not trusted.
 	buf, _ := readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// What the API documents, with the statuses its sources give, and what is to be done about it.
+// TestClassifyCodes checks the class of the documented codes that matter most, with their documented statuses.
 func TestClassifyCodes(t *testing.T) {
 	t.Parallel()
 	const clockOff, stale = Credentials | skew, Credentials | renewKey
@@ -23,7 +23,7 @@ func TestClassifyCodes(t *testing.T) {
 		statuses []int
 		class    Class
 	}{
-		// of DescribeInstances itself
+		// errors of DescribeInstances itself
 		"InvalidTag.Mismatch":                         {[]int{400}, Invalid},
 		"InvalidTagCount":                             {[]int{400}, Invalid},
 		"InvalidHpcClusterId.NotFound":                {[]int{400}, NotFound},
@@ -37,7 +37,7 @@ func TestClassifyCodes(t *testing.T) {
 		"InvalidNetworkType.NotFound":                 {[]int{404}, Invalid},
 		"InvalidStatus.NotFound":                      {[]int{404}, Invalid},
 		"DryRunOperation":                             {[]int{400}, 0},
-		// common to all operations
+		// errors of all operations
 		"Throttling":                                 {[]int{400, 403, 429, 503}, Throttled},
 		"Throttling.User":                            {[]int{400}, Throttled},
 		"Throttling.Api":                             {[]int{400}, Throttled},
@@ -114,7 +114,7 @@ func TestClassifyCodes(t *testing.T) {
 		"Duplicate.TagKey":                           {[]int{400}, Invalid},
 		"InvalidTagKey.Malformed":                    {[]int{400}, Invalid},
 	} {
-		for _, status := range append(want.statuses, 200, 418) { // the status must not count
+		for _, status := range append(want.statuses, 200, 418) { // which must not matter
 			if got, _ := classify(code, "", status, false, false); got != want.class {
 				t.Errorf("classify(%s, %d) = %b, want %b", code, status, got, want.class)
 			}
@@ -125,7 +125,7 @@ func TestClassifyCodes(t *testing.T) {
 	}
 }
 
-// TestAdvice: of these, the API's own text does not say what to do.
+// TestAdvice checks the advice for codes whose message does not say what to do.
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
@@ -278,7 +278,7 @@ func TestSignatureAdvice(t *testing.T) {
 	const ours = "POST&%2F&AccessKeyId%3Did%26Action%3DA"
 	for message, want := range map[string]string{
 		"server string to sign is:" + ours:             "secret is wrong",
-		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // ours is in it
+		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // contains ours
 		"server string to sign is:POST&%2F&Action%3DB": "changed on its way",
 		"no string": "otherwise",
 	} {

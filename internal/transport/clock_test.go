@@ -20,10 +20,10 @@ func TestClock(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for name, c := range map[string]struct {
-			known  time.Duration // before
-			header http.Header
-			learnt bool
-			want   time.Duration
+			known   time.Duration // offset before
+			header  http.Header
+			learned bool
+			want    time.Duration
 		}{
 			"behind":                    {0, date(30 * minute), true, 30 * minute},
 			"ahead":                     {0, date(-3 * hour), true, -3 * hour},
@@ -36,14 +36,14 @@ func TestClock(t *testing.T) {
 			"no date":                   {0, http.Header{}, false, 0},
 			"no time":                   {0, http.Header{"Date": {"now"}}, false, 0},
 			"what was used already":     {30 * minute, date(31 * minute), false, 30 * minute},
-			"learnt wrongly":            {5 * hour, date(30 * minute), true, 30 * minute},
+			"learned wrongly":           {5 * hour, date(30 * minute), true, 30 * minute},
 			"the clock was right again": {5 * hour, date(time.Minute), true, 0},
 			"wrong, absurd date":        {5 * hour, date(-48 * hour), false, 5 * hour},
 		} {
 			var k clock
 			k.offset.Store(int64(c.known))
-			if got := k.learn(c.header, c.known); got != c.learnt {
-				t.Errorf("%s: learnt %v", name, got)
+			if got := k.learn(c.header, c.known); got != c.learned {
+				t.Errorf("%s: learned %v", name, got)
 			}
 			now, offset := k.now()
 			if offset != c.want || time.Until(now) != c.want {

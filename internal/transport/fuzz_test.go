@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// Whatever an error answer holds, what is shown of it is short, on one line and without secrets.
+// FuzzErrorResponse checks that whatever an error response holds, what is kept of it is short, on one line and without secrets.
 func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		``, `{}`, `null`, `[]`, `{"Code":"Throttling","Message":"m","RequestId":"r","HostId":"h","Recommend":"https://r"}`,
@@ -53,7 +53,7 @@ func FuzzErrorResponse(f *testing.F) {
 	})
 }
 
-// Whatever the headers say, the wait is bounded and the clock stays within a day.
+// FuzzHeaders checks that whatever the headers say, the wait is bounded and the clock stays within a day.
 func FuzzHeaders(f *testing.F) {
 	f.Add("1500", "2", "Limit:10,Remain:0,TimeLeft:1500,Reset:1", "Thu, 01 Jan 2026 00:00:00 GMT", "")
 	f.Add("-1", "Thu, 01 Jan 2026 00:00:00 GMT", "TimeLeft:99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "0")
@@ -70,10 +70,10 @@ func FuzzHeaders(f *testing.F) {
 			}
 		}
 		var k clock
-		learnt := k.learn(h, 0)
+		learned := k.learn(h, 0)
 		offset := time.Duration(k.offset.Load())
-		if offset.Abs() > maxSkew+time.Second || learnt && offset.Abs() < minSkew || !learnt && offset != 0 || age != "" && learnt {
-			t.Errorf("learnt %v: %v", learnt, offset)
+		if offset.Abs() > maxSkew+time.Second || learned && offset.Abs() < minSkew || !learned && offset != 0 || age != "" && learned {
+			t.Errorf("learned %v: %v", learned, offset)
 		}
 	})
 }

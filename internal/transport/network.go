@@ -73,7 +73,7 @@ func classifyNetwork(err error) (c networkClass) {
 		return networkClass{transient, ConnectionRefused, "", true}
 	case strings.HasPrefix(err.Error(), "failed to parse Location header"): // by http.Client, although it may not follow it
 		return networkClass{advice: adviceNoRedirects}
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), strings.Contains(err.Error(), "response headers exceeded"): // net/http has no type for it
 		return networkClass{class: permanent}
 	}
 	return networkClass{class: transient, problem: ConnectionLost}

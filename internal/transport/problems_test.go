@@ -43,6 +43,8 @@ func TestProblems(t *testing.T) {
 		"reset":                 {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, ConnectionLost, false, "", nil},
 		"end of file":           {io.EOF, ConnectionLost, false, "", nil},
 		"dial timeout":          {dial(context.DeadlineExceeded), TimedOut, false, "", nil},
+		"TLS timeout":           {errors.New("net/http: TLS handshake timeout"), TimedOut, false, "", nil},
+		"too many headers":      {errors.New("net/http: server response headers exceeded 1048576 bytes; aborted"), NoProblem, true, "", nil},
 		"untrusted":             {untrusted, TLSNotTrusted, true, "root certificates", new(*tls.CertificateVerificationError)},
 		"old TLS":               {errors.New("remote error: tls: protocol version not supported"), TLSFailed, true, "TLS 1.2", nil},
 		"no TLS":                {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, TLSFailed, true, "does not speak TLS", nil},
@@ -347,4 +349,24 @@ func TestMask(t *testing.T) {
 	if got := g.Mask("region "+secretKey.AccessKeySecret+"\n", 80); got != "region *** " {
 		t.Errorf("%q", got)
 	}
+}
+
+// TestWithCredentials checks that a Transport for another account shares the connections and nothing else.
+func TestWithCredentials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("AccessKeyId") == secretKey.AccessKeyID {
+				return respond(400, codeBody("Throttling"), "x-acs-retry-after", "60000"), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) { c.Retry.MaxAttempts = 1 })
+		_, _ = g.Do(t.Context(), call())
+		keys := 0
+		other := g.WithCredentials(rotating(&keys))
+		start := time.Now()
+		if _, err := other.Do(t.Context(), call()); err != nil || time.Since(start) != 0 || len(g.requests) != 2 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
 }

@@ -26,7 +26,7 @@ func TestPolicyDefaults(t *testing.T) {
 	}
 }
 
-// Every delay lies between the floor and the exponential cap, and they spread over all of it.
+// TestBackoffRange checks that backoffs lie between the floor and the ceiling, and are spread over the whole range.
 func TestBackoffRange(t *testing.T) {
 	t.Parallel()
 	p := Policy{MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}
@@ -67,8 +67,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 	const user, userAPI = "X-RateLimit-User", "X-RateLimit-User-API"
 	for name, c := range map[string]struct {
-		header           http.Header
-		throttled, else_ time.Duration
+		header               http.Header
+		throttled, otherwise time.Duration
 	}{
 		"none":               {h(), 0, 0},
 		"milliseconds":       {h("x-acs-retry-after", "1500"), 1500 * time.Millisecond, 1500 * time.Millisecond},
@@ -95,8 +95,8 @@ func TestRetryAfter(t *testing.T) {
 		if got := retryAfter(c.header, true); got != c.throttled {
 			t.Errorf("%s: throttled %v, want %v", name, got, c.throttled)
 		}
-		if got := retryAfter(c.header, false); got != c.else_ {
-			t.Errorf("%s: else %v, want %v", name, got, c.else_)
+		if got := retryAfter(c.header, false); got != c.otherwise {
+			t.Errorf("%s: otherwise %v, want %v", name, got, c.otherwise)
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {

@@ -20,7 +20,7 @@ var (
 	secrets = []string{secretKey.AccessKeyID, secretKey.AccessKeySecret, secretKey.SecurityToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds reports the secret that text shows in one of the usual forms, "" if none.
+// holds returns the secret that text shows in one of the usual forms, "" if there is none.
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)

@@ -80,9 +80,11 @@ func (x *exchange) networkFailure(err error) attemptResult {
 		err = u.Err
 	}
 	c := classifyNetwork(err)
-	return attemptResult{
-		err: notOfContext(x.redactor().Error(err)), class: c.class, problem: c.problem, advice: c.advice, notReceived: c.notReceived,
+	err = notOfContext(x.redactor().Error(err))
+	if c.problem == TimedOut {
+		err = timeoutError(err.Error())
 	}
+	return attemptResult{err: err, class: c.class, problem: c.problem, advice: c.advice, notReceived: c.notReceived}
 }
 
 // timeoutError is a timeout of ours, not of the caller's context.

@@ -38,7 +38,8 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 		return attemptResult{err: newRedactor(signed, key).Error(err), class: Invalid, final: true}
 	}
 	if s.t.latestKey() != key {
-		s.t.lastKey.Store(&key)
+		latest := key // which escapes, unlike key
+		s.t.lastKey.Store(&latest)
 	}
 	res = s.roundTrip(ctx, key, signed)
 	res.sent, res.offset = true, offset

@@ -104,6 +104,16 @@ func New(cfg Config) *Transport {
 	return &Transport{cfg: cfg, http: &own, scopes: map[scopeKey]*quotaScope{}}
 }
 
+// WithCredentials returns a Transport for another account: it shares t's connections, but not what was learned about quotas,
+// outages and the clock.
+func (t *Transport) WithCredentials(
+	credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error),
+) *Transport {
+	cfg := t.cfg
+	cfg.HTTPClient, cfg.Credentials = t.http, credentials
+	return New(cfg)
+}
+
 // CloseIdleConnections closes the connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 

@@ -21,10 +21,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// roundTripper is a server in a function. n counts its requests from 1.
+// roundTripper plays the server. n is the number of the request, from 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
-// rig is a Transport over a roundTripper, and what the server saw.
+// rig is a Transport whose server is a roundTripper, and a record of what the server received.
 type rig struct {
 	*Transport
 	mu       sync.Mutex
@@ -85,7 +85,7 @@ func codeBody(code string) string {
 
 const good = `{"Instances":{}}`
 
-// call is a call whose answer is good, if it is.
+// call returns a call that succeeds when the response is good.
 func call() Call {
 	return Call{
 		Region: "cn-test", Action: "DescribeInstances", Version: "2014-05-26", Scheme: "https", Host: "ecs.test",
@@ -99,7 +99,7 @@ func call() Call {
 	}
 }
 
-// gaps are the waits between attempts.
+// gaps returns the pauses between the attempts.
 func (g *rig) gaps() (gaps []time.Duration) {
 	for i := 1; i < len(g.times); i++ {
 		gaps = append(gaps, g.times[i].Sub(g.times[i-1]))
@@ -107,7 +107,7 @@ func (g *rig) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// What ends a call, and after how many attempts.
+// TestDo checks how calls end, and after how many attempts.
 func TestDo(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -241,7 +241,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// forever is a connection that says nothing and knows no deadline.
+// forever is a connection that sends nothing and has no deadline.
 type forever struct{}
 
 func (forever) Read([]byte) (int, error)    { select {} }
@@ -258,8 +258,8 @@ type limiter func(context.Context) error
 
 func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
 
-// Every attempt is a new request: nonce, time and signature are its own.
-func TestAttemptsAreSignedAnew(t *testing.T) {
+// TestEveryAttemptIsSigned checks that every attempt has a nonce, a time and a signature of its own.
+func TestEveryAttemptIsSigned(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestNonce(t *testing.T) {
 	}
 }
 
-// Backoffs jitter and grow, and what the server asks for comes on top.
+// TestBackoff checks that backoffs grow, with jitter, and are added to what the server asks for.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -334,8 +334,9 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// The quota is per region and operation, and says so when it is used up.
-func TestQuotaOfCalls(t *testing.T) {
+// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that a call says when it was
+// not retried for want of budget.
+func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(func(_ int, r *http.Request) (*http.Response, error) { return respond(503, ""), nil }, nil)
@@ -398,7 +399,7 @@ func TestContext(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve    roundTripper
 		edit     func(*Config)
-		deadline time.Duration // of the context; 0 is a cancellation after a second
+		deadline time.Duration // of the context; 0: the context is canceled after a second
 		took     time.Duration
 		attempts int
 		code     string
@@ -474,7 +475,7 @@ func (u untilDone) Read([]byte) (int, error) {
 	return 0, u.ctx.Err()
 }
 
-// An attempt that takes too long is a timeout, as net/http's own are, and the connections that idle are not trusted.
+// TestAttemptTimeout checks that an attempt that takes too long is a timeout, and that the idle connections are closed.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -504,8 +505,8 @@ type idleCloser struct {
 
 func (i *idleCloser) CloseIdleConnections() { i.closed++ }
 
-// A call that ends in something else still says what the API answered last.
-func TestLastAnswerIsKept(t *testing.T) {
+// TestLastResponseIsKept checks that a call that ends in something else still reports the last error response.
+func TestLastResponseIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
@@ -524,8 +525,8 @@ func TestLastAnswerIsKept(t *testing.T) {
 	})
 }
 
-// A call that ends between its attempts or within one tells the context's error and what went wrong before.
-func TestEndKeepsWhatWasBefore(t *testing.T) {
+// TestContextErrorKeepsTheLastFailure checks that a call that is ended by its context also reports what went wrong before.
+func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset")
 	for name, c := range map[string]struct {
@@ -571,7 +572,7 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// A key that the API calls expired is replaced once; if there is no other, nothing is sent again.
+// TestExpiredKey checks that a key that the API calls expired is replaced once, and that nothing is sent if there is no other.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
 	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
@@ -617,7 +618,8 @@ func TestExpiredKey(t *testing.T) {
 	}
 }
 
-// A clock that is off is learnt from the answer that says so, remembered, and learnt again; the third time is the last.
+// TestSkew checks that the time is learned from the response that refuses a request for its time, remembered, and learned again
+// at most once in the same call.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -640,12 +642,12 @@ func TestSkew(t *testing.T) {
 		if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 {
 			t.Errorf("after the jump: %d attempts, %v", meta.Attempts, err)
 		}
-		server = 25 * time.Hour // not to be believed
+		server = 25 * time.Hour // too far off to be true
 		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 1 {
 			t.Errorf("absurd date: %d attempts, %v", meta.Attempts, err)
 		}
 	})
-	synctest.Test(t, func(t *testing.T) { // a server that is never satisfied
+	synctest.Test(t, func(t *testing.T) { // a server that refuses every time
 		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
 			return respond(400, codeBody("IllegalTimestamp"), "Date", time.Now().Add(time.Duration(n)*time.Hour).UTC().Format(http.TimeFormat)), nil
 		}, nil)
@@ -655,7 +657,7 @@ func TestSkew(t *testing.T) {
 	})
 }
 
-// A body that does not fit what the caller decodes into is no fault of the server.
+// TestMismatch checks that a response that does not fit the caller's type is not retried.
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
@@ -667,7 +669,8 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-// Nothing that the server, the network or the provider says carries a secret into errors, attempts or the log.
+// TestNoSecretLeaves checks that no text from the server, the network or the provider brings a secret into errors, attempts or
+// the log.
 func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -722,7 +725,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// What the caller gave is used and left as it was.
+// TestCallersClient checks that the caller's http.Client and parameters are used and not modified.
 func TestCallersClient(t *testing.T) {
 	t.Parallel()
 	redirected := 0
@@ -753,8 +756,8 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// The throttle control is left whatever happens, so that a panic of the caller's code does not block the others.
-func TestPanicLeavesTheThrottle(t *testing.T) {
+// TestPanicInDecode checks that a panic in Decode does not block other calls.
+func TestPanicInDecode(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
@@ -781,7 +784,7 @@ func TestPanicLeavesTheThrottle(t *testing.T) {
 	})
 }
 
-// The hook may call the client: it holds nothing.
+// TestHookMayCall checks that OnAttempt may make calls itself.
 func TestHookMayCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -807,7 +810,7 @@ func TestHookMayCall(t *testing.T) {
 	})
 }
 
-// A call that may not be sent again still tells the next one what time it is.
+// TestClockIsLearnedWithoutRetry checks that a call that is not retried still learns the time for the next one.
 func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -828,7 +831,8 @@ func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	})
 }
 
-// Of an answer without end no more than its limit is read, and nothing of a page that says it is larger.
+// TestNoMoreThanTheLimitIsRead checks that a body without end is read up to its limit, and a page that declares to be larger not
+// at all.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -845,7 +849,7 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			}))
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
-		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer { // what is left in a pooled buffer comes on top
+		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer { // the rest of a pooled buffer may be filled, too
 			t.Errorf("%d, Content-Length %d: %d bytes read, %v", c.status, c.length, read, err)
 		}
 	}
@@ -855,8 +859,9 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// A call that ends while it waits for quota says so, whether it was sent before or not, and whoever ended it.
-func TestEndedInTheQueue(t *testing.T) {
+// TestEndedWhileWaitingForQuota checks that a call that is ended while it waits for quota says so, whether it was sent before or
+// not.
+func TestEndedWhileWaitingForQuota(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
 		synctest.Test(t, func(t *testing.T) {
@@ -864,7 +869,7 @@ func TestEndedInTheQueue(t *testing.T) {
 				time.Sleep(time.Second)
 				return respond(400, codeBody("Throttling.User"), "x-acs-retry-after", "1000"), nil
 			}, nil)
-			const when = 2500 * time.Millisecond // the next probe is under way
+			const when = 2500 * time.Millisecond // the next probe is in flight
 			ctx, cancel := context.WithCancel(t.Context())
 			if name == "deadline" {
 				ctx, cancel = context.WithTimeout(t.Context(), when)
@@ -890,7 +895,8 @@ func TestEndedInTheQueue(t *testing.T) {
 	}
 }
 
-// The caller's limit holds whatever the throttle control does, and is asked once for a request.
+// TestLimiterWithThrottling checks that the caller's limit holds whatever the throttle control does, and that the limiter is not
+// called more often than needed.
 func TestLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -898,12 +904,12 @@ func TestLimiterWithThrottling(t *testing.T) {
 		serve   func(n int, at time.Duration) bool // whether it is throttled
 		waits   int
 	}{
-		"alone":             {1, func(n int, _ time.Duration) bool { return n <= 3 }, 4},
-		"all at once":       {100, func(n int, at time.Duration) bool { return n > 5 && at < 30*time.Second }, 0},
-		"throttled anew":    {100, func(n int, _ time.Duration) bool { return n%20 == 7 }, 0},
-		"probes that fail":  {30, func(n int, at time.Duration) bool { return at < 15*time.Second }, 0},
-		"never throttled":   {100, func(int, time.Duration) bool { return false }, 100},
-		"throttled at once": {100, func(n int, _ time.Duration) bool { return n == 1 }, 0},
+		"alone":                {1, func(n int, _ time.Duration) bool { return n <= 3 }, 4},
+		"all at once":          {100, func(n int, at time.Duration) bool { return n > 5 && at < 30*time.Second }, 0},
+		"throttled repeatedly": {100, func(n int, _ time.Duration) bool { return n%20 == 7 }, 0},
+		"probes that fail":     {30, func(n int, at time.Duration) bool { return at < 15*time.Second }, 0},
+		"never throttled":      {100, func(int, time.Duration) bool { return false }, 100},
+		"throttled at once":    {100, func(n int, _ time.Duration) bool { return n == 1 }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -940,16 +946,16 @@ func TestLimiterWithThrottling(t *testing.T) {
 					}
 				}
 				if c.waits > 0 && waits != c.waits {
-					t.Errorf("the limiter was asked %d times, want %d", waits, c.waits)
+					t.Errorf("the limiter was called %d times, want %d", waits, c.waits)
 				}
-				t.Logf("%d requests, the limiter was asked %d times, %v", len(g.requests), waits, time.Since(start))
+				t.Logf("%d requests, the limiter was called %d times, %v", len(g.requests), waits, time.Since(start))
 			})
 		})
 	}
 }
 
-// A call that waits for the limiter when the gate closes goes back to the gate.
-func TestLimiterHoldsNoPlace(t *testing.T) {
+// TestGateClosesDuringLimiter checks that a call that waits for the limiter while the gate closes then waits for the gate.
+func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const closed = 20 * time.Second
@@ -987,11 +993,12 @@ func TestLimiterHoldsNoPlace(t *testing.T) {
 	})
 }
 
-// A probe that waits long for the limiter keeps its place: else each would be given up for the next, and none be sent.
+// TestSlowLimiterWithThrottling checks that a probe that waits long for the limiter is not overtaken by the next probe, and so
+// on for ever.
 func TestSlowLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	const callers = 3
-	for n := range 20 { // there is jitter in it
+	for n := range 20 { // the course depends on jitter
 		pause := time.Duration(8+n) * time.Second
 		synctest.Test(t, func(t *testing.T) {
 			start, next, waits := time.Now(), time.Now(), 0
@@ -1023,7 +1030,7 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 			}
 			wg.Wait()
 			if took := time.Since(start); took > 2*callers*pause || waits > 2*callers {
-				t.Errorf("one in %v: %d requests took %v, and the limiter was asked %d times", pause, len(g.requests), took, waits)
+				t.Errorf("one in %v: %d requests took %v, and the limiter was called %d times", pause, len(g.requests), took, waits)
 			}
 		})
 	}

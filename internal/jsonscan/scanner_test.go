@@ -1,4 +1,4 @@
-package jsonscan_test
+package jsonscan
 
 import (
 	"bytes"
@@ -9,20 +9,18 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
 // scan skips data as one document.
-func scan(data []byte) (*jsonscan.Scanner, error) {
-	s := &jsonscan.Scanner{}
+func scan(data []byte) (*Scanner, error) {
+	s := &Scanner{}
 	s.Reset(data)
-	return s, s.End(s.Skip(s.Space(0)))
+	return s, s.End(s.Skip(s.SkipSpace(0)))
 }
 
 // tree reads the value at i as what encoding/json would decode into an any with UseNumber, and checks that Skip ends at
 // the same place.
-func tree(t *testing.T, s *jsonscan.Scanner, i int) (v any, end int) {
+func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 	t.Helper()
 	switch c := s.At(i); c {
 	case '"':
@@ -56,7 +54,7 @@ func tree(t *testing.T, s *jsonscan.Scanner, i int) (v any, end int) {
 		case s.Err != nil, text == "null":
 		case text == "true", text == "false":
 			v = text == "true"
-		case jsonscan.IsNumber([]byte(text)):
+		case isNumber([]byte(text)):
 			v = json.Number(text)
 		default:
 			t.Fatalf("%q is no value", text)
@@ -91,10 +89,10 @@ func nesting(data []byte) (deepest int) {
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	_, err := scan(data)
-	s := &jsonscan.Scanner{}
+	s := &Scanner{}
 	s.Reset(data)
-	got, end := tree(t, s, s.Space(0))
-	if again := s.End(end); fmt.Sprint(again) != fmt.Sprint(err) && nesting(data) <= jsonscan.MaxDepth {
+	got, end := tree(t, s, s.SkipSpace(0))
+	if again := s.End(end); fmt.Sprint(again) != fmt.Sprint(err) && nesting(data) <= MaxDepth {
 		t.Fatalf("%q: read with error %v, skipped with %v", data, again, err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -106,7 +104,7 @@ func check(t *testing.T, data []byte) {
 			t.Fatalf("encoding/json accepts and refuses %q: %v", data, err)
 		}
 	}
-	if nesting(data) > jsonscan.MaxDepth && err != nil {
+	if nesting(data) > MaxDepth && err != nil {
 		return
 	}
 	if valid != (err == nil) {
@@ -157,10 +155,10 @@ func TestAgainstEncodingJSON(t *testing.T) {
 func TestDepth(t *testing.T) {
 	t.Parallel()
 	nested := func(n int) []byte { return []byte(strings.Repeat(`[`, n) + strings.Repeat(`]`, n)) }
-	if _, err := scan(nested(jsonscan.MaxDepth)); err != nil {
+	if _, err := scan(nested(MaxDepth)); err != nil {
 		t.Error(err)
 	}
-	for _, text := range []string{string(nested(jsonscan.MaxDepth + 2)), strings.Repeat(`{"a":`, 50_000), strings.Repeat(`[`, 5_000_000)} {
+	for _, text := range []string{string(nested(MaxDepth + 2)), strings.Repeat(`{"a":`, 50_000), strings.Repeat(`[`, 5_000_000)} {
 		if _, err := scan([]byte(text)); err == nil || !strings.Contains(err.Error(), "nested deeper than 100") {
 			t.Errorf("%d bytes: %v", len(text), err)
 		}
@@ -170,10 +168,10 @@ func TestDepth(t *testing.T) {
 func TestTooManyValues(t *testing.T) {
 	t.Parallel()
 	list := func(n int) []byte { return []byte("[0" + strings.Repeat(",0", n-1) + "]") }
-	if _, err := scan(list(jsonscan.MaxValues - 1)); err != nil {
+	if _, err := scan(list(MaxValues - 1)); err != nil {
 		t.Error(err)
 	}
-	if _, err := scan(list(jsonscan.MaxValues)); err == nil || !strings.Contains(err.Error(), "more than 1048576 JSON values") {
+	if _, err := scan(list(MaxValues)); err == nil || !strings.Contains(err.Error(), "more than 1048576 JSON values") {
 		t.Error(err)
 	}
 }
@@ -199,13 +197,13 @@ func TestErrorsSayWhere(t *testing.T) {
 // TestPieces reads a document piece by piece.
 func TestPieces(t *testing.T) {
 	t.Parallel()
-	s := &jsonscan.Scanner{}
+	s := &Scanner{}
 	s.Reset([]byte(` [ {"a": 1} , "b" ] `))
-	if s.At(s.Space(0)) != '[' || s.Has(1, "{") || !s.Has(1, "[ {") || s.Has(19, "  ") {
+	if s.At(s.SkipSpace(0)) != '[' || s.Has(1, "{") || !s.Has(1, "[ {") || s.Has(19, "  ") {
 		t.Fatal("does not begin with [")
 	}
 	var got []string
-	i, more := s.Open(s.Space(0))
+	i, more := s.Open(s.SkipSpace(0))
 	for more {
 		end := s.Skip(i)
 		got = append(got, string(s.Data[i:end]))
@@ -217,7 +215,7 @@ func TestPieces(t *testing.T) {
 	if want := []string{`{"a": 1}`, `"b"`}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if i = s.Skip(s.Space(i)); i != len(s.Data) || !errors.Is(s.Err, io.ErrUnexpectedEOF) {
+	if i = s.Skip(s.SkipSpace(i)); i != len(s.Data) || !errors.Is(s.Err, io.ErrUnexpectedEOF) {
 		t.Errorf("after the end: %v", s.Err)
 	}
 	if s.Fail(0) != len(s.Data) || s.Stop(io.EOF) != len(s.Data) || !errors.Is(s.Err, io.ErrUnexpectedEOF) {
@@ -229,7 +227,7 @@ func TestIsNumber(t *testing.T) {
 	t.Parallel()
 	for _, text := range append(seeds, " 1", "1 ", "-1", "10", "0.5", "1e5") {
 		want := json.Valid([]byte(text)) && text != "" && strings.Trim(text, "-+.eE0123456789") == ""
-		if got := jsonscan.IsNumber([]byte(text)); got != want {
+		if got := isNumber([]byte(text)); got != want {
 			t.Errorf("%q: %v", text, got)
 		}
 	}
@@ -237,7 +235,7 @@ func TestIsNumber(t *testing.T) {
 
 func checkString(t *testing.T, text string) {
 	t.Helper()
-	b := jsonscan.AppendString([]byte("x"), text)[1:]
+	b := appendString([]byte("x"), text)[1:]
 	var got, want string
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatalf("%q: %q: %v", text, b, err)
@@ -257,7 +255,7 @@ func TestAppendString(t *testing.T) {
 	for _, text := range append(seeds, "中文\xe4\xb8 \xff<&>\u2028") {
 		checkString(t, text)
 	}
-	if got, want := string(jsonscan.AppendString(nil, "a<b>\"\\\n\x01é\xff")), `"a<b>\"\\\n\u0001é`+"\ufffd"+`"`; got != want {
+	if got, want := string(appendString(nil, "a<b>\"\\\n\x01é\xff")), `"a<b>\"\\\n\u0001é`+"\ufffd"+`"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -273,9 +271,9 @@ func FuzzScan(f *testing.F) {
 }
 
 func ExampleScanner() {
-	s := &jsonscan.Scanner{}
+	s := &Scanner{}
 	s.Reset([]byte(`{"Cpu": 4, "Tags": ["a"]}`))
-	i, more := s.Open(s.Space(0))
+	i, more := s.Open(s.SkipSpace(0))
 	for more {
 		name, at := s.Name(i)
 		end := s.Skip(at)

@@ -1,0 +1,300 @@
+package ecs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
+)
+
+// This file reads a page: what is around the instances, and one instance with its errors. The functions that read the
+// types within an instance are generated, in zz_instance_json.go; internal/jsonscan has what they are made of.
+
+// Limits of one page, so that a broken or hostile response cannot grow to gigabytes of values.
+const (
+	maxTokenLength = 8 << 10
+	maxInstances   = 10_000   // the API sends at most 100
+	maxListValues  = 100_000  // JSON values in a response that encoding/json reads into a list, about 20,000 elements
+	maxRawTexts    = 100      // DecodeErrors with their Raw text; later ones have none
+	maxRawLength   = 16 << 10 // of each
+)
+
+// decodeDescribeInstances reads a page. An error means that the body is not a page, or not a complete one. The result does
+// not refer to body.
+func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
+	d := newDecoder(body)
+	defer d.release()
+	r := new(DescribeInstancesResponse)
+	top, end := d.page(r, d.SkipSpace(0))
+	if err := d.End(end); err != nil {
+		return nil, err
+	}
+	switch {
+	case !top.instances:
+		return nil, errors.New("the response has no member Instances")
+	case transport.IsErrorDocument(top.code, top.message):
+		return nil, errors.New("the response is an error document")
+	}
+	return r, nil
+}
+
+// rows returns how many instances the API sent, whether or not they could be read.
+func (r *DescribeInstancesResponse) rows() int {
+	n := len(r.Instances)
+	for _, d := range r.Undecoded {
+		if d.InstanceID == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// pageDecoder reads the instances of one page.
+type pageDecoder struct {
+	jsonscan.Decoder
+	instanceCount int // list elements read, readable or not
+	rawTexts      int // how many DecodeErrors have their Raw text
+}
+
+// decoders keeps decoders between pages, for what they have learned.
+var decoders = sync.Pool{New: func() any { return &pageDecoder{Decoder: jsonscan.Decoder{Members: &members}} }}
+
+func newDecoder(data []byte) *pageDecoder {
+	d := decoders.Get().(*pageDecoder) //nolint:forcetypeassert // the pool holds nothing else
+	d.Reset(data)
+	d.instanceCount, d.rawTexts = 0, 0
+	return d
+}
+
+func (d *pageDecoder) release() {
+	if d.Release() {
+		decoders.Put(d)
+	}
+}
+
+// topMembers are the members of a response that tell a page from something else.
+type topMembers struct {
+	instances     bool
+	code, message []byte // JSON values, nil if absent
+}
+
+// page reads the members of the response.
+func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers, end int) {
+	if d.At(i) != '{' {
+		return top, d.Fail(i)
+	}
+	i, more := d.Open(i)
+	for more {
+		text, at := d.Name(i)
+		name, before := string(text), len(d.Problems())
+		switch name {
+		case "Instances":
+			top.instances = true
+			i = d.instances(r, at)
+		case "Code":
+			i = d.Skip(at)
+			top.code = d.Data[at:i]
+		case "Message":
+			i = d.Skip(at)
+			top.message = d.Data[at:i]
+		case "RequestId":
+			r.RequestID, i = d.ReadText(at)
+		case "PageNumber":
+			r.PageNumber, i = d.ReadInt(at)
+		case "PageSize":
+			r.PageSize, i = d.ReadInt(at)
+		case "TotalCount":
+			r.TotalCount, i = d.ReadInt(at)
+		case "NextToken":
+			i = d.nextToken(r, at)
+		default:
+			i = d.Skip(at)
+		}
+		if problems := d.Problems(); name != "Instances" && len(problems) > before {
+			i = d.Stop(fmt.Errorf("%s %w", name, problems[before].Err))
+		}
+		i, more = d.Next(i, '}')
+	}
+	return top, i
+}
+
+func (d *pageDecoder) nextToken(r *DescribeInstancesResponse, i int) (end int) {
+	r.NextToken, end = d.ReadText(i)
+	if c := d.At(i); c != '"' && c != 'n' {
+		return d.Stop(errors.New("NextToken is not a string"))
+	}
+	if n := len(r.NextToken); n > maxTokenLength {
+		return d.Stop(fmt.Errorf("NextToken is %d bytes long, more than %d", n, maxTokenLength))
+	}
+	return end
+}
+
+// instances reads the value of the member Instances: {"Instance": list}, or the list without its wrapper.
+func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
+	if d.At(i) != '{' || d.IsEmptyValue(i) {
+		return d.instanceList(r, i)
+	}
+	hasList := false
+	i, more := d.Open(i)
+	for more {
+		name, at := d.Name(i)
+		if string(name) == "Instance" {
+			hasList = true
+			i = d.instanceList(r, at)
+		} else {
+			i = d.Skip(at)
+		}
+		i, more = d.Next(i, '}')
+	}
+	if !hasList {
+		return d.Stop(errors.New("the member Instances of the response has no member Instance"))
+	}
+	return i
+}
+
+func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int) {
+	r.Instances, r.Undecoded, d.instanceCount, d.rawTexts = nil, nil, 0, 0 // the last of two lists wins
+	if d.At(i) != '[' {
+		end := d.Skip(i)
+		if !d.IsEmptyValue(i) {
+			return d.Stop(errors.New("the member Instances of the response is not a list"))
+		}
+		return end
+	}
+	begin := i
+	i, more := d.Open(i)
+	for more {
+		if d.instanceCount++; d.instanceCount > maxInstances {
+			return d.Stop(fmt.Errorf("more than %d instances in one response", maxInstances))
+		}
+		n := len(r.Instances)
+		if n == 1 && cap(r.Instances) == 1 {
+			// Allocate once, for as many instances of the first one's size as can follow, and a few more.
+			r.Instances = slices.Grow(r.Instances, 1+min(98, (len(d.Data)-i)*5/4/(i-begin)))
+		}
+		r.Instances = append(r.Instances, Instance{})
+		var problems []*DecodeError
+		problems, i = d.instance(&r.Instances[n], i)
+		if r.Instances[n].InstanceID == "" {
+			r.Instances[n] = Instance{}
+			r.Instances = r.Instances[:n]
+		}
+		r.Undecoded = append(r.Undecoded, problems...)
+		i, more = d.Next(i, ']')
+	}
+	if len(r.Instances) == 0 {
+		r.Instances = nil
+	}
+	return i
+}
+
+// instance reads one element of the list. It returns an error for each member that could not be read, or a single one without
+// an InstanceID if the id could not be read.
+func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, end int) {
+	if d.At(i) != '{' {
+		end = d.Skip(i)
+		return []*DecodeError{{Raw: d.rawText(i, end), Err: errors.New("is not an object")}}, end
+	}
+	end = d.members(inst, i)
+	found := d.Problems()
+	if inst.InstanceID == "" {
+		err := errors.New("is missing, so the instance cannot be told from others")
+		for _, p := range found {
+			if p.Path == "InstanceId" {
+				err = p.Err
+			}
+		}
+		return []*DecodeError{{Path: "InstanceId", Raw: d.rawText(i, end), Err: err}}, end
+	}
+	for _, p := range found {
+		problems = append(problems, &DecodeError{InstanceID: inst.InstanceID, Path: p.Path, Raw: d.rawText(p.Begin, p.End), Err: p.Err})
+	}
+	return problems, end
+}
+
+// members reads an instance, with the members that are unknown or could not be read in Extra.
+func (d *pageDecoder) members(inst *Instance, i int) (end int) {
+	end = jsonscan.ReadRoot(&d.Decoder, inst, i, readInstance)
+	inst.InstanceID = strings.Clone(inst.InstanceID) // whoever keeps only the id does not keep all texts of the instance
+	if extra := d.Extra(); len(extra) > 0 {
+		inst.Extra = make(map[string]json.RawMessage, len(extra))
+		for _, x := range extra {
+			inst.Extra[x.Path] = x.Value
+		}
+	}
+	return end
+}
+
+// rawText returns a copy of a part of the page for a DecodeError, within the limits of these.
+func (d *pageDecoder) rawText(begin, end int) []byte {
+	if d.rawTexts++; d.rawTexts > maxRawTexts {
+		return nil
+	}
+	return bytes.Clone(d.Data[begin:min(end, begin+maxRawLength)])
+}
+
+// MarshalJSON returns the instance in the API's shape, with the members of Extra in their places. A member of Extra that
+// belongs to a list element that no longer exists is left out, and so is one whose field is not zero.
+func (i Instance) MarshalJSON() ([]byte, error) {
+	b, err := jsonscan.Marshal(i, i.Extra)
+	if err != nil {
+		return nil, fmt.Errorf("ecs: instance %q: %w", i.InstanceID, err)
+	}
+	return b, nil
+}
+
+// UnmarshalJSON reads an instance in the API's shape, or one that MarshalJSON has written, with the same tolerance as a
+// response: members that are unknown or cannot be read are kept in Extra. An instance without an id is accepted.
+func (i *Instance) UnmarshalJSON(data []byte) error {
+	return unmarshal(data, i, func(d *pageDecoder, inst *Instance, at int) (end int, err error) {
+		if d.At(at) != '{' {
+			return d.Skip(at), errors.New("ecs: an instance must be a JSON object")
+		}
+		return d.members(inst, at), nil
+	})
+}
+
+// marshalPart implements MarshalJSON for a part of an instance.
+func marshalPart(v any) ([]byte, error) {
+	b, err := jsonscan.Marshal(v, nil)
+	if err != nil {
+		return nil, fmt.Errorf("ecs: %w", err)
+	}
+	return b, nil
+}
+
+// unmarshalPart implements UnmarshalJSON for a part of an instance, which has no place for what it cannot read.
+func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, int) int) error {
+	return unmarshal(data, to, func(d *pageDecoder, v *T, i int) (end int, err error) {
+		end = jsonscan.ReadRoot(&d.Decoder, v, i, read)
+		if found := d.Problems(); len(found) > 0 {
+			err = &DecodeError{Path: found[0].Path, Raw: d.rawText(found[0].Begin, found[0].End), Err: found[0].Err}
+		}
+		return end, err
+	})
+}
+
+// unmarshal reads a document with read. As encoding/json asks for, null changes nothing; an error does not either.
+func unmarshal[T any](data []byte, to *T, read func(*pageDecoder, *T, int) (int, error)) error {
+	d := newDecoder(data)
+	defer d.release()
+	var v T
+	i := d.SkipSpace(0)
+	end, problem := read(d, &v, i)
+	if err := d.End(end); err != nil {
+		return err
+	}
+	if d.At(i) == 'n' {
+		return nil
+	}
+	if problem == nil {
+		*to = v
+	}
+	return problem
+}

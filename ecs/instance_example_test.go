@@ -1,0 +1,29 @@
+package ecs_test
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// A struct that holds an instance and other fields, to be stored as JSON, needs a named field for the instance. If it
+// embedded the instance, encoding/json would use the methods of the instance for the whole struct, and lose Owner.
+func ExampleInstance_json() {
+	type record struct {
+		Owner    string
+		Instance ecs.Instance
+	}
+	text, err := json.Marshal(record{Owner: "team-a", Instance: ecs.Instance{InstanceID: "i-1", Tags: []ecs.Tag{{Key: "env", Value: "prod"}}}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var stored record
+	if err := json.Unmarshal(text, &stored); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(stored.Owner, stored.Instance.InstanceID, stored.Instance.Tags)
+	// Output: team-a i-1 [{env prod}]
+}

@@ -1,0 +1,152 @@
+// Command drift compares this module with the newest model of the ECS API that the vendor has published, in the npm package
+// @alicloud/ecs20140526: the requests and responses of DescribeInstances, DescribeRegions and ListTagResources, and the
+// endpoints of regions. It prints every parameter, member and endpoint that this module lacks or has otherwise, and then
+// exits with status 1. It is a module of its own: run it in its directory, with GOWORK=off.
+//
+//	go run .               # downloads the package with npm
+//	go run . package.tgz   # reads the package from a file
+//
+// Differences that are intended are listed in allow.txt, with the reason.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"io/fs"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const npmPackage = "@alicloud/ecs20140526"
+
+//go:embed allow.txt
+var allowed string
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("drift: ")
+	findings, err := run(context.Background(), os.Args[1:])
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range findings {
+		fmt.Println(f)
+	}
+	if len(findings) > 0 {
+		log.Fatalf("%d differences from the vendor's model", len(findings))
+	}
+}
+
+func run(ctx context.Context, args []string) (findings []string, err error) {
+	var file string
+	switch len(args) {
+	case 0:
+		dir, err := os.MkdirTemp("", "drift")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+		if file, err = download(ctx, dir); err != nil {
+			return nil, err
+		}
+	case 1:
+		file = args[0]
+	default:
+		return nil, fmt.Errorf("%d arguments, want the file name of a package or none", len(args))
+	}
+	archive, err := os.Open(file) //nolint:gosec // named by the user
+	if err != nil {
+		return nil, err
+	}
+	defer archive.Close() //nolint:errcheck // only read
+	model, err := unpack(archive)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if findings, err = compare(ctx, model); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return withoutAllowed(findings, allowed)
+}
+
+// download returns the file name of the newest package.
+func download(ctx context.Context, dir string) (string, error) {
+	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--pack-destination", dir, npmPackage)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("npm pack %s: %w", npmPackage, err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
+	if err != nil || len(files) != 1 {
+		return "", fmt.Errorf("npm pack %s has written %d packages, want 1", npmPackage, len(files))
+	}
+	return files[0], nil
+}
+
+// withoutAllowed removes the findings that are listed in allowed, lines of a finding, " # " and the reason. A line that
+// allows nothing becomes a finding itself.
+func withoutAllowed(findings []string, allowed string) ([]string, error) {
+	for line := range strings.Lines(allowed) {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		finding, reason, _ := strings.Cut(line, " # ")
+		if reason == "" {
+			return nil, fmt.Errorf("allow.txt gives no reason for %q", finding)
+		}
+		if i := slices.Index(findings, finding); i >= 0 {
+			findings = slices.Delete(findings, i, i+1)
+		} else {
+			findings = append(findings, "allow.txt lists a difference that does not exist: "+finding)
+		}
+	}
+	return findings, nil
+}
+
+// compare returns the differences between this module and the vendor's.
+func compare(ctx context.Context, model fs.FS) (findings []string, err error) {
+	for _, s := range schemas {
+		theirs, err := readSchema(model, s.file)
+		if err != nil {
+			return nil, err
+		}
+		findings = append(findings, differences(s.name, s.ours(), theirs)...)
+	}
+	endpoints, err := readEndpoints(model)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := compareEndpoints(ctx, endpoints)
+	return append(findings, hosts...), err
+}
+
+// schema maps the path of each parameter or member to its type: string, number, boolean, object, or array of one of these.
+type schema map[string]string
+
+// differences compares two schemas, and sorts what it finds by path.
+func differences(name string, ours, theirs schema) (findings []string) {
+	paths := map[string]bool{}
+	for path := range ours {
+		paths[path] = true
+	}
+	for path := range theirs {
+		paths[path] = true
+	}
+	for path := range paths {
+		switch our, their := ours[path], theirs[path]; {
+		case our == "":
+			findings = append(findings, fmt.Sprintf("%s lacks %s (%s)", name, path, their))
+		case their == "":
+			findings = append(findings, fmt.Sprintf("%s has %s (%s), which the vendor lacks", name, path, our))
+		case our != their:
+			findings = append(findings, fmt.Sprintf("%s has %s as %s, the vendor as %s", name, path, our, their))
+		}
+	}
+	slices.Sort(findings)
+	return findings
+}

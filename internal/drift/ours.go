@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+)
+
+// schemas are what is compared: this module's schema, and the file in the vendor's package.
+var schemas = []struct {
+	name string
+	file string
+	ours func() schema
+}{
+	{"the DescribeInstances request", "package/dist/models/DescribeInstancesRequest.js", func() schema {
+		s := request(reflect.TypeFor[ecs.DescribeInstancesRequest]())
+		// Set by the client, from the fields and methods that have no parameter of their own.
+		maps.Copy(s, schema{"RegionId": "string", "DryRun": "boolean", "Filter[]": "array of object", "Filter[].Key": "string", "Filter[].Value": "string"})
+		return s
+	}},
+	{"the DescribeInstances response", "package/dist/models/DescribeInstancesResponseBody.js", func() schema {
+		s := envelope(reflect.TypeFor[ecs.DescribeInstancesResponse](), "Instances", "Undecoded")
+		maps.Copy(s, schema{"Instances": "object", "Instances.Instance[]": "array of object"})
+		addMembers(s, reflect.TypeFor[ecs.Instance](), "Instances.Instance[].")
+		return s
+	}},
+	{"the DescribeRegions request", "package/dist/models/DescribeRegionsRequest.js", func() schema {
+		return request(reflect.TypeFor[ecs.DescribeRegionsRequest]())
+	}},
+	{"the DescribeRegions response", "package/dist/models/DescribeRegionsResponseBody.js", func() schema {
+		s := envelope(reflect.TypeFor[ecs.DescribeRegionsResponse](), "Regions")
+		maps.Copy(s, schema{"Regions": "object", "Regions.Region[]": "array of object"})
+		addMembers(s, reflect.TypeFor[ecs.Region](), "Regions.Region[].")
+		return s
+	}},
+	{"the ListTagResources request", "package/dist/models/ListTagResourcesRequest.js", func() schema {
+		s := request(reflect.TypeFor[ecs.ListTagResourcesRequest]())
+		s["RegionId"] = "string" // set by the client
+		return s
+	}},
+	{"the ListTagResources response", "package/dist/models/ListTagResourcesResponseBody.js", func() schema {
+		// The iterator yields the rows; it reads the other two itself.
+		s := schema{"RequestId": "string", "NextToken": "string", "TagResources": "object", "TagResources.TagResource[]": "array of object"}
+		addMembers(s, reflect.TypeFor[ecs.TagResource](), "TagResources.TagResource[].")
+		return s
+	}},
+}
+
+// request returns the parameters that a request type has by its url tags.
+func request(t reflect.Type) schema {
+	s := schema{}
+	addParameters(s, t, "")
+	return s
+}
+
+func addParameters(s schema, t reflect.Type, prefix string) {
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("url"), ",")
+		switch typ := f.Type; {
+		case name == "-":
+		case typ == reflect.TypeFor[ecs.JSONList](): // one parameter that holds a JSON array
+			s[prefix+name] = "string"
+		case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
+			at := prefix + name + "[]"
+			s[at] = "array of object"
+			addParameters(s, typ.Elem(), at+".")
+		case typ.Kind() == reflect.Slice:
+			s[prefix+name+"[]"] = "array of " + scalar(typ.Elem())
+		default:
+			s[prefix+name] = scalar(typ)
+		}
+	}
+}
+
+// envelope returns the scalar members of a response type, which has no tags: its fields but those in except.
+func envelope(t reflect.Type, except ...string) schema {
+	s := schema{}
+	for _, f := range reflect.VisibleFields(t) {
+		if !slices.Contains(except, f.Name) {
+			s[strings.ReplaceAll(f.Name, "ID", "Id")] = scalar(f.Type)
+		}
+	}
+	return s
+}
+
+// addMembers adds the members of a response type by its json and wrap tags.
+func addMembers(s schema, t reflect.Type, prefix string) {
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		at := prefix + name
+		switch typ := f.Type; {
+		case typ.Kind() == reflect.Slice:
+			s[at] = "object" // the wrapper
+			at += "." + f.Tag.Get("wrap") + "[]"
+			s[at] = "array of " + scalar(typ.Elem())
+			if typ.Elem().Kind() == reflect.Struct {
+				addMembers(s, typ.Elem(), at+".")
+			}
+		default:
+			if s[at] = scalar(typ); s[at] == "object" {
+				addMembers(s, typ, at+".")
+			}
+		}
+	}
+}
+
+// scalar returns the JSON type of a Go type.
+func scalar(t reflect.Type) string {
+	if t == reflect.TypeFor[time.Time]() {
+		return "string"
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "string"
+	case reflect.Int, reflect.Int64, reflect.Float64:
+		return "number"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Pointer:
+		return scalar(t.Elem())
+	case reflect.Struct:
+		return "object"
+	default:
+		return t.String()
+	}
+}
+
+// compareEndpoints sends a request to each region, not further than to the client's transport, and compares the host.
+func compareEndpoints(ctx context.Context, vendor map[string]string) (findings []string, err error) {
+	for _, region := range slices.Sorted(maps.Keys(vendor)) {
+		var host string
+		client, err := ecs.NewClient(region, &ecs.Options{
+			Credentials: ecs.StaticCredentials("none", "none", ""),
+			Retry:       ecs.RetryPolicy{MaxAttempts: 1},
+			HTTPClient: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				host = r.URL.Host
+				return nil, errors.New("not sent")
+			})},
+		})
+		if err != nil {
+			return nil, err
+		}
+		if _, err = client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{}); host == "" {
+			return nil, fmt.Errorf("region %s: no request was made: %w", region, err)
+		}
+		if host != vendor[region] {
+			findings = append(findings, fmt.Sprintf("the endpoint of %s is %s, the vendor's %s", region, host, vendor[region]))
+		}
+	}
+	return findings, nil
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -1,0 +1,374 @@
+package jsonscan
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// MaxElements bounds the list elements, unknown members and unreadable values that a Decoder reads from one document.
+const MaxElements = 250_000
+
+// Member describes a member of a JSON object that has a field in the Go struct. The generated table of members has, for each
+// struct, an empty entry followed by its members; the index of an entry is the member's number.
+type Member struct {
+	Key     string // the name as it stands in JSON, from the quote to the colon: `"Tags":`
+	WrapKey string // the same for the member of the wrapper, if the value is a wrapped list: `"Tag":`
+}
+
+// minTextRoom is the least that is allocated for several strings together.
+const minTextRoom = 256
+
+const (
+	root    = 0 // number of the value that ReadRoot reads
+	unknown = 1 // number of a member that has no field; also the empty entry before the first struct
+)
+
+// Decoder reads the values of known structs. A method that reads a value gets the position of the value, without white
+// space before it, and returns the position after it. Values that mean "not set" (null, {} and "") become zero. A value of
+// the wrong type becomes zero as well; it is reported by Problems and kept in Extra.
+//
+// Strings are copied out of Data. Those of one ReadRoot are parts of one larger string, or are shared with other values
+// that have the same text, so that keeping one result keeps neither Data nor other results alive.
+type Decoder struct {
+	Scanner
+	Members *[256]Member
+
+	learned  learned
+	path     []step
+	current  uint8         // number of the member being read; that of the last step of path: an element or the object itself
+	name     []byte        // name of the current member if it is unknown
+	previous [256]seenText // by member: its last text in Data
+	roots    int           // number of ReadRoot calls
+	elements int           // what MaxElements counts
+
+	texts    strings.Builder // holds the strings of this ReadRoot
+	textSize int             // total length of those strings
+	textRoom int             // how much to allocate for them at least
+
+	extra    []Extra
+	problems []Problem
+	compact  bytes.Buffer
+}
+
+// Extra is a member that has no field, or whose value could not be read.
+type Extra struct {
+	Path  string
+	Value json.RawMessage // without white space
+}
+
+// Problem is a value that could not be read into its field.
+type Problem struct {
+	Path       string
+	Err        error // does not quote the value, which may be private
+	Begin, End int   // position of the value in Data
+}
+
+// seenText is a text in Data, and the number of the ReadRoot that read it.
+type seenText struct {
+	text []byte
+	root int
+}
+
+// step is a part of a path: a member, and where inside its value the path goes on.
+type step struct {
+	member uint8
+	index  int // of a list element, or one of the constants below
+}
+
+const (
+	inMember  = -1 // the value of the member
+	inWrapper = -2 // the list in its wrapper
+)
+
+// Release prepares d to be kept for another document: it drops everything that refers to the last one. It reports whether d
+// is small enough to be worth keeping.
+func (d *Decoder) Release() bool {
+	d.Reset(nil)
+	d.texts.Reset()
+	clear(d.extra[:cap(d.extra)])
+	clear(d.problems[:cap(d.problems)])
+	d.previous = [256]seenText{}
+	d.name, d.elements, d.path, d.extra, d.problems = nil, 0, d.path[:0], d.extra[:0], d.problems[:0]
+	return cap(d.extra) < 1<<14 && cap(d.problems) < 1<<14 && d.compact.Cap() < 1<<20
+}
+
+// ReadRoot reads the value at i into v, which must be zero. Extra and Problems then describe this value.
+func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
+	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
+	d.roots++
+	d.texts.Reset()                                                      // may hold strings of another value
+	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0 // most values are as large as the one before
+	end = read(d, v, i)
+	d.texts.Reset()
+	return end
+}
+
+// Extra returns the members without a field, and those that could not be read, of the last ReadRoot. The slice is valid
+// until the next ReadRoot.
+func (d *Decoder) Extra() []Extra { return d.extra }
+
+// Problems returns the values that could not be read since the last ReadRoot began, in order. The slice is valid until the
+// next ReadRoot.
+func (d *Decoder) Problems() []Problem { return d.problems }
+
+// OpenObject enters the object at i. It returns the position of the first member's value and the member's number: 0 if there
+// is none, first if it is unknown. The members of the object are those after first in Members.
+func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
+	if d.At(i) != '{' {
+		return d.expectEmpty(i, errNotObject), 0
+	}
+	i, more := d.Open(i)
+	if !more {
+		return i, 0
+	}
+	return d.findMember(i, first)
+}
+
+// NextMember continues after the value of a member, and returns what OpenObject does.
+func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
+	if d.At(i) == ',' {
+		if next = d.learned.next[member]; next != 0 && d.Has(i+1, d.Members[next].Key) {
+			d.current = next
+			return d.SkipSpace(i + 1 + len(d.Members[next].Key)), next
+		}
+	}
+	i, more := d.Next(i, '}')
+	if !more {
+		return i, 0
+	}
+	return d.findMember(i, member)
+}
+
+// findMember finds the member that begins at i, first among those that soon followed the member before. What was learned
+// does not change when one of these is right, so that a member that is often missing does no harm.
+func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
+	next = before
+	for range 4 {
+		if next = d.learned.next[next]; next == 0 {
+			break
+		}
+		if d.Has(i, d.Members[next].Key) {
+			d.current = next
+			return d.SkipSpace(i + len(d.Members[next].Key)), next
+		}
+	}
+	d.name, at = d.Name(i)
+	first := before
+	for d.Members[first].Key != "" {
+		first--
+	}
+	for n := first + 1; d.Members[n].Key != ""; n++ {
+		if keyName(d.Members[n].Key) == string(d.name) {
+			d.learned.next[before], d.current = n, n
+			return at, n
+		}
+	}
+	d.current = first
+	return at, first
+}
+
+// keyName returns the name in a Key.
+func keyName(key string) string { return key[1 : len(key)-2] }
+
+// Unknown keeps the current member, which has no field.
+func (d *Decoder) Unknown(i int) (end int) {
+	if d.overElementLimit() {
+		return len(d.Data)
+	}
+	end = d.Skip(i)
+	d.keepExtra(d.valuePath(), i, end)
+	return end
+}
+
+// ReadObject reads an object that is the current member.
+func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
+	d.path = append(d.path, step{d.current, inMember})
+	end = read(d, v, i)
+	d.path = d.path[:len(d.path)-1]
+	return end
+}
+
+// ReadList reads the current member: a list in its wrapper, or the array without it. A list without elements is nil. An
+// element that cannot be read is zero.
+func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items []T, end int) {
+	member, depth := d.current, len(d.path)
+	d.path = append(d.path, step{member, inMember})
+	if d.At(i) == '{' {
+		items, end = readWrapped(d, i, member, read)
+	} else {
+		items, end = readElements(d, i, member, read)
+	}
+	d.path = d.path[:depth]
+	return items, end
+}
+
+func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
+	key, last := d.Members[member].WrapKey, len(d.path)-1
+	end, more := d.Open(i)
+	if more && d.Has(end, key) { // usually the list is the only member
+		extra, problems, elements := len(d.extra), len(d.problems), d.elements
+		d.path[last].index = inWrapper
+		items, i = readElements(d, d.SkipSpace(end+len(key)), member, read)
+		if i, more = d.Next(i, '}'); !more {
+			return items, i
+		}
+		// If the list comes twice, only the last one counts: forget this one and start over.
+		d.extra, d.problems, d.elements = d.extra[:extra], d.problems[:problems], elements
+	}
+	list := 0
+	for more {
+		name, at := d.Name(end)
+		if string(name) == keyName(key) {
+			list, end = at, d.Skip(at)
+		} else {
+			d.path[last].index, d.current, d.name = inMember, unknown, name
+			end = d.Unknown(at)
+		}
+		end, more = d.Next(end, '}')
+	}
+	if list == 0 || d.Err != nil {
+		return nil, end
+	}
+	d.path[last].index = inWrapper
+	items, _ = readElements(d, list, member, read)
+	return items, end
+}
+
+// readElements reads the array that the last step of the path leads to.
+func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
+	d.current = member
+	if d.At(i) != '[' {
+		return nil, d.expectEmpty(i, errNotList)
+	}
+	last := len(d.path) - 1
+	i, more := d.Open(i)
+	for more {
+		n := len(items)
+		d.current, d.path[last].index = member, n
+		if d.overElementLimit() {
+			return nil, len(d.Data)
+		}
+		if n == 0 {
+			items = make([]T, 0, 1+int(d.learned.length[member]))
+		}
+		var zero T
+		items = append(items, zero)
+		i, more = d.Next(read(d, &items[n], i), ']')
+	}
+	if n := len(items); n > 0 {
+		d.learned.length[member] = uint8(min(n-1, math.MaxUint8))
+		if n < cap(items) {
+			items = slices.Clone(items)
+		}
+	}
+	return items, i
+}
+
+// IsEmptyValue reports whether the value at i is one that means "not set": null, {} or "".
+func (d *Decoder) IsEmptyValue(i int) bool {
+	switch d.At(i) {
+	case 'n':
+		return true
+	case '"':
+		return d.At(i+1) == '"'
+	case '{':
+		_, more := d.Open(i)
+		return !more
+	default:
+		return false
+	}
+}
+
+// expectEmpty skips the value at i, which is of the wrong type unless it is empty.
+func (d *Decoder) expectEmpty(i int, problem error) (end int) {
+	end = d.Skip(i)
+	if !d.IsEmptyValue(i) {
+		d.reject(i, end, problem)
+	}
+	return end
+}
+
+// What is wrong with a value. These texts follow the path of the value.
+var (
+	errNotObject  = errors.New("is not an object")
+	errNotList    = errors.New("is not a list")
+	errNotString  = errors.New("is not a string")
+	errNotInteger = errors.New("is not an integer")
+	errNotNumber  = errors.New("is not a number")
+	errTooLarge   = errors.New("is too large")
+	errNotBoolean = errors.New("is not a boolean")
+	errNotTime    = errors.New("is not a time")
+)
+
+// reject reports the value of the current member as unreadable, and keeps it.
+func (d *Decoder) reject(i, end int, problem error) {
+	if d.Err != nil || d.overElementLimit() {
+		return
+	}
+	path := d.valuePath()
+	d.problems = append(d.problems, Problem{Path: path, Err: problem, Begin: i, End: end})
+	d.keepExtra(path, i, end)
+}
+
+func (d *Decoder) keepExtra(path string, i, end int) {
+	d.compact.Reset()
+	_ = json.Compact(&d.compact, d.Data[i:end]) // fails only if the document is invalid, which End reports
+	d.extra = append(d.extra, Extra{path, bytes.Clone(d.compact.Bytes())})
+}
+
+// overElementLimit counts a list element, unknown member or unreadable value. It reports whether there are too many, and
+// then ends reading.
+func (d *Decoder) overElementLimit() bool {
+	if d.elements++; d.elements > MaxElements {
+		d.Stop(fmt.Errorf("more than %d list elements and unknown members in one response", MaxElements))
+	}
+	return d.elements > MaxElements
+}
+
+// valuePath returns the path of the current value: names and indexes from the root in the API's shape, joined by dots. In
+// names, ~ is written as ~0 and a dot as ~1.
+func (d *Decoder) valuePath() string {
+	if d.current == root {
+		return ""
+	}
+	var b []byte
+	for _, s := range d.path {
+		b = append(appendPathName(b, keyName(d.Members[s.member].Key)), '.')
+		if s.index != inMember {
+			b = append(appendPathName(b, keyName(d.Members[s.member].WrapKey)), '.')
+		}
+		if s.index >= 0 {
+			b = append(strconv.AppendInt(b, int64(s.index), 10), '.')
+		}
+	}
+	if n := len(d.path); n > 0 && d.path[n-1].member == d.current {
+		return string(b[:len(b)-1])
+	}
+	if key := d.Members[d.current].Key; key != "" {
+		return string(appendPathName(b, keyName(key)))
+	}
+	return string(appendPathName(b, string(d.name)))
+}
+
+func appendPathName(b []byte, name string) []byte {
+	for i := range len(name) {
+		switch c := name[i]; c {
+		case '~':
+			b = append(b, "~0"...)
+		case '.':
+			b = append(b, "~1"...)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+// pathNames replaces what appendPathName has escaped.
+var pathNames = strings.NewReplacer("~0", "~", "~1", ".")

@@ -1,0 +1,197 @@
+// Package jsonscan reads and writes JSON in the shape of the ECS API.
+//
+// [Scanner] reads strictly by RFC 8259, without tokens: each method takes the position of something in the data, reads it,
+// and returns the position after it. It accepts what encoding/json accepts, within the limits below, and returns the same
+// strings: lone surrogates and invalid UTF-8 become U+FFFD.
+//
+// [Decoder] reads values into the fields of Go structs, with help from generated code (see internal/decodegen), and
+// tolerates what it can: a value of the wrong type costs that value only. [Marshal] writes such structs. Lists are
+// wrapped in an object with one member, such as {"Tag": […]}, as the tag `wrap:"Tag"` of a field says.
+package jsonscan
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+)
+
+// Limits of a value that is skipped. Responses of the API stay far below.
+const (
+	MaxDepth  = 100     // nested objects and arrays
+	MaxValues = 1 << 20 // values within it
+)
+
+// Check returns an error unless data is one JSON document with at most maxValues values, counting objects, arrays and
+// what is in them. It bounds the memory that encoding/json needs to decode a small document into many large values.
+func Check(data []byte, maxValues int) error {
+	s := Scanner{Data: data, limit: min(maxValues, MaxValues)}
+	return s.End(s.Skip(s.SkipSpace(0)))
+}
+
+// Scanner reads JSON from Data, which must not change meanwhile.
+//
+// The first error is kept in Err. After an error every method returns the end of Data as the position, so that a caller
+// needs to check Err only once, when it is done.
+type Scanner struct {
+	Data []byte
+	Err  error
+
+	unescaped []byte // the last string that had escapes
+	values    int    // number of values that the current Skip has read
+	limit     int    // most values in one Skip; 0: MaxValues
+}
+
+// Reset prepares s to read data. Reset(nil) drops the old data, and the buffer if a very long string made it large.
+func (s *Scanner) Reset(data []byte) {
+	s.Data, s.Err = data, nil
+	if cap(s.unescaped) > 64<<10 {
+		s.unescaped = nil
+	}
+}
+
+// Stop ends reading with err, unless there was an error before. It returns the end of Data.
+func (s *Scanner) Stop(err error) int {
+	if s.Err == nil {
+		s.Err = err
+	}
+	return len(s.Data)
+}
+
+// Fail ends reading because the byte at i is invalid. The error does not quote the data, which may be private.
+func (s *Scanner) Fail(i int) int {
+	if i >= len(s.Data) {
+		return s.Stop(fmt.Errorf("JSON ends early, after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
+	}
+	return s.Stop(fmt.Errorf("invalid JSON at byte %d of %d", i, len(s.Data)))
+}
+
+// End returns the first error. Anything but white space at i, after the document, is an error too.
+func (s *Scanner) End(i int) error {
+	if i = s.SkipSpace(i); i < len(s.Data) {
+		s.Fail(i)
+	}
+	return s.Err
+}
+
+// At returns the byte at i, or 0 at the end of Data.
+func (s *Scanner) At(i int) byte {
+	if i < len(s.Data) {
+		return s.Data[i]
+	}
+	return 0
+}
+
+// Has reports whether Data continues with text at i.
+func (s *Scanner) Has(i int, text string) bool {
+	return len(s.Data)-i >= len(text) && string(s.Data[i:i+len(text)]) == text
+}
+
+// SkipSpace returns the position of the first byte at or after i that is not white space.
+func (s *Scanner) SkipSpace(i int) int {
+	for i < len(s.Data) && s.Data[i] <= ' ' && (s.Data[i] == ' ' || s.Data[i] == '\n' || s.Data[i] == '\r' || s.Data[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// Open enters the object or array at i. It returns the position of the first member or element, or, when there is none,
+// the position after the object or array and false.
+func (s *Scanner) Open(i int) (at int, more bool) {
+	end := s.Data[i] + 2 // "{" + 2 is "}", "[" + 2 is "]"
+	if i = s.SkipSpace(i + 1); s.At(i) == end {
+		return i + 1, false
+	}
+	return i, true
+}
+
+// Next continues after a member or element. It returns the position of the next one, or, after the last, the position
+// after the object or array and false. end is the closing byte, } or ].
+func (s *Scanner) Next(i int, end byte) (at int, more bool) {
+	switch i = s.SkipSpace(i); s.At(i) {
+	case ',':
+		return s.SkipSpace(i + 1), true
+	case end:
+		return i + 1, false
+	}
+	return s.Fail(i), false
+}
+
+// Name reads the name of a member and the colon. It returns the position of the value. The name is valid until the next
+// call of String or Name.
+func (s *Scanner) Name(i int) (name []byte, at int) {
+	if s.At(i) != '"' {
+		return nil, s.Fail(i)
+	}
+	name, _, i = s.String(i)
+	if i = s.SkipSpace(i); s.At(i) != ':' {
+		return nil, s.Fail(i)
+	}
+	return name, s.SkipSpace(i + 1)
+}
+
+// String reads the string at i. If verbatim is true, the string needed no decoding and value is a part of Data; otherwise
+// value is valid until the next call of String or Name.
+func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
+	end, plain := scanString(s.Data, i+1)
+	if end < 0 {
+		return nil, false, s.Fail(^end)
+	}
+	value = s.Data[i+1 : end]
+	if !plain && (bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value)) {
+		s.unescaped = unescape(slices.Grow(s.unescaped[:0], len(value)), value)
+		return s.unescaped, false, end + 1
+	}
+	return value, true, end + 1
+}
+
+// Skip checks the value at i, of any kind, and returns the position after it.
+func (s *Scanner) Skip(i int) int {
+	s.values = 0
+	return s.skip(i, 0)
+}
+
+func (s *Scanner) skip(i, depth int) int {
+	if s.values++; s.values > cmp.Or(s.limit, MaxValues) {
+		return s.Stop(fmt.Errorf("more than %d JSON values", cmp.Or(s.limit, MaxValues)))
+	}
+	word := "null"
+	switch c := s.At(i); c {
+	case '"':
+		end, _ := scanString(s.Data, i+1)
+		if end < 0 {
+			return s.Fail(^end)
+		}
+		return end + 1
+	case '{', '[':
+		at, more := s.Open(i)
+		if more && depth == MaxDepth {
+			return s.Stop(fmt.Errorf("JSON nested deeper than %d at byte %d", MaxDepth, at))
+		}
+		for more {
+			if c == '{' {
+				_, at = s.Name(at)
+			}
+			at, more = s.Next(s.skip(at, depth+1), c+2)
+		}
+		return at
+	case 't':
+		word = "true"
+	case 'f':
+		word = "false"
+	case 'n':
+	default:
+		if i = scanNumber(s.Data, i); i < 0 {
+			return s.Fail(^i)
+		}
+		return i
+	}
+	for k := range len(word) {
+		if s.At(i+k) != word[k] {
+			return s.Fail(i + k)
+		}
+	}
+	return i + len(word)
+}

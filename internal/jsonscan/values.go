@@ -1,0 +1,209 @@
+package jsonscan
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// scalar returns the text of the string at i, or of the number, true or false as it is written. For an empty value and for an
+// object or array, which is rejected as problem, the text is empty. The text is valid until the next call.
+func (d *Decoder) scalar(i int, problem error) (text []byte, verbatim bool, end int) {
+	switch d.At(i) {
+	case '"':
+		return d.String(i)
+	case '{', '[', 'n':
+		return nil, false, d.expectEmpty(i, problem)
+	default:
+		end = d.Skip(i)
+		return d.Data[i:end], true, end
+	}
+}
+
+// ReadString reads a string, or a number, true or false as text.
+func (d *Decoder) ReadString(to *string, i int) (end int) {
+	last := d.learned.last[d.current]
+	if end = i + 1 + len(last); d.At(i) == '"' && d.Has(i+1, last) && d.At(end) == '"' {
+		*to = last
+		return end + 1
+	}
+	text, verbatim, end := d.scalar(i, errNotString)
+	if verbatim && len(text) > 0 {
+		previous := &d.previous[d.current]
+		switch {
+		case !bytes.Equal(text, previous.text):
+			*previous = seenText{text, d.roots}
+		case previous.root < d.roots: // the one before has it too, and so may the next
+			*to = string(text)
+			d.learned.last[d.current] = *to
+			return end
+		}
+	}
+	*to = d.copyText(text)
+	return end
+}
+
+// ReadText is ReadString for a value that is not part of a ReadRoot. It returns a string of its own.
+func (d *Decoder) ReadText(i int) (text string, end int) {
+	b, _, end := d.scalar(i, errNotString)
+	return string(b), end
+}
+
+// copyText returns text as a string within texts. A strings.Builder never changes what it holds, and this one is replaced
+// before it would have to grow: the text is copied once, and no string moves.
+func (d *Decoder) copyText(text []byte) string {
+	if len(text) == 0 {
+		return ""
+	}
+	if d.texts.Cap()-d.texts.Len() < len(text) {
+		d.texts.Reset()
+		d.texts.Grow(max(d.textRoom, len(text)))
+		d.textRoom = minTextRoom
+	}
+	d.textSize += len(text)
+	begin := d.texts.Len()
+	d.texts.Write(text)
+	return d.texts.String()[begin:]
+}
+
+// number returns the number at i, which may be in quotes; it is empty when there is none.
+func (d *Decoder) number(i int, problem error) (number []byte, end int) {
+	number, _, end = d.scalar(i, problem)
+	if len(number) > 0 && !isNumber(number) {
+		d.reject(i, end, problem)
+		return nil, end
+	}
+	return number, end
+}
+
+// ReadInt64 reads an integer, which may be in quotes, or written with a fraction of zeros or an exponent.
+func (d *Decoder) ReadInt64(i int) (v int64, end int) { return d.readInteger(i, 64) }
+
+// ReadInt is ReadInt64 for an int.
+func (d *Decoder) ReadInt(i int) (v, end int) {
+	n, end := d.readInteger(i, strconv.IntSize)
+	return int(n), end
+}
+
+// ReadIntPtr is ReadInt for a member whose absence has a meaning of its own: nil.
+func (d *Decoder) ReadIntPtr(i int) (v *int, end int) {
+	return readPtr(d, i, (*Decoder).ReadInt)
+}
+
+func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
+	end = i
+	for c := d.At(end) - '0'; c <= 9 && end < i+9; c = d.At(end) - '0' {
+		v = v*10 + int64(c)
+		end++
+	}
+	if c := d.At(end); (c == ',' || c == '}') && end > i && (end == i+1 || d.Data[i] != '0') {
+		return v, end // the usual case
+	}
+	b, end := d.number(i, errNotInteger)
+	if len(b) == 0 {
+		return 0, end
+	}
+	v, ok := parseInteger(b, bits)
+	if !ok {
+		d.reject(i, end, fmt.Errorf("is not an integer of %d bits", bits))
+		return 0, end
+	}
+	return v, end
+}
+
+// parseInteger returns the value of a JSON number if it is an integer, however it is written.
+func parseInteger(b []byte, bits int) (v int64, ok bool) {
+	if v, err := strconv.ParseInt(string(b), 10, bits); err == nil {
+		return v, true
+	}
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(string(b)), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	digits, negative := strings.CutPrefix(whole+fraction, "-")
+	significant := strings.TrimRight(digits, "0")
+	if significant == "" {
+		return 0, true
+	}
+	zeros := 0 // to append to the significant digits
+	if exponent != "" {
+		var err error
+		if zeros, err = strconv.Atoi(exponent); err != nil || zeros > len(b)+20 {
+			return 0, false
+		}
+	}
+	if zeros += len(digits) - len(significant) - len(fraction); zeros < 0 || zeros > 20 {
+		return 0, false
+	}
+	if significant += strings.Repeat("0", zeros); negative {
+		significant = "-" + significant
+	}
+	v, err := strconv.ParseInt(significant, 10, bits)
+	return v, err == nil
+}
+
+// ReadFloat64 reads a number, which may be in quotes.
+func (d *Decoder) ReadFloat64(i int) (v float64, end int) {
+	b, end := d.number(i, errNotNumber)
+	if len(b) == 0 {
+		return 0, end
+	}
+	v, err := strconv.ParseFloat(string(b), 64)
+	if err != nil {
+		d.reject(i, end, errTooLarge)
+		return 0, end
+	}
+	return v, end
+}
+
+// ReadBool reads a boolean: true, false, 1 or 0, which may be in quotes and in upper case.
+func (d *Decoder) ReadBool(i int) (v bool, end int) {
+	b, _, end := d.scalar(i, errNotBoolean)
+	switch {
+	case string(b) == "true", string(b) == "1":
+		return true, end
+	case len(b) == 0, string(b) == "false", string(b) == "0":
+		return false, end
+	case bytes.EqualFold(b, []byte("true")):
+		return true, end
+	case !bytes.EqualFold(b, []byte("false")):
+		d.reject(i, end, errNotBoolean)
+	}
+	return false, end
+}
+
+// ReadBoolPtr is ReadBool for a member whose absence has a meaning of its own: nil.
+func (d *Decoder) ReadBoolPtr(i int) (v *bool, end int) {
+	return readPtr(d, i, (*Decoder).ReadBool)
+}
+
+// readPtr returns nil for an empty value and for one that was rejected.
+func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T, end int) {
+	if d.IsEmptyValue(i) {
+		return nil, d.Skip(i)
+	}
+	problems := len(d.problems)
+	value, end := read(d, i)
+	if len(d.problems) > problems {
+		return nil, end
+	}
+	return &value, end
+}
+
+// ReadTime reads a time as ParseTime does.
+func (d *Decoder) ReadTime(i int) (v time.Time, end int) {
+	b, _, end := d.scalar(i, errNotTime)
+	if len(b) == len("2006-01-02T15:04Z") && b[16] == 'Z' { // the usual layout; package time is fast for RFC 3339 only
+		var seconds [20]byte
+		copy(seconds[:], b[:16])
+		copy(seconds[16:], ":00Z")
+		if t, err := time.Parse(time.RFC3339, string(seconds[:])); err == nil {
+			return t, end
+		}
+	}
+	t, err := ParseTime(string(b))
+	if err != nil {
+		d.reject(i, end, errNotTime)
+	}
+	return t, end
+}

@@ -1,0 +1,78 @@
+package throttle
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowLimiter counts its calls and lets each wait for a second.
+func slowLimiter(calls *int) func(context.Context) error {
+	return func(context.Context) error {
+		*calls++
+		time.Sleep(time.Second)
+		return nil
+	}
+}
+
+// TestGateClosesDuringLimiter checks that a caller that waits for its limiter while the gate closes then waits for the gate,
+// and for the limiter again.
+func TestGateClosesDuringLimiter(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*testing.T) *Control{
+		"free": func(*testing.T) *Control { return new(Control) },
+		"paced": func(t *testing.T) *Control {
+			t.Helper()
+			c := closedThrottle(t, time.Second)
+			c.Report(mustAdmit(t, c), Accepted, 0)
+			return c
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := open(t)
+			inFlight := mustAdmit(t, c)
+			start := time.Now()
+			time.AfterFunc(500*time.Millisecond, func() { c.Report(inFlight, Throttled, 20*time.Second) })
+			calls := 0
+			ticket, err := c.Admit(t.Context(), 0, slowLimiter(&calls))
+			if took := time.Since(start); err != nil || !ticket.probe || took != 21500*time.Millisecond || calls != 2 {
+				t.Errorf("%s: admitted after %v and %d calls of the limiter, %v", name, took, calls, err)
+			}
+		})
+	}
+}
+
+// TestWaitedLeavesOutTheLimiter checks that the time spent in limiters does not count as waiting for quota.
+func TestWaitedLeavesOutTheLimiter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := closedThrottle(t, 5*time.Second)
+		calls := 0
+		ticket, err := c.Admit(t.Context(), 0, slowLimiter(&calls))
+		if err != nil || ticket.Waited != 5*time.Second || calls != 1 {
+			t.Errorf("waited %v, %d calls, %v", ticket.Waited, calls, err)
+		}
+	})
+}
+
+// TestLimiterFails checks that a limiter's error is returned, and that the next caller takes the place of the one that failed.
+func TestLimiterFails(t *testing.T) {
+	t.Parallel()
+	for _, closed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			c := new(Control)
+			if closed {
+				c = closedThrottle(t, time.Second)
+			}
+			theirs := errors.New("theirs")
+			_, err := c.Admit(t.Context(), 0, func(context.Context) error { return theirs })
+			var limiterErr *LimiterError
+			if !errors.As(err, &limiterErr) || !errors.Is(err, theirs) || err.Error() != "limiter: theirs" {
+				t.Errorf("%v", err)
+			}
+			mustAdmit(t, c)
+		})
+	}
+}
