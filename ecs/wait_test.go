@@ -125,7 +125,7 @@ func TestGetInstances(t *testing.T) {
 	})
 }
 
-// after changes the fleet at a virtual time from now.
+// after calls change after a delay in virtual time.
 func (c *cloud) after(d time.Duration, change func()) {
 	timer := time.AfterFunc(d, change)
 	c.t.Cleanup(func() { timer.Stop() })
@@ -141,7 +141,7 @@ func lock(reason ecs.LockReason) func(*ecs.Instance) {
 	}
 }
 
-// waitError checks how a wait ended, and which ids it says are pending.
+// waitError checks the error and the pending ids of a wait.
 func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
 	t.Helper()
 	e, ok := errorAs[*ecs.WaitError](err)
@@ -463,7 +463,7 @@ func TestPollsThatFail(t *testing.T) {
 	})
 }
 
-// The pauses between polls grow from MinDelay to MaxDelay, are random, and never leave these bounds.
+// The delays between polls are random and grow from MinDelay to MaxDelay.
 func TestPollPolicy(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
