@@ -312,7 +312,7 @@ func TestWaitForStatus(t *testing.T) {
 		odd.Status, odd.Extra = "", map[string]json.RawMessage{"Status": json.RawMessage(`{"Name":"Running"}`)}
 		srv := newCloud(t, nil, odd, numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
-		waitError(t, err, nil, "member Cpu of instance", pending{a: ""})
+		waitError(t, err, nil, "member Status of instance", pending{a: ""})
 		if _, ok := errorAs[*ecs.DecodeError](err); !ok || len(got) != 1 {
 			t.Error(ids(got), err)
 		}
