@@ -61,8 +61,8 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
 		out.Regions = nil // an earlier attempt may have set it
-		if err := jsonscan.Check(body, maxListValues); err != nil {
-			return err
+		if wrong := jsonscan.Check(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {

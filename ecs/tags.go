@@ -176,8 +176,8 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
 		}
-		if err := jsonscan.Check(body, maxListValues); err != nil {
-			return err
+		if wrong := jsonscan.Check(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong
