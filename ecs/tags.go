@@ -41,8 +41,8 @@ type ListTagResourcesRequest struct {
 
 // TagFilter matches resources with the tag TagKey and any of TagValues; without values, any value matches.
 type TagFilter struct {
-	TagKey    string
-	TagValues []string
+	TagKey    string   `url:"TagKey"`    // TagFilter.N.TagKey
+	TagValues []string `url:"TagValues"` // TagFilter.N.TagValues.M
 }
 
 // TagFilterList is a list sent as Name.1.TagKey, Name.1.TagValues.1, … nil and empty are not sent.
