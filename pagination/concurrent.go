@@ -106,7 +106,7 @@ func (s *Stream[T]) Stop() {
 }
 
 // Err returns the error that ended the stream: the error of run, or of the context passed to NewStream if that ended it.
-// It returns nil if run came to its end, or if Stop was called before it did. It may be called by any goroutine once C is
+// It returns nil if run ended without an error, or if Stop was called before it did. It may be called by any goroutine once C is
 // closed; before that, it returns an error that says so. If run panicked, Err panics like Stop.
 func (s *Stream[T]) Err() error {
 	select {

@@ -22,8 +22,8 @@ type Signer interface {
 
 // Request is an API request to be signed. It contains no credentials.
 type Request struct {
-	// Method is the HTTP method, in upper case. It is signed, so the request must be sent with it. Sign takes an empty
-	// method as POST.
+	// Method is the HTTP method, in upper case. It is signed, so the request must be sent with it. Sign treats an
+	// empty method as POST.
 	Method string
 	// Host is the host name of the endpoint, with the port unless it is the standard one, exactly as in the Host header.
 	// V3 requires it; V1 ignores it.
