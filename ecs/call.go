@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Call makes a call of any operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
+// Call calls an operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
 // throttle control and errors are the same as everywhere.
 //
 // params is nil, a [url.Values], or a struct, or a pointer to one, whose fields have `url` tags as for go-querystring: the

@@ -21,10 +21,10 @@ type DescribeInstancesResponse struct {
 }
 
 // DescribeInstances fetches one page. A zero request returns at most 10 instances, the API's default: use
-// [Client.Instances] for all of them. More than 100 elements in a list are an ErrInvalidParameter.
+// [Client.Instances] for all of them. A list of more than 100 elements is an ErrInvalidParameter.
 //
 // What could not be decoded is described in the response's Undecoded. An empty page may mean that the caller lacks
-// permission: the listings find out, and so does [Client.DryRun].
+// permission: the listings check that, and so does [Client.DryRun].
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
 	return c.describeInstances(ctx, retryRead, req)
 }

@@ -45,7 +45,7 @@ var (
 // kind of the last response.
 //
 // Every error that a call, a listing or a waiter returns has an Error in its chain, unless no call failed: see
-// [NotFoundError], [IncompleteError] and [CappedError]. Its text is a single line without secrets.
+// [NotFoundError], [IncompleteError], [CappedError] and [WaitError]. Its text is a single line without secrets.
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
 	Message   string // the API's explanation, without control characters and secrets, at most 8 KiB
@@ -419,7 +419,7 @@ func (e *CappedError) Unwrap() error { return e.Err }
 // WaitError is returned by the waiters if they end before all instances have reached the status.
 type WaitError struct {
 	Want    InstanceStatus            // "" if the instances were to be gone
-	Pending map[string]InstanceStatus // the instances that were not there yet: id to last known status, "" if it was not listed
+	Pending map[string]InstanceStatus // the instances that had not reached it: id to last known status, "" if it was not listed
 	Err     error                     // why the wait ended: the context's error, a failed call, or a status that never becomes Want
 }
 

@@ -12,12 +12,12 @@ import (
 )
 
 // GetInstance returns the instance with the given id. Concurrent calls share requests: a call that finds no other under
-// way is sent at once, and those that come meanwhile go together in the next requests, up to 100 ids in each.
+// way is sent at once, and calls made in the meantime share the next requests, up to 100 ids in each.
 //
 // [*NotFoundError] means that the region has no such instance, as [Client.GetInstances] makes sure of; an id that does not
-// exist costs the other calls nothing. With an [*IncompleteError], the instance is returned as far as it could be decoded.
+// exist does not affect the other calls. With an [*IncompleteError], the instance is returned as far as it could be decoded.
 //
-// When ctx is done, only this call ends. A shared request is canceled when all its callers have left. A panic of a hook
+// When ctx is done, only this call ends. A shared request is canceled when no caller waits for it. A panic of a hook
 // such as Options.OnAttempt is passed on to one caller; the ids of the others are sent with the next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {

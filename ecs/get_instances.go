@@ -13,10 +13,10 @@ const maxParallelBatches = 16
 // and looks them up in batches of 100, at most 16 at once. Without ids it returns nothing and sends nothing.
 //
 // [*NotFoundError] names the ids that do not exist in the region, and [*IncompleteError] what could not be decoded; with
-// these two errors the instances that were found are returned as well. An id is called missing only if the caller is
-// certain to have the permission: a batch that shows none of its ids is checked by a dry run, which ends with ErrForbidden
-// or [*UnconfirmedError] otherwise; see Options.TrustEmpty. If an instance without a readable id was returned, any of the
-// missing ids may be its id, and none is called missing.
+// these two errors the instances that were found are returned as well. An id is reported as missing only if the caller is
+// certain to have the permission: if none of the ids of a batch is found, a dry run checks the permission, and GetInstances
+// fails with ErrForbidden or [*UnconfirmedError] unless it passes; see Options.TrustEmpty. If an instance without a
+// readable id was returned, any of the missing ids may be its id, and none is reported as missing.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
 		return nil, refused(describeInstances, c.region, err)

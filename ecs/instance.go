@@ -112,7 +112,7 @@ type Instance struct {
 
 	// Extra holds, as compact JSON, the members that this version has no field for, and those whose value could not be read
 	// (their field is zero, see [DecodeError]). nil if there are none. [json.Marshal] writes them back to their places; a value
-	// for a field that is not zero any more is left out.
+	// whose field has been set since is left out.
 	//
 	// The key is the path below the instance in the API's shape, joined by dots: "NewMember", "CpuOptions.NewMember",
 	// "Tags.Tag.0.NewMember". In the name of a member, ~ is written as ~0 and a dot as ~1.
@@ -136,7 +136,7 @@ type Tag struct {
 	Value string `json:"TagValue" url:"Value"` // API: TagValue in responses, Tag.N.Value in requests; may be ""
 }
 
-// VPCAttributes says where in a VPC an instance is. It is zero in the classic network.
+// VPCAttributes describes the place of an instance in a VPC. It is zero in the classic network.
 type VPCAttributes struct {
 	VPCID            string   `json:"VpcId"`
 	VSwitchID        string   `json:"VSwitchId"`
@@ -208,7 +208,7 @@ type CPUOptions struct {
 	EnableVRDT           bool   `json:"EnableVRDT,omitzero"`
 }
 
-// AdditionalInfo has facts that only invited accounts get; zero for others.
+// AdditionalInfo has members that the API returns to invited accounts only.
 type AdditionalInfo struct {
 	EnableHighDensityMode bool   `json:"EnableHighDensityMode,omitzero"`
 	NodeSerialNumber      string `json:"NodeSerialNumber,omitzero"`
@@ -245,7 +245,7 @@ type ECSCapacityReservationAttr struct {
 	CapacityReservationPreference string `json:"CapacityReservationPreference"`
 }
 
-// HibernationOptions says whether an instance can hibernate. It is zero but for invited accounts.
+// HibernationOptions says whether an instance can hibernate. It is set for invited accounts only.
 type HibernationOptions struct {
 	Configured bool `json:"Configured"`
 }

@@ -21,7 +21,7 @@ import (
 // [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages] one that the server never ends.
 //
 // Nothing happens before the loop starts. Breaking out of the loop ends all I/O, and each loop over the returned sequence
-// lists anew. If ctx is done in the middle of a page, the rest of that page is still yielded.
+// starts a new listing. If ctx is done in the middle of a page, the rest of that page is still yielded.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.newListing().listAll(ctx, req, eachInstance(yield)); err != nil {
@@ -52,7 +52,7 @@ func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesReque
 }
 
 // InstancePages is like [Client.Instances], but yields pages, for callers that need request ids, or Undecoded page by
-// page. Instances that an earlier page had are removed from later pages. A page may be empty and not be the last.
+// page. Instances that were on an earlier page are removed from later ones. A page may be empty and not be the last.
 func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
 		if err := c.newListing().listAll(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {

@@ -15,10 +15,9 @@ import (
 // Options configures a [Client]. The zero value, and every zero field, is a usable default. NewClient copies the struct;
 // what its pointers, interfaces and functions refer to is shared with the caller and must be safe for concurrent use.
 type Options struct {
-	// Credentials provides the access key that signs the requests. If nil, the key is looked up in the default chain of
-	// credentials-go when the first call is made: environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID,
-	// ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile, profile file, instance RAM
-	// role, credentials URI.
+	// Credentials provides the access key that signs the requests. If nil, the default chain looks for a key when the first
+	// call is made: environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+	// ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile, profile file, instance RAM role, credentials URI.
 	Credentials CredentialsProvider
 	// Network selects the endpoint of the region: NetworkPublic (the zero value) or NetworkVPC. A client with NetworkVPC
 	// never connects to a public host. It cannot be combined with Endpoint.
@@ -42,7 +41,7 @@ type Options struct {
 	Limiter Limiter
 	// Poll sets how often WaitForStatus and WaitUntilGone poll. Negative values are refused.
 	Poll PollPolicy
-	// AdditionalAttributes are asked for by every DescribeInstances request, in addition to those of the request itself.
+	// AdditionalAttributes are sent with every DescribeInstances request, in addition to those of the request itself.
 	// Duplicates are sent once; the API's limit of 20 applies to all of them together.
 	AdditionalAttributes []AdditionalAttribute
 	// TrustEmpty accepts an empty listing without a dry run. By default, a listing that found no instance makes one dry

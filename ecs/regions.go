@@ -86,7 +86,7 @@ type RegionsOptions struct {
 }
 
 // InstancesInRegions lists several regions at once, each like [Client.Instances] through its own endpoint; they share
-// connections and credentials. nil regions are all that [Client.DescribeRegions] returns, an empty list is none. Without
+// connections and credentials. If regions is nil, it lists all that [Client.DescribeRegions] returns; if empty, none. Without
 // Workers, the instances of one region come in its order; those of different regions come in any order.
 //
 // A region that fails yields one [*RegionError], after the instances that it delivered, and the others go on: keep ranging

@@ -29,7 +29,7 @@ type ListTagResourcesRequest struct {
 	// Tags (Tag.N.Key, Tag.N.Value) must all match; at most 20. The key "acs:rm:rgId" with the id of a resource group as
 	// its value, alone, matches the members of the group; the API does not support that for the default group.
 	Tags TagList `url:"Tag"`
-	// TagFilters (TagFilter.N) match tags loosely. The API offers them by invitation only.
+	// TagFilters (TagFilter.N) match one of several values of a tag. The API offers them by invitation only.
 	TagFilters TagFilterList `url:"TagFilter"`
 	NextToken  string        `url:"NextToken,omitempty"` // continues an earlier listing
 
@@ -45,7 +45,7 @@ type TagFilter struct {
 	TagValues []string `url:"TagValues"` // TagFilter.N.TagValues.M
 }
 
-// TagFilterList is a list sent as Name.1.TagKey, Name.1.TagValues.1, … nil and empty are not sent.
+// TagFilterList is a list sent as the parameters Name.1.TagKey, Name.1.TagValues.1 and so on. A nil or empty list is not sent.
 type TagFilterList []TagFilter
 
 // EncodeValues implements [query.Encoder].
@@ -70,7 +70,7 @@ type TagResource struct {
 }
 
 // ListTagResources yields the tags of all resources that match, and fetches page after page as the loop goes on (API:
-// ListTagResources). An error is yielded once, last. Nothing happens before the loop starts, and each loop lists anew.
+// ListTagResources). An error is yielded once, last. Nothing happens before the loop starts, and each loop starts a new listing.
 func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)

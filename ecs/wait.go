@@ -24,11 +24,11 @@ const (
 // then, in the order of the ids, each once. It accepts any number of ids; Options.Poll sets the delays. Ids that the API
 // does not show yet are waited for.
 //
-// It ends early with a [*WaitError] when an instance cannot reach the status any more: it was seen and does not exist any
-// longer, it is locked for a reason that ends in its release or keeps it from being started, it is past Pending, or its
-// status cannot be decoded. It also ends when ctx is done (give it a deadline), when the API refuses a poll, when it cannot
-// be confirmed that missing instances are gone and not hidden by a missing permission, and when five polls in a row fail
-// although each is retried. The WaitError names the instances that did not get there; those that did are returned with it.
+// It ends early with a [*WaitError] when an instance can no longer reach the status: it was seen and no longer exists, it
+// is locked for a reason that leads to its release or prevents its start, it has left the wanted status Pending, or its
+// status cannot be decoded. It also ends when ctx is done (set a deadline), when the API refuses a poll, when a dry run
+// cannot confirm that missing instances are gone and not hidden by a missing permission, and when five polls in a row fail
+// although each is retried. The WaitError names the instances that did not reach the status; the others are returned with it.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
 	if err := checkStatus(want); err != nil {
 		return nil, refused(describeInstances, c.region, err)
