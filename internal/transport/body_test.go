@@ -10,6 +10,30 @@ import (
 	"testing/iotest"
 )
 
+// TestNoMoreThanTheLimitIsRead checks that a body without end is read up to its limit, and a page that declares to be larger not
+// at all.
+func TestNoMoreThanTheLimitIsRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		length int64
+		most   int
+	}{{200, -1, 32 << 20}, {200, 32<<20 + 1, 0}, {500, -1, 1 << 20}, {500, 1<<20 + 1, 1 << 20}, {404, 1 << 40, 1 << 20}} {
+		read := 0
+		g := newRig(func(int, *http.Request) (*http.Response, error) {
+			resp := respond(c.status, "")
+			resp.ContentLength, resp.Body = c.length, io.NopCloser(readerFunc(func(b []byte) (int, error) {
+				read += len(b)
+				return len(b), nil
+			}))
+			return resp, nil
+		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
+		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer { // the rest of a pooled buffer may be filled, too
+			t.Errorf("%d, Content-Length %d: %d bytes read, %v", c.status, c.length, read, err)
+		}
+	}
+}
+
 func TestReadBody(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
