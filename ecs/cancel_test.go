@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// listings are all that yields instances.
+// listings returns all ways to list instances.
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -38,8 +38,8 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled is a cloud with latency in which some requests are throttled and some fail, so that a call may be caught in
-// any of its waits.
+// troubled returns a cloud with latency in which some requests are throttled and some fail, so that a call may be canceled
+// during any of its delays.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -51,7 +51,7 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// still fails if anything goes on after a call has returned.
+// still fails the test if requests are sent after a call has returned.
 func (c *cloud) still() {
 	c.t.Helper()
 	synctest.Wait()
@@ -62,7 +62,7 @@ func (c *cloud) still() {
 	}
 }
 
-// ended fails unless err is nil or the context's, with its cause.
+// ended fails the test unless err is nil or the context's error with its cause.
 func ended(t *testing.T, err, cause error) {
 	t.Helper()
 	_, region := errorAs[*ecs.RegionError](err)
@@ -76,8 +76,8 @@ func ended(t *testing.T, err, cause error) {
 	}
 }
 
-// Cancelled or left at any moment, a listing ends with the context's error, or with none; nothing comes twice; and when
-// it has returned, nothing of it goes on.
+// A listing that is canceled or left at any moment yields nothing twice, ends with the context's error or none, and sends
+// nothing after it has returned.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()
@@ -131,7 +131,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// So do the other calls.
+// The same for the other calls.
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
@@ -150,8 +150,7 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// A context may be cancelled with the error of another call, as errgroup does. The call that it ends has an error of its
-// own all the same.
+// A context may be canceled with the error of another call, as errgroup does. The canceled call must have its own error.
 func TestCancelledWithAnotherError(t *testing.T) {
 	t.Parallel()
 	boo, gone := errors.New("boo"), fmt.Errorf("gone: %w", context.Canceled)

@@ -15,7 +15,7 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// wireNames is the API's parameter table: every top-level parameter of DescribeInstances, and the field that sets it.
+// wireNames maps every top-level parameter of DescribeInstances in the API's documentation to the field that sets it.
 var wireNames = map[string]string{
 	"RegionId": "", "DryRun": "", // set by the client and by the method
 	"VpcId": "VPCID", "VSwitchId": "VSwitchID", "ZoneId": "ZoneID", "SecurityGroupId": "SecurityGroupID", "ImageId": "ImageID",
@@ -32,7 +32,7 @@ var wireNames = map[string]string{
 	"Filter.1": "CreatedAfter", "Filter.2": "CreatedBefore", "Filter.3": "ExpiresAfter", "Filter.4": "ExpiresBefore",
 }
 
-// setNonZero gives a request field a value that must show on the wire, and says what the wire must hold.
+// setNonZero sets a field of a request to a value that must be sent, and returns the parameters that are expected.
 func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 	t.Helper()
 	moment := time.Date(2024, 2, 4, 20, 46, 0, 0, time.FixedZone("CST", 8*3600))
@@ -151,7 +151,7 @@ func TestEncodeRequest(t *testing.T) {
 	}
 }
 
-// mocked is a client whose requests end in a mock. Nothing may leave the test.
+// mocked returns a client whose requests are answered by responder. Nothing is sent over the network.
 func mocked(t *testing.T, responder httpmock.Responder) *Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -283,7 +283,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 	})
 }
 
-// TestUndecodedAreCounted: an error of an instance comes once, with the instance, and instances without an id are different ones.
+// An undecoded member is reported once, with its instance, and instances without a readable id are not duplicates of each other.
 func TestUndecodedAreCounted(t *testing.T) {
 	t.Parallel()
 	pages := []string{

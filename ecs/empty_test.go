@@ -104,7 +104,7 @@ func TestEmptyOrDenied(t *testing.T) {
 	}
 }
 
-// The dry run asks for what the listing asked for, and carries no paging.
+// The dry run has the filters of the listing and no paging parameters.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "same", func(t *testing.T, list way) {
@@ -157,7 +157,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// More pages in a row than may be empty, without an instance that can be read: they are not empty.
+// Pages whose instances cannot be decoded do not count as empty, however many follow each other.
 func TestPagesOfUnreadableInstances(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "all", func(t *testing.T, list way) {

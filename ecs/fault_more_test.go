@@ -34,7 +34,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// tells checks that transport errors show nothing secret; finish looks at all of their texts.
+// tells makes calls that fail in the transport; finish searches their errors for secrets.
 func tells(s signer.Signer) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		v.signer = s
@@ -65,7 +65,7 @@ func tlsHost(t *testing.T, v variant, serve func(*exchange), edit ...func(*x509.
 	return g
 }
 
-// refusesTLS must not get so far as to send a request, in one attempt.
+// refusesTLS checks that a TLS handshake fails in a single attempt, before a request is sent.
 func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := tlsHost(t, v, (*exchange).ok, edit)
@@ -78,7 +78,7 @@ func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*te
 
 var oldTLS = func(_ *x509.Certificate, c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }
 
-// proxy answers CONNECT for user:proxypassword and then is a wire to the host.
+// proxy listens as an HTTP proxy with the user and password user:proxypassword. It returns the headers of the last CONNECT.
 func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.Header {
 	var seen http.Header
 	g.listen(addr, func(c *conn) {
@@ -106,7 +106,7 @@ func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.H
 	return &seen
 }
 
-// readConnect reads a request without reading on.
+// readConnect reads a request and nothing after it.
 func readConnect(c io.Reader) (*http.Request, error) {
 	var head strings.Builder
 	for b := make([]byte, 1); !strings.HasSuffix(head.String(), "\r\n\r\n"); {
@@ -237,7 +237,7 @@ var securityFaults = []fault{
 	}},
 }
 
-// TestOtherProcess is not a test of its own: cases run it in a process with an environment of its own.
+// TestOtherProcess is run by other tests, in a process with a different environment.
 func TestOtherProcess(t *testing.T) {
 	t.Parallel()
 	switch os.Getenv("ECS_OTHER_PROCESS") {
@@ -308,7 +308,7 @@ func inProcess(t *testing.T, what string, env ...string) string {
 	return string(out)
 }
 
-// nameServer is a resolver whose every server knows these A records and nothing else.
+// nameServer returns a resolver that knows these A records and no others.
 func nameServer(records map[string][]string) *net.Resolver {
 	serve := func(c *conn) {
 		for {
@@ -352,8 +352,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test by HTTP/2 and returns the server's end of its last connection. frames, if not nil, is
-// what the first connection answers to its first request instead.
+// overHTTP2 serves https://ecs.test by HTTP/2. last returns the server's end of the last connection. If frames is not nil,
+// it is the response to the first request on the first connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -403,7 +403,7 @@ func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (
 	}
 }
 
-// frameTypes are the types of the HTTP/2 frames in what a client sent.
+// frameTypes returns the types of the HTTP/2 frames that a client sent.
 func frameTypes(b []byte) (types []byte) {
 	b = []byte(strings.TrimPrefix(string(b), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
 	for len(b) >= 9 {
@@ -415,7 +415,7 @@ func frameTypes(b []byte) (types []byte) {
 
 func ok2(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page(1)) }
 
-// dryRun answers a dry run like this and a listing with an empty page.
+// dryRun returns a handler that responds like this to a dry run, and with an empty page to a listing.
 func dryRun(status int, body string) func(*exchange) {
 	return func(x *exchange) {
 		if x.query().Get("DryRun") == "true" {
@@ -426,7 +426,7 @@ func dryRun(status int, body string) func(*exchange) {
 	}
 }
 
-// endOf is the error at the end of a listing.
+// endOf returns the error that a listing ends with.
 func endOf[T any](items iter.Seq2[T, error]) (err error) {
 	for _, err = range items {
 	}

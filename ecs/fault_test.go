@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fault is a case of the catalogue: what a server, the network or a caller does, and a function that has the client
-// survive it.
+// fault is a case of the fault catalog: what a server, the network or a caller does, and a test that the client survives
+// it.
 type fault struct {
 	id, name, what string
 	run            func(t *testing.T, v variant)
@@ -28,10 +28,10 @@ type fault struct {
 
 func (f fault) String() string { return f.id + "_" + f.name }
 
-// faults is the catalogue, in the order of its ids.
+// faults is the fault catalog, in the order of the ids.
 var faults = slices.Concat(transportFaults, httpFaults, apiFaults, throttleFaults, clockFaults, pageFaults, bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
 
-// survived holds the outcome by id.
+// survived maps ids to outcomes.
 var survived sync.Map
 
 func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others are parallel to each other
@@ -80,7 +80,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// printSurvived shows the catalogue as a table, if it was run.
+// printSurvived prints the outcomes of the catalog as a table, if it was run.
 func printSurvived(w io.Writer) {
 	run, yes := 0, 0
 	for _, f := range faults {
@@ -101,7 +101,7 @@ func printSurvived(w io.Writer) {
 	}
 }
 
-// succeeds makes a call that must succeed in so many attempts.
+// succeeds makes a call and fails the test unless it succeeds in exactly this number of attempts.
 func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	g.Helper()
 	before := g.arrived()
@@ -118,7 +118,8 @@ func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	return resp
 }
 
-// fails makes a call that must fail in so many attempts. The error is as promised: typed, one line, with what is known.
+// fails makes a call and fails the test unless it fails in exactly this number of attempts; -1 is any number. The error must
+// be an *Error whose text is one line.
 func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	g.Helper()
 	before := g.arrived()
@@ -136,7 +137,7 @@ func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	return e
 }
 
-// isTimeout tells as callers do, who ask net.Error.
+// isTimeout reports whether err is a timeout in the sense of net.Error.
 func isTimeout(err error) bool {
 	e, ok := errorAs[net.Error](err)
 	return ok && e.Timeout()

@@ -45,7 +45,7 @@ func recovers(attempts int, serve func(*exchange), edit ...func(*rig, *ecs.Optio
 	}
 }
 
-// hosted makes the endpoint one of TLS.
+// hosted sets an endpoint with TLS.
 func hosted(_ *rig, o *ecs.Options) { o.Endpoint = secure }
 
 var transportFaults = []fault{
@@ -164,7 +164,7 @@ var transportFaults = []fault{
 			x.raw("Content-Length: 2\r\n\r\n{}")
 		})
 		defer g.finish()
-		err := g.fails(t.Context(), 5)
+		err := g.fails(t.Context(), 1)
 		limit := int64(1 << 20)
 		if !v.own { // net/http's own
 			limit = 10 << 20
@@ -231,7 +231,7 @@ var httpFaults = []fault{
 	}},
 }
 
-// bomb is 256 MiB of blanks in a page, compressed.
+// bomb returns a compressed page with 256 MiB of blanks.
 var bomb = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)

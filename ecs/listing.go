@@ -124,7 +124,7 @@ func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err 
 
 // followTokens delivers the pages of one request.
 func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
-	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req), deliver)
+	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req, l.countNew), deliver)
 }
 
 // followParallel delivers the pages of several requests, at most limit of which are in progress at once.
@@ -180,6 +180,16 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 func (l *listing) hasSeen(id string) bool {
 	_, ok := l.seen[id]
 	return ok
+}
+
+// countNew returns how many of the ids were not seen before.
+func (l *listing) countNew(ids iter.Seq[string]) (n int) {
+	for id := range ids {
+		if !l.hasSeen(id) {
+			n++
+		}
+	}
+	return n
 }
 
 // markSeen reports whether the id is new. It keeps a copy: the id may be part of the text of its whole instance.

@@ -70,10 +70,10 @@ func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInst
 }
 
 // tokenPages yields the pages of one request as they come, following NextToken. If the server turns out to know page
-// numbers only, the pages are fetched by number instead.
-func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeInstancesRequest) iter.Seq2[*instancePage, error] {
+// numbers only, the pages are fetched by number instead. countNew is that of followPages.
+func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeInstancesRequest, countNew newIDsFunc) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
-		var listed idHashes
+		var listed idHashes // of a page that is continued by numbers
 		var last *instancePage
 		fetch := func(ctx context.Context, token string) (page *instancePage, next string, err error) {
 			r := req
@@ -83,11 +83,13 @@ func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeIns
 			}
 			return page, page.NextToken, nil
 		}
-		for page, err := range followPages(ctx, &listed, fetch) {
+		for page, err := range followPages(ctx, countNew, fetch) {
+			if last = page; err == nil && page.claimsMore() {
+				listed.add(page.ids)
+			}
 			if !yield(page, err) || err != nil {
 				return
 			}
-			last = page
 		}
 		if last != nil && last.claimsMore() {
 			c.numberedPages(ctx, mode, last, &listed, yield)
@@ -99,7 +101,9 @@ func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeIns
 func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit int, reqs []DescribeInstancesRequest) iter.Seq2[*instancePage, error] {
 	runs := make([]func(context.Context) iter.Seq2[*instancePage, error], len(reqs))
 	for i, req := range reqs {
-		runs[i] = func(ctx context.Context) iter.Seq2[*instancePage, error] { return c.tokenPages(ctx, mode, req) }
+		runs[i] = func(ctx context.Context) iter.Seq2[*instancePage, error] {
+			return c.tokenPages(ctx, mode, req, new(idHashes).add)
+		}
 	}
 	return pagination.Merge(ctx, limit, runs...)
 }
@@ -107,9 +111,12 @@ func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit i
 // pageWithIDs is a page whose items have ids.
 type pageWithIDs interface{ ids(yield func(string) bool) }
 
-// followPages yields the pages that fetch returns for one token after the other. A page without an id that is new to
-// listed counts as empty, so that a server with ever new tokens for the same items ends with [pagination.ErrEmptyPages].
-func followPages[P pageWithIDs](ctx context.Context, listed *idHashes, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
+// newIDsFunc returns how many of the ids of a page are new.
+type newIDsFunc func(ids iter.Seq[string]) int
+
+// followPages yields the pages that fetch returns for one token after the other. A page without a new id counts as empty,
+// so that a listing ends with [pagination.ErrEmptyPages] if the server has ever new tokens for the same items.
+func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var page P
 		counted := func(ctx context.Context, token string) (pagination.Page[struct{}], error) {
@@ -118,7 +125,7 @@ func followPages[P pageWithIDs](ctx context.Context, listed *idHashes, fetch fun
 			if page, next, err = fetch(ctx, token); err != nil {
 				return pagination.Page[struct{}]{}, err
 			}
-			return pagination.Page[struct{}]{Items: make([]struct{}, listed.add(page.ids)), Next: next}, nil
+			return pagination.Page[struct{}]{Items: make([]struct{}, countNew(page.ids)), Next: next}, nil
 		}
 		for _, err := range pagination.Pages(ctx, counted) {
 			if err != nil {
@@ -133,7 +140,7 @@ func followPages[P pageWithIDs](ctx context.Context, listed *idHashes, fetch fun
 	}
 }
 
-// idHashes is a small set that tells whether a page brings anything new. Two ids with the same hash do no harm: they
+// idHashes is a set of ids that is small, and good enough to tell whether a page has anything new. Two ids with the same hash do no harm: they
 // make one page look less new than it is.
 type idHashes struct {
 	seed   maphash.Seed

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestLoad is how whole clients share a quota that they do not know, in virtual time: everything succeeds, little is
-// rejected, and it takes little longer than the quota allows. The throttle control's own test goes into its corners.
+// TestLoad has clients share a quota that they do not know, in virtual time. All calls must succeed, few may be rejected, and
+// the total time must be close to what the quota allows.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	bucket := func() func(time.Time) (bool, time.Duration) { return tokenBucket(40, 10) }

@@ -17,8 +17,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// oddECS answers DescribeInstances without a network: for fleets too large for a server, and for servers odder than any
-// that ecstest plays. Its fleet is rows, in the order of listings.
+// oddECS is an http.RoundTripper that answers DescribeInstances. It is for fleets that are too large for ecstest, and for
+// servers that behave in ways which ecstest does not imitate. It lists rows in their order.
 type oddECS struct {
 	rows []row
 
@@ -31,7 +31,8 @@ type oddECS struct {
 	total                         func(n int) int
 	latency                       time.Duration
 	before                        func(r *http.Request) // each answer
-	// intercept may answer the n-th request for a page, from 1, or a dry run, with n = 0. A nil body leaves it to the others.
+	// intercept is called for the n-th request of a page, counted from 1, and with n = 0 for dry runs. If the body is not
+	// nil, it is the response.
 	intercept func(q url.Values, n int) (status int, body []byte)
 
 	mu                   sync.Mutex
@@ -182,7 +183,7 @@ func shown(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04Z")
 }
 
-// rowsOf makes a fleet of n with the given creation times, listed in random order.
+// rowsOf returns n rows with the given creation times in random order.
 func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 	rows := make([]row, n)
 	for i := range rows {
@@ -192,7 +193,7 @@ func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 	return rows
 }
 
-// exact fails unless a scan yields each row once.
+// exact fails the test unless a scan yields each row once.
 func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers int) {
 	t.Helper()
 	got, err := collect(o.client(t).ScanInstances(t.Context(), req, &ecs.ScanOptions{Workers: workers}))

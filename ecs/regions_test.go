@@ -19,8 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// inRegions drains a listing of several regions: what came, in order, and the errors of single regions. An error of any
-// other kind must be the last word.
+// inRegions lists several regions. It returns the instances in order, the errors of single regions, and the final error.
 func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) (got []ecs.Instance, failed map[string]error, last error) {
 	t.Helper()
 	failed = map[string]error{}
@@ -233,7 +232,7 @@ func TestEmptyRegions(t *testing.T) {
 	})
 }
 
-// Every region is asked at its own endpoint, of the client's kind of network.
+// Each region's requests go to its own endpoint in the client's network.
 func TestEndpointOfEachRegion(t *testing.T) {
 	t.Parallel()
 	for network, want := range map[ecs.Network][]string{
@@ -270,7 +269,7 @@ func TestEndpointOfEachRegion(t *testing.T) {
 	}
 }
 
-// Each region has a quota of its own, and the throttle control of one does not hold up another.
+// Each region has its own quota: throttling in one region does not delay another.
 func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {

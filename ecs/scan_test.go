@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// shapes are ways a fleet of n instances may have come to be.
+// shapes are distributions of the creation times of n instances.
 var shapes = map[string]func(i, n int, now time.Time) time.Time{
 	"uniform": func(i, n int, now time.Time) time.Time {
 		return now.Add(-5 * 365 * 24 * time.Hour / time.Duration(max(n, 1)) * time.Duration(i))
@@ -92,7 +92,7 @@ func TestScanIsExact(t *testing.T) {
 	}
 }
 
-// Fleets too large for the in-memory ECS, under each reading of the bounds.
+// Fleets that are too large for ecstest, with inclusive and exclusive time bounds.
 func TestScanOfALargeFleet(t *testing.T) {
 	t.Parallel()
 	for name, created := range shapes {
@@ -114,7 +114,7 @@ func TestScanOfALargeFleet(t *testing.T) {
 	}
 }
 
-// Whatever the server makes of the bounds and says about counts, a scan is exact: that decides about its speed alone.
+// A scan is exact however the server interprets time bounds and whatever counts it returns; these affect only its speed.
 func TestScanOfOddServers(t *testing.T) {
 	t.Parallel()
 	lies := map[string]func(rng *rand.Rand) func(int) int{
@@ -281,7 +281,7 @@ func TestScanUnderTrouble(t *testing.T) {
 	}
 }
 
-// The caller's own filters hold, to the minute, and what lies outside of them is never asked for.
+// All requests of a scan keep the filters of the caller, to the minute.
 func TestScanWithFilters(t *testing.T) {
 	t.Parallel()
 	base := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -494,7 +494,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 	})
 }
 
-// last is the error a listing ends with.
+// last returns the error that a listing ends with.
 func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	for _, err := range seq {
 		last = err
@@ -502,7 +502,7 @@ func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	return last
 }
 
-// A worker has a connection of its own, and the first page and the counts need no more.
+// A scan never has more concurrent requests than workers and one more.
 func TestScanKeepsToItsWorkers(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{2, 3, 8, 64, 1000} {

@@ -155,7 +155,7 @@ func (c *Client) tagPages(ctx context.Context, req ListTagResourcesRequest) iter
 	return func(yield func(tagPage, error) bool) {
 		var listed idHashes
 		next := req
-		followPages(ctx, &listed, func(ctx context.Context, token string) (tagPage, string, error) {
+		followPages(ctx, listed.add, func(ctx context.Context, token string) (tagPage, string, error) {
 			next.NextToken = cmp.Or(token, req.NextToken) // the caller's, on the first page
 			return c.fetchTagPage(ctx, next)
 		})(yield)

@@ -23,8 +23,8 @@ var (
 	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.InstanceStatusStopped}
 )
 
-// tagged makes n instances with the tag and in the group, each fifth stopped; the odd ones have two more tags. As many
-// others stand between them.
+// taggedFleet returns n instances with the tag and in the group, and as many others between them. Every fifth of the n is
+// stopped, and every second has two more tags.
 func taggedFleet(n int) []ecs.Instance {
 	return numbered(2*n, "cn-hangzhou", func(i int, inst *ecs.Instance) {
 		if i%2 == 0 {
@@ -42,7 +42,7 @@ func taggedFleet(n int) []ecs.Instance {
 	})
 }
 
-// matching are the instances of a fleet that a request asks for.
+// matching returns the instances of a fleet that match a request.
 func matching(fleet []ecs.Instance, req ecs.DescribeInstancesRequest) []ecs.Instance {
 	return slices.DeleteFunc(slices.Clone(fleet), func(i ecs.Instance) bool {
 		if req.InstanceIDs != nil && !slices.Contains(req.InstanceIDs, i.InstanceID) {
@@ -94,7 +94,7 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// What it costs to go past the cap, and to make sure that there is nothing beyond.
+// How many requests it takes to continue past the cap, and to find out that there is nothing beyond it.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -135,7 +135,7 @@ func TestCostOfTheCap(t *testing.T) {
 	}
 }
 
-// Beyond the cap, ids are asked for with the other filters alone: whether the cap also counts before ids is not known.
+// Instances beyond the cap are fetched by id without tag and group, since the API may apply the cap before the ids.
 func TestIDsBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	story(t, "filters", func(t *testing.T) {
@@ -191,7 +191,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	}
 }
 
-// When the way past the cap is closed, the listing says so: it never looks complete.
+// A listing that cannot be continued past the cap ends with a CappedError.
 func TestClosedCap(t *testing.T) {
 	t.Parallel()
 	rows := func(fleet []ecs.Instance) []byte {
@@ -354,7 +354,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 	})
 }
 
-// A server without the cap, or one that lies about its counts, must not cost more than requests.
+// Wrong counts may cost requests, but no instances.
 func TestCountsAreAHint(t *testing.T) {
 	t.Parallel()
 	for name, total := range map[string]int{"zero": 0, "too few": 7, "too many": 1 << 30} {

@@ -125,7 +125,7 @@ func TestGetInstances(t *testing.T) {
 	})
 }
 
-// after changes the fleet at a virtual time from now.
+// after calls change after a delay in virtual time.
 func (c *cloud) after(d time.Duration, change func()) {
 	timer := time.AfterFunc(d, change)
 	c.t.Cleanup(func() { timer.Stop() })
@@ -141,7 +141,7 @@ func lock(reason ecs.LockReason) func(*ecs.Instance) {
 	}
 }
 
-// waitError checks how a wait ended, and which ids it says are pending.
+// waitError checks the error and the pending ids of a wait.
 func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
 	t.Helper()
 	e, ok := errorAs[*ecs.WaitError](err)
@@ -312,7 +312,7 @@ func TestWaitForStatus(t *testing.T) {
 		odd.Status, odd.Extra = "", map[string]json.RawMessage{"Status": json.RawMessage(`{"Name":"Running"}`)}
 		srv := newCloud(t, nil, odd, numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, numbered(1, "cn-beijing")[0].InstanceID)
-		waitError(t, err, nil, "member Cpu of instance", pending{a: ""})
+		waitError(t, err, nil, "member Status of instance", pending{a: ""})
 		if _, ok := errorAs[*ecs.DecodeError](err); !ok || len(got) != 1 {
 			t.Error(ids(got), err)
 		}
@@ -463,7 +463,7 @@ func TestPollsThatFail(t *testing.T) {
 	})
 }
 
-// The pauses between polls grow from MinDelay to MaxDelay, are random, and never leave these bounds.
+// The delays between polls are random and grow from MinDelay to MaxDelay.
 func TestPollPolicy(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -64,7 +64,7 @@ type callState struct {
 	last  attemptResult // the last error response
 
 	throttleWait time.Duration // how long the call may still wait for quota; 0: until the context's deadline
-	firstFault   time.Time     // when an attempt first failed for a reason that may pass
+	firstFault   time.Time     // when the outage began: the first failure that may pass since the service last responded; zero: none
 
 	sent, faults, throttles, skews int
 

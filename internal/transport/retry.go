@@ -112,6 +112,9 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 		return retry{}, true
 	case res.class&Throttled != 0:
 		s.throttles++
+		if s.t.cfg.Retry.MaxElapsed == 0 { // the service responds, so that a later failure begins another outage
+			s.firstFault = time.Time{}
+		}
 		return retry{}, s.throttles < throttleAttempts
 	case res.class&retryable == 0:
 		return retry{}, false
@@ -133,7 +136,7 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	attempts, elapsed := p.limits(s.call.Patient)
 	now := time.Now()
 	s.faults++
-	if s.faults == 1 {
+	if s.firstFault.IsZero() {
 		s.firstFault = now
 	}
 	if attempts > 0 && s.faults >= attempts {
