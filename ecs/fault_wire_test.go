@@ -169,7 +169,7 @@ var transportFaults = []fault{
 		if !v.own { // net/http's own
 			limit = 10 << 20
 		}
-		if most := 5 * (limit + 2*window); sent.Load() > most || !strings.Contains(err.Error(), "headers") {
+		if most := limit + 2*window; sent.Load() > most || !strings.Contains(err.Error(), "headers") {
 			t.Errorf("%d bytes sent, want at most %d: %v", sent.Load(), most, err)
 		}
 	}},

@@ -27,24 +27,6 @@ func (p *instancePage) claimsMore() bool {
 	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
 
-// countRows counts the instances of a page, including those that could not be decoded at all.
-func countRows(page *DescribeInstancesResponse) int {
-	n := len(page.Instances)
-	if len(page.Undecoded) == 0 {
-		return n
-	}
-	decoded := make(map[string]bool, n)
-	for i := range page.Instances {
-		decoded[page.Instances[i].InstanceID] = true
-	}
-	for _, d := range page.Undecoded {
-		if !decoded[d.InstanceID] { // "" is never there
-			n++
-		}
-	}
-	return n
-}
-
 // ids yields the ids of the page's instances. Those that have no readable id are left out.
 func (p *instancePage) ids(yield func(string) bool) {
 	for i := range p.Instances {
@@ -65,7 +47,7 @@ func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInst
 	if err != nil {
 		return nil, err
 	}
-	rows := countRows(resp)
+	rows := resp.rows()
 	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
 }
 
