@@ -86,6 +86,58 @@ func TestReadBody(t *testing.T) {
 	}
 }
 
+// TestBufferList checks which buffers are kept for the next responses, and in which order they are used.
+func TestBufferList(t *testing.T) {
+	t.Parallel()
+	var l bufferList
+	if l.get() != nil {
+		t.Error("a buffer that was never put")
+	}
+	l.put(nil)
+	l.put(make([]byte, 0, keepBuffer+1))
+	if len(l.free) != 0 {
+		t.Errorf("%d buffers kept, of sizes 0 and keepBuffer+1", len(l.free))
+	}
+	l.put(make([]byte, 0, keepBuffer))
+	for size := range keepBuffers + 3 {
+		l.put(make([]byte, size, 100+size))
+	}
+	if len(l.free) != keepBuffers {
+		t.Errorf("%d buffers kept, want %d", len(l.free), keepBuffers)
+	}
+	for want := 100 + keepBuffers - 2; want >= 100; want-- {
+		if got := cap(l.get()); got != want {
+			t.Errorf("a buffer of %d bytes, want the one used last, of %d", got, want)
+		}
+	}
+	if got := cap(l.get()); got != keepBuffer || l.get() != nil {
+		t.Errorf("the last buffer has %d bytes, want %d", got, keepBuffer)
+	}
+}
+
+// TestBuffersAreReused checks that the body of a response is read into the buffer of an earlier one, whether that one was
+// decoded or not.
+func TestBuffersAreReused(t *testing.T) {
+	t.Parallel()
+	var seen []*byte
+	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
+	for i := range 3 {
+		c := call()
+		c.Decode = func(body []byte) error {
+			seen = append(seen, &body[0])
+			if i == 0 {
+				return errors.New("unreadable")
+			}
+			return nil
+		}
+		c.ReadOnly = false // no retry
+		_, _ = g.Do(t.Context(), c)
+	}
+	if len(seen) != 3 || seen[0] != seen[1] || seen[1] != seen[2] {
+		t.Errorf("three calls used the buffers %v", seen)
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(b []byte) (int, error) { return len(b), nil }

@@ -153,11 +153,43 @@ func TestRequestIDs(t *testing.T) {
 			})
 		}
 	}
-	const id = "04F0F334-1335-436C-A1D7-6C044FE73368"
+}
+
+// TestRequestIDOfASuccess checks that the request id of a response is reported whatever its form, up to 256 bytes.
+func TestRequestIDOfASuccess(t *testing.T) {
+	t.Parallel()
+	const uuid = "04F0F334-1335-436C-A1D7-6C044FE73368"
+	for sent, want := range map[string]string{
+		uuid: uuid, strings.ToLower(uuid): strings.ToLower(uuid), "": "", "0-1": "0-1",
+		uuid[1:]: uuid[1:], uuid + "\n": uuid + " ", "a\tb": "a b",
+	} {
+		g := newRig(func(int, *http.Request) (*http.Response, error) {
+			return respond(200, good, "X-Acs-Request-Id", sent), nil
+		}, nil)
+		if meta, err := g.Do(t.Context(), call()); err != nil || meta.RequestID != want {
+			t.Errorf("%q is reported as %q, want %q (%v)", sent, meta.RequestID, want, err)
+		}
+	}
 	g := newRig(func(int, *http.Request) (*http.Response, error) {
-		return respond(200, good, "X-Acs-Request-Id", id), nil
+		return respond(200, good, "X-Acs-Request-Id", strings.Repeat("ab ", 1000)), nil
 	}, nil)
-	if meta, err := g.Do(t.Context(), call()); err != nil || meta.RequestID != id {
-		t.Errorf("%+v, %v", meta, err)
+	if meta, err := g.Do(t.Context(), call()); err != nil || len(meta.RequestID) < 200 || len(meta.RequestID) > 260 {
+		t.Errorf("a request id of 3,000 bytes is reported with %d: %q, %v", len(meta.RequestID), meta.RequestID, err)
+	}
+}
+
+// TestIsUUID checks that only a UUID is reported without being masked.
+func TestIsUUID(t *testing.T) {
+	t.Parallel()
+	const uuid = "04F0F334-1335-436C-a1d7-6C044FE73368"
+	if !isUUID(uuid) {
+		t.Errorf("%s is a UUID", uuid)
+	}
+	for i := range len(uuid) {
+		for _, other := range []string{"", "g", "G", "/", ":", "`", "@", "\x00", "--", "00"} {
+			if s := uuid[:i] + other + uuid[i+1:]; isUUID(s) {
+				t.Errorf("%q is no UUID", s)
+			}
+		}
 	}
 }
