@@ -131,12 +131,12 @@ func (o *oddECS) page(get func(string) string, paged bool) []byte {
 		if get("InstanceIds") != "" && !slices.Contains(wanted, w.id) {
 			return false
 		}
-		at := w.created
+		at := w.created.Unix()
 		if !o.seconds {
-			at = at.Truncate(time.Minute)
+			at -= ((at % 60) + 60) % 60
 		}
-		return !(!after.IsZero() && (at.Before(after) || o.afterExcluded && at.Equal(after)) ||
-			!before.IsZero() && (at.After(before) || o.beforeExcluded && at.Equal(before)))
+		return !(!after.IsZero() && (at < after.Unix() || o.afterExcluded && at == after.Unix()) ||
+			!before.IsZero() && (at > before.Unix() || o.beforeExcluded && at == before.Unix()))
 	}
 	size := 10
 	if n, _ := strconv.Atoi(get("MaxResults")); n > 0 {

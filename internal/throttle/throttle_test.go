@@ -131,7 +131,7 @@ func (l *throttleLoad) share() float64 {
 // and its limits must hold every time. Where phases is set, the windows begin at another moment in each run.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
-	runs := 50
+	runs := 25
 	if testing.Short() {
 		runs = 5
 	}
