@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestConnections checks that parallel workers keep their connections: they open one each. The server responds to nobody
-// before all workers are connected, as if it were far away.
+// TestConnections checks that parallel workers keep their connections: each opens only one. The server does not
+// respond until all workers are connected, which simulates a long round trip.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 16, 64} {

@@ -36,15 +36,15 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestMaxElapsed checks that no retry starts after MaxElapsed, that one starts when it is over, and that it is counted from
-// the first failure.
+// TestMaxElapsed checks that no retry starts after MaxElapsed, that a last one starts when it is over, and that it
+// is counted from the first failure.
 func TestMaxElapsed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		policy     Policy
 		patient    bool
 		retryAfter string
-		last       time.Duration // when the last request is sent after the first failure
+		last       time.Duration // when the last request is sent, counted from the first failure
 		requests   int           // 0: any number
 	}{
 		"short":                              {policy: Policy{MaxElapsed: time.Second}, last: time.Second},
@@ -84,7 +84,7 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
-// TestMaxElapsedThrottled checks that MaxElapsed also limits the waiting for quota.
+// TestMaxElapsedThrottled checks that MaxElapsed also limits the time that a call waits for quota.
 func TestMaxElapsedThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,8 +99,8 @@ func TestMaxElapsedThrottled(t *testing.T) {
 	})
 }
 
-// TestChangesAreNotRepeated checks that an operation that may change something is sent again only if it cannot have been
-// carried out, or has a ClientToken.
+// TestChangesAreNotRepeated checks that an operation that may change something is retried only if it cannot have
+// been carried out, or has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -111,7 +111,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		first  roundTripper
-		repeat bool // although it may change something
+		repeat bool // although the operation may change something
 	}{
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"no route":           {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}), true},
@@ -157,7 +157,8 @@ func TestChangesAreNotRepeated(t *testing.T) {
 	}
 }
 
-// TestSlowLimiter checks that calls wait for a limiter as long as it takes, also once they have been throttled.
+// TestSlowLimiter checks that calls wait for a slow limiter as long as necessary, even after they have been
+// throttled.
 func TestSlowLimiter(t *testing.T) {
 	t.Parallel()
 	for name, throttled := range map[string]int{"never throttled": 0, "throttled at once": 1, "throttled later": 7} {
@@ -196,7 +197,8 @@ func TestSlowLimiter(t *testing.T) {
 	}
 }
 
-// TestPartialOutage checks that many callers survive a service that fails half of their requests, without a flood of retries.
+// TestPartialOutage checks that many concurrent callers succeed although the service fails half of their requests,
+// and that they do not flood it with retries.
 func TestPartialOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestProblems checks that what went wrong below HTTP can be told apart, and that what needs a change is not retried.
+// TestProblems checks that failures below HTTP are classified, and that permanent ones are not retried.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
@@ -33,7 +33,7 @@ func TestProblems(t *testing.T) {
 		problem   Problem
 		permanent bool
 		advice    string
-		as        any // a pointer for errors.As, nil: none
+		as        any // a pointer for errors.As, or nil
 	}{
 		"unknown host":          {dial(unknown), NameNotFound, true, "check the region id, the endpoint and the name server", new(*net.DNSError)},
 		"name server down":      {dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), NameLookup, false, "name server", new(*net.DNSError)},
@@ -78,8 +78,8 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestCredentialsUnreachable checks that a credentials provider that cannot reach its service is told from one that has no
-// key, and that its timeouts are not taken for the caller's.
+// TestCredentialsUnreachable checks that a credentials provider that cannot reach its service is distinguished
+// from one that has no key, and that the provider's timeouts are not mistaken for those of the caller.
 func TestCredentialsUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -113,7 +113,8 @@ type saysUnavailable bool
 func (saysUnavailable) Error() string       { return "provider failed" }
 func (s saysUnavailable) Unavailable() bool { return bool(s) }
 
-// TestUnknownKeyIsRenewed checks that a key that the API calls unknown or disabled is replaced once, like an expired one.
+// TestUnknownKeyIsRenewed checks that a key that the API reports as unknown or disabled is replaced once, like an
+// expired one.
 func TestUnknownKeyIsRenewed(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive", "InvalidAccessKeyIdError", "Forbidden.AccessKeyDisabled", "InvalidSecurityToken.Expired"} {
@@ -132,7 +133,7 @@ func TestUnknownKeyIsRenewed(t *testing.T) {
 	}
 }
 
-// TestErrorDocument checks which responses with a status of success are error documents.
+// TestErrorDocument checks which responses with a successful status are error documents.
 func TestErrorDocument(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -146,7 +147,7 @@ func TestErrorDocument(t *testing.T) {
 		{`200`, `"success"`, false},
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
-		{`"InternalError"`, ``, false}, // an operation may have a member Code of its own
+		{`"InternalError"`, ``, false}, // the response of an operation may have a member named Code
 		{`"InternalError"`, `"told"`, true},
 		{`"InternalError"`, `""`, true},
 		{`500`, `"told"`, true},
@@ -156,7 +157,7 @@ func TestErrorDocument(t *testing.T) {
 			t.Errorf("Code %s, Message %s: %v", c.code, c.message, got)
 		}
 	}
-	synctest.Test(t, func(t *testing.T) { // unreadable for another reason: its Code is not an error's
+	synctest.Test(t, func(t *testing.T) { // unreadable for another reason: its Code is not an error code
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			return respond(200, `{"Code":"200","Message":"successful"}`), nil
 		}, nil)
@@ -167,7 +168,7 @@ func TestErrorDocument(t *testing.T) {
 	})
 }
 
-// TestRequestIDs checks that a request id that is a secret is masked wherever it is reported.
+// TestRequestIDs checks that a request id that contains a secret is masked everywhere.
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]func(*http.Request) string{
@@ -202,8 +203,8 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestCallersErrorsAreMasked checks that an error of the caller's limiter, and the cause of its context, are one line
-// without secrets, and stay reachable unless they hold one.
+// TestCallersErrorsAreMasked checks that errors of the caller's limiter, and the cause of the caller's context,
+// are reported on one line without secrets. They stay in the chain unless they contain one.
 func TestCallersErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("two\nlines")
@@ -232,7 +233,7 @@ func TestCallersErrorsAreMasked(t *testing.T) {
 	}
 }
 
-// TestPanicsOfTheCaller checks that a panic in any code of the caller's leaves nothing locked.
+// TestPanicsOfTheCaller checks that a panic in code provided by the caller leaves no mutex locked.
 func TestPanicsOfTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(c *Config, explode func()){
@@ -319,7 +320,7 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	}
 }
 
-// TestObserve checks what is kept of the headers of the last response.
+// TestObserve checks what is recorded of the headers of the most recent response.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -341,7 +342,7 @@ func TestObserve(t *testing.T) {
 	})
 }
 
-// TestMask checks that texts of successful responses can be masked with the key in use.
+// TestMask checks that Mask removes the current key from texts of successful responses.
 func TestMask(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)

@@ -21,10 +21,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// roundTripper plays the server. n is the number of the request, from 1.
+// roundTripper simulates the server. n is the number of the request, counted from 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
-// rig is a Transport whose server is a roundTripper, and a record of what the server received.
+// rig is a Transport that sends its requests to a roundTripper, and a record of the requests.
 type rig struct {
 	*Transport
 	mu       sync.Mutex
@@ -85,7 +85,7 @@ func codeBody(code string) string {
 
 const good = `{"Instances":{}}`
 
-// call returns a call that succeeds when the response is good.
+// call returns a call that succeeds with a valid response.
 func call() Call {
 	return Call{
 		Region: "cn-test", Action: "DescribeInstances", Version: "2014-05-26", Scheme: "https", Host: "ecs.test",
@@ -107,7 +107,7 @@ func (g *rig) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// TestDo checks how calls end, and after how many attempts.
+// TestDo checks the results of calls and their numbers of attempts.
 func TestDo(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -137,10 +137,10 @@ func TestDo(t *testing.T) {
 		serve    roundTripper
 		edit     func(*Config)
 		attempts int
-		class    Class  // of the failure
-		code     string // of the failure
+		class    Class  // class of the failure
+		code     string // problem of the failure
 		status   int
-		text     string // in the failure; "" means that the call succeeds
+		text     string // part of the text of the failure; "" means that the call succeeds
 		is       error
 	}{
 		"first time":                {serve: once(always(200, good)), attempts: 1},
@@ -241,7 +241,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// forever is a connection that sends nothing and has no deadline.
+// forever is a connection that never sends anything and ignores deadlines.
 type forever struct{}
 
 func (forever) Read([]byte) (int, error)    { select {} }
@@ -258,7 +258,7 @@ type limiter func(context.Context) error
 
 func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
 
-// TestEveryAttemptIsSigned checks that every attempt has a nonce, a time and a signature of its own.
+// TestEveryAttemptIsSigned checks that every attempt has its own nonce, time and signature.
 func TestEveryAttemptIsSigned(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -297,7 +297,7 @@ func TestNonce(t *testing.T) {
 	}
 }
 
-// TestBackoff checks that backoffs grow, with jitter, and are added to what the server asks for.
+// TestBackoff checks that backoffs grow, have jitter, and are added to the wait that the server requests.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -334,8 +334,8 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that a call says when it was
-// not retried for want of budget.
+// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that the error of a
+// call says so if it was not retried because the budget was spent.
 func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -399,7 +399,7 @@ func TestContext(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve    roundTripper
 		edit     func(*Config)
-		deadline time.Duration // of the context; 0: the context is canceled after a second
+		deadline time.Duration // deadline of the context; 0 means that the context is canceled after a second
 		took     time.Duration
 		attempts int
 		code     string
@@ -475,7 +475,8 @@ func (u untilDone) Read([]byte) (int, error) {
 	return 0, u.ctx.Err()
 }
 
-// TestAttemptTimeout checks that an attempt that takes too long is a timeout, and that the idle connections are closed.
+// TestAttemptTimeout checks that an attempt that takes too long is reported as a timeout, and that idle
+// connections are closed.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -505,7 +506,8 @@ type idleCloser struct {
 
 func (i *idleCloser) CloseIdleConnections() { i.closed++ }
 
-// TestLastResponseIsKept checks that a call that ends in something else still reports the last error response.
+// TestLastResponseIsKept checks that a call that ends with a different failure still reports the last error
+// response.
 func TestLastResponseIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -525,7 +527,7 @@ func TestLastResponseIsKept(t *testing.T) {
 	})
 }
 
-// TestContextErrorKeepsTheLastFailure checks that a call that is ended by its context also reports what went wrong before.
+// TestContextErrorKeepsTheLastFailure checks that a call ended by its context also reports the failure before it.
 func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset")
@@ -572,7 +574,8 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// TestExpiredKey checks that a key that the API calls expired is replaced once, and that nothing is sent if there is no other.
+// TestExpiredKey checks that a key that the API reports as expired is replaced once, and that nothing is sent if
+// there is no other key.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
 	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
@@ -618,8 +621,8 @@ func TestExpiredKey(t *testing.T) {
 	}
 }
 
-// TestSkew checks that the time is learned from the response that refuses a request for its time, remembered, and learned again
-// at most once in the same call.
+// TestSkew checks that the server's time is learned from a response that refuses the time of a request, that it is
+// remembered, and that it is learned at most once more in the same call.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -642,7 +645,7 @@ func TestSkew(t *testing.T) {
 		if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 {
 			t.Errorf("after the jump: %d attempts, %v", meta.Attempts, err)
 		}
-		server = 25 * time.Hour // too far off to be true
+		server = 25 * time.Hour // too far off to be plausible
 		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 1 {
 			t.Errorf("absurd date: %d attempts, %v", meta.Attempts, err)
 		}
@@ -669,8 +672,8 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-// TestNoSecretLeaves checks that no text from the server, the network or the provider brings a secret into errors, attempts or
-// the log.
+// TestNoSecretLeaves checks that no text of the server, the network or the provider leaks a secret into errors,
+// attempts or the log.
 func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -725,7 +728,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// TestCallersClient checks that the caller's http.Client and parameters are used and not modified.
+// TestCallersClient checks that the caller's http.Client and parameters are used but not modified.
 func TestCallersClient(t *testing.T) {
 	t.Parallel()
 	redirected := 0
@@ -810,7 +813,8 @@ func TestHookMayCall(t *testing.T) {
 	})
 }
 
-// TestClockIsLearnedWithoutRetry checks that a call that is not retried still learns the time for the next one.
+// TestClockIsLearnedWithoutRetry checks that a call that is not retried still learns the server's time for the
+// next call.
 func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -831,8 +835,8 @@ func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	})
 }
 
-// TestNoMoreThanTheLimitIsRead checks that a body without end is read up to its limit, and a page that declares to be larger not
-// at all.
+// TestNoMoreThanTheLimitIsRead checks that an endless body is read up to the limit, and that a page that declares
+// a larger size is not read at all.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -849,7 +853,8 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			}))
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
-		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer { // the rest of a pooled buffer may be filled, too
+		// the unused part of a pooled buffer may be filled, too
+		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer {
 			t.Errorf("%d, Content-Length %d: %d bytes read, %v", c.status, c.length, read, err)
 		}
 	}
@@ -859,8 +864,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// TestEndedWhileWaitingForQuota checks that a call that is ended while it waits for quota says so, whether it was sent before or
-// not.
+// TestEndedWhileWaitingForQuota checks the error of a call that ends while it waits for quota, before or after its
+// first request.
 func TestEndedWhileWaitingForQuota(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
@@ -883,7 +888,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 					_, err := g.Do(ctx, call())
 					errs <- err
 				}()
-				time.Sleep(75 * time.Millisecond) // so that some come when the gate is closed
+				time.Sleep(75 * time.Millisecond) // so that some calls arrive while the gate is closed
 			}
 			for range cap(errs) {
 				err := <-errs
@@ -895,8 +900,8 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 	}
 }
 
-// TestLimiterWithThrottling checks that the caller's limit holds whatever the throttle control does, and that the limiter is not
-// called more often than needed.
+// TestLimiterWithThrottling checks that the caller's limit holds whatever the throttle control does, and that the
+// limiter is called no more often than necessary.
 func TestLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -954,7 +959,8 @@ func TestLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestGateClosesDuringLimiter checks that a call that waits for the limiter while the gate closes then waits for the gate.
+// TestGateClosesDuringLimiter checks that if the gate closes while a call waits for the limiter, the call then
+// waits for the gate.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -993,8 +999,8 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	})
 }
 
-// TestSlowLimiterWithThrottling checks that a probe that waits long for the limiter is not overtaken by the next probe, and so
-// on for ever.
+// TestSlowLimiterWithThrottling checks that a probe that waits long for the limiter is not overtaken by later
+// probes.
 func TestSlowLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	const callers = 3
@@ -1046,7 +1052,7 @@ func asFailure(err error) (f *Failure, ok bool) {
 	return f, ok
 }
 
-// sleepUntil waits like a rate.Limiter: it refuses at once a wait that would pass the deadline.
+// sleepUntil waits like a rate.Limiter: it returns an error at once if the wait would exceed the deadline.
 func sleepUntil(ctx context.Context, at time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
 		return errNoTime
@@ -1066,7 +1072,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// rotating returns a provider whose key differs from the stale one.
+// rotating returns a provider that always returns a key other than the stale one.
 func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		*calls++
