@@ -112,7 +112,7 @@ func parseRateLimit(header string) (remain int64, left time.Duration) {
 	return remain, left
 }
 
-// parseNumber returns the number in s. A number that is too large for an int64 becomes the largest one.
+// parseNumber returns the number in s, or the closest int64 if it is out of range.
 func parseNumber(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil || errors.Is(err, strconv.ErrRange)

@@ -28,7 +28,7 @@ var troubles = map[string]roundTripper{
 	},
 }
 
-// outageLoad is a simulation in virtual time: each worker makes one call of pages pages after the other, each of
+// outageLoad is a simulation in virtual time: each worker makes its calls one after the other, each of
 // which takes 20 ms. The service is down for a while, starting 100 ms after the start. A worker stops at its first
 // failed call.
 type outageLoad struct {
