@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// How a call may be retried depends on what its action does, as far as the name tells, and on a ClientToken.
+// The retry mode of a call depends on its action, judging by the name, and on whether it has a ClientToken.
 func TestRetryModeOfCall(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)
@@ -44,7 +44,7 @@ func TestRetryModeOfCall(t *testing.T) {
 	}
 }
 
-// A request of another method keeps all its filters when it is sent by Call, and its checks.
+// A request type of another method, passed to Call, keeps all its filters and checks.
 func TestCallOfDescribeInstances(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", &Options{AdditionalAttributes: []AdditionalAttribute{AdditionalAttributeMetaOptions}})

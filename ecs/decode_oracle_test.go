@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// The oracle reads a page as decodeDescribeInstances does, by other means: encoding/json decides what is valid JSON and decodes
-// its strings, and reflection finds the fields. It is slow and has no limits.
+// The oracle decodes a page like decodeDescribeInstances, but in a different way: encoding/json decides what is
+// valid JSON and decodes its strings, and reflection finds the fields. It is slow and has no limits.
 
 func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	doc, err := parseNode(body)
@@ -129,7 +129,7 @@ func (o *oracle) keep(path string, n node) {
 	o.extra[path] = b.Bytes()
 }
 
-// below returns the path of a member.
+// below returns the path of a member of the value at a path.
 func below(path, name string) string {
 	name = strings.NewReplacer("~", "~0", ".", "~1").Replace(name)
 	if path == "" {
@@ -138,7 +138,7 @@ func below(path, name string) string {
 	return path + "." + name
 }
 
-// value sets v to the value of n. If n has the wrong type, it is kept, and v is zero.
+// value sets v to the value of n. If n has the wrong type, v is zero and n is kept in Extra.
 func (o *oracle) value(n node, v reflect.Value, path string) {
 	object := v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]()
 	if !object {
@@ -158,7 +158,7 @@ func (o *oracle) reject(path string, n node) {
 	o.keep(path, n)
 }
 
-// setScalar reports whether n is a value for v.
+// setScalar sets v to the value of n. It reports whether n has the right type.
 func setScalar(v reflect.Value, n node) bool {
 	if v.Kind() == reflect.Pointer {
 		p := reflect.New(v.Type().Elem())
@@ -259,7 +259,7 @@ func (o *oracle) list(n node, v reflect.Value, path, wrap string) {
 	}
 }
 
-// wholeNumber returns the value of an integer, however it is written, with an exponent of up to a thousand.
+// wholeNumber returns the value of an integer in any notation, with an exponent of up to a thousand.
 func wholeNumber(n node) (int64, bool) {
 	if !n.number() {
 		return 0, false
@@ -297,8 +297,8 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// twice reports whether a member comes twice in an object. Instance.Extra then keeps the unknown members of both, and the
-// bad value of one.
+// twice reports whether a member occurs twice in an object. Then Instance.Extra contains the unknown members of
+// both, but only one invalid value.
 func (n node) twice() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {

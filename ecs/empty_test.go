@@ -15,17 +15,17 @@ import (
 // twice limits calls to two attempts.
 var twice = ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 2}}
 
-// emptyCases are what an empty listing means, by the result of its dry run.
+// emptyCases lists how an empty listing ends, depending on the result of its dry run.
 var emptyCases = []struct {
 	name        string
 	opts        ecs.Options
 	req         ecs.DescribeInstancesRequest
-	deny        bool          // the user may not list
-	fault       ecstest.Fault // of the dry run
-	timeout     time.Duration // of the context
-	dry         int           // dry runs that arrive
-	want        error         // nil: the empty listing is true
-	unconfirmed bool          // it ends with an UnconfirmedError
+	deny        bool          // whether the user lacks the permission to list
+	fault       ecstest.Fault // the fault that hits the dry run
+	timeout     time.Duration // the deadline of the context
+	dry         int           // the expected number of dry runs
+	want        error         // nil means that the empty listing is confirmed
+	unconfirmed bool          // whether it is wrapped in an UnconfirmedError
 	fleet       []ecs.Instance
 }{
 	{name: "allowed", dry: 1},
@@ -104,7 +104,7 @@ func TestEmptyOrDenied(t *testing.T) {
 	}
 }
 
-// The dry run has the filters of the listing and no paging parameters.
+// The dry run has the filters of the listing, but no paging parameters.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "same", func(t *testing.T, list way) {
@@ -157,7 +157,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// Pages whose instances cannot be decoded do not count as empty, however many follow each other.
+// Pages whose instances cannot be decoded do not count as empty, even if there are many in a row.
 func TestPagesOfUnreadableInstances(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "all", func(t *testing.T, list way) {

@@ -12,15 +12,15 @@ import (
 // permissionMemory is how long the result of a dry run is remembered.
 const permissionMemory = 5 * time.Minute
 
-// verifyEmptyEnds finds out whether the empty pages of a listing are true.
+// verifyEmptyEnds verifies the requests of a listing that ended with an empty page.
 //
-// Some servers answer a caller without permission with an empty page instead of an error. So a request that ends with an
-// empty page, be it the first or one that a token announced, proves nothing: the permission may be missing, or may have
-// been withdrawn in the middle of the listing. One dry run decides, after all requests have ended: see
-// [Client.verifyEmpty]. Instances that the listing showed do not count as evidence.
+// If the permission is missing, some servers return an empty page instead of an error. An empty last page is
+// therefore no evidence that a listing is complete, even if it follows other pages: the permission may have been
+// withdrawn in the middle. After all requests have ended, one dry run decides: see [Client.verifyEmpty]. Instances
+// found by the listing do not count as evidence.
 //
-// If the listing showed instances elsewhere, or a dry run was denied lately, the permission may also have been away for a
-// moment only. Then the requests that ended with an empty page are sent once more after the dry run.
+// If the listing found instances elsewhere, or a dry run was denied recently, the permission may also have been
+// missing only for a moment. Then the requests that ended with an empty page are repeated after the dry run.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
 	ends := l.emptyEnds
 	if len(ends) == 0 || l.client.trustEmpty || req.matchesNothing() {
@@ -65,7 +65,8 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest, 
 	case err == nil:
 	case ctx.Err() != nil:
 		return err
-	case !errors.As(err, &e) || e.Code == "" || !errors.Is(e, ErrForbidden): // without a code, something on the way refused
+	// without an error code, the refusal came from a proxy or gateway
+	case !errors.As(err, &e) || e.Code == "" || !errors.Is(e, ErrForbidden):
 		return &UnconfirmedError{Region: c.region, Err: err}
 	case e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || strings.EqualFold(e.AccessDenied.AuthAction, "ecs:"+describeInstances):
 		c.permissions.denied(c.region)
@@ -75,17 +76,17 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest, 
 	return nil
 }
 
-// withoutPaging returns the filters of the request alone.
+// withoutPaging returns the request without its paging parameters.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r
 }
 
-// permissionCache remembers for five minutes what dry runs found out. Clients share it if they share their credentials.
-// The zero value is empty.
+// permissionCache remembers the results of dry runs for five minutes. Clients that share their credentials share
+// it. The zero value is empty.
 type permissionCache struct {
 	mu           sync.Mutex
-	confirmTimes map[string]time.Time // by region and filters
+	confirmTimes map[string]time.Time // key: region and filters
 	denialTimes  map[string]time.Time // by region
 }
 
@@ -96,7 +97,8 @@ func (p *permissionCache) confirmed(region string, filters DescribeInstancesRequ
 	p.confirmTimes = recordTime(p.confirmTimes, permissionKey(region, filters))
 }
 
-// wasConfirmed reports whether an empty result was confirmed lately and the request has shown no instance since.
+// wasConfirmed reports whether an empty result was confirmed recently, and the request has returned no instance
+// since.
 func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesRequest) bool {
 	key := permissionKey(region, filters)
 	p.mu.Lock()
@@ -104,7 +106,7 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// showed records that a request showed instances: from now on, an empty result would be a change.
+// showed records that a request returned instances: from now on, an empty result would be a change.
 func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +115,7 @@ func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
 	}
 }
 
-// denied records that a dry run was denied. What was confirmed before no longer counts.
+// denied records that a dry run was denied. Earlier confirmations in the region are discarded.
 func (p *permissionCache) denied(region string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -121,7 +123,7 @@ func (p *permissionCache) denied(region string) {
 	clear(p.confirmTimes)
 }
 
-// wasDenied reports whether a dry run in the region was denied lately.
+// wasDenied reports whether a dry run in the region was denied recently.
 func (p *permissionCache) wasDenied(region string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,12 +133,12 @@ func (p *permissionCache) wasDenied(region string) bool {
 func permissionKey(region string, filters DescribeInstancesRequest) string {
 	params, err := filters.encode(region, true)
 	if err != nil {
-		return "" // never confirmed: it is not sent either
+		return "" // never confirmed, because such a request is not sent
 	}
 	return params.Encode()
 }
 
-// recordTime sets the time of key to now and removes the entries that are no longer recent.
+// recordTime sets the time of key to now and removes entries that are no longer recent.
 func recordTime(times map[string]time.Time, key string) map[string]time.Time {
 	maps.DeleteFunc(times, func(_ string, at time.Time) bool { return !isRecent(at) })
 	if times == nil {

@@ -23,7 +23,8 @@ import (
 
 const emptyList = `{"RequestId":"R","NextToken":"","TotalCount":0,"Instances":{"Instance":[]}}`
 
-// denied answers as servers do that hide the missing permission: lists are empty, and dry runs are refused.
+// denied responds like servers that do not report a missing permission: lists are empty, and only dry runs are
+// refused.
 func denied(q url.Values) (int, []byte) {
 	if q.Get("DryRun") == "true" {
 		return 403, []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances"}}`)
@@ -31,7 +32,7 @@ func denied(q url.Values) (int, []byte) {
 	return 200, []byte(emptyList)
 }
 
-// fleetOfRows makes a fleet of n, created over the last years.
+// fleetOfRows returns a fleet of n instances, created over the last years.
 func fleetOfRows(n int) []row {
 	now := time.Now()
 	rows := make([]row, n)
@@ -49,7 +50,7 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms are the ways to list a region that must be complete, or end with an error.
+// truthForms are the ways of listing a region, each of which must be complete or end with an error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
 	forms["InstancesInRegions"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -82,12 +83,12 @@ func truthForms(rows []row) map[string]way {
 	return forms
 }
 
-// signedBy has a client sign in one of the two ways.
+// signedBy makes a client use one of the two signers.
 func signedBy(n int) func(*ecs.Options) {
 	return func(o *ecs.Options) { o.Signer = []signer.Signer{signer.V1{}, signer.V3{}}[n%2] }
 }
 
-// The permission is withdrawn after some pages: whatever was delivered before, the listing must not look complete.
+// If the permission is withdrawn after some pages, the listing must not appear complete.
 func TestPermissionWithdrawnMidway(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -113,7 +114,7 @@ func TestPermissionWithdrawnMidway(t *testing.T) {
 	}
 }
 
-// The permission is away for one page only: everything is delivered all the same.
+// If the permission is missing for one page only, all instances are still delivered.
 func TestPermissionAwayForAMoment(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -135,7 +136,7 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 	}
 }
 
-// What cannot be checked is an error, in the middle of a listing as at its beginning.
+// An empty page that cannot be verified is an error, both in the middle of a listing and at its beginning.
 func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	for what, answer := range map[string]string{
@@ -167,7 +168,8 @@ func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	}
 }
 
-// An empty listing that was confirmed is remembered for five minutes, for the same request, until it shows an instance.
+// The confirmation of an empty listing is remembered for five minutes, for the same request, until the request
+// returns an instance.
 func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -217,10 +219,10 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	})
 }
 
-// A waiter never takes a missing permission for instances that are gone.
+// A waiter never mistakes a missing permission for instances that are gone.
 func TestWaitWithoutPermission(t *testing.T) {
 	t.Parallel()
-	for _, part := range []int{1, 150, 250} { // the first of so many ids are shown on, or were never denied
+	for _, part := range []int{1, 150, 250} { // the number of the first ids that are still returned, or were never denied
 		story(t, fmt.Sprint(part), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(250)}
 			lost := false
@@ -248,7 +250,7 @@ func TestWaitWithoutPermission(t *testing.T) {
 	}
 }
 
-// pageModeOnly answers as servers do that know page numbers and no tokens.
+// pageModeOnly responds like servers that support page numbers but no tokens.
 func pageModeOnly(rows func() []row, size int) func(q url.Values, n int) (int, []byte) {
 	return func(q url.Values, n int) (int, []byte) {
 		if n == 0 {
@@ -276,7 +278,7 @@ func listBody(rows []row, token string, total int) []byte {
 func TestServerWithoutTokens(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Instances", "InstancePages", "StreamInstances", "ScanInstances", "InstancesInRegions", "InstancesInRegions, scanned"} {
-		for _, size := range []int{10, 100} { // the server's page size without PageSize
+		for _, size := range []int{10, 100} { // the server's default PageSize
 			for _, n := range []int{1, 100, 101, 250, 300} {
 				story(t, fmt.Sprintf("%s/%d of %d", name, size, n), func(t *testing.T) {
 					o := &oddECS{rows: fleetOfRows(n)}
@@ -294,7 +296,7 @@ func TestServerWithoutTokens(t *testing.T) {
 		rows := o.rows
 		serve := pageModeOnly(func() []row { return rows }, 100)
 		o.intercept = func(q url.Values, n int) (int, []byte) {
-			if n == 4 { // the others move up
+			if n == 4 { // the later ones move up
 				rows = rows[1:]
 			}
 			return serve(q, n)
@@ -307,7 +309,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer func(q url.Values, n int) (int, []byte)
 		want   int
-		text   string // "" is complete
+		text   string // "" means complete
 	}{
 		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "counts 250 instances"},
 		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 1<<40) }, 100, "not complete"},
@@ -352,7 +354,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	}
 }
 
-// A server may have ever new tokens for instances that were listed before.
+// A server may keep returning new tokens for instances that were listed before.
 func TestListingWithoutEnd(t *testing.T) {
 	t.Parallel()
 	pages := map[string]func(n int) []row{
@@ -418,14 +420,14 @@ func TestNearTheCap(t *testing.T) {
 	}
 }
 
-// Any one list of a listing may be long.
+// Any one of the lists may be long.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)
 	for i := range 250 {
 		values = append(values, fmt.Sprintf("198.51.%d.%d", i/100, i%100))
 	}
-	values = append(values, values[0]) // a repeated one is sent once
+	values = append(values, values[0]) // a duplicate is sent once
 	for field, req := range map[string]ecs.DescribeInstancesRequest{
 		"InstanceIds": {InstanceIDs: values}, "InnerIpAddresses": {InnerIPAddresses: values}, "PrivateIpAddresses": {PrivateIPAddresses: values},
 		"PublicIpAddresses": {PublicIPAddresses: values}, "EipAddresses": {EIPAddresses: values}, "Ipv6Address": {IPv6Addresses: values},
@@ -458,7 +460,8 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
-// A hook that panics can be recovered in every form, also in the requests that count for a scan.
+// A panic in a hook can be recovered by the caller of every way of listing, including one in the counting requests
+// of a scan.
 func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -488,7 +491,7 @@ func TestPanickingHook(t *testing.T) {
 	}
 }
 
-// A large region is scanned while small ones are listed page after page, and not all large ones at once.
+// Large regions are scanned, but not all of them at once, while small ones are listed page by page.
 func TestRegionsWithWorkers(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -513,7 +516,7 @@ func TestRegionsWithWorkers(t *testing.T) {
 		start := time.Now()
 		got, err := collect(c.InstancesInRegions(t.Context(), slices.Collect(maps.Keys(sizes)), ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 16}))
 		took := time.Since(start) / (50 * time.Millisecond)
-		if err != nil || len(got) != total || took > 16 { // page after page takes 70 rounds
+		if err != nil || len(got) != total || took > 16 { // page by page takes 70 round trips
 			t.Errorf("%d of %d instances in %d rounds, %v", len(got), total, took, err)
 		}
 		for _, s := range servers {
@@ -534,13 +537,13 @@ func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b[strings.Split(r.URL.Hostname(), ".")[1]].RoundTrip(r)
 }
 
-// TestMemoryOfAListing streams 100,000 instances. What is held at the end is the ids that were seen.
+// TestMemoryOfAListing streams 100,000 instances. At the end, only the ids seen are still in memory.
 func TestMemoryOfAListing(t *testing.T) { //nolint:paralleltest // measures the heap of the process
 	if testing.Short() {
 		t.Skip("lists 100,000 instances")
 	}
 	o := &oddECS{rows: fleetOfRows(100_000)}
-	odd := strings.Repeat("x", 200) // other members, whose text must not be held by the id
+	odd := strings.Repeat("x", 200) // other members, whose text the id must not keep in memory
 	o.intercept = func(q url.Values, _ int) (int, []byte) {
 		from, _ := strconv.Atoi(q.Get("NextToken"))
 		token := ""

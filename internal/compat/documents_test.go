@@ -22,7 +22,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestMigrating compiles what MIGRATING.md shows of the old client.
+// TestMigrating compiles the old client's code in MIGRATING.md.
 func TestMigrating(t *testing.T) {
 	t.Parallel()
 	blocks, err := docblocks.Read("../../MIGRATING.md")
@@ -51,7 +51,7 @@ func TestMigrating(t *testing.T) {
 	}
 }
 
-// TestComparison checks every row of README.md's comparison with the old client and with ours.
+// TestComparison checks every row of README.md's comparison with both clients.
 func TestComparison(t *testing.T) {
 	t.Parallel()
 	claims := map[string]func(*testing.T){
@@ -106,7 +106,7 @@ func crowd(t *testing.T, n int) *ecstest.Server {
 	return srv
 }
 
-// results is what the two clients return for the same request, hit by the same fault.
+// results are the results of both clients for the same request, to which the same fault is applied.
 type results struct {
 	theirs   *vendor.DescribeInstancesResponse
 	theirErr error
@@ -297,7 +297,7 @@ func repeatedToken(t *testing.T) {
 	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
 	req := vendor.CreateDescribeInstancesRequest()
 	req.MaxResults = requests.NewInteger(100)
-	for range 20 { // 2,000 instances, of 500
+	for range 20 { // 2,000 of 500
 		resp, err := theirs.DescribeInstances(req)
 		if err != nil || resp.NextToken == "" {
 			t.Fatalf("theirs stops: %v", err)

@@ -74,9 +74,10 @@ func run(ctx context.Context, args []string) (findings []string, err error) {
 	return withoutAllowed(findings, allowed)
 }
 
-// download returns the file name of the newest package.
+// download downloads the newest package and returns its file name.
 func download(ctx context.Context, dir string) (string, error) {
-	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--pack-destination", dir, npmPackage) //nolint:gosec // only the directory varies, and it is ours
+	// only the directory varies, and it was created here
+	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--pack-destination", dir, npmPackage) //nolint:gosec
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("npm pack %s: %w", npmPackage, err)
@@ -88,8 +89,8 @@ func download(ctx context.Context, dir string) (string, error) {
 	return files[0], nil
 }
 
-// withoutAllowed removes the findings that are listed in allowed, lines of a finding, " # " and the reason. A line that
-// allows nothing becomes a finding itself.
+// withoutAllowed removes the findings that are listed in allowed. Each line of allowed is a finding, " # " and the
+// reason. A line that matches no finding becomes a finding itself.
 func withoutAllowed(findings []string, allowed string) ([]string, error) {
 	for line := range strings.Lines(allowed) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
@@ -129,7 +130,7 @@ func compare(ctx context.Context, model fs.FS) ([]string, error) {
 // schema maps the path of each parameter or member to its type: string, number, boolean, object, or array of one of these.
 type schema map[string]string
 
-// differences compares two schemas, and sorts what it finds by path.
+// differences compares two schemas and returns the differences sorted by path.
 func differences(name string, ours, theirs schema) (findings []string) {
 	paths := map[string]bool{}
 	for path := range ours {

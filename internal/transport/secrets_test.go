@@ -120,7 +120,7 @@ var (
 	secrets = []string{secretKey.AccessKeyID, secretKey.AccessKeySecret, secretKey.SecurityToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds returns the secret that text shows in one of the usual forms, "" if there is none.
+// holds returns the secret that text contains in one of the usual encodings, or "".
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)
