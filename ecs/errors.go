@@ -298,9 +298,9 @@ type DecodeError struct {
 	InstanceID string // "" if the id could not be read
 	Path       string // of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
 	// Raw is the value of the member, or the instance if it was withheld, as the API sent it. It is cut after 16 KiB, and nil in all
-	// but the first 100 errors of a page or listing. It may be private and is not part of the error's text.
-	Raw []byte
-	Err error // says what is wrong
+	// but the first 100 errors of a page or listing. It may be private, so it is neither printed nor marshaled.
+	Raw []byte `json:"-"`
+	Err error  // says what is wrong
 }
 
 // Error names the instance and the member. It does not show the content.
@@ -314,6 +314,9 @@ func (e *DecodeError) Error() string {
 	}
 	return fmt.Sprintf("ecs: %s could not be read: %v", what, e.Err)
 }
+
+// Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v do not show Raw.
+func (e *DecodeError) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
 // Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }

@@ -7,15 +7,19 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
 // maxRetryAfter caps what a server may ask the client to wait.
 const maxRetryAfter = time.Minute
 
-// headers are the headers of a response, and when they came. The zero value is no response.
+// headers are the headers of a response, when they came, and what masks the secrets of the request in them. The zero value
+// is no response.
 type headers struct {
-	header http.Header
-	at     time.Time
+	header   http.Header
+	at       time.Time
+	redactor func() *redact.Redactor
 }
 
 // lastHeaders keeps the headers of the last response. It is safe for concurrent use.
@@ -47,8 +51,8 @@ func (t *Transport) Observe(region, action string) (o Observation, ok bool) {
 	if date, err := http.ParseTime(h.header.Get("Date")); err == nil && h.header.Get("Age") == "" {
 		o.ServerTime = date
 	}
-	o.RateLimitUserAPI = t.Mask(h.header.Get("X-RateLimit-User-API"), 256)
-	o.RateLimitUser = t.Mask(h.header.Get("X-RateLimit-User"), 256)
+	o.RateLimitUserAPI = h.redactor().Line(h.header.Get("X-RateLimit-User-API"), 256)
+	o.RateLimitUser = h.redactor().Line(h.header.Get("X-RateLimit-User"), 256)
 	return o, true
 }
 

@@ -64,7 +64,12 @@ type Call struct {
 type Meta struct {
 	RequestID string // from the header; the one in the body takes precedence
 	Attempts  int
+
+	redactor func() *redact.Redactor
 }
+
+// Mask returns text without the secrets of the request. It is for what a successful response names and an error repeats.
+func (m Meta) Mask(text string) string { return m.redactor().Mask(text) }
 
 // Transport carries out calls. It is safe for concurrent use. Clients for several regions share one.
 type Transport struct {
@@ -116,12 +121,6 @@ func (t *Transport) WithCredentials(
 
 // CloseIdleConnections closes the connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
-
-// Mask returns text without secrets, on one line, shortened to at most limit bytes. The secrets are the key that signed
-// the latest request, and whatever looks like one. It is for texts from a successful response that go into an error.
-func (t *Transport) Mask(text string, limit int) string {
-	return newRedactor(signer.Signed{}, t.latestKey()).Line(text, limit)
-}
 
 // latestKey returns the key that signed the latest request, zero before the first.
 func (t *Transport) latestKey() signer.Credentials {
