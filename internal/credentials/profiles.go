@@ -93,10 +93,8 @@ func readConfig(path string) (*cliConfig, error) {
 
 func parseConfig(path string, data []byte) (*cliConfig, error) {
 	var config cliConfig
-	if len(bytes.TrimSpace(trimBOM(data))) > 0 {
-		if err := decodeJSON(data, &config); err != nil {
-			return nil, fmt.Errorf("%s is %w: repair or remove it", show(path), err)
-		}
+	if err := decodeJSON(data, &config); err != nil {
+		return nil, fmt.Errorf("%s is %w: repair or remove it", show(path), err)
 	}
 	if len(config.Profiles) == 0 {
 		return nil, notConfigured("%s has no profiles: run aliyun configure", show(path))
