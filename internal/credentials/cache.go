@@ -115,7 +115,10 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			return c.useLastValid(err)
 		}
 		if r == nil {
-			return c.last(), nil, nil
+			if key = c.last(); key == (signer.Credentials{}) {
+				continue // another caller has just learned that the API refuses it
+			}
+			return key, nil, nil
 		}
 		timeout := time.NewTimer(time.Until(r.started.Add(patience)))
 		select {
