@@ -147,7 +147,7 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	m, err := v.credential.GetCredential()
 	switch {
 	case err != nil:
-		return key, vendorError{err}
+		return key, vendorError(err)
 	case m == nil:
 		return key, errors.New("credentials-go returned no credentials")
 	}
@@ -162,15 +162,15 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	return key, nil
 }
 
-// vendorError shows the text of an error of credentials-go up to where it may quote a file or a response.
-type vendorError struct{ error }
-
-func (e vendorError) Error() string {
-	text, _, _ := strings.Cut(e.error.Error(), "\n")
+// vendorError returns an error of credentials-go with its text up to where it may quote a file or a response. If it does, only
+// the well-known errors in its chain are kept: the text of any other may be part of the quotation.
+func vendorError(err error) error {
+	text, _, cut := strings.Cut(err.Error(), "\n")
 	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {
-		text = strings.TrimRight(text[:i], " :") + " …"
+		text, cut = strings.TrimRight(text[:i], " :")+" …", true
 	}
-	return "credentials-go: " + text
+	if cut {
+		return redact.New().Replace(err, "credentials-go: "+text)
+	}
+	return fmt.Errorf("credentials-go: %w", err)
 }
-
-func (e vendorError) Unwrap() error { return e.error }
