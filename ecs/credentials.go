@@ -50,7 +50,7 @@ func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) Crede
 //
 // The provider may be shared by any number of clients and goroutines.
 func ProfileCredentials(name string) CredentialsProvider {
-	return sharedCredentials{credentials.NewCache(credentials.NewProfile(name), nil)}
+	return sharedCredentials{credentials.NewCache(credentials.NewProfile(name), redactKeys)}
 }
 
 // Profile describes a profile of the vendor CLI.
@@ -64,7 +64,7 @@ type Profile struct {
 func Profiles() ([]Profile, error) {
 	list, err := credentials.Profiles()
 	if err != nil {
-		return nil, fmt.Errorf("ecs: Profiles: %w", err)
+		return nil, fmt.Errorf("ecs: Profiles: %w", redactKeys(err))
 	}
 	var profiles []Profile
 	for _, p := range list {
@@ -80,7 +80,7 @@ func Profiles() ([]Profile, error) {
 func ProfileRegion(name string) (string, error) {
 	region, err := credentials.Region(name)
 	if err != nil {
-		return "", fmt.Errorf("ecs: ProfileRegion: %w", err)
+		return "", fmt.Errorf("ecs: ProfileRegion: %w", redactKeys(err))
 	}
 	return region, nil
 }
@@ -125,7 +125,7 @@ func (s sharedCredentials) Credentials(ctx context.Context) (signer.Credentials,
 // defaultCredentials returns the default chain: environment, OIDC role, CLI profile, profile file, instance role,
 // credentials URI.
 func defaultCredentials() CredentialsProvider {
-	return sharedCredentials{credentials.NewCache(credentials.NewChain(), nil)}
+	return sharedCredentials{credentials.NewCache(credentials.NewChain(), redactKeys)}
 }
 
 // vendorCredentials calls a credential of credentials-go, which takes no context and must not be called concurrently.

@@ -257,6 +257,34 @@ func TestDefaultChain(t *testing.T) {
 	}
 }
 
+// Secrets that were put where a name or a path belongs are not shown as one.
+func TestSecretsInPlaceOfNames(t *testing.T) {
+	isolate(t)
+	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0." + strings.Repeat("c2lnbmF0dXJl_-", 40)
+	for _, variables := range [][]string{
+		{"ALIBABA_CLOUD_OIDC_TOKEN_FILE", token, "ALIBABA_CLOUD_ROLE_ARN", "r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p"},
+		{"ALIBABA_CLOUD_CONFIG_FILE", "LTAI5tQnXbV3kdGdmc7iTest"},
+		{"ALIBABA_CLOUD_CREDENTIALS_FILE", "/tmp/" + token[:60]},
+	} {
+		t.Run(variables[0], func(t *testing.T) {
+			for i := 0; i < len(variables); i += 2 {
+				t.Setenv(variables[i], variables[i+1])
+			}
+			cache := cacheCredentials(defaultCredentials())
+			_, err := cache.Credentials(t.Context())
+			report, _ := cache.Report()
+			if text := fmt.Sprint(report, both(Profiles()), both(ProfileRegion("p"))); strings.Contains(text, variables[1]) {
+				t.Error(text)
+			}
+			if err == nil || strings.Contains(err.Error(), variables[1]) || !strings.Contains(err.Error(), "***") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func both[T any](v T, err error) []any { return []any{v, err} }
+
 func TestProfileCredentials(t *testing.T) {
 	path := filepath.Join(isolate(t), ".aliyun", "config.json")
 	if list, err := Profiles(); list != nil || err != nil {
