@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -470,7 +471,7 @@ func TestCredentialsURI(t *testing.T) {
 				res.Header.Set("Location", "http://localhost:1/elsewhere")
 				return res, nil
 			})
-			_, err := w.credentialsURI(t.Context(), firstOf(c.uri, "http://localhost:1/key?secret=planted"))
+			_, err := w.credentialsURI(t.Context(), cmp.Or(c.uri, "http://localhost:1/key?secret=planted"))
 			if err == nil || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%v, want %s", err, c.text)
 			}
