@@ -301,10 +301,10 @@ type DecodeError struct {
 	InstanceID string // "" if the id could not be read
 	Path       string // the path of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
 	// Raw is the value of the member, or the withheld instance, as the API sent it. It is truncated to 16 KiB, and
-	// is nil except in the first 100 errors of a page or listing. It may be private and is not part of the error's
-	// text.
-	Raw []byte
-	Err error // what is wrong with the value
+	// is nil except in the first 100 errors of a page or listing. It may be private, so it is neither printed nor
+	// marshaled.
+	Raw []byte `json:"-"`
+	Err error  // what is wrong with the value
 }
 
 // Error names the instance and the member. It does not include the value.
@@ -318,6 +318,9 @@ func (e *DecodeError) Error() string {
 	}
 	return fmt.Sprintf("ecs: %s could not be read: %v", what, e.Err)
 }
+
+// Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v do not show Raw.
+func (e *DecodeError) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
 // Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
