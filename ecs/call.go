@@ -136,6 +136,9 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 
 // decodePage decodes the list at a path of a response, and its NextToken.
 func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err error) {
+	if err := jsonscan.CheckPage(body, jsonscan.MaxValues); err != nil {
+		return page, err
+	}
 	var head struct{ NextToken string }
 	if err := decodeInto(&head)(body); err != nil {
 		return page, err

@@ -80,8 +80,8 @@ func (d *pageDecoder) release() {
 
 // topMembers are the members of a response that tell a page from something else.
 type topMembers struct {
-	instances     bool
-	code, message []byte // JSON values, nil if absent
+	instances, token bool   // that there is one
+	code, message    []byte // JSON values, nil if absent
 }
 
 // page reads the members of the response.
@@ -93,6 +93,12 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	for more {
 		text, at := d.Name(i)
 		name, before := string(text), len(d.Problems())
+		if strings.EqualFold(name, "NextToken") { // in other letters it is no less a sign that the listing goes on
+			name = "NextToken"
+		}
+		if name == "Instances" && top.instances || name == "NextToken" && top.token {
+			return top, d.Stop(fmt.Errorf("the response has two members %s", name))
+		}
 		switch name {
 		case "Instances":
 			top.instances = true
@@ -112,6 +118,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 		case "TotalCount":
 			r.TotalCount, i = d.ReadInt(at)
 		case "NextToken":
+			top.token = true
 			i = d.nextToken(r, at)
 		default:
 			i = d.Skip(at)
@@ -145,6 +152,9 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 	for more {
 		name, at := d.Name(i)
 		if string(name) == "Instance" {
+			if hasList {
+				return d.Stop(errors.New("the member Instances of the response has two members Instance"))
+			}
 			hasList = true
 			i = d.instanceList(r, at)
 		} else {
@@ -159,7 +169,6 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 }
 
 func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int) {
-	r.Instances, r.Undecoded, d.instanceCount, d.rawTexts = nil, nil, 0, 0 // the last of two lists wins
 	if d.At(i) != '[' {
 		end := d.Skip(i)
 		if !d.IsEmptyValue(i) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,9 +115,13 @@ func TestDryRunAsksTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		requests := srv.Requests()
-		dry := requests[len(requests)-1].Params
-		if kind(requests[len(requests)-1]) != dryRan || dry.Get("ZoneId") != "cn-hangzhou-h" || dry.Get("Filter.1.Value") != "2024-01-01T00:00Z" || dry.Has("MaxResults") || dry.Has("NextToken") {
-			t.Errorf("the last request is %v", dry)
+		i := slices.IndexFunc(requests, is(dryRan))
+		if i < 0 {
+			t.Fatal("no dry run")
+		}
+		dry := requests[i].Params
+		if dry.Get("ZoneId") != "cn-hangzhou-h" || dry.Get("Filter.1.Value") != "2024-01-01T00:00Z" || dry.Has("MaxResults") || dry.Has("NextToken") {
+			t.Errorf("the dry run is %v", dry)
 		}
 	})
 }

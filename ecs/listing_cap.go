@@ -16,6 +16,9 @@ const (
 	// capSuspect is how many instances make a listing suspect: it may have been cut at the cap, and some of the 1,000 may
 	// have been released while it was read.
 	capSuspect = resourceCap - 50
+	// beyondCap is how many instances prove that there is no cap. Up to that, others may have come within the cap in place of
+	// some that were released after the listing had read them.
+	beyondCap = resourceCap + 50
 	// resourceGroupTag is the system tag by which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
@@ -98,7 +101,10 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 				others[i.InstanceID] = !req.matchesTagFilters(i)
 				return others[i.InstanceID]
 			})
-			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return others[d.InstanceID] })
+			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
+				// An instance whose tags or group could not be read may match.
+				return others[d.InstanceID] && !strings.HasPrefix(d.Path, "Tags") && d.Path != "ResourceGroupId"
+			})
 			if !deliver(l.dedupe(page)) {
 				return errStopped
 			}
@@ -139,7 +145,7 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 // instances that match the tag or the group alone are counted, unless all ids are known.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
-	if !req.isCapped() || known > resourceCap { // more than that means that there is no cap
+	if !req.isCapped() || known > beyondCap {
 		return false, nil
 	}
 	if req.InstanceIDs != nil && known >= len(unique(req.InstanceIDs)) {
@@ -171,7 +177,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	case errors.Is(err, errStopped):
 		return true, nil
 	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
-		err = l.client.verifyEmpty(ctx, alone, false)
+		err = l.client.verifyEmpty(ctx, alone)
 	}
 	return all.known() < known-maxPerRequest/2, err // a list without those that are known proves nothing
 }

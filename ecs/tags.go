@@ -176,8 +176,8 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
 		}
-		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
-			return tooLarge
+		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong
