@@ -38,6 +38,18 @@ var emptyCases = []struct {
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ECS:describeinstances"}}`)},
 	},
 	{
+		name: "denied without the name of the service", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"DescribeInstances"}}`)},
+	},
+	{
+		name: "denied with a longer name of the service", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"acs:ecs:DescribeInstances "}}`)},
+	},
+	{
+		name: "denied every action", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:Describe*"}}`)},
+	},
+	{
 		name: "may list but not dry-run", dry: 1,
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DryRun"}}`)},
 	},

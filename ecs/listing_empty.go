@@ -72,14 +72,10 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) 
 	return nil
 }
 
-// isOtherAction reports whether action, such as "ecs:DryRun", names a permission that listing does not need. It may come
-// without the name of the service, and with wildcards.
+// isOtherAction reports whether action, such as "ecs:DryRun", names a permission that listing does not need. The name of the
+// service may be missing, and "*" stands for any action.
 func isOtherAction(action string) bool {
-	_, name, found := strings.Cut(action, ":")
-	if !found {
-		name = action
-	}
-	name = strings.TrimSpace(name)
+	name := strings.TrimSpace(action[strings.LastIndexByte(action, ':')+1:])
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
 }
 
