@@ -111,12 +111,19 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// showed records that a request showed instances: from now on, an empty result would be a change.
+// showed records that a request showed instances: from now on, an empty result of that request, of the one without its ids,
+// and of the one without any filter would be a change.
 func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.confirmTimes) > 0 {
-		delete(p.confirmTimes, permissionKey(region, req.withoutPaging()))
+	if len(p.confirmTimes) == 0 {
+		return
+	}
+	req = req.withoutPaging()
+	withoutIDs := req
+	withoutIDs.InstanceIDs = nil
+	for _, r := range []DescribeInstancesRequest{req, withoutIDs, {}} {
+		delete(p.confirmTimes, permissionKey(region, r))
 	}
 }
 

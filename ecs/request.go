@@ -53,7 +53,7 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
 	// Lists of ids and addresses. A nil list is no filter, an empty one matches nothing, and an element that occurs twice
-	// is sent once. A single DescribeInstances accepts at most 100 elements in each list. The listings accept any number in
+	// is sent once. An empty id or address is an ErrInvalidParameter. A single DescribeInstances accepts at most 100 elements in each list. The listings accept any number in
 	// one of the lists, IPv6Addresses included, and send it in batches of 100; a second list of more than 100 elements is an
 	// ErrInvalidParameter.
 	InstanceIDs        JSONList `url:"InstanceIds"`
@@ -63,7 +63,7 @@ type DescribeInstancesRequest struct {
 	EIPAddresses       JSONList `url:"EipAddresses"` // of a VPC
 
 	// IPv6Addresses (Ipv6Address.N) is batched like the lists above. The API cannot express an IPv6 list that matches
-	// nothing: nil and empty are no filter, and an empty address is an ErrInvalidParameter.
+	// nothing: nil and empty are no filter.
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
 	// Tags (Tag.N.Key, Tag.N.Value) must all match; at most 20; nil and empty are no filter. The API silently returns at
 	// most 1,000 instances; the listings fetch the others by id, or end with a [CappedError].
@@ -169,7 +169,7 @@ func (r DescribeInstancesRequest) lists() []requestList {
 // validate reports what cannot succeed in a single request.
 func (r DescribeInstancesRequest) validate() error {
 	for _, l := range r.lists() {
-		if err := checkLength(l.field, len(l.values), maxPerRequest); err != nil {
+		if err := cmp.Or(checkLength(l.field, len(l.values), maxPerRequest), checkElements(l.field, l.values)); err != nil {
 			return err
 		}
 	}
@@ -177,8 +177,7 @@ func (r DescribeInstancesRequest) validate() error {
 		checkLength("Tags", len(r.Tags), maxTags),
 		checkLength("AdditionalAttributes", len(r.AdditionalAttributes), maxAttributes),
 		r.checkNetwork(),
-		checkElements("IPv6Addresses", r.IPv6Addresses),
-		checkTags(r.Tags),
+		checkTags("Tags", r.Tags),
 		checkWindow("Created", r.CreatedAfter, r.CreatedBefore),
 		checkWindow("Expires", r.ExpiresAfter, r.ExpiresBefore),
 		r.checkPaging(),
@@ -192,8 +191,8 @@ func checkLength(field string, n, most int) error {
 	return nil
 }
 
-// checkElements refuses empty elements of a list that is sent as numbered parameters: the API may ignore them.
-func checkElements(field string, list []string) error {
+// checkElements refuses empty elements of a list: the API may ignore them, so that a list of nothing else is no filter.
+func checkElements[T ~string](field string, list []T) error {
 	if i := slices.Index(list, ""); i >= 0 {
 		return invalid(fmt.Sprintf("%s[%d]", field, i), "is empty, and the API may ignore an empty element")
 	}
@@ -279,7 +278,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	if r.NextToken != "" {
 		return nil, invalid("NextToken", "cannot continue a listing with more than %d elements in %s", maxPerRequest, long.field)
 	}
-	if err := checkElements(long.field, long.values); long.field == "IPv6Addresses" && err != nil {
+	if err := checkElements(long.field, long.values); err != nil { // of all batches
 		return nil, err
 	}
 	var batches []DescribeInstancesRequest

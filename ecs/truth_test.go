@@ -259,13 +259,17 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 			t.Errorf("another region: %d dry runs, %v", o.dryRuns, err)
 		}
 		o.rows = fleetOfRows(1)
+		list("an instance by its id", 0, 1, nil, ecs.DescribeInstancesRequest{InstanceIDs: rowIDs(o.rows)})
+		denying = true
+		list("withdrawn before it was listed", 1, 0, ecs.ErrForbidden, all)
+		denying = false
 		list("an instance", 0, 1, nil, all)
 		denying = true
 		list("withdrawn", 1, 0, ecs.ErrForbidden, all)
 		denying = false
 		o.rows = nil
 		list("given back", 1, 0, nil, all)
-		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 8 {
+		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 9 {
 			t.Errorf("trusted: %d dry runs, %v", o.dryRuns, err)
 		}
 	})
