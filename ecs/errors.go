@@ -399,7 +399,7 @@ type UnconfirmedError struct {
 
 // Error names the region and the reason.
 func (e *UnconfirmedError) Error() string {
-	return fmt.Sprintf("ecs: no instances found%s, but there may be some: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
+	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
 }
 
 // Unwrap returns Err.

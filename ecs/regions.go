@@ -68,8 +68,8 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
 		out.Regions = nil // an earlier attempt may have set it
-		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
-			return tooLarge
+		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {
@@ -207,7 +207,7 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	case <-ctx.Done():
 		return doneError(ctx)
 	}
-	return l.followParallel(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
+	return l.followAll(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
 }
 
 // allRegions returns the ids of the regions that the account may use. They become part of errors, so they are masked.
