@@ -34,7 +34,7 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   see README.md for how to include it
 
 Where
-` + selection.WhereHelp + `  -workers N           list a region of a thousand instances and more by N requests at a time (1 to 64); several
+` + selection.WhereHelp + `  -workers N           list each region of a few hundred instances and more by N requests at a time (1 to 64); several
                        regions are listed at once anyway
   -timeout D           stop after D (30s, 5m) and print what was listed; default never
   -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
@@ -77,11 +77,10 @@ type config struct {
 	verbose bool
 	timeout time.Duration
 
-	format  format
-	look    look
-	sort    func(a, b ecs.Instance) int
-	limit   int
-	workers int // 0 lists page by page
+	format format
+	look   look
+	sort   func(a, b ecs.Instance) int
+	limit  int
 
 	raw struct { // flags that are understood when all are known
 		output, columns, sort, completion string
@@ -109,7 +108,7 @@ var onlyFor = map[string][]string{
 // define defines the flags.
 func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	c.Define(fs, stdin, now)
-	fs.IntVar(&c.workers, "workers", 0, "")
+	fs.IntVar(&c.Workers, "workers", 0, "")
 	fs.DurationVar(&c.timeout, "timeout", 0, "")
 	fs.BoolVar(&c.raw.v3, "v3", false, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
@@ -167,8 +166,8 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		return c, err
 	case c.limit < 0, given["limit"] && c.limit == 0:
 		return nil, fmt.Errorf("-limit %d: want 1 or more", c.limit)
-	case given["workers"] && (c.workers < 1 || c.workers > 64):
-		return nil, fmt.Errorf("-workers %d: want 1 to 64", c.workers)
+	case given["workers"] && (c.Workers < 1 || c.Workers > 64):
+		return nil, fmt.Errorf("-workers %d: want 1 to 64", c.Workers)
 	case c.timeout < 0:
 		return nil, fmt.Errorf("-timeout %s is negative", c.timeout)
 	}
@@ -220,9 +219,9 @@ func (c *config) arrange() (err error) {
 	}
 	// Regions are listed at once and come in any order, and so does what several workers list. A format that waits for all
 	// instances anyway and the demo put them in order.
-	if c.sort == nil && (!c.oneRegion() || c.workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
+	if c.sort == nil && (!c.oneRegion() || c.Workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
 		order := "region"
-		if c.workers > 0 {
+		if c.Workers > 0 {
 			order = "region,-created,id"
 		}
 		if len(c.Sources) > 1 {

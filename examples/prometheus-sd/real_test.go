@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -115,7 +116,8 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 	return byID(response.Data.ActiveTargets), byID(response.Data.DroppedTargets)
 }
 
-// The real Prometheus, with the configuration of the README, discovers the fleet and its changes. All addresses are replaced by
+// The real Prometheus, with the configuration of the README, discovers the fleet and its changes, and never loses a target that
+// still exists. All addresses are replaced by
 // that of this server, so that nothing else is scraped.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
@@ -125,7 +127,9 @@ func TestRealPrometheus(t *testing.T) {
 	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
 	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not become labels of that name
 	server := newServer(t, fleet...)
-	sd, _ := start(t, server, "-region", "all", "-interval", "5s", "-stale-after", "5m")
+	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
+	args := []string{"-region", "all", "-interval", "5s", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}
+	sd, stop := start(t, server, args...)
 	address := strings.TrimPrefix(sd, "http://")
 	prometheus := startPrometheus(t, strings.NewReplacer(
 		"127.0.0.1:9465", address,
@@ -208,24 +212,73 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%d targets after one left and one came", len(all))
 	}
 
-	// A region fails, and its targets stay.
+	// A region fails for three refreshes and more, and its targets stay; then that of a lost permission, which looks empty.
 	lost := fleet[2].InstanceID
-	server.Inject(ecstest.Fault{Region: fleet[2].RegionID, Code: "Throttling.User", Times: -1})
+	keepsAll := func(what string) {
+		t.Helper()
+		active, dropped = targets(t, prometheus)
+		if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
+			t.Errorf("%d targets while %s", len(all), what)
+		}
+	}
+	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
+		fault.Region, fault.Times = fleet[2].RegionID, -1
+		server.Inject(fault)
+		failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind=%q} > 2`, fleet[2].RegionID, kind)
+		var result string
+		for range poll(t) {
+			keepsAll(kind)
+			if result = get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK); strings.Contains(result, `"job":"prometheus-sd"`) {
+				break
+			}
+		}
+		if !strings.Contains(result, `"job":"prometheus-sd"`) {
+			t.Errorf("Prometheus does not know of the failures: %s", result)
+		}
+		server.ClearFaults()
+	}
+
+	// The server restarts, while a region fails and while one has lost its permission: with -state no target is lost, and
+	// what is gone goes when the region is read again.
+	for what, fault := range map[string]ecstest.Fault{"unavailable": {Code: "ServiceUnavailable"}, "denied": {Denied: true}} {
+		fault.Region, fault.Times = fleet[2].RegionID, -1
+		server.Inject(fault)
+		stop()
+		sd, stop = start(t, server, append(args, "-listen", address)...)
+		get(t, sd+"/sd", http.StatusOK)
+		before := refreshes(t, prometheus)
+		for range poll(t) {
+			keepsAll(what)
+			if refreshes(t, prometheus) > before+5 {
+				break
+			}
+		}
+		server.ClearFaults()
+	}
 	server.Delete(lost)
-	failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind="throttled"} > 2`, fleet[2].RegionID)
-	var result string
 	for range poll(t) {
-		if result = get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK); strings.Contains(result, `"job":"prometheus-sd"`) {
+		active, dropped = targets(t, prometheus)
+		if _, there := merged(active, dropped)[lost]; !there {
 			break
 		}
 	}
-	if !strings.Contains(result, `"job":"prometheus-sd"`) {
-		t.Errorf("Prometheus does not know of the failures: %s", result)
+	if all := merged(active, dropped); len(all) != len(fleet)-1 {
+		t.Errorf("%d targets after one left", len(all))
 	}
-	active, dropped = targets(t, prometheus)
-	if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
-		t.Errorf("%d targets while a region fails", len(all))
+}
+
+// refreshes returns how often Prometheus has fetched the list.
+func refreshes(t *testing.T, prometheus string) (n int) {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\} (\d+)$`).FindStringSubmatch(get(t, prometheus+"/metrics", http.StatusOK))
+	if m == nil {
+		t.Fatal("Prometheus does not count its refreshes")
 	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func merged(a, b map[string]target) map[string]target {
