@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -30,6 +31,7 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou -name web-1 -o record
   inventory -region cn-beijing -o ids | xargs ...
   inventory -region all -o summary -expiring 14   how many of what, and what expires within 14 days
+  inventory -region cn-hangzhou -watch 30s        what appears, changes and goes, until Ctrl-C
   inventory -region all -o html > fleet.html      a page to look around in, and to pass on
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   see README.md for how to include it
 
@@ -54,6 +56,9 @@ How
   -user NAME  -proxy-jump HOST  -identity-file FILE
                        for ssh-config: User, ProxyJump and IdentityFile of every host
   -host-name TEMPLATE  for ssh-config: names made of {name}, {id}, {region}, {account} and {tag:KEY}; default "{name}"
+  -watch D             go on listing every D (30s; at least 5s), and print what appears (+), changes (~) and goes (-):
+                       lines with -o table, events with -o ndjson. Nothing goes because a region fails: "-" means that
+                       a complete listing did not have the instance, so it was released, or a filter leaves it out now
   -dry-run             list nothing, check whether listing would be permitted
   -completion SHELL    print the completion script for bash (zsh reads it, too) or fish
 
@@ -76,6 +81,7 @@ type config struct {
 	dryRun  bool
 	verbose bool
 	timeout time.Duration
+	watch   time.Duration // 0 lists once
 
 	format format
 	look   look
@@ -110,6 +116,7 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	c.Define(fs, stdin, now)
 	fs.IntVar(&c.Workers, "workers", 0, "")
 	fs.DurationVar(&c.timeout, "timeout", 0, "")
+	fs.DurationVar(&c.watch, "watch", 0, "")
 	fs.BoolVar(&c.raw.v3, "v3", false, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
 	fs.IntVar(&c.limit, "limit", 0, "")
@@ -180,7 +187,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	if c.format, err = findFormat(c.raw.output); err != nil {
 		return nil, err
 	}
-	if err = c.checkUse(given); err != nil {
+	if err = cmp.Or(c.checkUse(given), c.checkWatch(given)); err != nil {
 		return nil, err
 	}
 	c.look.demo = c.Demo

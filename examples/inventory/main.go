@@ -82,6 +82,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	if c.dryRun {
 		return p.dryRun(ctx, c, sources)
 	}
+	if c.watch > 0 {
+		return p.watch(ctx, c, sources)
+	}
 	return p.list(ctx, c, sources)
 }
 
