@@ -67,7 +67,8 @@ any order when there are several regions or workers (-sort puts them in order). 
 
 ` + selection.CredentialsHelp + `
 Exit codes: every code but 0 means that the list is not complete
-` + failure.ExitCodes + `  6    incomplete: a region failed, an instance was unreadable, or -timeout has passed; the rest was printed
+` + failure.ExitCodes + `  6    incomplete: a region failed or could not be checked for permission, part of an instance was unreadable, or
+       -timeout has passed; the rest was printed
   7    ids not found: -id, without other filters or -limit, names some that no listed region has; the rest was printed
   130  interrupted; what was listed so far was printed
 "go run" turns all of these but 0 into 1: go build it first.

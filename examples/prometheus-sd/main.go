@@ -58,7 +58,7 @@ The server
 
 ` + selection.CredentialsHelp + `
 Exit codes
-` + failure.ExitCodes + `  6    incomplete: -once printed a list that lacks a region or an instance
+` + failure.ExitCodes + `  6    incomplete: -once printed a list that lacks a region or part of an instance
   130  interrupted
 The server itself ends with 0 when it is told to (SIGTERM, Ctrl-C), and never because of the API.
 `

@@ -51,7 +51,7 @@ const (
 const ExitCodes = `  0    done
   1    failed, and trying again does not help; also when the endpoint's host does not exist or is not trusted
   2    usage: a flag is wrong, or the API refuses a value
-  3    not permitted, or the account has no access to the region
+  3    not permitted, or the region is not open to the account
   4    credentials missing or not accepted
   5    throttled or unavailable, even after retries: try again later
 `

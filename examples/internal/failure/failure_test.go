@@ -48,7 +48,7 @@ func TestMatrix(t *testing.T) {
 		{context.DeadlineExceeded, Timeout, 5, ""},
 		{api("Forbidden.RAM", 403), Forbidden, 3, "AliyunECSReadOnlyAccess"},
 		{api("NoPermission.Ecs", 403), Forbidden, 3, "AliyunECSReadOnlyAccess"},
-		{&ecs.Error{Code: "SomethingNew.Forbidden", Action: "DescribeInstances", StatusCode: 403}, Other, 1, ""},
+		{&ecs.Error{Code: "SomethingNew.Forbidden", Action: "DescribeInstances", StatusCode: 403}, Forbidden, 3, ""},
 		{api("Forbidden.NotSupportRAM", 403), Forbidden, 3, ""},
 		{api("Forbidden.SubUser", 403), Forbidden, 3, ""},
 		{api("InvalidAction.Unauthorized", 403), Forbidden, 3, ""},
