@@ -50,7 +50,7 @@ type Region struct {
 
 // DescribeRegions returns the regions that the account may use, by one request to the client's own region.
 func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, error) {
-	const action = "DescribeRegions"
+	const action = describeRegions
 	params, err := query.Values(req)
 	if err != nil {
 		return nil, refused(action, c.region, err)
@@ -206,7 +206,7 @@ func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response names no region"}
+		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response names no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {
