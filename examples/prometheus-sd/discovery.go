@@ -1,28 +1,24 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
 // discovery keeps the list of targets fresh.
 type discovery struct {
-	client     *ecs.Client
+	sources    []selection.Source
 	selection  *selection.Selection
 	ports      []string
 	interval   time.Duration
@@ -31,8 +27,36 @@ type discovery struct {
 	metrics    *metrics
 
 	started time.Time
-	regions map[string]region // what is known by region; of the goroutine that refreshes
+	regions map[place]region // what is known; only the goroutine that refreshes uses it
 	state   atomic.Pointer[state]
+}
+
+// place is a region of an account. Without a region it stands for all of them: what fails there failed before any region was
+// listed.
+type place struct{ account, region string }
+
+func (p place) compare(other place) int {
+	return cmp.Or(cmp.Compare(p.account, other.account), cmp.Compare(p.region, other.region))
+}
+
+// String returns the place's name for a person.
+func (p place) String() string {
+	name := cmp.Or(p.region, "all")
+	if p.account != "" {
+		name = p.account + "/" + name
+	}
+	return name
+}
+
+// wrap returns an error of this place as the error of a listing.
+func (p place) wrap(err error) error {
+	if p.region != "" {
+		err = &ecs.RegionError{Region: p.region, Err: err}
+	}
+	if p.account != "" {
+		err = &failure.AccountError{Account: p.account, Err: err}
+	}
+	return err
 }
 
 // region is what was last read of a region.
@@ -41,13 +65,13 @@ type region struct {
 	read      time.Time
 }
 
-// state is what a refresh leaves to those who ask.
+// state is the result of a refresh, for those who ask. It is not changed afterwards.
 type state struct {
 	list     []byte // the JSON of all targets; nil when there is none to serve yet
-	regions  map[string]summary
-	read     time.Time        // when something was last read
-	complete time.Time        // when every region was last read; zero is never
-	failed   map[string]error // by region, in the last refresh; "" is for what failed before any region was asked
+	regions  map[place]summary
+	read     time.Time       // when something was last read
+	complete time.Time       // when every region was last read; zero is never
+	failed   map[place]error // in the last refresh
 }
 
 // summary is a region's part of the list.
@@ -57,7 +81,7 @@ type summary struct {
 	read        time.Time
 }
 
-// run refreshes the list until ctx ends.
+// run refreshes the list until ctx is done.
 func (d *discovery) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		d.refresh(ctx)
@@ -82,246 +106,120 @@ func (d *discovery) refresh(ctx context.Context) {
 	}
 	d.metrics.duration.Observe(time.Since(started).Seconds())
 
-	next := &state{regions: map[string]summary{}, failed: failed}
+	next := &state{regions: map[place]summary{}, failed: failed}
 	if last := d.state.Load(); last != nil {
 		next.list, next.regions, next.read, next.complete = last.list, last.regions, last.read, last.complete
 	}
-	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		err, kind := failed[name], selection.Kind(failed[name])
-		d.metrics.failures.WithLabelValues(name, kind).Inc()
-		d.log.Warn("cannot read all instances, those known from before stay in the list", "region", name, "known", len(d.regions[name].instances), "kind", kind, "error", selection.Text(err))
+	for _, where := range slices.SortedFunc(maps.Keys(failed), place.compare) {
+		err, kind := failed[where], failure.KindOf(failed[where])
+		d.metrics.failures.WithLabelValues(where.account, where.region, string(kind)).Inc()
+		d.log.Warn("some instances could not be read, those known from before stay in the list", "region", where, "known", len(d.regions[where].instances), "kind", kind, "error", failure.Text(err))
 	}
-	if failed[""] == nil {
-		var behind int
-		d.regions, behind = d.merge(fresh, failed, started)
-		if behind == 0 {
-			next.complete, next.read = started, started
+	merged, behind, worthWaiting := d.merge(fresh, failed, started)
+	d.regions = merged
+	if behind == 0 {
+		next.complete, next.read = started, started
+	}
+	for _, r := range d.regions {
+		if r.read.Equal(started) {
+			next.read = started
 		}
-		for _, r := range d.regions {
-			if r.read.Equal(started) {
-				next.read = started
-			}
-		}
-		// Prometheus keeps the targets it knows while there is no list. A first list without a region would take that
-		// region's targets away, so it waits for the region; but not for ever.
-		if next.list != nil || behind == 0 || time.Since(d.started) >= d.staleAfter {
-			next.list, next.regions = d.render()
-		}
+	}
+	// Prometheus keeps the targets it knows while there is no list. A first list without a region would take that region's
+	// targets away, so it waits for a region that fails for the time being; but not for ever. An empty first list would take
+	// all of them away: while nothing at all could be read, there is none.
+	first := next.list == nil
+	if !first || (!worthWaiting || time.Since(d.started) >= d.staleAfter) && (len(merged) > 0 || len(failed) == 0) {
+		next.list, next.regions = d.render()
 	}
 	d.state.Store(next)
 	d.log.Debug("refreshed", "targets", next.targets(), "regions", len(next.regions), "failed", len(failed), "took", time.Since(started))
 }
 
-// read asks for all instances. The failures are by region; "" is for what failed before any region was asked.
-func (d *discovery) read(ctx context.Context) (fresh map[string][]ecs.Instance, failed map[string]error) {
-	fresh, failed = map[string][]ecs.Instance{}, map[string]error{}
-	for inst, err := range d.client.InstancesInRegions(ctx, d.selection.Regions, d.selection.Request, nil) {
+// read lists all instances, and returns the failures by place.
+func (d *discovery) read(ctx context.Context) (fresh map[place][]ecs.Instance, failed map[place]error) {
+	fresh, failed = map[place][]ecs.Instance{}, map[place]error{}
+	for inst, err := range selection.Instances(ctx, d.sources) {
 		var regional *ecs.RegionError
-		ok := errors.As(err, &regional)
+		var account *failure.AccountError
+		where := place{selection.Account(inst), inst.RegionID}
+		if errors.As(err, &account) {
+			where.account, err = account.Account, account.Err
+		}
 		switch {
 		case err == nil:
-			fresh[inst.RegionID] = append(fresh[inst.RegionID], inst)
-		case ok:
-			failed[regional.Region] = regional.Err
+			fresh[where] = append(fresh[where], inst)
+		case errors.As(err, &regional):
+			where.region = regional.Region
+			failed[where] = regional.Err
 		default:
-			failed[""] = err
+			failed[place{account: where.account}] = err
 		}
 	}
-	// The API shows an empty region to those who may not look. One that had instances is believed to be empty only when
-	// listing it is permitted.
-	for name, known := range d.regions {
-		if len(known.instances) == 0 || len(fresh[name]) > 0 || failed[name] != nil || failed[""] != nil {
-			continue
-		}
-		c, err := d.client.InRegion(name)
-		if err == nil {
-			err = c.DryRun(ctx, d.selection.Request)
-		}
-		if err != nil {
-			failed[name] = err
+	// The API may show a region as empty to those who may not list it. One that had instances counts as empty only when a
+	// dry run says that listing it is permitted.
+	for _, source := range d.sources {
+		for where, known := range d.regions {
+			if where.account != source.Account || len(known.instances) == 0 || len(fresh[where]) > 0 || failed[where] != nil || failed[place{account: where.account}] != nil {
+				continue
+			}
+			c, err := source.Client.InRegion(where.region)
+			if err == nil {
+				err = c.DryRun(ctx, d.selection.Request)
+			}
+			if err != nil {
+				failed[where] = err
+			}
 		}
 	}
-	maps.Copy(failed, selection.Denied(ctx, d.client, d.unproven(fresh, failed), d.selection.Request))
 	return fresh, failed
 }
 
-// unproven are the regions that look empty and may be hidden by a policy, as far as they are named. Once one could be read,
-// it is not asked about again at every refresh.
-func (d *discovery) unproven(fresh map[string][]ecs.Instance, failed map[string]error) (names []string) {
-	last := d.state.Load()
-	for _, name := range d.selection.Regions {
-		if len(fresh[name]) > 0 || failed[name] != nil || failed[""] != nil {
+// merge combines what was read and, where something failed, what is known from before. behind is how many regions were not
+// read; worthWaiting is true when some of these may be read later without anybody changing anything.
+func (d *discovery) merge(fresh map[place][]ecs.Instance, failed map[place]error, now time.Time) (merged map[place]region, behind int, worthWaiting bool) {
+	merged = map[place]region{}
+	for where, instances := range fresh {
+		merged[where] = region{instances, now}
+	}
+	for where, err := range failed {
+		var incomplete *ecs.IncompleteError
+		if errors.As(err, &incomplete) { // all was read but the instances it names: these alone stay as they were
+			merged[where] = d.complete(where, fresh[where], incomplete, now)
 			continue
 		}
-		if last == nil || last.failed[name] != nil || last.failed[""] != nil {
-			names = append(names, name)
+		behind++
+		worthWaiting = worthWaiting || where.region == "" || !failure.KindOf(err).Lasting()
+		delete(merged, where) // the listing broke off: part of a region is no list of it
+		for known, r := range d.regions {
+			if known == where || where.region == "" && known.account == where.account {
+				merged[known] = r
+			}
 		}
 	}
-	return names
+	return merged, behind, worthWaiting
 }
 
-// merge puts together what was read and, of what failed, what is known from before; behind is how many regions were not
-// read.
-func (d *discovery) merge(fresh map[string][]ecs.Instance, failed map[string]error, now time.Time) (merged map[string]region, behind int) {
-	merged = map[string]region{}
-	for name, instances := range fresh {
-		merged[name] = region{instances, now}
-	}
-	for name, err := range failed {
-		known, ok := d.regions[name]
-		var incomplete *ecs.IncompleteError
-		most := errors.As(err, &incomplete)
-		switch {
-		case most: // all was read but the instances it names: these alone are as before
-			read := region{fresh[name], now}
-			for _, u := range incomplete.Undecoded {
-				if i := slices.IndexFunc(known.instances, func(inst ecs.Instance) bool { return inst.InstanceID == u.InstanceID }); i >= 0 {
-					read.instances = append(read.instances, known.instances[i])
-				}
-			}
-			merged[name] = read
-		case ok:
-			merged[name] = known
-			behind++
-		default:
-			delete(merged, name) // the listing broke off: a part of a region is no list of it
-			behind++
+// complete returns the instances of a region with those that could not be read as they were known before.
+func (d *discovery) complete(where place, fresh []ecs.Instance, incomplete *ecs.IncompleteError, now time.Time) region {
+	read := region{fresh, now}
+	for _, u := range incomplete.Undecoded {
+		known := d.regions[where].instances
+		has := func(list []ecs.Instance) int {
+			return slices.IndexFunc(list, func(inst ecs.Instance) bool { return inst.InstanceID == u.InstanceID })
+		}
+		if i := has(known); i >= 0 && has(fresh) < 0 {
+			read.instances = append(read.instances, known[i])
 		}
 	}
-	return merged, behind
+	return read
 }
 
-// group is a target group of Prometheus.
-type group struct {
-	Targets []string          `json:"targets"`
-	Labels  map[string]string `json:"labels"`
-}
-
-// render writes the list, a line for each instance and always in the same order, and sums it up.
-func (d *discovery) render() (list []byte, summaries map[string]summary) {
-	var out bytes.Buffer
-	summaries = map[string]summary{}
-	out.WriteByte('[')
-	for _, name := range slices.Sorted(maps.Keys(d.regions)) {
-		r := d.regions[name]
-		sum := summary{read: r.read}
-		slices.SortFunc(r.instances, func(a, b ecs.Instance) int { return cmp.Compare(a.InstanceID, b.InstanceID) })
-		for _, inst := range r.instances {
-			addr := d.selection.Addr(inst)
-			if !addr.IsValid() {
-				sum.unreachable++
-				continue
-			}
-			g := group{Labels: labels(inst)}
-			for _, port := range d.ports {
-				g.Targets = append(g.Targets, net.JoinHostPort(addr.String(), port))
-			}
-			line, err := json.Marshal(g)
-			if err != nil {
-				panic(err) // strings can always be written
-			}
-			if out.Len() > 1 {
-				out.WriteByte(',')
-			}
-			out.WriteByte('\n')
-			out.Write(line)
-			sum.targets += len(g.Targets)
-		}
-		summaries[name] = sum
-	}
-	out.WriteString("\n]\n")
-	return out.Bytes(), summaries
-}
-
-// targets is how many there are in the list.
+// targets returns how many there are in the list.
 func (s *state) targets() int {
 	n := 0
 	for _, sum := range s.regions {
 		n += sum.targets
 	}
 	return n
-}
-
-// labels describes an instance in the manner of Prometheus' discoveries of other clouds: what is empty is left out, lists
-// are joined with a comma before, between and after, so that a regular expression may ask for ",sg-1,".
-func labels(inst ecs.Instance) map[string]string {
-	all := map[string]string{
-		"instance_id":       inst.InstanceID,
-		"instance_name":     inst.InstanceName,
-		"instance_status":   string(inst.Status),
-		"instance_type":     inst.InstanceType,
-		"host_name":         inst.HostName,
-		"region":            inst.RegionID,
-		"zone":              inst.ZoneID,
-		"network_type":      string(inst.InstanceNetworkType),
-		"vpc_id":            inst.VPCAttributes.VPCID,
-		"vswitch_id":        inst.VPCAttributes.VSwitchID,
-		"charge_type":       string(inst.InstanceChargeType),
-		"image_id":          inst.ImageID,
-		"os_type":           string(inst.OSType),
-		"resource_group_id": inst.ResourceGroupID,
-	}
-	if addr := inst.PrivateAddr(); addr.IsValid() {
-		all["private_ip"] = addr.String()
-	}
-	if addrs := inst.PublicAddrs(); len(addrs) > 0 {
-		all["public_ip"] = addrs[0].String()
-	}
-	if len(inst.SecurityGroupIDs) > 0 {
-		all["security_groups"] = "," + strings.Join(inst.SecurityGroupIDs, ",") + ","
-	}
-	named := make(map[string]string, len(all)+len(inst.Tags))
-	for name, value := range all {
-		if value != "" {
-			named["__meta_ecs_"+name] = value
-		}
-	}
-	for name, value := range tagLabels(inst.Tags) {
-		named["__meta_ecs_tag_"+name] = value
-	}
-	return named
-}
-
-// tagLabels gives every tag a label of its own. Two keys whose names come out the same, such as "a.b" and "a-b", are
-// told apart by a number; a key that is a name as it is comes first.
-func tagLabels(tags []ecs.Tag) map[string]string {
-	named := make(map[string]string, len(tags))
-	inOrder := slices.SortedFunc(slices.Values(tags), func(a, b ecs.Tag) int {
-		exactA, exactB := labelName(a.Key) == a.Key, labelName(b.Key) == b.Key
-		if exactA != exactB {
-			return map[bool]int{true: -1, false: 1}[exactA]
-		}
-		return cmp.Compare(a.Key, b.Key)
-	})
-	for _, tag := range inOrder {
-		name := labelName(tag.Key)
-		for n := 2; ; n++ {
-			if _, taken := named[name]; !taken {
-				break
-			}
-			name = fmt.Sprintf("%s_%d", labelName(tag.Key), n)
-		}
-		named[name] = tag.Value
-	}
-	return named
-}
-
-// labelName makes the end of a label name from a tag's key: as in Prometheus' other discoveries, what a label name cannot
-// have becomes an underscore. But a character beyond ASCII becomes its code point, 环 is _u73af: by underscores alone all
-// Chinese keys of two characters would be the same.
-func labelName(key string) string {
-	var name strings.Builder
-	for _, r := range key {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-			name.WriteRune(r)
-		case r < 0x80:
-			name.WriteByte('_')
-		case r <= 0xffff:
-			fmt.Fprintf(&name, "_u%04x", r)
-		default:
-			fmt.Fprintf(&name, "_U%08x", r)
-		}
-	}
-	return name.String()
 }

@@ -9,10 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,7 +23,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// fleet has the instances that make a difference to labels and targets.
+// fleet returns instances that cover the rules for labels and targets.
 func fleet() []ecs.Instance {
 	return []ecs.Instance{
 		{
@@ -48,7 +44,7 @@ func fleet() []ecs.Instance {
 	}
 }
 
-// world is a discovery and the ECS that it asks, in a bubble of virtual time.
+// world is a discovery and its in-memory ECS, in a synctest bubble.
 type world struct {
 	*discovery
 	server *ecstest.Server
@@ -61,7 +57,7 @@ func newWorld(t *testing.T, instances ...ecs.Instance) *world {
 	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
 	server.Configure(func(s *ecstest.Settings) { s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"} })
 	m := newMetrics()
-	client, err := server.Client("cn-hangzhou", &ecs.Options{OnAttempt: m.attempt, Retry: ecs.RetryPolicy{MaxAttempts: 1}})
+	client, err := server.Client("cn-hangzhou", &ecs.Options{OnAttempt: func(a ecs.Attempt) { m.attempt("", a) }, Retry: ecs.RetryPolicy{MaxAttempts: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,12 +66,37 @@ func newWorld(t *testing.T, instances ...ecs.Instance) *world {
 		server.Close()
 	})
 	w := &world{server: server}
+	s, sources := selectionOf(t, client)
 	w.discovery = &discovery{
-		client: client, selection: &selection.Selection{}, ports: []string{"9100"}, interval: time.Minute, staleAfter: 5 * time.Minute,
+		sources: sources, selection: s, ports: []string{"9100"}, interval: time.Minute, staleAfter: 5 * time.Minute,
 		log: slog.New(slog.NewTextHandler(&w.log, nil)), metrics: m, started: time.Now(),
 	}
 	m.registry.MustRegister(w.discovery)
 	return w
+}
+
+// selectionOf selects all regions, or those that are named, of the account that a client is for.
+func selectionOf(t *testing.T, client *ecs.Client, regions ...string) (*selection.Selection, []selection.Source) {
+	t.Helper()
+	s := &selection.Selection{}
+	fs := flag.NewFlagSet("", flag.ContinueOnError)
+	s.Define(fs, nil, time.Now())
+	list := strings.Join(regions, ",")
+	if list == "" {
+		list = "all"
+	}
+	err := fs.Set("region", list)
+	if err == nil {
+		err = s.Finish(func(string) string { return "" })
+	}
+	var sources []selection.Source
+	if err == nil {
+		sources, _, err = s.Open(func(bool, string, *ecs.Options) (*ecs.Client, func(), error) { return client, func() {}, nil }, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, sources
 }
 
 func (w *world) get(path string) *httptest.ResponseRecorder {
@@ -84,7 +105,7 @@ func (w *world) get(path string) *httptest.ResponseRecorder {
 	return r
 }
 
-// ids are the instances that Prometheus is told of, in its order; "503" when there is no list.
+// ids returns the ids in the list, in its order; "503" when there is no list.
 func (w *world) ids(t *testing.T) string {
 	t.Helper()
 	r := w.get("/sd")
@@ -107,123 +128,13 @@ func (w *world) health() (int, string) {
 	return r.Code, r.Body.String()
 }
 
-// failures is the counter of one kind of failure in a region.
+// failuresOf returns the counter of one kind of failure in a region.
 func (w *world) failuresOf(region, kind string) int {
-	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues(region, kind)))
+	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("", region, kind)))
 }
 
 func instance(id, region string) ecs.Instance {
 	return ecs.Instance{InstanceID: id, RegionID: region, VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"10.0.0.1"}}}
-}
-
-func TestList(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, fleet()...)
-		w.ports = []string{"9100", "9256"}
-		w.refresh(t.Context())
-		r := w.get("/sd")
-		if r.Code != http.StatusOK || r.Header().Get("Content-Type") != "application/json" {
-			t.Errorf("%d %v", r.Code, r.Header())
-		}
-		var got bytes.Buffer
-		if err := json.Indent(&got, r.Body.Bytes(), "", "  "); err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join("testdata", "sd.json")
-		if *update {
-			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(got.Bytes(), want) {
-			t.Errorf("got %s\nwant %s\n(-update writes it anew)", &got, want)
-		}
-		if _, text := w.health(); text != "ok: 6 targets in 2 regions, read 0s ago\n" {
-			t.Errorf("health: %s", text)
-		}
-		first := r.Body.String()
-		w.refresh(t.Context())
-		if again := w.get("/sd").Body.String(); again != first {
-			t.Error("the same fleet makes another list the second time")
-		}
-
-		w.selection.PreferPublic = true
-		w.refresh(t.Context())
-		for _, target := range []string{`["192.0.2.1:9100","192.0.2.1:9256"]`, `["192.0.2.2:9100",`} {
-			if !strings.Contains(w.get("/sd").Body.String(), target) {
-				t.Errorf("public addresses preferred, but no %s", target)
-			}
-		}
-	})
-}
-
-func TestEmptyFleet(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.refresh(t.Context())
-		var groups []group
-		r := w.get("/sd")
-		if err := json.Unmarshal(r.Body.Bytes(), &groups); err != nil || r.Code != http.StatusOK || len(groups) != 0 || groups == nil {
-			t.Errorf("%d %q, want an empty list", r.Code, r.Body)
-		}
-	})
-}
-
-func TestTagLabels(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct{ keys, want string }{
-		{"env", "env"},
-		{"Env env ENV", "ENV Env env"},
-		{"k8s.io/role", "k8s_io_role"},
-		{"acs:autoscaling:scalingGroupId", "acs_autoscaling_scalingGroupId"},
-		{"环境 业务", "_u4e1a_u52a1 _u73af_u5883"},
-		{"env环境", "env_u73af_u5883"},
-		{"😀", "_U0001f600"},
-		{"a.b a-b a_b", "a_b a_b_2 a_b_3"},
-		{"a.b a_b_2 a-b", "a_b a_b_2 a_b_3"},
-		{"1st", "1st"}, // after the prefix a digit may stand
-	} {
-		var tags []ecs.Tag
-		for key := range strings.FieldsSeq(tt.keys) {
-			tags = append(tags, ecs.Tag{Key: key, Value: key})
-		}
-		named := tagLabels(tags)
-		var got []string
-		for name := range named {
-			got = append(got, name)
-		}
-		slices.Sort(got)
-		if strings.Join(got, " ") != tt.want {
-			t.Errorf("%s: %v, want %s", tt.keys, got, tt.want)
-		}
-	}
-	if named := tagLabels([]ecs.Tag{{Key: "a-b", Value: "1"}, {Key: "a_b", Value: "2"}}); named["a_b"] != "2" || named["a_b_2"] != "1" {
-		t.Errorf("the key that is a name keeps it: %v", named)
-	}
-}
-
-func FuzzTagLabels(f *testing.F) {
-	f.Add("环境", "业务", "a.b")
-	f.Add("a-b", "a_b", "a_b_2")
-	f.Add("_u73af", "环", "\xff")
-	valid := regexp.MustCompile(`^[a-zA-Z0-9_]*$`)
-	f.Fuzz(func(t *testing.T, a, b, c string) {
-		named := tagLabels([]ecs.Tag{{Key: a, Value: "a"}, {Key: b, Value: "b"}, {Key: c, Value: "c"}})
-		if len(named) != 3 {
-			t.Errorf("%q %q %q: %v", a, b, c, named)
-		}
-		for name := range named {
-			if !valid.MatchString(name) {
-				t.Errorf("%q is no part of a label name", name)
-			}
-		}
-	})
 }
 
 // The list follows the fleet, refresh by refresh.
@@ -279,7 +190,7 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-// What cannot be read stays as it was; the rest is fresh.
+// What cannot be read stays as it was; the rest is refreshed.
 func TestOneRegionFails(t *testing.T) {
 	t.Parallel()
 	page := `{"RequestId":"R","NextToken":"%s","Instances":{"Instance":[{"InstanceId":"i-4","RegionId":"cn-beijing","InnerIpAddress":{"IpAddress":["10.0.0.4"]}},%s]}}`
@@ -293,7 +204,7 @@ func TestOneRegionFails(t *testing.T) {
 		{"throttled", ecstest.Fault{Code: "Throttling.User"}, "throttled", "i-2 i-4 i-3"},
 		{"unavailable", ecstest.Fault{Code: "ServiceUnavailable"}, "unavailable", "i-2 i-4 i-3"},
 		{"reset", ecstest.Fault{Reset: true}, "unavailable", "i-2 i-4 i-3"},
-		{"no answer", ecstest.Fault{BlackHole: true}, "unavailable", "i-2 i-4 i-3"},
+		{"no response", ecstest.Fault{BlackHole: true}, "unavailable", "i-2 i-4 i-3"},
 		{"key revoked", ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, "credentials", "i-2 i-4 i-3"},
 		{"permission lost, which looks empty", ecstest.Fault{Denied: true}, "forbidden", "i-2 i-4 i-3"},
 		{"breaks off", ecstest.Fault{Body: fmt.Appendf(nil, page, "more", "{}")}, "", "i-2 i-4 i-3"},
@@ -341,7 +252,7 @@ func TestOneRegionFails(t *testing.T) {
 	}
 }
 
-// Nothing can be read: the list stays, /healthz tells how long.
+// When nothing can be read, the list stays, and /healthz says for how long.
 func TestAllFails(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ecstest.Fault{
@@ -379,7 +290,7 @@ func TestAllFails(t *testing.T) {
 	}
 }
 
-// Prometheus keeps what it knows while there is no list: the first one waits for a region that fails.
+// Prometheus keeps its targets while there is no list: the first one waits for a region that is unavailable.
 func TestFirstList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -410,34 +321,36 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // a region that a policy hides has failed as well, until it shows
-		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
-		w.selection.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"}
-		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Denied: true, Times: -1})
-		w.refresh(t.Context())
-		w.refresh(t.Context())
-		if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.Contains(text, "failed: cn-beijing: ") || w.failuresOf("cn-beijing", "forbidden") != 2 {
-			t.Errorf("hidden: %d %s", code, text)
-		}
-		w.server.ClearFaults()
-		w.server.Delete("i-2")
-		w.refresh(t.Context())
-		w.refresh(t.Context())
-		if got := w.ids(t); got != "i-1" {
-			t.Errorf("empty: %s", got)
-		}
-		dryRuns := map[string]int{}
-		for _, r := range w.server.Requests() {
-			if r.Params.Get("DryRun") == "true" {
-				dryRuns[r.Region]++
+	// A region that a policy hides, or that is closed, fails until somebody changes that: the list does not wait for it.
+	for kind, fault := range map[string]ecstest.Fault{"forbidden": {Denied: true}, "closed": {Code: "UnauthorizedRegion", Status: 403}, "invalid": {Code: "InvalidParameter"}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+			w.selection, w.sources = selectionOf(t, w.sources[0].Client, "cn-hangzhou", "cn-beijing", "cn-shanghai")
+			fault.Region, fault.Times = "cn-beijing", -1
+			w.server.Inject(fault)
+			w.refresh(t.Context())
+			if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "failed: cn-beijing: ") || w.failuresOf("cn-beijing", kind) != 1 || w.ids(t) != "i-1" {
+				t.Errorf("%s: %d %s", kind, code, text)
 			}
-		}
-		if len(dryRuns) != 2 || dryRuns["cn-beijing"] != 3 || dryRuns["cn-shanghai"] != 1 {
-			t.Errorf("dry runs: %v", dryRuns)
+			w.server.ClearFaults()
+			w.refresh(t.Context())
+			if got := w.ids(t); got != "i-2 i-1" {
+				t.Errorf("%s, afterwards: %s", kind, got)
+			}
+		})
+	}
+
+	synctest.Test(t, func(t *testing.T) { // no list says that there is no target while nothing could be read
+		w := newWorld(t, instance("i-1", "cn-hangzhou"))
+		w.server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
+		w.started = w.started.Add(-w.staleAfter)
+		w.refresh(t.Context())
+		if got := w.ids(t); got != "503" {
+			t.Errorf("nothing was read: %s", got)
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // a part of a region is no list of it
+	synctest.Test(t, func(t *testing.T) { // part of a region does not replace it
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		for i := range 150 {
 			w.server.Put(instance(fmt.Sprint("i-2-", i), "cn-beijing"))
@@ -450,7 +363,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // it comes as soon as the region does
+	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region is read
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
 		go w.run(t.Context())
@@ -462,7 +375,7 @@ func TestFirstList(t *testing.T) {
 	})
 }
 
-// A server that is stopped in the middle of a refresh has not failed.
+// A refresh that is interrupted by the end of the server is no failure.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -485,7 +398,7 @@ func TestStopped(t *testing.T) {
 	})
 }
 
-// A refresh that never ends is given up.
+// A refresh that takes too long is cancelled.
 func TestRefreshTakesTooLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -504,74 +417,32 @@ func TestRefreshTakesTooLong(t *testing.T) {
 	})
 }
 
-func TestMetrics(t *testing.T) {
+// Several accounts are listed side by side: the same region of two accounts is two places, and one that fails keeps its own
+// targets without costing the other anything.
+func TestAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, fleet()...)
+		w := newWorld(t, instance("i-prod", "cn-hangzhou"))
+		other := newWorld(t, instance("i-dev", "cn-hangzhou"))
+		prod, dev := w.sources[0], other.sources[0]
+		prod.Account, dev.Account = "prod", "dev"
+		w.sources = []selection.Source{prod, dev}
 		w.refresh(t.Context())
-		time.Sleep(30 * time.Second)
-		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "Throttling.User", Times: -1})
+		if got := w.ids(t); got != "i-dev i-prod" || !strings.Contains(w.get("/sd").Body.String(), `"__meta_ecs_account":"prod"`) {
+			t.Errorf("two accounts: %s", w.get("/sd").Body)
+		}
+		w.server.Put(instance("i-prod2", "cn-hangzhou"))
+		other.server.Put(instance("i-dev2", "cn-hangzhou"))
+		other.server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "Forbidden.RAM", Times: -1})
 		w.refresh(t.Context())
-		time.Sleep(12 * time.Second)
-
-		want := `
-# HELP ecs_sd_list_age_seconds Time since all regions were read.
-# TYPE ecs_sd_list_age_seconds gauge
-ecs_sd_list_age_seconds 42
-# HELP ecs_sd_refresh_failures_total Regions that could not be read, by kind of failure; without region: the list of regions.
-# TYPE ecs_sd_refresh_failures_total counter
-ecs_sd_refresh_failures_total{kind="throttled",region="cn-beijing"} 1
-# HELP ecs_sd_region_age_seconds Time since the region's part of the list was read.
-# TYPE ecs_sd_region_age_seconds gauge
-ecs_sd_region_age_seconds{region="cn-beijing"} 42
-ecs_sd_region_age_seconds{region="cn-hangzhou"} 12
-# HELP ecs_sd_targets Targets in the list.
-# TYPE ecs_sd_targets gauge
-ecs_sd_targets{region="cn-beijing"} 1
-ecs_sd_targets{region="cn-hangzhou"} 2
-# HELP ecs_sd_unreachable_instances Instances without an address, which are not in the list.
-# TYPE ecs_sd_unreachable_instances gauge
-ecs_sd_unreachable_instances{region="cn-beijing"} 1
-ecs_sd_unreachable_instances{region="cn-hangzhou"} 0
-# HELP ecs_sd_api_attempts_total HTTP requests to the API, retries included, by result: ok or the kind of failure.
-# TYPE ecs_sd_api_attempts_total counter
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-beijing",result="ok"} 1
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-beijing",result="throttled"} 1
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-hangzhou",result="ok"} 2
-ecs_sd_api_attempts_total{action="DescribeInstances",region="cn-shanghai",result="ok"} 2
-ecs_sd_api_attempts_total{action="DescribeRegions",region="cn-hangzhou",result="ok"} 2
-`
-		names := []string{"ecs_sd_list_age_seconds", "ecs_sd_refresh_failures_total", "ecs_sd_region_age_seconds", "ecs_sd_targets", "ecs_sd_unreachable_instances", "ecs_sd_api_attempts_total"}
-		if err := testutil.GatherAndCompare(w.metrics.registry, strings.NewReader(want), names...); err != nil {
-			t.Error(err)
+		if got := w.ids(t); got != "i-dev i-prod i-prod2" {
+			t.Errorf("one account fails: %s", got)
 		}
-		if n, err := testutil.GatherAndCount(w.metrics.registry, "ecs_sd_refresh_duration_seconds", "ecs_sd_api_attempt_duration_seconds"); n != 3 || err != nil {
-			t.Errorf("%d histograms: %v", n, err)
+		if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "failed: dev/all: ") {
+			t.Errorf("health: %d %s", code, text)
 		}
-		if problems, err := testutil.GatherAndLint(w.metrics.registry); len(problems) > 0 || err != nil {
-			t.Error(problems, err)
-		}
-	})
-}
-
-func TestHandler(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		for _, tt := range []struct {
-			method, path string
-			code         int
-		}{
-			{http.MethodGet, "/", http.StatusOK},
-			{http.MethodGet, "/metrics", http.StatusOK},
-			{http.MethodPost, "/sd", http.StatusMethodNotAllowed},
-			{http.MethodGet, "/sd/", http.StatusNotFound},
-		} {
-			r := httptest.NewRecorder()
-			w.handler().ServeHTTP(r, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil))
-			if r.Code != tt.code {
-				t.Errorf("%s %s: %d, want %d", tt.method, tt.path, r.Code, tt.code)
-			}
+		if n := int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("dev", "", "forbidden"))); n != 1 {
+			t.Errorf("%d failures of the account", n)
 		}
 	})
 }

@@ -11,17 +11,16 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// Instances is [ecs.Client.InstancesInRegions], where an instance in one region counts as permission for all: another that
-// a policy hides looks empty. Here each region that is named and looks empty is checked by itself, and a denial is that
-// region's failure. With nil regions, which are all, nothing is checked: most are empty, and each would cost a request.
-func Instances(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+// list is [ecs.Client.InstancesInRegions] with one more check: each region that is named and looks empty is listed once more
+// by itself, so that the client verifies the permission for that region, and a denial is the region's failure.
+func list(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest, opts *ecs.RegionsOptions) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		empty := map[string]bool{}
 		for _, name := range regions {
 			empty[name] = true
 		}
 		alone := len(empty) == 1 // then the client has checked it
-		for inst, err := range client.InstancesInRegions(ctx, regions, req, nil) {
+		for inst, err := range client.InstancesInRegions(ctx, regions, req, opts) {
 			var regional *ecs.RegionError
 			ok := errors.As(err, &regional)
 			if ok {
@@ -35,31 +34,30 @@ func Instances(ctx context.Context, client *ecs.Client, regions []string, req ec
 		if alone {
 			return
 		}
-		denied := Denied(ctx, client, slices.Collect(maps.Keys(empty)), req)
-		for _, name := range slices.Sorted(maps.Keys(denied)) {
-			if !yield(ecs.Instance{}, &ecs.RegionError{Region: name, Err: denied[name]}) {
+		failed := verifyEmpty(ctx, client, slices.Collect(maps.Keys(empty)), req)
+		for _, name := range slices.Sorted(maps.Keys(failed)) {
+			if !yield(ecs.Instance{}, &ecs.RegionError{Region: name, Err: failed[name]}) {
 				return
 			}
 		}
 	}
 }
 
-// Denied lists regions that look empty once more, each alone, so that the client itself makes sure that they are. The
-// result says of each region that cannot be believed to be empty why.
-func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) map[string]error {
+// verifyEmpty lists each of the regions by itself and returns, for those that fail, the error.
+func verifyEmpty(ctx context.Context, client *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) map[string]error {
 	errs := make([]error, len(regions))
 	var running sync.WaitGroup
 	for i, name := range regions {
 		running.Go(func() {
 			for _, err := range client.InstancesInRegions(ctx, []string{name}, req, nil) {
 				if errs[i] = err; err == nil {
-					break // it is not empty any more
+					break // it has instances by now
 				}
 			}
 		})
 	}
 	running.Wait()
-	denied := map[string]error{}
+	failed := map[string]error{}
 	for i, name := range regions {
 		err := errs[i]
 		var regional *ecs.RegionError
@@ -67,8 +65,8 @@ func Denied(ctx context.Context, client *ecs.Client, regions []string, req ecs.D
 			err = regional.Err
 		}
 		if err != nil {
-			denied[name] = err
+			failed[name] = err
 		}
 	}
-	return denied
+	return failed
 }

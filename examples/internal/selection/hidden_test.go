@@ -10,10 +10,11 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// A region that a policy hides is no empty one, where it is named.
-func TestInstances(t *testing.T) {
+// A region that a policy hides is not taken for an empty one, if it is named.
+func TestHiddenRegions(t *testing.T) {
 	t.Parallel()
 	hidden := ecstest.Fault{Region: "cn-beijing", Denied: true, Times: -1}
 	var many ecs.JSONList
@@ -55,9 +56,10 @@ func TestInstances(t *testing.T) {
 			if tt.regions != "" {
 				regions = strings.Split(tt.regions, ",")
 			}
-			for inst, err := range Instances(t.Context(), client, regions, tt.req) {
-				if regional, ok := errorAs[*ecs.RegionError](err); ok {
-					got = append(got, regional.Region+": "+Kind(err))
+			for inst, err := range list(t.Context(), client, regions, tt.req, nil) {
+				var regional *ecs.RegionError
+				if errors.As(err, &regional) {
+					got = append(got, regional.Region+": "+string(failure.KindOf(err)))
 				} else {
 					got = append(got, inst.InstanceID)
 				}
@@ -79,8 +81,8 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-// A region that could not be asked is not believed to be empty.
-func TestInstancesInterrupted(t *testing.T) {
+// A region that could not be checked is not taken for an empty one.
+func TestHiddenRegionsInterrupted(t *testing.T) {
 	t.Parallel()
 	s := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"})
 	defer s.Close()
@@ -96,7 +98,7 @@ func TestInstancesInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var last error
-	for _, err := range Instances(ctx, client, []string{"cn-hangzhou", "cn-beijing"}, ecs.DescribeInstancesRequest{}) {
+	for _, err := range list(ctx, client, []string{"cn-hangzhou", "cn-beijing"}, ecs.DescribeInstancesRequest{}, nil) {
 		last = err
 	}
 	if !errors.Is(last, context.Canceled) {
@@ -104,7 +106,7 @@ func TestInstancesInterrupted(t *testing.T) {
 	}
 }
 
-func TestDenied(t *testing.T) {
+func TestVerifyEmpty(t *testing.T) {
 	t.Parallel()
 	s := ecstest.NewServer()
 	defer s.Close()
@@ -120,9 +122,9 @@ func TestDenied(t *testing.T) {
 		`{"Code":"SomethingNew","Message":"no"}`:                                                              false,
 	} {
 		s.Inject(ecstest.Fault{Match: isDryRun, Status: 403, Body: []byte(body)})
-		denied := Denied(t.Context(), client, []string{"cn-beijing"}, ecs.DescribeInstancesRequest{})
-		if _, ok := denied["cn-beijing"]; ok != want {
-			t.Errorf("%s: %v", body, denied)
+		failed := verifyEmpty(t.Context(), client, []string{"cn-beijing"}, ecs.DescribeInstancesRequest{})
+		if _, ok := failed["cn-beijing"]; ok != want {
+			t.Errorf("%s: %v", body, failed)
 		}
 	}
 }
