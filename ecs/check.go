@@ -24,6 +24,8 @@ type CheckOptions struct {
 	Regions []string
 	// AllRegions checks all regions that DescribeRegions returns. It cannot be combined with Regions.
 	AllRegions bool
+	// Exclude names regions that are not checked although AllRegions is set. The client's own region cannot be excluded.
+	Exclude []string
 	// Requests are the requests that the caller means to list with: a policy may permit some filters and deny others. Only
 	// the first 100 elements of a longer list are checked. None stands for the zero request.
 	Requests []DescribeInstancesRequest
@@ -229,7 +231,7 @@ func (k *checker) probes(c *Client, first bool) (probes []probe) {
 		probes = append(probes, probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
 			regions, err := c.allRegions(ctx)
 			if err == nil && k.AllRegions {
-				err = k.addRegions(regions)
+				err = k.addRegions(slices.DeleteFunc(regions, func(region string) bool { return slices.Contains(k.Exclude, region) }))
 			}
 			return err
 		}})

@@ -106,6 +106,25 @@ func TestCheckRequests(t *testing.T) {
 	}
 }
 
+// TestCheckExclude checks that regions can be left out of all regions.
+func TestCheckExclude(t *testing.T) {
+	t.Parallel()
+	srv := ecstest.NewServer()
+	t.Cleanup(srv.Close)
+	srv.Configure(func(s *ecstest.Settings) { s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"} })
+	client, err := srv.Client("cn-hangzhou", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for exclude, want := range map[string]int{"cn-beijing": 5, "cn-nowhere": 7, "cn-beijing cn-shanghai cn-hangzhou": 3} {
+		before := len(srv.Requests())
+		report := client.Check(t.Context(), &ecs.CheckOptions{AllRegions: true, Exclude: strings.Fields(exclude)})
+		if n := len(srv.Requests()) - before; report.Err() != nil || n != want {
+			t.Errorf("without %s: %d requests, want %d, %v", exclude, n, want, report.Err())
+		}
+	}
+}
+
 // TestCheckUnusable checks that Check does not panic, and returns a report that says what is wrong.
 func TestCheckUnusable(t *testing.T) {
 	t.Parallel()

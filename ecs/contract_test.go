@@ -136,7 +136,7 @@ func TestContract(t *testing.T) {
 		}
 	}
 	_ = ecs.ScanOptions{Workers: 1}
-	_ = ecs.CheckOptions{Regions: []string{"a"}, AllRegions: true, Requests: []ecs.DescribeInstancesRequest{{}}, OnStep: func(ecs.CheckStep) {}}
+	_ = ecs.CheckOptions{Regions: []string{"a"}, AllRegions: true, Exclude: []string{"a"}, Requests: []ecs.DescribeInstancesRequest{{}}, OnStep: func(ecs.CheckStep) {}}
 	_ = ecs.Report{Steps: []ecs.CheckStep{{
 		Name: "a", Region: "a", Action: "a", Status: ecs.CheckStatus("passed"), Optional: true, Detail: "a", Advice: "a", Err: errors.New("a"), Duration: time.Second,
 	}}}
