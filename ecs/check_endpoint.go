@@ -94,6 +94,7 @@ const (
 type connectionTrace struct {
 	mu sync.Mutex
 	connectionEvents
+	opened connectionEvents // of an earlier attempt that opened a connection
 }
 
 type connectionEvents struct {
@@ -111,9 +112,20 @@ func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 		change(&t.connectionEvents, time.Now())
 	}
 	return &httptrace.ClientTrace{
-		GetConn: func(string) { record(func(e *connectionEvents, _ time.Time) { *e = connectionEvents{} }) },
+		GetConn: func(string) {
+			record(func(e *connectionEvents, _ time.Time) {
+				if e.connected {
+					t.opened = *e
+				}
+				*e = connectionEvents{}
+			})
+		},
 		GotConn: func(info httptrace.GotConnInfo) {
 			record(func(e *connectionEvents, _ time.Time) {
+				if info.Reused && t.opened.connected {
+					*e = t.opened
+					return
+				}
 				e.connected, e.reused = true, info.Reused
 				if info.Conn != nil && info.Conn.RemoteAddr() != nil {
 					e.address = info.Conn.RemoteAddr().String()

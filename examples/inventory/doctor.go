@@ -164,8 +164,11 @@ func (d *doctorScreen) showSkipped() {
 func (d *doctorScreen) end(report *ecs.Report) {
 	d.showSkipped()
 	verdict, style := "A listing would work.", terminal.Green
-	if report.Err() != nil {
+	if i := slices.IndexFunc(report.Steps, func(s ecs.CheckStep) bool { return s.Err != nil && !s.Optional }); i >= 0 {
 		verdict, style = "A listing would not work.", terminal.Red
+		if report.Steps[i].Status == ecs.CheckStatusUnknown {
+			verdict, style = "It is not known whether a listing would work.", terminal.Yellow
+		}
 	}
 	fmt.Fprintln(d.w, "\n"+d.paint(style, verdict))
 	if policy := report.Policy(); policy != "" {
