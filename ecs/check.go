@@ -274,7 +274,7 @@ func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 		}
 	}
 	steps, next := make([]CheckStep, len(probes)), 0
-	for r := range pagination.Merge(context.WithoutCancel(ctx), maxProbes, runs...) {
+	for r := range pagination.Merge(context.WithoutCancel(ctx), maxProbes, runs...) { //nolint:errcheck // no run yields an error
 		for steps[r.index] = r.step; next < len(steps) && steps[next].Name != ""; next++ {
 			k.add(steps[next])
 		}

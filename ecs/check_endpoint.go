@@ -3,16 +3,13 @@ package ecs
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptrace"
-	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/internal/credentials"
@@ -90,118 +87,13 @@ const (
 	adviceNotAPI  = "this is no response of the ECS API: check the endpoint, and what a proxy on the way does"
 )
 
-// connectionTrace records how far the last attempt of a call came. Its hooks may be called by several goroutines.
-type connectionTrace struct {
-	mu sync.Mutex
-	connectionEvents
-	opened connectionEvents // of an earlier attempt that opened a connection
-}
-
-type connectionEvents struct {
-	dnsStart, dnsDone, connectStart, connectDone, tlsStart, tlsDone, wrote, firstByte time.Time
-
-	connected, reused bool // the request had a connection, one that was open before
-	lookedUp, address string
-}
-
-// hooks returns the functions that net/http calls.
-func (t *connectionTrace) hooks() *httptrace.ClientTrace {
-	record := func(change func(e *connectionEvents, now time.Time)) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		change(&t.connectionEvents, time.Now())
-	}
-	return &httptrace.ClientTrace{
-		GetConn: func(string) {
-			record(func(e *connectionEvents, _ time.Time) {
-				if e.connected {
-					t.opened = *e
-				}
-				*e = connectionEvents{}
-			})
-		},
-		GotConn: func(info httptrace.GotConnInfo) {
-			record(func(e *connectionEvents, _ time.Time) {
-				if info.Reused && t.opened.connected {
-					*e = t.opened
-					return
-				}
-				e.connected, e.reused = true, info.Reused
-				if info.Conn != nil && info.Conn.RemoteAddr() != nil {
-					e.address = info.Conn.RemoteAddr().String()
-				}
-			})
-		},
-		DNSStart: func(info httptrace.DNSStartInfo) {
-			record(func(e *connectionEvents, now time.Time) { e.dnsStart, e.lookedUp = now, info.Host })
-		},
-		DNSDone: func(info httptrace.DNSDoneInfo) {
-			record(func(e *connectionEvents, now time.Time) {
-				if info.Err == nil {
-					e.dnsDone = now
-				}
-			})
-		},
-		ConnectStart: func(string, string) { record(func(e *connectionEvents, now time.Time) { e.connectStart = now }) },
-		ConnectDone: func(_, _ string, err error) {
-			record(func(e *connectionEvents, now time.Time) {
-				if err == nil {
-					e.connectDone = now
-				}
-			})
-		},
-		TLSHandshakeStart: func() { record(func(e *connectionEvents, now time.Time) { e.tlsStart = now }) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			record(func(e *connectionEvents, now time.Time) {
-				if err == nil {
-					e.tlsDone = now
-				}
-			})
-		},
-		WroteRequest:         func(httptrace.WroteRequestInfo) { record(func(e *connectionEvents, now time.Time) { e.wrote = now }) },
-		GotFirstResponseByte: func() { record(func(e *connectionEvents, now time.Time) { e.firstByte = now }) },
-	}
-}
-
-// events returns what was recorded so far.
-func (t *connectionTrace) events() connectionEvents {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.connectionEvents
-}
-
-// failedStep returns the step at which a request without a usable response failed.
-func (e connectionEvents) failedStep(failed *Error, proxied bool) string {
-	switch failed.problem {
-	case transport.ProxyFailed:
-		return stepProxy
-	case transport.NameNotFound, transport.NameLookup:
-		return stepDNS
-	case transport.ConnectionRefused:
-		return stepConnect
-	case transport.TLSNotTrusted, transport.TLSFailed:
-		return stepTLS
-	}
-	switch {
-	case failed.StatusCode != 0, failed.Attempts == 0, e.connected:
-		return stepResponse
-	case !e.tlsStart.IsZero():
-		return stepTLS
-	case proxied && !e.connectDone.IsZero():
-		return stepProxy
-	case !e.dnsStart.IsZero() && e.dnsDone.IsZero():
-		return stepDNS
-	}
-	return stepConnect
-}
-
 // addEndpointSteps adds the steps of the way to the endpoint, and reports whether the API responded. failed is the error
 // of the first dry run, or nil.
 func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Error, ended bool) bool {
 	events, proxy := trace.events(), c.proxy()
-	name, notSeen := events.nameText(c, proxy)
+	name, notSeen := events.nameText(c, proxy.url)
 	steps := []CheckStep{
-		{Name: stepProxy, Detail: cmp.Or(proxy, "none")},
+		{Name: stepProxy, Detail: proxy.String()},
 		{Name: stepDNS, Detail: name, Duration: between(events.dnsStart, events.dnsDone)},
 		{Name: stepConnect, Detail: events.connectText(c), Duration: between(events.connectStart, events.connectDone)},
 		{Name: stepTLS, Detail: events.tlsText(c), Duration: between(events.tlsStart, events.tlsDone)},
@@ -209,7 +101,7 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 	}
 	at, status := "", CheckStatusPassed
 	if failed != nil && !isAPIResponse(failed) {
-		at = events.failedStep(failed, proxy != "")
+		at = events.failedStep(failed, proxy)
 	}
 	for _, s := range steps {
 		s.Region = c.region
@@ -220,8 +112,8 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 		case s.Name == at:
 			status = CheckStatusFailed
 			s.Status, s.Err, s.Detail, s.Advice = status, failed, causeText(failed), endpointAdvice(c, failed, at)
-			if at == stepProxy {
-				s.Detail = proxy + ": " + s.Detail
+			if at == stepProxy && proxy.url != "" {
+				s.Detail = proxy.url + ": " + s.Detail
 			}
 			if ended {
 				s.Status, s.Advice = CheckStatusUnknown, adviceContext
@@ -230,7 +122,7 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 			s.Status = status
 			if failed != nil && failed.Attempts == 0 {
 				s.Status, s.Detail = CheckStatusUnknown, "no request was sent"
-			} else if s.Name == stepDNS && notSeen {
+			} else if s.Name == stepDNS && notSeen || s.Name == stepProxy && proxy.unknown {
 				s.Status = CheckStatusUnknown
 			}
 		}
@@ -248,55 +140,40 @@ func isAPIResponse(e *Error) bool {
 	return !errors.Is(e, ErrUnavailable) && (!errors.Is(e, ErrInvalidParameter) || e.advice == "")
 }
 
-// nameText says how the name of the endpoint was resolved. notSeen is true if a dialer of the caller's did not say.
-func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSeen bool) {
-	name, _, _ := strings.Cut(c.host, ":")
-	_, err := netip.ParseAddr(name)
-	switch {
-	case e.reused:
-		return "an open connection was reused", false
-	case proxy != "":
-		return "the proxy resolves " + c.host, false
-	case e.lookedUp != "":
-		return e.lookedUp + " resolved", false
-	case err == nil || e.connected:
-		return "no lookup was needed for " + c.host, false
-	}
-	return "the dialer of the http.Client did not report a lookup of " + c.host, true
+// proxySetting is the proxy of a client's requests.
+type proxySetting struct {
+	url     string // without user and password; "" if there is none
+	unknown bool   // the caller's http.Client has a RoundTripper of another type
+	invalid bool   // the setting is not the URL of a proxy, so no request can be sent
 }
 
-func (e connectionEvents) connectText(c *Client) string {
-	switch {
-	case e.reused:
-		return "an open connection was reused"
-	case e.address == "":
-		return "connected to " + c.host
+func (c *Client) proxy() proxySetting {
+	choose := http.ProxyFromEnvironment // of an http.Client without a Transport
+	if custom := c.config.HTTPClient.Transport; custom != nil {
+		t, ok := custom.(*http.Transport)
+		if !ok {
+			return proxySetting{unknown: true}
+		}
+		choose = t.Proxy
 	}
-	return "connected to " + e.address
+	if choose == nil {
+		return proxySetting{}
+	}
+	u, err := choose(&http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: c.scheme, Host: c.host, Path: "/"}, Host: c.host, Header: http.Header{}})
+	switch {
+	case err != nil:
+		return proxySetting{invalid: true}
+	case u == nil:
+		return proxySetting{}
+	}
+	return proxySetting{url: shown(u.Scheme + "://" + u.Host)}
 }
 
-func (e connectionEvents) tlsText(c *Client) string {
-	switch {
-	case c.scheme == "http":
-		return "none: the endpoint is a loopback address"
-	case e.reused:
-		return "an open connection was reused"
+func (p proxySetting) String() string {
+	if p.unknown {
+		return "not known: the http.Client has a RoundTripper of its own"
 	}
-	return "the certificate is trusted"
-}
-
-// proxy returns the proxy of the client's requests without its user and password, or "" if there is none or it is not
-// known because the caller's http.Client has a RoundTripper of another type.
-func (c *Client) proxy() string {
-	t, ok := c.config.HTTPClient.Transport.(*http.Transport)
-	if !ok || t == nil || t.Proxy == nil {
-		return ""
-	}
-	u, err := t.Proxy(&http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: c.scheme, Host: c.host, Path: "/"}, Host: c.host, Header: http.Header{}})
-	if err != nil || u == nil {
-		return ""
-	}
-	return shown(u.Scheme + "://" + u.Host)
+	return cmp.Or(p.url, "none")
 }
 
 // endpointAdvice returns what to do about a failure on the way to the endpoint.
@@ -311,6 +188,8 @@ func endpointAdvice(c *Client, e *Error, step string) string {
 		return e.whatToDo()
 	case step == stepConnect:
 		return "nothing accepts connections at " + c.host + ": check the endpoint, the network, the firewall, and whether a proxy (HTTPS_PROXY) is needed"
+	case step == stepProxy && c.proxy().invalid:
+		return "the setting of the proxy is not a URL: correct HTTPS_PROXY"
 	case step == stepProxy:
 		return "the proxy does not connect to " + c.host + ": check its rules and NO_PROXY"
 	case step == stepTLS:
@@ -329,11 +208,7 @@ func endpointAdvice(c *Client, e *Error, step string) string {
 
 // connectAdvice returns advice for the failures that depend on how the endpoint was chosen, or "".
 func connectAdvice(c *Client, e *Error) string {
-	unreachable := false
-	switch e.problem {
-	case transport.NameNotFound, transport.ConnectionRefused, transport.TimedOut, transport.NameLookup:
-		unreachable = true
-	}
+	unreachable := slices.Contains([]transport.Problem{transport.NameNotFound, transport.NameLookup, transport.ConnectionRefused, transport.TimedOut}, e.problem)
 	switch {
 	case unreachable && (c.network == NetworkVPC || strings.HasPrefix(c.host, "ecs-vpc.")):
 		return "the VPC endpoint can be reached only from a VPC in " + c.region + ": anywhere else, use NetworkPublic"

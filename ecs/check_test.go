@@ -76,6 +76,18 @@ var checkCauses = []checkCause{
 	{"a proxy that wants a password", withProxy("", func(w http.ResponseWriter) { w.WriteHeader(407) }), true, "proxy", failed, ecs.ErrUnavailable},
 	{"a proxy that forbids the endpoint", withProxy("", func(w http.ResponseWriter) { w.WriteHeader(403) }), true, "proxy", failed, ecs.ErrUnavailable},
 	{"a proxy that cannot reach the endpoint", withProxy("", func(w http.ResponseWriter) { w.WriteHeader(502) }), true, "proxy", failed, ecs.ErrUnavailable},
+	{"a proxy setting that is no URL", func(t *testing.T) checkSetup {
+		client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
+			Credentials: ecs.StaticCredentials("LTAI5tTestTestTestTest", "secret", ""), Retry: ecs.RetryPolicy{MaxAttempts: 1},
+			HTTPClient: &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
+				return nil, errors.New("invalid proxy address")
+			}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return checkSetup{client: client}
+	}, true, "proxy", failed, ecs.ErrUnavailable},
 	{"a certificate of an unknown authority", func(t *testing.T) checkSetup {
 		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
 		srv.Config.ErrorLog = log.New(io.Discard, "", 0) // it would tell of the handshake
@@ -359,7 +371,7 @@ var volatile = regexp.MustCompile(`127\.0\.0\.1:\d{2,5}|/\S*/home|\[?[\w.:]+\]?:
 func TestCheckCauses(t *testing.T) { //nolint:paralleltest // it sets environment variables
 	isolateEnvironment(t)
 	var got bytes.Buffer
-	for _, cause := range checkCauses {
+	for _, cause := range checkCauses { //nolint:paralleltest // see above
 		run := func(t *testing.T) {
 			s := cause.setup(t)
 			report := s.client.Check(t.Context(), s.opts)
