@@ -203,7 +203,7 @@ func wrap(text string, width int) []string {
 		return []string{text}
 	}
 	lines := []string{""}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		last := &lines[len(lines)-1]
 		switch {
 		case *last == "":

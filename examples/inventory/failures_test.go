@@ -53,7 +53,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "one region fails", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stdout: 150, stderr: "cn-beijing"},
 		{name: "one region fails, sorted", args: "-region cn-hangzhou,cn-beijing -o ids -sort name -limit 10", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stdout: 10, stderr: "cn-beijing"},
 		{name: "regions unknown", args: "-region all", faults: []ecstest.Fault{{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1}}, code: failure.ExitUnavailable, stderr: "DescribeRegions"},
-		{name: "unreadable", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"many"}]}}`)}}, code: failure.ExitIncomplete, stdout: 1, stderr: "i-2"},
+		{name: "unreadable", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"many"}]}}`)}}, code: failure.ExitIncomplete, stdout: 2, stderr: "i-2"},
 		{name: "interrupted", args: "-region cn-hangzhou", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 		{name: "interrupted regions", args: "-region all", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 		{name: "interrupted dry run", args: "-region all -dry-run", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
