@@ -20,6 +20,9 @@ import (
 // requests that are 15 minutes off.
 const maxClockDifference = 4 * time.Minute
 
+// clockTolerance is what a Date header of full seconds and a slow response may seem to be off.
+const clockTolerance = 5 * time.Second
+
 // checkCredentials adds the step of the credentials and reports whether there is a key.
 func (k *checker) checkCredentials(ctx context.Context) bool {
 	c := k.client
@@ -231,7 +234,11 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 	if difference < 0 {
 		direction = " behind"
 	}
-	text := "this machine's clock is " + difference.Abs().String() + direction + " the API's"
+	amount := difference.Abs().String()
+	if difference.Abs() >= time.Minute { // a Date header tells full seconds, so the last one would be chance
+		amount = strings.TrimSuffix(difference.Abs().Round(time.Minute).String(), "0s")
+	}
+	text := "this machine's clock is " + amount + direction + " the API's"
 	switch {
 	case failed != nil && (strings.HasPrefix(failed.Code, "InvalidTimeStamp") || failed.Code == "IllegalTimestamp"):
 		s.Status, s.Err, s.Detail, s.Advice = CheckStatusFailed, failed, causeText(failed), cmp.Or(failed.advice, "set this machine's clock")
@@ -240,7 +247,7 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		}
 	case seen.ServerTime.IsZero():
 		s.Status, s.Detail = CheckStatusUnknown, "the response does not say what time it is"
-	case difference.Abs() <= time.Second:
+	case difference.Abs() <= clockTolerance:
 		s.Detail = "agrees with the API's"
 	case difference.Abs() < maxClockDifference:
 		s.Detail = text
