@@ -285,12 +285,13 @@ func withDial(network ecs.Network) func(t *testing.T) checkSetup {
 func withProxy(proxy string, connect func(http.ResponseWriter)) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
-		if proxy == "" {
+		address := proxy // which other runs use as it is
+		if address == "" {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { connect(w) }))
 			t.Cleanup(srv.Close)
-			proxy = strings.Replace(srv.URL, "http://", "http://user:"+url.PathEscape(plantedSecret)+"@", 1)
+			address = strings.Replace(srv.URL, "http://", "http://user:"+url.PathEscape(plantedSecret)+"@", 1)
 		}
-		u, err := url.Parse(proxy)
+		u, err := url.Parse(address)
 		if err != nil {
 			t.Fatal(err)
 		}
