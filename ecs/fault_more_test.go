@@ -44,7 +44,8 @@ func tells(s signer.Signer) func(*testing.T, variant) {
 			case 0:
 				x.reset()
 			case 1:
-				x.raw("HTTP/1.1 " + x.URL.String() + x.Header.Get("Authorization") + "\r\n\r\n") // net/http quotes what it cannot read
+				// net/http quotes data that it cannot parse
+				x.raw("HTTP/1.1 " + x.URL.String() + x.Header.Get("Authorization") + "\r\n\r\n")
 				x.fin()
 			default:
 				x.answer(502, "<html>"+echo(x)+"</html>")
@@ -79,7 +80,8 @@ func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*te
 
 var oldTLS = func(_ *x509.Certificate, c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }
 
-// proxy listens as an HTTP proxy with the user and password user:proxypassword. It returns the headers of the last CONNECT.
+// proxy listens as an HTTP proxy with the user name and password user:proxypassword. It returns the headers of the
+// most recent CONNECT.
 func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.Header {
 	var seen http.Header
 	g.listen(addr, func(c *conn) {
@@ -107,7 +109,7 @@ func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.H
 	return &seen
 }
 
-// readConnect reads a request and nothing after it.
+// readConnect reads one request and nothing after it.
 func readConnect(c io.Reader) (*http.Request, error) {
 	var head strings.Builder
 	for b := make([]byte, 1); !strings.HasSuffix(head.String(), "\r\n\r\n"); {
@@ -139,7 +141,8 @@ var securityFaults = []fault{
 	{id: "S04", name: "redirect", what: "redirect to another host, STS credentials", run: func(t *testing.T, v variant) {
 		for _, status := range []int{301, 302, 303, 307, 308} {
 			g := newRig(t, v, always(status, "", "Location", "http://elsewhere.test/"), func(g *rig, _ *ecs.Options) {
-				g.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil } // the caller would follow
+				// a client that follows redirects
+				g.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
 			})
 			g.listen("elsewhere.test:80", g.server(func(*exchange) { t.Error("the other host was asked") }))
 			if err := g.fails(t.Context(), 1); err.StatusCode != status || !strings.Contains(err.Error(), "redirects are not followed") {
@@ -238,7 +241,7 @@ var securityFaults = []fault{
 	}},
 }
 
-// TestOtherProcess is run by other tests, in a process with a different environment.
+// TestOtherProcess is run by other tests, in a separate process with a different environment.
 func TestOtherProcess(t *testing.T) {
 	t.Parallel()
 	switch os.Getenv("ECS_OTHER_PROCESS") {
@@ -289,7 +292,7 @@ func TestOtherProcess(t *testing.T) {
 	}
 }
 
-// inProcess runs TestOtherProcess in another process and returns what it prints.
+// inProcess runs TestOtherProcess in a separate process and returns its output.
 func inProcess(t *testing.T, what string, env ...string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -309,7 +312,7 @@ func inProcess(t *testing.T, what string, env ...string) string {
 	return string(out)
 }
 
-// nameServer returns a resolver that knows these A records and no others.
+// nameServer returns a resolver that knows only the given A records.
 func nameServer(records map[string][]string) *net.Resolver {
 	serve := func(c *conn) {
 		for {
@@ -353,8 +356,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test by HTTP/2. last returns the server's end of the last connection. If frames is not nil,
-// it is the response to the first request on the first connection.
+// overHTTP2 serves https://ecs.test over HTTP/2. last returns the server's end of the most recent connection. If
+// frames is not nil, it is the response to the first request on the first connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -416,7 +419,7 @@ func frameTypes(b []byte) (types []byte) {
 
 func ok2(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page(1)) }
 
-// dryRun returns a handler that responds like this to a dry run, and with an empty page to a listing.
+// dryRun returns a handler that sends the given response to a dry run, and an empty page to a listing.
 func dryRun(status int, body string) func(*exchange) {
 	return func(x *exchange) {
 		if x.query().Get("DryRun") == "true" {
@@ -439,7 +442,7 @@ func doubting(_ *rig, o *ecs.Options) { o.TrustEmpty = false }
 var moreFaults = []fault{
 	{id: "N01", name: "token_cycle", what: "NextToken cycle A, B, A", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // or it would never end
+			if x.n > 10 { // otherwise it would never end
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -493,7 +496,7 @@ var moreFaults = []fault{
 		synctest.Wait()
 		n := g.arrived()
 		time.Sleep(time.Minute)
-		if g.arrived() != n { // a goroutine left behind fails the bubble
+		if g.arrived() != n { // a leaked goroutine makes the bubble fail
 			t.Errorf("%d requests afterwards", g.arrived()-n)
 		}
 	}},
@@ -529,7 +532,7 @@ var moreFaults = []fault{
 		}
 		g.finish()
 		g = newRig(t, v, func(x *exchange) {
-			if x.n > 200 { // or it would never end
+			if x.n > 200 { // otherwise it would never end
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -782,7 +785,7 @@ var moreFaults = []fault{
 		}
 		time.Sleep(19 * time.Second) // failing for 149 s
 		g.succeeds(1)
-		time.Sleep(6 * time.Second) // the provider rests for 5 s
+		time.Sleep(6 * time.Second) // no further calls of the provider for 5 s
 		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) {
 			t.Error(err)
 		}
@@ -866,7 +869,7 @@ var moreFaults = []fault{
 		goAway := func(last byte) []byte { return []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0} }
 		for name, frames := range map[string][]byte{"GOAWAY, not seen": goAway(0), "GOAWAY, then FIN": goAway(1), "FIN": {}, "garbage": []byte("garbage of a proxy")} {
 			g, _ := overHTTP2(t, v, frames, ok2)
-			g.succeeds(1) // that the server sees
+			g.succeeds(1) // as seen by the server
 			if g.dialed() != 2 {
 				t.Errorf("%s: %d dials", name, g.dialed())
 			}
@@ -874,7 +877,7 @@ var moreFaults = []fault{
 		}
 		g, _ := overHTTP2(t, v, nil, func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(10 * time.Millisecond)
-			w.Header().Set("Connection", "close") // GOAWAY after this answer
+			w.Header().Set("Connection", "close") // GOAWAY after this response
 			ok2(w, r)
 		})
 		if failed := g.many(t.Context(), 10, 100); failed != 0 {
@@ -888,7 +891,7 @@ var moreFaults = []fault{
 		last().vanish()
 		g.start = time.Now()
 		g.succeeds(1)
-		g.within(map[bool]string{true: "10s", false: "20s"}[v.own]) // pings find it sooner than the attempt's timeout
+		g.within(map[bool]string{true: "10s", false: "20s"}[v.own]) // pings detect it before the timeout of the attempt
 		if n := len(g.attempts); n != 3 || g.dialed() != 2 {
 			t.Errorf("%d attempts, %d dials", n, g.dialed())
 		}
@@ -902,7 +905,7 @@ var moreFaults = []fault{
 		defer server.Close()
 		_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 		resolver := nameServer(map[string][]string{"two.test": {"127.0.0.2", "127.0.0.1"}})
-		_, _ = resolver.LookupHost(t.Context(), "one.test") // sets up the process's resolver outside the bubble
+		_, _ = resolver.LookupHost(t.Context(), "one.test") // initializes the resolver of the process outside the bubble
 		synctest.Test(t, func(t *testing.T) {
 			v.bubble = true
 			g := newRig(t, v, nil, func(_ *rig, o *ecs.Options) { o.Endpoint = "https://two.test:" + port })
@@ -911,7 +914,7 @@ var moreFaults = []fault{
 			d.Resolver = resolver
 			hung := false
 			d.ControlContext = func(ctx context.Context, _, addr string, _ syscall.RawConn) error {
-				if strings.HasPrefix(addr, "127.0.0.2:") { // as a SYN that nobody answers
+				if strings.HasPrefix(addr, "127.0.0.2:") { // like a SYN that gets no response
 					hung = true
 					<-ctx.Done()
 					return ctx.Err()
@@ -975,8 +978,8 @@ var moreFaults = []fault{
 		searchSecrets(t, []string{out}, []string{"proxypassword", plantedID, plantedSecret, plantedToken})
 	}},
 	{id: "N28", name: "clock_jumps", what: "the clock jumps by an hour during the backoff", run: func(t *testing.T, v variant) {
-		// What a jump of the local clock does is the same as one of the server's, but for the sleep itself: that is a
-		// timer, and Go's timers are monotonic.
+		// A jump of the local clock has the same effect as one of the server's clock, except on waiting: that uses
+		// timers, and Go's timers are monotonic.
 		jump := time.Duration(0)
 		ok := strict(func() time.Duration { return jump }, dated)
 		g := newRig(t, v, func(x *exchange) {
@@ -1050,7 +1053,7 @@ var moreFaults = []fault{
 			for range random.IntN(5) {
 				params.Set("P"+text(), text())
 			}
-			if err := g.client.Call(t.Context(), "DescribeZones", params, nil); err != nil { // the server verifies
+			if err := g.client.Call(t.Context(), "DescribeZones", params, nil); err != nil { // verified by the server
 				t.Fatal(err)
 			}
 			s := signer.StringToSign("POST", params)

@@ -39,10 +39,10 @@ func TestReadBody(t *testing.T) {
 	broken := errors.New("broken")
 	for name, c := range map[string]struct {
 		body   io.Reader
-		length int64 // as declared; -1 unknown
+		length int64 // the declared length, or -1 if unknown
 		limit  int
 		err    error
-		want   int // bytes read; -1 any
+		want   int // the number of bytes read, or -1 if it does not matter
 	}{
 		"empty":                {strings.NewReader(""), 0, 10, nil, 0},
 		"known length":         {strings.NewReader("abc"), 3, 10, nil, 3},
@@ -79,7 +79,7 @@ func TestReadBody(t *testing.T) {
 			}
 		}
 	}
-	// A declared length is not trusted.
+	// The declared length is not trusted.
 	buf, _ := readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))

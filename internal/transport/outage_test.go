@@ -76,15 +76,15 @@ func TestPartialOutage(t *testing.T) {
 // testPolicy has delays without jitter.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
-// TestRetryBudget checks that a server that stays dead gets 1.2 requests per call in the long run, and that responses
-// refill the budget.
+// TestRetryBudget checks that a server that stays down receives 1.2 requests per call in the long run, and that
+// responses refill the budget.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o outage
 		retries := 0
 		try := func() bool { return o.await(t.Context(), testPolicy, time.Now(), time.Now().Add(time.Second)) == nil }
-		for range 1000 { // calls to a dead server, each of which would like two retries
+		for range 1000 { // calls to a server that is down, each of which would retry twice
 			o.addCall()
 			for range 2 {
 				o.reportFault(testPolicy)
@@ -107,8 +107,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetWhileUp checks that a retry that finds the budget spent waits for the responses to other calls while the
-// service responds, and fails once it does not.
+// TestRetryBudgetWhileUp checks a retry when the budget is spent: it waits for the responses to other calls while
+// the service responds, and fails once the service is down.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -131,7 +131,7 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}
 }
 
-// TestAwait checks how a wait for a retry ends.
+// TestAwait checks the results of await.
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -196,7 +196,7 @@ func TestPolicyDefaults(t *testing.T) {
 	}
 }
 
-// TestBackoffRange checks that backoffs lie between the floor and the ceiling, and are spread over the whole range.
+// TestBackoffRange checks that backoffs lie between the floor and the ceiling and are spread over the whole range.
 func TestBackoffRange(t *testing.T) {
 	t.Parallel()
 	p := Policy{MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}

@@ -101,13 +101,14 @@ func TestCallersErrorsAreMasked(t *testing.T) {
 	}
 }
 
-// TestMask checks that texts of successful responses can be masked with the key in use.
+// TestMask checks that texts of a successful response can be masked with the key and the signature of its request.
 func TestMask(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
-	_, _ = g.Do(t.Context(), call())
-	if got := g.Mask("region "+secretKey.AccessKeySecret+"\n", 80); got != "region *** " {
-		t.Errorf("%q", got)
+	meta, err := g.Do(t.Context(), call())
+	signature := g.requests[0].URL.Query().Get("Signature")
+	if got := meta.Mask("region " + secretKey.AccessKeySecret + "," + signature); err != nil || signature == "" || got != "region ***,***" {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -120,7 +121,7 @@ var (
 	secrets = []string{secretKey.AccessKeyID, secretKey.AccessKeySecret, secretKey.SecurityToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds returns the secret that text shows in one of the usual forms, "" if there is none.
+// holds returns the secret that text contains in one of the usual encodings, or "".
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)
