@@ -163,7 +163,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	}
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
 		// an error of the region itself, not one that the context was canceled with
-		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint
+		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // yielded as it is, never wrapped
 			return err
 		}
 		if !yield(inst, err) {

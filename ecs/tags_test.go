@@ -356,21 +356,31 @@ func TestCapInAMovingFleet(t *testing.T) {
 	})
 }
 
-// Wrong counts may cost requests, but no instances.
+// Wrong counts may cost requests, but no instances, also when none of the instances before the cap matches.
 func TestCountsAreAHint(t *testing.T) {
 	t.Parallel()
 	for name, total := range map[string]int{"zero": 0, "too few": 7, "too many": 1 << 30} {
-		story(t, name, func(t *testing.T) {
-			fleet := taggedFleet(1500)
-			srv := newCloud(t, nil, fleet...)
-			srv.Configure(func(s *ecstest.Settings) { s.CapFirst = true })
-			srv.Inject(ecstest.Fault{Match: is(count1), Body: fmt.Appendf(nil, `{"TotalCount":%d,"PageNumber":1,"PageSize":1,"Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, total)})
-			got, err := collect(srv.client.Instances(t.Context(), byStatus))
-			if err != nil {
-				t.Fatal(err)
+		for _, before := range []bool{true, false} {
+			if !before && name == "too few" {
+				continue // such a count is believed: nothing contradicts it
 			}
-			sameOnce(t, got, matching(fleet, byStatus))
-		})
+			story(t, fmt.Sprintf("%s/matches before the cap=%v", name, before), func(t *testing.T) {
+				fleet := taggedFleet(1500)
+				for i := range fleet[:2*1200] {
+					if !before {
+						fleet[i].Status = ecs.InstanceStatusRunning
+					}
+				}
+				srv := newCloud(t, nil, fleet...)
+				srv.Configure(func(s *ecstest.Settings) { s.CapFirst = true })
+				srv.Inject(ecstest.Fault{Match: is(count1), Body: fmt.Appendf(nil, `{"TotalCount":%d,"PageNumber":1,"PageSize":1,"Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, total)})
+				got, err := collect(srv.client.Instances(t.Context(), byStatus))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sameOnce(t, got, matching(fleet, byStatus))
+			})
+		}
 	}
 }
 

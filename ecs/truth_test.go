@@ -554,7 +554,9 @@ func TestAmbiguousPages(t *testing.T) {
 		if what != "token in other letters" { // this operation ends by repeating a token
 			ambiguous("ListTagResources", err)
 		}
-		type vpc struct{ VpcId string } //nolint:revive // the API's name
+		type vpc struct {
+			ID string `json:"VpcId"`
+		}
 		err = endOf(ecs.CallPages[vpc](t.Context(), answer("Vpcs", "Vpc", `{"VpcId":"v"}`), "DescribeVpcs", nil, "Vpcs.Vpc"))
 		ambiguous("CallPages", err)
 		if !strings.Contains(body, "oken") {

@@ -263,6 +263,27 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
+	story(t, "missing again after it was seen again is not gone", func(t *testing.T) {
+		srv := newCloud(t, nil, two...)
+		polls := 0
+		srv.Inject(ecstest.Fault{
+			Match: func(r ecstest.Request) bool {
+				if kind(r) == listed {
+					polls++
+				}
+				return kind(r) == listed && (polls == 2 || polls == 4)
+			},
+			Body:  []byte(`{"Instances":{"Instance":[{"InstanceId":"` + b + `","Status":"Pending"}]}}`),
+			Times: -1,
+		})
+		srv.after(60*time.Second, func() {
+			srv.Update(a, setStatus(ecs.InstanceStatusRunning))
+			srv.Update(b, setStatus(ecs.InstanceStatusRunning))
+		})
+		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b); err != nil || len(got) != 2 || polls < 5 {
+			t.Error(ids(got), polls, err)
+		}
+	})
 	story(t, "permission lost is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })

@@ -135,6 +135,20 @@ func TestCacheTimeline(t *testing.T) {
 			steps: []step{{at: "0s", took: "30s", text: "has not returned within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 3, took: "0s"}},
 			calls: 3,
 		},
+		"a late key does not replace a newer one": {
+			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
+				switch n {
+				case 1:
+					time.Sleep(time.Hour)
+				case 2:
+				default:
+					return none, errDown
+				}
+				return keyOf(n), nil
+			},
+			steps: []step{{at: "0s", took: "30s", text: "has not returned within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 2, took: "0s", text: "down"}},
+			calls: 3,
+		},
 		"hangs with a valid key": {
 			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				if n == 2 {
