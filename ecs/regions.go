@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-querystring/query"
 
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
-	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -51,15 +50,10 @@ type Region struct {
 
 // DescribeRegions returns the regions that the account may use, by one request to the client's own region.
 func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, error) {
-	resp, _, err := c.describeRegions(ctx, req)
-	return resp, err
-}
-
-func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, transport.Meta, error) {
 	const action = "DescribeRegions"
 	params, err := query.Values(req)
 	if err != nil {
-		return nil, transport.Meta{}, refused(action, c.region, err)
+		return nil, refused(action, c.region, err)
 	}
 	var out struct {
 		RequestID string `json:"RequestId"`
@@ -77,9 +71,12 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 		return wrong
 	})
 	if err != nil {
-		return nil, meta, err
+		return nil, err
 	}
-	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, meta, nil
+	for i, r := range out.Regions.Region { // an id becomes part of host names and errors
+		out.Regions.Region[i].RegionID = meta.Mask(r.RegionID)
+	}
+	return &DescribeRegionsResponse{RequestID: cmp.Or(meta.Mask(out.RequestID), meta.RequestID), Regions: out.Regions.Region}, nil
 }
 
 // RegionsOptions configure InstancesInRegions. nil, and every zero field, is the default.
@@ -205,18 +202,18 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	return l.followParallel(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
 }
 
-// allRegions returns the ids of the regions that the account may use. They become part of errors, so they are masked.
+// allRegions returns the ids of the regions that the account may use.
 func (c *Client) allRegions(ctx context.Context) ([]string, error) {
-	all, meta, err := c.describeRegions(ctx, DescribeRegionsRequest{})
+	all, err := c.DescribeRegions(ctx, DescribeRegionsRequest{})
 	if err != nil {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: meta.Mask(all.RequestID), StatusCode: 200, Attempts: meta.Attempts, Message: "the response names no region"}
+		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response names no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {
-		regions[i] = meta.Mask(r.RegionID)
+		regions[i] = r.RegionID
 	}
 	return regions, nil
 }

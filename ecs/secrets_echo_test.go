@@ -29,6 +29,10 @@ func TestSecretsOfSuccessfulResponses(t *testing.T) {
 				}
 				return last
 			},
+			"DescribeRegions": func(ctx context.Context, c *ecs.Client) error {
+				resp, err := c.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
+				return fmt.Errorf("%v %+v", err, resp)
+			},
 			"Instances": func(ctx context.Context, c *ecs.Client) (last error) {
 				for _, err := range c.Instances(ctx, ecs.DescribeInstancesRequest{}) {
 					last = err
