@@ -3,6 +3,7 @@ package ecs_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,7 +32,7 @@ func TestSecretsOfSuccessfulResponses(t *testing.T) {
 			},
 			"DescribeRegions": func(ctx context.Context, c *ecs.Client) error {
 				resp, err := c.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
-				return fmt.Errorf("%v %+v", err, resp)
+				return errors.Join(err, fmt.Errorf("%+v", resp))
 			},
 			"Instances": func(ctx context.Context, c *ecs.Client) (last error) {
 				for _, err := range c.Instances(ctx, ecs.DescribeInstancesRequest{}) {
