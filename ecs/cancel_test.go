@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// listings are all that yields instances.
+// listings returns all ways of listing instances.
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -38,8 +38,8 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled is a cloud with latency in which some requests are throttled and some fail, so that a call may be caught in
-// any of its waits.
+// troubled returns a cloud with latency in which some requests are throttled and others fail, so that a call may
+// be canceled during any of its delays.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -51,7 +51,7 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// still fails if anything goes on after a call has returned.
+// quiet so far; later requests would fail the test
 func (c *cloud) still() {
 	c.t.Helper()
 	synctest.Wait()
@@ -62,7 +62,7 @@ func (c *cloud) still() {
 	}
 }
 
-// ended fails unless err is nil or the context's, with its cause.
+// ended fails the test unless err is nil or the context's error with its cause.
 func ended(t *testing.T, err, cause error) {
 	t.Helper()
 	_, region := errorAs[*ecs.RegionError](err)
@@ -76,8 +76,8 @@ func ended(t *testing.T, err, cause error) {
 	}
 }
 
-// Cancelled or left at any moment, a listing ends with the context's error, or with none; nothing comes twice; and when
-// it has returned, nothing of it goes on.
+// A listing that is canceled, or whose loop is left, at any moment yields no duplicates, ends with the context's
+// error or none, and sends nothing after it has returned.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()
@@ -95,7 +95,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 				switch seed % 3 {
 				case 0: // in the middle of a request or wait
 					srv.after(time.Duration(rng.Int64N(requests*int64(20*time.Millisecond))), func() { cancel(cause) })
-				case 1: // as a request arrives, in a race with its answer
+				case 1: // when a request arrives, racing with its response
 					var at atomic.Int64
 					at.Store(rng.Int64N(requests))
 					srv.Configure(func(s *ecstest.Settings) {
@@ -131,7 +131,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// So do the other calls.
+// The same test for the calls that are not listings.
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
@@ -150,8 +150,7 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// A context may be cancelled with the error of another call, as errgroup does. The call that it ends has an error of its
-// own all the same.
+// A context may be canceled with the error of another call, as errgroup does. The canceled call must have its own error.
 func TestCancelledWithAnotherError(t *testing.T) {
 	t.Parallel()
 	boo, gone := errors.New("boo"), fmt.Errorf("gone: %w", context.Canceled)

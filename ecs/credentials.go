@@ -27,7 +27,7 @@ type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
 
-// CredentialsFunc is a function as a [CredentialsProvider].
+// CredentialsFunc is a function that implements [CredentialsProvider].
 type CredentialsFunc func(ctx context.Context) (signer.Credentials, error)
 
 // Credentials calls f.
@@ -60,7 +60,7 @@ type Profile struct {
 	Current bool   // the profile that ProfileCredentials("") uses
 }
 
-// Profiles returns the profiles of the vendor CLI in the order of its file. No file is no profile.
+// Profiles returns the profiles of the vendor CLI in the order of its file. If there is no file, there are no profiles.
 func Profiles() ([]Profile, error) {
 	list, err := credentials.Profiles()
 	if err != nil {
@@ -73,8 +73,8 @@ func Profiles() ([]Profile, error) {
 	return profiles, nil
 }
 
-// ProfileRegion returns the region for programs that were told none: of the profile of that name, or else
-// ALIBABA_CLOUD_REGION_ID. With an empty name the variable counts first, and then the profile that
+// ProfileRegion returns the region for a program whose user named none: that of the given profile, or else
+// ALIBABA_CLOUD_REGION_ID. If name is empty, the variable takes precedence over the profile that
 // ProfileCredentials("") uses. It returns "" if no region is set, and an error if the profile does not exist or
 // the CLI's configuration cannot be read.
 func ProfileRegion(name string) (string, error) {

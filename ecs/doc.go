@@ -22,7 +22,7 @@
 //   - [Client.ScanInstances] fetches several pages at once, for regions of a thousand instances and more.
 //   - [Client.InstancesInRegions] lists several or all regions at once. A region that fails does not end the others.
 //   - [Client.GetInstances] finds instances by id, and [Client.GetInstance] a single one; both report missing ids.
-//   - [Client.DescribeInstances] fetches a single page: 10 instances unless MaxResults says more.
+//   - [Client.DescribeInstances] fetches a single page: 10 instances unless MaxResults is set.
 //
 // [Client.WaitForStatus] and [Client.WaitUntilGone] poll until instances have changed. [Client.ListTagResources] lists tags.
 // [Client.Call] and [CallPages] call any other operation of the ECS API.
@@ -41,13 +41,32 @@
 // answered with HTTP 200 and an empty list, and private clouds and older installations may still do so.
 //
 // The listings handle both. A denied request ends the listing with [ErrForbidden]. A request that ends with an empty page
-// is checked by one dry run, also in the middle of a listing: if the dry run passes, the page is true; if it is denied, the
+// is checked by one dry run, also in the middle of a listing: if the dry run passes, the page is accepted; if it is denied, the
 // listing ends with ErrForbidden; if it fails in any other way, the listing ends with [*UnconfirmedError]. The result is
 // remembered for five minutes for the same region and request. [Options.TrustEmpty] accepts empty pages without a check.
 //
-// [Client.DryRun] checks the permission without listing. The smallest policy is ecs:DescribeInstances, with
+// The smallest policy is ecs:DescribeInstances, with
 // ecs:DescribeRegions to list all regions and ecs:ListTagResources to list more than about 1,000 instances by tag or
 // resource group.
+//
+// # Checking permissions
+//
+// [Client.DryRun] checks, by one request, the permission to list in one region. [Client.Check] finds out why a listing does
+// not work: it tells apart missing credentials, a mistyped region, a broken network, proxy or certificate, a wrong clock, a
+// key or token that the API does not accept, and missing permissions, with advice for each. The [Report] prints as a table
+// and as JSON, and [Report.Policy] is the RAM policy that is missing.
+//
+//	report := client.Check(ctx, &ecs.CheckOptions{AllRegions: true})
+//	fmt.Println(report)
+//	if err := report.Err(); err != nil {
+//		return err
+//	}
+//
+// Check lists nothing. It sends, for each region, one dry run of DescribeInstances for each request in
+// CheckOptions.Requests and one ListTagResources, and one DescribeRegions altogether: 61 requests for 30 regions, most of
+// them in parallel. It cannot know of policies that depend on the instances that a listing would return, nor how much of a
+// quota other programs use. That a service refuses nothing does not prove that it will be up a minute later: handle the
+// errors of listings as well.
 //
 // # What the API does silently
 //

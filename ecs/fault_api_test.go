@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// refused is an API error that must come back as it is, after one attempt.
+// refused checks an API error that must be returned unchanged after one attempt.
 func refused(status int, code string, kind error) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.fail(status, code) })
@@ -78,7 +78,7 @@ var apiFaults = []fault{
 	}},
 }
 
-// throttledOnce must succeed in two attempts with a pause of at least least between them.
+// throttledOnce checks that a call succeeds in two attempts, with a delay between least and most.
 func throttledOnce(least, most time.Duration, status int, code string, header ...string) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, failsOnce(status, code, header...))
@@ -90,7 +90,7 @@ func throttledOnce(least, most time.Duration, status int, code string, header ..
 	}
 }
 
-// many makes calls from several goroutines and counts those that failed.
+// many makes calls from several goroutines and returns the number of failures.
 func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	var wg sync.WaitGroup
 	var failures, begun atomic.Int64
@@ -107,7 +107,7 @@ func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	return int(failures.Load())
 }
 
-// metered answers well while allow does, after 20 ms, and counts what it rejects.
+// metered returns a handler that responds after 20 ms, throttles if allow returns false, and counts the throttled requests.
 func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.Duration)) func(*exchange) {
 	var mu sync.Mutex
 	return func(x *exchange) {
@@ -128,7 +128,7 @@ func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.D
 	}
 }
 
-// tokenBucket allows rate requests per second, and burst at once.
+// tokenBucket returns a quota of rate requests per second, with bursts of up to burst requests.
 func tokenBucket(rate, burst float64) func(time.Time) (bool, time.Duration) {
 	tokens, last := burst, time.Now()
 	return func(now time.Time) (bool, time.Duration) {
@@ -141,7 +141,8 @@ func tokenBucket(rate, burst float64) func(time.Time) (bool, time.Duration) {
 	}
 }
 
-// fixedWindow allows n requests per period, and tells how long the window lasts if it hints.
+// fixedWindow returns a quota of n requests per period. If hints is true, a refusal reports how long the period
+// still lasts.
 func fixedWindow(n int, period time.Duration, hints bool) func(time.Time) (bool, time.Duration) {
 	start, used := time.Now(), 0
 	return func(now time.Time) (bool, time.Duration) {
@@ -216,7 +217,7 @@ var throttleFaults = []fault{
 	}},
 }
 
-// timestamp is when the client says it made the request.
+// timestamp returns the time that the client signed.
 func (x *exchange) timestamp() time.Time {
 	t, _ := time.Parse(time.RFC3339, x.query().Get("Timestamp")+x.Header.Get("X-Acs-Date"))
 	return t
@@ -226,7 +227,7 @@ func (x *exchange) nonce() string {
 	return x.query().Get("SignatureNonce") + x.Header.Get("X-Acs-Signature-Nonce")
 }
 
-// strict answers well if the request's time is within 15 minutes of the server's clock.
+// strict returns a handler that accepts requests signed within 15 minutes of the server's clock.
 func strict(skew func() time.Duration, date func(now time.Time) []string) func(*exchange) {
 	return func(x *exchange) {
 		now := time.Now().Add(skew())
@@ -240,7 +241,8 @@ func strict(skew func() time.Duration, date func(now time.Time) []string) func(*
 
 func dated(now time.Time) []string { return []string{"Date", now.UTC().Format(http.TimeFormat)} }
 
-// echo is what a server says that found another signature: the text to be signed, key and token included.
+// echo returns the message of a server that computed a different signature. It quotes the string to sign,
+// including the key and the token.
 func echo(x *exchange) string {
 	return "Specified signature is not matched with our calculation. server string to sign is:" + signer.StringToSign("POST", x.query()) +
 		" canonical request is:" + signer.CanonicalRequest(signer.Request{Method: "POST", Host: x.Host, Params: x.query()}, x.Header) +
@@ -295,7 +297,7 @@ var clockFaults = []fault{
 		})
 		defer g.finish()
 		g.succeeds(2)
-		// Without another key nothing is sent again.
+		// Without another key, the request is not retried.
 		g = newRig(t, v, func(x *exchange) { x.fail(400, "InvalidSecurityToken.Expired") })
 		defer g.finish()
 		if err := g.fails(t.Context(), 1); !errors.Is(err, ecs.ErrCredentials) {
@@ -318,7 +320,7 @@ var clockFaults = []fault{
 	}},
 }
 
-// list collects what Instances yields, and its error.
+// list lists all instances. It returns their ids and the error.
 func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error) {
 	var r ecs.DescribeInstancesRequest
 	if len(req) > 0 {
@@ -338,7 +340,8 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	return ids, err
 }
 
-// pages serves n pages of two instances each, p1 to pn; before may answer in its place.
+// pages returns a handler that serves n pages of two instances each, with the tokens p1 to pn. It calls before
+// first; if that returns true, it has sent the response itself.
 func pages(n int, before func(x *exchange, page int) bool) func(*exchange) {
 	return func(x *exchange) {
 		p := 1
@@ -366,7 +369,7 @@ func idsOf(first, last int) (ids []string) {
 var pageFaults = []fault{
 	{id: "P01", name: "repeated_token", what: "the server repeats the same NextToken for ever", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // or it would never end
+			if x.n > 10 { // otherwise it would never end
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -419,7 +422,8 @@ var credentialFaults = []fault{
 		if err := g.fails(ctx, 0); !errors.Is(err, context.DeadlineExceeded) || g.elapsed() != 500*time.Millisecond || !strings.Contains(err.Error(), "waiting for credentials") {
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
-		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) || g.elapsed() > time.Minute { // and without a deadline
+		// and without a deadline
+		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) || g.elapsed() > time.Minute {
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
 	}},
@@ -438,7 +442,8 @@ var credentialFaults = []fault{
 			o.Credentials = providerFunc(func(context.Context) (signer.Credentials, error) { return rotating(int(n.Add(1)) / 3), nil })
 		})
 		defer g.finish()
-		if failed := g.many(t.Context(), 20, 200); failed != 0 { // the server checks that key, token and signature belong together
+		// the server checks that key, token and signature belong together
+		if failed := g.many(t.Context(), 20, 200); failed != 0 {
 			t.Errorf("%d failed", failed)
 		}
 	}},

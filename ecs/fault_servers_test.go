@@ -38,26 +38,27 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// A network in memory, so that faults of the wire can be made at will and time can be virtual. net.Pipe would do for the
-// time, but it has neither a reset nor a peer that vanishes, and no room for a write that nobody reads yet.
+// An in-memory network that simulates faults of connections in virtual time. net.Pipe does not suffice: it has no
+// resets, no peers that vanish, and no buffer for writes.
 type network struct {
 	mu    sync.Mutex
-	serve map[string]func(*conn) // by address; each in its own goroutine
-	conns []*conn                // the client's ends, those that it has closed perhaps too
+	serve map[string]func(*conn) // by address; each runs in its own goroutine
+	conns []*conn                // the client's ends, including closed ones
 	peers []*conn                // the servers' ends
 	dials int
 }
 
 func newNetwork() *network { return &network{serve: map[string]func(*conn){}} }
 
-// listen serves every connection to addr.
+// listen calls serve for every connection to addr.
 func (n *network) listen(addr string, serve func(*conn)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.serve[addr] = serve
 }
 
-// dial connects to whoever listens, is refused when nobody does, and hangs when the listener is nil.
+// dial connects to the listener of addr. The connection is refused if there is none, and hangs if the listener is
+// nil.
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	serve, ok := n.serve[addr]
@@ -83,7 +84,7 @@ func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	return client, nil
 }
 
-// open counts the connections that the client has not closed.
+// open returns the number of connections that the client has not closed.
 func (n *network) open() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -91,7 +92,7 @@ func (n *network) open() int {
 	return len(n.conns)
 }
 
-// hangUp ends what is left of the connections, at both ends.
+// hangUp closes the remaining connections at both ends.
 func (n *network) hangUp() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -115,8 +116,8 @@ func (a address) String() string { return string(a) }
 type half struct {
 	mu       sync.Mutex
 	buf      bytes.Buffer
-	changed  chan struct{} // closed and replaced whenever anything below changes
-	err      error         // what reads give once buf is empty
+	changed  chan struct{} // closed and replaced whenever one of the fields below changes
+	err      error         // error of reads once buf is empty
 	deadline time.Time
 	dead     bool // writes vanish
 }
@@ -139,7 +140,7 @@ func (h *half) touch() {
 type conn struct {
 	in, out *half
 	name    string
-	gone    bool // closed on this side; under in.mu
+	gone    bool // whether this side is closed; guarded by in.mu
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -176,7 +177,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 }
 
-// window is how much may be under way in one direction before writes block.
+// window is the size of the buffer of one direction.
 const window = 256 << 10
 
 func (c *conn) Write(b []byte) (n int, err error) {
@@ -200,10 +201,10 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// Close is a FIN.
+// Close sends a FIN.
 func (c *conn) Close() error { return c.end(io.EOF) }
 
-// reset is a RST.
+// reset sends a RST.
 func (c *conn) reset() { _ = c.end(os.NewSyscallError("read", syscall.ECONNRESET)) }
 
 func (c *conn) end(err error) error {
@@ -221,7 +222,7 @@ func (c *conn) end(err error) error {
 	return nil
 }
 
-// vanish is a peer that is gone without a word: nothing arrives any more, either way.
+// vanish makes the peer disappear without closing the connection: no more data arrives in either direction.
 func (c *conn) vanish() {
 	c.out.change(func() { c.out.dead = true })
 	c.in.change(func() { c.in.dead = true })
@@ -236,10 +237,10 @@ func (c *conn) closed() bool {
 // hang waits until the client closes the connection.
 func (c *conn) hang() { _, _ = io.Copy(io.Discard, c) }
 
-// ignore does too, without reading anything.
+// ignore waits until the client closes the connection, without reading.
 func (c *conn) ignore() { c.pause(time.Hour) }
 
-// pause waits, and reports whether the client is still there.
+// pause waits, and reports whether the client is still connected.
 func (c *conn) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -269,7 +270,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 func (c *conn) SetDeadline(t time.Time) error    { return c.SetReadDeadline(t) }
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
-// listener hands connections of the network to an http.Server.
+// listener is a net.Listener for connections of the simulated network.
 type listener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -280,7 +281,7 @@ func newListener() *listener {
 	return &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// take serves a connection until it is closed.
+// take passes a connection to Accept and waits until it is closed.
 func (l *listener) take(c *conn) {
 	held := &heldConn{conn: c, done: make(chan struct{})}
 	select {
@@ -315,13 +316,13 @@ func (l *listener) Addr() net.Addr { return address("memory") }
 
 func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
 
-// exchange is a request that arrived, and the way to answer it.
+// exchange is a received request, with methods to respond to it.
 type exchange struct {
 	*http.Request
 	*conn
-	w    io.Writer // the connection, or the TLS on it
-	n    int       // of this server, from 1
-	nth  int       // of its connection, from 1
+	w    io.Writer // the connection, or the TLS connection on top of it
+	n    int       // number of the request on this server, from 1
+	nth  int       // number of the request on its connection, from 1
 	time time.Time
 }
 
@@ -329,7 +330,7 @@ func (x *exchange) query() url.Values { return x.URL.Query() }
 
 func (x *exchange) raw(text string) { _, _ = io.WriteString(x.w, text) }
 
-// answer writes a whole answer.
+// answer writes a complete response.
 func (x *exchange) answer(status int, body string, header ...string) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", status, http.StatusText(status))
@@ -350,7 +351,7 @@ func (x *exchange) fail(status int, code string, header ...string) {
 	x.answer(status, apiError(code, "message of "+code), header...)
 }
 
-// page is a page with n instances, and the token of the next if there is one.
+// page returns a page with n instances and, optionally, a token.
 func page(n int, next ...string) string {
 	var b strings.Builder
 	b.WriteString(`{"RequestId":"0A1B2C3D-0000-4000-8000-000000000000","Instances":{"Instance":[`)
@@ -368,14 +369,14 @@ func apiError(code, message string) string {
 	return fmt.Sprintf(`{"RequestId":"0A1B2C3D-0000-4000-8000-00000000000E","HostId":"ecs.test","Code":%q,"Message":%q,"Recommend":"https://api.aliyun.com/troubleshoot?q=%s"}`, code, message, code)
 }
 
-// The keys of the suite are easy to find in any text.
+// The keys of the tests, which are easy to find in any text.
 const (
 	plantedID     = "LTAIplantedkeyid0001"
 	plantedSecret = "plantedSecret+/=0001"
 	plantedToken  = "CAISplantedtoken+/=0001plantedplantedplanted"
 )
 
-// rig is a client over the network and a server that checks every signature on its own.
+// rig is a client on the simulated network and a server that verifies every signature with its own code.
 type rig struct {
 	*testing.T
 	*network
@@ -384,21 +385,21 @@ type rig struct {
 	variant variant
 	start   time.Time
 
-	lean     bool // keep no requests
+	lean     bool // whether to record no requests
 	mu       sync.Mutex
 	requests []*exchange
 	attempts []ecs.Attempt
 	errors   []error
 	log      bytes.Buffer
-	secrets  []string // keys in use, signatures seen
+	secrets  []string // the keys in use, and the signatures received
 }
 
-// variant is how a case is run.
+// variant determines how a case is run.
 type variant struct {
 	name   string
 	signer signer.Signer
-	own    bool // with the settings of our own http.Client, else with one of the caller's
-	bubble bool // in virtual time
+	own    bool // use the settings of NewHTTPClient, otherwise an http.Client of the caller
+	bubble bool // run in virtual time
 }
 
 var variants = []variant{
@@ -410,7 +411,7 @@ var variants = []variant{
 
 const plain, secure = "http://127.0.0.1:80", "https://ecs.test"
 
-// newRig makes a rig. serve answers the requests; nil leaves the listening to the case.
+// newRig returns a rig whose server calls serve for each request. If serve is nil, the case must listen itself.
 func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *ecs.Options)) *rig {
 	t.Helper()
 	g := &rig{T: t, network: newNetwork(), variant: v, start: time.Now(), secrets: []string{plantedID, plantedSecret, plantedToken}}
@@ -435,7 +436,7 @@ func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *
 	for _, e := range edit {
 		e(g, o)
 	}
-	t.Cleanup(g.hangUp) // a case that failed must not block the bubble
+	t.Cleanup(g.hangUp) // a failed case must not block the bubble
 	var err error
 	if g.client, err = ecs.NewClient("cn-test", o); err != nil {
 		t.Fatal(err)
@@ -451,7 +452,7 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	return w.g.log.Write(b)
 }
 
-// server parses the requests of a connection, checks them and passes them on.
+// server parses the requests of a connection, verifies them and passes them to serve.
 func (g *rig) server(serve func(*exchange)) func(*conn) {
 	return func(c *conn) { g.serveHTTP(c, c, serve) }
 }
@@ -478,7 +479,7 @@ func (g *rig) serveHTTP(c *conn, rw io.ReadWriter, serve func(*exchange)) {
 	}
 }
 
-// verify rebuilds the signature from what arrived, from the documents and without the signer package.
+// verify computes the signature of a request as documented, without package signer.
 func (g *rig) verify(r *http.Request) {
 	if r.Method != http.MethodPost || r.URL.Path != "/" || r.ContentLength != 0 {
 		g.Errorf("%s %s with %d bytes", r.Method, r.URL.Path, r.ContentLength)
@@ -488,7 +489,7 @@ func (g *rig) verify(r *http.Request) {
 		return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
 	}
 	var pairs []string
-	for _, k := range slices.Sorted(maps.Keys(r.URL.Query())) { // by the names as they are, not as they are encoded
+	for _, k := range slices.Sorted(maps.Keys(r.URL.Query())) { // sorted by unescaped names
 		if k != "Signature" {
 			pairs = append(pairs, encode(k)+"="+encode(r.URL.Query().Get(k)))
 		}
@@ -538,7 +539,8 @@ func (g *rig) secret(s ...string) {
 	}
 }
 
-// secretOf knows the planted key, and the pairs of providers that rotate: id7 goes with secret7 and token7.
+// secretOf returns the secret and the token of an access key id: the planted key, or a rotated one such as
+// rotatingid7.
 func (g *rig) secretOf(id, token string) string {
 	if id == plantedID && token == plantedToken {
 		return plantedSecret
@@ -559,7 +561,7 @@ type providerFunc func(context.Context) (signer.Credentials, error)
 
 func (f providerFunc) Credentials(ctx context.Context) (signer.Credentials, error) { return f(ctx) }
 
-// get asks for one page.
+// get fetches one page.
 func (g *rig) get(ctx context.Context) (*ecs.DescribeInstancesResponse, error) {
 	resp, err := g.client.DescribeInstances(ctx, ecs.DescribeInstancesRequest{MaxResults: 100})
 	g.note(err)
@@ -569,7 +571,7 @@ func (g *rig) get(ctx context.Context) (*ecs.DescribeInstancesResponse, error) {
 	return resp, err
 }
 
-// note keeps an error for the search for secrets.
+// note records an error, which finish searches for secrets.
 func (g *rig) note(err error) {
 	if err != nil {
 		g.mu.Lock()
@@ -578,14 +580,14 @@ func (g *rig) note(err error) {
 	}
 }
 
-// arrived counts the requests.
+// arrived returns the number of received requests.
 func (g *rig) arrived() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.requests)
 }
 
-// gaps are the times between requests.
+// gaps returns the times between requests.
 func (g *rig) gaps() (gaps []time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -595,7 +597,7 @@ func (g *rig) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// finish closes what idles, and looks for connections left and secrets told.
+// finish closes idle connections, and fails the test if connections are left open or a secret was revealed.
 func (g *rig) finish() {
 	g.client.CloseIdleConnections()
 	if g.variant.bubble {
@@ -619,7 +621,7 @@ func (g *rig) finish() {
 	searchSecrets(g.T, texts, g.secrets)
 }
 
-// authority is a certificate authority made for one test.
+// authority is a certificate authority for one test.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -632,7 +634,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue makes a certificate, of the authority itself if it has none yet.
+// issue returns a certificate; the first one is that of the authority itself.
 func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -658,7 +660,7 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certi
 	return cert, key
 }
 
-// server is the TLS side of a host.
+// server returns the TLS configuration of a host.
 func (a *authority) server(t *testing.T, host string, edit ...func(*x509.Certificate, *tls.Config)) *tls.Config {
 	t.Helper()
 	template, config := &x509.Certificate{DNSNames: []string{host}}, &tls.Config{MinVersion: tls.VersionTLS10, NextProtos: []string{"http/1.1"}}
@@ -670,7 +672,7 @@ func (a *authority) server(t *testing.T, host string, edit ...func(*x509.Certifi
 	return config
 }
 
-// trust makes the rig's client believe the authority.
+// trust adds the authority to the root certificates of the rig's client.
 func (a *authority) trust(g *rig) {
 	tr := g.http.Transport.(*http.Transport)
 	if tr.TLSClientConfig == nil {

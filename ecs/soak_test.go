@@ -22,13 +22,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// soak lists one fleet again and again: 1 % of the requests are reset, 1 % get a 5xx, the quota is a window, keys rotate
-// every ten minutes and expire at once, and their provider fails for a minute now and then. Every listing must be
-// complete. each is called after every minute.
+// soak lists one fleet repeatedly. Of the requests, 1 % are reset and 1 % fail with a 5xx. The quota is a fixed
+// window. Keys are rotated every ten minutes and expire immediately, and their provider fails for one minute out
+// of ten. Every listing must be complete. each is called once a minute.
 func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	const nPages, perMinute, rotation = 20, 120, 10 * time.Minute
 	begun := time.Now()
-	current := func() int { return int((time.Since(begun) + rotation - 10*time.Second) / rotation) } // in the middle of the requests of a window
+	// in the middle of a quota window
+	current := func() int { return int((time.Since(begun) + rotation - 10*time.Second) / rotation) }
 	quota := fixedWindow(perMinute, time.Minute, false)
 	var mu sync.Mutex
 	var requests, throttled, expired, faults, providerFailures atomic.Int64
@@ -107,16 +108,16 @@ func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	}
 }
 
-// heap is the live memory in KiB.
+// heap returns the size of the live heap in KiB.
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what the first one only emptied from pools
+	runtime.GC() // frees what the first collection moved out of the pools
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc) >> 10
 }
 
-// TestSoak is a virtual hour with the memory looked at.
+// TestSoak runs for an hour of virtual time and checks that memory does not grow.
 func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	synctest.Test(t, func(t *testing.T) {
 		var early, late int64
@@ -137,7 +138,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of th
 
 var soakTime = flag.Duration("soak", 0, "how long TestSoakOverTCP runs; 0 skips it")
 
-// TestSoakOverTCP lists in real time from 32 goroutines, over loopback, from a server that throttles and fails.
+// TestSoakOverTCP lists from 32 goroutines in real time, over loopback, from a server that throttles and fails.
 func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the goroutines and measures the memory of the process
 	if *soakTime == 0 {
 		t.Skip("needs the flag -soak=10s")

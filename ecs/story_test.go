@@ -26,7 +26,7 @@ type cloud struct {
 	t      *testing.T
 }
 
-// story runs a test in a bubble of virtual time, whose end finds goroutines that were left behind.
+// story runs a parallel subtest in virtual time. It fails if a goroutine is leaked.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud
 	return c
 }
 
-// as is another client of the same ECS.
+// as returns another client of the same ECS.
 func (c *cloud) as(opts *ecs.Options) *ecs.Client {
 	c.t.Helper()
 	client, err := c.Client("cn-hangzhou", opts)
@@ -55,7 +55,7 @@ func (c *cloud) as(opts *ecs.Options) *ecs.Client {
 	return client
 }
 
-// denying is a client whose user lacks the permission for some operations.
+// denying returns a client whose user lacks the permission for some operations.
 func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	c.t.Helper()
 	key := signer.Credentials{AccessKeyID: "LTAIdenied" + strconv.Itoa(len(actions)), AccessKeySecret: "s"}
@@ -64,11 +64,11 @@ func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	return c.as(&opts)
 }
 
-// The kinds of requests that are told apart below, besides other operations by their names.
+// The kinds of requests that kind distinguishes. Other operations are identified by their names.
 const (
 	listed = "list"  // DescribeInstances by token
 	dryRan = "dry"   // DescribeInstances with DryRun
-	count1 = "count" // DescribeInstances in page mode, one row
+	count1 = "count" // DescribeInstances in page mode with one row per page
 	tagged = "ListTagResources"
 )
 
@@ -84,7 +84,7 @@ func kind(r ecstest.Request) string {
 	return listed
 }
 
-// arrived counts the requests by kind.
+// arrived counts the received requests by kind.
 func (c *cloud) arrived() map[string]int {
 	n := map[string]int{}
 	for _, r := range c.Requests() {
@@ -93,7 +93,7 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails unless exactly these requests arrived.
+// asked fails the test unless exactly these requests were received.
 func (c *cloud) asked(want map[string]int) {
 	c.t.Helper()
 	if got := c.arrived(); !maps.Equal(got, want) {
@@ -101,7 +101,7 @@ func (c *cloud) asked(want map[string]int) {
 	}
 }
 
-// is matches the requests of a kind, for faults.
+// is returns a matcher for the requests of a kind, for Fault.Match.
 func is(what string) func(ecstest.Request) bool {
 	return func(r ecstest.Request) bool { return kind(r) == what }
 }
@@ -113,7 +113,7 @@ func spoiled(inst ecs.Instance) ecs.Instance {
 	return inst
 }
 
-// numbered makes n instances of a region, changed by each of the changes.
+// numbered returns n instances of a region, modified by changes.
 func numbered(n int, region string, changes ...func(i int, inst *ecs.Instance)) []ecs.Instance {
 	list := make([]ecs.Instance, n)
 	for i := range list {
@@ -136,7 +136,8 @@ func ids(instances []ecs.Instance) []string {
 	return list
 }
 
-// collect drains a listing and counts how often each instance came. The error must come once, last, with nothing.
+// collect reads a listing to its end and counts how often each instance was yielded. An error must be yielded
+// once, last, and with the zero instance.
 func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	got := map[string]int{}
 	var last error
@@ -154,7 +155,7 @@ func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	return got, last
 }
 
-// sameOnce fails unless got holds exactly the fleet, each instance once.
+// sameOnce fails the test unless got contains each instance of the fleet once and no others.
 func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	t.Helper()
 	wrong := 0
@@ -170,7 +171,7 @@ func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	}
 }
 
-// way lists a single region.
+// way is a way of listing a single region.
 type way func(*ecs.Client, context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
 
 var ways = map[string]way{
@@ -209,7 +210,7 @@ var ways = map[string]way{
 	},
 }
 
-// everyWay tells a story for each way to list.
+// everyWay runs a story for each way of listing.
 func everyWay(t *testing.T, name string, tell func(t *testing.T, list way)) {
 	t.Helper()
 	for _, called := range slices.Sorted(maps.Keys(ways)) {

@@ -1,3 +1,3 @@
-// Package examples holds nothing: each directory below it is a program. They form a module of their own, so that what
-// they need (tables, progress bars) is not a dependency of those who import the client.
+// Package examples is empty: each directory below it is a program. They are a module of their own, so that what they need is
+// not a dependency of programs that import the client.
 package examples

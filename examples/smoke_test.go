@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Every program runs in demo mode and says what it is meant to say.
+// Every program runs in demo mode and prints what it should.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	programs := map[string]struct {
@@ -20,11 +20,12 @@ func TestPrograms(t *testing.T) {
 	}{
 		"list":              {"-demo", `(?m)^i-\S+ ecs\.\S+ cn-hangzhou-\S+ \d+\.\d+\.\d+\.\d+ [\s\S]*^[1-9]\d* running instances in cn-hangzhou$`},
 		"accounts":          {"-demo", `^((dev|staging|prod) i-\S+ cn-hangzhou \S*\n)+$`},
+		"check":             {"-demo", `(?s)^passed   credentials .*\npassed   permission +DescribeInstances +permitted\n.*\nready\n$`},
 		"stream":            {"-demo -workers 3", `^[1-9]\d* instances of cn-hangzhou have a public address, found by 3 workers\n$`},
 		"dryrun":            {"-demo", `^listing the instances of cn-hangzhou is permitted\n$`},
-		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*nanosecond to answer: try again later.*operation that does not exist: .*key that does not exist: wrong or missing`},
+		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*within a nanosecond: try again later.*operation that does not exist: .*key that does not exist: wrong or missing`},
 		"regions":           {"-demo", `^(\S+ +[1-9]\d*\n){6}$`},
-		"tags":              {"-demo", `^1\d\d\d instances in cn-hangzhou carry the tag env\nListTagResources names 1\d\d\d such tags\n$`},
+		"tags":              {"-demo", `^1\d\d\d instances in cn-hangzhou have the tag env\nListTagResources returns 1\d\d\d such tags\n$`},
 		"call":              {"-demo", `(?m)^Running +[1-9]\d*$`},
 		"scan":              {"-demo", `^[1-9]\d* instances with [1-9]\d* vCPUs in cn-hangzhou\n$`},
 		"wait":              {"-demo", `^i-bp1quick Running\ni-bp1slow Running\n$`},
@@ -52,7 +53,7 @@ func TestPrograms(t *testing.T) {
 			continue
 		}
 		c := exec.CommandContext(ctx, filepath.Join(bin, name), strings.Fields(program.args)...)
-		c.Env = []string{"HOME=" + t.TempDir(), "SystemRoot=" + os.Getenv("SystemRoot")} // no credentials of the developer's
+		c.Env = []string{"HOME=" + t.TempDir(), "SystemRoot=" + os.Getenv("SystemRoot")} // so the developer's own credentials are not used
 		out, err := c.Output()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -62,7 +63,7 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 
-	for _, args := range [][]string{nil, {"-demo", "i-1"}} { // nothing to wait for; two things
+	for _, args := range [][]string{nil, {"-demo", "i-1"}} { // neither and both of ids and -demo
 		c := exec.CommandContext(ctx, filepath.Join(bin, "wait"), args...)
 		out, err := c.CombinedOutput()
 		if c.ProcessState.ExitCode() != 2 || !strings.HasPrefix(string(out), "usage: wait ") {

@@ -15,18 +15,20 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/process"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// Ansible calls a script with --list and nothing else; so every flag is also a variable of the environment.
+// Ansible calls a script with --list and nothing else; so every flag is also an environment variable.
 const prefix = "ECS_INVENTORY_"
 
 const help = `ansible-inventory is an inventory script for Ansible: the ECS instances of an Alibaba Cloud account, in groups.
@@ -38,76 +40,87 @@ const help = `ansible-inventory is an inventory script for Ansible: the ECS inst
   --list               all hosts, groups and variables
   --host NAME          the variables of one host
 
-` + selection.Help + `  -host-name W         name hosts by their instance's "name" (the default; where several have the same one, or it is
-                       a group's, the id is appended) or by its "id"
+Where
+` + selection.WhereHelp + `
+` + selection.WhichHelp + `
+How
+  -host-name W         name hosts by their instance's "name" (the default), by its "id", or by the value of a tag,
+                       "tag:KEY"; where several have the same name, or it is a group's, the id is appended. Letters of
+                       any script, digits, "_" and "-" stay, runs of other characters become "-"; what is an address,
+                       "localhost" or empty goes by the id
+  -prefer-public       reach a host at its public address where it has one, else at its private one
+  -strict              fail when a region cannot be listed; else the others are printed, and the variable
+                       ecs_failed_regions of all hosts names it
 
-Ansible gives a script no flags but --list: set them in the environment, ECS_INVENTORY_PREFER_PUBLIC=true for
+Ansible calls a script with no flags but --list: set them in the environment, ECS_INVENTORY_PREFER_PUBLIC=true for
 -prefer-public, ECS_INVENTORY_TAG='env=prod app=web' for several tags. Flags add to these or override them.
 
-Groups are region_, zone_, vpc_, type_, family_, status_, charge_ and os_ with the value behind, and tag_KEY_VALUE. What is
-no letter, digit or underscore becomes an underscore: region_cn_hangzhou, type_ecs_g7_large, tag_环境_生产.
+Groups are region_, zone_, vpc_, type_, family_, status_, charge_, os_ and account_ followed by the value, and
+tag_KEY_VALUE. What is no letter, digit or underscore becomes one: region_cn_hangzhou, tag_环境_生产.
 
-Credentials are the first there are: environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
-ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile file, instance RAM role,
-credentials URI.
-
-` + selection.ExitCodes + `
-A list that lacks a region or an instance is not printed: a play would leave hosts out without a word.
+` + selection.CredentialsHelp + `
+Exit codes
+` + failure.ExitCodes + `  6    incomplete: part of an instance could not be read, or with -strict a region
+  130  interrupted
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), connect: demo.Client}
-	os.Exit(p.run(ctx, os.Args[1:]))
+	p := program{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), connect: demo.Client}
+	process.Main(p.run)
 }
 
-// program is run with what it uses of the world.
+// program is the program with what it uses of its environment.
 type program struct {
 	stdout, stderr io.Writer
-	getenv         func(string) string
-	environ        []string // all of it, "name=value"
-	connect        func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
+	environ        []string // "name=value"
+	connect        selection.Connect
+}
+
+// lookup returns a variable of the environment.
+func (p *program) lookup(name string) (value string, ok bool) {
+	for _, variable := range p.environ {
+		if v, found := strings.CutPrefix(variable, name+"="); found {
+			value, ok = v, true // the last one counts
+		}
+	}
+	return value, ok
+}
+
+func (p *program) getenv(name string) string {
+	value, _ := p.lookup(name)
+	return value
 }
 
 // config is the command line and the environment, understood.
 type config struct {
 	selection.Selection
-	list, byID, help bool
-	host             string
+
+	list, strict, help bool
+	host               string
+	nameBy             string // what hosts are named by, as -host-name has it
 }
 
-func parse(args []string, getenv func(string) string, environ []string) (*config, error) {
+// define defines the flags that are also environment variables.
+func (c *config) define(fs *flag.FlagSet) {
+	c.Define(fs, nil, time.Now())
+	fs.BoolVar(&c.PreferPublic, "prefer-public", false, "")
+	fs.BoolVar(&c.strict, "strict", false, "")
+	c.nameBy = byName
+	fs.Func("host-name", "", func(text string) error {
+		if key, ok := strings.CutPrefix(text, "tag:"); text != byName && text != byID && (!ok || key == "") {
+			return errors.New("want name, id or tag:KEY")
+		}
+		c.nameBy = text
+		return nil
+	})
+}
+
+func (p *program) parse(args []string) (*config, error) {
 	c := &config{}
 	fs := flag.NewFlagSet("ansible-inventory", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	c.Define(fs)
-	fs.Func("host-name", "", func(text string) error {
-		if text != "name" && text != "id" {
-			return errors.New("want name or id")
-		}
-		c.byID = text == "id"
-		return nil
-	})
-	var wrong error
-	var known []string
-	fs.VisitAll(func(f *flag.Flag) {
-		variable := prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		known = append(known, variable)
-		values := []string{getenv(variable)}
-		if f.Name == "tag" {
-			values = strings.Fields(values[0])
-		}
-		for _, value := range values {
-			if value == "" {
-				continue
-			}
-			if err := fs.Set(f.Name, value); err != nil && wrong == nil {
-				wrong = fmt.Errorf("%s=%q: %w", variable, value, wording.Value(f, err))
-			}
-		}
-	})
-	wrong = cmp.Or(unknown(environ, known), wrong)
+	c.define(fs)
+	wrong := p.setFromEnvironment(c, fs)
 	fs.BoolVar(&c.list, "list", false, "")
 	fs.StringVar(&c.host, "host", "", "")
 	switch err := fs.Parse(args); {
@@ -121,15 +134,38 @@ func parse(args []string, getenv func(string) string, environ []string) (*config
 	case fs.NArg() > 0:
 		return nil, fmt.Errorf("%q is not understood: everything is said with flags", fs.Arg(0))
 	case c.list == (c.host != ""):
-		return nil, errors.New("say either --list or --host NAME; for a look at the groups, ask Ansible: ansible-inventory -i THIS-PROGRAM --graph")
+		return nil, errors.New("use either --list or --host NAME; to look at the groups, ask Ansible: ansible-inventory -i THIS-PROGRAM --graph")
 	}
-	return c, c.Finish(getenv)
+	return c, c.Finish(p.getenv)
 }
 
-// unknown finds a variable that is meant for this program and that it does not know. Without its filter a play would
-// reach hosts that it should not.
-func unknown(environ, known []string) error {
-	for _, variable := range slices.Sorted(slices.Values(environ)) {
+// setFromEnvironment sets the flags whose variables are set. A filter that is set and empty is a mistake: without it a play
+// would reach hosts that it should not.
+func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) {
+	var known []string
+	fs.VisitAll(func(f *flag.Flag) {
+		variable := prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		known = append(known, variable)
+		value, ok := p.lookup(variable)
+		if !ok || value == "" && !c.IsFilter(f.Name) {
+			return
+		}
+		values := []string{value}
+		if strings.HasPrefix(f.Name, "tag") && strings.TrimSpace(value) != "" {
+			values = strings.Fields(value)
+		}
+		for _, value := range values {
+			if err := fs.Set(f.Name, value); err != nil && wrong == nil {
+				wrong = fmt.Errorf("%s=%q: %w", variable, value, wording.Value(f, err))
+			}
+		}
+	})
+	return cmp.Or(p.unknown(known), wrong)
+}
+
+// unknown finds a variable that is meant for this program and that it does not know.
+func (p *program) unknown(known []string) error {
+	for _, variable := range slices.Sorted(slices.Values(p.environ)) {
 		name, value, _ := strings.Cut(variable, "=")
 		own, ok := strings.CutPrefix(name, prefix)
 		if !ok || value == "" || slices.Contains(known, name) {
@@ -144,53 +180,80 @@ func unknown(environ, known []string) error {
 	return nil
 }
 
-// run carries out one command line and gives its exit code.
+// run executes one command line and returns its exit code.
 func (p *program) run(ctx context.Context, args []string) int {
-	c, err := parse(args, p.getenv, p.environ)
+	c, err := p.parse(args)
 	if err != nil {
 		p.say(err.Error() + " (-h for help)")
-		return selection.ExitUsage
+		return failure.ExitUsage
 	}
 	if c.help {
 		fmt.Fprint(p.stdout, help)
-		return selection.ExitOK
+		return failure.ExitOK
 	}
-	client, done, err := p.connect(c.Demo, c.Home, &c.Options)
+	sources, done, err := c.Open(p.connect, nil)
 	if err != nil {
-		return selection.Report(p.say, err)
+		return c.Setup().Report(p.say, err)
 	}
 	defer done()
 	var fleet []ecs.Instance
 	var failures []error
-	for inst, err := range selection.Instances(ctx, client, c.Regions, c.Request) {
+	for inst, err := range selection.Instances(ctx, sources) {
 		switch {
 		case ctx.Err() != nil:
 			p.say("interrupted")
-			return selection.ExitInterrupted
+			return failure.ExitInterrupted
 		case err != nil:
-			failures = append(failures, err) // and go on: other regions may fail for other reasons
+			failures = append(failures, err)
 		default:
 			fleet = append(fleet, inst)
 		}
 	}
+	failed, whole := failedRegions(failures)
 	if len(failures) > 0 {
-		return selection.Report(p.say, failures...)
+		code := c.Setup().Report(p.say, failures...)
+		switch {
+		case len(fleet) == 0 || whole:
+			return code
+		case c.strict:
+			return failure.ExitIncomplete
+		}
+		p.say("the hosts of the other regions are in the inventory; -strict would fail instead")
 	}
 
-	inv := build(fleet, &c.Selection, c.byID)
-	var answer any = inv.list()
-	if c.host != "" {
-		vars, ok := inv.hosts[c.host]
-		if !ok {
-			p.say(fmt.Sprintf("there is no host %q among %d%s", c.host, len(inv.hosts), namesakes(inv, c.host)))
-			return selection.ExitFailed
-		}
-		answer = vars
+	inv := build(fleet, &c.Selection, c.nameBy)
+	inv.failed = failed
+	if c.host == "" {
+		return p.print(inv.list())
 	}
-	return p.print(answer)
+	vars, ok := inv.hosts[c.host]
+	if !ok {
+		p.say(fmt.Sprintf("there is no host %q among %d%s", c.host, len(inv.hosts), namesakes(inv, c.host)))
+		return failure.ExitFailed
+	}
+	return p.print(vars)
 }
 
-// namesakes names the hosts that would have the name, if it were unique.
+// failedRegions returns the regions that failed, with their accounts where there are several. whole is true when a failure is
+// not that of a single region, or when instances could not be read: then the rest is no inventory.
+func failedRegions(failures []error) (names []string, whole bool) {
+	for _, err := range failures {
+		var regional *ecs.RegionError
+		var account *failure.AccountError
+		if !errors.As(err, &regional) || failure.KindOf(err) == failure.Incomplete {
+			return nil, true
+		}
+		name := regional.Region
+		if errors.As(err, &account) {
+			name = account.Account + "/" + name
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names, false
+}
+
+// namesakes names the hosts that would have the name if it were unique.
 func namesakes(inv *inventory, name string) string {
 	var names []string
 	for host := range inv.hosts {
@@ -209,21 +272,23 @@ func namesakes(inv *inventory, name string) string {
 	return ", but " + strings.Join(names, ", ")
 }
 
-// print writes JSON that can be read.
+// print writes indented JSON.
 func (p *program) print(v any) int {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return selection.Report(p.say, err)
+		p.say(err.Error())
+		return failure.ExitFailed
 	}
-	if _, err := out.WriteTo(p.stdout); err != nil {
-		return selection.Report(p.say, fmt.Errorf("cannot write: %w", err))
+	if _, err := p.stdout.Write(terminal.EscapeJSON(out.Bytes())); err != nil {
+		p.say("cannot write the inventory: " + err.Error())
+		return failure.ExitFailed
 	}
-	return selection.ExitOK
+	return failure.ExitOK
 }
 
-// say writes a line for the person at the terminal. Ansible shows it in red even when all went well, so then there is
-// none.
-func (p *program) say(line string) { fmt.Fprintln(p.stderr, "ecs-inventory: "+line) }
+// say writes a line for the person at the terminal. Ansible shows it in red even when the inventory is complete, so then
+// nothing is said.
+func (p *program) say(line string) { process.Say(p.stderr, "ecs-inventory")(line) }

@@ -19,16 +19,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain also is the script itself, for Ansible to run.
+// TestMain runs the script itself when Ansible starts it.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_ANSIBLE_INVENTORY") != "" {
 		main()
 	}
+	// The developer's own profiles and region have no influence.
+	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
+	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
 	os.Exit(m.Run())
 }
 
@@ -45,11 +51,11 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s: got\n%s\nwant\n%s\n(-update writes it anew)", name, got, want)
+		t.Errorf("%s: got\n%s\nwant\n%s\n(-update writes the file)", name, got, want)
 	}
 }
 
-// fleet has the instances that make a difference to names, groups and variables.
+// fleet returns instances that cover the rules for names, groups and variables.
 func fleet() []ecs.Instance {
 	created := time.Date(2024, 3, 1, 8, 30, 0, 0, time.UTC)
 	return []ecs.Instance{
@@ -76,7 +82,7 @@ func fleet() []ecs.Instance {
 	}
 }
 
-// world is where a test runs the program: the demo, unless there is a server.
+// world is the environment in which a test runs the program; without a server it is the demo.
 type world struct {
 	server *ecstest.Server
 	env    map[string]string
@@ -86,7 +92,7 @@ type world struct {
 func (w world) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	p := program{stdout: &out, stderr: &errs, getenv: func(name string) string { return w.env[name] }, connect: demo.Client}
+	p := program{stdout: &out, stderr: &errs, connect: demo.Client}
 	for name, value := range w.env {
 		p.environ = append(p.environ, name+"="+value)
 	}
@@ -116,17 +122,17 @@ func TestListAndHost(t *testing.T) {
 	t.Parallel()
 	w := world{server: newServer(t, fleet()...)}
 	code, list, stderr := w.run(t, "-region", "all", "--list")
-	if code != selection.ExitOK || stderr != "" {
+	if code != failure.ExitOK || stderr != "" {
 		t.Fatalf("%d %s", code, stderr)
 	}
 	golden(t, "list.json", list)
 
 	code, host, _ := w.run(t, "-region", "all", "--host", "web-1.i-bp1web1", "-prefer-public")
-	if want := `"ansible_host": "192.0.2.1"`; code != selection.ExitOK || !strings.Contains(host, want) {
+	if want := `"ansible_host": "192.0.2.1"`; code != failure.ExitOK || !strings.Contains(host, want) {
 		t.Errorf("%d %s, want %s", code, host, want)
 	}
 	code, host, stderr = w.run(t, "-region", "all", "--host", "web-1")
-	if code != selection.ExitFailed || host != "" || !strings.HasSuffix(stderr, `no host "web-1" among 4, but web-1.i-2zeweb1, web-1.i-bp1web1`+"\n") {
+	if code != failure.ExitFailed || host != "" || !strings.HasSuffix(stderr, `no host "web-1" among 4, but web-1.i-2zeweb1, web-1.i-bp1web1`+"\n") {
 		t.Errorf("%d %s %s", code, host, stderr)
 	}
 	if _, _, stderr = w.run(t, "-region", "all", "--host", "web"); !strings.HasSuffix(stderr, `no host "web" among 4`+"\n") {
@@ -139,7 +145,7 @@ func TestListAndHost(t *testing.T) {
 	if got := namesakes(many, "db"); !strings.HasSuffix(got, "db.i-09, and 2 more") {
 		t.Error(got)
 	}
-	if code, empty, _ := (world{server: newServer(t)}).run(t, "-region", "all", "--list"); code != selection.ExitOK || empty != "{\n  \"_meta\": {\n    \"hostvars\": {}\n  }\n}\n" {
+	if code, empty, _ := (world{server: newServer(t)}).run(t, "-region", "all", "--list"); code != failure.ExitOK || empty != "{\n  \"_meta\": {\n    \"hostvars\": {}\n  }\n}\n" {
 		t.Errorf("%d %s", code, empty)
 	}
 }
@@ -148,21 +154,21 @@ func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	hosts := func(w world, args ...string) string {
 		code, list, stderr := w.run(t, append(args, "--list")...)
-		if code != selection.ExitOK {
+		if code != failure.ExitOK {
 			t.Fatalf("%v: %d %s", w.env, code, stderr)
 		}
-		var answer struct {
+		var response struct {
 			Meta struct {
 				HostVars map[string]struct {
 					Host string `json:"ansible_host"`
 				} `json:"hostvars"`
 			} `json:"_meta"`
 		}
-		if err := json.Unmarshal([]byte(list), &answer); err != nil {
+		if err := json.Unmarshal([]byte(list), &response); err != nil {
 			t.Fatal(err)
 		}
 		var lines []string
-		for name, vars := range answer.Meta.HostVars {
+		for name, vars := range response.Meta.HostVars {
 			lines = append(lines, name+"="+vars.Host)
 		}
 		slices.Sort(lines)
@@ -192,10 +198,10 @@ func TestHostNames(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ instances, want string }{
 		{"a=web b=db", "db web"},
-		{"a=web b=web c=web.a", "web.a web.a.c web.b"},
-		{"a= b=-x c=_y d=.z", "a b c d"},
-		{"a=all b=ungrouped c=localhost d=region_cn_hangzhou", "all.a localhost.c region_cn_hangzhou.d ungrouped.b"},
-		{"a=web:1 b=web/2 c=旧机器", "web_1 web_2 旧机器"},
+		{"a=web b=web c=web.a", "web-a web.a web.b"},
+		{"a= b=-x c=_y d=.z e=-", "a e x y z"},
+		{"a=all b=ungrouped c=localhost d=region_cn_hangzhou e=github.com f=127.0.0.1 g=LOCALHOST", "a b c f g github-com region_cn_hangzhou.d"},
+		{"a=web:1 b=web/2 c=旧机器", "web-1 web-2 旧机器"},
 		{"a=b b=web", "b web"},
 	} {
 		var list []ecs.Instance
@@ -203,7 +209,7 @@ func TestHostNames(t *testing.T) {
 			id, name, _ := strings.Cut(pair, "=")
 			list = append(list, ecs.Instance{InstanceID: id, InstanceName: name, RegionID: "cn-hangzhou"})
 		}
-		inv := build(list, &selection.Selection{}, false)
+		inv := build(list, &selection.Selection{}, byName)
 		if got := slices.Sorted(maps.Keys(inv.hosts)); strings.Join(got, " ") != tt.want {
 			t.Errorf("%s: %v, want %s", tt.instances, got, tt.want)
 		}
@@ -244,7 +250,7 @@ func TestGroupNames(t *testing.T) {
 	}
 }
 
-// Whatever instances are called and tagged, every host and group has a name of its own, and Ansible can take it.
+// Whatever the names and tags, every host and group has a name of its own that Ansible accepts.
 func FuzzNames(f *testing.F) {
 	f.Add("web", "web", "a.b", "c", "a", "b_c")
 	f.Add("all", "tag_a", "a", "", "a_", "")
@@ -257,7 +263,7 @@ func FuzzNames(f *testing.F) {
 			{InstanceID: "i-2", InstanceName: name2, Tags: []ecs.Tag{{Key: key2, Value: value2}}},
 			{InstanceID: "i-3", InstanceName: "web", Tags: []ecs.Tag{{Key: "a", Value: "b"}}},
 		}
-		inv := build(list, &selection.Selection{}, false)
+		inv := build(list, &selection.Selection{}, byName)
 		if len(inv.hosts) != len(list) {
 			t.Errorf("%d hosts", len(inv.hosts))
 		}
@@ -281,13 +287,46 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
+// Every text that is not plain is marked as unsafe, wherever it comes from.
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	tags := []ecs.Tag{{Key: "a", Value: "{{ x }}"}, {Key: "b", Value: "{% x %}"}, {Key: "c", Value: "{# x #}"}, {Key: "d", Value: "{x}"}, {Key: "__ansible_vault", Value: "x"}}
-	got, err := json.Marshal(variables(ecs.Instance{InstanceName: "{{ y }}", Tags: tags}, &selection.Selection{}))
-	want := `{"ansible_host":".has-no-address.invalid","ecs_instance_name":{"__ansible_unsafe":"{{ y }}"},"ecs_tags":{"___ansible_vault":"x","a":{"__ansible_unsafe":"{{ x }}"},"b":{"__ansible_unsafe":"{% x %}"},"c":{"__ansible_unsafe":"{# x #}"},"d":"{x}"}}`
-	if err != nil || string(got) != want {
-		t.Errorf("%s, %v", got, err)
+	for _, evil := range slices.Concat(hostile.Templates(), hostile.Escapes(), hostile.Markup()) {
+		inst := ecs.Instance{
+			InstanceID: evil, InstanceName: evil, HostName: evil, Description: evil, RegionID: evil, ZoneID: evil, ImageID: evil, KeyPairName: evil, OSNameEn: evil,
+			InstanceType: evil, Status: ecs.InstanceStatus(evil), SecurityGroupIDs: []string{"sg-1", evil}, VPCAttributes: ecs.VPCAttributes{VPCID: evil, PrivateIPAddress: []string{evil}},
+			Tags: []ecs.Tag{{Key: evil, Value: evil}, {Key: "plain", Value: evil}}, NetworkInterfaces: []ecs.NetworkInterface{{NetworkInterfaceID: evil}},
+		}
+		var check func(path string, value any)
+		check = func(path string, value any) {
+			switch v := value.(type) {
+			case string:
+				if strings.ContainsAny(v, "{}%#\x1b\u202e") {
+					t.Errorf("%s is not marked as unsafe: %q", path, v)
+				}
+			case []any:
+				for _, e := range v {
+					check(path, e)
+				}
+			case map[string]any:
+				for key, e := range v {
+					if strings.ContainsAny(key, "{}") || strings.HasPrefix(key, "__ansible") {
+						t.Errorf("%s has the key %q", path, key)
+					}
+					check(path+"."+key, e)
+				}
+			case map[string]string:
+				if len(v) != 1 || v["__ansible_unsafe"] == "" {
+					t.Errorf("%s: %v", path, v)
+				}
+			default:
+				t.Errorf("%s is a %T", path, v)
+			}
+		}
+		check("", variables(inst, &selection.Selection{}))
+	}
+	got, err := json.Marshal(safe(map[string]any{"a{": "1", "a(": "2", "__ansible_vault": "3", "number": 4, "Zürich": "Größe, 中文"}))
+	if want := `{"Zürich":"Größe, 中文","___ansible_vault":"3","a(":"2","a(_":"1","number":4}`; err != nil || string(got) != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
@@ -301,15 +340,20 @@ func TestExitCodes(t *testing.T) {
 		ctx    context.Context //nolint:containedctx // of one run
 		code   int
 		stderr string
+		failed string // the value of ecs_failed_regions
+		args   string
 	}{
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
-		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 3, stderr: "cn-beijing: "},
-		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, stderr: "cn-beijing: ", failed: "cn-beijing"},
+		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, stderr: "-exclude-region", failed: "cn-beijing"},
+		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}},
+		{name: "a region fails, strictly", args: "-strict", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: "},
+		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
-		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 1, stderr: "cn-beijing: "},
+		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, stderr: "cn-beijing: ", failed: "cn-beijing"},
 		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
 		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9"},
-		{name: "interrupted", ctx: cancelled, code: selection.ExitInterrupted, stderr: "interrupted"},
+		{name: "interrupted", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -318,8 +362,20 @@ func TestExitCodes(t *testing.T) {
 				tt.fault.Times = -1
 				s.Inject(tt.fault)
 			}
-			code, stdout, stderr := world{server: s, ctx: tt.ctx}.run(t, "-region", "cn-hangzhou,cn-beijing", "--list")
-			if code != tt.code || stdout != "" || !strings.Contains(stderr, tt.stderr) {
+			code, stdout, stderr := world{server: s, ctx: tt.ctx}.run(t, append(strings.Fields(tt.args), "-region", "cn-hangzhou,cn-beijing", "--list")...)
+			var list struct {
+				All  struct{ Vars map[string][]string }
+				Meta struct{ HostVars map[string]any } `json:"_meta"`
+			}
+			if tt.code == failure.ExitOK {
+				if err := json.Unmarshal([]byte(stdout), &list); err != nil {
+					t.Fatal(err, stdout)
+				}
+				if got := strings.Join(list.All.Vars["ecs_failed_regions"], " "); got != tt.failed || len(list.Meta.HostVars) != 3 {
+					t.Errorf("%d hosts, failed regions %q", len(list.Meta.HostVars), got)
+				}
+			}
+			if code != tt.code || tt.code != failure.ExitOK && stdout != "" || !strings.Contains(stderr, tt.stderr) {
 				t.Errorf("%d, want %d and %q: %s%s", code, tt.code, tt.stderr, stderr, stdout)
 			}
 		})
@@ -340,7 +396,7 @@ func TestUsage(t *testing.T) {
 		{args: "-region cn-hangzhou -endpoint http://10.0.0.1 --list", want: "ecs-inventory: -endpoint must use https"},
 		{args: "-demo --list web-1", want: `"web-1" is not understood`},
 		{args: "--list", want: "which region?"},
-		{args: "-demo --list -host-name ip", want: "name or id"},
+		{args: "-demo --list -host-name ip", want: "want name, id or tag:KEY"},
 		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runnin", want: `ECS_INVENTORY_STATUS="Runnin": want Pending, Running, Starting, Stopping, Stopped: did you mean Running?`},
 		{args: "--list", env: "ECS_INVENTORY_DEMO", value: "maybe", want: `ECS_INVENTORY_DEMO="maybe": want true or false`},
 		{args: "-demo --list", env: "ECS_INVENTORY_REGOIN", value: "cn-beijing", want: "no setting is called ECS_INVENTORY_REGOIN: did you mean ECS_INVENTORY_REGION?"},
@@ -350,11 +406,27 @@ func TestUsage(t *testing.T) {
 		{args: "--list", env: "ECS_INVENTORY_REGION", value: "Hang!", want: "region"},
 	} {
 		w := world{env: map[string]string{tt.env: tt.value}}
-		if code, stdout, stderr := w.run(t, strings.Fields(tt.args)...); code != selection.ExitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {
+		if code, stdout, stderr := w.run(t, strings.Fields(tt.args)...); code != failure.ExitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s %s: %d %s%s", tt.env, tt.args, code, stderr, stdout)
 		}
 	}
-	if code, _, stderr := (world{env: map[string]string{"ECS_INVENTORY_REGOIN": "", "REGOIN": "x"}}).run(t, "-demo", "--list"); code != selection.ExitOK {
+	for _, variable := range []string{"REGION", "STATUS", "TAG", "TAG_EMPTY", "TAG_ANY", "ID", "NAME", "PRIVATE_IP", "IPV6", "EXPIRES_BEFORE", "PROFILE", "EXCLUDE_REGION"} {
+		for _, value := range []string{"", " ", ","} {
+			if value == "," && variable != "REGION" && variable != "ID" && variable != "STATUS" {
+				continue
+			}
+			code, stdout, stderr := world{env: map[string]string{"ECS_INVENTORY_" + variable: value}}.run(t, "-demo", "--list")
+			if code != failure.ExitUsage || stdout != "" || stderr == "" {
+				t.Errorf("ECS_INVENTORY_%s=%q: %d %s", variable, value, code, stderr)
+			}
+		}
+	}
+	for _, value := range []string{"env=", "env=prod team=", "=prod"} {
+		if code, stdout, _ := (world{env: map[string]string{"ECS_INVENTORY_TAG": value}}).run(t, "-demo", "--list"); code != failure.ExitUsage || stdout != "" {
+			t.Errorf("ECS_INVENTORY_TAG=%q: %d", value, code)
+		}
+	}
+	if code, _, stderr := (world{env: map[string]string{"ECS_INVENTORY_REGOIN": "", "REGOIN": "x"}}).run(t, "-demo", "--list"); code != failure.ExitOK {
 		t.Errorf("variables that are empty, or another's: %d %s", code, stderr)
 	}
 	code, help, _ := world{}.run(t, "-h")
@@ -363,12 +435,12 @@ func TestUsage(t *testing.T) {
 			t.Errorf("too long: %s", line)
 		}
 	}
-	if code != selection.ExitOK || !strings.Contains(help, "  -host-name ") {
+	if code != failure.ExitOK || !strings.Contains(help, "  -host-name ") {
 		t.Errorf("%d %s", code, help)
 	}
 }
 
-// writerFunc is called for each write.
+// writerFunc implements io.Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
@@ -378,9 +450,48 @@ func TestOutputFails(t *testing.T) {
 	var stderr bytes.Buffer
 	p := program{
 		stdout: writerFunc(func([]byte) (int, error) { return 0, errors.New("disk full") }), stderr: &stderr,
-		getenv: func(string) string { return "" }, connect: demo.Client,
+		connect: demo.Client,
 	}
-	if code := p.run(t.Context(), []string{"-demo", "--list"}); code != selection.ExitFailed || !strings.Contains(stderr.String(), "disk full") {
+	if code := p.run(t.Context(), []string{"-demo", "--list"}); code != failure.ExitFailed || !strings.Contains(stderr.String(), "disk full") {
 		t.Errorf("%d %s", code, &stderr)
+	}
+}
+
+// The messages on stderr, which Ansible shows, hold no escape sequences.
+func TestMessagesHoldNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, fleet()...)
+	for _, text := range hostile.Escapes() {
+		for _, args := range [][]string{{"--list", "-region", "x" + text}, {"--host", text, "-region", "cn-hangzhou"}, {"--list", "-region", "all", "-status", text}, {"--list", "-region", "all", text}} {
+			_, stdout, stderr := world{server: server}.run(t, args...)
+			line := strings.TrimSuffix(stderr, "\n")
+			if line == "" || stdout != "" || terminal.Printable(line) != strings.ReplaceAll(line, "\n", " ") {
+				t.Errorf("%q: %q", args, stderr)
+			}
+		}
+	}
+}
+
+// With several accounts, each host has its account as a variable and a group.
+func TestAccounts(t *testing.T) {
+	t.Parallel()
+	inst := selection.Source{Account: "prod {{ x }}"}.Mark(ecs.Instance{InstanceID: "i-1", InstanceName: "web"})
+	inv := build([]ecs.Instance{inst}, &selection.Selection{}, byName)
+	account, err := json.Marshal(inv.hosts["web"]["ecs_account"])
+	if want := `{"__ansible_unsafe":"prod {{ x }}"}`; err != nil || string(account) != want || !slices.Equal(inv.groups["account_prod____x___"], []string{"web"}) {
+		t.Errorf("%s, groups %v", account, inv.groups)
+	}
+}
+
+// Hosts can be named by a tag.
+func TestNameByTag(t *testing.T) {
+	t.Parallel()
+	var list []ecs.Instance
+	for i, role := range []string{"db", "db", "web 1", "github.com", "127.0.0.1", ""} {
+		list = append(list, ecs.Instance{InstanceID: fmt.Sprint("i-", i), InstanceName: "x", Tags: []ecs.Tag{{Key: "role", Value: role}}})
+	}
+	inv := build(list, &selection.Selection{}, "tag:role")
+	if got, want := slices.Sorted(maps.Keys(inv.hosts)), []string{"db.i-0", "db.i-1", "github-com", "i-4", "i-5", "web-1"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

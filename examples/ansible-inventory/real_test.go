@@ -16,14 +16,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// ansible runs one of Ansible's commands on the inventory, whose environment is env. What it says besides its answer is
-// an error: Ansible warns of all it finds odd.
+// ansible runs one of Ansible's commands on the inventory, with env as its environment, and returns its output. Any message on
+// stderr fails the test: Ansible warns of everything that it finds odd.
 func ansible(t *testing.T, env []string, command string, args ...string) string {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), realtool.Find(t, command, "ansible-core"), append([]string{"-i", os.Args[0]}, args...)...)
+	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", command), append([]string{"-i", os.Args[0]}, args...)...)
 	home := t.TempDir()
 	c.Dir = home
 	c.Env = append(env, "TEST_RUN_ANSIBLE_INVENTORY=1", "PATH="+os.Getenv("PATH"), "HOME="+home, "LC_ALL=C.UTF-8",
@@ -37,7 +38,7 @@ func ansible(t *testing.T, env []string, command string, args ...string) string 
 	return string(out)
 }
 
-// of is the environment for an inventory of a server's fleet.
+// of returns the environment for an inventory of a server's fleet.
 func of(server *ecstest.Server) []string {
 	key := server.Credentials()
 	return []string{
@@ -85,7 +86,7 @@ func TestRealDemoFleet(t *testing.T) {
 		fleet++
 		name := names[inst.InstanceID]
 		vars := hosts[name]
-		if name != inst.InstanceName && name != inst.InstanceName+"."+inst.InstanceID {
+		if name != inst.InstanceName && name != inst.InstanceName+"."+inst.InstanceID && name != strings.ReplaceAll(inst.InstanceName, ".", "-") {
 			t.Errorf("%s is named %q", inst.InstanceName, name)
 		}
 		private := slices.Concat(inst.VPCAttributes.PrivateIPAddress, inst.InnerIPAddress)[0]
@@ -135,7 +136,7 @@ func TestRealDemoFleet(t *testing.T) {
 	compare("--graph", parseGraph(ansible(t, env, "ansible-inventory", "--graph")))
 }
 
-// parseGraph reads the hosts by group. The order of groups is not the same in all versions.
+// parseGraph returns the hosts by group. The order of groups differs between versions of Ansible.
 func parseGraph(text string) map[string][]string {
 	graph := map[string][]string{}
 	var group string
@@ -156,7 +157,7 @@ func merge(a, b map[string][]string) map[string][]string {
 	return m
 }
 
-// What a person sees.
+// The groups as a person sees them.
 func TestRealGraph(t *testing.T) {
 	t.Parallel()
 	env := of(newServer(t, fleet()...))
@@ -172,7 +173,7 @@ func TestRealGraph(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(parseGraph(got), parseGraph(string(text))) {
-		t.Errorf("got\n%s\nwant\n%s\n(-update writes it anew)", got, text)
+		t.Errorf("got\n%s\nwant\n%s\n(-update writes the file)", got, text)
 	}
 	want := "  hosts (1):\n    web-1.i-bp1web1\n"
 	if got := ansible(t, env, "ansible", "tag_环境_生产:&status_Running", "--list-hosts"); got != want {
@@ -180,19 +181,72 @@ func TestRealGraph(t *testing.T) {
 	}
 }
 
-// Ansible does not evaluate what someone wrote into a tag.
+// Ansible does not evaluate templates in names and tags.
 func TestRealTemplates(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join(t.TempDir(), "trace")
 	evil := fmt.Sprintf("{{ lookup('pipe', 'touch %s') }}{{ 'evalu' ~ 'ated' }}", trace)
-	inst := ecs.Instance{InstanceID: "i-1", InstanceName: "web", Description: evil, Tags: []ecs.Tag{{Key: "env", Value: evil}}}
-	inst.Tags = append(inst.Tags, ecs.Tag{Key: "__ansible_vault", Value: evil})
-	out := ansible(t, of(newServer(t, inst)), "ansible", "web", "-m", "debug", "-a", `msg="{{ ecs_tags.env }} {{ ecs_description }} {{ ecs_tags }}"`)
-	if n := strings.Count(out, "{{ 'evalu' ~ 'ated' }}"); n != 4 || strings.Contains(out, "evaluated") {
-		t.Errorf("%d of 4 templates are as they were: %s", n, out)
+	inst := ecs.Instance{
+		InstanceID: "i-1", InstanceName: "web", Description: evil, HostName: evil, ImageID: evil, KeyPairName: evil, SecurityGroupIDs: []string{"sg-1", evil},
+		Tags: []ecs.Tag{{Key: "env", Value: evil}, {Key: "__ansible_vault", Value: evil}, {Key: evil, Value: evil}},
+	}
+	out := ansible(t, of(newServer(t, inst)), "ansible", "web", "-m", "debug", "-a",
+		`msg="{{ ecs_tags.env }} {{ ecs_description }} {{ ecs_host_name }} {{ ecs_image_id }} {{ ecs_key_pair }} {{ ecs_security_groups }} {{ ecs_security_groups[1] }} {{ ecs_tags }}"`)
+	if n := strings.Count(out, "{{ 'evalu' ~ 'ated' }}"); n != 10 || strings.Contains(out, "evaluated") {
+		t.Errorf("%d of 10 templates are as they were: %s", n, out)
 	}
 	if _, err := os.Stat(trace); err == nil {
 		t.Error("a tag ran a command")
+	}
+}
+
+// A region that fails does not cost the others: Ansible has their hosts, shows what failed, and a play can look at it.
+func TestRealFailedRegion(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, fleet()...)
+	server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403, Times: -1})
+	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", "ansible"), "-i", os.Args[0], "web-1", "-m", "debug", "-a", "var=ecs_failed_regions")
+	home := t.TempDir()
+	c.Env = append(of(server), "TEST_RUN_ANSIBLE_INVENTORY=1", "PATH="+os.Getenv("PATH"), "HOME="+home, "LC_ALL=C.UTF-8", "ANSIBLE_NOCOLOR=1", "GOCOVERDIR="+home)
+	out, err := c.CombinedOutput()
+	text := strings.Join(strings.Fields(string(out)), " ")
+	if err != nil || !strings.Contains(text, `"ecs_failed_regions": [ "cn-beijing" ]`) || !strings.Contains(text, "-exclude-region") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// No name of an instance becomes a host that Ansible, or anybody else, knows already, and no tag a host of another.
+func TestRealHostileNames(t *testing.T) {
+	t.Parallel()
+	var list []ecs.Instance
+	for i, name := range hostile.Names() {
+		list = append(list, ecs.Instance{
+			InstanceID: fmt.Sprintf("i-%04d", i), InstanceName: name, RegionID: "cn-hangzhou",
+			VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{fmt.Sprintf("10.0.%d.%d", i/250, i%250+1)}}, Tags: []ecs.Tag{{Key: name + "k", Value: name}},
+		})
+	}
+	env := append(of(newServer(t, list...)), "ANSIBLE_INVENTORY_UNPARSED_FAILED=true")
+	var got map[string]struct {
+		HostVars map[string]struct {
+			Host string `json:"ansible_host"`
+			ID   string `json:"ecs_instance_id"`
+		}
+	}
+	if err := json.Unmarshal([]byte(ansible(t, env, "ansible-inventory", "--list")), &got); err != nil {
+		t.Fatal(err)
+	}
+	hosts := got["_meta"].HostVars
+	if len(hosts) != len(list) {
+		t.Errorf("%d hosts of %d instances", len(hosts), len(list))
+	}
+	for name, vars := range hosts {
+		if own := name == vars.ID || strings.HasSuffix(name, "."+vars.ID); strings.ContainsAny(name, ".:/ ") && !own || slices.Contains(hostile.Hosts(), name) && name != "Host" && !own {
+			t.Errorf("%s is host %q", vars.ID, name)
+		}
+	}
+	out := ansible(t, env, "ansible", "localhost", "-m", "debug", "-a", "msg={{ansible_host|default(inventory_hostname)}}/{{ecs_instance_id|default('none')}}")
+	if !strings.Contains(out, "/none") {
+		t.Errorf("localhost is an instance: %s", out)
 	}
 }
 
@@ -200,12 +254,12 @@ func TestRealTemplates(t *testing.T) {
 func TestRealFailure(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
-	server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "Forbidden.RAM", Times: -1})
-	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-inventory", "ansible-core"), "-i", os.Args[0], "--list")
+	server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
+	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", "ansible-inventory"), "-i", os.Args[0], "--list")
 	c.Env = append(of(server), "TEST_RUN_ANSIBLE_INVENTORY=1", "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "LC_ALL=C.UTF-8",
 		"ANSIBLE_INVENTORY_UNPARSED_FAILED=true", "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true")
 	out, err := c.CombinedOutput()
-	if text := strings.Join(strings.Fields(string(out)), " "); err == nil || !strings.Contains(text, "cn-beijing: ") || !strings.Contains(text, "AliyunECSReadOnlyAccess") {
+	if text := strings.Join(strings.Fields(string(out)), " "); err == nil || !strings.Contains(text, "Forbidden.RAM") || !strings.Contains(text, "AliyunECSReadOnlyAccess") {
 		t.Errorf("%v: %s", err, out)
 	}
 }

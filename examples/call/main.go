@@ -1,4 +1,4 @@
-// Command call asks for the status of all instances by an operation that the client has no method for.
+// Command call counts instances by status with DescribeInstanceStatus, an operation that the client has no method for.
 //
 //	go run ./examples/call -demo
 package main
@@ -17,13 +17,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 )
 
-// The operation's parameters and answer, with the API's names. It takes a repeat list of ids and pages by number.
+// statusRequest has the parameters of the operation, which pages by number.
 type statusRequest struct {
-	InstanceIDs ecs.RepeatList[string] `url:"InstanceId"` // InstanceId.1, InstanceId.2 …; none is all
+	InstanceIDs ecs.RepeatList[string] `url:"InstanceId"` // InstanceId.1, InstanceId.2 …; without any, all instances are listed
 	PageNumber  int                    `url:"PageNumber"`
 	PageSize    int                    `url:"PageSize"` // at most 50
 }
 
+// statusResponse has the members of the response that are needed.
 type statusResponse struct {
 	TotalCount       int
 	InstanceStatuses struct {
@@ -35,8 +36,8 @@ type statusResponse struct {
 }
 
 func main() {
-	region := flag.String("region", "cn-hangzhou", "the region to ask")
-	inMemory := flag.Bool("demo", false, "ask for a made-up fleet, no account needed")
+	region := flag.String("region", "cn-hangzhou", "the region to list")
+	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -47,7 +48,7 @@ func main() {
 }
 
 func count(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // outside a demo: ecs.NewClient(region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
@@ -55,15 +56,15 @@ func count(ctx context.Context, region string, inMemory bool) error {
 
 	seen, instances := 0, map[ecs.InstanceStatus]int{}
 	for page := 1; ; page++ {
-		var answer statusResponse
-		if err := client.Call(ctx, "DescribeInstanceStatus", statusRequest{PageNumber: page, PageSize: 50}, &answer); err != nil {
+		var response statusResponse
+		if err := client.Call(ctx, "DescribeInstanceStatus", statusRequest{PageNumber: page, PageSize: 50}, &response); err != nil {
 			return err
 		}
-		for _, s := range answer.InstanceStatuses.InstanceStatus {
+		for _, s := range response.InstanceStatuses.InstanceStatus {
 			instances[s.Status]++
 			seen++
 		}
-		if len(answer.InstanceStatuses.InstanceStatus) == 0 || seen >= answer.TotalCount {
+		if len(response.InstanceStatuses.InstanceStatus) == 0 || seen >= response.TotalCount {
 			break
 		}
 	}

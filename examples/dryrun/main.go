@@ -1,5 +1,5 @@
-// Command dryrun tells whether the caller may list the instances of a region, without listing them. The API answers a
-// caller without permission with an empty list, so an empty list alone proves nothing.
+// Command dryrun reports whether the caller is permitted to list the instances of a region, without listing them. The API may
+// return an empty list to a caller without permission, so an empty list alone proves nothing.
 //
 //	go run ./examples/dryrun -demo
 package main
@@ -18,8 +18,8 @@ import (
 )
 
 func main() {
-	region := flag.String("region", "cn-hangzhou", "the region to ask")
-	inMemory := flag.Bool("demo", false, "ask an in-memory ECS, no account needed")
+	region := flag.String("region", "cn-hangzhou", "the region to check")
+	inMemory := flag.Bool("demo", false, "use an in-memory ECS, no account needed")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -27,7 +27,7 @@ func main() {
 	permitted, err := mayList(ctx, *region, *inMemory)
 	switch {
 	case err != nil:
-		log.Fatal(err) // the question could not be answered
+		log.Fatal(err) // neither permitted nor denied: the check failed
 	case !permitted:
 		fmt.Println("listing the instances of", *region, "is not permitted")
 		os.Exit(3)

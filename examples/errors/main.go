@@ -1,4 +1,4 @@
-// Command errors makes calls that fail and tells the errors apart.
+// Command errors makes calls that fail, and shows how to tell the errors apart.
 //
 //	go run ./examples/errors -demo
 package main
@@ -16,34 +16,34 @@ import (
 )
 
 func main() {
-	region := flag.String("region", "cn-hangzhou", "the region to ask")
-	inMemory := flag.Bool("demo", false, "ask an in-memory ECS, no account needed")
+	region := flag.String("region", "cn-hangzhou", "the region to use")
+	inMemory := flag.Bool("demo", false, "use an in-memory ECS, no account needed")
 	flag.Parse()
 	if err := provoke(context.Background(), *region, *inMemory); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// explain is the part to copy: from the special to the general.
+// explain says what an error means for the caller: first the special kinds, then the general ones.
 func explain(err error) string {
 	var e *ecs.NotFoundError
 	if errors.As(err, &e) {
-		return fmt.Sprintf("not found: %v; the others were", e.InstanceIDs)
+		return fmt.Sprintf("not found: %v; the others were found", e.InstanceIDs)
 	}
 	switch {
 	case err == nil:
 		return "no error"
 	case errors.Is(err, context.Canceled):
-		return "stopped by us: no error of the API"
+		return "cancelled by this program, not an error of the API"
 	case errors.Is(err, ecs.ErrCredentials):
-		return "wrong or missing credentials: ask the operator, retrying is useless"
+		return "wrong or missing credentials: retrying does not help"
 	case errors.Is(err, ecs.ErrForbidden):
 		return "no permission: grant ecs:DescribeInstances"
 	case errors.Is(err, ecs.ErrInvalidParameter):
-		return "a bug in the request: mend it"
+		return "a bug in the request"
 	}
 	var failed *ecs.Error
-	ok := errors.As(err, &failed) // every failed call is one: its fields say more than its kind
+	ok := errors.As(err, &failed) // every failed call returns one, and its fields say more
 	switch {
 	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		if ok && failed.Attempts > 1 {
@@ -63,15 +63,15 @@ func provoke(ctx context.Context, region string, inMemory bool) error {
 		return err
 	}
 	defer done()
-	stranger := client
-	if inMemory { // a real account is spared the wrong key
+	unknown := client
+	if inMemory { // a wrong key is not sent to the real API
 		key := ecs.StaticCredentials("LTAImadeup", "wrong", "")
-		if stranger, done, err = demo.Client(true, region, &ecs.Options{Credentials: key}); err != nil {
+		if unknown, done, err = demo.Client(true, region, &ecs.Options{Credentials: key}); err != nil {
 			return err
 		}
 		defer done()
 	}
-	hurried, cancel := context.WithTimeout(ctx, time.Nanosecond)
+	short, cancel := context.WithTimeout(ctx, time.Nanosecond)
 	defer cancel()
 
 	_, missing := client.GetInstances(ctx, "i-nosuchinstance")
@@ -82,9 +82,9 @@ func provoke(ctx context.Context, region string, inMemory bool) error {
 		{"permission to list", client.DryRun(ctx, ecs.DescribeInstancesRequest{})},
 		{"an instance that does not exist", missing},
 		{"a tag without key", client.DryRun(ctx, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Value: "prod"}}})},
-		{"a nanosecond to answer", client.DryRun(hurried, ecs.DescribeInstancesRequest{})},
+		{"a response within a nanosecond", client.DryRun(short, ecs.DescribeInstancesRequest{})},
 		{"an operation that does not exist", client.Call(ctx, "DescribeNothing", nil, nil)},
-		{"a key that does not exist", stranger.DryRun(ctx, ecs.DescribeInstancesRequest{})},
+		{"a key that does not exist", unknown.DryRun(ctx, ecs.DescribeInstancesRequest{})},
 	} {
 		fmt.Printf("%s: %s\n  %v\n", failure.what, explain(failure.err), failure.err)
 	}

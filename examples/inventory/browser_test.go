@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,13 +23,16 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// browser starts a real one. Each page gets a tab of it.
+// browser starts a real browser. Each page gets a tab of it.
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realTool(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
+	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realtool.Find(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
 	for _, name := range []string{
 		"headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic", "no-first-run",
 		"disable-background-networking", "disable-component-update", "disable-sync",
@@ -50,7 +54,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// savePage writes what a run printed, for a browser.
+// savePage writes a page to a file and returns its URL.
 func savePage(t *testing.T, html string) (url string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "fleet.html")
@@ -66,7 +70,7 @@ type tab struct {
 	ctx context.Context //nolint:containedctx // is the tab
 }
 
-// open opens a page in a tab. When the test ends, the page must not have complained or asked for anything.
+// open opens a page in a tab. When the test ends, the page must have logged no error and requested nothing but itself.
 func open(t *testing.T, browser context.Context, url string) tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(browser)
@@ -141,7 +145,7 @@ func (p tab) keys(keys string) {
 	p.do(chromedp.KeyEvent(keys))
 }
 
-// eval gives the value of an expression, after what the page does before its next frame.
+// eval returns the value of an expression, after the page has drawn its next frame.
 func eval[T any](p tab, expression string) T {
 	p.Helper()
 	wait := `new Promise((done) => requestAnimationFrame(() => setTimeout(done)))`
@@ -154,7 +158,7 @@ func eval[T any](p tab, expression string) T {
 
 func (p tab) count() string { return eval[string](p, `document.getElementById("count").textContent`) }
 
-// column gives the texts of a column in the first rows.
+// column returns the texts of a column in the first rows.
 func (p tab) column(title string) []string {
 	return eval[[]string](p, fmt.Sprintf(`(() => {
 		const at = [...document.querySelectorAll("th")].findIndex((th) => th.firstChild.title === %q);
@@ -177,15 +181,15 @@ func (p tab) want(what string, got, want any) {
 func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(5000, 4)
-	for n, text := range hostile {
+	for n, text := range hostile.Markup() {
 		i := &instances[len(instances)-1-n]
 		i.InstanceName, i.Description, i.Tags = text, text, []ecs.Tag{{Key: text, Value: text}}
 	}
 	args := []string{"-region", "all", "-columns", "id,name,status,region,private-ip,cpu,created,expires,description,tags"}
 	server := newServer(t, instances...)
-	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // its warning is looked at, too
+	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // so the page has a warning
 	page := world{server: server}.run(t, append(args, "-o", "html", "-sort", "id")...)
-	if page.code != exitIncomplete {
+	if page.code != failure.ExitIncomplete {
 		t.Fatalf("exit code %d: %s", page.code, page.stderr)
 	}
 	url := savePage(t, page.stdout)
@@ -199,7 +203,7 @@ func TestPageInBrowser(t *testing.T) {
 			stoppedInBeijing++
 		}
 	}
-	// first is what a column holds after sorting.
+	// first returns what the first rows of a column hold after sorting.
 	first := func(text func(ecs.Instance) string, compare func(a, b ecs.Instance) int) (texts []string) {
 		for _, i := range slices.SortedStableFunc(slices.Values(instances), compare)[:20] {
 			texts = append(texts, text(i))
@@ -280,7 +284,7 @@ func TestPageInBrowser(t *testing.T) {
 			p.want(tt.title+", descending", p.column(tt.title), first(text, descending))
 			p.want("order", eval[string](p, fmt.Sprintf(`document.querySelector('th:has([title=%q])').ariaSort`, tt.title)), "descending")
 			p.sortBy(tt.title)
-			p.want("back again", p.column("ID"), ids(instances[:20]))
+			p.want("the order of the list", p.column("ID"), ids(instances[:20]))
 		}
 		ip, _ := find("private-ip") // by number: 10.0.0.9 is before 10.0.0.10; instances without are last
 		p.sortBy("Private IP")
@@ -344,8 +348,8 @@ func TestPageInBrowser(t *testing.T) {
 	t.Run("trusts no name", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
-		for _, name := range hostile {
-			p.do(chromedp.SendKeys(chromedp.CSS("#search"), strings.ReplaceAll(name, "\u2028", " ")))
+		for _, name := range hostile.Markup() {
+			p.do(chromedp.SendKeys(chromedp.CSS("#search"), name))
 			p.want("name", p.column("Name"), []string{name})
 			p.click("tbody button")
 			p.want("title of the details", eval[string](p, `document.querySelector("dialog[open] h2").textContent`), name)
@@ -378,7 +382,10 @@ func TestPageInBrowser(t *testing.T) {
 		p.keys(strings.Repeat(kb.Tab, 10))
 		row := func() string { return eval[string](p, `document.activeElement.closest("tr")?.ariaRowIndex`) }
 		p.want("focus in the first row", row(), "2")
-		p.keys(strings.Repeat(kb.Tab, 100)) // rows come and go under the focus
+		for range 20 { // rows come and go under the focus
+			p.keys(strings.Repeat(kb.Tab, 5))
+			_ = row()
+		}
 		p.want("focus 100 rows below", row(), "102")
 		p.keys(kb.Enter)
 		p.want("details", eval[bool](p, `document.getElementById("details").open`), true)
@@ -402,6 +409,60 @@ func TestPageInBrowser(t *testing.T) {
 		p.click("#chooser label:last-of-type")
 		p.keys(kb.Escape)
 		p.want("columns", titles(), "ID,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags,Locks")
+	})
+
+	// Words are looked for in what is shown, and every match is marked.
+	t.Run("marks", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, url)
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "PROD 001"))
+		marks := func() []string {
+			return eval[[]string](p, `[...document.querySelectorAll("tbody tr[aria-rowindex]")].slice(0, 20).map((tr) => [...new Set([...tr.querySelectorAll("mark")].map((m) => m.textContent.toLowerCase()))].sort().join())`)
+		}
+		for _, m := range marks() {
+			if m != "001,prod" {
+				t.Errorf("a row marks %q", m)
+			}
+		}
+		p.want("text is as it was", eval[bool](p, `[...document.querySelectorAll("tbody td")].every((td) => td.title === "" || td.title === td.textContent)`), true)
+		p.click("#clear")
+		p.want("no marks", eval[int](p, `document.querySelectorAll("mark").length`), 0)
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "ecs.g6")) // types are in a hidden column
+		p.want("count", p.count(), "0 of 5,000 instances")
+		p.click("#chooser summary")
+		eval[any](p, `[...document.querySelectorAll("#chooser label")].find((l) => l.textContent.trim() === "Type").querySelector("input").click()`)
+		if strings.HasPrefix(p.count(), "0 ") {
+			t.Error("the column is shown, but not looked at")
+		}
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), ` ( [ \ .* $&`)) // not a regular expression
+		p.want("count", p.count(), "0 of 5,000 instances")
+	})
+
+	// Of the default columns those are shown that the window has room for.
+	t.Run("fits", func(t *testing.T) {
+		t.Parallel()
+		r := world{server: newServer(t, ecstest.Fleet(300, 4)...)}.run(t, "-region", "all", "-o", "html")
+		p := open(t, chromium, savePage(t, r.stdout))
+		last := 0
+		for _, width := range []int64{800, 1366, 1920, 2560} {
+			p.size(width, 900)
+			heads := eval[int](p, `document.querySelectorAll("th").length`)
+			p.want(fmt.Sprint("scrolls sideways at ", width), eval[bool](p, `scroller.scrollWidth > scroller.clientWidth`), false)
+			if heads < last || heads < 4 {
+				t.Errorf("%d columns at %d, %d before", heads, width, last)
+			}
+			last = heads
+		}
+		p.want("columns at 2560", last, len(strings.Split(defaultColumns, ",")))
+		p.size(390, 844)
+		p.want("cards", eval[int](p, `document.querySelectorAll("tr.card-row td").length`) > 5, true)
+		p.want("scrolls sideways at 390", eval[bool](p, `document.documentElement.scrollWidth > 390 || scroller.scrollWidth > scroller.clientWidth`), false)
+		p.want("small targets", eval[int](p, `[...document.querySelectorAll("#chooser input")].filter((e) => parseInt(getComputedStyle(e).width) < 20).length`), 0)
+		eval[any](p, `(() => { const s = document.querySelector("th select"); s.value = [...s.options].find((o) => o.text === "Name ↓").value; s.dispatchEvent(new Event("change")); })()`)
+		names := eval[[]string](p, `[...document.querySelectorAll("tr.card-row button")].slice(0, 20).map((b) => b.textContent)`)
+		if natural := names[0] < names[len(names)-1]; natural {
+			t.Errorf("not sorted: %q", names)
+		}
 	})
 
 	// Everything can be read: no text is too pale for WCAG AA, and the page fits the screen.
@@ -449,6 +510,13 @@ func TestPageInBrowser(t *testing.T) {
 			t.Errorf("%d bytes, %v", len(pdf), err)
 		}
 		p.want("rows on paper", eval[int](p, "window.printed"), inRegion["eu-central-1"])
+
+		r := world{server: newServer(t, ecstest.Fleet(200, 4)...)}.run(t, "-region", "all", "-o", "html")
+		p = open(t, chromium, savePage(t, r.stdout))
+		pdf, err := chromedp.Run(p.ctx, chromedp.PrintToPDF())
+		if pages := len(regexp.MustCompile(`/Type /Page\b`).FindAll(pdf, -1)); err != nil || pages < 2 || pages > 6 {
+			t.Errorf("200 rows on %d pages, %v", pages, err)
+		}
 	})
 }
 

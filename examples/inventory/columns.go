@@ -10,22 +10,23 @@ import (
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// column is one property of an instance, for tables, CSV and sorting.
+// column is a property of an instance, for tables, CSV and sorting.
 type column struct {
 	name, help string
 	text       func(ecs.Instance) string
-	// compare orders instances by the property; nil compares the texts.
+	// compare orders instances by the property; nil means that the texts are compared.
 	compare func(a, b ecs.Instance) int
-	// narrowest is how far a table may shorten the texts to fit the terminal; 0 is not at all.
+	// narrowest is the width to which a table may shorten the texts to fit the terminal; 0 means that it may not.
 	narrowest int
-	tail      bool // shorten in the middle: the end tells instances apart
+	tail      bool // the texts are shortened in the middle, since their ends differ
 	kind      kind
 }
 
-// kind is how the texts of a column are shown and, in a page, sorted.
+// kind says how the texts of a column are shown and, in a page, sorted.
 type kind string
 
 const (
@@ -34,26 +35,40 @@ const (
 	code   kind = "code" // ids and addresses
 )
 
-// defaultColumns come in the order of their importance: a narrow terminal shows the first ones.
+// defaultColumns are ordered by importance: a narrow terminal shows the first ones.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
+
+// defaults returns the columns of a format when none are asked for; of several accounts, the account is one of them.
+func defaults(format string, accounts bool) string {
+	list := defaultColumns
+	if format == "record" {
+		list = "all"
+	} else if accounts {
+		list = "account," + list
+	}
+	return list
+}
 
 func columns() []column {
 	return []column{
 		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
 		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, tail: true},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
-		{name: "private-ip", help: "primary private address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
+		{name: "private-ip", help: "primary private address, else the first IPv6 address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
 		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
+		{name: "ipv6", help: "IPv6 addresses", text: func(i ecs.Instance) string { return addrs(i.IPv6Addrs()...) }, compare: byAddr(firstIPv6), narrowest: 15, kind: code},
 		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13, tail: true},
 		{name: "family", help: "instance type family", text: func(i ecs.Instance) string { return i.InstanceTypeFamily }},
 		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
 		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), kind: number},
 		{name: "gpu", help: "number and kind of GPUs", text: gpu, compare: by(func(i ecs.Instance) int { return i.GPUAmount }), narrowest: 12},
+		{name: "account", help: "profile that the instance was listed with, see -profile", text: selection.Account, narrowest: 8},
 		{name: "region", help: "region", text: func(i ecs.Instance) string { return i.RegionID }},
 		{name: "zone", help: "zone", text: func(i ecs.Instance) string { return i.ZoneID }},
 		{name: "vpc", help: "VPC id, empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }, kind: code},
 		{name: "vswitch", help: "VSwitch id", text: func(i ecs.Instance) string { return i.VPCAttributes.VSwitchID }, kind: code},
+		{name: "interface", help: "id of the primary network interface", text: primaryInterface, kind: code},
 		{name: "security-groups", help: "security group ids", text: func(i ecs.Instance) string { return strings.Join(i.SecurityGroupIDs, " ") }, narrowest: 23, kind: code},
 		{name: "charge", help: "PrePaid (subscription) or PostPaid (pay as you go)", text: func(i ecs.Instance) string { return string(i.InstanceChargeType) }},
 		{name: "spot", help: "spot strategy", text: func(i ecs.Instance) string { return string(i.SpotStrategy) }},
@@ -73,7 +88,7 @@ func columns() []column {
 	}
 }
 
-// tagColumn shows the value of one tag.
+// tagColumn returns the column of the values of a tag.
 func tagColumn(key string) column {
 	return column{name: "tag:" + key, narrowest: 12, text: func(i ecs.Instance) string {
 		n := slices.IndexFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == key })
@@ -84,7 +99,7 @@ func tagColumn(key string) column {
 	}}
 }
 
-// findColumn looks a name up; tag:KEY is a column for every key.
+// findColumn returns the column of that name; tag:KEY is a column for every key.
 func findColumn(name string) (column, error) {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok && key != "" {
 		return tagColumn(key), nil
@@ -93,21 +108,23 @@ func findColumn(name string) (column, error) {
 	if i := slices.IndexFunc(all, func(c column) bool { return c.name == name }); i >= 0 {
 		return all[i], nil
 	}
-	names := []string{"tag:KEY"}
-	for _, c := range all {
-		names = append(names, c.name)
-	}
+	names := append([]string{"tag:KEY"}, columnNames()...)
 	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, wording.DidYouMean("", name, names))
 }
 
-// parseColumns reads a list of columns. A leading + adds to the default ones, "all" stands for all.
-func parseColumns(list string) ([]column, error) {
+// parseColumns reads a list of columns. A leading + adds to the default ones, "all" stands for all, and "" for the default.
+func parseColumns(list, defaults string) ([]column, error) {
+	more, adds := strings.CutPrefix(list, "+")
+	switch {
+	case list == "":
+		list = defaults
+	case adds && defaults == "all":
+		list = strings.Join(columnNames(), ",") + "," + more
+	case adds:
+		list = defaults + "," + more
+	}
 	if list == "all" {
 		return columns(), nil
-	}
-	more, adds := strings.CutPrefix(list, "+")
-	if adds {
-		list = defaultColumns + "," + more
 	}
 	var chosen []column
 	for name := range strings.SplitSeq(list, ",") {
@@ -123,7 +140,7 @@ func parseColumns(list string) ([]column, error) {
 	return chosen, nil
 }
 
-// parseSort reads a list of columns to sort by, "-" before a name for descending order.
+// parseSort reads a list of columns to sort by; "-" before a name means descending order.
 func parseSort(list string) (func(a, b ecs.Instance) int, error) {
 	var orders []func(a, b ecs.Instance) int
 	for part := range strings.SplitSeq(list, ",") {
@@ -152,6 +169,13 @@ func parseSort(list string) (func(a, b ecs.Instance) int, error) {
 	}, nil
 }
 
+func columnNames() (names []string) {
+	for _, c := range columns() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
 func by[T cmp.Ordered](key func(ecs.Instance) T) func(a, b ecs.Instance) int {
 	return func(a, b ecs.Instance) int { return cmp.Compare(key(a), key(b)) }
 }
@@ -169,6 +193,22 @@ func firstPublic(i ecs.Instance) netip.Addr {
 		return a[0]
 	}
 	return netip.Addr{}
+}
+
+func firstIPv6(i ecs.Instance) netip.Addr {
+	if a := i.IPv6Addrs(); len(a) > 0 {
+		return a[0]
+	}
+	return netip.Addr{}
+}
+
+func primaryInterface(i ecs.Instance) string {
+	for _, n := range i.NetworkInterfaces {
+		if n.Type == ecs.NetworkInterfaceTypePrimary {
+			return n.NetworkInterfaceID
+		}
+	}
+	return ""
 }
 
 func addrs(list ...netip.Addr) string {

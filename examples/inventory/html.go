@@ -13,7 +13,8 @@ import (
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 var (
@@ -23,9 +24,11 @@ var (
 	pageCSS string
 	//go:embed page.js
 	pageJS string
+	//go:embed table.js
+	tableJS string
 )
 
-// htmlRenderer writes a page that stands alone: its charts and its table are drawn by its script from the data in it.
+// htmlRenderer writes a page that needs nothing else: its script draws charts and table from the data in it.
 type htmlRenderer struct {
 	w io.Writer
 	look
@@ -34,11 +37,12 @@ type htmlRenderer struct {
 	rows     []pageRow
 }
 
-// pageData is what the page's script works on.
+// pageData is the data of the page's script.
 type pageData struct {
 	Columns []pageColumn `json:"columns"`
 	Charts  []pageChart  `json:"charts"`
 	Rows    []pageRow    `json:"rows"`
+	Fit     bool         `json:"fit"` // only as many columns are shown as there is room for
 }
 
 type pageColumn struct {
@@ -51,13 +55,13 @@ type pageColumn struct {
 // pageChart is a grouping with its groups in order.
 type pageChart struct {
 	Title  string   `json:"title"`
-	Of     int      `json:"of"` // which of a row's groups it counts
+	Of     int      `json:"of"` // the index into pageRow.Groups
 	Groups []string `json:"groups"`
 }
 
 type pageRow struct {
 	Cells  []any    `json:"cells"`
-	Groups []string `json:"groups"` // "" is none
+	Groups []string `json:"groups"` // "" is no group
 	CPU    int      `json:"cpu"`
 	Memory int      `json:"memory"` // MiB
 	GPUs   int      `json:"gpus"`
@@ -87,7 +91,7 @@ const (
 func (r *htmlRenderer) add(i ecs.Instance) error {
 	row := pageRow{CPU: i.CPU, Memory: i.Memory, GPUs: i.GPUAmount}
 	for _, c := range r.all {
-		var cell any = c.text(i)
+		var cell any = terminal.Printable(c.text(i))
 		if c.kind == number {
 			cell = json.Number(c.text(i))
 		}
@@ -95,43 +99,44 @@ func (r *htmlRenderer) add(i ecs.Instance) error {
 	}
 	for _, s := range r.sections {
 		s.add(i)
-		row.Groups = append(row.Groups, s.key(i))
+		row.Groups = append(row.Groups, terminal.Printable(s.key(i)))
 	}
 	r.rows = append(r.rows, row)
 	return nil
 }
 
 func (r *htmlRenderer) end(missing []error) error {
-	data := pageData{Charts: []pageChart{}, Rows: r.rows}
+	data := pageData{Charts: []pageChart{}, Rows: r.rows, Fit: r.fit}
 	for n, c := range r.all {
 		data.Columns = append(data.Columns, pageColumn{c.name, pageTitle(c), c.kind, n < len(r.columns)})
 	}
 	for _, s := range useful(r.sections) {
 		chart := pageChart{Title: s.title, Of: slices.Index(r.sections, s)}
 		for _, g := range s.sorted() {
-			chart.Groups = append(chart.Groups, g.name)
+			chart.Groups = append(chart.Groups, terminal.Printable(g.name))
 		}
 		if s.title == byMonth {
 			chart.Groups = r.months(chart)
 		}
 		data.Charts = append(data.Charts, chart)
 	}
+	script := pageJS + tableJS
 	page := map[string]any{
-		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(pageJS), //nolint:gosec // these are files of this program
-		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(pageJS),
-		"Command": r.command, "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
+		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(script), //nolint:gosec // these are files of this program
+		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(script),
+		"Command": terminal.Printable(r.command), "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
 	}
-	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": wording.Plain}).Parse(pageHTML)).Execute(r.w, page)
+	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": func(err error) string { return terminal.Printable(failure.Text(err)) }}).Parse(pageHTML)).Execute(r.w, page)
 }
 
-// pageTitle is a column's name as people write it.
+// pageTitle returns a column's name for people.
 func pageTitle(c column) string {
 	if strings.HasPrefix(c.name, "tag:") {
 		return title(c)
 	}
 	words := strings.Split(c.name, "-")
 	for n, w := range words {
-		known := map[string]string{"id": "ID", "ip": "IP", "ips": "IPs", "cpu": "vCPU", "gib": "GiB", "gpu": "GPU", "vpc": "VPC", "vswitch": "VSwitch", "os": "OS"}
+		known := map[string]string{"id": "ID", "ip": "IP", "ips": "IPs", "ipv6": "IPv6", "cpu": "vCPU", "gib": "GiB", "gpu": "GPU", "vpc": "VPC", "vswitch": "VSwitch", "os": "OS"}
 		words[n] = cmp.Or(known[w], w)
 	}
 	joined := strings.Join(words, " ")
@@ -141,7 +146,8 @@ func pageTitle(c column) string {
 	return strings.ToUpper(joined[:1]) + joined[1:]
 }
 
-// months are all from the first to the last one; when these are too many for a chart, years, also in the rows.
+// months returns all months from the first to the last one. When they are too many for a chart, it returns years, and changes
+// the groups of the rows to years.
 func (r *htmlRenderer) months(c pageChart) []string {
 	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
 	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))
@@ -159,7 +165,7 @@ func (r *htmlRenderer) months(c pageChart) []string {
 	return all
 }
 
-// integrity names a text in a content security policy.
+// integrity returns the name of a text in a content security policy: its hash.
 func integrity(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -11,6 +11,8 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
 var dataScript = regexp.MustCompile(`<script id="data" type="application/json">(.*)</script>`)
@@ -28,21 +30,16 @@ func pageOf(t *testing.T, html string) pageData {
 	return data
 }
 
-// hostile are texts that would break out of a page that is put together carelessly.
-var hostile = []string{
-	`</script><script>window.pwned = 1</script>`, `<img src="http://192.0.2.1/x" onerror="window.pwned = 1">`, `"><b>'`, `<!--`, `{{.}}`, "\u2028${1}`", `生产环境 & "测试"`,
-}
-
 func TestHTMLHoldsTheList(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(700, 2)
-	for n, text := range hostile {
+	for n, text := range hostile.Markup() {
 		instances[n].RegionID, instances[n].InstanceName, instances[n].Description = "cn-hangzhou", text, text
 		instances[n].Tags = []ecs.Tag{{Key: text, Value: text}}
 	}
 	s := newServer(t, instances...)
 	r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "html", "-columns", "name,id,tag:env,cpu")
-	if r.code != exitOK {
+	if r.code != failure.ExitOK {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)
 	}
 	data := pageOf(t, r.stdout)
@@ -85,11 +82,11 @@ func TestHTMLHoldsTheList(t *testing.T) {
 	}
 }
 
-// Nothing in the page leads out of it.
+// The page refers to nothing outside of it.
 func TestHTMLStandsAlone(t *testing.T) {
 	t.Parallel()
 	r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", "html")
-	if r.code != exitOK || len(pageOf(t, r.stdout).Rows) != 0 {
+	if r.code != failure.ExitOK || len(pageOf(t, r.stdout).Rows) != 0 {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)
 	}
 	if m := regexp.MustCompile(`(?i)(?:src|href|action)\s*=\s*"?[^"#]|https?:|@import|url\(|fetch|XMLHttp|\sstyle\s*=\s*"|\son\w+\s*=\s*"`).FindString(r.stdout); m != "" {
@@ -100,13 +97,13 @@ func TestHTMLStandsAlone(t *testing.T) {
 	}
 }
 
-// A page that goes from hand to hand says itself that something is missing.
+// A page is passed on without the messages on stderr, so it says itself that something is missing.
 func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(150)...)
 	s.Inject(ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew", Times: -1})
 	r := world{server: s}.run(t, "-region", "cn-hangzhou,cn-beijing", "-o", "html")
-	if r.code != exitIncomplete || !regexp.MustCompile(`(?s)This list is incomplete.*cn-beijing.*SomethingNew.*id="layout"`).MatchString(r.stdout) {
+	if r.code != failure.ExitIncomplete || !regexp.MustCompile(`(?s)This list is incomplete.*cn-beijing.*SomethingNew.*id="layout"`).MatchString(r.stdout) {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
 	if r = (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "html"); strings.Contains(r.stdout, "incomplete") {
@@ -117,7 +114,7 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// The months of a chart have no holes; many are shown as years.
+// The months of a chart have no gaps; too many months are shown as years.
 func TestMonths(t *testing.T) {
 	t.Parallel()
 	day := func(text string) time.Time {

@@ -6,12 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// render gives the table's lines and what it says about it.
+// render returns the lines of a table, and the note about it.
 func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, note string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -30,11 +29,11 @@ func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, no
 
 func defaultLook(t *testing.T, width int) look {
 	t.Helper()
-	c, err := parseColumns(defaultColumns)
+	c, err := parseColumns("", defaultColumns)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return look{columns: c, width: width, fit: true}
+	return look{columns: c, width: width}
 }
 
 func wide() []ecs.Instance {
@@ -54,7 +53,7 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	for _, width := range []int{40, 60, 80, 100, 120, 140, 200} {
 		lines, note := render(t, defaultLook(t, width), wide()...)
 		for _, line := range lines {
-			if w := text.StringWidth(line); w > width {
+			if w := terminal.Width(line); w > width {
 				t.Errorf("at %d columns a line of %d: %s", width, w, line)
 			}
 		}
@@ -85,33 +84,21 @@ func TestTableIsCompleteWithoutTerminal(t *testing.T) {
 	}
 }
 
-// The end of a name stays: it tells the instances of a group apart.
-func TestSnipMiddle(t *testing.T) {
+// Columns that do not fit are left out, also when they were asked for, and a line says so.
+func TestTableLeavesColumnsOut(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		text  string
-		width int
-		want  string
-	}{
-		{"web-001", 7, "web-001"},
-		{"web-staging-001", 12, "web-sta…-001"},
-		{"订单服务-staging-045", 16, "订单服务-s…g-045"},
-		{"华东一区订单服务", 10, "华东一…务"},
-		{"abc", 1, "…"},
-	} {
-		if got := snipMiddle(tt.text, tt.width); got != tt.want || text.StringWidth(got) > tt.width {
-			t.Errorf("%s at %d: %s, want %s", tt.text, tt.width, got, tt.want)
+	l := defaultLook(t, 80)
+	l.columns = columns()
+	lines, note := render(t, l, wide()...)
+	for _, line := range lines {
+		if w := terminal.Width(line); w > 80 {
+			t.Errorf("a line of %d: %s", w, line)
 		}
 	}
-}
-
-// Columns that were asked for are shortened, never left out.
-func TestTableKeepsChosenColumns(t *testing.T) {
-	t.Parallel()
-	l := defaultLook(t, 30)
-	l.fit = false
-	lines, note := render(t, l, wide()...)
-	if !strings.Contains(lines[0], "TAGS") || note != "" || strings.Contains(strings.Join(lines, ""), "请勿删除") {
+	if strings.Contains(lines[0], "IPV6") || !strings.Contains(note, "ipv6, ") {
+		t.Errorf("an empty column takes room: %q, note %q", lines[0], note)
+	}
+	if !strings.HasPrefix(lines[0], "ID") || !strings.Contains(note, "no room for ") || !strings.Contains(note, "tags") || !strings.Contains(note, "-o record") {
 		t.Errorf("%q, note %q", lines, note)
 	}
 }
@@ -123,7 +110,7 @@ func TestTableAlignsChinese(t *testing.T) {
 		lines, _ := render(t, defaultLook(t, width), wide()...)
 		var starts []int
 		for _, line := range lines[1:] {
-			starts = append(starts, text.StringWidth(line[:strings.Index(line, "Running")]))
+			starts = append(starts, terminal.Width(line[:strings.Index(line, "Running")]))
 		}
 		if len(slices.Compact(starts)) != 1 {
 			t.Errorf("at %d: the status starts at cells %v:\n%s", width, starts, strings.Join(lines, "\n"))
@@ -151,7 +138,7 @@ func TestTableColors(t *testing.T) {
 	l.color = true
 	colored, _ := render(t, l, list...)
 	for i := range plain {
-		if text.StripEscape(colored[i]) != plain[i] {
+		if terminal.Unstyled(colored[i]) != plain[i] {
 			t.Errorf("%q, want the text of %q", colored[i], plain[i])
 		}
 	}
@@ -160,7 +147,7 @@ func TestTableColors(t *testing.T) {
 func TestColumns(t *testing.T) {
 	t.Parallel()
 	names := func(list string) (names []string) {
-		c, err := parseColumns(list)
+		c, err := parseColumns(list, defaultColumns)
 		if err != nil {
 			t.Fatal(err)
 		}

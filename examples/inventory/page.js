@@ -1,6 +1,6 @@
 "use strict";
 // The page's data comes from Go (type pageData). Text gets into the page by textContent alone, so that no name is markup.
-const {columns, charts, rows} = JSON.parse(document.getElementById("data").textContent);
+const {columns, charts, rows, fit} = JSON.parse(document.getElementById("data").textContent);
 
 const $ = (id) => document.getElementById(id);
 
@@ -25,9 +25,14 @@ let sort = {column: -1, descending: false};
 let ordered = rows;
 let matching = rows;
 for (const chart of charts) chart.chosen = new Set();
-for (const row of rows) row.text = row.cells.join("\n").toLowerCase();
 
 // Filtering
+
+// indexTexts prepares each row for the search: words are looked for in what is shown, so that a match can be seen.
+function indexTexts() {
+  const shown = shownColumns();
+  for (const row of rows) row.text = shown.map((i) => show(row.cells[i], columns[i].kind)).join("\n").toLowerCase();
+}
 
 function update() {
   matching = [];
@@ -76,20 +81,26 @@ function drawChosen() {
   const focused = $("chosen").contains(document.activeElement);
   $("chosen").replaceChildren(...chips);
   if (focused) ($("chosen").lastElementChild ?? $("search")).focus();
-  const of = number(rows.length);
-  $("count").textContent = matching.length === rows.length ? `${of} instances` : `${number(matching.length)} of ${of} instances`;
+  const of = `${number(rows.length)} ${rows.length === 1 ? "instance" : "instances"}`;
+  $("count").textContent = matching.length === rows.length ? of : `${number(matching.length)} of ${of}`;
+}
+
+function setWords(text) {
+  words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const escaped = words.map((w) => w.replace(/[^\p{L}\p{N}\p{M}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`));
+  marks = escaped.length > 0 ? new RegExp(`(${escaped.sort((a, b) => b.length - a.length).join("|")})`, "iu") : null;
 }
 
 function clear() {
   for (const chart of charts) chart.chosen.clear();
   $("search").value = "";
-  words = [];
+  setWords("");
   update();
   $("search").focus();
 }
 
 $("search").addEventListener("input", () => {
-  words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  setWords($("search").value);
   update();
 });
 
@@ -196,170 +207,3 @@ function columnChart(chart) {
   };
 }
 
-// Table
-
-const rowHeight = 32;
-const table = document.querySelector("table");
-const [thead, tbody] = [table.tHead, table.tBodies[0]];
-const [above, below] = [h("tr", {"aria-hidden": "true"}, h("td")), h("tr", {"aria-hidden": "true"}, h("td"))];
-let live = new Map(); // the rows in the page, by index: those in view and some around them
-const ends = charts.find((c) => c.title === "subscription ends");
-
-const shownColumns = () => columns.flatMap((c, i) => c.shown ? [i] : []);
-const show = (value, kind) => kind === "time" ? String(value).replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*/, "$1 $2") : String(value);
-
-// measure makes columns wide enough for their texts: the page holds few rows at a time, so that the browser cannot. In words
-// the widest of a hundred may be cut off; a half id or time would be of no use.
-function measure() {
-  const context = document.createElement("canvas").getContext("2d");
-  const style = getComputedStyle(table);
-  const cells = (s) => s.length + (s.match(/[^\x00-\xff]/g)?.length ?? 0);
-  columns.forEach((column, i) => {
-    const lengths = []; // for each, how many texts have it, and one of them
-    for (const row of rows) {
-      const text = show(row.cells[i], column.kind);
-      (lengths[cells(text)] ??= {n: 0, text}).n++;
-    }
-    const samples = [];
-    for (let n = 0; lengths.length > 0;) {
-      const longest = lengths.pop();
-      n += longest?.n ?? 0;
-      if (longest && (column.kind !== "" || n > rows.length / 100)) samples.push(longest.text);
-    }
-    context.font = `${column.kind === "time" ? 600 : 400} ${style.fontSize} ${style.getPropertyValue(column.kind === "code" ? "--code" : "--sans")}`;
-    const dot = column.name === "status" ? 16 : 0;
-    const body = Math.max(0, ...samples.map((text) => context.measureText(text).width)) + dot;
-    context.font = `600 ${style.fontSize} ${style.getPropertyValue("--sans")}`;
-    column.width = Math.ceil(Math.max(Math.min(body, 280), context.measureText(column.title).width + 14)) + 18;
-  });
-}
-
-function drawHead() {
-  const shown = shownColumns();
-  const widths = shown.map((i, n) => columns[i].width + (n === 0 ? 8 : 0) + (n === shown.length - 1 ? 8 : 0)); // the edges
-  table.querySelector("colgroup").replaceChildren(...widths.map((width) => {
-    const col = h("col");
-    col.style.width = `${width}px`;
-    return col;
-  }));
-  table.style.width = `${widths.reduce((sum, width) => sum + width, 0)}px`;
-  thead.replaceChildren(h("tr", {}, ...shown.map((i) => {
-    const order = sort.column !== i ? "none" : sort.descending ? "descending" : "ascending";
-    return h("th", {scope: "col", className: columns[i].kind, "aria-sort": order},
-      h("button", {onclick: () => sortBy(i), title: columns[i].title}, columns[i].title,
-        h("span", {className: "arrow", "aria-hidden": "true"}, {ascending: "↑", descending: "↓", none: ""}[order])));
-  })));
-  table.setAttribute("aria-colcount", shown.length);
-  for (const spacer of [above, below]) spacer.firstChild.colSpan = shown.length;
-}
-
-// sortBy goes through ascending, descending and the order of the list. Empty cells are last in both directions.
-function sortBy(i) {
-  if (sort.column !== i) sort = {column: i, descending: false};
-  else if (!sort.descending) sort.descending = true;
-  else sort = {column: -1, descending: false};
-  const natural = new Intl.Collator(undefined, {numeric: true}).compare; // 2 before 10, also in addresses and dates
-  const compare = columns[i].kind === "number" ? (a, b) => a - b : natural;
-  const sign = sort.descending ? -1 : 1;
-  ordered = sort.column < 0 ? rows : rows.toSorted(({cells: {[i]: a}}, {cells: {[i]: b}}) =>
-    a === "" || b === "" ? (a === "") - (b === "") : sign * compare(a, b));
-  drawHead();
-  thead.rows[0].cells[shownColumns().indexOf(i)].firstChild.focus();
-  update();
-}
-
-function drawTable() {
-  live = new Map();
-  tbody.replaceChildren(above, below);
-  table.setAttribute("aria-rowcount", matching.length + 1);
-  $("none").hidden = matching.length > 0;
-  $("scroller").scrollTop = 0;
-  drawRows();
-  drawEdges();
-}
-
-// drawEdges shows that there is more at the right, or at the left below the first column.
-function drawEdges() {
-  const s = $("scroller");
-  $("sheet").classList.toggle("scrolled", s.scrollLeft > 0);
-  $("sheet").classList.toggle("continues", s.scrollLeft + s.clientWidth < s.scrollWidth - 1);
-  $("sheet").style.setProperty("--bar", `${s.offsetWidth - s.clientWidth}px`); // the scrollbars stay as they are
-  $("sheet").style.setProperty("--foot", `${s.offsetHeight - s.clientHeight}px`);
-}
-
-// drawRows keeps the rows around the window in the page, and no others.
-function drawRows(all = false) {
-  const margin = 10;
-  const first = all ? 0 : Math.max(Math.floor($("scroller").scrollTop / rowHeight) - margin, 0);
-  const last = all ? matching.length : Math.min(first + Math.ceil($("scroller").clientHeight / rowHeight) + 2 * margin, matching.length);
-  for (const [i, tr] of live) {
-    if (i >= first && i < last) continue;
-    tr.remove();
-    live.delete(i);
-  }
-  above.firstChild.style.height = `${first * rowHeight}px`;
-  below.firstChild.style.height = `${(matching.length - last) * rowHeight}px`;
-  let next = below;
-  for (let i = last - 1; i >= first; i--) {
-    let tr = live.get(i);
-    if (!tr) {
-      tr = tableRow(matching[i], i);
-      live.set(i, tr);
-      next.before(tr);
-    }
-    next = tr;
-  }
-}
-
-function tableRow(row, index) {
-  const cells = shownColumns().map((i, n) => {
-    const {name, kind} = columns[i];
-    const text = show(row.cells[i], kind);
-    const td = h("td", {className: kind, title: text});
-    td.append(n > 0 ? text : h("button", {onclick: () => details(row)}, text || "–"));
-    if (name === "status") td.dataset.status = text;
-    if (name === "expires" && ends) td.dataset.ends = ends.groups.indexOf(row.groups[ends.of]) === ends.groups.indexOf("later") ? "" : row.groups[ends.of];
-    return td;
-  });
-  return h("tr", {"aria-rowindex": index + 2}, ...cells);
-}
-
-function details(row) {
-  const cell = (name) => row.cells[columns.findIndex((c) => c.name === name)];
-  $("details-title").textContent = cell("name") || cell("id");
-  $("details").querySelector("dl").replaceChildren(...columns.flatMap((c, i) =>
-    row.cells[i] === "" ? [] : [h("dt", {}, c.title), h("dd", {className: c.kind}, show(row.cells[i], c.kind))]));
-  $("details").showModal();
-}
-
-let frame = 0;
-function redraw() {
-  frame ||= requestAnimationFrame(() => { frame = 0; drawRows(); drawEdges(); });
-}
-$("scroller").addEventListener("scroll", redraw);
-new ResizeObserver(redraw).observe($("scroller"));
-addEventListener("beforeprint", () => drawRows(true));
-addEventListener("afterprint", () => drawRows());
-
-// Columns to show
-
-$("chooser").querySelector("fieldset").append(...columns.map((c) => h("label", {},
-  h("input", {type: "checkbox", checked: c.shown, onchange(e) {
-    c.shown = e.target.checked;
-    drawHead();
-    drawTable();
-  }}), ` ${c.title}`)));
-document.addEventListener("click", (e) => {
-  if (!e.target.closest("#chooser")) $("chooser").open = false;
-});
-$("chooser").addEventListener("keydown", (e) => {
-  if (e.key !== "Escape") return;
-  $("chooser").open = false;
-  $("chooser").querySelector("summary").focus();
-});
-
-for (const chart of charts) (chart.title === "created" ? columnChart : barChart)(chart);
-if (!$("created").hasChildNodes()) $("created").hidden = true;
-measure();
-drawHead();
-update();

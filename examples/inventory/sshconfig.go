@@ -1,18 +1,84 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"regexp"
 	"strings"
-	"unicode"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostname"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// loginName is what -user may be. ssh reads everything else in some way of its own.
-var loginName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
+// sshOptions are the flags for -o ssh-config.
+type sshOptions struct {
+	public       bool   // connect to public addresses
+	user         string // log in as
+	proxyJump    string
+	identityFile string
+	template     string // of the names; "" is {name}
+}
+
+// What these flags may be: ssh would read everything else in a way of its own.
+var (
+	loginName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
+	jumpHosts    = regexp.MustCompile(`^[A-Za-z0-9_\[][A-Za-z0-9_.@:,\[\]-]*$`)
+	identityFile = regexp.MustCompile(`^[^\pC"\\-][^\pC"\\]*$`)
+	placeholder  = regexp.MustCompile(`\{([^{}]*)\}`)
+	ownText      = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
+)
+
+// matching returns a setter for a flag whose value must match.
+func matching(to *string, pattern *regexp.Regexp, want string) func(string) error {
+	return func(s string) error {
+		if !pattern.MatchString(s) {
+			return errors.New("want " + want)
+		}
+		*to = s
+		return nil
+	}
+}
+
+// setTemplate accepts a template of names, such as "{name}.ecs" or "{tag:role}-{id}".
+func (o *sshOptions) setTemplate(s string) error {
+	for _, m := range placeholder.FindAllStringSubmatch(s, -1) {
+		switch key, isTag := strings.CutPrefix(m[1], "tag:"); {
+		case isTag && key != "", m[1] == "name", m[1] == "id", m[1] == "region", m[1] == "account":
+		default:
+			return fmt.Errorf("there is no {%s}: want {name}, {id}, {region}, {account} or {tag:KEY}", m[1])
+		}
+	}
+	if s == "" || !ownText.MatchString(placeholder.ReplaceAllString(s, "")) || !placeholder.MatchString(s) {
+		return errors.New(`want a name such as "{name}.ecs": placeholders, letters, digits, ".", "_" and "-"`)
+	}
+	o.template = s
+	return nil
+}
+
+// alias returns the name of an instance by the template; "" when a placeholder has nothing that may stand in a name.
+func (o *sshOptions) alias(i ecs.Instance) string {
+	if o.template == "" {
+		return hostname.Clean(i.InstanceName)
+	}
+	complete := true
+	name := placeholder.ReplaceAllStringFunc(o.template, func(m string) string {
+		value := map[string]string{"{name}": i.InstanceName, "{id}": i.InstanceID, "{region}": i.RegionID, "{account}": selection.Account(i)}[m]
+		if key, ok := strings.CutPrefix(strings.Trim(m, "{}"), "tag:"); ok {
+			value = tagColumn(key).text(i)
+		}
+		value = hostname.Clean(value)
+		complete = complete && value != ""
+		return value
+	})
+	if !complete {
+		return ""
+	}
+	return name
+}
 
 // sshRenderer writes a Host entry for each instance, to be included in ~/.ssh/config.
 type sshRenderer struct {
@@ -24,44 +90,47 @@ type sshRenderer struct {
 
 type sshHost struct {
 	id, alias string
-	name      string // as it is, when the alias had to differ
+	name      string // the instance's, when the alias had to differ
 	address   netip.Addr
 }
 
 func (r *sshRenderer) add(i ecs.Instance) error {
-	h := sshHost{id: sshAlias(i.InstanceID), alias: sshAlias(i.InstanceName), address: i.PrivateAddr()}
+	h := sshHost{id: hostname.Clean(i.InstanceID), alias: r.ssh.alias(i), address: i.PrivateAddr()}
 	if h.alias != i.InstanceName {
-		h.name = printable(i.InstanceName)
+		h.name = terminal.Printable(i.InstanceName)
 	}
-	if r.public {
+	if r.ssh.public {
 		h.address = firstPublic(i)
 	}
-	if !h.address.IsValid() {
+	switch {
+	case h.id == "":
+		return fmt.Errorf("the id %q cannot stand in a file of ssh", i.InstanceID)
+	case !h.address.IsValid():
 		r.unreachable++
-		return nil
+	default:
+		r.hosts = append(r.hosts, h)
 	}
-	r.hosts = append(r.hosts, h)
 	return nil
 }
 
 // end writes all: ssh takes the first entry that matches, so no name may stand for two instances.
 func (r *sshRenderer) end([]error) error {
-	uses := map[string]int{}
+	uses := map[string]int{} // in lower case: ssh compares names in any case of their letters
 	for _, h := range r.hosts {
-		uses[h.id]++
+		uses[strings.ToLower(h.id)]++
 		if h.alias != h.id {
-			uses[h.alias]++
+			uses[strings.ToLower(h.alias)]++
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n", printable(r.command))
+	fmt.Fprintf(&b, "# %s\n", terminal.Printable(r.command))
 	for _, h := range r.hosts {
 		names := h.id
-		if h.alias != "" && uses[h.alias] > 1 {
-			h.alias += "." + h.id // not a number: it would be another instance's when one is released
-			uses[h.alias]++
+		if h.alias != "" && uses[strings.ToLower(h.alias)] > 1 {
+			h.alias += "." + h.id // a number would become another instance's when one is released
+			uses[strings.ToLower(h.alias)]++
 		}
-		if h.alias != "" && h.alias != h.id && uses[h.alias] == 1 {
+		if h.alias != "" && h.alias != h.id && uses[strings.ToLower(h.alias)] == 1 {
 			names = h.alias + " " + h.id
 		}
 		b.WriteByte('\n')
@@ -70,26 +139,28 @@ func (r *sshRenderer) end([]error) error {
 		}
 		// The host key belongs to the instance: another one may get the address later.
 		fmt.Fprintf(&b, "Host %s\n    HostName %s\n    HostKeyAlias %s\n", names, h.address.WithZone(""), h.id)
-		if r.user != "" {
-			fmt.Fprintf(&b, "    User %s\n", r.user)
-		}
+		r.options(&b)
 	}
 	if r.unreachable > 0 && r.note != nil {
 		kind := "private"
-		if r.public {
+		if r.ssh.public {
 			kind = "public"
 		}
-		r.note(fmt.Sprintf("left out %d instances without a %s address", r.unreachable, kind))
+		r.note(fmt.Sprintf("left out without a %s address: %s", kind, instances(r.unreachable)))
 	}
 	_, err := io.WriteString(r.w, b.String())
 	return err
 }
 
-// sshAlias makes a name that ssh and shells take as it stands: letters of any script, digits, "." "_" and "-"; each run
-// of other characters, wildcards among them, becomes a "-".
-func sshAlias(name string) string {
-	words := strings.FieldsFunc(name, func(r rune) bool {
-		return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("._-", r)
-	})
-	return strings.Trim(strings.Join(words, "-"), "-.")
+// options writes what the flags say for every host.
+func (r *sshRenderer) options(b *strings.Builder) {
+	if r.ssh.user != "" {
+		fmt.Fprintf(b, "    User %s\n", r.ssh.user)
+	}
+	if r.ssh.proxyJump != "" {
+		fmt.Fprintf(b, "    ProxyJump %s\n", r.ssh.proxyJump)
+	}
+	if r.ssh.identityFile != "" {
+		fmt.Fprintf(b, "    IdentityFile \"%s\"\n    IdentitiesOnly yes\n", r.ssh.identityFile)
+	}
 }

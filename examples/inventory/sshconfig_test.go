@@ -10,9 +10,11 @@ import (
 	"testing"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// namesakes are instances whose names are hard to write into a file that a program reads.
+// namesakes returns instances whose names are hard to write into a configuration file.
 func namesakes() []ecs.Instance {
 	names := []string{
 		"web", "db", "db", "订单服务", "web server (1)", "*", "", "-oProxyCommand=id", `"quoted" 'twice' \`, "a\nHost *\n    ProxyCommand id",
@@ -33,24 +35,24 @@ func TestSSHConfig(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, namesakes()...)
 	private := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
-	if private.code != exitOK || !strings.Contains(private.stderr, "left out 1 instances without a private address") {
+	if private.code != failure.ExitOK || !strings.Contains(private.stderr, "left out without a private address: 1 instance") {
 		t.Errorf("exit code %d: %s", private.code, private.stderr)
 	}
 	golden(t, "ssh-config.txt", private.stdout)
 	public := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-public")
-	if public.code != exitOK || strings.Count(public.stdout, "\nHost ") != 2 || !strings.Contains(public.stdout, "HostName 192.0.2.4\n") ||
-		strings.Contains(public.stdout, "User") || !strings.Contains(public.stderr, "14 instances without a public address") {
+	if public.code != failure.ExitOK || strings.Count(public.stdout, "\nHost ") != 2 || !strings.Contains(public.stdout, "HostName 192.0.2.4\n") ||
+		strings.Contains(public.stdout, "User") || !strings.Contains(public.stderr, "without a public address: 14 instances") {
 		t.Errorf("%+v", public)
 	}
 }
 
-// The real ssh understands the file: each name leads to its own instance, and no other host is touched.
+// The real ssh reads the file: each name leads to its own instance, and no other host is changed.
 func TestSSHReadsConfig(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("arguments are not UTF-8")
 	}
-	ssh := realTool(t, "openssh-client", "ssh")
+	ssh := realtool.Find(t, "openssh-client", "ssh")
 	r := world{server: newServer(t, namesakes()...)}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
 	file := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(file, []byte(r.stdout), 0o600); err != nil {
@@ -62,12 +64,12 @@ func TestSSHReadsConfig(t *testing.T) {
 		if err != nil {
 			t.Fatalf("ssh -G %s: %v", host, err)
 		}
-		answer := map[string]string{}
+		config := map[string]string{}
 		for line := range strings.Lines(string(out)) {
 			key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-			answer[key] = value
+			config[key] = value
 		}
-		return answer
+		return config
 	}
 
 	owner := map[string]string{} // of each name

@@ -9,12 +9,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tally is what a group of instances comes to.
+// tally counts the instances, vCPUs and memory of a group.
 type tally struct {
 	name           string
 	instances, cpu int
@@ -30,11 +29,11 @@ func (t *tally) add(i ecs.Instance) {
 // grouping puts instances into groups by a property.
 type grouping struct {
 	title string
-	key   func(ecs.Instance) string // "" belongs to no group
+	key   func(ecs.Instance) string // "" puts the instance into no group
 	order []string                  // of the groups; nil is the largest first
 }
 
-// The groupings whose use depends on each other: the zones of many regions are too many, a single region says nothing.
+// Groupings of which only one is shown: of many regions the zones are too many, and a single region says nothing.
 const (
 	byRegion = "region"
 	byZone   = "zone"
@@ -93,7 +92,7 @@ func (s *section) add(i ecs.Instance) {
 	s.groups[name].add(i)
 }
 
-// sorted are the groups in order.
+// sorted returns the groups in order.
 func (s *section) sorted() []*tally {
 	return slices.SortedFunc(maps.Values(s.groups), func(a, b *tally) int {
 		if s.order != nil {
@@ -103,7 +102,7 @@ func (s *section) sorted() []*tally {
 	})
 }
 
-// useful are the sections that say something.
+// useful returns the sections that are worth showing.
 func useful(sections []*section) []*section {
 	regions := 0
 	for _, s := range sections {
@@ -189,7 +188,7 @@ func sideBySide(blocks [][]string, columns, width int) string {
 		line := ""
 		for c, lines := range page {
 			if n < len(lines) {
-				line = text.Pad(line, c*width, ' ') + lines[n]
+				line = terminal.Pad(line, c*width) + lines[n]
 			}
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
@@ -197,7 +196,7 @@ func sideBySide(blocks [][]string, columns, width int) string {
 	return b.String()
 }
 
-// bars draws a section as wide as that. All sections have the same columns.
+// bars draws a section in lines of that width. All sections have the same columns.
 func (r *summaryRenderer) bars(s *section, width int) []string {
 	const most = 10
 	groups := s.sorted()
@@ -217,26 +216,26 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	cpu, memory := max(len("VCPU"), len(thousands(r.total.cpu))), max(len("GIB"), len(gib(r.total.memory)))
 	room := max(width-label-len("  INSTANCES  SHARE    ")-cpu-memory-len(gap), 1)
 	line := func(name, bar, instances, share, vcpus, gibs string) string {
-		return text.Pad(snip(name, label), label, ' ') + gap + text.Pad(bar, room, ' ') +
+		return terminal.Pad(terminal.Snip(name, label), label) + gap + bar + strings.Repeat(" ", room-terminal.Width(bar)) +
 			fmt.Sprintf("  %9s  %5s  %*s  %*s", instances, share, cpu, vcpus, memory, gibs)
 	}
 	head := line(strings.ToUpper(s.title), "", "INSTANCES", "SHARE", "VCPU", "GIB")
 	if r.color {
-		head = text.Bold.Sprint(head)
+		head = terminal.Bold.Paint(head)
 	}
 	lines := []string{head}
 	for _, g := range groups {
-		length := 0 // of the others: they are no group
+		length := 0 // the others are no group of their own
 		if g != &others {
 			length = max(g.instances*room*8/largest, 1)
 		}
-		lines = append(lines, line(printable(g.name), r.paint(g.name, bar(length)),
+		lines = append(lines, line(terminal.Printable(g.name), r.paint(g.name, bar(length)),
 			thousands(g.instances), percent(g.instances, r.total.instances), thousands(g.cpu), gib(g.memory)))
 	}
 	return lines
 }
 
-// bar is that many eighths of a cell long.
+// bar returns a bar that is that many eighths of a cell long.
 func bar(eighths int) string {
 	return strings.Repeat("█", eighths/8) + []string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}[eighths%8]
 }
@@ -253,9 +252,9 @@ func (r *summaryRenderer) paint(name, bar string) string {
 	case !r.color:
 		return bar
 	case name == endPast, ecs.InstanceStatus(name) == ecs.InstanceStatusStopped:
-		return text.FgRed.Sprint(bar)
+		return terminal.Red.Paint(bar)
 	default:
-		return text.FgCyan.Sprint(bar)
+		return terminal.Cyan.Paint(bar)
 	}
 }
 

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
 func summarize(t *testing.T, l look, instances ...ecs.Instance) string {
@@ -28,7 +27,7 @@ func summarize(t *testing.T, l look, instances ...ecs.Instance) string {
 	return b.String()
 }
 
-// row finds a group's numbers.
+// row returns the numbers of a group.
 func row(t *testing.T, summary, group string) (instances, cpu, gib int) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)(?:^| {4})` + regexp.QuoteMeta(group) + ` +[▏▎▍▌▋▊▉█]* +([\d,]+) +<?\d+ % +([\d,]+) +([\d,]+)`).FindStringSubmatch(summary)
@@ -76,7 +75,7 @@ func TestSummaryCounts(t *testing.T) {
 			t.Errorf("at %d:\n%s", width, got)
 		}
 		for line := range strings.Lines(got) {
-			if w := text.StringWidth(strings.TrimSuffix(line, "\n")); w > max(width, 60) && width > 0 || strings.HasSuffix(line, " \n") {
+			if w := terminal.Width(strings.TrimSuffix(line, "\n")); w > max(width, 60) && width > 0 || strings.HasSuffix(line, " \n") {
 				t.Errorf("at %d a line of %d: %q", width, w, line)
 			}
 		}
@@ -91,7 +90,7 @@ func TestSummaryCounts(t *testing.T) {
 	}
 }
 
-// A bar is to the longest as its number is to the largest, and what there is shows.
+// The lengths of bars are in proportion to their numbers, and no bar is invisible.
 func TestBars(t *testing.T) {
 	t.Parallel()
 	list := fleet(1000)
@@ -120,7 +119,7 @@ func TestSummaryColors(t *testing.T) {
 	list := fleet(20)
 	list[3].Status = ecs.InstanceStatusStopped
 	plain, colored := summarize(t, look{width: 140}, list...), summarize(t, look{width: 140, color: true}, list...)
-	if strings.Contains(plain, "\x1b") || text.StripEscape(colored) != plain {
+	if strings.Contains(plain, "\x1b") || terminal.Unstyled(colored) != plain {
 		t.Errorf("%q, want the text of %q", colored, plain)
 	}
 }

@@ -28,7 +28,7 @@ func main() {
 }
 
 func list(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // outside a demo: ecs.NewClient(region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
@@ -38,11 +38,11 @@ func list(ctx context.Context, region string, inMemory bool) error {
 	n := 0
 	for inst, err := range client.Instances(ctx, running) {
 		if err != nil {
-			return err // what came before is good, but it is not all
+			return err // the instances so far are correct, but not all
 		}
 		fmt.Println(inst.InstanceID, inst.InstanceType, inst.ZoneID, inst.PrivateAddr(), inst.InstanceName)
 		n++
 	}
-	fmt.Println(n, "running instances in", region) // zero is true: a missing permission would have been an error
+	fmt.Println(n, "running instances in", region) // if it is 0, there are none: a missing permission is an error
 	return nil
 }

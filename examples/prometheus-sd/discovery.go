@@ -1,327 +1,204 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
-	"math/rand/v2"
-	"net"
-	"slices"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// discovery keeps the list of targets fresh.
+// discovery knows the targets: the instances in the caches of the accounts and, for regions that were not listed completely
+// since the start, those that an earlier run has saved.
 type discovery struct {
-	client     *ecs.Client
+	accounts   []account
 	selection  *selection.Selection
 	ports      []string
 	interval   time.Duration
 	staleAfter time.Duration
+	stateFile  string // "" saves nothing
 	log        *slog.Logger
 	metrics    *metrics
 
 	started time.Time
-	regions map[string]region // what is known by region; of the goroutine that refreshes
-	state   atomic.Pointer[state]
+	ready   atomic.Bool // there is a list to serve
+
+	rendering sync.Mutex
+	list      rendered
+
+	mu     sync.Mutex
+	saved  fleet               // what an earlier run has saved
+	partly map[place]time.Time // when a region was last listed whole but for members that could not be read
 }
 
-// region is what was last read of a region.
-type region struct {
-	instances []ecs.Instance
-	read      time.Time
+// account is an account and the cache of its instances.
+type account struct {
+	selection.Source
+
+	cache *ecscache.Cache
 }
 
-// state is what a refresh leaves to those who ask.
-type state struct {
-	list     []byte // the JSON of all targets; nil when there is none to serve yet
-	regions  map[string]summary
-	read     time.Time        // when something was last read
-	complete time.Time        // when every region was last read; zero is never
-	failed   map[string]error // by region, in the last refresh; "" is for what failed before any region was asked
+// fleet is the selected instances by place.
+type fleet map[place][]ecs.Instance
+
+func (f fleet) add(inst ecs.Instance) {
+	where := place{selection.Account(inst), inst.RegionID}
+	f[where] = append(f[where], inst)
 }
 
-// summary is a region's part of the list.
-type summary struct {
-	targets     int
-	unreachable int // instances without an address
-	read        time.Time
+// place is a region of an account. Without a region it stands for the account's list of regions.
+type place struct{ account, region string }
+
+func (p place) compare(other place) int {
+	return cmp.Or(cmp.Compare(p.account, other.account), cmp.Compare(p.region, other.region))
 }
 
-// run refreshes the list until ctx ends.
-func (d *discovery) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		d.refresh(ctx)
-		// Jitter, so that several servers that started together do not ask together for ever.
-		wait := time.NewTimer(time.Duration(float64(d.interval) * (0.9 + 0.2*rand.Float64())))
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-		case <-wait.C:
-		}
+// String returns the place's name for a person.
+func (p place) String() string {
+	name := cmp.Or(p.region, "all")
+	if p.account != "" {
+		name = p.account + "/" + name
 	}
+	return name
 }
 
-// refresh reads all regions and makes a new list. What cannot be read stays in the list as it was last known.
-func (d *discovery) refresh(ctx context.Context) {
-	started := time.Now()
-	limited, cancel := context.WithTimeout(ctx, d.staleAfter)
-	defer cancel()
-	fresh, failed := d.read(limited)
-	if ctx.Err() != nil {
-		return // an interrupted refresh has not failed
+// newDiscovery returns the discovery for a command line. It does no I/O, except for reading the file of -state.
+func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *metrics) (*discovery, error) {
+	d := &discovery{
+		selection: &c.Selection, ports: c.ports, interval: c.interval, staleAfter: c.staleAfter, stateFile: c.state,
+		log: log, metrics: m, started: time.Now(), partly: map[place]time.Time{},
 	}
-	d.metrics.duration.Observe(time.Since(started).Seconds())
-
-	next := &state{regions: map[string]summary{}, failed: failed}
-	if last := d.state.Load(); last != nil {
-		next.list, next.regions, next.read, next.complete = last.list, last.regions, last.read, last.complete
-	}
-	for _, name := range slices.Sorted(maps.Keys(failed)) {
-		err, kind := failed[name], selection.Kind(failed[name])
-		d.metrics.failures.WithLabelValues(name, kind).Inc()
-		d.log.Warn("cannot read all instances, those known from before stay in the list", "region", name, "known", len(d.regions[name].instances), "kind", kind, "error", selection.Text(err))
-	}
-	if failed[""] == nil {
-		var behind int
-		d.regions, behind = d.merge(fresh, failed, started)
-		if behind == 0 {
-			next.complete, next.read = started, started
+	for _, src := range sources {
+		opts := &ecscache.Options{
+			Regions: src.Regions, Interval: c.interval,
+			OnError: func(err error) { d.failed(src, err) },
 		}
-		for _, r := range d.regions {
-			if r.read.Equal(started) {
-				next.read = started
-			}
+		if src.Regions == nil {
+			opts.AllRegions, opts.Exclude = true, c.Exclude
 		}
-		// Prometheus keeps the targets it knows while there is no list. A first list without a region would take that
-		// region's targets away, so it waits for the region; but not for ever.
-		if next.list != nil || behind == 0 || time.Since(d.started) >= d.staleAfter {
-			next.list, next.regions = d.render()
-		}
-	}
-	d.state.Store(next)
-	d.log.Debug("refreshed", "targets", next.targets(), "regions", len(next.regions), "failed", len(failed), "took", time.Since(started))
-}
-
-// read asks for all instances. The failures are by region; "" is for what failed before any region was asked.
-func (d *discovery) read(ctx context.Context) (fresh map[string][]ecs.Instance, failed map[string]error) {
-	fresh, failed = map[string][]ecs.Instance{}, map[string]error{}
-	for inst, err := range d.client.InstancesInRegions(ctx, d.selection.Regions, d.selection.Request, nil) {
-		var regional *ecs.RegionError
-		ok := errors.As(err, &regional)
-		switch {
-		case err == nil:
-			fresh[inst.RegionID] = append(fresh[inst.RegionID], inst)
-		case ok:
-			failed[regional.Region] = regional.Err
-		default:
-			failed[""] = err
-		}
-	}
-	// The API shows an empty region to those who may not look. One that had instances is believed to be empty only when
-	// listing it is permitted.
-	for name, known := range d.regions {
-		if len(known.instances) == 0 || len(fresh[name]) > 0 || failed[name] != nil || failed[""] != nil {
-			continue
-		}
-		c, err := d.client.InRegion(name)
-		if err == nil {
-			err = c.DryRun(ctx, d.selection.Request)
-		}
+		cache, err := ecscache.New(src.Client, c.Request, opts)
 		if err != nil {
-			failed[name] = err
+			return nil, err
 		}
+		d.accounts = append(d.accounts, account{src, cache})
 	}
-	maps.Copy(failed, selection.Denied(ctx, d.client, d.unproven(fresh, failed), d.selection.Request))
-	return fresh, failed
+	var err error
+	d.saved, err = load(d.stateFile)
+	return d, err
 }
 
-// unproven are the regions that look empty and may be hidden by a policy, as far as they are named. Once one could be read,
-// it is not asked about again at every refresh.
-func (d *discovery) unproven(fresh map[string][]ecs.Instance, failed map[string]error) (names []string) {
-	last := d.state.Load()
-	for _, name := range d.selection.Regions {
-		if len(fresh[name]) > 0 || failed[name] != nil || failed[""] != nil {
-			continue
-		}
-		if last == nil || last.failed[name] != nil || last.failed[""] != nil {
-			names = append(names, name)
-		}
+// run keeps the caches up to date until ctx is done.
+func (d *discovery) run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, a := range d.accounts {
+		running.Go(func() { _ = a.cache.Run(a.Context(ctx)) }) // its only error is that of ctx
 	}
-	return names
+	if d.stateFile != "" {
+		running.Go(func() { d.keepSaved(ctx) })
+	}
+	running.Wait()
 }
 
-// merge puts together what was read and, of what failed, what is known from before; behind is how many regions were not
-// read.
-func (d *discovery) merge(fresh map[string][]ecs.Instance, failed map[string]error, now time.Time) (merged map[string]region, behind int) {
-	merged = map[string]region{}
-	for name, instances := range fresh {
-		merged[name] = region{instances, now}
+// failed is told that a region, or the list of regions, could not be read completely.
+func (d *discovery) failed(src selection.Source, err error) {
+	where := place{account: src.Account}
+	var regional *ecs.RegionError
+	if errors.As(err, &regional) {
+		where.region, err = regional.Region, regional.Err
 	}
-	for name, err := range failed {
-		known, ok := d.regions[name]
-		var incomplete *ecs.IncompleteError
-		most := errors.As(err, &incomplete)
+	kind := failure.KindOf(err)
+	var unreadable *ecs.IncompleteError
+	if errors.As(err, &unreadable) {
+		d.mu.Lock()
+		d.partly[where] = time.Now()
+		d.mu.Unlock()
+	}
+	d.metrics.failures.WithLabelValues(where.account, where.region, string(kind)).Inc()
+	d.log.Warn("not everything could be read; the instances known from before stay in the list", "region", where, "kind", kind, "error", failure.Text(err))
+}
+
+// status is what is known of a place.
+type status struct {
+	read time.Time // when it was last read completely, but for members that could not be read; zero is never
+	err  error     // why it was not the last time
+}
+
+// status returns the state of every region, and of the lists of regions that failed. complete is when all regions were last
+// read completely; zero is never.
+func (d *discovery) status() (places map[place]status, complete time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	places = map[place]status{}
+	for i, a := range d.accounts {
+		s := a.cache.Status()
+		if i == 0 || s.Synced.Before(complete) {
+			complete = s.Synced
+		}
+		if s.Err != nil {
+			places[place{account: a.Account}] = status{err: s.Err}
+		}
+		for name, r := range s.Regions {
+			where := place{a.Account, name}
+			read := r.Synced
+			if partly := d.partly[where]; partly.After(read) {
+				read = partly
+			}
+			places[where] = status{read, r.Err}
+		}
+	}
+	return places, complete
+}
+
+// isReady reports whether there is a list to serve. Prometheus keeps the targets it knows while there is none. A first list
+// without a region would take that region's targets away, so it waits for regions that fail for the time being, but not for
+// ever. While nothing at all could be read there is no list. Once there is one, there always is.
+func (d *discovery) isReady() bool {
+	if d.ready.Load() {
+		return true
+	}
+	places, _ := d.status()
+	saved := d.hasSaved()
+	some, waiting := saved, false
+	for _, a := range d.accounts {
+		waiting = waiting || len(a.cache.Status().Regions) == 0 // the list of regions is not known yet
+	}
+	for where, s := range places {
 		switch {
-		case most: // all was read but the instances it names: these alone are as before
-			read := region{fresh[name], now}
-			for _, u := range incomplete.Undecoded {
-				if i := slices.IndexFunc(known.instances, func(inst ecs.Instance) bool { return inst.InstanceID == u.InstanceID }); i >= 0 {
-					read.instances = append(read.instances, known.instances[i])
-				}
-			}
-			merged[name] = read
-		case ok:
-			merged[name] = known
-			behind++
-		default:
-			delete(merged, name) // the listing broke off: a part of a region is no list of it
-			behind++
+		case !s.read.IsZero():
+			some = true
+		case where.region != "" && (s.err == nil || !failure.KindOf(s.err).Lasting()):
+			waiting = true
 		}
 	}
-	return merged, behind
+	if some && (!waiting || saved || time.Since(d.started) >= d.staleAfter) {
+		d.ready.Store(true)
+	}
+	return d.ready.Load()
 }
 
-// group is a target group of Prometheus.
-type group struct {
-	Targets []string          `json:"targets"`
-	Labels  map[string]string `json:"labels"`
-}
-
-// render writes the list, a line for each instance and always in the same order, and sums it up.
-func (d *discovery) render() (list []byte, summaries map[string]summary) {
-	var out bytes.Buffer
-	summaries = map[string]summary{}
-	out.WriteByte('[')
-	for _, name := range slices.Sorted(maps.Keys(d.regions)) {
-		r := d.regions[name]
-		sum := summary{read: r.read}
-		slices.SortFunc(r.instances, func(a, b ecs.Instance) int { return cmp.Compare(a.InstanceID, b.InstanceID) })
-		for _, inst := range r.instances {
-			addr := d.selection.Addr(inst)
-			if !addr.IsValid() {
-				sum.unreachable++
-				continue
+// fleet returns the instances that are targets now.
+func (d *discovery) fleet() fleet {
+	now, known := fleet{}, map[string]bool{}
+	for _, a := range d.accounts {
+		for inst := range a.cache.Instances() {
+			if known[a.Account+" "+inst.InstanceID] = true; d.selection.Matches(inst) {
+				now.add(a.Mark(inst))
 			}
-			g := group{Labels: labels(inst)}
-			for _, port := range d.ports {
-				g.Targets = append(g.Targets, net.JoinHostPort(addr.String(), port))
-			}
-			line, err := json.Marshal(g)
-			if err != nil {
-				panic(err) // strings can always be written
-			}
-			if out.Len() > 1 {
-				out.WriteByte(',')
-			}
-			out.WriteByte('\n')
-			out.Write(line)
-			sum.targets += len(g.Targets)
-		}
-		summaries[name] = sum
-	}
-	out.WriteString("\n]\n")
-	return out.Bytes(), summaries
-}
-
-// targets is how many there are in the list.
-func (s *state) targets() int {
-	n := 0
-	for _, sum := range s.regions {
-		n += sum.targets
-	}
-	return n
-}
-
-// labels describes an instance in the manner of Prometheus' discoveries of other clouds: what is empty is left out, lists
-// are joined with a comma before, between and after, so that a regular expression may ask for ",sg-1,".
-func labels(inst ecs.Instance) map[string]string {
-	all := map[string]string{
-		"instance_id":       inst.InstanceID,
-		"instance_name":     inst.InstanceName,
-		"instance_status":   string(inst.Status),
-		"instance_type":     inst.InstanceType,
-		"host_name":         inst.HostName,
-		"region":            inst.RegionID,
-		"zone":              inst.ZoneID,
-		"network_type":      string(inst.InstanceNetworkType),
-		"vpc_id":            inst.VPCAttributes.VPCID,
-		"vswitch_id":        inst.VPCAttributes.VSwitchID,
-		"charge_type":       string(inst.InstanceChargeType),
-		"image_id":          inst.ImageID,
-		"os_type":           string(inst.OSType),
-		"resource_group_id": inst.ResourceGroupID,
-	}
-	if addr := inst.PrivateAddr(); addr.IsValid() {
-		all["private_ip"] = addr.String()
-	}
-	if addrs := inst.PublicAddrs(); len(addrs) > 0 {
-		all["public_ip"] = addrs[0].String()
-	}
-	if len(inst.SecurityGroupIDs) > 0 {
-		all["security_groups"] = "," + strings.Join(inst.SecurityGroupIDs, ",") + ","
-	}
-	named := make(map[string]string, len(all)+len(inst.Tags))
-	for name, value := range all {
-		if value != "" {
-			named["__meta_ecs_"+name] = value
 		}
 	}
-	for name, value := range tagLabels(inst.Tags) {
-		named["__meta_ecs_tag_"+name] = value
-	}
-	return named
-}
-
-// tagLabels gives every tag a label of its own. Two keys whose names come out the same, such as "a.b" and "a-b", are
-// told apart by a number; a key that is a name as it is comes first.
-func tagLabels(tags []ecs.Tag) map[string]string {
-	named := make(map[string]string, len(tags))
-	inOrder := slices.SortedFunc(slices.Values(tags), func(a, b ecs.Tag) int {
-		exactA, exactB := labelName(a.Key) == a.Key, labelName(b.Key) == b.Key
-		if exactA != exactB {
-			return map[bool]int{true: -1, false: 1}[exactA]
-		}
-		return cmp.Compare(a.Key, b.Key)
-	})
-	for _, tag := range inOrder {
-		name := labelName(tag.Key)
-		for n := 2; ; n++ {
-			if _, taken := named[name]; !taken {
-				break
+	for where, instances := range d.unconfirmed() {
+		for _, inst := range instances {
+			if !known[where.account+" "+inst.InstanceID] && d.selection.Matches(inst) {
+				now.add(inst)
 			}
-			name = fmt.Sprintf("%s_%d", labelName(tag.Key), n)
-		}
-		named[name] = tag.Value
-	}
-	return named
-}
-
-// labelName makes the end of a label name from a tag's key: as in Prometheus' other discoveries, what a label name cannot
-// have becomes an underscore. But a character beyond ASCII becomes its code point, 环 is _u73af: by underscores alone all
-// Chinese keys of two characters would be the same.
-func labelName(key string) string {
-	var name strings.Builder
-	for _, r := range key {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-			name.WriteRune(r)
-		case r < 0x80:
-			name.WriteByte('_')
-		case r <= 0xffff:
-			fmt.Fprintf(&name, "_u%04x", r)
-		default:
-			fmt.Fprintf(&name, "_U%08x", r)
 		}
 	}
-	return name.String()
+	return now
 }

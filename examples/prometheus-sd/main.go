@@ -15,15 +15,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/process"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
@@ -37,63 +37,79 @@ const help = `prometheus-sd tells Prometheus which ECS instances an Alibaba Clou
 
 It serves /sd for Prometheus, /metrics about itself, and /healthz.
 
-` + selection.Help + `
-What to say of them
+Where
+` + selection.WhereHelp + `
+` + selection.WhichHelp + `
+Targets
   -port N[,N...]       the ports of the exporters, a target for each; default 9100
+  -prefer-public       reach an instance at its public address where it has one, else at its private one
 
 The server
   -listen ADDR         default 127.0.0.1:9465; whoever reaches it sees the list
-  -interval D          how often to ask the API, give or take a tenth; default 1m, at least 5s
-  -stale-after D       when nothing could be read for so long, /healthz says so; a refresh may take no longer; default
-                       5 intervals. A first list that lacks a region waits for it as long.
-  -once                print the list and exit, or fail and print nothing
-  -v                   log every refresh and every request to the API
+  -allow-host H[,H...] host names by which clients may address the server, besides IP addresses, localhost, this
+                       machine's name and that of -listen; so no web page reads the list under a name of its own
+  -interval D          how often to list each region, plus or minus a tenth; default 1m, at least 5s. A region that
+                       fails is listed less and less often, down to once in 5 minutes
+  -stale-after D       /healthz reports when nothing could be read for so long; default 5 intervals. The first list
+                       waits no longer for a region that is unavailable
+  -state FILE          save the instances here, and start with them: so a restart loses no target of a region that fails
+  -once                print the list and exit; a region that fails is left out, with an exit code of its own
+  -v                   log every request to the API
 
-Credentials are the first there are: environment (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
-ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile file, instance RAM role,
-credentials URI.
-
-` + selection.ExitCodes + `
+` + selection.CredentialsHelp + `
+Exit codes
+` + failure.ExitCodes + `  6    incomplete: -once printed a list that lacks a region or part of an instance
+  130  interrupted
 The server itself ends with 0 when it is told to (SIGTERM, Ctrl-C), and never because of the API.
 `
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, connect: demo.Client}
-	os.Exit(p.run(ctx, os.Args[1:]))
+	process.Main(p.run)
 }
 
-// program is run with what it uses of the world.
+// program is the program with what it uses of its environment.
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	connect        func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
+	connect        selection.Connect
 }
 
 // config is the command line, understood.
 type config struct {
 	selection.Selection
+
 	ports                []string
 	listen               string
+	allowHosts           []string
 	interval, staleAfter time.Duration
+	state                string
 	once, verbose, help  bool
 }
 
-// shortest is the least interval: each refresh lists all regions anew.
+// shortest is the least interval: after each one, all regions are listed.
 const shortest = 5 * time.Second
+
+// define defines the flags.
+func (c *config) define(fs *flag.FlagSet) (ports *string) {
+	c.Define(fs, nil, time.Now())
+	fs.BoolVar(&c.PreferPublic, "prefer-public", false, "")
+	ports = fs.String("port", "9100", "")
+	fs.StringVar(&c.listen, "listen", "127.0.0.1:9465", "")
+	fs.Func("allow-host", "", func(text string) error { c.allowHosts = append(c.allowHosts, selection.Split(text)...); return nil })
+	fs.DurationVar(&c.interval, "interval", time.Minute, "")
+	fs.DurationVar(&c.staleAfter, "stale-after", 0, "")
+	fs.StringVar(&c.state, "state", "", "")
+	fs.BoolVar(&c.once, "once", false, "")
+	fs.BoolVar(&c.verbose, "v", false, "")
+	return ports
+}
 
 func parse(args []string, getenv func(string) string) (*config, error) {
 	c := &config{}
 	fs := flag.NewFlagSet("prometheus-sd", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	c.Define(fs)
-	ports := fs.String("port", "9100", "")
-	fs.StringVar(&c.listen, "listen", "127.0.0.1:9465", "")
-	fs.DurationVar(&c.interval, "interval", time.Minute, "")
-	fs.DurationVar(&c.staleAfter, "stale-after", 0, "")
-	fs.BoolVar(&c.once, "once", false, "")
-	fs.BoolVar(&c.verbose, "v", false, "")
+	ports := c.define(fs)
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		c.help = true
 		return c, nil
@@ -110,17 +126,20 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		c.ports = append(c.ports, port)
 	}
 	if _, _, err := net.SplitHostPort(c.listen); err != nil {
-		hint := ""
+		suggestion := ""
 		if _, err := strconv.ParseUint(c.listen, 10, 16); err == nil {
-			hint = ": did you mean :" + c.listen + "?"
+			suggestion = ": did you mean :" + c.listen + "?"
 		}
-		return nil, fmt.Errorf("-listen %q: want HOST:PORT or :PORT%s", c.listen, hint)
+		return nil, fmt.Errorf("-listen %q: want HOST:PORT or :PORT%s", c.listen, suggestion)
 	}
 	if c.interval < shortest {
-		return nil, fmt.Errorf("-interval %s: want %s or more, since all that ask the API for this account share its quota", c.interval, shortest)
+		return nil, fmt.Errorf("-interval %s: want %s or more, since every client of this account shares its quota", c.interval, shortest)
 	}
 	if c.staleAfter < 0 {
 		return nil, fmt.Errorf("-stale-after %s is negative", c.staleAfter)
+	}
+	if c.once && c.state != "" {
+		return nil, errors.New("-state does nothing for -once")
 	}
 	if c.staleAfter == 0 {
 		c.staleAfter = 5 * c.interval
@@ -128,70 +147,79 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	return c, c.Finish(getenv)
 }
 
-// run carries out one command line and gives its exit code.
+// run executes one command line and returns its exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	c, err := parse(args, p.getenv)
 	if err != nil {
 		p.say(err.Error() + " (-h for help)")
-		return selection.ExitUsage
+		return failure.ExitUsage
 	}
 	if c.help {
 		fmt.Fprint(p.stdout, help)
-		return selection.ExitOK
+		return failure.ExitOK
 	}
 	level := slog.LevelInfo
 	if c.verbose {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
+	if c.once && !c.verbose { // then the errors at the end say it all
+		logger = slog.New(slog.DiscardHandler)
+	}
 	m := newMetrics()
-	c.Options.Logger, c.Options.OnAttempt = logger, m.attempt
-	client, done, err := p.connect(c.Demo, c.Home, &c.Options)
+	sources, done, err := c.Open(p.connect, func(opts *ecs.Options) { opts.Logger, opts.OnAttempt = logger, m.attempt })
 	if err != nil {
-		return selection.Report(p.say, err)
+		return c.Setup().Report(p.say, err)
 	}
 	defer done()
-	d := &discovery{
-		client: client, selection: &c.Selection, ports: c.ports, interval: c.interval, staleAfter: c.staleAfter,
-		log: logger, metrics: m, started: time.Now(),
+	if c.once {
+		return p.once(ctx, c, sources)
+	}
+	d, err := newDiscovery(c, sources, logger, m)
+	if err != nil {
+		return c.Setup().Report(p.say, err)
 	}
 	m.registry.MustRegister(d)
-	if c.once {
-		return p.once(ctx, d)
-	}
 	return p.serve(ctx, d, c)
 }
 
-// once prints one list, if all of it could be read.
-func (p *program) once(ctx context.Context, d *discovery) int {
-	fresh, failed := d.read(ctx)
+// once prints one list. It lacks what failed, and the exit code says so.
+func (p *program) once(ctx context.Context, c *config, sources []selection.Source) int {
+	all := fleet{}
+	var failures []error
+	for inst, err := range selection.Instances(ctx, sources) {
+		if err != nil {
+			failures = append(failures, err)
+		} else {
+			all.add(inst)
+		}
+	}
 	if ctx.Err() != nil {
 		p.say("interrupted")
-		return selection.ExitInterrupted
+		return failure.ExitInterrupted
 	}
-	if len(failed) > 0 {
-		var failures []error
-		for name, err := range failed {
-			if name != "" {
-				err = &ecs.RegionError{Region: name, Err: err}
-			}
-			failures = append(failures, err)
+	code := failure.ExitOK
+	if len(failures) > 0 {
+		if code = c.Setup().Report(p.say, failures...); len(all) == 0 {
+			return code
 		}
-		return selection.Report(p.say, failures...)
+		p.say("the list is incomplete: the rest was printed")
+		code = failure.ExitIncomplete
 	}
-	d.regions, _ = d.merge(fresh, nil, time.Now())
-	list, _ := d.render()
+	list, _ := (&discovery{selection: &c.Selection, ports: c.ports}).render(all)
 	if _, err := p.stdout.Write(list); err != nil {
-		return selection.Report(p.say, fmt.Errorf("cannot write the list: %w", err))
+		p.say("cannot write the list: " + err.Error())
+		return failure.ExitFailed
 	}
-	return selection.ExitOK
+	return code
 }
 
-// serve runs until ctx ends.
+// serve runs until ctx is done.
 func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
 	if err != nil {
-		return selection.Report(p.say, fmt.Errorf("-listen: %w", err))
+		p.say("-listen: " + err.Error())
+		return failure.ExitFailed
 	}
 	if c.Demo {
 		d.log.Info("demo: these instances are made up")
@@ -201,7 +229,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	server := &http.Server{
-		Handler: d.handler(), ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
+		Handler: knownHosts(d.handler(), c.listen, c.allowHosts), ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
 		ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 5 * time.Minute,
 	}
 	var running sync.WaitGroup
@@ -210,17 +238,18 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 		<-ctx.Done()
 		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer stop()
-		_ = server.Shutdown(patience) // who is still reading then is cut off
+		_ = server.Shutdown(patience) // whoever is still reading then is cut off
 	})
 	err = server.Serve(listener)
 	cancel()
 	running.Wait()
 	if !errors.Is(err, http.ErrServerClosed) {
-		return selection.Report(p.say, err)
+		p.say(err.Error())
+		return failure.ExitFailed
 	}
 	d.log.Info("stopped")
-	return selection.ExitOK
+	return failure.ExitOK
 }
 
 // say writes a line for the person at the terminal.
-func (p *program) say(line string) { fmt.Fprintln(p.stderr, "prometheus-sd: "+line) }
+func (p *program) say(line string) { process.Say(p.stderr, "prometheus-sd")(line) }

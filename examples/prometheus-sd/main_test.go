@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -18,10 +19,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// output can be read while it is written.
+// TestMain keeps the developer's own profiles and region out of the tests.
+func TestMain(m *testing.M) {
+	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
+	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
+	os.Exit(m.Run())
+}
+
+// output is a buffer that can be read while it is written.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -45,7 +55,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// newProgram makes one that asks a server, or with nil the demo.
+// newProgram makes a program that uses a server, or with nil the demo.
 func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	stdout, stderr = &output{wait: make(chan string, 1)}, &output{wait: make(chan string, 1)}
 	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client}
@@ -59,7 +69,7 @@ func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	return p, stdout, stderr
 }
 
-// start runs the program as a server and gives its address. stop ends it and gives the exit code and what it logged.
+// start runs the program as a server and returns its address. stop ends it and returns the exit code and the log.
 func start(t *testing.T, server *ecstest.Server, args ...string) (url string, stop func() (int, string)) {
 	t.Helper()
 	p, _, stderr := newProgram(server)
@@ -80,7 +90,7 @@ func start(t *testing.T, server *ecstest.Server, args ...string) (url string, st
 	return url, stop
 }
 
-// get asks until the answer has the status.
+// get sends requests until the response has the status.
 func get(t *testing.T, url string, status int) string {
 	t.Helper()
 	var last string
@@ -105,7 +115,7 @@ func get(t *testing.T, url string, status int) string {
 	return ""
 }
 
-// poll comes round until the caller has seen what it waits for, but not for ever.
+// poll yields until the caller has seen what it waits for, at most for three minutes.
 func poll(t *testing.T) func(func() bool) {
 	return func(yield func() bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -129,7 +139,7 @@ func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return s
 }
 
-// The program serves the demo until it is told to stop.
+// The program serves the demo until it is stopped.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	url, stop := start(t, nil, "-demo", "-status", "running", "-tag", "env=prod")
@@ -140,15 +150,15 @@ func TestServe(t *testing.T) {
 	if text := get(t, url+"/healthz", http.StatusOK); !strings.HasPrefix(text, "ok: ") {
 		t.Error(text)
 	}
-	if text := get(t, url+"/metrics", http.StatusOK); !strings.Contains(text, "ecs_sd_refresh_duration_seconds_count 1") {
+	if text := get(t, url+"/metrics", http.StatusOK); !strings.Contains(text, "ecs_sd_targets{") {
 		t.Error(text)
 	}
-	if code, log := stop(); code != selection.ExitOK || !strings.Contains(log, "made up") || !strings.Contains(log, "msg=stopped") {
+	if code, log := stop(); code != failure.ExitOK || !strings.Contains(log, "made up") || !strings.Contains(log, "msg=stopped") {
 		t.Errorf("%d: %s", code, log)
 	}
 }
 
-// A key that is not accepted does not end the server, and shows nowhere.
+// A key that is not accepted does not end the server, and is not shown anywhere.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -163,11 +173,11 @@ func TestWrongKey(t *testing.T) {
 		}
 	}
 	metrics := get(t, url+"/metrics", http.StatusOK)
-	if !strings.Contains(metrics, `ecs_sd_refresh_failures_total{kind="credentials",region="cn-hangzhou"} 1`) {
+	if !strings.Contains(metrics, `ecs_sd_refresh_failures_total{account="",kind="credentials",region="cn-hangzhou"} 1`) {
 		t.Error(metrics)
 	}
 	code, log := stop()
-	if code != selection.ExitOK || !strings.Contains(log, "InvalidAccessKeyId") {
+	if code != failure.ExitOK || !strings.Contains(log, "InvalidAccessKeyId") {
 		t.Errorf("%d: %s", code, log)
 	}
 	for name, text := range map[string]string{"health": health, "metrics": metrics, "log": log} {
@@ -185,13 +195,16 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	p, _, stderr := newProgram(nil)
-	if code := p.run(t.Context(), []string{"-demo", "-listen", l.Addr().String()}); code != selection.ExitFailed || !strings.Contains(stderr.String(), "-listen") {
+	if code := p.run(t.Context(), []string{"-demo", "-listen", l.Addr().String()}); code != failure.ExitFailed || !strings.Contains(stderr.String(), "-listen") {
 		t.Errorf("%d: %s", code, stderr)
 	}
 }
 
 func TestOnce(t *testing.T) {
 	t.Parallel()
+	const beijing = `{"targets":["10.0.0.1:80"],"labels":{"__meta_ecs_instance_id":"i-2","__meta_ecs_private_ip":"10.0.0.1","__meta_ecs_region":"cn-beijing"}}`
+	const hangzhou = "[\n" + `{"targets":["10.0.0.1:80"],"labels":{"__meta_ecs_instance_id":"i-1","__meta_ecs_private_ip":"10.0.0.1","__meta_ecs_region":"cn-hangzhou"}}` + "\n]\n"
+	whole := strings.Replace(hangzhou, "[\n", "[\n"+beijing+",\n", 1)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct {
@@ -200,21 +213,25 @@ func TestOnce(t *testing.T) {
 		ctx    context.Context //nolint:containedctx // of one run
 		code   int
 		stderr string
+		want   string
+		args   string
 	}{
-		{name: "works", code: selection.ExitOK},
+		{name: "works", code: failure.ExitOK, want: whole},
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
-		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 3, stderr: "prometheus-sd: cn-beijing: "},
-		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 6, stderr: "prometheus-sd: cn-beijing: ", want: hangzhou},
+		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, code: 6, stderr: "-exclude-region", want: hangzhou},
+		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, want: hangzhou},
+		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
-		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 1, stderr: "cn-beijing: "},
+		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: ", want: hangzhou},
 		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
-		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9"},
-		{name: "interrupted", ctx: cancelled, code: selection.ExitInterrupted, stderr: "interrupted"},
+		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9", want: hangzhou},
+		{name: "interrupted", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			server := newServer(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
-			if tt.stderr != "" {
+			if tt.fault.Region != "" || tt.stderr != "" {
 				tt.fault.Times = -1
 				server.Inject(tt.fault)
 			}
@@ -223,19 +240,11 @@ func TestOnce(t *testing.T) {
 			if ctx == nil {
 				ctx = t.Context()
 			}
-			code := p.run(ctx, []string{"-region", "cn-hangzhou,cn-beijing", "-once", "-port", "80"})
+			code := p.run(ctx, append(strings.Fields(tt.args), "-region", "cn-hangzhou,cn-beijing", "-once", "-port", "80"))
 			if code != tt.code || !strings.Contains(stderr.String(), tt.stderr) {
 				t.Errorf("exit code %d, want %d and %q: %s", code, tt.code, tt.stderr, stderr)
 			}
-			want := ""
-			if tt.code == selection.ExitOK {
-				want = `[
-{"targets":["10.0.0.1:80"],"labels":{"__meta_ecs_instance_id":"i-2","__meta_ecs_private_ip":"10.0.0.1","__meta_ecs_region":"cn-beijing"}},
-{"targets":["10.0.0.1:80"],"labels":{"__meta_ecs_instance_id":"i-1","__meta_ecs_private_ip":"10.0.0.1","__meta_ecs_region":"cn-hangzhou"}}
-]
-`
-			}
-			if stdout.String() != want {
+			if stdout.String() != tt.want {
 				t.Errorf("printed %s", stdout)
 			}
 		})
@@ -243,12 +252,12 @@ func TestOnce(t *testing.T) {
 
 	p, _, stderr := newProgram(newServer(t))
 	p.stdout = writerFunc(func([]byte) (int, error) { return 0, errors.New("disk full") })
-	if code := p.run(t.Context(), []string{"-demo", "-once"}); code != selection.ExitFailed || !strings.Contains(stderr.String(), "disk full") {
+	if code := p.run(t.Context(), []string{"-demo", "-once"}); code != failure.ExitFailed || !strings.Contains(stderr.String(), "disk full") {
 		t.Errorf("%d: %s", code, stderr)
 	}
 }
 
-// writerFunc is called for each write.
+// writerFunc implements io.Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
@@ -264,7 +273,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // what is understood by mistake is not served for ever
+	cancel() // so that a command line that should be refused does not run for ever
 	for args, want := range map[string]string{
 		"":                         "which region?",
 		"-demo -port 0":            "65535",
@@ -278,6 +287,7 @@ func TestParse(t *testing.T) {
 		"-demo -interval 1ms":      "-interval 1ms: want 5s or more",
 		"-demo -interval 5":        `-interval "5": want a duration such as 30s`,
 		"-demo -stale-after -1s":   "-stale-after -1s is negative",
+		"-demo -once -state x":     "-state does nothing for -once",
 		"-demo all":                `"all" is not understood`,
 		"-demo -ports 9100":        "did you mean -port?",
 		"-demo -intreval 1m":       "did you mean -interval?",
@@ -285,7 +295,7 @@ func TestParse(t *testing.T) {
 		"-region Hang!":            "region",
 	} {
 		p, stdout, stderr := newProgram(newServer(t))
-		if code := p.run(ended, strings.Fields(args)); code != selection.ExitUsage || !strings.Contains(stderr.String(), want) || stdout.String() != "" {
+		if code := p.run(ended, strings.Fields(args)); code != failure.ExitUsage || !strings.Contains(stderr.String(), want) || stdout.String() != "" {
 			t.Errorf("%q: exit code %d, want %q: %s", args, code, want, stderr)
 		}
 	}
@@ -294,7 +304,7 @@ func TestParse(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	p, stdout, _ := newProgram(nil)
-	if code := p.run(t.Context(), []string{"-h"}); code != selection.ExitOK {
+	if code := p.run(t.Context(), []string{"-h"}); code != failure.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	for line := range strings.Lines(stdout.String()) {
@@ -302,9 +312,25 @@ func TestHelp(t *testing.T) {
 			t.Errorf("too long: %s", line)
 		}
 	}
-	for _, name := range []string{"port", "listen", "interval", "stale-after", "once", "v"} {
+	for _, name := range []string{"port", "listen", "interval", "stale-after", "state", "once", "v"} {
 		if !strings.Contains(stdout.String(), "  -"+name+" ") {
 			t.Errorf("-h does not explain -%s", name)
+		}
+	}
+}
+
+// The messages on stderr hold no escape sequences.
+func TestMessagesHoldNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, instance("i-1", "cn-hangzhou"))
+	for _, text := range hostile.Escapes() {
+		for _, args := range [][]string{{"-once", "-region", "x" + text}, {"-once", "-region", "cn-hangzhou", "-listen", text}, {"-once", "-region", "cn-hangzhou", text}} {
+			p, stdout, stderr := newProgram(server)
+			p.run(t.Context(), args)
+			line := strings.TrimSuffix(stderr.String(), "\n")
+			if line == "" || stdout.String() != "" || terminal.Printable(line) != strings.ReplaceAll(line, "\n", " ") {
+				t.Errorf("%q: %q", args, line)
+			}
 		}
 	}
 }

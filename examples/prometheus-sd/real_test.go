@@ -11,15 +11,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// block is the n-th of README's blocks in a language.
+// block returns the n-th block of the README in a language.
 func block(t *testing.T, language string, n int) string {
 	t.Helper()
 	readme, err := os.ReadFile("README.md")
@@ -33,7 +35,7 @@ func block(t *testing.T, language string, n int) string {
 	return string(blocks[n][1])
 }
 
-// startPrometheus starts the real one and gives its address.
+// startPrometheus starts the real Prometheus and returns its URL.
 func startPrometheus(t *testing.T, config string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -82,22 +84,22 @@ func (l *prometheusLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// target is one of /api/v1/targets.
+// target is an element of /api/v1/targets.
 type target struct {
 	DiscoveredLabels map[string]string `json:"discoveredLabels"`
 	Labels           map[string]string `json:"labels"`
 	ScrapeURL        string            `json:"scrapeUrl"`
 }
 
-// targets are the instances, scraped or dropped, by instance id.
+// targets returns the targets that are scraped and those that are dropped, by instance id.
 func targets(t *testing.T, prometheus string) (active, dropped map[string]target) {
 	t.Helper()
-	var answer struct {
+	var response struct {
 		Status string
 		Data   struct{ ActiveTargets, DroppedTargets []target }
 	}
 	body := get(t, prometheus+"/api/v1/targets", http.StatusOK)
-	if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Status != "success" {
+	if err := json.Unmarshal([]byte(body), &response); err != nil || response.Status != "success" {
 		t.Fatalf("%v: %.500s", err, body)
 	}
 	byID := func(list []target) map[string]target {
@@ -112,19 +114,23 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 		}
 		return m
 	}
-	return byID(answer.Data.ActiveTargets), byID(answer.Data.DroppedTargets)
+	return byID(response.Data.ActiveTargets), byID(response.Data.DroppedTargets)
 }
 
-// The real Prometheus, with README's configuration, sees the fleet and what becomes of it. It scrapes nothing but this
-// server: all addresses are replaced by its own.
+// The real Prometheus, with the configuration of the README, discovers the fleet and its changes, and never loses a target that
+// still exists. All addresses are replaced by
+// that of this server, so that nothing else is scraped.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
 	realtool.Find(t, "prometheus", "prometheus")
-	fleet := ecstest.Fleet(1000, 1)
+	fleet := ecstest.Fleet(300, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
-	fleet[0].Status = ecs.InstanceStatusRunning
+	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
+	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not become labels of that name
 	server := newServer(t, fleet...)
-	sd, _ := start(t, server, "-region", "all", "-interval", "5s", "-stale-after", "5m")
+	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
+	args := []string{"-region", "all", "-interval", "5s", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}
+	sd, stop := start(t, server, args...)
 	address := strings.TrimPrefix(sd, "http://")
 	prometheus := startPrometheus(t, strings.NewReplacer(
 		"127.0.0.1:9465", address,
@@ -163,8 +169,8 @@ func TestRealPrometheus(t *testing.T) {
 		relabelled := map[string]string{"instance": inst.InstanceID, "name": inst.InstanceName, "region": inst.RegionID, "zone": inst.ZoneID, "job": "node"}
 		for _, tag := range inst.Tags {
 			switch tag.Key {
-			case "env", "app":
-				want["__meta_ecs_tag_"+tag.Key], relabelled[tag.Key] = tag.Value, tag.Value
+			case "env", "app", "job", "instance", "region":
+				want["__meta_ecs_tag_"+tag.Key], relabelled["tag_"+tag.Key] = tag.Value, tag.Value
 			case "部门":
 				want["__meta_ecs_tag__u90e8_u95e8"], relabelled["department"] = tag.Value, tag.Value
 			case "负责人":
@@ -191,7 +197,7 @@ func TestRealPrometheus(t *testing.T) {
 		}
 	}
 
-	// The fleet moves.
+	// The fleet changes.
 	server.Delete(fleet[1].InstanceID)
 	fresh := fleet[2]
 	fresh.InstanceID = "i-fresh"
@@ -207,24 +213,71 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%d targets after one left and one came", len(all))
 	}
 
-	// A region fails, and what is known of it stays.
+	// A region fails for three refreshes, and then the server restarts: no target is lost. The same when the permission is lost
+	// and the region looks empty.
 	lost := fleet[2].InstanceID
-	server.Inject(ecstest.Fault{Region: fleet[2].RegionID, Code: "Throttling.User", Times: -1})
-	server.Delete(lost)
-	failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind="throttled"} > 2`, fleet[2].RegionID)
-	var result string
-	for range poll(t) {
-		if result = get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK); strings.Contains(result, `"job":"prometheus-sd"`) {
-			break
+	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
+		fault.Region, fault.Times = fleet[2].RegionID, -1
+		server.Inject(fault)
+		complete := func(what string) {
+			t.Helper()
+			active, dropped = targets(t, prometheus)
+			if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
+				t.Errorf("%s: %d targets %s", kind, len(all), what)
+			}
 		}
+		failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind=%q} > 2`, fleet[2].RegionID, kind)
+		until(t, func() bool {
+			complete("while the region fails")
+			return strings.Contains(get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK), `"job":"prometheus-sd"`)
+		})
+		stop()
+		sd, stop = start(t, server, append(args, "-listen", address)...)
+		get(t, sd+"/sd", http.StatusOK)
+		before := refreshes(t, prometheus)
+		until(t, func() bool {
+			complete("after a restart")
+			return refreshes(t, prometheus) > before+3
+		})
+		server.ClearFaults()
+		until(t, func() bool { return !strings.Contains(get(t, sd+"/healthz", http.StatusOK), "failed") })
+		complete("afterwards")
 	}
-	if !strings.Contains(result, `"job":"prometheus-sd"`) {
-		t.Errorf("Prometheus does not know of the failures: %s", result)
+	server.Delete(lost)
+	until(t, func() bool {
+		active, dropped = targets(t, prometheus)
+		_, there := merged(active, dropped)[lost]
+		return !there
+	})
+	if all := merged(active, dropped); len(all) != len(fleet)-1 {
+		t.Errorf("%d targets after one left", len(all))
 	}
-	active, dropped = targets(t, prometheus)
-	if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
-		t.Errorf("%d targets while a region fails", len(all))
+}
+
+// until waits until a condition holds, which is checked once a second, and fails the test after three minutes.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for range 180 {
+		if done() {
+			return
+		}
+		time.Sleep(time.Second)
 	}
+	t.Fatal("waited for three minutes")
+}
+
+// refreshes returns how often Prometheus has fetched the list.
+func refreshes(t *testing.T, prometheus string) (n int) {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\} (\d+)$`).FindStringSubmatch(get(t, prometheus+"/metrics", http.StatusOK))
+	if m == nil {
+		t.Fatal("Prometheus does not count its refreshes")
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func merged(a, b map[string]target) map[string]target {
@@ -233,10 +286,10 @@ func merged(a, b map[string]target) map[string]target {
 	return m
 }
 
-// README's alerts are ones that Prometheus accepts, about metrics that there are.
+// Prometheus accepts the alerts of the README, and the metrics that it names exist.
 func TestRealPromtool(t *testing.T) {
 	t.Parallel()
-	promtool := realtool.Find(t, "promtool", "prometheus")
+	promtool := realtool.Find(t, "prometheus", "promtool")
 	file := filepath.Join(t.TempDir(), "rules.yml")
 	rules := block(t, "yaml", 1)
 	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
@@ -245,7 +298,7 @@ func TestRealPromtool(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", file).CombinedOutput(); err != nil || !strings.Contains(string(out), "2 rules found") {
 		t.Errorf("%v: %s", err, out)
 	}
-	source, err := os.ReadFile("server.go")
+	source, err := os.ReadFile("metrics.go")
 	if err != nil {
 		t.Fatal(err)
 	}

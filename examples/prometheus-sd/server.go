@@ -3,27 +3,27 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
+	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/aliyun-ecs/sdk-go/ecs"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
 const index = `Service discovery for Prometheus: the ECS instances of an Alibaba Cloud account
 
   /sd       the targets, for http_sd_configs
-  /metrics  how the discovery itself fares
+  /metrics  metrics of the discovery itself
   /healthz  200 while the list is fresh
 `
 
-// handler answers Prometheus.
+// handler serves Prometheus.
 func (d *discovery) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, index) })
@@ -33,116 +33,102 @@ func (d *discovery) handler() http.Handler {
 	return mux
 }
 
-// serveList answers with the last good list, however old: Prometheus would do the same with an error, but forget the list
+// knownHosts passes on only requests for a host name that this server is known by. A web page whose own name leads to this
+// server (DNS rebinding) could read the list through the browser of whoever looks at it.
+func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
+	known := map[string]bool{"localhost": true}
+	for _, name := range allowed {
+		known[strings.ToLower(name)] = true
+	}
+	if host, _, err := net.SplitHostPort(listen); err == nil && host != "" {
+		known[strings.ToLower(host)] = true
+	}
+	if name, err := os.Hostname(); err == nil {
+		known[strings.ToLower(name)] = true
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := strings.ToLower(r.Host)
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		host = strings.TrimSuffix(host, ".")
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && !known[host] {
+			http.Error(w, "this server is not known by the name in the request: start it with -allow-host NAME", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serveList responds with what is known, however old: with an error Prometheus would keep the targets too, but forget them
 // when it restarts.
 func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
-	s := d.state.Load()
-	if s == nil || s.list == nil {
+	if !d.isReady() {
 		http.Error(w, "there is no list yet, see /healthz", http.StatusServiceUnavailable)
 		return
 	}
+	list, _ := d.targets()
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(s.list)
+	_, _ = w.Write(list)
 }
 
 // serveHealth says how fresh the list is, and what could not be read.
 func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
-	s, now := d.state.Load(), time.Now()
-	var text strings.Builder
-	status := http.StatusOK
-	switch {
-	case s == nil:
-		status = http.StatusServiceUnavailable
-		text.WriteString("starting: the first list is being made\n")
-		s = &state{}
-	case s.list == nil:
-		status = http.StatusServiceUnavailable
-		text.WriteString("not ready: there is no list yet\n")
-	case now.Sub(s.read) > d.staleAfter:
-		status = http.StatusServiceUnavailable
-		fmt.Fprintf(&text, "stale: %d targets, nothing could be read for %s; the old list is still served\n", s.targets(), age(s.read, now))
-	default:
-		fmt.Fprintf(&text, "ok: %d targets in %d regions, read %s ago\n", s.targets(), len(s.regions), age(s.read, now))
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.failed)) {
-		err := s.failed[name]
-		known := "none of its instances is known"
-		if sum, ok := s.regions[name]; ok {
-			known = fmt.Sprintf("%d targets, read %s ago, stay in the list", sum.targets, age(sum.read, now))
-		}
-		if name == "" {
-			name, known = "all", "the list stays as it was"
-		}
-		fmt.Fprintf(&text, "failed: %s: %s (%s)\n", name, selection.Text(err), known)
-	}
+	now := time.Now()
+	code, text := d.health(now)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	fmt.Fprint(w, text.String())
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	fmt.Fprint(w, text)
+}
+
+func (d *discovery) health(now time.Time) (code int, text string) {
+	places, _ := d.status()
+	newest, failed := d.started, 0
+	for _, s := range places {
+		if s.read.After(newest) {
+			newest = s.read
+		}
+		if s.err != nil {
+			failed++
+		}
+	}
+	_, summaries := d.targets()
+	targets := 0
+	for _, sum := range summaries {
+		targets += sum.targets
+	}
+	var lines strings.Builder
+	code = http.StatusServiceUnavailable
+	switch {
+	case !d.isReady() && failed == 0:
+		lines.WriteString("starting: the first list is being made\n")
+	case !d.isReady():
+		lines.WriteString("not ready: there is no list yet\n")
+	case now.Sub(newest) > d.staleAfter:
+		fmt.Fprintf(&lines, "stale: %d targets, nothing could be read for %s; the old list is still served\n", targets, age(newest, now))
+	default:
+		code = http.StatusOK
+		fmt.Fprintf(&lines, "ok: %d targets in %d regions, read %s ago\n", targets, len(summaries), age(newest, now))
+	}
+	for _, where := range slices.SortedFunc(maps.Keys(places), place.compare) {
+		s := places[where]
+		if s.err == nil {
+			continue
+		}
+		known := "not read yet"
+		switch {
+		case where.region == "":
+			known = "the regions known from before are still read"
+		case !s.read.IsZero():
+			known = "read " + age(s.read, now).String() + " ago"
+		}
+		if n := summaries[where].targets; n > 0 {
+			known = fmt.Sprintf("%s; %d targets stay in the list", known, n)
+		}
+		fmt.Fprintf(&lines, "failed: %s: %s (%s)\n", terminal.Printable(where.String()), terminal.Printable(failure.Text(s.err)), known)
+	}
+	return code, lines.String()
 }
 
 func age(then, now time.Time) time.Duration { return now.Sub(then).Round(time.Second) }
-
-// metrics are what the discovery says of itself.
-type metrics struct {
-	registry *prometheus.Registry
-	duration prometheus.Histogram
-	failures *prometheus.CounterVec
-	attempts *prometheus.CounterVec
-	latency  *prometheus.HistogramVec
-}
-
-func newMetrics() *metrics {
-	m := &metrics{
-		registry: prometheus.NewRegistry(),
-		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ecs_sd_refresh_duration_seconds", Help: "How long it took to read all regions.",
-			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 25, 60, 120, 300},
-		}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_refresh_failures_total", Help: "Regions that could not be read, by kind of failure; without region: the list of regions.",
-		}, []string{"region", "kind"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_api_attempts_total", Help: "HTTP requests to the API, retries included, by result: ok or the kind of failure.",
-		}, []string{"action", "region", "result"}),
-		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ecs_sd_api_attempt_duration_seconds", Help: "How long an HTTP request to the API took, its whole answer included.",
-			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		}, []string{"action"}),
-	}
-	m.registry.MustRegister(m.duration, m.failures, m.attempts, m.latency, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
-}
-
-// attempt counts one request to the API, see ecs.Options.OnAttempt.
-func (m *metrics) attempt(a ecs.Attempt) {
-	result := "ok"
-	if a.Err != nil {
-		result = selection.Kind(a.Err)
-	}
-	m.attempts.WithLabelValues(a.Action, a.Region, result).Inc()
-	m.latency.WithLabelValues(a.Action).Observe(a.Duration.Seconds())
-}
-
-// Describe and Collect make the list a metric of its own: read when it is asked for, no region is shown that is gone, and
-// ages are never old.
-func (d *discovery) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(d, ch) }
-
-// Collect implements prometheus.Collector.
-func (d *discovery) Collect(ch chan<- prometheus.Metric) {
-	s, now := d.state.Load(), time.Now()
-	gauge := func(name, help string, value float64, labels prometheus.Labels) {
-		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, labels), prometheus.GaugeValue, value)
-	}
-	if s == nil {
-		return
-	}
-	if !s.complete.IsZero() {
-		gauge("ecs_sd_list_age_seconds", "Time since all regions were read.", now.Sub(s.complete).Seconds(), nil)
-	}
-	for name, sum := range s.regions {
-		region := prometheus.Labels{"region": name}
-		gauge("ecs_sd_targets", "Targets in the list.", float64(sum.targets), region)
-		gauge("ecs_sd_unreachable_instances", "Instances without an address, which are not in the list.", float64(sum.unreachable), region)
-		gauge("ecs_sd_region_age_seconds", "Time since the region's part of the list was read.", now.Sub(sum.read).Seconds(), region)
-	}
-}

@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	home := flag.String("region", "cn-hangzhou", "the region that is asked which regions there are")
+	home := flag.String("region", "cn-hangzhou", "the region whose endpoint is asked for the list of regions")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
@@ -31,7 +31,7 @@ func main() {
 }
 
 func count(ctx context.Context, home string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, home, nil) // outside a demo: ecs.NewClient(home, nil)
+	client, done, err := demo.Client(inMemory, home, nil) // without -demo: ecs.NewClient(home, nil)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func count(ctx context.Context, home string, inMemory bool) error {
 	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil: all regions
 		var region *ecs.RegionError
 		if errors.As(err, &region) {
-			log.Print(region) // what this region delivered is not all; the others go on
+			log.Print(region) // this region's instances are not all there; the other regions go on
 			failed++
 			continue
 		}

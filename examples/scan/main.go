@@ -1,4 +1,4 @@
-// Command scan lists a large region through several token chains at once.
+// Command scan lists a large region with several requests at a time.
 //
 //	go run ./examples/scan -demo -workers 16
 package main
@@ -18,7 +18,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
-	workers := flag.Int("workers", 8, "how many chains at once")
+	workers := flag.Int("workers", 8, "how many requests at a time")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
@@ -40,12 +40,12 @@ func scan(ctx context.Context, region string, workers int, inMemory bool) error 
 	n, cores := 0, 0
 	for inst, err := range client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: workers}) {
 		if err != nil {
-			return err // of any chain; it has ended the others
+			return err // the first error ends the whole scan
 		}
 		n++
 		cores += inst.CPU
 	}
 	fmt.Printf("%d instances with %d vCPUs in %s\n", n, cores, region)
-	log.Print(requests.Load(), " requests") // some count instances, to cut the fleet into even parts
+	log.Print(requests.Load(), " requests") // some only count instances, to divide the fleet into even parts
 	return nil
 }

@@ -1,4 +1,4 @@
-// Command stream hands the instances of a region to several workers through a channel, while the listing goes on.
+// Command stream passes the instances of a region to several goroutines through a channel, while the listing goes on.
 //
 //	go run ./examples/stream -demo
 package main
@@ -18,7 +18,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
-	workers := flag.Int("workers", 4, "how many goroutines look at instances")
+	workers := flag.Int("workers", 4, "how many goroutines process instances")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
@@ -37,14 +37,14 @@ func stream(ctx context.Context, region string, workers int, inMemory bool) erro
 	defer done()
 
 	stream := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
-	defer stream.Stop() // leaves no goroutine behind, however this function returns
+	defer stream.Stop() // stops the listing when this function returns early
 
 	var wg sync.WaitGroup
 	counts := make([]int, max(workers, 1))
 	for worker := range counts {
 		wg.Go(func() {
-			for inst := range stream.C { // closed at the end of the listing, after an error, and when ctx is done
-				if len(inst.PublicAddrs()) > 0 { // stands for work that takes time, such as asking the host
+			for inst := range stream.C { // the channel is closed at the end of the listing, after an error, and when ctx is done
+				if len(inst.PublicAddrs()) > 0 { // stands for work that takes time
 					counts[worker]++
 				}
 			}

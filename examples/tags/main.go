@@ -1,4 +1,4 @@
-// Command tags counts the instances that carry a tag, however many there are: the API alone would stop at 1,000.
+// Command tags counts the instances that have a tag. The API returns at most 1,000 of them; the client continues beyond that.
 //
 //	go run ./examples/tags -demo -key env
 package main
@@ -31,8 +31,8 @@ func main() {
 }
 
 func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error {
-	const many = 15_000                                             // so that more than 1,000 in cn-hangzhou carry the tag
-	client, done, err := demo.ClientOf(many, inMemory, region, nil) // outside a demo: ecs.NewClient(region, nil)
+	const many = 15_000                                             // so that more than 1,000 in cn-hangzhou have the tag
+	client, done, err := demo.ClientOf(many, inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
@@ -53,17 +53,17 @@ func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error
 	if tag.Value != "" {
 		name += "=" + tag.Value
 	}
-	fmt.Printf("%d instances in %s carry the tag %s\n", n, region, name)
+	fmt.Printf("%d instances in %s have the tag %s\n", n, region, name)
 
-	rows := 0 // the tags themselves: disks, images and other kinds of resources have them too
+	rows := 0 // instances, disks, images and other resources
 	for row, err := range client.ListTagResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
 		if err != nil {
 			return err
 		}
-		if row.TagKey == tag.Key { // the others that the same instances carry come as well
+		if row.TagKey == tag.Key { // the other tags of the same resources are returned as well
 			rows++
 		}
 	}
-	fmt.Printf("ListTagResources names %d such tags\n", rows)
+	fmt.Printf("ListTagResources returns %d such tags\n", rows)
 	return nil
 }

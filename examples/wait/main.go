@@ -31,7 +31,7 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, *timeout) // a wait ends when its context does
+	ctx, cancel := context.WithTimeout(ctx, *timeout) // the wait ends when its context is done
 	defer cancel()
 	var err error
 	if *inMemory {
@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// waitDemo has two instances of its own, one of which takes a second to start.
+// waitDemo waits for two made-up instances, one of which takes a second to start.
 func waitDemo(ctx context.Context, region string) error {
 	server := ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-bp1quick", RegionID: region, Status: ecs.InstanceStatusRunning},
@@ -64,7 +64,7 @@ func waitDemo(ctx context.Context, region string) error {
 
 func wait(ctx context.Context, client *ecs.Client, ids []string) error {
 	running, err := client.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids...)
-	for _, inst := range running { // those that got there, also when others did not
+	for _, inst := range running { // also those of a wait that failed
 		fmt.Println(inst.InstanceID, inst.Status)
 	}
 	var w *ecs.WaitError

@@ -8,22 +8,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// The made-up fleet: the same on every run.
+// The made-up fleet is the same in every run.
 const (
 	size = 3000
 	seed = 1
 )
 
-// Now is the time that the made-up fleet knows: relative to it some instances are new and some subscriptions about to end.
+// Now returns the time for which the fleet was made: some instances are new then, and some subscriptions end soon.
 func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 
-// Client makes a client for a region: of the account that the default credentials belong to or, with demo, of an ECS
-// that lives in this process and knows made-up instances only. Call done at the end.
+// Client returns a client for a region: with the default credentials or, with demo, of an in-memory ECS that has only made-up
+// instances. Call done when the client is no longer needed.
 func Client(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	return ClientOf(size, demo, region, opts)
 }
 
-// ClientOf is Client with another number of made-up instances.
+// ClientOf is like Client, with that number of made-up instances.
 func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	if !demo {
 		client, err = ecs.NewClient(region, opts)

@@ -1,4 +1,4 @@
-// Package realtool finds the programs that the examples are made for, for the tests that run them.
+// Package realtool finds the programs that the examples work with, such as Prometheus and ssh, for tests that run them.
 package realtool
 
 import (
@@ -7,17 +7,18 @@ import (
 	"testing"
 )
 
-// Find gives the path of a program that the test cannot do without. Who has none may still run the other tests; but with
-// ECS_REAL_TOOLS set, as .ci/run does, a missing one is a failure.
-func Find(t testing.TB, name, debianPackage string) string {
+// Find returns the path of the first of the named programs that is installed. Without one the test is skipped, or fails when
+// ECS_REAL_TOOLS is set, as .ci/run does.
+func Find(t testing.TB, debianPackage string, names ...string) string {
 	t.Helper()
-	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-	case os.Getenv("ECS_REAL_TOOLS") != "":
-		t.Fatal(err)
-	default:
-		t.Skipf("%v: install Debian's package %s to run this test", err, debianPackage)
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
 	}
-	return path
+	if os.Getenv("ECS_REAL_TOOLS") != "" {
+		t.Fatalf("no %v: install Debian's package %s", names, debianPackage)
+	}
+	t.Skipf("no %v: install Debian's package %s to run this test", names, debianPackage)
+	return ""
 }

@@ -1,62 +1,86 @@
-// Package selection is what the programs that feed other tools share: the flags that say which instances they are about,
-// the address to reach one at, and a word for each kind of failure.
+// Package selection is what the programs share about which instances they are about: the flags that select accounts, regions
+// and instances, the listing of what they select, and the address to reach an instance at.
 package selection
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// Help explains the flags that Define defines.
-const Help = `Which instances
-  -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, with -demo all. With "all", a region that a
-                       policy hides looks empty; when another region has instances, nothing notices: name the regions,
-                       or see "inventory -dry-run"
-  -tag KEY[=VALUE]     with this tag; repeatable, all must match; KEY alone is any value
-  -status S            Pending, Running, Starting, Stopping or Stopped; default any
-  -prefer-public       reach an instance at its public address where it has one, else at its private one
+// WhereHelp and WhichHelp explain the flags that Define defines.
+const (
+	WhereHelp = `  -region R[,R...]     regions, or "all"; default the -profile's region, else $ALIBABA_CLOUD_REGION_ID, else the
+                       region of the CLI's current profile; with -demo all
+  -exclude-region R[,R...]
+                       leave these regions out, such as those that are not open to the account
+  -profile P[,P...]    profiles of the vendor's CLI (~/.aliyun/config.json), an account each; * is a wildcard, '*' all
+                       of them; default: the default credentials
   -demo                a made-up fleet in an in-memory ECS, no account needed
   -network vpc         use the API's endpoints inside a VPC, for a machine without public access
   -endpoint HOST       another endpoint of the API, for all regions
 `
+	WhichHelp = `Which: instances must match all filters; an empty value is an error (a variable that is not set would select all)
+  -id ID[,ID...]       instance ids, any number; repeatable
+  -name NAME           the whole instance name, * is a wildcard: -name 'web-*'
+  -status S[,S...]     Pending, Running, Starting, Stopping or Stopped; here and below several values mean any of them
+  -type T  -family F   instance type (ecs.g7.large), instance type family (ecs.g7)
+  -zone Z  -vpc ID  -vswitch ID  -security-group ID  -resource-group ID  -image ID  -key-pair NAME
+  -charge-type C       PrePaid (subscription) or PostPaid (pay as you go)
+  -tag KEY[=VALUE]     repeatable, all must match; KEY alone is any value
+  -tag-any KEY=V,V...  one of several values of a tag; repeatable
+  -tag-empty KEY       the tag without a value
+  -private-ip IP[,IP]  private IPv4 address in a VPC; repeatable
+  -public-ip IP  -eip IP  -ipv6 IP
+                       fixed public, elastic and IPv6 addresses, the same way
+  -created-after T  -created-before T  -expires-after T  -expires-before T
+                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z) or a distance from now (30d, 12h,
+                       now): back for created, ahead for expires; without -expires-after 0d, subscriptions that have
+                       ended match, too
+`
+	CredentialsHelp = `Without -profile the first credentials found are used: environment (ALIBABA_CLOUD_ACCESS_KEY_ID,
+ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile
+file, instance RAM role, credentials URI.
+`
+)
 
 // Selection is what the flags say.
 type Selection struct {
 	Demo         bool
-	Regions      []string // nil is all
-	Home         string   // the region to ask for the others
+	Sources      []Source // the accounts; at least one
+	Exclude      []string // regions
+	Workers      int      // as in ecs.RegionsOptions
 	Request      ecs.DescribeInstancesRequest
 	Options      ecs.Options
 	PreferPublic bool
 
-	region, network string
+	filters                   []string // the names of the flags that are filters
+	matchers                  map[string]func(ecs.Instance) bool
+	region, network, profiles string
 }
 
-// Define defines the flags of Help.
-func (s *Selection) Define(fs *flag.FlagSet) {
-	fs.StringVar(&s.region, "region", "", "")
-	fs.Func("tag", "", func(text string) error {
-		key, value, _ := strings.Cut(text, "=")
-		if key == "" {
-			return errors.New("want KEY or KEY=VALUE")
-		}
-		s.Request.Tags = append(s.Request.Tags, ecs.Tag{Key: key, Value: value})
-		return nil
-	})
-	fs.Func("status", "", wording.OneOf(&s.Request.Status, ecs.InstanceStatusPending, ecs.InstanceStatusRunning, ecs.InstanceStatusStarting, ecs.InstanceStatusStopping, ecs.InstanceStatusStopped))
-	fs.BoolVar(&s.PreferPublic, "prefer-public", false, "")
+// Define defines the flags. Times are relative to now; ids may be read from stdin, unless that is nil.
+func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
+	s.matchers = map[string]func(ecs.Instance) bool{}
+	// Without it the API does not return IPv6 addresses.
+	s.Options.AdditionalAttributes = []ecs.AdditionalAttribute{ecs.AdditionalAttributeNetworkPrimaryENIIP}
+	s.filter(fs, "region", func(text string) error { s.region = text; return nil })
+	s.filter(fs, "exclude-region", func(text string) error { s.Exclude = append(s.Exclude, Split(text)...); return nil })
+	s.filter(fs, "profile", func(text string) error { s.profiles = text; return nil })
 	fs.BoolVar(&s.Demo, "demo", false, "")
 	fs.StringVar(&s.network, "network", "", "")
 	fs.StringVar(&s.Options.Endpoint, "endpoint", "", "")
+	s.defineFilters(fs, stdin, now)
 }
 
 // Finish is called when the flags are parsed, and finds what only shows when all are known.
@@ -67,46 +91,111 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	case s.network == string(ecs.NetworkVPC):
 		s.Options.Network = ecs.NetworkVPC
 	}
-	if s.Demo && s.Options.Endpoint != "" {
-		return errors.New("-demo has an endpoint of its own: leave out -demo or -endpoint")
+	if s.Demo && (s.Options.Endpoint != "" || s.profiles != "") {
+		return errors.New("-demo has an endpoint and an account of its own: leave out -demo, or -endpoint and -profile")
 	}
-	region := s.region
+	r := &s.Request
+	if err := cmp.Or(inOrder("created", r.CreatedAfter, r.CreatedBefore), inOrder("expires", r.ExpiresAfter, r.ExpiresBefore)); err != nil {
+		return err
+	}
 	if s.Demo {
-		region = cmp.Or(region, "all")
+		s.region = cmp.Or(s.region, "all")
 	}
-	var err error
-	s.Home, s.Regions, err = Regions(region, getenv)
-	return err
-}
-
-// Regions understands -region, in whose place ALIBABA_CLOUD_REGION_ID may stand. nil regions are all, for which home is asked.
-func Regions(region string, getenv func(string) string) (home string, regions []string, err error) {
-	fallback := getenv("ALIBABA_CLOUD_REGION_ID")
-	switch region = cmp.Or(region, fallback); region {
-	case "":
-		return "", nil, errors.New("which region? Say -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo")
-	case "all":
-		if names := Split(fallback); len(names) > 0 && names[0] != "all" { // it may name what -region may
-			return names[0], nil, nil
+	accounts := []ecs.Profile{{}}
+	if s.profiles != "" {
+		var err error
+		if accounts, err = findProfiles(Split(s.profiles)); err != nil {
+			return fmt.Errorf("-profile: %w", err)
 		}
-		return "cn-hangzhou", nil, nil
 	}
-	regions = Split(region)
+	for _, account := range accounts {
+		source, err := s.source(account, getenv("ALIBABA_CLOUD_REGION_ID"))
+		if err != nil {
+			return err
+		}
+		s.Sources = append(s.Sources, source)
+	}
+	return nil
+}
+
+// source understands which regions of an account are meant. fallback is the region for programs that were told none.
+func (s *Selection) source(account ecs.Profile, fallback string) (Source, error) {
+	src := Source{Account: account.Name}
+	region := cmp.Or(s.region, account.Region, fallback)
+	if region == "" && account.Name == "" {
+		var err error
+		if region, err = ecs.ProfileRegion(""); err != nil {
+			return src, fmt.Errorf("which region? Use -region; the CLI's profile does not tell: %w", err)
+		}
+	}
+	switch region {
+	case "":
+		text := "which region? Use -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo"
+		if account.Name != "" {
+			text = fmt.Sprintf("which region? The profile %s has none: use -region", account.Name)
+		}
+		return src, errors.New(text)
+	case "all":
+		src.Home = "cn-hangzhou" // a region that every account has, to ask for the others
+		for _, regions := range []string{account.Region, fallback} {
+			if names := Split(regions); len(names) > 0 && names[0] != "all" { // the variable may name what -region may
+				src.Home = names[0]
+				break
+			}
+		}
+		return src, nil
+	}
+	src.Regions = Split(region)
 	switch {
-	case len(regions) == 0:
-		return "", nil, fmt.Errorf("-region %q names no region", region)
-	case slices.Contains(regions, "all"):
-		return "", nil, fmt.Errorf("-region %q: all stands alone", region)
+	case len(src.Regions) == 0:
+		return src, fmt.Errorf("-region %q names no region", region)
+	case slices.Contains(src.Regions, "all"):
+		return src, fmt.Errorf("-region %q: \"all\" must stand alone", region)
 	}
-	return regions[0], regions, nil
+	if src.Regions = without(src.Regions, s.Exclude); len(src.Regions) == 0 {
+		return src, errors.New("-exclude-region leaves no region of -region")
+	}
+	src.Home = src.Regions[0]
+	return src, nil
 }
 
-// Split reads a comma-separated list.
+// Setup returns what the advice for failures depends on.
+func (s *Selection) Setup() failure.Setup {
+	return failure.Setup{VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
+}
+
+// Matches reports whether an instance that the API returned is selected: some filters are not the API's.
+func (s *Selection) Matches(inst ecs.Instance) bool {
+	for _, matches := range s.matchers {
+		if !matches(inst) {
+			return false
+		}
+	}
+	return true
+}
+
+// IsFiltered reports whether instances are left out that the API returns.
+func (s *Selection) IsFiltered() bool { return len(s.matchers) > 0 }
+
+// IDsOnly reports whether instances are selected by nothing but their ids. Then a complete listing shows which ids do not
+// exist.
+func (s *Selection) IDsOnly() bool {
+	only := ecs.DescribeInstancesRequest{InstanceIDs: s.Request.InstanceIDs}
+	return len(only.InstanceIDs) > 0 && !s.IsFiltered() && reflect.DeepEqual(s.Request, only)
+}
+
+// Split reads a list separated by commas or white space.
 func Split(list string) []string {
-	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 
-// Addr is where to reach an instance; it is not valid when the instance has no address.
+// without returns the names that are not among the excluded ones.
+func without(names, excluded []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(excluded, name) })
+}
+
+// Addr returns where to reach an instance; it is not valid when the instance has no address. Private addresses come before
+// public ones, unless PreferPublic is set, and an IPv6 address is used when there is no other.
 func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	public := inst.PublicAddrs()
 	private := inst.PrivateAddr()
@@ -114,107 +203,4 @@ func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 		return public[0]
 	}
 	return private
-}
-
-// Kind is a word for the kind of a failure, one of a few: fit for a label of a metric.
-func Kind(err error) string {
-	var incomplete *ecs.IncompleteError
-	var cappedError *ecs.CappedError
-	unreadable, capped := errors.As(err, &incomplete), errors.As(err, &cappedError)
-	switch {
-	case unreadable, capped:
-		return "incomplete"
-	case errors.Is(err, ecs.ErrCredentials):
-		return "credentials"
-	case errors.Is(err, ecs.ErrForbidden):
-		return "forbidden"
-	case errors.Is(err, ecs.ErrThrottled):
-		return "throttled"
-	case errors.Is(err, ecs.ErrUnavailable):
-		return "unavailable"
-	case errors.Is(err, ecs.ErrInvalidParameter):
-		return "invalid"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return "timeout"
-	default:
-		return "other"
-	}
-}
-
-// ExitCode is the exit code for a failure, as ExitCodes explains them.
-func ExitCode(err error) int {
-	switch Kind(err) {
-	case "invalid":
-		return ExitUsage
-	case "forbidden":
-		return 3
-	case "credentials":
-		return 4
-	case "throttled", "unavailable", "timeout":
-		return 5
-	case "incomplete":
-		return 6
-	default:
-		return ExitFailed
-	}
-}
-
-// The exit codes that do not come from an error of the client.
-const (
-	ExitOK          = 0
-	ExitFailed      = 1
-	ExitUsage       = 2
-	ExitInterrupted = 130
-)
-
-// ExitCodes explains the exit codes.
-const ExitCodes = `Exit codes
-  0    done
-  1    failed
-  2    usage: a flag is wrong, or the API refuses a value
-  3    not permitted
-  4    credentials missing or not accepted
-  5    throttled or unavailable, even after retries: try later
-  6    incomplete: not every instance could be read
-  130  interrupted
-`
-
-// Report says in lines for a person what failed, and each advice once. It gives the exit code: that of the first failure
-// in the order of their texts, so that it does not depend on which region answered first.
-func Report(say func(line string), failures ...error) int {
-	slices.SortStableFunc(failures, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	var advice []string
-	for _, err := range failures {
-		say(Text(err))
-		if a := adviceFor(err); a != "" && !slices.Contains(advice, a) {
-			advice = append(advice, a)
-		}
-	}
-	for _, a := range advice {
-		say(a)
-	}
-	return ExitCode(failures[0])
-}
-
-// Text is a failure in one line, in the words of [wording.Plain].
-func Text(err error) string {
-	var region *ecs.RegionError
-	if errors.As(err, &region) {
-		return region.Region + ": " + Text(region.Err)
-	}
-	return wording.Plain(err)
-}
-
-// adviceFor says what to do, where the error does not; else it is "".
-func adviceFor(err error) string {
-	switch Kind(err) {
-	case "credentials":
-		return "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (for a temporary key also ALIBABA_CLOUD_SECURITY_TOKEN) or a profile in ~/.aliyun/config.json; -demo needs none"
-	case "forbidden":
-		return "the system policy AliyunECSReadOnlyAccess permits listing"
-	case "unavailable":
-		return "check the network and -endpoint; inside a VPC without public access use -network vpc"
-	default:
-		return ""
-	}
 }

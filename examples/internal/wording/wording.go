@@ -1,4 +1,4 @@
-// Package wording is what the programs share of what they say: what is wrong with a command line, and what went wrong.
+// Package wording has the messages that the programs share: what is wrong with a command line, and what failed.
 package wording
 
 import (
@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// badValue is how package flag words an error of a value's own.
+// badValue matches the messages of package flag about a value that a flag does not accept.
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): (.+)$`)
 
-// Usage says what package flag found wrong with a command line, and what may have been meant.
+// Usage returns the error of package flag about a command line in plainer words, with a suggestion where a name is close to one
+// that exists.
 func Usage(err error, fs *flag.FlagSet) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		var names []string
@@ -28,7 +29,7 @@ func Usage(err error, fs *flag.FlagSet) error {
 	return err
 }
 
-// Value says what a flag wants, where package flag says no more than "parse error".
+// Value replaces the "parse error" of package flag by what kind of value the flag wants.
 func Value(f *flag.Flag, err error) error {
 	typed, ok := f.Value.(flag.Getter)
 	if !ok || err.Error() != "parse error" {
@@ -46,8 +47,8 @@ func Value(f *flag.Flag, err error) error {
 	}
 }
 
-// DidYouMean is a suggestion when one of the names is close to what was written, else "". The prefix is put before it: what
-// all names begin with says nothing about which one was meant.
+// DidYouMean returns a suggestion when one of the names is close to what was written, else "". The names are compared without
+// the prefix that all of them have.
 func DidYouMean(prefix, written string, names []string) string {
 	best, least := "", max(len(written)/3, 1)+1
 	for _, name := range names {
@@ -65,7 +66,7 @@ func DidYouMean(prefix, written string, names []string) string {
 	return fmt.Sprintf(": did you mean %s%s?", prefix, best)
 }
 
-// OneOf accepts one of the values, whatever the case of its letters.
+// OneOf returns a setter that accepts one of the values, in any case of its letters.
 func OneOf[T ~string](to *T, values ...T) func(string) error {
 	return func(s string) error {
 		var names []string
@@ -80,8 +81,8 @@ func OneOf[T ~string](to *T, values ...T) func(string) error {
 	}
 }
 
-// distance is how many letters have to be inserted, removed, replaced or swapped with the next one to turn a into b
-// (Damerau and Levenshtein).
+// distance returns how many bytes have to be inserted, removed, replaced or swapped with the next one to turn a into b: the
+// Damerau-Levenshtein distance.
 func distance(a, b string) int {
 	var before []int // the row above last
 	last := make([]int, len(b)+1)
@@ -106,14 +107,13 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// advice is the library's to a caller without any keys. The programs have advice of their own.
-var advice = regexp.MustCompile(`: set ALIBABA_CLOUD_ACCESS_KEY_ID [^(:]* Options\.Credentials`)
+// flagNames replaces the names of Go options in messages by those of the flags that set them.
+var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Options.Credentials", "or choose a profile with -profile")
 
-// Plain is an error's text for the person at the terminal, who knows flags and not the names of Go.
+// Plain returns the text of an error for the user of a program, who knows its flags and not the names of the Go API.
 func Plain(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
-	text = advice.ReplaceAllString(text, "")
-	return strings.ReplaceAll(text, "Options.Endpoint", "-endpoint")
+	return flagNames.Replace(text)
 }
 
 // Time returns t as the API writes it: in UTC, to the minute, or to the second if it has one. It returns "" for the zero time.

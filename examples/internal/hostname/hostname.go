@@ -1,0 +1,57 @@
+// Package hostname makes names of hosts from names of instances. Whoever may name an instance must not be able to take over
+// a host that other programs know: an SSH alias or an inventory host called "github.com", "localhost" or "192.0.2.7" would.
+package hostname
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Rule explains the names in a sentence, for help texts.
+const Rule = `letters of any script, digits, "_" and "-" stay, runs of other characters, dots included, become "-"; an instance whose name
+is an address, a number, "localhost" or longer than 128 characters goes by its id`
+
+const maxLength = 128
+
+// reserved are names with a meaning to ssh, Ansible or /etc/hosts.
+var reserved = []string{
+	"all", "ungrouped", "_meta", "localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "ip6-localnet",
+	"ip6-allnodes", "ip6-allrouters", "ip6-mcastprefix", "broadcasthost", "loopback", "none", "host", "match", "self", "implicit",
+}
+
+// number matches what the C library reads as (a part of) an IPv4 address: "127.1", "0x7f000001", "2130706433".
+var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-F]*|[0-9]+)){0,3}$`)
+
+// Clean returns a name for a host that holds only letters of any script, digits, "_" and "-", and does not begin or end
+// with a sign. It is "" when nothing is left, or when the name is an address, a number, reserved or too long.
+func Clean(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool {
+		return r == unicode.ReplacementChar || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != '_' && r != '-'
+	})
+	clean := strings.TrimFunc(strings.Join(words, "-"), func(r rune) bool { return r == '-' || r == '_' || unicode.In(r, unicode.M) })
+	switch {
+	case len([]rune(clean)) > maxLength, isAddress(name), number.MatchString(clean):
+		return ""
+	}
+	for _, spelling := range []string{strings.TrimSpace(name), clean} {
+		if spelling = strings.ToLower(spelling); slices.Contains(reserved, spelling) || slices.Contains(strings.FieldsFunc(spelling, isDotOrDash), "localhost") {
+			return ""
+		}
+	}
+	return clean
+}
+
+func isDotOrDash(r rune) bool { return r == '.' || r == '-' }
+
+func isAddress(name string) bool {
+	name = strings.Trim(strings.TrimSpace(name), "[]")
+	host, _, _ := strings.Cut(name, "/")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddrPort(name)
+	return err == nil || number.MatchString(host)
+}

@@ -1,0 +1,266 @@
+package selection
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
+)
+
+// errEmpty refuses a filter without value: in a script it is most likely a variable that is not set, and without the filter
+// everything would be selected.
+var errEmpty = errors.New("the value is empty (a variable that is not set?); leave it out if that is meant")
+
+// filter defines a flag that selects instances. Its value must not be empty.
+func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string) error) {
+	s.filters = append(s.filters, name)
+	fs.Func(name, "", func(value string) error {
+		if strings.TrimSpace(value) == "" {
+			return errEmpty
+		}
+		return set(value)
+	})
+}
+
+// IsFilter reports whether the flag selects instances, so that an empty value is a mistake.
+func (s *Selection) IsFilter(name string) bool { return slices.Contains(s.filters, name) }
+
+// anyOf defines a filter that takes several values separated by commas. With a single one, the API filters. With several, the
+// API is not asked to, and instances that have none of them are left out afterwards. The values that are known, if any, may be
+// given in any case of their letters, and no others may be given.
+func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values func(ecs.Instance) []T, known ...T) {
+	s.filter(fs, name, func(text string) error {
+		var wanted []T
+		for _, word := range Split(text) {
+			value := T(word)
+			if len(known) > 0 {
+				if err := wording.OneOf(&value, known...)(word); err != nil {
+					return err
+				}
+			}
+			wanted = append(wanted, value)
+		}
+		*to = ""
+		delete(s.matchers, name)
+		switch len(wanted) {
+		case 0:
+			return errEmpty
+		case 1:
+			*to = wanted[0]
+		default:
+			s.matchers[name] = func(inst ecs.Instance) bool {
+				return slices.ContainsFunc(values(inst), func(v T) bool { return slices.Contains(wanted, v) })
+			}
+		}
+		return nil
+	})
+}
+
+// one makes a list of a single value.
+func one[T any](value func(ecs.Instance) T) func(ecs.Instance) []T {
+	return func(inst ecs.Instance) []T { return []T{value(inst)} }
+}
+
+// defineFilters defines the flags that select instances. Times are relative to now.
+func (s *Selection) defineFilters(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
+	req := &s.Request
+	s.filter(fs, "id", func(text string) error { return addWords(&req.InstanceIDs, text, stdin) })
+	s.filter(fs, "name", func(text string) error { req.InstanceName = text; return nil })
+	anyOf(s, fs, "status", &req.Status, one(func(i ecs.Instance) ecs.InstanceStatus { return i.Status }),
+		ecs.InstanceStatusPending, ecs.InstanceStatusRunning, ecs.InstanceStatusStarting, ecs.InstanceStatusStopping, ecs.InstanceStatusStopped)
+	anyOf(s, fs, "charge-type", &req.InstanceChargeType, one(func(i ecs.Instance) ecs.InstanceChargeType { return i.InstanceChargeType }),
+		ecs.InstanceChargeTypePrePaid, ecs.InstanceChargeTypePostPaid)
+	anyOf(s, fs, "type", &req.InstanceType, one(func(i ecs.Instance) string { return i.InstanceType }))
+	anyOf(s, fs, "family", &req.InstanceTypeFamily, one(func(i ecs.Instance) string { return i.InstanceTypeFamily }))
+	anyOf(s, fs, "zone", &req.ZoneID, one(func(i ecs.Instance) string { return i.ZoneID }))
+	anyOf(s, fs, "vpc", &req.VPCID, one(func(i ecs.Instance) string { return i.VPCAttributes.VPCID }))
+	anyOf(s, fs, "vswitch", &req.VSwitchID, one(func(i ecs.Instance) string { return i.VPCAttributes.VSwitchID }))
+	anyOf(s, fs, "security-group", &req.SecurityGroupID, func(i ecs.Instance) []string { return i.SecurityGroupIDs })
+	anyOf(s, fs, "resource-group", &req.ResourceGroupID, one(func(i ecs.Instance) string { return i.ResourceGroupID }))
+	anyOf(s, fs, "image", &req.ImageID, one(func(i ecs.Instance) string { return i.ImageID }))
+	anyOf(s, fs, "key-pair", &req.KeyPairName, one(func(i ecs.Instance) string { return i.KeyPairName }))
+	s.defineTags(fs)
+	s.defineAddresses(fs, stdin)
+	s.filter(fs, "created-after", timeIn(&req.CreatedAfter, now, -1))
+	s.filter(fs, "created-before", timeIn(&req.CreatedBefore, now, -1))
+	s.filter(fs, "expires-after", timeIn(&req.ExpiresAfter, now, +1))
+	s.filter(fs, "expires-before", timeIn(&req.ExpiresBefore, now, +1))
+}
+
+// defineTags defines the filters by tag. The API cannot be asked for one of several values or for an empty one: it is asked
+// for the key, and the values are compared afterwards.
+func (s *Selection) defineTags(fs *flag.FlagSet) {
+	tag := func(key, value string) { s.Request.Tags = append(s.Request.Tags, ecs.Tag{Key: key, Value: value}) }
+	s.filter(fs, "tag", func(text string) error {
+		key, value, given := strings.Cut(text, "=")
+		switch {
+		case strings.TrimSpace(key) == "":
+			return errors.New("want KEY or KEY=VALUE")
+		case given && strings.TrimSpace(value) == "":
+			return fmt.Errorf("the value is empty (a variable that is not set?): -tag %s selects any value, -tag-empty %s the empty one", key, key)
+		}
+		tag(key, value)
+		return nil
+	})
+	s.filter(fs, "tag-empty", func(key string) error {
+		tag(key, "")
+		s.matchers["tag-empty "+key] = func(inst ecs.Instance) bool { return slices.Contains(inst.Tags, ecs.Tag{Key: key}) }
+		return nil
+	})
+	anyValue := map[string][]string{}
+	s.filter(fs, "tag-any", func(text string) error {
+		key, list, _ := strings.Cut(text, "=")
+		values := strings.Split(list, ",")
+		if strings.TrimSpace(key) == "" || slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) == "" }) {
+			return errors.New("want KEY=VALUE,VALUE..., none of them empty")
+		}
+		if anyValue[key] == nil {
+			tag(key, "")
+		}
+		anyValue[key] = append(anyValue[key], values...)
+		s.matchers["tag-any "+key] = func(inst ecs.Instance) bool {
+			return slices.ContainsFunc(inst.Tags, func(t ecs.Tag) bool { return t.Key == key && slices.Contains(anyValue[key], t.Value) })
+		}
+		return nil
+	})
+}
+
+// defineAddresses defines the filters by address.
+func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
+	req := &s.Request
+	for name, list := range map[string]*ecs.JSONList{"private-ip": &req.PrivateIPAddresses, "public-ip": &req.PublicIPAddresses, "eip": &req.EIPAddresses} {
+		s.filter(fs, name, func(text string) error {
+			if name != "public-ip" {
+				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // the API does not look at these addresses without it
+			}
+			return addAddrs(list, text, stdin, false)
+		})
+	}
+	s.filter(fs, "ipv6", func(text string) error {
+		list := ecs.JSONList(req.IPv6Addresses)
+		err := addAddrs(&list, text, stdin, true)
+		req.IPv6Addresses = ecs.RepeatList[string](list)
+		return err
+	})
+}
+
+// addWords appends a list separated by commas or spaces, or for "-" what stdin holds.
+func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
+	before := len(*list)
+	if text == "-" && stdin == nil {
+		return errors.New("nothing is read from stdin here")
+	}
+	if text == "-" {
+		words := bufio.NewScanner(stdin)
+		words.Split(bufio.ScanWords)
+		for words.Scan() {
+			*list = append(*list, Split(words.Text())...)
+		}
+		if err := words.Err(); err != nil {
+			return fmt.Errorf("reading stdin: %w", err)
+		}
+		if len(*list) == before {
+			return errors.New("nothing on stdin")
+		}
+		return nil
+	}
+	if *list = append(*list, Split(text)...); len(*list) == before {
+		return errEmpty
+	}
+	return nil
+}
+
+// addAddrs is addWords for addresses of one family, in their usual spelling.
+func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error {
+	before := len(*list)
+	if err := addWords(list, text, stdin); err != nil {
+		return err
+	}
+	for i, word := range (*list)[before:] {
+		a, err := netip.ParseAddr(word)
+		a = a.Unmap()
+		switch {
+		case err != nil || a.Zone() != "":
+			return fmt.Errorf("%q is no IP address", word)
+		case ipv6 && a.Is4():
+			return fmt.Errorf("%s is an IPv4 address: use -private-ip, -public-ip or -eip", word)
+		case !ipv6 && a.Is6():
+			return fmt.Errorf("%s is an IPv6 address: use -ipv6", word)
+		}
+		(*list)[before+i] = a.String()
+	}
+	return nil
+}
+
+// timeIn accepts a time, or its distance from now in the direction.
+func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) error {
+	return func(text string) error {
+		if text == "now" {
+			text = "0d"
+		}
+		for _, layout := range []string{time.DateOnly, "2006-01-02T15:04Z07:00", time.RFC3339} {
+			if t, err := time.Parse(layout, text); err == nil {
+				*to = t
+				return nil
+			}
+		}
+		distance, err := time.ParseDuration(text)
+		if days, ok := strings.CutSuffix(text, "d"); ok {
+			var n int
+			n, err = strconv.Atoi(days)
+			*to = now.AddDate(0, 0, n*int(direction))
+		} else {
+			*to = now.Add(distance * direction)
+		}
+		if err != nil || strings.HasPrefix(text, "-") {
+			return errors.New("want a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, now, or a distance such as 30d or 12h")
+		}
+		return nil
+	}
+}
+
+// inOrder refuses a time window that nothing can be in.
+func inOrder(of string, after, before time.Time) error {
+	if after.IsZero() || before.IsZero() || !after.After(before) {
+		return nil
+	}
+	const layout = "2006-01-02T15:04Z07:00"
+	return fmt.Errorf("-%s-after (%s) is later than -%[1]s-before (%[3]s): nothing can match", of, after.UTC().Format(layout), before.UTC().Format(layout))
+}
+
+// readerFunc is called for each read.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// Interruptible returns a reader that stops waiting for input when ctx is done: someone who is asked for ids at a terminal
+// may type nothing but Ctrl-C.
+func Interruptible(ctx context.Context, r io.Reader) io.Reader {
+	type result struct {
+		n   int
+		err error
+	}
+	return readerFunc(func(b []byte) (int, error) {
+		own, done := make([]byte, len(b)), make(chan result, 1)
+		go func() {
+			n, err := r.Read(own)
+			done <- result{n, err}
+		}()
+		select {
+		case read := <-done:
+			return copy(b, own[:read.n]), read.err
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	})
+}

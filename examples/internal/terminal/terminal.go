@@ -1,0 +1,56 @@
+package terminal
+
+import (
+	"io"
+	"os"
+	"strconv"
+
+	"golang.org/x/term"
+)
+
+// Is reports whether w is a terminal.
+func Is(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Columns returns the width of the terminal w, or of $COLUMNS where that is set. It is 0 when w is not a terminal.
+func Columns(w io.Writer, getenv func(string) string) int {
+	if !Is(w) {
+		return 0
+	}
+	if n, err := strconv.Atoi(getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	width, _, err := term.GetSize(int(w.(*os.File).Fd())) //nolint:forcetypeassert // Is has checked it
+	if err != nil {
+		return 80
+	}
+	return max(width, 1)
+}
+
+// A Style is an escape sequence that switches on a color or weight.
+type Style string
+
+// The styles that the programs use.
+const (
+	Bold   Style = "\x1b[1m"
+	Red    Style = "\x1b[31m"
+	Green  Style = "\x1b[32m"
+	Yellow Style = "\x1b[33m"
+	Cyan   Style = "\x1b[36m"
+)
+
+// Paint returns s in the style.
+func (style Style) Paint(s string) string {
+	if s == "" {
+		return ""
+	}
+	return string(style) + s + "\x1b[0m"
+}
+
+// Styled reports whether w should get colors: it is a terminal that has them, and the user did not switch them off
+// (no-color.org).
+func Styled(w io.Writer, getenv func(string) string) bool {
+	return Is(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+}

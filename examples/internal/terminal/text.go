@@ -1,0 +1,138 @@
+// Package terminal writes text of unknown origin for people: without control characters, and fitted to the width of a
+// terminal. Instance names, tags and error messages are chosen by others and may hold anything.
+package terminal
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Printable returns s in one line without characters that could move the cursor, change colors or reorder text: white space
+// becomes a space, and every other character that is not printable (escape sequences, C1 controls, bidirectional controls)
+// becomes U+FFFD.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		default:
+			return r
+		}
+	}, s)
+}
+
+// EscapeJSON returns a JSON text with the same meaning in which all characters beyond ASCII that are not printable are
+// written as \u escapes. (Those within ASCII are escaped in every JSON text.)
+func EscapeJSON(text []byte) []byte {
+	harmless := func(r rune) bool { return r < 0x7f || r != utf8.RuneError && unicode.IsPrint(r) }
+	var out []byte
+	for rest := string(text); rest != ""; {
+		r, size := utf8.DecodeRuneInString(rest)
+		switch {
+		case harmless(r):
+			out = append(out, rest[:size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		rest = rest[size:]
+	}
+	return out
+}
+
+// wide are the ranges of characters that occupy two cells of a terminal: Chinese, Japanese and Korean scripts, full-width
+// forms and emoji.
+var wide = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{0x1100, 0x115f, 1},
+		{0x231a, 0x231b, 1},
+		{0x2e80, 0x303e, 1},
+		{0x3041, 0x33ff, 1},
+		{0x3400, 0x4dbf, 1},
+		{0x4e00, 0x9fff, 1},
+		{0xa000, 0xa4cf, 1},
+		{0xa960, 0xa97f, 1},
+		{0xac00, 0xd7a3, 1},
+		{0xf900, 0xfaff, 1},
+		{0xfe30, 0xfe6f, 1},
+		{0xff00, 0xff60, 1},
+		{0xffe0, 0xffe6, 1},
+	},
+	R32: []unicode.Range32{{0x16fe0, 0x18aff, 1}, {0x1b000, 0x1b2ff, 1}, {0x1f300, 0x1f64f, 1}, {0x1f680, 0x1f6ff, 1}, {0x1f900, 0x1f9ff, 1}, {0x20000, 0x3fffd, 1}},
+}
+
+// runeWidth returns how many cells of a terminal a printable character occupies.
+func runeWidth(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		return 0
+	case unicode.Is(wide, r):
+		return 2
+	default:
+		return 1
+	}
+}
+
+// styled matches what [Style.Paint] adds.
+var styled = regexp.MustCompile("\x1b\\[[0-9]*m")
+
+// Unstyled returns s without styles.
+func Unstyled(s string) string {
+	if !strings.Contains(s, "\x1b") {
+		return s
+	}
+	return styled.ReplaceAllString(s, "")
+}
+
+// Width returns how many cells of a terminal s occupies, styles aside.
+func Width(s string) int {
+	n := 0
+	for _, r := range Unstyled(s) {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+// Snip cuts the end off a text that is wider than that, and marks the cut.
+func Snip(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	n := 0
+	for i, r := range s {
+		if n += runeWidth(r); n > width-1 {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
+// SnipMiddle cuts out the middle of a text that is wider than that: names often end in a number, which tells them apart.
+func SnipMiddle(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	runes := []rune(s)
+	at := len(runes)
+	for at > 0 && Width(string(runes[at-1:])) <= width/3 {
+		at--
+	}
+	tail := string(runes[at:])
+	return Snip(s, width-Width(tail)) + tail
+}
+
+// Pad appends spaces up to that width.
+func Pad(s string, width int) string { return s + strings.Repeat(" ", max(width-Width(s), 0)) }
+
+// PadLeft prepends spaces up to that width.
+func PadLeft(s string, width int) string { return strings.Repeat(" ", max(width-Width(s), 0)) + s }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
+)
+
+// words are the values of flags that are known in advance. Lists are separated by commas.
+func words() map[string][]string {
+	names := []string{"all", "help"}
+	var order []string
+	for _, c := range columns() {
+		names = append(names, c.name)
+		order = append(order, c.name, "-"+c.name)
+	}
+	return map[string][]string{
+		"o": formatNames(), "columns": names, "sort": order, "network": {"public", "vpc"}, "completion": {"bash", "fish"},
+		"status": {
+			string(ecs.InstanceStatusPending), string(ecs.InstanceStatusRunning), string(ecs.InstanceStatusStarting),
+			string(ecs.InstanceStatusStopping), string(ecs.InstanceStatusStopped),
+		},
+		"charge-type": {string(ecs.InstanceChargeTypePrePaid), string(ecs.InstanceChargeTypePostPaid)},
+	}
+}
+
+const bashCompletion = `# Completion for inventory. bash: eval "$(inventory -completion bash)"
+# zsh: autoload -U +X bashcompinit && bashcompinit, and then the same.
+_inventory() {
+  local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD-1]} words=
+  case ${flag/#--/-} in
+%s    -identity-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+  esac
+  if [[ -n $words ]]; then
+    local before=
+    [[ $cur == *,* ]] && before=${cur%%,*},
+    COMPREPLY=($(compgen -P "$before" -W "$words" -- "${cur##*,}"))
+  else
+    COMPREPLY=($(compgen -W "%s" -- "$cur"))
+  fi
+}
+complete -F _inventory inventory
+`
+
+// completion returns the script that completes command lines in a shell.
+func completion(shell string, fs *flag.FlagSet) (string, error) {
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })
+	known := words()
+	var b strings.Builder
+	switch shell {
+	case "bash", "zsh":
+		for _, name := range slices.Sorted(maps.Keys(known)) {
+			fmt.Fprintf(&b, "    -%s) words=%q ;;\n", name, strings.Join(known[name], " "))
+		}
+		return fmt.Sprintf(bashCompletion, b.String(), "-"+strings.Join(names, " -")), nil
+	case "fish":
+		b.WriteString("# Completion for inventory. fish: inventory -completion fish | source\ncomplete -c inventory -f\n")
+		for _, name := range names {
+			fmt.Fprintf(&b, "complete -c inventory -o %s", name)
+			if values := known[name]; values != nil {
+				fmt.Fprintf(&b, " -x -a %q", strings.Join(values, " "))
+			}
+			b.WriteByte('\n')
+		}
+		return b.String(), nil
+	default:
+		return "", fmt.Errorf("-completion %q: want bash or fish%s", shell, wording.DidYouMean("", shell, []string{"bash", "fish"}))
+	}
+}

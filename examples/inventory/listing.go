@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
+)
+
+// all lists what is selected, in the order that the format or the flags need.
+func (p *program) all(ctx context.Context, c *config, sources []selection.Source) iter.Seq2[ecs.Instance, error] {
+	list := selection.Instances(ctx, sources)
+	list = p.counted(c, list)
+	if c.sort != nil {
+		list = sorted(list, c.sort)
+	}
+	return list
+}
+
+// list prints what matches.
+func (p *program) list(ctx context.Context, c *config, sources []selection.Source) int {
+	out := bufio.NewWriterSize(p.stdout, 64<<10)
+	l := c.look
+	l.terminal = terminal.Is(p.stdout)
+	l.width, l.color = terminal.Columns(p.stdout, p.getenv), terminal.Styled(p.stdout, p.getenv)
+	var notes []string
+	l.note = func(s string) { notes = append(notes, s) }
+	r := c.format.new(out, l)
+
+	printed := 0
+	missing := map[string]bool{} // the ids that were asked for and not yet found
+	if c.limit == 0 && c.IDsOnly() {
+		for _, id := range c.Request.InstanceIDs {
+			missing[id] = true
+		}
+	}
+	ids := len(missing)
+	var failures []error
+	var outputErr error
+	for inst, err := range p.all(ctx, c, sources) {
+		if err != nil {
+			failures = append(failures, err) // other regions follow
+			continue
+		}
+		printed++
+		delete(missing, inst.InstanceID)
+		if outputErr = r.add(inst); outputErr == nil && printed%100 == 0 {
+			outputErr = out.Flush() // the reader of a pipe sees pages as they come
+		}
+		if outputErr != nil || printed == c.limit {
+			break
+		}
+	}
+	var notFound error
+	reasons := causes(ctx, failures)
+	if len(failures) == 0 && len(missing) > 0 {
+		notFound = missingIDs(slices.Sorted(maps.Keys(missing)), ids)
+		reasons = []error{notFound}
+	}
+	if outputErr == nil && (printed > 0 || len(failures) == 0) { // an empty list after a failure would say that there are none
+		outputErr = r.end(reasons)
+	}
+	outputErr = errors.Join(outputErr, out.Flush())
+	for _, note := range notes {
+		p.say(note)
+	}
+	switch {
+	case errors.Is(outputErr, syscall.EPIPE):
+		return failure.ExitOK // the reader, such as `head`, has seen enough
+	case outputErr != nil:
+		p.say("cannot write the list: " + outputErr.Error())
+		return failure.ExitFailed
+	case len(failures) > 0:
+		return p.fail(ctx, c, printed, failures...)
+	case notFound != nil:
+		p.say(notFound.Error())
+		return failure.ExitNotFound
+	default:
+		p.conclude(c, printed)
+		return failure.ExitOK
+	}
+}
+
+// conclude says how many instances a complete list has.
+func (p *program) conclude(c *config, printed int) {
+	switch {
+	case printed == 0:
+		p.say("no instance matches")
+		for _, hint := range advice(c.Request) {
+			p.say(hint)
+		}
+	case terminal.Is(p.stderr):
+		p.say(instances(printed))
+	}
+}
+
+// zone matches how ids of zones end; those of regions do not.
+var zone = regexp.MustCompile(`(-|\d)[a-z]$`)
+
+// advice returns guesses at why nothing matches: values that look as if they were meant for another flag.
+func advice(r ecs.DescribeInstancesRequest) (list []string) {
+	if r.InstanceName != "" && !strings.Contains(r.InstanceName, "*") {
+		list = append(list, "-name is the whole name: try "+shellWord("*"+r.InstanceName+"*"))
+	}
+	if strings.Count(r.InstanceType, ".") == 1 {
+		list = append(list, "-type is a type such as "+r.InstanceType+".large: for the family try -family "+shellWord(r.InstanceType))
+	}
+	if r.ZoneID != "" && !zone.MatchString(r.ZoneID) {
+		list = append(list, "-zone is a zone such as cn-hangzhou-h: for a region try -region "+shellWord(r.ZoneID))
+	}
+	return list
+}
+
+// missingIDs returns an error that names ids which a complete listing has not returned.
+func missingIDs(ids []string, of int) error {
+	const most = 20
+	text := strings.Join(ids[:min(len(ids), most)], ", ")
+	if n := len(ids) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Errorf("%d of %d ids not found: %s", len(ids), of, text)
+}
+
+// sorted reads a listing to its end and yields it in order. Errors come first, so that a limit does not cut them off.
+func sorted(all iter.Seq2[ecs.Instance, error], compare func(a, b ecs.Instance) int) iter.Seq2[ecs.Instance, error] {
+	return func(yield func(ecs.Instance, error) bool) {
+		var instances []ecs.Instance
+		var failures []error
+		for inst, err := range all {
+			if err != nil {
+				failures = append(failures, err)
+			} else {
+				instances = append(instances, inst)
+			}
+		}
+		slices.SortStableFunc(instances, compare)
+		for _, err := range failures {
+			if !yield(ecs.Instance{}, err) {
+				return
+			}
+		}
+		for _, inst := range instances {
+			if !yield(inst, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
+)
+
+// progress shows on a terminal how many instances were listed so far.
+type progress struct {
+	w     io.Writer
+	what  string        // is listed
+	every time.Duration // the least time between two updates
+	line  bool          // the terminal cannot rewrite a line: each update is a line of its own
+	last  time.Time
+	shown bool
+}
+
+// counted shows the progress of a listing, unless the list itself does: where stderr is a terminal and nothing else is written
+// to it.
+func (p *program) counted(c *config, all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
+	buffered := c.sort != nil || c.format.whole
+	if !terminal.Is(p.stderr) || c.verbose || !buffered && terminal.Is(p.stdout) {
+		return all
+	}
+	what := "all regions"
+	if r := c.Sources[0].Regions; r != nil {
+		what = strings.Join(r, ", ")
+	}
+	bar := &progress{w: p.stderr, what: what, every: 100 * time.Millisecond}
+	if term := p.getenv("TERM"); term == "dumb" || term == "" {
+		bar.line, bar.every = true, 5*time.Second
+	}
+	return bar.count(all)
+}
+
+func (b *progress) count(all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
+	return func(yield func(ecs.Instance, error) bool) {
+		defer b.clear()
+		n := 0
+		b.last = time.Now()
+		for inst, err := range all {
+			if err == nil {
+				n++
+			}
+			if now := time.Now(); now.Sub(b.last) >= b.every {
+				b.last = now
+				b.show(fmt.Sprintf("listing %s: %s so far", b.what, instances(n)))
+			}
+			if !yield(inst, err) {
+				return
+			}
+		}
+	}
+}
+
+func (b *progress) show(text string) {
+	text = terminal.Printable(text)
+	if b.line {
+		fmt.Fprintln(b.w, "inventory: "+text)
+		return
+	}
+	b.shown = true
+	fmt.Fprint(b.w, "\r\x1b[K"+terminal.Snip(text, 79))
+}
+
+func (b *progress) clear() {
+	if b.shown {
+		fmt.Fprint(b.w, "\r\x1b[K")
+	}
+}

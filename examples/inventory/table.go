@@ -1,0 +1,205 @@
+package main
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
+)
+
+// tableRenderer keeps the texts of all rows: a column is as wide as its widest text.
+type tableRenderer struct {
+	w io.Writer
+	look
+	rows [][]string
+}
+
+func (r *tableRenderer) add(i ecs.Instance) error {
+	row := make([]string, len(r.columns))
+	for n, c := range r.columns {
+		row[n] = terminal.Printable(c.text(i))
+	}
+	r.rows = append(r.rows, row)
+	return nil
+}
+
+const gap = "  " // between columns
+
+func (r *tableRenderer) end([]error) error {
+	if len(r.rows) == 0 {
+		return nil
+	}
+	names := r.leaveOutEmpty()
+	widths := r.fitWidths()
+	for _, c := range r.columns[len(widths):] {
+		names = append(names, c.name)
+	}
+	if len(names) > 0 && r.note != nil {
+		r.note("no room for " + strings.Join(names, ", ") + ": choose with -columns, or use -o record")
+	}
+	var b strings.Builder
+	titles := make([]string, len(widths))
+	for n := range widths {
+		titles[n] = title(r.columns[n])
+	}
+	r.line(&b, widths, titles, func(int, string) terminal.Style { return terminal.Bold })
+	for _, row := range r.rows {
+		r.line(&b, widths, row, func(n int, text string) terminal.Style {
+			if r.columns[n].name == "status" {
+				return statusStyle(ecs.InstanceStatus(text))
+			}
+			return ""
+		})
+	}
+	_, err := io.WriteString(r.w, b.String())
+	return err
+}
+
+// leaveOutEmpty removes the columns without any value when there is no room for all columns, and returns their names.
+func (r *tableRenderer) leaveOutEmpty() (names []string) {
+	if r.width == 0 || len(r.fitWidths()) == len(r.columns) {
+		return nil
+	}
+	for n := len(r.columns) - 1; n >= 0 && len(r.columns) > 1; n-- {
+		if slices.ContainsFunc(r.rows, func(row []string) bool { return row[n] != "" }) {
+			continue
+		}
+		names = append(names, r.columns[n].name)
+		r.columns = slices.Delete(slices.Clone(r.columns), n, n+1)
+		for i := range r.rows {
+			r.rows[i] = slices.Delete(r.rows[i], n, n+1)
+		}
+	}
+	slices.Reverse(names)
+	return names
+}
+
+// line writes cells in columns of these widths, without spaces at its end.
+func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, style func(n int, text string) terminal.Style) {
+	blank := 0
+	for n, width := range widths {
+		text := cells[n]
+		snip := terminal.Snip
+		if r.columns[n].tail {
+			snip = terminal.SnipMiddle
+		}
+		shown := snip(text, width)
+		before, after := 0, width-terminal.Width(shown)
+		if r.columns[n].kind == number {
+			before, after = after, 0
+		}
+		if shown != "" {
+			b.WriteString(strings.Repeat(" ", blank+before))
+			if s := style(n, text); r.color && s != "" {
+				shown = s.Paint(shown)
+			}
+			b.WriteString(shown)
+			blank, before = 0, 0
+		}
+		blank += before + after + len(gap)
+	}
+	b.WriteByte('\n')
+}
+
+// fitWidths returns the widths of the columns to show: all at their full width when there is no terminal; else as many as
+// fit, from the left, with the widest texts shortened.
+func (r *tableRenderer) fitWidths() []int {
+	full, least := make([]int, len(r.columns)), make([]int, len(r.columns))
+	for n, c := range r.columns {
+		least[n] = terminal.Width(title(c))
+		full[n] = least[n]
+		for _, row := range r.rows {
+			full[n] = max(full[n], terminal.Width(row[n]))
+		}
+		if c.narrowest == 0 {
+			least[n] = full[n]
+		} else {
+			least[n] = min(full[n], max(least[n], c.narrowest))
+		}
+	}
+	if r.width == 0 {
+		return full
+	}
+	for len(least) > 1 && lineWidth(least) > r.width {
+		least = least[:len(least)-1]
+	}
+	widths := full[:len(least)]
+	for lineWidth(widths) > r.width {
+		widest := -1
+		for n, w := range widths {
+			if w > least[n] && (widest < 0 || w > widths[widest]) {
+				widest = n
+			}
+		}
+		if widest < 0 {
+			break // all are as narrow as they may be
+		}
+		widths[widest]--
+	}
+	return slices.Clone(widths)
+}
+
+func lineWidth(widths []int) int {
+	sum := len(gap) * (len(widths) - 1)
+	for _, w := range widths {
+		sum += w
+	}
+	return sum
+}
+
+func title(c column) string {
+	if key, ok := strings.CutPrefix(c.name, "tag:"); ok {
+		return terminal.Printable(key)
+	}
+	return strings.ToUpper(strings.ReplaceAll(c.name, "-", " "))
+}
+
+func statusStyle(s ecs.InstanceStatus) terminal.Style {
+	switch s {
+	case ecs.InstanceStatusRunning:
+		return terminal.Green
+	case ecs.InstanceStatusStopped:
+		return terminal.Red
+	default:
+		return terminal.Yellow
+	}
+}
+
+// recordRenderer writes each instance as a block with a line for each column that is not empty.
+type recordRenderer struct {
+	w io.Writer
+	look
+	begun bool
+}
+
+func (r *recordRenderer) add(i ecs.Instance) error {
+	var b strings.Builder
+	if r.begun {
+		b.WriteByte('\n')
+	}
+	r.begun = true
+	width := 0
+	for _, c := range r.columns {
+		width = max(width, terminal.Width(terminal.Printable(c.name)))
+	}
+	for _, c := range r.columns {
+		text := terminal.Printable(c.text(i))
+		if text == "" {
+			continue
+		}
+		name := terminal.Pad(terminal.Printable(c.name), width)
+		if r.color {
+			name = terminal.Bold.Paint(name)
+			if c.name == "status" {
+				text = statusStyle(i.Status).Paint(text)
+			}
+		}
+		b.WriteString(name + gap + text + "\n")
+	}
+	_, err := io.WriteString(r.w, b.String())
+	return err
+}
+
+func (*recordRenderer) end([]error) error { return nil }

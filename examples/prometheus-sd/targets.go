@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
+)
+
+// group is a target group of Prometheus.
+type group struct {
+	Targets []string          `json:"targets"`
+	Labels  map[string]string `json:"labels"`
+}
+
+// summary is what a region contributes to the list.
+type summary struct {
+	targets     int
+	unreachable int // instances without an address
+}
+
+// rendered is the list and its summary as they were at a time.
+type rendered struct {
+	at        time.Time
+	json      []byte
+	summaries map[place]summary
+}
+
+// targets returns the list and its summary. They are made at most once a second, however many ask for them.
+func (d *discovery) targets() (list []byte, summaries map[place]summary) {
+	d.rendering.Lock()
+	defer d.rendering.Unlock()
+	if r := &d.list; r.json == nil || time.Since(r.at) >= time.Second {
+		r.at = time.Now()
+		r.json, r.summaries = d.render(d.fleet())
+	}
+	return d.list.json, d.list.summaries
+}
+
+// render writes the list, a line for each instance and always in the same order, and sums it up.
+func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary) {
+	var out bytes.Buffer
+	summaries = map[place]summary{}
+	out.WriteByte('[')
+	for _, where := range slices.SortedFunc(maps.Keys(all), place.compare) {
+		var sum summary
+		slices.SortFunc(all[where], func(a, b ecs.Instance) int { return cmp.Compare(a.InstanceID, b.InstanceID) })
+		for _, inst := range all[where] {
+			addr := d.selection.Addr(inst)
+			if !addr.IsValid() {
+				sum.unreachable++
+				continue
+			}
+			g := group{Labels: labels(inst)}
+			for _, port := range d.ports {
+				g.Targets = append(g.Targets, net.JoinHostPort(addr.String(), port))
+			}
+			line, err := json.Marshal(g)
+			if err != nil {
+				panic(err) // strings can always be written
+			}
+			if out.Len() > 1 {
+				out.WriteByte(',')
+			}
+			out.WriteByte('\n')
+			out.Write(terminal.EscapeJSON(line))
+			sum.targets += len(g.Targets)
+		}
+		summaries[where] = sum
+	}
+	out.WriteString("\n]\n")
+	return out.Bytes(), summaries
+}
+
+// labels describes an instance in the manner of Prometheus' discoveries of other clouds: empty values are left out, lists are
+// joined with a comma before, between and after, so that a regular expression can look for ",sg-1,".
+func labels(inst ecs.Instance) map[string]string {
+	all := map[string]string{
+		"account":           selection.Account(inst),
+		"instance_id":       inst.InstanceID,
+		"instance_name":     inst.InstanceName,
+		"instance_status":   string(inst.Status),
+		"instance_type":     inst.InstanceType,
+		"host_name":         inst.HostName,
+		"region":            inst.RegionID,
+		"zone":              inst.ZoneID,
+		"network_type":      string(inst.InstanceNetworkType),
+		"vpc_id":            inst.VPCAttributes.VPCID,
+		"vswitch_id":        inst.VPCAttributes.VSwitchID,
+		"charge_type":       string(inst.InstanceChargeType),
+		"spot_strategy":     string(inst.SpotStrategy),
+		"image_id":          inst.ImageID,
+		"os_type":           string(inst.OSType),
+		"resource_group_id": inst.ResourceGroupID,
+		"security_groups":   joined(inst.SecurityGroupIDs),
+	}
+	if inst.SpotStrategy == ecs.SpotStrategyNoSpot {
+		all["spot_strategy"] = ""
+	}
+	if addr := inst.PrivateAddr(); addr.IsValid() {
+		all["private_ip"] = addr.String()
+	}
+	if addrs := inst.PublicAddrs(); len(addrs) > 0 {
+		all["public_ip"] = addrs[0].String()
+	}
+	var ipv6, interfaces []string
+	for _, addr := range inst.IPv6Addrs() {
+		ipv6 = append(ipv6, addr.String())
+	}
+	for _, n := range inst.NetworkInterfaces {
+		interfaces = append(interfaces, n.NetworkInterfaceID)
+	}
+	all["ipv6_addresses"], all["interfaces"] = joined(ipv6), joined(interfaces)
+	named := make(map[string]string, len(all)+len(inst.Tags))
+	for name, value := range all {
+		if value != "" {
+			named["__meta_ecs_"+name] = value
+		}
+	}
+	for name, value := range tagLabels(inst.Tags) {
+		named["__meta_ecs_tag_"+name] = value
+	}
+	return named
+}
+
+// joined returns a list with a comma before, between and after its elements.
+func joined(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return "," + strings.Join(list, ",") + ","
+}
+
+// tagLabels returns a label of its own for every tag. Two keys whose names are the same, such as "a.b" and "a-b", are told apart by
+// a number; a key that is a name as it is comes first.
+func tagLabels(tags []ecs.Tag) map[string]string {
+	named := make(map[string]string, len(tags))
+	inOrder := slices.SortedFunc(slices.Values(tags), func(a, b ecs.Tag) int {
+		exactA, exactB := labelName(a.Key) == a.Key, labelName(b.Key) == b.Key
+		if exactA != exactB {
+			return map[bool]int{true: -1, false: 1}[exactA]
+		}
+		return cmp.Compare(a.Key, b.Key)
+	})
+	next := map[string]int{} // for each name, the number to try next
+	for _, tag := range inOrder {
+		plain := labelName(tag.Key)
+		name := plain
+		for _, taken := named[name]; taken; _, taken = named[name] {
+			next[plain] = max(next[plain], 1) + 1
+			name = fmt.Sprintf("%s_%d", plain, next[plain])
+		}
+		named[name] = tag.Value
+	}
+	return named
+}
+
+// labelName returns the end of a label name for a tag's key: as in Prometheus' other discoveries, a character that a label name
+// cannot have becomes an underscore. But one beyond ASCII becomes its code point, 环 is _u73af: with underscores alone all
+// Chinese keys of two characters would be the same.
+func labelName(key string) string {
+	var name strings.Builder
+	for _, r := range key {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+			name.WriteRune(r)
+		case r < 0x80:
+			name.WriteByte('_')
+		case r <= 0xffff:
+			fmt.Fprintf(&name, "_u%04x", r)
+		default:
+			fmt.Fprintf(&name, "_U%08x", r)
+		}
+	}
+	return name.String()
+}
