@@ -44,7 +44,7 @@ func (c *Client) describeInstances(ctx context.Context, mode retryMode, req Desc
 	if err != nil {
 		return nil, err
 	}
-	resp.RequestID = cmp.Or(resp.RequestID, meta.RequestID)
+	resp.RequestID = cmp.Or(meta.Mask(resp.RequestID), meta.RequestID)
 	for _, d := range resp.Undecoded {
 		d.InstanceID, d.Path = meta.Mask(d.InstanceID), meta.Mask(d.Path)
 	}

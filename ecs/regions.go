@@ -80,7 +80,10 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 	if err != nil {
 		return nil, meta, err
 	}
-	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, meta, nil
+	for i, r := range out.Regions.Region { // an id becomes part of host names and errors
+		out.Regions.Region[i].RegionID = meta.Mask(r.RegionID)
+	}
+	return &DescribeRegionsResponse{RequestID: cmp.Or(meta.Mask(out.RequestID), meta.RequestID), Regions: out.Regions.Region}, meta, nil
 }
 
 // RegionsOptions configures InstancesInRegions. nil, and every zero field, means the default.
@@ -210,18 +213,18 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	return l.followAll(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
 }
 
-// allRegions returns the ids of the regions that the account may use. They become part of errors, so they are masked.
+// allRegions returns the ids of the regions that the account may use.
 func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 	all, meta, err := c.describeRegions(ctx, DescribeRegionsRequest{})
 	if err != nil {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: meta.Mask(all.RequestID), StatusCode: 200, Attempts: meta.Attempts, Message: "the response names no region"}
+		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: meta.Attempts, Message: "the response names no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {
-		regions[i] = meta.Mask(r.RegionID)
+		regions[i] = r.RegionID
 	}
 	return regions, nil
 }

@@ -3,6 +3,7 @@ package ecs_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -28,6 +29,10 @@ func TestSecretsOfSuccessfulResponses(t *testing.T) {
 					}
 				}
 				return last
+			},
+			"DescribeRegions": func(ctx context.Context, c *ecs.Client) error {
+				resp, err := c.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
+				return errors.Join(err, fmt.Errorf("%+v", resp))
 			},
 			"Instances": func(ctx context.Context, c *ecs.Client) (last error) {
 				for _, err := range c.Instances(ctx, ecs.DescribeInstancesRequest{}) {

@@ -109,8 +109,8 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 		key, err = p.Credentials(ctx)
 		return key, nil, err
 	case *Chain:
-		if key, fresh := p.peek(); fresh && key != stale {
-			return key, nil, nil
+		if cached, fresh := p.peek(); fresh && cached != stale {
+			return cached, nil, nil
 		}
 	}
 	if err = ctx.Err(); err != nil {

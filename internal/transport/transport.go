@@ -69,8 +69,13 @@ type Meta struct {
 	redactor func() *redact.Redactor
 }
 
-// Mask returns text without the secrets of the request. It is for what a successful response names and an error repeats.
-func (m Meta) Mask(text string) string { return m.redactor().Mask(text) }
+// Mask returns text without the secrets of the request. It is for what a successful response names and an error may repeat.
+func (m Meta) Mask(text string) string {
+	if text == "" || isUUID(text) { // as request ids are; masking takes its time
+		return text
+	}
+	return m.redactor().Mask(text)
+}
 
 // Transport carries out calls. It is safe for concurrent use. Clients for several regions share one.
 type Transport struct {
