@@ -211,7 +211,7 @@ func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(line); err != nil {
+	if err = e.Encode(line); err != nil {
 		return err
 	}
 	_, err = w.out.Write(terminal.EscapeJSON(b.Bytes()))
