@@ -5,9 +5,10 @@ import (
 	"slices"
 )
 
-// PrivateAddrs returns the addresses of the instance within its network, the primary one first: in a VPC those of all its
-// interfaces, secondary addresses included; in the classic network the inner addresses; at the end the IPv6 addresses (see
-// [Instance.IPv6Addrs]). Each is there once. Texts that are not addresses are left out; nil if there are none.
+// PrivateAddrs returns the addresses of the instance within its network, without duplicates, the primary address
+// first. In a VPC these are the addresses of all network interfaces, including secondary ones; in the classic
+// network, the inner addresses. The IPv6 addresses come last (see [Instance.IPv6Addrs]). Values that are not
+// addresses are left out. The result is nil if there are none.
 func (i Instance) PrivateAddrs() []netip.Addr {
 	var a addrs
 	a.add(i.primary())
@@ -25,8 +26,9 @@ func (i Instance) PrivateAddrs() []netip.Addr {
 	return a
 }
 
-// IPv6Addrs returns the IPv6 addresses of the network interfaces, primary ones first, each once. The API reports them only
-// with [AdditionalAttributeNetworkPrimaryENIIP]. Texts that are not addresses are left out; nil if there are none.
+// IPv6Addrs returns the IPv6 addresses of the network interfaces, without duplicates, primary ones first. The API
+// reports them only with [AdditionalAttributeNetworkPrimaryENIIP]. Values that are not addresses are left out. The
+// result is nil if there are none.
 func (i Instance) IPv6Addrs() []netip.Addr {
 	var a addrs
 	for _, primary := range []bool{true, false} {
@@ -41,8 +43,8 @@ func (i Instance) IPv6Addrs() []netip.Addr {
 	return a
 }
 
-// PublicAddrs returns the fixed public addresses, and then the elastic one. Texts that are not addresses are left out; nil if
-// there are none.
+// PublicAddrs returns the fixed public addresses, followed by the elastic one. Values that are not addresses are
+// left out. The result is nil if there are none.
 func (i Instance) PublicAddrs() []netip.Addr {
 	var a addrs
 	a.add(i.PublicIPAddress...)
@@ -50,8 +52,9 @@ func (i Instance) PublicAddrs() []netip.Addr {
 	return a
 }
 
-// PrivateAddr returns the address at which the instance is reached from inside its network: the primary private address, or
-// else an inner address (classic network), or else an IPv6 address. It returns the zero Addr, which is not valid, if there is none.
+// PrivateAddr returns the address at which the instance can be reached from inside its network: the primary
+// private address, or else an inner address (classic network), or else an IPv6 address. If there is none, it
+// returns the zero Addr, which is not valid.
 func (i Instance) PrivateAddr() netip.Addr {
 	if a := i.PrivateAddrs(); len(a) > 0 {
 		return a[0]
@@ -59,7 +62,7 @@ func (i Instance) PrivateAddr() netip.Addr {
 	return netip.Addr{}
 }
 
-// primary returns the primary address of the interface that is marked as the primary one.
+// primary returns the primary address of the network interface that is marked as primary.
 func (i Instance) primary() string {
 	for _, n := range i.NetworkInterfaces {
 		if n.Type == NetworkInterfaceTypePrimary {
@@ -69,7 +72,7 @@ func (i Instance) primary() string {
 	return ""
 }
 
-// addrs is a list of valid addresses, each of which is there once.
+// addrs is a list of valid addresses without duplicates.
 type addrs []netip.Addr
 
 func (a *addrs) add(texts ...string) {

@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Call makes a call of any operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
+// Call calls an operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
 // throttle control and errors are the same as everywhere.
 //
 // params is nil, a [url.Values], or a struct, or a pointer to one, whose fields have `url` tags as for go-querystring: the
@@ -42,7 +42,7 @@ import (
 // a ClientToken, by which the API recognizes a request that it has carried out already.
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	values, mode, err := c.prepareCall(action, params)
-	// encoding/json would refuse such an out as well, but only after the operation was carried out.
+	// encoding/json would refuse such an out as well, but only after the operation has been carried out.
 	if v := reflect.ValueOf(out); err == nil && out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		err = refused(action, c.region, invalid("out", "is a %T, it must be nil or a pointer that is not nil", out))
 	}
@@ -64,8 +64,10 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // is an error if a response has no such list, if the server repeats a token ([pagination.ErrTokenLoop]), and if the
 // response has no NextToken although its TotalCount says that there are more elements: the operation then pages by number,
 // and has to be called by [Client.Call]. For the same reason, the parameters PageNumber and PageSize are refused. An
-// element that the server returns on two pages is yielded twice, and an empty list may mean that the caller lacks the
-// permission.
+// element that the server returns on two pages is yielded twice.
+//
+// Unlike the listings of instances, CallPages does not check permissions. Some operations answer a caller without
+// permission with an empty list; if the permission is withdrawn in the middle of a listing, the last page is empty.
 //
 // Nothing is sent before the loop starts, and each loop over the returned sequence lists from the beginning. Each page may
 // be retried for as long as a page of [Client.Instances].
@@ -91,7 +93,7 @@ type pager[T any] struct {
 	action string
 	params url.Values
 	mode   retryMode
-	list   []string // the path of the list
+	list   []string // path of the list in a response
 }
 
 func (p *pager[T]) prepare(ctx context.Context, params any) (err error) {
@@ -124,7 +126,7 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 	}
 	_, err = p.client.do(ctx, p.mode, p.action, params, func(body []byte) (err error) {
 		page, err = decodePage[T](body, p.list)
-		// On later pages TotalCount need not mean anything, and elements may have come and gone.
+		// On later pages TotalCount may be meaningless, and elements may have been added or removed.
 		if err == nil && page.Next == "" && params.Get("NextToken") == "" && totalCount(body) > len(page.Items) {
 			err = fmt.Errorf("%w: it has no NextToken, but its TotalCount of %d is more than the %d elements on the page: set MaxResults, "+
 				"or, if the operation has no NextToken, page by PageNumber with Client.Call", transport.ErrMismatch, totalCount(body), len(page.Items))
@@ -136,6 +138,9 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 
 // decodePage decodes the list at a path of a response, and its NextToken.
 func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err error) {
+	if err := jsonscan.CheckPage(body, jsonscan.MaxValues); err != nil {
+		return page, err
+	}
 	var head struct{ NextToken string }
 	if err := decodeInto(&head)(body); err != nil {
 		return page, err
@@ -183,8 +188,13 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	switch p := params.(type) {
 	case nil:
 	case url.Values:
+		for name, list := range p {
+			if name == "" || len(list) == 0 {
+				return nil, 0, refused(action, c.region, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name))
+			}
+		}
 		maps.Copy(values, p)
-	case DescribeInstancesRequest: // its tags alone would lose the time windows
+	case DescribeInstancesRequest: // its tags alone would omit the time windows
 		var err error
 		if values, err = c.withAttributes(p).encode(c.region, false); err != nil {
 			return nil, 0, refused(action, c.region, err)
@@ -208,7 +218,7 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	}
 }
 
-// onlyReads reports whether an operation changes nothing, as far as its name tells.
+// onlyReads reports whether an operation changes nothing, judging by its name.
 func onlyReads(action string) bool {
 	for _, verb := range []string{"Describe", "List", "Get", "Query"} {
 		if rest, ok := strings.CutPrefix(action, verb); ok && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
@@ -218,9 +228,9 @@ func onlyReads(action string) bool {
 	return false
 }
 
-// decodeInto returns a function that decodes a response into out, unless out is nil. An error of it that wraps
-// transport.ErrMismatch means that the response is sound but does not fit out; any other means that it is not a response of
-// this API.
+// decodeInto returns a function that decodes a response into out. If out is nil, the response is only checked. An
+// error that wraps transport.ErrMismatch means that the response is valid but does not fit out; any other error
+// means that it is not a response of this API.
 func decodeInto(out any) func([]byte) error {
 	return func(body []byte) error {
 		if err := jsonscan.Check(body, jsonscan.MaxValues); err != nil {

@@ -7,8 +7,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// The names of all instances, by a small type of one's own. In a program, the operation would be one that has no method,
-// such as DescribeNetworkInterfaces with the list "NetworkInterfaceSets.NetworkInterfaceSet".
+// List the names of all instances with a small type that has only the needed fields. In a program, the operation
+// would be one without a method of its own, such as DescribeNetworkInterfaces with the list
+// "NetworkInterfaceSets.NetworkInterfaceSet".
 func ExampleCallPages() {
 	client, done := connect(nil) // in a program: ecs.NewClient("cn-hangzhou", nil)
 	defer done()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// How a call may be retried depends on what its action does, as far as the name tells, and on a ClientToken.
+// The retry mode of a call depends on its action, judging by the name, and on whether it has a ClientToken.
 func TestRetryModeOfCall(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)
@@ -40,6 +40,20 @@ func TestRetryModeOfCall(t *testing.T) {
 	} {
 		if _, got, err := c.prepareCall(tt.action, tt.params); err != nil || got != tt.want {
 			t.Errorf("%s %v: %v %v, want %v", tt.action, tt.params, got, err, tt.want)
+		}
+	}
+}
+
+// A parameter without a value would not be sent, and so be no filter.
+func TestCallWithoutValues(t *testing.T) {
+	t.Parallel()
+	c, err := NewClient("cn-test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, params := range []url.Values{{"InstanceIds": nil}, {"Tag.1.Key": {}, "ZoneId": {"z"}}, {"": {"i-1"}}} {
+		if values, _, err := c.prepareCall("DescribeDisks", params); !errors.Is(err, ErrInvalidParameter) {
+			t.Errorf("%v: sends %v, %v", params, values, err)
 		}
 	}
 }

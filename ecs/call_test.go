@@ -22,8 +22,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// statusRequest is the request of DescribeInstanceStatus. Unlike DescribeInstances, it takes ids as a repeat list, and pages
-// by number, up to 50 rows at a time.
+// statusRequest is the request of DescribeInstanceStatus. Unlike DescribeInstances, that operation takes ids as a
+// repeat list, and pages by number, with up to 50 elements per page.
 type statusRequest struct {
 	InstanceIDs ecs.RepeatList[string] `url:"InstanceId"`
 	ZoneID      string                 `url:"ZoneId,omitempty"`
@@ -270,7 +270,7 @@ func TestEveryCallWithBothSignatures(t *testing.T) {
 	}
 }
 
-// The parameters as they arrive at the server, besides those of the signature.
+// The parameters that the server receives, without those of the signature.
 func TestCallSendsStructsTheAPIsWay(t *testing.T) {
 	t.Parallel()
 	type disk struct {
@@ -312,7 +312,7 @@ func TestCallSendsStructsTheAPIsWay(t *testing.T) {
 	}
 }
 
-// An empty RegionId is the client's region, whatever the form of the parameters.
+// An empty RegionId is replaced by the client's region, for every type of parameters.
 func TestCallRegion(t *testing.T) {
 	t.Parallel()
 	type withRegion struct {
@@ -335,7 +335,7 @@ func TestCallRegion(t *testing.T) {
 	}
 }
 
-// Some installations add a code and a message to every response.
+// Some installations include a code and a message in every response.
 func TestCallTellsSuccessFromFailure(t *testing.T) {
 	t.Parallel()
 	for body, ok := range map[string]bool{
@@ -345,7 +345,7 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 		`{"N":1,"Code":"","Message":""}`:                            true,
 		`{"N":1,"Code":null,"Message":null}`:                        true,
 		`{"N":1,"Code":"Success","Message":"OK"}`:                   true,
-		`{"N":1,"Code":"x"}`:                                        true, // a member of the operation
+		`{"N":1,"Code":"x"}`:                                        true, // a member of the operation's response
 		`{"N":1,"Message":"x"}`:                                     true,
 		` {"N":1} `:                                                 true,
 		`{"N":1,"Code":"Forbidden.RAM","Message":"denied"}`:         false,
@@ -367,7 +367,7 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 	}
 }
 
-// An operation that changes something must not be carried out twice.
+// A failed operation that may have been carried out, and is not read-only, must not be retried.
 func TestCallRetries(t *testing.T) {
 	t.Parallel()
 	type token struct {

@@ -26,8 +26,8 @@ type networkInterface struct {
 
 const interfaceList = "NetworkInterfaceSets.NetworkInterfaceSet"
 
-// scripted is a client of a server that returns one response after the other, and then the last one for ever. It stores
-// the parameters of the requests in sent.
+// scripted returns a client of a server that sends the given responses in order, and repeats the last one. It
+// stores the parameters of the requests in sent.
 func scripted(t *testing.T, sent *[]url.Values, responses ...string) *ecs.Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -49,7 +49,7 @@ func scripted(t *testing.T, sent *[]url.Values, responses ...string) *ecs.Client
 	return c
 }
 
-// interfacePage is a response with the given token and ids.
+// interfacePage returns a response with the given token and ids.
 func interfacePage(token string, ids ...string) string {
 	var rows []string
 	for _, id := range ids {
@@ -80,12 +80,12 @@ func TestCallPages(t *testing.T) {
 	const unfit = "does not fit"
 	for name, tt := range map[string]struct {
 		params    any
-		list      string // "" = interfaceList
+		list      string // "" means interfaceList
 		responses []string
-		ids       string // expected, concatenated
-		err       string // part of the error's text, "" = no error
-		is        error  // what it matches besides
-		sent      int    // requests, 0 = as many as responses
+		ids       string // the expected items, concatenated
+		err       string // part of the error's text; "" means no error
+		is        error  // an error that it must match as well
+		sent      int    // number of requests; 0 means as many as responses
 	}{
 		"pages to the end":                    {responses: []string{interfacePage("x", "1", "2"), interfacePage("y"), interfacePage("", "3")}, ids: "123"},
 		"one page":                            {params: page{MaxResults: 50}, responses: []string{interfacePage("", "1")}, ids: "1"},
@@ -158,7 +158,7 @@ func TestCallPagesRequests(t *testing.T) {
 	if got, err := collectAll(pages); err != nil || len(got) != 3 {
 		t.Fatal(got, err)
 	}
-	for range pages { // another loop lists from the beginning, and leaving it ends the requests
+	for range pages { // a second loop lists from the beginning, and breaking out of it stops the requests
 		break
 	}
 	var tokens []string
@@ -186,7 +186,7 @@ func TestCallPagesRequests(t *testing.T) {
 	}
 }
 
-// The same instances as Instances yields, with a page that fails for a moment.
+// CallPages yields the same instances as Instances, even if a page fails temporarily.
 func TestCallPagesOfAFleet(t *testing.T) {
 	t.Parallel()
 	story(t, "fleet", func(t *testing.T) {

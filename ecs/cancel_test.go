@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// listings returns all ways to list instances.
+// listings returns all ways of listing instances.
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -38,8 +38,8 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled returns a cloud with latency in which some requests are throttled and some fail, so that a call may be canceled
-// during any of its delays.
+// troubled returns a cloud with latency in which some requests are throttled and others fail, so that a call may
+// be canceled during any of its delays.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -51,7 +51,7 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// still fails the test if requests are sent after a call has returned.
+// quiet so far; later requests would fail the test
 func (c *cloud) still() {
 	c.t.Helper()
 	synctest.Wait()
@@ -76,8 +76,8 @@ func ended(t *testing.T, err, cause error) {
 	}
 }
 
-// A listing that is canceled or left at any moment yields nothing twice, ends with the context's error or none, and sends
-// nothing after it has returned.
+// A listing that is canceled, or whose loop is left, at any moment yields no duplicates, ends with the context's
+// error or none, and sends nothing after it has returned.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()
@@ -95,7 +95,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 				switch seed % 3 {
 				case 0: // in the middle of a request or wait
 					srv.after(time.Duration(rng.Int64N(requests*int64(20*time.Millisecond))), func() { cancel(cause) })
-				case 1: // as a request arrives, in a race with its answer
+				case 1: // when a request arrives, racing with its response
 					var at atomic.Int64
 					at.Store(rng.Int64N(requests))
 					srv.Configure(func(s *ecstest.Settings) {
@@ -131,7 +131,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// The same for the other calls.
+// The same test for the calls that are not listings.
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {

@@ -37,8 +37,9 @@ type Client struct {
 	*account // nil in the zero Client
 }
 
-// account is what the clients of one account share, in whatever region. It is behind a pointer also because package fmt
-// may follow the first pointer in a Client, with a verb that does not fit, but not the second.
+// account is the state shared by the clients of one account in all regions. Client refers to it by a pointer,
+// partly for secrecy: with a verb that does not fit, package fmt may follow the first pointer in a Client, but not
+// the second.
 type account struct {
 	transport *transport.Transport
 	config    transport.Config // of transport
@@ -112,9 +113,9 @@ func (c *Client) InRegion(region string) (*Client, error) {
 // WithCredentials returns a client for the same region that signs with other credentials, such as those of another
 // account. If p is nil, the default chain is used.
 //
-// The two clients share their connections and all options. They share nothing that depends on the account: the throttle
-// control, which learns an account's quota, and what is known of its permissions. Unlike NewClient, WithCredentials does
-// not check fixed keys; the first call does.
+// The two clients share their connections and all options. They do not share state that depends on the account:
+// the throttle control, which learns an account's quota, and the remembered permissions. Unlike NewClient,
+// WithCredentials does not check fixed keys; the first call does.
 func (c *Client) WithCredentials(p CredentialsProvider) *Client {
 	if c.ready() != nil {
 		return &Client{}
@@ -124,13 +125,13 @@ func (c *Client) WithCredentials(p CredentialsProvider) *Client {
 	return &other
 }
 
-// newAccount returns an account with the credentials of p, and otherwise the given configuration.
+// newAccount returns an account with the given configuration and the credentials of p.
 func newAccount(config transport.Config, p CredentialsProvider) *account {
 	if p == nil {
 		p = defaultCredentials()
 	}
 	config.Credentials = cacheCredentials(p).Get
-	// transport.New copies the http.Client: accounts with the same configuration have the same connections.
+	// transport.New copies the http.Client, so accounts with the same configuration share their connections.
 	return &account{transport: transport.New(config), config: config}
 }
 
@@ -151,7 +152,7 @@ func (c *Client) Endpoint() string {
 	return c.scheme + "://" + c.host
 }
 
-// CloseIdleConnections closes the connections that are not in use, including those of the clients that share them. The
+// CloseIdleConnections closes the connections that are not in use, including those shared with other clients. The
 // client remains usable.
 func (c *Client) CloseIdleConnections() {
 	if c.ready() == nil {
@@ -159,7 +160,7 @@ func (c *Client) CloseIdleConnections() {
 	}
 }
 
-// Format implements [fmt.Formatter]. It prints the region and the endpoint, whatever the verb, and none of the options.
+// Format implements [fmt.Formatter]. For every verb it prints the region and the endpoint, and no options.
 func (c *Client) Format(f fmt.State, verb rune) {
 	if c == nil {
 		formatText(f, verb, "ecs.Client(nil)")
@@ -168,7 +169,7 @@ func (c *Client) Format(f fmt.State, verb rune) {
 	formatText(f, verb, "ecs.Client("+c.region+" at "+c.host+")")
 }
 
-// errNotReady is returned by every call of a client that NewClient did not make.
+// errNotReady is returned by every call of a client that was not created by NewClient.
 var errNotReady = invalid("client", "was not created by NewClient")
 
 // ready returns an error if c is nil or the zero Client.
@@ -179,7 +180,7 @@ func (c *Client) ready() error {
 	return nil
 }
 
-// withAttributes adds the attributes of Options.AdditionalAttributes to those of a request.
+// withAttributes adds Options.AdditionalAttributes to those of a request.
 func (c *Client) withAttributes(req DescribeInstancesRequest) DescribeInstancesRequest {
 	if len(c.attributes) > 0 {
 		req.AdditionalAttributes = mergeAttributes(req.AdditionalAttributes, c.attributes)
@@ -187,7 +188,7 @@ func (c *Client) withAttributes(req DescribeInstancesRequest) DescribeInstancesR
 	return req
 }
 
-// mergeAttributes returns the attributes of all lists, each once, in a new slice.
+// mergeAttributes returns the attributes of all lists in a new slice, without duplicates.
 func mergeAttributes(lists ...[]AdditionalAttribute) []AdditionalAttribute {
 	var merged []AdditionalAttribute
 	for _, attribute := range slices.Concat(lists...) {
@@ -198,14 +199,14 @@ func mergeAttributes(lists ...[]AdditionalAttribute) []AdditionalAttribute {
 	return merged
 }
 
-// retryMode says how a call may be retried.
+// retryMode determines how a call may be retried.
 type retryMode int
 
 const (
-	retryRead   retryMode = iota // a call that only reads: whenever a retry may help, for a few seconds
-	retryPage                    // a page of a listing: like retryRead, but long enough to survive a restart of the service
-	retryChange                  // a call that may change something: only if it cannot have been carried out
-	retryToken                   // a call that may change something and has a ClientToken: like retryRead
+	retryRead   retryMode = iota // a call that only reads: retry for a few seconds
+	retryPage                    // a page of a listing: like retryRead, but long enough for a restart of the service
+	retryChange                  // a call that may change something: retry only if it cannot have been carried out
+	retryToken                   // a call with a ClientToken, which may be repeated safely: like retryRead
 )
 
 // do makes one call and passes a successful response to decode. Every error it returns is an *Error.

@@ -50,8 +50,7 @@ func TestZeroClient(t *testing.T) {
 	}
 }
 
-// One client for each of several accounts: they use the same connections, and one that is throttled does not delay the
-// others.
+// Clients of several accounts use the same connections, and one that is throttled does not delay the others.
 func TestWithCredentials(t *testing.T) {
 	t.Parallel()
 	story(t, "connections and keys", func(t *testing.T) {
@@ -116,7 +115,7 @@ func TestWithCredentials(t *testing.T) {
 			_, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{})
 			throttled <- err
 		}()
-		synctest.Wait() // until that call waits for its retry
+		synctest.Wait() // wait until that call waits for its retry
 		for range 5 {
 			if _, err := other.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{}); err != nil {
 				t.Fatal(err)
@@ -162,7 +161,8 @@ func (p provide) Credentials(context.Context) (signer.Credentials, error) {
 	return signer.Credentials(p), nil
 }
 
-// The host is shown where it may be the problem: a network error, or a response that is not the API's.
+// The text of an error includes the host if the host may be the problem: after a network error, or a response that
+// does not come from the API.
 func TestErrorNamesTheHost(t *testing.T) {
 	t.Parallel()
 	const host = "ecs.cn-beijing.aliyuncs.com"
@@ -172,7 +172,7 @@ func TestErrorNamesTheHost(t *testing.T) {
 		key     ecs.CredentialsProvider
 		host    string // of the error
 		text    string
-		shown   bool // whether the text names the host
+		shown   bool // whether the text includes the host
 	}{
 		"network error":          {httpmock.NewErrorResponder(errors.New("connection refused")), nil, host, "connection refused", true},
 		"host in the error":      {httpmock.NewErrorResponder(&net.DNSError{Err: "no such host", Name: host, IsNotFound: true}), nil, host, "lookup " + host, true},

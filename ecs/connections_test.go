@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// When a load balancer restarts, or a NAT drops its table, all idle connections are dead at once. A call must not use up its
-// attempts by trying one after the other.
+// After a restart of a load balancer or NAT gateway, all idle connections are dead at once. A call must not use up
+// its attempts by trying one after the other.
 func TestPoolOfDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

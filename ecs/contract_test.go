@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// The functions and methods that users compile against. Changing one of them is a breaking change.
+// The functions and methods in the public API. Changing one of them is a breaking change.
 var (
 	_ func(string, *ecs.Options) (*ecs.Client, error)                                                  = ecs.NewClient
 	_ func(*ecs.Client, string) (*ecs.Client, error)                                                   = (*ecs.Client).InRegion

@@ -13,8 +13,8 @@ import (
 // obj is a JSON object under construction.
 type obj = map[string]any
 
-// fullPage returns a page of n instances with every documented member, distinct ids, names and addresses, two network
-// interfaces and five tags: about 3.9 kB each.
+// fullPage returns a page of n instances with every documented member, distinct ids, names and addresses, two
+// network interfaces and five tags. Each instance takes about 3.9 kB.
 func fullPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {
@@ -76,7 +76,7 @@ func fullPage(n int) []byte {
 	return pageOf(instances)
 }
 
-// typicalPage returns a page of n instances as most accounts see them: see realInstance.
+// typicalPage returns a page of n instances as most accounts have them; see realInstance.
 func typicalPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {
@@ -96,8 +96,8 @@ func pageOf(instances []obj) []byte {
 	return body
 }
 
-// plain returns the type that encoding/json needs to read the API's shape of t: wrappers of lists are structs, times are
-// strings.
+// plain returns a type with which encoding/json can decode the API's JSON of t: list wrappers are structs, and
+// times are strings.
 func plain(t reflect.Type) reflect.Type {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -121,7 +121,8 @@ func plain(t reflect.Type) reflect.Type {
 	return reflect.StructOf(fields)
 }
 
-// BenchmarkDecodePage also measures encoding/json with the same fields, which reads only values of the documented types.
+// BenchmarkDecodePage also measures encoding/json with the same fields. Its types accept only values of the
+// documented types.
 func BenchmarkDecodePage(b *testing.B) {
 	answer := reflect.StructOf([]reflect.StructField{
 		{Name: "RequestId", Type: reflect.TypeFor[string]()},
@@ -181,8 +182,8 @@ func BenchmarkMarshalInstance(b *testing.B) {
 	}
 }
 
-// realInstance returns instance i of a fleet with the values of published responses: members that do not apply are absent or
-// empty.
+// realInstance returns instance i of a fleet with values as in published responses: members that do not apply are
+// absent or empty.
 func realInstance(i int) obj {
 	id := func(prefix string, i int) string { return fmt.Sprintf("%s-2ze%012x", prefix, 0x5deece66d*uint64(i+1)) }
 	none := obj{"IpAddress": []string{}}

@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// The oracle reads a page as decodeDescribeInstances does, by other means: encoding/json decides what is valid JSON and decodes
-// its strings, and reflection finds the fields. It is slow and has no limits.
+// The oracle decodes a page like decodeDescribeInstances, but in a different way: encoding/json decides what is
+// valid JSON and decodes its strings, and reflection finds the fields. It is slow and has no limits.
 
 func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	doc, err := parseNode(body)
@@ -26,9 +26,12 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		return nil, errors.New("not an object")
 	}
 	r := &DescribeInstancesResponse{}
-	var listed, code, message bool
+	var listed, token, code, message bool
 	for _, m := range doc.members {
 		o, err := oracle{}, error(nil)
+		if strings.EqualFold(m.name, "NextToken") {
+			m.name = "NextToken"
+		}
 		switch m.name {
 		case "RequestId":
 			o.value(m.value, reflect.ValueOf(&r.RequestID).Elem(), "")
@@ -39,6 +42,10 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		case "TotalCount":
 			o.value(m.value, reflect.ValueOf(&r.TotalCount).Elem(), "")
 		case "NextToken":
+			if token {
+				return nil, errors.New("two tokens")
+			}
+			token = true
 			if r.NextToken = m.value.text; m.value.kind != '"' && m.value.kind != 'n' || len(r.NextToken) > 8192 {
 				err = errors.New("NextToken")
 			}
@@ -47,6 +54,9 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		case "Message":
 			message = !slices.Contains([]string{`""`, "null", "{}"}, string(m.value.raw))
 		case "Instances":
+			if listed {
+				return nil, errors.New("two lists")
+			}
 			listed = true
 			r.Instances, r.Undecoded, err = oracleInstances(m.value)
 		}
@@ -65,18 +75,11 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 
 func oracleInstances(list node) (instances []Instance, undecoded []*DecodeError, err error) {
 	if list.kind == '{' && len(list.members) > 0 {
-		i := len(list.members) - 1
-		for ; i >= 0 && list.members[i].name != "Instance"; i-- {
+		lists := slices.DeleteFunc(slices.Clone(list.members), func(m nodeMember) bool { return m.name != "Instance" })
+		if len(lists) != 1 {
+			return nil, nil, errors.New("no Instance, or several")
 		}
-		if i < 0 {
-			return nil, nil, errors.New("no Instance")
-		}
-		for _, m := range list.members {
-			if m.name == "Instance" && !m.value.nothing() && m.value.kind != '[' {
-				return nil, nil, errors.New("no list")
-			}
-		}
-		list = list.members[i].value
+		list = lists[0].value
 	}
 	if !list.nothing() && list.kind != '[' {
 		return nil, nil, errors.New("no list")
@@ -129,7 +132,7 @@ func (o *oracle) keep(path string, n node) {
 	o.extra[path] = b.Bytes()
 }
 
-// below returns the path of a member.
+// below returns the path of a member of the value at a path.
 func below(path, name string) string {
 	name = strings.NewReplacer("~", "~0", ".", "~1").Replace(name)
 	if path == "" {
@@ -138,7 +141,7 @@ func below(path, name string) string {
 	return path + "." + name
 }
 
-// value sets v to the value of n. If n has the wrong type, it is kept, and v is zero.
+// value sets v to the value of n. If n has the wrong type, v is zero and n is kept in Extra.
 func (o *oracle) value(n node, v reflect.Value, path string) {
 	object := v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]()
 	if !object {
@@ -158,7 +161,7 @@ func (o *oracle) reject(path string, n node) {
 	o.keep(path, n)
 }
 
-// setScalar reports whether n is a value for v.
+// setScalar sets v to the value of n. It reports whether n has the right type.
 func setScalar(v reflect.Value, n node) bool {
 	if v.Kind() == reflect.Pointer {
 		p := reflect.New(v.Type().Elem())
@@ -259,7 +262,7 @@ func (o *oracle) list(n node, v reflect.Value, path, wrap string) {
 	}
 }
 
-// wholeNumber returns the value of an integer, however it is written, with an exponent of up to a thousand.
+// wholeNumber returns the value of an integer in any notation, with an exponent of up to a thousand.
 func wholeNumber(n node) (int64, bool) {
 	if !n.number() {
 		return 0, false
@@ -297,8 +300,8 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// twice reports whether a member comes twice in an object. Instance.Extra then keeps the unknown members of both, and the
-// bad value of one.
+// twice reports whether a member occurs twice in an object. Then Instance.Extra contains the unknown members of
+// both, but only one invalid value.
 func (n node) twice() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {

@@ -13,20 +13,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// This file reads a page: what is around the instances, and one instance with its errors. The functions that read the
-// types within an instance are generated, in zz_instance_json.go; internal/jsonscan has what they are made of.
+// This file decodes a page: the members around the instances, and each instance with its errors. The functions
+// that read the types within an instance are generated; see zz_instance_json.go. They are built on package
+// internal/jsonscan.
 
-// Limits of one page, so that a broken or hostile response cannot grow to gigabytes of values.
+// Limits of one page, so that a broken or hostile response cannot expand to gigabytes of values.
 const (
 	maxTokenLength = 8 << 10
-	maxInstances   = 10_000   // the API sends at most 100
-	maxListValues  = 100_000  // JSON values in a response that encoding/json reads into a list, about 20,000 elements
-	maxRawTexts    = 100      // DecodeErrors with their Raw text; later ones have none
-	maxRawLength   = 16 << 10 // of each
+	maxInstances   = 10_000 // the API returns at most 100
+	// limit of JSON values in a response that encoding/json reads into a list; enough for about 20,000 elements
+	maxListValues = 100_000
+	maxRawTexts   = 100      // number of DecodeErrors per page that keep their Raw value
+	maxRawLength  = 16 << 10 // of each
 )
 
-// decodeDescribeInstances reads a page. An error means that the body is not a page, or not a complete one. The result does
-// not refer to body.
+// decodeDescribeInstances decodes a page. An error means that the body is not a page, or is not complete. The
+// result does not refer to body.
 func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	d := newDecoder(body)
 	defer d.release()
@@ -44,7 +46,7 @@ func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	return r, nil
 }
 
-// rows returns how many instances the API sent, whether or not they could be read.
+// rows returns how many instances the API sent, including those that could not be read.
 func (r *DescribeInstancesResponse) rows() int {
 	n := len(r.Instances)
 	for _, d := range r.Undecoded {
@@ -58,11 +60,11 @@ func (r *DescribeInstancesResponse) rows() int {
 // pageDecoder reads the instances of one page.
 type pageDecoder struct {
 	jsonscan.Decoder
-	instanceCount int // list elements read, readable or not
-	rawTexts      int // how many DecodeErrors have their Raw text
+	instanceCount int // number of list elements, readable or not
+	rawTexts      int // number of DecodeErrors with a Raw value
 }
 
-// decoders keeps decoders between pages, for what they have learned.
+// decoders keeps decoders for reuse, because of what they have learned.
 var decoders = sync.Pool{New: func() any { return &pageDecoder{Decoder: jsonscan.Decoder{Members: &members}} }}
 
 func newDecoder(data []byte) *pageDecoder {
@@ -78,13 +80,13 @@ func (d *pageDecoder) release() {
 	}
 }
 
-// topMembers are the members of a response that tell a page from something else.
+// topMembers are the members that distinguish a page from other JSON documents.
 type topMembers struct {
-	instances     bool
-	code, message []byte // JSON values, nil if absent
+	instances, token bool   // that there is one
+	code, message    []byte // JSON values, nil if absent
 }
 
-// page reads the members of the response.
+// page reads the top-level members of the response.
 func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers, end int) {
 	if d.At(i) != '{' {
 		return top, d.Fail(i)
@@ -93,6 +95,12 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	for more {
 		text, at := d.Name(i)
 		name, before := string(text), len(d.Problems())
+		if strings.EqualFold(name, "NextToken") { // in other letters it is no less a sign that the listing goes on
+			name = "NextToken"
+		}
+		if name == "Instances" && top.instances || name == "NextToken" && top.token {
+			return top, d.Stop(fmt.Errorf("the response has two members %s", name))
+		}
 		switch name {
 		case "Instances":
 			top.instances = true
@@ -112,6 +120,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 		case "TotalCount":
 			r.TotalCount, i = d.ReadInt(at)
 		case "NextToken":
+			top.token = true
 			i = d.nextToken(r, at)
 		default:
 			i = d.Skip(at)
@@ -135,7 +144,7 @@ func (d *pageDecoder) nextToken(r *DescribeInstancesResponse, i int) (end int) {
 	return end
 }
 
-// instances reads the value of the member Instances: {"Instance": list}, or the list without its wrapper.
+// instances reads the value of the member Instances: {"Instance": list}, or a list without the wrapper.
 func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 	if d.At(i) != '{' || d.IsEmptyValue(i) {
 		return d.instanceList(r, i)
@@ -145,6 +154,9 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 	for more {
 		name, at := d.Name(i)
 		if string(name) == "Instance" {
+			if hasList {
+				return d.Stop(errors.New("the member Instances of the response has two members Instance"))
+			}
 			hasList = true
 			i = d.instanceList(r, at)
 		} else {
@@ -159,7 +171,6 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 }
 
 func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int) {
-	r.Instances, r.Undecoded, d.instanceCount, d.rawTexts = nil, nil, 0, 0 // the last of two lists wins
 	if d.At(i) != '[' {
 		end := d.Skip(i)
 		if !d.IsEmptyValue(i) {
@@ -175,7 +186,8 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 		}
 		n := len(r.Instances)
 		if n == 1 && cap(r.Instances) == 1 {
-			// Allocate once, for as many instances of the first one's size as can follow, and a few more.
+			// Allocate only once: estimate the number of instances that follow from the size of the first, and add
+			// a few.
 			r.Instances = slices.Grow(r.Instances, 1+min(98, (len(d.Data)-i)*5/4/(i-begin)))
 		}
 		r.Instances = append(r.Instances, Instance{})
@@ -194,8 +206,8 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 	return i
 }
 
-// instance reads one element of the list. It returns an error for each member that could not be read, or a single one without
-// an InstanceID if the id could not be read.
+// instance reads one element of the list. It returns an error for each member that could not be read. If the id
+// could not be read, it returns a single error without an InstanceID.
 func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, end int) {
 	if d.At(i) != '{' {
 		end = d.Skip(i)
@@ -218,10 +230,11 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 	return problems, end
 }
 
-// members reads an instance, with the members that are unknown or could not be read in Extra.
+// members reads an instance. Members that are unknown or could not be read are stored in Extra.
 func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	end = jsonscan.ReadRoot(&d.Decoder, inst, i, readInstance)
-	inst.InstanceID = strings.Clone(inst.InstanceID) // whoever keeps only the id does not keep all texts of the instance
+	// a caller that keeps only the id must not keep the other strings of the instance in memory
+	inst.InstanceID = strings.Clone(inst.InstanceID)
 	if extra := d.Extra(); len(extra) > 0 {
 		inst.Extra = make(map[string]json.RawMessage, len(extra))
 		for _, x := range extra {
@@ -231,7 +244,7 @@ func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	return end
 }
 
-// rawText returns a copy of a part of the page for a DecodeError, within the limits of these.
+// rawText returns a copy of a part of the page for DecodeError.Raw, within the limits documented there.
 func (d *pageDecoder) rawText(begin, end int) []byte {
 	if d.rawTexts++; d.rawTexts > maxRawTexts {
 		return nil
@@ -239,8 +252,8 @@ func (d *pageDecoder) rawText(begin, end int) []byte {
 	return bytes.Clone(d.Data[begin:min(end, begin+maxRawLength)])
 }
 
-// MarshalJSON returns the instance in the API's shape, with the members of Extra in their places. A member of Extra that
-// belongs to a list element that no longer exists is left out, and so is one whose field is not zero.
+// MarshalJSON returns the instance in the API's shape, with the members of Extra in their places. A member of
+// Extra is left out if it belongs to a list element that no longer exists, or if its field is not zero.
 func (i Instance) MarshalJSON() ([]byte, error) {
 	b, err := jsonscan.Marshal(i, i.Extra)
 	if err != nil {
@@ -249,8 +262,9 @@ func (i Instance) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalJSON reads an instance in the API's shape, or one that MarshalJSON has written, with the same tolerance as a
-// response: members that are unknown or cannot be read are kept in Extra. An instance without an id is accepted.
+// UnmarshalJSON decodes an instance in the API's shape, as returned by the API or by MarshalJSON. It is as
+// tolerant as the decoding of responses: members that are unknown or cannot be read are kept in Extra. An instance
+// without an id is accepted.
 func (i *Instance) UnmarshalJSON(data []byte) error {
 	return unmarshal(data, i, func(d *pageDecoder, inst *Instance, at int) (end int, err error) {
 		if d.At(at) != '{' {
@@ -269,7 +283,8 @@ func marshalPart(v any) ([]byte, error) {
 	return b, nil
 }
 
-// unmarshalPart implements UnmarshalJSON for a part of an instance, which has no place for what it cannot read.
+// unmarshalPart implements UnmarshalJSON for a part of an instance. A part has no Extra, so values that cannot be
+// read are an error.
 func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, int) int) error {
 	return unmarshal(data, to, func(d *pageDecoder, v *T, i int) (end int, err error) {
 		end = jsonscan.ReadRoot(&d.Decoder, v, i, read)
@@ -280,7 +295,8 @@ func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, i
 	})
 }
 
-// unmarshal reads a document with read. As encoding/json asks for, null changes nothing; an error does not either.
+// unmarshal decodes a document with read. By the convention of encoding/json, null changes nothing; after an
+// error, the target is unchanged as well.
 func unmarshal[T any](data []byte, to *T, read func(*pageDecoder, *T, int) (int, error)) error {
 	d := newDecoder(data)
 	defer d.release()

@@ -29,7 +29,7 @@ func onePage(elements ...string) string {
 	return `{"RequestId":"R","Instances":{"Instance":[` + strings.Join(elements, ",") + `]}}`
 }
 
-// ids returns the ids of the instances of a page, and then those of its errors.
+// ids returns the ids of the instances of a page, followed by those of its errors.
 func ids(r *DescribeInstancesResponse) (ids []string) {
 	for _, inst := range r.Instances {
 		ids = append(ids, inst.InstanceID)
@@ -42,7 +42,7 @@ func ids(r *DescribeInstancesResponse) (ids []string) {
 
 var envelopes = map[string]struct {
 	body string
-	want string // a summary of the page, or part of the error text
+	want string // a summary of the page, or a part of the error text
 }{
 	"usual":                   {`{"RequestId":"R","NextToken":"n","PageNumber":1,"PageSize":2,"TotalCount":3,"Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2"}]}}`, "R n 1 2 3 [i-1 i-2]"},
 	"white space":             {" \r\n\t{ \"Instances\" : { \"Instance\" : [ { \"InstanceId\" : \"i-1\" } , {\"InstanceId\":\"i-2\"} ] } , \"RequestId\" : \"R\" } \n ", "R  0 0 0 [i-1 i-2]"},
@@ -60,9 +60,8 @@ var envelopes = map[string]struct {
 	"null everywhere":         {`{"TotalCount":null,"PageSize":null,"PageNumber":{},"RequestId":null,"NextToken":null,"Instances":null}`, "  0 0 0 []"},
 	"numeric request id":      {`{"RequestId":12345678901234567890,"Instances":[]}`, "12345678901234567890  0 0 0 []"},
 	"escapes":                 {`{"RequestId":"\u0041\"","N\u0065xtToken":"\u4e2d\n","Instances":[{"\u0049nstanceId":"i-\u0031"}]}`, "A\" 中\n 0 0 0 [i-1]"},
-	"the last member wins":    {`{"RequestId":"a","RequestId":"R","NextToken":"x","NextToken":"","Instances":[{"InstanceId":"i-1"},{}],"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 0 [i-2]"},
-	"the last list wins":      {`{"Instances":{"Instance":[{"InstanceId":"i-1"},{}],"Instance":null}}`, "  0 0 0 []"},
-	"the last wrapper wins":   {`{"Instances":{"Instance":[{"InstanceId":"i-1"},{}]},"Instances":{ }}`, "  0 0 0 []"},
+	"the last member wins":    {`{"RequestId":"a","RequestId":"R","TotalCount":2,"TotalCount":1,"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 1 [i-2]"},
+	"token in other letters":  {`{"nextToken":"x","Instances":[{"InstanceId":"i-1"}]}`, " x 0 0 0 [i-1]"},
 	"longest token":           {`{"NextToken":"` + strings.Repeat("t", 8192) + `","Instances":[]}`, " " + strings.Repeat("t", 8192) + " 0 0 0 []"},
 	"elements of other kinds": {onePage(`null`, `{"InstanceId":"i-1"}`, `7`, `"i-x"`, `[]`, `true`, `{}`, `""`, `{"InstanceId":"i-2"}`), "R  0 0 0 [i-1 i-2 bad  bad  bad  bad  bad  bad  bad ]"},
 
@@ -89,6 +88,10 @@ var envelopes = map[string]struct {
 	"count is a list":       {`{"TotalCount":[1],"Instances":[]}`, "TotalCount is not an integer"},
 	"count has a fraction":  {`{"TotalCount":1.5,"Instances":[]}`, "TotalCount is not an integer of"},
 	"request id is a list":  {`{"RequestId":["R"],"Instances":[]}`, "RequestId is not a string"},
+	"two lists":             {`{"Instances":{"Instance":[{"InstanceId":"i-1"}],"Instance":null}}`, "two members Instance"},
+	"two wrappers":          {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"Instances":{ }}`, "two members Instances"},
+	"two tokens":            {`{"NextToken":"x","Instances":[],"NextToken":""}`, "two members NextToken"},
+	"two spellings":         {`{"NextToken":"x","Instances":[],"nextToken":""}`, "two members NextToken"},
 	"two documents":         {onePage() + onePage(), "invalid JSON at byte 45"},
 	"text behind no list":   {`{"New":1} x`, "invalid JSON at byte 10"},
 	"text behind":           {onePage() + ` x`, "invalid JSON at byte 46"},
@@ -132,7 +135,8 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// TestCut: a body that is cut at any byte is an error that wraps io.ErrUnexpectedEOF, never a part of a page.
+// TestCut checks that a body truncated at any byte causes an error that wraps io.ErrUnexpectedEOF, and never a
+// part of a page.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile("testdata/sample.json")
@@ -147,8 +151,9 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// odd lists unusual members of an instance, and the result: the JSON that MarshalJSON writes for the member; "-" and the name of a
-// member that is not written; or "!" and the errors, each a path and a text.
+// odd lists unusual members of an instance and the expected results. A result is the JSON that MarshalJSON writes
+// for the member; or "-" followed by the name of a member that is not written; or "!" followed by the errors, each
+// a path and a text.
 var odd = []struct{ member, want string }{
 	// numbers
 	{`"Cpu":4`, `"Cpu":4`},
@@ -286,7 +291,7 @@ var odd = []struct{ member, want string }{
 	{`"OperationLocks":["security"]`, `"OperationLocks":{"LockReason":[{"LockReason":"security","LockMsg":""}]}`},
 	{`"OperationLocks":{"LockReason":[7]}`, `!OperationLocks.LockReason.0 is not an object`},
 
-	// members that come twice
+	// Members that occur twice.
 	{`"Cpu":4,"Cpu":8`, `"Cpu":8`},
 	{`"Cpu":4,"Cpu":null`, `"Cpu":0`},
 	{`"Cpu":[1],"Cpu":8`, `!Cpu is not an integer`},
@@ -298,11 +303,11 @@ var odd = []struct{ member, want string }{
 	{`"Tags":[{"TagKey":"a"}],"Tags":null`, `-Tags`},
 	{`"CpuOptions":{"CoreCount":2},"CpuOptions":{"Numa":"ON"}`, `"CpuOptions":{"CoreCount":2,"ThreadsPerCore":0,"Numa":"ON"}`},
 
-	// names have a case
+	// Member names are case-sensitive.
 	{`"cpu":4`, `"Cpu":0`},
 	{`"cpu":4`, `"cpu":4`},
 
-	// unknown members
+	// Unknown members.
 	{`"New":[1, {"a" : "b c"}, "<&>", 1.50]`, `"New":[1,{"a":"b c"},"<&>",1.50]`},
 	{`"New":null`, `"New":null`},
 	{`"a.b":1,"":2`, `"a.b":1`},
@@ -323,7 +328,7 @@ var odd = []struct{ member, want string }{
 	{`"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90), `"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90)},
 }
 
-// TestOddMembers also shows that the instances before and after are not affected.
+// TestOddMembers decodes unusual members. It also checks that the instances before and after are not affected.
 func TestOddMembers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range odd {
@@ -347,8 +352,8 @@ func TestOddMembers(t *testing.T) {
 	}
 }
 
-// checkProblems compares the errors of a page with the wanted ones, which are separated by "; ". Each value that could not be
-// read must be kept, and written back to its place.
+// checkProblems compares the errors of a page with want, a list separated by "; ". Each value that could not be
+// read must be kept and written back in its place.
 func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, want string) {
 	t.Helper()
 	inst := r.Instances[1]
@@ -373,7 +378,7 @@ func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, w
 	}
 }
 
-// checkMember compares members of the JSON of inst with want, and reads the JSON again.
+// checkMember compares members of the JSON of inst with want, and decodes the JSON once more.
 func checkMember(t *testing.T, from string, inst Instance, want string) {
 	t.Helper()
 	text, err := inst.MarshalJSON()
@@ -404,7 +409,7 @@ func checkMember(t *testing.T, from string, inst Instance, want string) {
 	}
 }
 
-// TestWithheldInstances: an instance is withheld only if its id cannot be read.
+// TestWithheldInstances checks that an instance is withheld only if its id cannot be read.
 func TestWithheldInstances(t *testing.T) {
 	t.Parallel()
 	for element, want := range map[string]DecodeError{
@@ -436,7 +441,8 @@ func TestWithheldInstances(t *testing.T) {
 	}
 }
 
-// TestRawTextsAreBounded: only the first errors of a page have the text that could not be read, and not all of a long one.
+// TestRawTextsAreBounded checks that only the first errors of a page have a Raw value, and that a long one is
+// truncated.
 func TestRawTextsAreBounded(t *testing.T) {
 	t.Parallel()
 	long := `"` + strings.Repeat("x", 2*maxRawLength) + `"`
@@ -465,7 +471,8 @@ func TestRawTextsAreBounded(t *testing.T) {
 	}
 }
 
-// TestErrorsQuoteNoValue: a value may be private, so errors name its path only.
+// TestErrorsQuoteNoValue checks that error texts contain the path of a value, but not the value, which may be
+// private.
 func TestErrorsQuoteNoValue(t *testing.T) {
 	t.Parallel()
 	for _, tt := range odd {
@@ -486,7 +493,7 @@ func TestUnmarshalInstance(t *testing.T) {
 	old := Instance{InstanceID: "old", CPU: 4, Extra: map[string]json.RawMessage{"New": []byte("1")}}
 	for text, want := range map[string]Instance{
 		`null`:               old,
-		`{"Memory":"8"}`:     {Memory: 8}, // an id is not asked for
+		`{"Memory":"8"}`:     {Memory: 8}, // a missing id is not an error here
 		` {"New":[ 1 ]} `:    {Extra: map[string]json.RawMessage{"New": []byte("[1]")}},
 		`{"InstanceId":"i"}`: {InstanceID: "i"},
 	} {
@@ -508,7 +515,8 @@ func TestUnmarshalInstance(t *testing.T) {
 	}
 }
 
-// TestParts: a part of an instance that has lists is also written and read in the API's shape.
+// TestParts checks that a part of an instance that contains lists is also marshaled and unmarshaled in the API's
+// shape.
 func TestParts(t *testing.T) {
 	t.Parallel()
 	vpc := VPCAttributes{VPCID: "vpc-1", PrivateIPAddress: []string{"10.0.0.1"}}
@@ -534,7 +542,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestMarshalInstance writes members of Extra as a caller may have changed them.
+// TestMarshalInstance marshals members of Extra that a caller may have changed.
 func TestMarshalInstance(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Memory: 4, Tags: []Tag{{Key: "k"}}, SecurityGroupIDs: []string{"", "sg-2"}, Extra: map[string]json.RawMessage{
@@ -570,11 +578,11 @@ func TestMarshalInstance(t *testing.T) {
 	}
 }
 
-// TestManyExtraMembers: the time to write an instance grows with its size, not with the square of it.
+// TestManyExtraMembers checks that the time to marshal an instance is proportional to its size, not quadratic.
 func TestManyExtraMembers(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Extra: map[string]json.RawMessage{}}
-	for i := range 100_000 { // took minutes when each object looked through all of them
+	for i := range 100_000 { // takes minutes if each object searches all of them
 		inst.Extra[fmt.Sprintf("New%d", i)] = []byte("1")
 	}
 	if text, err := inst.MarshalJSON(); err != nil || strings.Count(string(text), `"New`) != 100_000 {
@@ -582,7 +590,8 @@ func TestManyExtraMembers(t *testing.T) {
 	}
 }
 
-// TestNothingOfTheBodyIsKept: the result must not refer to the body, whose buffer is reused for the next page.
+// TestNothingOfTheBodyIsKept checks that the result does not refer to the body, whose buffer is reused for the
+// next page.
 func TestNothingOfTheBodyIsKept(t *testing.T) {
 	t.Parallel()
 	body := []byte(onePage(slices.Concat([]string{`{"Cpu":[1]}`, `{"InstanceId":"i-bad","Cpu":[2]}`, `{"InstanceId":"i-new","New":{"a":"b"},"N\u0065w.2":1}`},
@@ -603,7 +612,8 @@ func TestNothingOfTheBodyIsKept(t *testing.T) {
 	}
 }
 
-// TestAnInstanceHoldsNoOther: keeping an instance keeps neither its page, nor the body, nor other instances alive.
+// TestAnInstanceHoldsNoOther checks that keeping an instance in memory does not keep its page, its body or other
+// instances.
 func TestAnInstanceHoldsNoOther(t *testing.T) {
 	t.Parallel()
 	const page, at = 20, 10
@@ -649,11 +659,11 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 	}
 }
 
-// TestNoRoomIsShared: strings of an instance are not placed behind other strings of the page, or of a page before: they would
-// keep these alive.
+// TestNoRoomIsShared checks that the strings of an instance do not share a buffer with strings of other instances,
+// which would keep these in memory.
 func TestNoRoomIsShared(t *testing.T) {
 	t.Parallel()
-	const size = 41 // 48 are allocated
+	const size = 41 // buffers are at least 48 bytes
 	behind := func(text, other string) bool {
 		return unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), size) == unsafe.Pointer(unsafe.StringData(other))
 	}
@@ -674,8 +684,8 @@ func TestNoRoomIsShared(t *testing.T) {
 	}
 }
 
-// TestSharedTexts: instances share a text that many of them have. The other texts of an instance are parts of one string, but
-// for its id: a caller who keeps an id does not keep the instance.
+// TestSharedTexts checks that instances share the strings that many of them have in common. All other strings of
+// an instance share one buffer, except for its id: a caller who keeps an id does not keep the instance in memory.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
 	r, err := decodeDescribeInstances(typicalPage(100))
@@ -692,7 +702,8 @@ func TestSharedTexts(t *testing.T) {
 		}
 		address := func(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
 		name, host, id := address(inst.InstanceName), address(inst.HostName), address(inst.InstanceID)
-		if apart := max(name, host) - min(name, host); apart > 4096 && i > 0 { // nothing is known of the size of the first
+		// the size of the first one cannot be predicted
+		if apart := max(name, host) - min(name, host); apart > 4096 && i > 0 {
 			t.Fatalf("the texts of %s are %d bytes apart", inst.InstanceID, apart)
 		}
 		if host < id && id < name || name < id && id < host {
@@ -700,13 +711,13 @@ func TestSharedTexts(t *testing.T) {
 		}
 	}
 	for name, copies := range texts {
-		if len(copies) > 16 { // the first instances, and where a value changes
+		if len(copies) > 16 { // the first instances, and those where a value changes
 			t.Errorf("%d texts of %s", len(copies), name)
 		}
 	}
 }
 
-// TestAnIDHoldsNoInstance keeps ids of the usual form and of another.
+// TestAnIDHoldsNoInstance keeps only the ids of instances, in the usual form and in another one.
 func TestAnIDHoldsNoInstance(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"i-bp67acfmxazb4p0001", "eci-" + strings.Repeat("x", 40)} {
@@ -745,7 +756,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// TestConcurrentPages: decoders are reused by all goroutines.
+// TestConcurrentPages checks that goroutines can share decoders.
 func TestConcurrentPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[int][]byte{}
@@ -765,7 +776,7 @@ func TestConcurrentPages(t *testing.T) {
 		wg.Go(func() {
 			for range 10 {
 				for n, body := range bodies {
-					_, _ = decodeDescribeInstances(body[:len(body)/2]) // an error must leave nothing behind in the decoder
+					_, _ = decodeDescribeInstances(body[:len(body)/2]) // an error must not affect later uses of the decoder
 					if got, err := decodeDescribeInstances(body); err != nil || !reflect.DeepEqual(got, want[n]) {
 						t.Errorf("page %d: %v", n, err)
 					}
@@ -832,8 +843,8 @@ func FuzzDecodePage(f *testing.F) {
 	f.Fuzz(compare)
 }
 
-// TestAnyOrder: the decoder expects the order of the last object, but members may come in any order, be missing, and have
-// white space around them.
+// TestAnyOrder checks members in any order. The decoder expects the order of the previous object, but members may
+// be reordered, missing, and surrounded by white space.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -865,7 +876,7 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle compares larger pages than the seeds of the fuzz test.
+// TestAgainstOracle compares the decoder with the oracle on larger pages than the seeds of the fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {
@@ -916,7 +927,7 @@ func TestLargeLists(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "JSON values") {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // the body is read once for each attempt
+		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // the body is read once per attempt
 			t.Errorf("%s: %d MB allocated", name, mb)
 		}
 	}

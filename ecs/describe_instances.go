@@ -12,19 +12,21 @@ const describeInstances = "DescribeInstances"
 type DescribeInstancesResponse struct {
 	RequestID string
 	NextToken string // "" on the last page
-	// PageNumber, PageSize and TotalCount have a meaning only if the request selected a page by number.
+	// PageNumber, PageSize and TotalCount are meaningful only if the request selected a page by number.
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
-	// Undecoded describes what could not be read: a member, whose instance is among Instances without it, or (with an empty
-	// InstanceID) a whole instance. nil if all could be read.
+	// Undecoded describes the values that could not be read. Each is a member of an instance, which is in
+	// Instances without it, or a whole instance (with an empty InstanceID). Undecoded is nil if everything could
+	// be read.
 	Undecoded []*DecodeError
 }
 
-// DescribeInstances fetches one page. A zero request returns at most 10 instances, the API's default: use
-// [Client.Instances] for all of them. More than 100 elements in a list are an ErrInvalidParameter.
+// DescribeInstances fetches one page. A zero request returns at most 10 instances, the API's default; use
+// [Client.Instances] to list all of them. A list of more than 100 elements in the request is an
+// ErrInvalidParameter.
 //
-// What could not be decoded is described in the response's Undecoded. An empty page may mean that the caller lacks
-// permission: the listings find out, and so does [Client.DryRun].
+// Values that could not be decoded are described in the response's Undecoded. An empty page may mean that the
+// caller lacks permission. The listing methods check for that; for a single page, use [Client.DryRun].
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
 	return c.describeInstances(ctx, retryRead, req)
 }
@@ -43,12 +45,16 @@ func (c *Client) describeInstances(ctx context.Context, mode retryMode, req Desc
 		return nil, err
 	}
 	resp.RequestID = cmp.Or(resp.RequestID, meta.RequestID)
+	for _, d := range resp.Undecoded {
+		d.InstanceID, d.Path = meta.Mask(d.InstanceID), meta.Mask(d.Path)
+	}
 	return resp, nil
 }
 
 // DryRun checks, without listing anything, whether the caller is permitted to list and whether the API accepts the
-// request. It returns nil if the request would succeed, an error that is ErrForbidden if the permission is missing, and
-// one that is ErrInvalidParameter if a parameter is wrong. A server that ignores the dry run causes an error as well.
+// request. It returns nil if the request would succeed, an error matching ErrForbidden if the permission is
+// missing, and one matching ErrInvalidParameter if a parameter is wrong. If the server ignores the dry run, DryRun
+// returns an error as well.
 func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
 	return c.dryRun(ctx, retryRead, req)
 }

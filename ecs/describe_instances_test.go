@@ -32,7 +32,7 @@ var wireNames = map[string]string{
 	"Filter.1": "CreatedAfter", "Filter.2": "CreatedBefore", "Filter.3": "ExpiresAfter", "Filter.4": "ExpiresBefore",
 }
 
-// setNonZero sets a field of a request to a value that must be sent, and returns the parameters that are expected.
+// setNonZero sets a field of a request to a value that must be sent, and returns the expected parameters.
 func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 	t.Helper()
 	moment := time.Date(2024, 2, 4, 20, 46, 0, 0, time.FixedZone("CST", 8*3600))
@@ -54,7 +54,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 		keys := map[string]string{"Filter.1": "CreationStartTime", "Filter.2": "CreationEndTime", "Filter.3": "ExpiredStartTime", "Filter.4": "ExpiredEndTime"}
 		return url.Values{name + ".Key": {keys[name]}, name + ".Value": {"2024-02-04T12:46Z"}}
 	case **bool:
-		*v = ptr(false) // the harder value: it must not look like absent
+		*v = ptr(false) // the more difficult value: it must be distinguished from nil
 		return url.Values{name: {"false"}}
 	case **int:
 		*v = ptr(0)
@@ -75,7 +75,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 
 func TestEveryParameterTravels(t *testing.T) {
 	t.Parallel()
-	if len(wireNames) != 46-1 { // 42 parameters, Filter counted four times; the client's own two among them
+	if len(wireNames) != 46-1 { // 42 parameters, with Filter counted four times, including the two set by the client
 		t.Errorf("the table has %d rows", len(wireNames))
 	}
 	typ := reflect.TypeFor[DescribeInstancesRequest]()
@@ -122,7 +122,7 @@ func TestEncodeRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		req  DescribeInstancesRequest
-		want url.Values // besides RegionId
+		want url.Values // in addition to RegionId
 	}{
 		{"zero", DescribeInstancesRequest{}, url.Values{}},
 		{"nil list", DescribeInstancesRequest{InstanceIDs: nil}, url.Values{}},
@@ -151,7 +151,7 @@ func TestEncodeRequest(t *testing.T) {
 	}
 }
 
-// mocked returns a client whose requests are answered by responder. Nothing is sent over the network.
+// mocked returns a client whose requests are answered by responder, without a network.
 func mocked(t *testing.T, responder httpmock.Responder) *Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -182,6 +182,8 @@ func TestRefusedBeforeSending(t *testing.T) {
 		field string
 	}
 	both := []tc{
+		{"empty id", DescribeInstancesRequest{InstanceIDs: []string{""}}, "InstanceIDs[0]"},
+		{"empty address", DescribeInstancesRequest{EIPAddresses: []string{"192.0.2.1", ""}}, "EIPAddresses[1]"},
 		{"empty ipv6 address", DescribeInstancesRequest{IPv6Addresses: []string{"2001:db8::1", ""}}, "IPv6Addresses[1]"},
 		{"both networks", DescribeInstancesRequest{InnerIPAddresses: many(1), EIPAddresses: many(1)}, "InnerIPAddresses"},
 		{"inner addresses in a VPC", DescribeInstancesRequest{InnerIPAddresses: many(1), InstanceNetworkType: InstanceNetworkTypeVPC}, "InnerIPAddresses"},

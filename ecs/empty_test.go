@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,17 +16,17 @@ import (
 // twice limits calls to two attempts.
 var twice = ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 2}}
 
-// emptyCases are what an empty listing means, by the result of its dry run.
+// emptyCases lists how an empty listing ends, depending on the result of its dry run.
 var emptyCases = []struct {
 	name        string
 	opts        ecs.Options
 	req         ecs.DescribeInstancesRequest
-	deny        bool          // the user may not list
-	fault       ecstest.Fault // of the dry run
-	timeout     time.Duration // of the context
-	dry         int           // dry runs that arrive
-	want        error         // nil: the empty listing is true
-	unconfirmed bool          // it ends with an UnconfirmedError
+	deny        bool          // whether the user lacks the permission to list
+	fault       ecstest.Fault // the fault that hits the dry run
+	timeout     time.Duration // the deadline of the context
+	dry         int           // the expected number of dry runs
+	want        error         // nil means that the empty listing is confirmed
+	unconfirmed bool          // whether it is wrapped in an UnconfirmedError
 	fleet       []ecs.Instance
 }{
 	{name: "allowed", dry: 1},
@@ -35,6 +36,18 @@ var emptyCases = []struct {
 	{
 		name: "denied in other letters", dry: 1, want: ecs.ErrForbidden,
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ECS:describeinstances"}}`)},
+	},
+	{
+		name: "denied without the name of the service", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"DescribeInstances"}}`)},
+	},
+	{
+		name: "denied with a longer name of the service", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"acs:ecs:DescribeInstances "}}`)},
+	},
+	{
+		name: "denied every action", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:Describe*"}}`)},
 	},
 	{
 		name: "may list but not dry-run", dry: 1,
@@ -104,7 +117,7 @@ func TestEmptyOrDenied(t *testing.T) {
 	}
 }
 
-// The dry run has the filters of the listing and no paging parameters.
+// The dry run has the filters of the listing, but no paging parameters.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "same", func(t *testing.T, list way) {
@@ -114,9 +127,13 @@ func TestDryRunAsksTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		requests := srv.Requests()
-		dry := requests[len(requests)-1].Params
-		if kind(requests[len(requests)-1]) != dryRan || dry.Get("ZoneId") != "cn-hangzhou-h" || dry.Get("Filter.1.Value") != "2024-01-01T00:00Z" || dry.Has("MaxResults") || dry.Has("NextToken") {
-			t.Errorf("the last request is %v", dry)
+		i := slices.IndexFunc(requests, is(dryRan))
+		if i < 0 {
+			t.Fatal("no dry run")
+		}
+		dry := requests[i].Params
+		if dry.Get("ZoneId") != "cn-hangzhou-h" || dry.Get("Filter.1.Value") != "2024-01-01T00:00Z" || dry.Has("MaxResults") || dry.Has("NextToken") {
+			t.Errorf("the dry run is %v", dry)
 		}
 	})
 }
@@ -157,7 +174,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// Pages whose instances cannot be decoded do not count as empty, however many follow each other.
+// Pages whose instances cannot be decoded do not count as empty, even if there are many in a row.
 func TestPagesOfUnreadableInstances(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "all", func(t *testing.T, list way) {

@@ -14,9 +14,9 @@ var (
 	hostName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 )
 
-// publicHosts maps the regions whose public endpoint is not ecs.{region}.aliyuncs.com to the first part of its host name.
-// The values are those of the vendor's own clients, without the regions that are internal to the vendor. VPC endpoints have
-// no such exceptions.
+// publicHosts maps the regions whose public endpoint is not ecs.{region}.aliyuncs.com to the first label of its
+// host name. The values are those of the vendor's own clients, except for regions that are internal to the vendor.
+// VPC endpoints have no such exceptions.
 var publicHosts = map[string]string{
 	"cn-hangzhou":             "ecs-cn-hangzhou",
 	"cn-shanghai-finance-1":   "ecs-cn-hangzhou",
@@ -48,11 +48,12 @@ func endpoint(region string, network Network, override string) (scheme, host str
 	return "https", cmp.Or(publicHosts[region], "ecs."+region) + ".aliyuncs.com", nil
 }
 
-// parseEndpoint parses a host, host:port or URL. It refuses everything that could send a signed request to an unexpected
-// place: plain http to a host other than this one, user information, a path, a query.
+// parseEndpoint parses a host, host:port or URL. It refuses everything that could send a signed request to an
+// unexpected place: plain http to a host that is not loopback, user information, a path, or a query.
 func parseEndpoint(s string) (scheme, host string, err error) {
 	bad := func(format string, args ...any) (string, string, error) {
-		return "", "", invalid("Options.Endpoint", format, args...) // the value is not shown: it may contain a password
+		// the value is not included in the error: it may contain a password
+		return "", "", invalid("Options.Endpoint", format, args...)
 	}
 	text := s
 	if !strings.Contains(s, "://") {

@@ -46,18 +46,19 @@ func TestEndpointsOfRegions(t *testing.T) {
 func TestEndpointOverride(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"ecs.cn-hangzhou.aliyuncs.com":     "https://ecs.cn-hangzhou.aliyuncs.com",
-		"proxy.example:8443":               "https://proxy.example:8443",
-		"https://proxy.example":            "https://proxy.example",
-		"HTTPS://proxy.example/":           "https://proxy.example",
-		"10.1.2.3":                         "https://10.1.2.3",
-		"https://[2001:db8::1]:443":        "https://[2001:db8::1]:443",
-		"http://127.0.0.1:8080":            "http://127.0.0.1:8080",
-		"http://127.9.9.9":                 "http://127.9.9.9",
-		"http://[::1]:8080":                "http://[::1]:8080",
-		"http://[::ffff:127.0.0.1]:8080":   "http://[::ffff:127.0.0.1]:8080",
-		"http://localhost:8080":            "http://localhost:8080",
-		"http://LocalHost:80":              "http://localhost:80", // otherwise the request would be sent to the proxy of the environment, unencrypted
+		"ecs.cn-hangzhou.aliyuncs.com":   "https://ecs.cn-hangzhou.aliyuncs.com",
+		"proxy.example:8443":             "https://proxy.example:8443",
+		"https://proxy.example":          "https://proxy.example",
+		"HTTPS://proxy.example/":         "https://proxy.example",
+		"10.1.2.3":                       "https://10.1.2.3",
+		"https://[2001:db8::1]:443":      "https://[2001:db8::1]:443",
+		"http://127.0.0.1:8080":          "http://127.0.0.1:8080",
+		"http://127.9.9.9":               "http://127.9.9.9",
+		"http://[::1]:8080":              "http://[::1]:8080",
+		"http://[::ffff:127.0.0.1]:8080": "http://[::ffff:127.0.0.1]:8080",
+		"http://localhost:8080":          "http://localhost:8080",
+		// otherwise the request would be sent unencrypted to the proxy from the environment
+		"http://LocalHost:80":              "http://localhost:80",
 		"ECS.Example":                      "https://ecs.example",
 		"localhost:8080":                   "https://localhost:8080",
 		strings.Repeat("a", 63) + ".test":  "https://" + strings.Repeat("a", 63) + ".test",
@@ -145,8 +146,8 @@ func TestBadRegions(t *testing.T) {
 	}
 }
 
-// For any region and endpoint, the result is a host of the vendor or the given one, with https unless it is a loopback
-// host.
+// For any region and endpoint, the resulting host is one of the vendor's or the given one, and the scheme is https
+// unless it is a loopback host.
 func FuzzEndpoint(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"cn-hangzhou", ""},
@@ -191,7 +192,7 @@ func FuzzEndpoint(f *testing.F) {
 		if _, _, err := net.SplitHostPort(host); err != nil && strings.Contains(u.Port(), ":") {
 			t.Errorf("%q: %v", host, err)
 		}
-		// net/http accepts the result as it is.
+		// net/http accepts the result unchanged.
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, scheme+"://"+host+"/", http.NoBody)
 		if err != nil || req.Host != host {
 			t.Errorf("%q: %v", host, err)

@@ -2,13 +2,13 @@ package ecs
 
 import "strings"
 
-// The enum types are open: a value that the API adds later is kept as it is, and can be sent. "" means that the response does
-// not say, or in a request that the parameter is not sent.
+// The enum types are open: a value that the API adds later is kept unchanged and can be sent. In a response, ""
+// means that the value was not reported; in a request, "" is not sent.
 
 // InstanceStatus is the life-cycle state of an instance.
 type InstanceStatus string
 
-// The states the API documents.
+// The documented states.
 const (
 	InstanceStatusPending  InstanceStatus = "Pending" // being created
 	InstanceStatusRunning  InstanceStatus = "Running"
@@ -17,48 +17,48 @@ const (
 	InstanceStatusStopped  InstanceStatus = "Stopped"
 )
 
-// StoppedMode says whether a stopped instance is still billed.
+// StoppedMode is the billing mode of a stopped instance.
 type StoppedMode string
 
-// The modes the API documents. Running instances carry StoppedModeNotApplicable.
+// The documented modes. Running instances have StoppedModeNotApplicable.
 const (
 	StoppedModeKeepCharging  StoppedMode = "KeepCharging"
 	StoppedModeStopCharging  StoppedMode = "StopCharging"
 	StoppedModeNotApplicable StoppedMode = "Not-applicable"
 )
 
-// InstanceNetworkType is the kind of network an instance is in.
+// InstanceNetworkType is the type of network that an instance belongs to.
 type InstanceNetworkType string
 
-// The network types the API documents.
+// The documented network types.
 const (
 	InstanceNetworkTypeVPC     InstanceNetworkType = "vpc"
 	InstanceNetworkTypeClassic InstanceNetworkType = "classic" // out of service for new instances
 )
 
-// InstanceChargeType is how an instance is billed.
+// InstanceChargeType is the billing method of an instance.
 type InstanceChargeType string
 
-// The charge types the API documents.
+// The documented charge types.
 const (
 	InstanceChargeTypePrePaid  InstanceChargeType = "PrePaid"  // subscription
-	InstanceChargeTypePostPaid InstanceChargeType = "PostPaid" // pay as you go, spot included
+	InstanceChargeTypePostPaid InstanceChargeType = "PostPaid" // pay as you go, including spot instances
 )
 
-// InternetChargeType is how public traffic is billed.
+// InternetChargeType is the billing method of public traffic.
 type InternetChargeType string
 
-// The charge types the API documents.
+// The documented charge types.
 const (
 	InternetChargeTypePayByBandwidth InternetChargeType = "PayByBandwidth"
 	InternetChargeTypePayByTraffic   InternetChargeType = "PayByTraffic"
 )
 
-// LockReason is why an instance is locked against operations. The API writes the values in varying case, such as "Recycling":
-// compare with [LockReason.Is].
+// LockReason is the reason why operations on an instance are locked. The API writes the values in varying case,
+// such as "Recycling": compare with [LockReason.Is].
 type LockReason string
 
-// The reasons the API documents.
+// The documented reasons.
 const (
 	LockReasonFinancial              LockReason = "financial" // overdue payment
 	LockReasonSecurity               LockReason = "security"
@@ -67,68 +67,68 @@ const (
 	LockReasonRefunded               LockReason = "refunded"
 )
 
-// Is reports whether r and other are the same reason, without regard to case.
+// Is reports whether r and other are the same reason, ignoring case.
 func (r LockReason) Is(other LockReason) bool { return strings.EqualFold(string(r), string(other)) }
 
-// SpotStrategy says whether an instance is a spot instance, and how its price is set.
+// SpotStrategy is the pricing strategy of a spot instance, or SpotStrategyNoSpot.
 type SpotStrategy string
 
-// The strategies the API documents.
+// The documented strategies.
 const (
 	SpotStrategyNoSpot             SpotStrategy = "NoSpot"
 	SpotStrategySpotWithPriceLimit SpotStrategy = "SpotWithPriceLimit"
 	SpotStrategySpotAsPriceGo      SpotStrategy = "SpotAsPriceGo"
 )
 
-// SpotInterruptionBehavior is what happens to a reclaimed spot instance.
+// SpotInterruptionBehavior determines what happens to a spot instance that is reclaimed.
 type SpotInterruptionBehavior string
 
-// The behaviours the API documents.
+// The documented behaviors.
 const (
 	SpotInterruptionBehaviorTerminate SpotInterruptionBehavior = "Terminate"
 	SpotInterruptionBehaviorStop      SpotInterruptionBehavior = "Stop"
 )
 
-// CreditSpecification is the mode of a burstable instance.
+// CreditSpecification is the performance mode of a burstable instance.
 type CreditSpecification string
 
-// The modes the API documents.
+// The documented modes.
 const (
 	CreditSpecificationStandard  CreditSpecification = "Standard"
 	CreditSpecificationUnlimited CreditSpecification = "Unlimited"
 )
 
-// NetworkInterfaceType says whether a network interface is the primary one of its instance.
+// NetworkInterfaceType distinguishes the primary network interface of an instance from the secondary ones.
 type NetworkInterfaceType string
 
-// The types the API documents.
+// The documented types.
 const (
 	NetworkInterfaceTypePrimary   NetworkInterfaceType = "Primary"
 	NetworkInterfaceTypeSecondary NetworkInterfaceType = "Secondary"
 )
 
-// MetadataEndpoint says whether an instance's metadata service is on (API: HttpEndpoint).
+// MetadataEndpoint is the state of an instance's metadata service, enabled or disabled (API: HttpEndpoint).
 type MetadataEndpoint string
 
-// The values the API documents.
+// The documented values.
 const (
 	MetadataEndpointEnabled  MetadataEndpoint = "enabled"
 	MetadataEndpointDisabled MetadataEndpoint = "disabled"
 )
 
-// MetadataTokens says whether an instance's metadata service requires tokens (API: HttpTokens).
+// MetadataTokens determines whether an instance's metadata service requires tokens (API: HttpTokens).
 type MetadataTokens string
 
-// The values the API documents.
+// The documented values.
 const (
 	MetadataTokensOptional MetadataTokens = "optional"
 	MetadataTokensRequired MetadataTokens = "required"
 )
 
-// AdditionalAttribute is a request for members of [Instance] that DescribeInstances otherwise leaves empty.
+// AdditionalAttribute requests members of [Instance] that DescribeInstances leaves empty by default.
 type AdditionalAttribute string
 
-// The known attributes (API: AdditionalAttributes.N), each with the members that it fills.
+// The known attributes (API: AdditionalAttributes.N), each with the fields that it fills.
 const (
 	AdditionalAttributeMetaOptions            AdditionalAttribute = "META_OPTIONS"              // MetadataOptions
 	AdditionalAttributeDDHCluster             AdditionalAttribute = "DDH_CLUSTER"               // DedicatedHostAttribute.DedicatedHostClusterID
@@ -136,78 +136,79 @@ const (
 	AdditionalAttributeCPUOptionsTopologyType AdditionalAttribute = "CPU_OPTIONS_TOPOLOGY_TYPE" // CPUOptions.TopologyType
 	AdditionalAttributePrivateDNSOptions      AdditionalAttribute = "PRIVATE_DNS_OPTIONS"       // PrivateDNSNameOptions
 	AdditionalAttributeCurrentOSNVMeSupported AdditionalAttribute = "CURRENT_OS_NVME_SUPPORTED" // ImageOptions.CurrentOSNVMeSupported
-	AdditionalAttributeSecureBoot             AdditionalAttribute = "SECURE_BOOT"               // SecurityOptions; not documented by the API
+	// SecurityOptions; not documented
+	AdditionalAttributeSecureBoot AdditionalAttribute = "SECURE_BOOT"
 )
 
-// OSType is the kind of operating system of an instance.
+// OSType is the type of operating system of an instance.
 type OSType string
 
-// The types the API documents.
+// The documented types.
 const (
 	OSTypeLinux   OSType = "linux"
 	OSTypeWindows OSType = "windows"
 )
 
-// Affinity says whether an instance on a dedicated host stays on that host when it is restarted.
+// Affinity determines whether an instance on a dedicated host stays on that host when it is restarted.
 type Affinity string
 
-// The values the API documents.
+// The documented values.
 const (
 	AffinityDefault Affinity = "default" // not tied to one host
 	AffinityHost    Affinity = "host"
 )
 
-// Tenancy says whether an instance runs on a dedicated host.
+// Tenancy determines whether an instance runs on a dedicated host.
 type Tenancy string
 
-// The values the API documents.
+// The documented values.
 const (
 	TenancyDefault Tenancy = "default" // on a shared host
 	TenancyHost    Tenancy = "host"
 )
 
-// HostnameType says what the private DNS name of an instance is made from.
+// HostnameType determines how the private DNS name of an instance is formed.
 type HostnameType string
 
-// The values the API documents.
+// The documented values.
 const (
 	HostnameTypeCustom          HostnameType = "Custom"
 	HostnameTypeIPBased         HostnameType = "IpBased"
 	HostnameTypeInstanceIDBased HostnameType = "InstanceIdBased"
 )
 
-// PTPStatus says whether the Precision Time Protocol is on.
+// PTPStatus is the state of the Precision Time Protocol.
 type PTPStatus string
 
-// The values the API documents.
+// The documented values.
 const (
 	PTPStatusEnabled  PTPStatus = "enabled"
 	PTPStatusDisabled PTPStatus = "disabled"
 )
 
-// InstanceMetadataTags says whether an instance's tags can be read from its metadata service.
+// InstanceMetadataTags determines whether an instance's tags can be read from its metadata service.
 type InstanceMetadataTags string
 
-// The values the API documents.
+// The documented values.
 const (
 	InstanceMetadataTagsEnabled  InstanceMetadataTags = "enabled"
 	InstanceMetadataTagsDisabled InstanceMetadataTags = "disabled"
 )
 
-// RegionStatus says whether instances can be bought in a region.
+// RegionStatus is the availability of instances in a region.
 type RegionStatus string
 
-// The values the API documents.
+// The documented values.
 const (
 	RegionStatusAvailable RegionStatus = "available"
 	RegionStatusSoldOut   RegionStatus = "soldOut"
 )
 
-// ResourceType is a kind of resource. DescribeRegions lists the regions in which one can be bought; ListTagResources
-// lists the tags of one.
+// ResourceType is a type of resource. DescribeRegions lists the regions in which resources of that type can be
+// bought; ListTagResources lists their tags.
 type ResourceType string
 
-// The most common types. The API documents more, which can be converted to a ResourceType.
+// The most common types. The API documents more; convert their names to ResourceType.
 const (
 	ResourceTypeInstance ResourceType = "instance"
 	ResourceTypeDisk     ResourceType = "disk"
@@ -216,11 +217,11 @@ const (
 	ResourceTypeENI      ResourceType = "eni"
 )
 
-// Network selects the kind of endpoint that a client uses.
+// Network selects which endpoint of a region a client uses.
 type Network string
 
 // The networks. NetworkPublic is the zero value.
 const (
 	NetworkPublic Network = ""
-	NetworkVPC    Network = "vpc" // reachable only from VPCs of the region, which need no public access for it
+	NetworkVPC    Network = "vpc" // reachable only from VPCs of the region, without internet access
 )

@@ -14,11 +14,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// The kinds of failure. Test for them with [errors.Is], which works for an [*Error] and for every error that wraps one. An
-// error may be of several kinds, or of none, such as an HTTP redirect: then its Code and StatusCode say more.
+// The kinds of failure. Test for them with [errors.Is], which works for an [*Error] and for every error that wraps
+// one. An error may be of several kinds, or of none, such as an HTTP redirect; in that case see its Code and
+// StatusCode.
 var (
-	// ErrThrottled means that the account's quota for the operation in the region was used up, and the retries with it
-	// (codes Throttling and Throttling.*).
+	// ErrThrottled means that the account's quota for the operation in the region was used up, and that retries
+	// failed as well (codes Throttling and Throttling.*).
 	ErrThrottled = errors.New("throttled")
 	// ErrForbidden means that the account or user lacks a permission (Forbidden, Forbidden.*, NoPermission,
 	// *.Unauthorized …). It does not cover credentials that are wrong in themselves; those are ErrCredentials.
@@ -26,11 +27,11 @@ var (
 	// ErrCredentials means that there are no usable credentials, or that the API did not accept them
 	// (InvalidAccessKeyId.*, SignatureDoesNotMatch, InvalidSecurityToken.*, a wrong clock, a provider that failed …).
 	ErrCredentials = errors.New("credentials not accepted")
-	// ErrInvalidParameter means that the request cannot succeed as it is. Either it was refused before it was sent
-	// (Attempts is 0), or by the API (Invalid*, Missing*, UnsupportedParameter …).
+	// ErrInvalidParameter means that the request cannot succeed unless it is changed. Either it was refused before
+	// it was sent (Attempts is 0), or the API refused it (Invalid*, Missing*, UnsupportedParameter …).
 	ErrInvalidParameter = errors.New("invalid parameter")
-	// ErrUnavailable means that the service, or the network on the way to it, failed, and the retries with it
-	// (InternalError, ServiceUnavailable, HTTP status 5xx, connection errors, timeouts, responses that cannot be read).
+	// ErrUnavailable means that the service, or the network on the way to it, failed, and that retries failed as well
+	// (InternalError, ServiceUnavailable, HTTP status 5xx, connection errors, timeouts, unreadable responses).
 	ErrUnavailable = errors.New("unavailable")
 	// ErrNotFound means that a resource named in the request does not exist in the region, or is not visible to the caller
 	// (InvalidInstanceId.NotFound, InvalidDiskId.NotFound …). A [*NotFoundError] matches it too. It does not cover an
@@ -38,36 +39,36 @@ var (
 	ErrNotFound = errors.New("not found")
 )
 
-// Error describes a failed call. Fields that do not apply are zero; Code, for instance, is empty if there was no response.
+// Error describes a failed call. Fields that do not apply are zero: Code, for example, if there was no response.
 //
-// An Error matches the kinds above with [errors.Is], and unwraps to its cause: the error of a context, of the network, or
-// of a credentials provider. A call that is canceled between two attempts matches both the error of the context and the
-// kind of the last response.
+// An Error matches the kinds above with [errors.Is], and unwraps to its cause: the error of a context, of the
+// network, or of a credentials provider. A call that is canceled between two attempts matches both the error of
+// the context and the kind of the last response.
 //
 // Every error that a call, a listing or a waiter returns has an Error in its chain, unless no call failed: see
-// [NotFoundError], [IncompleteError] and [CappedError]. Its text is a single line without secrets.
+// [NotFoundError], [IncompleteError], [CappedError] and [WaitError]. Its text is a single line without secrets.
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
 	Message   string // the API's explanation, without control characters and secrets, at most 8 KiB
-	RequestID string // identifies the request to the vendor's support
-	HostID    string // the endpoint, as the response names it
-	Recommend string // the API's link to a diagnosis
+	RequestID string // identifies the request for the vendor's support
+	HostID    string // the endpoint, as named in the response
+	Recommend string // link to a diagnosis, provided by the API
 	Action    string // the operation, such as "DescribeInstances"
 	Region    string // the client's region
-	Host      string // the host that the request was sent to, "" if none was sent
+	Host      string // the host that the request was sent to; "" if none was sent
 
-	StatusCode int // the HTTP status of the last response, 0 if there was none
+	StatusCode int // the HTTP status of the last response; 0 if there was none
 	Attempts   int // the number of HTTP requests sent
 
-	// AccessDenied says which permission is missing. It is nil if the API did not say.
+	// AccessDenied says which permission is missing. It is nil if the API did not report it.
 	AccessDenied *AccessDeniedDetail
 
 	class  transport.Class
-	advice string // what to do, if more is known than the class implies
+	advice string // what to do, if that is more specific than the advice for the class
 	err    error
 }
 
-// AccessDeniedDetail is the API's explanation of a denied call. Members that the response did not have are "".
+// AccessDeniedDetail is the API's explanation of a denied call. Members that are absent from the response are "".
 type AccessDeniedDetail struct {
 	AuthAction               string // the permission that is needed, such as "ecs:DescribeInstances"
 	AuthPrincipalType        string
@@ -78,7 +79,8 @@ type AccessDeniedDetail struct {
 	EncodedDiagnosticMessage string
 }
 
-// Error returns one line: the operation and region, the response or the cause, what identifies the request, and what to do.
+// Error returns one line: the operation and region, the response or the cause, the request id or host, and what to
+// do.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ecs: " + e.Action + in(e.Region) + ":")
@@ -109,10 +111,10 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// maxMessageText limits, in bytes, what Error shows of Message, so that what follows stays visible.
+// maxMessageText limits how many bytes of Message appear in the text of an Error, so that the rest stays visible.
 const maxMessageText = 1 << 10
 
-// truncate shortens s to at most n bytes and an ellipsis, without splitting a character.
+// truncate shortens s to at most n bytes plus an ellipsis, without splitting a character.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -123,8 +125,8 @@ func truncate(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// details returns what identifies the request. The host is shown if the API itself did not respond: then the host, or
-// something on the way to it, is the problem.
+// details returns the request id, or else the host. The host is included if the response did not come from the
+// API: then the host, or something on the way to it, is the problem.
 func (e *Error) details() (details []string) {
 	if e.Host != "" && e.Code == "" && (e.err == nil || !strings.Contains(e.err.Error(), e.Host)) {
 		details = append(details, "host "+e.Host)
@@ -138,7 +140,7 @@ func (e *Error) details() (details []string) {
 	return details
 }
 
-// whatToDo returns the advice at the end of the text, if there is any.
+// whatToDo returns the advice at the end of the text, or "".
 func (e *Error) whatToDo() string {
 	switch {
 	case e.advice != "":
@@ -154,11 +156,11 @@ func (e *Error) whatToDo() string {
 	}
 }
 
-// Unwrap returns the cause, or nil if the response of the API is all that is known.
+// Unwrap returns the cause, or nil if the API's response is the cause.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is reports whether the failure is of the kind target, one of the Err… variables of this package. For an Error that was
-// not returned by this package, such as one made by a fake in a test, its exported fields decide.
+// Is reports whether the failure is of the kind target, one of the Err… variables of this package. For an Error
+// that this package did not return, such as one created by a fake in a test, its exported fields decide.
 func (e *Error) Is(target error) bool {
 	class := e.class
 	if class == 0 {
@@ -182,10 +184,10 @@ func (e *Error) Is(target error) bool {
 	}
 }
 
-// Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v show no more.
+// Format implements [fmt.Formatter]. For every verb it prints the text of Error, so that %+v and %#v reveal nothing else.
 func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
-// LogValue implements [slog.LogValuer]. It returns a group of the text and the fields that tell failures apart.
+// LogValue implements [slog.LogValuer]. It returns a group with the error text, and the fields that identify the kind of failure.
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("action", e.Action), slog.String("region", e.Region)}
 	for _, a := range []slog.Attr{
@@ -198,7 +200,7 @@ func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// shown returns s as it may appear in a line of text: as it is, or quoted and shortened if it is long or not printable.
+// shown returns s for use in a single line of text: quoted and shortened if it is long or not printable.
 func shown[T ~string](s T) string {
 	if len(s) > 80 || strings.ContainsFunc(string(s), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return fmt.Sprintf("%.80q", s)
@@ -206,7 +208,7 @@ func shown[T ~string](s T) string {
 	return string(s)
 }
 
-// in returns " in " and the region, or "" if there is no region.
+// in returns " in " followed by the region, or "" if there is no region.
 func in(region string) string {
 	if region == "" {
 		return ""
@@ -214,7 +216,7 @@ func in(region string) string {
 	return " in " + shown(region)
 }
 
-// reason returns the text of err as it appears inside another error's.
+// reason returns the text of err for use inside the text of another error.
 func reason(err error) string { return strings.TrimPrefix(fmt.Sprint(err), "ecs: ") }
 
 func instanceCount(n int) string {
@@ -224,10 +226,10 @@ func instanceCount(n int) string {
 	return strconv.Itoa(n) + " instances"
 }
 
-// maxNamed is the number of instances that an error's text names.
+// maxNamed is the maximum number of instances named in the text of an error.
 const maxNamed = 10
 
-// enumerate returns the first maxNamed items as one text, and how many of n more there are.
+// enumerate joins the first maxNamed items, and appends how many of the n items are not named.
 func enumerate(items []string, n int) string {
 	text := strings.Join(items[:min(maxNamed, len(items))], ", ")
 	if n > maxNamed {
@@ -243,13 +245,14 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = io.WriteString(f, text)
 }
 
-// failure returns err as an *Error. It wraps an error that did not come from a call, such as one of package pagination.
+// failure returns err as an *Error. An error that did not come from a call, such as one of package pagination, is
+// wrapped in a new one.
 func failure(action, region string, err error) error {
 	if err == nil {
 		return nil
 	}
-	// The type of err itself counts. An *Error that it wraps may belong to another call: to the one that the context was
-	// canceled with (as errgroup does), or to one that a credentials provider made.
+	// Only the type of err itself counts. An *Error that it wraps may belong to another call: the one whose error
+	// canceled the context (as with errgroup), or one made by a credentials provider.
 	if _, ok := err.(*Error); ok { //nolint:errorlint // see above
 		return err
 	}
@@ -273,7 +276,7 @@ func callFailure(action, region, host string, err error) error {
 	return e
 }
 
-// invalidField says which field of a request or of Options is wrong. It matches ErrInvalidParameter.
+// invalidField reports an invalid field of a request or of Options. It matches ErrInvalidParameter.
 type invalidField struct{ field, text string }
 
 func (e invalidField) Error() string { return e.field + " " + e.text }
@@ -286,24 +289,25 @@ func invalid(field, format string, args ...any) error {
 
 var errNilContext = invalid("ctx", "is nil, use context.Background()")
 
-// refused returns an *Error for a call that is not sent because err would make it fail.
+// refused returns an *Error for a call that is not sent, because err would make it fail.
 func refused(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }
 
-// DecodeError describes a part of a response that could not be read. With an InstanceID it is a member of that instance: the
-// instance is delivered without it, and keeps its value in Extra. Without one it is a whole instance, which is withheld
-// because its id could not be read.
+// DecodeError describes a part of a response that could not be read. With an InstanceID, it is a member of that
+// instance: the instance is delivered without it, and keeps its value in Extra. Without an InstanceID, it is a
+// whole instance, which is withheld because its id could not be read.
 type DecodeError struct {
 	InstanceID string // "" if the id could not be read
-	Path       string // of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
-	// Raw is the value of the member, or the instance if it was withheld, as the API sent it. It is cut after 16 KiB, and nil in all
-	// but the first 100 errors of a page or listing. It may be private and is not part of the error's text.
-	Raw []byte
-	Err error // says what is wrong
+	Path       string // the path of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
+	// Raw is the value of the member, or the withheld instance, as the API sent it. It is truncated to 16 KiB, and
+	// is nil except in the first 100 errors of a page or listing. It may be private, so it is neither printed nor
+	// marshaled.
+	Raw []byte `json:"-"`
+	Err error  // what is wrong with the value
 }
 
-// Error names the instance and the member. It does not show the content.
+// Error names the instance and the member. It does not include the value.
 func (e *DecodeError) Error() string {
 	what := "instance " + shown(e.InstanceID)
 	if e.InstanceID == "" {
@@ -315,11 +319,14 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("ecs: %s could not be read: %v", what, e.Err)
 }
 
+// Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v do not show Raw.
+func (e *DecodeError) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
+
 // Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IncompleteError is the last error of a listing that reached its end, but some of whose values could not be read. All
-// others were delivered. No call failed, so there is no [*Error] in its chain.
+// IncompleteError is the last error of a listing that was read to its end, but contained values that could not be
+// read. All other values were delivered. No call failed, so there is no [*Error] in its chain.
 type IncompleteError struct {
 	Undecoded []*DecodeError
 
@@ -354,7 +361,7 @@ type RegionError struct {
 // Error names the region and the reason.
 func (e *RegionError) Error() string {
 	text := reason(e.Err)
-	if strings.Contains(text, in(e.Region)+": ") { // the reason names the region already
+	if strings.Contains(text, in(e.Region)+": ") { // the reason already names the region
 		return "ecs: " + text
 	}
 	return "ecs: region " + shown(e.Region) + ": " + text
@@ -383,8 +390,8 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("ecs: %s not found%s: %s", instanceCount(len(e.InstanceIDs)), in(e.region), enumerate(ids, len(e.InstanceIDs)))
 }
 
-// UnconfirmedError ends a listing, or a lookup of ids, that found nothing and could not verify by a dry run that the caller
-// has the permission to list: there may be instances. Err is the error of the dry run.
+// UnconfirmedError ends a listing, or a lookup of ids, that returned an empty result when a dry run could not
+// verify the caller's permission to list: there may be instances. Err is the error of the dry run.
 type UnconfirmedError struct {
 	Region string
 	Err    error
@@ -392,15 +399,15 @@ type UnconfirmedError struct {
 
 // Error names the region and the reason.
 func (e *UnconfirmedError) Error() string {
-	return fmt.Sprintf("ecs: no instances found%s, but there may be some: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
+	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
 }
 
 // Unwrap returns Err.
 func (e *UnconfirmedError) Unwrap() error { return e.Err }
 
 // CappedError ends a listing by tag or resource group that reached the API's cap of 1,000 instances and could not be
-// continued. There may be more instances than the Delivered ones. Err says why the listing could not be continued; it
-// has an [*Error] in its chain if a call failed.
+// continued: there may be more instances than the Delivered ones. Err is the reason, with an [*Error] in its chain if
+// a call failed.
 type CappedError struct {
 	Delivered int
 	Err       error
@@ -416,10 +423,10 @@ func (e *CappedError) Error() string {
 // Unwrap returns Err.
 func (e *CappedError) Unwrap() error { return e.Err }
 
-// WaitError is returned by the waiters if they end before all instances have reached the status.
+// WaitError is returned by a waiter that ends before all instances have reached the desired status.
 type WaitError struct {
-	Want    InstanceStatus            // "" if the instances were to be gone
-	Pending map[string]InstanceStatus // the instances that were not there yet: id to last known status, "" if it was not listed
+	Want    InstanceStatus            // "" in an error of WaitUntilGone
+	Pending map[string]InstanceStatus // last known status of the instances that are not there, "" if not listed
 	Err     error                     // why the wait ended: the context's error, a failed call, or a status that never becomes Want
 }
 

@@ -80,7 +80,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// Texts of the API or the caller are quoted if they could break a line of a log.
+// Texts of the API or the caller are quoted if they could break a log line.
 func TestErrorTextIsOneLine(t *testing.T) {
 	t.Parallel()
 	text := (&Error{Action: "A", StatusCode: 400, Code: "C", Message: strings.Repeat("é", 4<<10), RequestID: "R", advice: "do this"}).Error()
@@ -99,7 +99,7 @@ func TestErrorTextIsOneLine(t *testing.T) {
 	}
 }
 
-// Callers may create these errors themselves, for instance in tests, and leave fields empty.
+// Callers, such as tests, may create these errors themselves and leave fields empty.
 func TestEmptyErrorsHaveText(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
@@ -149,7 +149,7 @@ func TestErrorChain(t *testing.T) {
 	}
 }
 
-// Errors made by a fake in a user's test have kinds, too.
+// Errors created by a fake in a user's test match the kinds, too.
 func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
@@ -173,7 +173,8 @@ func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	}
 }
 
-// A program may treat ErrNotFound as "the instance is gone". So a wrong region or operation must not match it.
+// A program may interpret ErrNotFound as "the instance is gone". Therefore a wrong region or operation must not
+// match it.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{

@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// inMemory returns a server that stands for an account with four instances in two regions.
+// inMemory returns a server that represents an account with four instances in two regions.
 func inMemory() *ecstest.Server {
 	prod := []ecs.Tag{{Key: "env", Value: "prod"}}
 	created := time.Date(2024, 5, 1, 8, 30, 0, 0, time.UTC)
@@ -30,7 +30,7 @@ func inMemory() *ecstest.Server {
 	)
 }
 
-// connect stands for ecs.NewClient("cn-hangzhou", opts).
+// connect represents ecs.NewClient("cn-hangzhou", opts).
 func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	server := inMemory()
 	client, err := server.Client("cn-hangzhou", opts)
@@ -40,7 +40,7 @@ func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	return client, server.Close
 }
 
-// A client inside a VPC that signs in headers and retries for longer than by default.
+// A client inside a VPC that signs in headers and retries longer than by default.
 func ExampleNewClient() {
 	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
 		Network: ecs.NetworkVPC,
@@ -158,7 +158,7 @@ func ExampleClient_ScanInstances() {
 	// Output: true
 }
 
-// A region that cannot be listed yields an error, and the others go on.
+// A region that cannot be listed yields an error, and the other regions continue.
 func ExampleClient_InstancesInRegions() {
 	client, done := connect(nil)
 	defer done()
@@ -215,7 +215,7 @@ func ExampleClient_GetInstances() {
 	// missing: [i-gone]
 }
 
-// A single page, for a user interface that shows page after page.
+// A single page, for a user interface that shows one page at a time.
 func ExampleClient_DescribeInstances() {
 	client, done := connect(nil)
 	defer done()
@@ -253,7 +253,8 @@ func ExampleClient_DryRun() {
 func ExampleClient_WaitForStatus() {
 	server := inMemory()
 	defer server.Close()
-	client, err := server.Client("cn-hangzhou", &ecs.Options{Poll: ecs.PollPolicy{MinDelay: time.Millisecond}}) // by default 2 s
+	// the default is 2 s
+	client, err := server.Client("cn-hangzhou", &ecs.Options{Poll: ecs.PollPolicy{MinDelay: time.Millisecond}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -289,7 +290,7 @@ func ExampleClient_ListTagResources() {
 	client, done := connect(nil)
 	defer done()
 
-	req := ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "env"}}} // without a value: any value
+	req := ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "env"}}} // without a value, any value matches
 	for tag, err := range client.ListTagResources(context.Background(), req) {
 		if err != nil {
 			fmt.Println(err)
@@ -315,7 +316,7 @@ func ExampleClient_DescribeRegions() {
 	// Output: true
 }
 
-// Another operation, with the parameters and the result of its documentation.
+// Another operation. Its parameters and its result are those in the vendor's documentation.
 func ExampleClient_Call() {
 	client, done := connect(nil)
 	defer done()
@@ -356,7 +357,7 @@ func ExampleClient_InRegion() {
 	// Output: eu-central-1 i-4 <nil>
 }
 
-// The kind of an error says what to do, and the fields of Error say what to log.
+// The kind of an error determines what to do; the fields of Error are useful for logging.
 func ExampleError() {
 	client, done := connect(nil)
 	defer done()
@@ -387,7 +388,7 @@ func ExampleInstance() {
 		"EipAddress": {"AllocationId": "eip-1", "IpAddress": "203.0.113.9"},
 		"Tags": {"Tag": [{"TagKey": "env", "TagValue": "prod"}]}
 	}`
-	if err := json.Unmarshal([]byte(text), &inst); err != nil { // what listings do for you
+	if err := json.Unmarshal([]byte(text), &inst); err != nil { // listings do this by themselves
 		fmt.Println(err)
 		return
 	}
@@ -401,7 +402,8 @@ func ExampleInstance() {
 	// false true
 }
 
-// vault is an example of a provider. One for temporary keys should cache them and refresh them before they expire.
+// vault is an example of a provider. A provider of temporary keys should cache them and refresh them before they
+// expire.
 type vault struct{ key signer.Credentials }
 
 func (v *vault) Credentials(context.Context) (signer.Credentials, error) { return v.key, nil }
@@ -435,7 +437,8 @@ func ExampleCredentialsFrom() {
 	// Output: ecs.Client(cn-beijing at ecs.cn-beijing.aliyuncs.com) <nil>
 }
 
-// OnAttempt is called for each HTTP request, including retried ones. Package ecsotel turns them into traces and metrics.
+// OnAttempt is called after each HTTP request, including retries. Package ecsotel converts attempts to traces and
+// metrics.
 func ExampleOptions_onAttempt() {
 	server := inMemory()
 	defer server.Close()
@@ -459,7 +462,7 @@ func ExampleOptions_logger() {
 	server := inMemory()
 	defer server.Close()
 	server.Inject(ecstest.Fault{Code: "Throttling.User", Message: "Request was denied due to user flow control."})
-	without := func(_ []string, a slog.Attr) slog.Attr { // what differs from run to run
+	without := func(_ []string, a slog.Attr) slog.Attr { // differs from run to run
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}

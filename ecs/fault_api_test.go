@@ -78,7 +78,7 @@ var apiFaults = []fault{
 	}},
 }
 
-// throttledOnce checks that a call succeeds in two attempts with a delay between least and most.
+// throttledOnce checks that a call succeeds in two attempts, with a delay between least and most.
 func throttledOnce(least, most time.Duration, status int, code string, header ...string) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, failsOnce(status, code, header...))
@@ -141,7 +141,8 @@ func tokenBucket(rate, burst float64) func(time.Time) (bool, time.Duration) {
 	}
 }
 
-// fixedWindow returns a quota of n requests per period. If hints is true, a refusal includes the rest of the period.
+// fixedWindow returns a quota of n requests per period. If hints is true, a refusal reports how long the period
+// still lasts.
 func fixedWindow(n int, period time.Duration, hints bool) func(time.Time) (bool, time.Duration) {
 	start, used := time.Now(), 0
 	return func(now time.Time) (bool, time.Duration) {
@@ -240,7 +241,8 @@ func strict(skew func() time.Duration, date func(now time.Time) []string) func(*
 
 func dated(now time.Time) []string { return []string{"Date", now.UTC().Format(http.TimeFormat)} }
 
-// echo returns the message of a server that computed another signature. It quotes the string to sign, key and token included.
+// echo returns the message of a server that computed a different signature. It quotes the string to sign,
+// including the key and the token.
 func echo(x *exchange) string {
 	return "Specified signature is not matched with our calculation. server string to sign is:" + signer.StringToSign("POST", x.query()) +
 		" canonical request is:" + signer.CanonicalRequest(signer.Request{Method: "POST", Host: x.Host, Params: x.query()}, x.Header) +
@@ -295,7 +297,7 @@ var clockFaults = []fault{
 		})
 		defer g.finish()
 		g.succeeds(2)
-		// Without another key nothing is sent again.
+		// Without another key, the request is not retried.
 		g = newRig(t, v, func(x *exchange) { x.fail(400, "InvalidSecurityToken.Expired") })
 		defer g.finish()
 		if err := g.fails(t.Context(), 1); !errors.Is(err, ecs.ErrCredentials) {
@@ -318,7 +320,7 @@ var clockFaults = []fault{
 	}},
 }
 
-// list returns the ids of what Instances yields, and its error.
+// list lists all instances. It returns their ids and the error.
 func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error) {
 	var r ecs.DescribeInstancesRequest
 	if len(req) > 0 {
@@ -338,8 +340,8 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	return ids, err
 }
 
-// pages returns a handler that serves n pages of two instances each, with the tokens p1 to pn. If before returns true, it
-// has responded itself.
+// pages returns a handler that serves n pages of two instances each, with the tokens p1 to pn. It calls before
+// first; if that returns true, it has sent the response itself.
 func pages(n int, before func(x *exchange, page int) bool) func(*exchange) {
 	return func(x *exchange) {
 		p := 1
@@ -367,7 +369,7 @@ func idsOf(first, last int) (ids []string) {
 var pageFaults = []fault{
 	{id: "P01", name: "repeated_token", what: "the server repeats the same NextToken for ever", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // or it would never end
+			if x.n > 10 { // otherwise it would never end
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -420,7 +422,8 @@ var credentialFaults = []fault{
 		if err := g.fails(ctx, 0); !errors.Is(err, context.DeadlineExceeded) || g.elapsed() != 500*time.Millisecond || !strings.Contains(err.Error(), "waiting for credentials") {
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
-		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) || g.elapsed() > time.Minute { // and without a deadline
+		// and without a deadline
+		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) || g.elapsed() > time.Minute {
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
 	}},
@@ -439,7 +442,8 @@ var credentialFaults = []fault{
 			o.Credentials = providerFunc(func(context.Context) (signer.Credentials, error) { return rotating(int(n.Add(1)) / 3), nil })
 		})
 		defer g.finish()
-		if failed := g.many(t.Context(), 20, 200); failed != 0 { // the server checks that key, token and signature belong together
+		// the server checks that key, token and signature belong together
+		if failed := g.many(t.Context(), 20, 200); failed != 0 {
 			t.Errorf("%d failed", failed)
 		}
 	}},

@@ -38,12 +38,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// A network in memory, for faults of the connection in virtual time. net.Pipe is not enough: it has no resets, no peers that
-// vanish, and no buffer for writes.
+// An in-memory network that simulates faults of connections in virtual time. net.Pipe does not suffice: it has no
+// resets, no peers that vanish, and no buffer for writes.
 type network struct {
 	mu    sync.Mutex
-	serve map[string]func(*conn) // by address; each in its own goroutine
-	conns []*conn                // the client's ends, those that it has closed perhaps too
+	serve map[string]func(*conn) // by address; each runs in its own goroutine
+	conns []*conn                // the client's ends, including closed ones
 	peers []*conn                // the servers' ends
 	dials int
 }
@@ -57,7 +57,8 @@ func (n *network) listen(addr string, serve func(*conn)) {
 	n.serve[addr] = serve
 }
 
-// dial connects to the listener of addr. It is refused if there is none, and hangs if the listener is nil.
+// dial connects to the listener of addr. The connection is refused if there is none, and hangs if the listener is
+// nil.
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	serve, ok := n.serve[addr]
@@ -115,8 +116,8 @@ func (a address) String() string { return string(a) }
 type half struct {
 	mu       sync.Mutex
 	buf      bytes.Buffer
-	changed  chan struct{} // closed and replaced whenever anything below changes
-	err      error         // what reads give once buf is empty
+	changed  chan struct{} // closed and replaced whenever one of the fields below changes
+	err      error         // error of reads once buf is empty
 	deadline time.Time
 	dead     bool // writes vanish
 }
@@ -139,7 +140,7 @@ func (h *half) touch() {
 type conn struct {
 	in, out *half
 	name    string
-	gone    bool // closed on this side; under in.mu
+	gone    bool // whether this side is closed; guarded by in.mu
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -200,10 +201,10 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// Close is a FIN.
+// Close sends a FIN.
 func (c *conn) Close() error { return c.end(io.EOF) }
 
-// reset is a RST.
+// reset sends a RST.
 func (c *conn) reset() { _ = c.end(os.NewSyscallError("read", syscall.ECONNRESET)) }
 
 func (c *conn) end(err error) error {
@@ -221,7 +222,7 @@ func (c *conn) end(err error) error {
 	return nil
 }
 
-// vanish makes the peer disappear without closing the connection: nothing arrives any longer in either direction.
+// vanish makes the peer disappear without closing the connection: no more data arrives in either direction.
 func (c *conn) vanish() {
 	c.out.change(func() { c.out.dead = true })
 	c.in.change(func() { c.in.dead = true })
@@ -236,7 +237,7 @@ func (c *conn) closed() bool {
 // hang waits until the client closes the connection.
 func (c *conn) hang() { _, _ = io.Copy(io.Discard, c) }
 
-// ignore waits for that without reading anything.
+// ignore waits until the client closes the connection, without reading.
 func (c *conn) ignore() { c.pause(time.Hour) }
 
 // pause waits, and reports whether the client is still connected.
@@ -269,7 +270,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 func (c *conn) SetDeadline(t time.Time) error    { return c.SetReadDeadline(t) }
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
-// listener is a net.Listener for connections of the network.
+// listener is a net.Listener for connections of the simulated network.
 type listener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -315,13 +316,13 @@ func (l *listener) Addr() net.Addr { return address("memory") }
 
 func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
 
-// exchange is a request that arrived, with methods to respond to it.
+// exchange is a received request, with methods to respond to it.
 type exchange struct {
 	*http.Request
 	*conn
-	w    io.Writer // the connection, or the TLS on it
-	n    int       // of this server, from 1
-	nth  int       // of its connection, from 1
+	w    io.Writer // the connection, or the TLS connection on top of it
+	n    int       // number of the request on this server, from 1
+	nth  int       // number of the request on its connection, from 1
 	time time.Time
 }
 
@@ -368,14 +369,14 @@ func apiError(code, message string) string {
 	return fmt.Sprintf(`{"RequestId":"0A1B2C3D-0000-4000-8000-00000000000E","HostId":"ecs.test","Code":%q,"Message":%q,"Recommend":"https://api.aliyun.com/troubleshoot?q=%s"}`, code, message, code)
 }
 
-// The keys of the tests, easy to find in any text.
+// The keys of the tests, which are easy to find in any text.
 const (
 	plantedID     = "LTAIplantedkeyid0001"
 	plantedSecret = "plantedSecret+/=0001"
 	plantedToken  = "CAISplantedtoken+/=0001plantedplantedplanted"
 )
 
-// rig is a client on the network, and a server that verifies every signature with its own code.
+// rig is a client on the simulated network and a server that verifies every signature with its own code.
 type rig struct {
 	*testing.T
 	*network
@@ -384,21 +385,21 @@ type rig struct {
 	variant variant
 	start   time.Time
 
-	lean     bool // keep no requests
+	lean     bool // whether to record no requests
 	mu       sync.Mutex
 	requests []*exchange
 	attempts []ecs.Attempt
 	errors   []error
 	log      bytes.Buffer
-	secrets  []string // keys in use, signatures seen
+	secrets  []string // the keys in use, and the signatures received
 }
 
-// variant says how a case is run.
+// variant determines how a case is run.
 type variant struct {
 	name   string
 	signer signer.Signer
-	own    bool // with the settings of our own http.Client, else with one of the caller's
-	bubble bool // in virtual time
+	own    bool // use the settings of NewHTTPClient, otherwise an http.Client of the caller
+	bubble bool // run in virtual time
 }
 
 var variants = []variant{
@@ -410,7 +411,7 @@ var variants = []variant{
 
 const plain, secure = "http://127.0.0.1:80", "https://ecs.test"
 
-// newRig returns a rig whose server calls serve for each request. If serve is nil, the case listens itself.
+// newRig returns a rig whose server calls serve for each request. If serve is nil, the case must listen itself.
 func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *ecs.Options)) *rig {
 	t.Helper()
 	g := &rig{T: t, network: newNetwork(), variant: v, start: time.Now(), secrets: []string{plantedID, plantedSecret, plantedToken}}
@@ -435,7 +436,7 @@ func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *
 	for _, e := range edit {
 		e(g, o)
 	}
-	t.Cleanup(g.hangUp) // a case that failed must not block the bubble
+	t.Cleanup(g.hangUp) // a failed case must not block the bubble
 	var err error
 	if g.client, err = ecs.NewClient("cn-test", o); err != nil {
 		t.Fatal(err)
@@ -451,7 +452,7 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	return w.g.log.Write(b)
 }
 
-// server parses the requests of a connection, checks them and passes them on.
+// server parses the requests of a connection, verifies them and passes them to serve.
 func (g *rig) server(serve func(*exchange)) func(*conn) {
 	return func(c *conn) { g.serveHTTP(c, c, serve) }
 }
@@ -488,7 +489,7 @@ func (g *rig) verify(r *http.Request) {
 		return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
 	}
 	var pairs []string
-	for _, k := range slices.Sorted(maps.Keys(r.URL.Query())) { // by the names as they are, not as they are encoded
+	for _, k := range slices.Sorted(maps.Keys(r.URL.Query())) { // sorted by unescaped names
 		if k != "Signature" {
 			pairs = append(pairs, encode(k)+"="+encode(r.URL.Query().Get(k)))
 		}
@@ -538,7 +539,8 @@ func (g *rig) secret(s ...string) {
 	}
 }
 
-// secretOf returns the secret and the token of an access key id: the planted key, or a rotated one such as rotatingid7.
+// secretOf returns the secret and the token of an access key id: the planted key, or a rotated one such as
+// rotatingid7.
 func (g *rig) secretOf(id, token string) string {
 	if id == plantedID && token == plantedToken {
 		return plantedSecret
@@ -578,7 +580,7 @@ func (g *rig) note(err error) {
 	}
 }
 
-// arrived returns the number of requests.
+// arrived returns the number of received requests.
 func (g *rig) arrived() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -595,7 +597,7 @@ func (g *rig) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// finish closes idle connections, and fails the test if connections are left or a secret was shown.
+// finish closes idle connections, and fails the test if connections are left open or a secret was revealed.
 func (g *rig) finish() {
 	g.client.CloseIdleConnections()
 	if g.variant.bubble {
@@ -619,7 +621,7 @@ func (g *rig) finish() {
 	searchSecrets(g.T, texts, g.secrets)
 }
 
-// authority is a certificate authority made for one test.
+// authority is a certificate authority for one test.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey

@@ -20,7 +20,7 @@ import (
 type fault struct {
 	id, name, what string
 	run            func(t *testing.T, v variant)
-	once           bool   // signer and http.Client make no difference
+	once           bool   // signer and http.Client make no difference: only the first variant runs
 	real           bool   // in real time, on loopback or without any network
 	alone          bool   // measures the memory of the process
 	not            string // why it cannot be run here
@@ -29,7 +29,15 @@ type fault struct {
 func (f fault) String() string { return f.id + "_" + f.name }
 
 // faults is the fault catalog, in the order of the ids.
-var faults = slices.Concat(transportFaults, httpFaults, apiFaults, throttleFaults, clockFaults, pageFaults, bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
+var faults = slices.Concat(transportFaults, once(httpFaults), once(apiFaults), once(throttleFaults), clockFaults, once(pageFaults), bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
+
+// once returns the faults with once set: those that the transport handles after the signer and the http.Client did their work.
+func once(faults []fault) []fault {
+	for i := range faults {
+		faults[i].once = true
+	}
+	return faults
+}
 
 // survived maps ids to outcomes.
 var survived sync.Map
@@ -52,8 +60,8 @@ func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the m
 			t.Cleanup(func() {
 				survived.Store(f.id, map[bool]string{true: "NO", false: "yes"}[t.Failed()])
 			})
-			for _, v := range variants {
-				if f.once && v != variants[0] {
+			for i, v := range variants {
+				if i > 0 && (f.once || testing.Short()) {
 					break
 				}
 				t.Run(v.name, func(t *testing.T) {

@@ -11,14 +11,17 @@ import (
 	"sync/atomic"
 )
 
-// GetInstance returns the instance with the given id. Concurrent calls share requests: a call that finds no other under
-// way is sent at once, and those that come meanwhile go together in the next requests, up to 100 ids in each.
+// GetInstance returns the instance with the given id. Concurrent calls share requests: if no request is in
+// progress, a call is sent at once; calls made during a request are combined in the next requests, up to 100 ids
+// in each.
 //
-// [*NotFoundError] means that the region has no such instance, as [Client.GetInstances] makes sure of; an id that does not
-// exist costs the other calls nothing. With an [*IncompleteError], the instance is returned as far as it could be decoded.
+// [*NotFoundError] means that the region has no such instance, verified as in [Client.GetInstances]. An id that
+// does not exist does not affect the other calls. With an [*IncompleteError], the instance is returned as far as
+// it could be decoded.
 //
-// When ctx is done, only this call ends. A shared request is canceled when all its callers have left. A panic of a hook
-// such as Options.OnAttempt is passed on to one caller; the ids of the others are sent with the next request.
+// When ctx is done, only this call ends. A shared request is canceled when none of its callers waits any longer. A
+// panic of a hook such as Options.OnAttempt is passed on to one caller; the ids of the others are sent with the
+// next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
 		return Instance{}, refused(describeInstances, c.region, err)
@@ -49,7 +52,7 @@ func doneError(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", err, cause)
 }
 
-// lookupQueues holds a queue for each region. The clients of one key share it. The zero value is empty.
+// lookupQueues holds a queue for each region. The clients that share an account share it. The zero value is empty.
 type lookupQueues struct {
 	mu       sync.Mutex
 	byRegion map[string]*lookupQueue
@@ -67,16 +70,16 @@ func (q *lookupQueues) of(region string) *lookupQueue {
 	return q.byRegion[region]
 }
 
-// lookupQueue collects the callers of GetInstance while requests are under way.
+// lookupQueue collects the callers of GetInstance while requests are in progress.
 type lookupQueue struct {
 	mu      sync.Mutex
-	running bool // a goroutine works on the queue
+	running bool // whether a goroutine is working on the queue
 	waiting []*lookupWaiter
 }
 
-// lookupWaiter is a caller of GetInstance. Its results are set before done is closed.
+// lookupWaiter is one call of GetInstance. Its results are set before done is closed.
 type lookupWaiter struct {
-	ctx      context.Context //nolint:containedctx // of the caller that waits
+	ctx      context.Context //nolint:containedctx // the context of the caller
 	id       string
 	done     chan struct{}
 	instance Instance
@@ -85,7 +88,7 @@ type lookupWaiter struct {
 
 	mu     sync.Mutex
 	left   bool
-	onLeft func() // set while a request for the id is under way
+	onLeft func() // set while a request for the id is in progress
 }
 
 func (w *lookupWaiter) leave() {
@@ -98,7 +101,8 @@ func (w *lookupWaiter) leave() {
 	}
 }
 
-// watch has onLeft called when the caller leaves. It reports whether the caller is still there.
+// watch arranges for onLeft to be called when the caller stops waiting. It reports whether the caller is still
+// waiting.
 func (w *lookupWaiter) watch(onLeft func()) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -116,7 +120,7 @@ func (q *lookupQueue) join(c *Client, waiters ...*lookupWaiter) {
 	}
 }
 
-// work sends one round of requests after the other, until nobody waits any more.
+// work sends one round of requests after the other until no caller is waiting.
 func (q *lookupQueue) work(c *Client) {
 	for {
 		q.mu.Lock()
@@ -135,7 +139,7 @@ func (q *lookupQueue) work(c *Client) {
 	}
 }
 
-// batchByID divides callers into batches of at most 100 different ids.
+// batchByID divides the callers into batches of at most 100 different ids.
 func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 	batchOf := map[string]int{}
 	var batches [][]*lookupWaiter
@@ -153,7 +157,8 @@ func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 	return batches
 }
 
-// send looks up the ids of a batch and tells its callers. The request carries the values of the first caller's context.
+// send looks up the ids of a batch and delivers the results to its callers. The request carries the values of the
+// first caller's context.
 func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
 	defer cancel()
@@ -195,7 +200,8 @@ func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	finished = true
 }
 
-// passOn gives the panic of a request to its first caller, and sends the others' ids with the next request.
+// passOn delivers the panic of a request to its first caller, and queues the ids of the others for the next
+// request.
 func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
 	first := batch[0]
 	if err, ok := value.(error); ok {
@@ -209,7 +215,7 @@ func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
 	}
 }
 
-// instanceOf returns the result of one id of a lookup that ended with err or nil.
+// instanceOf returns the result for one id of a lookup that ended with err, which may be nil.
 func (r *lookUpResult) instanceOf(c *Client, id string, err error) (Instance, error) {
 	if err != nil {
 		return Instance{}, err

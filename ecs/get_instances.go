@@ -6,17 +6,19 @@ import (
 	"slices"
 )
 
-// maxParallelBatches is how many batches of ids are looked up at once.
+// maxParallelBatches is the maximum number of batches of ids that are looked up concurrently.
 const maxParallelBatches = 16
 
-// GetInstances returns the instances with the given ids, in the order of the ids, each once. It accepts any number of ids
-// and looks them up in batches of 100, at most 16 at once. Without ids it returns nothing and sends nothing.
+// GetInstances returns the instances with the given ids, in the order of the ids, without duplicates. It accepts
+// any number of ids and looks them up in batches of 100, at most 16 at once. Without ids it returns nothing and
+// sends nothing.
 //
-// [*NotFoundError] names the ids that do not exist in the region, and [*IncompleteError] what could not be decoded; with
-// these two errors the instances that were found are returned as well. An id is called missing only if the caller is
-// certain to have the permission: a batch that shows none of its ids is checked by a dry run, which ends with ErrForbidden
-// or [*UnconfirmedError] otherwise; see Options.TrustEmpty. If an instance without a readable id was returned, any of the
-// missing ids may be its id, and none is called missing.
+// [*NotFoundError] names the ids that do not exist in the region, and [*IncompleteError] the values that could not
+// be decoded; with these two errors, the instances that were found are returned as well. An id is reported as
+// missing only if the caller is known to have the permission: a batch in which none of the ids is found is checked
+// by a dry run, and if that fails, GetInstances returns an error matching ErrForbidden or an [*UnconfirmedError];
+// see Options.TrustEmpty. If the response contains an instance whose id cannot be read, it may be any of the
+// missing ones, so no id is reported as missing.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
 		return nil, refused(describeInstances, c.region, err)
@@ -54,19 +56,20 @@ func checkIDs(ctx context.Context, ids []string) error {
 	return checkElements("ids", ids)
 }
 
-// lookUpResult is what a lookup by id found.
+// lookUpResult is the result of a lookup by id.
 type lookUpResult struct {
 	instances map[string]Instance
 	undecoded []*DecodeError
-	confirmed bool // a dry run confirmed an empty batch
+	confirmed bool // whether a dry run confirmed an empty batch
 }
 
-// isMissing reports whether an id that is not among the instances does not exist: it was not returned undecoded either.
+// isMissing reports whether an id that is not among the instances does not exist, as opposed to one that was
+// returned but could not be decoded.
 func (r *lookUpResult) isMissing(id string) bool {
 	return !slices.ContainsFunc(r.undecoded, func(d *DecodeError) bool { return d.InstanceID == id || d.InstanceID == "" })
 }
 
-// undecodedOf returns why an instance, or one without a readable id, could not be decoded completely.
+// undecodedOf returns the decode errors of an instance and those without a readable id.
 func (r *lookUpResult) undecodedOf(id string) (list []*DecodeError) {
 	for _, d := range r.undecoded {
 		if d.InstanceID == id || d.InstanceID == "" {
@@ -76,8 +79,8 @@ func (r *lookUpResult) undecodedOf(id string) (list []*DecodeError) {
 	return list
 }
 
-// lookUp looks ids up in parallel batches. Batches that show nothing are checked for permission, except those for which
-// trust returns true; a nil trust checks all of them.
+// lookUp looks up ids in parallel batches. A batch without any result is checked for permission, unless trust
+// returns true for it; a nil trust checks all of them.
 func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust func(batch []string) bool) (*lookUpResult, error) {
 	found := &lookUpResult{instances: make(map[string]Instance, len(ids))}
 	if len(ids) == 0 {
@@ -96,7 +99,7 @@ func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust
 		}
 		return true
 	}
-	if err = l.followParallel(ctx, maxParallelBatches, batches, collect); err == nil {
+	if err = l.followAll(ctx, maxParallelBatches, batches, collect); err == nil {
 		if trust != nil {
 			l.emptyEnds = slices.DeleteFunc(l.emptyEnds, func(batch DescribeInstancesRequest) bool { return trust(batch.InstanceIDs) })
 		}

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// Instance is an ECS instance as DescribeInstances returns it. The comments below name the API's member where its spelling
-// differs by more than initialisms; times are in UTC.
+// Instance is an ECS instance as returned by DescribeInstances. The comments below name the API's member where its
+// spelling differs by more than initialisms. Times are in UTC.
 //
-// It is a plain value. A copy shares the slices, the pointers and Extra with the original. Keeping an instance does not keep
-// the page alive that it came from. A member that the response leaves out, or sends as null, {} or "", is the zero value;
-// pointers are used only where "not reported" and zero differ in meaning. The API's wrappers of lists, such as
-// {"Tag": […]}, do not appear; [json.Marshal] returns the API's own shape, wrappers included.
+// It is a plain value. A copy shares the slices, the pointers and Extra with the original. Keeping an instance
+// does not keep its page in memory. A member that is absent from the response, or is null, {} or "", is the zero
+// value; pointers are used only where "not reported" and zero differ in meaning. The API wraps lists in objects,
+// such as {"Tag": […]}; the fields are plain slices, and [json.Marshal] restores the wrappers.
 //
 // Some members are filled only on request: see [AdditionalAttribute].
 //
-// Do not embed an Instance in a struct that is marshaled to JSON: the outer struct would inherit its MarshalJSON and
-// UnmarshalJSON, and lose all its other fields. Give it a named field instead.
+// Do not embed an Instance in a struct that is marshaled to JSON: the outer struct would inherit its MarshalJSON
+// and UnmarshalJSON, and lose all its other fields. Use a named field instead.
 type Instance struct {
 	InstanceID   string `json:"InstanceId"` // "i-…", unique in its region; never ""
 	InstanceName string `json:"InstanceName"`
@@ -37,11 +37,11 @@ type Instance struct {
 	InstanceTypeFamily string `json:"InstanceTypeFamily"` // such as "ecs.g7"
 	CPU                int    `json:"Cpu"`                // vCPUs
 	Memory             int    `json:"Memory"`             // MiB
-	GPUAmount          int    `json:"GPUAmount"`          // GPUs; 0 when there are none
-	GPUSpec            string `json:"GPUSpec"`            // model of the GPUs; "" when there are none
+	GPUAmount          int    `json:"GPUAmount"`          // number of GPUs
+	GPUSpec            string `json:"GPUSpec"`            // model of the GPUs; "" if there are none
 	IOOptimized        bool   `json:"IoOptimized"`
-	LocalStorageAmount int    `json:"LocalStorageAmount,omitzero"` // number of local disks; 0 when there are none
-	// LocalStorageCapacity is the size of the local disks in GiB; 0 when there are none.
+	LocalStorageAmount int    `json:"LocalStorageAmount,omitzero"` // number of local disks
+	// LocalStorageCapacity is the size of the local disks in GiB; 0 if there are none.
 	LocalStorageCapacity int64               `json:"LocalStorageCapacity,omitzero"`
 	CreditSpecification  CreditSpecification `json:"CreditSpecification"` // "" unless burstable
 	CPUOptions           CPUOptions          `json:"CpuOptions"`
@@ -66,11 +66,11 @@ type Instance struct {
 	EIPAddress      EIPAddress `json:"EipAddress"`
 	InnerIPAddress  []string   `json:"InnerIpAddress" wrap:"IpAddress"` // classic network only
 	RDMAIPAddress   []string   `json:"RdmaIpAddress,omitzero" wrap:"IpAddress"`
-	// InternetChargeType is "" when the instance has an elastic address: see EIPAddress.InternetChargeType.
+	// InternetChargeType is "" if the instance has an elastic address: see EIPAddress.InternetChargeType.
 	InternetChargeType InternetChargeType `json:"InternetChargeType"`
-	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidth of the fixed public address in Mbit/s. In is -1 on
-	// most instances, which means that it is not known; Out is 0 without public bandwidth. For an elastic address see
-	// EIPAddress.Bandwidth.
+	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidth of the fixed public address in Mbit/s.
+	// In is -1 on most instances, which means unknown; Out is 0 without public bandwidth. For an elastic address,
+	// see EIPAddress.Bandwidth.
 	InternetMaxBandwidthIn  int    `json:"InternetMaxBandwidthIn"`
 	InternetMaxBandwidthOut int    `json:"InternetMaxBandwidthOut"`
 	VLANID                  string `json:"VlanId"`        // deprecated by the API
@@ -79,18 +79,20 @@ type Instance struct {
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType"`
 	// ExpiredTime is when a subscription ends. Pay-as-you-go instances have a date in the year 2099 or later, which means
 	// never: use [Instance.Expires].
-	ExpiredTime     time.Time `json:"ExpiredTime"`
-	AutoReleaseTime time.Time `json:"AutoReleaseTime"` // when it will be released; zero if it will not be
-	CreationTime    time.Time `json:"CreationTime"`    // to the minute; never changes
-	StartTime       time.Time `json:"StartTime"`       // time of the last start
-	SaleCycle       string    `json:"SaleCycle"`       // discontinued by the API
+	ExpiredTime time.Time `json:"ExpiredTime"`
+	// when the instance will be released automatically; zero if it will not be
+	AutoReleaseTime time.Time `json:"AutoReleaseTime"`
+	CreationTime    time.Time `json:"CreationTime"` // with a precision of a minute; never changes
+	StartTime       time.Time `json:"StartTime"`    // time of the last start
+	SaleCycle       string    `json:"SaleCycle"`    // discontinued by the API
 	Recyclable      bool      `json:"Recyclable"`
-	// DeletionProtection means that the instance cannot be released by the console or the API. Pay-as-you-go instances only.
+	// DeletionProtection means that a pay-as-you-go instance cannot be released through the console or the API.
 	DeletionProtection bool         `json:"DeletionProtection"`
 	SpotStrategy       SpotStrategy `json:"SpotStrategy"`
-	// SpotPriceLimit is the highest price per hour, in the account's currency; 0 if there is no limit.
-	SpotPriceLimit           float64                  `json:"SpotPriceLimit"`
-	SpotDuration             int                      `json:"SpotDuration,omitzero"` // hours for which a spot instance is protected
+	// SpotPriceLimit is the maximum hourly price, in the account's currency; 0 if there is no limit.
+	SpotPriceLimit float64 `json:"SpotPriceLimit"`
+	// number of hours for which a spot instance is protected
+	SpotDuration             int                      `json:"SpotDuration,omitzero"`
 	SpotInterruptionBehavior SpotInterruptionBehavior `json:"SpotInterruptionBehavior,omitzero"`
 
 	ResourceGroupID string          `json:"ResourceGroupId"`
@@ -107,21 +109,21 @@ type Instance struct {
 	HibernationOptions         HibernationOptions         `json:"HibernationOptions"`
 	MetadataOptions            MetadataOptions            `json:"MetadataOptions"`
 	PrivateDNSNameOptions      PrivateDNSNameOptions      `json:"PrivateDnsNameOptions,omitzero"`
-	DeviceAvailable            bool                       `json:"DeviceAvailable"` // data disks can be attached
+	DeviceAvailable            bool                       `json:"DeviceAvailable"` // whether data disks can be attached
 	EnableNVS                  bool                       `json:"EnableNVS,omitzero"`
 
-	// Extra holds, as compact JSON, the members that this version has no field for, and those whose value could not be read
-	// (their field is zero, see [DecodeError]). nil if there are none. [json.Marshal] writes them back to their places; a value
-	// for a field that is not zero any more is left out.
+	// Extra holds, as compact JSON, the members that have no field in this version, and those whose value could
+	// not be read (see [DecodeError]; their field is zero). It is nil if there are none. [json.Marshal] writes
+	// them back in their places; a value is left out if its field has been set.
 	//
-	// The key is the path below the instance in the API's shape, joined by dots: "NewMember", "CpuOptions.NewMember",
-	// "Tags.Tag.0.NewMember". In the name of a member, ~ is written as ~0 and a dot as ~1.
+	// The key is the path below the instance in the API's shape, joined by dots: "NewMember",
+	// "CpuOptions.NewMember", "Tags.Tag.0.NewMember". In the name of a member, ~ is escaped as ~0 and a dot as ~1.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
-// Expires returns the time at which the instance expires, which is when its subscription ends. ok is false if it never
-// does, which the API reports as a date in the year 2099 or later, and if no time is set: the zero time or, in private
-// clouds, 1970-01-01.
+// Expires returns the time at which the subscription of the instance ends. ok is false if it never ends, which the
+// API reports as a date in the year 2099 or later, and if no time is set: the zero time or, in private clouds,
+// 1970-01-01.
 func (i Instance) Expires() (at time.Time, ok bool) {
 	at = i.ExpiredTime
 	if at.Unix() <= 0 || at.Year() >= 2099 {
@@ -136,7 +138,7 @@ type Tag struct {
 	Value string `json:"TagValue" url:"Value"` // API: TagValue in responses, Tag.N.Value in requests; may be ""
 }
 
-// VPCAttributes says where in a VPC an instance is. It is zero in the classic network.
+// VPCAttributes describes the location of an instance in a VPC. It is zero in the classic network.
 type VPCAttributes struct {
 	VPCID            string   `json:"VpcId"`
 	VSwitchID        string   `json:"VSwitchId"`
@@ -144,7 +146,7 @@ type VPCAttributes struct {
 	NATIPAddress     string   `json:"NatIpAddress"` // usually ""
 }
 
-// EIPAddress is the elastic public address of an instance. It is zero when there is none.
+// EIPAddress is the elastic public address of an instance. It is zero if there is none.
 type EIPAddress struct {
 	AllocationID         string             `json:"AllocationId"` // "eip-…"; "" means no elastic address
 	IPAddress            string             `json:"IpAddress"`
@@ -160,7 +162,8 @@ type NetworkInterface struct {
 	MACAddress         string               `json:"MacAddress"`
 	PrimaryIPAddress   string               `json:"PrimaryIpAddress"`
 	PrivateIPSets      []PrivateIPSet       `json:"PrivateIpSets" wrap:"PrivateIpSet"`
-	// The next three are filled for the primary interface only, with [AdditionalAttributeNetworkPrimaryENIIP].
+	// The next three fields are filled for the primary interface only, with
+	// [AdditionalAttributeNetworkPrimaryENIIP].
 	IPv6Sets       []IPv6Set       `json:"Ipv6Sets,omitzero" wrap:"Ipv6Set"`
 	IPv4PrefixSets []IPv4PrefixSet `json:"Ipv4PrefixSets,omitzero" wrap:"Ipv4PrefixSet"`
 	IPv6PrefixSets []IPv6PrefixSet `json:"Ipv6PrefixSets,omitzero" wrap:"Ipv6PrefixSet"`
@@ -208,11 +211,11 @@ type CPUOptions struct {
 	EnableVRDT           bool   `json:"EnableVRDT,omitzero"`
 }
 
-// AdditionalInfo has facts that only invited accounts get; zero for others.
+// AdditionalInfo has information for invited accounts only; it is zero for others.
 type AdditionalInfo struct {
 	EnableHighDensityMode bool   `json:"EnableHighDensityMode,omitzero"`
 	NodeSerialNumber      string `json:"NodeSerialNumber,omitzero"`
-	ManagedHostID         string `json:"ManagedHostId,omitzero"` // "" when not on a managed host
+	ManagedHostID         string `json:"ManagedHostId,omitzero"` // "" if not on a managed host
 }
 
 // ClockOptions describes the clock of an instance.
@@ -220,37 +223,37 @@ type ClockOptions struct {
 	PTPStatus PTPStatus `json:"PtpStatus,omitzero"`
 }
 
-// SecurityOptions describes the trusted boot of an instance.
+// SecurityOptions describes the trusted boot settings of an instance.
 type SecurityOptions struct {
-	// EnableSecureBoot says whether UEFI secure boot is on; nil means that the response does not say.
+	// EnableSecureBoot tells whether UEFI secure boot is enabled; nil means not reported.
 	EnableSecureBoot *bool `json:"EnableSecureBoot,omitzero"`
 }
 
-// DedicatedHostAttribute names the dedicated host of an instance. It is zero when there is none.
+// DedicatedHostAttribute names the dedicated host of an instance. It is zero if there is none.
 type DedicatedHostAttribute struct {
 	DedicatedHostID        string `json:"DedicatedHostId"`
 	DedicatedHostName      string `json:"DedicatedHostName"`
 	DedicatedHostClusterID string `json:"DedicatedHostClusterId"` // only with [AdditionalAttributeDDHCluster]
 }
 
-// DedicatedInstanceAttribute says how an instance uses dedicated hosts.
+// DedicatedInstanceAttribute describes how an instance uses dedicated hosts.
 type DedicatedInstanceAttribute struct {
-	Affinity Affinity `json:"Affinity"` // "" when not reported
-	Tenancy  Tenancy  `json:"Tenancy"`  // "" when not reported
+	Affinity Affinity `json:"Affinity"` // "" if not reported
+	Tenancy  Tenancy  `json:"Tenancy"`  // "" if not reported
 }
 
-// ECSCapacityReservationAttr names the capacity reservation that an instance uses. It is zero when there is none.
+// ECSCapacityReservationAttr names the capacity reservation that an instance uses. It is zero if there is none.
 type ECSCapacityReservationAttr struct {
 	CapacityReservationID         string `json:"CapacityReservationId"` // "cr-…"
 	CapacityReservationPreference string `json:"CapacityReservationPreference"`
 }
 
-// HibernationOptions says whether an instance can hibernate. It is zero but for invited accounts.
+// HibernationOptions tells whether an instance can hibernate. It is zero except for invited accounts.
 type HibernationOptions struct {
 	Configured bool `json:"Configured"`
 }
 
-// ImageOptions has properties of the image of an instance. nil means that the response does not say.
+// ImageOptions has properties of the image of an instance. In an Instance, nil means not reported.
 type ImageOptions struct {
 	LoginAsNonRoot         *bool `json:"LoginAsNonRoot,omitzero"`
 	CurrentOSNVMeSupported *bool `json:"CurrentOSNVMeSupported,omitzero"` // only with [AdditionalAttributeCurrentOSNVMeSupported]
@@ -260,12 +263,12 @@ type ImageOptions struct {
 type MetadataOptions struct {
 	HTTPEndpoint            MetadataEndpoint     `json:"HttpEndpoint"`
 	HTTPTokens              MetadataTokens       `json:"HttpTokens"`
-	HTTPPutResponseHopLimit *int                 `json:"HttpPutResponseHopLimit,omitzero"` // nil: not reported
+	HTTPPutResponseHopLimit *int                 `json:"HttpPutResponseHopLimit,omitzero"` // nil means not reported
 	InstanceMetadataTags    InstanceMetadataTags `json:"InstanceMetadataTags,omitzero"`
 }
 
 // PrivateDNSNameOptions configures the private DNS names of an instance. It is filled only with
-// [AdditionalAttributePrivateDNSOptions]; nil means that the response does not say.
+// [AdditionalAttributePrivateDNSOptions]; in an Instance, nil means not reported.
 type PrivateDNSNameOptions struct {
 	HostnameType                  HostnameType `json:"HostnameType,omitzero"`
 	EnableInstanceIDDNSAAAARecord *bool        `json:"EnableInstanceIdDnsAAAARecord,omitzero"`

@@ -7,8 +7,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// A struct that holds an instance and other fields, to be stored as JSON, needs a named field for the instance. If it
-// embedded the instance, encoding/json would use the methods of the instance for the whole struct, and lose Owner.
+// To store a struct that contains an instance and other fields as JSON, use a named field for the instance. If the
+// struct embedded the instance, encoding/json would use the methods of the instance for the whole struct, and lose
+// Owner.
 func ExampleInstance_json() {
 	type record struct {
 		Owner    string

@@ -21,12 +21,13 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 // apiMember is a member of the response that has a Go field.
 type apiMember struct {
-	path  string // as in testdata/members.txt
-	typ   string // its JSON type
-	index []int  // of the field in Instance, through the first elements of lists; nil if it is not in an instance
+	path string // as in testdata/members.txt
+	typ  string // its JSON type
+	// index of the field in Instance, through the first elements of lists; nil if the member is not in an instance
+	index []int
 }
 
-// apiMembers returns the members of an instance, or of a part of it, by its type.
+// apiMembers returns the members of an instance, or of a part of it, with their types.
 func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -68,7 +69,7 @@ func allMembers() []apiMember {
 	members := []apiMember{{path: "Instances", typ: "object"}, {path: "Instances.Instance[]", typ: "array<object>"}}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[DescribeInstancesResponse]()) {
 		name := strings.ReplaceAll(f.Name, "ID", "Id")
-		switch f.Type.Kind() { //nolint:exhaustive // the lists are above
+		switch f.Type.Kind() { //nolint:exhaustive // lists are handled above
 		case reflect.String:
 			members = append(members, apiMember{path: name, typ: "string"})
 		case reflect.Int:
@@ -116,7 +117,7 @@ func TestEveryMemberHasAField(t *testing.T) {
 	}
 }
 
-// TestEveryMemberTravels reads and writes instances with a single member.
+// TestEveryMemberTravels decodes and encodes instances with a single member.
 func TestEveryMemberTravels(t *testing.T) {
 	t.Parallel()
 	tested := 0
@@ -189,7 +190,7 @@ func fieldAt(v reflect.Value, index []int) reflect.Value {
 	return v
 }
 
-// holds reports whether whole has all values of part.
+// holds reports whether whole contains all values of part.
 func holds(whole, part any) bool {
 	switch part := part.(type) {
 	case map[string]any:
@@ -228,9 +229,9 @@ func nonZero(doc any) (n int) {
 	return n
 }
 
-// TestGolden decodes testdata/sample.json, the response in the API's documentation, with the asterisks that mask its addresses,
-// and testdata/fleet.json, which has the form of published responses with 43 real instances. The .txt files have the fields that
-// are not zero.
+// TestGolden decodes testdata/sample.json, which is the response in the API's documentation, including the
+// asterisks that mask its addresses, and testdata/fleet.json, which has the form of published responses with 43
+// real instances. The .txt files list the fields that are not zero.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	if *update {
@@ -292,8 +293,8 @@ func writeGolden(t *testing.T, name string, data []byte) {
 	}
 }
 
-// roundTrip expects json.Marshal to write exactly the members and values of element i of the page, in any order. The only
-// exception is an empty object that the API leaves out just as often.
+// roundTrip checks that json.Marshal writes exactly the members and values of element i of the page, in any order.
+// The only exception is an empty object that the API often leaves out.
 func roundTrip(t *testing.T, page []byte, i int, inst Instance) {
 	t.Helper()
 	var doc struct {

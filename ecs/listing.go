@@ -12,16 +12,18 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Instances yields every instance that matches the request, each once, and fetches page after page as the loop goes on.
-// The listing is complete if and only if the loop ends without an error.
+// Instances yields every instance that matches the request, without duplicates. It fetches pages as the loop
+// proceeds. The listing is complete if and only if the loop ends without an error.
 //
-// An error is yielded once, last, with the zero Instance. [*IncompleteError] means that everything was delivered but what
-// it names. ErrForbidden and [*UnconfirmedError] end a listing whose last page was empty because the permission is
-// missing, or may be; see Options.TrustEmpty. [*CappedError] ends one that hit a limit of the API, and
-// [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages] one that the server never ends.
+// An error is yielded once, last, with the zero Instance. [*IncompleteError] means that everything was delivered
+// except the values that it names. ErrForbidden and [*UnconfirmedError] end a listing whose last page was empty
+// because the permission is missing, or may be; see Options.TrustEmpty. [*CappedError] ends one that reached a
+// limit of the API, and [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages] end one that the server would
+// never end.
 //
-// Nothing happens before the loop starts. Breaking out of the loop ends all I/O, and each loop over the returned sequence
-// lists anew. If ctx is done in the middle of a page, the rest of that page is still yielded.
+// Nothing is sent before the loop starts. Breaking out of the loop ends all I/O, and each loop over the returned
+// sequence lists from the beginning. If ctx is done in the middle of a page, the rest of that page is still
+// yielded.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.newListing().listAll(ctx, req, eachInstance(yield)); err != nil {
@@ -30,18 +32,19 @@ func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) it
 	}
 }
 
-// StreamInstances is like [Client.Instances], but a goroutine lists the instances and sends them to the channel of the
-// returned stream. It fetches the next page while the consumer works on the current one.
+// StreamInstances is like [Client.Instances], but a goroutine lists the instances and sends them to the channel of
+// the returned stream. It fetches the next page while the consumer works on the current one.
 //
-// The caller must read stream.C to its end, call Stop, or cancel ctx. After C is closed, Err returns nil if the listing is
-// complete or was stopped, otherwise the error that Instances would have yielded. A request that cannot be sent, and a nil
-// ctx, are reported by Err however early the stream is stopped.
+// The caller must read stream.C to its end, call Stop, or cancel ctx. After C is closed, Err returns nil if the
+// listing is complete or was stopped, otherwise the error that Instances would have yielded. A nil ctx, or a
+// request that cannot be sent, is reported by Err even if the stream is stopped at once.
 func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) *pagination.Stream[Instance] {
-	// One less than a page: the next page is fetched once the first instance of this one is received, and no page after that.
+	// One less than a page: the next page, but no later one, is fetched once the first instance of this one is
+	// received.
 	buffer := min(cmp.Or(max(req.MaxResults, 0), maxPerRequest), maxPerRequest) - 1
 	parent := ctx
 	if ctx == nil {
-		parent = context.Background() // Instances reports the nil context
+		parent = context.Background() // Instances reports a nil context
 	}
 	return pagination.NewStream(parent, buffer, func(running context.Context) iter.Seq2[Instance, error] {
 		if ctx == nil {
@@ -51,8 +54,9 @@ func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesReque
 	})
 }
 
-// InstancePages is like [Client.Instances], but yields pages, for callers that need request ids, or Undecoded page by
-// page. Instances that an earlier page had are removed from later pages. A page may be empty and not be the last.
+// InstancePages is like [Client.Instances], but yields pages, for callers that need request ids, or Undecoded for
+// each page. Instances that occurred on an earlier page are removed from later ones. A page may be empty without
+// being the last.
 func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
 		if err := c.newListing().listAll(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
@@ -61,27 +65,27 @@ func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest
 	}
 }
 
-// listing is the state of one listing: of everything that one request of the caller matches, in however many requests
-// of the API. Its method listAll is the place to start reading.
+// listing is the state of one listing, which may consist of several API requests for one request of the caller.
+// Start reading at its method listAll.
 type listing struct {
 	client    *Client
 	mode      retryMode
 	seen      map[string]struct{} // ids of the instances that were delivered or could not be decoded
-	unnamed   int                 // instances without a readable id
+	unnamed   int                 // number of instances without a readable id
 	delivered int
 	undecoded []*DecodeError
 	showed    bool                       // an instance
-	emptyEnds []DescribeInstancesRequest // the requests that ended with an empty page
+	emptyEnds []DescribeInstancesRequest // the requests whose last page was empty
 }
 
 func (c *Client) newListing() *listing {
 	return &listing{client: c, mode: retryPage, seen: map[string]struct{}{}}
 }
 
-// deliverFunc passes a page on to the consumer and reports whether the consumer wants more.
+// deliverFunc passes a page to the consumer and reports whether the consumer wants more.
 type deliverFunc func(*DescribeInstancesResponse) bool
 
-// eachInstance delivers the instances of pages one by one.
+// eachInstance returns a deliverFunc that yields the instances of pages one by one.
 func eachInstance(yield func(Instance, error) bool) deliverFunc {
 	return func(page *DescribeInstancesResponse) bool {
 		for i := range page.Instances {
@@ -93,25 +97,23 @@ func eachInstance(yield func(Instance, error) bool) deliverFunc {
 	}
 }
 
-// errStopped means that the consumer wants no more.
+// errStopped means that the consumer has stopped the listing.
 var errStopped = errors.New("stopped")
 
-// listAll delivers all pages of a listing, one request after the other. It returns nil also if the consumer stopped it.
+// listAll delivers all pages of a listing, one request after the other. If the consumer stops the listing, it
+// returns nil.
 func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	requests, err := req.split(ctx)
 	if err != nil {
 		return refused(describeInstances, l.client.region, err)
 	}
-	for _, r := range requests {
-		if err = l.followTokens(ctx, r, deliver); err != nil {
-			break
-		}
-	}
+	err = l.followAll(ctx, 1, requests, deliver)
 	return l.finish(ctx, req, err, 1, deliver)
 }
 
-// finish ends a listing whose requests have ended with err or nil: it fetches what the API's cap left out, finds out
-// whether empty pages are true, with at most so many requests at once, and returns the listing's error.
+// finish completes a listing after all its requests have ended; err is their error, or nil. It fetches the
+// instances beyond the API's cap, verifies empty pages with at most limit concurrent requests, and returns the
+// error of the listing.
 func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err error, parallel int, deliver deliverFunc) error {
 	if err == nil {
 		err = l.continuePastCap(ctx, req, deliver)
@@ -127,9 +129,17 @@ func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest
 	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req, l.countNew), deliver)
 }
 
-// followParallel delivers the pages of several requests, at most limit of which are in progress at once.
-func (l *listing) followParallel(ctx context.Context, limit int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
-	return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, limit, reqs), deliver)
+// followAll delivers the pages of several requests, one after the other or at most limit at once.
+func (l *listing) followAll(ctx context.Context, limit int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
+	if limit > 1 && len(reqs) > 1 {
+		return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, limit, reqs), deliver)
+	}
+	for _, r := range reqs {
+		if err := l.followTokens(ctx, r, deliver); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deliverFunc) error {
@@ -144,7 +154,7 @@ func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deli
 	return nil
 }
 
-// dedupe records a page, and removes from it the instances that came before.
+// dedupe records the instances of a page, and removes those that occurred before.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 	if p.emptyEnd {
 		l.emptyEnds = append(l.emptyEnds, p.request)
@@ -154,7 +164,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 		l.client.permissions.showed(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
-	reported := map[[2]string]bool{} // an instance that is on the page twice is reported once
+	reported := map[[2]string]bool{} // an instance that occurs twice on the page is reported once
 	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
 		key := [2]string{d.InstanceID, d.Path}
 		repeated := d.InstanceID != "" && (l.hasSeen(d.InstanceID) || reported[key])
@@ -182,7 +192,7 @@ func (l *listing) hasSeen(id string) bool {
 	return ok
 }
 
-// countNew returns how many of the ids were not seen before.
+// countNew returns how many of the ids have not been seen before.
 func (l *listing) countNew(ids iter.Seq[string]) (n int) {
 	for id := range ids {
 		if !l.hasSeen(id) {
@@ -192,7 +202,8 @@ func (l *listing) countNew(ids iter.Seq[string]) (n int) {
 	return n
 }
 
-// markSeen reports whether the id is new. It keeps a copy: the id may be part of the text of its whole instance.
+// markSeen reports whether the id is new. It stores a copy, because the id may share memory with all strings of
+// its instance.
 func (l *listing) markSeen(id string) bool {
 	if l.hasSeen(id) {
 		return false
@@ -201,12 +212,13 @@ func (l *listing) markSeen(id string) bool {
 	return true
 }
 
-// known returns the number of different instances so far.
+// known returns the number of different instances seen so far.
 func (l *listing) known() int { return len(l.seen) + l.unnamed }
 
-// finalError returns the error of a listing that ended with err or nil.
+// finalError returns the error that the consumer of the listing receives; err is the error that ended it, or nil.
 func (l *listing) finalError(err error) error {
-	own := false        // err itself is meant, not what it wraps: ctx may have been canceled with the error of another listing
+	// only err itself counts, not what it wraps: ctx may have been canceled with the error of another listing
+	own := false
 	switch err.(type) { //nolint:errorlint // see above
 	case nil, *CappedError, *UnconfirmedError:
 		own = true

@@ -11,26 +11,31 @@ import (
 )
 
 const (
-	// resourceCap is how many instances DescribeInstances returns at most, without a sign, for a tag or a resource group.
+	// resourceCap is the maximum number of instances that DescribeInstances returns for a tag or resource group.
+	// The API does not indicate that there are more.
 	resourceCap = 1000
-	// capSuspect is how many instances make a listing suspect: it may have been cut at the cap, and some of the 1,000 may
-	// have been released while it was read.
+	// capSuspect is the number of instances from which on a listing may have been truncated by the cap. It is less
+	// than the cap because some instances may have been released while the listing was read.
 	capSuspect = resourceCap - 50
+	// beyondCap is how many instances prove that there is no cap. Up to that, others may have come within the cap in place of
+	// some that were released after the listing had read them.
+	beyondCap = resourceCap + 50
 	// resourceGroupTag is the system tag by which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isCapped reports whether the API's cap applies to the request. A system tag beside ids is left to the API: nothing else
-// shows whether an instance carries it.
+// isCapped reports whether the API's cap applies to the request. A request for ids with a system tag does not
+// count: only the API can tell whether an instance has that tag.
 func (r DescribeInstancesRequest) isCapped() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }
 
-// isSystemTag reports whether a tag is the system's. Instances do not show those.
+// isSystemTag reports whether a tag is a system tag. Instances do not include their system tags.
 func isSystemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
 
-// continuePastCap completes a listing that the API may have cut: it lists the ids that carry the tag or are in the
-// resource group by ListTagResources, and fetches those that are not known yet by id, with the request's other filters.
+// continuePastCap completes a listing that the API may have truncated: it lists the ids of the tag or resource
+// group by ListTagResources, and fetches the instances that are not known yet by id, with the other filters of the
+// request.
 func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	if truncated, err := l.mayBeTruncated(ctx, req); err != nil || !truncated {
 		return err
@@ -39,7 +44,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 		return l.cappedErr(errors.New("it was continued from a NextToken, so the instances before that are not known: list from the beginning"))
 	}
 	if req.InstanceIDs != nil { // then the candidates are known
-		l.emptyEnds = nil // all ids that the requests did not show are looked up once more
+		l.emptyEnds = nil // all ids that have not been found are looked up once more
 		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
 	}
 	listed := map[string]bool{}
@@ -69,8 +74,8 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
 		return err
 	}
-	// If ListTagResources omits instances that were already seen, its list cannot be trusted for the others. A few may have
-	// been released meanwhile.
+	// If ListTagResources omits instances that were already seen, its list cannot be trusted for the others. A few
+	// may have been released in the meantime.
 	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
 		return l.cappedErr(fmt.Errorf("ListTagResources names only %d instances, and %d of the %d that were listed before", len(listed), relisted, seenBefore))
 	}
@@ -82,8 +87,8 @@ func (l *listing) cappedErr(err error) error {
 	return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region}
 }
 
-// fetchMissing delivers those of the instances with the given ids that match the request. The tags and the group are not
-// sent, since the API may apply its cap before it looks at the ids; the instances are checked for them here.
+// fetchMissing fetches the given ids, and delivers the instances that match the request. The tags and the group
+// are not sent, because the API may apply its cap before it filters by id; they are compared here.
 func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest, ids []string, deliver deliverFunc) error {
 	byID := req
 	byID.Tags, byID.ResourceGroupID, byID.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
@@ -98,7 +103,10 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 				others[i.InstanceID] = !req.matchesTagFilters(i)
 				return others[i.InstanceID]
 			})
-			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return others[d.InstanceID] })
+			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
+				// An instance whose tags or group could not be read may match.
+				return others[d.InstanceID] && !strings.HasPrefix(d.Path, "Tags") && d.Path != "ResourceGroupId"
+			})
 			if !deliver(l.dedupe(page)) {
 				return errStopped
 			}
@@ -107,7 +115,7 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 	return nil
 }
 
-// toTagRequest returns the request for the ids to which the cap applies.
+// toTagRequest returns the ListTagResources request for the ids to which the cap applies.
 func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 	tags := r.Tags
 	if len(tags) == 0 {
@@ -118,9 +126,9 @@ func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 	}
 }
 
-// matchesTagFilters reports whether an instance that was fetched by id has the tags and the group of the request, as far
-// as ListTagResources does not prove it: that does not filter by the group beside tags, and was not asked about the
-// caller's own ids at all.
+// matchesTagFilters reports whether an instance that was fetched by id has the tags and the group of the request,
+// as far as ListTagResources has not verified it. ListTagResources does not filter by group if tags are given, and
+// it is not called at all if the caller names ids.
 func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	if len(r.Tags) == 0 && r.InstanceIDs == nil {
 		return true
@@ -134,12 +142,12 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
 }
 
-// mayBeTruncated reports whether a listing may have been cut at the cap. A listing by tag or resource group alone is cut
-// at 1,000 instances. Beside other filters, ids among them, the API may count before or after it applies those: so the
-// instances that match the tag or the group alone are counted, unless all ids are known.
+// mayBeTruncated reports whether a listing may have been truncated by the cap. A listing by tag or resource group
+// alone is truncated at 1,000 instances. If there are other filters, such as ids, the API may apply the cap before
+// or after them; then the instances that match the tag or group alone are counted, unless all ids are known.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
-	if !req.isCapped() || known > resourceCap { // more than that means that there is no cap
+	if !req.isCapped() || known > beyondCap {
 		return false, nil
 	}
 	if req.InstanceIDs != nil && known >= len(unique(req.InstanceIDs)) {
@@ -163,7 +171,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
 		return page.TotalCount >= capSuspect, nil
 	}
-	// The server may not support page numbers, whether it says so or not.
+	// The server may lack page numbers, with or without reporting an error.
 	alone.MaxResults = maxPerRequest
 	all := l.client.newListing()
 	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.known() < capSuspect })
@@ -171,7 +179,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	case errors.Is(err, errStopped):
 		return true, nil
 	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
-		err = l.client.verifyEmpty(ctx, alone, false)
+		err = l.client.verifyEmpty(ctx, alone)
 	}
-	return all.known() < known-maxPerRequest/2, err // a list without those that are known proves nothing
+	return all.known() < known-maxPerRequest/2, err // a list that omits known instances is not evidence
 }

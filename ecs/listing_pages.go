@@ -15,37 +15,20 @@ import (
 type instancePage struct {
 	*DescribeInstancesResponse
 	request DescribeInstancesRequest
-	rows    int // instances that came, including those that could not be decoded at all
-	// emptyEnd reports whether the page came without a single instance and without a token. A caller without permission
-	// gets such a page from servers that do not refuse the call, so it proves nothing until a dry run has passed.
+	rows    int // number of instances in the response, including those that could not be decoded
+	// emptyEnd reports whether the page has neither an instance nor a token. Some servers return such a page to a
+	// caller without permission, so it proves nothing until a dry run has succeeded.
 	emptyEnd bool
 }
 
-// claimsMore reports whether the only page of a listing may come from a server that knows page numbers but no tokens: it
-// has no NextToken, and a TotalCount larger than the number of instances. Where tokens work, TotalCount has no meaning.
+// claimsMore reports whether the only page of a listing may come from a server that supports page numbers but no
+// tokens: it has no NextToken, but a TotalCount larger than the number of instances. Where tokens work, TotalCount
+// is meaningless.
 func (p *instancePage) claimsMore() bool {
 	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
 
-// countRows counts the instances of a page, including those that could not be decoded at all.
-func countRows(page *DescribeInstancesResponse) int {
-	n := len(page.Instances)
-	if len(page.Undecoded) == 0 {
-		return n
-	}
-	decoded := make(map[string]bool, n)
-	for i := range page.Instances {
-		decoded[page.Instances[i].InstanceID] = true
-	}
-	for _, d := range page.Undecoded {
-		if !decoded[d.InstanceID] { // "" is never there
-			n++
-		}
-	}
-	return n
-}
-
-// ids yields the ids of the page's instances. Those that have no readable id are left out.
+// ids yields the ids of the instances on the page. Instances without a readable id are skipped.
 func (p *instancePage) ids(yield func(string) bool) {
 	for i := range p.Instances {
 		if !yield(p.Instances[i].InstanceID) {
@@ -65,19 +48,19 @@ func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInst
 	if err != nil {
 		return nil, err
 	}
-	rows := countRows(resp)
+	rows := resp.rows()
 	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
 }
 
-// tokenPages yields the pages of one request as they come, following NextToken. If the server turns out to know page
-// numbers only, the pages are fetched by number instead. countNew is that of followPages.
+// tokenPages yields the pages of one request as they arrive, following NextToken. If the server turns out to
+// support page numbers only, it fetches the pages by number. For countNew, see followPages.
 func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeInstancesRequest, countNew newIDsFunc) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
-		var listed idHashes // of a page that is continued by numbers
+		var listed idHashes // of a page that is continued by page number
 		var last *instancePage
 		fetch := func(ctx context.Context, token string) (page *instancePage, next string, err error) {
 			r := req
-			r.NextToken = cmp.Or(token, req.NextToken) // the caller's, on the first page
+			r.NextToken = cmp.Or(token, req.NextToken) // the caller's token, on the first page
 			if page, err = c.fetchPage(ctx, mode, r); err != nil {
 				return nil, "", err
 			}
@@ -97,7 +80,7 @@ func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeIns
 	}
 }
 
-// parallelTokenPages yields the pages of several requests, at most limit of which are in progress at once.
+// parallelTokenPages yields the pages of several requests, at most limit of them at a time.
 func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit int, reqs []DescribeInstancesRequest) iter.Seq2[*instancePage, error] {
 	runs := make([]func(context.Context) iter.Seq2[*instancePage, error], len(reqs))
 	for i, req := range reqs {
@@ -114,8 +97,9 @@ type pageWithIDs interface{ ids(yield func(string) bool) }
 // newIDsFunc returns how many of the ids of a page are new.
 type newIDsFunc func(ids iter.Seq[string]) int
 
-// followPages yields the pages that fetch returns for one token after the other. A page without a new id counts as empty,
-// so that a listing ends with [pagination.ErrEmptyPages] if the server has ever new tokens for the same items.
+// followPages yields the pages that fetch returns for successive tokens. A page without a new id counts as empty,
+// so that a listing ends with [pagination.ErrEmptyPages] if the server keeps returning new tokens for the same
+// items.
 func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var page P
@@ -140,8 +124,8 @@ func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch 
 	}
 }
 
-// idHashes is a set of ids that is small, and good enough to tell whether a page has anything new. Two ids with the same hash do no harm: they
-// make one page look less new than it is.
+// idHashes is a compact set of ids, used to decide whether a page contains anything new. If two ids have the same
+// hash, a page merely seems to have one new id less.
 type idHashes struct {
 	seed   maphash.Seed
 	hashes map[uint64]struct{}
@@ -159,11 +143,13 @@ func (s *idHashes) add(ids iter.Seq[string]) int {
 	return len(s.hashes) - before
 }
 
-// maxSweeps bounds how often the pages of a list that changes are read from the beginning.
+// maxSweeps limits how often the pages of a changing list are read from the beginning.
 const maxSweeps = 5
 
-// numberedPages yields what follows the page first, by page numbers. While the list changes, instances move from page to
-// page; so the pages are read once more from the beginning if TotalCount changed, or if they show fewer instances. It ends without an error if the server refuses page numbers: then it knows tokens, and TotalCount had no meaning.
+// numberedPages yields the pages that follow first, by page number. While the list changes, instances move between
+// pages; if TotalCount changed or instances are missing, the pages are therefore read once more from the
+// beginning. If the server refuses page numbers, numberedPages ends without an error: the server then supports
+// tokens, and TotalCount was meaningless.
 func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1
@@ -186,14 +172,14 @@ func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *insta
 	yield(nil, fmt.Errorf("the listing is not complete: the server sends no NextToken and counts %d instances, but its pages show %d", s.total, s.known()))
 }
 
-// sweep reads a list by page numbers.
+// sweep is the state of reading a list by page numbers.
 type sweep struct {
 	client  *Client
 	mode    retryMode
-	request DescribeInstancesRequest // the one that the pages continue
+	request DescribeInstancesRequest // the page that the numbered pages continue
 	listed  *idHashes
-	unnamed int // instances without a readable id
-	total   int // the last TotalCount of a numbered page, negative before the first
+	unnamed int // number of instances without a readable id
+	total   int // TotalCount of the last numbered page; negative before the first
 	yield   func(*instancePage, error) bool
 }
 
@@ -201,7 +187,7 @@ type sweepResult int
 
 const (
 	sweepDone         sweepResult = iota // the consumer stopped, or the listing is complete
-	sweepFoundNothing                    // the list did not change, instances are missing, and no page had a new one
+	sweepFoundNothing                    // the list did not change and instances are missing, but no page had a new one
 	sweepRepeat                          // the list changed, or instances are missing
 )
 
@@ -211,13 +197,13 @@ func (s *sweep) pageSize() int {
 
 func (s *sweep) known() int { return len(s.listed.hashes) + s.unnamed }
 
-// isComplete reports whether all instances are known that the server counts, or as many as its cap lets through.
+// isComplete reports whether the number of known instances has reached the server's TotalCount, or the cap.
 func (s *sweep) isComplete() bool {
 	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
 }
 
-// read reads the pages from a number on, to the last one that TotalCount promises, the first empty one, or until too many
-// pages in a row had nothing new.
+// read reads pages, starting at a page number. It ends at the last page according to TotalCount, at the first
+// empty page, or after too many pages in a row without a new instance.
 func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
 	req := s.request
 	req.PageSize, req.MaxResults = s.pageSize(), 0
@@ -255,7 +241,8 @@ func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
 	return sweepRepeat, nil
 }
 
-// refusesPageNumbers reports whether err is the API's refusal of page mode, and not a failure or a missing permission.
+// refusesPageNumbers reports whether err means that the API does not support page numbers, as opposed to a failure
+// or a missing permission.
 func refusesPageNumbers(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code != "" && e.StatusCode >= 400 && e.StatusCode < 500 &&

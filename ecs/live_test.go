@@ -46,7 +46,7 @@ type live struct {
 	order  []ecs.Instance
 }
 
-// wireLog notes the protocol of each response, and whether it was compressed.
+// wireLog records the protocol of each response, and whether it was compressed.
 type wireLog struct {
 	base http.RoundTripper
 	mu   sync.Mutex
@@ -82,7 +82,7 @@ func newLive(t *testing.T) *live {
 	return &live{client: client, wire: wire}
 }
 
-// list reads all instances. Members that cannot be read are logged: they are facts too.
+// list reads all instances. It logs members that cannot be read.
 func (l *live) list(t *testing.T) {
 	t.Helper()
 	l.all = map[string]ecs.Instance{}
@@ -101,7 +101,7 @@ func (l *live) list(t *testing.T) {
 	}
 }
 
-// compareForms expects each form of a listing to return the same instances.
+// compareForms checks that every way of listing returns the same instances.
 func (l *live) compareForms(t *testing.T) {
 	var req ecs.DescribeInstancesRequest
 	forms := map[string]func(ctx context.Context) iter.Seq2[ecs.Instance, error]{
@@ -178,7 +178,7 @@ func (l *live) lookUp(t *testing.T) {
 	}
 }
 
-// logFacts logs what the API does not document.
+// logFacts logs behavior that the API does not document.
 func (l *live) logFacts(t *testing.T) {
 	page := func(what string, req ecs.DescribeInstancesRequest) *ecs.DescribeInstancesResponse {
 		resp, err := l.client.DescribeInstances(t.Context(), req)

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestLoad has clients share a quota that they do not know, in virtual time. All calls must succeed, few may be rejected, and
-// the total time must be close to what the quota allows.
+// TestLoad lets clients share a quota that they do not know, in virtual time. All calls must succeed, few requests
+// may be rejected, and the total time must be close to the minimum that the quota allows.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	bucket := func() func(time.Time) (bool, time.Duration) { return tokenBucket(40, 10) }
@@ -20,10 +20,10 @@ func TestLoad(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name                    string
-		clients, workers, calls int // workers of each client, calls of all
+		clients, workers, calls int // number of workers of each client, and of all calls
 		quota                   func() func(time.Time) (bool, time.Duration)
 		ideal                   time.Duration
-		over, rejected          float64 // percent, at most
+		over, rejected          float64 // maximum percentage
 	}{
 		{"bucket of 40/s, 1 client", 1, 16, 2400, bucket, time.Minute, 10, 10},
 		{"bucket of 40/s, 4 clients", 4, 4, 2400, bucket, time.Minute, 10, 10},

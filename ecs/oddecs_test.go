@@ -17,22 +17,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// oddECS is an http.RoundTripper that answers DescribeInstances. It is for fleets that are too large for ecstest, and for
-// servers that behave in ways which ecstest does not imitate. It lists rows in their order.
+// oddECS is an http.RoundTripper that responds to DescribeInstances. It is for fleets that are too large for
+// ecstest, and for server behavior that ecstest does not imitate. It returns rows in their order.
 type oddECS struct {
 	rows []row
 
-	afterExcluded, beforeExcluded bool          // what is right at a bound
-	seconds                       bool          // bounds are compared with seconds, which rows do not show
-	shift                         time.Duration // what it takes the bounds for
-	gapsIgnored                   bool          // Filter.2 counts only with Filter.1
-	timesIgnored                  bool          // no Filter counts
-	pages                         int           // page mode: 0 works, 1 is refused, 2 is taken for token mode
+	afterExcluded, beforeExcluded bool          // whether the time filters include their bounds
+	seconds                       bool          // bounds are compared with a precision of seconds, which rows do not show
+	shift                         time.Duration // how it interprets the bounds
+	gapsIgnored                   bool          // Filter.2 applies only together with Filter.1
+	timesIgnored                  bool          // all time filters are ignored
+	pages                         int           // page mode: 0 works, 1 is refused, 2 is treated as token mode
 	total                         func(n int) int
 	latency                       time.Duration
 	before                        func(r *http.Request) // each answer
-	// intercept is called for the n-th request of a page, counted from 1, and with n = 0 for dry runs. If the body is not
-	// nil, it is the response.
+	// intercept is called for the n-th request of a page, counted from 1, and with n = 0 for dry runs. If it
+	// returns a non-nil body, that is the response.
 	intercept func(q url.Values, n int) (status int, body []byte)
 
 	mu                   sync.Mutex
@@ -43,7 +43,7 @@ type oddECS struct {
 
 type row struct {
 	id      string
-	created time.Time // zero: not known
+	created time.Time // zero means unknown
 }
 
 func (o *oddECS) client(t *testing.T, edit ...func(*ecs.Options)) *ecs.Client {
@@ -113,7 +113,8 @@ func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 }
 
-func (o *oddECS) page(get func(string) string, paged bool) []byte {
+// filter returns what reports whether a row matches the ids and times of a request.
+func (o *oddECS) filter(get func(string) string) func(row) bool {
 	bound := func(n string) time.Time {
 		t, _ := time.Parse("2006-01-02T15:04Z", get("Filter."+n+".Value"))
 		if t.IsZero() || o.timesIgnored {
@@ -127,23 +128,27 @@ func (o *oddECS) page(get func(string) string, paged bool) []byte {
 	}
 	var wanted []string
 	_ = json.Unmarshal([]byte(get("InstanceIds")), &wanted)
-	match := func(w row) bool {
+	return func(w row) bool {
 		if get("InstanceIds") != "" && !slices.Contains(wanted, w.id) {
 			return false
 		}
-		at := w.created
+		at := w.created.Unix()
 		if !o.seconds {
-			at = at.Truncate(time.Minute)
+			at -= ((at % 60) + 60) % 60
 		}
-		return !(!after.IsZero() && (at.Before(after) || o.afterExcluded && at.Equal(after)) ||
-			!before.IsZero() && (at.After(before) || o.beforeExcluded && at.Equal(before)))
+		return !(!after.IsZero() && (at < after.Unix() || o.afterExcluded && at == after.Unix()) ||
+			!before.IsZero() && (at > before.Unix() || o.beforeExcluded && at == before.Unix()))
 	}
+}
+
+func (o *oddECS) page(get func(string) string, paged bool) []byte {
+	match := o.filter(get)
 	size := 10
 	if n, _ := strconv.Atoi(get("MaxResults")); n > 0 {
 		size = min(max(n, 10), 100)
 	}
 	var b bytes.Buffer
-	if paged { // one row is all that is asked for
+	if paged { // only one row is requested
 		n := 0
 		for _, w := range o.rows {
 			if match(w) {
@@ -193,7 +198,7 @@ func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 	return rows
 }
 
-// exact fails the test unless a scan yields each row once.
+// exact fails the test unless a scan yields each row exactly once.
 func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers int) {
 	t.Helper()
 	got, err := collect(o.client(t).ScanInstances(t.Context(), req, &ecs.ScanOptions{Workers: workers}))

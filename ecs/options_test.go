@@ -56,7 +56,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// A key that cannot be right is refused before any request is made, and is not shown.
+// An invalid key is refused before any request is made, and does not appear in the error.
 func TestFixedKeysAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, key := range [][3]string{
@@ -89,7 +89,7 @@ func TestAdditionalAttributesOfOptions(t *testing.T) {
 	if _, err := NewClient("cn-test", &Options{AdditionalAttributes: append(slices.Clone(many), "one more")}); !errors.Is(err, ErrInvalidParameter) {
 		t.Errorf("21 attributes: %v", err)
 	}
-	given := append(slices.Clone(many), many...) // the same 20 again
+	given := append(slices.Clone(many), many...) // the same 20 once more
 	c, err := NewClient("cn-test", &Options{AdditionalAttributes: given})
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +142,7 @@ func TestEndpointWithRegion(t *testing.T) {
 	}
 }
 
-// Clients of several accounts must not open connections of their own, with the default http.Client either.
+// Clients of several accounts must share connections, including those with the default http.Client.
 func TestWithCredentialsSharesTheHTTPClient(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)

@@ -17,17 +17,20 @@ import (
 	"github.com/google/go-querystring/query"
 )
 
-// The list types below tell go-querystring how the API expects lists. Use them in the parameters of [Client.Call]; which
-// one an operation needs is in its documentation.
+// The list types below determine how go-querystring encodes a list for the API. Use them in the parameters of
+// [Client.Call]; the documentation of an operation says which one it needs.
 
 // JSONList is a list sent as one parameter, a JSON array of strings. A nil list is not sent, and so is no filter. An empty
-// list is sent as "[]", which matches nothing.
+// list is sent as "[]", which matches nothing. An empty element is refused.
 type JSONList []string
 
 // EncodeValues implements [query.Encoder].
 func (l JSONList) EncodeValues(key string, v *url.Values) error {
 	if l == nil {
 		return nil
+	}
+	if err := checkElements(key, l); err != nil {
+		return err
 	}
 	text, err := json.Marshal([]string(l))
 	if err != nil {
@@ -37,11 +40,15 @@ func (l JSONList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// RepeatList is a list sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent.
+// RepeatList is a list sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent, and an empty element
+// is refused.
 type RepeatList[T ~string] []T
 
 // EncodeValues implements [query.Encoder].
 func (l RepeatList[T]) EncodeValues(key string, v *url.Values) error {
+	if err := checkElements(key, l); err != nil {
+		return err
+	}
 	for i, s := range l {
 		v.Set(key+"."+strconv.Itoa(i+1), string(s))
 	}
@@ -49,11 +56,14 @@ func (l RepeatList[T]) EncodeValues(key string, v *url.Values) error {
 }
 
 // TagList is a list sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty list is not sent.
-// The value of a tag is not sent if it is empty; as a filter, such a tag matches any value.
+// The value of a tag is not sent if it is empty; as a filter, such a tag matches any value. An empty key is refused.
 type TagList []Tag
 
 // EncodeValues implements [query.Encoder].
 func (l TagList) EncodeValues(key string, v *url.Values) error {
+	if err := checkTags(key, l); err != nil {
+		return err
+	}
 	values := make([]string, 0, 2*len(l)) // one allocation for all values
 	set := func(name, value string) {
 		values = append(values, value)
@@ -69,7 +79,7 @@ func (l TagList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// timeFilter is a pair of parameters Filter.N.Key and Filter.N.Value. Each N has its fixed meaning, so the numbers that are
+// timeFilter is a pair of parameters Filter.N.Key and Filter.N.Value. Each N has a fixed meaning, so the numbers
 // sent may have gaps.
 type timeFilter struct {
 	key string
@@ -113,8 +123,9 @@ var (
 	requestType   = reflect.TypeFor[DescribeInstancesRequest]()
 )
 
-// encodeStruct adds the fields of a struct to values, under names that begin with prefix. go-querystring encodes the fields
-// with a simple value; what it would write in another form than the API's is corrected here, or refused.
+// encodeStruct adds the fields of a struct to values, with names that start with prefix. go-querystring encodes
+// the fields that have a simple value. A value that it would encode differently from the API is corrected here, or
+// refused.
 func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	if strings.Count(prefix, ".") > 20 {
 		return invalid("params", "is nested too deeply at %.80q", prefix)
@@ -128,7 +139,7 @@ func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 		return invalid("params", "cannot be encoded: %s", shown(err.Error()))
 	}
 	for name, text := range e.fixed {
-		// A nested struct comes as Name[Field].
+		// go-querystring names the fields of a nested struct Name[Field].
 		maps.DeleteFunc(simple, func(key string, _ []string) bool { return key == name || strings.HasPrefix(key, name+"[") })
 		if text != "" {
 			simple.Set(name, text)
@@ -140,12 +151,12 @@ func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	return nil
 }
 
-// structEncoder encodes what go-querystring does not encode the API's way.
+// structEncoder encodes the fields that go-querystring does not encode in the API's form.
 type structEncoder struct {
 	values url.Values
 	prefix string
 	names  []string          // of all fields
-	fixed  map[string]string // by name: the right text of a field, "" if it is not sent or is encoded elsewhere
+	fixed  map[string]string // parameter name to the correct text; "" if the field is not sent or is encoded elsewhere
 }
 
 func (e *structEncoder) fields(v reflect.Value) error {
@@ -161,7 +172,7 @@ func (e *structEncoder) fields(v reflect.Value) error {
 		}
 		sent = true
 		if err := e.namedField(cmp.Or(name, field.Name), strings.Split(options, ","), field, v.Field(i)); err != nil {
-			if _, ok := err.(invalidField); !ok { //nolint:errorlint // it names the field of a nested struct already
+			if _, ok := err.(invalidField); !ok { //nolint:errorlint // the error already names the field of a nested struct
 				err = invalid(typeName(v.Type())+"."+field.Name, "%v", err)
 			}
 			return err
@@ -192,7 +203,7 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 	return e.field(name, options, field.Tag, v)
 }
 
-// field encodes one field. An error says what is wrong with it, without its name.
+// field encodes one field. Its errors do not name the field.
 func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
 	switch {
 	case v.Kind() == reflect.Interface:
@@ -223,7 +234,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 	return nil
 }
 
-// setText sets the text of a field whose zero value has none.
+// setText sets the text of a field. A zero value cannot be sent as text, so it is refused.
 func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
 	if v.IsZero() || text == "" {
 		return fmt.Errorf("is a zero %v: set it, or leave it out by the option omitempty", v.Type())
@@ -232,8 +243,8 @@ func (e *structEncoder) setText(name string, v reflect.Value, text string) error
 	return nil
 }
 
-// list encodes a list of structs. Other lists are refused unless go-querystring joins their elements to one value: only the
-// caller knows which form the operation expects.
+// list encodes a list of structs. Other lists are refused unless go-querystring joins their elements into one
+// value: only the caller knows which form the operation expects.
 func (e *structEncoder) list(name string, options []string, v reflect.Value) error {
 	element := elemOf(v.Type().Elem())
 	joined := slices.ContainsFunc(options, func(o string) bool { return o == "comma" || o == "space" || o == "semicolon" })
@@ -256,8 +267,8 @@ func (e *structEncoder) list(name string, options []string, v reflect.Value) err
 	return nil
 }
 
-// isScalar reports whether go-querystring writes a value of type t as the API expects it. A duration, which it would
-// write as "1m0s", is none.
+// isScalar reports whether go-querystring encodes a value of type t in the form that the API expects. A duration
+// is not scalar, because it would be encoded as "1m0s".
 func isScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
@@ -268,7 +279,7 @@ func isScalar(t reflect.Type) bool {
 	}
 }
 
-// typeName returns the name of a type as it appears in an error.
+// typeName returns the name of a type for use in an error.
 func typeName(t reflect.Type) string { return cmp.Or(t.Name(), "params") }
 
 // elemOf returns the type that t points to, or t itself.

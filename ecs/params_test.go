@@ -29,7 +29,8 @@ type embeddedParams struct {
 	ZoneID string `url:"ZoneId,omitempty"`
 }
 
-// The parameters as the API documents them: RunInstances has DataDisk.N.Category, SystemDisk.Category and so on.
+// Parameters in the form documented by the API: for example, RunInstances has DataDisk.N.Category and
+// SystemDisk.Category.
 func TestEncodeParams(t *testing.T) {
 	t.Parallel()
 	local := time.Date(2026, 11, 29, 8, 30, 5, 0, time.FixedZone("", 8*3600))
@@ -149,7 +150,7 @@ type pointerText struct{ text string }
 
 func (p *pointerText) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
-// A filter that the API would not see must not be dropped silently, or be sent in a form that the API ignores.
+// A filter that cannot be encoded must not be dropped silently, or be sent in a form that the API ignores.
 func TestParamsThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	type Request struct{ InstanceID []string }
@@ -200,7 +201,15 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 			Zone string `url:"ZoneId"`
 			embeddedParams
 		}{},
-		"params contains a DescribeInstancesRequest": &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
+		"params cannot be encoded: Ids[1] is empty": struct {
+			IDs JSONList `url:"Ids"`
+		}{JSONList{"i-1", ""}},
+		"params cannot be encoded: Id[0] is empty": struct {
+			ID RepeatList[string] `url:"Id"`
+		}{RepeatList[string]{""}},
+		"params cannot be encoded: Tag[1].Key is empty":          struct{ Tag TagList }{TagList{{Key: "k"}, {Value: "v"}}},
+		"params cannot be encoded: TagFilter[0].TagKey is empty": struct{ TagFilter TagFilterList }{TagFilterList{{TagValues: []string{"v"}}}},
+		"params contains a DescribeInstancesRequest":             &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
 		"params contains a DescribeInstancesRequest, which": struct {
 			DescribeInstancesRequest
 			Extra string
@@ -219,7 +228,7 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// Rounding only ever widens a window, to whole minutes in UTC.
+// Rounding only widens a window, to whole minutes in UTC.
 func FuzzTimeFilter(f *testing.F) {
 	for _, at := range []time.Time{
 		{},

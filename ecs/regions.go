@@ -11,22 +11,24 @@ import (
 	"github.com/google/go-querystring/query"
 
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
 const (
-	// maxRegions is how many regions are listed at once. There are about 30 public ones, which take little more time
-	// together than the slowest of them alone.
+	// maxRegions is the maximum number of regions listed at once. There are about 30 public ones; together they
+	// take little more time than the slowest of them alone.
 	maxRegions = 32
-	// smallRegion is how many instances a region may have to be listed page after page although there are workers.
+	// smallRegion is the number of instances up to which a region is listed page after page, even if Workers is
+	// set.
 	smallRegion = 3 * maxPerRequest
 )
 
-// DescribeRegionsRequest filters the list of regions. The zero value matches all regions that the account may use.
+// DescribeRegionsRequest filters the list of regions. The zero value matches all regions available to the account.
 type DescribeRegionsRequest struct {
 	AcceptLanguage     string             `url:"AcceptLanguage,omitempty"` // the language of LocalName: "zh-CN" (the API's default), "en-US", "ja" …
 	InstanceChargeType InstanceChargeType `url:"InstanceChargeType,omitempty"`
-	ResourceType       ResourceType       `url:"ResourceType,omitempty"` // "" = ResourceTypeInstance
+	ResourceType       ResourceType       `url:"ResourceType,omitempty"` // "" means ResourceTypeInstance
 
 	OwnerAccount         string `url:"OwnerAccount,omitempty"`
 	ResourceOwnerAccount string `url:"ResourceOwnerAccount,omitempty"`
@@ -40,20 +42,25 @@ type DescribeRegionsResponse struct {
 	Regions   []Region
 }
 
-// Region is a region that the account may use.
+// Region is a region available to the account.
 type Region struct {
 	RegionID       string       `json:"RegionId"`
-	RegionEndpoint string       // the endpoint that the API names; the client does not use it
+	RegionEndpoint string       // the endpoint according to the API; the client does not use it
 	LocalName      string       // in the requested language
-	Status         RegionStatus // "" if the API does not tell
+	Status         RegionStatus // "" if not reported
 }
 
-// DescribeRegions returns the regions that the account may use, by one request to the client's own region.
+// DescribeRegions returns the regions available to the account. It sends one request, to the client's own region.
 func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, error) {
+	resp, _, err := c.describeRegions(ctx, req)
+	return resp, err
+}
+
+func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, transport.Meta, error) {
 	const action = "DescribeRegions"
 	params, err := query.Values(req)
 	if err != nil {
-		return nil, refused(action, c.region, err)
+		return nil, transport.Meta{}, refused(action, c.region, err)
 	}
 	var out struct {
 		RequestID string `json:"RequestId"`
@@ -61,8 +68,8 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
 		out.Regions = nil // an earlier attempt may have set it
-		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
-			return tooLarge
+		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {
@@ -71,28 +78,30 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 		return wrong
 	})
 	if err != nil {
-		return nil, err
+		return nil, meta, err
 	}
-	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, nil
+	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, meta, nil
 }
 
-// RegionsOptions configure InstancesInRegions. nil, and every zero field, is the default.
+// RegionsOptions configures InstancesInRegions. nil, and every zero field, means the default.
 type RegionsOptions struct {
-	// Exclude names regions that are not listed, also when they are among the regions passed.
+	// Exclude names regions that are not listed, even if they are among the given regions.
 	Exclude []string
-	// Workers is how many pages of one large region are fetched at once, as in [ScanOptions]. 0 and 1 fetch one page after
-	// the other. At most 64 pages of large regions are fetched at once.
+	// Workers is the number of pages of one large region that are fetched concurrently, as in [ScanOptions]. With
+	// 0 or 1, pages are fetched one after the other. In total, at most 64 pages of large regions are fetched at
+	// once.
 	Workers int
 }
 
-// InstancesInRegions lists several regions at once, each like [Client.Instances] through its own endpoint; they share
-// connections and credentials. nil regions are all that [Client.DescribeRegions] returns, an empty list is none. Without
-// Workers, the instances of one region come in its order; those of different regions come in any order.
+// InstancesInRegions lists several regions concurrently, each like [Client.Instances] but through its own
+// endpoint; they share connections and credentials. nil regions means all that [Client.DescribeRegions] returns,
+// an empty list means none. Without Workers, the instances of one region are yielded in its order; those of
+// different regions are interleaved.
 //
-// A region that fails yields one [*RegionError], after the instances that it delivered, and the others go on: keep ranging
-// to see them. A region is complete if and only if it yields no RegionError. In particular, each region without instances
-// is checked by a dry run of its own, because a policy may be limited to some regions; the result is remembered for five
-// minutes (see Options.TrustEmpty).
+// A region that fails yields one [*RegionError], after the instances that it delivered, and the others continue:
+// keep ranging to receive them. A region is complete if and only if it yields no RegionError. In particular, each
+// region without instances is verified by its own dry run, because a policy may be limited to some regions; the
+// result is remembered for five minutes (see Options.TrustEmpty).
 //
 // Any other error is the last one: that of ctx, or of DescribeRegions.
 func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, opts *RegionsOptions) iter.Seq2[Instance, error] {
@@ -109,8 +118,8 @@ func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req D
 	}
 }
 
-// notOfRegion is the error of a context that was canceled with a RegionError, perhaps of another listing. [errors.As] must
-// not find that one, or the end of all regions would look like the end of one.
+// notOfRegion hides a RegionError in the chain of its error from [errors.As]. A context may have been canceled with
+// the RegionError of another listing, and a caller would mistake it for the failure of a single region.
 type notOfRegion struct{ error }
 
 func (e notOfRegion) Is(target error) bool { return errors.Is(e.error, target) }
@@ -153,7 +162,8 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 		}
 	}
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
-		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // a region's own, not one that the context was canceled with
+		// an error of the region itself, not one that the context was canceled with
+		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint
 			return err
 		}
 		if !yield(inst, err) {
@@ -163,7 +173,8 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	return nil
 }
 
-// listRegion lists one of several regions. A region of more than a few pages is scanned, once it gets a place in large.
+// listRegion lists one of several regions. A region of more than a few pages is scanned as soon as large has a
+// free slot.
 func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, workers int, large chan struct{}, deliver deliverFunc) error {
 	l := c.newListing()
 	requests, err := req.split(ctx)
@@ -184,7 +195,7 @@ func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, w
 	return l.finish(ctx, req, err, workers, deliver)
 }
 
-// listRest lists what follows the first page of a region.
+// listRest lists the pages after the first page of a region.
 func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, token string, workers int, large chan struct{}, deliver deliverFunc) error {
 	if total := l.client.counts(ctx, req, []time.Time{{}}); total != nil && total[0] > 0 && total[0] <= smallRegion {
 		req.NextToken = token
@@ -196,21 +207,21 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	case <-ctx.Done():
 		return doneError(ctx)
 	}
-	return l.followParallel(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
+	return l.followAll(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
 }
 
-// allRegions returns the ids of the regions that the account may use.
+// allRegions returns the ids of the regions that the account may use. They become part of errors, so they are masked.
 func (c *Client) allRegions(ctx context.Context) ([]string, error) {
-	all, err := c.DescribeRegions(ctx, DescribeRegionsRequest{})
+	all, meta, err := c.describeRegions(ctx, DescribeRegionsRequest{})
 	if err != nil {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response names no region"}
+		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: meta.Mask(all.RequestID), StatusCode: 200, Attempts: meta.Attempts, Message: "the response names no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {
-		regions[i] = r.RegionID
+		regions[i] = meta.Mask(r.RegionID)
 	}
 	return regions, nil
 }

@@ -19,7 +19,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// inRegions lists several regions. It returns the instances in order, the errors of single regions, and the final error.
+// inRegions lists several regions. It returns the instances in order, the errors of single regions, and the final
+// error.
 func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) (got []ecs.Instance, failed map[string]error, last error) {
 	t.Helper()
 	failed = map[string]error{}
@@ -62,7 +63,7 @@ func TestAllRegions(t *testing.T) {
 		if !maps.EqualFunc(inOrder, byRegion, slices.Equal) {
 			t.Error("the regions' listings are not what the regions have, in their order")
 		}
-		pages := 29 - len(byRegion) // a page of each empty region
+		pages := 29 - len(byRegion) // one page for each empty region
 		for _, list := range byRegion {
 			pages += (len(list) + 99) / 100
 		}
@@ -178,7 +179,7 @@ func TestEmptyRegions(t *testing.T) {
 		req    ecs.DescribeInstancesRequest
 		fleet  []ecs.Instance
 		dry    int
-		failed []string // regions with ErrForbidden
+		failed []string // regions that fail with ErrForbidden
 	}{
 		{name: "allowed: each is checked", dry: 4},
 		{name: "denied: each is named", deny: true, dry: 4, failed: regions},
@@ -226,13 +227,13 @@ func TestEmptyRegions(t *testing.T) {
 		if len(failed) != 29 || err != nil {
 			t.Errorf("%d failed, %v", len(failed), err)
 		}
-		if took := time.Since(start); took != 3*50*time.Millisecond { // the regions, the lists, the dry runs
+		if took := time.Since(start); took != 3*50*time.Millisecond { // for the regions, the listings, and the dry runs
 			t.Errorf("took %v of virtual time", took)
 		}
 	})
 }
 
-// Each region's requests go to its own endpoint in the client's network.
+// Each region's requests are sent to its own endpoint in the client's network.
 func TestEndpointOfEachRegion(t *testing.T) {
 	t.Parallel()
 	for network, want := range map[ecs.Network][]string{
@@ -304,7 +305,7 @@ func TestDescribeRegions(t *testing.T) {
 		if _, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{ResourceType: "house"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
-		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true}) // each costs a retry
+		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true}) // each requires a retry
 		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || len(resp.Regions) != 29 {
 			t.Error(resp, err)
 		}

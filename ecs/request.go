@@ -13,16 +13,16 @@ import (
 
 // Limits of one DescribeInstances request, from the API's parameter table.
 const (
-	maxPerRequest = 100 // ids or addresses in one list, instances on one page
+	maxPerRequest = 100 // elements of one list of ids or addresses, and instances on one page
 	maxTags       = 20
 	maxAttributes = 20
 )
 
 // DescribeInstancesRequest filters a listing. The zero value matches every instance of the client's region.
 //
-// An instance must match all filters that are set; a zero field is not sent. Requests are passed by value and never
-// modified, so several goroutines may use the same one. A comment names the API's parameter where it differs from the
-// field.
+// An instance must match all filters that are set; zero fields are not sent. Requests are passed by value and
+// never modified, so several goroutines may use the same one. A comment names the API's parameter if its name
+// differs from the field.
 type DescribeInstancesRequest struct {
 	VPCID           string `url:"VpcId,omitempty"`
 	VSwitchID       string `url:"VSwitchId,omitempty"`
@@ -31,8 +31,8 @@ type DescribeInstancesRequest struct {
 	ImageID         string `url:"ImageId,omitempty"`
 	KeyPairName     string `url:"KeyPairName,omitempty"`
 	// ResourceGroupID matches the members of a resource group. The API silently returns at most 1,000 of them; the
-	// listings fetch the others by id, or end with a [CappedError]. The API's documents disagree on whether the default
-	// group is supported.
+	// listings fetch the others by id, or end with a [CappedError]. The API's documents disagree on whether the
+	// default group is supported.
 	ResourceGroupID string `url:"ResourceGroupId,omitempty"`
 	HPCClusterID    string `url:"HpcClusterId,omitempty"`
 	// InstanceName may contain the wildcard "*".
@@ -42,8 +42,9 @@ type DescribeInstancesRequest struct {
 	// RDMAIPAddresses is a single address; the API does not document whether it accepts several.
 	RDMAIPAddresses string `url:"RdmaIpAddresses,omitempty"`
 
-	// InstanceNetworkType may be left empty beside the address lists below: the network they need is then sent with them,
-	// because the API ignores them otherwise. A network that contradicts the lists is an ErrInvalidParameter.
+	// InstanceNetworkType may be left empty if PrivateIPAddresses, EIPAddresses or InnerIPAddresses is set: the network
+	// type of the addresses is then sent, because the API ignores these lists otherwise. A network type that
+	// contradicts them is an ErrInvalidParameter.
 	InstanceNetworkType InstanceNetworkType `url:"InstanceNetworkType,omitempty"`
 	InstanceChargeType  InstanceChargeType  `url:"InstanceChargeType,omitempty"`
 	InternetChargeType  InternetChargeType  `url:"InternetChargeType,omitempty"`
@@ -53,45 +54,47 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
 	// Lists of ids and addresses. A nil list is no filter, an empty one matches nothing, and an element that occurs twice
-	// is sent once. A single DescribeInstances accepts at most 100 elements in each list. The listings accept any number in
+	// is sent once. An empty id or address is an ErrInvalidParameter. A single DescribeInstances accepts at most 100 elements in each list. The listings accept any number in
 	// one of the lists, IPv6Addresses included, and send it in batches of 100; a second list of more than 100 elements is an
 	// ErrInvalidParameter.
 	InstanceIDs        JSONList `url:"InstanceIds"`
-	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // of the classic network
+	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // in the classic network
 	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // of a VPC
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
 	EIPAddresses       JSONList `url:"EipAddresses"` // of a VPC
 
 	// IPv6Addresses (Ipv6Address.N) is batched like the lists above. The API cannot express an IPv6 list that matches
-	// nothing: nil and empty are no filter, and an empty address is an ErrInvalidParameter.
+	// nothing: nil and empty are no filter.
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
-	// Tags (Tag.N.Key, Tag.N.Value) must all match; at most 20; nil and empty are no filter. The API silently returns at
-	// most 1,000 instances; the listings fetch the others by id, or end with a [CappedError].
+	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 are allowed; nil and empty lists do not filter. The
+	// API silently returns at most 1,000 instances; the listings fetch the others by id, or end with a
+	// [CappedError].
 	Tags TagList `url:"Tag"`
-	// AdditionalAttributes (AdditionalAttributes.N) requests members that the API leaves empty otherwise; at most 20.
+	// AdditionalAttributes (AdditionalAttributes.N) requests members that the API leaves empty by default. At most
+	// 20 are allowed.
 	AdditionalAttributes RepeatList[AdditionalAttribute] `url:"AdditionalAttributes"`
 
-	// Time windows (Filter.1 CreationStartTime … Filter.4 ExpiredEndTime). The API compares whole minutes in UTC, so After is
-	// rounded down and Before is rounded up: rounding never narrows a window. A window that ends before it begins is an
-	// ErrInvalidParameter. The API does not document whether the bounds are inclusive.
+	// Time windows (Filter.1 CreationStartTime … Filter.4 ExpiredEndTime). The API compares whole minutes in UTC,
+	// so After is rounded down and Before is rounded up: rounding never narrows a window. A window that ends
+	// before it begins is an ErrInvalidParameter. The API does not document whether the bounds are inclusive.
 	CreatedAfter  time.Time `url:"-"`
 	CreatedBefore time.Time `url:"-"`
 	ExpiresAfter  time.Time `url:"-"`
 	ExpiresBefore time.Time `url:"-"`
 
-	// A nil pointer is not sent.
+	// Pointers that are nil are not sent.
 	IOOptimized             *bool `url:"IoOptimized,omitempty"`
 	NeedSaleCycle           *bool `url:"NeedSaleCycle,omitempty"`           // by invitation only
 	DeviceAvailable         *bool `url:"DeviceAvailable,omitempty"`         // by invitation only
 	HTTPPutResponseHopLimit *int  `url:"HttpPutResponseHopLimit,omitempty"` // by invitation only
 
-	// PageNumber (from 1) and PageSize (up to 100, the API's default is 10) select a page by number, in a single
-	// DescribeInstances only. The API has announced their withdrawal. In a listing, or together with MaxResults or
+	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number, only in a single
+	// DescribeInstances. The API has announced their removal. In a listing, or together with MaxResults or
 	// NextToken, they are an ErrInvalidParameter: the API would silently ignore them.
 	PageNumber int `url:"PageNumber,omitempty"`
 	PageSize   int `url:"PageSize,omitempty"`
-	// MaxResults is the page size. The API raises values below 10 to 10 and caps those above 100. Zero means 100 in a
-	// listing, and the API's default of 10 in a single DescribeInstances.
+	// MaxResults is the page size. The API raises values below 10 to 10 and caps those above 100. Zero means 100
+	// in a listing, and 10, the API's default, in a single DescribeInstances.
 	MaxResults int `url:"MaxResults,omitempty"`
 	// NextToken continues an earlier listing with the same filters.
 	NextToken string `url:"NextToken,omitempty"`
@@ -103,7 +106,7 @@ type DescribeInstancesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// wireRequest has all the parameters of a request, including those that the caller does not set.
+// wireRequest has all the parameters of a request, including those that the caller cannot set.
 type wireRequest struct {
 	DescribeInstancesRequest
 	RegionID      string     `url:"RegionId"`
@@ -114,7 +117,7 @@ type wireRequest struct {
 	DryRun        bool       `url:"DryRun,omitempty"`
 }
 
-// encode checks the request and returns its parameters. It refuses only what cannot succeed.
+// encode checks the request and returns its parameters. It refuses only requests that cannot succeed.
 func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
@@ -136,7 +139,7 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 	})
 }
 
-// impliedNetwork returns the network of the addresses that the request names, "" if it names none.
+// impliedNetwork returns the network type of the address lists in the request, or "" if there are none.
 func (r DescribeInstancesRequest) impliedNetwork() InstanceNetworkType {
 	switch {
 	case r.PrivateIPAddresses != nil || r.EIPAddresses != nil:
@@ -166,10 +169,10 @@ func (r DescribeInstancesRequest) lists() []requestList {
 	}
 }
 
-// validate reports what cannot succeed in a single request.
+// validate returns an error if the request cannot succeed as a single call.
 func (r DescribeInstancesRequest) validate() error {
 	for _, l := range r.lists() {
-		if err := checkLength(l.field, len(l.values), maxPerRequest); err != nil {
+		if err := cmp.Or(checkLength(l.field, len(l.values), maxPerRequest), checkElements(l.field, l.values)); err != nil {
 			return err
 		}
 	}
@@ -177,8 +180,7 @@ func (r DescribeInstancesRequest) validate() error {
 		checkLength("Tags", len(r.Tags), maxTags),
 		checkLength("AdditionalAttributes", len(r.AdditionalAttributes), maxAttributes),
 		r.checkNetwork(),
-		checkElements("IPv6Addresses", r.IPv6Addresses),
-		checkTags(r.Tags),
+		checkTags("Tags", r.Tags),
 		checkWindow("Created", r.CreatedAfter, r.CreatedBefore),
 		checkWindow("Expires", r.ExpiresAfter, r.ExpiresBefore),
 		r.checkPaging(),
@@ -192,8 +194,8 @@ func checkLength(field string, n, most int) error {
 	return nil
 }
 
-// checkElements refuses empty elements of a list that is sent as numbered parameters: the API may ignore them.
-func checkElements(field string, list []string) error {
+// checkElements refuses empty elements of a list: the API may ignore them, so that a list of nothing else is no filter.
+func checkElements[T ~string](field string, list []T) error {
 	if i := slices.Index(list, ""); i >= 0 {
 		return invalid(fmt.Sprintf("%s[%d]", field, i), "is empty, and the API may ignore an empty element")
 	}
@@ -225,7 +227,7 @@ func (r DescribeInstancesRequest) checkPaging() error {
 	return nil
 }
 
-// checkNetwork refuses addresses that the API would ignore: it would list the whole network instead.
+// checkNetwork refuses address lists that the API would ignore: it would return the whole network instead.
 func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
 	switch inner := r.InnerIPAddresses != nil; {
@@ -243,7 +245,7 @@ func (r DescribeInstancesRequest) checkNetwork() error {
 	return nil
 }
 
-// matchesNothing reports whether the request has an empty list, so that its result is empty whoever sends it.
+// matchesNothing reports whether the request has an empty list, which no instance matches.
 func (r DescribeInstancesRequest) matchesNothing() bool {
 	return slices.ContainsFunc(r.lists(), func(l requestList) bool {
 		return l.field != "IPv6Addresses" && l.values != nil && len(l.values) == 0
@@ -251,7 +253,7 @@ func (r DescribeInstancesRequest) matchesNothing() bool {
 }
 
 // split returns the requests that a listing sends: a single one, or one for each 100 elements of its long list. It
-// reports what cannot succeed in a listing.
+// returns an error if the request cannot succeed in a listing.
 func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstancesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext
@@ -279,7 +281,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	if r.NextToken != "" {
 		return nil, invalid("NextToken", "cannot continue a listing with more than %d elements in %s", maxPerRequest, long.field)
 	}
-	if err := checkElements(long.field, long.values); long.field == "IPv6Addresses" && err != nil {
+	if err := checkElements(long.field, long.values); err != nil { // of all batches
 		return nil, err
 	}
 	var batches []DescribeInstancesRequest
@@ -291,7 +293,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	return batches, batches[0].validate()
 }
 
-// unique returns the list without repeated elements, in order. It keeps the difference between nil and empty.
+// unique returns the list without duplicates, in order. It preserves the difference between nil and empty.
 func unique(list []string) []string {
 	seen := make(map[string]bool, len(list))
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {

@@ -22,13 +22,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// soak lists one fleet repeatedly. 1 % of the requests are reset, 1 % fail with a 5xx, the quota is a fixed window, keys are
-// rotated every ten minutes and expire immediately, and their provider fails for a minute in each ten. Every listing must
-// be complete. each is called once a minute.
+// soak lists one fleet repeatedly. Of the requests, 1 % are reset and 1 % fail with a 5xx. The quota is a fixed
+// window. Keys are rotated every ten minutes and expire immediately, and their provider fails for one minute out
+// of ten. Every listing must be complete. each is called once a minute.
 func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	const nPages, perMinute, rotation = 20, 120, 10 * time.Minute
 	begun := time.Now()
-	current := func() int { return int((time.Since(begun) + rotation - 10*time.Second) / rotation) } // in the middle of the requests of a window
+	// in the middle of a quota window
+	current := func() int { return int((time.Since(begun) + rotation - 10*time.Second) / rotation) }
 	quota := fixedWindow(perMinute, time.Minute, false)
 	var mu sync.Mutex
 	var requests, throttled, expired, faults, providerFailures atomic.Int64
@@ -111,7 +112,7 @@ func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what the first one only emptied from pools
+	runtime.GC() // frees what the first collection moved out of the pools
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc) >> 10
 }

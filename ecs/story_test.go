@@ -26,7 +26,7 @@ type cloud struct {
 	t      *testing.T
 }
 
-// story runs a parallel subtest in virtual time. It fails if a goroutine is left behind.
+// story runs a parallel subtest in virtual time. It fails if a goroutine is leaked.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -64,11 +64,11 @@ func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	return c.as(&opts)
 }
 
-// The kinds of requests that kind distinguishes; other operations are a kind by their names.
+// The kinds of requests that kind distinguishes. Other operations are identified by their names.
 const (
 	listed = "list"  // DescribeInstances by token
 	dryRan = "dry"   // DescribeInstances with DryRun
-	count1 = "count" // DescribeInstances in page mode, one row
+	count1 = "count" // DescribeInstances in page mode with one row per page
 	tagged = "ListTagResources"
 )
 
@@ -84,7 +84,7 @@ func kind(r ecstest.Request) string {
 	return listed
 }
 
-// arrived counts the requests by kind.
+// arrived counts the received requests by kind.
 func (c *cloud) arrived() map[string]int {
 	n := map[string]int{}
 	for _, r := range c.Requests() {
@@ -93,7 +93,7 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails the test unless exactly these requests arrived.
+// asked fails the test unless exactly these requests were received.
 func (c *cloud) asked(want map[string]int) {
 	c.t.Helper()
 	if got := c.arrived(); !maps.Equal(got, want) {
@@ -136,7 +136,8 @@ func ids(instances []ecs.Instance) []string {
 	return list
 }
 
-// collect reads a listing to its end and counts how often each instance came. An error must come once, last, and alone.
+// collect reads a listing to its end and counts how often each instance was yielded. An error must be yielded
+// once, last, and with the zero instance.
 func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	got := map[string]int{}
 	var last error
@@ -154,7 +155,7 @@ func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	return got, last
 }
 
-// sameOnce fails the test unless got has each instance of the fleet once and no others.
+// sameOnce fails the test unless got contains each instance of the fleet once and no others.
 func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	t.Helper()
 	wrong := 0
@@ -170,7 +171,7 @@ func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	}
 }
 
-// way lists a single region.
+// way is a way of listing a single region.
 type way func(*ecs.Client, context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
 
 var ways = map[string]way{
@@ -209,7 +210,7 @@ var ways = map[string]way{
 	},
 }
 
-// everyWay runs a story for each way to list.
+// everyWay runs a story for each way of listing.
 func everyWay(t *testing.T, name string, tell func(t *testing.T, list way)) {
 	t.Helper()
 	for _, called := range slices.Sorted(maps.Keys(ways)) {

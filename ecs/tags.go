@@ -17,19 +17,20 @@ import (
 
 const (
 	listTagResources = "ListTagResources"
-	maxResourceIDs   = 50 // in one ListTagResources request
+	maxResourceIDs   = 50 // maximum number in one ListTagResources request
 )
 
-// ListTagResourcesRequest filters a listing of tags. At least one of ResourceIDs, Tags and TagFilters must be set; a
-// resource must match all that are.
+// ListTagResourcesRequest filters a listing of tags. At least one of ResourceIDs, Tags and TagFilters must be set;
+// a resource must match all of those that are set.
 type ListTagResourcesRequest struct {
-	ResourceType ResourceType `url:"ResourceType"` // "" = ResourceTypeInstance
-	// ResourceIDs (ResourceId.N) may be any number; they are sent in batches of 50, repeated ones once.
+	ResourceType ResourceType `url:"ResourceType"` // "" means ResourceTypeInstance
+	// ResourceIDs (ResourceId.N) may have any length. They are sent in batches of 50, without duplicates.
 	ResourceIDs RepeatList[string] `url:"ResourceId"`
-	// Tags (Tag.N.Key, Tag.N.Value) must all match; at most 20. The key "acs:rm:rgId" with the id of a resource group as
-	// its value, alone, matches the members of the group; the API does not support that for the default group.
+	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 are allowed. To match the members of a resource
+	// group, use the key "acs:rm:rgId" alone, with the id of the group as its value; the API does not support that
+	// for the default group.
 	Tags TagList `url:"Tag"`
-	// TagFilters (TagFilter.N) match tags loosely. The API offers them by invitation only.
+	// TagFilters (TagFilter.N) match a key with any of several values. The API offers them by invitation only.
 	TagFilters TagFilterList `url:"TagFilter"`
 	NextToken  string        `url:"NextToken,omitempty"` // continues an earlier listing
 
@@ -39,17 +40,21 @@ type ListTagResourcesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// TagFilter matches resources with the tag TagKey and any of TagValues; without values, any value matches.
+// TagFilter matches resources that have the tag TagKey with any of TagValues. Without TagValues, any value
+// matches.
 type TagFilter struct {
-	TagKey    string
-	TagValues []string
+	TagKey    string   `url:"TagKey"`    // TagFilter.N.TagKey
+	TagValues []string `url:"TagValues"` // TagFilter.N.TagValues.M
 }
 
-// TagFilterList is a list sent as Name.1.TagKey, Name.1.TagValues.1, … nil and empty are not sent.
+// TagFilterList is a list sent as Name.1.TagKey, Name.1.TagValues.1 and so on. A nil or empty list is not sent.
 type TagFilterList []TagFilter
 
 // EncodeValues implements [query.Encoder].
 func (l TagFilterList) EncodeValues(key string, v *url.Values) error {
+	if err := checkTagFilters(key, l); err != nil {
+		return err
+	}
 	for i, f := range l {
 		prefix := key + "." + strconv.Itoa(i+1)
 		v.Set(prefix+".TagKey", f.TagKey)
@@ -60,7 +65,7 @@ func (l TagFilterList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// TagResource is one tag of one resource. A resource comes once for each of its tags, which may include tags that the
+// TagResource is one tag of one resource. A resource is listed once for each of its tags, including tags that the
 // request does not name.
 type TagResource struct {
 	ResourceID   string `json:"ResourceId"`
@@ -69,8 +74,9 @@ type TagResource struct {
 	TagValue     string
 }
 
-// ListTagResources yields the tags of all resources that match, and fetches page after page as the loop goes on (API:
-// ListTagResources). An error is yielded once, last. Nothing happens before the loop starts, and each loop lists anew.
+// ListTagResources yields the tags of all matching resources. It fetches pages as the loop proceeds (API:
+// ListTagResources). An error is yielded once, last. Nothing is sent before the loop starts, and each loop lists
+// from the beginning.
 func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)
@@ -94,7 +100,7 @@ func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesReque
 	}
 }
 
-// split returns the requests that a listing of tags sends, and reports what cannot succeed.
+// split returns the requests that a listing of tags sends. It returns an error if the request cannot succeed.
 func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext
@@ -102,7 +108,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 	if len(r.ResourceIDs) == 0 && len(r.Tags) == 0 && len(r.TagFilters) == 0 {
 		return nil, invalid("Tags", "and ResourceIDs and TagFilters are all empty, the API needs one of them")
 	}
-	if err := cmp.Or(checkElements("ResourceIDs", r.ResourceIDs), checkLength("Tags", len(r.Tags), maxTags), checkTags(r.Tags), checkTagFilters(r.TagFilters)); err != nil {
+	if err := cmp.Or(checkElements("ResourceIDs", r.ResourceIDs), checkLength("Tags", len(r.Tags), maxTags), checkTags("Tags", r.Tags), checkTagFilters("TagFilters", r.TagFilters)); err != nil {
 		return nil, err
 	}
 	ids := unique(r.ResourceIDs)
@@ -120,19 +126,19 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 	return batches, nil
 }
 
-func checkTagFilters(filters []TagFilter) error {
+func checkTagFilters(field string, filters []TagFilter) error {
 	for i, f := range filters {
 		if f.TagKey == "" {
-			return invalid(fmt.Sprintf("TagFilters[%d].TagKey", i), "is empty: the API needs a key")
+			return invalid(fmt.Sprintf("%s[%d].TagKey", field, i), "is empty: the API needs a key")
 		}
 	}
 	return nil
 }
 
-func checkTags(tags []Tag) error {
+func checkTags(field string, tags []Tag) error {
 	for i, t := range tags {
 		if t.Key == "" {
-			return invalid(fmt.Sprintf("Tags[%d].Key", i), "is empty: the API needs a key beside each value")
+			return invalid(fmt.Sprintf("%s[%d].Key", field, i), "is empty: the API needs a key beside each value")
 		}
 	}
 	return nil
@@ -141,7 +147,7 @@ func checkTags(tags []Tag) error {
 // tagPage is a page of ListTagResources.
 type tagPage []TagResource
 
-// ids yields a text for each tag of each resource.
+// ids yields a string for each tag of each resource.
 func (p tagPage) ids(yield func(string) bool) {
 	for _, t := range p {
 		if !yield(t.ResourceID + "\n" + t.TagKey + "\n" + t.TagValue) {
@@ -156,7 +162,7 @@ func (c *Client) tagPages(ctx context.Context, req ListTagResourcesRequest) iter
 		var listed idHashes
 		next := req
 		followPages(ctx, listed.add, func(ctx context.Context, token string) (tagPage, string, error) {
-			next.NextToken = cmp.Or(token, req.NextToken) // the caller's, on the first page
+			next.NextToken = cmp.Or(token, req.NextToken) // the caller's token, on the first page
 			return c.fetchTagPage(ctx, next)
 		})(yield)
 	}
@@ -176,8 +182,8 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
 		}
-		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
-			return tooLarge
+		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong

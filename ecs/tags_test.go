@@ -23,8 +23,8 @@ var (
 	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.InstanceStatusStopped}
 )
 
-// taggedFleet returns n instances with the tag and in the group, and as many others between them. Every fifth of the n is
-// stopped, and every second has two more tags.
+// taggedFleet returns n instances with the tag and in the group, interleaved with as many others. Every fifth of
+// the n is stopped, and every second has two more tags.
 func taggedFleet(n int) []ecs.Instance {
 	return numbered(2*n, "cn-hangzhou", func(i int, inst *ecs.Instance) {
 		if i%2 == 0 {
@@ -65,7 +65,7 @@ func TestPastTheCap(t *testing.T) {
 		switch name {
 		case "tag":
 			sizes = append(sizes, 0, 1, 2500)
-		case "tags": // half of them have both
+		case "tags": // half of them have both tags
 			sizes = []int{1998, 2000, 2002}
 		}
 		for _, n := range sizes {
@@ -94,7 +94,7 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// How many requests it takes to continue past the cap, and to find out that there is nothing beyond it.
+// The number of requests needed to continue past the cap, and to find out that there is nothing beyond it.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -135,7 +135,8 @@ func TestCostOfTheCap(t *testing.T) {
 	}
 }
 
-// Instances beyond the cap are fetched by id without tag and group, since the API may apply the cap before the ids.
+// Instances beyond the cap are fetched by id without tag and group, because the API may apply the cap before it
+// filters by id.
 func TestIDsBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	story(t, "filters", func(t *testing.T) {
@@ -154,7 +155,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 				}
 			}
 		}
-		if n < 10 { // all but the stopped ones that came before
+		if n < 10 { // all except the stopped ones that were listed before
 			t.Errorf("%d batches", n)
 		}
 	})
@@ -168,9 +169,10 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	for name, req := range map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus} {
 		for _, called := range []string{"Instances", "ScanInstances"} {
 			story(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
-				fleet := taggedFleet(1100 * max(len(req.Tags), 1)) // of two tags, half of them have both
+				fleet := taggedFleet(1100 * max(len(req.Tags), 1)) // two tags; half of the instances have both
 				srv := newCloud(t, nil, fleet...)
-				// Cut before ids: of a batch with the last instance, those beyond the cap are not shown with tag or group.
+				// If the API applies the cap before ids, a batch with tag or group omits the instances beyond the
+				// cap.
 				last := fleet[len(fleet)-1].InstanceID
 				srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[]},"NextToken":""}`), Match: func(r ecstest.Request) bool {
 					return strings.Contains(r.Params.Get("InstanceIds"), last) && (r.Params.Has("Tag.1.Key") || r.Params.Has("ResourceGroupId"))

@@ -2,10 +2,12 @@ package ecs_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -23,7 +25,8 @@ import (
 
 const emptyList = `{"RequestId":"R","NextToken":"","TotalCount":0,"Instances":{"Instance":[]}}`
 
-// denied answers as servers do that hide the missing permission: lists are empty, and dry runs are refused.
+// denied responds like servers that do not report a missing permission: lists are empty, and only dry runs are
+// refused.
 func denied(q url.Values) (int, []byte) {
 	if q.Get("DryRun") == "true" {
 		return 403, []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances"}}`)
@@ -31,7 +34,7 @@ func denied(q url.Values) (int, []byte) {
 	return 200, []byte(emptyList)
 }
 
-// fleetOfRows makes a fleet of n, created over the last years.
+// fleetOfRows returns a fleet of n instances, created over the last years.
 func fleetOfRows(n int) []row {
 	now := time.Now()
 	rows := make([]row, n)
@@ -49,7 +52,7 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms are the ways to list a region that must be complete, or end with an error.
+// truthForms are the ways of listing a region, each of which must be complete or end with an error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
 	forms["InstancesInRegions"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -82,12 +85,12 @@ func truthForms(rows []row) map[string]way {
 	return forms
 }
 
-// signedBy has a client sign in one of the two ways.
+// signedBy makes a client use one of the two signers.
 func signedBy(n int) func(*ecs.Options) {
 	return func(o *ecs.Options) { o.Signer = []signer.Signer{signer.V1{}, signer.V3{}}[n%2] }
 }
 
-// The permission is withdrawn after some pages: whatever was delivered before, the listing must not look complete.
+// If the permission is withdrawn after some pages, the listing must not appear complete.
 func TestPermissionWithdrawnMidway(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -113,7 +116,7 @@ func TestPermissionWithdrawnMidway(t *testing.T) {
 	}
 }
 
-// The permission is away for one page only: everything is delivered all the same.
+// If the permission is missing for one page only, all instances are still delivered.
 func TestPermissionAwayForAMoment(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -133,6 +136,58 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The permission takes effect after the first request, as that of a new user does, so that the dry run passes.
+func TestPermissionThatComesLate(t *testing.T) {
+	t.Parallel()
+	late := func(rows int) *oddECS {
+		o := &oddECS{rows: fleetOfRows(rows)}
+		o.intercept = func(q url.Values, n int) (int, []byte) {
+			if n == 1 {
+				return denied(q)
+			}
+			return 0, nil
+		}
+		return o
+	}
+	for name := range truthForms(nil) {
+		story(t, name, func(t *testing.T) {
+			o := late(150)
+			got, err := collect(truthForms(o.rows)[name](o.client(t), t.Context(), ecs.DescribeInstancesRequest{}))
+			if err != nil || len(got) != 150 {
+				t.Errorf("%d of 150 instances, %v", len(got), err)
+			}
+		})
+	}
+	story(t, "GetInstance", func(t *testing.T) {
+		o := late(1)
+		if _, err := o.client(t).GetInstance(t.Context(), o.rows[0].id); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "WaitUntilGone", func(t *testing.T) {
+		o := late(1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := o.client(t).WaitUntilGone(ctx, o.rows[0].id); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the instance exists, but %v", err)
+		}
+	})
+	// It also goes away again later: what the listing shows after the dry run is verified in its turn.
+	story(t, "and goes", func(t *testing.T) {
+		o := late(450)
+		first := o.intercept
+		o.intercept = func(q url.Values, n int) (int, []byte) {
+			if n > 3 || n == 0 && o.lists > 3 {
+				return denied(q)
+			}
+			return first(q, n)
+		}
+		if got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{})); !errors.Is(err, ecs.ErrForbidden) || len(got) != 200 {
+			t.Errorf("%d of 450 instances, %v", len(got), err)
+		}
+	})
 }
 
 // What cannot be checked is an error, in the middle of a listing as at its beginning.
@@ -167,7 +222,8 @@ func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	}
 }
 
-// An empty listing that was confirmed is remembered for five minutes, for the same request, until it shows an instance.
+// The confirmation of an empty listing is remembered for five minutes, for the same request, until the request
+// returns an instance.
 func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -205,22 +261,26 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 			t.Errorf("another region: %d dry runs, %v", o.dryRuns, err)
 		}
 		o.rows = fleetOfRows(1)
+		list("an instance by its id", 0, 1, nil, ecs.DescribeInstancesRequest{InstanceIDs: rowIDs(o.rows)})
+		denying = true
+		list("withdrawn before it was listed", 1, 0, ecs.ErrForbidden, all)
+		denying = false
 		list("an instance", 0, 1, nil, all)
 		denying = true
 		list("withdrawn", 1, 0, ecs.ErrForbidden, all)
 		denying = false
 		o.rows = nil
 		list("given back", 1, 0, nil, all)
-		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 8 {
+		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 9 {
 			t.Errorf("trusted: %d dry runs, %v", o.dryRuns, err)
 		}
 	})
 }
 
-// A waiter never takes a missing permission for instances that are gone.
+// A waiter never mistakes a missing permission for instances that are gone.
 func TestWaitWithoutPermission(t *testing.T) {
 	t.Parallel()
-	for _, part := range []int{1, 150, 250} { // the first of so many ids are shown on, or were never denied
+	for _, part := range []int{1, 150, 250} { // the number of the first ids that are still returned, or were never denied
 		story(t, fmt.Sprint(part), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(250)}
 			lost := false
@@ -248,7 +308,7 @@ func TestWaitWithoutPermission(t *testing.T) {
 	}
 }
 
-// pageModeOnly answers as servers do that know page numbers and no tokens.
+// pageModeOnly responds like servers that support page numbers but no tokens.
 func pageModeOnly(rows func() []row, size int) func(q url.Values, n int) (int, []byte) {
 	return func(q url.Values, n int) (int, []byte) {
 		if n == 0 {
@@ -276,7 +336,7 @@ func listBody(rows []row, token string, total int) []byte {
 func TestServerWithoutTokens(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Instances", "InstancePages", "StreamInstances", "ScanInstances", "InstancesInRegions", "InstancesInRegions, scanned"} {
-		for _, size := range []int{10, 100} { // the server's page size without PageSize
+		for _, size := range []int{10, 100} { // the server's default PageSize
 			for _, n := range []int{1, 100, 101, 250, 300} {
 				story(t, fmt.Sprintf("%s/%d of %d", name, size, n), func(t *testing.T) {
 					o := &oddECS{rows: fleetOfRows(n)}
@@ -294,7 +354,7 @@ func TestServerWithoutTokens(t *testing.T) {
 		rows := o.rows
 		serve := pageModeOnly(func() []row { return rows }, 100)
 		o.intercept = func(q url.Values, n int) (int, []byte) {
-			if n == 4 { // the others move up
+			if n == 4 { // the later ones move up
 				rows = rows[1:]
 			}
 			return serve(q, n)
@@ -307,7 +367,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer func(q url.Values, n int) (int, []byte)
 		want   int
-		text   string // "" is complete
+		text   string // "" means complete
 	}{
 		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "counts 250 instances"},
 		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 1<<40) }, 100, "not complete"},
@@ -352,7 +412,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	}
 }
 
-// A server may have ever new tokens for instances that were listed before.
+// A server may keep returning new tokens for instances that were listed before.
 func TestListingWithoutEnd(t *testing.T) {
 	t.Parallel()
 	pages := map[string]func(n int) []row{
@@ -418,6 +478,92 @@ func TestNearTheCap(t *testing.T) {
 	}
 }
 
+// While instances that were read are released, others come within the cap: more than 1,000 do not prove that there is none.
+func TestBeyondTheCap(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(ways)) {
+		for _, released := range []int{1, 7, 40} {
+			story(t, fmt.Sprintf("%s/%d released", name, released), func(t *testing.T) {
+				m := &model{rng: rand.New(rand.NewPCG(1, 1)), fleet: fleetOfRows(2999), pageSize: 100, unreadable: -1, tagCap: 1000, pageNumbers: "work", totals: "zero"}
+				n := 0
+				for _, err := range ways[name](m.client(t), t.Context(), byTag) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if n++; n == 500 {
+						m.mu.Lock()
+						m.fleet = m.fleet[released:]
+						m.mu.Unlock()
+					}
+				}
+				if n < 2999-released {
+					t.Errorf("%d of %d instances", n, 2999-released)
+				}
+			})
+		}
+	}
+}
+
+// An instance that is looked up by its id because of the cap, and whose tags or group cannot be read, may match.
+func TestCappedWithUnreadableTags(t *testing.T) {
+	t.Parallel()
+	for member, req := range map[string]ecs.DescribeInstancesRequest{"Tags": byTag, "ResourceGroupId": {ResourceGroupID: "rg-1"}} {
+		story(t, member, func(t *testing.T) {
+			fleet := numbered(1000, "cn-hangzhou", func(i int, inst *ecs.Instance) {
+				if inst.Tags, inst.ResourceGroupID = byTag.Tags, "rg-1"; i == 500 {
+					inst.Tags, inst.ResourceGroupID, inst.Extra = nil, "", map[string]json.RawMessage{member: json.RawMessage("[[1]]")}
+				}
+			})
+			srv := newCloud(t, nil, fleet...)
+			req.InstanceIDs = ids(fleet)
+			got, err := collect(srv.client.Instances(t.Context(), req))
+			incomplete, ok := errorAs[*ecs.IncompleteError](err)
+			if len(got) != 999 || !ok || incomplete.Undecoded[0].InstanceID != fleet[500].InstanceID {
+				t.Errorf("%d instances, %v", len(got), err)
+			}
+		})
+	}
+}
+
+// A response that has its list or its token twice, or a token in other letters, never looks like the end of a listing.
+func TestAmbiguousPages(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]string{
+		"two lists":              `{%[2]s:{%[3]s:[%[1]s],%[3]s:[]}}`,
+		"two wrappers":           `{%[2]s:{%[3]s:[%[1]s]},%[2]s:{%[3]s:[]}}`,
+		"two tokens":             `{"NextToken":"n","NextToken":"",%[2]s:{%[3]s:[%[1]s]}}`,
+		"two spellings":          `{"NextToken":"n","nexttoken":"",%[2]s:{%[3]s:[%[1]s]}}`,
+		"token in other letters": `{"nextToken":"n",%[2]s:{%[3]s:[%[1]s]}}`, // and the next page repeats it
+	}
+	for what, body := range bodies {
+		answer := func(wrapper, list, element string) *ecs.Client {
+			text := fmt.Sprintf(body, element, strconv.Quote(wrapper), strconv.Quote(list))
+			o := &oddECS{intercept: func(url.Values, int) (int, []byte) { return 200, []byte(text) }}
+			return o.client(t, func(o *ecs.Options) { o.Retry.MaxAttempts = 1 })
+		}
+		ambiguous := func(form string, err error) {
+			if err == nil {
+				t.Errorf("%s, %s: no error", what, form)
+			}
+		}
+		for name, list := range ways {
+			_, err := collect(list(answer("Instances", "Instance", `{"InstanceId":"i-1"}`), t.Context(), ecs.DescribeInstancesRequest{}))
+			ambiguous(name, err)
+		}
+		err := endOf(answer("TagResources", "TagResource", `{"ResourceId":"i-1"}`).ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
+		if what != "token in other letters" { // this operation ends by repeating a token
+			ambiguous("ListTagResources", err)
+		}
+		type vpc struct{ VpcId string } //nolint:revive // the API's name
+		err = endOf(ecs.CallPages[vpc](t.Context(), answer("Vpcs", "Vpc", `{"VpcId":"v"}`), "DescribeVpcs", nil, "Vpcs.Vpc"))
+		ambiguous("CallPages", err)
+		if !strings.Contains(body, "oken") {
+			_, err = answer("Regions", "Region", `{"RegionId":"cn-a"}`).DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{})
+			ambiguous("DescribeRegions", err)
+		}
+	}
+}
+
 // Any one list of a listing may be long.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
@@ -425,7 +571,7 @@ func TestLongLists(t *testing.T) {
 	for i := range 250 {
 		values = append(values, fmt.Sprintf("198.51.%d.%d", i/100, i%100))
 	}
-	values = append(values, values[0]) // a repeated one is sent once
+	values = append(values, values[0]) // a duplicate is sent once
 	for field, req := range map[string]ecs.DescribeInstancesRequest{
 		"InstanceIds": {InstanceIDs: values}, "InnerIpAddresses": {InnerIPAddresses: values}, "PrivateIpAddresses": {PrivateIPAddresses: values},
 		"PublicIpAddresses": {PublicIPAddresses: values}, "EipAddresses": {EIPAddresses: values}, "Ipv6Address": {IPv6Addresses: values},
@@ -458,7 +604,8 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
-// A hook that panics can be recovered in every form, also in the requests that count for a scan.
+// A panic in a hook can be recovered by the caller of every way of listing, including one in the counting requests
+// of a scan.
 func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -488,7 +635,7 @@ func TestPanickingHook(t *testing.T) {
 	}
 }
 
-// A large region is scanned while small ones are listed page after page, and not all large ones at once.
+// Large regions are scanned, but not all of them at once, while small ones are listed page by page.
 func TestRegionsWithWorkers(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -513,7 +660,7 @@ func TestRegionsWithWorkers(t *testing.T) {
 		start := time.Now()
 		got, err := collect(c.InstancesInRegions(t.Context(), slices.Collect(maps.Keys(sizes)), ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 16}))
 		took := time.Since(start) / (50 * time.Millisecond)
-		if err != nil || len(got) != total || took > 16 { // page after page takes 70 rounds
+		if err != nil || len(got) != total || took > 16 { // page by page takes 70 round trips
 			t.Errorf("%d of %d instances in %d rounds, %v", len(got), total, took, err)
 		}
 		for _, s := range servers {
@@ -534,13 +681,13 @@ func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b[strings.Split(r.URL.Hostname(), ".")[1]].RoundTrip(r)
 }
 
-// TestMemoryOfAListing streams 100,000 instances. What is held at the end is the ids that were seen.
+// TestMemoryOfAListing streams 100,000 instances. At the end, only the ids seen are still in memory.
 func TestMemoryOfAListing(t *testing.T) { //nolint:paralleltest // measures the heap of the process
 	if testing.Short() {
 		t.Skip("lists 100,000 instances")
 	}
 	o := &oddECS{rows: fleetOfRows(100_000)}
-	odd := strings.Repeat("x", 200) // other members, whose text must not be held by the id
+	odd := strings.Repeat("x", 200) // other members, whose text the id must not keep in memory
 	o.intercept = func(q url.Values, _ int) (int, []byte) {
 		from, _ := strconv.Atoi(q.Get("NextToken"))
 		token := ""

@@ -13,22 +13,24 @@ import (
 )
 
 const (
-	// maxFailedPolls is how many polls in a row may fail because the service is unavailable or throttles.
+	// maxFailedPolls is the number of consecutive polls that may fail because the service is unavailable or
+	// throttles.
 	maxFailedPolls = 5
 
 	defaultMinPoll = 2 * time.Second
 	defaultMaxPoll = 15 * time.Second
 )
 
-// WaitForStatus polls until every instance has been seen in the status want, and returns the instances as they were seen
-// then, in the order of the ids, each once. It accepts any number of ids; Options.Poll sets the delays. Ids that the API
-// does not show yet are waited for.
+// WaitForStatus polls until every instance has been seen in the status want. It returns the instances as they were
+// seen then, in the order of the ids, without duplicates. It accepts any number of ids; Options.Poll sets the
+// delays. Ids that the API does not return yet are waited for.
 //
-// It ends early with a [*WaitError] when an instance cannot reach the status any more: it was seen and does not exist any
-// longer, it is locked for a reason that ends in its release or keeps it from being started, it is past Pending, or its
-// status cannot be decoded. It also ends when ctx is done (give it a deadline), when the API refuses a poll, when it cannot
-// be confirmed that missing instances are gone and not hidden by a missing permission, and when five polls in a row fail
-// although each is retried. The WaitError names the instances that did not get there; those that did are returned with it.
+// It returns a [*WaitError] early if an instance can no longer reach the status: it existed and no longer does, it
+// is locked for a reason that leads to its release or prevents a start, it has left the status Pending, or its
+// status cannot be decoded. It also returns one when ctx is done (set a deadline), when the API refuses a poll,
+// when a dry run cannot confirm that missing instances are gone rather than hidden by a missing permission, and
+// when five consecutive polls fail in spite of retries. The WaitError names the instances that have not reached
+// the status; those that have are returned with it.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
 	if err := checkStatus(want); err != nil {
 		return nil, refused(describeInstances, c.region, err)
@@ -40,7 +42,7 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 		switch {
 		case len(undecoded) > 0 && inst.Status == "":
 			return undecoded[0]
-		case !found && p.missedOnce[id]: // once may be a moment's inconsistency
+		case !found && p.missedOnce[id]: // a single miss may be a temporary inconsistency
 			return fmt.Errorf("instance %s is gone", id)
 		case !found:
 			p.missedOnce[id] = p.seen[id]
@@ -51,7 +53,7 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 			return nil
 		}
 		p.seen[id], p.missedOnce[id] = true, false
-		p.pending[id] = inst.Status
+		p.pending[id] = word(inst.Status)
 		if reason := cannotReach(inst, want); reason != "" {
 			return fmt.Errorf("instance %s cannot become %s: %s", id, want, reason)
 		}
@@ -66,8 +68,8 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 	return instances, err
 }
 
-// checkStatus refuses a status that no instance can have: an empty one, and a known one in other letters. The API may
-// introduce others.
+// checkStatus refuses an empty status and a known status in the wrong case, which no instance can have. Unknown
+// values are accepted, because the API may introduce others.
 func checkStatus(want InstanceStatus) error {
 	if want == "" {
 		return invalid("want", "is empty, use a status such as %q", InstanceStatusRunning)
@@ -80,14 +82,15 @@ func checkStatus(want InstanceStatus) error {
 	return nil
 }
 
-// cannotReach returns why an instance will never have a status, or "" if it may.
+// cannotReach returns why an instance will never reach the status, or "" if it may.
 func cannotReach(i Instance, want InstanceStatus) string {
 	if want == InstanceStatusPending && i.Status != "" {
-		return "it is " + string(i.Status) + ", and only a new instance is Pending"
+		return "it is " + string(word(i.Status)) + ", and only a new instance is Pending"
 	}
 	for _, lock := range i.OperationLocks {
 		switch r := lock.LockReason; {
-		case r.Is(LockReasonRecycling) && i.SpotInterruptionBehavior == SpotInterruptionBehaviorStop: // it will be stopped, not released
+		// it will be stopped, not released
+		case r.Is(LockReasonRecycling) && i.SpotInterruptionBehavior == SpotInterruptionBehaviorStop:
 		case r.Is(LockReasonRecycling), r.Is(LockReasonRefunded):
 			return "it is locked (" + string(r) + ") and about to be released"
 		case want != InstanceStatusRunning && want != InstanceStatusStarting:
@@ -98,16 +101,27 @@ func cannotReach(i Instance, want InstanceStatus) string {
 	return ""
 }
 
-// WaitUntilGone polls until none of the instances exists; an id that never existed is gone. For each instance, one poll
-// that does not show it is enough. Options.Poll sets the delays.
+// word returns s if it is up to 32 letters, as all statuses are. Anything else that a server sends may repeat a secret, and
+// an error shows "***" instead.
+func word[T ~string](s T) T {
+	notLetter := func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' }
+	if len(s) > 32 || strings.ContainsFunc(string(s), notLetter) {
+		return "***"
+	}
+	return s
+}
+
+// WaitUntilGone polls until none of the instances exists; an id that never existed counts as gone. For each
+// instance, one poll that does not return it is enough. Options.Poll sets the delays.
 //
-// A batch of ids of which a poll shows none is checked by a dry run, so that a withdrawn permission does not look like
-// success; see Options.TrustEmpty. WaitUntilGone ends with a [*WaitError], whose Want is "", when ctx is done (give it a
-// deadline), when the API refuses a poll, when the check fails, and when five polls in a row fail although each is retried.
+// A batch of ids for which a poll returns nothing is checked by a dry run, so that a withdrawn permission does not
+// look like success; see Options.TrustEmpty. WaitUntilGone returns a [*WaitError], whose Want is "", when ctx is
+// done (set a deadline), when the API refuses a poll, when the dry run fails, and when five consecutive polls fail
+// in spite of retries.
 func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 	return c.pollUntil(ctx, "", ids, func(p *poll, id string) error {
 		if inst, ok := p.found.instances[id]; ok || !p.found.isMissing(id) {
-			p.pending[id] = inst.Status
+			p.pending[id] = word(inst.Status)
 		} else {
 			delete(p.pending, id)
 		}
@@ -119,14 +133,15 @@ func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 type poll struct {
 	want       InstanceStatus // "" for WaitUntilGone
 	pending    map[string]InstanceStatus
-	seen       map[string]bool // ids that a poll has shown
-	missedOnce map[string]bool // ids that were seen, and were missing from the last poll
-	found      *lookUpResult   // of the last poll
+	seen       map[string]bool // ids that a poll has returned
+	missedOnce map[string]bool // ids that were seen before and were missing from the last poll
+	found      *lookUpResult   // error of the last poll
 	confirmed  time.Time       // when a dry run last confirmed that missing ids are missing
 }
 
-// pollUntil polls the pending ids until step has removed all of them. It calls step for each of them after each poll:
-// step records the status of an id that stays pending, and may end the wait with an error; the first one counts.
+// pollUntil polls the pending ids until step has removed all of them. After each poll it calls step for each
+// pending id; step records the status of an id that stays pending, and may return an error to end the wait. If
+// several do, the first error counts.
 func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(p *poll, id string) error) error {
 	if err := checkIDs(ctx, ids); err != nil {
 		return refused(describeInstances, c.region, err)
@@ -166,9 +181,9 @@ func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []strin
 	return nil
 }
 
-// pollOnce looks the ids up. An instance that was seen before, or that is waited for to be gone, counts as missing only
-// after a check for permission; for ids that were never seen, one check in five minutes is enough to notice a caller who
-// waits in vain.
+// pollOnce looks up the pending ids. An instance that was seen before, or that should be gone, counts as missing
+// only after a check for permission. For ids that were never seen, one check in five minutes is enough to detect a
+// caller without permission.
 func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	found, err := c.lookUp(ctx, retryPage, ids, func(batch []string) bool {
 		return p.want != "" && isRecent(p.confirmed) && !slices.ContainsFunc(batch, func(id string) bool { return p.seen[id] })
@@ -178,7 +193,7 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	}
 	for _, d := range found.undecoded {
 		if d.InstanceID == "" {
-			return d // it may be any of the instances that are missing
+			return d // it may be any of the missing instances
 		}
 	}
 	p.found = found
@@ -188,12 +203,13 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	return nil
 }
 
-// pause returns the delay after a number of polls: random, growing by half each time, within the bounds of the policy.
+// pause returns the delay after the given number of polls. It is random, grows by half each time, and stays within
+// the bounds of the policy.
 func (p PollPolicy) pause(polls int) time.Duration {
 	longest := cmp.Or(p.MaxDelay, defaultMaxPoll)
 	shortest := cmp.Or(p.MinDelay, min(defaultMinPoll, longest))
 	longest = max(longest, shortest)
-	last := max(shortest, longest-longest/3) // where growth ends, so that the last pauses differ too
+	last := max(shortest, longest-longest/3) // growth ends here, so that even the longest pauses are random
 	from := shortest
 	for polls > 1 && from < last {
 		from += min(from/2+1, last-from)

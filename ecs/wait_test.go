@@ -65,7 +65,7 @@ func TestGetInstances(t *testing.T) {
 		if !strings.Contains(err.Error(), "100 instances not found") || len(err.Error()) > 500 {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{listed: 3}) // and no dry run, since some were shown
+		srv.asked(map[string]int{listed: 3}) // and no dry run, because some were found
 	})
 	story(t, "none found: missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
@@ -73,7 +73,7 @@ func TestGetInstances(t *testing.T) {
 		if e, ok := errorAs[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
 			t.Errorf("%d instances, %v", len(got), err)
 		}
-		srv.asked(map[string]int{listed: 3, dryRan: 1})
+		srv.asked(map[string]int{listed: 6, dryRan: 1}) // before and after the dry run
 	})
 	story(t, "none found: denied", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
@@ -94,7 +94,7 @@ func TestGetInstances(t *testing.T) {
 		if got, err = srv.client.GetInstances(t.Context(), ids(fleet[1:2])...); len(got) != 1 || errors.As(err, &missing) && len(missing.InstanceIDs) != 1 || !errors.As(err, &incomplete) {
 			t.Error(got, err)
 		}
-		srv.asked(map[string]int{listed: 2}) // what came, be it unreadable, may be seen
+		srv.asked(map[string]int{listed: 2}) // an instance that was returned counts as seen, even if it was unreadable
 	})
 	story(t, "one without an id that can be read may be any", func(t *testing.T) {
 		srv := newCloud(t, nil)
@@ -188,7 +188,8 @@ func TestWaitForStatus(t *testing.T) {
 		})
 		start := time.Now()
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b, a)
-		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.InstanceStatusRunning { // as it was seen
+		// in the state in which it was seen
+		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.InstanceStatusRunning {
 			t.Error(ids(got), err)
 		}
 		if took := time.Since(start); took < 30*time.Second || took > 45*time.Second {
@@ -272,7 +273,7 @@ func TestWaitForStatus(t *testing.T) {
 		name   string
 		change func(*ecs.Instance)
 		want   ecs.InstanceStatus
-		text   string // "" when it goes on
+		text   string // "" if the wait continues
 	}{
 		{"locked for payment", lock("Financial"), ecs.InstanceStatusRunning, "locked (Financial) and cannot be started"},
 		{"locked for security", lock(ecs.LockReasonSecurity), ecs.InstanceStatusStarting, "cannot be started"},
@@ -302,7 +303,8 @@ func TestWaitForStatus(t *testing.T) {
 				return
 			}
 			waitError(t, err, nil, tt.text, pending{starting[0].InstanceID: starting[0].Status})
-			if time.Since(start) != 0 || !slices.Equal(ids(got), ids(running)) { // at once, and with what got there
+			// at once, and with the instances that reached the status
+			if time.Since(start) != 0 || !slices.Equal(ids(got), ids(running)) {
 				t.Errorf("%v after %v", ids(got), time.Since(start))
 			}
 		})
@@ -343,7 +345,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(err)
 		}
 		if _, err := srv.client.WaitForStatus(t.Context(), "running", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), `"Running"`) {
-			t.Error(err) // no instance is ever in it
+			t.Error(err) // no instance ever has this status
 		}
 		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// record is as large as a struct with many strings, since copying items takes most of the time.
+// record is as large as a struct with many strings, because most of the time is spent on copying items.
 type record struct {
 	_ [64]string
 }
@@ -29,7 +29,7 @@ func records(n int) func(context.Context) iter.Seq2[record, error] {
 	}
 }
 
-// drain ranges over b.N items: one operation of the benchmarks is one item.
+// drain ranges over b.N items, so that one operation of a benchmark is one item.
 func drain(b *testing.B, seq iter.Seq2[record, error]) {
 	b.Helper()
 	got := 0

@@ -22,8 +22,8 @@ import (
 //		return err
 //	}
 type Stream[T any] struct {
-	// C receives the items in order. It is closed when the iterator has ended, after an error, when the context is done,
-	// and by Stop.
+	// C receives the items in order. It is closed when the iterator ends, after an error, when the context is
+	// done, and by Stop.
 	C <-chan T
 
 	stop  func()
@@ -55,7 +55,7 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 		return s
 	}
 	running, cancel := context.WithCancelCause(ctx)
-	// Each stream has an error of its own: ctx may be the context of another stream, and canceled by its Stop.
+	// Each stream has its own error: ctx may be the context of another stream, canceled by its Stop.
 	errStopped := fmt.Errorf("pagination: stopped by the consumer: %w", context.Canceled)
 	s.stop = func() {
 		if ctx.Err() == nil { // otherwise ctx ended the listing, not Stop
@@ -63,7 +63,7 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 		}
 	}
 	go func() {
-		defer close(items) // last: a consumer that sees it closed may call Err
+		defer close(items) // must be last: a consumer that sees C closed may call Err
 		defer close(s.done)
 		defer cancel(nil)
 		guard(func() {
@@ -76,8 +76,9 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 	return s
 }
 
-// sendAll sends the items of run until it ends, fails, or ctx is done. It calls run even if ctx is done already: an
-// error that does not depend on the context, such as an invalid request, is reported however early the stream ends.
+// sendAll sends the items of run until it ends, fails, or ctx is done. It calls run even if ctx is already done:
+// an error that does not depend on the context, such as an invalid request, is reported even if the stream is
+// stopped at once.
 func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
 	for item, err := range run(ctx) {
 		if err != nil {
@@ -87,27 +88,28 @@ func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Contex
 			break
 		}
 	}
-	return contextError(ctx) // also when run returned without an error because it was canceled
+	return contextError(ctx) // even if run returned without an error because it was canceled
 }
 
-// Stop ends the stream early. It cancels the context passed to run, waits until the goroutine has returned, and discards
-// the items that nobody received: afterwards C is closed and empty. It may be called any number of times, by any
-// goroutine but run's own, and also after the stream has ended.
+// Stop ends the stream early. It cancels the context passed to run, waits until the goroutine has returned, and
+// discards the items that have not been received. When it returns, C is closed and empty. It may be called any
+// number of times, by any goroutine except that of run, and also after the stream has ended.
 //
-// If run panicked, Stop panics with an error that shows the stack of run and wraps the value if that was an error.
+// If run panicked, Stop panics with an error that contains the stack of run and wraps the value if that was an
+// error.
 func (s *Stream[T]) Stop() {
 	s.stop()
 	<-s.done
-	for range s.C { //nolint:revive // discards what is left
+	for range s.C { //nolint:revive // discards the remaining items
 	}
 	if s.crash != nil {
 		panic(s.crash)
 	}
 }
 
-// Err returns the error that ended the stream: the error of run, or of the context passed to NewStream if that ended it.
-// It returns nil if run came to its end, or if Stop was called before it did. It may be called by any goroutine once C is
-// closed; before that, it returns an error that says so. If run panicked, Err panics like Stop.
+// Err returns the error that ended the stream: the error of run, or of the context passed to NewStream if that
+// ended it. It returns nil if run completed, or if Stop was called before that. It may be called by any goroutine
+// once C is closed; before that, it returns an error that says so. If run panicked, Err panics like Stop.
 func (s *Stream[T]) Err() error {
 	select {
 	case <-s.done:
@@ -120,19 +122,20 @@ func (s *Stream[T]) Err() error {
 	return s.err
 }
 
-// Merge returns an iterator over the items of all runs, which it executes concurrently, at most limit at a time; a limit
-// of 0 or less means no limit. Items are yielded as they arrive; the items of one run stay in order. Runs are started in
-// order, when the range statement begins and whenever another run ends. Nil runs are skipped.
+// Merge returns an iterator over the items of all runs, which it executes concurrently, at most limit at a time; a
+// limit of 0 or less means no limit. Items are yielded as they arrive; the items of one run stay in order. Runs
+// are started in order, when the range statement begins and whenever another run ends. Nil runs are skipped.
 //
-// An error of a run is yielded with the zero item. It ends neither that run, which can decide for itself to continue, nor
-// the others; leave the loop to stop at the first error. When ctx is done, Merge yields the context's error as its last,
-// instead of the errors of the runs.
+// An error of a run is yielded with the zero item. It ends neither that run, which may continue, nor the others;
+// leave the loop to stop at the first error. When ctx is done, Merge yields the context's error last, instead of
+// the errors of the runs.
 //
-// The context passed to the runs is canceled when ctx is done or the loop is left. Runs must then return: Merge waits for
-// all of them. Each run is at most one item ahead of the loop, so memory use does not depend on the speed of the loop.
+// The context passed to the runs is canceled when ctx is done or the loop is left. Runs must then return: Merge
+// waits for all of them. Each run is at most one item ahead of the loop, so memory use does not depend on the
+// speed of the loop.
 //
-// If a run panics, Merge cancels the others and panics with an error that shows the stack of the run and wraps the value
-// if that was an error.
+// If a run panics, Merge cancels the others and panics with an error that contains the stack of the run and wraps
+// the value if that was an error.
 func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	parent := ctx
 	runs = slices.DeleteFunc(slices.Clone(runs), func(run func(context.Context) iter.Seq2[T, error]) bool { return run == nil })
@@ -169,18 +172,18 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	}
 }
 
-// result is what a run of Merge yields.
+// result is an item or error yielded by a run of Merge.
 type result[T any] struct {
 	item T
 	err  error
 }
 
-// startAll executes runs with limit workers and sends what they yield to results, which is closed when all workers have
-// returned. If a run panics, startAll calls cancel, and crashed returns an error once results is closed.
+// startAll executes runs with limit workers and sends what they yield to results, which is closed when all workers
+// have returned. If a run panics, startAll calls cancel, and crashed returns an error once results is closed.
 func startAll[T any](
 	ctx context.Context, cancel func(), limit int, runs []func(context.Context) iter.Seq2[T, error],
 ) (results <-chan result[T], crashed func() error) {
-	out := make(chan result[T]) // unbuffered, since an item may be a whole page
+	out := make(chan result[T]) // unbuffered, because an item may be a whole page
 	var started atomic.Int64
 	work := func() {
 		for ctx.Err() == nil {
@@ -226,8 +229,8 @@ func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	}
 }
 
-// guard calls f. If f panics or exits its goroutine, guard passes an error to crashed, with the stack of the panic, so that
-// it can be raised again in the goroutine that waits for f.
+// guard calls f. If f panics or exits its goroutine, guard calls crashed with an error that contains the stack, so
+// that the panic can be raised again in the goroutine that waits for f.
 func guard(f func(), crashed func(error)) {
 	returned := false
 	defer func() {

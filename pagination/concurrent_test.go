@@ -18,10 +18,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Tests with goroutines run in synctest bubbles: a goroutine that is left blocked fails the test, and waiting takes no
-// time.
+// Tests with goroutines run in synctest bubbles: a goroutine that stays blocked makes the test fail, and waiting
+// takes no real time.
 
-// collectStream receives all items of a stream. Its errs has at most one error.
+// collectStream receives all items of a stream. errs contains at most one error.
 func collectStream(ctx context.Context, buffer int, r run) (items []int, errs []error) {
 	s := pagination.NewStream(ctx, buffer, r)
 	for item := range s.C {
@@ -39,7 +39,7 @@ func stopped[T any](s *pagination.Stream[T]) error {
 	return s.Err()
 }
 
-// sequence yields n items from, from+1 and so on. It ignores the context.
+// sequence yields n items: from, from+1 and so on. It ignores the context.
 func sequence(from, n int) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {
@@ -93,7 +93,7 @@ func TestStreamStop(t *testing.T) {
 	}
 }
 
-// TestStreamErr checks what Err returns, for each way in which a stream can end.
+// TestStreamErr checks the result of Err for each way in which a stream can end.
 func TestStreamErr(t *testing.T) {
 	t.Parallel()
 	bothErr := fmt.Errorf("%w: %w", errServer, context.Canceled)
@@ -179,8 +179,8 @@ func TestStreamErr(t *testing.T) {
 	}
 }
 
-// TestStreamNested checks a stream inside the run of another: if the outer one is stopped, the inner one must not appear
-// to be complete.
+// TestStreamNested checks a stream inside the run of another: if the outer one is stopped, the inner one must not
+// appear to be complete.
 func TestStreamNested(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -206,8 +206,8 @@ func TestStreamNested(t *testing.T) {
 	})
 }
 
-// TestStreamStoppedAtOnce checks that an error that does not depend on the context, such as an invalid request or a nil
-// context, is returned however early the stream is stopped.
+// TestStreamStoppedAtOnce checks that an error that does not depend on the context, such as an invalid request or
+// a nil context, is returned even if the stream is stopped at once.
 func TestStreamStoppedAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -320,8 +320,8 @@ func TestCanceledRunStops(t *testing.T) {
 	}
 }
 
-// foreignContext is a context of another implementation than package context's, which notifies its children from a
-// goroutine, a little later.
+// foreignContext is a Context not implemented by package context. It notifies its children from a goroutine, with
+// a short delay.
 type foreignContext struct {
 	context.Context
 	done chan struct{}
@@ -338,8 +338,8 @@ func (c foreignContext) Err() error {
 	}
 }
 
-// TestStopAfterDeadline checks that a stream that was ended by its context returns the context's error, even if Stop is
-// called at the same moment.
+// TestStopAfterDeadline checks that a stream ended by its context returns the context's error, even if Stop is
+// called at the same time.
 func TestStopAfterDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -352,8 +352,8 @@ func TestStopAfterDeadline(t *testing.T) {
 	})
 }
 
-// TestStreamReleasesContext checks that the context passed to run is canceled at the end. Otherwise the parent would keep
-// a reference to it.
+// TestStreamReleasesContext checks that the context passed to run is canceled at the end. Otherwise the parent
+// would keep a reference to it.
 func TestStreamReleasesContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -371,8 +371,8 @@ func TestStreamReleasesContext(t *testing.T) {
 	})
 }
 
-// TestStreamPrefetchesOnePage (N09) checks that, with a buffer of one item less than a page, the next page is fetched
-// while the consumer has the first item of the current one, and no page after that.
+// TestStreamPrefetchesOnePage (N09) checks that, with a buffer of one item less than a page, the next page, but no
+// later one, is fetched while the consumer has the first item of the current page.
 func TestStreamPrefetchesOnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -487,7 +487,8 @@ func TestPanics(t *testing.T) {
 	})
 }
 
-// TestMerge checks that every run is complete and in order, and that no more than limit run at the same time.
+// TestMerge checks that every run is complete and in order, and that at most limit runs are active at the same
+// time.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for runs := range 6 {
@@ -505,7 +506,7 @@ func TestMerge(t *testing.T) {
 							defer active.Add(-1)
 							for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 							}
-							time.Sleep(time.Second) // until all that the limit allows have begun
+							time.Sleep(time.Second) // until as many have begun as the limit allows
 							for item, err := range sequence(i*100, 10*i)(ctx) {
 								if !yield(item, err) {
 									return
@@ -554,7 +555,8 @@ func TestMergeCopiesRuns(t *testing.T) {
 	wantErr(t, errs)
 }
 
-// TestMergeContinuesAfterErrors checks that an error ends neither the other runs, nor a run that continues after it.
+// TestMergeContinuesAfterErrors checks that an error ends neither the other runs, nor a run that continues after
+// it.
 func TestMergeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -662,7 +664,7 @@ func TestMergeContext(t *testing.T) {
 			})
 		}
 	}
-	for _, want := range []int64{0, 1} { // the number of runs that may start
+	for _, want := range []int64{0, 1} { // number of runs that may start
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -707,7 +709,7 @@ func TestMergeOfNothing(t *testing.T) {
 	}
 }
 
-// TestRandomMerges checks that merged random listings yield exactly what each yields alone.
+// TestRandomMerges checks that a merge of random listings yields exactly the items of each listing.
 func TestRandomMerges(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
@@ -744,9 +746,9 @@ func TestRandomMerges(t *testing.T) {
 	}
 }
 
-// TestRandomInterruption cancels, stops or leaves listings at random moments, with servers and consumers of random speed.
-// The items received must be the first of those served, a listing must not appear complete if it is not, and nothing may
-// happen afterwards.
+// TestRandomInterruption cancels, stops or leaves listings at random moments, with servers and consumers of random
+// speed. The items received must be a prefix of those served, a listing must not appear complete if it is not, and
+// nothing may happen afterwards.
 func TestRandomInterruption(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {
@@ -758,7 +760,8 @@ func TestRandomInterruption(t *testing.T) {
 					}
 				}()
 				r := rand.New(rand.NewPCG(seed, 4))
-				// Servers and consumers act at whole milliseconds, the interruption happens between two of them.
+				// Servers and consumers act at whole milliseconds, and the interruption happens between two of
+				// them.
 				speed := r.IntN(4)
 				var servers []*server
 				var runs []run
@@ -855,7 +858,7 @@ func TestRandomInterruption(t *testing.T) {
 				time.Sleep(time.Second)
 				for _, s := range servers {
 					for _, begun := range s.times {
-						// The loop is left by its body, which may still be running at that moment.
+						// The loop is left by its body, which may still be running at that time.
 						if begun.After(at) && how != "Merge break" {
 							t.Errorf("fetch %v after the end", begun.Sub(at))
 						}

@@ -9,8 +9,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// fetchFruit stands for a request to a paged service. The second page is empty, as it may be when the service filters
-// after paging.
+// fetchFruit represents a request to a paged service. The second page is empty, as may happen if the service
+// filters after paging.
 func fetchFruit(_ context.Context, token string) (pagination.Page[string], error) {
 	switch token {
 	case "":
@@ -91,7 +91,7 @@ func ExampleNewStream() {
 	// complete
 }
 
-// Three listings, of which one fails.
+// Three listings, one of which fails.
 func ExampleMerge() {
 	shelf := func(fetch pagination.Fetch[string]) func(context.Context) iter.Seq2[string, error] {
 		return func(ctx context.Context) iter.Seq2[string, error] {

@@ -19,7 +19,7 @@
 //   - Leaving the loop early stops everything before the range statement returns: there are no more fetches, and no
 //     goroutine is left.
 //
-// Retries belong into the fetch function, since an error ends a listing. Items are passed on as they are: an item that
+// Retries belong in the fetch function, since an error ends a listing. Items are passed on as they are: an item that
 // the service returns twice, because its list changed meanwhile, is yielded twice.
 package pagination
 
@@ -31,19 +31,19 @@ import (
 	"iter"
 )
 
-// Errors that end a listing that would otherwise never end. Match them with errors.Is; the errors that are returned
-// include the number of pages.
+// Errors that end a listing that would otherwise never end. Match them with errors.Is; the returned errors include
+// the number of pages.
 var (
-	// ErrTokenLoop means that a page has the same Next as an earlier page of the listing, so that following it would
-	// list the same pages forever. It is yielded after the items of that page.
+	// ErrTokenLoop means that a page has the same Next as an earlier page of the listing, so that following it
+	// would list the same pages forever. It is yielded after the items of that page.
 	ErrTokenLoop = errors.New("pagination: the server repeated a page token, the listing is not complete")
 
-	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or none that were new.
+	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or no new ones.
 	ErrEmptyPages = errors.New("pagination: the server sent too many pages in a row without a new item, the listing is not complete")
 )
 
-// maxEmptyPages is how many consecutive empty pages are accepted. A service that filters after paging sends a few; one
-// with a bug may never stop.
+// maxEmptyPages is the number of consecutive empty pages that are accepted. A service that filters after paging
+// sends a few; one with a bug may never stop.
 const maxEmptyPages = 100
 
 // Page is one page of a listing.
@@ -52,8 +52,8 @@ type Page[T any] struct {
 	Next  string // token of the next page; "" on the last page
 }
 
-// Fetch returns the page with the given token; "" is the first page. It must return when ctx is done. If the error is not
-// nil, the page is ignored.
+// Fetch returns the page with the given token; "" is the token of the first page. It must return when ctx is done.
+// If the error is not nil, the page is ignored.
 type Fetch[T any] func(ctx context.Context, token string) (Page[T], error)
 
 // Pages returns an iterator over the pages of a listing, including empty ones. It fetches a page when the loop is ready
@@ -98,8 +98,8 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 	}
 }
 
-// Items returns an iterator over the items of pages, in order. The first error of pages ends it. The next page is fetched
-// when all items of the current one have been yielded; see [NewStream] for fetching ahead.
+// Items returns an iterator over the items of pages, in order. The first error of pages ends it. The next page is
+// fetched when all items of the current one have been yielded; see [NewStream] for fetching ahead.
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {
@@ -119,7 +119,8 @@ func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 
 var errNilContext = errors.New("pagination: nil context, use context.Background()")
 
-// contextError returns nil until ctx is done, and then an error that matches both ctx.Err() and context.Cause(ctx).
+// contextError returns nil if ctx is not done, otherwise an error that matches both ctx.Err() and
+// context.Cause(ctx).
 func contextError(ctx context.Context) error {
 	err := ctx.Err()
 	if err == nil {
@@ -129,7 +130,7 @@ func contextError(ctx context.Context) error {
 	if cause == err { //nolint:errorlint // the context has no cause of its own
 		return err
 	}
-	if errors.Is(cause, err) { // wrapped, since the cause itself may be an error with which another listing ended
+	if errors.Is(cause, err) { // wrapped, because the cause itself may be an error with which another listing ended
 		return fmt.Errorf("%w", cause)
 	}
 	return fmt.Errorf("%w: %w", err, cause)

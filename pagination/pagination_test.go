@@ -31,9 +31,9 @@ type server struct {
 	pages   map[string]page
 	fail    map[string]error // by token
 	latency func() time.Duration
-	fetched []string    // tokens, in order
-	times   []time.Time // of the fetches
-	served  []int       // items returned
+	fetched []string    // received tokens, in order
+	times   []time.Time // contexts of the fetches
+	served  []int       // number of items returned
 }
 
 func (s *server) fetch(ctx context.Context, token string) (page, error) {
@@ -94,8 +94,8 @@ func upTo(n int) []int {
 	return s
 }
 
-// collect ranges over seq to its end. It fails the test if an error comes with an item or, with once, if an error is not
-// the last.
+// collect ranges over seq to its end. It fails the test if an error is yielded with an item or, with once, if an
+// error is not the last value.
 func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, errs []error) {
 	t.Helper()
 	for item, err := range seq {
@@ -114,7 +114,7 @@ func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, e
 	return items, errs
 }
 
-// wantErr fails the test unless got is one error that matches all of want; no want means no error.
+// wantErr fails the test unless got is one error that matches all of want; without want, there must be no error.
 func wantErr(t *testing.T, got []error, want ...error) {
 	t.Helper()
 	if len(want) == 0 {
@@ -238,7 +238,7 @@ func TestListing(t *testing.T) {
 	}
 }
 
-// TestFetchRetries (P02) checks that a fetch function that retries does not disturb the listing.
+// TestFetchRetries (P02) checks that retries inside the fetch function do not affect the listing.
 func TestFetchRetries(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(5, 2), fail: map[string]error{"2": errServer}}
@@ -323,8 +323,8 @@ func TestIteratorsRestart(t *testing.T) {
 	}
 }
 
-// TestBreak (N03) checks that nothing is fetched after the loop is left, and that yield is not called again, which would
-// panic.
+// TestBreak (N03) checks that nothing is fetched after the loop is left, and that yield is not called after that,
+// which would panic.
 func TestBreak(t *testing.T) {
 	t.Parallel()
 	for n := range 6 {
@@ -347,7 +347,7 @@ func TestBreak(t *testing.T) {
 			t.Errorf("break at the page of item %d: %d fetches, want %d", n, len(s.fetched), want)
 		}
 	}
-	// The same when the loop is left at the error.
+	// The same if the loop is left at the error.
 	for _, s := range []*server{
 		{fail: map[string]error{"": errServer}},
 		{pages: map[string]page{"": {nil, "a"}, "a": {nil, "a"}}},
@@ -389,7 +389,7 @@ func TestPagesContext(t *testing.T) {
 				continue
 			}
 			got = append(got, item)
-			if item == 2 { // on page 2, the rest of which has been fetched
+			if item == 2 { // on page 2, which has been fetched completely
 				cancel(errCause)
 			}
 		}
@@ -449,9 +449,9 @@ type script struct {
 	err  error // nil if it is complete
 }
 
-// randomScript returns up to 12 pages of up to 5 items, sometimes with many empty pages. The listing is complete, or ends
-// with a page that fails or has a repeated token. Items are numbered from from; some are repeated, as when the list changes
-// while it is read.
+// randomScript returns up to 12 pages of up to 5 items, sometimes with many empty pages. The listing is complete,
+// or ends with a page that fails or has a repeated token. Items are numbered consecutively, starting with from;
+// some are repeated, as when the list changes while it is read.
 func randomScript(r *rand.Rand, from int) script {
 	s := script{server: &server{pages: map[string]page{}, fail: map[string]error{}}}
 	tokens := []string{""}
@@ -554,8 +554,8 @@ func TestRandomListings(t *testing.T) {
 	}
 }
 
-// TestChangingList changes a list while it is read, from a server whose tokens are offsets. The server may skip or repeat
-// items; the iterator yields what it receives.
+// TestChangingList changes a list while it is read from a server whose tokens are offsets. The server may skip or
+// repeat items; the iterator yields the items that it receives.
 func TestChangingList(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {

@@ -17,7 +17,7 @@ func queryOf(params url.Values) string {
 	return string(appendQuery(nil, sorted(flatten(params, 0)), false))
 }
 
-// flatten lists every value of params. The list has capacity for extra more elements.
+// flatten returns every value of params. The list has capacity for extra more elements.
 func flatten(params url.Values, extra int) []param {
 	list := make([]param, 0, len(params)+extra)
 	for name, values := range params {
@@ -28,14 +28,14 @@ func flatten(params url.Values, extra int) []param {
 	return list
 }
 
-// sorted sorts list by its unescaped names, in byte order, and returns it. The values of a name keep their order.
+// sorted sorts list by unescaped name, in byte order, and returns it. The values of a name keep their order.
 func sorted(list []param) []param {
 	slices.SortStableFunc(list, func(a, b param) int { return strings.Compare(a.name, b.name) })
 	return list
 }
 
-// appendQuery appends list as a query string; an empty value keeps its equals sign. With twice, the query string is
-// escaped once more, as in the text that V1 signs.
+// appendQuery appends list as a query string; an empty value keeps its equals sign. If twice is true, the query
+// string is escaped once more, as in the text that V1 signs.
 func appendQuery(b []byte, list []param, twice bool) []byte {
 	equals, and := "=", "&"
 	if twice {
@@ -57,12 +57,12 @@ func appendQuery(b []byte, list []param, twice bool) []byte {
 	return b
 }
 
-// appendEscaped percent-encodes every byte that RFC 3986 does not list as unreserved, with upper-case digits. It does
-// not require valid UTF-8. Neither url.QueryEscape, which encodes a space as a plus sign, nor url.PathEscape, which
-// keeps many reserved characters, does the same.
+// appendEscaped percent-encodes every byte except the unreserved characters of RFC 3986, with upper-case digits.
+// It does not require valid UTF-8. The functions of net/url differ: QueryEscape encodes a space as a plus sign,
+// and PathEscape keeps many reserved characters.
 func appendEscaped(b []byte, text string, twice bool) []byte {
 	const digits = "0123456789ABCDEF"
-	start := 0 // of the unreserved bytes not yet appended
+	start := 0 // start of the unreserved bytes that have not been appended yet
 	for i := range len(text) {
 		if c := text[i]; !unreserved(c) {
 			if start < i {
@@ -102,7 +102,7 @@ var unreservedBytes = [256]uint8{
 	'n': 1, 'o': 1, 'p': 1, 'q': 1, 'r': 1, 's': 1, 't': 1, 'u': 1, 'v': 1, 'w': 1, 'x': 1, 'y': 1, 'z': 1,
 }
 
-// wireTime formats t in UTC, to the second: the only layout that the service accepts.
+// wireTime formats t in UTC with a precision of seconds, the only layout that the service accepts.
 func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 func mac(h func() hash.Hash, key string, message []byte) []byte {

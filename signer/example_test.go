@@ -97,7 +97,7 @@ func ExampleCanonicalRequest() {
 	// e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 }
 
-// Credentials can be printed and logged without showing the secret.
+// Credentials can be printed and logged without revealing the secret.
 func ExampleCredentials() {
 	c := signer.Credentials{AccessKeyID: "LTAI5tExampleKeyId00", AccessKeySecret: "example"}
 	fmt.Printf("%+v\n", c)

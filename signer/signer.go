@@ -22,8 +22,8 @@ type Signer interface {
 
 // Request is an API request to be signed. It contains no credentials.
 type Request struct {
-	// Method is the HTTP method, in upper case. It is signed, so the request must be sent with it. Sign takes an empty
-	// method as POST.
+	// Method is the HTTP method, in upper case. It is signed, so the request must be sent with the same method. An
+	// empty method means POST.
 	Method string
 	// Host is the host name of the endpoint, with the port unless it is the standard one, exactly as in the Host header.
 	// V3 requires it; V1 ignores it.
@@ -32,19 +32,20 @@ type Request struct {
 	Action string
 	// Version is the version of the API, such as "2014-05-26". It is required.
 	Version string
-	// Params are the operation's own parameters, including RegionId; nil means none. Each name has one value; lists are
-	// numbered (Name.1, Name.2). A name without values is not sent. Parameters that the signer sets itself, such as
-	// Action or Timestamp, are refused, except Format with V1.
+	// Params are the operation's own parameters, including RegionId; nil means none. Each name has one value;
+	// lists are numbered (Name.1, Name.2). A name without values is not sent. Parameters that the signer sets
+	// itself, such as Action or Timestamp, are refused, except for Format with V1.
 	Params url.Values
-	// Time is the time of the request, in any time zone. It is sent in UTC, to the second. It is required.
+	// Time is the time of the request, in any time zone. It is sent in UTC, with a precision of seconds. It is
+	// required.
 	Time time.Time
 	// Nonce is a string that no other request has used in the last 15 minutes, for example 32 random hexadecimal digits.
 	// It is required.
 	Nonce string
 }
 
-// Signed is a signed request: what to send in one attempt. It contains the signature, and the security token if there is
-// one; both are redacted when it is printed, logged or marshaled.
+// Signed is a signed request: what to send in one attempt. It contains the signature, and the security token if
+// there is one; both are redacted when it is printed, logged or marshaled.
 type Signed struct {
 	// Query is the complete, encoded query string, without a question mark. The body of the request is empty.
 	Query string
@@ -53,13 +54,13 @@ type Signed struct {
 	Header http.Header
 }
 
-// Credentials is an access key, with the security token if it is a temporary one. When it is printed with fmt, logged
-// with slog or marshaled to JSON, the result shows which parts are set, and the first four characters of a key id of
-// the usual length, but no secret.
+// Credentials is an access key, with the security token if it is temporary. When Credentials is printed with fmt,
+// logged with slog or marshaled to JSON, the output shows which parts are set, and the first four characters of a
+// key id of the usual length, but no secret.
 //
 // Package fmt does not call methods of unexported fields. A struct with Credentials in an unexported field needs
-// String and Format methods of its own, or should hold a pointer. fmt does not call methods for %p and %w either; go vet
-// reports both verbs.
+// its own String and Format methods, or should hold a pointer. Package fmt does not call methods for %p and %w
+// either; go vet reports both verbs.
 type Credentials struct {
 	AccessKeyID     string // identifies the key; required
 	AccessKeySecret string // signs requests and is never sent; required
@@ -72,16 +73,16 @@ func (c Credentials) String() string {
 		", AccessKeySecret: " + mask(c.AccessKeySecret) + ", SecurityToken: " + mask(c.SecurityToken) + "}"
 }
 
-// GoString returns the same as String.
+// GoString returns the result of String.
 func (c Credentials) GoString() string { return c.String() }
 
-// Format writes the same as String, whatever the verb and flags.
+// Format writes the result of String, for every verb and flag.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// LogValue returns the same as String.
+// LogValue returns the result of String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON returns the same as String, as a JSON string. So credentials cannot be stored by accident.
+// MarshalJSON returns the result of String as a JSON string, so that credentials cannot be stored by accident.
 func (c Credentials) MarshalJSON() ([]byte, error) { return quote(c.String()), nil }
 
 // String returns a description with the sizes of the parts, without their contents.
@@ -89,16 +90,16 @@ func (s Signed) String() string {
 	return "signer.Signed{Query: " + strconv.Itoa(len(s.Query)) + " bytes, Header: " + strconv.Itoa(len(s.Header)) + " fields}"
 }
 
-// GoString returns the same as String.
+// GoString returns the result of String.
 func (s Signed) GoString() string { return s.String() }
 
-// Format writes the same as String, whatever the verb and flags.
+// Format writes the result of String, for every verb and flag.
 func (s Signed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// LogValue returns the same as String.
+// LogValue returns the result of String.
 func (s Signed) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalJSON returns the same as String, as a JSON string.
+// MarshalJSON returns the result of String as a JSON string.
 func (s Signed) MarshalJSON() ([]byte, error) { return quote(s.String()), nil }
 
 const masked = "****"
@@ -110,8 +111,9 @@ func mask(secret string) string {
 	return masked
 }
 
-// maskID masks a key id except for its first four characters, which tell the kind of key (LTAI, STS.). It masks short
-// ids, and ids with unusual characters, completely: they may be something else, put there by mistake.
+// maskID masks a key id except for its first four characters, which indicate the kind of key (LTAI, STS.). It
+// masks short ids, and ids with unusual characters, completely, because they may be something else that was
+// entered by mistake.
 func maskID(id string) string {
 	if len(id) < 16 {
 		return mask(id)
@@ -127,8 +129,8 @@ func maskID(id string) string {
 // quote returns s as a JSON string. s must be plain ASCII, which Go and JSON quote in the same way.
 func quote(s string) []byte { return strconv.AppendQuote(nil, s) }
 
-// check returns an error if the request cannot be signed, or would have another meaning after signing. The error names
-// the field or parameter, and no value.
+// check returns an error if the request cannot be signed, or would have a different meaning after signing. The
+// error names the field or parameter, but contains no value.
 func check(r Request, c Credentials, v3 bool) error {
 	fields := [...]param{
 		{"Credentials.AccessKeySecret", c.AccessKeySecret},
@@ -177,7 +179,7 @@ func checkParams(params url.Values, v3 bool) error {
 		case len(values) > 1:
 			f = " has more than one value: number them as Name.1, Name.2"
 		}
-		if f != "" && (fault == "" || n < name) { // report the first by name, whatever the order of the map
+		if f != "" && (fault == "" || n < name) { // report the first one by name, independent of the map's order
 			name, fault = n, f
 		}
 	}
@@ -187,8 +189,8 @@ func checkParams(params url.Values, v3 bool) error {
 	return nil
 }
 
-// isOwn reports whether a parameter is set by the signer itself. In V3 these are headers, which a parameter of the same
-// meaning could contradict.
+// isOwn reports whether a parameter is set by the signer itself. V3 sends these values as headers, which a
+// parameter with the same meaning could contradict.
 func isOwn(name string) bool {
 	switch name {
 	case "AccessKeyId", "Action", "BearerToken", "SecurityToken", "Timestamp", "Version":

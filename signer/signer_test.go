@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// The functions below verify signatures on the server's side, with a second implementation that follows the vendor's
+// The functions below verify signatures like a server, with a second implementation that follows the vendor's
 // documentation.
 
 func referenceEscape(s string) string {
@@ -86,7 +86,7 @@ func signature(signed Signed) string {
 	return params.Get("Signature")
 }
 
-// mustSign signs, or fails the test.
+// mustSign signs the request. If that fails, so does the test.
 func mustSign(t *testing.T, s Signer, r Request, c Credentials) Signed {
 	t.Helper()
 	signed, err := s.Sign(r, c)
@@ -114,8 +114,8 @@ func text(rnd *rand.Rand) string {
 	return s.String()
 }
 
-// TestSignRandomRequests checks properties of both signers with random parameters: the signature verifies, nothing but
-// the documented inputs matters, and every input changes the signature.
+// TestSignRandomRequests checks properties of both signers with random parameters: the signature verifies, it
+// depends on the documented inputs only, and every input changes it.
 func TestSignRandomRequests(t *testing.T) {
 	t.Parallel()
 	for name, s := range signers {
@@ -299,7 +299,7 @@ func TestSignErrors(t *testing.T) {
 	type test struct {
 		name   string
 		change func(*Request, *Credentials)
-		v1, v3 string // in the error; "" means no error
+		v1, v3 string // part of the error's text; "" means no error
 	}
 	set := func(name string) func(*Request, *Credentials) {
 		return func(r *Request, _ *Credentials) { r.Params.Set(name, "PlantedValue") }
@@ -368,7 +368,7 @@ func TestSignErrors(t *testing.T) {
 	}
 }
 
-// TestRedactedStrings checks the text that takes the place of secrets.
+// TestRedactedStrings checks the text that replaces secrets.
 func TestRedactedStrings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -386,7 +386,7 @@ func TestRedactedStrings(t *testing.T) {
 	sameText(t, s, "signer.Signed{Query: 3 bytes, Header: 1 fields}")
 }
 
-// sameText checks that every way to print v shows want.
+// sameText checks that every way of printing v produces want.
 func sameText(t *testing.T, v interface {
 	fmt.Stringer
 	fmt.GoStringer
@@ -410,8 +410,8 @@ func sameText(t *testing.T, v interface {
 	}
 }
 
-// TestNoSecretPrinted prints credentials and signed requests with every verb and flag. It omits %T, %p and %w, for which
-// fmt calls no method; vet reports the last two.
+// TestNoSecretPrinted prints credentials and signed requests with every verb and flag. It omits %T, %p and %w, for
+// which fmt calls no method; vet reports the last two.
 func TestNoSecretPrinted(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -469,7 +469,7 @@ func TestNoSecretPrinted(t *testing.T) {
 	}
 }
 
-// benchmarkRequest returns a request with 8 parameters, or a large one with 100 ids and 20 tags as well.
+// benchmarkRequest returns a request with 8 parameters; if it is large, it also has 100 ids and 20 tags.
 func benchmarkRequest(large bool) (Request, Credentials) {
 	r, c := valid()
 	r.Params = kv("RegionId", "cn-hangzhou", "VpcId", "vpc-bp67acfmxazb4ph5m6fg", "Status", "Running", "MaxResults", "100",

@@ -7,16 +7,18 @@ import (
 	"slices"
 )
 
-// V1 signs with HMAC-SHA1, in the query string (SignatureMethod HMAC-SHA1, SignatureVersion 1.0). The zero value is ready
-// to use. With GODEBUG=fips140=only the standard library panics when SHA-1 is used; use [V3] then.
+// V1 signs with HMAC-SHA1, in the query string (SignatureMethod HMAC-SHA1, SignatureVersion 1.0). The zero value
+// is ready to use. With GODEBUG=fips140=only, the standard library panics when SHA-1 is used; in that case, use
+// [V3].
 type V1 struct{}
 
-// Sign returns a query string with the parameters of [Request.Params] and these: Action, Version, AccessKeyId,
-// SignatureMethod, SignatureVersion, SignatureNonce, Timestamp, SecurityToken if there is one, Format=JSON unless Params
-// has a Format, and Signature. [Signed.Header] is nil.
+// Sign returns a query string with the parameters of [Request.Params] and the following: Action, Version,
+// AccessKeyId, SignatureMethod, SignatureVersion, SignatureNonce, Timestamp, SecurityToken if there is one,
+// Format=JSON unless Params has a Format, and Signature. [Signed.Header] is nil.
 //
-// It returns an error if a required field is empty (all of [Request] and [Credentials] but Method, Host, Params and
-// SecurityToken), or if a parameter has more than one value or is one of those above, other than Format.
+// It returns an error if a required field is empty (all fields of [Request] and [Credentials] except Method, Host,
+// Params and SecurityToken), if a parameter has more than one value, or if Params contains one of the parameters
+// above, other than Format.
 func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, false); err != nil {
 		return Signed{}, err
@@ -43,9 +45,9 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	return Signed{Query: string(appendQuery(text[:0], list, false))}, nil
 }
 
-// StringToSign returns the text that V1 signs: the method and the encoded parameters, including those of a form body.
-// The Signature parameter is omitted, so a server can pass the parameters that it received. The method is used as it is,
-// even if it is empty. All values of a name are included, in their order.
+// StringToSign returns the text that V1 signs: the method and the encoded parameters, including those of a form
+// body. The Signature parameter is omitted, so a server can pass the parameters that it received. The method is
+// used unchanged, even if it is empty. All values of a name are included, in their order.
 func StringToSign(method string, params url.Values) string {
 	list := slices.DeleteFunc(sorted(flatten(params, 0)), func(p param) bool { return p.name == "Signature" })
 	return string(stringToSign(method, list))

@@ -18,13 +18,13 @@ const (
 // V3 signs with HMAC-SHA256, in the Authorization header (ACS3-HMAC-SHA256). The zero value is ready to use.
 type V3 struct{}
 
-// Sign returns x-acs-* headers with Action, Version, Time and Nonce and, if there is a security token, the token and the
-// key id; an Accept header that requests JSON; and the Authorization header. [Signed.Query] contains [Request.Params]
-// only. The query, the host, the hash of the empty body and every x-acs-* header are signed.
+// Sign returns x-acs-* headers with Action, Version, Time and Nonce and, if there is a security token, the token
+// and the key id; an Accept header that requests JSON; and the Authorization header. [Signed.Query] contains
+// [Request.Params] only. The query, the host, the hash of the empty body and every x-acs-* header are signed.
 //
-// It returns an error if a required field is empty (all of [Request] and [Credentials] but Method, Params and
-// SecurityToken), if a value contains a control character and so cannot be a header, or if a parameter has more than one
-// value or belongs to the signature, as Format does here.
+// It returns an error if a required field is empty (all fields of [Request] and [Credentials] except Method,
+// Params and SecurityToken), if a value contains a control character and so cannot be a header, or if a parameter
+// has more than one value or is reserved for the signature, as Format is with V3.
 func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, true); err != nil {
 		return Signed{}, err
@@ -53,10 +53,10 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	return Signed{Query: query, Header: header}, nil
 }
 
-// CanonicalRequest returns the text whose hash V3 signs. It uses the Method of r as it is, Params, and Host unless header
-// has a Host. Of header, every x-acs-* header and Content-Type are signed. Names that differ in case only are the same
-// header; its values are trimmed, sorted and joined with commas, as in the vendor's SDKs. The hash of the body is that of
-// x-acs-content-sha256 or, without that header, the hash of an empty body.
+// CanonicalRequest returns the text whose hash V3 signs. It uses the Method of r unchanged, Params, and Host
+// unless header has a Host. Of header, every x-acs-* header and Content-Type are signed. Names that differ only in
+// case are the same header; its values are trimmed, sorted and joined with commas, as in the vendor's SDKs. The
+// hash of the body is that of x-acs-content-sha256 or, without that header, the hash of an empty body.
 func CanonicalRequest(r Request, header http.Header) string {
 	b, _ := canonicalRequest(r.Method, r.Host, queryOf(r.Params), header)
 	return string(b)
@@ -84,7 +84,7 @@ func canonicalRequest(method, host, query string, header http.Header) (canonical
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
 
-	b := make([]byte, 0, len(query)+2048) // a security token alone can be 1 kB
+	b := make([]byte, 0, len(query)+2048) // a security token alone can take 1 kB
 	b = append(b, method...)
 	b = append(b, "\n/\n"...) // the path is always "/"
 	b = append(b, query...)

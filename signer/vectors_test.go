@@ -151,7 +151,7 @@ func TestVectorsV1(t *testing.T) {
 	}
 }
 
-// split returns the arguments of Sign that lead to a complete set of V1 parameters.
+// split returns the arguments with which Sign produces a complete set of V1 parameters.
 func split(t *testing.T, params url.Values) (Request, Credentials) {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, params.Get("Timestamp"))
@@ -288,8 +288,8 @@ func TestVectorsV3(t *testing.T) {
 	}
 }
 
-// TestVectorsV3WithoutHashHeader checks vectors of the vendor's unit tests, in which the hash of the body is not a header.
-// CanonicalRequest needs the header, so the test removes it from the result.
+// TestVectorsV3WithoutHashHeader checks vectors of the vendor's unit tests, in which the hash of the body is not a
+// header. CanonicalRequest requires the header, so the test removes it from the result.
 func TestVectorsV3WithoutHashHeader(t *testing.T) {
 	t.Parallel()
 	const hash = "55e12e91650d2fec56ec74e1d3e4ddbfce2ef3a65890c2a19ecf88a307e76a23"

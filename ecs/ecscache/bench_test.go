@@ -18,10 +18,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// bigFleet is an http.RoundTripper that serves a fleet from memory, so that the client's work is all there is to measure.
-// Every listing shows 1 % of the instances in another state than the one before, unless it is frozen.
+// bigFleet is an http.RoundTripper that serves a fleet from memory, so that only the client's work is measured.
+// Unless the fleet is frozen, each listing returns 1 % of the instances in a different state than the previous
+// listing.
 type bigFleet struct {
-	regions map[string][][2][]byte // the instances' JSON in two states
+	regions map[string][][2][]byte // the JSON of the instances in two states
 	pass    map[string]*atomic.Int64
 	frozen  atomic.Bool
 }
@@ -96,7 +97,8 @@ func (f *bigFleet) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Refreshing a cache of 100,000 instances in 8 regions, 1 % of which change, beside listing them and keeping nothing.
+// BenchmarkRefresh compares refreshing a cache of 100,000 instances in 8 regions, of which 1 % change, with
+// listing them and keeping nothing.
 func BenchmarkRefresh(b *testing.B) {
 	fleet, client, regions := newBigFleet(b)
 	ctx, cancel := context.WithCancel(b.Context())

@@ -18,27 +18,28 @@ import (
 
 const defaultInterval = time.Minute
 
-// Cache keeps the instances that match a request. Create one with [New] and start [Cache.Run] in a goroutine. All methods
-// are safe for concurrent use.
+// Cache keeps the instances that match a request. Create one with [New] and start [Cache.Run] in a goroutine. It
+// is safe for concurrent use.
 type Cache struct {
 	client *ecs.Client
 	req    ecs.DescribeInstancesRequest
 	opts   Options
 	seed   maphash.Seed
 
-	mu           sync.RWMutex
-	records      map[string]record   // by instance id
-	missing      map[missing]uint64  // what refreshes did not find, and their numbers; see observation
-	observations map[uint64]struct{} // those that have not ended
+	mu      sync.RWMutex
+	records map[string]record // by instance id
+	// ids that a refresh found missing, with the number of the observation; see observation
+	missing      map[missing]uint64
+	observations map[uint64]struct{} // the observations that have not ended
 	lastObserved uint64
 	tasks        map[string]*task // by region; "" is the discovery of regions
 	watchers     map[*watcher]struct{}
 	state        runState
-	synced       bool          // every region was listed completely at least once
+	synced       bool          // whether every region has been listed completely at least once
 	changed      chan struct{} // closed and replaced when a task has finished a pass or Run has ended
 }
 
-// Options configure a cache. The zero value, and every zero field, is a usable default.
+// Options configures a cache. The zero value, and every zero field, is a usable default.
 type Options struct {
 	// Regions are the regions to list. Empty means the client's own, unless AllRegions is set.
 	Regions []string
@@ -48,21 +49,23 @@ type Options struct {
 	AllRegions bool
 	// Exclude names regions that AllRegions leaves out, such as those that a policy denies.
 	Exclude []string
-	// Interval is the time from the end of a region's listing to the next one, varied at random by up to 10 %. 0 means one
-	// minute. It doubles with each failure in a row, up to five minutes, or Interval if that is longer.
+	// Interval is the time from the end of a region's listing to the next one, varied at random by up to 10 %. 0
+	// means one minute. After a failure it is doubled, up to five minutes, or Interval if that is longer; each
+	// further consecutive failure doubles it once more.
 	Interval time.Duration
-	// Workers above 1 makes each region be listed by [ecs.Client.ScanInstances] with that many workers, which is faster
-	// and takes more requests. 0 and 1 mean [ecs.Client.Instances].
+	// Workers, if greater than 1, makes the cache list each region by [ecs.Client.ScanInstances] with that many
+	// workers, which is faster but takes more requests. 0 and 1 mean [ecs.Client.Instances].
 	Workers int
-	// OnError, if not nil, is called with every failure: an [*ecs.RegionError] if the listing of a region was not complete,
-	// any other error if DescribeRegions failed. It is called in the goroutine of Run, one call at a time. Other regions
-	// that fail wait until it returns, so it must not call [Cache.Refresh] or [Cache.WaitForSync].
+	// OnError, if not nil, is called for every failure: with an [*ecs.RegionError] if the listing of a region was
+	// not complete, with any other error if DescribeRegions failed. It is called in the goroutine of Run, one call
+	// at a time. Other regions that fail wait until it returns, so it must not call [Cache.Refresh] or
+	// [Cache.WaitForSync].
 	OnError func(error)
 }
 
-// New returns an empty cache of the instances that match req. It does no I/O. The request is one that
-// [ecs.Client.Instances] accepts, without NextToken; its slices must not be modified afterwards. nil opts are the
-// defaults. Errors match [ecs.ErrInvalidParameter].
+// New returns an empty cache for the instances that match req. It does no I/O. The request must be valid for
+// [ecs.Client.Instances] and have no NextToken; its slices must not be modified afterwards. If opts is nil, all
+// options have their defaults. Errors match [ecs.ErrInvalidParameter].
 func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*Cache, error) {
 	c := &Cache{
 		client: client, req: req, seed: maphash.MakeSeed(), changed: make(chan struct{}),
@@ -110,7 +113,7 @@ func (c *Cache) validate() error {
 	case c.req.NextToken != "":
 		return invalid("NextToken is set, but a cache lists from the beginning")
 	}
-	// A listing checks its request first. With a context that has ended it sends nothing.
+	// A listing checks its request first. If its context is done, it sends nothing.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, err := range listInstances(ctx, c.client, c.req, c.opts.Workers) {
@@ -125,8 +128,8 @@ func invalid(text string) error { return fmt.Errorf("%s: %w", text, ecs.ErrInval
 
 var errNilContext = fmt.Errorf("ecscache: ctx is nil, use context.Background(): %w", ecs.ErrInvalidParameter)
 
-// Lookup returns the instance with the given id as it was last seen. It is false when the cache does not have it, which
-// does not mean that there is no such instance: see [Cache.Get].
+// Lookup returns the instance with the given id in its last known state. ok is false if the cache does not contain
+// it, which does not mean that the instance does not exist: see [Cache.Get].
 func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	c.mu.RLock()
 	v := c.records[id].version
@@ -137,8 +140,8 @@ func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	return v.instance, true
 }
 
-// Instances yields the instances in the cache, each once, in no particular order. Each loop over it sees a snapshot of
-// the moment when it began, however long it takes.
+// Instances yields the instances in the cache, without duplicates, in no particular order. Each loop over it sees
+// a snapshot of the moment at which the loop began.
 func (c *Cache) Instances() iter.Seq[ecs.Instance] {
 	return func(yield func(ecs.Instance) bool) {
 		c.mu.RLock()
@@ -152,7 +155,7 @@ func (c *Cache) Instances() iter.Seq[ecs.Instance] {
 	}
 }
 
-// snapshot returns the state of every instance. It is called with c.mu held.
+// snapshot returns the state of every instance. c.mu must be held.
 func (c *Cache) snapshot() []*version {
 	versions := make([]*version, 0, len(c.records))
 	for _, r := range c.records {
@@ -161,13 +164,15 @@ func (c *Cache) snapshot() []*version {
 	return versions
 }
 
-// Get returns the instance with the given id: from the cache if it is there, however long ago it was seen, and else from
-// the API by [ecs.Client.GetInstance], which lets concurrent calls share requests. With several regions it asks all of
-// them at once; with [Options.AllRegions] it first waits until Run has discovered them.
+// Get returns the instance with the given id: from the cache if it is there, no matter how old it is, and
+// otherwise from the API by [ecs.Client.GetInstance], which lets concurrent calls share requests. With several
+// regions, it queries all of them concurrently; with [Options.AllRegions], it first waits until Run has discovered
+// them.
 //
-// The error is an [*ecs.NotFoundError] only if the API has confirmed in every region that there is no such instance. If a
-// region fails and no other has the instance, it is an [*ecs.RegionError]. The cache keeps what the API returned if its
-// request is the zero request; otherwise it cannot know whether the instance matches.
+// The error is an [*ecs.NotFoundError] only if the API has confirmed for every region that the instance does not
+// exist. If a region fails and no other region has the instance, the error is an [*ecs.RegionError]. The returned
+// instance is added to the cache if its request is the zero request; otherwise the cache cannot know whether the
+// instance matches.
 func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 	if inst, ok := c.Lookup(id); ok {
 		return inst, nil
@@ -196,7 +201,7 @@ func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 			o.see()
 		}
 		once.Do(func() { found, inst, foundErr = true, got, err })
-		cancel() // the other regions are of no interest any more
+		cancel() // the other regions are no longer needed
 		return nil
 	})
 	if found {
@@ -213,20 +218,22 @@ func isNotFound(err error) bool {
 	return errors.As(err, &notFound)
 }
 
-// unfiltered reports whether every instance matches the request, and GetInstance returns it as a listing would.
+// unfiltered reports whether every instance matches the request, and GetInstance returns it in the same form as a
+// listing.
 func (c *Cache) unfiltered() bool {
 	req := c.req
 	req.MaxResults = 0
 	return reflect.ValueOf(req).IsZero()
 }
 
-// Refresh asks the API for the given instances at once, and brings the cache up to date: they are added, changed, or
-// removed if they no longer match the request, as if a listing had seen them. Listings that began before it do not undo
-// what it found. Call it when an instance is known to have changed, for instance after [ecs.Client.WaitForStatus].
+// Refresh fetches the given instances from the API and updates the cache: they are added, changed, or removed if
+// they no longer match the request, as after a listing. Listings that began earlier do not overwrite its results.
+// Call it when an instance is known to have changed, for instance after [ecs.Client.WaitForStatus].
 //
-// An id that the cache knows is asked for in its region, any other in all regions. Instances that do not exist are not
-// an error. Without ids (nil) Refresh makes Run list everything now and waits until that is done; the error then names
-// the regions whose listing failed. An empty list that is not nil does nothing.
+// An id that is in the cache is looked up in its region, any other id in all regions. It is not an error if
+// instances do not exist. Without ids (nil), Refresh makes Run list everything now and waits until that is done;
+// the error then names the regions whose listing failed. With an empty slice that is not nil, Refresh does
+// nothing.
 func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	switch {
 	case ctx == nil:
@@ -265,7 +272,7 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	}))
 }
 
-// matching returns the ids that the request does not rule out by its own list of ids.
+// matching returns the ids that are not excluded by the request's own list of ids.
 func (c *Cache) matching(ids []string) []string {
 	if c.req.InstanceIDs == nil {
 		return ids

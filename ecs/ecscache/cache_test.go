@@ -23,7 +23,7 @@ const (
 	beijing  = "cn-beijing"
 )
 
-// story runs a test in a bubble of virtual time, whose end finds goroutines that were left behind.
+// story runs a test in a synctest bubble, which detects leaked goroutines.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -71,7 +71,7 @@ func (c *cloud) cache(req ecs.DescribeInstancesRequest, opts *ecscache.Options) 
 	return cache
 }
 
-// synced is cache, after every region was listed.
+// synced returns a cache for which every region has been listed.
 func (c *cloud) synced(req ecs.DescribeInstancesRequest, opts *ecscache.Options) *ecscache.Cache {
 	c.t.Helper()
 	cache := c.cache(req, opts)
@@ -81,14 +81,14 @@ func (c *cloud) synced(req ecs.DescribeInstancesRequest, opts *ecscache.Options)
 	return cache
 }
 
-// rename changes an instance, or adds it.
+// rename changes the name of an instance, or adds the instance.
 func (c *cloud) rename(id, name string) {
 	if !c.Update(id, func(i *ecs.Instance) { i.InstanceName = name }) {
 		c.Put(named(id, name))
 	}
 }
 
-// lists counts the listings of a region: requests for a first page that ask for no ids.
+// lists counts the listings of a region: requests without ids for a first page.
 func (c *cloud) lists(region string) (n int) {
 	for _, r := range c.Requests() {
 		if r.Action == "DescribeInstances" && r.Region == region && !r.Params.Has("NextToken") && !r.Params.Has("InstanceIds") && !r.Params.Has("DryRun") {
@@ -104,7 +104,7 @@ func named(id, name string) ecs.Instance {
 
 func in(region, id string) ecs.Instance { return ecs.Instance{InstanceID: id, RegionID: region} }
 
-// names are the instances of a cache: "i-1=web i-2=db".
+// names returns the instances of a cache in the form "i-1=web i-2=db".
 func names(cache *ecscache.Cache) string {
 	var list []string
 	for i := range cache.Instances() {
@@ -121,7 +121,7 @@ func wantNames(t *testing.T, cache *ecscache.Cache, want string) {
 	}
 }
 
-// log is what a watcher sees.
+// log records the events that a watcher receives.
 type log struct {
 	mu     sync.Mutex
 	events []string
@@ -158,7 +158,8 @@ func text(ev ecscache.Event) string {
 	}
 }
 
-// want compares the events since the last call, when nothing is going on any more. Those of one refresh come in any order.
+// want waits until nothing is in progress and compares the events since the last call. The events of one refresh
+// are in no particular order.
 func (l *log) want(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -171,10 +172,11 @@ func (l *log) want(t *testing.T, want ...string) {
 	}
 }
 
-// minutes lets so many intervals pass.
+// minutes waits for n intervals.
 func minutes(n int) { time.Sleep(time.Duration(n) * 70 * time.Second) }
 
-// A cache lists at once and then every interval; each watcher sees what is there, that it is all, and what changes.
+// A cache lists at once and then every interval. Each watcher receives the existing instances, EventSynced, and
+// then the changes.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	story(t, "changes", func(t *testing.T) {
@@ -251,13 +253,13 @@ func TestCache(t *testing.T) {
 			}
 		})
 		minutes(1)
-		l.want(t, "-i-249=x", "i-248=x>y", "+i-new=z") // i-000 was listed when it was still there
+		l.want(t, "-i-249=x", "i-248=x>y", "+i-new=z") // i-000 was on a page before it was deleted
 		minutes(1)
 		l.want(t, "-i-000=x")
 	})
 }
 
-// What a listing that did not end completely misses is not removed; what it shows counts.
+// Instances missing from an incomplete listing are not removed; those that it returned are added or changed.
 func TestNoFalseRemoval(t *testing.T) {
 	t.Parallel()
 	guest := signer.Credentials{AccessKeyID: "LTAI-guest", AccessKeySecret: "secret"}
@@ -357,7 +359,7 @@ func TestNoFalseRemoval(t *testing.T) {
 		for range cache.Instances() {
 			n++
 		}
-		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900 and 101 of the 200 that are new, up to the cap
+		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900, plus 101 of the 200 new ones, up to the cap
 			t.Errorf("%d instances, i-0001 is there: %t", n, ok)
 		}
 		var capped *ecs.CappedError
@@ -416,7 +418,7 @@ func TestNoFalseRemoval(t *testing.T) {
 	})
 }
 
-// With AllRegions, regions are discovered; none is forgotten.
+// With AllRegions, regions are discovered, and none is dropped.
 func TestAllRegions(t *testing.T) {
 	t.Parallel()
 	regions := func(c *cloud, list ...string) { c.Configure(func(s *ecstest.Settings) { s.Regions = list }) }
@@ -434,7 +436,7 @@ func TestAllRegions(t *testing.T) {
 			t.Errorf("regions %q", got)
 		}
 
-		// DescribeRegions forgets a region that still has instances.
+		// DescribeRegions omits a region that still has instances.
 		c.Inject(ecstest.Fault{Action: "DescribeRegions", Times: -1, Body: []byte(`{"RequestId":"r","Regions":{"Region":[{"RegionId":"cn-hangzhou"}]}}`)})
 		c.Update("i-e", func(i *ecs.Instance) { i.InstanceName = "alive" })
 		minutes(2)
@@ -501,7 +503,7 @@ func TestNew(t *testing.T) {
 		client *ecs.Client
 		req    ecs.DescribeInstancesRequest
 		opts   *ecscache.Options
-		want   string // in the error; "" is none
+		want   string // part of the error's text; "" means no error
 	}{
 		"defaults":            {client: client},
 		"many ids":            {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: strings.Fields(strings.Repeat("i-1 ", 1000) + "i-2")}},

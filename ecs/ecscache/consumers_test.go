@@ -16,12 +16,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// nodeController keeps the nodes of a cluster in step with the instances, as the controller of a cloud provider does. A
-// node whose instance is gone is deleted; one that is deleted although its instance exists is an outage.
+// nodeController synchronizes the nodes of a cluster with the instances, like the controller of a cloud provider.
+// A node whose instance is gone is deleted; deleting a node whose instance still exists would be an outage.
 type nodeController struct {
 	cache *ecscache.Cache
 	mu    sync.Mutex
-	nodes map[string]bool // by instance id; a node knows the instance that it runs on
+	nodes map[string]bool // by instance id, which a node knows
 }
 
 func (n *nodeController) run(ctx context.Context) {
@@ -29,13 +29,13 @@ func (n *nodeController) run(ctx context.Context) {
 		switch ev.Type {
 		case ecscache.EventRemoved:
 			n.delete(ev.Instance.InstanceID)
-		case ecscache.EventSynced: // now what is missing is gone: released while the controller was not running
+		case ecscache.EventSynced: // whatever is missing now is gone: it was released while the controller was not running
 			for _, id := range n.list() {
 				if _, ok := n.cache.Lookup(id); !ok {
 					n.delete(id)
 				}
 			}
-		case ecscache.EventAdded, ecscache.EventChanged: // an instance registers its node by itself
+		case ecscache.EventAdded, ecscache.EventChanged: // an instance registers its own node
 		}
 	}
 }
@@ -90,8 +90,8 @@ func TestNodeController(t *testing.T) {
 	})
 }
 
-// TestAutoscaler looks up 200 instances that were just created, each from a goroutine of its own, as an autoscaler does
-// whose machines come up at the same time. Some of them were never created.
+// TestAutoscaler looks up 200 instances that were just created, each from its own goroutine, like an autoscaler
+// whose machines start at the same time. Some of them were never created.
 func TestAutoscaler(t *testing.T) {
 	t.Parallel()
 	story(t, "200 at once", func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestAutoscaler(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if n := len(c.Requests()) - sent; n > 2*20 { // each of those that do not exist, and perhaps a dry run
+		if n := len(c.Requests()) - sent; n > 2*20 { // for each id that does not exist, and possibly a dry run
 			t.Errorf("%d requests for instances that are known", n)
 		}
 		synctest.Wait()
@@ -136,5 +136,6 @@ func TestAutoscaler(t *testing.T) {
 	})
 }
 
-// maxGetRequests is small because concurrent gets share requests, and so do their checks of permission.
+// maxGetRequests is small because concurrent calls of Get share requests, including the dry runs that check the
+// permission.
 const maxGetRequests = 10

@@ -11,10 +11,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// digester computes digests of instances. Every state of an instance is hashed once, before anybody else sees it, and
-// states are compared by their digests: unlike a comparison of the instances themselves, that never reads a slice or map
-// which a caller was handed and may have modified. nil and empty lists have the same digest. With 64 bits, one change in
-// 10^19 goes unnoticed.
+// digester computes digests of instances. Every state of an instance is hashed once, before the instance is
+// returned to any caller, and states are compared by their digests. Unlike a comparison of the instances
+// themselves, this never reads a slice or map that a caller may have modified. nil and empty lists have the same
+// digest. With 64 bits, one change in 10^19 goes unnoticed.
 type digester struct {
 	seed maphash.Seed
 	buf  []byte
@@ -27,7 +27,7 @@ func (d *digester) digest(inst *ecs.Instance) uint64 {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// appendValue appends an encoding of v that no other value of its type has, nor begins with.
+// appendValue appends an encoding of v. No encoding is a prefix of that of another value of the same type.
 func appendValue(b []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.String:
@@ -62,7 +62,7 @@ func appendValue(b []byte, v reflect.Value) []byte {
 			b = appendValue(b, v.Field(i))
 		}
 		return b
-	default: // Instance.Extra; maps are printed in the order of their keys
+	default: // Instance.Extra; fmt prints maps sorted by key
 		if v.Kind() == reflect.Map && v.Len() == 0 {
 			return append(b, 0)
 		}

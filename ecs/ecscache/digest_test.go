@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// mutate calls check after it has changed each part of v, and restores it: every number, text, time and length.
+// mutate changes each number, string, time and length in v in turn, calls check, and restores it.
 func mutate(v reflect.Value, path string, check func(path string)) {
 	old := reflect.New(v.Type()).Elem()
 	old.Set(v)
@@ -55,7 +55,7 @@ func mutate(v reflect.Value, path string, check func(path string)) {
 	}
 }
 
-// Every part of an instance counts, and nothing else.
+// The digest depends on every field of an instance, and on nothing else.
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	d := digester{seed: maphash.MakeSeed()}

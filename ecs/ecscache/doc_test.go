@@ -49,7 +49,7 @@ func TestInVirtualTime(t *testing.T) {
 	})
 }
 
-// The documentation shows what was just compiled.
+// The documentation contains the code compiled above.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	block := func(file, prefix string) string {

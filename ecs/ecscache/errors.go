@@ -9,10 +9,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// panicError is the panic of a hook in a goroutine of ours, on its way to a goroutine of the caller, who can recover.
+// panicError carries the panic of a hook from a goroutine of this package to a goroutine of the caller, who can
+// recover from it.
 type panicError struct{ error }
 
-// catchPanic calls f and returns its panic as a panicError.
+// catchPanic calls f. If f panics, it returns the panic as a panicError.
 func catchPanic(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -29,7 +30,7 @@ func rethrow(err error) {
 	}
 }
 
-// inParallel calls f for several regions at once, and returns the errors.
+// inParallel calls f for several regions concurrently and returns the errors.
 func inParallel(tasks []*task, f func(*task) error) []error {
 	errs := make([]error, len(tasks))
 	var wg sync.WaitGroup
@@ -52,7 +53,7 @@ func inRegion(t *task, err error) error {
 	return &ecs.RegionError{Region: t.region, Err: err}
 }
 
-// joinLine joins errors in one line. It returns nil if there are none.
+// joinLine joins errors on one line. It returns nil if there are none.
 func joinLine(errs []error) error {
 	if len(errs) == 0 {
 		return nil

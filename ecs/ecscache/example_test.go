@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// exampleCache returns a cache that runs until stop is called, of a server with two instances.
+// exampleCache returns a cache of a server with two instances. The cache runs until stop is called.
 func exampleCache() (server *ecstest.Server, cache *ecscache.Cache, stop func()) {
 	server = ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web"},
@@ -41,7 +41,7 @@ func exampleCache() (server *ecstest.Server, cache *ecscache.Cache, stop func())
 	}
 }
 
-// A watcher sees what is there, then that it has seen everything, then the changes.
+// A watcher first receives the existing instances, then EventSynced, then the changes.
 func ExampleCache_Watch() {
 	server, cache, stop := exampleCache()
 	defer stop()
@@ -63,7 +63,7 @@ func ExampleCache_Watch() {
 			server.Update("i-1", func(i *ecs.Instance) { i.InstanceName = "web-2" })
 		}
 		if ev.Type != ecscache.EventAdded {
-			go func() { _ = cache.Refresh(ctx) }() // Run would see the change within a minute
+			go func() { _ = cache.Refresh(ctx) }() // Run would detect the change within a minute
 		}
 	}
 	// Output:
@@ -72,7 +72,8 @@ func ExampleCache_Watch() {
 	// removed: db
 }
 
-// An instance that the cache does not know is asked for. Only the API can say that there is none.
+// Get asks the API for an instance that is not in the cache. Only the API can confirm that an instance does not
+// exist.
 func ExampleCache_Get() {
 	server, cache, stop := exampleCache()
 	defer stop()
@@ -95,7 +96,7 @@ func ExampleCache_Get() {
 	// i-none does not exist
 }
 
-// A program that knows of a change itself need not wait for the next listing.
+// A program that knows that an instance has changed need not wait for the next listing.
 func ExampleCache_Refresh() {
 	server, cache, stop := exampleCache()
 	defer stop()
@@ -109,7 +110,7 @@ func ExampleCache_Refresh() {
 	// Output: web renamed
 }
 
-// A health check: is everything known as it was five minutes ago?
+// A health check: is the content of the cache at most five minutes old?
 func ExampleCache_Status() {
 	_, cache, stop := exampleCache()
 	defer stop()

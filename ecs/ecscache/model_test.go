@@ -15,28 +15,29 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// model says what a cache must have: of every instance what the observation that began last has found.
+// model predicts the content of a cache: for every instance, the result of the most recently begun observation.
 type model struct {
 	t       *testing.T
 	rng     *rand.Rand
 	cache   *Cache
 	regions []*task
-	truth   map[string]string // names of the instances that exist, by id; "r-n" belongs to region r
+	truth   map[string]string // names of the instances that exist, by id; "r-n" is in region r
 	found   map[string]finding
 	open    []*look
 }
 
 type finding struct {
 	number uint64
-	name   string // "" is that there is none
+	name   string // "" means that the instance does not exist
 }
 
-// look is an observation under way, and what the API returned for it, which may be old by the time it is seen.
+// look is an observation in progress, and what the API returned for it, which may be out of date when the cache
+// processes it.
 type look struct {
 	*observation
-	ids    []string // asked for; nil is all of the region
+	ids    []string // the requested ids; nil means the whole region
 	reads  []ecs.Instance
-	unread []string // ids of further pages
+	unread []string // ids on the remaining pages
 	seen   map[string]bool
 }
 
@@ -59,7 +60,8 @@ func (m *model) begin() {
 	m.open = append(m.open, l)
 }
 
-// goOn does one step of an observation: the API reads a page, or the cache sees an instance, or it ends, well or not.
+// goOn executes one step of an observation: the API reads a page, the cache processes an instance, or the
+// observation ends with or without an error.
 func (m *model) goOn(l *look) {
 	switch {
 	case len(l.unread) > 0 && (len(l.reads) == 0 || m.rng.IntN(3) == 0):
@@ -126,7 +128,7 @@ func (m *model) check() {
 	}
 }
 
-// replay is a watcher that keeps a set by the events alone, slowly, and checks each.
+// replay is a slow watcher that maintains a set from the events alone, and checks each event.
 type replay struct {
 	mu  sync.Mutex
 	set map[string]ecs.Instance
@@ -159,8 +161,8 @@ func (r *replay) run(ctx context.Context, t *testing.T, c *Cache, seed uint64) {
 	}
 }
 
-// After any history of listings and refreshes that overlap, fail and read old states, the cache has what the model has,
-// and so has whoever replays the events of a watcher.
+// After any sequence of listings and refreshes that overlap, fail and read old states, the cache agrees with the
+// model, and so does a watcher that applies its events.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -192,7 +194,7 @@ func runModel(t *testing.T, seed uint64) {
 	for step := range 1500 {
 		switch m.rng.IntN(10) {
 		case 0:
-			m.truth[m.randomID()] = fmt.Sprint("n", step/100) // often the same again
+			m.truth[m.randomID()] = fmt.Sprint("n", step/100) // often the same value once more
 		case 1:
 			delete(m.truth, m.randomID())
 		case 2:
@@ -239,7 +241,8 @@ func runModel(t *testing.T, seed uint64) {
 	}
 }
 
-// What a stalled watcher has in store is bounded by what it has seen and what there is, however many come and go.
+// The number of events stored for a stalled watcher is bounded by the instances that it has seen or that exist, no
+// matter how many are created and deleted.
 func TestStalledWatcherIsBounded(t *testing.T) {
 	t.Parallel()
 	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", "")})

@@ -7,41 +7,42 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// version is one state of an instance. It is immutable, but for slices and maps that a caller modifies against the rules.
+// version is one state of an instance. It is immutable, unless a caller modifies its slices or maps in violation
+// of the documentation.
 type version struct {
 	instance ecs.Instance
 	digest   uint64
 }
 
-// record is what the cache knows of one instance.
+// record is what the cache knows about one instance.
 type record struct {
 	*version
-	from *task  // the region where it was seen
-	seen uint64 // the last observation that saw it
+	from *task  // the region in which it was seen
+	seen uint64 // the most recent observation that saw it
 }
 
-// observation is one look at the API: a listing, a refresh or a get. Observations are numbered in the order in which they
-// begin, and what one has found is never undone by one that began before it. So the cache remembers which observation
-// saw an instance last, which listing of a region was the last complete one, and, until every earlier observation has
-// ended, which ids a refresh found missing.
+// observation is one query of the API: a listing, a refresh or a get. Observations are numbered in the order in
+// which they begin, and the result of one is never overwritten by that of an earlier one. For that purpose, the
+// cache remembers which observation saw an instance last, which listing of a region was the last complete one,
+// and, until every earlier observation has ended, which ids a refresh found missing.
 //
-// The numbers are no times, so that it does not matter how the machine's clock is set.
+// The numbers are not times, so changes of the machine's clock have no effect.
 type observation struct {
 	cache  *Cache
 	from   *task
 	number uint64
 
 	digest  digester
-	current ecs.Instance // here and not on the stack, so that an instance which has not changed costs no allocation
+	current ecs.Instance // a field and not a local variable, so that an unchanged instance costs no allocation
 }
 
-// missing names an instance that a region does not have.
+// missing identifies an instance that does not exist in a region.
 type missing struct {
 	from *task
 	id   string
 }
 
-// observe begins an observation of a region. It must be ended.
+// observe begins an observation of a region. The caller must end it.
 func (c *Cache) observe(t *task) *observation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,7 +66,7 @@ func (o *observation) end() {
 	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
 }
 
-// see takes o.current, which the API returned, into the cache.
+// see adds o.current, which the API returned, to the cache, or updates it there.
 func (o *observation) see() {
 	digest := o.digest.digest(&o.current)
 	c := o.cache
@@ -74,7 +75,7 @@ func (o *observation) see() {
 	id := o.current.InstanceID
 	r := c.records[id]
 	if o.number < max(r.seen, o.from.complete, c.missing[missing{o.from, id}]) {
-		return // a newer observation knows better
+		return // a later observation has newer data
 	}
 	before := r.version
 	if before == nil || before.digest != digest {
@@ -87,7 +88,7 @@ func (o *observation) see() {
 	}
 }
 
-// seeAll sees what a listing yields, and returns the error that it ends with.
+// seeAll calls see for every instance that a listing yields, and returns the error of the listing.
 func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error) {
 	for o.current, err = range listing {
 		if err != nil {
@@ -98,7 +99,7 @@ func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error)
 	return nil
 }
 
-// seenAll ends a listing that is complete: what it did not see is not there any more.
+// seenAll records that a listing is complete, and removes the instances that it did not see.
 func (o *observation) seenAll() {
 	c := o.cache
 	c.mu.Lock()
@@ -119,7 +120,7 @@ func (o *observation) seenAll() {
 	}
 }
 
-// seenOf ends a refresh that is complete: those of the ids it was about which it did not see are not there any more.
+// seenOf records that a refresh is complete, and removes those of its ids that it did not see.
 func (o *observation) seenOf(ids []string) {
 	c := o.cache
 	c.mu.Lock()
@@ -133,8 +134,8 @@ func (o *observation) seenOf(ids []string) {
 	}
 }
 
-// remove removes an instance, unless it is in another region or was seen since the observation began. It is the only way
-// out of the cache. It is called with c.mu held.
+// remove removes an instance, unless it is in another region or was seen after the observation began. Instances
+// are removed nowhere else. c.mu must be held.
 func (o *observation) remove(id string) {
 	if r := o.cache.records[id]; o.missed(r) {
 		delete(o.cache.records, id)

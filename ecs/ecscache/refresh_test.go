@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// Refresh brings instances up to date at once.
+// Refresh updates the given instances immediately.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	story(t, "some", func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// What a refresh saw is not undone by a listing that began before it and that read an older state.
+// The result of a refresh is not overwritten by a listing that began earlier and read an older state.
 func TestRefreshOutlivesOlderListing(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -140,7 +140,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 	} {
 		story(t, name, func(t *testing.T) {
 			var slow atomic.Bool
-			// The page is read, and held back for ten seconds before the listing sees it.
+			// The page is read, but delayed for ten seconds before the listing receives it.
 			c := newCloud(t, &ecs.Options{OnAttempt: func(ecs.Attempt) {
 				if slow.Swap(false) {
 					time.Sleep(10 * time.Second)
@@ -175,7 +175,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 	}
 }
 
-// Get returns what is known, and asks for the rest.
+// Get returns instances that are in the cache, and asks the API for the others.
 func TestGet(t *testing.T) {
 	t.Parallel()
 	both := &ecscache.Options{Regions: []string{hangzhou, beijing}, Interval: 24 * time.Hour}
@@ -252,7 +252,7 @@ func TestGet(t *testing.T) {
 	})
 }
 
-// Run lists until its context ends, once at a time.
+// Run lists until its context is done. Only one Run is allowed at a time.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	newCache := func(t *testing.T, c *cloud, opts *ecscache.Options) *ecscache.Cache {
@@ -368,7 +368,8 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// A panic of a function that the caller gave reaches the caller of Run or Refresh, and the cache still works.
+// A panic in a function of the caller can be recovered by the caller of Run or Refresh, and the cache still works
+// afterwards.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	recovered := func(f func()) (p any) {
@@ -436,7 +437,7 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// That other regions do not have an instance says nothing about the one that has.
+// If one region has an instance, it does not matter that other regions do not have it.
 func TestRefreshInManyRegions(t *testing.T) {
 	t.Parallel()
 	story(t, "new instances", func(t *testing.T) {

@@ -12,19 +12,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// maxBackoff bounds the time to the next listing of a region that fails, unless the interval is longer.
+// maxBackoff limits the time to the next listing of a region that fails, unless the interval is longer.
 const maxBackoff = 5 * time.Minute
 
-// task is what Run repeats: the listing of a region, or the discovery of regions.
+// task is a unit of work that Run repeats: the listing of a region, or the discovery of regions.
 type task struct {
 	region string // "" for the discovery
 	client *ecs.Client
-	wake   chan struct{} // has an element when the next pass is due at once
+	wake   chan struct{} // contains an element if the next pass is due at once
 
-	// Guarded by Cache.mu.
-	finished uint64    // the number of the last pass that has ended
-	complete uint64    // the number of the last listing that was complete
-	synced   time.Time // when the last complete pass began; zero when there was none
+	// The fields below are guarded by Cache.mu.
+	finished uint64    // number of the last pass that has ended
+	complete uint64    // number of the last listing that was complete
+	synced   time.Time // when the last complete pass began; zero if there was none
 	err      error     // why the last pass was not complete
 }
 
@@ -40,11 +40,12 @@ const (
 	ended
 )
 
-// Run lists every region at once and then every [Options.Interval]. Each region is on its own: one that fails or is slow
-// does not hold up the others. Run returns when ctx ends, with the error of ctx, after its goroutines have ended. The
-// cache keeps what it knows, and Run may be called again; while one is running, another one returns an error.
+// Run lists every region at once and then every [Options.Interval]. Regions are independent: one that fails or is
+// slow does not delay the others. When ctx is done, Run waits for its goroutines and returns the error of ctx. The
+// cache keeps its content, and Run may be called again. While one call of Run is in progress, another call returns
+// an error.
 //
-// Run panics when [Options.OnError] or a hook of the client, such as Options.OnAttempt, does.
+// Run panics if [Options.OnError] or a hook of the client, such as Options.OnAttempt, panics.
 func (c *Cache) Run(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
@@ -90,7 +91,7 @@ func (c *Cache) markEnded() {
 type runner struct {
 	cache    *Cache
 	wg       sync.WaitGroup
-	failures chan failure // on their way to OnError
+	failures chan failure // errors to be passed to OnError
 }
 
 type failure struct {
@@ -98,13 +99,13 @@ type failure struct {
 	err  error
 }
 
-// start repeats a task until ctx ends.
+// start repeats a task until ctx is done.
 func (r *runner) start(ctx context.Context, t *task) {
 	r.wg.Go(func() {
 		for failures := 0; ; {
 			err := catchPanic(func() error { return r.pass(ctx, t) })
 			if ctx.Err() != nil {
-				return // that the end of Run cuts a listing short is no failure
+				return // a listing that is canceled by the end of Run has not failed
 			}
 			if err != nil {
 				select {
@@ -128,16 +129,16 @@ func (r *runner) start(ctx context.Context, t *task) {
 	})
 }
 
-// slowsDown reports whether the next listing comes later. It does not when the API responds well and something cannot be
-// read: what can be would only get older.
+// slowsDown reports whether the error delays the next listing. It does not if the API responds well and merely
+// some values cannot be read: a delay would only make the readable ones older.
 func slowsDown(err error) bool {
 	var incomplete *ecs.IncompleteError
 	var capped *ecs.CappedError
 	return !errors.As(err, &incomplete) && !errors.As(err, &capped)
 }
 
-// delay returns the time to the next pass after so many failures in a row. The jitter keeps caches that started at the
-// same time from listing at the same time for ever.
+// delay returns the time to the next pass after a number of consecutive failures. The jitter prevents caches that
+// started at the same time from listing in step.
 func (c *Cache) delay(failures int) time.Duration {
 	d := c.opts.Interval
 	for ; failures > 0 && d < maxBackoff; failures-- {
@@ -177,7 +178,7 @@ func (r *runner) pass(ctx context.Context, t *task) error {
 	return err
 }
 
-// discover starts to list the regions that are not known yet. Known regions stay, whatever the API returns.
+// discover starts a task for each region that is not known yet. Known regions are kept, whatever the API returns.
 func (r *runner) discover(ctx context.Context) error {
 	c := r.cache
 	resp, err := c.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})

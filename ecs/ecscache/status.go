@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// Status says how complete and how old the content of a cache is.
+// Status describes how complete and how old the content of a cache is.
 type Status struct {
-	// Synced is the oldest of the Synced times of the regions and of their discovery: everything that was there then has
-	// been seen. Zero until every region was listed completely once.
+	// Synced is the oldest of the Synced times of all regions and of their discovery: the cache contains
+	// everything that existed at that time. It is zero until every region has been listed completely once.
 	Synced time.Time
-	// Err is the error of the last discovery of regions. nil if it succeeded, and without [Options.AllRegions].
+	// Err is the error of the last discovery of regions. It is nil if that succeeded, and without
+	// [Options.AllRegions].
 	Err error
-	// Regions has every region that is listed.
+	// Regions has an entry for every region that is listed.
 	Regions map[string]RegionStatus
 }
 
-// RegionStatus says how complete and how old the content of one region is.
+// RegionStatus describes how complete and how old the content of one region is.
 type RegionStatus struct {
-	Synced    time.Time // when the last complete listing began; zero when there was none
-	Instances int       // how many the cache has
+	Synced    time.Time // when the last complete listing began; zero if there was none
+	Instances int       // number of instances in the cache
 	Err       error     // why the last listing was not complete; nil if it was, or before the first one has ended
 }
 
@@ -49,9 +50,9 @@ func (c *Cache) Status() Status {
 	return s
 }
 
-// WaitForSync waits until every region was listed completely at least once. Before that, an instance that is not in the
-// cache may just not have been listed yet. Start [Cache.Run] in another goroutine. When ctx ends first, or Run does, the
-// error says so and names the regions that fail.
+// WaitForSync waits until every region has been listed completely at least once. Before that, an instance may be
+// missing from the cache because it has not been listed yet. Start [Cache.Run] in another goroutine. If ctx is
+// done first, or Run ends, WaitForSync returns an error that says so and names the regions that fail.
 func (c *Cache) WaitForSync(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
@@ -71,7 +72,7 @@ func (c *Cache) WaitForSync(ctx context.Context) error {
 	return fmt.Errorf("ecscache: not every region was listed completely yet: %w", joinLine(append(reasons, err)))
 }
 
-// refreshAll makes every task do a pass at once, and waits for it.
+// refreshAll starts a pass of every task immediately, and waits for it.
 func (c *Cache) refreshAll(ctx context.Context) error {
 	c.mu.RLock()
 	begun := c.lastObserved
@@ -85,7 +86,7 @@ func (c *Cache) refreshAll(ctx context.Context) error {
 	var errs []error
 	err := c.await(ctx, func() bool {
 		errs = nil
-		for _, t := range c.allTasks() { // including regions that were discovered meanwhile
+		for _, t := range c.allTasks() { // including regions that were discovered in the meantime
 			if t.finished <= begun {
 				return false
 			}
@@ -101,7 +102,7 @@ func (c *Cache) refreshAll(ctx context.Context) error {
 	return joinLine(errs)
 }
 
-// regionTasks returns the tasks of all regions. With Options.AllRegions it waits for the first discovery.
+// regionTasks returns the tasks of all regions. With Options.AllRegions, it waits for the first discovery.
 func (c *Cache) regionTasks(ctx context.Context) (tasks []*task, err error) {
 	if ctx == nil {
 		return nil, errNilContext
@@ -116,7 +117,7 @@ func (c *Cache) regionTasks(ctx context.Context) (tasks []*task, err error) {
 	return slices.DeleteFunc(tasks, func(t *task) bool { return t.region == "" }), nil
 }
 
-// allTasks returns the tasks, the discovery of regions first. It is called with c.mu held.
+// allTasks returns all tasks, the discovery of regions first. c.mu must be held.
 func (c *Cache) allTasks() []*task {
 	tasks := make([]*task, 0, len(c.tasks))
 	for _, t := range c.tasks {
@@ -128,7 +129,7 @@ func (c *Cache) allTasks() []*task {
 
 var errEnded = errors.New("Run has ended")
 
-// await waits until done, which is called with c.mu held, returns true.
+// await waits until done returns true. done is called with c.mu held.
 func (c *Cache) await(ctx context.Context, done func() bool) error {
 	for {
 		c.mu.RLock()
@@ -148,7 +149,7 @@ func (c *Cache) await(ctx context.Context, done func() bool) error {
 	}
 }
 
-// broadcast wakes those who await something. It is called with c.mu held.
+// broadcast wakes the callers of await. c.mu must be held.
 func (c *Cache) broadcast() {
 	close(c.changed)
 	c.changed = make(chan struct{})

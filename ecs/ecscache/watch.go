@@ -9,35 +9,37 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// EventType says what an event of [Cache.Watch] tells.
+// EventType is the type of an event of [Cache.Watch].
 type EventType string
 
 // The types of events.
 const (
-	EventAdded   EventType = "added"   // the watcher has not seen the instance, or has seen it removed
-	EventChanged EventType = "changed" // the API reports the instance otherwise than the watcher saw it last
-	EventRemoved EventType = "removed" // a complete listing does not have the instance any more
-	EventSynced  EventType = "synced"  // every region was listed completely once; nothing is missing that was there then
+	EventAdded   EventType = "added"   // the watcher has not seen the instance before, or has seen it removed
+	EventChanged EventType = "changed" // the instance differs from its state in the watcher's previous event
+	EventRemoved EventType = "removed" // a complete listing no longer contains the instance
+	// every region has been listed completely once, and all that was found has been yielded
+	EventSynced EventType = "synced"
 )
 
-// Event is a change of the cache. Instance.InstanceID tells which instance it is about, whatever the type, except for
-// EventSynced, which has neither Instance nor Old.
+// Event is a change of the cache. Instance.InstanceID identifies the instance for every type except EventSynced,
+// which has neither Instance nor Old.
 type Event struct {
 	Type EventType
-	// Instance is the instance as the cache knows it now or, when it was removed, as the cache knew it last.
+	// Instance is the current state of the instance or, after its removal, the last known state.
 	Instance ecs.Instance
-	// Old is the instance as this watcher saw it last: zero for EventAdded.
+	// Old is the state in the previous event of this watcher about the instance; zero for EventAdded.
 	Old ecs.Instance
 }
 
-// Watch yields the changes of the cache until ctx ends or the loop is left; it does not end when Run does. It begins
-// with EventAdded for every instance that is there, continues with whatever comes, and yields EventSynced once: when the
-// watcher has seen everything that was there when every region had been listed completely. Each loop over it is a
-// watcher of its own, which leaves nothing behind when it ends. ctx must not be nil.
+// Watch yields the changes of the cache until ctx is done or the loop is left; it does not end when Run does. It
+// first yields an EventAdded for every instance in the cache, then further changes as they occur. It yields
+// EventSynced once: after every region has been listed completely and all instances found by then have been
+// yielded. Each loop is a separate watcher, which releases its resources when it ends. ctx must not be nil.
 //
-// The events of one instance come in the order in which its states were seen. A watcher that is slow holds up nobody:
-// what changes several times meanwhile becomes one event, from the state that the watcher saw last to the newest one, or
-// none if they are the same. So there is at most one event in store for each instance that the watcher or the cache has.
+// The events of one instance are in the order in which its states were seen. A slow watcher does not delay the
+// cache or other watchers: several changes of an instance are merged into one event, from the state that the
+// watcher saw last to the newest one, or into none if these are equal. So at most one event is stored for each
+// instance.
 func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		w, snapshot := c.join()
@@ -66,21 +68,21 @@ func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 
 // watcher is one loop over Watch.
 type watcher struct {
-	wake chan struct{} // has an element when there may be a change
+	wake chan struct{} // contains an element if there may be a change
 
 	mu      sync.Mutex
-	changes list.List                // of change, in the order in which they are due
-	byID    map[string]*list.Element // the change of an instance
+	changes list.List                // elements of type change, in the order in which they are due
+	byID    map[string]*list.Element // the pending change of an instance
 }
 
-// change is what a watcher has yet to see. The zero change stands for EventSynced.
+// change is a change that the watcher has not seen yet. The zero change represents EventSynced.
 type change struct {
 	seen    *version // the state that the watcher saw last; nil if it has not seen the instance
 	latest  *version // the last known state
 	removed bool
 }
 
-// join adds a watcher, and returns what is there: the watcher sees that first.
+// join adds a watcher and returns the instances that it must see first.
 func (c *Cache) join() (*watcher, []*version) {
 	w := &watcher{wake: make(chan struct{}, 1), byID: map[string]*list.Element{}}
 	c.mu.Lock()
@@ -98,15 +100,15 @@ func (c *Cache) leave(w *watcher) {
 	delete(c.watchers, w)
 }
 
-// notify tells every watcher that an instance has changed from before, which is nil if the cache did not have it. It is
-// called with c.mu held.
+// notify informs every watcher that an instance has changed. before is its previous state, or nil if the cache did
+// not contain it. c.mu must be held.
 func (c *Cache) notify(before, latest *version, removed bool) {
 	for w := range c.watchers {
 		w.add(change{seen: before, latest: latest, removed: removed})
 	}
 }
 
-// add queues a change, or merges it with an earlier one of the instance.
+// add queues a change, or merges it with an earlier change of the same instance.
 func (w *watcher) add(ch change) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -115,7 +117,7 @@ func (w *watcher) add(ch change) {
 	} else if id := ch.latest.instance.InstanceID; w.byID[id] == nil {
 		w.byID[id] = w.changes.PushBack(ch)
 	} else if earlier := w.byID[id].Value.(change); earlier.seen == nil && ch.removed {
-		w.changes.Remove(w.byID[id]) // came and went before the watcher saw it
+		w.changes.Remove(w.byID[id]) // added and removed before the watcher saw it
 		delete(w.byID, id)
 	} else {
 		ch.seen = earlier.seen
@@ -127,7 +129,7 @@ func (w *watcher) add(ch change) {
 	}
 }
 
-// next takes the event that is due. It is false when there is none.
+// next returns the event that is due. ok is false if there is none.
 func (w *watcher) next() (Event, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

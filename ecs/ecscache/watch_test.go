@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 )
 
-// A watcher that stalls sees merged events, and no gap.
+// A watcher that stalls receives merged events, and misses nothing.
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	fleet := func() []ecs.Instance {
@@ -28,7 +28,7 @@ func TestSlowWatcher(t *testing.T) {
 		go func() {
 			for ev := range cache.Watch(ctx) {
 				if ev.Type == ecscache.EventSynced {
-					<-stalled // it has seen the fleet, and sees nothing for a while
+					<-stalled // it has seen the fleet, and then stalls
 					continue
 				}
 				slow.mu.Lock()
@@ -66,7 +66,7 @@ func TestSlowWatcher(t *testing.T) {
 		fast.want(t, "i-6=f>f2")
 
 		close(stalled)
-		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 is as it was, i-5 came and went
+		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 is back in its old state; i-5 was added and removed
 	})
 	story(t, "removed while the watcher is at the beginning", func(t *testing.T) {
 		c := newCloud(t, nil, fleet()[:2]...)
@@ -122,7 +122,7 @@ func TestSlowWatcher(t *testing.T) {
 	})
 }
 
-// A watch ends with its context, without another event, also when Run has ended or was never started.
+// A watcher ends when its context is done, without another event, even if Run has ended or was never started.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	story(t, "cancelled", func(t *testing.T) {
@@ -153,7 +153,7 @@ func TestWatchEnds(t *testing.T) {
 			t.Errorf("event %s", text(ev))
 		}
 	})
-	story(t, "not synced", func(t *testing.T) { // the one event that must not come
+	story(t, "not synced", func(t *testing.T) { // the event that must not occur
 		c := newCloud(t, nil, in(hangzhou, "i-h"))
 		cache := c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, "eu-nowhere-1"}})
 		l := watch(t, cache)
@@ -162,7 +162,7 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
-// A caller that modifies a slice it was handed neither causes an event nor hides one.
+// A caller that modifies a slice of an instance neither causes an event nor hides one.
 func TestModifiedByConsumer(t *testing.T) {
 	t.Parallel()
 	tagged := func(value string) ecs.Instance {

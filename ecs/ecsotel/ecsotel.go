@@ -77,8 +77,8 @@ const scope = "github.com/aliyun-ecs/sdk-go/ecs/ecsotel"
 
 // Options configures [New].
 type Options struct {
-	TracerProvider trace.TracerProvider // nil: otel.GetTracerProvider()
-	MeterProvider  metric.MeterProvider // nil: otel.GetMeterProvider()
+	TracerProvider trace.TracerProvider // nil means otel.GetTracerProvider()
+	MeterProvider  metric.MeterProvider // nil means otel.GetMeterProvider()
 }
 
 // New returns a function for the OnAttempt field of [ecs.Options]. It may be used by any number of clients and called
@@ -105,13 +105,14 @@ func New(opts *Options) (func(ecs.Attempt), error) {
 		a.Code, a.RequestID = identifier(a.Code), identifier(a.RequestID)
 		common, errorType := describe(a)
 		ctx := span(tracer, a, common, errorType)
-		duration.RecordSet(ctx, a.Duration.Seconds(), attribute.NewSet(common...)) // in the context of the span, for exemplars
+		// in the context of the span, for exemplars
+		duration.RecordSet(ctx, a.Duration.Seconds(), attribute.NewSet(common...))
 	}, nil
 }
 
-// describe returns the attributes that spans and the metric have in common. They take few different values.
+// describe returns the attributes shared by spans and the metric. They have few different values.
 func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
-	host, port := a.Host, 443 // plain http is possible for a loopback host only
+	host, port := a.Host, 443 // plain http is allowed for loopback hosts only
 	if h, p, err := net.SplitHostPort(a.Host); err == nil {
 		host = h
 		if n, err := strconv.Atoi(p); err == nil {
@@ -149,7 +150,8 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 	ctx, s := tracer.Start(a.Context, method(a), trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(a.Start), trace.WithAttributes(attrs...))
 	if errorType != "" {
 		description := errorType
-		if description == strconv.Itoa(a.StatusCode) { // the conventions ask for no description that repeats an attribute
+		// according to the conventions, a description must not repeat an attribute
+		if description == strconv.Itoa(a.StatusCode) {
 			description = ""
 		}
 		s.SetStatus(codes.Error, description)
@@ -161,8 +163,8 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 // method returns the full name of the operation, which is also the name of the span.
 func method(a ecs.Attempt) string { return "Ecs/" + a.Action }
 
-// identifier returns s if it has the form of an error code or a request id, and "" otherwise. Other texts do not come from
-// the API, and could be different each time.
+// identifier returns s if it has the form of an error code or a request id, otherwise "". Other texts do not come
+// from the API, and may be different each time.
 func identifier(s string) string {
 	if len(s) > 128 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return ""
@@ -170,8 +172,8 @@ func identifier(s string) string {
 	return s
 }
 
-// errorTypeOf returns the error.type of the attempt, "" if it succeeded. It never uses the text of an error, since the
-// number of different texts has no bound.
+// errorTypeOf returns the error.type of the attempt, or "" if it succeeded. It never uses the text of an error,
+// because the number of different texts is unbounded.
 func errorTypeOf(a ecs.Attempt) string {
 	switch {
 	case a.Err == nil, a.Code == "DryRunOperation":

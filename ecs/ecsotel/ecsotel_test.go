@@ -44,11 +44,11 @@ const (
 	token  = "CAISmadeUpTokenForThisTest0000000000000000000000000000"
 )
 
-// telemetry collects what a hook records, in memory.
+// telemetry records in memory what a hook exports.
 type telemetry struct {
 	spans  *tracetest.InMemoryExporter
 	reader *sdkmetric.ManualReader
-	tracer trace.Tracer // for spans around the client's
+	tracer trace.Tracer // for spans around those of the client
 	hook   func(ecs.Attempt)
 }
 
@@ -90,12 +90,12 @@ func show(attrs []attribute.KeyValue) string {
 	return strings.Join(list, "\n")
 }
 
-// attrs returns what show returns for the attributes in text, which is a single line in any order.
+// attrs converts attributes in a single line, in any order, to the form that show returns.
 func attrs(text ...string) string {
 	return strings.Join(slices.Sorted(slices.Values(strings.Fields(strings.Join(text, " ")))), "\n")
 }
 
-// answers returns a handler that sends the next of the given responses after 120 ms, and then the last one for ever.
+// answers returns a handler that sends the given responses in order, each after 120 ms, and repeats the last one.
 func answers(list ...httpmock.Responder) httpmock.Responder {
 	var mu sync.Mutex
 	n := 0
@@ -158,7 +158,8 @@ const (
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	type span struct{ point, only, description string } // attributes on the point too, those on the span only; its status
+	// attributes of the data point and the span, attributes of the span only, and its status
+	type span struct{ point, only, description string }
 	const noError = "none"
 	first := span{"http.response.status_code=200", "aliyun.request_id=OK-1", noError}
 	second := span{first.point, first.only + " http.request.resend_count=1", noError}
@@ -340,7 +341,8 @@ func TestServerAddress(t *testing.T) {
 	}
 }
 
-// TestNames checks that texts that are neither a code nor an id are left out: each different one would make a time series.
+// TestNames checks that texts that are neither a code nor an id are omitted: each different text would create a
+// time series.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// The spans and the metric of a listing whose first request fails for a moment. Most programs set up their exporters as
-// the global providers, which ecsotel.New(nil) uses.
+// The spans and the metric of a listing whose first request fails temporarily. Most programs set up their
+// exporters as the global providers, which ecsotel.New(nil) uses.
 func Example() {
 	ctx := context.Background()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()

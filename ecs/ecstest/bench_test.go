@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// BenchmarkPage measures the server without a network: a page of 100 out of 100,000 instances.
+// BenchmarkPage measures the server without a network: one page of 100 instances from a fleet of 100,000.
 func BenchmarkPage(b *testing.B) {
 	fleet := FleetIn("cn-hangzhou", 100_000, 1)
 	s := newServer(fleet)
@@ -52,7 +52,7 @@ func BenchmarkPage(b *testing.B) {
 		"page mode": func(b *testing.B) { serve(b, "", "", "MaxResults", "", "PageNumber", "900", "PageSize", "100") },
 	} {
 		b.Run(name, func(b *testing.B) {
-			f(b) // encodes the instances of the page, which the server keeps
+			f(b) // encodes the instances of the page, which the server then keeps
 			for b.Loop() {
 				f(b)
 			}

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestRequestLog checks that the server keeps the last requests, and that large ones cannot fill the memory.
+// TestRequestLog checks that the server keeps the most recent requests, and that large requests cannot exhaust the
+// memory.
 func TestRequestLog(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)
@@ -51,7 +52,7 @@ func manyParameters(n int) string {
 	return b.String()
 }
 
-// TestNonces checks that nonces are remembered for 15 minutes, and no more than maxNonces of them.
+// TestNonces checks that nonces are remembered for 15 minutes, and at most maxNonces of them.
 func TestNonces(t *testing.T) {
 	t.Parallel()
 	var n nonces
@@ -69,7 +70,7 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// TestMeters checks that invented operations cannot fill the memory.
+// TestMeters checks that requests for invented operations cannot exhaust the memory.
 func TestMeters(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)

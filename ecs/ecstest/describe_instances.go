@@ -11,25 +11,25 @@ import (
 
 const (
 	maxListLength   = 100   // ids or addresses in one list
-	maxPageSize     = 100   // instances on a page
-	defaultPageSize = 10    // instances on a page; also the least that MaxResults can ask for
+	maxPageSize     = 100   // maximum page size
+	defaultPageSize = 10    // default page size; also the minimum of MaxResults
 	maxTags         = 20    // tags or attributes in one request
-	resourceCap     = 1_000 // resources that a tag or resource-group filter can match
+	resourceCap     = 1_000 // resources that a filter by tag or resource group can match
 )
 
-// query is a DescribeInstances request.
+// query is a parsed DescribeInstances request.
 type query struct {
 	ids     []string // nil if not given
 	filters []filter
-	capped  []filter // the filters that cap the listing
+	capped  []filter // the filters to which the cap applies
 
 	attributes attributes
 
 	size      int      // of a page
 	tokenMode bool     // page by token, otherwise by number
 	from      position // in token mode
-	number    int      // of the page, in page mode
-	withToken bool     // the response has a NextToken
+	number    int      // page size in page mode
+	withToken bool     // whether the response has a NextToken
 }
 
 type filter func(*item) bool
@@ -40,7 +40,7 @@ func matchesAll(filters []filter, it *item) bool {
 	return !slices.ContainsFunc(filters, func(f filter) bool { return !f(it) })
 }
 
-// valueFilters are the filters for a member with one value.
+// valueFilters are the filters for members that have a single value.
 var valueFilters = map[string]func(*item) string{
 	"VpcId":               func(i *item) string { return i.VPCAttributes.VPCID },
 	"VSwitchId":           func(i *item) string { return i.VPCAttributes.VSwitchID },
@@ -58,14 +58,14 @@ var valueFilters = map[string]func(*item) string{
 	"HttpTokens":          func(i *item) string { return string(i.MetadataOptions.HTTPTokens) },
 }
 
-// memberFilters are the filters for a member with several values, of which one must be the given one.
+// memberFilters are the filters for members that have several values, one of which must be equal.
 var memberFilters = map[string]func(*item) []string{
 	"SecurityGroupId": func(i *item) []string { return i.SecurityGroupIDs },
-	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // takes one address, despite its name
+	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // takes a single address, despite its name
 }
 
-// listFilters are the filters that take several values, of which one must match. The API ignores those with a network
-// unless the request has that InstanceNetworkType.
+// listFilters are the filters that accept several values, one of which must match. The API ignores those with a
+// network unless the request has that InstanceNetworkType.
 var listFilters = []struct {
 	name, network string
 	values        func(*item) []string
@@ -76,7 +76,7 @@ var listFilters = []struct {
 	{"EipAddresses", "vpc", func(i *item) []string { return []string{i.EIPAddress.IPAddress} }},
 }
 
-// readQuery reads the filters and the paging of DescribeInstances.
+// readQuery parses the filters and the paging parameters of DescribeInstances.
 func readQuery(p *params, settings Settings) *query {
 	p.oneOf("InstanceNetworkType", 404, "InvalidNetworkType.NotFound", "classic", "vpc")
 	p.oneOf("InstanceChargeType", 404, "InvalidInstanceChargeType.NotFound", "PostPaid", "PrePaid")
@@ -105,7 +105,7 @@ func readQuery(p *params, settings Settings) *query {
 	return q
 }
 
-// readLists reads the filters that take lists, and the tags and resource group.
+// readLists parses the filters that accept lists, and the tags and resource group.
 func (q *query) readLists(p *params) {
 	q.ids = p.list("InstanceIds")
 	for _, l := range listFilters {
@@ -140,9 +140,9 @@ func hasTag(i *item, t ecs.Tag) bool {
 	return slices.ContainsFunc(i.Tags, func(has ecs.Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) })
 }
 
-// readFlags reads the filters that are booleans, numbers and lock reasons.
+// readFlags parses the filters that are booleans, numbers and lock reasons.
 func (q *query) readFlags(p *params) {
-	_, _ = p.flag("NeedSaleCycle") // is checked, but filters nothing
+	_, _ = p.flag("NeedSaleCycle") // is validated, but filters nothing
 	if want, given := p.flag("IoOptimized"); given {
 		q.where(func(i *item) bool { return i.IOOptimized == want })
 	}
@@ -155,7 +155,7 @@ func (q *query) readFlags(p *params) {
 			return has != nil && *has == limit
 		})
 	}
-	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // compared without regard to case
+	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // compared ignoring case
 		known := []ecs.LockReason{
 			ecs.LockReasonFinancial, ecs.LockReasonSecurity, ecs.LockReasonRecycling, ecs.LockReasonDedicatedHostFinancial, ecs.LockReasonRefunded,
 		}
@@ -168,7 +168,7 @@ func (q *query) readFlags(p *params) {
 	}
 }
 
-// readTimes reads Filter.1 to Filter.4. The key says what a filter means, whatever its number.
+// readTimes parses Filter.1 to Filter.4. The meaning of a filter depends on its key, not on its number.
 func (q *query) readTimes(p *params, exclusive bool) {
 	for n := range 4 {
 		name := "Filter." + strconv.Itoa(n+1)
@@ -214,7 +214,7 @@ func (q *query) readPaging(p *params, settings Settings) {
 	}
 }
 
-// matchWildcard reports whether name matches pattern, in which an asterisk stands for any text.
+// matchWildcard reports whether name matches pattern, in which an asterisk stands for any sequence of characters.
 func matchWildcard(pattern, name string) bool {
 	first, rest, wild := strings.Cut(pattern, "*")
 	name, ok := strings.CutPrefix(name, first)
@@ -252,7 +252,7 @@ func (s *Server) describeInstances(x *exchange, p *params) any {
 		found = s.fleet.page(x, q)
 	}
 	head := object{"RequestId": x.requestID, "NextToken": "", "TotalCount": found.total, "PageNumber": q.number, "PageSize": q.size}
-	if q.tokenMode { // these three are meaningless
+	if q.tokenMode { // the last three are meaningless
 		head["TotalCount"], head["PageNumber"], head["PageSize"] = 0, 1, defaultPageSize
 	}
 	if q.withToken {

@@ -188,7 +188,7 @@ func TestBadParameters(t *testing.T) {
 	}
 }
 
-// TestExclusiveTimes checks instances that are exactly at the bounds of time filters.
+// TestExclusiveTimes checks instances whose times equal the bounds of time filters.
 func TestExclusiveTimes(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())
@@ -204,7 +204,8 @@ func TestExclusiveTimes(t *testing.T) {
 	}
 }
 
-// TestCap checks that filters by tag or resource group match 1,000 resources, without any sign of the others.
+// TestCap checks that filters by tag or resource group match at most 1,000 resources, and that nothing indicates
+// that there are more.
 func TestCap(t *testing.T) {
 	t.Parallel()
 	fleet := small(2100)
@@ -331,7 +332,7 @@ func TestRandomQueries(t *testing.T) {
 	}
 }
 
-// TestShape checks that a response has the API's members.
+// TestShape checks that a response has the members documented by the API.
 func TestShape(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())

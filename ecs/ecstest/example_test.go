@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// runningNames stands for the code under test.
+// runningNames represents the code under test.
 func runningNames(ctx context.Context, client *ecs.Client) ([]string, error) {
 	var names []string
 	for i, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning}) {
@@ -31,7 +31,7 @@ func runningNames(ctx context.Context, client *ecs.Client) ([]string, error) {
 	return names, nil
 }
 
-// A test of code that lists instances: the server has three of them.
+// Test code that lists instances with a server that has three of them.
 func Example() {
 	srv := ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning},
@@ -47,7 +47,7 @@ func Example() {
 	// Output: [web-1 web-2] <nil>
 }
 
-// The third request fails twice; the client retries and the listing is complete.
+// The third request fails twice; the client retries, and the listing is complete.
 func ExampleServer_Inject() {
 	srv := ecstest.NewServer(ecstest.Fleet(3000, 1)...)
 	defer srv.Close()
@@ -73,8 +73,8 @@ func ExampleServer_Inject() {
 	// 200  Running true
 }
 
-// A user without permission: the listing ends with an error, with the API of today and with that of before 2025-12-20,
-// which returned an empty list.
+// A user without permission: the listing ends with an error, both with the current API and with the API before
+// 2025-12-20, which returned an empty list.
 func ExampleServer_AddKey() {
 	srv := ecstest.NewServer(ecstest.Fleet(100, 1)...)
 	defer srv.Close()
@@ -102,7 +102,7 @@ func ExampleServer_AddKey() {
 	// 403 "Forbidden.RAM", dry run true
 }
 
-// A permission that is withdrawn while a listing is running, and restored later.
+// A permission is withdrawn in the middle of a listing, and restored later.
 func ExampleServer_UpdateKey() {
 	srv := ecstest.NewServer(ecstest.FleetIn("cn-hangzhou", 500, 1)...)
 	defer srv.Close()
@@ -130,7 +130,7 @@ func ExampleServer_UpdateKey() {
 	// 500 <nil>
 }
 
-// startUpCheck stands for code that refuses to start without access to ECS.
+// startUpCheck represents code that refuses to start without access to ECS.
 func startUpCheck(ctx context.Context, client *ecs.Client) string {
 	err := client.DryRun(ctx, ecs.DescribeInstancesRequest{})
 	switch {
@@ -144,7 +144,7 @@ func startUpCheck(ctx context.Context, client *ecs.Client) string {
 	return "other trouble"
 }
 
-// A start-up check, against everything that can be wrong with an access key.
+// Test a start-up check with everything that can be wrong with an access key.
 func ExampleKey() {
 	srv := ecstest.NewServer()
 	defer srv.Close()
@@ -187,7 +187,7 @@ func ExampleKey() {
 	// wrong clock, which is corrected: ready
 }
 
-// An operation that the server does not have by itself.
+// Add an operation that the server does not have.
 func ExampleServer_Handle() {
 	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusRunning})
 	defer srv.Close()
@@ -196,7 +196,7 @@ func ExampleServer_Handle() {
 		if !srv.Update(r.Params.Get("InstanceId"), stop) {
 			return nil, &ecs.Error{Code: "InvalidInstanceId.NotFound", Message: "The specified InstanceId does not exist."}
 		}
-		return nil, nil // the response holds a RequestId only
+		return nil, nil // the response contains only a RequestId
 	})
 	client, err := srv.Client("cn-hangzhou", nil)
 	if err != nil {
@@ -216,19 +216,19 @@ func ExampleServer_Handle() {
 	// i-2 404 InvalidInstanceId.NotFound
 }
 
-// lister is what the code under test needs of a client.
+// lister is the interface that the code under test requires of a client.
 type lister interface {
 	Instances(ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
 }
 
-// fakeLister is a lister without any server.
+// fakeLister is a lister that needs no server.
 type fakeLister struct{}
 
 func (fakeLister) Instances(context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
 	return ecstest.Seq(ecs.ErrUnavailable, ecs.Instance{InstanceID: "i-1"}, ecs.Instance{InstanceID: "i-2"})
 }
 
-// A fake instead of a server: the code under test declares the method that it needs.
+// Use a fake instead of a server: the code under test declares an interface with the method that it needs.
 func ExampleSeq() {
 	var client lister = fakeLister{}
 	for i, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{}) {
@@ -240,7 +240,7 @@ func ExampleSeq() {
 	//  true
 }
 
-// Without this package: a canned response from an httpmock transport of the test's own.
+// Without this package: a canned response from the test's own httpmock transport.
 func Example_httpmock() {
 	transport := httpmock.NewMockTransport()
 	transport.RegisterResponder(http.MethodPost, "=~^https://ecs.cn-hangzhou.aliyuncs.com/",
@@ -335,7 +335,7 @@ func ExampleFleet() {
 	// Output: 1000 [ap-southeast-1 cn-beijing cn-hangzhou cn-shanghai cn-shenzhen eu-central-1]
 }
 
-// TestWaiter is a test of a waiter in virtual time: two minutes of polling pass at once.
+// TestWaiter shows how to test a waiter in virtual time: two minutes of polling take no real time.
 func TestWaiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

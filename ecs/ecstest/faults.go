@@ -8,46 +8,48 @@ import (
 	"time"
 )
 
-// Fault makes the server misbehave. The first group of fields selects the requests that the fault hits; each field of
-// the other groups adds a fault. The zero value hits one request, which is handled as usual.
+// Fault makes the server misbehave. The first group of fields selects the requests to which the fault applies;
+// each field of the other groups adds a fault. The zero value applies to one request, which is handled as usual.
 type Fault struct {
-	Action string             // hit this operation only; "" is any
-	Region string             // hit this RegionId only; "" is any
-	Match  func(Request) bool // hit requests for which it returns true; nil is any. It must not call the server.
-	Skip   int                // number of matching requests to leave alone first
-	Times  int                // number of requests to hit after that; 0 is one, negative is all
+	Action string             // apply to this operation only; "" means any
+	Region string             // apply to this RegionId only; "" means any
+	Match  func(Request) bool // apply to requests for which it returns true; nil means any. It must not call the server.
+	Skip   int                // number of matching requests to skip first
+	Times  int                // number of requests to apply to after that; 0 means one, a negative number means all
 
 	// Before the response.
 	Latency   time.Duration // delay it
-	BlackHole bool          // never send it: the connection stays open until the client closes it
+	BlackHole bool          // never send the response: the connection stays open until the client closes it
 	Reset     bool          // reset the connection (with NewPipeServer: close it)
 	Close     bool          // close the connection
-	Skew      time.Duration // add this to the server's clock
+	Skew      time.Duration // add this duration to the server's clock
 
-	// Instead of the usual response, whatever that would be.
-	Code    string // error code of the API
-	Message string // error message; "" is a general one
-	Status  int    // HTTP status; 0 is the usual one for Code, or 200
-	// Body is sent as it is. nil means the usual response or the error; a non-nil empty Body is sent as an empty body.
+	// Instead of the usual response.
+	Code    string // the API's error code
+	Message string // error message; "" means a general one
+	Status  int    // HTTP status; 0 means the usual one for Code, or 200
+	// Body is sent unchanged. nil means the usual response or the error; a non-nil empty Body is sent as an empty
+	// body.
 	Body        []byte
-	ContentType string      // of the response; "" is JSON or XML as requested
-	Header      http.Header // headers to add or replace, such as Retry-After or Date; an entry without values removes one
-	Redirect    string      // Location of a redirect, with Status or else 302
+	ContentType string // content type of Body; "" means JSON or XML as requested
+	// headers to add or replace, such as Retry-After or Date; an entry without values removes the header
+	Header   http.Header
+	Redirect string // Location of a redirect, with Status or else 302
 
-	// In the usual response.
-	Denied      bool // treat the request as if the key had no permission; see Key.Deny and Settings.EmptyIfDenied
+	// Changes of the usual response.
+	Denied      bool // treat the request as if the key lacked the permission; see Key.Deny and Settings.EmptyIfDenied
 	RepeatToken bool // repeat the request's own NextToken, so that a listing never ends if Times is negative
-	Duplicate   int  // repeat that many instances on the page
+	Duplicate   int  // repeat this number of instances on the page
 	EmptyPage   bool // send no instances, and a NextToken that continues where the page would have begun
 
 	// While the response is sent.
-	Truncate bool          // close the connection after half the body; Content-Length is that of the whole
-	CutJSON  bool          // send half the body, with a matching Content-Length
-	Drip     time.Duration // wait that long after each byte
+	Truncate bool          // close the connection after half the body, although Content-Length is the full length
+	CutJSON  bool          // send half the body, with a Content-Length that matches
+	Drip     time.Duration // wait this long after each byte
 }
 
-// Inject appends faults to a queue. Each request is hit by the first fault in the queue that matches it; a fault that
-// has hit as often as it should is removed.
+// Inject appends faults to a queue. The first fault in the queue that matches a request is applied to it. A fault
+// is removed after it has been applied Times times.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +67,7 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// takeFault returns the fault that hits the request, or nil. It is called with s.mu held.
+// takeFault returns the fault that applies to the request, or nil. s.mu must be held.
 func (s *Server) takeFault(x *exchange) *Fault {
 	for i, f := range s.faults {
 		if f.Action != "" && f.Action != x.action || f.Region != "" && f.Region != x.region || f.Match != nil && !f.Match(*x.record) {
@@ -86,7 +88,7 @@ func (s *Server) takeFault(x *exchange) *Fault {
 	return nil
 }
 
-// beforeResponse applies what happens before the response, and reports whether there will be one.
+// beforeResponse applies the faults before the response, and reports whether to send a response.
 func (f *Fault) beforeResponse(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case f == nil:
@@ -98,7 +100,7 @@ func (f *Fault) beforeResponse(w http.ResponseWriter, r *http.Request) bool {
 	case f.Reset:
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0) // makes Close send a reset
+				_ = tcp.SetLinger(0) // makes Close send a RST
 			}
 			_ = conn.Close()
 		}
@@ -113,7 +115,7 @@ func (f *Fault) replacesResponse() bool {
 	return f != nil && (f.Code != "" || f.Status != 0 || f.Body != nil || f.Redirect != "")
 }
 
-// apiError is the error response of a fault.
+// apiError returns the error response of a fault.
 func (f *Fault) apiError() *apiError {
 	status := f.Status
 	switch {

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFaultMatching checks which requests a fault hits, and how often.
+// TestFaultMatching checks to which requests a fault applies, and how often.
 func TestFaultMatching(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -106,7 +106,7 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// TestFaultConnections checks responses that do not arrive, or only in part.
+// TestFaultConnections checks responses that do not arrive, or arrive in part.
 func TestFaultConnections(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)
@@ -128,7 +128,7 @@ func TestFaultConnections(t *testing.T) {
 	}
 	for _, f := range []ecstest.Fault{{BlackHole: true}, {Latency: time.Hour}, {Drip: time.Hour}} {
 		ctx, cancel := context.WithCancel(t.Context())
-		f.Match = func(ecstest.Request) bool { cancel(); return true } // the client gives up when the request has arrived
+		f.Match = func(ecstest.Request) bool { cancel(); return true } // the client gives up once the request has arrived
 		srv.Inject(f)
 		if _, err := do(t, request().WithContext(ctx)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%+v: %v", f, err)

@@ -13,17 +13,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// Fleet returns n instances as a real account might have them. The same n and seed give the same fleet.
+// Fleet returns n instances such as a real account might have. The same n and seed return the same fleet.
 //
-// The instances are in six regions (cn-hangzhou has the most; cn-beijing, cn-shanghai, cn-shenzhen, ap-southeast-1,
-// eu-central-1) and their zones, in the order in which listings return them. They were created over five years, some
-// alone and some in bursts of hundreds in a minute. They share VPCs, vSwitches, security groups, images and tags, in
-// Chinese and English. Some are stopped, locked, spot, prepaid, burstable, in the classic network or on dedicated hosts;
-// some have GPUs, local disks, several network interfaces, IPv6, elastic or fixed public addresses. Members are set
-// about as often as in real responses. Ids and addresses are unique; public addresses are from the ranges reserved for
-// documentation and, when those are used up, from 172.16.0.0/12.
+// The instances are in six regions (cn-hangzhou has the most; cn-beijing, cn-shanghai, cn-shenzhen,
+// ap-southeast-1, eu-central-1) and their zones, in the order in which listings return them. They were created
+// over five years, some individually and some in bursts of hundreds in a minute. They share VPCs, vSwitches,
+// security groups, images and tags, in Chinese and English. Some are stopped, locked, spot, prepaid, burstable, in
+// the classic network or on dedicated hosts; some have GPUs, local disks, several network interfaces, IPv6,
+// elastic or fixed public addresses. Members are set about as often as in real responses. Ids and addresses are
+// unique; public addresses are from the ranges reserved for documentation and, when those are used up, from
+// 172.16.0.0/12.
 //
-// Members that the API returns on request only ([ecs.AdditionalAttribute]) are set; a server returns them on request.
+// Members that the API returns on request only ([ecs.AdditionalAttribute]) are set; a server returns them on
+// request.
 func Fleet(n int, seed uint64) []ecs.Instance {
 	return newGenerator(seed, fleetRegions).fleet(n)
 }
@@ -42,22 +44,22 @@ type deployment struct {
 	name    string
 	tags    []ecs.Tag
 	created time.Time
-	spread  time.Duration // between the first and the last; 0 is a burst within a minute
+	spread  time.Duration // time from the first instance to the last; 0 means a burst within a minute
 	zones   []string
 
 	vpc, image, group int
 	classic, spot     bool
-	prepaid           int // months; 0 is pay-as-you-go
+	prepaid           int // number of months; 0 means pay-as-you-go
 	keyPair           string
 	securityGroups    []string
 	deploymentSet     string
 	hpcCluster        string
 }
 
-// site is a region with the networks that were created in it so far.
+// site is a region with the networks that have been created in it so far.
 type site struct {
 	fleetRegion
-	networks map[string]*network // by VPC and zone; those with free addresses
+	networks map[string]*network // networks with free addresses, by VPC and zone
 }
 
 // network is a vSwitch.
@@ -67,11 +69,11 @@ type network struct {
 	used         uint32 // number of addresses in use
 }
 
-// generator makes one fleet. Its counters make ids and addresses unique.
+// generator creates one fleet. Its counters make ids and addresses unique.
 type generator struct {
 	rng    *rand.Rand
 	sites  []*site
-	offset uint64 // of the ids' counter
+	offset uint64 // offset of the counter of ids
 	ids    uint64
 	nets   uint32 // /20 networks of 10.0.0.0/8
 	public uint32 // public addresses
@@ -98,14 +100,14 @@ func (g *generator) fleet(n int) []ecs.Instance {
 	return instances
 }
 
-// fleetEnd is the date of the fleet: nothing was created later, and expired instances expired before it.
+// fleetEnd is the date of the fleet: everything was created before it, and expired instances expired before it.
 var fleetEnd = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func (g *generator) percent(p int) bool { return g.rng.IntN(100) < p }
 
 func pick[T any](g *generator, list []T) T { return list[g.rng.IntN(len(list))] }
 
-// deployment makes a deployment for a fleet of n instances.
+// deployment creates a deployment for a fleet of n instances.
 func (g *generator) deployment(n int) deployment {
 	r := g.rng
 	share, at := r.IntN(100), 0
@@ -135,7 +137,7 @@ func (g *generator) deployment(n int) deployment {
 	return d
 }
 
-// label decides the deployment's tags, key pair and security groups.
+// label chooses the deployment's tags, key pair and security groups.
 func (g *generator) label(d *deployment, app, env string) {
 	if g.percent(45) {
 		tags := []ecs.Tag{
@@ -159,7 +161,7 @@ func (g *generator) label(d *deployment, app, env string) {
 	d.securityGroups = slices.Compact(d.securityGroups)
 }
 
-// specialize decides the deployment's instance type, network and payment, where they are unusual.
+// specialize chooses unusual instance types, networks and billing methods for some deployments.
 func (g *generator) specialize(d *deployment) {
 	r := g.rng
 	switch kind := r.IntN(100); {
@@ -170,7 +172,8 @@ func (g *generator) specialize(d *deployment) {
 		}
 	case kind < 6:
 		d.classic, d.model = true, classicModel
-		d.created = time.Date(2020, 11, 1+r.IntN(200), r.IntN(24), r.IntN(60), 0, 0, time.UTC) // the classic network ended soon after
+		// the classic network was discontinued soon after
+		d.created = time.Date(2020, 11, 1+r.IntN(200), r.IntN(24), r.IntN(60), 0, 0, time.UTC)
 		d.spread = min(d.spread, 24*time.Hour)
 	case kind < 12:
 		d.spot = true
@@ -186,7 +189,8 @@ const (
 	idSpace = 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
-// id makes an id of 20 characters: the region's prefix, 10 random ones, and a number that no other id of the fleet has.
+// id returns an id of 20 characters: the region's prefix, 10 random ones, and a number that is unique in the
+// fleet.
 func (g *generator) id(kind string, s *site) string {
 	g.ids++
 	b := make([]byte, 0, 32)
@@ -194,7 +198,7 @@ func (g *generator) id(kind string, s *site) string {
 	for range 10 {
 		b = append(b, letters[g.rng.IntN(36)])
 	}
-	v := (g.ids*48_271_999 + g.offset) % idSpace // one to one, since the factor and idSpace have no common divisor
+	v := (g.ids*48_271_999 + g.offset) % idSpace // one to one, because the factor and idSpace have no common divisor
 	for range 7 {
 		b = append(b, letters[v%36])
 		v /= 36
@@ -231,7 +235,7 @@ func (g *generator) publicAddress() string {
 	return ipv4(172<<24 | 16<<16 | (n - 3*254 + 1))
 }
 
-// instance makes one instance of a deployment; number counts them from 0.
+// instance creates one instance of a deployment; number counts from 0.
 func (g *generator) instance(d deployment, number int) ecs.Instance {
 	r := g.rng
 	id := g.id("i-", d.site)
@@ -280,7 +284,7 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 	return i
 }
 
-// next counts up, within the size of a /17 network.
+// next increments a counter, limited to the size of a /17 network.
 func (g *generator) next(counter *uint32) uint32 {
 	*counter++
 	return *counter % (1 << 15)
@@ -296,7 +300,7 @@ func (g *generator) uuid() string {
 	return t[:8] + "-" + t[8:12] + "-" + t[12:16] + "-" + t[16:20] + "-" + t[20:]
 }
 
-// network decides the instance's network interfaces and addresses.
+// network sets the instance's network interfaces and addresses.
 func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 	if d.classic {
 		i.InstanceNetworkType, i.VLANID = ecs.InstanceNetworkTypeClassic, strconv.Itoa(100+g.rng.IntN(900))
@@ -345,7 +349,7 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 	}
 }
 
-// charge decides how the instance is paid for, and some rare properties.
+// charge sets the instance's billing method and some rare properties.
 func (g *generator) charge(i *ecs.Instance, d deployment) {
 	switch {
 	case d.prepaid > 0:
@@ -386,7 +390,7 @@ func (g *generator) charge(i *ecs.Instance, d deployment) {
 	}
 }
 
-// state decides the instance's status and locks.
+// state sets the instance's status and locks.
 func (g *generator) state(i *ecs.Instance, d deployment) {
 	lock := func(reason ecs.LockReason, text string) {
 		i.OperationLocks = []ecs.OperationLock{{LockReason: reason, LockMsg: text}}

@@ -8,9 +8,9 @@ import (
 
 // fleetRegion is a region of a generated fleet.
 type fleetRegion struct {
-	id, prefix string // prefix begins the ids of the region's resources
+	id, prefix string // prefix of the ids of the region's resources
 	zones      []string
-	share      int // of the fleet, in percent
+	share      int // share of the fleet, in percent
 }
 
 var fleetRegions = []fleetRegion{
@@ -84,7 +84,7 @@ var images = [][4]string{ // id, name, English name, OSType
 	{"win2022_21H2_x64_dtc_zh-cn_40G_alibase_20230613.vhd", "Windows Server  2022 数据中心版 64位中文版", "Windows Server  2022 Data Center Edition 64 bit Chinese Edition", "windows"},
 }
 
-// regionOf returns a region of the catalog, or one with invented zones and an invented prefix.
+// regionOf returns a region of the catalog, or a region with invented zones and an invented prefix.
 func regionOf(id string) fleetRegion {
 	for _, r := range fleetRegions {
 		if r.id == id {

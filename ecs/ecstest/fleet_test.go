@@ -153,7 +153,7 @@ func TestFleetIsVaried(t *testing.T) {
 	}
 }
 
-// TestFleetRoundTrip checks that a client receives every member of the instances that the server holds.
+// TestFleetRoundTrip checks that a client receives every member of the server's instances.
 func TestFleetRoundTrip(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(400, 9)
@@ -185,7 +185,7 @@ func TestFleetRoundTrip(t *testing.T) {
 	}
 }
 
-// TestFleetIn checks fleets in one region: one that Fleet uses too, and others.
+// TestFleetIn checks fleets in one region, both a region that Fleet uses and others.
 func TestFleetIn(t *testing.T) {
 	t.Parallel()
 	for region, form := range map[string]string{

@@ -12,7 +12,8 @@ import (
 
 const timeLayout = "2006-01-02T15:04:05Z"
 
-// maxClockDifference is how far a request's time may be from the server's, and how long a nonce is remembered.
+// maxClockDifference is the maximum difference between a request's time and the server's, and how long a nonce is
+// remembered.
 const maxClockDifference = 15 * time.Minute
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -22,7 +23,8 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
-// parse reads the parameters, and the operation, its version and its region, from query, form and headers.
+// parse reads the parameters, and the operation with its version and region, from the query, the form and the
+// headers.
 func (x *exchange) parse() {
 	h := x.r.Header
 	note := func(err error) {
@@ -56,7 +58,7 @@ func (x *exchange) parse() {
 	x.region = x.params.Get("RegionId")
 }
 
-// authenticate checks what the API's gateway checks before it looks at the operation.
+// authenticate performs the checks that the API's gateway performs before the operation.
 func (s *Server) authenticate(x *exchange) *apiError {
 	x.now = time.Now().Add(x.ClockSkew)
 	switch {
@@ -85,15 +87,15 @@ func (s *Server) authenticate(x *exchange) *apiError {
 	return s.verify(x, a)
 }
 
-// authentication is what a request presents to prove who sent it.
+// authentication is the evidence of its sender that a request contains.
 type authentication struct {
 	version, keyID, token, time, nonce string
 	signature                          []byte
-	sign                               func(secret string) []byte // returns the signature that is expected
-	mismatch                           string                     // the error message when the signature is another one
+	sign                               func(secret string) []byte // returns the expected signature
+	mismatch                           string                     // the error message if the signature differs
 }
 
-// verify is called with s.mu held. Only authentic requests use up their nonces.
+// verify checks an authentication. s.mu must be held. Only authentic requests use up their nonces.
 func (s *Server) verify(x *exchange, a authentication) *apiError {
 	key, known := s.keys[a.keyID]
 	if !known {
@@ -121,7 +123,7 @@ func (s *Server) verify(x *exchange, a authentication) *apiError {
 	case !key.Expires.IsZero() && x.now.After(key.Expires):
 		return newError(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
 	}
-	if !s.nonces.add(a.nonce, time.Now()) { // without ClockSkew: a clock that is wrong still measures 15 minutes
+	if !s.nonces.add(a.nonce, time.Now()) { // without ClockSkew: a wrong clock still measures 15 minutes
 		return newError(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
 	x.keyID = a.keyID

@@ -21,11 +21,11 @@ const listing = "RegionId=cn-hangzhou&InstanceIds=%5B%22i-bp67acfmxazb4p****%22%
 	"&Tag.1.Key=%E7%8E%AF%E5%A2%83&Tag.1.Value=a%20b%2A~%2B%2F%3D%26%25&Filter.1.Key=CreationStartTime&Filter.1.Value=2017-12-05T22%3A40Z&AdditionalAttributes.1=META_OPTIONS" +
 	"&DryRun=false&InstanceName=web-%2A"
 
-// vectors are published signatures; the last three were made with the vendor's own code.
+// vectors are published signatures; the last three were created with the vendor's own code.
 var vectors = []struct {
 	name, method, query, signature string
 	host, action, date, nonce      string // V3
-	id, secret, token              string // id and secret are "testid" and "testsecret" if empty
+	id, secret, token              string // id and secret default to "testid" and "testsecret"
 	now                            string
 	code                           string // error code of the operation, after the signature was accepted
 }{
@@ -68,7 +68,7 @@ var vectors = []struct {
 	},
 }
 
-// TestVectors checks that known signatures are accepted, and not with one character changed.
+// TestVectors checks that known signatures are accepted, and are refused if one character is changed.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors {
@@ -123,14 +123,14 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestRefusedV1 breaks one thing at a time.
+// TestRefusedV1 breaks one property of a request at a time.
 func TestRefusedV1(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format("2006-01-02T15:04:05Z") }
 	for _, test := range []struct {
 		name   string
-		params url.Values // "-" leaves one out
+		params url.Values // "-" omits a parameter
 		status int
 		code   string
 		naming string
@@ -294,7 +294,7 @@ func hexHash(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signV3 signs a request again after its headers were changed.
+// signV3 signs a request after its headers were changed.
 func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	canonical := signer.CanonicalRequest(signer.Request{Method: r.Method, Host: r.URL.Host, Params: r.URL.Query()}, r.Header)
 	m := hmac.New(sha256.New, []byte(srv.Credentials().AccessKeySecret))
@@ -302,7 +302,8 @@ func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	r.Header.Set("Authorization", "ACS3-HMAC-SHA256 Credential="+srv.Credentials().AccessKeyID+",SignedHeaders="+names+",Signature="+hex.EncodeToString(m.Sum(nil)))
 }
 
-// mismatchV3 is the gateway's text for a wrong V3 signature, which holds the hash of the canonical request only.
+// mismatchV3 is the gateway's message for a wrong V3 signature. It contains only the hash of the canonical
+// request.
 var mismatchV3 = regexp.MustCompile(`^Specified signature does not match our calculation. server StringToSign is \[ACS3-HMAC-SHA256 [0-9a-f]{64}\]$`)
 
 func TestRefusedV3(t *testing.T) {
@@ -377,7 +378,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestReplay checks that a nonce is used up by an authentic request, and not by a refused one.
+// TestReplay checks that a nonce is used up by an authentic request, but not by a refused one.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -392,7 +393,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestRequests checks what the server records of a request, and that it holds no secret.
+// TestRequests checks what the server records of a request, and that the record contains no secret.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)

@@ -57,7 +57,7 @@ func start(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return srv
 }
 
-// pairs returns parameters from a list of names and values.
+// pairs returns parameters from a list of alternating names and values.
 func pairs(list ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(list); i += 2 {
@@ -66,7 +66,8 @@ func pairs(list ...string) url.Values {
 	return v
 }
 
-// request returns a request signed with V1. params are added to the usual parameters, or replace them; "-" removes one.
+// request returns a request signed with V1. params are added to the usual parameters, or replace them; "-" removes
+// one.
 func request(t *testing.T, srv *ecstest.Server, action string, params url.Values) *http.Request {
 	t.Helper()
 	p := pairs("Action", action, "Version", "2014-05-26", "Format", "JSON", "AccessKeyId", srv.Credentials().AccessKeyID,
@@ -152,7 +153,7 @@ func list(t *testing.T, srv *ecstest.Server, params ...string) response {
 	return ask(t, srv, "DescribeInstances", params...)
 }
 
-// pages follows the tokens of a listing to its end, and calls meanwhile after each page but the last.
+// pages follows the tokens of a listing to its end, and calls meanwhile after each page except the last.
 func pages(t *testing.T, srv *ecstest.Server, meanwhile func(page int), params ...string) [][]string {
 	t.Helper()
 	var all [][]string
@@ -179,7 +180,7 @@ func pages(t *testing.T, srv *ecstest.Server, meanwhile func(page int), params .
 	return nil
 }
 
-// small returns n instances of cn-hangzhou with the ids i-0000, i-0001 and so on.
+// small returns n instances in cn-hangzhou with the ids i-0000, i-0001 and so on.
 func small(n int) []ecs.Instance {
 	instances := make([]ecs.Instance, n)
 	for i := range instances {
@@ -190,7 +191,7 @@ func small(n int) []ecs.Instance {
 
 func pad(i int) string { return strings.Repeat("0", max(0, 4-len(strconv.Itoa(i)))) + strconv.Itoa(i) }
 
-// every returns an instance that has all members that filters look at.
+// every returns an instance in which all members used by filters are set.
 func every() ecs.Instance {
 	return ecs.Instance{
 		InstanceID: "i-every", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", InstanceName: "web-prod-001", ImageID: "m-1", KeyPairName: "kp", ResourceGroupID: "rg-1",

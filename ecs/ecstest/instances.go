@@ -14,9 +14,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fleet holds the instances of all regions. Each region lists them in the order in which they were added, which never
-// changes. So a page token is the position of the last instance, and a listing by token includes every instance that
-// exists from its beginning to its end.
+// fleet holds the instances of all regions. Each region lists them in the order in which they were added, which
+// never changes. A page token is therefore the position of the last instance, and a listing by token includes
+// every instance that exists throughout the listing.
 type fleet struct {
 	mu      sync.RWMutex
 	last    uint64 // seq of the newest item
@@ -27,7 +27,7 @@ type fleet struct {
 // item is an instance. It is immutable: a change replaces it.
 type item struct {
 	ecs.Instance
-	seq              uint64 // its number, in the order of listings
+	seq              uint64 // number of the item, which determines the order of listings
 	created, expires int64  // in minutes since 1970, the unit of the time filters
 	rendered         [2]atomic.Pointer[rendering]
 }
@@ -38,8 +38,9 @@ type rendering struct {
 	text       []byte
 }
 
-// Put adds copies of instances to the fleet. An instance whose InstanceID is known replaces that one, and keeps its
-// position in listings unless its region changes. An empty RegionID becomes "cn-hangzhou", an empty InstanceID a new one.
+// Put adds copies of instances to the fleet. If an instance with the same InstanceID exists, it is replaced, and
+// keeps its position in listings unless its region changes. An empty RegionID becomes "cn-hangzhou", and an empty
+// InstanceID a new one.
 func (s *Server) Put(instances ...ecs.Instance) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -79,7 +80,7 @@ func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	return true
 }
 
-// Instances returns a copy of the fleet, region by region, each in the order of listings.
+// Instances returns a copy of the fleet, sorted by region and in the order of listings.
 func (s *Server) Instances() []ecs.Instance {
 	f := &s.fleet
 	f.mu.RLock()
@@ -157,8 +158,8 @@ var attributeNames = map[string]attributes{
 	string(ecs.AdditionalAttributeCurrentOSNVMeSupported): nvmeSupported,
 }
 
-// json returns the instance in the API's shape. Encoding it takes longer than everything else that a page needs, so
-// the item keeps two results: without additional attributes, and with those requested last.
+// json returns the instance in the API's shape. Encoding takes longer than everything else that a page requires,
+// so the item caches two results: without additional attributes, and with those requested last.
 func (it *item) json(a attributes) []byte {
 	slot := &it.rendered[min(a, 1)]
 	if r := slot.Load(); r != nil && r.attributes == a {
@@ -224,7 +225,7 @@ func clone(i ecs.Instance) ecs.Instance {
 	return i
 }
 
-// any reports whether an instance of the region matches.
+// any reports whether f returns true for any instance of the region.
 func (f *fleet) any(region string, matches filter) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

@@ -20,20 +20,23 @@ import (
 //   - InvalidSecurityToken.Expired if a temporary key has expired,
 //   - Forbidden.RAM or, for ListTagResources, NoPermission.Tag if the user has no permission for the operation.
 type Key struct {
-	// Credentials is the key itself. With a SecurityToken it is temporary: requests must carry this very token.
+	// Credentials is the key itself. If it has a SecurityToken, it is temporary: requests must contain the same
+	// token.
 	Credentials signer.Credentials
-	// Expires is when a temporary key expires, by the server's clock. The zero value means never.
+	// Expires is when a temporary key expires, according to the server's clock. The zero value means never.
 	Expires time.Time
 	// Disabled makes the key inactive.
 	Disabled bool
-	// Deny lists the operations that the key's user has no permission for, in every region: "DescribeInstances", or
-	// "ecs:DescribeInstances" as in a RAM policy. "*" in a name matches any text. nil denies nothing.
+	// Deny lists the operations that the key's user is not permitted to call in any region: "DescribeInstances",
+	// or "ecs:DescribeInstances" as in a RAM policy. "*" in a name matches any sequence of characters. nil denies
+	// nothing.
 	//
-	// A name that matches no operation of the server is a mistake that would make a test of permissions pass falsely:
-	// AddKey and UpdateKey panic. Operations of [Server.Handle] must be added before the key.
+	// AddKey and UpdateKey panic if a name matches no operation of the server, because a mistyped name would make
+	// a test of permissions pass without denying anything. Operations of [Server.Handle] must be added before the
+	// key.
 	Deny []string
-	// DenyIn lists operations that are denied in single regions only, by region id. AddKey and UpdateKey panic if the
-	// server does not know a region.
+	// DenyIn lists operations that are denied in single regions only, by region id. AddKey and UpdateKey panic if
+	// the server does not know a region.
 	DenyIn map[string][]string
 }
 
@@ -44,8 +47,8 @@ func (s *Server) AddKey(k Key) {
 	s.putKey(k)
 }
 
-// UpdateKey changes a key and reports whether the server has it. The next request is subject to the change, so
-// permissions can be withdrawn and restored while a listing is running. change must not call the server.
+// UpdateKey changes a key and reports whether the server has it. The change applies from the next request on, so
+// permissions can be withdrawn and restored in the middle of a listing. change must not call the server.
 func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +64,7 @@ func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	return true
 }
 
-// RevokeKey makes the server forget a key.
+// RevokeKey removes a key from the server.
 func (s *Server) RevokeKey(accessKeyID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +80,7 @@ func (s *Server) IssueKey(lifetime time.Duration) signer.Credentials {
 	return c
 }
 
-// putKey stores a copy of a key after checking its denials. It is called with s.mu held.
+// putKey validates the denials of a key and stores a copy. s.mu must be held.
 func (s *Server) putKey(k Key) {
 	k = k.clone()
 	s.checkDenials(k.Deny)
@@ -90,7 +93,7 @@ func (s *Server) putKey(k Key) {
 	s.keys[k.Credentials.AccessKeyID] = k
 }
 
-// checkDenials panics on a pattern that matches no operation. It is called with s.mu held.
+// checkDenials panics if a pattern matches no operation. s.mu must be held.
 func (s *Server) checkDenials(patterns []string) {
 	known := slices.Sorted(maps.Keys(s.handlers))
 	for action := range operations {
@@ -115,20 +118,20 @@ func (k Key) clone() Key {
 	return k
 }
 
-// denies reports whether the key's user has no permission for an operation in a region.
+// denies reports whether the key's user is not permitted to call an operation in a region.
 func (k Key) denies(action, region string) bool {
 	matches := func(pattern string) bool { return matchesAction(pattern, action) }
 	return slices.ContainsFunc(k.Deny, matches) || slices.ContainsFunc(k.DenyIn[region], matches)
 }
 
-// denied reports whether the user currently has no permission for the request.
+// denied reports whether the user currently lacks the permission for the request.
 func (s *Server) denied(x *exchange) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return x.fault != nil && x.fault.Denied || s.keys[x.keyID].denies(x.action, x.region)
 }
 
-// denial is the error for a request without permission.
+// denial returns the error for a request without permission.
 func (x *exchange) denial() *apiError {
 	if x.action == "ListTagResources" {
 		return newError(403, "NoPermission.Tag", "The operator is not permission for the tag.") // the API's wording

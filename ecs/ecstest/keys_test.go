@@ -50,7 +50,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestDeny checks permissions: denied in every form of the name, or in one region only.
+// TestDeny checks denied permissions, with every form of the name, and in one region only.
 func TestDeny(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every(), ecs.Instance{InstanceID: "i-2", RegionID: "cn-beijing"})
@@ -93,7 +93,7 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestDenyUnknown checks that a denial that can never take effect is not accepted.
+// TestDenyUnknown checks that a denial that can never take effect is refused.
 func TestDenyUnknown(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -124,7 +124,7 @@ func TestDenyUnknown(t *testing.T) {
 	}
 }
 
-// TestEmptyIfDenied checks the behavior of the API until 2025-12-20.
+// TestEmptyIfDenied checks the behavior of the API before 2025-12-20.
 func TestEmptyIfDenied(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())
@@ -157,7 +157,7 @@ func TestPermissionWithdrawn(t *testing.T) {
 	for name, withdraw := range map[string]func(*ecstest.Server){
 		"by UpdateKey": func(srv *ecstest.Server) {
 			srv.Configure(func(s *ecstest.Settings) {
-				s.OnRequest = func(ecstest.Request) { // applies to this very request
+				s.OnRequest = func(ecstest.Request) { // applies to this request
 					n := len(srv.Requests())
 					srv.UpdateKey(srv.Credentials().AccessKeyID, func(k *ecstest.Key) {
 						k.Deny = nil
@@ -190,7 +190,7 @@ func TestPermissionWithdrawn(t *testing.T) {
 	}
 }
 
-// TestIssueKey checks that a temporary key works until it expires, by the server's clock.
+// TestIssueKey checks that a temporary key works until it expires according to the server's clock.
 func TestIssueKey(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, _ *ecs.Client) {

@@ -10,14 +10,15 @@ import (
 
 const (
 	tagPageSize      = 50            // tags on a page
-	maxTagValues     = 5             // in a TagFilter
-	resourceGroupKey = "acs:rm:rgId" // the tag key that stands for the resource group
+	maxTagValues     = 5             // values in a TagFilter
+	resourceGroupKey = "acs:rm:rgId" // the tag key that represents the resource group
 )
 
 var taggedResourceTypes = strings.Fields(`instance disk snapshot image securitygroup volume eni ddh ddhcluster keypair launchtemplate
 	reservedinstance snapshotpolicy elasticityassurance capacityreservation command invocation activation managedinstance`)
 
-// tagFilter matches instances with a tag that has the key and any of the values; no values stand for any value.
+// tagFilter matches instances with a tag that has the key and any of the values. Without values, any value
+// matches.
 type tagFilter struct {
 	key    string
 	values []string
@@ -60,7 +61,7 @@ func (s *Server) listTagResources(x *exchange, p *params) any {
 	return object{"RequestId": x.requestID, "NextToken": token, "TagResources": object{"TagResource": rows}}
 }
 
-// tagFilters reads Tag.N and TagFilter.N.
+// tagFilters parses Tag.N and TagFilter.N.
 func (p *params) tagFilters() []tagFilter {
 	tags := p.tags()
 	if p.err != nil { // DescribeInstances has other codes for the same mistakes
@@ -100,7 +101,7 @@ func (p *params) tagFilters() []tagFilter {
 	return filters
 }
 
-// tagPage returns the next 50 tags of the matching instances, as rows of the response.
+// tagPage returns the next 50 tags of the matching instances, as elements of the response.
 func (f *fleet) tagPage(region string, ids []string, filters []tagFilter, from position) (rows []object, next position, more bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

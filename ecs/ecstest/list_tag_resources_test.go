@@ -12,7 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// tagPages follows ListTagResources to its end. It returns "id key value" rows, the number of pages, and the last token.
+// tagPages follows ListTagResources to its end. It returns "id key value" for each tag, the number of pages, and
+// the last token.
 func tagPages(t *testing.T, srv *ecstest.Server, params ...string) (rows []string, n int, end string) {
 	t.Helper()
 	token := ""

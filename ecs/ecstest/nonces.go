@@ -7,7 +7,7 @@ import (
 
 const maxNonces = 1 << 17
 
-// nonces remembers the nonces of the last 15 minutes, or the last 131,072 of them, by their hashes.
+// nonces remembers hashes of the nonces of the last 15 minutes, at most 131,072 of them.
 type nonces struct {
 	seed  maphash.Seed
 	seen  map[uint64]time.Time

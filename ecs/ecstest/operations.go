@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// operations are the built-in operations. Each returns its response, which is encoded as JSON unless it is a []byte;
-// errors are left in the params.
+// operations are the built-in operations. Each returns its response, which is encoded as JSON unless it is a
+// []byte. Errors are stored in the params.
 var operations = map[string]func(*Server, *exchange, *params) any{
 	"DescribeInstances":      (*Server).describeInstances,
 	"DescribeInstanceStatus": (*Server).describeInstanceStatus,
@@ -19,12 +19,14 @@ var operations = map[string]func(*Server, *exchange, *params) any{
 	"ListTagResources":       (*Server).listTagResources,
 }
 
-// Handle adds an operation to the server, or replaces the behavior of a built-in one. A nil h removes what was added.
+// Handle adds an operation to the server, or replaces the behavior of a built-in one. A nil h removes the
+// operation that was added.
 //
 // h is called for each authentic and permitted request for action, possibly by several goroutines at once, and may
-// call the server's methods. Its result is encoded with encoding/json as the response; an object without a RequestId
-// receives one, and nil is an empty object. An [*ecs.Error] becomes an error response with its Code, Message, StatusCode
-// (0 is the usual one for the code) and AccessDenied; any other error becomes InternalError with the error's text.
+// call the server's methods. Its result is encoded with encoding/json as the response; an object without a
+// RequestId receives one, and nil is encoded as an empty object. An [*ecs.Error] becomes an error response with
+// its Code, Message, StatusCode (0 means the usual one for the code) and AccessDenied; any other error becomes
+// InternalError with the error's text.
 func (s *Server) Handle(action string, h func(Request) (any, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestHandle checks what becomes of a handler's result.
+// TestHandle checks how the results of a handler are sent.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -100,7 +100,7 @@ func TestSeq(t *testing.T) {
 		}
 	}
 	for range ecstest.Seq(broken, small(2)...) {
-		break // must not yield again
+		break // must not yield after that
 	}
 	for range ecstest.Seq(nil) {
 		t.Error("an instance of none")

@@ -11,12 +11,14 @@ import (
 
 // position is where a listing by token continues.
 type position struct {
-	seq   uint64 // after the item with this number; in ListTagResources, in the middle of that item
-	count int    // resources listed so far that count toward the cap; in ListTagResources, tags of the item listed so far
+	seq uint64 // after the item with this number; in ListTagResources, in the middle of that item
+	// number of resources listed so far that count toward the cap; in ListTagResources, number of tags of the item
+	// listed so far
+	count int
 }
 
-// sealToken makes an opaque token of a position. The token holds all that is needed to continue, and can be used any
-// number of times. No two tokens are equal, unless more than 4,096 are made for the same position.
+// sealToken returns an opaque token for a position. The token contains all that is needed to continue, and can be
+// used any number of times. No two tokens are equal, unless more than 4,096 are created for the same position.
 func (s *Server) sealToken(pos position, binding uint64) string {
 	salt := s.tokens.Add(1) & 0xfff
 	var b [16]byte
@@ -61,18 +63,18 @@ func tokenBinding(values url.Values) uint64 {
 // page is a page of instances.
 type page struct {
 	rows  []*item
-	next  position // where the page after it begins
-	total int      // matching instances of all pages; in token mode it is not counted to the end
-	more  bool     // there are matching instances after this page
+	next  position // where the next page begins
+	total int      // number of matching instances on all pages; in token mode, counting stops early
+	more  bool     // whether there are matching instances after this page
 }
 
-// page returns the page that q asks for.
+// page returns the page that q requests.
 func (f *fleet) page(x *exchange, q *query) page {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	list := f.candidates(x.region, q)
 	skip := max(q.number-1, 0) * q.size
-	if !q.tokenMode && len(q.capped)+len(q.filters) == 0 { // no need to look at the instances
+	if !q.tokenMode && len(q.capped)+len(q.filters) == 0 { // no instance can match
 		first, end := min(skip, len(list)), min(skip+q.size, len(list))
 		found := page{rows: slices.Clone(list[first:end]), total: len(list), more: end < len(list)}
 		if first < end {
@@ -81,7 +83,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 		return found
 	}
 	found, pos := page{next: q.from}, q.from
-	after := make([]position, 0, q.size) // for each row, where the listing continues after it
+	after := make([]position, 0, q.size) // for each element, where the listing continues after it
 	for _, it := range list[indexAfter(list, q.from.seq):] {
 		if !matchesAll(q.capped, it) {
 			continue
@@ -116,7 +118,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 	return found
 }
 
-// candidates returns the instances that q can match, by their numbers. It is called with f.mu held.
+// candidates returns the instances that q may match, ordered by number. f.mu must be held.
 func (f *fleet) candidates(region string, q *query) []*item {
 	if q.ids == nil {
 		return f.regions[region]

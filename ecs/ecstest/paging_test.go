@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestPageMode checks paging by number, and what a request without any paging parameter receives.
+// TestPageMode checks paging by number, and the response to a request without any paging parameter.
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(25)...)

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// params reads the parameters of an operation. The first error is kept in err. As in the API, unknown parameters are
-// ignored and empty ones count as not given.
+// params parses the parameters of an operation. The first error is stored in err. As in the API, unknown
+// parameters are ignored, and empty ones are treated as absent.
 type params struct {
 	url.Values
 	err *apiError
@@ -23,12 +23,12 @@ func (p *params) fail(err *apiError) {
 	}
 }
 
-// invalid fails with the general code, for parameters for which the API documents none.
+// invalid records an error with the general code, for parameters for which the API documents no code of their own.
 func (p *params) invalid(name, why string) {
 	p.fail(newError(400, "InvalidParameter", "The specified parameter %q is not valid: %s.", name, why))
 }
 
-// number reads an integer from lowest to highest; a highest of 0 sets no limit.
+// number parses an integer in the range from lowest to highest; if highest is 0, there is no upper limit.
 func (p *params) number(name string, byDefault, lowest, highest int) int {
 	text := p.Get(name)
 	if text == "" {
@@ -54,8 +54,8 @@ func (p *params) flag(name string) (value, given bool) {
 	return false, true
 }
 
-// list reads a JSON array of strings; like the API, it also accepts elements in single quotes. It returns nil if the
-// parameter is not given.
+// list parses a JSON array of strings; like the API, it also accepts elements in single quotes. It returns nil if
+// the parameter is absent.
 func (p *params) list(name string) []string {
 	text := p.Get(name)
 	if text == "" {
@@ -87,7 +87,7 @@ func (p *params) highest(name string) int {
 	return highest
 }
 
-// repeated reads Name.1, Name.2 and so on; numbers may be missing.
+// repeated returns the values of Name.1, Name.2 and so on; numbers may be missing.
 func (p *params) repeated(name string, limit int) []string {
 	highest := p.highest(name)
 	if highest > limit {
@@ -103,7 +103,7 @@ func (p *params) repeated(name string, limit int) []string {
 	return list
 }
 
-// tags reads Tag.N.Key and Tag.N.Value.
+// tags parses Tag.N.Key and Tag.N.Value.
 func (p *params) tags() []ecs.Tag {
 	highest := p.highest("Tag")
 	if highest > maxTags {
@@ -123,7 +123,7 @@ func (p *params) tags() []ecs.Tag {
 	return tags
 }
 
-// oneOf fails if the value is none of the known ones.
+// oneOf records an error if value is not one of the known values.
 func (p *params) oneOf(name string, status int, code string, known ...string) {
 	if v := p.Get(name); v != "" && !slices.Contains(known, v) {
 		p.fail(newError(status, code, "The specified %s is not valid.", name))

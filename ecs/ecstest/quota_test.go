@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// pipe runs a test in virtual time, with a server that needs no network.
+// pipe runs a test in virtual time, with a server that does not use the network.
 func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs.Client), instances ...ecs.Instance) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -33,9 +33,9 @@ func TestQuota(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		quota   ecstest.Quota
-		at      []time.Duration // of the requests
-		allowed string          // 1 or 0 for each request
-		wait    string          // in milliseconds, as told with the last response
+		at      []time.Duration // times of the requests
+		allowed string          // 1 or 0 for each request, whether it is accepted
+		wait    string          // in milliseconds, according to the last response
 	}{
 		{"none", ecstest.Quota{}, make([]time.Duration, 5), "11111", ""},
 		{"bucket", ecstest.Quota{Rate: 2, Burst: 3, Headers: true}, []time.Duration{0, 0, 0, 0, 499 * time.Millisecond, 500 * time.Millisecond, time.Minute, time.Minute, time.Minute, time.Minute}, "1110011110", "500"},
@@ -86,7 +86,7 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// TestQuotaHeaders checks what a client is told about its quota.
+// TestQuotaHeaders checks the response headers that announce the quota.
 func TestQuotaHeaders(t *testing.T) {
 	t.Parallel()
 	srv := start(t)

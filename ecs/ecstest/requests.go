@@ -10,31 +10,31 @@ import (
 
 const (
 	maxRequests     = 10_000   // number of requests kept for Requests
-	maxRequestBytes = 64 << 20 // memory that they may occupy
+	maxRequestBytes = 64 << 20 // limit of the memory that they use
 )
 
 // Request describes a request that the server received.
 type Request struct {
-	Time             time.Time  // when it arrived, by the clock of this machine
+	Time             time.Time  // when it arrived, according to the clock of this machine
 	Method           string     // "GET" or "POST"
 	Action           string     // such as "DescribeInstances"
 	Region           string     // RegionId
-	Params           url.Values // the operation's own parameters: no key, token, signature, time or nonce
+	Params           url.Values // the operation's own parameters, without the key, token, signature, time and nonce
 	SignatureVersion string     // "1.0" or "ACS3-HMAC-SHA256"
 	AccessKeyID      string
 	Nonce            string
 	UserAgent        string
-	RemoteAddr       string // tells connections apart
-	// AuthError is the error code that the request deserved for its key, time, nonce or signature; "" means that it was
-	// authentic. The client may have received something else, from a fault.
+	RemoteAddr       string // identifies the connection
+	// AuthError is the error code for the key, time, nonce or signature of the request; "" means that it was
+	// authentic. If a fault was applied, the client may have received a different error.
 	AuthError string
 	RequestID string
-	Status    int    // HTTP status of the response; 0 if there is none yet, or was none
-	Code      string // error code of the response; "" for a success
+	Status    int    // HTTP status of the response; 0 if there is none yet, or if none was sent
+	Code      string // error code of the response; "" after a success
 }
 
-// Requests returns the requests that arrived, in order. The server keeps the last 10,000, or fewer if they are so large
-// that they would occupy more than 64 MiB.
+// Requests returns the received requests, in order. The server keeps the last 10,000, or fewer if they would use
+// more than 64 MiB.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Server) snapshot(x *exchange) Request {
 	return r
 }
 
-// requestLog keeps the last requests, within a limit on their number and one on their size.
+// requestLog keeps the most recent requests, limited in number and total size.
 type requestLog struct {
 	kept  []keptRequest
 	bytes int
@@ -77,8 +77,8 @@ func (l *requestLog) add(r *Request, bytes int) {
 	}
 }
 
-// requestSize estimates the memory that the record of a request occupies. Parameters share the memory of the query
-// string or body that they were parsed from.
+// requestSize estimates the memory that the record of a request uses. Parameters share the memory of the query
+// string or body from which they were parsed.
 func requestSize(x *exchange) int {
 	const perRecord, perParam = 512, 128
 	size := perRecord + perParam*len(x.params) + len(x.r.URL.RawQuery) + len(x.body)
@@ -90,11 +90,11 @@ func requestSize(x *exchange) int {
 	return size
 }
 
-// protocolParams are the parameters that belong to no operation, besides those that begin with "Signature".
+// protocolParams are the parameters that belong to no operation, in addition to those that begin with "Signature".
 var protocolParams = []string{"AccessKeyId", "Action", "BearerToken", "Format", "SecurityToken", "Timestamp", "Version"}
 
-// operationParams copies the parameters of the operation itself: all but those of the protocol and the excluded ones.
-// Excluding a name also excludes its numbered forms, such as Name.1.
+// operationParams copies the parameters of the operation itself: all except those of the protocol and the excluded
+// ones. Excluding a name also excludes its numbered forms, such as Name.1.
 func operationParams(values url.Values, exclude ...string) url.Values {
 	own := url.Values{}
 	for name, v := range values {

@@ -40,7 +40,7 @@ func noSuchAPI() *apiError {
 	return newError(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
 }
 
-// usualStatus is the HTTP status that an error code usually comes with.
+// usualStatus returns the usual HTTP status of an error code.
 func usualStatus(code string) int {
 	switch {
 	case strings.HasPrefix(code, "ServiceUnavailable"):
@@ -55,8 +55,8 @@ func usualStatus(code string) int {
 	return http.StatusBadRequest
 }
 
-// respond sends the response: the error if there is one, otherwise body, either as modified by the fault that hits the
-// request.
+// respond sends the response: the error if there is one, otherwise body, possibly modified by the fault that
+// applies to the request.
 func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *apiError) {
 	f := x.fault
 	if f.replacesResponse() {
@@ -137,7 +137,7 @@ func (s *Server) gzip(body []byte) []byte {
 	return b.Bytes()
 }
 
-// toXML converts a JSON response to the XML with the same content: a member becomes an element, and a list repeats its
+// toXML converts a JSON response to the equivalent XML: a member becomes an element, and a list repeats its
 // element.
 func toXML(root string, body []byte) []byte {
 	dec := json.NewDecoder(bytes.NewReader(body))

@@ -20,23 +20,22 @@ import (
 
 const (
 	apiVersion = "2014-05-26"
-	maxBody    = 1 << 20 // bytes of a request body
+	maxBody    = 1 << 20 // maximum size of a request body in bytes
 )
 
-// Server is an in-memory ECS that speaks HTTP. All its methods may be called by any number of goroutines, also while
-// it handles requests.
+// Server is an in-memory ECS that speaks HTTP. It is safe for concurrent use, even while it handles requests.
 type Server struct {
 	http   *httptest.Server
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil for the loopback network
 	own    signer.Credentials
 	sealer cipher.Block  // makes page tokens opaque
-	tokens atomic.Uint64 // page tokens issued, so that no two are equal
+	tokens atomic.Uint64 // number of page tokens issued, so that no two are equal
 	close  sync.Once
 	gzips  sync.Pool // of *gzip.Writer
 
 	fleet fleet
 
-	mu       sync.Mutex // guards all that follows
+	mu       sync.Mutex // guards the fields below
 	settings Settings
 	keys     map[string]Key // by AccessKeyID
 	handlers map[string]func(Request) (any, error)
@@ -46,24 +45,25 @@ type Server struct {
 	meters   map[quotaScope]*meter
 }
 
-// NewServer starts a server on a loopback port. It holds the given instances (see [Server.Put]) and accepts one access
-// key, [Server.Credentials]. Call [Server.Close] when done.
+// NewServer starts a server on a loopback port. It has the given instances (see [Server.Put]) and accepts one
+// access key, [Server.Credentials]. The caller must call [Server.Close] when done.
 //
-// In a [testing/synctest] bubble use [NewPipeServer]: real connections do not work there.
+// In a [testing/synctest] bubble use [NewPipeServer], because real connections do not work there.
 func NewServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	s.http = httptest.NewServer(s)
 	return s
 }
 
-// NewPipeServer is like [NewServer], but connections are made with [net.Pipe] instead of the network, so that server
-// and clients can share the virtual time of a [testing/synctest] bubble. Create and close it inside the bubble. Clients
-// of [Server.Client] reach it; an http.Client of your own needs [Server.DialContext].
+// NewPipeServer is like [NewServer], but its connections are made with [net.Pipe] instead of the network, so that
+// server and clients can share the virtual time of a [testing/synctest] bubble. Create and close it inside the
+// bubble. Clients returned by [Server.Client] connect to it; other http.Clients need [Server.DialContext].
 func NewPipeServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	s.dial = l.dial
-	s.http = &httptest.Server{Listener: l, Config: &http.Server{Handler: s}} //nolint:gosec // a client in the same process needs no timeout
+	// a client in the same process needs no timeout
+	s.http = &httptest.Server{Listener: l, Config: &http.Server{Handler: s}} //nolint:gosec
 	s.http.Start()
 	return s
 }
@@ -84,7 +84,7 @@ func newServer(instances []ecs.Instance) *Server {
 	return s
 }
 
-// Close aborts the requests in progress, closes all connections and frees the port. Further calls do nothing.
+// Close aborts the requests in progress, closes all connections and releases the port. Further calls do nothing.
 func (s *Server) Close() {
 	s.close.Do(func() {
 		s.http.CloseClientConnections()
@@ -95,11 +95,12 @@ func (s *Server) Close() {
 // URL returns the server's base URL, such as "http://127.0.0.1:34567", for use as Options.Endpoint.
 func (s *Server) URL() string { return s.http.URL }
 
-// Credentials returns the access key that the server accepts from the start. Every server has a different one.
+// Credentials returns the access key that a new server accepts. Every server has a different one.
 func (s *Server) Credentials() signer.Credentials { return s.own }
 
-// Client returns a client of this server for a region. nil opts are the defaults; opts without Credentials use the
-// server's own key. The Endpoint of opts is replaced. The errors are those of [ecs.NewClient].
+// Client returns a client of this server for a region. If opts is nil, all options have their defaults. Without
+// Credentials in opts, the client uses the server's own key. The Endpoint in opts is replaced. The errors are
+// those of [ecs.NewClient].
 func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	var o ecs.Options
 	if opts != nil {
@@ -128,18 +129,18 @@ func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 type exchange struct {
 	Settings  // as they were when the request arrived
 	r         *http.Request
-	now       time.Time // by the server's clock
+	now       time.Time // according to the server's clock
 	body      []byte
 	query     url.Values // of the URL only
 	params    url.Values // of the URL and the form
 	parseErr  error
 	v3        bool
-	xml       bool // the response is XML instead of JSON
+	xml       bool // whether the response is XML instead of JSON
 	action    string
 	version   string
 	region    string
 	keyID     string // of the authenticated key
-	fault     *Fault // nil when no fault hits the request
+	fault     *Fault // nil if no fault applies to the request
 	requestID string
 	header    http.Header // additional response headers
 	record    *Request    // guarded by Server.mu
@@ -170,7 +171,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.respond(w, x, body, err)
 }
 
-// receive reads and records a request, and selects the fault that hits it.
+// receive parses and records a request, and selects the fault that applies to it.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{r: r, requestID: newRequestID(), header: http.Header{}}
 	x.body, x.parseErr = readBody(w, r)
@@ -190,7 +191,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// sleep waits. It returns false if the connection is gone, closed by the client or by Close.
+// sleep waits. It returns false if the connection was closed by the client or by Close.
 func sleep(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true

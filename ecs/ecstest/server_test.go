@@ -61,7 +61,7 @@ func TestWholeFleet(t *testing.T) {
 	}
 }
 
-// TestVirtualTime checks that hours pass at once in a bubble, and that nonces are forgotten after 15 minutes.
+// TestVirtualTime checks that hours take no real time in a bubble, and that nonces are forgotten after 15 minutes.
 func TestVirtualTime(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, client *ecs.Client) {
@@ -107,7 +107,7 @@ func TestVirtualTime(t *testing.T) {
 	})
 }
 
-// TestClose checks that Close aborts requests and closes the port, and may be called twice.
+// TestClose checks that Close aborts requests, closes the port, and may be called twice.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	for name, srv := range map[string]*ecstest.Server{"loopback": ecstest.NewServer(), "pipe": ecstest.NewPipeServer(), "slow": ecstest.NewServer()} {

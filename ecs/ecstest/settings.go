@@ -2,11 +2,11 @@ package ecstest
 
 import "time"
 
-// Settings select the server's behavior where the API's documentation leaves it open, where it has changed, or where
-// it is hard to provoke. The zero value is what the API does today, as far as is known.
+// Settings selects the server's behavior where the API's documentation leaves it open, where it has changed, or
+// where it is hard to provoke. The zero value is the current behavior of the API, as far as it is known.
 type Settings struct {
-	// Regions are the known regions besides those of the instances. nil stands for the public regions of 2024; an empty
-	// list adds none.
+	// Regions are the known regions, in addition to those of the instances. nil means the public regions of 2024;
+	// an empty list adds none.
 	Regions []string
 	// Latency delays every response.
 	Latency time.Duration
@@ -32,20 +32,22 @@ type Settings struct {
 	TokensOnRequest bool
 	// EmptyLastPage ends every listing by token with an additional, empty page.
 	EmptyLastPage bool
-	// Overlap starts every page but the first with that many instances of the page before it, as may happen when the
-	// fleet changes. At most 9.
+	// Overlap starts every page except the first with that many instances of the previous page, as may happen when
+	// the fleet changes. At most 9.
 	Overlap int
-	// RepeatEndToken ends ListTagResources by repeating the last token instead of by an empty one.
+	// RepeatEndToken ends ListTagResources by repeating the last token instead of sending an empty one.
 	RepeatEndToken bool
 
-	// ExclusiveTimes excludes instances that are exactly at a bound of a time filter. The documentation leaves this open.
+	// ExclusiveTimes excludes instances whose time equals a bound of a time filter. The documentation leaves this
+	// open.
 	ExclusiveTimes bool
 	// CapFirst applies the cap of 1,000 resources on tag and resource-group filters before the other filters, so that
 	// a capped listing can be shorter than 1,000. The documentation allows both readings.
 	CapFirst bool
 
-	// OnRequest is called with each request after it was authenticated and before it is handled, in the goroutine that
-	// handles it. It may call the server's methods, for example to change the fleet or a permission between two pages.
+	// OnRequest is called with each request after it was authenticated and before it is handled, in the goroutine
+	// that handles it. It may call the server's methods, for example to change the fleet or a permission between
+	// two pages.
 	OnRequest func(Request)
 }
 

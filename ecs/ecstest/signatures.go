@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// The canonical forms below share no code with package signer, so that a mistake there is not confirmed here.
+// The canonical forms below share no code with package signer, so that mistakes in that package are detected.
 
 const algorithmV3 = "ACS3-HMAC-SHA256"
 
-// readV1 reads the older mechanism, in which everything is a parameter and all parameters are signed.
+// readV1 parses the authentication of V1, in which everything is a parameter and all parameters are signed.
 func (x *exchange) readV1() (authentication, *apiError) {
 	get := x.params.Get
 	a := authentication{
@@ -35,7 +35,8 @@ func (x *exchange) readV1() (authentication, *apiError) {
 	case get("SignatureMethod") != "HMAC-SHA1":
 		return a, newError(400, "InvalidSignatureMethod", "Specified signature method is not valid.")
 	case a.version != "1.0":
-		return a, newError(400, "InvalidParamater", "The specified parameter \"SignatureVersion\" is not valid.") // the API's spelling
+		// the API's spelling
+		return a, newError(400, "InvalidParamater", "The specified parameter \"SignatureVersion\" is not valid.")
 	case get("Signature") == "":
 		return a, newError(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards. server string to sign is:%s", stringToSign)
 	}
@@ -45,7 +46,7 @@ func (x *exchange) readV1() (authentication, *apiError) {
 	return a, nil
 }
 
-// readV3 reads the newer mechanism, whose signature covers query, headers and body.
+// readV3 parses the authentication of V3, whose signature covers query, headers and body.
 func (x *exchange) readV3() (authentication, *apiError) {
 	h := x.r.Header
 	a := authentication{version: algorithmV3, token: h.Get("X-Acs-Security-Token"), time: h.Get("X-Acs-Date"), nonce: h.Get("X-Acs-Signature-Nonce")}
@@ -138,5 +139,5 @@ func canonicalQuery(params url.Values) string {
 // escape is the API's percent-encoding.
 func escape(s string) string { return escaper.Replace(url.QueryEscape(s)) }
 
-// escaper corrects what url.QueryEscape does differently.
+// escaper corrects the differences from url.QueryEscape.
 var escaper = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")

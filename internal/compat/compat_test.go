@@ -25,14 +25,15 @@ const (
 	minutes   = "2006-01-02T15:04Z" // the API's layout of times
 )
 
-// TestMain fills the vendor's endpoint tables before any test: its clients fill these globals without a lock.
+// TestMain fills the vendor's endpoint tables before any test, because its clients modify these globals without a
+// lock.
 func TestMain(m *testing.M) {
 	vendor.GetEndpointMap()
 	vendor.GetEndpointType()
 	os.Exit(m.Run())
 }
 
-// both returns the vendor's client and ours, for one region of a server.
+// both returns the vendor's client and this module's client for one region of a server.
 func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
 	t.Helper()
 	u, err := url.Parse(srv.URL())
@@ -181,7 +182,8 @@ func TestFilters(t *testing.T) {
 					region++
 				}
 			}
-			theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials()) // the vendor's client is not safe for concurrent use
+			// the vendor's client is not safe for concurrent use
+			theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
 			got, mine := vendorIDs(t, theirs, test.set), ourIDs(t, ours, test.req)
 			if !slices.Equal(got, mine) || len(got) == 0 || (len(got) == region) != test.all {
 				t.Errorf("the vendor's client lists %d, ours %d", len(got), len(mine))
@@ -190,7 +192,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestMembers checks that the vendor's client decodes the members of an instance as ours does.
+// TestMembers checks that both clients decode the same members of an instance.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)

@@ -22,7 +22,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestMigrating compiles what MIGRATING.md shows of the old client.
+// TestMigrating compiles the old client's code in MIGRATING.md.
 func TestMigrating(t *testing.T) {
 	t.Parallel()
 	blocks, err := docblocks.Read("../../MIGRATING.md")
@@ -51,31 +51,31 @@ func TestMigrating(t *testing.T) {
 	}
 }
 
-// TestComparison checks every row of README.md's comparison with the old client and with ours.
+// TestComparison checks every row of README.md's comparison with both clients.
 func TestComparison(t *testing.T) {
 	t.Parallel()
 	claims := map[string]func(*testing.T){
-		"every instance of a region":                            everything,
-		"no permission (the API answers 200 and an empty list)": withoutPermission,
-		"more than 1,000 by tag or resource group":              pastTheCap,
-		"250 ids, some of them gone":                            manyIDs,
-		"all regions at once, or one in parallel":               manyAtOnce,
-		"a throttled request":                                   throttled,
-		"a broken connection, a 503":                            faults,
-		"`context.Context`":                                     contexts,
-		"an instance in Go":                                     values,
-		"an instance that cannot be read":                       unreadable,
-		"a 200 without a list (empty, or an error)":             noList,
-		"a page token that repeats":                             repeatedToken,
-		"secrets in error texts":                                secrets,
-		"plain http":                                            plainHTTP,
+		"every instance of a region":                                 everything,
+		"no permission, where the API returns 200 and an empty list": withoutPermission,
+		"more than 1,000 by tag or resource group":                   pastTheCap,
+		"250 ids, some of them gone":                                 manyIDs,
+		"all regions at once, or one in parallel":                    manyAtOnce,
+		"a throttled request":                                        throttled,
+		"a broken connection, a 503":                                 faults,
+		"`context.Context`":                                          contexts,
+		"an instance in Go":                                          values,
+		"an instance that cannot be read":                            unreadable,
+		"a 200 without a list (empty, or an error)":                  noList,
+		"a page token that repeats":                                  repeatedToken,
+		"secrets in error texts":                                     secrets,
+		"plain http":                                                 plainHTTP,
 	}
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(readme), "\n## Why\n")
-	table, _, _ = strings.Cut(table, "\n## ")
+	_, table, _ := strings.Cut(string(readme), "\n## Comparison\n")
+	table, _, _ = strings.Cut(table, "\n\n`TestComparison`")
 	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(table, -1)
 	if len(rows) != len(claims) {
 		t.Errorf("%d rows, %d are tested", len(rows), len(claims))
@@ -106,7 +106,7 @@ func crowd(t *testing.T, n int) *ecstest.Server {
 	return srv
 }
 
-// results is what the two clients return for the same request, hit by the same fault.
+// results are the results of both clients for the same request, to which the same fault is applied.
 type results struct {
 	theirs   *vendor.DescribeInstancesResponse
 	theirErr error
@@ -297,7 +297,7 @@ func repeatedToken(t *testing.T) {
 	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
 	req := vendor.CreateDescribeInstancesRequest()
 	req.MaxResults = requests.NewInteger(100)
-	for range 20 { // 2,000 instances, of 500
+	for range 20 { // 2,000 of 500
 		resp, err := theirs.DescribeInstances(req)
 		if err != nil || resp.NextToken == "" {
 			t.Fatalf("theirs stops: %v", err)

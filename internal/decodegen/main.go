@@ -1,8 +1,8 @@
-// Command decodegen writes ecs/zz_instance_json.go, the functions that read the JSON of the types in package ecs, from the
-// declarations of these types. Run it with go generate in ecs.
+// Command decodegen writes ecs/zz_instance_json.go, the functions that decode the JSON of the types in package
+// ecs, from the declarations of these types. Run it with go generate in ecs.
 //
-// It starts at the type Instance and follows its fields to other structs. The tags of a field say all it needs: see Marshal in
-// internal/jsonscan, which writes the same JSON.
+// It starts with the type Instance and follows its fields to other structs. The tags of the fields determine the
+// code; see Marshal in internal/jsonscan, which writes the same JSON.
 package main
 
 import (
@@ -43,17 +43,17 @@ func main() {
 // generator collects the parts of the output.
 type generator struct {
 	types   map[string]ast.Expr // all types of the package, by name
-	queue   []string            // structs to write a function for, each once
+	queue   []string            // structs that need a function, without duplicates
 	last    int                 // number of the last member
 	table   bytes.Buffer        // the table of members
-	read    bytes.Buffer        // the functions that read a struct
+	read    bytes.Buffer        // the functions that read structs
 	methods bytes.Buffer        // the JSON methods of structs with lists
 }
 
 // member is a field of a struct.
 type member struct {
 	field, name, wrap string
-	optional          bool // has the option omitzero or omitempty
+	optional          bool // whether it has the option omitzero or omitempty
 	typ               ast.Expr
 }
 
@@ -88,7 +88,8 @@ func generate(dir string) ([]byte, error) {
 	return format.Source(slices.Concat([]byte(header), g.table.Bytes(), []byte("}\n"), g.read.Bytes(), g.methods.Bytes()))
 }
 
-// structType writes the function that reads a struct, and its JSON methods if encoding/json would not wrap its lists.
+// structType writes the function that reads a struct. If encoding/json would not wrap the lists of the struct, it
+// writes JSON methods as well.
 func (g *generator) structType(name string) error {
 	members, err := g.members(name)
 	if err != nil {
@@ -96,7 +97,8 @@ func (g *generator) structType(name string) error {
 	}
 	g.last++ // the empty entry before the members
 	fmt.Fprintf(&g.read, "\nfunc read%[1]s(d *jsonscan.Decoder, v *%[1]s, i int) int {\n", name)
-	// In a list that is named like a member of its elements, a string stands for an element with this member: OperationLocks.
+	// If a list has the same name as a member of its elements, a string represents an element with this member:
+	// OperationLocks.
 	for _, m := range members {
 		if g.isListName(m.name, name) {
 			fmt.Fprintf(&g.read, "if d.At(i) == '\"' {\nreturn d.ReadString(%s, i)\n}\n", stringPtr(m))
@@ -210,14 +212,14 @@ func (g *generator) kind(name string) string {
 	}
 }
 
-// enqueue has a function written for a struct.
+// enqueue requests a function for a struct.
 func (g *generator) enqueue(name string) {
 	if !slices.Contains(g.queue, name) {
 		g.queue = append(g.queue, name)
 	}
 }
 
-// isListName reports whether there is a list of elements that is wrapped as name.
+// isListName reports whether any list is wrapped in a member with the given name.
 func (g *generator) isListName(name, elements string) bool {
 	for _, t := range g.types {
 		s, ok := t.(*ast.StructType)
@@ -234,7 +236,7 @@ func (g *generator) isListName(name, elements string) bool {
 	return false
 }
 
-// stringPtr returns a *string to a field of a string type.
+// stringPtr returns an expression of type *string for a field of a string type.
 func stringPtr(m member) string {
 	if fmt.Sprint(m.typ) == "string" {
 		return "&v." + m.field
@@ -242,5 +244,5 @@ func stringPtr(m member) string {
 	return "(*string)(&v." + m.field + ")"
 }
 
-// capitalize returns the name of a basic type as the methods of Decoder spell it.
+// capitalize returns the name of a basic type as used in the method names of Decoder.
 func capitalize(kind string) string { return strings.ToUpper(kind[:1]) + kind[1:] }

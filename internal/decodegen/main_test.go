@@ -26,14 +26,14 @@ func TestUpToDate(t *testing.T) {
 	}
 }
 
-// generated returns the output for the given declarations, with single spaces.
+// generated returns the output for the given declarations, with white space reduced to single spaces.
 func generated(t *testing.T, declarations string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "types.go"), []byte("package ecs\n"+declarations), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Neither tests nor the old output may be read.
+	// Neither tests nor the previous output may be read.
 	for _, name := range []string{"x_test.go", output} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("not Go"), 0o600); err != nil {
 			t.Fatal(err)
@@ -64,7 +64,7 @@ func TestGenerate(t *testing.T) {
 		"A Part `json:\"B\"`":                `i = jsonscan.ReadObject(d, &v.A, i, readPart)|func readPart(d *jsonscan.Decoder, v *Part, i int) int { i, m := d.OpenObject(i, 3)|case 4: // Name`,
 		"A []string `json:\"B\" wrap:\"C\"`": "v.A, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)|2: {Key: `\"B\":`, WrapKey: `\"C\":`},",
 		"A []Part `json:\"B\" wrap:\"C\"`":   `v.A, i = jsonscan.ReadList(d, i, readPart)`,
-		// A string may stand for an element.
+		// A string may represent an element.
 		"A []Part `json:\"B\" wrap:\"Name\"`": `if d.At(i) == '"' { return d.ReadString(&v.Name, i) } i, m := d.OpenObject(i, 3)`,
 		"A any `json:\"-\"`":                  `switch m { default: i = d.Unknown(i) }`,
 	} {

@@ -1,7 +1,7 @@
-// Package docblocks compiles the Go code blocks of Markdown files, so that tests can run the code that documents show.
+// Package docblocks compiles the Go code blocks of Markdown files, so that tests can run the code in documents.
 //
-// A block that begins with a package clause is a program, and is compiled as it is. Any other block is a fragment: it becomes
-// the body of a function, may use the parameters of that function, and may return an error.
+// A block that begins with a package clause is a program, and is compiled unchanged. Any other block is a
+// fragment: it becomes the body of a function, may use the parameters of that function, and may return an error.
 package docblocks
 
 import (
@@ -22,10 +22,10 @@ import (
 	"strings"
 )
 
-// Block is a code block of a Markdown file whose fence says go.
+// Block is a Go code block of a Markdown file.
 type Block struct {
 	File string // base name of the file
-	Line int    // number of the first line of code
+	Line int    // line number of the first line of code
 	Info string // text after "go" on the fence, such as "old"; "" if there is none
 	Code string
 }
@@ -44,7 +44,7 @@ func Read(path string) ([]Block, error) {
 	}
 	var (
 		blocks []Block
-		block  *Block // the Go block that the line is in
+		block  *Block // the Go block that contains the line
 		fenced bool
 		n      int
 	)

@@ -1,10 +1,10 @@
 // Command drift compares this module with the newest model of the ECS API that the vendor has published, in the npm package
 // @alicloud/ecs20140526: the requests and responses of DescribeInstances, DescribeRegions and ListTagResources, and the
 // endpoints of regions. It prints every parameter, member and endpoint that this module lacks or has otherwise, and then
-// exits with status 1. It is a module of its own: run it in its directory, with GOWORK=off.
+// exits with status 1. It is a module of its own; from the top of a clone, the workspace finds it:
 //
-//	go run .               # downloads the package with npm
-//	go run . package.tgz   # reads the package from a file
+//	go run ./internal/drift               # downloads the package with npm
+//	go run ./internal/drift package.tgz   # reads the package from a file
 //
 // Differences that are intended are listed in allow.txt, with the reason.
 package main
@@ -74,9 +74,10 @@ func run(ctx context.Context, args []string) (findings []string, err error) {
 	return withoutAllowed(findings, allowed)
 }
 
-// download returns the file name of the newest package.
+// download downloads the newest package and returns its file name.
 func download(ctx context.Context, dir string) (string, error) {
-	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--pack-destination", dir, npmPackage) //nolint:gosec // only the directory varies, and it is ours
+	// only the directory varies, and it was created here
+	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--pack-destination", dir, npmPackage) //nolint:gosec
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("npm pack %s: %w", npmPackage, err)
@@ -88,8 +89,8 @@ func download(ctx context.Context, dir string) (string, error) {
 	return files[0], nil
 }
 
-// withoutAllowed removes the findings that are listed in allowed, lines of a finding, " # " and the reason. A line that
-// allows nothing becomes a finding itself.
+// withoutAllowed removes the findings that are listed in allowed. Each line of allowed is a finding, " # " and the
+// reason. A line that matches no finding becomes a finding itself.
 func withoutAllowed(findings []string, allowed string) ([]string, error) {
 	for line := range strings.Lines(allowed) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
@@ -129,7 +130,7 @@ func compare(ctx context.Context, model fs.FS) ([]string, error) {
 // schema maps the path of each parameter or member to its type: string, number, boolean, object, or array of one of these.
 type schema map[string]string
 
-// differences compares two schemas, and sorts what it finds by path.
+// differences compares two schemas and returns the differences sorted by path.
 func differences(name string, ours, theirs schema) (findings []string) {
 	paths := map[string]bool{}
 	for path := range ours {

@@ -12,7 +12,8 @@ import (
 	"testing/fstest"
 )
 
-// TestExcerpt compares with a small excerpt, in the form of the vendor's package, in which some things are new or different.
+// TestExcerpt compares this module with a small excerpt in the form of the vendor's package, which contains some
+// additions and differences.
 func TestExcerpt(t *testing.T) {
 	t.Parallel()
 	findings, err := compare(t.Context(), os.DirFS("testdata"))
@@ -37,7 +38,7 @@ func TestExcerpt(t *testing.T) {
 	}; !slices.Equal(differs, want) {
 		t.Errorf("got  %q\nwant %q", differs, want)
 	}
-	for _, want := range []string{ // what the excerpt leaves out
+	for _, want := range []string{ // missing from the excerpt
 		"the DescribeInstances request has VpcId (string), which the vendor lacks",
 		"the DescribeInstances response has Instances.Instance[].ZoneId (string), which the vendor lacks",
 		"the DescribeRegions request has ResourceType (string), which the vendor lacks",
@@ -51,7 +52,7 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-// TestPackage reads the excerpt from a package file, as the command does.
+// TestPackage reads the excerpt from a package file, like the command does.
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	var archive bytes.Buffer
@@ -99,7 +100,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// TestOtherForm: a package whose form has changed is an error, and not a package without differences.
+// TestOtherForm checks that a package in another form is an error, and not a package without differences.
 func TestOtherForm(t *testing.T) {
 	t.Parallel()
 	for name, content := range map[string]string{

@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// schemas are what is compared: this module's schema, and the file in the vendor's package.
+// schemas pairs this module's schemas with the files of the vendor's package.
 var schemas = []struct {
 	name string
 	file string
@@ -22,7 +22,7 @@ var schemas = []struct {
 }{
 	{"the DescribeInstances request", "package/dist/models/DescribeInstancesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.DescribeInstancesRequest]())
-		// Set by the client, from the fields and methods that have no parameter of their own.
+		// Set by the client, for fields and methods that have no parameter of their own.
 		maps.Copy(s, schema{"RegionId": "string", "DryRun": "boolean", "Filter[]": "array of object", "Filter[].Key": "string", "Filter[].Value": "string"})
 		return s
 	}},
@@ -47,14 +47,14 @@ var schemas = []struct {
 		return s
 	}},
 	{"the ListTagResources response", "package/dist/models/ListTagResourcesResponseBody.js", func() schema {
-		// The iterator yields the rows; it reads the other two itself.
+		// The iterator yields the elements; it reads the other two itself.
 		s := schema{"RequestId": "string", "NextToken": "string", "TagResources": "object", "TagResources.TagResource[]": "array of object"}
 		addMembers(s, reflect.TypeFor[ecs.TagResource](), "TagResources.TagResource[].")
 		return s
 	}},
 }
 
-// request returns the parameters that a request type has by its url tags.
+// request returns the parameters of a request type according to its url tags.
 func request(t reflect.Type) schema {
 	s := schema{}
 	addParameters(s, t, "")
@@ -66,7 +66,7 @@ func addParameters(s schema, t reflect.Type, prefix string) {
 		name, _, _ := strings.Cut(f.Tag.Get("url"), ",")
 		switch typ := f.Type; {
 		case name == "-":
-		case typ == reflect.TypeFor[ecs.JSONList](): // one parameter that holds a JSON array
+		case typ == reflect.TypeFor[ecs.JSONList](): // one parameter that contains a JSON array
 			s[prefix+name] = "string"
 		case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
 			at := prefix + name + "[]"
@@ -80,7 +80,7 @@ func addParameters(s schema, t reflect.Type, prefix string) {
 	}
 }
 
-// envelope returns the scalar members of a response type, which has no tags: its fields but those in except.
+// envelope returns the scalar members of a response type, which has no tags: its fields except those in except.
 func envelope(t reflect.Type, except ...string) schema {
 	s := schema{}
 	for _, f := range reflect.VisibleFields(t) {
@@ -91,7 +91,7 @@ func envelope(t reflect.Type, except ...string) schema {
 	return s
 }
 
-// addMembers adds the members of a response type by its json and wrap tags.
+// addMembers adds the members of a response type according to its json and wrap tags.
 func addMembers(s schema, t reflect.Type, prefix string) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -139,7 +139,8 @@ func scalar(t reflect.Type) string {
 	}
 }
 
-// compareEndpoints sends a request to each region, not further than to the client's transport, and compares the host.
+// compareEndpoints compares the vendor's endpoints with the hosts that the client uses. It makes a request for
+// each region, which is intercepted by the client's transport and never sent.
 func compareEndpoints(ctx context.Context, vendor map[string]string) (findings []string, err error) {
 	for _, region := range slices.Sorted(maps.Keys(vendor)) {
 		var host string

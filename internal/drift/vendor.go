@@ -13,10 +13,10 @@ import (
 	"testing/fstest"
 )
 
-// maxFile bounds the size of a file that is read from the package.
+// maxFile limits the size of a file that is read from the package.
 const maxFile = 32 << 20
 
-// unpack reads the files that are compared from an npm package.
+// unpack reads the files to be compared from an npm package.
 func unpack(archive io.Reader) (fs.FS, error) {
 	unzipped, err := gzip.NewReader(archive)
 	if err != nil {
@@ -58,10 +58,10 @@ var (
 	quoted     = regexp.MustCompile(`^'([^']+)'$`)
 )
 
-// class is a class of the vendor's model: the names and the types of its members, by the names of its properties.
+// class is a class of the vendor's model: the names and types of its members, by property name.
 type class struct{ names, types map[string]string }
 
-// readSchema reads the schema of the last class of a file, which the classes before are parts of.
+// readSchema returns the schema of the last class in a file. The preceding classes are parts of it.
 func readSchema(model fs.FS, file string) (schema, error) {
 	data, err := fs.ReadFile(model, file)
 	if err != nil {
@@ -69,7 +69,7 @@ func readSchema(model fs.FS, file string) (schema, error) {
 	}
 	classes := map[string]class{}
 	var last string
-	var method map[string]string // that the line is in
+	var method map[string]string // that contains the line
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimRight(line, "\r\n")
 		if m := classLine.FindStringSubmatch(line); m != nil {
@@ -129,7 +129,7 @@ var (
 	endpointLine  = regexp.MustCompile(`['"]?([a-z0-9-]+)['"]?: ["']([a-z0-9.-]+)["']`)
 )
 
-// readEndpoints reads the endpoints that do not follow the rule, by region.
+// readEndpoints returns, by region, the endpoints that differ from the default form.
 func readEndpoints(model fs.FS) (map[string]string, error) {
 	data, err := fs.ReadFile(model, clientFile)
 	if err != nil {

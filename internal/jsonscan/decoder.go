@@ -14,80 +14,82 @@ import (
 // MaxElements bounds the list elements, unknown members and unreadable values that a Decoder reads from one document.
 const MaxElements = 250_000
 
-// Member describes a member of a JSON object that has a field in the Go struct. The generated table of members has, for each
-// struct, an empty entry followed by its members; the index of an entry is the member's number.
+// Member describes a member of a JSON object that corresponds to a field of a Go struct. In the generated table,
+// each struct has an empty entry followed by its members. A member is identified by the index of its entry.
 type Member struct {
-	Key     string // the name as it stands in JSON, from the quote to the colon: `"Tags":`
-	WrapKey string // the same for the member of the wrapper, if the value is a wrapped list: `"Tag":`
+	Key     string // encoded name, including the quotes and the colon: `"Tags":`
+	WrapKey string // if the value is a wrapped list, the encoded name of the member inside the wrapper: `"Tag":`
 }
 
-// minTextRoom is the least that is allocated for several strings together.
+// minTextRoom is the minimum size of the buffer allocated for the strings of a value.
 const minTextRoom = 256
 
 const (
-	root    = 0 // number of the value that ReadRoot reads
-	unknown = 1 // number of a member that has no field; also the empty entry before the first struct
+	root    = 0 // member number of the value passed to ReadRoot
+	unknown = 1 // number of a member without a field; also the index of the empty entry before the first struct
 )
 
-// Decoder reads the values of known structs. A method that reads a value gets the position of the value, without white
-// space before it, and returns the position after it. Values that mean "not set" (null, {} and "") become zero. A value of
-// the wrong type becomes zero as well; it is reported by Problems and kept in Extra.
+// Decoder reads the values of known structs. A method that reads a value takes the position of the first byte of
+// the value, after any white space, and returns the position after the value. Values that mean "not set" (null, {}
+// and "") become zero. A value of the wrong type also becomes zero; it is reported by Problems and kept in Extra.
 //
-// Strings are copied out of Data. Those of one ReadRoot are parts of one larger string, or are shared with other values
-// that have the same text, so that keeping one result keeps neither Data nor other results alive.
+// Strings are copied out of Data. The strings read by one ReadRoot share one buffer, except for those that are
+// shared with earlier values. Keeping one result therefore does not keep Data or other results in memory.
 type Decoder struct {
 	Scanner
 	Members *[256]Member
 
-	learned  learned
-	path     []step
-	current  uint8         // number of the member being read; that of the last step of path: an element or the object itself
-	name     []byte        // name of the current member if it is unknown
-	previous [256]seenText // by member: its last text in Data
-	roots    int           // number of ReadRoot calls
-	elements int           // what MaxElements counts
+	learned learned
+	path    []step
+	// number of the current member; it belongs to the last step of path, which may also be a list element or the
+	// object itself
+	current  uint8
+	name     []byte        // name of the current member, if it has no field
+	previous [256]seenText // for each member, its most recent text in Data
+	roots    int           // number of calls of ReadRoot
+	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
-	texts    strings.Builder // holds the strings of this ReadRoot
-	textSize int             // total length of those strings
-	textRoom int             // how much to allocate for them at least
+	texts    strings.Builder // buffer for the strings of the current ReadRoot
+	textSize int             // total length of the strings in texts
+	textRoom int             // minimum size of the next buffer
 
 	extra    []Extra
 	problems []Problem
 	compact  bytes.Buffer
 }
 
-// Extra is a member that has no field, or whose value could not be read.
+// Extra is a member that has no field or whose value could not be read.
 type Extra struct {
 	Path  string
-	Value json.RawMessage // without white space
+	Value json.RawMessage // the JSON value, without white space
 }
 
 // Problem is a value that could not be read into its field.
 type Problem struct {
 	Path       string
-	Err        error // does not quote the value, which may be private
+	Err        error // does not contain the value, which may be private
 	Begin, End int   // position of the value in Data
 }
 
-// seenText is a text in Data, and the number of the ReadRoot that read it.
+// seenText is a piece of text in Data and the number of the ReadRoot call that read it.
 type seenText struct {
 	text []byte
 	root int
 }
 
-// step is a part of a path: a member, and where inside its value the path goes on.
+// step is one step of a path: a member, and the position inside its value where the path continues.
 type step struct {
 	member uint8
-	index  int // of a list element, or one of the constants below
+	index  int // index of a list element, or one of the constants below
 }
 
 const (
-	inMember  = -1 // the value of the member
-	inWrapper = -2 // the list in its wrapper
+	inMember  = -1 // the path continues in the value of the member
+	inWrapper = -2 // the path continues in the list inside its wrapper
 )
 
-// Release prepares d to be kept for another document: it drops everything that refers to the last one. It reports whether d
-// is small enough to be worth keeping.
+// Release prepares d for reuse with another document: it drops all references to the previous one. It reports
+// whether d is small enough to keep.
 func (d *Decoder) Release() bool {
 	d.Reset(nil)
 	d.texts.Reset()
@@ -102,8 +104,10 @@ func (d *Decoder) Release() bool {
 func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
 	d.roots++
-	d.texts.Reset()                                                      // may hold strings of another value
-	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0 // most values are as large as the one before
+	// may share memory with the strings of another value
+	d.texts.Reset()
+	// most values need about as much as the previous one
+	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
 	end = read(d, v, i)
 	d.texts.Reset()
 	return end
@@ -117,8 +121,9 @@ func (d *Decoder) Extra() []Extra { return d.extra }
 // next ReadRoot.
 func (d *Decoder) Problems() []Problem { return d.problems }
 
-// OpenObject enters the object at i. It returns the position of the first member's value and the member's number: 0 if there
-// is none, first if it is unknown. The members of the object are those after first in Members.
+// OpenObject enters the object at i. It returns the position of the value of the first member, and the number of
+// that member: 0 if the object is empty, first if the member is unknown. The members of the object are those after
+// first in Members.
 func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0
@@ -130,7 +135,7 @@ func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	return d.findMember(i, first)
 }
 
-// NextMember continues after the value of a member, and returns what OpenObject does.
+// NextMember continues after the value of a member. Its results are those of OpenObject.
 func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	if d.At(i) == ',' {
 		if next = d.learned.next[member]; next != 0 && d.Has(i+1, d.Members[next].Key) {
@@ -145,8 +150,9 @@ func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	return d.findMember(i, member)
 }
 
-// findMember finds the member that begins at i, first among those that soon followed the member before. What was learned
-// does not change when one of these is right, so that a member that is often missing does no harm.
+// findMember finds the member whose name begins at i. It first tries the members that recently followed the
+// previous one. If one of these matches, the learned order is left unchanged, so that a member that is often
+// missing does not disturb it.
 func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	next = before
 	for range 4 {
@@ -173,10 +179,10 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	return at, first
 }
 
-// keyName returns the name in a Key.
+// keyName returns the name in an encoded key.
 func keyName(key string) string { return key[1 : len(key)-2] }
 
-// Unknown keeps the current member, which has no field.
+// Unknown adds the current member, which has no field, to Extra.
 func (d *Decoder) Unknown(i int) (end int) {
 	if d.overElementLimit() {
 		return len(d.Data)
@@ -186,7 +192,7 @@ func (d *Decoder) Unknown(i int) (end int) {
 	return end
 }
 
-// ReadObject reads an object that is the current member.
+// ReadObject reads the object that is the value of the current member.
 func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.path = append(d.path, step{d.current, inMember})
 	end = read(d, v, i)
@@ -194,8 +200,8 @@ func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int
 	return end
 }
 
-// ReadList reads the current member: a list in its wrapper, or the array without it. A list without elements is nil. An
-// element that cannot be read is zero.
+// ReadList reads the value of the current member: a list in its wrapper, or the array without a wrapper. A list
+// without elements becomes nil. An element that cannot be read becomes zero.
 func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items []T, end int) {
 	member, depth := d.current, len(d.path)
 	d.path = append(d.path, step{member, inMember})
@@ -211,14 +217,14 @@ func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items
 func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	key, last := d.Members[member].WrapKey, len(d.path)-1
 	end, more := d.Open(i)
-	if more && d.Has(end, key) { // usually the list is the only member
+	if more && d.Has(end, key) { // usually the list is the only member of the wrapper
 		extra, problems, elements := len(d.extra), len(d.problems), d.elements
 		d.path[last].index = inWrapper
 		items, i = readElements(d, d.SkipSpace(end+len(key)), member, read)
 		if i, more = d.Next(i, '}'); !more {
 			return items, i
 		}
-		// If the list comes twice, only the last one counts: forget this one and start over.
+		// If the list occurs twice, only the last one counts: discard this one and start over.
 		d.extra, d.problems, d.elements = d.extra[:extra], d.problems[:problems], elements
 	}
 	list := 0
@@ -240,7 +246,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 	return items, end
 }
 
-// readElements reads the array that the last step of the path leads to.
+// readElements reads the array at the last step of the path.
 func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	d.current = member
 	if d.At(i) != '[' {
@@ -285,7 +291,7 @@ func (d *Decoder) IsEmptyValue(i int) bool {
 	}
 }
 
-// expectEmpty skips the value at i, which is of the wrong type unless it is empty.
+// expectEmpty skips the value at i. If the value is not empty, it is of the wrong type, and is reported.
 func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	end = d.Skip(i)
 	if !d.IsEmptyValue(i) {
@@ -294,7 +300,7 @@ func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	return end
 }
 
-// What is wrong with a value. These texts follow the path of the value.
+// Descriptions of invalid values. In an error, they follow the path of the value.
 var (
 	errNotObject  = errors.New("is not an object")
 	errNotList    = errors.New("is not a list")
@@ -306,7 +312,7 @@ var (
 	errNotTime    = errors.New("is not a time")
 )
 
-// reject reports the value of the current member as unreadable, and keeps it.
+// reject reports the value of the current member as unreadable and adds it to Extra.
 func (d *Decoder) reject(i, end int, problem error) {
 	if d.Err != nil || d.overElementLimit() {
 		return
@@ -322,8 +328,8 @@ func (d *Decoder) keepExtra(path string, i, end int) {
 	d.extra = append(d.extra, Extra{path, bytes.Clone(d.compact.Bytes())})
 }
 
-// overElementLimit counts a list element, unknown member or unreadable value. It reports whether there are too many, and
-// then ends reading.
+// overElementLimit counts a list element, unknown member or unreadable value. If there are too many of them, it
+// stops the decoder and returns true.
 func (d *Decoder) overElementLimit() bool {
 	if d.elements++; d.elements > MaxElements {
 		d.Stop(fmt.Errorf("more than %d list elements and unknown members in one response", MaxElements))
@@ -370,5 +376,5 @@ func appendPathName(b []byte, name string) []byte {
 	return b
 }
 
-// pathNames replaces what appendPathName has escaped.
+// pathNames restores the names that appendPathName has escaped.
 var pathNames = strings.NewReplacer("~0", "~", "~1", ".")

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// box is what generated code reads in these tests. The tests of package ecs read the real types.
+// box is the struct that the generated code of these tests reads. The tests of package ecs read the real types.
 type box struct {
 	Name  string   `json:"Name"`
 	Size  int      `json:"Size,omitzero"`
@@ -35,14 +35,14 @@ func readBox(d *Decoder, v *box, i int) int {
 	return i
 }
 
-// TestDecoder reads documents one after the other with the same decoder.
+// TestDecoder reads several documents with the same decoder.
 func TestDecoder(t *testing.T) {
 	t.Parallel()
 	d := &Decoder{Members: &boxMembers}
 	for _, tt := range []struct {
 		text string
 		want box
-		also string // extra members, then problems
+		also string // the extra members, then the problems
 	}{
 		{`{"Name":"a","Size":1,"Texts":{"Text":["x","y"]}}`, box{"a", 1, []string{"x", "y"}}, "map[] []"},
 		{`{"Texts":["x"],"Size":"2","Name":"a"}`, box{"a", 2, []string{"x"}}, "map[] []"},

@@ -1,10 +1,10 @@
 package jsonscan
 
-// learned is what a Decoder remembers from one value to the next. API responses are repetitive: the members of an object
-// mostly come in the same order, with the same values and list lengths as in the object before. It saves time and
-// memory only; results do not depend on it.
+// learned is what a Decoder remembers from one value to the next. API responses are repetitive: the members of an
+// object mostly occur in the same order as in the previous object, with the same values and list lengths.
+// Remembering them saves time and memory; it does not affect results.
 type learned struct {
-	next   [256]uint8  // by member: the member that followed it
-	last   [256]string // by member: a text that came twice in a row, to be shared
-	length [256]uint8  // by member: number of list elements after the first
+	next   [256]uint8  // for each member, the member that followed it
+	last   [256]string // for each member, a text that occurred twice in a row and is shared
+	length [256]uint8  // for each member, the number of list elements after the first one
 }

@@ -36,9 +36,9 @@ func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	return appendStruct(make([]byte, 0, 4<<10), reflect.ValueOf(v), tree)
 }
 
-// extraNode is an extra member, or an object or list with extra members in it. A nil node has nothing.
+// extraNode is an extra member, or an object or list that contains extra members. A nil node is empty.
 type extraNode struct {
-	value    json.RawMessage // nil: only what is in children
+	value    json.RawMessage // nil if the node only has children
 	children map[string]*extraNode
 }
 
@@ -65,10 +65,10 @@ func (n *extraNode) child(name string) *extraNode {
 	return n.children[name]
 }
 
-// appendStruct appends an object: its fields, then the extra members without a field, sorted.
+// appendStruct appends an object: its fields, then the extra members without a field in sorted order.
 func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	b = append(b, '{')
-	written := 0 // how many of extra's children
+	written := 0 // number of children of extra that have been written
 	var fields map[string]bool
 	if extra != nil {
 		fields = make(map[string]bool, v.NumField())
@@ -98,7 +98,7 @@ func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// appendMembers appends the extra members other than those in except.
+// appendMembers appends the extra members that are not in except.
 func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 	for _, name := range slices.Sorted(maps.Keys(extra.children)) {
 		if except[name] {
@@ -107,7 +107,7 @@ func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 		child := extra.children[name]
 		if b = appendName(b, name); child.value != nil {
 			b = append(b, child.value...)
-		} else { // the path leads into an object that no field stands for
+		} else { // the path leads into an object that has no field
 			b = append(appendMembers(append(b, '{'), child, nil), '}')
 		}
 	}
@@ -189,7 +189,7 @@ func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []b
 func appendString(b []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
-	begin := 0 // text before it has been appended
+	begin := 0 // the text before this index has been appended
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {

@@ -15,36 +15,69 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
-// Limits of a value that is skipped. Responses of the API stay far below.
+// Limits for a value that is skipped. API responses stay far below them.
 const (
-	MaxDepth  = 100     // nested objects and arrays
-	MaxValues = 1 << 20 // values within it
+	MaxDepth  = 100     // depth of nested objects and arrays
+	MaxValues = 1 << 20 // number of values within the value
 )
 
-// Check returns an error unless data is one JSON document with at most maxValues values, counting objects, arrays and
-// what is in them. It bounds the memory that encoding/json needs to decode a small document into many large values.
+// Check returns an error unless data is a single JSON document with at most maxValues values, including objects,
+// arrays and their contents. It bounds the memory that encoding/json needs: a small document can decode into many
+// large values.
 func Check(data []byte, maxValues int) error {
 	s := Scanner{Data: data, limit: min(maxValues, MaxValues)}
 	return s.End(s.Skip(s.SkipSpace(0)))
 }
 
+// CheckPage is like Check, for a response around a list. It also returns an error if a member of an object occurs twice, in
+// whatever letters: encoding/json would drop the first one, be it a list or the token of the next page. Objects in arrays
+// are not looked at.
+func CheckPage(data []byte, maxValues int) error {
+	if err := Check(data, maxValues); err != nil {
+		return err
+	}
+	s := Scanner{Data: data}
+	s.unique(s.SkipSpace(0))
+	return s.Err
+}
+
+func (s *Scanner) unique(i int) (end int) {
+	if s.At(i) != '{' {
+		return s.Skip(i)
+	}
+	names := map[string]bool{}
+	i, more := s.Open(i)
+	for more {
+		name, at := s.Name(i)
+		folded := strings.ToLower(strings.ToUpper(string(name))) // as encoding/json matches names
+		if names[folded] {
+			return s.Stop(fmt.Errorf("a member occurs twice before byte %d", at))
+		}
+		names[folded] = true
+		i, more = s.Next(s.unique(at), '}')
+	}
+	return i
+}
+
 // Scanner reads JSON from Data, which must not change meanwhile.
 //
-// The first error is kept in Err. After an error every method returns the end of Data as the position, so that a caller
-// needs to check Err only once, when it is done.
+// The first error is kept in Err. After an error, every method returns the end of Data as the position, so a
+// caller needs to check Err only once, at the end.
 type Scanner struct {
 	Data []byte
 	Err  error
 
-	unescaped []byte // the last string that had escapes
-	values    int    // number of values that the current Skip has read
-	limit     int    // most values in one Skip; 0: MaxValues
+	unescaped []byte // the most recent string that contained escapes
+	values    int    // number of values read by the current Skip
+	limit     int    // maximum number of values in one Skip; 0 means MaxValues
 }
 
-// Reset prepares s to read data. Reset(nil) drops the old data, and the buffer if a very long string made it large.
+// Reset prepares s to read data. Reset(nil) drops the previous data, and also the buffer if a very long string has
+// made it large.
 func (s *Scanner) Reset(data []byte) {
 	s.Data, s.Err = data, nil
 	if cap(s.unescaped) > 64<<10 {
@@ -52,7 +85,7 @@ func (s *Scanner) Reset(data []byte) {
 	}
 }
 
-// Stop ends reading with err, unless there was an error before. It returns the end of Data.
+// Stop stops the scanner with err, unless an error occurred before. It returns the end of Data.
 func (s *Scanner) Stop(err error) int {
 	if s.Err == nil {
 		s.Err = err
@@ -60,7 +93,8 @@ func (s *Scanner) Stop(err error) int {
 	return len(s.Data)
 }
 
-// Fail ends reading because the byte at i is invalid. The error does not quote the data, which may be private.
+// Fail stops the scanner because the byte at i is invalid. The error does not quote the data, which may be
+// private.
 func (s *Scanner) Fail(i int) int {
 	if i >= len(s.Data) {
 		return s.Stop(fmt.Errorf("JSON ends early, after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
@@ -68,7 +102,8 @@ func (s *Scanner) Fail(i int) int {
 	return s.Stop(fmt.Errorf("invalid JSON at byte %d of %d", i, len(s.Data)))
 }
 
-// End returns the first error. Anything but white space at i, after the document, is an error too.
+// End returns the first error. If there was none, i must be the end of the document: anything but white space
+// after it is an error.
 func (s *Scanner) End(i int) error {
 	if i = s.SkipSpace(i); i < len(s.Data) {
 		s.Fail(i)
@@ -97,8 +132,8 @@ func (s *Scanner) SkipSpace(i int) int {
 	return i
 }
 
-// Open enters the object or array at i. It returns the position of the first member or element, or, when there is none,
-// the position after the object or array and false.
+// Open enters the object or array at i. It returns the position of the first member or element and true. If there
+// is none, it returns the position after the object or array and false.
 func (s *Scanner) Open(i int) (at int, more bool) {
 	end := s.Data[i] + 2 // "{" + 2 is "}", "[" + 2 is "]"
 	if i = s.SkipSpace(i + 1); s.At(i) == end {
@@ -107,8 +142,8 @@ func (s *Scanner) Open(i int) (at int, more bool) {
 	return i, true
 }
 
-// Next continues after a member or element. It returns the position of the next one, or, after the last, the position
-// after the object or array and false. end is the closing byte, } or ].
+// Next continues after a member or element. It returns the position of the next one and true. After the last one,
+// it returns the position after the object or array and false. end is the closing byte, } or ].
 func (s *Scanner) Next(i int, end byte) (at int, more bool) {
 	switch i = s.SkipSpace(i); s.At(i) {
 	case ',':
@@ -132,8 +167,8 @@ func (s *Scanner) Name(i int) (name []byte, at int) {
 	return name, s.SkipSpace(i + 1)
 }
 
-// String reads the string at i. If verbatim is true, the string needed no decoding and value is a part of Data; otherwise
-// value is valid until the next call of String or Name.
+// String reads the string at i. If verbatim is true, the string contains no escapes and value is a part of Data;
+// otherwise value is valid until the next call of String or Name.
 func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
 	end, plain := scanString(s.Data, i+1)
 	if end < 0 {
@@ -147,7 +182,7 @@ func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
 	return value, true, end + 1
 }
 
-// Skip checks the value at i, of any kind, and returns the position after it.
+// Skip validates the value at i, of any type, and returns the position after it.
 func (s *Scanner) Skip(i int) int {
 	s.values = 0
 	return s.skip(i, 0)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// scan reads data as one document.
+// scan reads all of data as one document.
 func scan(data []byte) (*Scanner, error) {
 	s := &Scanner{}
 	s.Reset(data)
@@ -85,7 +85,7 @@ func nesting(data []byte) (deepest int) {
 	return deepest
 }
 
-// check compares the Scanner with encoding/json.
+// check fails the test unless Scanner and encoding/json agree on data.
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	_, err := scan(data)
@@ -134,7 +134,8 @@ func TestAgainstEncodingJSON(t *testing.T) {
 	for _, text := range seeds {
 		check(t, []byte(text))
 	}
-	// Every byte at every position of the eight that are read together, in a string and as a value.
+	// Strings are scanned eight bytes at a time: test every byte at each of the eight positions, inside a string
+	// and as a value.
 	for c := range 256 {
 		for at := range 17 {
 			text := []byte(`"` + strings.Repeat("a", 17) + `"`)
@@ -147,7 +148,7 @@ func TestAgainstEncodingJSON(t *testing.T) {
 		check(t, []byte{'"', '\\', byte(c), '"'})
 		check(t, []byte{'"', '\\', 'u', '0', '0', 'a', byte(c), '"'})
 	}
-	for n := range 40 { // cut everywhere
+	for n := range 40 { // truncated at every position
 		check(t, []byte(`{"a":[1,"b\u00e9",null],"c":{"d":-1.5e3}}`)[:n])
 	}
 }
@@ -194,7 +195,7 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
-// TestPieces reads a document with the single methods.
+// TestPieces reads a document with the individual methods.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	s := &Scanner{}

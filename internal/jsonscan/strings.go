@@ -69,8 +69,9 @@ func scanString(data []byte, i int) (end int, plain bool) {
 	for {
 		for i+8 <= len(data) {
 			x := binary.LittleEndian.Uint64(data[i:])
-			// Sets the top bit of the first byte that is a quote, a control character or a backslash. (With bit 1 flipped, quotes
-			// and control characters are less than 0x21.) The bits of later bytes mean nothing, because of borrows.
+			// Set the top bit of the first byte that is a quote, a control character or a backslash. (With bit 1
+			// flipped, quotes and control characters are less than 0x21.) The bits of later bytes are undefined
+			// because of borrows.
 			low, slash := x^2*ones, x^'\\'*ones
 			stop := ((low-0x21*ones)&^low | (slash-ones)&^slash) & high
 			if stop != 0 {

@@ -11,8 +11,8 @@ const (
 	secondLayout = "2006-01-02T15:04:05Z07:00"
 )
 
-// ParseTime parses a time that the API has written: to the minute, to the second or to a fraction of it. The zero time is
-// returned for "". Results are in UTC.
+// ParseTime parses a time in a format of the API: to the minute, to the second or to a fraction of a second. It
+// returns the zero time for "". Results are in UTC.
 func ParseTime(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -29,7 +29,7 @@ func ParseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// appendTime appends t as the API writes it: "" for the zero time, without seconds if they are zero.
+// appendTime appends t in the format of the API: "" for the zero time, without seconds if they are zero.
 func appendTime(b []byte, t time.Time) []byte {
 	switch u := t.UTC(); {
 	case t.IsZero():

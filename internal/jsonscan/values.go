@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// scalar returns the text of the string at i, or of the number, true or false as it is written. For an empty value and for an
-// object or array, which is rejected as problem, the text is empty. The text is valid until the next call.
+// scalar returns the text of the string at i, or the literal text of a number, true or false. For an empty value,
+// the text is empty. An object or array is rejected as problem, and the text is empty as well. The text is valid
+// until the next call.
 func (d *Decoder) scalar(i int, problem error) (text []byte, verbatim bool, end int) {
 	switch d.At(i) {
 	case '"':
@@ -22,7 +23,7 @@ func (d *Decoder) scalar(i int, problem error) (text []byte, verbatim bool, end 
 	}
 }
 
-// ReadString reads a string, or a number, true or false as text.
+// ReadString reads a string. A number, true or false is returned as its literal text.
 func (d *Decoder) ReadString(to *string, i int) (end int) {
 	last := d.learned.last[d.current]
 	if end = i + 1 + len(last); d.At(i) == '"' && d.Has(i+1, last) && d.At(end) == '"' {
@@ -35,7 +36,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		switch {
 		case !bytes.Equal(text, previous.text):
 			*previous = seenText{text, d.roots}
-		case previous.root < d.roots: // the one before has it too, and so may the next
+		case previous.root < d.roots: // the previous value has the same text, so the next one may have it too
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end
@@ -45,14 +46,14 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 	return end
 }
 
-// ReadText is ReadString for a value that is not part of a ReadRoot. It returns a string of its own.
+// ReadText is like ReadString, for a value outside ReadRoot. The string is allocated separately.
 func (d *Decoder) ReadText(i int) (text string, end int) {
 	b, _, end := d.scalar(i, errNotString)
 	return string(b), end
 }
 
-// copyText returns text as a string within texts. A strings.Builder never changes what it holds, and this one is replaced
-// before it would have to grow: the text is copied once, and no string moves.
+// copyText returns a copy of text that is a part of texts. A strings.Builder never changes what was written to it,
+// and it is replaced before it would have to grow: each text is copied once, and no string moves.
 func (d *Decoder) copyText(text []byte) string {
 	if len(text) == 0 {
 		return ""
@@ -68,7 +69,7 @@ func (d *Decoder) copyText(text []byte) string {
 	return d.texts.String()[begin:]
 }
 
-// number returns the number at i, which may be in quotes; it is empty when there is none.
+// number returns the text of the number at i, which may be in quotes. The text is empty if there is no number.
 func (d *Decoder) number(i int, problem error) (number []byte, end int) {
 	number, _, end = d.scalar(i, problem)
 	if len(number) > 0 && !isNumber(number) {
@@ -78,16 +79,16 @@ func (d *Decoder) number(i int, problem error) (number []byte, end int) {
 	return number, end
 }
 
-// ReadInt64 reads an integer, which may be in quotes, or written with a fraction of zeros or an exponent.
+// ReadInt64 reads an integer. It may be in quotes, and may have an exponent or a fraction that consists of zeros.
 func (d *Decoder) ReadInt64(i int) (v int64, end int) { return d.readInteger(i, 64) }
 
-// ReadInt is ReadInt64 for an int.
+// ReadInt is like ReadInt64, for an int.
 func (d *Decoder) ReadInt(i int) (v, end int) {
 	n, end := d.readInteger(i, strconv.IntSize)
 	return int(n), end
 }
 
-// ReadIntPtr is ReadInt for a member whose absence has a meaning of its own: nil.
+// ReadIntPtr is like ReadInt, but returns nil if the member is absent or empty.
 func (d *Decoder) ReadIntPtr(i int) (v *int, end int) {
 	return readPtr(d, i, (*Decoder).ReadInt)
 }
@@ -113,7 +114,7 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 	return v, end
 }
 
-// parseInteger returns the value of a JSON number if it is an integer, however it is written.
+// parseInteger returns the value of a JSON number in any notation. ok is false if it is not an integer.
 func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	v, err := strconv.ParseInt(string(b), 10, bits)
 	if err == nil {
@@ -126,7 +127,7 @@ func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	if significant == "" {
 		return 0, true
 	}
-	zeros := 0 // to append to the significant digits
+	zeros := 0 // number of zeros to append to the significant digits
 	if exponent != "" {
 		if zeros, err = strconv.Atoi(exponent); err != nil || zeros > len(b)+20 {
 			return 0, false
@@ -172,12 +173,12 @@ func (d *Decoder) ReadBool(i int) (v bool, end int) {
 	return false, end
 }
 
-// ReadBoolPtr is ReadBool for a member whose absence has a meaning of its own: nil.
+// ReadBoolPtr is like ReadBool, but returns nil if the member is absent or empty.
 func (d *Decoder) ReadBoolPtr(i int) (v *bool, end int) {
 	return readPtr(d, i, (*Decoder).ReadBool)
 }
 
-// readPtr returns nil for an empty value and for one that was rejected.
+// readPtr returns a pointer to the value that read returns, or nil if the value is empty or was rejected.
 func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T, end int) {
 	if d.IsEmptyValue(i) {
 		return nil, d.Skip(i)
@@ -190,7 +191,7 @@ func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T,
 	return &value, end
 }
 
-// ReadTime reads a time as ParseTime does.
+// ReadTime reads a time; see ParseTime for the formats.
 func (d *Decoder) ReadTime(i int) (v time.Time, end int) {
 	b, _, end := d.scalar(i, errNotTime)
 	if len(b) == len("2006-01-02T15:04Z") && b[16] == 'Z' { // the usual layout; package time is fast for RFC 3339 only

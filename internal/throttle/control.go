@@ -8,28 +8,32 @@ import (
 	"time"
 )
 
-// No quota is built in: the rate is learned from the responses. These numbers only shape how it is learned.
+// No quota is built in: the rate is learned from the responses. The constants below determine how it is learned.
 const (
-	// decrease is the part of the rate that is kept after a throttled response, as in TCP CUBIC (RFC 9438).
+	// decrease is the factor by which the rate is multiplied after a throttled response, as in TCP CUBIC (RFC
+	// 9438).
 	decrease = 0.7
-	// recovery is the time in which the rate regrows to the one that was throttled. After that it grows ever faster: one and a
-	// half recoveries later it has doubled. A shorter time finds new quota sooner, a longer one is rejected less often.
+	// recovery is the time until the rate has regrown to the one that was throttled. Afterwards it grows faster
+	// and faster, and has doubled after another recovery and a half. A shorter time discovers additional quota
+	// sooner; a longer one causes fewer rejected requests.
 	recovery = 1750 * time.Millisecond
-	// minRate (requests per second) is the lowest rate that is ever learned.
+	// minRate is the lower bound of the learned rate, in requests per second.
 	minRate = 0.5
-	// rateSpan is the time over which the rate in use is averaged. A burst therefore counts as the rate that would have spread it
-	// over half a second, so that the next one is slow enough to stop with few requests in flight.
+	// rateSpan is the time over which the current rate is averaged. A burst thus counts as if it had been spread
+	// over half a second, which makes the next one slow enough to stop with few requests in flight.
 	rateSpan = 500 * time.Millisecond
-	// maxLag is how far the pacing may fall behind (late timers, idle moments) and still catch up.
+	// maxLag is how far the pacing may fall behind, because of late timers or idle periods, and still catch up.
 	maxLag = 250 * time.Millisecond
-	// minProbeBackoff and maxProbeBackoff are the first and the longest pause between probes. Jitter adds up to a quarter, so
-	// that no pause exceeds 10 s.
+	// minProbeBackoff and maxProbeBackoff are the shortest and the longest pause between probes. Jitter adds up to
+	// a quarter, so that no pause exceeds 10 s.
 	minProbeBackoff = 100 * time.Millisecond
 	maxProbeBackoff = 8 * time.Second
-	// probeTimeout is how long a probe without a response delays the next one: the default time limit of an attempt.
+	// probeTimeout is how long a probe without a response delays the next one. It equals the default timeout of an
+	// attempt.
 	probeTimeout = 10 * time.Second
-	// freeAfter is how long the gate must have been open before pacing ends: the window of the API's quotas is documented as one
-	// minute. By then the rate has grown ten-thousandfold, so nothing is delayed any more.
+	// freeAfter is how long the gate must have been open before pacing ends. It is one minute, the documented
+	// window of the API's quotas. By then the rate has grown ten-thousandfold, so pacing no longer delays
+	// anything.
 	freeAfter = time.Minute
 )
 
@@ -54,25 +58,25 @@ type Control struct {
 	limiting bool      // the front of the queue waits for its limiter
 
 	recentSends float64   // tickets issued in about the last rateSpan (exponentially decaying count)
-	lastSend    time.Time // when the last ticket was issued
+	lastSend    time.Time // when the most recent ticket was issued
 
-	paced          bool      // a rate has been learned; false: free
-	rateAtThrottle float64   // requests per second at the last throttled response
+	paced          bool      // whether a rate has been learned; false in the state free
+	rateAtThrottle float64   // requests per second at the most recent throttled response
 	regrowthStart  time.Time // when the rate began to regrow
 	nextPaced      time.Time // when the next paced request may be sent
 
 	closed       bool
-	probing      bool          // a probe is in flight
-	nextProbeAt  time.Time     // when the next probe may be sent; may come earlier while probing
+	probing      bool          // whether a probe is in flight
+	nextProbeAt  time.Time     // when the next probe may be sent; while probing, it may be sent earlier
 	probeBackoff time.Duration // the next pause between probes, before jitter
-	seq          uint64        // counts closings and probes, to tell late responses from current ones
-	closedAtSeq  uint64        // seq of the last closing: the probes of this closing have higher ones
+	seq          uint64        // incremented for each closing and probe, to distinguish late responses from current ones
+	closedAtSeq  uint64        // value of seq at the most recent closing; the probes sent since then have higher values
 }
 
-// free reports whether nothing is known of a quota, so that nobody has to wait.
+// free reports whether no quota is known, so that no caller has to wait.
 func (c *Control) free() bool { return !c.closed && !c.paced }
 
-// nextSendTime returns when the front of the queue may be admitted.
+// nextSendTime returns when the first caller in the queue may be admitted.
 func (c *Control) nextSendTime() time.Time {
 	switch {
 	case c.closed:
@@ -84,7 +88,7 @@ func (c *Control) nextSendTime() time.Time {
 	}
 }
 
-// issueTicket admits one request now.
+// issueTicket admits one request immediately.
 func (c *Control) issueTicket(now time.Time) Ticket {
 	c.recentSends = 1 + c.recentSends*math.Exp(-float64(now.Sub(c.lastSend))/float64(rateSpan))
 	c.lastSend = now
@@ -105,52 +109,55 @@ func (c *Control) issueTicket(now time.Time) Ticket {
 	return Ticket{seq: c.seq, probe: c.closed}
 }
 
-// reportOutcome does the work of Report, with c.mu locked.
+// reportOutcome implements Report. c.mu must be locked.
 func (c *Control) reportOutcome(now time.Time, t Ticket, o Outcome, retryAfter time.Duration) {
 	switch {
 	case o == Throttled && t.seq == c.seq:
 		c.close(now, retryAfter)
-	case o == Accepted && c.closed && t.seq > c.closedAtSeq: // also a probe that was given up and accepted after all
+	// including a probe that was considered lost and was accepted after all
+	case o == Accepted && c.closed && t.seq > c.closedAtSeq:
 		c.closed, c.probing = false, false
-		// Without jitter a steady load would be throttled at regular intervals, and it would always hit the same caller.
+		// Without jitter, a steady load would be throttled at regular intervals, and would always hit the same
+		// caller.
 		c.regrowthStart = now.Add(jitter(recovery/2) - recovery/4)
 		c.nextPaced = now.Add(interval(c.rate(now)))
-	case o == Unknown && c.closed && t.seq == c.seq: // the next in the queue probes at once
+	case o == Unknown && c.closed && t.seq == c.seq: // the next caller in the queue sends a probe at once
 		c.probing, c.nextProbeAt = false, now
 	}
 }
 
-// close closes the gate, or keeps it closed after a rejected probe.
+// close closes the gate, or keeps it closed after a probe was rejected.
 func (c *Control) close(now time.Time, retryAfter time.Duration) {
 	if !c.closed {
-		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds()) // a few requests do not show their rate
+		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds()) // too few requests to estimate a rate
 		if c.paced {
 			used = min(used, c.rate(now))
 		}
 		c.closed, c.paced, c.rateAtThrottle = true, true, used
-		c.probeBackoff = max(minProbeBackoff, interval(used)) // a quota of that rate cannot recover any sooner
+		c.probeBackoff = max(minProbeBackoff, interval(used)) // at that rate, no quota can recover sooner
 		c.seq++
 		c.closedAtSeq = c.seq
 	}
-	if retryAfter < minProbeBackoff { // not given, or too short to be true
+	if retryAfter < minProbeBackoff { // missing, or too short to be plausible
 		retryAfter = c.probeBackoff + jitter(c.probeBackoff/4)
 		c.probeBackoff = min(2*c.probeBackoff, maxProbeBackoff)
 	}
 	c.probing, c.nextProbeAt = false, now.Add(retryAfter)
 	for e := c.queue.Front(); e != nil; e = e.Next() {
 		if w := e.Value.(*waiter); isBefore(w.deadline, c.nextProbeAt) || isBefore(w.giveUpAt, c.nextProbeAt) {
-			w.signal() // it fails at once
+			w.signal() // a deadline in the past makes it fail at once
 		}
 	}
 }
 
-// rate returns how many requests per second may be sent: decrease*rateAtThrottle at first, rateAtThrottle after recovery.
+// rate returns how many requests per second may be sent. It starts at decrease*rateAtThrottle and reaches
+// rateAtThrottle after the time recovery.
 func (c *Control) rate(now time.Time) float64 {
 	x := float64(now.Sub(c.regrowthStart))/float64(recovery) - 1
 	return max(minRate, c.rateAtThrottle*(1+(1-decrease)*x*x*x))
 }
 
-// jitter returns a random duration below limit. It spreads load and protects no secret.
+// jitter returns a random duration below limit. It is not suitable for secrets.
 func jitter(limit time.Duration) time.Duration { return rand.N(limit) }
 
 func interval(rate float64) time.Duration { return time.Duration(float64(time.Second) / rate) }

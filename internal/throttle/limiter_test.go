@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// slowLimiter counts its calls and lets each wait for a second.
+// slowLimiter counts its calls and makes each of them wait for a second.
 func slowLimiter(calls *int) func(context.Context) error {
 	return func(context.Context) error {
 		*calls++
@@ -17,8 +17,8 @@ func slowLimiter(calls *int) func(context.Context) error {
 	}
 }
 
-// TestGateClosesDuringLimiter checks that a caller that waits for its limiter while the gate closes then waits for the gate,
-// and for the limiter again.
+// TestGateClosesDuringLimiter checks a caller during whose wait for the limiter the gate closes: it must then wait
+// for the gate, and for the limiter once more.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*testing.T) *Control{
@@ -44,7 +44,7 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	}
 }
 
-// TestWaitedLeavesOutTheLimiter checks that the time spent in limiters does not count as waiting for quota.
+// TestWaitedLeavesOutTheLimiter checks that time spent in limiters does not count as time spent waiting for quota.
 func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,8 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	})
 }
 
-// TestLimiterFails checks that a limiter's error is returned, and that the next caller takes the place of the one that failed.
+// TestLimiterFails checks that an error of a limiter is returned, and that the next caller takes the place of the
+// one whose limiter failed.
 func TestLimiterFails(t *testing.T) {
 	t.Parallel()
 	for _, closed := range []bool{false, true} {

@@ -8,12 +8,12 @@ import (
 
 // waiter is a caller in the queue.
 type waiter struct {
-	wake     chan struct{} // buffered: a signal is never lost and never blocks
-	deadline time.Time     // of the context; zero: none
-	giveUpAt time.Time     // when the caller's longest wait is over; zero: never
+	wake     chan struct{} // buffered, so that a signal is neither lost nor blocks
+	deadline time.Time     // deadline of the context, or zero
+	giveUpAt time.Time     // when the caller's maximum wait ends, or zero
 }
 
-// waitInQueue waits for the caller's turn. It is called, and returns, with c.mu locked.
+// waitInQueue waits for the caller's turn. c.mu must be locked; it is also locked when waitInQueue returns.
 func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limiter func(context.Context) error) (Ticket, error) {
 	start := time.Now()
 	w := &waiter{wake: make(chan struct{}, 1)}
@@ -33,7 +33,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			if err := c.pause(ctx, w, e, now); err != nil {
 				return Ticket{}, err
 			}
-			passed = false // what the limiter allowed then must not be added to what it allows now
+			passed = false // requests that the limiter allowed earlier must not be added to those that it allows now
 			continue
 		}
 		if limiter != nil && !passed {
@@ -43,7 +43,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			}
 			inLimiter += took
 			passed = true
-			continue // the gate may have closed meanwhile
+			continue // the gate may have closed in the meantime
 		}
 		t := c.issueTicket(now)
 		t.Waited = now.Sub(start) - inLimiter
@@ -51,8 +51,8 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 	}
 }
 
-// passLimiterAtFront waits for the limiter while the rest of the queue stands still. Their longest waits are extended by
-// that time: it is not the quota that they wait for.
+// passLimiterAtFront waits for the limiter while the rest of the queue stands still. The maximum waits of the
+// other callers are extended by that time, because they are not waiting for quota.
 func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.Context) error) (took time.Duration, err error) {
 	start := time.Now()
 	c.limiting = true
@@ -69,17 +69,18 @@ func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.C
 	return 0, c.passLimiter(ctx, limiter)
 }
 
-// pause waits until something changes for w: its time has come, it has been woken, or it has to give up. It is called,
-// and returns, with c.mu locked.
+// pause waits for w to be admitted, to be woken, or to time out. c.mu must be locked; it is also locked when pause
+// returns.
 func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now time.Time) error {
-	next := c.nextSendTime() // of the front, and nobody is sent before the front
+	next := c.nextSendTime() // send time of the front of the queue; no caller is admitted before the front
 	if isPast(w.deadline, now) || !c.probing && isBefore(w.deadline, next) {
 		return ErrPastDeadline
 	}
 	if !c.limiting && (isPast(w.giveUpAt, now) || !c.probing && isBefore(w.giveUpAt, next)) {
 		return ErrWaitedTooLong
 	}
-	// Only the front has a timer for the next send time. Leaving the queue, or changing the next send time, wakes the front.
+	// Only the front of the queue has a timer for the next send time. A caller that leaves the queue or changes
+	// the next send time wakes the front.
 	var until time.Time
 	if c.queue.Front() == e {
 		until = next
@@ -103,13 +104,13 @@ func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now tim
 	return ctx.Err()
 }
 
-// isPast reports whether the limit t (zero: none) is over.
+// isPast reports whether the time t has passed. It returns false if t is zero.
 func isPast(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
-// isBefore reports whether the limit t (zero: none) comes before next.
+// isBefore reports whether the time t is before next. It returns false if t is zero.
 func isBefore(t, next time.Time) bool { return !t.IsZero() && t.Before(next) }
 
-// wakeFront makes the front of the queue look at its next send time again.
+// wakeFront makes the caller at the front of the queue recompute how long to wait.
 func (c *Control) wakeFront() {
 	if e := c.queue.Front(); e != nil {
 		e.Value.(*waiter).signal()

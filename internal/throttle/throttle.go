@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// Errors of [Control.Admit], besides the context's own and a *LimiterError.
+// Errors returned by [Control.Admit], in addition to the error of the context and *LimiterError.
 var (
-	// ErrPastDeadline says that no request can be sent before the context's deadline. The context may not be done yet.
+	// ErrPastDeadline means that no request can be sent before the context's deadline. The context itself may not
+	// be done yet.
 	ErrPastDeadline error = pastDeadlineError{}
-	// ErrWaitedTooLong says that the caller's longest wait is over, or is known to be too short.
+	// ErrWaitedTooLong means that the caller's maximum wait is over, or would end before a request can be sent.
 	ErrWaitedTooLong = errors.New("throttled: no quota within the longest wait")
 )
 
@@ -25,28 +26,28 @@ func (pastDeadlineError) Timeout() bool        { return true }
 func (pastDeadlineError) Temporary() bool      { return true }
 func (pastDeadlineError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// LimiterError is an error of the limiter given to [Control.Admit].
+// LimiterError wraps an error of the limiter that was passed to [Control.Admit].
 type LimiterError struct{ Err error }
 
-// Error returns the limiter's own text.
+// Error returns the text of the limiter's error.
 func (e *LimiterError) Error() string { return fmt.Sprint("limiter: ", e.Err) }
 
 // Unwrap returns the limiter's error.
 func (e *LimiterError) Unwrap() error { return e.Err }
 
-// Outcome is what the response to a request says about the quota.
+// Outcome is what the response to a request reveals about the quota.
 type Outcome int
 
 // The outcomes of a request.
 const (
 	Accepted  Outcome = iota // the server processed the request
 	Throttled                // the server rejected it because the quota is used up
-	Unknown                  // nothing: another failure, or the request was cancelled or never sent
+	Unknown                  // no information: the request failed in another way, was canceled, or was never sent
 )
 
 // Ticket is the permission to send one request.
 type Ticket struct {
-	// Waited is how long the caller waited for the quota, without the time spent in a limiter.
+	// Waited is how long the caller waited for the quota, excluding the time spent in a limiter.
 	Waited time.Duration
 
 	seq   uint64 // Control.seq when the ticket was issued
@@ -56,13 +57,14 @@ type Ticket struct {
 // Admit waits, first in first out, until a request may be sent. Every ticket must be reported exactly once with
 // [Control.Report].
 //
-// limiter, when not nil, is waited for immediately before the ticket is issued, so that a limit of the caller's own holds
-// for the requests that are really sent. It is called again for the same request only if the quota ran out meanwhile. Until
-// the first throttled response, all callers wait for it at the same time; afterwards only the first in the queue does.
+// If limiter is not nil, Admit calls it immediately before issuing the ticket, so that the caller's own limit
+// applies to the requests that are actually sent. It is called more than once for the same request only if the
+// quota was used up in the meantime. Until the first throttled response, all callers wait for the limiter
+// concurrently; afterwards only the first caller in the queue does.
 //
-// Admit returns the context's error as soon as ctx is done, [ErrPastDeadline] as soon as it is known that no request can be
-// sent before the deadline of ctx, and [ErrWaitedTooLong] as soon as the same is known for maxWait (0: no limit). The time
-// that anybody spends in a limiter does not count as waiting for quota.
+// Admit returns the context's error as soon as ctx is done, [ErrPastDeadline] as soon as it is known that no
+// request can be sent before the deadline of ctx, and [ErrWaitedTooLong] as soon as the same is known for maxWait
+// (0 means no limit). Time that any caller spends in a limiter does not count as waiting for quota.
 func (c *Control) Admit(ctx context.Context, maxWait time.Duration, limiter func(context.Context) error) (Ticket, error) {
 	if err := ctx.Err(); err != nil {
 		return Ticket{}, err
@@ -77,14 +79,14 @@ func (c *Control) Admit(ctx context.Context, maxWait time.Duration, limiter func
 		if err := c.passLimiter(ctx, limiter); err != nil {
 			return Ticket{}, err
 		}
-		if c.free() { // still, so the limiter alone decides about the order
+		if c.free() { // still free, so only the limiter determines the order
 			return c.issueTicket(time.Now()), nil
 		}
 	}
 	return c.waitInQueue(ctx, maxWait, limiter)
 }
 
-// passLimiter waits for the limiter. It is called, and returns or panics, with c.mu locked.
+// passLimiter waits for the limiter. c.mu must be locked; it is also locked when passLimiter returns or panics.
 func (c *Control) passLimiter(ctx context.Context, limiter func(context.Context) error) error {
 	c.mu.Unlock()
 	defer c.mu.Lock()
@@ -94,9 +96,9 @@ func (c *Control) passLimiter(ctx context.Context, limiter func(context.Context)
 	return ctx.Err()
 }
 
-// Report says how the request of a ticket ended. retryAfter is how long the server asked to wait (0: it did not say); it
-// counts for throttled requests only, and is bounded by the caller. Responses to requests that were sent before the gate
-// closed say nothing new and change nothing.
+// Report reports the outcome of the request that the ticket was issued for. retryAfter is how long the server
+// asked to wait, or 0; it is used only for throttled requests, and the caller must limit it. Outcomes of requests
+// that were sent before the gate closed are ignored.
 func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	if o != Throttled && !t.probe {
 		return

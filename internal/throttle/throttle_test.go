@@ -14,14 +14,14 @@ import (
 // serviceTime is how long the simulated server takes to respond.
 const serviceTime = 20 * time.Millisecond
 
-// tokenBucket is a server's quota of rate requests per second with bursts of up to burst.
+// tokenBucket simulates a quota of rate requests per second that allows bursts of up to burst requests.
 type tokenBucket struct {
 	rate, burst, tokens float64
 	last                time.Time
 }
 
 func (b *tokenBucket) allow(now time.Time) (bool, time.Duration) {
-	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // full at first: last is long ago
+	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // full at first, because last is far in the past
 	b.last = now
 	if b.tokens < 1 {
 		return false, 0
@@ -30,12 +30,12 @@ func (b *tokenBucket) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// fixedWindow is a server's quota of n requests per period, counted anew from each multiple of period after start.
+// fixedWindow simulates a quota of n requests per period. The periods are counted from start.
 type fixedWindow struct {
 	n      int
 	period time.Duration
 	start  time.Time
-	hint   bool // the server says how long the window lasts
+	hint   bool // whether the server reports when the window ends
 
 	window time.Duration
 	used   int
@@ -56,17 +56,17 @@ func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// throttleLoad is a simulation in virtual time. Each client has a Control of its own, and workers that make calls one after the
-// other and retry as the transport does.
+// throttleLoad is a simulation in virtual time. Each client has its own Control, and workers that make one call
+// after the other and retry as the transport does.
 type throttleLoad struct {
-	clients, workers, calls int // workers and calls per client
+	clients, workers, calls int // number of workers, and of calls, per client
 	attempts                int
 	limit                   time.Duration
 	allow                   func(now time.Time) (bool, time.Duration)
 
 	mu               sync.Mutex
 	failed, rejected int
-	passed           []time.Duration // when requests were accepted, since the start
+	passed           []time.Duration // times at which requests were accepted, relative to the start
 }
 
 func (l *throttleLoad) run() (took time.Duration) {
@@ -122,16 +122,17 @@ func (l *throttleLoad) call(th *Control, start time.Time) error {
 	return errors.New("attempts used up")
 }
 
-// share returns how many of the requests were rejected, in percent.
+// share returns the percentage of requests that were rejected.
 func (l *throttleLoad) share() float64 {
 	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
 }
 
-// TestThrottleLoad is the acceptance test of the throttle control. Every case runs many times, since its course depends on jitter,
-// and its limits must hold every time. Where phases is set, the windows begin at another moment in each run.
+// TestThrottleLoad is the acceptance test of the throttle control. Every case runs many times, because its course
+// depends on jitter, and its limits must hold every time. Where phases is set, the windows begin at a different
+// time in each run.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
-	runs := 50
+	runs := 25
 	if testing.Short() {
 		runs = 5
 	}
@@ -145,19 +146,20 @@ func TestThrottleLoad(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name                    string
-		clients, workers, calls int // workers and calls per client
+		clients, workers, calls int // number of workers, and of calls, per client
 		attempts                int // 0: 12
 		limit                   time.Duration
 		server                  func(start time.Time) func(time.Time) (bool, time.Duration)
 		phases                  bool
 		ideal, most             time.Duration
-		rejected                float64 // at most, percent of the requests
+		rejected                float64 // maximum percentage of the requests
 	}{
 		{name: "bucket/1_client", clients: 1, workers: 16, calls: 2400, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/4_clients_of_4_workers", clients: 4, workers: 4, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/4_clients_of_16_workers", clients: 4, workers: 16, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/short", clients: 1, workers: 16, calls: 240, server: bucket40, ideal: 6 * time.Second, most: 10 * time.Second, rejected: 10},
-		// Without jitter, every so many requests as there are workers would be throttled: always the same call.
+		// Without jitter, every n-th request would be throttled, where n is the number of workers: always the same
+		// call.
 		{name: "bucket/in_step", clients: 1, workers: 16, calls: 1000, server: func(time.Time) func(time.Time) (bool, time.Duration) {
 			return (&tokenBucket{rate: 10, burst: 1.25}).allow
 		}, ideal: 100 * time.Second, most: 130 * time.Second, rejected: 20},
@@ -166,10 +168,10 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "window/hint_phases", clients: 1, workers: 16, calls: 600, server: window200(true), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint", clients: 1, workers: 16, calls: 600, server: window200(false), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint_phases", clients: 1, workers: 16, calls: 600, server: window200(false), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
-		// If the server does not say when the window is over, each client has to find out for itself, and the first to do so may use it
-		// up. The others wait for one more window.
+		// If the server does not report when the window ends, each client has to find out on its own, and the
+		// first client that does may use up the quota. The others wait for another window.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
-		// A lone caller sends all the probes, and needs more attempts.
+		// A single caller sends all the probes, and needs more attempts.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
 		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
 			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
@@ -217,7 +219,7 @@ func TestThrottleFollows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		quota, start := tokenBucket{burst: 10}, time.Now()
 		l := &throttleLoad{clients: 1, workers: 16, calls: 4500, attempts: 12, limit: 2 * time.Minute}
-		var rejected [5]int // by half minutes
+		var rejected [5]int // counts per half minute
 		l.allow = func(now time.Time) (bool, time.Duration) {
 			period := int(now.Sub(start) / (30 * time.Second))
 			quota.rate = []float64{40, 5, 100, 100, 100}[min(period, 4)]
@@ -253,7 +255,8 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle returns a Control whose gate is closed for retryAfter (0: for the first pause between probes).
+// closedThrottle returns a Control whose gate is closed for retryAfter, or for the first pause between probes if
+// retryAfter is 0.
 func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
@@ -338,24 +341,24 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		name  string
 		admit func(*testing.T, *Control) error
 		want  error
-		setup func(*testing.T, *Control) // while the call waits
+		setup func(*testing.T, *Control) // happens while the call waits
 		after time.Duration              // when it fails
 		hint  time.Duration
 	}{
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
 		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
 		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
-			go func() { // the probe, which is before it in the queue
+			go func() { // the probe, which is ahead of it in the queue
 				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
 				th.Report(k, Throttled, time.Minute)
 			}()
 			synctest.Wait()
-			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // and a caller that has time to wait
+			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // and a caller that can wait long enough
 			synctest.Wait()
 		}},
 		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
-			go mustAdmit(t, th) // a probe without a response
+			go mustAdmit(t, th) // a probe that gets no response
 			synctest.Wait()
 		}},
 		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
@@ -389,7 +392,7 @@ func TestThrottleContext(t *testing.T) {
 			t.Errorf("ended context, free: %v", err)
 		}
 		th := closedThrottle(t, time.Second)
-		go mustAdmit(t, th) // the probe has no response, so nobody knows how long the wait will be
+		go mustAdmit(t, th) // the probe has no response yet, so the wait is unknown
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -400,7 +403,7 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps checks the pauses between the probes of a caller that is throttled repeatedly.
+// TestThrottleGaps checks the pauses between the probes of a caller that is throttled several times in a row.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -411,7 +414,7 @@ func TestThrottleGaps(t *testing.T) {
 			k := mustAdmit(t, &th)
 			d := time.Since(last)
 			last = time.Now()
-			th.Report(k, Unknown, 0) // the next one may be sent at once
+			th.Report(k, Unknown, 0) // the next one is sent at once
 			return d
 		}
 		jittered := false
@@ -435,7 +438,8 @@ func TestThrottleGaps(t *testing.T) {
 	})
 }
 
-// TestThrottleInFlight checks that of many requests in flight when the quota is used up, only the first response closes the gate.
+// TestThrottleInFlight checks that if many requests are in flight when the quota is used up, only the first
+// throttled response closes the gate.
 func TestThrottleInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -466,7 +470,7 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // probe is in flight
+		play func(t *testing.T, th *Control, probe Ticket) // a probe is in flight
 		want time.Duration                                 // when the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
@@ -485,11 +489,12 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			th.Report(probe, Unknown, 0)
 		}, 2 * probeTimeout},
-		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // still says that there is quota
+		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // still evidence that quota is available
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) { // the gate has opened and closed since then
+		// the gate has opened and closed in the meantime
+		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) {
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
 			th.Report(probe, Accepted, 0)
@@ -503,7 +508,8 @@ func TestThrottleProbes(t *testing.T) {
 				start := time.Now()
 				tt.play(t, th, probe)
 				mustAdmit(t, th)
-				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) { // an open gate paces
+				// once open, the gate paces
+				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) {
 					t.Errorf("the next request went after %v, want %v", got, tt.want)
 				}
 			})
@@ -511,7 +517,7 @@ func TestThrottleProbes(t *testing.T) {
 	}
 }
 
-// TestThrottleOrder checks that callers are admitted first in, first out, by probes and when paced.
+// TestThrottleOrder checks that callers are admitted first in, first out, both as probes and when paced.
 func TestThrottleOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -541,8 +547,8 @@ func TestThrottleOrder(t *testing.T) {
 	})
 }
 
-// TestThrottleOvertaking checks that a caller that comes at the very moment when the front of the queue may be admitted does not
-// overtake it.
+// TestThrottleOvertaking checks that a caller that arrives at the very time at which the front of the queue may be
+// admitted does not overtake it.
 func TestThrottleOvertaking(t *testing.T) {
 	t.Parallel()
 	for range 50 { // the scheduler decides who runs first
@@ -581,7 +587,7 @@ func TestThrottleFreeAgain(t *testing.T) {
 		if took := time.Since(start); took != 0 || th.paced {
 			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
 		}
-		// The next throttled response starts from the rate in use by then, not from the grown one.
+		// The next throttled response starts from the current rate of requests, not from the regrown limit.
 		th.Report(mustAdmit(t, th), Throttled, 0)
 		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
 			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)

@@ -32,20 +32,21 @@ func (s *callState) admit(ctx context.Context) (throttle.Ticket, *attemptResult)
 	return ticket, nil
 }
 
-// notAdmitted returns the result of an attempt that was not sent because admission failed with err.
+// notAdmitted returns the result of an attempt that was not sent because Admit returned err.
 func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 	var limiterErr *throttle.LimiterError
 	switch {
 	case errors.As(err, &limiterErr) && ctx.Err() == nil:
 		res := s.endedEarly(limiterErr)
 		if !errors.Is(err, context.DeadlineExceeded) && strings.Contains(fmt.Sprint(limiterErr.Err), "deadline") {
-			// golang.org/x/time/rate says in no other way that the wait would exceed the context's deadline.
+			// The text is the only way to recognize that golang.org/x/time/rate expects to exceed the context's
+			// deadline.
 			res.err = fmt.Errorf("%w (%w)", res.err, context.DeadlineExceeded)
 		}
 		return res
 	case limiterErr != nil:
 		return s.contextResult(ctx)
-	case ctx.Err() != nil: // which of the two came first is chance
+	case ctx.Err() != nil: // either of the two may be noticed first
 		res := s.contextResult(ctx)
 		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
 		return res
@@ -60,19 +61,19 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 	}
 }
 
-// contextResult returns the result of an attempt that was ended by the caller's context.
+// contextResult returns the result of an attempt whose context, passed by the caller, is done.
 func (s *callState) contextResult(ctx context.Context) attemptResult {
 	return s.endedEarly(contextError(ctx))
 }
 
-// endedEarly returns the result of an attempt that was ended by the caller's context or limiter. What the caller put into
-// the error is masked like any other text.
+// endedEarly returns the result of an attempt that was ended by the caller's context or limiter. Secrets in the
+// caller's error are masked as in any other text.
 func (s *callState) endedEarly(err error) attemptResult {
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
 	return attemptResult{err: err, class: s.last.class &^ (retryable | Permanent), advice: s.last.advice, final: true}
 }
 
-// latestKey returns the key of the last attempt, or the latest that the transport knows.
+// latestKey returns the key of the most recent attempt, or else the latest key that the transport has used.
 func (s *callState) latestKey() signer.Credentials {
 	if s.key != (signer.Credentials{}) {
 		return s.key
@@ -80,7 +81,7 @@ func (s *callState) latestKey() signer.Credentials {
 	return s.t.latestKey()
 }
 
-// throttleWait returns how long a call may wait for quota altogether; 0 is until the context's deadline.
+// throttleWait returns how long a call may wait for quota in total; 0 means until the context's deadline.
 func (p Policy) throttleWait(ctx context.Context) time.Duration {
 	if p.MaxElapsed > 0 {
 		return p.MaxElapsed

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Limits for what is read, counted after decompression.
+// Limits for the length of a body, after decompression.
 const (
 	maxBody      = 32 << 20
 	maxErrorBody = 1 << 20
@@ -18,20 +18,23 @@ const (
 
 var errTooLarge = errors.New("response too large")
 
-// bufferList keeps the buffers of bodies for the next responses: a page has a few hundred kB, and decoding copies what it
-// keeps. The buffer used last is reused first. A sync.Pool would lose a third of them, to garbage collections and to goroutines
-// that move between processors. It is safe for concurrent use; the zero value is empty.
+// bufferList keeps the buffers of response bodies for reuse: a page has a few hundred kB, and decoding copies all
+// that is needed of it. The buffer used last is reused first. A sync.Pool would lose a third of the buffers, to
+// garbage collections and to goroutines that move between processors. The zero value is empty. It is safe for
+// concurrent use.
 type bufferList struct {
 	mu   sync.Mutex
 	free [][]byte
 }
 
 const (
-	// keepBuffers is how many buffers are kept: even many parallel listings read few pages at the same moment.
+	// keepBuffers is the maximum number of buffers that are kept. Even with many parallel listings, few pages are
+	// read at the same moment.
 	keepBuffers = 4
-	// keepBuffer is the largest buffer that is kept, so that a single huge response does not occupy memory for ever.
+	// keepBuffer is the size of the largest buffer that is kept, so that a single huge response does not occupy
+	// memory forever.
 	keepBuffer = 1 << 20
-	// firstBuffer limits what is allocated because of a Content-Length alone.
+	// firstBuffer limits the initial allocation for a response that declares a large Content-Length.
 	firstBuffer = 1 << 20
 )
 
@@ -52,13 +55,14 @@ func (l *bufferList) put(buf []byte) {
 	}
 }
 
-// readBody reads the whole body into b, or into a larger buffer, and fails beyond limit. It also returns what was read before
-// a failure.
+// readBody reads the whole body into b, or into a larger buffer. It fails if the body is longer than limit. If it
+// fails, it also returns what was read so far.
 func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 	b = b[:0]
 	if n := resp.ContentLength; n > int64(limit) {
 		return b, fmt.Errorf("%w: %d bytes, the limit is %d", errTooLarge, n, limit)
-	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) { // one more, so that the end is read without growing the buffer
+		// one more byte, so that EOF is reached without growing the buffer
+	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) {
 		b = make([]byte, 0, want)
 	}
 	for idle := 0; ; {
@@ -75,11 +79,11 @@ func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 		switch {
 		case len(b) > limit:
 			return b, fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
-		case err == io.EOF: // a Reader returns it as it is
+		case err == io.EOF: // a Reader may return it unwrapped
 			return b, nil
 		case err != nil:
 			return b, err
-		case idle > 100: // a RoundTripper of the caller's may return any Reader
+		case idle > 100: // a RoundTripper of the caller may return any Reader
 			return b, io.ErrNoProgress
 		}
 	}

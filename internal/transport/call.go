@@ -12,13 +12,14 @@ import (
 
 // Failure describes why a call, or one attempt, failed.
 type Failure struct {
-	Response ErrorResponse // the last error response; zero when there was none
+	Response ErrorResponse // the last error response; zero if there was none
 	Attempts int
 	Class    Class
 	Problem  Problem // below HTTP
-	Host     string  // that the request was sent to
-	Advice   string  // what to do about it, where more is known than the class
-	Err      error   // the underlying error: a context's, a network error …; nil when the response says it all
+	Host     string  // the host that the request was sent to
+	Advice   string  // advice for the user, if it is more specific than that of the class
+	// the underlying error, such as that of a context or of the network; nil if the response is the only cause
+	Err error
 }
 
 // Error returns the code and message of the response, and the underlying error.
@@ -33,14 +34,14 @@ func (f *Failure) Error() string {
 // Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Do carries out the call. It returns nil after Decode accepted a response, else a *Failure.
+// Do carries out the call. It returns nil once Decode has accepted a response, otherwise a *Failure.
 func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	s := &callState{t: t, call: call, scope: t.scope(call.Region, call.Action), throttleWait: t.cfg.Retry.throttleWait(ctx)}
 	s.scope.outage.addCall()
 	for {
 		res := s.attempt(ctx)
 		if res.ok {
-			return Meta{RequestID: res.response.RequestID, Attempts: s.sent}, nil
+			return Meta{RequestID: res.response.RequestID, Attempts: s.sent, redactor: res.received.redactor}, nil
 		}
 		if res.response.Status != 0 {
 			s.last = res
@@ -56,41 +57,43 @@ func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	}
 }
 
-// callState is a call on its way through its attempts.
+// callState is the state of one call and its attempts.
 type callState struct {
 	t     *Transport
 	call  Call
 	scope *quotaScope
-	last  attemptResult // the last error response
+	last  attemptResult // the most recent error response
 
-	throttleWait time.Duration // how long the call may still wait for quota; 0: until the context's deadline
-	firstFault   time.Time     // when the outage began: the first failure that may pass since the service last responded; zero: none
+	throttleWait time.Duration // how long the call may still wait for quota; 0 means until the context's deadline
+	// when the outage began: the first temporary failure since the service last responded; zero if there is none
+	firstFault time.Time
 
 	sent, faults, throttles, skews int
 
-	connectionSuspect bool               // the last attempt failed on the wire
-	key, stale        signer.Credentials // of the last attempt; and the one that the API refused, until it is replaced
-	keyRenewed        bool
+	connectionSuspect bool // whether the last attempt failed below HTTP
+	// the key of the last attempt, and the key that the API rejected, until it has been replaced
+	key, stale signer.Credentials
+	keyRenewed bool
 }
 
-// attemptResult is the end of one attempt: success, an error response, or an error below HTTP.
+// attemptResult is the result of one attempt: success, an error response, or an error below HTTP.
 type attemptResult struct {
 	ok          bool
 	sent        bool
 	status      int
-	response    ErrorResponse // of a success only the request id
+	response    ErrorResponse // the error response; after success, it has only the request id
 	err         error
 	class       Class
 	problem     Problem
 	advice      string
 	notReceived bool // the request cannot have reached the server
-	final       bool // no other attempt can help
+	final       bool // another attempt cannot help
 	retryAfter  time.Duration
 	received    headers
-	offset      time.Duration // of the clock that the request was signed by
+	offset      time.Duration // the clock offset with which the request was signed
 }
 
-// attempt sends one request, once the limiter and the throttle control admit it, and reports it.
+// attempt waits for the limiter and the throttle control, sends one request, and reports it to the caller.
 func (s *callState) attempt(ctx context.Context) attemptResult {
 	ticket, refused := s.admit(ctx)
 	if refused != nil {
@@ -111,8 +114,8 @@ func (s *callState) attemptFailure(res attemptResult) *Failure {
 	}
 }
 
-// callFailure describes why the call failed: as its last attempt did, with the last error response there was. A call that
-// ends while it waits still says why it waited.
+// callFailure describes why the call failed: because of its last attempt, and with the last error response. If the
+// call ended while it waited for a retry, the failure that caused the wait is included.
 func (s *callState) callFailure(res attemptResult) *Failure {
 	f := s.attemptFailure(res)
 	if f.Response.Status == 0 {
@@ -123,7 +126,7 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// report tells the caller's hook and logger about a finished attempt. Both may panic, and may call the transport.
+// report informs the caller's hook and logger of a finished attempt. Both may panic, and may use the transport.
 func (s *callState) report(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),
@@ -152,7 +155,8 @@ func (s *callState) logRetry(ctx context.Context, res attemptResult, r retry) {
 		slog.String("action", s.call.Action), slog.String("region", s.call.Region), slog.Int("attempt", s.sent),
 		slog.String("reason", s.attemptFailure(res).Error()),
 	}
-	if res.class&Throttled == 0 { // for a throttled call, nobody knows yet how long the throttle control will wait
+	// if throttled, the throttle control determines how long the wait will be, and does not know it yet
+	if res.class&Throttled == 0 {
 		attrs = append(attrs, slog.Duration("wait", max(0, time.Until(r.earliest))))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "ecs: retrying", attrs...)

@@ -5,47 +5,48 @@ import (
 	"strings"
 )
 
-// Class says of which kinds a failure is and, in its unexported bits, what the attempt loop does about it.
+// Class is the set of kinds that a failure belongs to. Its unexported bits tell the attempt loop how to react.
 type Class uint16
 
-// The kinds that callers tell apart. A failure may be of several kinds, or of none.
+// The kinds that callers can distinguish. A failure may belong to several kinds, or to none.
 const (
 	Throttled   Class = 1 << iota
-	Forbidden         // no permission, or an account in a state that forbids it
-	Credentials       // no usable key, or one that the API refuses
-	Invalid           // the request cannot succeed as it is
-	NotFound          // a resource that the request names does not exist
-	Unavailable       // the service, or the way to it, failed
-	Permanent         // with Unavailable: waiting does not help, something has to be changed first
+	Forbidden         // permission denied, or the state of the account forbids the call
+	Credentials       // no usable key, or the API rejects the key
+	Invalid           // the request cannot succeed unless it is changed
+	NotFound          // a resource named in the request does not exist
+	Unavailable       // the service or the network failed
+	Permanent         // together with Unavailable: retrying does not help until something is changed
 
-	retryable // it may pass: retry after a backoff
-	skew      // the clock is wrong: retry once the right time is known
-	renewKey  // the key is expired or unknown: retry with another one
+	retryable // temporary: retry after a backoff
+	skew      // the clock is wrong: retry once the server's time is known
+	renewKey  // the key is expired or unknown: retry with another key
 )
 
 const transient = Unavailable | retryable
 
 const (
-	// maxCode is how much of an error code is looked at.
+	// maxCode limits how many bytes of an error code are examined.
 	maxCode = 256
 
 	adviceNoRedirects = "redirects are not followed: check the endpoint"
 )
 
-// Classify returns the kinds of an error response: see classify.
+// Classify returns the kinds of an error response; see classify.
 func Classify(code, message string, status int, accessDenied, readOnly bool) Class {
 	class, _ := classify(code, message, status, accessDenied, readOnly)
 	return class
 }
 
-// classify returns the kinds of an error response, and advice where there is more to say than the kinds. The code decides
-// where it is known, because the same code comes with different statuses. Next comes what the response says about
-// permissions (accessDenied: it has an AccessDeniedDetail), and last the status. An unknown code with status 403 is a denial
-// only if the operation is readOnly: for others it may as well be a state, a quota or a limit.
+// classify returns the kinds of an error response, and advice if more is known than the kinds tell. A known code
+// takes precedence, because the same code occurs with different statuses. Next come the details about permissions
+// (accessDenied means that the response has an AccessDeniedDetail), and last the status. An unknown code with
+// status 403 counts as a denial only if the operation is readOnly: for other operations it may also mean a wrong
+// state, a quota or a limit.
 func classify(code, message string, status int, accessDenied, readOnly bool) (Class, string) {
 	code = code[:min(len(code), maxCode)]
 	if code == "InvalidParameter" && strings.Contains(message, "SecurityToken.Expired") {
-		code = "InvalidSecurityToken.Expired" // one of the ways ECS words it
+		code = "InvalidSecurityToken.Expired" // one of the phrases that ECS uses
 	}
 	for _, rule := range codeRules {
 		if matches(rule.pattern, code) {
@@ -76,7 +77,7 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 	return 0, ""
 }
 
-// matches reports whether code matches pattern, in which "*" stands for any text.
+// matches reports whether code matches pattern, in which "*" stands for any sequence of characters.
 func matches(pattern, code string) bool {
 	first, rest, wild := strings.Cut(pattern, "*")
 	if !wild {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// TestClassifyCodes checks the class of the documented codes that matter most, with their documented statuses.
+// TestClassifyCodes checks the class of the most important documented codes, with their documented statuses.
 func TestClassifyCodes(t *testing.T) {
 	t.Parallel()
 	const clockOff, stale = Credentials | skew, Credentials | renewKey
@@ -114,7 +114,7 @@ func TestClassifyCodes(t *testing.T) {
 		"Duplicate.TagKey":                           {[]int{400}, Invalid},
 		"InvalidTagKey.Malformed":                    {[]int{400}, Invalid},
 	} {
-		for _, status := range append(want.statuses, 200, 418) { // which must not matter
+		for _, status := range append(want.statuses, 200, 418) { // must not make a difference
 			if got, _ := classify(code, "", status, false, false); got != want.class {
 				t.Errorf("classify(%s, %d) = %b, want %b", code, status, got, want.class)
 			}

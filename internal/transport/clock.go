@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// The API refuses a request whose time is more than 15 minutes off. A skew below minSkew is never the reason, and a Date
-// that is more than maxSkew off is no clock to trust.
+// The API refuses a request whose time is off by more than 15 minutes. A skew below minSkew is therefore never the
+// reason, and a Date that is off by more than maxSkew is not trusted.
 const (
 	minSkew = 4 * time.Minute
 	maxSkew = 24 * time.Hour
 )
 
-// clock is the server's time as far as it is known: the local time plus an offset learned from a Date header. It is only used
-// for signing; all waiting uses timers, which do not depend on the wall clock.
+// clock estimates the server's time: the local time plus an offset learned from a Date header. It is only used for
+// signing; all waiting uses timers, which do not depend on the wall clock.
 type clock struct{ offset atomic.Int64 }
 
 func (c *clock) now() (t time.Time, offset time.Duration) {
@@ -22,8 +22,9 @@ func (c *clock) now() (t time.Time, offset time.Duration) {
 	return time.Now().Add(offset), offset
 }
 
-// learn reads the Date of a response that refused a request signed with the given offset, and reports whether another
-// attempt makes sense. A response from a cache (Age) carries an old Date.
+// learn computes the offset from the Date header of a response that refused a request for its time. offset is the
+// one that the request was signed with. learn reports whether another attempt makes sense. The response of a cache
+// (one with an Age header) is ignored, because its Date is old.
 func (c *clock) learn(h http.Header, used time.Duration) bool {
 	if h.Get("Age") != "" {
 		return false
@@ -40,7 +41,7 @@ func (c *clock) learn(h http.Header, used time.Duration) bool {
 		offset = 0
 	}
 	if (offset - used).Abs() < minSkew {
-		return false // it is the time that the server has just refused
+		return false // it is the same time that the server has just refused
 	}
 	c.offset.Store(int64(offset))
 	return true

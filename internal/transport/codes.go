@@ -1,6 +1,6 @@
 package transport
 
-// Advice that several codes share.
+// Advice shared by several codes.
 const (
 	adviceClock      = "set this machine's clock"
 	adviceKeySecret  = "check the access key secret"
@@ -12,9 +12,10 @@ const (
 	adviceValueShut  = "the account may not use this value, and no RAM policy can permit it: ask the vendor"
 )
 
-// codeRules says of which kinds the API's error codes are. "*" stands for any text; the first rule that matches wins. A rule
-// of class 0 marks codes that are of no kind: states, quotas and limits, which neither a retry nor a permission would cure.
-// The API has several spellings for one thing, its own misspellings included.
+// codeRules maps the API's error codes to their kinds. In a pattern, "*" stands for any sequence of characters;
+// the first rule that matches wins. A rule with class 0 marks codes that belong to no kind: states, quotas and
+// limits, for which neither a retry nor a permission helps. The API has several spellings for the same code,
+// including misspellings.
 var codeRules = []struct {
 	pattern string
 	class   Class
@@ -30,9 +31,9 @@ var codeRules = []struct {
 	{"RequestTimeout", transient, ""},
 	{"InnerServiceFailed", transient, ""},
 	{"NodeControllerUnavailable", transient, ""},
-	{"SignatureNonceUsed", transient, ""}, // something between the client and the server sent the same bytes twice
+	{"SignatureNonceUsed", transient, ""}, // a proxy or network device sent the same request twice
 
-	// The key, the signature and the time.
+	// Keys, signatures and time.
 	{"InvalidTimeStamp.Expired", Credentials | skew, adviceClock},
 	{"IllegalTimestamp", Credentials | skew, adviceClock},
 	{"InvalidTimeStamp*", Credentials, ""},
@@ -44,7 +45,7 @@ var codeRules = []struct {
 	{"SignatureDoesNotMatch", Credentials, adviceKeySecret},
 	{"IncompleteSignature", Credentials, adviceKeySecret},
 
-	// Denials that no permission cures.
+	// Denials that no permission can resolve.
 	{"Forbidden.RiskControl", Forbidden, "the account is under risk control: ask the vendor"},
 	{"Forb*.NotSupportRAM", Forbidden, adviceRAMUser},
 	{"Forb*.SubUser", Forbidden, adviceRAMUser},
@@ -69,7 +70,7 @@ var codeRules = []struct {
 	{"*Arrearage*", Forbidden, adviceBalance},
 	{"*NotEnoughBalance*", Forbidden, adviceBalance},
 
-	// Denials that a permission cures.
+	// Denials that a permission resolves.
 	{"InvalidUser.*", Forbidden, ""}, // Unauthorized, PassRoleForbidden
 	{"Forbidden*", Forbidden, ""},
 	{"Forbbiden*", Forbidden, ""},
@@ -92,7 +93,7 @@ var codeRules = []struct {
 	{"InvalidProduct.NotFound", Invalid, "this endpoint does not serve ECS: check the endpoint"},
 	{"InvalidProtocol.NeedSsl", Invalid, "use https"},
 
-	// Values that do not exist are wrong parameters; resources that do not exist are not found.
+	// A value that does not exist is an invalid parameter; a resource that does not exist is not found.
 	{"*ValueNotSupported", Invalid, ""},
 	{"*Zone*.NotFound", Invalid, ""},
 	{"*Type.NotFound", Invalid, ""},
@@ -109,7 +110,7 @@ var codeRules = []struct {
 	{"VpcNotFound", NotFound, ""},
 
 	// States, quotas and limits.
-	{"InvalidParam*", Invalid, ""},        // whatever follows: a parameter may be named after a status or a limit
+	{"InvalidParam*", Invalid, ""},        // matches any suffix: a parameter may be named after a status or a limit
 	{"Invalid*.ExceedLimit", Invalid, ""}, // too many values in one parameter
 	{"*QuotaExceed*", 0, ""},
 	{"*LimitExceed*", 0, ""},

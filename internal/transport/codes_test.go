@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// kinds are the kinds of a class that callers tell apart.
+// kinds is the set of classes that callers can distinguish.
 const kinds = Throttled | Forbidden | Credentials | Invalid | NotFound | Unavailable
 
 var kindNames = map[string]Class{
@@ -52,7 +52,7 @@ func documentedCodes(t *testing.T) (codes []documentedCode) {
 	return codes
 }
 
-// TestDocumentedCodes checks the kind of every documented error code, whatever the status of the response.
+// TestDocumentedCodes checks the kind of every documented error code with every status.
 func TestDocumentedCodes(t *testing.T) {
 	t.Parallel()
 	codes := documentedCodes(t)
@@ -62,18 +62,19 @@ func TestDocumentedCodes(t *testing.T) {
 	for _, c := range codes {
 		for _, status := range append(c.statuses, 418) {
 			got := Classify(c.code, "", status, false, false) & kinds
-			if got != c.kind && (c.kind != 0 || status < 500) { // of an unknown code, the status decides
+			if got != c.kind && (c.kind != 0 || status < 500) { // the status decides for an unknown code
 				t.Errorf("%s with status %d is %b, want %b", c.code, status, got, c.kind)
 			}
 		}
 	}
 }
 
-// TestCodeFamilies checks that no documented code is in the wrong family. The families are independent of the rules.
+// TestCodeFamilies checks that no documented code is classified in the wrong family. The families do not depend on
+// the rules.
 func TestCodeFamilies(t *testing.T) {
 	t.Parallel()
 	families := []struct {
-		pattern string // the first that matches counts
+		pattern string // the first match counts
 		kind    Class
 	}{
 		{`AccessKey|SecurityToken|^Signature(DoesNot|Mis)|IncompleteSignature|[Tt]ime[Ss]tamp`, Credentials},
@@ -103,7 +104,7 @@ func TestCodeFamilies(t *testing.T) {
 	t.Logf("codes by family: %d", counts)
 }
 
-// TestUnknownCodes checks what decides when the code does not.
+// TestUnknownCodes checks how responses with an unknown code are classified.
 func TestUnknownCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -118,7 +119,7 @@ func TestUnknownCodes(t *testing.T) {
 		{code: "Novel.Code", status: 400, denied: true, want: Forbidden},
 		{code: "Novel.Code", status: 400, readOnly: true, want: 0},
 		{code: "Novel.Code", status: 404, readOnly: true, want: 0},
-		{code: "", status: 403, readOnly: true, want: 0}, // a proxy's or a firewall's
+		{code: "", status: 403, readOnly: true, want: 0}, // the response of a proxy or firewall
 		{code: "", status: 403, denied: true, want: Forbidden},
 		{code: "IncorrectInstanceStatus", status: 403, readOnly: true, want: 0},
 		{code: "QuotaExceed.Novel", status: 403, readOnly: true, want: 0},
@@ -135,8 +136,8 @@ func TestUnknownCodes(t *testing.T) {
 	}
 }
 
-// TestDenialsNoGrantCures checks that the advice for a denial that no RAM policy can lift says something else. Without
-// advice of its own, a denial is reported with the permission to grant.
+// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve. A denial without specific
+// advice would be reported with the permission to grant.
 func TestDenialsNoGrantCures(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{
@@ -155,7 +156,7 @@ func TestDenialsNoGrantCures(t *testing.T) {
 	}
 }
 
-// TestLongCode checks that looking up a code takes no time worth mentioning, however long it is.
+// TestLongCode checks that classifying a code is fast even if the code is very long.
 func TestLongCode(t *testing.T) {
 	t.Parallel()
 	start := time.Now()

@@ -13,7 +13,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// FuzzErrorResponse checks that whatever an error response holds, what is kept of it is short, on one line and without secrets.
+// FuzzErrorResponse checks that the fields of any error response are short, printable on one line, and free of
+// secrets.
 func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		``, `{}`, `null`, `[]`, `{"Code":"Throttling","Message":"m","RequestId":"r","HostId":"h","Recommend":"https://r"}`,
@@ -53,7 +54,7 @@ func FuzzErrorResponse(f *testing.F) {
 	})
 }
 
-// FuzzHeaders checks that whatever the headers say, the wait is bounded and the clock stays within a day.
+// FuzzHeaders checks that for any header values, the wait is bounded and the clock offset is at most a day.
 func FuzzHeaders(f *testing.F) {
 	f.Add("1500", "2", "Limit:10,Remain:0,TimeLeft:1500,Reset:1", "Thu, 01 Jan 2026 00:00:00 GMT", "")
 	f.Add("-1", "Thu, 01 Jan 2026 00:00:00 GMT", "TimeLeft:99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "0")

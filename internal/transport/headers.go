@@ -7,18 +7,22 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// maxRetryAfter caps what a server may ask the client to wait.
+// maxRetryAfter caps the wait that a server may request.
 const maxRetryAfter = time.Minute
 
-// headers are the headers of a response, and when they came. The zero value is no response.
+// headers holds the headers of a response, the time of its arrival, and what masks the secrets of the request in them. The
+// zero value means that there was no response.
 type headers struct {
-	header http.Header
-	at     time.Time
+	header   http.Header
+	at       time.Time
+	redactor func() *redact.Redactor
 }
 
-// lastHeaders keeps the headers of the last response. It is safe for concurrent use.
+// lastHeaders stores the headers of the most recent response. It is safe for concurrent use.
 type lastHeaders struct{ p atomic.Pointer[headers] }
 
 func (l *lastHeaders) store(h headers) {
@@ -27,17 +31,18 @@ func (l *lastHeaders) store(h headers) {
 	}
 }
 
-// Observation is what the headers of the last response of an operation say.
+// Observation holds data from the headers of the most recent response of an operation.
 type Observation struct {
-	// ServerTime and LocalTime are the server's and the local time of the response, to the second. ServerTime is zero when the
-	// response had no Date, or came from a cache.
+	// ServerTime and LocalTime are the server's and the local time of the response, with a precision of a second.
+	// ServerTime is zero if the response had no Date header, or came from a cache.
 	ServerTime, LocalTime time.Time
-	// RateLimitUserAPI and RateLimitUser are the quotas of the account for this operation, and for all operations:
-	// "Limit:n,Remain:n,TimeLeft:ms,Reset:…". They are "" when the response did not say.
+	// RateLimitUserAPI and RateLimitUser are the quotas of the account for this operation and for all operations:
+	// "Limit:n,Remain:n,TimeLeft:ms,Reset:…". They are "" if the response did not contain them.
 	RateLimitUserAPI, RateLimitUser string
 }
 
-// Observe returns what the headers of the last response of an operation in a region say. ok is false if there was none.
+// Observe returns data from the headers of the most recent response of an operation in a region. ok is false if
+// there was none.
 func (t *Transport) Observe(region, action string) (o Observation, ok bool) {
 	h := t.scope(region, action).headers.p.Load()
 	if h == nil {
@@ -47,21 +52,21 @@ func (t *Transport) Observe(region, action string) (o Observation, ok bool) {
 	if date, err := http.ParseTime(h.header.Get("Date")); err == nil && h.header.Get("Age") == "" {
 		o.ServerTime = date
 	}
-	o.RateLimitUserAPI = t.Mask(h.header.Get("X-RateLimit-User-API"), 256)
-	o.RateLimitUser = t.Mask(h.header.Get("X-RateLimit-User"), 256)
+	o.RateLimitUserAPI = h.redactor().Line(h.header.Get("X-RateLimit-User-API"), 256)
+	o.RateLimitUser = h.redactor().Line(h.header.Get("X-RateLimit-User"), 256)
 	return o, true
 }
 
-// ClockOffset returns what is added to the local time when requests are signed: 0 until the API refused a request for its
-// time.
+// ClockOffset returns the duration that is added to the local time when requests are signed. It is 0 until the API
+// refuses a request for its time.
 func (t *Transport) ClockOffset() time.Duration {
 	_, offset := t.clock.now()
 	return offset
 }
 
-// retryAfter returns how long the server asks to wait, capped: the longest of what its headers say. x-acs-retry-after
-// (milliseconds) and Retry-After are for every failure. The rate limits, Limit:n,Remain:n,TimeLeft:ms, may come with any
-// response, so they count for a throttled one alone, and a window that is used up counts before one that is not.
+// retryAfter returns how long the server asks to wait: the largest value in its headers, capped. x-acs-retry-after
+// (milliseconds) and Retry-After apply to every failure. The rate limits, Limit:n,Remain:n,TimeLeft:ms, may be in
+// any response, so they apply only to a throttled one; windows that are used up take precedence over the others.
 func retryAfter(h http.Header, throttled bool) time.Duration {
 	var wait, notUsedUp time.Duration
 	if ms, ok := parseNumber(h.Get("X-Acs-Retry-After")); ok {
@@ -81,7 +86,7 @@ func retryAfter(h http.Header, throttled bool) time.Duration {
 	if s, ok := parseNumber(after); ok {
 		wait = max(wait, capped(s, time.Second))
 	} else if t, err := http.ParseTime(after); err == nil {
-		from, err := http.ParseTime(h.Get("Date")) // by the server's clock, which may differ from the local one
+		from, err := http.ParseTime(h.Get("Date")) // relative to the server's clock, which may differ from the local one
 		if err != nil {
 			from = time.Now()
 		}
@@ -93,7 +98,7 @@ func retryAfter(h http.Header, throttled bool) time.Duration {
 	return wait
 }
 
-// parseRateLimit reads the members Remain and TimeLeft of a rate limit.
+// parseRateLimit returns the members Remain and TimeLeft of a rate limit.
 func parseRateLimit(header string) (remain int64, left time.Duration) {
 	for part := range strings.SplitSeq(header, ",") {
 		name, value, _ := strings.Cut(part, ":")
@@ -110,13 +115,13 @@ func parseRateLimit(header string) (remain int64, left time.Duration) {
 	return remain, left
 }
 
-// parseNumber returns the number in s, or the nearest one that fits if it is larger than that.
+// parseNumber returns the number in s, or the closest int64 if it is out of range.
 func parseNumber(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// capped returns n units, within 0 and maxRetryAfter.
+// capped returns n units, limited to the range from 0 to maxRetryAfter.
 func capped(n int64, unit time.Duration) time.Duration {
 	return time.Duration(min(max(n, 0), int64(maxRetryAfter/unit))) * unit
 }

@@ -17,16 +17,17 @@ func NewHTTPClient() *http.Client {
 		TLSHandshakeTimeout:    5 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    128, // with fewer, the workers of a parallel scan would close and open connections
+		// with a smaller number, the workers of a parallel scan would keep closing and opening connections
+		MaxIdleConnsPerHost:    128,
 		IdleConnTimeout:        50 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
-		// Pings find a peer that is gone without closing the connection, within one attempt.
+		// Pings detect a peer that disappeared without closing the connection, within the time of one attempt.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 6 * time.Second, PingTimeout: 3 * time.Second},
 	}}
 }
 
-// NewDialer returns the dialer of NewHTTPClient. All addresses of a host share its timeout, and IPv4 does not wait for
-// IPv6.
+// NewDialer returns the dialer that NewHTTPClient uses. All addresses of a host share its timeout, and IPv4 does
+// not wait for IPv6.
 func NewDialer() *net.Dialer {
 	return &net.Dialer{
 		Timeout:         5 * time.Second,

@@ -13,20 +13,20 @@ import (
 	"syscall"
 )
 
-// Problem says what went wrong below HTTP.
+// Problem is the kind of a failure below HTTP.
 type Problem int
 
-// The problems. Those that need a change rather than patience come with the class Permanent.
+// The problems. Those that require a change, for which a retry is useless, are returned with the class Permanent.
 const (
-	NoProblem         Problem = iota // a response came, or nothing was sent
+	NoProblem         Problem = iota // a response was received, or nothing was sent
 	NameNotFound                     // the host name does not exist
-	NameLookup                       // the host name could not be looked up
-	ConnectionRefused                // nothing listens at the host's address, or it cannot be reached
+	NameLookup                       // the host name lookup failed
+	ConnectionRefused                // the connection was refused, or the host is unreachable
 	ConnectionLost                   // the connection broke before the response was complete
 	TLSNotTrusted                    // the server's certificate is not trusted
-	TLSFailed                        // the handshake failed otherwise
-	ProxyFailed                      // the proxy could not be reached, or does not connect
-	TimedOut                         // no connection, or no complete response, in time
+	TLSFailed                        // the TLS handshake failed for another reason
+	ProxyFailed                      // the proxy is unreachable, or refuses to connect
+	TimedOut                         // no connection or no complete response in time
 )
 
 // networkClass is what is known about a failure below HTTP.
@@ -39,16 +39,17 @@ type networkClass struct {
 
 const permanent = Unavailable | Permanent
 
-// refusedTLS is a handshake that finds no common ground, or whose certificate is refused. crypto/tls has no types for most
-// of these.
+// refusedTLS is a TLS handshake that failed because the two sides have no version or cipher in common, or because
+// one of them rejects the certificate. crypto/tls has no error types for most of these.
 var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
 
 const adviceProxyAuth = "the proxy requires authentication: put user and password into its URL"
 
-// classifyNetwork says whether a failure below HTTP may pass. What is refused by a rule will be refused again.
+// classifyNetwork classifies a failure below HTTP, in particular whether it may be temporary. A refusal by a rule
+// is permanent.
 func classifyNetwork(err error) (c networkClass) {
 	defer func() {
-		if recover() != nil { // a nil pointer as error, from a RoundTripper of the caller's
+		if recover() != nil { // a nil pointer as error, returned by a RoundTripper of the caller
 			c = networkClass{class: transient, problem: ConnectionLost}
 		}
 	}()
@@ -71,18 +72,20 @@ func classifyNetwork(err error) (c networkClass) {
 		return networkClass{transient, TimedOut, "", dialing || isTLSTimeout(err)}
 	case dialing, errors.Is(err, syscall.ECONNREFUSED):
 		return networkClass{transient, ConnectionRefused, "", true}
-	case strings.HasPrefix(err.Error(), "failed to parse Location header"): // by http.Client, although it may not follow it
+	// returned by http.Client, although redirects are not followed
+	case strings.HasPrefix(err.Error(), "failed to parse Location header"):
 		return networkClass{advice: adviceNoRedirects}
-	case errors.Is(err, errTooLarge), strings.Contains(err.Error(), "response headers exceeded"): // net/http has no type for it
+	// net/http has no error type for it
+	case errors.Is(err, errTooLarge), strings.Contains(err.Error(), "response headers exceeded"):
 		return networkClass{class: permanent}
 	}
 	return networkClass{class: transient, problem: ConnectionLost}
 }
 
-// isTLSTimeout knows net/http's own timeout of a handshake, which has no type.
+// isTLSTimeout recognizes net/http's timeout of a TLS handshake, which has no error type.
 func isTLSTimeout(err error) bool { return strings.Contains(err.Error(), "TLS handshake timeout") }
 
-// classifyProxy recognizes the failures of a proxy.
+// classifyProxy classifies the failures of a proxy.
 func classifyProxy(err error) (networkClass, bool) {
 	var refused proxyError
 	if errors.As(err, &refused) {
@@ -94,7 +97,7 @@ func classifyProxy(err error) (networkClass, bool) {
 		}
 		return networkClass{transient, ProxyFailed, "the proxy cannot reach the endpoint: check its rules and NO_PROXY", true}, true
 	}
-	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) { // by a Transport without checkProxyResponse
+	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) { // from a Transport without checkProxyResponse
 		return networkClass{permanent, ProxyFailed, adviceProxyAuth, true}, true
 	}
 	var op *net.OpError
@@ -111,7 +114,7 @@ func classifyProxy(err error) (networkClass, bool) {
 	return networkClass{transient, ProxyFailed, "the proxy cannot be reached: check HTTPS_PROXY", true}, true
 }
 
-// classifyTLS recognizes handshakes that fail for good.
+// classifyTLS recognizes TLS handshakes that will fail every time.
 func classifyTLS(err error) (networkClass, bool) {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -126,14 +129,14 @@ func classifyTLS(err error) (networkClass, bool) {
 	return networkClass{}, false
 }
 
-// proxyError is the status of a proxy that does not connect.
+// proxyError is the status of a proxy that refused to connect.
 type proxyError int
 
 func (e proxyError) Error() string {
 	return fmt.Sprintf("the proxy refused to connect: %d %s", int(e), http.StatusText(int(e)))
 }
 
-// checkProxyResponse returns a typed error for what net/http reports as a text.
+// checkProxyResponse returns a typed error for a failure that net/http reports as plain text.
 func checkProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return proxyError(resp.StatusCode)

@@ -8,18 +8,19 @@ import (
 )
 
 const (
-	// retryBudget is how many retries are available for short troubles.
+	// retryBudget is the number of retries that are available during short disruptions.
 	retryBudget = 50
-	// budgetPerCall is what each call adds: a server that stays dead gets about 1.2 requests per call in the long run.
+	// budgetPerCall is how much each call adds to the budget. In the long run, a server that stays down receives
+	// about 1.2 requests per call.
 	budgetPerCall = 0.2
 )
 
 var (
-	// errNoTime is returned instead of a wait that would pass the context's deadline.
+	// errNoTime means that a wait would exceed the context's deadline.
 	errNoTime error = noTimeError{}
-	// errBudgetSpent says that too many calls have failed for another retry.
+	// errBudgetSpent means that the retry budget is used up because too many calls have failed.
 	errBudgetSpent = errors.New("the retry budget is used up")
-	// errGiveUp says that the time for retries is over.
+	// errGiveUp means that the time for retries is over.
 	errGiveUp = errors.New("the time for retries is over")
 )
 
@@ -32,34 +33,34 @@ func (noTimeError) Timeout() bool        { return true }
 func (noTimeError) Temporary() bool      { return true }
 func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// outage coordinates the retries of all calls of a scope. While the service is down, which is from a failure until the next
-// response, the calls that wait share their retries: one of them sends a probe, with growing pauses in between, and the
-// others follow when the service responds. So the number of requests during an outage does not depend on the number of
-// callers. A new call always sends its first request.
+// outage coordinates the retries of all calls of a scope. The service counts as down from a failure until the next
+// response. During that time the waiting calls share their retries: one of them sends a probe, with growing pauses
+// between probes, and the others follow when the service responds. The number of requests during an outage thus
+// does not depend on the number of callers. A new call always sends its first request.
 //
-// Every retry costs one from the retry budget. Every response pays one back, and every call adds a fifth. A retry that finds
-// the budget spent fails while the service is down, and otherwise waits for the responses to other calls.
+// Every retry takes one from the retry budget. Every response adds one, and every call adds a fifth. If the budget
+// is spent, a retry fails while the service is down; otherwise it waits for the responses to other calls.
 //
 // The zero value has a full budget. It is safe for concurrent use.
 type outage struct {
 	mu      sync.Mutex
-	spent   float64 // of retryBudget
+	spent   float64 // how much of retryBudget is used
 	down    bool
-	probes  int       // sent since the last response
-	probeAt time.Time // while down: when the next probe may be sent
+	probes  int       // probes sent since the last response
+	probeAt time.Time // while down, when the next probe may be sent
 
-	waiting int           // calls in await
-	changed chan struct{} // closed when the calls in await have to look again
+	waiting int           // number of calls in await
+	changed chan struct{} // closed to make the calls in await check the state
 }
 
-// addCall pays for a new call.
+// addCall adds the share of a new call to the budget.
 func (o *outage) addCall() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.spent = max(0, o.spent-budgetPerCall)
 }
 
-// reportResponse says that the service responded.
+// reportResponse records that the service responded.
 func (o *outage) reportResponse() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -68,7 +69,7 @@ func (o *outage) reportResponse() {
 	o.wakeAll()
 }
 
-// reportFault says that a request failed for a reason that may pass.
+// reportFault records that a request failed for a temporary reason.
 func (o *outage) reportFault(p Policy) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,8 +88,8 @@ func (o *outage) wakeAll() {
 	}
 }
 
-// await waits until a retry may be sent, not before earliest. It returns errGiveUp at the time giveUp, errBudgetSpent,
-// errNoTime, or the context's error.
+// await waits until a retry may be sent, but at least until earliest. It returns errGiveUp once giveUp is reached,
+// errBudgetSpent, errNoTime, or the context's error.
 func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(earliest) {
 		return errNoTime
@@ -115,7 +116,7 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 	}
 }
 
-// tryRetry takes a retry from the budget and returns now, or returns when to try next.
+// tryRetry takes a retry from the budget and returns now. If no retry is available, it returns when to try next.
 func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, err error) {
 	next = earliest
 	if o.down && o.probeAt.After(next) {
@@ -127,7 +128,7 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 	case o.spent+1 <= retryBudget:
 	case o.down:
 		return now, errBudgetSpent
-	default: // the responses to other calls will pay for it
+	default: // the responses to other calls will refill the budget
 		return now.Add(time.Hour), nil
 	}
 	o.spent++
@@ -138,7 +139,7 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 	return now, nil
 }
 
-// pause waits for d or until something changes, with o.mu unlocked.
+// pause waits for d or for a change of the state, with o.mu unlocked.
 func (o *outage) pause(ctx context.Context, d time.Duration) error {
 	changed := o.changed
 	o.mu.Unlock()

@@ -3,23 +3,88 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that a call says when it was
+// not retried for want of budget.
+func TestRetryBudgetOfCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) { return respond(503, ""), nil }, nil)
+		for range 200 {
+			_, _ = g.Do(t.Context(), call())
+		}
+		if n := len(g.requests); n > 200*12/10+retryBudget+1 {
+			t.Errorf("%d requests for 200 calls", n)
+		}
+		refused := 0
+		for range 10 {
+			_, err := g.Do(t.Context(), call())
+			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls fail") { //nolint:errorlint // as promised
+				refused++
+			}
+		}
+		if refused < 6 {
+			t.Errorf("%d of 10 calls were told why they were not retried", refused)
+		}
+		for _, other := range []func(*Call){func(c *Call) { c.Region = "cn-other" }, func(c *Call) { c.Action = "DescribeRegions" }} {
+			c := call()
+			other(&c)
+			if meta, _ := g.Do(t.Context(), c); meta.Attempts != 3 {
+				t.Errorf("%s in %s had %d attempts", c.Action, c.Region, meta.Attempts)
+			}
+		}
+	})
+}
+
+// TestPartialOutage checks that many callers survive a service that fails half of their requests, without a flood of retries.
+func TestPartialOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(20 * time.Millisecond)
+			if n%2 == 0 {
+				return respond(503, ""), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) { c.Retry = Policy{} })
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				for range 10 {
+					c := call()
+					c.Patient = true
+					if _, err := g.Do(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n := len(g.requests); n > 640*2+1 {
+			t.Errorf("%d requests for 640 calls", n)
+		}
+	})
+}
+
 // testPolicy has delays without jitter.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
-// TestRetryBudget checks that a server that stays dead gets 1.2 requests per call in the long run, and that responses
-// refill the budget.
+// TestRetryBudget checks that a server that stays down receives 1.2 requests per call in the long run, and that
+// responses refill the budget.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o outage
 		retries := 0
 		try := func() bool { return o.await(t.Context(), testPolicy, time.Now(), time.Now().Add(time.Second)) == nil }
-		for range 1000 { // calls to a dead server, each of which would like two retries
+		for range 1000 { // calls to a server that is down, each of which would retry twice
 			o.addCall()
 			for range 2 {
 				o.reportFault(testPolicy)
@@ -42,8 +107,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetWhileUp checks that a retry that finds the budget spent waits for the responses to other calls while the
-// service responds, and fails once it does not.
+// TestRetryBudgetWhileUp checks a retry when the budget is spent: it waits for the responses to other calls while
+// the service responds, and fails once the service is down.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -66,7 +131,7 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}
 }
 
-// TestAwait checks how a wait for a retry ends.
+// TestAwait checks the results of await.
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,24 +14,24 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// ErrMismatch marks an error of Call.Decode that says: the response is sound, but it does not fit the caller's type.
+// ErrMismatch marks an error of Call.Decode as final: the response is valid, but does not fit the caller's type.
 var ErrMismatch = errors.New("the response does not fit the result")
 
-// readResponse reads and decodes the body, or finds out what is wrong with it.
+// readResponse reads and decodes the body, or determines why it cannot be decoded.
 func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	body := x.t.bodies.get()[:0]
 	defer func() { x.t.bodies.put(body) }()
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
-	} else if resp.ContentLength > maxErrorBody { // its beginning is worth reading all the same
+	} else if resp.ContentLength > maxErrorBody { // the part that was read may still contain the error
 		resp.ContentLength = -1
 	}
 	var err error
-	if resp.StatusCode >= 200 { // 101 has no body: it would hand over the connection, which knows no deadline
+	if resp.StatusCode >= 200 { // status 101 has no body: net/http would return the connection, which has no deadline
 		body, err = readBody(body, resp, limit)
 	}
-	var unreadable attemptResult // what is wrong with the body
+	var unreadable attemptResult // the problem with the body
 	switch {
 	case err == nil && success:
 		err = x.call.Decode(body)
@@ -55,10 +55,10 @@ func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	return x.parseFailure(resp, body, unreadable)
 }
 
-// requestID returns the request id of a response whose body was not searched for one.
+// requestID returns the request id of a response whose body was not parsed.
 func (x *exchange) requestID(h http.Header) string {
 	id := h.Get("X-Acs-Request-Id")
-	if isUUID(id) { // as always; nothing secret has this form
+	if isUUID(id) { // the usual form, in which no secret can occur
 		return id
 	}
 	return x.redactor().Line(id, 256)
@@ -80,8 +80,8 @@ func isUUID(id string) bool {
 	return true
 }
 
-// parseFailure classifies an error response, or a successful one whose body is unreadable. What is wrong with the body
-// counts when no error code says more.
+// parseFailure classifies an error response, or a successful response whose body is unreadable. Problems of the
+// body matter only if there is no error code.
 func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable attemptResult) attemptResult {
 	e, ok := parseErrorResponse(resp.StatusCode, resp.Header, body)
 	res := attemptResult{status: resp.StatusCode}
@@ -101,7 +101,7 @@ func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable att
 	return res
 }
 
-// ErrorResponse is an error response of the API, or of something between it and the client.
+// ErrorResponse is an error response of the API, or of a proxy or gateway on the way to it.
 type ErrorResponse struct {
 	Code, Message, RequestID, HostID, Recommend string
 	Status                                      int
@@ -119,7 +119,7 @@ type AccessDenied struct {
 	EncodedDiagnosticMessage string
 }
 
-// text reads a JSON string, and a number or boolean as its own text.
+// text reads a JSON string. A number or boolean becomes its literal text.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
@@ -132,9 +132,9 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// IsErrorDocument reports whether a response with a status of success is an error document, judged by the JSON values of
-// its members Code and Message (nil: no such member). Some installations of the API put both into every response: then
-// they are empty, null, or say "200" and "successful".
+// IsErrorDocument reports whether a response with a successful status is an error document. code and message are
+// the JSON values of its members Code and Message, nil if absent. Some installations of the API include both in
+// every response: then they are empty, null, or contain "200" and "successful".
 func IsErrorDocument(code, message []byte) bool {
 	read := func(raw []byte) (string, bool) {
 		var t text
@@ -157,8 +157,8 @@ func saysSuccess(code, message string) bool {
 	return success(code) || code == "" && (message == "" || success(message))
 }
 
-// errorBody is the form of an error response. encoding/json matches names in any case, which covers the lower-camel
-// spellings of some gateways.
+// errorBody is the JSON of an error response. encoding/json ignores case in names, which covers gateways that use
+// lower camel case.
 type errorBody struct {
 	XMLName      xml.Name `json:"-" xml:"Error"`
 	RequestID    text     `json:"RequestId" xml:"RequestId"`
@@ -170,8 +170,8 @@ type errorBody struct {
 	AccessDenied json.RawMessage `json:"AccessDeniedDetail" xml:"-"`
 }
 
-// parseErrorResponse reads an error body in JSON or XML. ok is false when it is something else; then the result holds only
-// the status and the request id.
+// parseErrorResponse parses an error body in JSON or XML. ok is false if it is neither; the result then contains
+// only the status and the request id.
 func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse, ok bool) {
 	e = ErrorResponse{Status: status, RequestID: h.Get("X-Acs-Request-Id")}
 	var doc errorBody
@@ -191,7 +191,7 @@ func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse
 		return e, false
 	}
 	var d AccessDenied
-	if json.Unmarshal(doc.AccessDenied, &d) == nil && d != (AccessDenied{}) { // without it, it is still an error response
+	if json.Unmarshal(doc.AccessDenied, &d) == nil && d != (AccessDenied{}) { // optional in an error response
 		e.AccessDenied = &d
 	}
 	e.Code, e.HostID, e.Recommend, e.Message = string(doc.Code), string(doc.HostID), string(doc.Recommend), message
@@ -199,7 +199,7 @@ func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse
 	return e, true
 }
 
-// redact makes a response safe to show.
+// redact masks the secrets in a response.
 func (e *ErrorResponse) redact(r *redact.Redactor) {
 	for _, field := range []struct {
 		text  *string
@@ -217,7 +217,7 @@ func (e *ErrorResponse) redact(r *redact.Redactor) {
 	}
 }
 
-// describeBody replaces the message of a response that is none of the API's.
+// describeBody sets the message of a response that does not come from the API.
 func describeBody(status int, body []byte, r *redact.Redactor) string {
 	what := cmp.Or(http.StatusText(status), "unknown status")
 	if status/100 == 2 {
@@ -229,7 +229,7 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 	return what + ", body begins: " + r.Excerpt(string(body[:min(len(body), 16<<10)]), 160)
 }
 
-// signatureAdvice compares the string to sign that the server echoes with ours.
+// signatureAdvice compares the string to sign that the server returned with that of the client.
 func signatureAdvice(message, query, otherwise string) string {
 	const begin = http.MethodPost + "&%2F&"
 	params, err := url.ParseQuery(query)

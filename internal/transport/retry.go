@@ -11,15 +11,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Policy limits the retries of a call. When neither MaxAttempts nor MaxElapsed is set, a single call ends after 5 attempts, or
-// after the time that their backoffs take at most (4.5 s with the default delays), and a patient one after 30 s. Otherwise only
-// what is set limits.
+// Policy limits the retries of a call. If neither MaxAttempts nor MaxElapsed is set, a single call ends after 5
+// attempts, or after the maximum time of their backoffs (4.5 s with the default delays), and a patient call after
+// 30 s. Otherwise only the limits that are set apply.
 type Policy struct {
-	MaxAttempts    int           // 1 = never retry
-	MaxElapsed     time.Duration // no retry starts later than this after the first failure
-	MinDelay       time.Duration // the longest backoff before the first retry, doubled for each further one
-	MaxDelay       time.Duration // the longest backoff
-	AttemptTimeout time.Duration // for one request and its whole response
+	MaxAttempts    int           // 1 means no retries
+	MaxElapsed     time.Duration // maximum time from the first failure to the start of a retry
+	MinDelay       time.Duration // maximum backoff before the first retry; it doubles with each further retry
+	MaxDelay       time.Duration // upper bound of the backoff
+	AttemptTimeout time.Duration // timeout of one request, including its whole response
 }
 
 const (
@@ -29,14 +29,15 @@ const (
 	defaultMaxDelay       = 3 * time.Second
 	defaultAttemptTimeout = 10 * time.Second
 
-	// throttleAttempts limits the attempts of a throttled call. Most of its waiting is done inside the throttle control, and only
-	// probes are rejected. A lone caller sends all the probes; so many outlast a quota's window of a minute, which 12 would not.
+	// throttleAttempts limits the attempts of a throttled call. Most of the waiting happens inside the throttle
+	// control, and only probes are rejected. A single caller sends all the probes: with 14 it outlasts a quota
+	// window of one minute, with 12 it would not.
 	throttleAttempts = 14
-	// defaultThrottleWait limits the waiting for quota of a call whose context has no deadline.
+	// defaultThrottleWait limits how long a call waits for quota if its context has no deadline.
 	defaultThrottleWait = 2 * time.Minute
 )
 
-// withDefaults fills in everything but MaxAttempts and MaxElapsed: see limits.
+// withDefaults returns the policy with defaults for all fields except MaxAttempts and MaxElapsed; see limits.
 func (p Policy) withDefaults() Policy {
 	if p.MinDelay <= 0 {
 		p.MinDelay = defaultMinDelay
@@ -54,7 +55,7 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// limits returns the limits of one call; 0 is none.
+// limits returns the limits of one call; 0 means no limit.
 func (p Policy) limits(patient bool) (attempts int, elapsed time.Duration) {
 	switch {
 	case p.MaxAttempts > 0 || p.MaxElapsed > 0:
@@ -69,7 +70,7 @@ func (p Policy) limits(patient bool) (attempts int, elapsed time.Duration) {
 	}
 }
 
-// ceiling returns the longest pause after the n-th failure (from 1).
+// ceiling returns the longest backoff after the n-th failure, counted from 1.
 func (p Policy) ceiling(n int) time.Duration {
 	if shift := min(n-1, 62); p.MinDelay <= p.MaxDelay>>shift { // not MinDelay<<shift, which could overflow
 		return p.MinDelay << shift
@@ -77,30 +78,32 @@ func (p Policy) ceiling(n int) time.Duration {
 	return p.MaxDelay
 }
 
-// backoff returns the pause of a call after its n-th failure: full jitter under the ceiling, above a floor that protects a
-// dead server.
+// backoff returns the backoff of a call after its n-th failure: full jitter below the ceiling, and above a floor
+// that protects a server that is down.
 func (p Policy) backoff(n int) time.Duration {
 	ceiling, floor := p.ceiling(n), p.MinDelay/2
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// probeSpacing returns the pause between the n-th failure of all calls together and the next probe: at least two thirds of
-// the ceiling, so that a few probes outlast an outage of some seconds.
+// probeSpacing returns the pause before the next probe, where n is the number of failures of all calls together.
+// It is at least two thirds of the ceiling, so that a few probes outlast an outage of several seconds.
 func (p Policy) probeSpacing(n int) time.Duration {
 	ceiling := p.ceiling(n)
 	floor := ceiling - ceiling/3
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// retry says when to send the next attempt. The zero value is at once, as far as limiter and throttle control allow.
+// retry describes when to send the next attempt. The zero value means at once, subject to the limiter and the
+// throttle control.
 type retry struct {
-	fault            bool // after a failure that may pass
+	fault            bool // whether the failure is temporary
 	earliest, giveUp time.Time
 }
 
-// decideRetry decides whether there is another attempt.
+// decideRetry decides whether to make another attempt, and when.
 func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
-	learned := res.class&skew != 0 && s.t.clock.learn(res.received.header, res.offset) // also when only later calls profit
+	// even if there is no retry, later calls benefit
+	learned := res.class&skew != 0 && s.t.clock.learn(res.received.header, res.offset)
 	switch {
 	case res.final || s.t.cfg.Retry.MaxAttempts == 1:
 		return retry{}, false
@@ -112,7 +115,7 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 		return retry{}, true
 	case res.class&Throttled != 0:
 		s.throttles++
-		if s.t.cfg.Retry.MaxElapsed == 0 { // the service responds, so that a later failure begins another outage
+		if s.t.cfg.Retry.MaxElapsed == 0 { // the service responds, so a later failure starts another outage
 			s.firstFault = time.Time{}
 		}
 		return retry{}, s.throttles < throttleAttempts
@@ -125,12 +128,12 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 	return s.retryFault(res)
 }
 
-// mayRepeat reports whether sending the request again cannot carry the operation out twice.
+// mayRepeat reports whether the request can be sent once more without carrying out the operation twice.
 func (s *callState) mayRepeat(res *attemptResult) bool {
 	return s.call.ReadOnly || s.call.Repeatable || res.notReceived
 }
 
-// retryFault plans the retry after a failure that may pass.
+// retryFault plans the retry after a temporary failure.
 func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	p := s.t.cfg.Retry
 	attempts, elapsed := p.limits(s.call.Patient)
@@ -142,9 +145,9 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	if attempts > 0 && s.faults >= attempts {
 		return retry{}, false
 	}
-	// Everybody is told the same retryAfter, so the jitter comes on top.
+	// All callers receive the same retryAfter, so the jitter is added to it.
 	r := retry{fault: true, earliest: now.Add(res.retryAfter + p.backoff(s.faults))}
-	if elapsed == 0 { // the turn to retry comes within MaxDelay, unless other calls take it
+	if elapsed == 0 { // the retry can start within MaxDelay, unless other calls go first
 		r.giveUp = r.earliest.Add(p.MaxDelay + p.AttemptTimeout)
 		return r, true
 	}
@@ -153,12 +156,12 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	case !now.Before(r.giveUp):
 		return retry{}, false
 	case !served.After(r.giveUp):
-	case p.MaxElapsed > 0: // the user's limit is strict
+	case p.MaxElapsed > 0: // a limit set by the user is strict
 		return retry{}, false
-	default: // the server's request takes precedence over a default
+	default: // the wait requested by the server takes precedence over a default
 		r.giveUp = r.earliest.Add(p.MaxDelay)
 	}
-	if r.earliest.After(r.giveUp) { // a last attempt when the time is over, rather than none
+	if r.earliest.After(r.giveUp) { // make a last attempt when the time is over
 		r.earliest = r.giveUp
 	}
 	return r, true
@@ -172,7 +175,7 @@ func (s *callState) wait(ctx context.Context, r retry) error {
 	return s.scope.outage.await(ctx, s.t.cfg.Retry, r.earliest, r.giveUp)
 }
 
-// endedWhileWaiting returns the result of a call that ended with err while it waited for its next attempt.
+// endedWhileWaiting returns the result of a call that ended with err while it was waiting for its next attempt.
 func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResult {
 	switch {
 	case errors.Is(err, errGiveUp):
@@ -188,8 +191,8 @@ func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResu
 	return attemptResult{err: err, class: last.class, problem: last.problem, advice: last.advice}
 }
 
-// PastDeadline reports whether a call ended because its next attempt would have come after the context's deadline. The
-// context itself may not be done then.
+// PastDeadline reports whether a call ended because its next attempt would have started after the context's
+// deadline. The context itself may not be done.
 func PastDeadline(err error) bool {
 	return errors.Is(err, errNoTime) || errors.Is(err, throttle.ErrPastDeadline)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// roundTrip is the part of an attempt that happens on the wire, within the attempt's own timeout.
+// roundTrip sends the request and reads the response, within the timeout of the attempt.
 func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signed signer.Signed) attemptResult {
 	within, cancel := context.WithTimeout(ctx, s.t.cfg.Retry.AttemptTimeout)
 	defer cancel()
@@ -23,7 +23,7 @@ func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signe
 		redactor: sync.OnceValue(func() *redact.Redactor { return newRedactor(signed, key) }),
 	}
 	if s.connectionSuspect {
-		// The idle connections beside the one that failed may be dead as well, and with HTTP/2 it may be idle itself.
+		// The other idle connections may be dead as well, and an HTTP/2 connection may count as idle.
 		s.t.CloseIdleConnections()
 		s.connectionSuspect = false
 	}
@@ -37,11 +37,11 @@ func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signe
 		return x.networkFailure(fmt.Errorf("malformed HTTP status %03d", resp.StatusCode))
 	}
 	res := x.readResponse(resp)
-	res.received = headers{resp.Header, time.Now()}
+	res.received = headers{resp.Header, time.Now(), x.redactor}
 	return res
 }
 
-// newRequest returns the request for the wire.
+// newRequest returns the HTTP request.
 func (s *callState) newRequest(ctx context.Context, signed signer.Signed) *http.Request {
 	req := (&http.Request{
 		Method: http.MethodPost,
@@ -61,7 +61,7 @@ func (s *callState) newRequest(ctx context.Context, signed signer.Signed) *http.
 // exchange is one request and its response.
 type exchange struct {
 	*callState
-	ctx, within context.Context // the caller's, and the one with the attempt's own timeout
+	ctx, within context.Context // the caller's context, and the one with the timeout of the attempt
 	query       string          // signed
 	redactor    func() *redact.Redactor
 }
@@ -87,7 +87,7 @@ func (x *exchange) networkFailure(err error) attemptResult {
 	return attemptResult{err: err, class: c.class, problem: c.problem, advice: c.advice, notReceived: c.notReceived}
 }
 
-// timeoutError is a timeout of ours, not of the caller's context.
+// timeoutError is returned for a timeout set by this package, as opposed to the caller's context.
 type timeoutError string
 
 func (e timeoutError) Error() string      { return string(e) }
@@ -95,9 +95,9 @@ func (timeoutError) Timeout() bool        { return true }
 func (timeoutError) Temporary() bool      { return true }
 func (timeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
-// notOfContext returns err, or an error with the same text that does not match the context's errors. It is for errors
-// that came up while the caller's context was not done: net, net/http and credential providers use context.DeadlineExceeded
-// for timeouts of their own.
+// notOfContext returns err, or an error with the same text that does not match the errors of package context. It
+// is used for errors that occurred while the caller's context was not done: net, net/http and credential providers
+// return context.DeadlineExceeded for their own timeouts.
 func notOfContext(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -108,10 +108,10 @@ func notOfContext(err error) error {
 	return err
 }
 
-// contextError returns the error of a context that is done, with its cause when the caller set one.
+// contextError returns the error of a context that is done, and its cause if the caller set one.
 func contextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(err, cause) { // in this order on purpose: there is no cause beside the error itself
+	if cause == nil || errors.Is(err, cause) { // the order matters: without a cause, Cause returns the error itself
 		return err
 	}
 	return &causedError{err, cause}

@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// signAndSend carries out one admitted attempt. Its ticket is reported whatever happens, also when code of the caller's
+// signAndSend makes one admitted attempt. Its ticket is always reported, even if code provided by the caller
 // panics.
 func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (res attemptResult) {
 	outcome := throttle.Unknown
@@ -38,7 +38,7 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 		return attemptResult{err: newRedactor(signed, key).Error(err), class: Invalid, final: true}
 	}
 	if s.t.latestKey() != key {
-		latest := key // which escapes, unlike key
+		latest := key // it escapes to the heap, unlike key
 		s.t.lastKey.Store(&latest)
 	}
 	res = s.roundTrip(ctx, key, signed)
@@ -53,7 +53,7 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 	return res
 }
 
-// reportToScope tells the other calls of the scope what this attempt says about the service.
+// reportToScope records for the other calls of the scope what this attempt reveals about the service.
 func (s *callState) reportToScope(res attemptResult) {
 	s.scope.headers.store(res.received)
 	switch {
@@ -64,7 +64,7 @@ func (s *callState) reportToScope(res attemptResult) {
 	}
 }
 
-// currentKey asks for the key of one attempt.
+// currentKey requests the key for one attempt.
 func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemptResult) {
 	key, warning, err := s.t.cfg.Credentials(ctx, s.stale)
 	switch {
@@ -78,7 +78,7 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 			class |= Unavailable
 		}
 		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", notOfContext(err)), class: class, final: true}
-	case s.stale != (signer.Credentials{}) && key == s.stale: // there is no other key, so the API's refusal stands
+	case s.stale != (signer.Credentials{}) && key == s.stale: // there is no other key, so the API's refusal is final
 		res := s.last
 		res.sent, res.final = false, true
 		return key, &res
@@ -88,8 +88,8 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 	return key, nil
 }
 
-// isUnreachable reports whether a credentials provider failed because the service that it asks could not be reached. An
-// error may say so itself by a method Unavailable.
+// isUnreachable reports whether a credentials provider failed because it could not reach its service. An error can
+// report that itself with a method named Unavailable.
 func isUnreachable(err error) bool {
 	var says interface{ Unavailable() bool }
 	if errors.As(err, &says) {
@@ -105,7 +105,7 @@ func isUnreachable(err error) bool {
 		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// signatures returns the signature of a signed request in its query and in its header, "" where there is none.
+// signatures returns the signatures in the query and in the header of a signed request, "" if there is none.
 func signatures(signed signer.Signed) (query, header string) {
 	if values, err := url.ParseQuery(signed.Query); err == nil {
 		query = values.Get("Signature")

@@ -1,6 +1,6 @@
-// Package transport sends signed requests and handles what goes wrong on the way. A call is a loop of attempts, each of
-// which takes the same steps, one file a step: admit, sign, send, read, classify, wait. The package knows HTTP, the API's
-// error codes and time, and nothing about instances.
+// Package transport sends signed requests and handles failures. A call is a loop of attempts. Each attempt takes
+// the same steps, one file per step: admit, sign, send, read, classify, wait. The package knows HTTP, the API's
+// error codes and time, but nothing about instances.
 package transport
 
 import (
@@ -19,10 +19,11 @@ import (
 
 // Config configures a Transport. Credentials and Signer are required.
 type Config struct {
-	HTTPClient *http.Client // nil: NewHTTPClient. It is copied, and the copy follows no redirects.
+	HTTPClient *http.Client // nil means NewHTTPClient. It is copied, and the copy does not follow redirects.
 	Signer     signer.Signer
-	// Credentials returns the key for one attempt. stale is the key that the API has just refused as expired or unknown, or
-	// zero. A warning comes with a usable key although the latest one could not be obtained.
+	// Credentials returns the key for one attempt. stale is the key that the API has just rejected as expired or
+	// unknown, or zero. If the latest key could not be obtained but an older one is usable, that one is returned
+	// with a warning.
 	Credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error)
 	Retry       Policy
 	Limiter     interface{ Wait(context.Context) error } // nil: none
@@ -31,7 +32,7 @@ type Config struct {
 	OnAttempt   func(Attempt)
 }
 
-// Attempt describes one HTTP request after it ended.
+// Attempt describes one HTTP request after it has ended.
 type Attempt struct {
 	Context    context.Context
 	Action     string
@@ -46,25 +47,30 @@ type Attempt struct {
 	Err        error
 }
 
-// Call describes one operation to carry out.
+// Call describes one call of an operation.
 type Call struct {
 	Region, Action, Version string
 	Scheme, Host            string
 	Params                  url.Values
-	// Decode reads a successful response. The body is valid only until it returns. An error says that the response is
-	// unusable, and the call is retried, unless the error is an ErrMismatch.
+	// Decode reads a successful response. The body is valid only until Decode returns. An error means that the
+	// response is unusable; the call is then retried, unless the error is an ErrMismatch.
 	Decode func(body []byte) error
 
 	ReadOnly   bool // the operation changes nothing, so it may be sent any number of times
-	Repeatable bool // the request has a ClientToken, so sending it again does not carry the operation out twice
-	Patient    bool // retry for as long as a service takes to restart: a page of a listing
+	Repeatable bool // the request has a ClientToken, so that sending it more than once has the same effect as once
+	Patient    bool // retry for as long as it takes a service to restart; used for the pages of a listing
 }
 
-// Meta describes a successful call, apart from its response.
+// Meta describes a successful call, except for its response.
 type Meta struct {
 	RequestID string // from the header; the one in the body takes precedence
 	Attempts  int
+
+	redactor func() *redact.Redactor
 }
+
+// Mask returns text without the secrets of the request. It is for what a successful response names and an error repeats.
+func (m Meta) Mask(text string) string { return m.redactor().Mask(text) }
 
 // Transport carries out calls. It is safe for concurrent use. Clients for several regions share one.
 type Transport struct {
@@ -72,14 +78,14 @@ type Transport struct {
 	http    *http.Client
 	clock   clock
 	bodies  bufferList
-	lastKey atomic.Pointer[signer.Credentials] // that signed a request
+	lastKey atomic.Pointer[signer.Credentials] // the key that signed the latest request
 
 	mu     sync.Mutex
 	scopes map[scopeKey]*quotaScope
 }
 
-// quotaScope is what all calls of one operation in one region share: the API counts its quotas by region and operation,
-// and a region that is down must not use up the retries of the others.
+// quotaScope is the state shared by all calls of one operation in one region: the API applies its quotas per
+// region and operation, and a region that is down must not use up the retries of the others.
 type quotaScope struct {
 	throttle throttle.Control
 	outage   outage
@@ -95,7 +101,8 @@ func New(cfg Config) *Transport {
 		client = NewHTTPClient()
 	}
 	own := *client
-	// A redirect would take a signed query to another host. It is returned as a response with its status instead.
+	// Following a redirect would send a signed query to another host. The response with its status is returned
+	// instead.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	cfg.Retry = cfg.Retry.withDefaults()
 	if cfg.Logger == nil {
@@ -104,8 +111,8 @@ func New(cfg Config) *Transport {
 	return &Transport{cfg: cfg, http: &own, scopes: map[scopeKey]*quotaScope{}}
 }
 
-// WithCredentials returns a Transport for another account: it shares t's connections, but not what was learned about quotas,
-// outages and the clock.
+// WithCredentials returns a Transport for another account. It shares t's connections, but not what t has learned
+// about quotas, outages and the clock.
 func (t *Transport) WithCredentials(
 	credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error),
 ) *Transport {
@@ -117,12 +124,6 @@ func (t *Transport) WithCredentials(
 // CloseIdleConnections closes the connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
-// Mask returns text without secrets, on one line, shortened to at most limit bytes. The secrets are the key that signed
-// the latest request, and whatever looks like one. It is for texts from a successful response that go into an error.
-func (t *Transport) Mask(text string, limit int) string {
-	return newRedactor(signer.Signed{}, t.latestKey()).Line(text, limit)
-}
-
 // latestKey returns the key that signed the latest request, zero before the first.
 func (t *Transport) latestKey() signer.Credentials {
 	if key := t.lastKey.Load(); key != nil {
@@ -131,7 +132,7 @@ func (t *Transport) latestKey() signer.Credentials {
 	return signer.Credentials{}
 }
 
-// newRedactor masks the secrets of a signed request.
+// newRedactor returns a redactor that masks the secrets of a signed request.
 func newRedactor(signed signer.Signed, key signer.Credentials) *redact.Redactor {
 	query, header := signatures(signed)
 	return redact.New(key.AccessKeySecret, key.SecurityToken, key.AccessKeyID, query, header)

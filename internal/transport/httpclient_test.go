@@ -3,16 +3,50 @@ package transport
 import (
 	"context"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
+
+// TestCallersClient checks that the caller's http.Client and parameters are used and not modified.
+func TestCallersClient(t *testing.T) {
+	t.Parallel()
+	redirected := 0
+	theirs := &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { redirected++; return nil }}
+	theirs.Transport = roundTripFunc(func(*http.Request) (*http.Response, error) {
+		return respond(302, "", "Location", "https://elsewhere.test/"), nil
+	})
+	g := newRig(nil, func(c *Config) { c.HTTPClient, c.Logger, c.OnAttempt = theirs, nil, nil })
+	params := call()
+	before := maps.Clone(params.Params)
+	_, err := g.Do(t.Context(), params)
+	if f := err.(*Failure); f.Response.Status != 302 || redirected != 0 || theirs.Timeout != time.Minute || theirs.CheckRedirect == nil { //nolint:errorlint // as promised
+		t.Errorf("%+v, redirected %d times", f, redirected)
+	}
+	if !maps.EqualFunc(before, params.Params, slices.Equal) {
+		t.Errorf("the parameters became %v", params.Params)
+	}
+}
+
+func TestOwnClient(t *testing.T) {
+	t.Parallel()
+	tr := New(Config{}).http.Transport.(*http.Transport)
+	if tr == http.DefaultTransport || tr.TLSClientConfig.MinVersion != 0x303 || tr.TLSHandshakeTimeout == 0 || tr.MaxResponseHeaderBytes != maxHeader || tr.HTTP2.SendPingTimeout == 0 || tr.HTTP2.PingTimeout == 0 || tr.HTTP2.SendPingTimeout+tr.HTTP2.PingTimeout > defaultAttemptTimeout {
+		t.Errorf("%+v", tr)
+	}
+	if d := NewDialer(); d.Timeout > 5*time.Second || d.FallbackDelay < 0 {
+		t.Errorf("%+v", d)
+	}
+}
 
 // TestConnections checks that parallel workers keep their connections: they open one each. The server responds to nobody
 // before all workers are connected, as if it were far away.
