@@ -416,13 +416,15 @@ func TestStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		ctx, cancel := context.WithCancel(t.Context())
-		w.server.Inject(ecstest.Fault{Skip: 6, BlackHole: true, Times: -1})
 		done := make(chan struct{})
 		go func() {
 			w.run(ctx)
 			close(done)
 		}()
-		for len(w.server.Requests()) < 7 { // of the second listings
+		synctest.Wait()
+		first := len(w.server.Requests())
+		w.server.Inject(ecstest.Fault{BlackHole: true, Times: -1})
+		for len(w.server.Requests()) == first {
 			time.Sleep(time.Second)
 		}
 		cancel()
