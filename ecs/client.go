@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aliyun-ecs/sdk-go/internal/credentials"
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
@@ -43,6 +44,7 @@ type Client struct {
 type account struct {
 	transport *transport.Transport
 	config    transport.Config // of transport
+	keys      *credentials.Cache
 
 	permissions permissionCache // see listing_empty.go
 	lookups     lookupQueues    // see get_instance.go
@@ -130,9 +132,10 @@ func newAccount(config transport.Config, p CredentialsProvider) *account {
 	if p == nil {
 		p = defaultCredentials()
 	}
-	config.Credentials = cacheCredentials(p).Get
+	keys := cacheCredentials(p)
+	config.Credentials = keys.Get
 	// transport.New copies the http.Client, so accounts with the same configuration share their connections.
-	return &account{transport: transport.New(config), config: config}
+	return &account{transport: transport.New(config), config: config, keys: keys}
 }
 
 // Region returns the region of the client, "" for the zero Client.

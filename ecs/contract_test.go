@@ -33,6 +33,9 @@ var (
 	_ func(ecs.Instance) []netip.Addr                                                                  = ecs.Instance.PublicAddrs
 	_ func(ecs.Instance) netip.Addr                                                                    = ecs.Instance.PrivateAddr
 	_ func(ecs.Instance) (time.Time, bool)                                                             = ecs.Instance.Expires
+	_ func(*ecs.Report) error                                                                          = (*ecs.Report).Err
+	_ func(*ecs.Report) []string                                                                       = (*ecs.Report).MissingActions
+	_ func(*ecs.Report) string                                                                         = (*ecs.Report).Policy
 	_ func(context.Context, *ecs.Client, string, any, string) iter.Seq2[int, error]                    = ecs.CallPages[int]
 	_ func(string, url.Values) string                                                                  = signer.StringToSign
 	_ func(signer.Request, http.Header) string                                                         = signer.CanonicalRequest
@@ -68,6 +71,7 @@ var (
 		DescribeRegions(context.Context, ecs.DescribeRegionsRequest) (*ecs.DescribeRegionsResponse, error)
 		ListTagResources(context.Context, ecs.ListTagResourcesRequest) iter.Seq2[ecs.TagResource, error]
 		Call(context.Context, string, any, any) error
+		Check(context.Context, *ecs.CheckOptions) *ecs.Report
 	} = (*ecs.Client)(nil)
 )
 
@@ -132,6 +136,10 @@ func TestContract(t *testing.T) {
 		}
 	}
 	_ = ecs.ScanOptions{Workers: 1}
+	_ = ecs.CheckOptions{Regions: []string{"a"}, AllRegions: true, Exclude: []string{"a"}, Requests: []ecs.DescribeInstancesRequest{{}}, OnStep: func(ecs.CheckStep) {}}
+	_ = ecs.Report{Steps: []ecs.CheckStep{{
+		Name: "a", Region: "a", Action: "a", Status: ecs.CheckStatus("passed"), Optional: true, Detail: "a", Advice: "a", Err: errors.New("a"), Duration: time.Second,
+	}}}
 	_ = ecs.RegionsOptions{Exclude: []string{"a"}, Workers: 1}
 	_ = pagination.Stream[int]{C: make(<-chan int)}
 	_ = ecs.TagResource{}

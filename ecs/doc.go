@@ -45,9 +45,28 @@
 // listing ends with ErrForbidden; if it fails in any other way, the listing ends with [*UnconfirmedError]. The result is
 // remembered for five minutes for the same region and request. [Options.TrustEmpty] accepts empty pages without a check.
 //
-// [Client.DryRun] checks the permission without listing. The smallest policy is ecs:DescribeInstances, with
+// The smallest policy is ecs:DescribeInstances, with
 // ecs:DescribeRegions to list all regions and ecs:ListTagResources to list more than about 1,000 instances by tag or
 // resource group.
+//
+// # Checking permissions
+//
+// [Client.DryRun] checks, by one request, the permission to list in one region. [Client.Check] finds out why a listing does
+// not work: it tells apart missing credentials, a mistyped region, a broken network, proxy or certificate, a wrong clock, a
+// key or token that the API does not accept, and missing permissions, with advice for each. The [Report] prints as a table
+// and as JSON, and [Report.Policy] is the RAM policy that is missing.
+//
+//	report := client.Check(ctx, &ecs.CheckOptions{AllRegions: true})
+//	fmt.Println(report)
+//	if err := report.Err(); err != nil {
+//		return err
+//	}
+//
+// Check lists nothing. It sends, for each region, one dry run of DescribeInstances for each request in
+// CheckOptions.Requests and one ListTagResources, and one DescribeRegions altogether: 61 requests for 30 regions, most of
+// them in parallel. It cannot know of policies that depend on the instances that a listing would return, nor how much of a
+// quota other programs use. That a service refuses nothing does not prove that it will be up a minute later: handle the
+// errors of listings as well.
 //
 // # What the API does silently
 //

@@ -63,9 +63,10 @@ type Error struct {
 	// AccessDenied says which permission is missing. It is nil if the API did not report it.
 	AccessDenied *AccessDeniedDetail
 
-	class  transport.Class
-	advice string // what to do, if that is more specific than the advice for the class
-	err    error
+	class   transport.Class
+	problem transport.Problem
+	advice  string // what to do, if that is more specific than the advice for the class
+	err     error
 }
 
 // AccessDeniedDetail is the API's explanation of a denied call. Members that are absent from the response are "".
@@ -267,7 +268,7 @@ func callFailure(action, region, host string, err error) error {
 	}
 	e := &Error{
 		Code: f.Response.Code, Message: f.Response.Message, RequestID: f.Response.RequestID, HostID: f.Response.HostID, Recommend: f.Response.Recommend,
-		Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, class: f.Class, advice: f.Advice, err: f.Err,
+		Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, class: f.Class, problem: f.Problem, advice: f.Advice, err: f.Err,
 	}
 	if f.Attempts > 0 {
 		e.Host = host

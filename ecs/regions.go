@@ -57,7 +57,7 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 }
 
 func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, transport.Meta, error) {
-	const action = "DescribeRegions"
+	const action = describeRegions
 	params, err := query.Values(req)
 	if err != nil {
 		return nil, transport.Meta{}, refused(action, c.region, err)
@@ -217,7 +217,7 @@ func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: meta.Mask(all.RequestID), StatusCode: 200, Attempts: meta.Attempts, Message: "the response names no region"}
+		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: meta.Mask(all.RequestID), StatusCode: 200, Attempts: meta.Attempts, Message: "the response names no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {

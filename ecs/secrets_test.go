@@ -162,7 +162,13 @@ func printEverything(t *testing.T) {
 	}
 	bad := &ecs.DecodeError{InstanceID: "i-1", Path: "Cpu", Raw: []byte("{}"), Err: failure}
 
+	report := client.Check(t.Context(), nil)
+	if report.Err() == nil {
+		t.Error("the check passed")
+	}
+
 	values := map[string][]any{
+		"ecs.Report": {report, *report}, "ecs.CheckStep": {report.Steps[5], &report.Steps[5]}, "ecs.CheckOptions": {ecs.CheckOptions{}},
 		"ecs.Client": {client, *client}, "ecs.Options": {options, &options}, "ecs.Attempt": {attempts[0], attempts[1], &attempts[0]}, "ecs.Error": {failure},
 		"ecs.CredentialsProvider": {options.Credentials, shared}, "ecs.PollPolicy": {options.Poll}, "ecs.Limiter": {options.Limiter},
 		"ecs.DecodeError": {bad}, "ecs.IncompleteError": {&ecs.IncompleteError{Undecoded: []*ecs.DecodeError{bad}}}, "ecs.RegionError": {&ecs.RegionError{Region: "r", Err: failure}},

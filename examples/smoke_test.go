@@ -20,6 +20,7 @@ func TestPrograms(t *testing.T) {
 	}{
 		"list":              {"-demo", `(?m)^i-\S+ ecs\.\S+ cn-hangzhou-\S+ \d+\.\d+\.\d+\.\d+ [\s\S]*^[1-9]\d* running instances in cn-hangzhou$`},
 		"accounts":          {"-demo", `^((dev|staging|prod) i-\S+ cn-hangzhou \S*\n)+$`},
+		"check":             {"-demo", `(?s)^passed   credentials .*\npassed   permission +DescribeInstances +permitted\n.*\nready\n$`},
 		"stream":            {"-demo -workers 3", `^[1-9]\d* instances of cn-hangzhou have a public address, found by 3 workers\n$`},
 		"dryrun":            {"-demo", `^listing the instances of cn-hangzhou is permitted\n$`},
 		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*within a nanosecond: try again later.*operation that does not exist: .*key that does not exist: wrong or missing`},

@@ -33,6 +33,7 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region all -o summary -expiring 14   how many of what, and what expires within 14 days
   inventory -region cn-hangzhou -watch 30s        what appears, changes and goes, until Ctrl-C
   inventory -region all -o html > fleet.html      a page to look around in, and to pass on
+  inventory doctor -region cn-hangzhou            why can I not list? Checks everything, and says what to do
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   see README.md for how to include it
 
 Where
@@ -59,7 +60,9 @@ How
   -watch D             go on listing every D (30s; at least 5s), and print what appears (+), changes (~) and goes (-):
                        lines with -o table, events with -o ndjson. Nothing goes because a region fails: "-" means that
                        a complete listing did not have the instance, so it was released, or a filter leaves it out now
-  -dry-run             list nothing, check whether listing would be permitted
+  -doctor              the same as doctor: list nothing, check step by step what stands in the way of a listing
+                       (credentials, network, clock, key, permissions); only -o json is possible beside it
+  -dry-run             the short form of it: print for each region whether listing would be permitted
   -completion SHELL    print the completion script for bash (zsh reads it, too) or fish
 
 A table is fitted to the terminal; piped, it is complete. json, ndjson, csv and ids are written as instances come: in
@@ -79,7 +82,8 @@ type config struct {
 	selection.Selection
 
 	help    string // to be printed instead of listing
-	dryRun  bool
+	doctor  bool   // check what stands in the way of a listing, step by step
+	dryRun  bool   // the same, and print no more than whether each region may be listed
 	verbose bool
 	timeout time.Duration
 	watch   time.Duration // 0 lists once
@@ -140,6 +144,7 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	fs.Func("proxy-jump", "", matching(&ssh.proxyJump, jumpHosts, "[USER@]HOST[:PORT], several separated by commas"))
 	fs.Func("identity-file", "", matching(&ssh.identityFile, identityFile, "the path of a file, without quotes and backslashes"))
 	fs.Func("host-name", "", ssh.setTemplate)
+	fs.BoolVar(&c.doctor, "doctor", false, "")
 	fs.BoolVar(&c.dryRun, "dry-run", false, "")
 	fs.StringVar(&c.raw.completion, "completion", "", "")
 }
@@ -153,6 +158,9 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	fs := flag.NewFlagSet("inventory", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	c.define(fs, stdin, now)
+	if len(args) > 0 && args[0] == "doctor" {
+		c.doctor, args = true, args[1:]
+	}
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			c.help = fmt.Sprintf(help, formatHelp())
@@ -197,9 +205,14 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 
 // checkUse refuses flags that would do nothing.
 func (c *config) checkUse(given map[string]bool) error {
+	if c.doctor && given["o"] && c.format.name != "json" {
+		return fmt.Errorf("-o %s does nothing for doctor: leave it out, or use -o json", c.format.name)
+	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		formats, some := onlyFor[name]
 		switch {
+		case c.doctor && (some || name == "sort" || name == "limit" || name == "workers" || name == "dry-run"):
+			return fmt.Errorf("-%s does nothing for doctor, which lists nothing", name)
 		case c.dryRun && (some || name == "o" || name == "sort" || name == "limit"):
 			return fmt.Errorf("-%s does nothing for -dry-run, which lists nothing", name)
 		case some && !slices.Contains(formats, c.format.name):

@@ -79,56 +79,13 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return p.fail(ctx, c, 0, err)
 	}
 	defer done()
-	if c.dryRun {
-		return p.dryRun(ctx, c, sources)
+	if c.doctor || c.dryRun {
+		return p.check(ctx, c, sources)
 	}
 	if c.watch > 0 {
 		return p.watch(ctx, c, sources)
 	}
 	return p.list(ctx, c, sources)
-}
-
-// dryRun prints for each region whether listing would be permitted.
-func (p *program) dryRun(ctx context.Context, c *config, sources []selection.Source) int {
-	request := c.Request
-	request.InstanceIDs = request.InstanceIDs[:min(len(request.InstanceIDs), 100)] // a single request takes no more
-	var failures []error
-	for _, source := range sources {
-		regions, err := source.AllRegions(ctx)
-		if err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		for _, region := range regions {
-			client, err := source.Client.InRegion(region)
-			if err == nil {
-				err = client.DryRun(ctx, request)
-			}
-			result := "permitted"
-			switch kind := failure.KindOf(err); {
-			case err == nil:
-			case kind == failure.Forbidden, kind == failure.Closed:
-				result = "denied"
-			default:
-				result = "unknown"
-			}
-			name := terminal.Printable(region)
-			if source.Account != "" {
-				name = terminal.Printable(source.Account) + " " + name
-			}
-			fmt.Fprintf(p.stdout, "%-20s %s\n", name, result)
-			if err != nil {
-				failures = append(failures, err)
-			}
-			if ctx.Err() != nil {
-				break
-			}
-		}
-	}
-	if len(failures) == 0 {
-		return failure.ExitOK
-	}
-	return p.fail(ctx, c, 0, failures...)
 }
 
 // fail explains what went wrong and returns the exit code.

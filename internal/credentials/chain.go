@@ -190,7 +190,7 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 		c.report.Links = links
 	}
 	c.report.Kind, c.report.Expires = key.kind, key.expires
-	c.report.AccessKeyID, c.report.Temporary = maskID(key.AccessKeyID), key.SecurityToken != ""
+	c.report.AccessKeyID, c.report.Temporary = MaskID(key.AccessKeyID), key.SecurityToken != ""
 	return key.Credentials
 }
 

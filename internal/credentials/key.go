@@ -105,8 +105,8 @@ func trimBOM(data []byte) []byte {
 	return data
 }
 
-// maskID returns the part of an access key id that tells its kind, such as "LTAI****".
-func maskID(id string) string {
+// MaskID returns the part of an access key id that tells its kind, such as "LTAI****".
+func MaskID(id string) string {
 	if len(id) < 16 || strings.ContainsFunc(id[:4], func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
 		return "****"
 	}

@@ -4,11 +4,12 @@ package transport
 const (
 	adviceClock      = "set this machine's clock"
 	adviceKeySecret  = "check the access key secret"
+	adviceKeyOff     = "the access key is disabled: enable it or use another"
 	adviceNotOpen    = "this operation is not open to the account, and no RAM policy can permit it: ask the vendor"
 	adviceRAMUser    = "RAM users and roles cannot be permitted to call this operation: use a key of the account itself"
 	adviceRegionShut = "the region is not open to this account, and no RAM policy can permit it: leave the region out, or ask the vendor to open it"
 	adviceAccount    = "check the state of the account"
-	adviceBalance    = "the account's balance is too low, or a payment is overdue"
+	adviceBalance    = "the account's balance is too low, or a payment is overdue: top up the account"
 	adviceValueShut  = "the account may not use this value, and no RAM policy can permit it: ask the vendor"
 )
 
@@ -37,10 +38,12 @@ var codeRules = []struct {
 	{"InvalidTimeStamp.Expired", Credentials | skew, adviceClock},
 	{"IllegalTimestamp", Credentials | skew, adviceClock},
 	{"InvalidTimeStamp*", Credentials, ""},
+	{"InvalidSecurityToken.MismatchWithAccessKey", Credentials | renewKey, "the token belongs to another key: set the id, secret and token of the same key"},
 	{"InvalidSecurityToken*", Credentials | renewKey, "get new temporary credentials"},
 	{"MissingSecurityToken", Credentials | renewKey, "this key needs its security token: set it too"},
+	{"InvalidAccessKeyId.Inactive", Credentials | renewKey, adviceKeyOff},
 	{"InvalidAccessKeyId*", Credentials | renewKey, "check the access key id: it is unknown or disabled"},
-	{"Forbidden.AccessKeyDisabled", Credentials | renewKey, "the access key is disabled: enable it or use another"},
+	{"Forbidden.AccessKeyDisabled", Credentials | renewKey, adviceKeyOff},
 	{"MissingAccessKeyId", Credentials, "the request reached the API without its access key id: check the proxies"},
 	{"SignatureDoesNotMatch", Credentials, adviceKeySecret},
 	{"IncompleteSignature", Credentials, adviceKeySecret},

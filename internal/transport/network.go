@@ -121,7 +121,7 @@ func classifyTLS(err error) (networkClass, bool) {
 	switch {
 	case errors.As(err, &certificate):
 		return networkClass{permanent, TLSNotTrusted, "the server's certificate is not trusted: check the endpoint, the proxy and the root certificates", true}, true
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return networkClass{permanent, TLSFailed, "the server does not speak TLS: check the endpoint and the proxy", true}, true
 	case refusedTLS.MatchString(err.Error()):
 		return networkClass{permanent, TLSFailed, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed", true}, true

@@ -62,6 +62,7 @@ func TestProblems(t *testing.T) {
 		"untrusted":             {untrusted, TLSNotTrusted, true, "root certificates", new(*tls.CertificateVerificationError)},
 		"old TLS":               {errors.New("remote error: tls: protocol version not supported"), TLSFailed, true, "TLS 1.2", nil},
 		"no TLS":                {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, TLSFailed, true, "does not speak TLS", nil},
+		"plain HTTP":            {fmt.Errorf("wrapped: %w", http.ErrSchemeMismatch), TLSFailed, true, "does not speak TLS", nil},
 		"proxy unknown":         {proxy(dial(unknown)), ProxyFailed, true, "the proxy's own host name does not exist", new(*net.DNSError)},
 		"proxy refused":         {proxy(dial(syscall.ECONNREFUSED)), ProxyFailed, false, "the proxy cannot be reached", nil},
 		"proxy untrusted":       {proxy(untrusted), ProxyFailed, true, "TLS connection to the proxy", nil},

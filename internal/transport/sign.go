@@ -88,6 +88,16 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 	return key, nil
 }
 
+// Key returns the key that a request would be signed with now. The error is that of a call without credentials, a *Failure.
+func (t *Transport) Key(ctx context.Context) (signer.Credentials, error) {
+	s := &callState{t: t}
+	key, refused := s.currentKey(ctx)
+	if refused != nil {
+		return signer.Credentials{}, s.attemptFailure(*refused)
+	}
+	return key, nil
+}
+
 // isUnreachable reports whether a credentials provider failed because it could not reach its service. An error can
 // report that itself with a method named Unavailable.
 func isUnreachable(err error) bool {

@@ -1,0 +1,152 @@
+package ecs
+
+import (
+	"crypto/tls"
+	"net/http/httptrace"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
+)
+
+// connectionTrace records how far the last attempt of a call came. Its hooks may be called by several goroutines.
+type connectionTrace struct {
+	mu sync.Mutex
+	connectionEvents
+	opened connectionEvents // of an earlier attempt that opened a connection
+}
+
+type connectionEvents struct {
+	dnsStart, dnsDone, connectStart, connectDone, tlsStart, tlsDone, wrote, firstByte time.Time
+
+	connected, reused bool // the request had a connection, one that was open before
+	lookedUp, address string
+}
+
+// hooks returns the functions that net/http calls.
+func (t *connectionTrace) hooks() *httptrace.ClientTrace {
+	record := func(change func(e *connectionEvents, now time.Time)) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		change(&t.connectionEvents, time.Now())
+	}
+	return &httptrace.ClientTrace{
+		GetConn: func(string) {
+			record(func(e *connectionEvents, _ time.Time) {
+				if e.connected {
+					t.opened = *e
+				}
+				*e = connectionEvents{}
+			})
+		},
+		GotConn: func(info httptrace.GotConnInfo) {
+			record(func(e *connectionEvents, _ time.Time) {
+				if info.Reused && t.opened.connected {
+					*e = t.opened
+					return
+				}
+				e.connected, e.reused = true, info.Reused
+				if info.Conn != nil && info.Conn.RemoteAddr() != nil {
+					e.address = info.Conn.RemoteAddr().String()
+				}
+			})
+		},
+		DNSStart: func(info httptrace.DNSStartInfo) {
+			record(func(e *connectionEvents, now time.Time) { e.dnsStart, e.lookedUp = now, info.Host })
+		},
+		DNSDone: func(info httptrace.DNSDoneInfo) {
+			record(func(e *connectionEvents, now time.Time) {
+				if info.Err == nil {
+					e.dnsDone = now
+				}
+			})
+		},
+		ConnectStart: func(string, string) { record(func(e *connectionEvents, now time.Time) { e.connectStart = now }) },
+		ConnectDone: func(_, _ string, err error) {
+			record(func(e *connectionEvents, now time.Time) {
+				if err == nil {
+					e.connectDone = now
+				}
+			})
+		},
+		TLSHandshakeStart: func() { record(func(e *connectionEvents, now time.Time) { e.tlsStart = now }) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			record(func(e *connectionEvents, now time.Time) {
+				if err == nil {
+					e.tlsDone = now
+				}
+			})
+		},
+		WroteRequest:         func(httptrace.WroteRequestInfo) { record(func(e *connectionEvents, now time.Time) { e.wrote = now }) },
+		GotFirstResponseByte: func() { record(func(e *connectionEvents, now time.Time) { e.firstByte = now }) },
+	}
+}
+
+// events returns what was recorded so far.
+func (t *connectionTrace) events() connectionEvents {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.connectionEvents
+}
+
+// failedStep returns the step at which a request without a usable response failed.
+func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
+	step := map[transport.Problem]string{
+		transport.ProxyFailed: stepProxy, transport.NameNotFound: stepDNS, transport.NameLookup: stepDNS,
+		transport.ConnectionRefused: stepConnect, transport.TLSNotTrusted: stepTLS, transport.TLSFailed: stepTLS,
+	}[failed.problem]
+	switch {
+	case step != "":
+		return step
+	case proxy.invalid:
+		return stepProxy
+	case failed.StatusCode != 0, failed.Attempts == 0, e.connected:
+		return stepResponse
+	case !e.tlsStart.IsZero():
+		return stepTLS
+	case proxy.url != "" && !e.connectDone.IsZero():
+		return stepProxy
+	case !e.dnsStart.IsZero() && e.dnsDone.IsZero():
+		return stepDNS
+	}
+	return stepConnect
+}
+
+// nameText says how the name of the endpoint was resolved. notSeen is true if a dialer of the caller's did not say.
+func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSeen bool) {
+	name, _, _ := strings.Cut(c.host, ":")
+	_, err := netip.ParseAddr(name)
+	switch {
+	case e.reused:
+		return "an open connection was reused", false
+	case proxy != "":
+		return "the proxy resolves " + c.host, false
+	case e.lookedUp != "":
+		return e.lookedUp + " resolved", false
+	case err == nil || e.connected:
+		return "no lookup was needed for " + c.host, false
+	}
+	return "the dialer of the http.Client did not report a lookup of " + c.host, true
+}
+
+func (e connectionEvents) connectText(c *Client) string {
+	switch {
+	case e.reused:
+		return "an open connection was reused"
+	case e.address == "":
+		return "connected to " + c.host
+	}
+	return "connected to " + e.address
+}
+
+func (e connectionEvents) tlsText(c *Client) string {
+	switch {
+	case c.scheme == "http":
+		return "none: the endpoint is a loopback address"
+	case e.reused:
+		return "an open connection was reused"
+	}
+	return "the certificate is trusted"
+}

@@ -1,0 +1,217 @@
+package ecs
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// CheckStatus is the result of a CheckStep.
+type CheckStatus string
+
+// The results of a step.
+const (
+	CheckStatusPassed  CheckStatus = "passed"
+	CheckStatusFailed  CheckStatus = "failed"
+	CheckStatusUnknown CheckStatus = "unknown" // the step could not find out
+	CheckStatusSkipped CheckStatus = "skipped" // an earlier step failed, so this one could not run
+)
+
+// CheckStep is one step of a Report.
+type CheckStep struct {
+	// Name is "credentials", "proxy", "dns", "connect", "tls", "response", "clock", "signature", "permission" or "quota", or
+	// "setup" if nothing could be checked because the client, the context or the options are unusable.
+	Name   string
+	Region string // "" if the step does not depend on a region
+	Action string // the operation of a step "permission", such as "DescribeInstances"
+	Status CheckStatus
+	// Optional says that a listing works without this step. [Report.Err] ignores it.
+	Optional bool
+	Detail   string // what was found, in one line without secrets
+	Advice   string // what to do, in one line; "" if there is nothing to do
+	Err      error  // why the step failed, or why its result is unknown; nil if it passed or was skipped
+	Duration time.Duration
+}
+
+// Report is the result of [Client.Check]. It prints as a table, whatever the verb of package fmt, and encodes as JSON; both
+// are without secrets.
+type Report struct{ Steps []CheckStep }
+
+// Err returns nil if a listing would work, and else the error of the first step that is in the way. [errors.Is] tells
+// its kind, as for a call. What could not be determined, because the API throttled the request or did not respond, is in
+// the way too. Optional steps are not.
+func (r *Report) Err() error {
+	for _, s := range r.Steps {
+		if s.Err != nil && !s.Optional {
+			return s.Err
+		}
+	}
+	return nil
+}
+
+// MissingActions returns the permissions that were denied and that a RAM policy can grant, such as
+// "ecs:DescribeInstances", in alphabetical order. They include those of optional steps. What another policy denies explicitly
+// is not among them, nor what no policy can grant: the advice of such a step says what to do.
+func (r *Report) MissingActions() []string {
+	var actions []string
+	for _, s := range r.Steps {
+		if e, ok := s.denied(); ok {
+			actions = append(actions, missingAction(e))
+		}
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
+
+// denied returns the error of a step that a RAM policy can cure.
+func (s CheckStep) denied() (*Error, bool) {
+	var e *Error
+	ok := errors.As(s.Err, &e) && isGrantable(e)
+	return e, ok
+}
+
+// policyStatement is a statement of a RAM policy.
+type policyStatement struct {
+	Effect   string
+	Action   []string
+	Resource []string
+}
+
+// Policy returns the smallest RAM policy that grants the MissingActions, as JSON, or "" if there are none. An action
+// that was denied in some regions and permitted in others is granted in the former only.
+func (r *Report) Policy() string {
+	policy := struct {
+		Version   string
+		Statement []policyStatement
+	}{Version: "1"}
+	for _, action := range r.MissingActions() {
+		resources := r.missingResources(action)
+		same := slices.IndexFunc(policy.Statement, func(s policyStatement) bool { return slices.Equal(s.Resource, resources) })
+		if same < 0 {
+			same = len(policy.Statement)
+			policy.Statement = append(policy.Statement, policyStatement{Effect: "Allow", Resource: resources})
+		}
+		policy.Statement[same].Action = append(policy.Statement[same].Action, action)
+	}
+	if len(policy.Statement) == 0 {
+		return ""
+	}
+	text, err := json.MarshalIndent(policy, "", "  ")
+	if err != nil {
+		return "" // cannot happen: there are only strings in it
+	}
+	return string(text)
+}
+
+// missingResources returns the resources for which a policy has to grant an action.
+func (r *Report) missingResources(action string) []string {
+	var resources []string
+	permitted := false
+	for _, s := range r.Steps {
+		e, denied := s.denied()
+		switch {
+		case denied && missingAction(e) == action:
+			resources = append(resources, "acs:ecs:"+s.Region+":*:*")
+		case s.Status == CheckStatusPassed && "ecs:"+s.Action == action:
+			permitted = true
+		}
+	}
+	if !permitted {
+		return []string{"*"}
+	}
+	slices.Sort(resources)
+	return slices.Compact(resources)
+}
+
+// Format implements [fmt.Formatter]. It prints the text of String, whatever the verb.
+func (r *Report) Format(f fmt.State, verb rune) { formatText(f, verb, r.String()) }
+
+// String returns a table with a line for each step, the advice below it, and the missing policy at the end.
+func (r *Report) String() string {
+	var b strings.Builder
+	width := 0
+	for _, s := range r.Steps {
+		if s.Status != CheckStatusSkipped {
+			width = max(width, utf8.RuneCountInString(s.title()))
+		}
+	}
+	for i, s := range r.Steps {
+		if s.Status == CheckStatusSkipped {
+			if i+1 == len(r.Steps) || r.Steps[i+1].Status != CheckStatusSkipped {
+				b.WriteString("skipped  " + strings.Join(skippedNames(r.Steps[:i+1]), ", ") + ": an earlier step failed\n")
+			}
+			continue
+		}
+		title := s.title()
+		line := fmt.Sprintf("%-8s %s%s  %s", s.Status, title, strings.Repeat(" ", width-utf8.RuneCountInString(title)), s.Detail)
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		if s.Advice != "" {
+			b.WriteString("         advice: " + s.Advice + "\n")
+		}
+	}
+	if policy := r.Policy(); policy != "" {
+		b.WriteString("missing policy:\n" + policy + "\n")
+	}
+	return b.String()
+}
+
+// title names a step within its report.
+func (s CheckStep) title() string {
+	if s.Action == "" {
+		return s.Name
+	}
+	return s.Name + " " + s.Action + in(s.Region)
+}
+
+// skippedNames returns the names of the skipped steps at the end of steps, each once.
+func skippedNames(steps []CheckStep) (names []string) {
+	for _, s := range slices.Backward(steps) {
+		if s.Status != CheckStatusSkipped {
+			break
+		}
+		if !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	slices.Reverse(names)
+	return names
+}
+
+// MarshalJSON returns an object with the steps, whether a listing would work, the missing actions and the missing policy.
+func (r *Report) MarshalJSON() ([]byte, error) {
+	out := struct {
+		OK             bool            `json:"ok"`
+		Steps          []CheckStep     `json:"steps"`
+		MissingActions []string        `json:"missing_actions,omitempty"`
+		Policy         json.RawMessage `json:"policy,omitempty"`
+	}{r.Err() == nil, r.Steps, r.MissingActions(), json.RawMessage(r.Policy())}
+	return json.Marshal(out)
+}
+
+// MarshalJSON returns an object with the fields of the step, and of its error what helps to report it.
+func (s CheckStep) MarshalJSON() ([]byte, error) {
+	out := struct {
+		Name      string      `json:"name"`
+		Region    string      `json:"region,omitempty"`
+		Action    string      `json:"action,omitempty"`
+		Status    CheckStatus `json:"status"`
+		Optional  bool        `json:"optional,omitempty"`
+		Detail    string      `json:"detail,omitempty"`
+		Advice    string      `json:"advice,omitempty"`
+		Error     string      `json:"error,omitempty"`
+		Code      string      `json:"code,omitempty"`
+		RequestID string      `json:"request_id,omitempty"`
+		Seconds   float64     `json:"seconds"`
+	}{Name: s.Name, Region: s.Region, Action: s.Action, Status: s.Status, Optional: s.Optional, Detail: s.Detail, Advice: s.Advice, Seconds: s.Duration.Seconds()}
+	if s.Err != nil {
+		out.Error = s.Err.Error()
+	}
+	if e := (*Error)(nil); errors.As(s.Err, &e) {
+		out.Code, out.RequestID = e.Code, e.RequestID
+	}
+	return json.Marshal(out)
+}

@@ -1,0 +1,45 @@
+// Command check is a start-up check: it tells why a listing would not work, before the first one is needed.
+//
+//	go run ./examples/check -demo
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+)
+
+func main() {
+	region := flag.String("region", "cn-hangzhou", "the region to check")
+	inMemory := flag.Bool("demo", false, "check an in-memory ECS, no account needed")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	client, done, err := demo.Client(*inMemory, *region, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	report := client.Check(ctx, &ecs.CheckOptions{
+		Requests: []ecs.DescribeInstancesRequest{{Status: ecs.InstanceStatusRunning}}, // what the program will list
+		OnStep:   func(s ecs.CheckStep) { fmt.Printf("%-8s %-11s %-17s %s\n", s.Status, s.Name, s.Action, s.Detail) },
+	})
+	done()
+	switch err := report.Err(); {
+	case err == nil:
+		fmt.Println("ready")
+	case errors.Is(err, ecs.ErrForbidden) && report.Policy() != "":
+		log.Fatalf("attach this policy to the caller:\n%s", report.Policy())
+	case errors.Is(err, ecs.ErrUnavailable), errors.Is(err, ecs.ErrThrottled):
+		log.Fatalf("try again later: %v", err) // a supervisor may restart the program
+	default:
+		log.Fatal(err)
+	}
+}
