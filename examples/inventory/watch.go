@@ -121,7 +121,7 @@ type stopError struct {
 
 func (e stopError) Unwrap() error { return e.error }
 
-// failed is told that a listing was not complete. The watch goes on, unless nothing was ever read and waiting does not help.
+// failed reports an incomplete listing. It ends the watch if nothing has been read yet and waiting does not help.
 func (w *watch) failed(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -135,7 +135,7 @@ func (w *watch) failed(err error) {
 	w.say(failure.Text(err))
 }
 
-// show prints an event.
+// show prints an event of the cache of an account.
 func (w *watch) show(src selection.Source, ev ecscache.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -170,8 +170,8 @@ func (w *watch) show(src selection.Source, ev ecscache.Event) {
 	}
 }
 
-// typeOf returns what an event means for the instances that are selected, "" if nothing: some filters are not the API's, so
-// that an instance that changes may begin or cease to be selected.
+// typeOf returns the type that an event has for the selected instances, or "" if it does not concern them. The API does not
+// know all filters, so a changed instance may have begun or ceased to match.
 func (w *watch) typeOf(ev ecscache.Event) ecscache.EventType {
 	before := ev.Type != ecscache.EventAdded && w.c.Matches(ev.Old)
 	now := ev.Type != ecscache.EventRemoved && w.c.Matches(ev.Instance)
@@ -211,7 +211,7 @@ func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(line); err != nil {
+	if err = e.Encode(line); err != nil {
 		return err
 	}
 	_, err = w.out.Write(terminal.EscapeJSON(b.Bytes()))

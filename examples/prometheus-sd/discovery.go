@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// discovery knows the targets: the instances in the caches of the accounts and, for regions that were not listed completely
-// since the start, those that an earlier run has saved.
+// discovery keeps the list of targets: the instances in the cache of each account and, for regions that have not been listed
+// completely since the program started, those that an earlier run saved.
 type discovery struct {
 	accounts   []account
 	selection  *selection.Selection
@@ -34,8 +34,8 @@ type discovery struct {
 	list      rendered
 
 	mu     sync.Mutex
-	saved  fleet               // what an earlier run has saved
-	partly map[place]time.Time // when a region was last listed whole but for members that could not be read
+	saved  fleet               // what an earlier run saved, for regions that have not been listed completely yet
+	partly map[place]time.Time // when the last listing that could not read some members of instances ended
 }
 
 // account is an account and the cache of its instances.
@@ -106,7 +106,7 @@ func (d *discovery) run(ctx context.Context) {
 	running.Wait()
 }
 
-// failed is told that a region, or the list of regions, could not be read completely.
+// failed logs and counts an error of a cache: a region, or the list of regions, could not be listed completely.
 func (d *discovery) failed(src selection.Source, err error) {
 	where := place{account: src.Account}
 	var regional *ecs.RegionError
@@ -124,10 +124,10 @@ func (d *discovery) failed(src selection.Source, err error) {
 	d.log.Warn("not everything could be read; the instances known from before stay in the list", "region", where, "kind", kind, "error", failure.Text(err))
 }
 
-// status is what is known of a place.
+// status says how current the content of a place is.
 type status struct {
-	read time.Time // when it was last read completely, but for members that could not be read; zero is never
-	err  error     // why it was not the last time
+	read time.Time // the last listing without an error, or with no error but unreadable members; zero if there was none
+	err  error     // of the last listing
 }
 
 // status returns the state of every region, and of the lists of regions that failed. complete is when all regions were last
@@ -156,9 +156,9 @@ func (d *discovery) status() (places map[place]status, complete time.Time) {
 	return places, complete
 }
 
-// isReady reports whether there is a list to serve. Prometheus keeps the targets it knows while there is none. A first list
-// without a region would take that region's targets away, so it waits for regions that fail for the time being, but not for
-// ever. While nothing at all could be read there is no list. Once there is one, there always is.
+// isReady reports whether the list can be served. Until then Prometheus keeps the targets that it knows. A first list without
+// a region would remove that region's targets, so it waits, up to staleAfter, for regions whose failure may pass by itself. If
+// nothing at all could be read, it waits longer. Once isReady has returned true, it always does.
 func (d *discovery) isReady() bool {
 	if d.ready.Load() {
 		return true
@@ -183,7 +183,7 @@ func (d *discovery) isReady() bool {
 	return d.ready.Load()
 }
 
-// fleet returns the instances that are targets now.
+// fleet returns the instances of the current list.
 func (d *discovery) fleet() fleet {
 	now, known := fleet{}, map[string]bool{}
 	for _, a := range d.accounts {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -51,7 +50,7 @@ func testFleet() []ecs.Instance {
 type world struct {
 	*discovery
 	server *ecstest.Server
-	log    bytes.Buffer
+	log    output
 }
 
 func newWorld(t *testing.T, instances ...ecs.Instance) *world { return newWorldOf(t, "", instances...) }
@@ -103,6 +102,7 @@ func (w *world) refresh(t *testing.T) {
 		_ = a.cache.Refresh(t.Context()) // what failed is logged
 	}
 	time.Sleep(time.Second) // a list is served for as long
+	synctest.Wait()
 }
 
 func (w *world) get(path string) *httptest.ResponseRecorder {
@@ -347,6 +347,16 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
+	synctest.Test(t, func(t *testing.T) { // a list that was made too early is not served
+		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+		w.get("/healthz")
+		w.get("/metrics")
+		w.start(t)
+		if got := w.ids(t); got != "i-2 i-1" {
+			t.Errorf("after a look at /healthz: %s", got)
+		}
+	})
+
 	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region is read
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
@@ -416,18 +426,20 @@ func TestStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		ctx, cancel := context.WithCancel(t.Context())
-		w.server.Inject(ecstest.Fault{Skip: 6, BlackHole: true, Times: -1})
 		done := make(chan struct{})
 		go func() {
 			w.run(ctx)
 			close(done)
 		}()
-		for len(w.server.Requests()) < 7 { // of the second listings
+		synctest.Wait()
+		first := len(w.server.Requests())
+		w.server.Inject(ecstest.Fault{BlackHole: true, Times: -1})
+		for len(w.server.Requests()) == first {
 			time.Sleep(time.Second)
 		}
 		cancel()
 		<-done
-		if _, text := w.health(time.Now()); !strings.HasPrefix(text, "ok: 1 targets") || strings.Contains(text, "failed") || w.log.Len() > 0 {
+		if _, text := w.health(time.Now()); !strings.HasPrefix(text, "ok: 1 targets") || strings.Contains(text, "failed") || w.log.String() != "" {
 			t.Errorf("%s%s", text, &w.log)
 		}
 	})

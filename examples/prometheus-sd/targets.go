@@ -31,16 +31,18 @@ type summary struct {
 // rendered is the list and its summary as they were at a time.
 type rendered struct {
 	at        time.Time
+	ready     bool // the list could be served
 	json      []byte
 	summaries map[place]summary
 }
 
-// targets returns the list and its summary. They are made at most once a second, however many ask for them.
+// targets returns the list and its summary. Once the list can be served it is made at most once a second, however many
+// clients ask for it.
 func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	d.rendering.Lock()
 	defer d.rendering.Unlock()
-	if r := &d.list; r.json == nil || time.Since(r.at) >= time.Second {
-		r.at = time.Now()
+	if r := &d.list; !r.ready || time.Since(r.at) >= time.Second {
+		r.at, r.ready = time.Now(), d.isReady()
 		r.json, r.summaries = d.render(d.fleet())
 	}
 	return d.list.json, d.list.summaries

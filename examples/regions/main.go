@@ -25,18 +25,18 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := count(ctx, *home, *inMemory); err != nil {
+	client, done, err := demo.Client(*inMemory, *home, nil) // without -demo: ecs.NewClient(*home, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = count(ctx, client)
+	done()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func count(ctx context.Context, home string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, home, nil) // without -demo: ecs.NewClient(home, nil)
-	if err != nil {
-		return err
-	}
-	defer done()
-
+func count(ctx context.Context, client *ecs.Client) error {
 	instances, failed := map[string]int{}, 0
 	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil: all regions
 		var region *ecs.RegionError

@@ -54,7 +54,7 @@ func watch(ctx context.Context, client *ecs.Client, interval time.Duration) erro
 			fmt.Println("changed", ev.Instance.InstanceID, ev.Old.InstanceName, "->", ev.Instance.InstanceName)
 		case ecscache.EventSynced: // all that was there has been printed
 			fmt.Println("watching", client.Region())
-		case ecscache.EventAdded, ecscache.EventRemoved:
+		case ecscache.EventAdded, ecscache.EventRemoved: // removed: a complete listing did not have it any more
 			fmt.Println(ev.Type, ev.Instance.InstanceID, ev.Instance.InstanceName)
 		}
 	}

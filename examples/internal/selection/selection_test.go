@@ -54,7 +54,7 @@ func withProfiles(t *testing.T, config string) {
 	t.Setenv("ALIBABA_CLOUD_CONFIG_FILE", file)
 }
 
-func TestRegions(t *testing.T) {
+func TestRegions(t *testing.T) { //nolint:paralleltest // it sets the environment
 	none, profiles := `{}`, `{"current":"dev","profiles":[{"name":"dev","region_id":"cn-qingdao"},{"name":"prod","region_id":"cn-beijing"},{"name":"bare"},{"name":""}]}`
 	for _, tt := range []struct {
 		args, env, config string
