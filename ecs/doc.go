@@ -41,8 +41,9 @@
 // answered with HTTP 200 and an empty list, and private clouds and older installations may still do so.
 //
 // The listings handle both. A denied request ends the listing with [ErrForbidden]. A request that ends with an empty page
-// is checked by one dry run, also in the middle of a listing: if the dry run passes, the page is accepted; if it is denied, the
-// listing ends with ErrForbidden; if it fails in any other way, the listing ends with [*UnconfirmedError]. The result is
+// is checked by one dry run, also in the middle of a listing: if the dry run is denied, the listing ends with ErrForbidden; if
+// it fails in any other way, the listing ends with [*UnconfirmedError]. If it passes, the request is sent once more, since
+// the permission may have been granted in the meantime; a second empty page is accepted. An empty listing that was confirmed is
 // remembered for five minutes for the same region and request. [Options.TrustEmpty] accepts empty pages without a check.
 //
 // The smallest policy is ecs:DescribeInstances, with

@@ -601,7 +601,7 @@ var moreFaults = []fault{
 		}
 		g.finish()
 		g = newRig(t, v, dryRun(400, apiError("DryRunOperation", "would succeed")), doubting)
-		if ids, err := g.list(); err != nil || len(ids) != 0 || g.arrived() != 2 {
+		if ids, err := g.list(); err != nil || len(ids) != 0 || g.arrived() != 3 {
 			t.Errorf("none: %v, %v", ids, err)
 		}
 		g.finish()

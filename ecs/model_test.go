@@ -2,11 +2,11 @@ package ecs_test
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"flag"
 	"fmt"
 	"io"
-	"maps"
+	"iter"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
 // model is a server with random behavior. Its fleet changes only between two requests, so that it is known at any moment
@@ -80,6 +81,7 @@ func newModel(seed uint64) *model {
 	m.fleet = rowsOf(n, rng, func(i int) time.Time {
 		return time.Now().Add(-time.Duration(rng.IntN(1+i*i*40)) * time.Minute)
 	})
+	slices.SortFunc(m.fleet, func(a, b row) int { return strings.Compare(a.id, b.id) })
 	for _, r := range m.fleet {
 		m.always[r.id], m.ever[r.id] = true, true
 	}
@@ -91,9 +93,13 @@ func (m *model) String() string {
 		len(m.ever), m.pageNumbers, m.totals, m.pageSize, m.emptyLastPage, m.emptyPages, m.overlap, m.denials, m.hides, m.faults, m.changes, m.unreadable)
 }
 
-func (m *model) client(t *testing.T) *ecs.Client {
+func (m *model) client(t *testing.T, edit ...func(*ecs.Options)) *ecs.Client {
 	t.Helper()
-	c, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", ""), HTTPClient: &http.Client{Transport: m}})
+	opts := &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", ""), HTTPClient: &http.Client{Transport: m}}
+	for _, e := range edit {
+		e(opts)
+	}
+	c, err := ecs.NewClient("cn-hangzhou", opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +110,7 @@ func (m *model) RoundTrip(r *http.Request) (*http.Response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.requests++
-	status, body := m.respond(r.URL.Query())
+	status, body := m.respond(r.URL.Query().Get("Action")+r.Header.Get("X-Acs-Action"), r.URL.Query())
 	if m.rng.IntN(100) < m.changes {
 		m.change()
 	}
@@ -128,8 +134,8 @@ func (m *model) denies() bool {
 	return slices.ContainsFunc(m.denials, func(d [2]int) bool { return m.requests >= d[0] && m.requests < d[1] })
 }
 
-func (m *model) respond(q url.Values) (status int, body []byte) {
-	if q.Get("Action") == "ListTagResources" {
+func (m *model) respond(action string, q url.Values) (status int, body []byte) {
+	if action == "ListTagResources" {
 		return 200, m.tags()
 	}
 	dryRun := q.Get("DryRun") == "true"
@@ -178,7 +184,7 @@ func (m *model) page(q url.Values) []byte {
 		}
 		if after, ok := strings.CutPrefix(q.Get("NextToken"), "after "); ok { // the position of the last instance
 			position, _, _ := strings.Cut(after, ",")
-			from = slices.IndexFunc(matching, func(r row) bool { return m.position(r.id) > position })
+			from = slices.IndexFunc(matching, func(r row) bool { return r.id > position })
 			if from < 0 {
 				from = len(matching)
 			}
@@ -205,7 +211,7 @@ func (m *model) page(q url.Values) []byte {
 		if to < len(matching) || m.emptyLastPage && from < to {
 			position := ""
 			if to > 0 {
-				position = m.position(matching[to-1].id)
+				position = matching[to-1].id
 			}
 			next = fmt.Sprintf("after %s,%d", position, m.requests)
 		}
@@ -240,32 +246,67 @@ func (m *model) tags() []byte {
 	return b.Bytes()
 }
 
-// position orders the fleet: by id, which does not follow the time of creation.
-func (m *model) position(id string) string { return id }
-
 var modelSeeds = flag.Int("model", 300, "how many servers TestModel tries each form of listing on")
+
+// modelForms are the forms of listing that TestModel tries.
+func modelForms(rows []row) map[string]way {
+	forms := truthForms(rows)
+	forms["ScanInstances, 64 workers"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return c.ScanInstances(ctx, req, &ecs.ScanOptions{Workers: 64})
+	}
+	forms["GetInstance by id"] = func(c *ecs.Client, ctx context.Context, _ ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		one := func(id string) func(context.Context) iter.Seq2[ecs.Instance, error] {
+			return func(ctx context.Context) iter.Seq2[ecs.Instance, error] {
+				return func(yield func(ecs.Instance, error) bool) {
+					inst, err := c.GetInstance(ctx, id)
+					if inst.InstanceID != "" { // perhaps with an IncompleteError
+						err = nil
+					}
+					yield(inst, err)
+				}
+			}
+		}
+		var runs []func(context.Context) iter.Seq2[ecs.Instance, error]
+		for _, r := range rows {
+			runs = append(runs, one(r.id))
+		}
+		return func(yield func(ecs.Instance, error) bool) {
+			for inst, err := range pagination.Merge(ctx, 0, runs...) {
+				if !yield(inst, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+	forms["WaitUntilGone by id"] = func(c *ecs.Client, ctx context.Context, _ ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
+		return func(yield func(ecs.Instance, error) bool) {
+			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
+			if err := c.WaitUntilGone(ctx, rowIDs(rows)...); err != nil {
+				yield(ecs.Instance{}, err)
+			}
+		}
+	}
+	return forms
+}
 
 // Whatever the server does, a listing that ends without an error is complete; and if the server did nothing but what the API
 // permits, it ends without one.
 func TestModel(t *testing.T) {
 	t.Parallel()
-	names := slices.Sorted(maps.Keys(truthForms(nil)))
 	var mu sync.Mutex
 	ends := map[string]int{}
-	for _, name := range names {
+	t.Cleanup(func() { t.Log(ends) })
+	for name := range modelForms(nil) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := range uint64(*modelSeeds) {
 				synctest.Test(t, func(t *testing.T) {
 					m := newModel(seed)
-					slices.SortFunc(m.fleet, func(a, b row) int { return strings.Compare(a.id, b.id) })
-					rows := m.fleet
-					got, err := collect(truthForms(rows)[name](m.client(t), t.Context(), ecs.DescribeInstancesRequest{}))
+					got, err := collect(modelForms(m.fleet)[name](m.client(t, signedBy(int(seed))), t.Context(), ecs.DescribeInstancesRequest{}))
 					m.mu.Lock()
 					defer m.mu.Unlock()
-					byID := strings.Contains(name, "by id") || name == "GetInstances"
-					problem := m.judge(got, err, byID)
-					if problem != "" {
+					if problem := m.judge(got, err, name); problem != "" {
 						t.Errorf("seed %d: %s\n%v\n%v", seed, problem, m, err)
 					}
 					mu.Lock()
@@ -275,42 +316,39 @@ func TestModel(t *testing.T) {
 			}
 		})
 	}
-	t.Cleanup(func() { t.Log(ends) })
 }
 
-// judge returns what is wrong with the end of a listing.
-func (m *model) judge(got map[string]int, err error, byID bool) string {
-	var missing *ecs.NotFoundError
-	if errors.As(err, &missing) {
-		for _, id := range missing.InstanceIDs {
-			if m.always[id] {
-				return fmt.Sprintf("%s is called missing", id)
-			}
-		}
-		if m.changes == 0 {
-			return "ids are called missing"
-		}
-		err = nil
-	}
+// judge returns what is wrong with the end of a listing, "" if nothing is.
+func (m *model) judge(got map[string]int, err error, form string) string {
+	byID := strings.Contains(form, "by id") || form == "GetInstances"
 	for id, n := range got {
 		if n != 1 || !m.ever[id] {
 			return fmt.Sprintf("%s came %d times", id, n)
 		}
 	}
-	_, incomplete := errorAs[*ecs.IncompleteError](err)
-	_, unconfirmed := errorAs[*ecs.UnconfirmedError](err)
-	if err == nil || incomplete && !unconfirmed {
-		for id := range m.always {
-			if got[id] == 0 && (!byID || !strings.HasPrefix(id, "i-new")) {
-				return fmt.Sprintf("%d of %d instances, and no error", len(got), len(m.always))
+	missing, _ := errorAs[*ecs.NotFoundError](err)
+	if missing != nil {
+		for _, id := range missing.InstanceIDs {
+			if m.always[id] {
+				return id + " is called missing"
 			}
 		}
-		if incomplete != (m.unreadable >= 0 && m.unreadable < len(m.ever)) && m.changes == 0 {
-			return "an unreadable member is not named"
+	}
+	_, incomplete := errorAs[*ecs.IncompleteError](err)
+	_, unconfirmed := errorAs[*ecs.UnconfirmedError](err)
+	if err == nil || (incomplete || missing != nil) && !unconfirmed {
+		for id := range m.always {
+			if got[id] == 0 && (!byID || missing == nil || form == "GetInstances") {
+				return fmt.Sprintf("%d instances without %s, and no error", len(got), id)
+			}
 		}
 		return ""
 	}
-	if !m.denied && !m.checked && m.faults == 0 && (m.pageNumbers == "work" || m.pageNumbers == "refused" || m.pageNumbers == "only" && m.changes == 0) {
+	if _, waited := errorAs[*ecs.WaitError](err); waited {
+		return ""
+	}
+	correct := m.pageNumbers == "work" || m.pageNumbers == "refused" || m.pageNumbers == "only" && m.changes == 0
+	if correct && !m.denied && !m.checked && m.faults == 0 {
 		return "a false alarm"
 	}
 	return ""

@@ -47,7 +47,8 @@ type Options struct {
 	AdditionalAttributes []AdditionalAttribute
 	// TrustEmpty accepts an empty listing without a dry run. By default, a listing that found no instance makes
 	// one dry run, because the API may return an empty list to a caller who lacks the permission; if the dry run
-	// is denied, the listing ends with ErrForbidden.
+	// is denied, the listing ends with ErrForbidden, and if it passes, the request that found nothing is sent
+	// once more.
 	TrustEmpty bool
 	// Logger receives one record per attempt at level Debug, one per retry at Info, and a warning when an older key is used
 	// because the provider fails. No record contains a secret. If nil, nothing is logged.
