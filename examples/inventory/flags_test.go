@@ -64,6 +64,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-created-after", "10d", "-created-before", "2025-01-31"}, "-created-after (2025-10-22T00:00Z) is later than -created-before (2025-01-31T00:00Z)"},
 		{[]string{"-demo", "-workers", "-1"}, "1 to 64"},
 		{[]string{"-demo", "-watch", "1s"}, "-watch 1s: want 5s or more"},
+		{[]string{"doctor", "-demo", "-watch", "30s"}, "-watch does nothing for doctor"},
 		{[]string{"-demo", "-watch", "0s"}, "-watch 0s: want 5s or more"},
 		{[]string{"-demo", "-watch", "30"}, "want a duration such as 30s"},
 		{[]string{"-demo", "-watch", "30s", "-o", "html"}, "-watch is for -o table and -o ndjson"},

@@ -27,6 +27,9 @@ func (c *config) checkWatch(given map[string]bool) error {
 	if !given["watch"] {
 		return nil
 	}
+	if c.doctor {
+		return errors.New("-watch does nothing for doctor, which lists nothing")
+	}
 	if c.watch < shortestWatch {
 		return fmt.Errorf("-watch %s: want %s or more, since every client of this account shares its quota", c.watch, shortestWatch)
 	}

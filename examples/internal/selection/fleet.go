@@ -3,7 +3,6 @@ package selection
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
 	"maps"
 
@@ -81,25 +80,6 @@ func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] 
 			}
 		}
 	}
-}
-
-// AllRegions returns the regions that Instances lists, and asks for them if they are all.
-func (src Source) AllRegions(ctx context.Context) ([]string, error) {
-	if src.Regions != nil {
-		return src.Regions, nil
-	}
-	all, err := src.Client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, r := range all.Regions {
-		names = append(names, r.RegionID)
-	}
-	if names = without(names, src.s.Exclude); len(names) == 0 {
-		return nil, errors.New("DescribeRegions returned no region, so nothing is known about the permission")
-	}
-	return names, nil
 }
 
 // Wrap names the account in an error of it.
