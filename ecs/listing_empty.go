@@ -12,6 +12,9 @@ import (
 // permissionMemory is how long a confirmed empty result is remembered.
 const permissionMemory = 5 * time.Minute
 
+// maxVerifications bounds how often the ends of one listing are verified, in case new instances come without end.
+const maxVerifications = 3
+
 // verifyEmptyEnds verifies the requests of a listing that ended with an empty page.
 //
 // Some servers answer a caller without permission with an empty page instead of an error. So a request that ends with an
@@ -26,7 +29,10 @@ const permissionMemory = 5 * time.Minute
 // It is enough that the same request was confirmed within five minutes, if it has shown no instance since. That is for
 // listings without ids only: whoever names instances has a reason to expect them.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
-	for len(l.emptyEnds) > 0 && !l.client.trustEmpty && !req.matchesNothing() {
+	if l.client.trustEmpty || req.matchesNothing() {
+		return nil
+	}
+	for n := 0; len(l.emptyEnds) > 0 && n < maxVerifications; n++ {
 		ends, before := l.emptyEnds, l.known()
 		remembered := before == 0 && req.InstanceIDs == nil && len(ends) == 1
 		if remembered && l.client.permissions.wasConfirmed(l.client.region, ends[0].withoutPaging()) {

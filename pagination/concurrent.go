@@ -78,14 +78,18 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 
 // sendAll sends the items of run until it ends, fails, or ctx is done. It calls run even if ctx is already done:
 // an error that does not depend on the context, such as an invalid request, is reported even if the stream is
-// stopped at once.
+// stopped at once. Once ctx is done it discards as many items as the channel holds, and one more: that is the rest
+// of a page, after which run reports in its own words that it was canceled.
 func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
+	discarded := 0
 	for item, err := range run(ctx) {
 		if err != nil {
 			return err
 		}
 		if !send(ctx, items, item) {
-			break
+			if discarded++; discarded > cap(items)+1 {
+				break
+			}
 		}
 	}
 	return contextError(ctx) // even if run returned without an error because it was canceled
