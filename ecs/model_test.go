@@ -246,7 +246,7 @@ func (m *model) tags() []byte {
 	return b.Bytes()
 }
 
-var modelSeeds = flag.Int("model", 300, "how many servers TestModel tries each form of listing on")
+var modelSeeds = flag.Int("model", 200, "how many servers TestModel tries each form of listing on")
 
 // modelForms are the forms of listing that TestModel tries.
 func modelForms(rows []row) map[string]way {
