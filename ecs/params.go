@@ -197,7 +197,7 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
 	switch {
 	case v.Kind() == reflect.Interface:
-		return fmt.Errorf("has type %v, it must have a concrete type", v.Type())
+		return fmt.Errorf("has type %v: it must have a concrete type", v.Type())
 	case v.Type().Implements(encoderType):
 		return nil
 	case v.Kind() == reflect.Slice || v.Kind() == reflect.Array:
@@ -219,7 +219,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 		e.fixed[name] = ""
 		return encodeStruct(e.values, e.prefix+name+".", v)
 	case !isScalar(v.Type()) && v.Type() != timeType:
-		return fmt.Errorf("has type %v, which the API has no form for", v.Type())
+		return fmt.Errorf("has type %v, which cannot be encoded as a parameter", v.Type())
 	}
 	return nil
 }
@@ -227,7 +227,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 // setText sets the text of a field. A zero value cannot be sent as text, so it is refused.
 func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
 	if v.IsZero() || text == "" {
-		return fmt.Errorf("is a zero %v: set it, or leave it out by the option omitempty", v.Type())
+		return fmt.Errorf("is a zero %v: set it, or add the option omitempty", v.Type())
 	}
 	e.fixed[name] = text
 	return nil

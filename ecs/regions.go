@@ -211,7 +211,7 @@ func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response names no region"}
+		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response contains no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {

@@ -234,7 +234,7 @@ func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
 	switch inner := r.InnerIPAddresses != nil; {
 	case r.InstanceNetworkType == "" && inner && vpc:
-		return invalid("InnerIPAddresses", "are in another network than PrivateIPAddresses and EIPAddresses: no instance has both")
+		return invalid("InnerIPAddresses", "are in a different network from PrivateIPAddresses and EIPAddresses: no instance has both")
 	case r.InstanceNetworkType == InstanceNetworkTypeVPC && inner && !vpc:
 		return invalid("InnerIPAddresses", "are in the classic network, and the API ignores them in a VPC: leave InstanceNetworkType empty")
 	case r.InstanceNetworkType == InstanceNetworkTypeClassic && vpc && !inner:
@@ -273,7 +273,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 			continue
 		}
 		if long != nil {
-			return nil, invalid(l.field, "and %s both have more than %d elements: only one list of a listing may, so list for each part of the other", long.field, maxPerRequest)
+			return nil, invalid(l.field, "and %s both have more than %d elements: a listing accepts only one such list, so split the other one into several listings", long.field, maxPerRequest)
 		}
 		long = &l
 	}

@@ -103,7 +103,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 		return nil, errNilContext
 	}
 	if len(r.ResourceIDs) == 0 && len(r.Tags) == 0 && len(r.TagFilters) == 0 {
-		return nil, invalid("Tags", "and ResourceIDs and TagFilters are all empty, the API needs one of them")
+		return nil, invalid("Tags", "and ResourceIDs and TagFilters are all empty: the API requires one of them")
 	}
 	if err := cmp.Or(checkElements("ResourceIDs", r.ResourceIDs), checkLength("Tags", len(r.Tags), maxTags), checkTags(r.Tags), checkTagFilters(r.TagFilters)); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 func checkTagFilters(filters []TagFilter) error {
 	for i, f := range filters {
 		if f.TagKey == "" {
-			return invalid(fmt.Sprintf("TagFilters[%d].TagKey", i), "is empty: the API needs a key")
+			return invalid(fmt.Sprintf("TagFilters[%d].TagKey", i), "is empty: the API requires a key")
 		}
 	}
 	return nil
@@ -135,7 +135,7 @@ func checkTagFilters(filters []TagFilter) error {
 func checkTags(tags []Tag) error {
 	for i, t := range tags {
 		if t.Key == "" {
-			return invalid(fmt.Sprintf("Tags[%d].Key", i), "is empty: the API needs a key beside each value")
+			return invalid(fmt.Sprintf("Tags[%d].Key", i), "is empty: the API requires a key for each value")
 		}
 	}
 	return nil

@@ -311,7 +311,7 @@ func TestServerWithoutTokens(t *testing.T) {
 		want   int
 		text   string // "" means complete
 	}{
-		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "counts 250 instances"},
+		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "TotalCount of 250"},
 		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 1<<40) }, 100, "not complete"},
 		"a stale count beside tokens": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {

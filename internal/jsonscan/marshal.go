@@ -26,7 +26,7 @@ func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	var tree *extraNode
 	for path, value := range extra {
 		if !json.Valid(value) {
-			return nil, fmt.Errorf("the extra member %q is not JSON", path)
+			return nil, fmt.Errorf("the extra member %q is not valid JSON", path)
 		}
 		if tree == nil {
 			tree = new(extraNode)
@@ -140,7 +140,7 @@ func appendField(b []byte, v reflect.Value, wrap string, extra *extraNode) ([]by
 	case reflect.Float64:
 		f := v.Float()
 		if math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, fmt.Errorf("JSON has no number %v", f)
+			return nil, fmt.Errorf("JSON cannot represent the number %v", f)
 		}
 		return strconv.AppendFloat(b, f, 'f', -1, 64), nil
 	case reflect.Pointer:

@@ -167,7 +167,7 @@ func TestDo(t *testing.T) {
 		"429 empty once":            {serve: once(always(429, "")), attempts: 2},
 		"throttled once":            {serve: once(always(400, codeBody("Throttling.User"))), attempts: 2},
 		"throttled for ever":        {serve: always(400, codeBody("Throttling.User"), "x-acs-retry-after", "1000"), attempts: throttleAttempts, class: Throttled, code: "Throttling.User", status: 400, text: "told"},
-		"throttled for too long":    {serve: always(400, codeBody("Throttling.User"), "x-acs-retry-after", "55000"), attempts: 3, class: Throttled, code: "Throttling.User", status: 400, text: "no quota within 2m0s"},
+		"throttled for too long":    {serve: always(400, codeBody("Throttling.User"), "x-acs-retry-after", "55000"), attempts: 3, class: Throttled, code: "Throttling.User", status: 400, text: "no quota available within 2m0s"},
 		"nonce used once":           {serve: once(always(400, codeBody("SignatureNonceUsed"))), attempts: 2},
 		"cut page once":             {serve: once(cut(200, `{"Inst`)), attempts: 2},
 		"cut page for ever":         {serve: cut(200, `{"Inst`), attempts: 3, class: transient, status: 200, text: "unexpected EOF", is: io.ErrUnexpectedEOF},
@@ -349,7 +349,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 		refused := 0
 		for range 10 {
 			_, err := g.Do(t.Context(), call())
-			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls fail") { //nolint:errorlint // as promised
+			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls are failing") { //nolint:errorlint // as promised
 				refused++
 			}
 		}
