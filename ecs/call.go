@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Call makes a call of any operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
+// Call calls an operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
 // throttle control and errors are the same as everywhere.
 //
 // params is nil, a [url.Values], or a struct, or a pointer to one, whose fields have `url` tags as for go-querystring: the
@@ -64,8 +64,10 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // is an error if a response has no such list, if the server repeats a token ([pagination.ErrTokenLoop]), and if the
 // response has no NextToken although its TotalCount says that there are more elements: the operation then pages by number,
 // and has to be called by [Client.Call]. For the same reason, the parameters PageNumber and PageSize are refused. An
-// element that the server returns on two pages is yielded twice, and an empty list may mean that the caller lacks the
-// permission.
+// element that the server returns on two pages is yielded twice.
+//
+// Unlike the listings of instances, CallPages does not check permissions. Some operations answer a caller without
+// permission with an empty list; if the permission is withdrawn in the middle of a listing, the last page is empty.
 //
 // Nothing is sent before the loop starts, and each loop over the returned sequence lists from the beginning. Each page may
 // be retried for as long as a page of [Client.Instances].
@@ -136,6 +138,9 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 
 // decodePage decodes the list at a path of a response, and its NextToken.
 func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err error) {
+	if err := jsonscan.CheckPage(body, jsonscan.MaxValues); err != nil {
+		return page, err
+	}
 	var head struct{ NextToken string }
 	if err := decodeInto(&head)(body); err != nil {
 		return page, err
@@ -183,6 +188,11 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	switch p := params.(type) {
 	case nil:
 	case url.Values:
+		for name, list := range p {
+			if name == "" || len(list) == 0 {
+				return nil, 0, refused(action, c.region, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name))
+			}
+		}
 		maps.Copy(values, p)
 	case DescribeInstancesRequest: // its tags alone would omit the time windows
 		var err error

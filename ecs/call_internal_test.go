@@ -44,7 +44,21 @@ func TestRetryModeOfCall(t *testing.T) {
 	}
 }
 
-// A request type of another method, passed to Call, keeps all its filters and checks.
+// A parameter without a value would not be sent, and so be no filter.
+func TestCallWithoutValues(t *testing.T) {
+	t.Parallel()
+	c, err := NewClient("cn-test", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, params := range []url.Values{{"InstanceIds": nil}, {"Tag.1.Key": {}, "ZoneId": {"z"}}, {"": {"i-1"}}} {
+		if values, _, err := c.prepareCall("DescribeDisks", params); !errors.Is(err, ErrInvalidParameter) {
+			t.Errorf("%v: sends %v, %v", params, values, err)
+		}
+	}
+}
+
+// A request of another method keeps all its filters when it is sent by Call, and its checks.
 func TestCallOfDescribeInstances(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", &Options{AdditionalAttributes: []AdditionalAttribute{AdditionalAttributeMetaOptions}})

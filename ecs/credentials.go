@@ -27,7 +27,7 @@ type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
 
-// CredentialsFunc is a function as a [CredentialsProvider].
+// CredentialsFunc is a function that implements [CredentialsProvider].
 type CredentialsFunc func(ctx context.Context) (signer.Credentials, error)
 
 // Credentials calls f.
@@ -50,7 +50,7 @@ func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) Crede
 //
 // The provider may be shared by any number of clients and goroutines.
 func ProfileCredentials(name string) CredentialsProvider {
-	return sharedCredentials{credentials.NewCache(credentials.NewProfile(name), nil)}
+	return sharedCredentials{credentials.NewCache(credentials.NewProfile(name), redactKeys)}
 }
 
 // Profile describes a profile of the vendor CLI.
@@ -60,11 +60,11 @@ type Profile struct {
 	Current bool   // the profile that ProfileCredentials("") uses
 }
 
-// Profiles returns the profiles of the vendor CLI in the order of its file. No file is no profile.
+// Profiles returns the profiles of the vendor CLI in the order of its file. If there is no file, there are no profiles.
 func Profiles() ([]Profile, error) {
 	list, err := credentials.Profiles()
 	if err != nil {
-		return nil, fmt.Errorf("ecs: Profiles: %w", err)
+		return nil, fmt.Errorf("ecs: Profiles: %w", redactKeys(err))
 	}
 	var profiles []Profile
 	for _, p := range list {
@@ -73,14 +73,14 @@ func Profiles() ([]Profile, error) {
 	return profiles, nil
 }
 
-// ProfileRegion returns the region for programs that were told none: of the profile of that name, or else
-// ALIBABA_CLOUD_REGION_ID. With an empty name the variable counts first, and then the profile that
+// ProfileRegion returns the region for a program whose user named none: that of the given profile, or else
+// ALIBABA_CLOUD_REGION_ID. If name is empty, the variable takes precedence over the profile that
 // ProfileCredentials("") uses. It returns "" if no region is set, and an error if the profile does not exist or
 // the CLI's configuration cannot be read.
 func ProfileRegion(name string) (string, error) {
 	region, err := credentials.Region(name)
 	if err != nil {
-		return "", fmt.Errorf("ecs: ProfileRegion: %w", err)
+		return "", fmt.Errorf("ecs: ProfileRegion: %w", redactKeys(err))
 	}
 	return region, nil
 }
@@ -125,7 +125,7 @@ func (s sharedCredentials) Credentials(ctx context.Context) (signer.Credentials,
 // defaultCredentials returns the default chain: environment, OIDC role, CLI profile, profile file, instance role,
 // credentials URI.
 func defaultCredentials() CredentialsProvider {
-	return sharedCredentials{credentials.NewCache(credentials.NewChain(), nil)}
+	return sharedCredentials{credentials.NewCache(credentials.NewChain(), redactKeys)}
 }
 
 // vendorCredentials calls a credential of credentials-go, which takes no context and must not be called concurrently.
@@ -147,7 +147,7 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	m, err := v.credential.GetCredential()
 	switch {
 	case err != nil:
-		return key, vendorError{err}
+		return key, vendorError(err)
 	case m == nil:
 		return key, errors.New("credentials-go returned no credentials")
 	}
@@ -162,15 +162,15 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	return key, nil
 }
 
-// vendorError shows the text of an error of credentials-go up to where it may quote a file or a response.
-type vendorError struct{ error }
-
-func (e vendorError) Error() string {
-	text, _, _ := strings.Cut(e.error.Error(), "\n")
+// vendorError returns an error of credentials-go with its text up to where it may quote a file or a response. If it does, only
+// the well-known errors in its chain are kept: the text of any other may be part of the quotation.
+func vendorError(err error) error {
+	text, _, cut := strings.Cut(err.Error(), "\n")
 	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {
-		text = strings.TrimRight(text[:i], " :") + " …"
+		text, cut = strings.TrimRight(text[:i], " :")+" …", true
 	}
-	return "credentials-go: " + text
+	if cut {
+		return redact.New().Replace(err, "credentials-go: "+text)
+	}
+	return fmt.Errorf("credentials-go: %w", err)
 }
-
-func (e vendorError) Unwrap() error { return e.error }

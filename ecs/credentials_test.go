@@ -6,14 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,6 +108,26 @@ func model(n int) *vendor.CredentialModel {
 	return (&vendor.CredentialModel{}).SetAccessKeyId(k.AccessKeyID).SetAccessKeySecret(k.AccessKeySecret).SetSecurityToken(k.SecurityToken)
 }
 
+// chainOf yields err and everything that it wraps.
+func chainOf(err error) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for queue := []error{err}; len(queue) > 0; queue = queue[1:] {
+			if queue[0] == nil {
+				continue
+			}
+			if !yield(queue[0]) {
+				return
+			}
+			switch e := queue[0].(type) {
+			case interface{ Unwrap() error }:
+				queue = append(queue, e.Unwrap())
+			case interface{ Unwrap() []error }:
+				queue = append(queue, e.Unwrap()...)
+			}
+		}
+	}
+}
+
 func TestCredentialsFrom(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
@@ -127,12 +152,20 @@ func TestCredentialsFrom(t *testing.T) {
 		if key != c.want || (err == nil) != (c.text == "") || err != nil && !strings.Contains(err.Error(), c.text) {
 			t.Errorf("%s: %v %v", name, key, err)
 		}
-		if err != nil && (strings.Contains(err.Error(), "secret7") || strings.Contains(err.Error(), "planted") || strings.Contains(err.Error(), "token7")) {
-			t.Errorf("%s: %v", name, err)
+		for e := range chainOf(err) {
+			if text := fmt.Sprintf("%v %#v", e, e); strings.Contains(text, "secret7") || strings.Contains(text, "planted") || strings.Contains(text, "token7") {
+				t.Errorf("%s: %s", name, text)
+			}
 		}
 	}
 	if _, err := CredentialsFrom(&vendorFake{get: func() (*vendor.CredentialModel, error) { return nil, down }}).Credentials(t.Context()); !errors.Is(err, down) {
 		t.Errorf("the cause is lost: %v", err)
+	}
+	quoting := &vendorFake{get: func() (*vendor.CredentialModel, error) {
+		return nil, fmt.Errorf("refresh failed: %w", &url.Error{Op: "Post", URL: "https://planted/?a=planted", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}})
+	}}
+	if _, err := CredentialsFrom(quoting).Credentials(t.Context()); !errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(fmt.Sprint(slices.Collect(chainOf(err))), "planted") {
+		t.Errorf("the kind is lost, or the URL shows: %v", err)
 	}
 	if _, err := CredentialsFrom(nil).Credentials(t.Context()); err == nil {
 		t.Error("nil passed")
@@ -223,6 +256,34 @@ func TestDefaultChain(t *testing.T) {
 		t.Errorf("%v %v", key, err)
 	}
 }
+
+// Secrets that were put where a name or a path belongs are not shown as one.
+func TestSecretsInPlaceOfNames(t *testing.T) {
+	isolate(t)
+	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0." + strings.Repeat("c2lnbmF0dXJl_-", 40)
+	for _, variables := range [][]string{
+		{"ALIBABA_CLOUD_OIDC_TOKEN_FILE", token, "ALIBABA_CLOUD_ROLE_ARN", "r", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "p"},
+		{"ALIBABA_CLOUD_CONFIG_FILE", "LTAI5tQnXbV3kdGdmc7iTest"},
+		{"ALIBABA_CLOUD_CREDENTIALS_FILE", "/tmp/" + token[:60]},
+	} {
+		t.Run(variables[0], func(t *testing.T) {
+			for i := 0; i < len(variables); i += 2 {
+				t.Setenv(variables[i], variables[i+1])
+			}
+			cache := cacheCredentials(defaultCredentials())
+			_, err := cache.Credentials(t.Context())
+			report, _ := cache.Report()
+			if text := fmt.Sprint(report, both(Profiles()), both(ProfileRegion("p"))); strings.Contains(text, variables[1]) {
+				t.Error(text)
+			}
+			if err == nil || strings.Contains(err.Error(), variables[1]) || !strings.Contains(err.Error(), "***") {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func both[T any](v T, err error) []any { return []any{v, err} }
 
 func TestProfileCredentials(t *testing.T) {
 	path := filepath.Join(isolate(t), ".aliyun", "config.json")

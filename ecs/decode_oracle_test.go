@@ -26,9 +26,12 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		return nil, errors.New("not an object")
 	}
 	r := &DescribeInstancesResponse{}
-	var listed, code, message bool
+	var listed, token, code, message bool
 	for _, m := range doc.members {
 		o, err := oracle{}, error(nil)
+		if strings.EqualFold(m.name, "NextToken") {
+			m.name = "NextToken"
+		}
 		switch m.name {
 		case "RequestId":
 			o.value(m.value, reflect.ValueOf(&r.RequestID).Elem(), "")
@@ -39,6 +42,10 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		case "TotalCount":
 			o.value(m.value, reflect.ValueOf(&r.TotalCount).Elem(), "")
 		case "NextToken":
+			if token {
+				return nil, errors.New("two tokens")
+			}
+			token = true
 			if r.NextToken = m.value.text; m.value.kind != '"' && m.value.kind != 'n' || len(r.NextToken) > 8192 {
 				err = errors.New("NextToken")
 			}
@@ -47,6 +54,9 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		case "Message":
 			message = !slices.Contains([]string{`""`, "null", "{}"}, string(m.value.raw))
 		case "Instances":
+			if listed {
+				return nil, errors.New("two lists")
+			}
 			listed = true
 			r.Instances, r.Undecoded, err = oracleInstances(m.value)
 		}
@@ -65,18 +75,11 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 
 func oracleInstances(list node) (instances []Instance, undecoded []*DecodeError, err error) {
 	if list.kind == '{' && len(list.members) > 0 {
-		i := len(list.members) - 1
-		for ; i >= 0 && list.members[i].name != "Instance"; i-- {
+		lists := slices.DeleteFunc(slices.Clone(list.members), func(m nodeMember) bool { return m.name != "Instance" })
+		if len(lists) != 1 {
+			return nil, nil, errors.New("no Instance, or several")
 		}
-		if i < 0 {
-			return nil, nil, errors.New("no Instance")
-		}
-		for _, m := range list.members {
-			if m.name == "Instance" && !m.value.nothing() && m.value.kind != '[' {
-				return nil, nil, errors.New("no list")
-			}
-		}
-		list = list.members[i].value
+		list = lists[0].value
 	}
 	if !list.nothing() && list.kind != '[' {
 		return nil, nil, errors.New("no list")

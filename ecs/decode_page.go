@@ -82,8 +82,8 @@ func (d *pageDecoder) release() {
 
 // topMembers are the members that distinguish a page from other JSON documents.
 type topMembers struct {
-	instances     bool
-	code, message []byte // the JSON values, nil if absent
+	instances, token bool   // that there is one
+	code, message    []byte // JSON values, nil if absent
 }
 
 // page reads the top-level members of the response.
@@ -95,6 +95,12 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	for more {
 		text, at := d.Name(i)
 		name, before := string(text), len(d.Problems())
+		if strings.EqualFold(name, "NextToken") { // in other letters it is no less a sign that the listing goes on
+			name = "NextToken"
+		}
+		if name == "Instances" && top.instances || name == "NextToken" && top.token {
+			return top, d.Stop(fmt.Errorf("the response has two members %s", name))
+		}
 		switch name {
 		case "Instances":
 			top.instances = true
@@ -114,6 +120,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 		case "TotalCount":
 			r.TotalCount, i = d.ReadInt(at)
 		case "NextToken":
+			top.token = true
 			i = d.nextToken(r, at)
 		default:
 			i = d.Skip(at)
@@ -147,6 +154,9 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 	for more {
 		name, at := d.Name(i)
 		if string(name) == "Instance" {
+			if hasList {
+				return d.Stop(errors.New("the member Instances of the response has two members Instance"))
+			}
 			hasList = true
 			i = d.instanceList(r, at)
 		} else {
@@ -161,7 +171,6 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 }
 
 func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int) {
-	r.Instances, r.Undecoded, d.instanceCount, d.rawTexts = nil, nil, 0, 0 // if there are two lists, the last one counts
 	if d.At(i) != '[' {
 		end := d.Skip(i)
 		if !d.IsEmptyValue(i) {

@@ -45,6 +45,9 @@ func (c *Client) describeInstances(ctx context.Context, mode retryMode, req Desc
 		return nil, err
 	}
 	resp.RequestID = cmp.Or(resp.RequestID, meta.RequestID)
+	for _, d := range resp.Undecoded {
+		d.InstanceID, d.Path = meta.Mask(d.InstanceID), meta.Mask(d.Path)
+	}
 	return resp, nil
 }
 

@@ -182,6 +182,8 @@ func TestRefusedBeforeSending(t *testing.T) {
 		field string
 	}
 	both := []tc{
+		{"empty id", DescribeInstancesRequest{InstanceIDs: []string{""}}, "InstanceIDs[0]"},
+		{"empty address", DescribeInstancesRequest{EIPAddresses: []string{"192.0.2.1", ""}}, "EIPAddresses[1]"},
 		{"empty ipv6 address", DescribeInstancesRequest{IPv6Addresses: []string{"2001:db8::1", ""}}, "IPv6Addresses[1]"},
 		{"both networks", DescribeInstancesRequest{InnerIPAddresses: many(1), EIPAddresses: many(1)}, "InnerIPAddresses"},
 		{"inner addresses in a VPC", DescribeInstancesRequest{InnerIPAddresses: many(1), InstanceNetworkType: InstanceNetworkTypeVPC}, "InnerIPAddresses"},

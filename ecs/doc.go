@@ -22,7 +22,7 @@
 //   - [Client.ScanInstances] fetches several pages at once, for regions of a thousand instances and more.
 //   - [Client.InstancesInRegions] lists several or all regions at once. A region that fails does not end the others.
 //   - [Client.GetInstances] finds instances by id, and [Client.GetInstance] a single one; both report missing ids.
-//   - [Client.DescribeInstances] fetches a single page: 10 instances unless MaxResults says more.
+//   - [Client.DescribeInstances] fetches a single page: 10 instances unless MaxResults is set.
 //
 // [Client.WaitForStatus] and [Client.WaitUntilGone] poll until instances have changed. [Client.ListTagResources] lists tags.
 // [Client.Call] and [CallPages] call any other operation of the ECS API.
@@ -41,7 +41,7 @@
 // answered with HTTP 200 and an empty list, and private clouds and older installations may still do so.
 //
 // The listings handle both. A denied request ends the listing with [ErrForbidden]. A request that ends with an empty page
-// is checked by one dry run, also in the middle of a listing: if the dry run passes, the page is true; if it is denied, the
+// is checked by one dry run, also in the middle of a listing: if the dry run passes, the page is accepted; if it is denied, the
 // listing ends with ErrForbidden; if it fails in any other way, the listing ends with [*UnconfirmedError]. The result is
 // remembered for five minutes for the same region and request. [Options.TrustEmpty] accepts empty pages without a check.
 //

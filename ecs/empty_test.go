@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,18 @@ var emptyCases = []struct {
 	{
 		name: "denied in other letters", dry: 1, want: ecs.ErrForbidden,
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ECS:describeinstances"}}`)},
+	},
+	{
+		name: "denied without the name of the service", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"DescribeInstances"}}`)},
+	},
+	{
+		name: "denied with a longer name of the service", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"acs:ecs:DescribeInstances "}}`)},
+	},
+	{
+		name: "denied every action", dry: 1, want: ecs.ErrForbidden,
+		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:Describe*"}}`)},
 	},
 	{
 		name: "may list but not dry-run", dry: 1,
@@ -114,9 +127,13 @@ func TestDryRunAsksTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		requests := srv.Requests()
-		dry := requests[len(requests)-1].Params
-		if kind(requests[len(requests)-1]) != dryRan || dry.Get("ZoneId") != "cn-hangzhou-h" || dry.Get("Filter.1.Value") != "2024-01-01T00:00Z" || dry.Has("MaxResults") || dry.Has("NextToken") {
-			t.Errorf("the last request is %v", dry)
+		i := slices.IndexFunc(requests, is(dryRan))
+		if i < 0 {
+			t.Fatal("no dry run")
+		}
+		dry := requests[i].Params
+		if dry.Get("ZoneId") != "cn-hangzhou-h" || dry.Get("Filter.1.Value") != "2024-01-01T00:00Z" || dry.Has("MaxResults") || dry.Has("NextToken") {
+			t.Errorf("the dry run is %v", dry)
 		}
 	})
 }

@@ -46,7 +46,7 @@ var (
 // the context and the kind of the last response.
 //
 // Every error that a call, a listing or a waiter returns has an Error in its chain, unless no call failed: see
-// [NotFoundError], [IncompleteError] and [CappedError]. Its text is a single line without secrets.
+// [NotFoundError], [IncompleteError], [CappedError] and [WaitError]. Its text is a single line without secrets.
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
 	Message   string // the API's explanation, without control characters and secrets, at most 8 KiB
@@ -301,10 +301,10 @@ type DecodeError struct {
 	InstanceID string // "" if the id could not be read
 	Path       string // the path of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
 	// Raw is the value of the member, or the withheld instance, as the API sent it. It is truncated to 16 KiB, and
-	// is nil except in the first 100 errors of a page or listing. It may be private and is not part of the error's
-	// text.
-	Raw []byte
-	Err error // what is wrong with the value
+	// is nil except in the first 100 errors of a page or listing. It may be private, so it is neither printed nor
+	// marshaled.
+	Raw []byte `json:"-"`
+	Err error  // what is wrong with the value
 }
 
 // Error names the instance and the member. It does not include the value.
@@ -318,6 +318,9 @@ func (e *DecodeError) Error() string {
 	}
 	return fmt.Sprintf("ecs: %s could not be read: %v", what, e.Err)
 }
+
+// Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v do not show Raw.
+func (e *DecodeError) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
 // Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
@@ -396,7 +399,7 @@ type UnconfirmedError struct {
 
 // Error names the region and the reason.
 func (e *UnconfirmedError) Error() string {
-	return fmt.Sprintf("ecs: no instances found%s, but there may be some: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
+	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
 }
 
 // Unwrap returns Err.

@@ -85,7 +85,7 @@ func TestGetInstance(t *testing.T) {
 	})
 	story(t, "missing alone: checked", func(t *testing.T) {
 		o := &oddECS{}
-		if _, err := o.client(t).GetInstance(t.Context(), "i-1"); !errors.Is(err, ecs.ErrNotFound) || o.lists != 1 || o.dryRuns != 1 {
+		if _, err := o.client(t).GetInstance(t.Context(), "i-1"); !errors.Is(err, ecs.ErrNotFound) || o.lists != 2 || o.dryRuns != 1 {
 			t.Errorf("%v after %d requests and %d dry runs", err, o.lists, o.dryRuns)
 		}
 	})

@@ -99,7 +99,7 @@ func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust
 		}
 		return true
 	}
-	if err = l.followParallel(ctx, maxParallelBatches, batches, collect); err == nil {
+	if err = l.followAll(ctx, maxParallelBatches, batches, collect); err == nil {
 		if trust != nil {
 			l.emptyEnds = slices.DeleteFunc(l.emptyEnds, func(batch DescribeInstancesRequest) bool { return trust(batch.InstanceIDs) })
 		}

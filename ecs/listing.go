@@ -107,11 +107,7 @@ func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, del
 	if err != nil {
 		return refused(describeInstances, l.client.region, err)
 	}
-	for _, r := range requests {
-		if err = l.followTokens(ctx, r, deliver); err != nil {
-			break
-		}
-	}
+	err = l.followAll(ctx, 1, requests, deliver)
 	return l.finish(ctx, req, err, 1, deliver)
 }
 
@@ -133,9 +129,17 @@ func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest
 	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req, l.countNew), deliver)
 }
 
-// followParallel delivers the pages of several requests, at most limit of them at a time.
-func (l *listing) followParallel(ctx context.Context, limit int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
-	return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, limit, reqs), deliver)
+// followAll delivers the pages of several requests, one after the other or at most limit at once.
+func (l *listing) followAll(ctx context.Context, limit int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
+	if limit > 1 && len(reqs) > 1 {
+		return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, limit, reqs), deliver)
+	}
+	for _, r := range reqs {
+		if err := l.followTokens(ctx, r, deliver); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deliverFunc) error {

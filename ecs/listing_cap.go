@@ -17,6 +17,9 @@ const (
 	// capSuspect is the number of instances from which on a listing may have been truncated by the cap. It is less
 	// than the cap because some instances may have been released while the listing was read.
 	capSuspect = resourceCap - 50
+	// beyondCap is how many instances prove that there is no cap. Up to that, others may have come within the cap in place of
+	// some that were released after the listing had read them.
+	beyondCap = resourceCap + 50
 	// resourceGroupTag is the system tag by which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
@@ -100,7 +103,10 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 				others[i.InstanceID] = !req.matchesTagFilters(i)
 				return others[i.InstanceID]
 			})
-			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool { return others[d.InstanceID] })
+			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
+				// An instance whose tags or group could not be read may match.
+				return others[d.InstanceID] && !strings.HasPrefix(d.Path, "Tags") && d.Path != "ResourceGroupId"
+			})
 			if !deliver(l.dedupe(page)) {
 				return errStopped
 			}
@@ -141,7 +147,7 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 // or after them; then the instances that match the tag or group alone are counted, unless all ids are known.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
-	if !req.isCapped() || known > resourceCap { // more than the cap: this server does not have one
+	if !req.isCapped() || known > beyondCap {
 		return false, nil
 	}
 	if req.InstanceIDs != nil && known >= len(unique(req.InstanceIDs)) {
@@ -173,7 +179,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	case errors.Is(err, errStopped):
 		return true, nil
 	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
-		err = l.client.verifyEmpty(ctx, alone, false)
+		err = l.client.verifyEmpty(ctx, alone)
 	}
 	return all.known() < known-maxPerRequest/2, err // a list that omits known instances is not evidence
 }

@@ -9,57 +9,55 @@ import (
 	"time"
 )
 
-// permissionMemory is how long the result of a dry run is remembered.
+// permissionMemory is how long a confirmed empty result is remembered.
 const permissionMemory = 5 * time.Minute
 
 // verifyEmptyEnds verifies the requests of a listing that ended with an empty page.
 //
-// If the permission is missing, some servers return an empty page instead of an error. An empty last page is
-// therefore no evidence that a listing is complete, even if it follows other pages: the permission may have been
-// withdrawn in the middle. After all requests have ended, one dry run decides: see [Client.verifyEmpty]. Instances
-// found by the listing do not count as evidence.
+// Some servers answer a caller without permission with an empty page instead of an error. So a request that ends with an
+// empty page, be it the first or one that a token announced, proves nothing: the permission may be missing, or may have
+// been withdrawn in the middle of the listing. After all requests have ended, one dry run checks the permission: see
+// [Client.verifyEmpty]. Instances that the listing showed do not count as evidence.
 //
-// If the listing found instances elsewhere, or a dry run was denied recently, the permission may also have been
-// missing only for a moment. Then the requests that ended with an empty page are repeated after the dry run.
+// The permission may also have come back just before the dry run, as that of a new user does when it takes effect. So the
+// requests that ended with an empty page are sent once more after the dry run. If that shows more instances, the empty
+// pages at its own end are verified in the same way.
+//
+// It is enough that the same request was confirmed within five minutes, if it has shown no instance since. That is for
+// listings without ids only: whoever names instances has a reason to expect them.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
-	ends := l.emptyEnds
-	if len(ends) == 0 || l.client.trustEmpty || req.matchesNothing() {
-		return nil
-	}
-	remember := !l.showed && req.InstanceIDs == nil && len(ends) == 1
-	if err := l.client.verifyEmpty(ctx, ends[0], remember); err != nil {
-		return err
-	}
-	if !l.showed && !l.client.permissions.wasDenied(l.client.region) {
-		return nil
-	}
-	if len(ends) > 1 && parallel > 1 {
-		return l.followParallel(ctx, parallel, ends, deliver)
-	}
-	for _, r := range ends {
-		if err := l.followTokens(ctx, r, deliver); err != nil {
+	for len(l.emptyEnds) > 0 && !l.client.trustEmpty && !req.matchesNothing() {
+		ends, before := l.emptyEnds, l.known()
+		remembered := before == 0 && req.InstanceIDs == nil && len(ends) == 1
+		if remembered && l.client.permissions.wasConfirmed(l.client.region, ends[0].withoutPaging()) {
+			return nil
+		}
+		l.emptyEnds = nil
+		if err := l.client.verifyEmpty(ctx, ends[0]); err != nil {
 			return err
+		}
+		if err := l.followAll(ctx, parallel, ends, deliver); err != nil {
+			return err
+		}
+		if l.known() == before {
+			if remembered {
+				l.client.permissions.confirmed(l.client.region, ends[0].withoutPaging())
+			}
+			return nil
 		}
 	}
 	return nil
 }
 
-// verifyEmpty finds out by a dry run whether the empty result of a request is true.
+// verifyEmpty finds out by a dry run whether the caller may see what matches a request.
 //
 //	the dry run …                                    verifyEmpty returns …
 //	passes                                           nil
 //	is denied for want of ecs:DescribeInstances      the error of the dry run, which is ErrForbidden
 //	is denied for want of another permission         nil: listing is permitted, dry runs are not
 //	fails in any other way, or is ignored            *UnconfirmedError, or the error of ctx
-//
-// With remember, it is enough that a dry run confirmed the same request within five minutes, if the request has shown no
-// instance since. That is for listings without ids only: whoever names instances has a reason to expect them.
-func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest, remember bool) error {
-	req = req.withoutPaging()
-	if remember && c.permissions.wasConfirmed(c.region, req) {
-		return nil
-	}
-	err := c.dryRun(ctx, retryPage, req)
+func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) error {
+	err := c.dryRun(ctx, retryPage, req.withoutPaging())
 	var e *Error
 	switch {
 	case err == nil:
@@ -68,33 +66,42 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest, 
 	// without an error code, the refusal came from a proxy or gateway
 	case !errors.As(err, &e) || e.Code == "" || !errors.Is(e, ErrForbidden):
 		return &UnconfirmedError{Region: c.region, Err: err}
-	case e.AccessDenied == nil || e.AccessDenied.AuthAction == "" || strings.EqualFold(e.AccessDenied.AuthAction, "ecs:"+describeInstances):
-		c.permissions.denied(c.region)
+	case e.AccessDenied == nil || !isOtherAction(e.AccessDenied.AuthAction):
+		c.permissions.denied()
 		return err
 	}
-	c.permissions.confirmed(c.region, req)
 	return nil
 }
 
-// withoutPaging returns the request without its paging parameters.
+// isOtherAction reports whether action, such as "ecs:DryRun", names a permission that listing does not need. The name of the
+// service may be missing, and "*" stands for any action.
+func isOtherAction(action string) bool {
+	name := strings.TrimSpace(action[strings.LastIndexByte(action, ':')+1:])
+	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
+}
+
+// withoutPaging returns the filters of the request alone.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r
 }
 
-// permissionCache remembers the results of dry runs for five minutes. Clients that share their credentials share
-// it. The zero value is empty.
+// permissionCache remembers for five minutes which empty results were confirmed. Clients share it if they share their
+// credentials. The zero value is empty.
 type permissionCache struct {
 	mu           sync.Mutex
-	confirmTimes map[string]time.Time // key: region and filters
-	denialTimes  map[string]time.Time // by region
+	confirmTimes map[string]time.Time // by region and filters
 }
 
-// confirmed records that a dry run confirmed an empty result.
+// confirmed records that an empty result was confirmed.
 func (p *permissionCache) confirmed(region string, filters DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.confirmTimes = recordTime(p.confirmTimes, permissionKey(region, filters))
+	maps.DeleteFunc(p.confirmTimes, func(_ string, at time.Time) bool { return !isRecent(at) })
+	if p.confirmTimes == nil {
+		p.confirmTimes = map[string]time.Time{}
+	}
+	p.confirmTimes[permissionKey(region, filters)] = time.Now()
 }
 
 // wasConfirmed reports whether an empty result was confirmed recently, and the request has returned no instance
@@ -106,28 +113,27 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// showed records that a request returned instances: from now on, an empty result would be a change.
+// showed records that a request showed instances: from now on, an empty result of that request, of the one without its ids,
+// and of the one without any filter would be a change.
 func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.confirmTimes) > 0 {
-		delete(p.confirmTimes, permissionKey(region, req.withoutPaging()))
+	if len(p.confirmTimes) == 0 {
+		return
+	}
+	req = req.withoutPaging()
+	withoutIDs := req
+	withoutIDs.InstanceIDs = nil
+	for _, r := range []DescribeInstancesRequest{req, withoutIDs, {}} {
+		delete(p.confirmTimes, permissionKey(region, r))
 	}
 }
 
-// denied records that a dry run was denied. Earlier confirmations in the region are discarded.
-func (p *permissionCache) denied(region string) {
+// denied records that a dry run was denied. What was confirmed before no longer counts.
+func (p *permissionCache) denied() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.denialTimes = recordTime(p.denialTimes, region)
 	clear(p.confirmTimes)
-}
-
-// wasDenied reports whether a dry run in the region was denied recently.
-func (p *permissionCache) wasDenied(region string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return isRecent(p.denialTimes[region])
 }
 
 func permissionKey(region string, filters DescribeInstancesRequest) string {
@@ -136,16 +142,6 @@ func permissionKey(region string, filters DescribeInstancesRequest) string {
 		return "" // never confirmed, because such a request is not sent
 	}
 	return params.Encode()
-}
-
-// recordTime sets the time of key to now and removes entries that are no longer recent.
-func recordTime(times map[string]time.Time, key string) map[string]time.Time {
-	maps.DeleteFunc(times, func(_ string, at time.Time) bool { return !isRecent(at) })
-	if times == nil {
-		times = map[string]time.Time{}
-	}
-	times[key] = time.Now()
-	return times
 }
 
 func isRecent(at time.Time) bool { return !at.IsZero() && time.Since(at) < permissionMemory }

@@ -113,7 +113,8 @@ func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 }
 
-func (o *oddECS) page(get func(string) string, paged bool) []byte {
+// filter returns what reports whether a row matches the ids and times of a request.
+func (o *oddECS) filter(get func(string) string) func(row) bool {
 	bound := func(n string) time.Time {
 		t, _ := time.Parse("2006-01-02T15:04Z", get("Filter."+n+".Value"))
 		if t.IsZero() || o.timesIgnored {
@@ -127,17 +128,21 @@ func (o *oddECS) page(get func(string) string, paged bool) []byte {
 	}
 	var wanted []string
 	_ = json.Unmarshal([]byte(get("InstanceIds")), &wanted)
-	match := func(w row) bool {
+	return func(w row) bool {
 		if get("InstanceIds") != "" && !slices.Contains(wanted, w.id) {
 			return false
 		}
-		at := w.created
+		at := w.created.Unix()
 		if !o.seconds {
-			at = at.Truncate(time.Minute)
+			at -= ((at % 60) + 60) % 60
 		}
-		return !(!after.IsZero() && (at.Before(after) || o.afterExcluded && at.Equal(after)) ||
-			!before.IsZero() && (at.After(before) || o.beforeExcluded && at.Equal(before)))
+		return !(!after.IsZero() && (at < after.Unix() || o.afterExcluded && at == after.Unix()) ||
+			!before.IsZero() && (at > before.Unix() || o.beforeExcluded && at == before.Unix()))
 	}
+}
+
+func (o *oddECS) page(get func(string) string, paged bool) []byte {
+	match := o.filter(get)
 	size := 10
 	if n, _ := strconv.Atoi(get("MaxResults")); n > 0 {
 		size = min(max(n, 10), 100)

@@ -16,10 +16,9 @@ import (
 // copies the struct; the values that its pointers, interfaces and functions refer to are shared with the caller
 // and must be safe for concurrent use.
 type Options struct {
-	// Credentials provides the access key that signs the requests. If nil, the key is looked up in the default chain of
-	// credentials-go when the first call is made: environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID,
-	// ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile, profile file, instance RAM
-	// role, credentials URI.
+	// Credentials provides the access key that signs the requests. If nil, the default chain looks for a key when the first
+	// call is made: environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
+	// ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile, profile file, instance RAM role, credentials URI.
 	Credentials CredentialsProvider
 	// Network selects the endpoint of the region: NetworkPublic (the zero value) or NetworkVPC. A client with
 	// NetworkVPC never connects to a public host. Network cannot be combined with Endpoint.

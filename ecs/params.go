@@ -20,14 +20,17 @@ import (
 // The list types below determine how go-querystring encodes a list for the API. Use them in the parameters of
 // [Client.Call]; the documentation of an operation says which one it needs.
 
-// JSONList is a list sent as one parameter, a JSON array of strings. A nil list is not sent, so it does not
-// filter. An empty list is sent as "[]", which matches nothing.
+// JSONList is a list sent as one parameter, a JSON array of strings. A nil list is not sent, and so is no filter. An empty
+// list is sent as "[]", which matches nothing. An empty element is refused.
 type JSONList []string
 
 // EncodeValues implements [query.Encoder].
 func (l JSONList) EncodeValues(key string, v *url.Values) error {
 	if l == nil {
 		return nil
+	}
+	if err := checkElements(key, l); err != nil {
+		return err
 	}
 	text, err := json.Marshal([]string(l))
 	if err != nil {
@@ -37,23 +40,30 @@ func (l JSONList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// RepeatList is a list sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent.
+// RepeatList is a list sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent, and an empty element
+// is refused.
 type RepeatList[T ~string] []T
 
 // EncodeValues implements [query.Encoder].
 func (l RepeatList[T]) EncodeValues(key string, v *url.Values) error {
+	if err := checkElements(key, l); err != nil {
+		return err
+	}
 	for i, s := range l {
 		v.Set(key+"."+strconv.Itoa(i+1), string(s))
 	}
 	return nil
 }
 
-// TagList is a list sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty list is
-// not sent. An empty tag value is not sent either; as a filter, such a tag matches any value.
+// TagList is a list sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty list is not sent.
+// The value of a tag is not sent if it is empty; as a filter, such a tag matches any value. An empty key is refused.
 type TagList []Tag
 
 // EncodeValues implements [query.Encoder].
 func (l TagList) EncodeValues(key string, v *url.Values) error {
+	if err := checkTags(key, l); err != nil {
+		return err
+	}
 	values := make([]string, 0, 2*len(l)) // one allocation for all values
 	set := func(name, value string) {
 		values = append(values, value)

@@ -201,7 +201,15 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 			Zone string `url:"ZoneId"`
 			embeddedParams
 		}{},
-		"params contains a DescribeInstancesRequest": &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
+		"params cannot be encoded: Ids[1] is empty": struct {
+			IDs JSONList `url:"Ids"`
+		}{JSONList{"i-1", ""}},
+		"params cannot be encoded: Id[0] is empty": struct {
+			ID RepeatList[string] `url:"Id"`
+		}{RepeatList[string]{""}},
+		"params cannot be encoded: Tag[1].Key is empty":          struct{ Tag TagList }{TagList{{Key: "k"}, {Value: "v"}}},
+		"params cannot be encoded: TagFilter[0].TagKey is empty": struct{ TagFilter TagFilterList }{TagFilterList{{TagValues: []string{"v"}}}},
+		"params contains a DescribeInstancesRequest":             &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
 		"params contains a DescribeInstancesRequest, which": struct {
 			DescribeInstancesRequest
 			Extra string

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-querystring/query"
 
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -51,10 +52,15 @@ type Region struct {
 
 // DescribeRegions returns the regions available to the account. It sends one request, to the client's own region.
 func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, error) {
+	resp, _, err := c.describeRegions(ctx, req)
+	return resp, err
+}
+
+func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, transport.Meta, error) {
 	const action = "DescribeRegions"
 	params, err := query.Values(req)
 	if err != nil {
-		return nil, refused(action, c.region, err)
+		return nil, transport.Meta{}, refused(action, c.region, err)
 	}
 	var out struct {
 		RequestID string `json:"RequestId"`
@@ -62,8 +68,8 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 	}
 	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
 		out.Regions = nil // an earlier attempt may have set it
-		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
-			return tooLarge
+		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {
@@ -72,9 +78,9 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 		return wrong
 	})
 	if err != nil {
-		return nil, err
+		return nil, meta, err
 	}
-	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, nil
+	return &DescribeRegionsResponse{RequestID: cmp.Or(out.RequestID, meta.RequestID), Regions: out.Regions.Region}, meta, nil
 }
 
 // RegionsOptions configures InstancesInRegions. nil, and every zero field, means the default.
@@ -201,21 +207,21 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	case <-ctx.Done():
 		return doneError(ctx)
 	}
-	return l.followParallel(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
+	return l.followAll(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
 }
 
-// allRegions returns the ids of the regions available to the account.
+// allRegions returns the ids of the regions that the account may use. They become part of errors, so they are masked.
 func (c *Client) allRegions(ctx context.Context) ([]string, error) {
-	all, err := c.DescribeRegions(ctx, DescribeRegionsRequest{})
+	all, meta, err := c.describeRegions(ctx, DescribeRegionsRequest{})
 	if err != nil {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: 1, Message: "the response contains no region"}
+		return nil, &Error{Action: "DescribeRegions", Region: c.region, RequestID: meta.Mask(all.RequestID), StatusCode: 200, Attempts: meta.Attempts, Message: "the response contains no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {
-		regions[i] = r.RegionID
+		regions[i] = meta.Mask(r.RegionID)
 	}
 	return regions, nil
 }

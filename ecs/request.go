@@ -53,18 +53,18 @@ type DescribeInstancesRequest struct {
 	HTTPEndpoint        MetadataEndpoint    `url:"HttpEndpoint,omitempty"`
 	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
-	// Lists of ids and addresses. A nil list does not filter, an empty list matches nothing, and duplicates are
-	// sent once. A single DescribeInstances accepts at most 100 elements in each list. The listings accept any
-	// number in one of the lists, including IPv6Addresses, and send it in batches of 100; a second list of more
-	// than 100 elements is an ErrInvalidParameter.
+	// Lists of ids and addresses. A nil list is no filter, an empty one matches nothing, and an element that occurs twice
+	// is sent once. An empty id or address is an ErrInvalidParameter. A single DescribeInstances accepts at most 100 elements in each list. The listings accept any number in
+	// one of the lists, IPv6Addresses included, and send it in batches of 100; a second list of more than 100 elements is an
+	// ErrInvalidParameter.
 	InstanceIDs        JSONList `url:"InstanceIds"`
 	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // in the classic network
 	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // of a VPC
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
 	EIPAddresses       JSONList `url:"EipAddresses"` // of a VPC
 
-	// IPv6Addresses (Ipv6Address.N) is batched like the lists above. The API cannot express an IPv6 list that
-	// matches nothing: nil and empty lists do not filter, and an empty address is an ErrInvalidParameter.
+	// IPv6Addresses (Ipv6Address.N) is batched like the lists above. The API cannot express an IPv6 list that matches
+	// nothing: nil and empty are no filter.
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
 	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 are allowed; nil and empty lists do not filter. The
 	// API silently returns at most 1,000 instances; the listings fetch the others by id, or end with a
@@ -172,7 +172,7 @@ func (r DescribeInstancesRequest) lists() []requestList {
 // validate returns an error if the request cannot succeed as a single call.
 func (r DescribeInstancesRequest) validate() error {
 	for _, l := range r.lists() {
-		if err := checkLength(l.field, len(l.values), maxPerRequest); err != nil {
+		if err := cmp.Or(checkLength(l.field, len(l.values), maxPerRequest), checkElements(l.field, l.values)); err != nil {
 			return err
 		}
 	}
@@ -180,8 +180,7 @@ func (r DescribeInstancesRequest) validate() error {
 		checkLength("Tags", len(r.Tags), maxTags),
 		checkLength("AdditionalAttributes", len(r.AdditionalAttributes), maxAttributes),
 		r.checkNetwork(),
-		checkElements("IPv6Addresses", r.IPv6Addresses),
-		checkTags(r.Tags),
+		checkTags("Tags", r.Tags),
 		checkWindow("Created", r.CreatedAfter, r.CreatedBefore),
 		checkWindow("Expires", r.ExpiresAfter, r.ExpiresBefore),
 		r.checkPaging(),
@@ -195,9 +194,8 @@ func checkLength(field string, n, most int) error {
 	return nil
 }
 
-// checkElements refuses empty elements of a list that is sent as numbered parameters, because the API may ignore
-// them.
-func checkElements(field string, list []string) error {
+// checkElements refuses empty elements of a list: the API may ignore them, so that a list of nothing else is no filter.
+func checkElements[T ~string](field string, list []T) error {
 	if i := slices.Index(list, ""); i >= 0 {
 		return invalid(fmt.Sprintf("%s[%d]", field, i), "is empty, and the API may ignore an empty element")
 	}
@@ -283,7 +281,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	if r.NextToken != "" {
 		return nil, invalid("NextToken", "cannot continue a listing with more than %d elements in %s", maxPerRequest, long.field)
 	}
-	if err := checkElements(long.field, long.values); long.field == "IPv6Addresses" && err != nil {
+	if err := checkElements(long.field, long.values); err != nil { // of all batches
 		return nil, err
 	}
 	var batches []DescribeInstancesRequest

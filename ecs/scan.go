@@ -70,7 +70,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 		requests, err = l.startScan(ctx, requests[0], workers, deliver)
 	}
 	if err == nil {
-		err = l.followParallel(ctx, workers, requests, deliver)
+		err = l.followAll(ctx, workers, requests, deliver)
 	}
 	return l.finish(ctx, req, err, workers, deliver)
 }

@@ -43,8 +43,8 @@ type ListTagResourcesRequest struct {
 // TagFilter matches resources that have the tag TagKey with any of TagValues. Without TagValues, any value
 // matches.
 type TagFilter struct {
-	TagKey    string
-	TagValues []string
+	TagKey    string   `url:"TagKey"`    // TagFilter.N.TagKey
+	TagValues []string `url:"TagValues"` // TagFilter.N.TagValues.M
 }
 
 // TagFilterList is a list sent as Name.1.TagKey, Name.1.TagValues.1 and so on. A nil or empty list is not sent.
@@ -52,6 +52,9 @@ type TagFilterList []TagFilter
 
 // EncodeValues implements [query.Encoder].
 func (l TagFilterList) EncodeValues(key string, v *url.Values) error {
+	if err := checkTagFilters(key, l); err != nil {
+		return err
+	}
 	for i, f := range l {
 		prefix := key + "." + strconv.Itoa(i+1)
 		v.Set(prefix+".TagKey", f.TagKey)
@@ -105,7 +108,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 	if len(r.ResourceIDs) == 0 && len(r.Tags) == 0 && len(r.TagFilters) == 0 {
 		return nil, invalid("Tags", "and ResourceIDs and TagFilters are all empty: the API requires one of them")
 	}
-	if err := cmp.Or(checkElements("ResourceIDs", r.ResourceIDs), checkLength("Tags", len(r.Tags), maxTags), checkTags(r.Tags), checkTagFilters(r.TagFilters)); err != nil {
+	if err := cmp.Or(checkElements("ResourceIDs", r.ResourceIDs), checkLength("Tags", len(r.Tags), maxTags), checkTags("Tags", r.Tags), checkTagFilters("TagFilters", r.TagFilters)); err != nil {
 		return nil, err
 	}
 	ids := unique(r.ResourceIDs)
@@ -123,19 +126,19 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 	return batches, nil
 }
 
-func checkTagFilters(filters []TagFilter) error {
+func checkTagFilters(field string, filters []TagFilter) error {
 	for i, f := range filters {
 		if f.TagKey == "" {
-			return invalid(fmt.Sprintf("TagFilters[%d].TagKey", i), "is empty: the API requires a key")
+			return invalid(fmt.Sprintf("%s[%d].TagKey", field, i), "is empty: the API requires a key")
 		}
 	}
 	return nil
 }
 
-func checkTags(tags []Tag) error {
+func checkTags(field string, tags []Tag) error {
 	for i, t := range tags {
 		if t.Key == "" {
-			return invalid(fmt.Sprintf("Tags[%d].Key", i), "is empty: the API requires a key for each value")
+			return invalid(fmt.Sprintf("%s[%d].Key", field, i), "is empty: the API requires a key for each value")
 		}
 	}
 	return nil
@@ -179,8 +182,8 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 			NextToken    string
 			TagResources *struct{ TagResource []TagResource }
 		}
-		if tooLarge := jsonscan.Check(body, maxListValues); tooLarge != nil {
-			return tooLarge
+		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
+			return wrong
 		}
 		if wrong := decodeInto(&out)(body); wrong != nil {
 			return wrong

@@ -2,10 +2,12 @@ package ecs_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -136,7 +138,59 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 	}
 }
 
-// An empty page that cannot be verified is an error, both in the middle of a listing and at its beginning.
+// The permission takes effect after the first request, as that of a new user does, so that the dry run passes.
+func TestPermissionThatComesLate(t *testing.T) {
+	t.Parallel()
+	late := func(rows int) *oddECS {
+		o := &oddECS{rows: fleetOfRows(rows)}
+		o.intercept = func(q url.Values, n int) (int, []byte) {
+			if n == 1 {
+				return denied(q)
+			}
+			return 0, nil
+		}
+		return o
+	}
+	for name := range truthForms(nil) {
+		story(t, name, func(t *testing.T) {
+			o := late(150)
+			got, err := collect(truthForms(o.rows)[name](o.client(t), t.Context(), ecs.DescribeInstancesRequest{}))
+			if err != nil || len(got) != 150 {
+				t.Errorf("%d of 150 instances, %v", len(got), err)
+			}
+		})
+	}
+	story(t, "GetInstance", func(t *testing.T) {
+		o := late(1)
+		if _, err := o.client(t).GetInstance(t.Context(), o.rows[0].id); err != nil {
+			t.Error(err)
+		}
+	})
+	story(t, "WaitUntilGone", func(t *testing.T) {
+		o := late(1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := o.client(t).WaitUntilGone(ctx, o.rows[0].id); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the instance exists, but %v", err)
+		}
+	})
+	// It also goes away again later: what the listing shows after the dry run is verified in its turn.
+	story(t, "and goes", func(t *testing.T) {
+		o := late(450)
+		first := o.intercept
+		o.intercept = func(q url.Values, n int) (int, []byte) {
+			if n > 3 || n == 0 && o.lists > 3 {
+				return denied(q)
+			}
+			return first(q, n)
+		}
+		if got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{})); !errors.Is(err, ecs.ErrForbidden) || len(got) != 200 {
+			t.Errorf("%d of 450 instances, %v", len(got), err)
+		}
+	})
+}
+
+// What cannot be checked is an error, in the middle of a listing as at its beginning.
 func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	for what, answer := range map[string]string{
@@ -207,13 +261,17 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 			t.Errorf("another region: %d dry runs, %v", o.dryRuns, err)
 		}
 		o.rows = fleetOfRows(1)
+		list("an instance by its id", 0, 1, nil, ecs.DescribeInstancesRequest{InstanceIDs: rowIDs(o.rows)})
+		denying = true
+		list("withdrawn before it was listed", 1, 0, ecs.ErrForbidden, all)
+		denying = false
 		list("an instance", 0, 1, nil, all)
 		denying = true
 		list("withdrawn", 1, 0, ecs.ErrForbidden, all)
 		denying = false
 		o.rows = nil
 		list("given back", 1, 0, nil, all)
-		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 8 {
+		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 9 {
 			t.Errorf("trusted: %d dry runs, %v", o.dryRuns, err)
 		}
 	})
@@ -420,7 +478,93 @@ func TestNearTheCap(t *testing.T) {
 	}
 }
 
-// Any one of the lists may be long.
+// While instances that were read are released, others come within the cap: more than 1,000 do not prove that there is none.
+func TestBeyondTheCap(t *testing.T) {
+	t.Parallel()
+	for _, name := range slices.Sorted(maps.Keys(ways)) {
+		for _, released := range []int{1, 7, 40} {
+			story(t, fmt.Sprintf("%s/%d released", name, released), func(t *testing.T) {
+				m := &model{rng: rand.New(rand.NewPCG(1, 1)), fleet: fleetOfRows(2999), pageSize: 100, unreadable: -1, tagCap: 1000, pageNumbers: "work", totals: "zero"}
+				n := 0
+				for _, err := range ways[name](m.client(t), t.Context(), byTag) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if n++; n == 500 {
+						m.mu.Lock()
+						m.fleet = m.fleet[released:]
+						m.mu.Unlock()
+					}
+				}
+				if n < 2999-released {
+					t.Errorf("%d of %d instances", n, 2999-released)
+				}
+			})
+		}
+	}
+}
+
+// An instance that is looked up by its id because of the cap, and whose tags or group cannot be read, may match.
+func TestCappedWithUnreadableTags(t *testing.T) {
+	t.Parallel()
+	for member, req := range map[string]ecs.DescribeInstancesRequest{"Tags": byTag, "ResourceGroupId": {ResourceGroupID: "rg-1"}} {
+		story(t, member, func(t *testing.T) {
+			fleet := numbered(1000, "cn-hangzhou", func(i int, inst *ecs.Instance) {
+				if inst.Tags, inst.ResourceGroupID = byTag.Tags, "rg-1"; i == 500 {
+					inst.Tags, inst.ResourceGroupID, inst.Extra = nil, "", map[string]json.RawMessage{member: json.RawMessage("[[1]]")}
+				}
+			})
+			srv := newCloud(t, nil, fleet...)
+			req.InstanceIDs = ids(fleet)
+			got, err := collect(srv.client.Instances(t.Context(), req))
+			incomplete, ok := errorAs[*ecs.IncompleteError](err)
+			if len(got) != 999 || !ok || incomplete.Undecoded[0].InstanceID != fleet[500].InstanceID {
+				t.Errorf("%d instances, %v", len(got), err)
+			}
+		})
+	}
+}
+
+// A response that has its list or its token twice, or a token in other letters, never looks like the end of a listing.
+func TestAmbiguousPages(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]string{
+		"two lists":              `{%[2]s:{%[3]s:[%[1]s],%[3]s:[]}}`,
+		"two wrappers":           `{%[2]s:{%[3]s:[%[1]s]},%[2]s:{%[3]s:[]}}`,
+		"two tokens":             `{"NextToken":"n","NextToken":"",%[2]s:{%[3]s:[%[1]s]}}`,
+		"two spellings":          `{"NextToken":"n","nexttoken":"",%[2]s:{%[3]s:[%[1]s]}}`,
+		"token in other letters": `{"nextToken":"n",%[2]s:{%[3]s:[%[1]s]}}`, // and the next page repeats it
+	}
+	for what, body := range bodies {
+		answer := func(wrapper, list, element string) *ecs.Client {
+			text := fmt.Sprintf(body, element, strconv.Quote(wrapper), strconv.Quote(list))
+			o := &oddECS{intercept: func(url.Values, int) (int, []byte) { return 200, []byte(text) }}
+			return o.client(t, func(o *ecs.Options) { o.Retry.MaxAttempts = 1 })
+		}
+		ambiguous := func(form string, err error) {
+			if err == nil {
+				t.Errorf("%s, %s: no error", what, form)
+			}
+		}
+		for name, list := range ways {
+			_, err := collect(list(answer("Instances", "Instance", `{"InstanceId":"i-1"}`), t.Context(), ecs.DescribeInstancesRequest{}))
+			ambiguous(name, err)
+		}
+		err := endOf(answer("TagResources", "TagResource", `{"ResourceId":"i-1"}`).ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
+		if what != "token in other letters" { // this operation ends by repeating a token
+			ambiguous("ListTagResources", err)
+		}
+		type vpc struct{ VpcId string } //nolint:revive // the API's name
+		err = endOf(ecs.CallPages[vpc](t.Context(), answer("Vpcs", "Vpc", `{"VpcId":"v"}`), "DescribeVpcs", nil, "Vpcs.Vpc"))
+		ambiguous("CallPages", err)
+		if !strings.Contains(body, "oken") {
+			_, err = answer("Regions", "Region", `{"RegionId":"cn-a"}`).DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{})
+			ambiguous("DescribeRegions", err)
+		}
+	}
+}
+
+// Any one list of a listing may be long.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)

@@ -53,7 +53,7 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 			return nil
 		}
 		p.seen[id], p.missedOnce[id] = true, false
-		p.pending[id] = inst.Status
+		p.pending[id] = word(inst.Status)
 		if reason := cannotReach(inst, want); reason != "" {
 			return fmt.Errorf("instance %s cannot become %s: %s", id, want, reason)
 		}
@@ -85,7 +85,7 @@ func checkStatus(want InstanceStatus) error {
 // cannotReach returns why an instance will never reach the status, or "" if it may.
 func cannotReach(i Instance, want InstanceStatus) string {
 	if want == InstanceStatusPending && i.Status != "" {
-		return "it is " + string(i.Status) + ", and only a new instance is Pending"
+		return "it is " + string(word(i.Status)) + ", and only a new instance is Pending"
 	}
 	for _, lock := range i.OperationLocks {
 		switch r := lock.LockReason; {
@@ -101,6 +101,16 @@ func cannotReach(i Instance, want InstanceStatus) string {
 	return ""
 }
 
+// word returns s if it is up to 32 letters, as all statuses are. Anything else that a server sends may repeat a secret, and
+// an error shows "***" instead.
+func word[T ~string](s T) T {
+	notLetter := func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' }
+	if len(s) > 32 || strings.ContainsFunc(string(s), notLetter) {
+		return "***"
+	}
+	return s
+}
+
 // WaitUntilGone polls until none of the instances exists; an id that never existed counts as gone. For each
 // instance, one poll that does not return it is enough. Options.Poll sets the delays.
 //
@@ -111,7 +121,7 @@ func cannotReach(i Instance, want InstanceStatus) string {
 func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 	return c.pollUntil(ctx, "", ids, func(p *poll, id string) error {
 		if inst, ok := p.found.instances[id]; ok || !p.found.isMissing(id) {
-			p.pending[id] = inst.Status
+			p.pending[id] = word(inst.Status)
 		} else {
 			delete(p.pending, id)
 		}

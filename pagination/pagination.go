@@ -19,7 +19,7 @@
 //   - Leaving the loop early stops everything before the range statement returns: there are no more fetches, and no
 //     goroutine is left.
 //
-// Retries belong into the fetch function, since an error ends a listing. Items are passed on as they are: an item that
+// Retries belong in the fetch function, since an error ends a listing. Items are passed on as they are: an item that
 // the service returns twice, because its list changed meanwhile, is yielded twice.
 package pagination
 

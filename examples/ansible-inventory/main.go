@@ -60,7 +60,7 @@ tag_KEY_VALUE. What is no letter, digit or underscore becomes one: region_cn_han
 
 ` + selection.CredentialsHelp + `
 Exit codes
-` + failure.ExitCodes + `  6    incomplete: an instance could not be read, or with -strict a region
+` + failure.ExitCodes + `  6    incomplete: part of an instance could not be read, or with -strict a region
   130  interrupted
 `
 

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_ANSIBLE_INVENTORY") != "" {
 		main()
 	}
+	// The developer's own profiles and region have no influence.
+	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
+	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
 	os.Exit(m.Run())
 }
 
@@ -345,7 +348,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, stderr: "-exclude-region", failed: "cn-beijing"},
 		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}},
 		{name: "a region fails, strictly", args: "-strict", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: "},
-		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, stderr: "cn-beijing: ", failed: "cn-beijing"},
 		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},

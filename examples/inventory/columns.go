@@ -57,7 +57,7 @@ func columns() []column {
 		{name: "private-ip", help: "primary private address, else the first IPv6 address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
 		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
-		{name: "ipv6", help: "IPv6 addresses", text: func(i ecs.Instance) string { return addrs(selection.IPv6(i)...) }, compare: byAddr(firstIPv6), narrowest: 15, kind: code},
+		{name: "ipv6", help: "IPv6 addresses", text: func(i ecs.Instance) string { return addrs(i.IPv6Addrs()...) }, compare: byAddr(firstIPv6), narrowest: 15, kind: code},
 		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13, tail: true},
 		{name: "family", help: "instance type family", text: func(i ecs.Instance) string { return i.InstanceTypeFamily }},
 		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
@@ -196,7 +196,7 @@ func firstPublic(i ecs.Instance) netip.Addr {
 }
 
 func firstIPv6(i ecs.Instance) netip.Addr {
-	if a := selection.IPv6(i); len(a) > 0 {
+	if a := i.IPv6Addrs(); len(a) > 0 {
 		return a[0]
 	}
 	return netip.Addr{}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -30,11 +31,12 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou -name web-1 -o record
   inventory -region cn-beijing -o ids | xargs ...
   inventory -region all -o summary -expiring 14   how many of what, and what expires within 14 days
+  inventory -region cn-hangzhou -watch 30s        what appears, changes and goes, until Ctrl-C
   inventory -region all -o html > fleet.html      a page to look around in, and to pass on
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   see README.md for how to include it
 
 Where
-` + selection.WhereHelp + `  -workers N           list a region of a thousand instances and more by N requests at a time (1 to 64); several
+` + selection.WhereHelp + `  -workers N           list each region of a few hundred instances and more by N requests at a time (1 to 64); several
                        regions are listed at once anyway
   -timeout D           stop after D (30s, 5m) and print what was listed; default never
   -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
@@ -54,6 +56,9 @@ How
   -user NAME  -proxy-jump HOST  -identity-file FILE
                        for ssh-config: User, ProxyJump and IdentityFile of every host
   -host-name TEMPLATE  for ssh-config: names made of {name}, {id}, {region}, {account} and {tag:KEY}; default "{name}"
+  -watch D             go on listing every D (30s; at least 5s), and print what appears (+), changes (~) and goes (-):
+                       lines with -o table, events with -o ndjson. Nothing goes because a region fails: "-" means that
+                       a complete listing did not have the instance, so it was released, or a filter leaves it out now
   -dry-run             list nothing, check whether listing would be permitted
   -completion SHELL    print the completion script for bash (zsh reads it, too) or fish
 
@@ -62,7 +67,8 @@ any order when there are several regions or workers (-sort puts them in order). 
 
 ` + selection.CredentialsHelp + `
 Exit codes: every code but 0 means that the list is not complete
-` + failure.ExitCodes + `  6    incomplete: a region failed, an instance was unreadable, or -timeout has passed; the rest was printed
+` + failure.ExitCodes + `  6    incomplete: a region failed or could not be checked for permission, part of an instance was unreadable, or
+       -timeout has passed; the rest was printed
   7    ids not found: -id, without other filters or -limit, names some that no listed region has; the rest was printed
   130  interrupted; what was listed so far was printed
 "go run" turns all of these but 0 into 1: go build it first.
@@ -76,12 +82,12 @@ type config struct {
 	dryRun  bool
 	verbose bool
 	timeout time.Duration
+	watch   time.Duration // 0 lists once
 
-	format  format
-	look    look
-	sort    func(a, b ecs.Instance) int
-	limit   int
-	workers int // 0 lists page by page
+	format format
+	look   look
+	sort   func(a, b ecs.Instance) int
+	limit  int
 
 	raw struct { // flags that are understood when all are known
 		output, columns, sort, completion string
@@ -109,8 +115,9 @@ var onlyFor = map[string][]string{
 // define defines the flags.
 func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	c.Define(fs, stdin, now)
-	fs.IntVar(&c.workers, "workers", 0, "")
+	fs.IntVar(&c.Workers, "workers", 0, "")
 	fs.DurationVar(&c.timeout, "timeout", 0, "")
+	fs.DurationVar(&c.watch, "watch", 0, "")
 	fs.BoolVar(&c.raw.v3, "v3", false, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
 	fs.IntVar(&c.limit, "limit", 0, "")
@@ -167,8 +174,8 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		return c, err
 	case c.limit < 0, given["limit"] && c.limit == 0:
 		return nil, fmt.Errorf("-limit %d: want 1 or more", c.limit)
-	case given["workers"] && (c.workers < 1 || c.workers > 64):
-		return nil, fmt.Errorf("-workers %d: want 1 to 64", c.workers)
+	case given["workers"] && (c.Workers < 1 || c.Workers > 64):
+		return nil, fmt.Errorf("-workers %d: want 1 to 64", c.Workers)
 	case c.timeout < 0:
 		return nil, fmt.Errorf("-timeout %s is negative", c.timeout)
 	}
@@ -181,7 +188,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	if c.format, err = findFormat(c.raw.output); err != nil {
 		return nil, err
 	}
-	if err = c.checkUse(given); err != nil {
+	if err = cmp.Or(c.checkUse(given), c.checkWatch(given)); err != nil {
 		return nil, err
 	}
 	c.look.demo = c.Demo
@@ -220,9 +227,9 @@ func (c *config) arrange() (err error) {
 	}
 	// Regions are listed at once and come in any order, and so does what several workers list. A format that waits for all
 	// instances anyway and the demo put them in order.
-	if c.sort == nil && (!c.oneRegion() || c.workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
+	if c.sort == nil && (!c.oneRegion() || c.Workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
 		order := "region"
-		if c.workers > 0 {
+		if c.Workers > 0 {
 			order = "region,-created,id"
 		}
 		if len(c.Sources) > 1 {

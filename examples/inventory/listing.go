@@ -21,28 +21,11 @@ import (
 // all lists what is selected, in the order that the format or the flags need.
 func (p *program) all(ctx context.Context, c *config, sources []selection.Source) iter.Seq2[ecs.Instance, error] {
 	list := selection.Instances(ctx, sources)
-	if c.workers > 0 && c.oneRegion() {
-		list = scan(ctx, c, sources[0])
-	}
 	list = p.counted(c, list)
 	if c.sort != nil {
 		list = sorted(list, c.sort)
 	}
 	return list
-}
-
-// scan lists a single region by several requests at a time.
-func scan(ctx context.Context, c *config, source selection.Source) iter.Seq2[ecs.Instance, error] {
-	return func(yield func(ecs.Instance, error) bool) {
-		for inst, err := range source.Client.ScanInstances(ctx, c.Request, &ecs.ScanOptions{Workers: c.workers}) {
-			if err == nil && !c.Matches(inst) {
-				continue
-			}
-			if !yield(source.Mark(inst), err) {
-				return
-			}
-		}
-	}
 }
 
 // list prints what matches.

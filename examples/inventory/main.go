@@ -70,10 +70,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		ctx, cancel = context.WithTimeoutCause(ctx, c.timeout, errTimeout)
 		defer cancel()
 	}
-	if c.workers > 0 && !c.oneRegion() {
-		p.say("-workers is for a single region: several regions are listed at once, each by one request at a time")
-	}
-	sources, done, err := c.Open(p.connect, func(_ string, opts *ecs.Options) {
+	sources, done, err := c.Open(p.connect, func(opts *ecs.Options) {
 		if c.verbose {
 			opts.Logger = slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		}
@@ -84,6 +81,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	defer done()
 	if c.dryRun {
 		return p.dryRun(ctx, c, sources)
+	}
+	if c.watch > 0 {
+		return p.watch(ctx, c, sources)
 	}
 	return p.list(ctx, c, sources)
 }

@@ -5,34 +5,55 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
-	"math/rand/v2"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// discovery keeps the list of targets fresh.
+// discovery knows the targets: the instances in the caches of the accounts and, for regions that were not listed completely
+// since the start, those that an earlier run has saved.
 type discovery struct {
-	sources    []selection.Source
+	accounts   []account
 	selection  *selection.Selection
 	ports      []string
 	interval   time.Duration
 	staleAfter time.Duration
+	stateFile  string // "" saves nothing
 	log        *slog.Logger
 	metrics    *metrics
 
 	started time.Time
-	regions map[place]region // what is known; only the goroutine that refreshes uses it
-	state   atomic.Pointer[state]
+	ready   atomic.Bool // there is a list to serve
+
+	rendering sync.Mutex
+	list      rendered
+
+	mu     sync.Mutex
+	saved  fleet               // what an earlier run has saved
+	partly map[place]time.Time // when a region was last listed whole but for members that could not be read
 }
 
-// place is a region of an account. Without a region it stands for all of them: what fails there failed before any region was
-// listed.
+// account is an account and the cache of its instances.
+type account struct {
+	selection.Source
+
+	cache *ecscache.Cache
+}
+
+// fleet is the selected instances by place.
+type fleet map[place][]ecs.Instance
+
+func (f fleet) add(inst ecs.Instance) {
+	where := place{selection.Account(inst), inst.RegionID}
+	f[where] = append(f[where], inst)
+}
+
+// place is a region of an account. Without a region it stands for the account's list of regions.
 type place struct{ account, region string }
 
 func (p place) compare(other place) int {
@@ -48,178 +69,136 @@ func (p place) String() string {
 	return name
 }
 
-// wrap returns an error of this place as the error of a listing.
-func (p place) wrap(err error) error {
-	if p.region != "" {
-		err = &ecs.RegionError{Region: p.region, Err: err}
+// newDiscovery returns the discovery for a command line. It does no I/O, except for reading the file of -state.
+func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *metrics) (*discovery, error) {
+	d := &discovery{
+		selection: &c.Selection, ports: c.ports, interval: c.interval, staleAfter: c.staleAfter, stateFile: c.state,
+		log: log, metrics: m, started: time.Now(), partly: map[place]time.Time{},
 	}
-	if p.account != "" {
-		err = &failure.AccountError{Account: p.account, Err: err}
+	for _, src := range sources {
+		opts := &ecscache.Options{
+			Regions: src.Regions, Interval: c.interval,
+			OnError: func(err error) { d.failed(src, err) },
+		}
+		if src.Regions == nil {
+			opts.AllRegions, opts.Exclude = true, c.Exclude
+		}
+		cache, err := ecscache.New(src.Client, c.Request, opts)
+		if err != nil {
+			return nil, err
+		}
+		d.accounts = append(d.accounts, account{src, cache})
 	}
-	return err
+	var err error
+	d.saved, err = load(d.stateFile)
+	return d, err
 }
 
-// region is what was last read of a region.
-type region struct {
-	instances []ecs.Instance
-	read      time.Time
-}
-
-// state is the result of a refresh, for those who ask. It is not changed afterwards.
-type state struct {
-	list     []byte // the JSON of all targets; nil when there is none to serve yet
-	regions  map[place]summary
-	read     time.Time       // when something was last read
-	complete time.Time       // when every region was last read; zero is never
-	failed   map[place]error // in the last refresh
-}
-
-// summary is a region's part of the list.
-type summary struct {
-	targets     int
-	unreachable int // instances without an address
-	read        time.Time
-}
-
-// run refreshes the list until ctx is done.
+// run keeps the caches up to date until ctx is done.
 func (d *discovery) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		d.refresh(ctx)
-		// Jitter, so that several servers that started together do not ask together for ever.
-		wait := time.NewTimer(time.Duration(float64(d.interval) * (0.9 + 0.2*rand.Float64())))
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-		case <-wait.C:
-		}
+	var running sync.WaitGroup
+	for _, a := range d.accounts {
+		running.Go(func() { _ = a.cache.Run(a.Context(ctx)) }) // its only error is that of ctx
 	}
+	if d.stateFile != "" {
+		running.Go(func() { d.keepSaved(ctx) })
+	}
+	running.Wait()
 }
 
-// refresh reads all regions and makes a new list. What cannot be read stays in the list as it was last known.
-func (d *discovery) refresh(ctx context.Context) {
-	started := time.Now()
-	limited, cancel := context.WithTimeout(ctx, d.staleAfter)
-	defer cancel()
-	fresh, failed := d.read(limited)
-	if ctx.Err() != nil {
-		return // an interrupted refresh has not failed
+// failed is told that a region, or the list of regions, could not be read completely.
+func (d *discovery) failed(src selection.Source, err error) {
+	where := place{account: src.Account}
+	var regional *ecs.RegionError
+	if errors.As(err, &regional) {
+		where.region, err = regional.Region, regional.Err
 	}
-	d.metrics.duration.Observe(time.Since(started).Seconds())
-
-	next := &state{regions: map[place]summary{}, failed: failed}
-	if last := d.state.Load(); last != nil {
-		next.list, next.regions, next.read, next.complete = last.list, last.regions, last.read, last.complete
+	kind := failure.KindOf(err)
+	var unreadable *ecs.IncompleteError
+	if errors.As(err, &unreadable) {
+		d.mu.Lock()
+		d.partly[where] = time.Now()
+		d.mu.Unlock()
 	}
-	for _, where := range slices.SortedFunc(maps.Keys(failed), place.compare) {
-		err, kind := failed[where], failure.KindOf(failed[where])
-		d.metrics.failures.WithLabelValues(where.account, where.region, string(kind)).Inc()
-		d.log.Warn("some instances could not be read, those known from before stay in the list", "region", where, "known", len(d.regions[where].instances), "kind", kind, "error", failure.Text(err))
-	}
-	merged, behind, worthWaiting := d.merge(fresh, failed, started)
-	d.regions = merged
-	if behind == 0 {
-		next.complete, next.read = started, started
-	}
-	for _, r := range d.regions {
-		if r.read.Equal(started) {
-			next.read = started
-		}
-	}
-	// Prometheus keeps the targets it knows while there is no list. A first list without a region would take that region's
-	// targets away, so it waits for a region that fails for the time being; but not for ever. An empty first list would take
-	// all of them away: while nothing at all could be read, there is none.
-	first := next.list == nil
-	if !first || (!worthWaiting || time.Since(d.started) >= d.staleAfter) && (len(merged) > 0 || len(failed) == 0) {
-		next.list, next.regions = d.render()
-	}
-	d.state.Store(next)
-	d.log.Debug("refreshed", "targets", next.targets(), "regions", len(next.regions), "failed", len(failed), "took", time.Since(started))
+	d.metrics.failures.WithLabelValues(where.account, where.region, string(kind)).Inc()
+	d.log.Warn("not everything could be read; the instances known from before stay in the list", "region", where, "kind", kind, "error", failure.Text(err))
 }
 
-// read lists all instances, and returns the failures by place.
-func (d *discovery) read(ctx context.Context) (fresh map[place][]ecs.Instance, failed map[place]error) {
-	fresh, failed = map[place][]ecs.Instance{}, map[place]error{}
-	for inst, err := range selection.Instances(ctx, d.sources) {
-		var regional *ecs.RegionError
-		var account *failure.AccountError
-		where := place{selection.Account(inst), inst.RegionID}
-		if errors.As(err, &account) {
-			where.account, err = account.Account, account.Err
+// status is what is known of a place.
+type status struct {
+	read time.Time // when it was last read completely, but for members that could not be read; zero is never
+	err  error     // why it was not the last time
+}
+
+// status returns the state of every region, and of the lists of regions that failed. complete is when all regions were last
+// read completely; zero is never.
+func (d *discovery) status() (places map[place]status, complete time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	places = map[place]status{}
+	for i, a := range d.accounts {
+		s := a.cache.Status()
+		if i == 0 || s.Synced.Before(complete) {
+			complete = s.Synced
 		}
+		if s.Err != nil {
+			places[place{account: a.Account}] = status{err: s.Err}
+		}
+		for name, r := range s.Regions {
+			where := place{a.Account, name}
+			read := r.Synced
+			if partly := d.partly[where]; partly.After(read) {
+				read = partly
+			}
+			places[where] = status{read, r.Err}
+		}
+	}
+	return places, complete
+}
+
+// isReady reports whether there is a list to serve. Prometheus keeps the targets it knows while there is none. A first list
+// without a region would take that region's targets away, so it waits for regions that fail for the time being, but not for
+// ever. While nothing at all could be read there is no list. Once there is one, there always is.
+func (d *discovery) isReady() bool {
+	if d.ready.Load() {
+		return true
+	}
+	places, _ := d.status()
+	saved := d.hasSaved()
+	some, waiting := saved, false
+	for _, a := range d.accounts {
+		waiting = waiting || len(a.cache.Status().Regions) == 0 // the list of regions is not known yet
+	}
+	for where, s := range places {
 		switch {
-		case err == nil:
-			fresh[where] = append(fresh[where], inst)
-		case errors.As(err, &regional):
-			where.region = regional.Region
-			failed[where] = regional.Err
-		default:
-			failed[place{account: where.account}] = err
+		case !s.read.IsZero():
+			some = true
+		case where.region != "" && (s.err == nil || !failure.KindOf(s.err).Lasting()):
+			waiting = true
 		}
 	}
-	// The API may show a region as empty to those who may not list it. One that had instances counts as empty only when a
-	// dry run says that listing it is permitted.
-	for _, source := range d.sources {
-		for where, known := range d.regions {
-			if where.account != source.Account || len(known.instances) == 0 || len(fresh[where]) > 0 || failed[where] != nil || failed[place{account: where.account}] != nil {
-				continue
-			}
-			c, err := source.Client.InRegion(where.region)
-			if err == nil {
-				err = c.DryRun(ctx, d.selection.Request)
-			}
-			if err != nil {
-				failed[where] = err
-			}
-		}
+	if some && (!waiting || saved || time.Since(d.started) >= d.staleAfter) {
+		d.ready.Store(true)
 	}
-	return fresh, failed
+	return d.ready.Load()
 }
 
-// merge combines what was read and, where something failed, what is known from before. behind is how many regions were not
-// read; worthWaiting is true when some of these may be read later without anybody changing anything.
-func (d *discovery) merge(fresh map[place][]ecs.Instance, failed map[place]error, now time.Time) (merged map[place]region, behind int, worthWaiting bool) {
-	merged = map[place]region{}
-	for where, instances := range fresh {
-		merged[where] = region{instances, now}
-	}
-	for where, err := range failed {
-		var incomplete *ecs.IncompleteError
-		if errors.As(err, &incomplete) { // all was read but the instances it names: these alone stay as they were
-			merged[where] = d.complete(where, fresh[where], incomplete, now)
-			continue
-		}
-		behind++
-		worthWaiting = worthWaiting || where.region == "" || !failure.KindOf(err).Lasting()
-		delete(merged, where) // the listing broke off: part of a region is no list of it
-		for known, r := range d.regions {
-			if known == where || where.region == "" && known.account == where.account {
-				merged[known] = r
+// fleet returns the instances that are targets now.
+func (d *discovery) fleet() fleet {
+	now, known := fleet{}, map[string]bool{}
+	for _, a := range d.accounts {
+		for inst := range a.cache.Instances() {
+			if known[a.Account+" "+inst.InstanceID] = true; d.selection.Matches(inst) {
+				now.add(a.Mark(inst))
 			}
 		}
 	}
-	return merged, behind, worthWaiting
-}
-
-// complete returns the instances of a region with those that could not be read as they were known before.
-func (d *discovery) complete(where place, fresh []ecs.Instance, incomplete *ecs.IncompleteError, now time.Time) region {
-	read := region{fresh, now}
-	for _, u := range incomplete.Undecoded {
-		known := d.regions[where].instances
-		has := func(list []ecs.Instance) int {
-			return slices.IndexFunc(list, func(inst ecs.Instance) bool { return inst.InstanceID == u.InstanceID })
-		}
-		if i := has(known); i >= 0 && has(fresh) < 0 {
-			read.instances = append(read.instances, known[i])
+	for where, instances := range d.unconfirmed() {
+		for _, inst := range instances {
+			if !known[where.account+" "+inst.InstanceID] && d.selection.Matches(inst) {
+				now.add(inst)
+			}
 		}
 	}
-	return read
-}
-
-// targets returns how many there are in the list.
-func (s *state) targets() int {
-	n := 0
-	for _, sum := range s.regions {
-		n += sum.targets
-	}
-	return n
+	return now
 }

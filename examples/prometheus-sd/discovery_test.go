@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,13 +20,14 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// fleet returns instances that cover the rules for labels and targets.
-func fleet() []ecs.Instance {
+// testFleet returns instances that cover the rules for labels and targets.
+func testFleet() []ecs.Instance {
 	return []ecs.Instance{
 		{
 			InstanceID: "i-bp1web", InstanceName: "web-1", HostName: "web-1", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", Status: ecs.InstanceStatusRunning,
@@ -51,52 +54,55 @@ type world struct {
 	log    bytes.Buffer
 }
 
-func newWorld(t *testing.T, instances ...ecs.Instance) *world {
+func newWorld(t *testing.T, instances ...ecs.Instance) *world { return newWorldOf(t, "", instances...) }
+
+// newWorldOf makes a world with a command line, which selects all regions if it does not say otherwise.
+func newWorldOf(t *testing.T, args string, instances ...ecs.Instance) *world {
 	t.Helper()
-	server := ecstest.NewPipeServer(instances...)
-	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
-	server.Configure(func(s *ecstest.Settings) { s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"} })
-	m := newMetrics()
-	client, err := server.Client("cn-hangzhou", &ecs.Options{OnAttempt: func(a ecs.Attempt) { m.attempt("", a) }, Retry: ecs.RetryPolicy{MaxAttempts: 1}})
+	w := &world{server: ecstest.NewPipeServer(instances...)}
+	w.server.Configure(func(s *ecstest.Settings) {
+		s.EmptyIfDenied = true
+		s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"}
+	})
+	t.Cleanup(w.server.Close)
+	c, err := parse(strings.Fields("-region all "+args), func(string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		client.CloseIdleConnections()
-		server.Close()
-	})
-	w := &world{server: server}
-	s, sources := selectionOf(t, client)
-	w.discovery = &discovery{
-		sources: sources, selection: s, ports: []string{"9100"}, interval: time.Minute, staleAfter: 5 * time.Minute,
-		log: slog.New(slog.NewTextHandler(&w.log, nil)), metrics: m, started: time.Now(),
+	m := newMetrics()
+	sources, _, err := c.Open(func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
+		opts.Retry.MaxAttempts = 1
+		client, err := w.server.Client(region, opts)
+		if err == nil {
+			t.Cleanup(client.CloseIdleConnections)
+		}
+		return client, nil, err
+	}, func(opts *ecs.Options) { opts.OnAttempt = m.attempt })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.discovery, err = newDiscovery(c, sources, slog.New(slog.NewTextHandler(&w.log, nil)), m)
+	if err != nil {
+		t.Fatal(err)
 	}
 	m.registry.MustRegister(w.discovery)
 	return w
 }
 
-// selectionOf selects all regions, or those that are named, of the account that a client is for.
-func selectionOf(t *testing.T, client *ecs.Client, regions ...string) (*selection.Selection, []selection.Source) {
+// start runs the discovery until the test ends, and waits for the first listing of every region.
+func (w *world) start(t *testing.T) {
 	t.Helper()
-	s := &selection.Selection{}
-	fs := flag.NewFlagSet("", flag.ContinueOnError)
-	s.Define(fs, nil, time.Now())
-	list := strings.Join(regions, ",")
-	if list == "" {
-		list = "all"
+	go w.run(t.Context())
+	synctest.Wait()
+}
+
+// refresh lists all regions now.
+func (w *world) refresh(t *testing.T) {
+	t.Helper()
+	for _, a := range w.accounts {
+		_ = a.cache.Refresh(t.Context()) // what failed is logged
 	}
-	err := fs.Set("region", list)
-	if err == nil {
-		err = s.Finish(func(string) string { return "" })
-	}
-	var sources []selection.Source
-	if err == nil {
-		sources, _, err = s.Open(func(bool, string, *ecs.Options) (*ecs.Client, func(), error) { return client, func() {}, nil }, nil)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s, sources
+	time.Sleep(time.Second) // a list is served for as long
 }
 
 func (w *world) get(path string) *httptest.ResponseRecorder {
@@ -123,11 +129,6 @@ func (w *world) ids(t *testing.T) string {
 	return strings.Join(ids, " ")
 }
 
-func (w *world) health() (int, string) {
-	r := w.get("/healthz")
-	return r.Code, r.Body.String()
-}
-
 // failuresOf returns the counter of one kind of failure in a region.
 func (w *world) failuresOf(region, kind string) int {
 	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("", region, kind)))
@@ -142,8 +143,7 @@ func TestFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
-		go w.run(t.Context())
-		synctest.Wait()
+		w.start(t)
 		if got := w.ids(t); got != "i-2 i-1" {
 			t.Errorf("first: %s", got)
 		}
@@ -165,27 +165,17 @@ func TestFollows(t *testing.T) {
 func TestInterval(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, instance("i-1", "cn-hangzhou"))
-		go w.run(t.Context())
+		w := newWorldOf(t, "-interval 30s", instance("i-1", "cn-hangzhou"))
+		w.start(t)
 		time.Sleep(time.Hour)
-		synctest.Wait()
-		var last time.Time
-		waits := map[time.Duration]bool{}
+		n := 0
 		for _, r := range w.server.Requests() {
-			if r.Action != "DescribeRegions" {
-				continue
+			if r.Action == "DescribeRegions" {
+				n++
 			}
-			if !last.IsZero() {
-				wait := r.Time.Sub(last)
-				if wait < 54*time.Second || wait > 66*time.Second {
-					t.Errorf("%v between two refreshes", wait)
-				}
-				waits[wait] = true
-			}
-			last = r.Time
 		}
-		if len(waits) < 40 {
-			t.Errorf("%d different intervals in an hour: no jitter", len(waits))
+		if n < 110 || n > 130 {
+			t.Errorf("%d refreshes in an hour", n)
 		}
 	})
 }
@@ -208,14 +198,14 @@ func TestOneRegionFails(t *testing.T) {
 		{"key revoked", ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, "credentials", "i-2 i-4 i-3"},
 		{"permission lost, which looks empty", ecstest.Fault{Denied: true}, "forbidden", "i-2 i-4 i-3"},
 		{"breaks off", ecstest.Fault{Body: fmt.Appendf(nil, page, "more", "{}")}, "", "i-2 i-4 i-3"},
-		{"one unreadable", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-2","Cpu":"many"}`)}, "incomplete", "i-2 i-4 i-3"},
-		{"one unreadable, one gone", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-9","Cpu":"many"}`)}, "incomplete", "i-4 i-3"},
+		{"one unreadable", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-2","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.2"]}}`)}, "incomplete", "i-2 i-4 i-3"},
+		{"one unreadable and new", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}`)}, "incomplete", "i-2 i-4 i-9 i-3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"), instance("i-4", "cn-beijing"))
-				w.refresh(t.Context())
+				w.start(t)
 				w.server.Delete("i-1")
 				w.server.Put(instance("i-3", "cn-hangzhou"))
 				tt.fault.Region, tt.fault.Times = "cn-beijing", -1
@@ -223,12 +213,11 @@ func TestOneRegionFails(t *testing.T) {
 					tt.fault.Times = 1
 				}
 				w.server.Inject(tt.fault)
-				time.Sleep(time.Minute)
-				w.refresh(t.Context())
+				w.refresh(t)
 				if got := w.ids(t); got != tt.want {
 					t.Errorf("list %s, want %s", got, tt.want)
 				}
-				code, text := w.health()
+				code, text := w.health(time.Now())
 				if code != http.StatusOK || !strings.Contains(text, "cn-beijing") {
 					t.Errorf("health: %d %s", code, text)
 				}
@@ -240,11 +229,11 @@ func TestOneRegionFails(t *testing.T) {
 				}
 
 				w.server.ClearFaults()
-				w.refresh(t.Context())
+				w.refresh(t)
 				if got := w.ids(t); got != "i-2 i-4 i-3" {
 					t.Errorf("afterwards: %s", got)
 				}
-				if _, text := w.health(); strings.Contains(text, "cn-beijing") {
+				if _, text := w.health(time.Now()); strings.Contains(text, "cn-beijing") {
 					t.Errorf("afterwards: %s", text)
 				}
 			})
@@ -255,39 +244,38 @@ func TestOneRegionFails(t *testing.T) {
 // When nothing can be read, the list stays, and /healthz says for how long.
 func TestAllFails(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]ecstest.Fault{
-		"every region": {Action: "DescribeInstances", Code: "ServiceUnavailable", Times: -1},
-		"the regions":  {Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
-				go w.run(t.Context())
-				synctest.Wait()
-				w.server.Inject(fault)
-				time.Sleep(4 * time.Minute)
-				synctest.Wait()
-				if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "ServiceUnavailable") {
-					t.Errorf("after 4 minutes: %d %s", code, text)
-				}
-				time.Sleep(2 * time.Minute)
-				synctest.Wait()
-				if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "stale: 2 targets, nothing could be read for 6m0s") {
-					t.Errorf("after 6 minutes: %d %s", code, text)
-				}
-				if got := w.ids(t); got != "i-2 i-1" {
-					t.Errorf("after 6 minutes: %s", got)
-				}
-				w.server.ClearFaults()
-				time.Sleep(70 * time.Second)
-				synctest.Wait()
-				if code, text := w.health(); code != http.StatusOK || strings.Contains(text, "failed") {
-					t.Errorf("afterwards: %d %s", code, text)
-				}
-			})
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+		w.start(t)
+		w.server.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
+		time.Sleep(4 * time.Minute)
+		if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "ServiceUnavailable") {
+			t.Errorf("after 4 minutes: %d %s", code, text)
+		}
+		time.Sleep(2 * time.Minute)
+		if code, text := w.health(time.Now()); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "stale: 2 targets, nothing could be read for 6m0s") {
+			t.Errorf("after 6 minutes: %d %s", code, text)
+		}
+		if got := w.ids(t); got != "i-2 i-1" {
+			t.Errorf("after 6 minutes: %s", got)
+		}
+		w.server.ClearFaults()
+		time.Sleep(6 * time.Minute)
+		if code, text := w.health(time.Now()); code != http.StatusOK || strings.Contains(text, "failed") {
+			t.Errorf("afterwards: %d %s", code, text)
+		}
+	})
+
+	synctest.Test(t, func(t *testing.T) { // without the list of regions, those that are known are still read
+		w := newWorld(t, instance("i-1", "cn-hangzhou"))
+		w.start(t)
+		w.server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1})
+		w.server.Put(instance("i-2", "cn-beijing"))
+		time.Sleep(time.Hour)
+		if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "failed: all: ") || w.ids(t) != "i-2 i-1" {
+			t.Errorf("%d %s %s", code, text, w.ids(t))
+		}
+	})
 }
 
 // Prometheus keeps its targets while there is no list: the first one waits for a region that is unavailable.
@@ -295,14 +283,13 @@ func TestFirstList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
-		if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "starting") || w.ids(t) != "503" {
+		if code, text := w.health(time.Now()); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "starting") || w.ids(t) != "503" {
 			t.Errorf("at the start: %d %s", code, text)
 		}
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: -1})
-		go w.run(t.Context())
+		w.start(t)
 		time.Sleep(4 * time.Minute)
-		synctest.Wait()
-		if code, text := w.health(); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "not ready") || !strings.Contains(text, "failed: cn-beijing: ") {
+		if code, text := w.health(time.Now()); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "not ready") || !strings.Contains(text, "failed: cn-beijing: ") {
 			t.Errorf("after 4 minutes: %d %s", code, text)
 		}
 		if got := w.ids(t); got != "503" {
@@ -311,108 +298,137 @@ func TestFirstList(t *testing.T) {
 		if got := w.get("/metrics").Body.String(); strings.Contains(got, "ecs_sd_targets") || strings.Contains(got, "ecs_sd_list_age") {
 			t.Errorf("metrics of a list that is not there:\n%s", got)
 		}
-		time.Sleep(3 * time.Minute)
-		synctest.Wait()
+		time.Sleep(2 * time.Minute)
 		if got := w.ids(t); got != "i-1" {
-			t.Errorf("after 7 minutes: %s", got)
+			t.Errorf("after 6 minutes: %s", got)
 		}
-		if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "none of its instances is known") {
-			t.Errorf("after 7 minutes: %d %s", code, text)
+		if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "not read yet") {
+			t.Errorf("after 6 minutes: %d %s", code, text)
 		}
 	})
 
 	// A region that a policy hides, or that is closed, fails until somebody changes that: the list does not wait for it.
 	for kind, fault := range map[string]ecstest.Fault{"forbidden": {Denied: true}, "closed": {Code: "UnauthorizedRegion", Status: 403}, "invalid": {Code: "InvalidParameter"}} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
-			w.selection, w.sources = selectionOf(t, w.sources[0].Client, "cn-hangzhou", "cn-beijing", "cn-shanghai")
-			fault.Region, fault.Times = "cn-beijing", -1
-			w.server.Inject(fault)
-			w.refresh(t.Context())
-			if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "failed: cn-beijing: ") || w.failuresOf("cn-beijing", kind) != 1 || w.ids(t) != "i-1" {
-				t.Errorf("%s: %d %s", kind, code, text)
-			}
-			w.server.ClearFaults()
-			w.refresh(t.Context())
-			if got := w.ids(t); got != "i-2 i-1" {
-				t.Errorf("%s, afterwards: %s", kind, got)
-			}
-		})
+		for _, regions := range []string{"all", "cn-hangzhou,cn-beijing,cn-shanghai"} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorldOf(t, "-region "+regions, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+				fault.Region, fault.Times, fault.Action = "cn-beijing", -1, "DescribeInstances"
+				w.server.Inject(fault)
+				w.start(t)
+				if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "failed: cn-beijing: ") || w.failuresOf("cn-beijing", kind) != 1 || w.ids(t) != "i-1" {
+					t.Errorf("%s: %d %s", kind, code, text)
+				}
+				w.server.ClearFaults()
+				w.refresh(t)
+				if got := w.ids(t); got != "i-2 i-1" {
+					t.Errorf("%s, afterwards: %s", kind, got)
+				}
+			})
+		}
 	}
 
 	synctest.Test(t, func(t *testing.T) { // no list says that there is no target while nothing could be read
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		w.server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
-		w.started = w.started.Add(-w.staleAfter)
-		w.refresh(t.Context())
+		w.start(t)
+		time.Sleep(time.Hour)
 		if got := w.ids(t); got != "503" {
 			t.Errorf("nothing was read: %s", got)
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // part of a region does not replace it
-		w := newWorld(t, instance("i-1", "cn-hangzhou"))
-		for i := range 150 {
-			w.server.Put(instance(fmt.Sprint("i-2-", i), "cn-beijing"))
-		}
-		w.server.Inject(ecstest.Fault{Match: func(r ecstest.Request) bool { return r.Params.Get("NextToken") != "" }, Code: "ServiceUnavailable", Times: -1})
-		w.started = w.started.Add(-w.staleAfter)
-		w.refresh(t.Context())
-		if got := w.ids(t); got != "i-1" {
-			t.Errorf("a part of a region: %.100s", got)
+	synctest.Test(t, func(t *testing.T) { // a member that cannot be read does not hold up the list
+		w := newWorldOf(t, "-region cn-beijing")
+		w.server.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}]}}`), Times: -1})
+		w.start(t)
+		time.Sleep(time.Hour)
+		if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "i-9") || w.ids(t) != "i-9" {
+			t.Errorf("%d %s", code, text)
 		}
 	})
 
 	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region is read
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
-		go w.run(t.Context())
-		time.Sleep(70 * time.Second)
-		synctest.Wait()
+		w.start(t)
+		if got := w.ids(t); got != "503" {
+			t.Errorf("at first: %s", got)
+		}
+		w.refresh(t)
 		if got := w.ids(t); got != "i-2 i-1" {
 			t.Errorf("after a refresh: %s", got)
 		}
 	})
 }
 
-// A refresh that is interrupted by the end of the server is no failure.
+// With -state, a restart loses no target, whatever fails.
+func TestState(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "state.json")
+	restart := func(name string, fault ecstest.Fault, want string, then func(t *testing.T, w *world)) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorldOf(t, "-state "+file, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+			if fault.Times != 0 {
+				w.server.Inject(fault)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() {
+				w.run(ctx)
+				close(done)
+			}()
+			synctest.Wait()
+			if got := w.ids(t); got != want {
+				t.Errorf("%s: %s, want %s: %s", name, got, want, &w.log)
+			}
+			if then != nil {
+				then(t, w)
+			}
+			cancel()
+			<-done
+		})
+	}
+	restart("no file yet", ecstest.Fault{}, "i-2 i-1", nil)
+	restart("a region fails", ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: -1}, "i-2 i-1", nil)
+	restart("nothing works", ecstest.Fault{BlackHole: true, Times: -1}, "i-2 i-1", nil)
+	restart("permission lost, which looks empty", ecstest.Fault{Region: "cn-beijing", Denied: true, Times: -1}, "i-2 i-1", func(t *testing.T, w *world) {
+		w.server.ClearFaults()
+		w.server.Delete("i-2")
+		w.refresh(t)
+		if got := w.ids(t); got != "i-1" {
+			t.Errorf("an instance that is gone stays: %s", got)
+		}
+	})
+	restart("it was gone in the last run", ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: -1}, "i-1", nil)
+
+	if err := os.WriteFile(file, []byte("no list"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, _, stderr := newProgram(newServer(t))
+	if code := p.run(t.Context(), []string{"-region", "all", "-state", file}); code != failure.ExitFailed || !strings.Contains(stderr.String(), "-state: ") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
+
+// A listing that is interrupted by the end of the server is no failure.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		ctx, cancel := context.WithCancel(t.Context())
-		w.server.Inject(ecstest.Fault{Skip: 5, BlackHole: true, Times: -1})
+		w.server.Inject(ecstest.Fault{Skip: 6, BlackHole: true, Times: -1})
 		done := make(chan struct{})
 		go func() {
 			w.run(ctx)
 			close(done)
 		}()
-		for len(w.server.Requests()) < 6 { // in the second refresh
+		for len(w.server.Requests()) < 7 { // of the second listings
 			time.Sleep(time.Second)
 		}
 		cancel()
 		<-done
-		if _, text := w.health(); !strings.HasPrefix(text, "ok: 1 targets") || strings.Contains(text, "failed") || w.log.Len() > 0 {
+		if _, text := w.health(time.Now()); !strings.HasPrefix(text, "ok: 1 targets") || strings.Contains(text, "failed") || w.log.Len() > 0 {
 			t.Errorf("%s%s", text, &w.log)
-		}
-	})
-}
-
-// A refresh that takes too long is cancelled.
-func TestRefreshTakesTooLong(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, instance("i-1", "cn-hangzhou"))
-		w.refresh(t.Context())
-		w.staleAfter = 3 * time.Second
-		w.server.Inject(ecstest.Fault{BlackHole: true, Times: -1})
-		started := time.Now()
-		w.refresh(t.Context())
-		if took := time.Since(started); took != w.staleAfter {
-			t.Errorf("given up after %v", took)
-		}
-		if w.failuresOf("", "timeout")+w.failuresOf("", "unavailable") != 1 || w.ids(t) != "i-1" {
-			t.Errorf("%s", w.get("/metrics").Body)
 		}
 	})
 }
@@ -424,25 +440,37 @@ func TestAccounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, instance("i-prod", "cn-hangzhou"))
 		other := newWorld(t, instance("i-dev", "cn-hangzhou"))
-		prod, dev := w.sources[0], other.sources[0]
-		prod.Account, dev.Account = "prod", "dev"
-		w.sources = []selection.Source{prod, dev}
-		w.refresh(t.Context())
+		c := &config{ports: w.ports, interval: w.interval, staleAfter: w.staleAfter}
+		c.Selection = *w.selection
+		var sources []selection.Source
+		for name, from := range map[string]*world{"prod": w, "dev": other} {
+			src := from.accounts[0].Source
+			src.Account = name
+			sources = append(sources, src)
+		}
+		var err error
+		if w.discovery, err = newDiscovery(c, sources, w.discovery.log, w.metrics); err != nil {
+			t.Fatal(err)
+		}
+		w.start(t)
 		if got := w.ids(t); got != "i-dev i-prod" || !strings.Contains(w.get("/sd").Body.String(), `"__meta_ecs_account":"prod"`) {
 			t.Errorf("two accounts: %s", w.get("/sd").Body)
 		}
 		w.server.Put(instance("i-prod2", "cn-hangzhou"))
 		other.server.Put(instance("i-dev2", "cn-hangzhou"))
-		other.server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "Forbidden.RAM", Times: -1})
-		w.refresh(t.Context())
+		other.server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
+		w.refresh(t)
 		if got := w.ids(t); got != "i-dev i-prod i-prod2" {
 			t.Errorf("one account fails: %s", got)
 		}
-		if code, text := w.health(); code != http.StatusOK || !strings.Contains(text, "failed: dev/all: ") {
+		if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "failed: dev/all: ") || !strings.Contains(text, "failed: dev/cn-hangzhou: ") {
 			t.Errorf("health: %d %s", code, text)
 		}
 		if n := int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("dev", "", "forbidden"))); n != 1 {
 			t.Errorf("%d failures of the account", n)
+		}
+		if text := w.get("/metrics").Body.String(); !strings.Contains(text, `ecs_sd_api_attempts_total{account="prod",action="DescribeInstances",region="cn-hangzhou",result="ok"} 2`) {
+			t.Errorf("requests are not counted by account:\n%s", text)
 		}
 	})
 }

@@ -48,15 +48,17 @@ The server
   -listen ADDR         default 127.0.0.1:9465; whoever reaches it sees the list
   -allow-host H[,H...] host names by which clients may address the server, besides IP addresses, localhost, this
                        machine's name and that of -listen; so no web page reads the list under a name of its own
-  -interval D          how often to ask the API, plus or minus a tenth; default 1m, at least 5s
-  -stale-after D       /healthz reports when nothing could be refreshed for so long; default 5 intervals. A refresh may
-                       take no longer, and the first list waits no longer for a region that is unavailable.
+  -interval D          how often to list each region, plus or minus a tenth; default 1m, at least 5s. A region that
+                       fails is listed less and less often, down to once in 5 minutes
+  -stale-after D       /healthz reports when nothing could be read for so long; default 5 intervals. The first list
+                       waits no longer for a region that is unavailable
+  -state FILE          save the instances here, and start with them: so a restart loses no target of a region that fails
   -once                print the list and exit; a region that fails is left out, with an exit code of its own
-  -v                   log every refresh and every request to the API
+  -v                   log every request to the API
 
 ` + selection.CredentialsHelp + `
 Exit codes
-` + failure.ExitCodes + `  6    incomplete: -once printed a list that lacks a region or an instance
+` + failure.ExitCodes + `  6    incomplete: -once printed a list that lacks a region or part of an instance
   130  interrupted
 The server itself ends with 0 when it is told to (SIGTERM, Ctrl-C), and never because of the API.
 `
@@ -81,10 +83,11 @@ type config struct {
 	listen               string
 	allowHosts           []string
 	interval, staleAfter time.Duration
+	state                string
 	once, verbose, help  bool
 }
 
-// shortest is the least interval: each refresh lists all regions.
+// shortest is the least interval: after each one, all regions are listed.
 const shortest = 5 * time.Second
 
 // define defines the flags.
@@ -96,6 +99,7 @@ func (c *config) define(fs *flag.FlagSet) (ports *string) {
 	fs.Func("allow-host", "", func(text string) error { c.allowHosts = append(c.allowHosts, selection.Split(text)...); return nil })
 	fs.DurationVar(&c.interval, "interval", time.Minute, "")
 	fs.DurationVar(&c.staleAfter, "stale-after", 0, "")
+	fs.StringVar(&c.state, "state", "", "")
 	fs.BoolVar(&c.once, "once", false, "")
 	fs.BoolVar(&c.verbose, "v", false, "")
 	return ports
@@ -134,6 +138,9 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	if c.staleAfter < 0 {
 		return nil, fmt.Errorf("-stale-after %s is negative", c.staleAfter)
 	}
+	if c.once && c.state != "" {
+		return nil, errors.New("-state does nothing for -once")
+	}
 	if c.staleAfter == 0 {
 		c.staleAfter = 5 * c.interval
 	}
@@ -160,48 +167,46 @@ func (p *program) run(ctx context.Context, args []string) int {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	m := newMetrics()
-	sources, done, err := c.Open(p.connect, func(account string, opts *ecs.Options) {
-		opts.Logger, opts.OnAttempt = logger, func(a ecs.Attempt) { m.attempt(account, a) }
-	})
+	sources, done, err := c.Open(p.connect, func(opts *ecs.Options) { opts.Logger, opts.OnAttempt = logger, m.attempt })
 	if err != nil {
 		return c.Setup().Report(p.say, err)
 	}
 	defer done()
-	d := &discovery{
-		sources: sources, selection: &c.Selection, ports: c.ports, interval: c.interval, staleAfter: c.staleAfter,
-		log: logger, metrics: m, started: time.Now(),
+	if c.once {
+		return p.once(ctx, c, sources)
+	}
+	d, err := newDiscovery(c, sources, logger, m)
+	if err != nil {
+		return c.Setup().Report(p.say, err)
 	}
 	m.registry.MustRegister(d)
-	if c.once {
-		return p.once(ctx, c, d)
-	}
 	return p.serve(ctx, d, c)
 }
 
-// once prints one list. It lacks the regions that failed, and the exit code says so.
-func (p *program) once(ctx context.Context, c *config, d *discovery) int {
-	fresh, failed := d.read(ctx)
+// once prints one list. It lacks what failed, and the exit code says so.
+func (p *program) once(ctx context.Context, c *config, sources []selection.Source) int {
+	all := fleet{}
+	var failures []error
+	for inst, err := range selection.Instances(ctx, sources) {
+		if err != nil {
+			failures = append(failures, err)
+		} else {
+			all.add(inst)
+		}
+	}
 	if ctx.Err() != nil {
 		p.say("interrupted")
 		return failure.ExitInterrupted
 	}
-	var failures []error
-	for where, err := range failed {
-		failures = append(failures, where.wrap(err))
-	}
 	code := failure.ExitOK
 	if len(failures) > 0 {
-		if code = c.Setup().Report(p.say, failures...); len(fresh) == 0 {
+		if code = c.Setup().Report(p.say, failures...); len(all) == 0 {
 			return code
 		}
 		p.say("the list is incomplete: the rest was printed")
 		code = failure.ExitIncomplete
 	}
-	d.regions = map[place]region{}
-	for where, instances := range fresh {
-		d.regions[where] = region{instances, time.Now()}
-	}
-	list, _ := d.render()
+	list, _ := (&discovery{selection: &c.Selection, ports: c.ports}).render(all)
 	if _, err := p.stdout.Write(list); err != nil {
 		p.say("cannot write the list: " + err.Error())
 		return failure.ExitFailed

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"reflect"
 	"regexp"
 	"strings"
@@ -22,6 +23,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
+
+// TestMain keeps the developer's own profiles and region out of the tests.
+func TestMain(m *testing.M) {
+	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
+	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
+	os.Exit(m.Run())
+}
 
 // output is a buffer that can be read while it is written.
 type output struct {
@@ -142,7 +150,7 @@ func TestServe(t *testing.T) {
 	if text := get(t, url+"/healthz", http.StatusOK); !strings.HasPrefix(text, "ok: ") {
 		t.Error(text)
 	}
-	if text := get(t, url+"/metrics", http.StatusOK); !strings.Contains(text, "ecs_sd_refresh_duration_seconds_count 1") {
+	if text := get(t, url+"/metrics", http.StatusOK); !strings.Contains(text, "ecs_sd_targets{") {
 		t.Error(text)
 	}
 	if code, log := stop(); code != failure.ExitOK || !strings.Contains(log, "made up") || !strings.Contains(log, "msg=stopped") {
@@ -213,7 +221,7 @@ func TestOnce(t *testing.T) {
 		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 6, stderr: "prometheus-sd: cn-beijing: ", want: hangzhou},
 		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, code: 6, stderr: "-exclude-region", want: hangzhou},
 		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, want: hangzhou},
-		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "ALIBABA_CLOUD_ACCESS_KEY_SECRET"},
+		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: ", want: hangzhou},
 		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
@@ -279,6 +287,7 @@ func TestParse(t *testing.T) {
 		"-demo -interval 1ms":      "-interval 1ms: want 5s or more",
 		"-demo -interval 5":        `-interval "5": want a duration such as 30s`,
 		"-demo -stale-after -1s":   "-stale-after -1s is negative",
+		"-demo -once -state x":     "-state does nothing for -once",
 		"-demo all":                `"all" is not understood`,
 		"-demo -ports 9100":        "did you mean -port?",
 		"-demo -intreval 1m":       "did you mean -interval?",
@@ -303,7 +312,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("too long: %s", line)
 		}
 	}
-	for _, name := range []string{"port", "listen", "interval", "stale-after", "once", "v"} {
+	for _, name := range []string{"port", "listen", "interval", "stale-after", "state", "once", "v"} {
 		if !strings.Contains(stdout.String(), "  -"+name+" ") {
 			t.Errorf("-h does not explain -%s", name)
 		}

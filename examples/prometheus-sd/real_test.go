@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
@@ -115,17 +117,20 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 	return byID(response.Data.ActiveTargets), byID(response.Data.DroppedTargets)
 }
 
-// The real Prometheus, with the configuration of the README, discovers the fleet and its changes. All addresses are replaced by
+// The real Prometheus, with the configuration of the README, discovers the fleet and its changes, and never loses a target that
+// still exists. All addresses are replaced by
 // that of this server, so that nothing else is scraped.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
 	realtool.Find(t, "prometheus", "prometheus")
-	fleet := ecstest.Fleet(1000, 1)
+	fleet := ecstest.Fleet(300, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
 	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
 	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not become labels of that name
 	server := newServer(t, fleet...)
-	sd, _ := start(t, server, "-region", "all", "-interval", "5s", "-stale-after", "5m")
+	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
+	args := []string{"-region", "all", "-interval", "5s", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}
+	sd, stop := start(t, server, args...)
 	address := strings.TrimPrefix(sd, "http://")
 	prometheus := startPrometheus(t, strings.NewReplacer(
 		"127.0.0.1:9465", address,
@@ -208,24 +213,71 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%d targets after one left and one came", len(all))
 	}
 
-	// A region fails, and its targets stay.
+	// A region fails for three refreshes, and then the server restarts: no target is lost. The same when the permission is lost
+	// and the region looks empty.
 	lost := fleet[2].InstanceID
-	server.Inject(ecstest.Fault{Region: fleet[2].RegionID, Code: "Throttling.User", Times: -1})
-	server.Delete(lost)
-	failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind="throttled"} > 2`, fleet[2].RegionID)
-	var result string
-	for range poll(t) {
-		if result = get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK); strings.Contains(result, `"job":"prometheus-sd"`) {
-			break
+	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
+		fault.Region, fault.Times = fleet[2].RegionID, -1
+		server.Inject(fault)
+		complete := func(what string) {
+			t.Helper()
+			active, dropped = targets(t, prometheus)
+			if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
+				t.Errorf("%s: %d targets %s", kind, len(all), what)
+			}
 		}
+		failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind=%q} > 2`, fleet[2].RegionID, kind)
+		until(t, func() bool {
+			complete("while the region fails")
+			return strings.Contains(get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK), `"job":"prometheus-sd"`)
+		})
+		stop()
+		sd, stop = start(t, server, append(args, "-listen", address)...)
+		get(t, sd+"/sd", http.StatusOK)
+		before := refreshes(t, prometheus)
+		until(t, func() bool {
+			complete("after a restart")
+			return refreshes(t, prometheus) > before+3
+		})
+		server.ClearFaults()
+		until(t, func() bool { return !strings.Contains(get(t, sd+"/healthz", http.StatusOK), "failed") })
+		complete("afterwards")
 	}
-	if !strings.Contains(result, `"job":"prometheus-sd"`) {
-		t.Errorf("Prometheus does not know of the failures: %s", result)
+	server.Delete(lost)
+	until(t, func() bool {
+		active, dropped = targets(t, prometheus)
+		_, there := merged(active, dropped)[lost]
+		return !there
+	})
+	if all := merged(active, dropped); len(all) != len(fleet)-1 {
+		t.Errorf("%d targets after one left", len(all))
 	}
-	active, dropped = targets(t, prometheus)
-	if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
-		t.Errorf("%d targets while a region fails", len(all))
+}
+
+// until waits until a condition holds, which is checked once a second, and fails the test after three minutes.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for range 180 {
+		if done() {
+			return
+		}
+		time.Sleep(time.Second)
 	}
+	t.Fatal("waited for three minutes")
+}
+
+// refreshes returns how often Prometheus has fetched the list.
+func refreshes(t *testing.T, prometheus string) (n int) {
+	t.Helper()
+	m := regexp.MustCompile(`(?m)^prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\} (\d+)$`).FindStringSubmatch(get(t, prometheus+"/metrics", http.StatusOK))
+	if m == nil {
+		t.Fatal("Prometheus does not count its refreshes")
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func merged(a, b map[string]target) map[string]target {

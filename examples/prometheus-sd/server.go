@@ -60,51 +60,75 @@ func knownHosts(next http.Handler, listen string, allowed []string) http.Handler
 	})
 }
 
-// serveList responds with the last list, however old: with an error Prometheus would keep the targets too, but forget them
+// serveList responds with what is known, however old: with an error Prometheus would keep the targets too, but forget them
 // when it restarts.
 func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
-	s := d.state.Load()
-	if s == nil || s.list == nil {
+	if !d.isReady() {
 		http.Error(w, "there is no list yet, see /healthz", http.StatusServiceUnavailable)
 		return
 	}
+	list, _ := d.targets()
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(s.list)
+	_, _ = w.Write(list)
 }
 
 // serveHealth says how fresh the list is, and what could not be read.
 func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
-	s, now := d.state.Load(), time.Now()
-	var text strings.Builder
-	status := http.StatusOK
-	switch {
-	case s == nil:
-		status = http.StatusServiceUnavailable
-		text.WriteString("starting: the first list is being made\n")
-		s = &state{}
-	case s.list == nil:
-		status = http.StatusServiceUnavailable
-		text.WriteString("not ready: there is no list yet\n")
-	case now.Sub(s.read) > d.staleAfter:
-		status = http.StatusServiceUnavailable
-		fmt.Fprintf(&text, "stale: %d targets, nothing could be read for %s; the old list is still served\n", s.targets(), age(s.read, now))
-	default:
-		fmt.Fprintf(&text, "ok: %d targets in %d regions, read %s ago\n", s.targets(), len(s.regions), age(s.read, now))
-	}
-	for _, where := range slices.SortedFunc(maps.Keys(s.failed), place.compare) {
-		known := "none of its instances is known"
-		if sum, ok := s.regions[where]; ok {
-			known = fmt.Sprintf("%d targets, read %s ago, stay in the list", sum.targets, age(sum.read, now))
-		}
-		if where.region == "" {
-			known = "the list stays as it was"
-		}
-		fmt.Fprintf(&text, "failed: %s: %s (%s)\n", terminal.Printable(where.String()), terminal.Printable(failure.Text(s.failed[where])), known)
-	}
+	now := time.Now()
+	code, text := d.health(now)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	fmt.Fprint(w, text.String())
+	w.WriteHeader(code)
+	fmt.Fprint(w, text)
+}
+
+func (d *discovery) health(now time.Time) (code int, text string) {
+	places, _ := d.status()
+	newest, failed := d.started, 0
+	for _, s := range places {
+		if s.read.After(newest) {
+			newest = s.read
+		}
+		if s.err != nil {
+			failed++
+		}
+	}
+	_, summaries := d.targets()
+	targets := 0
+	for _, sum := range summaries {
+		targets += sum.targets
+	}
+	var lines strings.Builder
+	code = http.StatusServiceUnavailable
+	switch {
+	case !d.isReady() && failed == 0:
+		lines.WriteString("starting: the first list is being made\n")
+	case !d.isReady():
+		lines.WriteString("not ready: there is no list yet\n")
+	case now.Sub(newest) > d.staleAfter:
+		fmt.Fprintf(&lines, "stale: %d targets, nothing could be read for %s; the old list is still served\n", targets, age(newest, now))
+	default:
+		code = http.StatusOK
+		fmt.Fprintf(&lines, "ok: %d targets in %d regions, read %s ago\n", targets, len(summaries), age(newest, now))
+	}
+	for _, where := range slices.SortedFunc(maps.Keys(places), place.compare) {
+		s := places[where]
+		if s.err == nil {
+			continue
+		}
+		known := "not read yet"
+		switch {
+		case where.region == "":
+			known = "the regions known from before are still read"
+		case !s.read.IsZero():
+			known = "read " + age(s.read, now).String() + " ago"
+		}
+		if n := summaries[where].targets; n > 0 {
+			known = fmt.Sprintf("%s; %d targets stay in the list", known, n)
+		}
+		fmt.Fprintf(&lines, "failed: %s: %s (%s)\n", terminal.Printable(where.String()), terminal.Printable(failure.Text(s.err)), known)
+	}
+	return code, lines.String()
 }
 
 func age(then, now time.Time) time.Duration { return now.Sub(then).Round(time.Second) }

@@ -17,45 +17,49 @@ import (
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, fleet()...)
-		w.refresh(t.Context())
+		w := newWorld(t, testFleet()...)
+		w.start(t)
 		time.Sleep(30 * time.Second)
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "Throttling.User", Times: -1})
-		w.refresh(t.Context())
-		time.Sleep(12 * time.Second)
+		w.refresh(t)
+		time.Sleep(11 * time.Second)
 
 		want := `
 # HELP ecs_sd_list_age_seconds Time since all regions were read.
 # TYPE ecs_sd_list_age_seconds gauge
 ecs_sd_list_age_seconds 42
-# HELP ecs_sd_refresh_failures_total Regions that could not be read, by kind of failure; without region: the list of regions.
+# HELP ecs_sd_refresh_failures_total Listings of a region that were not complete, by kind of failure; without region: the list of regions.
 # TYPE ecs_sd_refresh_failures_total counter
 ecs_sd_refresh_failures_total{account="",kind="throttled",region="cn-beijing"} 1
 # HELP ecs_sd_region_age_seconds Time since the region's part of the list was read.
 # TYPE ecs_sd_region_age_seconds gauge
 ecs_sd_region_age_seconds{account="",region="cn-beijing"} 42
 ecs_sd_region_age_seconds{account="",region="cn-hangzhou"} 12
+ecs_sd_region_age_seconds{account="",region="cn-shanghai"} 12
 # HELP ecs_sd_targets Targets in the list.
 # TYPE ecs_sd_targets gauge
 ecs_sd_targets{account="",region="cn-beijing"} 1
 ecs_sd_targets{account="",region="cn-hangzhou"} 2
+ecs_sd_targets{account="",region="cn-shanghai"} 0
 # HELP ecs_sd_unreachable_instances Instances without an address, which are not in the list.
 # TYPE ecs_sd_unreachable_instances gauge
 ecs_sd_unreachable_instances{account="",region="cn-beijing"} 1
 ecs_sd_unreachable_instances{account="",region="cn-hangzhou"} 0
+ecs_sd_unreachable_instances{account="",region="cn-shanghai"} 0
 # HELP ecs_sd_api_attempts_total HTTP requests to the API, retries included, by result: ok or the kind of failure.
 # TYPE ecs_sd_api_attempts_total counter
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="ok"} 1
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="throttled"} 1
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-hangzhou",result="ok"} 2
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-shanghai",result="ok"} 2
+ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-shanghai",result="other"} 1
 ecs_sd_api_attempts_total{account="",action="DescribeRegions",region="cn-hangzhou",result="ok"} 2
 `
 		names := []string{"ecs_sd_list_age_seconds", "ecs_sd_refresh_failures_total", "ecs_sd_region_age_seconds", "ecs_sd_targets", "ecs_sd_unreachable_instances", "ecs_sd_api_attempts_total"}
 		if err := testutil.GatherAndCompare(w.metrics.registry, strings.NewReader(want), names...); err != nil {
 			t.Error(err)
 		}
-		if n, err := testutil.GatherAndCount(w.metrics.registry, "ecs_sd_refresh_duration_seconds", "ecs_sd_api_attempt_duration_seconds"); n != 3 || err != nil {
+		if n, err := testutil.GatherAndCount(w.metrics.registry, "ecs_sd_api_attempt_duration_seconds"); n != 2 || err != nil {
 			t.Errorf("%d histograms: %v", n, err)
 		}
 		if problems, err := testutil.GatherAndLint(w.metrics.registry); len(problems) > 0 || err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
@@ -21,16 +22,39 @@ type group struct {
 	Labels  map[string]string `json:"labels"`
 }
 
+// summary is what a region contributes to the list.
+type summary struct {
+	targets     int
+	unreachable int // instances without an address
+}
+
+// rendered is the list and its summary as they were at a time.
+type rendered struct {
+	at        time.Time
+	json      []byte
+	summaries map[place]summary
+}
+
+// targets returns the list and its summary. They are made at most once a second, however many ask for them.
+func (d *discovery) targets() (list []byte, summaries map[place]summary) {
+	d.rendering.Lock()
+	defer d.rendering.Unlock()
+	if r := &d.list; r.json == nil || time.Since(r.at) >= time.Second {
+		r.at = time.Now()
+		r.json, r.summaries = d.render(d.fleet())
+	}
+	return d.list.json, d.list.summaries
+}
+
 // render writes the list, a line for each instance and always in the same order, and sums it up.
-func (d *discovery) render() (list []byte, summaries map[place]summary) {
+func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary) {
 	var out bytes.Buffer
 	summaries = map[place]summary{}
 	out.WriteByte('[')
-	for _, where := range slices.SortedFunc(maps.Keys(d.regions), place.compare) {
-		r := d.regions[where]
-		sum := summary{read: r.read}
-		slices.SortFunc(r.instances, func(a, b ecs.Instance) int { return cmp.Compare(a.InstanceID, b.InstanceID) })
-		for _, inst := range r.instances {
+	for _, where := range slices.SortedFunc(maps.Keys(all), place.compare) {
+		var sum summary
+		slices.SortFunc(all[where], func(a, b ecs.Instance) int { return cmp.Compare(a.InstanceID, b.InstanceID) })
+		for _, inst := range all[where] {
 			addr := d.selection.Addr(inst)
 			if !addr.IsValid() {
 				sum.unreachable++
@@ -89,7 +113,7 @@ func labels(inst ecs.Instance) map[string]string {
 		all["public_ip"] = addrs[0].String()
 	}
 	var ipv6, interfaces []string
-	for _, addr := range selection.IPv6(inst) {
+	for _, addr := range inst.IPv6Addrs() {
 		ipv6 = append(ipv6, addr.String())
 	}
 	for _, n := range inst.NetworkInterfaces {

@@ -21,9 +21,8 @@ import (
 func TestList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, fleet()...)
-		w.ports = []string{"9100", "9256"}
-		w.refresh(t.Context())
+		w := newWorldOf(t, "-port 9100,9256", testFleet()...)
+		w.start(t)
 		r := w.get("/sd")
 		if r.Code != http.StatusOK || r.Header().Get("Content-Type") != "application/json" {
 			t.Errorf("%d %v", r.Code, r.Header())
@@ -45,17 +44,17 @@ func TestList(t *testing.T) {
 		if !bytes.Equal(got.Bytes(), want) {
 			t.Errorf("got %s\nwant %s\n(-update writes the file)", &got, want)
 		}
-		if _, text := w.health(); text != "ok: 6 targets in 2 regions, read 0s ago\n" {
+		if _, text := w.health(time.Now()); text != "ok: 6 targets in 2 regions, read 0s ago\n" {
 			t.Errorf("health: %s", text)
 		}
 		first := r.Body.String()
-		w.refresh(t.Context())
+		w.refresh(t)
 		if second := w.get("/sd").Body.String(); second != first {
 			t.Error("the same fleet makes a different list the second time")
 		}
 
 		w.selection.PreferPublic = true
-		w.refresh(t.Context())
+		w.refresh(t)
 		for _, target := range []string{`["192.0.2.1:9100","192.0.2.1:9256"]`, `["192.0.2.2:9100",`} {
 			if !strings.Contains(w.get("/sd").Body.String(), target) {
 				t.Errorf("public addresses preferred, but no %s", target)
@@ -68,7 +67,7 @@ func TestEmptyFleet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.refresh(t.Context())
+		w.start(t)
 		var groups []group
 		r := w.get("/sd")
 		if err := json.Unmarshal(r.Body.Bytes(), &groups); err != nil || r.Code != http.StatusOK || len(groups) != 0 || groups == nil {
@@ -154,7 +153,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, list...)
-		w.refresh(t.Context())
+		w.start(t)
 		var groups []group
 		if err := json.Unmarshal(w.get("/sd").Body.Bytes(), &groups); err != nil || len(groups) != len(list) {
 			t.Fatalf("%d groups, %v", len(groups), err)
@@ -182,7 +181,7 @@ func TestIPv6AndMore(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inst)
-		w.refresh(t.Context())
+		w.start(t)
 		list := w.get("/sd").Body.String()
 		for _, want := range []string{`"[2001:db8::6]:9100"`, `"__meta_ecs_ipv6_addresses":",2001:db8::6,2001:db8::7,"`, `"__meta_ecs_spot_strategy":"SpotAsPriceGo"`, `"__meta_ecs_interfaces":",eni-1,"`} {
 			if !strings.Contains(list, want) {

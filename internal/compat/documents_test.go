@@ -55,27 +55,27 @@ func TestMigrating(t *testing.T) {
 func TestComparison(t *testing.T) {
 	t.Parallel()
 	claims := map[string]func(*testing.T){
-		"every instance of a region":                            everything,
-		"no permission (the API answers 200 and an empty list)": withoutPermission,
-		"more than 1,000 by tag or resource group":              pastTheCap,
-		"250 ids, some of them gone":                            manyIDs,
-		"all regions at once, or one in parallel":               manyAtOnce,
-		"a throttled request":                                   throttled,
-		"a broken connection, a 503":                            faults,
-		"`context.Context`":                                     contexts,
-		"an instance in Go":                                     values,
-		"an instance that cannot be read":                       unreadable,
-		"a 200 without a list (empty, or an error)":             noList,
-		"a page token that repeats":                             repeatedToken,
-		"secrets in error texts":                                secrets,
-		"plain http":                                            plainHTTP,
+		"every instance of a region":                                 everything,
+		"no permission, where the API returns 200 and an empty list": withoutPermission,
+		"more than 1,000 by tag or resource group":                   pastTheCap,
+		"250 ids, some of them gone":                                 manyIDs,
+		"all regions at once, or one in parallel":                    manyAtOnce,
+		"a throttled request":                                        throttled,
+		"a broken connection, a 503":                                 faults,
+		"`context.Context`":                                          contexts,
+		"an instance in Go":                                          values,
+		"an instance that cannot be read":                            unreadable,
+		"a 200 without a list (empty, or an error)":                  noList,
+		"a page token that repeats":                                  repeatedToken,
+		"secrets in error texts":                                     secrets,
+		"plain http":                                                 plainHTTP,
 	}
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, table, _ := strings.Cut(string(readme), "\n## Why\n")
-	table, _, _ = strings.Cut(table, "\n## ")
+	_, table, _ := strings.Cut(string(readme), "\n## Comparison\n")
+	table, _, _ = strings.Cut(table, "\n\n`TestComparison`")
 	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(table, -1)
 	if len(rows) != len(claims) {
 		t.Errorf("%d rows, %d are tested", len(rows), len(claims))

@@ -59,7 +59,7 @@ type refresh struct {
 }
 
 // NewCache returns a Cache of a provider, or the provider itself if it is one. redact returns a provider's error with
-// the given keys, and whatever looks like a secret, masked; the errors of this package need none, so nil is the identity.
+// the given keys, and whatever looks like a secret, masked; nil is the identity.
 func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) error) *Cache {
 	if c, ok := p.(*Cache); ok {
 		return c
@@ -88,10 +88,17 @@ func (c *Cache) Format(f fmt.State, verb rune) {
 // Report returns what the provider knows of its key, without I/O. ok is false if the provider is not one of this package
 // that searches.
 func (c *Cache) Report() (r Report, ok bool) {
-	if chain, isChain := c.provider.(*Chain); isChain {
-		return chain.Report(), true
+	chain, ok := c.provider.(*Chain)
+	if !ok {
+		return Report{}, false
 	}
-	return Report{}, false
+	r = chain.Report()
+	for i, link := range r.Links {
+		if link.Err != nil {
+			r.Links[i].Err = c.redact(link.Err)
+		}
+	}
+	return r, true
 }
 
 // Get returns a key. stale is a key that the API has refused, or zero: it is not returned unless the provider has no
@@ -115,7 +122,10 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			return c.useLastValid(err)
 		}
 		if r == nil {
-			return c.last(), nil, nil
+			if key = c.last(); key == (signer.Credentials{}) {
+				continue // another caller has just learned that the API refuses it
+			}
+			return key, nil, nil
 		}
 		timeout := time.NewTimer(time.Until(r.started.Add(patience)))
 		select {

@@ -441,3 +441,34 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 		}
 	}
 }
+
+// While some callers learn that the API refuses the last valid key, none of the others gets an empty one.
+func TestNoEmptyKeyBesideARefusal(t *testing.T) {
+	t.Parallel()
+	var empty atomic.Int32
+	cache, p := cacheOf(func(_ context.Context, n int) (signer.Credentials, error) {
+		if n%3 == 0 {
+			return none, errDown
+		}
+		return keyOf(n), nil
+	})
+	var wg sync.WaitGroup
+	for caller := range 16 {
+		wg.Go(func() {
+			var stale signer.Credentials
+			for p.calls.Load() < 300 {
+				key, _, err := cache.Get(t.Context(), stale)
+				if err == nil && key == none {
+					empty.Add(1)
+				}
+				if caller%2 == 0 {
+					stale = key
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := empty.Load(); n != 0 {
+		t.Errorf("%d empty keys", n)
+	}
+}

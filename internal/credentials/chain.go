@@ -28,7 +28,7 @@ type link struct {
 }
 
 // Chain looks for a key in several places and keeps it until it is about to expire. The link that gave the key is asked
-// alone as long as it works; after a failure, or when the API refused the key, the search starts from the first link.
+// alone as long as it works; after a failure, or when the API refused the key, the next call searches from the first link.
 //
 // A link that is not configured is passed over. One that is configured and fails ends the search with its error: the
 // key of a later link may belong to another account. A Chain is safe for concurrent use.
@@ -140,22 +140,23 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	c.mu.Lock()
 	refused, current := c.refused, c.current
 	c.mu.Unlock()
-	var currentErr error
 	if current >= 0 {
-		var key foundKey
-		if key, currentErr = c.links[current].get(ctx, refused); currentErr == nil {
+		l := c.links[current]
+		key, err := l.get(ctx, refused)
+		switch {
+		case err == nil:
 			return c.store(current, key, nil), nil
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
 		}
+		if isNotConfigured(err) { // perhaps only while a file is replaced: do not pass it over yet, another link may be another account
+			err = errors.New(err.Error())
+		}
+		return signer.Credentials{}, c.fail([]LinkReport{{l.name, err}})
 	}
 	var passed []LinkReport
 	for i, l := range c.links {
-		key, err := foundKey{}, currentErr
-		if i != current {
-			key, err = l.get(ctx, refused)
-		}
+		key, err := l.get(ctx, refused)
 		switch {
 		case err == nil:
 			return c.store(i, key, append(passed, LinkReport{Name: l.name})), nil

@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -273,6 +274,52 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 }
 
+// What a link needs is missing for a moment, as a file is while it is written: its last key is used, and not that of a later
+// link, which may belong to another account. If it stays missing, the next search passes it over.
+func TestChainKeepsTheAccount(t *testing.T) {
+	t.Parallel()
+	config := `{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id1","access_key_secret":"secret1"}]}`
+	for name, c := range map[string]struct {
+		change func(path string) error
+		later  string // the key that is used if the change stays
+	}{
+		"truncated":    {func(path string) error { return os.Truncate(path, 0) }, "id1"},
+		"half written": {func(path string) error { return os.Truncate(path, 30) }, "id1"},
+		"removed":      {os.Remove, "id9"},
+		"no profile":   {func(path string) error { return os.WriteFile(path, []byte(`{"profiles":[]}`), 0o600) }, "id9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.set("ALIBABA_CLOUD_CREDENTIALS_URI", "https://uri/")
+				w.servers.RegisterResponder(http.MethodGet, "https://uri/", httpmock.NewJsonResponderOrPanic(200, map[string]any{"AccessKeyId": "id9", "AccessKeySecret": "secret9", "SecurityToken": "token9"}))
+				cache := NewCache(newChain(w.system), nil)
+				path := w.config(config)
+				for _, step := range []struct {
+					change  func(path string) error
+					want    string
+					warning bool
+				}{
+					{func(string) error { return nil }, "id1", false},
+					{c.change, "id1", true},
+					{func(path string) error { return os.WriteFile(path, []byte(config), 0o600) }, "id1", false},
+					{c.change, "id1", true},
+					{func(string) error { return nil }, c.later, c.later == "id1"},
+				} {
+					if err := step.change(path); err != nil {
+						t.Fatal(err)
+					}
+					if key, warning, err := cache.Get(t.Context(), none); key.AccessKeyID != step.want || err != nil || (warning != nil) != step.warning {
+						t.Errorf("%q, want %q; %v, %v", key.AccessKeyID, step.want, warning, err)
+					}
+					time.Sleep(recheckAfter + time.Second)
+				}
+			})
+		})
+	}
+}
+
 // A key is refreshed three minutes before it expires, by the same link, and one without an expiry once a minute.
 func TestChainRefreshesInTime(t *testing.T) {
 	t.Parallel()
@@ -424,7 +471,7 @@ func TestCredentialsURI(t *testing.T) {
 				res.Header.Set("Location", "http://localhost:1/elsewhere")
 				return res, nil
 			})
-			_, err := w.credentialsURI(t.Context(), firstOf(c.uri, "http://localhost:1/key?secret=planted"))
+			_, err := w.credentialsURI(t.Context(), cmp.Or(c.uri, "http://localhost:1/key?secret=planted"))
 			if err == nil || !strings.Contains(err.Error(), c.text) {
 				t.Fatalf("%v, want %s", err, c.text)
 			}

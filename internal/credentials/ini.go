@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 // iniProfileKey returns the key of the profile file, ~/.alibabacloud/credentials: of the section that
 // ALIBABA_CLOUD_PROFILE names, or else of "default". No file or no such section is a notConfiguredError.
 func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
-	path := firstOf(s.getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), s.homeFile(".alibabacloud", "credentials"))
+	path := cmp.Or(s.getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), s.homeFile(".alibabacloud", "credentials"))
 	if path == "" {
 		return foundKey{}, notConfigured("HOME is not set, so there is no ~/.alibabacloud/credentials")
 	}
@@ -21,7 +22,7 @@ func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 	if err != nil {
 		return foundKey{}, err
 	}
-	name := firstOf(s.getenv("ALIBABA_CLOUD_PROFILE"), "default")
+	name := cmp.Or(s.getenv("ALIBABA_CLOUD_PROFILE"), "default")
 	section, err := parseINI(string(trimBOM(data)), name)
 	if err != nil {
 		return foundKey{}, fmt.Errorf("%s: %w", show(path), err)

@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -255,7 +256,7 @@ func TestProcesses(t *testing.T) {
 	for _, mood := range moods {
 		s := startServers(t, mood)
 		for name, c := range processCases {
-			t.Run(firstOf(mood, "well")+"/"+name, func(t *testing.T) {
+			t.Run(cmp.Or(mood, "well")+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				runProcess(t, s, c, func(id, result string) {
 					works := (mood == "" || c.fixed) && !slices.Contains(alwaysFails, name)

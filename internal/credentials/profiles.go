@@ -2,6 +2,7 @@ package credentials
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,7 +77,7 @@ func canonicalMode(mode string, modes []string) string {
 
 // configPath returns where the CLI's configuration is, or "" without a home directory.
 func (s *system) configPath() string {
-	return firstOf(s.getenv("ALIBABA_CLOUD_CONFIG_FILE"), s.homeFile(".aliyun", "config.json"))
+	return cmp.Or(s.getenv("ALIBABA_CLOUD_CONFIG_FILE"), s.homeFile(".aliyun", "config.json"))
 }
 
 // readConfig reads the CLI's configuration. No file, or one without a profile, is a notConfiguredError.
@@ -93,10 +94,8 @@ func readConfig(path string) (*cliConfig, error) {
 
 func parseConfig(path string, data []byte) (*cliConfig, error) {
 	var config cliConfig
-	if len(bytes.TrimSpace(trimBOM(data))) > 0 {
-		if err := decodeJSON(data, &config); err != nil {
-			return nil, fmt.Errorf("%s is %w: repair or remove it", show(path), err)
-		}
+	if err := decodeJSON(data, &config); err != nil {
+		return nil, fmt.Errorf("%s is %w: repair or remove it", show(path), err)
 	}
 	if len(config.Profiles) == 0 {
 		return nil, notConfigured("%s has no profiles: run aliyun configure", show(path))
@@ -134,12 +133,12 @@ func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.
 		return foundKey{}, err
 	}
 	r.config = config
-	name = firstOf(name, s.getenv("ALIBABA_CLOUD_PROFILE"))
+	name = cmp.Or(name, s.getenv("ALIBABA_CLOUD_PROFILE"))
 	label := "the current profile"
 	if name != "" {
 		label = "profile " + show(name)
 	} else {
-		name = firstOf(config.Current, "default")
+		name = cmp.Or(config.Current, "default")
 	}
 	key, err := r.key(ctx, name, nil)
 	switch {
@@ -169,7 +168,7 @@ func (r *profileReader) key(ctx context.Context, name string, via []string) (fou
 	case p.Mode == "":
 		return foundKey{}, notConfigured("is empty: run aliyun configure")
 	default:
-		unusable := firstOf(canonicalMode(p.Mode, unsupportedModes), "(not one that this library knows)")
+		unusable := cmp.Or(canonicalMode(p.Mode, unsupportedModes), "(not one that this library knows)")
 		return foundKey{}, fmt.Errorf("the mode %s cannot sign requests: use one of %s", unusable, strings.Join(supportedModes, ", "))
 	}
 	if mode == "ChainableRamRoleArn" {
@@ -248,10 +247,10 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string)
 		}
 		return r.assumeRole(ctx, key.Credentials, r.role(p), mode)
 	case "OIDC":
-		return r.oidcKey(ctx, r.role(p), firstOf(p.OIDCProviderARN, r.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")), p.OIDCToken,
-			firstOf(p.OIDCTokenFile, r.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")))
+		return r.oidcKey(ctx, r.role(p), cmp.Or(p.OIDCProviderARN, r.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")), p.OIDCToken,
+			cmp.Or(p.OIDCTokenFile, r.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")))
 	case "CredentialsURI":
-		return r.credentialsURI(ctx, firstOf(p.URI, r.getenv("ALIBABA_CLOUD_CREDENTIALS_URI")))
+		return r.credentialsURI(ctx, cmp.Or(p.URI, r.getenv("ALIBABA_CLOUD_CREDENTIALS_URI")))
 	case "External":
 		return externalKey(ctx, p.ProcessCommand)
 	}
@@ -275,7 +274,7 @@ func (p *cliProfile) cachedKey() (foundKey, bool) {
 
 func (r *profileReader) role(p *cliProfile) role {
 	return role{
-		arn: firstOf(p.RoleARN, r.getenv("ALIBABA_CLOUD_ROLE_ARN")), sessionName: p.SessionName, seconds: p.Seconds,
+		arn: cmp.Or(p.RoleARN, r.getenv("ALIBABA_CLOUD_ROLE_ARN")), sessionName: p.SessionName, seconds: p.Seconds,
 		policy: p.Policy, externalID: p.ExternalID, stsRegion: p.StsRegion, vpc: p.VPC,
 	}
 }

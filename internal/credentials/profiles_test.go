@@ -112,7 +112,7 @@ func TestProfileErrors(t *testing.T) {
 		"null":               {"null", "has no profiles"},
 		"null profiles":      {`{"current":"planted","profiles":null}`, "has no profiles"},
 		"a null profile":     {profilesJSON("null"), "does not exist"},
-		"nothing":            {"", "has no profiles"},
+		"nothing":            {" \n", "is empty: write or remove it"},
 		"a list":             {`["planted"]`, "unexpected type"},
 		"cut off":            {profilesJSON(ok)[:60], "not valid JSON"},
 		"an odd member":      {profilesJSON(`{"name":"p","mode":{"planted":1}}`), "the profile is JSON of an unexpected type"},

@@ -1,6 +1,9 @@
 package credentials
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // ProfileInfo is what may be shown of a profile.
 type ProfileInfo struct {
@@ -19,7 +22,7 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 	case err != nil:
 		return nil, err
 	}
-	current := firstOf(s.getenv("ALIBABA_CLOUD_PROFILE"), config.Current, "default")
+	current := cmp.Or(s.getenv("ALIBABA_CLOUD_PROFILE"), config.Current, "default")
 	var list []ProfileInfo
 	seen := map[string]bool{}
 	for i, raw := range config.Profiles {
@@ -54,7 +57,7 @@ func (s *system) region(name string) (string, error) {
 	}
 	for _, p := range list {
 		if p.Name == name || name == "" && p.Current {
-			return firstOf(p.Region, fromEnv), nil
+			return cmp.Or(p.Region, fromEnv), nil
 		}
 	}
 	if name != "" {

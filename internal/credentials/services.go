@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 	if s.enabled("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
 		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED")
 	}
-	name = firstOf(name, s.getenv("ALIBABA_CLOUD_ECS_METADATA"))
+	name = cmp.Or(name, s.getenv("ALIBABA_CLOUD_ECS_METADATA"))
 	header, err := s.metadataToken(ctx)
 	if err != nil {
 		return foundKey{}, err

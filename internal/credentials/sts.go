@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -67,7 +68,7 @@ func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, to
 
 // roleRequest returns the endpoint and the parameters that both ways to assume a role share.
 func (s *system) roleRequest(r role) (endpoint string, params url.Values, err error) {
-	region := firstOf(r.stsRegion, s.getenv("ALIBABA_CLOUD_STS_REGION"))
+	region := cmp.Or(r.stsRegion, s.getenv("ALIBABA_CLOUD_STS_REGION"))
 	seconds := r.seconds
 	if seconds == 0 {
 		seconds = 3600
@@ -88,7 +89,7 @@ func (s *system) roleRequest(r role) (endpoint string, params url.Values, err er
 	}
 	params = url.Values{
 		"RoleArn":         {r.arn},
-		"RoleSessionName": {firstOf(r.sessionName, s.getenv("ALIBABA_CLOUD_ROLE_SESSION_NAME"), "aliyun-ecs-sdk-go")},
+		"RoleSessionName": {cmp.Or(r.sessionName, s.getenv("ALIBABA_CLOUD_ROLE_SESSION_NAME"), "aliyun-ecs-sdk-go")},
 		"DurationSeconds": {strconv.Itoa(seconds)},
 	}
 	if r.policy != "" {
@@ -138,15 +139,6 @@ func stsAdvice(code string) string {
 	} {
 		if strings.HasPrefix(code, advice.prefix) {
 			return ": " + advice.text
-		}
-	}
-	return ""
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
 		}
 	}
 	return ""

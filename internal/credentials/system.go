@@ -146,7 +146,7 @@ func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	return errors.New("the request failed: the server does not speak HTTP as expected, or the proxy refused it")
 }
 
-// readFile reads a regular file of at most limit bytes. Devices and pipes are refused: they may block or never end. It
+// readFile reads a regular file of at most limit bytes, and at least one. Devices and pipes are refused: they may block or never end. It
 // returns a notConfiguredError when the file does not exist or may not be opened.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
@@ -176,6 +176,8 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s cannot be read: %w", show(path), osError(err))
 	case int64(len(data)) > limit:
 		return nil, tooLarge(path, limit)
+	case len(bytes.TrimSpace(data)) == 0: // as it is for a moment when a program writes it in place
+		return nil, fmt.Errorf("%s is empty: write or remove it", show(path))
 	}
 	return data, nil
 }

@@ -1,10 +1,10 @@
 // Command drift compares this module with the newest model of the ECS API that the vendor has published, in the npm package
 // @alicloud/ecs20140526: the requests and responses of DescribeInstances, DescribeRegions and ListTagResources, and the
 // endpoints of regions. It prints every parameter, member and endpoint that this module lacks or has otherwise, and then
-// exits with status 1. It is a module of its own: run it in its directory, with GOWORK=off.
+// exits with status 1. It is a module of its own; from the top of a clone, the workspace finds it:
 //
-//	go run .               # downloads the package with npm
-//	go run . package.tgz   # reads the package from a file
+//	go run ./internal/drift               # downloads the package with npm
+//	go run ./internal/drift package.tgz   # reads the package from a file
 //
 // Differences that are intended are listed in allow.txt, with the reason.
 package main

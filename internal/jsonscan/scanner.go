@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -32,7 +33,37 @@ func Check(data []byte, maxValues int) error {
 	return s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// Scanner reads JSON from Data, which must not change while it is being read.
+// CheckPage is like Check, for a response around a list. It also returns an error if a member of an object occurs twice, in
+// whatever letters: encoding/json would drop the first one, be it a list or the token of the next page. Objects in arrays
+// are not looked at.
+func CheckPage(data []byte, maxValues int) error {
+	if err := Check(data, maxValues); err != nil {
+		return err
+	}
+	s := Scanner{Data: data}
+	s.unique(s.SkipSpace(0))
+	return s.Err
+}
+
+func (s *Scanner) unique(i int) (end int) {
+	if s.At(i) != '{' {
+		return s.Skip(i)
+	}
+	names := map[string]bool{}
+	i, more := s.Open(i)
+	for more {
+		name, at := s.Name(i)
+		folded := strings.ToLower(strings.ToUpper(string(name))) // as encoding/json matches names
+		if names[folded] {
+			return s.Stop(fmt.Errorf("a member occurs twice before byte %d", at))
+		}
+		names[folded] = true
+		i, more = s.Next(s.unique(at), '}')
+	}
+	return i
+}
+
+// Scanner reads JSON from Data, which must not change meanwhile.
 //
 // The first error is kept in Err. After an error, every method returns the end of Data as the position, so a
 // caller needs to check Err only once, at the end.

@@ -27,18 +27,19 @@ func (r *Redactor) Error(err error) (safe error) {
 		err = u.Err // its own text is the signed URL
 	}
 	text := fmt.Sprint(err) // unlike err.Error() it survives a nil pointer
-	e := &redactedError{text: r.Line(text, maxErrorText)}
-	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) {
-		e.timeout = timeout.Timeout()
+	line := r.Line(text, maxErrorText)
+	switch {
+	case !r.safe(err):
+		return r.Replace(err, line)
+	case line == text:
+		return err
 	}
-	if r.safe(err) {
-		if e.text == text {
-			return err
-		}
-		e.wrapped = []error{err}
-		return e
-	}
+	return &redactedError{text: line, timeout: isTimeout(err), wrapped: []error{err}}
+}
+
+// Replace returns an error with the given text, which wraps only the well-known errors among what err wraps: see Error.
+func (r *Redactor) Replace(err error, text string) error {
+	e := &redactedError{text: text, timeout: isTimeout(err)}
 	for _, known := range knownErrors {
 		if errors.Is(err, known) {
 			e.wrapped = append(e.wrapped, known)
@@ -53,6 +54,11 @@ func (r *Redactor) Error(err error) (safe error) {
 		e.wrapped = append(e.wrapped, certificate)
 	}
 	return e
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // knownErrors stay reachable when the error that wraps them must not be shown.

@@ -13,8 +13,10 @@ import (
 	"unicode/utf8"
 )
 
-// gram is the length of the pieces by which forms are found.
-const gram = 8
+const (
+	gram      = 8  // the length of the pieces by which forms are found
+	maxEntity = 16 // the longest escape of HTML that is decoded, in bytes
+)
 
 // forms finds secrets in all forms that a text may show them in. Only few forms are enumerated, because the text is
 // normalized before it is searched: see normalize and unescape.
@@ -123,8 +125,9 @@ func (f *forms) find(text string) (spans []span) {
 	if len(f.forms) == 0 && len(f.short) == 0 {
 		return nil
 	}
-	v := normalize(text)
+	v := viewOf(text)
 	for range 5 {
+		v = normalize(v)
 		spans = f.search(v, spans)
 		next, changed := unescape(v)
 		if !changed {
@@ -190,35 +193,40 @@ func (v *view) add(c byte, s span) {
 	v.spans = append(v.spans, s)
 }
 
-// normalize drops white space and control characters.
-func normalize(text string) view {
-	v := view{make([]byte, 0, len(text)), make([]span, 0, len(text))}
-	for i, r := range text {
-		size := utf8.RuneLen(r)
-		if r == utf8.RuneError { // perhaps not valid UTF-8
-			_, size = utf8.DecodeRuneInString(text[i:])
-		} else if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-			continue
-		}
-		for k := range size {
-			v.add(text[i+k], span{i + k, i + k + 1})
-		}
+func viewOf(text string) view {
+	v := view{[]byte(text), make([]span, len(text))}
+	for i := range v.spans {
+		v.spans[i] = span{i, i + 1}
 	}
 	return v
+}
+
+// normalize drops what printable shows as a blank: white space, control characters and invalid UTF-8.
+func normalize(v view) view {
+	plain := view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
+	for i := 0; i < len(v.text); {
+		r, size := utf8.DecodeRune(v.text[i:])
+		if r != utf8.RuneError && r != ' ' && unicode.IsPrint(r) {
+			plain.text = append(plain.text, v.text[i:i+size]...)
+			plain.spans = append(plain.spans, v.spans[i:i+size]...)
+		}
+		i += size
+	}
+	return plain
 }
 
 // unescape undoes one layer of percent-encoding and of the escapes of JSON and HTML.
 func unescape(v view) (plain view, changed bool) {
 	plain = view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
-		c, n := unescapeByte(v.text[i:])
+		text, n := unescapeOne(v.text[i:])
 		if n == 0 {
 			plain.add(v.text[i], v.spans[i])
 			i++
 			continue
 		}
 		changed = true
-		if c > ' ' {
+		for _, c := range []byte(text) {
 			plain.add(c, v.span(i, i+n))
 		}
 		i += n
@@ -226,35 +234,38 @@ func unescape(v view) (plain view, changed bool) {
 	return plain, changed
 }
 
-// unescapeByte decodes the escape that text begins with. n is its length, 0 if there is none.
-func unescapeByte(text []byte) (c byte, n int) {
-	number := func(digits []byte, base, n int) (byte, int) {
-		v, err := strconv.ParseUint(string(digits), base, 8)
+// unescapeOne decodes the escape that text begins with. n is its length, 0 if there is none.
+func unescapeOne(text []byte) (plain string, n int) {
+	number := func(digits []byte) uint64 {
+		v, err := strconv.ParseUint(string(digits), 16, 16)
 		if err != nil {
-			return 0, 0
+			n = 0
 		}
-		return byte(v), n
+		return v
 	}
 	switch {
 	case text[0] == '%' && len(text) >= 3:
-		return number(text[1:3], 16, 3)
+		n = 3
+		return string([]byte{byte(number(text[1:3]))}), n
 	case text[0] == '&':
-		end := bytes.IndexByte(text[:min(len(text), 10)], ';')
+		end := bytes.IndexByte(text[:min(len(text), maxEntity)], ';')
 		if end < 0 {
-			return 0, 0
+			return "", 0
 		}
-		if entity := html.UnescapeString(string(text[:end+1])); len(entity) == 1 {
-			return entity[0], end + 1
+		if entity := string(text[:end+1]); html.UnescapeString(entity) != entity {
+			return html.UnescapeString(entity), end + 1
 		}
 	case text[0] != '\\' || len(text) < 2:
-	case bytes.HasPrefix(text, []byte(`\u00`)) && len(text) >= 6:
-		return number(text[4:6], 16, 6)
+	case text[1] == 'u' && len(text) >= 6:
+		n = 6
+		return string(rune(number(text[2:6]))), n
 	case text[1] == 'x' && len(text) >= 4:
-		return number(text[2:4], 16, 4)
+		n = 4
+		return string([]byte{byte(number(text[2:4]))}), n
 	case bytes.IndexByte([]byte(`nrtbf`), text[1]) >= 0:
-		return ' ', 2
+		return " ", 2
 	case bytes.IndexByte([]byte(`/\"'`), text[1]) >= 0:
-		return text[1], 2
+		return string(text[1:2]), 2
 	}
-	return 0, 0
+	return "", 0
 }

@@ -132,7 +132,7 @@ func (l *throttleLoad) share() float64 {
 // time in each run.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
-	runs := 50
+	runs := 25
 	if testing.Short() {
 		runs = 5
 	}

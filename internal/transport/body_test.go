@@ -10,6 +10,30 @@ import (
 	"testing/iotest"
 )
 
+// TestNoMoreThanTheLimitIsRead checks that a body without end is read up to its limit, and a page that declares to be larger not
+// at all.
+func TestNoMoreThanTheLimitIsRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status int
+		length int64
+		most   int
+	}{{200, -1, 32 << 20}, {200, 32<<20 + 1, 0}, {500, -1, 1 << 20}, {500, 1<<20 + 1, 1 << 20}, {404, 1 << 40, 1 << 20}} {
+		read := 0
+		g := newRig(func(int, *http.Request) (*http.Response, error) {
+			resp := respond(c.status, "")
+			resp.ContentLength, resp.Body = c.length, io.NopCloser(readerFunc(func(b []byte) (int, error) {
+				read += len(b)
+				return len(b), nil
+			}))
+			return resp, nil
+		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
+		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer { // the rest of a pooled buffer may be filled, too
+			t.Errorf("%d, Content-Length %d: %d bytes read, %v", c.status, c.length, read, err)
+		}
+	}
+}
+
 func TestReadBody(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
@@ -59,6 +83,58 @@ func TestReadBody(t *testing.T) {
 	buf, _ := readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))
+	}
+}
+
+// TestBufferList checks which buffers are kept for the next responses, and in which order they are used.
+func TestBufferList(t *testing.T) {
+	t.Parallel()
+	var l bufferList
+	if l.get() != nil {
+		t.Error("a buffer that was never put")
+	}
+	l.put(nil)
+	l.put(make([]byte, 0, keepBuffer+1))
+	if len(l.free) != 0 {
+		t.Errorf("%d buffers kept, of sizes 0 and keepBuffer+1", len(l.free))
+	}
+	l.put(make([]byte, 0, keepBuffer))
+	for size := range keepBuffers + 3 {
+		l.put(make([]byte, size, 100+size))
+	}
+	if len(l.free) != keepBuffers {
+		t.Errorf("%d buffers kept, want %d", len(l.free), keepBuffers)
+	}
+	for want := 100 + keepBuffers - 2; want >= 100; want-- {
+		if got := cap(l.get()); got != want {
+			t.Errorf("a buffer of %d bytes, want the one used last, of %d", got, want)
+		}
+	}
+	if got := cap(l.get()); got != keepBuffer || l.get() != nil {
+		t.Errorf("the last buffer has %d bytes, want %d", got, keepBuffer)
+	}
+}
+
+// TestBuffersAreReused checks that the body of a response is read into the buffer of an earlier one, whether that one was
+// decoded or not.
+func TestBuffersAreReused(t *testing.T) {
+	t.Parallel()
+	var seen []*byte
+	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
+	for i := range 3 {
+		c := call()
+		c.Decode = func(body []byte) error {
+			seen = append(seen, &body[0])
+			if i == 0 {
+				return errors.New("unreadable")
+			}
+			return nil
+		}
+		c.ReadOnly = false // no retry
+		_, _ = g.Do(t.Context(), c)
+	}
+	if len(seen) != 3 || seen[0] != seen[1] || seen[1] != seen[2] {
+		t.Errorf("three calls used the buffers %v", seen)
 	}
 }
 

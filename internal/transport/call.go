@@ -41,7 +41,7 @@ func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	for {
 		res := s.attempt(ctx)
 		if res.ok {
-			return Meta{RequestID: res.response.RequestID, Attempts: s.sent}, nil
+			return Meta{RequestID: res.response.RequestID, Attempts: s.sent, redactor: res.received.redactor}, nil
 		}
 		if res.response.Status != 0 {
 			s.last = res

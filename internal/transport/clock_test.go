@@ -7,6 +7,66 @@ import (
 	"time"
 )
 
+// TestSkew checks that the time is learned from the response that refuses a request for its time, remembered, and learned again
+// at most once in the same call.
+func TestSkew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := 30 * time.Minute
+		serve := func(_ int, r *http.Request) (*http.Response, error) {
+			now := time.Now().Add(server).UTC()
+			sent, _ := time.Parse(time.RFC3339, r.URL.Query().Get("Timestamp"))
+			if now.Sub(sent).Abs() > 15*time.Minute {
+				return respond(400, codeBody("InvalidTimeStamp.Expired"), "Date", now.Format(http.TimeFormat)), nil
+			}
+			return respond(200, good), nil
+		}
+		g := newRig(serve, nil)
+		for i, want := range []int{2, 1, 1} {
+			if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != want {
+				t.Errorf("call %d: %d attempts, %v", i, meta.Attempts, err)
+			}
+		}
+		server = -2 * time.Hour // the local clock jumped
+		if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 {
+			t.Errorf("after the jump: %d attempts, %v", meta.Attempts, err)
+		}
+		server = 25 * time.Hour // too far off to be true
+		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 1 {
+			t.Errorf("absurd date: %d attempts, %v", meta.Attempts, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // a server that refuses every time
+		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+			return respond(400, codeBody("IllegalTimestamp"), "Date", time.Now().Add(time.Duration(n)*time.Hour).UTC().Format(http.TimeFormat)), nil
+		}, nil)
+		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 3 {
+			t.Errorf("%d attempts, %v", meta.Attempts, err)
+		}
+	})
+}
+
+// TestClockIsLearnedWithoutRetry checks that a call that is not retried still learns the time for the next one.
+func TestClockIsLearnedWithoutRetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) {
+			now := time.Now().Add(30 * time.Minute).UTC()
+			at, _ := time.Parse(time.RFC3339, r.URL.Query().Get("Timestamp"))
+			if now.Sub(at).Abs() > 15*time.Minute {
+				return respond(400, codeBody("InvalidTimeStamp.Expired"), "Date", now.Format(http.TimeFormat)), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) { c.Retry.MaxAttempts = 1 })
+		if _, err := g.Do(t.Context(), call()); err == nil || len(g.requests) != 1 {
+			t.Errorf("%d requests: %v", len(g.requests), err)
+		}
+		if _, err := g.Do(t.Context(), call()); err != nil || len(g.requests) != 2 {
+			t.Errorf("%d requests: %v", len(g.requests), err)
+		}
+	})
+}
+
 func TestClock(t *testing.T) {
 	t.Parallel()
 	const minute, hour = time.Minute, time.Hour

@@ -7,16 +7,19 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
 // maxRetryAfter caps the wait that a server may request.
 const maxRetryAfter = time.Minute
 
-// headers holds the headers of a response and the time of its arrival. The zero value means that there was no
-// response.
+// headers holds the headers of a response, the time of its arrival, and what masks the secrets of the request in them. The
+// zero value means that there was no response.
 type headers struct {
-	header http.Header
-	at     time.Time
+	header   http.Header
+	at       time.Time
+	redactor func() *redact.Redactor
 }
 
 // lastHeaders stores the headers of the most recent response. It is safe for concurrent use.
@@ -49,8 +52,8 @@ func (t *Transport) Observe(region, action string) (o Observation, ok bool) {
 	if date, err := http.ParseTime(h.header.Get("Date")); err == nil && h.header.Get("Age") == "" {
 		o.ServerTime = date
 	}
-	o.RateLimitUserAPI = t.Mask(h.header.Get("X-RateLimit-User-API"), 256)
-	o.RateLimitUser = t.Mask(h.header.Get("X-RateLimit-User"), 256)
+	o.RateLimitUserAPI = h.redactor().Line(h.header.Get("X-RateLimit-User-API"), 256)
+	o.RateLimitUser = h.redactor().Line(h.header.Get("X-RateLimit-User"), 256)
 	return o, true
 }
 

@@ -3,10 +3,75 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that a call says when it was
+// not retried for want of budget.
+func TestRetryBudgetOfCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) { return respond(503, ""), nil }, nil)
+		for range 200 {
+			_, _ = g.Do(t.Context(), call())
+		}
+		if n := len(g.requests); n > 200*12/10+retryBudget+1 {
+			t.Errorf("%d requests for 200 calls", n)
+		}
+		refused := 0
+		for range 10 {
+			_, err := g.Do(t.Context(), call())
+			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls are failing") { //nolint:errorlint // as promised
+				refused++
+			}
+		}
+		if refused < 6 {
+			t.Errorf("%d of 10 calls were told why they were not retried", refused)
+		}
+		for _, other := range []func(*Call){func(c *Call) { c.Region = "cn-other" }, func(c *Call) { c.Action = "DescribeRegions" }} {
+			c := call()
+			other(&c)
+			if meta, _ := g.Do(t.Context(), c); meta.Attempts != 3 {
+				t.Errorf("%s in %s had %d attempts", c.Action, c.Region, meta.Attempts)
+			}
+		}
+	})
+}
+
+// TestPartialOutage checks that many callers survive a service that fails half of their requests, without a flood of retries.
+func TestPartialOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(20 * time.Millisecond)
+			if n%2 == 0 {
+				return respond(503, ""), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) { c.Retry = Policy{} })
+		var wg sync.WaitGroup
+		for range 64 {
+			wg.Go(func() {
+				for range 10 {
+					c := call()
+					c.Patient = true
+					if _, err := g.Do(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n := len(g.requests); n > 640*2+1 {
+			t.Errorf("%d requests for 640 calls", n)
+		}
+	})
+}
 
 // testPolicy has delays without jitter.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()

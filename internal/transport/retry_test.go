@@ -1,13 +1,183 @@
 package transport
 
 import (
+	"errors"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// TestBackoff checks that backoffs grow, with jitter, and are added to what the server asks for.
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(503, ""), nil }, func(c *Config) {
+			c.Retry = Policy{MaxAttempts: 8, MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}
+		})
+		_, _ = g.Do(t.Context(), call())
+		got := g.gaps()
+		ceilings := []time.Duration{100, 200, 400, 800, 1000, 1000, 1000}
+		if len(got) != len(ceilings) {
+			t.Fatalf("%v", got)
+		}
+		distinct := map[time.Duration]bool{}
+		for i, d := range got {
+			if d < 50*time.Millisecond || d > ceilings[i]*time.Millisecond {
+				t.Errorf("gap %d is %v", i, d)
+			}
+			distinct[d] = true
+		}
+		if len(distinct) != len(got) {
+			t.Errorf("no jitter: %v", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(int, *http.Request) (*http.Response, error) {
+			return respond(503, "", "Retry-After", "2", "X-RateLimit-User", "Limit:9,Remain:8,TimeLeft:50000"), nil
+		}, nil)
+		_, _ = g.Do(t.Context(), call())
+		for i, d := range g.gaps() {
+			if d < 2050*time.Millisecond || d > 2200*time.Millisecond {
+				t.Errorf("gap %d is %v", i, d)
+			}
+		}
+	})
+}
+
+// TestLimits checks which limits of a policy apply to a call.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		policy   Policy
+		patient  bool
+		attempts int
+		elapsed  time.Duration
+	}{
+		{Policy{}, false, 5, 4500 * time.Millisecond},
+		{Policy{}, true, 0, 30 * time.Second},
+		{Policy{MaxAttempts: 3}, false, 3, 0},
+		{Policy{MaxAttempts: 3}, true, 3, 0},
+		{Policy{MaxElapsed: time.Minute}, false, 0, time.Minute},
+		{Policy{MaxElapsed: time.Minute}, true, 0, time.Minute},
+		{Policy{MaxAttempts: 3, MaxElapsed: time.Minute}, true, 3, time.Minute},
+	} {
+		if attempts, elapsed := c.policy.withDefaults().limits(c.patient); attempts != c.attempts || elapsed != c.elapsed {
+			t.Errorf("%+v, patient %v: %d attempts, %v", c.policy, c.patient, attempts, elapsed)
+		}
+	}
+}
+
+// TestMaxElapsed checks that no retry starts after MaxElapsed, that one starts when it is over, and that it is counted from
+// the first failure.
+func TestMaxElapsed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy     Policy
+		patient    bool
+		retryAfter string
+		last       time.Duration // when the last request is sent after the first failure
+		requests   int           // 0: any number
+	}{
+		"short":                              {policy: Policy{MaxElapsed: time.Second}, last: time.Second},
+		"long":                               {policy: Policy{MaxElapsed: time.Minute}, last: time.Minute},
+		"a page by default":                  {patient: true, last: defaultPatience},
+		"the server asks for more":           {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "6", last: 0, requests: 1},
+		"the server asks for less":           {policy: Policy{MaxElapsed: 5 * time.Second}, retryAfter: "4", last: 5 * time.Second, requests: 2},
+		"the server asks, no limit is given": {retryAfter: "20", last: 20 * time.Second, requests: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+					if n == 1 {
+						time.Sleep(8 * time.Second)
+					}
+					return respond(503, "", "Retry-After", c.retryAfter), nil
+				}, func(cfg *Config) { cfg.Retry = c.policy })
+				k := call()
+				k.Patient = c.patient
+				_, err := g.Do(t.Context(), k)
+				if f, ok := asFailure(err); !ok || f.Class&Unavailable == 0 || f.Response.Status != 503 {
+					t.Errorf("%v", err)
+				}
+				last := g.times[len(g.times)-1].Sub(g.times[0])
+				if len(g.times) > 1 {
+					last -= 8 * time.Second
+				}
+				if last > c.last+time.Second || last < c.last-defaultMaxDelay || c.requests > 0 && len(g.times) != c.requests {
+					t.Errorf("%d requests, the last %v after the first failure, want %v", len(g.times), last, c.last)
+				}
+				if c.policy.MaxElapsed > 0 && last > c.policy.MaxElapsed {
+					t.Errorf("a retry %v after the first failure", last)
+				}
+			})
+		})
+	}
+}
+
+// TestChangesAreNotRepeated checks that an operation that may change something is sent again only if it cannot have been
+// carried out, or has a ClientToken.
+func TestChangesAreNotRepeated(t *testing.T) {
+	t.Parallel()
+	fail := func(err error) roundTripper {
+		return func(int, *http.Request) (*http.Response, error) { return nil, err }
+	}
+	status := func(status int, body string) roundTripper {
+		return func(int, *http.Request) (*http.Response, error) { return respond(status, body), nil }
+	}
+	for name, c := range map[string]struct {
+		first  roundTripper
+		repeat bool // although it may change something
+	}{
+		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
+		"no route":           {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}), true},
+		"name server down":   {fail(&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "timeout", IsTimeout: true}}), true},
+		"proxy down":         {fail(&net.OpError{Op: "proxyconnect", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
+		"TLS timeout":        {fail(errors.New("net/http: TLS handshake timeout")), true},
+		"throttled":          {status(400, codeBody("Throttling.User")), true},
+		"429":                {status(429, ""), true},
+		"expired token":      {status(400, codeBody("InvalidSecurityToken.Expired")), true},
+		"reset":              {fail(&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}), false},
+		"timeout":            {fail(&net.OpError{Op: "read", Net: "tcp", Err: timeoutError("i/o timeout")}), false},
+		"500":                {status(500, codeBody("InternalError")), false},
+		"503":                {status(503, codeBody("ServiceUnavailable")), false},
+		"502 of a proxy":     {status(502, "<html>"), false},
+		"408":                {status(408, ""), false},
+		"unreadable":         {status(200, "<html>"), false},
+		"nonce used":         {status(400, codeBody("SignatureNonceUsed")), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, kind := range []string{"read", "with ClientToken", "change"} {
+				synctest.Test(t, func(t *testing.T) {
+					g := newRig(func(n int, r *http.Request) (*http.Response, error) {
+						if n == 1 {
+							return c.first(n, r)
+						}
+						return respond(200, good), nil
+					}, nil)
+					keys := 0
+					g.cfg.Credentials = rotating(&keys)
+					k := call()
+					k.ReadOnly, k.Repeatable = kind == "read", kind == "with ClientToken"
+					_, err := g.Do(t.Context(), k)
+					if want := c.repeat || kind != "change"; (err == nil) != want {
+						t.Errorf("%s: %d requests, %v", kind, len(g.requests), err)
+					}
+					if f, ok := asFailure(err); ok && !strings.Contains(f.Advice, "may have been carried out") {
+						t.Errorf("%s: the advice is %q", kind, f.Advice)
+					}
+				})
+			}
+		})
+	}
+}
 
 func TestPolicyDefaults(t *testing.T) {
 	t.Parallel()

@@ -1,15 +1,116 @@
 package transport
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"testing"
+	"testing/synctest"
 
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
+
+// TestNoSecretLeaves checks that no text from the server, the network or the provider brings a secret into errors, attempts or
+// the log.
+func TestNoSecretLeaves(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
+		echo := func(status int) roundTripper {
+			return func(n int, r *http.Request) (*http.Response, error) {
+				text := fmt.Sprintf("%s %v %s", r.URL, r.Header, strings.Join(secrets[:3], " "))
+				body := fmt.Sprintf(`{"Code":%[1]q,"Message":%[1]q,"RequestId":%[1]q,"HostId":%[1]q,"Recommend":%[1]q,"AccessDeniedDetail":{"AuthAction":%[1]q,"EncodedDiagnosticMessage":%[1]q}}`, text)
+				switch n % 3 {
+				case 0:
+					body = text
+				case 1:
+					return nil, errors.New(text)
+				}
+				return respond(status, body, "X-Acs-Request-Id", text), nil
+			}
+		}
+		for _, status := range []int{200, 302, 400, 503} {
+			synctest.Test(t, func(t *testing.T) {
+				g := newRig(echo(status), func(c *Config) {
+					c.Signer = s
+					c.Credentials = func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+						return secretKey, errors.New("provider is late"), nil
+					}
+				})
+				_, err := g.Do(t.Context(), call())
+				texts := []string{g.log.String()}
+				for _, a := range g.attempts {
+					texts = append(texts, fmt.Sprintf("%+v %v", a, a.Err))
+				}
+				walk(err, func(link error) { texts = append(texts, fmt.Sprintf("%v %+v %#v", link, link, link)) })
+				answer := err.(*Failure).Response //nolint:errorlint // as promised
+				if answer.AccessDenied != nil {
+					texts = append(texts, fmt.Sprintf("%+v", *answer.AccessDenied))
+				}
+				for _, text := range append(texts, fmt.Sprintf("%+v", answer)) {
+					if bad := holds(text); bad != "" {
+						t.Errorf("%s, %d: %s in %s", name, status, bad, text)
+					}
+					for _, r := range g.requests {
+						_, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+						signature += r.URL.Query().Get("Signature")
+						if strings.Contains(text, signature) || strings.Contains(text, url.QueryEscape(signature)) {
+							t.Errorf("%s, %d: signature in %s", name, status, text)
+						}
+					}
+				}
+				if !strings.Contains(g.log.String(), "provider is late") {
+					t.Error("the warning was not logged")
+				}
+			})
+		}
+	}
+}
+
+// TestCallersErrorsAreMasked checks that an error of the caller's limiter, and the cause of its context, are one line
+// without secrets, and stay reachable unless they hold one.
+func TestCallersErrorsAreMasked(t *testing.T) {
+	t.Parallel()
+	plain := errors.New("two\nlines")
+	secret := errors.New("it is " + secretKey.AccessKeySecret)
+	for _, theirs := range []error{plain, secret} {
+		g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
+		if _, err := g.Do(t.Context(), call()); err != nil { // so that the key is known
+			t.Fatal(err)
+		}
+		canceled, cancel := context.WithCancelCause(t.Context())
+		cancel(theirs)
+		_, byContext := g.Do(canceled, call())
+		g.cfg.Limiter = limiter(func(context.Context) error { return theirs })
+		_, byLimiter := g.Do(t.Context(), call())
+		if !errors.Is(byContext, context.Canceled) {
+			t.Errorf("%v is no cancellation", byContext)
+		}
+		for _, err := range []error{byContext, byLimiter} {
+			if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, "\n") || strings.Contains(text, secretKey.AccessKeySecret) {
+				t.Errorf("%q", text)
+			}
+			if errors.Is(err, theirs) != (theirs == plain) {
+				t.Errorf("%v: wraps the caller's error: %v", err, errors.Is(err, theirs))
+			}
+		}
+	}
+}
+
+// TestMask checks that texts of a successful response can be masked with the key and the signature of its request.
+func TestMask(t *testing.T) {
+	t.Parallel()
+	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
+	meta, err := g.Do(t.Context(), call())
+	signature := g.requests[0].URL.Query().Get("Signature")
+	if got := meta.Mask("region " + secretKey.AccessKeySecret + "," + signature); err != nil || signature == "" || got != "region ***,***" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
 
 var (
 	secretKey    = signer.Credentials{AccessKeyID: "LTAIplantedKeyID01", AccessKeySecret: "plantedSecret/+=2", SecurityToken: "CAISplanted+Token/3=" + strings.Repeat("q", 300)}
@@ -36,6 +137,7 @@ func holds(text string) string {
 type nilError struct{ text string }
 
 func (e *nilError) Error() string { return e.text }
+
 func (e *nilError) Unwrap() error { return errors.New(e.text) }
 
 func walk(err error, visit func(error)) {

@@ -65,9 +65,14 @@ type Call struct {
 type Meta struct {
 	RequestID string // from the header; the one in the body takes precedence
 	Attempts  int
+
+	redactor func() *redact.Redactor
 }
 
-// Transport makes calls. Clients for several regions share one. It is safe for concurrent use.
+// Mask returns text without the secrets of the request. It is for what a successful response names and an error repeats.
+func (m Meta) Mask(text string) string { return m.redactor().Mask(text) }
+
+// Transport carries out calls. It is safe for concurrent use. Clients for several regions share one.
 type Transport struct {
 	cfg     Config
 	http    *http.Client
@@ -119,14 +124,7 @@ func (t *Transport) WithCredentials(
 // CloseIdleConnections closes the connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
-// Mask returns text on one line, without secrets and truncated to limit bytes. The secrets are the key that signed
-// the latest request, and anything that looks like a key. Use it for texts of successful responses that become
-// part of an error.
-func (t *Transport) Mask(text string, limit int) string {
-	return newRedactor(signer.Signed{}, t.latestKey()).Line(text, limit)
-}
-
-// latestKey returns the key that signed the latest request, or zero if there was none.
+// latestKey returns the key that signed the latest request, zero before the first.
 func (t *Transport) latestKey() signer.Credentials {
 	if key := t.lastKey.Load(); key != nil {
 		return *key

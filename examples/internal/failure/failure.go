@@ -22,7 +22,7 @@ type Kind string
 // The kinds of failure.
 const (
 	Incomplete  Kind = "incomplete"  // instances could not be read, or the API's cap was hit
-	Closed      Kind = "closed"      // the account has no access to the region
+	Closed      Kind = "closed"      // the region is not open to the account
 	Credentials Kind = "credentials" // missing or not accepted
 	Forbidden   Kind = "forbidden"   // not permitted
 	Throttled   Kind = "throttled"   // the API's quota was used up
@@ -30,6 +30,7 @@ const (
 	Unavailable Kind = "unavailable" // the service or the network failed for the time being
 	Invalid     Kind = "invalid"     // the request cannot succeed as it is
 	Timeout     Kind = "timeout"     // the program's own time ran out
+	Unconfirmed Kind = "unconfirmed" // no instance was found, and whether that is true could not be checked
 	Other       Kind = "other"
 )
 
@@ -50,23 +51,31 @@ const (
 const ExitCodes = `  0    done
   1    failed, and trying again does not help; also when the endpoint's host does not exist or is not trusted
   2    usage: a flag is wrong, or the API refuses a value
-  3    not permitted, or the account has no access to the region
+  3    not permitted, or the region is not open to the account
   4    credentials missing or not accepted
   5    throttled or unavailable, even after retries: try again later
 `
 
-// closedRegions are the codes that mean that an account has no access to a region, whatever it is permitted.
-var closedRegions = []string{"UnauthorizedRegion", "Forbidden.RegionId", "InvalidRegion.NotSupport", "InvalidOperation.InvalidRegion"}
+// isClosed reports whether a region is not open to the account, whatever the account is permitted: the code is that of a
+// denial and names the region, or one of the API's other words for it.
+func isClosed(err error) bool {
+	var api *ecs.Error
+	if !errors.As(err, &api) {
+		return false
+	}
+	return errors.Is(api, ecs.ErrForbidden) && strings.Contains(api.Code, "Region") ||
+		api.Code == "InvalidRegion.NotSupport" || api.Code == "InvalidOperation.InvalidRegion"
+}
 
 // KindOf returns the kind of a failure.
 func KindOf(err error) Kind {
 	var incomplete *ecs.IncompleteError
 	var capped *ecs.CappedError
-	var api *ecs.Error
+	var unconfirmed *ecs.UnconfirmedError
 	switch {
 	case errors.As(err, &incomplete), errors.As(err, &capped):
 		return Incomplete
-	case errors.As(err, &api) && slices.Contains(closedRegions, api.Code):
+	case isClosed(err):
 		return Closed
 	case errors.Is(err, ecs.ErrCredentials):
 		return Credentials
@@ -78,6 +87,8 @@ func KindOf(err error) Kind {
 		return Endpoint
 	case errors.Is(err, ecs.ErrUnavailable):
 		return Unavailable
+	case errors.As(err, &unconfirmed) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
+		return Unconfirmed
 	case errors.Is(err, ecs.ErrInvalidParameter):
 		return Invalid
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -114,7 +125,7 @@ func ExitCode(err error) int {
 		return ExitCredentials
 	case Throttled, Unavailable, Timeout:
 		return ExitUnavailable
-	case Incomplete:
+	case Incomplete, Unconfirmed:
 		return ExitIncomplete
 	default:
 		return ExitFailed
@@ -153,19 +164,15 @@ type Setup struct {
 	Endpoint string
 }
 
-// grantable are the codes of denials that a RAM policy can cure. Others, such as Forbidden.NotSupportRAM, Forbidden.RiskControl
-// or an account in arrears, it cannot.
-var grantable = []string{"Forbidden", "Forbidden.RAM", "Forbidden.Unauthorized", "NoPermission", "Unauthorized", "InvalidUser.Unauthorized"}
-
 // Advice returns what to do about a failure where the text of the error does not say it, else "".
 func (s Setup) Advice(err error) string {
 	switch KindOf(err) {
-	case Credentials:
-		return "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET (for a temporary key also ALIBABA_CLOUD_SECURITY_TOKEN), or use a profile of the vendor's CLI (aliyun configure, -profile NAME); -demo needs none"
 	case Forbidden:
 		return forbidden(err)
 	case Closed:
-		return "the account has no access to this region: leave it out with -exclude-region, or have it opened for the account"
+		return "leave out regions that are not open to the account with -exclude-region"
+	case Unconfirmed:
+		return "the API may hide instances from callers without permission, and this region could not be checked: \"inventory doctor\" shows what is wrong"
 	case Endpoint:
 		return s.endpoint(err)
 	case Unavailable:
@@ -175,6 +182,9 @@ func (s Setup) Advice(err error) string {
 	}
 }
 
+// grantable are the codes of denials that a RAM policy can cure.
+var grantable = []string{"Forbidden", "Forbidden.RAM", "Forbidden.Unauthorized", "PermissionDenied", "AccessDenied", "Unauthorized", "InvalidUser.Unauthorized"}
+
 func forbidden(err error) string {
 	var api *ecs.Error
 	if !errors.As(err, &api) {
@@ -183,10 +193,8 @@ func forbidden(err error) string {
 	switch d := api.AccessDenied; {
 	case d != nil && strings.EqualFold(d.NoPermissionType, "ExplicitDeny"):
 		return "a policy denies this explicitly: granting a permission does not help, change that policy"
-	case api.Code == "Forbidden.NotSupportRAM":
-		return "no permission of a RAM user covers this: use another endpoint or ask the owner of the account"
-	case d != nil && d.AuthAction != "", slices.Contains(grantable, api.Code), strings.HasPrefix(api.Code, "NoPermission."):
-		return "the system policy AliyunECSReadOnlyAccess permits listing; \"inventory -dry-run\" checks it"
+	case d != nil && d.AuthAction != "", slices.Contains(grantable, api.Code), strings.HasPrefix(api.Code, "NoPermission"):
+		return "the system policy AliyunECSReadOnlyAccess permits listing; \"inventory doctor\" shows what is missing"
 	default:
 		return ""
 	}
@@ -222,27 +230,18 @@ func (s Setup) network() string {
 func (s Setup) Report(say func(line string), failures ...error) int {
 	failures = Sorted(failures)
 	const most = 10
-	var first, last []string // advice before and after the failures
-	for _, err := range failures {
-		list := &last
-		if KindOf(err) == Credentials {
-			list = &first // it is the useful part: what each provider said is for those who look deeper
-		}
-		if a := s.Advice(err); a != "" && !slices.Contains(*list, a) {
-			*list = append(*list, a)
-		}
-	}
-	for _, a := range first {
-		say("the credentials are missing or not accepted: " + a)
-	}
 	for _, err := range failures[:min(most, len(failures))] {
 		say(Text(err))
 	}
 	if n := len(failures) - most; n > 0 {
 		say(fmt.Sprintf("and %d more failures", n))
 	}
-	for _, a := range last {
-		say(a)
+	var said []string
+	for _, err := range failures {
+		if a := s.Advice(err); a != "" && !slices.Contains(said, a) {
+			said = append(said, a)
+			say(a)
+		}
 	}
 	return ExitCode(failures[0])
 }

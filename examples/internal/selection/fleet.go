@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/profiles"
 )
 
 // Connect makes a client for a region, as demo.Client does. done is called when the client is no longer needed.
@@ -24,31 +24,26 @@ type Source struct {
 	s *Selection
 }
 
-// Open makes the client of each account. prepare, which may be nil, can change the options for an account.
-func (s *Selection) Open(connect Connect, prepare func(account string, opts *ecs.Options)) (sources []Source, done func(), err error) {
-	var closers []func()
-	done = func() {
-		for _, c := range closers {
-			c()
-		}
+// Open makes the client of each account. The clients share their connections. prepare, which may be nil, can change the
+// options; [AccountOf] tells a hook such as Options.OnAttempt which account a request is for.
+func (s *Selection) Open(connect Connect, prepare func(opts *ecs.Options)) (sources []Source, done func(), err error) {
+	opts := s.Options
+	if prepare != nil {
+		prepare(&opts)
+	}
+	first, done, err := connect(s.Demo, s.Sources[0].Home, &opts)
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, source := range s.Sources {
-		opts := s.Options
+		client := first
 		if source.Account != "" {
-			if opts.Credentials, err = profiles.Credentials(source.Account); err != nil {
+			client, err = first.WithCredentials(ecs.ProfileCredentials(source.Account)).InRegion(source.Home)
+			if err != nil {
 				done()
 				return nil, nil, err
 			}
 		}
-		if prepare != nil {
-			prepare(source.Account, &opts)
-		}
-		client, closer, err := connect(s.Demo, source.Home, &opts)
-		if err != nil {
-			done()
-			return nil, nil, err
-		}
-		closers = append(closers, closer)
 		source.Client, source.s = client, s
 		sources = append(sources, source)
 	}
@@ -76,14 +71,12 @@ func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, er
 // Instances lists the selected instances of one account, see the function [Instances].
 func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
-		for inst, err := range list(ctx, src.Client, src.Regions, src.s.Request, &ecs.RegionsOptions{Exclude: src.s.Exclude}) {
+		opts := &ecs.RegionsOptions{Exclude: src.s.Exclude, Workers: src.s.Workers}
+		for inst, err := range src.Client.InstancesInRegions(src.Context(ctx), src.Regions, src.s.Request, opts) {
 			if err == nil && !src.s.Matches(inst) {
 				continue
 			}
-			if err != nil && src.Account != "" {
-				err = &failure.AccountError{Account: src.Account, Err: err}
-			}
-			if !yield(src.Mark(inst), err) {
+			if !yield(src.Mark(inst), src.Wrap(err)) {
 				return
 			}
 		}
@@ -109,18 +102,40 @@ func (src Source) AllRegions(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
+// Wrap names the account in an error of it.
+func (src Source) Wrap(err error) error {
+	if err == nil || src.Account == "" {
+		return err
+	}
+	return &failure.AccountError{Account: src.Account, Err: err}
+}
+
+// accountKey is the key of the account in a context.
+type accountKey struct{}
+
+// Context returns a context for the requests of this account.
+func (src Source) Context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, accountKey{}, src.Account)
+}
+
+// AccountOf returns the account whose request has this context; "" with the default credentials.
+func AccountOf(ctx context.Context) string {
+	account, _ := ctx.Value(accountKey{}).(string)
+	return account
+}
+
 // accountMember is the name under which the account is kept in Instance.Extra: so it is in the JSON of the instance, too.
 const accountMember = "Account"
 
-// Mark notes the account in an instance of it.
+// Mark returns a copy of an instance that says which account it belongs to.
 func (src Source) Mark(inst ecs.Instance) ecs.Instance {
 	if src.Account == "" || inst.InstanceID == "" {
 		return inst
 	}
-	if inst.Extra == nil {
-		inst.Extra = map[string]json.RawMessage{}
-	}
-	inst.Extra[accountMember], _ = json.Marshal(src.Account) // a string can always be marshaled
+	extra := map[string]json.RawMessage{}
+	maps.Copy(extra, inst.Extra) // a cache shares the map with others
+	extra[accountMember], _ = json.Marshal(src.Account)
+	inst.Extra = extra
 	return inst
 }
 

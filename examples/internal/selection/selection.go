@@ -16,12 +16,12 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
-	"github.com/aliyun-ecs/sdk-go/examples/internal/profiles"
 )
 
 // WhereHelp and WhichHelp explain the flags that Define defines.
 const (
-	WhereHelp = `  -region R[,R...]     regions, or "all"; default $ALIBABA_CLOUD_REGION_ID, else the profile's region; with -demo all
+	WhereHelp = `  -region R[,R...]     regions, or "all"; default the -profile's region, else $ALIBABA_CLOUD_REGION_ID, else the
+                       region of the CLI's current profile; with -demo all
   -exclude-region R[,R...]
                        leave these regions out, such as those that are not open to the account
   -profile P[,P...]    profiles of the vendor's CLI (~/.aliyun/config.json), an account each; * is a wildcard, '*' all
@@ -59,6 +59,7 @@ type Selection struct {
 	Demo         bool
 	Sources      []Source // the accounts; at least one
 	Exclude      []string // regions
+	Workers      int      // as in ecs.RegionsOptions
 	Request      ecs.DescribeInstancesRequest
 	Options      ecs.Options
 	PreferPublic bool
@@ -72,7 +73,7 @@ type Selection struct {
 func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.matchers = map[string]func(ecs.Instance) bool{}
 	// Without it the API does not return IPv6 addresses.
-	s.Request.AdditionalAttributes = ecs.RepeatList[ecs.AdditionalAttribute]{ecs.AdditionalAttributeNetworkPrimaryENIIP}
+	s.Options.AdditionalAttributes = []ecs.AdditionalAttribute{ecs.AdditionalAttributeNetworkPrimaryENIIP}
 	s.filter(fs, "region", func(text string) error { s.region = text; return nil })
 	s.filter(fs, "exclude-region", func(text string) error { s.Exclude = append(s.Exclude, Split(text)...); return nil })
 	s.filter(fs, "profile", func(text string) error { s.profiles = text; return nil })
@@ -97,22 +98,18 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	if err := cmp.Or(inOrder("created", r.CreatedAfter, r.CreatedBefore), inOrder("expires", r.ExpiresAfter, r.ExpiresBefore)); err != nil {
 		return err
 	}
-	region := s.region
 	if s.Demo {
-		region = cmp.Or(region, "all")
+		s.region = cmp.Or(s.region, "all")
 	}
-	region = cmp.Or(region, getenv("ALIBABA_CLOUD_REGION_ID"))
-	accounts := []profiles.Profile{{}}
+	accounts := []ecs.Profile{{}}
 	if s.profiles != "" {
 		var err error
-		if accounts, err = profiles.Find(Split(s.profiles), getenv); err != nil {
+		if accounts, err = findProfiles(Split(s.profiles)); err != nil {
 			return fmt.Errorf("-profile: %w", err)
 		}
-	} else if region == "" {
-		accounts[0].Region = profiles.Current(getenv)
 	}
 	for _, account := range accounts {
-		source, err := s.source(account, cmp.Or(region, account.Region), getenv)
+		source, err := s.source(account, getenv("ALIBABA_CLOUD_REGION_ID"))
 		if err != nil {
 			return err
 		}
@@ -121,9 +118,16 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	return nil
 }
 
-// source understands which regions of an account are meant.
-func (s *Selection) source(account profiles.Profile, region string, getenv func(string) string) (Source, error) {
+// source understands which regions of an account are meant. fallback is the region for programs that were told none.
+func (s *Selection) source(account ecs.Profile, fallback string) (Source, error) {
 	src := Source{Account: account.Name}
+	region := cmp.Or(s.region, account.Region, fallback)
+	if region == "" && account.Name == "" {
+		var err error
+		if region, err = ecs.ProfileRegion(""); err != nil {
+			return src, fmt.Errorf("which region? Use -region; the CLI's profile does not tell: %w", err)
+		}
+	}
 	switch region {
 	case "":
 		text := "which region? Use -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo"
@@ -133,8 +137,8 @@ func (s *Selection) source(account profiles.Profile, region string, getenv func(
 		return src, errors.New(text)
 	case "all":
 		src.Home = "cn-hangzhou" // a region that every account has, to ask for the others
-		for _, fallback := range []string{getenv("ALIBABA_CLOUD_REGION_ID"), account.Region} {
-			if names := Split(fallback); len(names) > 0 && names[0] != "all" { // the variable may name what -region may
+		for _, regions := range []string{account.Region, fallback} {
+			if names := Split(regions); len(names) > 0 && names[0] != "all" { // the variable may name what -region may
 				src.Home = names[0]
 				break
 			}
@@ -176,7 +180,7 @@ func (s *Selection) IsFiltered() bool { return len(s.matchers) > 0 }
 // IDsOnly reports whether instances are selected by nothing but their ids. Then a complete listing shows which ids do not
 // exist.
 func (s *Selection) IDsOnly() bool {
-	only := ecs.DescribeInstancesRequest{InstanceIDs: s.Request.InstanceIDs, AdditionalAttributes: s.Request.AdditionalAttributes}
+	only := ecs.DescribeInstancesRequest{InstanceIDs: s.Request.InstanceIDs}
 	return len(only.InstanceIDs) > 0 && !s.IsFiltered() && reflect.DeepEqual(s.Request, only)
 }
 
@@ -199,14 +203,4 @@ func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 		return public[0]
 	}
 	return private
-}
-
-// IPv6 returns the IPv6 addresses of an instance.
-func IPv6(inst ecs.Instance) (list []netip.Addr) {
-	for _, addr := range inst.PrivateAddrs() {
-		if addr.Is6() {
-			list = append(list, addr)
-		}
-	}
-	return list
 }

@@ -1,6 +1,7 @@
 package selection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,19 +36,29 @@ func parse(args string, env map[string]string) (*Selection, error) {
 	return parseArgs(strings.Fields(args), env)
 }
 
+// TestMain keeps the developer's own profiles and region out of the tests.
+func TestMain(m *testing.M) {
+	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
+	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
+	os.Unsetenv("ALIBABA_CLOUD_PROFILE")
+	os.Exit(m.Run())
+}
+
+// withProfiles sets a file of profiles for the time of a test.
+func withProfiles(t *testing.T, config string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ALIBABA_CLOUD_CONFIG_FILE", file)
+}
+
 func TestRegions(t *testing.T) {
-	t.Parallel()
-	home := t.TempDir()
-	if err := os.Mkdir(filepath.Join(home, ".aliyun"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	config := `{"current":"dev","profiles":[{"name":"dev","region_id":"cn-qingdao"},{"name":"prod","region_id":"cn-beijing"},{"name":"bare"}]}`
-	if err := os.WriteFile(filepath.Join(home, ".aliyun", "config.json"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	none, profiles := `{}`, `{"current":"dev","profiles":[{"name":"dev","region_id":"cn-qingdao"},{"name":"prod","region_id":"cn-beijing"},{"name":"bare"},{"name":""}]}`
 	for _, tt := range []struct {
-		args, env, home string
-		want            string // account:home:regions of each source
+		args, env, config string
+		want              string // account:home:regions of each source
 	}{
 		{args: "-region all", want: ":cn-hangzhou:all"},
 		{args: "-demo", want: ":cn-hangzhou:all"},
@@ -57,14 +68,17 @@ func TestRegions(t *testing.T) {
 		{args: "-region all", env: "cn-beijing,cn-shanghai", want: ":cn-beijing:all"},
 		{args: "-region cn-shanghai,cn-beijing", env: "cn-hangzhou", want: ":cn-shanghai:cn-shanghai,cn-beijing"},
 		{args: "-region cn-shanghai,cn-beijing -exclude-region cn-shanghai", want: ":cn-beijing:cn-beijing"},
-		{home: home, want: ":cn-qingdao:cn-qingdao"},
-		{home: home, env: "cn-hangzhou", want: ":cn-hangzhou:cn-hangzhou"},
-		{home: home, args: "-profile prod", want: "prod:cn-beijing:cn-beijing"},
-		{home: home, args: "-profile prod,dev", want: "prod:cn-beijing:cn-beijing dev:cn-qingdao:cn-qingdao"},
-		{home: home, args: "-profile * -region all", want: "dev:cn-qingdao:all prod:cn-beijing:all bare:cn-hangzhou:all"},
-		{home: home, args: "-profile p*,prod -region cn-hangzhou", want: "prod:cn-hangzhou:cn-hangzhou"},
+		{config: profiles, want: ":cn-qingdao:cn-qingdao"},
+		{config: profiles, env: "cn-hangzhou", want: ":cn-hangzhou:cn-hangzhou"},
+		{config: profiles, args: "-profile prod", want: "prod:cn-beijing:cn-beijing"},
+		{config: profiles, args: "-profile prod", env: "cn-hangzhou", want: "prod:cn-beijing:cn-beijing"},
+		{config: profiles, args: "-profile bare", env: "cn-hangzhou", want: "bare:cn-hangzhou:cn-hangzhou"},
+		{config: "\ufeff" + profiles, args: "-profile prod,dev", want: "prod:cn-beijing:cn-beijing dev:cn-qingdao:cn-qingdao"},
+		{config: profiles, args: "-profile * -region all", want: "dev:cn-qingdao:all prod:cn-beijing:all bare:cn-hangzhou:all"},
+		{config: profiles, args: "-profile p*,prod -region cn-hangzhou", want: "prod:cn-hangzhou:cn-hangzhou"},
 	} {
-		s, err := parse(tt.args, map[string]string{"ALIBABA_CLOUD_REGION_ID": tt.env, "HOME": tt.home})
+		withProfiles(t, cmp.Or(tt.config, none))
+		s, err := parse(tt.args, map[string]string{"ALIBABA_CLOUD_REGION_ID": tt.env})
 		if err != nil {
 			t.Errorf("%q: %v", tt.args, err)
 			continue
@@ -81,13 +95,14 @@ func TestRegions(t *testing.T) {
 			t.Errorf("%q: %v, want %s", tt.args, got, tt.want)
 		}
 	}
+	withProfiles(t, none)
 	for args, want := range map[string]string{
 		"":                                       "which region?",
 		"-region ,":                              "names no region",
 		"-region all,cn-hangzhou":                `"all" must stand alone`,
 		"-region all -network lan":               "public or vpc",
 		"-demo -endpoint localhost":              "-demo",
-		"-profile prod":                          "there is no file of profiles",
+		"-profile prod":                          "the vendor's CLI has no profiles",
 		"-region cn-a -exclude-region cn-a,cn-b": "leaves no region",
 		"-region cn-a -expires-after 30d -expires-before 10d":         "nothing can match",
 		"-region cn-a -created-after 10d -created-before 2025-01-31":  "nothing can match",
@@ -101,8 +116,15 @@ func TestRegions(t *testing.T) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
+	withProfiles(t, `{"access_key_secret":"verysecret`)
+	for args, want := range map[string]string{"": "which region?", "-profile prod": "-profile: "} {
+		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "verysecret") {
+			t.Errorf("%q: %v, want %q", args, err, want)
+		}
+	}
+	withProfiles(t, profiles)
 	for args, want := range map[string]string{"-profile nobody": `no profile "nobody" among dev, prod, bare`, "-profile bare": "The profile bare has none", "-profile [": "is not a pattern"} {
-		if _, err := parse(args, map[string]string{"HOME": home}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
@@ -289,7 +311,7 @@ func TestAddr(t *testing.T) {
 			t.Errorf("%+v, public preferred: %s, want %s", tt.inst, got, tt.public)
 		}
 		got := ""
-		for _, addr := range IPv6(tt.inst) {
+		for _, addr := range tt.inst.IPv6Addrs() {
 			got += addr.String()
 		}
 		if got != tt.ipv6 {

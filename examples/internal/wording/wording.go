@@ -107,14 +107,13 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// advice matches the library's advice for callers without keys. The programs have advice of their own.
-var advice = regexp.MustCompile(`: set ALIBABA_CLOUD_ACCESS_KEY_ID [^(:]* Options\.Credentials`)
+// flagNames replaces the names of Go options in messages by those of the flags that set them.
+var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Options.Credentials", "or choose a profile with -profile")
 
 // Plain returns the text of an error for the user of a program, who knows its flags and not the names of the Go API.
 func Plain(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
-	text = advice.ReplaceAllString(text, "")
-	return strings.ReplaceAll(text, "Options.Endpoint", "-endpoint")
+	return flagNames.Replace(text)
 }
 
 // Time returns t as the API writes it: in UTC, to the minute, or to the second if it has one. It returns "" for the zero time.

@@ -98,6 +98,7 @@ func TestPlain(t *testing.T) {
 		"-endpoint must use https: plain http is for loopback hosts only": endpoint,
 		`region "Hang!" is not a region id such as "cn-hangzhou"`:         region,
 		"EOF": io.EOF,
+		"no credentials: set A, run aliyun configure, or choose a profile with -profile (environment: A is not set)": errors.New("ecs: no credentials: set A, run aliyun configure, or set Options.Credentials (environment: A is not set)"),
 	} {
 		if got := Plain(err); got != want {
 			t.Errorf("%s, want %s", got, want)

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
+)
+
+// shortestWatch is the least time between two listings of a watch.
+const shortestWatch = 5 * time.Second
+
+// checkWatch refuses what -watch cannot do.
+func (c *config) checkWatch(given map[string]bool) error {
+	if !given["watch"] {
+		return nil
+	}
+	if c.watch < shortestWatch {
+		return fmt.Errorf("-watch %s: want %s or more, since every client of this account shares its quota", c.watch, shortestWatch)
+	}
+	if c.format.name != "table" && c.format.name != "ndjson" {
+		return fmt.Errorf("-watch is for -o table and -o ndjson, not for -o %s", c.format.name)
+	}
+	for _, name := range []string{"sort", "limit", "dry-run"} {
+		if given[name] {
+			return fmt.Errorf("-%s does nothing for -watch", name)
+		}
+	}
+	return nil
+}
+
+// watchColumns returns the columns of a watch when none are asked for.
+func watchColumns(accounts bool) (list []column) {
+	for _, c := range columns() {
+		switch c.name {
+		case "id", "name", "status", "private-ip", "type", "zone":
+			list = append(list, c)
+		case "account":
+			if accounts {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
+// watch is one run with -watch.
+type watch struct {
+	c    *config
+	out  io.Writer
+	look look
+	say  func(line string)
+	end  context.CancelCauseFunc
+
+	mu     sync.Mutex // guards out and what follows
+	count  map[string]int
+	synced int // accounts of which everything has been seen
+}
+
+// watch prints what there is and then what appears, changes and goes, until ctx ends.
+func (p *program) watch(ctx context.Context, c *config, sources []selection.Source) int {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	w := &watch{c: c, out: p.stdout, look: c.look, say: p.say, end: end, count: map[string]int{}}
+	w.look.terminal = terminal.Is(p.stdout)
+	if c.raw.columns == "" {
+		w.look.columns = watchColumns(len(sources) > 1)
+	}
+	var running sync.WaitGroup
+	for _, src := range sources {
+		opts := &ecscache.Options{Regions: src.Regions, Interval: c.watch, Workers: c.Workers, OnError: func(err error) { w.failed(src.Wrap(err)) }}
+		if src.Regions == nil {
+			opts.AllRegions, opts.Exclude = true, c.Exclude
+		}
+		cache, err := ecscache.New(src.Client, c.Request, opts)
+		if err != nil {
+			return p.fail(ctx, c, 0, err)
+		}
+		running.Go(func() { _ = cache.Run(src.Context(ctx)) })
+		running.Go(func() {
+			for ev := range cache.Watch(ctx) {
+				w.show(src, ev)
+			}
+		})
+	}
+	running.Wait()
+	var stopped stopError
+	switch cause := context.Cause(ctx); {
+	case errors.As(cause, &stopped) && errors.Is(cause, syscall.EPIPE):
+		return failure.ExitOK // the reader, such as `head`, has seen enough
+	case errors.As(cause, &stopped) && stopped.output:
+		p.say("cannot write the list: " + stopped.Error())
+		return failure.ExitFailed
+	case errors.As(cause, &stopped):
+		return c.Setup().Report(p.say, stopped.error)
+	case errors.Is(cause, errTimeout) && w.synced == len(sources):
+		return failure.ExitOK
+	default:
+		return p.fail(ctx, c, 0, cause)
+	}
+}
+
+// stopError ends a watch: an error of the output, or one of the API that stays until somebody changes something.
+type stopError struct {
+	error
+
+	output bool
+}
+
+func (e stopError) Unwrap() error { return e.error }
+
+// failed is told that a listing was not complete. The watch goes on, unless nothing was ever read and waiting does not help.
+func (w *watch) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var regional *ecs.RegionError
+	var account *failure.AccountError
+	one := w.c.oneRegion() || !errors.As(err, &regional) && !errors.As(err, &account)
+	if kind := failure.KindOf(err); one && w.synced == 0 && kind.Lasting() && kind != failure.Incomplete {
+		w.end(stopError{error: err})
+		return
+	}
+	w.say(failure.Text(err))
+}
+
+// show prints an event.
+func (w *watch) show(src selection.Source, ev ecscache.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if ev.Type == ecscache.EventSynced {
+		w.synced++
+	} else if ev.Type = w.typeOf(ev); ev.Type == "" {
+		return
+	}
+	switch ev.Type {
+	case ecscache.EventAdded:
+		w.count[src.Account]++
+	case ecscache.EventRemoved:
+		w.count[src.Account]--
+	case ecscache.EventChanged, ecscache.EventSynced:
+	}
+	ev.Instance, ev.Old = src.Mark(ev.Instance), src.Mark(ev.Old)
+	var err error
+	switch {
+	case w.c.format.name == "ndjson":
+		err = w.writeJSON(src, ev)
+	case ev.Type == ecscache.EventSynced:
+		what := ""
+		if src.Account != "" {
+			what = src.Account + ": "
+		}
+		w.say(what + instances(w.count[src.Account]) + "; watching for changes every " + w.c.watch.String())
+	default:
+		_, err = fmt.Fprintln(w.out, w.line(ev))
+	}
+	if err != nil {
+		w.end(stopError{err, true})
+	}
+}
+
+// typeOf returns what an event means for the instances that are selected, "" if nothing: some filters are not the API's, so
+// that an instance that changes may begin or cease to be selected.
+func (w *watch) typeOf(ev ecscache.Event) ecscache.EventType {
+	before := ev.Type != ecscache.EventAdded && w.c.Matches(ev.Old)
+	now := ev.Type != ecscache.EventRemoved && w.c.Matches(ev.Instance)
+	switch {
+	case before && now:
+		return ecscache.EventChanged
+	case now:
+		return ecscache.EventAdded
+	case before:
+		return ecscache.EventRemoved
+	default:
+		return ""
+	}
+}
+
+// event is an event as a line of JSON.
+type event struct {
+	Type     ecscache.EventType `json:"type"`
+	Time     time.Time          `json:"time"`
+	Account  string             `json:"account,omitempty"`
+	Instance json.RawMessage    `json:"instance,omitempty"` // not of "synced"
+	Old      json.RawMessage    `json:"old,omitempty"`      // of "changed": what it was
+}
+
+func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
+	line := event{Type: ev.Type, Time: time.Now().UTC(), Account: src.Account}
+	if ev.Type != ecscache.EventSynced {
+		if line.Instance, err = apiJSON(ev.Instance); err != nil {
+			return err
+		}
+	}
+	if ev.Type == ecscache.EventChanged {
+		if line.Old, err = apiJSON(ev.Old); err != nil {
+			return err
+		}
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(line); err != nil {
+		return err
+	}
+	_, err = w.out.Write(terminal.EscapeJSON(b.Bytes()))
+	return err
+}
+
+// line returns an event for a person: the time, a sign, and the columns or what has changed of them.
+func (w *watch) line(ev ecscache.Event) string {
+	sign, texts := map[ecscache.EventType]string{ecscache.EventAdded: "+", ecscache.EventChanged: "~", ecscache.EventRemoved: "-"}[ev.Type], []string(nil)
+	if ev.Type == ecscache.EventChanged {
+		texts = append(texts, ev.Instance.InstanceID, ev.Instance.InstanceName, w.changes(ev.Old, ev.Instance))
+	} else {
+		for _, c := range w.look.columns {
+			texts = append(texts, c.text(ev.Instance))
+		}
+	}
+	for i, text := range texts {
+		if texts[i] = w.look.plain(text); text == "" {
+			texts[i] = "-"
+		}
+	}
+	return time.Now().Format(time.TimeOnly) + " " + sign + " " + strings.Join(texts, "  ")
+}
+
+// changes names the columns, shown or not, in which two states of an instance differ.
+func (w *watch) changes(before, now ecs.Instance) string {
+	var list []string
+	for _, c := range columns() {
+		if a, b := c.text(before), c.text(now); a != b {
+			list = append(list, fmt.Sprintf("%s: %s -> %s", c.name, orNone(a), orNone(b)))
+		}
+	}
+	if list == nil {
+		return "something that no column shows (-o ndjson does)"
+	}
+	return strings.Join(list, ", ")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}

@@ -1,0 +1,38 @@
+package transport
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// TestAttemptTimeout checks that an attempt that takes too long is a timeout, and that the idle connections are closed.
+func TestAttemptTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		closer := &idleCloser{RoundTripper: roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}
+		g := newRig(nil, func(c *Config) { c.HTTPClient = &http.Client{Transport: closer} })
+		_, err := g.Do(t.Context(), call())
+		if e, ok := asTimeout(err); !ok || !e.Timeout() || !e.Temporary() || !strings.Contains(err.Error(), "no complete response within 10s") {
+			t.Errorf("%v", err)
+		}
+		if closer.closed != 2 {
+			t.Errorf("closed idle connections %d times between 3 attempts", closer.closed)
+		}
+		g.CloseIdleConnections()
+		if closer.closed != 3 {
+			t.Error("CloseIdleConnections did nothing")
+		}
+	})
+}
+
+type idleCloser struct {
+	http.RoundTripper
+	closed int
+}
+
+func (i *idleCloser) CloseIdleConnections() { i.closed++ }

@@ -1,0 +1,190 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aliyun-ecs/sdk-go/signer"
+)
+
+// TestEveryAttemptIsSigned checks that every attempt has a nonce, a time and a signature of its own.
+func TestEveryAttemptIsSigned(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(500, ""), nil }, func(c *Config) {
+				c.Signer, c.Retry, c.UserAgent = s, Policy{MaxAttempts: 4, MinDelay: 2 * time.Second}, "agent/1 (x)"
+			})
+			_, _ = g.Do(t.Context(), call())
+			nonces, signatures, times := map[string]bool{}, map[string]bool{}, map[string]bool{}
+			for _, r := range g.requests {
+				q := r.URL.Query()
+				_, headerSignature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+				nonces[q.Get("SignatureNonce")+r.Header.Get("X-Acs-Signature-Nonce")] = true
+				signatures[q.Get("Signature")+headerSignature] = true
+				times[q.Get("Timestamp")+r.Header.Get("X-Acs-Date")] = true
+				if r.Method != http.MethodPost || r.Host != "ecs.test" || r.ContentLength != 0 || r.UserAgent() != "agent/1 (x)" || r.Header.Get("Accept") != "application/json" {
+					t.Errorf("%s: %+v", name, r)
+				}
+			}
+			if len(nonces) != 4 || len(signatures) != 4 || len(times) != 4 || nonces[""] || signatures[""] || times[""] {
+				t.Errorf("%s: %d nonces, %d signatures, %d times in 4 attempts", name, len(nonces), len(signatures), len(times))
+			}
+		})
+	}
+}
+
+func TestNonce(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 1000 {
+		n := nonce()
+		if len(n) != 32 || strings.Trim(n, "0123456789abcdef") != "" || seen[n] {
+			t.Fatalf("nonce %s, seen %v", n, seen[n])
+		}
+		seen[n] = true
+	}
+}
+
+// TestExpiredKey checks that a key that the API calls expired is replaced once, and that nothing is sent if there is no other.
+func TestExpiredKey(t *testing.T) {
+	t.Parallel()
+	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
+	for name, c := range map[string]struct {
+		answer   func(n int) *http.Response
+		next     signer.Credentials
+		err      error
+		requests int
+		ok       bool
+	}{
+		"a new key": {func(n int) *http.Response {
+			if n == 1 {
+				return respond(403, codeBody("InvalidSecurityToken.Expired"))
+			}
+			return respond(200, good)
+		}, second, nil, 2, true},
+		"the new one is refused too": {func(int) *http.Response { return respond(403, codeBody("InvalidSecurityToken.Expired")) }, second, nil, 2, false},
+		"there is no other":          {func(int) *http.Response { return respond(403, codeBody("InvalidSecurityToken.Expired")) }, first, nil, 1, false},
+		"the provider fails":         {func(int) *http.Response { return respond(403, codeBody("InvalidSecurityToken.Expired")) }, first, io.EOF, 1, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var stales []signer.Credentials
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) { return c.answer(n), nil }, func(cfg *Config) {
+				cfg.Credentials = func(_ context.Context, stale signer.Credentials) (signer.Credentials, error, error) {
+					stales = append(stales, stale)
+					if len(stales) == 1 {
+						return first, nil, nil
+					}
+					return c.next, nil, c.err
+				}
+			})
+			_, err := g.Do(t.Context(), call())
+			if len(g.requests) != c.requests || (err == nil) != c.ok {
+				t.Errorf("%s: %d requests, %v", name, len(g.requests), err)
+			}
+			if !slices.Equal(stales, []signer.Credentials{{}, first}) {
+				t.Errorf("%s: told stale: %v", name, stales)
+			}
+			if f, ok := err.(*Failure); ok && (f.Response.Code != "InvalidSecurityToken.Expired" || f.Attempts != c.requests || f.Class&Credentials == 0) { //nolint:errorlint // as promised
+				t.Errorf("%s: %+v", name, f)
+			}
+		})
+	}
+}
+
+// TestMismatch checks that a response that does not fit the caller's type is not retried.
+func TestMismatch(t *testing.T) {
+	t.Parallel()
+	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
+	c := call()
+	c.Decode = func([]byte) error { return fmt.Errorf("%w: number", ErrMismatch) }
+	meta, err := g.Do(t.Context(), c)
+	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not fit the result: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestCredentialsUnreachable checks that a credentials provider that cannot reach its service is told from one that has no
+// key, and that its timeouts are not taken for the caller's.
+func TestCredentialsUnreachable(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		want Class
+	}{
+		"no key":    {errors.New("no key in the profile"), Credentials},
+		"bad file":  {fmt.Errorf("profile: %w", io.ErrUnexpectedEOF), Credentials},
+		"refused":   {fmt.Errorf("STS: %w", syscall.ECONNREFUSED), Credentials | Unavailable},
+		"dial":      {&net.OpError{Op: "dial", Err: errors.New("no route")}, Credentials | Unavailable},
+		"no host":   {&net.DNSError{Err: "no such host", IsNotFound: true}, Credentials | Unavailable},
+		"timeout":   {fmt.Errorf("metadata: %w", context.DeadlineExceeded), Credentials | Unavailable},
+		"says so":   {saysUnavailable(true), Credentials | Unavailable},
+		"denies it": {saysUnavailable(false), Credentials},
+		"canceled":  {fmt.Errorf("metadata: %w", context.Canceled), Credentials},
+	} {
+		g := newRig(nil, func(cfg *Config) {
+			cfg.Credentials = func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
+				return signer.Credentials{}, nil, c.err
+			}
+		})
+		_, err := g.Do(t.Context(), call())
+		if f, ok := asFailure(err); !ok || f.Class != c.want || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), c.err.Error()) {
+			t.Errorf("%s: %v: %+v", name, err, f)
+		}
+	}
+}
+
+type saysUnavailable bool
+
+func (saysUnavailable) Error() string { return "provider failed" }
+
+func (s saysUnavailable) Unavailable() bool { return bool(s) }
+
+// TestUnknownKeyIsRenewed checks that a key that the API calls unknown or disabled is replaced once, like an expired one.
+func TestUnknownKeyIsRenewed(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive", "InvalidAccessKeyIdError", "Forbidden.AccessKeyDisabled", "InvalidSecurityToken.Expired"} {
+		synctest.Test(t, func(t *testing.T) {
+			keys := 0
+			g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
+				if n == 1 {
+					return respond(404, codeBody(code)), nil
+				}
+				return respond(200, good), nil
+			}, func(c *Config) { c.Credentials = rotating(&keys) })
+			if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 || keys != 2 {
+				t.Errorf("%s: %d attempts, %d keys, %v", code, meta.Attempts, keys, err)
+			}
+		})
+	}
+}
+
+// TestWithCredentials checks that a Transport for another account shares the connections and nothing else.
+func TestWithCredentials(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(func(_ int, r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("AccessKeyId") == secretKey.AccessKeyID {
+				return respond(400, codeBody("Throttling"), "x-acs-retry-after", "60000"), nil
+			}
+			return respond(200, good), nil
+		}, func(c *Config) { c.Retry.MaxAttempts = 1 })
+		_, _ = g.Do(t.Context(), call())
+		keys := 0
+		other := g.WithCredentials(rotating(&keys))
+		start := time.Now()
+		if _, err := other.Do(t.Context(), call()); err != nil || time.Since(start) != 0 || len(g.requests) != 2 {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
