@@ -289,14 +289,3 @@ func elemOf(t reflect.Type) reflect.Type {
 	}
 	return t
 }
-
-// floorMinute and ceilMinute round the start and the end of a time window to the whole minutes that the API accepts. The
-// rounded window contains the original one, so that no instance is missed.
-func floorMinute(t time.Time) time.Time { return t.Truncate(time.Minute) }
-
-func ceilMinute(t time.Time) time.Time {
-	if f := floorMinute(t); f.Before(t) {
-		return f.Add(time.Minute)
-	}
-	return t
-}
