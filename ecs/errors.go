@@ -427,7 +427,8 @@ func (e *CappedError) Unwrap() error { return e.Err }
 type WaitError struct {
 	Want    InstanceStatus            // "" in an error of WaitUntilGone
 	Pending map[string]InstanceStatus // last known status of the instances that are not there, "" if not listed
-	Err     error                     // why the wait ended: the context's error, a failed call, or a status that never becomes Want
+	// why the wait ended: the context's error, a failed call, or a status from which Want cannot be reached
+	Err error
 }
 
 // Error names up to ten of the pending instances.

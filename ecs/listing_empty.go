@@ -80,7 +80,7 @@ func isOtherAction(action string) bool {
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
 }
 
-// withoutPaging returns the filters of the request alone.
+// withoutPaging returns the request without its paging parameters.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r
@@ -129,7 +129,7 @@ func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
 	}
 }
 
-// denied records that a dry run was denied. What was confirmed before no longer counts.
+// denied records that a dry run was denied. Earlier confirmations in the region are discarded.
 func (p *permissionCache) denied() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

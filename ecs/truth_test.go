@@ -190,7 +190,7 @@ func TestPermissionThatComesLate(t *testing.T) {
 	})
 }
 
-// What cannot be checked is an error, in the middle of a listing as at its beginning.
+// An empty page that cannot be verified is an error, both in the middle of a listing and at its beginning.
 func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	for what, answer := range map[string]string{
@@ -564,7 +564,7 @@ func TestAmbiguousPages(t *testing.T) {
 	}
 }
 
-// Any one list of a listing may be long.
+// Any one of the lists may be long.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)
