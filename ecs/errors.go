@@ -15,8 +15,7 @@ import (
 )
 
 // The kinds of failure. Test for them with [errors.Is], which works for an [*Error] and for every error that wraps
-// one. An error may be of several kinds, or of none, such as an HTTP redirect; in that case see its Code and
-// StatusCode.
+// one. An error may be of several kinds, or of none, such as an HTTP redirect; see its Code and StatusCode then.
 var (
 	// ErrThrottled means that the account's quota for the operation in the region was used up, and that retries
 	// failed as well (codes Throttling and Throttling.*).
@@ -79,8 +78,7 @@ type AccessDeniedDetail struct {
 	EncodedDiagnosticMessage string
 }
 
-// Error returns one line: the operation and region, the response or the cause, the request id or host, and what to
-// do.
+// Error returns one line: the operation and region, the response or the cause, the request id or host, and advice.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ecs: " + e.Action + in(e.Region) + ":")
@@ -351,8 +349,7 @@ func (e *IncompleteError) Unwrap() []error {
 	return errs
 }
 
-// RegionError is yielded by InstancesInRegions for a region that could not be listed completely. The listing of the other
-// regions continues.
+// RegionError is yielded by InstancesInRegions for a region that could not be listed completely; the others continue.
 type RegionError struct {
 	Region string
 	Err    error
