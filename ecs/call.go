@@ -20,15 +20,15 @@ import (
 )
 
 // Call calls an operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
-// throttle control and errors are the same as everywhere.
+// throttle control and errors are the same as for the other methods.
 //
 // params is nil, a [url.Values], or a struct, or a pointer to one, whose fields have `url` tags as for go-querystring: the
 // name of the parameter, "-" for a field that is not sent, and options such as "omitempty". Without the option omitempty, a
-// zero value is sent, except for a nil pointer. What go-querystring would write in a form that the API ignores is written
-// the API's way, or refused with an error that names the field:
+// zero value is sent, except for a nil pointer. Values that go-querystring would encode in a form that the API ignores
+// are encoded in the API's form, or refused with an error that names the field:
 //
 //   - a nested struct as SystemDisk.Category, and a list of structs as DataDisk.1.Size, DataDisk.2.Size …;
-//   - a list of other values only by a type that says how, [RepeatList] or [JSONList], or joined by the option "comma";
+//   - a list of other values only with a type that determines its form, [RepeatList] or [JSONList], or the option "comma";
 //   - a [time.Time] in UTC, by default as 2006-01-02T15:04:05Z; another layout is set by a `layout` tag;
 //   - a type that implements [encoding.TextMarshaler], such as [net/netip.Addr], as its text.
 //
@@ -39,7 +39,7 @@ import (
 //
 // A call whose action begins with Describe, List, Get or Query is retried like every call that only reads. Any other
 // action may change something: it is retried only if the failed attempt cannot have been carried out, or if params contains
-// a ClientToken, by which the API recognizes a request that it has carried out already.
+// a ClientToken, with which the API recognizes a request that it has already carried out.
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	values, mode, err := c.prepareCall(action, params)
 	// encoding/json would refuse such an out as well, but only after the operation has been carried out.

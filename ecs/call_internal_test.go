@@ -58,7 +58,7 @@ func TestCallWithoutValues(t *testing.T) {
 	}
 }
 
-// A request of another method keeps all its filters when it is sent by Call, and its checks.
+// A request type of another method, passed to Call, keeps all its filters and checks.
 func TestCallOfDescribeInstances(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", &Options{AdditionalAttributes: []AdditionalAttribute{AdditionalAttributeMetaOptions}})

@@ -76,8 +76,8 @@ func ended(t *testing.T, err, cause error) {
 	}
 }
 
-// A listing that is canceled, or whose loop is left, at any moment yields no duplicates, ends with the context's
-// error or none, and sends nothing after it has returned.
+// A listing may be canceled, or its loop left, at any moment. It yields no duplicates, ends with the context's error or
+// none, and sends nothing after it has returned.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()

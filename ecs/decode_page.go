@@ -216,7 +216,7 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 	end = d.members(inst, i)
 	found := d.Problems()
 	if inst.InstanceID == "" {
-		err := errors.New("is missing, so the instance cannot be told from others")
+		err := errors.New("is missing, so the instance cannot be identified")
 		for _, p := range found {
 			if p.Path == "InstanceId" {
 				err = p.Err

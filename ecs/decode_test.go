@@ -68,8 +68,8 @@ var envelopes = map[string]struct {
 	"token too long":        {`{"NextToken":"` + strings.Repeat("t", 8193) + `","Instances":[]}`, "NextToken is 8193 bytes long"},
 	"token of another kind": {`{"NextToken":5,"Instances":[]}`, "NextToken is not a string"},
 	"token as object":       {`{"NextToken":{},"Instances":[]}`, "NextToken is not a string"},
-	"empty":                 {``, "JSON ends early"},
-	"only white space":      {" \n", "JSON ends early"},
+	"empty":                 {``, "JSON is truncated"},
+	"only white space":      {" \n", "JSON is truncated"},
 	"empty object":          {`{}`, "no member Instances"},
 	"null":                  {`null`, "invalid JSON at byte 0"},
 	"list":                  {`[{"Instances":[]}]`, "invalid JSON at byte 0"},
@@ -413,9 +413,9 @@ func checkMember(t *testing.T, from string, inst Instance, want string) {
 func TestWithheldInstances(t *testing.T) {
 	t.Parallel()
 	for element, want := range map[string]DecodeError{
-		`{"Cpu":4}`:                  {Path: "InstanceId", Err: errors.New("is missing, so the instance cannot be told from others")},
-		`{"InstanceId":""}`:          {Path: "InstanceId", Err: errors.New("is missing, so the instance cannot be told from others")},
-		`{"InstanceId":null}`:        {Path: "InstanceId", Err: errors.New("is missing, so the instance cannot be told from others")},
+		`{"Cpu":4}`:                  {Path: "InstanceId", Err: errors.New("is missing, so the instance cannot be identified")},
+		`{"InstanceId":""}`:          {Path: "InstanceId", Err: errors.New("is missing, so the instance cannot be identified")},
+		`{"InstanceId":null}`:        {Path: "InstanceId", Err: errors.New("is missing, so the instance cannot be identified")},
 		`{"InstanceId":["i-1"]}`:     {Path: "InstanceId", Err: errors.New("is not a string")},
 		`{"Cpu":[],"InstanceId":[]}`: {Path: "InstanceId", Err: errors.New("is not a string")},
 		`null`:                       {Err: errors.New("is not an object")},
@@ -568,7 +568,7 @@ func TestMarshalInstance(t *testing.T) {
 		}
 	}
 	inst.Extra["New"] = nil
-	if text, err := inst.MarshalJSON(); err == nil || err.Error() != `ecs: instance "i-1": the extra member "New" is not JSON` {
+	if text, err := inst.MarshalJSON(); err == nil || err.Error() != `ecs: instance "i-1": the extra member "New" is not valid JSON` {
 		t.Errorf("got %s, %v", text, err)
 	}
 	for _, price := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {

@@ -17,7 +17,7 @@
 // A listing is complete if and only if it ends without an error.
 //
 //   - [Client.Instances] yields every instance in a loop. Start here.
-//   - [Client.StreamInstances] sends the instances to a channel, for several workers, and fetches the next page meanwhile.
+//   - [Client.StreamInstances] sends the instances to a channel, for several workers, and prefetches the next page.
 //   - [Client.InstancePages] yields pages, with request ids.
 //   - [Client.ScanInstances] fetches several pages at once, for regions of a thousand instances and more.
 //   - [Client.InstancesInRegions] lists several or all regions at once. A region that fails does not end the others.
@@ -32,11 +32,11 @@
 // A client is immutable and safe for concurrent use: create one and reuse it. Requests are plain values that no call
 // modifies. The context reaches the connection, the delays, the limiter and the credentials. When it is done, the call ends
 // with an error that matches the context's error. A nil context is an ErrInvalidParameter. Iterators run in the goroutine of
-// their loop, except where they fetch several pages at once; breaking out of the loop ends all of it.
+// their loop, unless they fetch several pages at once; breaking out of the loop ends all requests and goroutines.
 //
 // # Permissions
 //
-// A caller without the permission ecs:DescribeInstances meets one of two behaviors. According to the vendor's announcement
+// The API may respond in two ways to a caller without the permission ecs:DescribeInstances. According to the vendor's announcement
 // of 2025-09-25, the API answers with HTTP 403 and the code Forbidden.RAM in all regions from 2025-12-20. Before that date it
 // answered with HTTP 200 and an empty list, and private clouds and older installations may still do so.
 //
@@ -76,14 +76,14 @@
 //   - A listing by tag or resource group stops at 1,000 instances. The listings find the others by ListTagResources and
 //     fetch them by id, or end with a [*CappedError].
 //   - Unknown parameters are ignored, so a typo lists everything. Requests are typed.
-//   - An empty list of ids matches nothing, and a missing one matches everything. A nil and an empty [JSONList] keep the
-//     difference.
+//   - An empty list of ids matches nothing, and a missing one matches everything. A nil and an empty [JSONList] preserve
+//     the difference.
 //   - Private, inner and elastic addresses are ignored without InstanceNetworkType, so it is sent with them.
 //   - MaxResults below 10 is raised to 10, so a page may have more instances than requested.
-//   - Page numbers are ignored beside MaxResults or NextToken. Such a request is refused.
-//   - An instance may be on two pages if the list changes meanwhile. It is delivered once.
+//   - Page numbers are ignored if MaxResults or NextToken is set. Such a request is refused.
+//   - An instance may be on two pages if the list changes during the listing. It is delivered once.
 //   - Ids that do not exist are left out. GetInstances reports them in a [*NotFoundError].
-//   - TotalCount has no meaning in a listing by tokens. It is used only to notice a server that knows page numbers alone.
+//   - TotalCount has no meaning in a listing by tokens. It is used only to detect a server that supports page numbers only.
 //
 // # Errors
 //
@@ -100,12 +100,12 @@
 // Connection errors, unreadable responses, internal errors and the statuses 408, 500, 502, 503 and 504 are retried with
 // jittered backoff, a single call for a few seconds and each page of a listing long enough for a restart of the service; see
 // [RetryPolicy]. Each attempt has a new signature and times out after 10 s. Untrusted certificates and unknown hosts are not
-// retried. A retry budget limits the requests to a server that stays dead. A wrong local clock is noticed and corrected for.
+// retried. A retry budget limits the requests to a server that stays down. A wrong local clock is detected and corrected.
 //
 // A throttled call waits in a throttle control, one for each region and operation, which all goroutines and the clients made
-// by [Client.InRegion] share. It costs nothing until the first throttled response. Then it learns the quota and sends
+// by [Client.InRegion] share. It adds no delay until the first throttled response. Then it learns the quota and sends
 // requests at the rate that the API accepts. [Options.Limiter] adds a limit. A delay that would pass the deadline of the
-// context ends the call at once, with an error that matches both the context's error and the last response.
+// context ends the call immediately, with an error that matches both the context's error and the last response.
 //
 // The details of retries may change between releases.
 //

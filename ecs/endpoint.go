@@ -84,7 +84,7 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	case "https":
 	case "http":
 		if !loopback {
-			return bad("must use https: plain http is for loopback hosts only")
+			return bad("must use https: plain http is allowed for loopback hosts only")
 		}
 	default:
 		return bad("has scheme %.20q, it must be https", u.Scheme)

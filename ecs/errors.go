@@ -15,8 +15,7 @@ import (
 )
 
 // The kinds of failure. Test for them with [errors.Is], which works for an [*Error] and for every error that wraps
-// one. An error may be of several kinds, or of none, such as an HTTP redirect; in that case see its Code and
-// StatusCode.
+// one. An error may be of several kinds, or of none, such as an HTTP redirect; see its Code and StatusCode then.
 var (
 	// ErrThrottled means that the account's quota for the operation in the region was used up, and that retries
 	// failed as well (codes Throttling and Throttling.*).
@@ -80,8 +79,7 @@ type AccessDeniedDetail struct {
 	EncodedDiagnosticMessage string
 }
 
-// Error returns one line: the operation and region, the response or the cause, the request id or host, and what to
-// do.
+// Error returns one line: the operation and region, the response or the cause, the request id or host, and advice.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ecs: " + e.Action + in(e.Region) + ":")
@@ -352,8 +350,7 @@ func (e *IncompleteError) Unwrap() []error {
 	return errs
 }
 
-// RegionError is yielded by InstancesInRegions for a region that could not be listed completely. The listing of the other
-// regions continues.
+// RegionError is yielded by InstancesInRegions for a region that could not be listed completely; the others continue.
 type RegionError struct {
 	Region string
 	Err    error
@@ -428,7 +425,8 @@ func (e *CappedError) Unwrap() error { return e.Err }
 type WaitError struct {
 	Want    InstanceStatus            // "" in an error of WaitUntilGone
 	Pending map[string]InstanceStatus // last known status of the instances that are not there, "" if not listed
-	Err     error                     // why the wait ended: the context's error, a failed call, or a status that never becomes Want
+	// why the wait ended: the context's error, a failed call, or a status from which Want cannot be reached
+	Err error
 }
 
 // Error names up to ten of the pending instances.

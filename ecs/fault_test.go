@@ -15,20 +15,20 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fault is a case of the fault catalog: what a server, the network or a caller does, and a test that the client survives
-// it.
+// fault is a case of the fault catalog: what a server, the network or a caller does, and a test that the client
+// handles it.
 type fault struct {
 	id, name, what string
 	run            func(t *testing.T, v variant)
 	once           bool   // signer and http.Client make no difference: only the first variant runs
-	real           bool   // in real time, on loopback or without any network
+	real           bool   // runs in real time, on loopback or without any network
 	alone          bool   // measures the memory of the process
 	not            string // why it cannot be run here
 }
 
 func (f fault) String() string { return f.id + "_" + f.name }
 
-// faults is the fault catalog, in the order of the ids.
+// faults is the fault catalog, ordered by id.
 var faults = slices.Concat(transportFaults, once(httpFaults), once(apiFaults), once(throttleFaults), clockFaults, once(pageFaults), bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
 
 // once returns the faults with once set: those that the transport handles after the signer and the http.Client did their work.
@@ -39,10 +39,11 @@ func once(faults []fault) []fault {
 	return faults
 }
 
-// survived maps ids to outcomes.
+// survived maps the ids of cases to their outcomes.
 var survived sync.Map
 
-func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others are parallel to each other
+// some cases measure the memory of the process; the others run in parallel
+func TestFault(t *testing.T) { //nolint:paralleltest
 	seen := map[string]bool{}
 	for _, f := range faults {
 		if seen[f.id] {
@@ -88,7 +89,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// printSurvived prints the outcomes of the catalog as a table, if it was run.
+// printSurvived prints the outcomes of the catalog as a table, if the catalog was run.
 func printSurvived(w io.Writer) {
 	run, yes := 0, 0
 	for _, f := range faults {
@@ -109,7 +110,7 @@ func printSurvived(w io.Writer) {
 	}
 }
 
-// succeeds makes a call and fails the test unless it succeeds in exactly this number of attempts.
+// succeeds makes a call and fails the test unless it succeeds in exactly the given number of attempts.
 func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	g.Helper()
 	before := g.arrived()
@@ -126,8 +127,8 @@ func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	return resp
 }
 
-// fails makes a call and fails the test unless it fails in exactly this number of attempts; -1 is any number. The error must
-// be an *Error whose text is one line.
+// fails makes a call and fails the test unless it fails in exactly the given number of attempts; -1 means any
+// number. The error must be an *Error whose text is one line.
 func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	g.Helper()
 	before := g.arrived()
@@ -145,7 +146,7 @@ func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	return e
 }
 
-// isTimeout reports whether err is a timeout in the sense of net.Error.
+// isTimeout reports whether err is a timeout according to net.Error.
 func isTimeout(err error) bool {
 	e, ok := errorAs[net.Error](err)
 	return ok && e.Timeout()

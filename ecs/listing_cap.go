@@ -41,7 +41,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 		return err
 	}
 	if req.NextToken != "" {
-		return l.cappedErr(errors.New("it was continued from a NextToken, so the instances before that are not known: list from the beginning"))
+		return l.cappedErr(errors.New("it started at a NextToken, so the earlier instances are not known: list from the beginning"))
 	}
 	if req.InstanceIDs != nil { // then the candidates are known
 		l.emptyEnds = nil // all ids that have not been found are looked up once more
@@ -77,7 +77,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	// If ListTagResources omits instances that were already seen, its list cannot be trusted for the others. A few
 	// may have been released in the meantime.
 	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
-		return l.cappedErr(fmt.Errorf("ListTagResources names only %d instances, and %d of the %d that were listed before", len(listed), relisted, seenBefore))
+		return l.cappedErr(fmt.Errorf("ListTagResources returned only %d instances, and only %d of the %d that had been listed", len(listed), relisted, seenBefore))
 	}
 	return nil
 }

@@ -55,12 +55,12 @@ func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequ
 	return nil
 }
 
-// verifyEmpty finds out by a dry run whether the caller may see what matches a request.
+// verifyEmpty makes a dry run to verify that the caller is permitted to list what matches a request.
 //
 //	the dry run …                                    verifyEmpty returns …
 //	passes                                           nil
-//	is denied for want of ecs:DescribeInstances      the error of the dry run, which is ErrForbidden
-//	is denied for want of another permission         nil: listing is permitted, dry runs are not
+//	is denied, ecs:DescribeInstances is missing      the error of the dry run, which is ErrForbidden
+//	is denied, another permission is missing         nil: listing is permitted, dry runs are not
 //	fails in any other way, or is ignored            *UnconfirmedError, or the error of ctx
 func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) error {
 	err := c.dryRun(ctx, retryPage, req.withoutPaging())
@@ -86,7 +86,7 @@ func isOtherAction(action string) bool {
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
 }
 
-// withoutPaging returns the filters of the request alone.
+// withoutPaging returns the request without its paging parameters.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r
@@ -135,7 +135,7 @@ func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
 	}
 }
 
-// denied records that a dry run was denied. What was confirmed before no longer counts.
+// denied records that a dry run was denied. Earlier confirmations in the region are discarded.
 func (p *permissionCache) denied() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

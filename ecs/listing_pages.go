@@ -169,7 +169,7 @@ func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *insta
 		}
 		from = 1
 	}
-	yield(nil, fmt.Errorf("the listing is not complete: the server sends no NextToken and counts %d instances, but its pages show %d", s.total, s.known()))
+	yield(nil, fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known()))
 }
 
 // sweep is the state of reading a list by page numbers.

@@ -19,14 +19,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestLive lists the instances of a real account. It only reads. It needs a key in the default credential chain that may call
-// DescribeInstances and DescribeRegions:
+// TestLive lists the instances of a real account. It is read-only. The key in the default credential chain must have the
+// permissions DescribeInstances and DescribeRegions:
 //
 //	go test -tags live ./ecs -run TestLive -v
 //
 // ECS_LIVE_REGION is the region, cn-hangzhou by default. ECS_LIVE_ENDPOINT replaces its endpoint, for a private cloud.
-// The test compares all forms of a listing with each other, and logs what it learns about facts that the API does not
-// document. Instances that are created or released meanwhile make it fail; run it again then.
+// The test compares all ways of listing with each other, and logs behavior that the API does not document. It fails if
+// instances are created or released while it runs; in that case, run it once more.
 func TestLive(t *testing.T) {
 	l := newLive(t)
 	if err := l.client.DryRun(t.Context(), ecs.DescribeInstancesRequest{}); err != nil {

@@ -207,7 +207,7 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
 	switch {
 	case v.Kind() == reflect.Interface:
-		return fmt.Errorf("has type %v, it must have a concrete type", v.Type())
+		return fmt.Errorf("has type %v: it must have a concrete type", v.Type())
 	case v.Type().Implements(encoderType):
 		return nil
 	case v.Kind() == reflect.Slice || v.Kind() == reflect.Array:
@@ -229,7 +229,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 		e.fixed[name] = ""
 		return encodeStruct(e.values, e.prefix+name+".", v)
 	case !isScalar(v.Type()) && v.Type() != timeType:
-		return fmt.Errorf("has type %v, which the API has no form for", v.Type())
+		return fmt.Errorf("has type %v, which cannot be encoded as a parameter", v.Type())
 	}
 	return nil
 }
@@ -237,7 +237,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 // setText sets the text of a field. A zero value cannot be sent as text, so it is refused.
 func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
 	if v.IsZero() || text == "" {
-		return fmt.Errorf("is a zero %v: set it, or leave it out by the option omitempty", v.Type())
+		return fmt.Errorf("is a zero %v: set it, or add the option omitempty", v.Type())
 	}
 	e.fixed[name] = text
 	return nil
@@ -286,17 +286,6 @@ func typeName(t reflect.Type) string { return cmp.Or(t.Name(), "params") }
 func elemOf(t reflect.Type) reflect.Type {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
-	}
-	return t
-}
-
-// floorMinute and ceilMinute round the start and the end of a time window to the whole minutes that the API accepts. The
-// rounded window contains the original one, so that no instance is missed.
-func floorMinute(t time.Time) time.Time { return t.Truncate(time.Minute) }
-
-func ceilMinute(t time.Time) time.Time {
-	if f := floorMinute(t); f.Before(t) {
-		return f.Add(time.Minute)
 	}
 	return t
 }

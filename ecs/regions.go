@@ -220,7 +220,7 @@ func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: meta.Attempts, Message: "the response names no region"}
+		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: meta.Attempts, Message: "the response contains no region"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {

@@ -152,7 +152,7 @@ func TestFailingRegions(t *testing.T) {
 		}
 		srv.ClearFaults()
 		srv.Inject(ecstest.Fault{Action: "DescribeRegions", Body: []byte(`{"RequestId":"R","Regions":{"Region":[]}}`)})
-		if got, failed, err = inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{}); len(got)+len(failed) > 0 || err == nil || !strings.Contains(err.Error(), "names no region") {
+		if got, failed, err = inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{}); len(got)+len(failed) > 0 || err == nil || !strings.Contains(err.Error(), "contains no region") {
 			t.Error(got, failed, err)
 		}
 	})

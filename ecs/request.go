@@ -232,7 +232,7 @@ func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
 	switch inner := r.InnerIPAddresses != nil; {
 	case r.InstanceNetworkType == "" && inner && vpc:
-		return invalid("InnerIPAddresses", "are in another network than PrivateIPAddresses and EIPAddresses: no instance has both")
+		return invalid("InnerIPAddresses", "are in a different network from PrivateIPAddresses and EIPAddresses: no instance has both")
 	case r.InstanceNetworkType == InstanceNetworkTypeVPC && inner && !vpc:
 		return invalid("InnerIPAddresses", "are in the classic network, and the API ignores them in a VPC: leave InstanceNetworkType empty")
 	case r.InstanceNetworkType == InstanceNetworkTypeClassic && vpc && !inner:
@@ -271,7 +271,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 			continue
 		}
 		if long != nil {
-			return nil, invalid(l.field, "and %s both have more than %d elements: only one list of a listing may, so list for each part of the other", long.field, maxPerRequest)
+			return nil, invalid(l.field, "and %s both have more than %d elements: a listing accepts only one such list, so split the other one into several listings", long.field, maxPerRequest)
 		}
 		long = &l
 	}
@@ -301,4 +301,15 @@ func unique(list []string) []string {
 		seen[s] = true
 		return seenBefore
 	})
+}
+
+// floorMinute and ceilMinute round the start and the end of a time window to the whole minutes that the API accepts. The
+// rounded window contains the original one, so that no instance is missed.
+func floorMinute(t time.Time) time.Time { return t.Truncate(time.Minute) }
+
+func ceilMinute(t time.Time) time.Time {
+	if f := floorMinute(t); f.Before(t) {
+		return f.Add(time.Minute)
+	}
+	return t
 }

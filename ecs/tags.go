@@ -106,7 +106,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 		return nil, errNilContext
 	}
 	if len(r.ResourceIDs) == 0 && len(r.Tags) == 0 && len(r.TagFilters) == 0 {
-		return nil, invalid("Tags", "and ResourceIDs and TagFilters are all empty, the API needs one of them")
+		return nil, invalid("Tags", "and ResourceIDs and TagFilters are all empty: the API requires one of them")
 	}
 	if err := cmp.Or(checkElements("ResourceIDs", r.ResourceIDs), checkLength("Tags", len(r.Tags), maxTags), checkTags("Tags", r.Tags), checkTagFilters("TagFilters", r.TagFilters)); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 func checkTagFilters(field string, filters []TagFilter) error {
 	for i, f := range filters {
 		if f.TagKey == "" {
-			return invalid(fmt.Sprintf("%s[%d].TagKey", field, i), "is empty: the API needs a key")
+			return invalid(fmt.Sprintf("%s[%d].TagKey", field, i), "is empty: the API requires a key")
 		}
 	}
 	return nil
@@ -138,7 +138,7 @@ func checkTagFilters(field string, filters []TagFilter) error {
 func checkTags(field string, tags []Tag) error {
 	for i, t := range tags {
 		if t.Key == "" {
-			return invalid(fmt.Sprintf("%s[%d].Key", field, i), "is empty: the API needs a key beside each value")
+			return invalid(fmt.Sprintf("%s[%d].Key", field, i), "is empty: the API requires a key for each value")
 		}
 	}
 	return nil

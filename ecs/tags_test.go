@@ -218,11 +218,11 @@ func TestClosedCap(t *testing.T) {
 		{name: "no permission, other filters", req: byStatus, deny: true, delivered: 300},
 		{name: "no permission, cut before other filters", req: byStatus, deny: true, capFirst: true, delivered: 200, want: ecs.ErrForbidden},
 		{name: "unavailable", req: byTag, fault: ecstest.Fault{Code: "InternalError", Times: -1}, delivered: 1000, want: ecs.ErrUnavailable},
-		{name: "the default group has no tag", req: byGroup, fault: ecstest.Fault{Body: rows(nil)}, delivered: 1000, text: "names only 0"},
-		{name: "the default group, cut before other filters", req: ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1", ZoneID: "z"}, capFirst: true, fault: ecstest.Fault{Body: rows(nil)}, text: "names only 0"},
+		{name: "the default group has no tag", req: byGroup, fault: ecstest.Fault{Body: rows(nil)}, delivered: 1000, text: "returned only 0"},
+		{name: "the default group, cut before other filters", req: ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1", ZoneID: "z"}, capFirst: true, fault: ecstest.Fault{Body: rows(nil)}, text: "returned only 0"},
 		{name: "others than those delivered", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[1000:])}, delivered: 1500, text: "0 of the 1000"},
 		{name: "only some of those delivered", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[500:])}, delivered: 1500, text: "500 of the 1000"},
-		{name: "odd rows", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "names only 0"},
+		{name: "odd rows", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "returned only 0"},
 	} {
 		story(t, tt.name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleet...)

@@ -190,7 +190,7 @@ func TestPermissionThatComesLate(t *testing.T) {
 	})
 }
 
-// What cannot be checked is an error, in the middle of a listing as at its beginning.
+// An empty page that cannot be verified is an error, both in the middle of a listing and at its beginning.
 func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	for what, answer := range map[string]string{
@@ -369,7 +369,7 @@ func TestServerWithoutTokens(t *testing.T) {
 		want   int
 		text   string // "" means complete
 	}{
-		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "counts 250 instances"},
+		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "TotalCount of 250"},
 		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 1<<40) }, 100, "not complete"},
 		"a stale count beside tokens": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
@@ -566,7 +566,7 @@ func TestAmbiguousPages(t *testing.T) {
 	}
 }
 
-// Any one list of a listing may be long.
+// Any one of the lists may be long.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)

@@ -159,7 +159,7 @@ func check(r Request, c Credentials, v3 bool) error {
 	if v3 {
 		for _, f := range fields[1:] {
 			if strings.ContainsFunc(f.value, unicode.IsControl) {
-				return errors.New("signer: " + f.name + " has a control character, perhaps a line break at its end, which no header can carry")
+				return errors.New("signer: " + f.name + " contains a control character, such as a trailing line break, which is not allowed in a header")
 			}
 		}
 	}

@@ -323,9 +323,9 @@ func TestSignErrors(t *testing.T) {
 		{"two invalid parameters", func(r *Request, _ *Credentials) {
 			r.Params["B"], r.Params["A\n"], r.Params["Version"] = []string{"PlantedValue", "b"}, []string{"", ""}, []string{""}
 		}, `parameter "A\n" has`, `parameter "A\n" has`},
-		{"line break in id", func(_ *Request, c *Credentials) { c.AccessKeyID += "\n" }, "", "Credentials.AccessKeyID has a control character"},
-		{"line break in token", func(_ *Request, c *Credentials) { c.SecurityToken += "\r\n" }, "", "Credentials.SecurityToken has a control character"},
-		{"line break in host", func(r *Request, _ *Credentials) { r.Host += "\nx-acs-action:Other" }, "", "Request.Host has a control character"},
+		{"line break in id", func(_ *Request, c *Credentials) { c.AccessKeyID += "\n" }, "", "Credentials.AccessKeyID contains a control character"},
+		{"line break in token", func(_ *Request, c *Credentials) { c.SecurityToken += "\r\n" }, "", "Credentials.SecurityToken contains a control character"},
+		{"line break in host", func(r *Request, _ *Credentials) { r.Host += "\nx-acs-action:Other" }, "", "Request.Host contains a control character"},
 		{"similar name", set("signature"), "", ""},
 	}
 	for _, name := range []string{

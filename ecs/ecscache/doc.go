@@ -18,49 +18,49 @@
 // # When to use it
 //
 // Use a cache when a program looks at the same instances again and again: one listing per minute then serves any number
-// of readers. For one look, list with [ecs.Client.Instances]. To wait until an instance is running or gone, use
-// [ecs.Client.WaitForStatus] or [ecs.Client.WaitUntilGone], and tell the cache with [Cache.Refresh] afterwards.
+// of readers. For a single query, use [ecs.Client.Instances]. To wait until an instance is running or gone, use
+// [ecs.Client.WaitForStatus] or [ecs.Client.WaitUntilGone], and update the cache with [Cache.Refresh] afterwards.
 //
-//   - [Cache.Lookup] and [Cache.Instances] read what is known and never wait for the API.
-//   - [Cache.Get] also asks the API for an instance that is not known, such as one that was just created.
-//   - [Cache.Watch] yields what is there and then every change.
-//   - [Cache.Refresh] brings some or all instances up to date now.
+//   - [Cache.Lookup] and [Cache.Instances] read the cache and never wait for the API.
+//   - [Cache.Get] asks the API if an instance is not in the cache, such as one that was just created.
+//   - [Cache.Watch] yields the existing instances and then every change.
+//   - [Cache.Refresh] updates some or all instances immediately.
 //   - [Cache.WaitForSync] waits for the first complete listing, [Cache.Status] tells how old the content is.
 //
 // # What is guaranteed
 //
-// An instance is removed only on proof. Each region is listed on its own. When a listing ends without an error, it is
-// complete, and what it did not show is removed from the cache. When it ends with an error, because the region fails,
+// An instance is removed only when it is certain to be gone. Each region is listed separately. If a listing ends without
+// an error, it is complete, and instances that it did not return are removed from the cache. If it ends with an error, because the region fails,
 // the permission is missing, an empty list could not be confirmed, the API's cap of 1,000 was hit or an instance could
-// not be read, all instances of the region stay; those which were shown are still added and changed. A member that
+// not be read, all instances of the region stay; those that it returned are still added and changed. A member that
 // cannot be read changes its instance, and never removes it. A region that DescribeRegions no longer returns is still
 // listed.
 //
 // A removal therefore means that a complete and permitted listing, or a Refresh of the instance, did not find it. It was
 // released, or it no longer matches the request: a cache of running instances also removes those that were stopped.
-// [ecs.Client.GetInstance] tells the two apart.
+// [ecs.Client.GetInstance] distinguishes the two cases.
 //
-// What [Cache.Refresh] or [Cache.Get] found is not undone by a listing that began earlier and read an older state.
+// Results of [Cache.Refresh] or [Cache.Get] are not overwritten by a listing that began earlier and read an older state.
 //
-// A program that acts on what is missing, for instance one that deletes records of instances that are gone, must wait
+// A program that acts on missing instances, for example by deleting the records of instances that are gone, must wait
 // for [EventSynced] or [Cache.WaitForSync] first: until every region was listed completely, an instance may be missing
-// because it has not been listed yet. With [Options.AllRegions], a single region that keeps failing is enough to prevent
+// because it has not been listed yet. With [Options.AllRegions], a single region that keeps failing prevents
 // that, so name the regions that you are not permitted to list in [Options.Exclude].
 //
 // # Old content
 //
-// The cache prefers old content to wrong content, so watch its age: Status().Synced is the moment up to which everything
-// is known, and falls behind when a region keeps failing. [Options.OnError] is called with every failure, and
+// The cache prefers old content to wrong content, so watch its age: Status().Synced is the time up to which everything
+// is known, and falls behind if a region keeps failing. [Options.OnError] is called with every failure, and
 // [RegionStatus].Err has the last one.
 //
 // # Watchers
 //
-// Each loop over [Cache.Watch] is a watcher with a view of its own: it sees every instance, in states that only get
-// newer, and [Event].Old is what it saw last. One that is slow delays neither the cache nor other watchers. Changes that
-// it has no time for are merged, so that what is stored for it never exceeds one event for each instance.
+// Each loop over [Cache.Watch] is a separate watcher: it receives every instance, in successively newer states, and
+// [Event].Old is the state that it received last. A slow watcher delays neither the cache nor other watchers. Its pending
+// changes are merged, so that at most one event for each instance is stored.
 //
 // Instances are handed out as plain values, but their slices, maps and pointers are shared among all readers of a cache:
-// do not modify what they hold. A reader that does so misleads the others, but changes are still noticed.
+// do not modify them. A reader that does so misleads the others, but changes are still detected.
 //
 // # Costs
 //
@@ -71,8 +71,8 @@
 //
 // The API's quota of DescribeInstances is counted by account, region and operation, for all programs together. Throttled
 // requests are paced by the client and listings then take longer; nothing is lost. Choose an [Options.Interval] that
-// leaves room for others. Regions are listed independently and at slightly varying intervals; one that fails is listed
-// less and less often, down to once in five minutes, until it works or Refresh is called.
+// leaves enough quota for others. Regions are listed independently and at slightly varying intervals; one that fails is listed
+// less and less often, at least every five minutes, until it succeeds or Refresh is called.
 //
 // In memory, an instance takes about 2 kB.
 //

@@ -53,7 +53,7 @@ func (c *Cache) Run(ctx context.Context) error {
 	c.mu.Lock()
 	if c.state == running {
 		c.mu.Unlock()
-		return errors.New("ecscache: this cache has a Run already, start it only once")
+		return errors.New("ecscache: Run is already in progress for this cache")
 	}
 	c.state = running
 	tasks := c.allTasks()
@@ -201,7 +201,7 @@ func (r *runner) discover(ctx context.Context) error {
 		found = append(found, newTask(region.RegionID, client))
 	}
 	if len(found)+len(refused) == 0 {
-		return fmt.Errorf("ecscache: DescribeRegions returned no region that Options.Exclude does not name (request id %s)", resp.RequestID)
+		return fmt.Errorf("ecscache: Options.Exclude excludes every region that DescribeRegions returned (request id %s)", resp.RequestID)
 	}
 	c.mu.Lock()
 	found = slices.DeleteFunc(found, func(t *task) bool { return c.tasks[t.region] != nil })

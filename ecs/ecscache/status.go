@@ -69,7 +69,7 @@ func (c *Cache) WaitForSync(ctx context.Context) error {
 			reasons = append(reasons, inRegion(t, t.err))
 		}
 	}
-	return fmt.Errorf("ecscache: not every region was listed completely yet: %w", joinLine(append(reasons, err)))
+	return fmt.Errorf("ecscache: not every region has been listed completely yet: %w", joinLine(append(reasons, err)))
 }
 
 // refreshAll starts a pass of every task immediately, and waits for it.

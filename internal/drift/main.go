@@ -1,12 +1,12 @@
 // Command drift compares this module with the newest model of the ECS API that the vendor has published, in the npm package
 // @alicloud/ecs20140526: the requests and responses of DescribeInstances, DescribeRegions and ListTagResources, and the
-// endpoints of regions. It prints every parameter, member and endpoint that this module lacks or has otherwise, and then
-// exits with status 1. It is a module of its own; from the top of a clone, the workspace finds it:
+// endpoints of regions. It prints every parameter, member and endpoint that is missing from this module or differs, and
+// then exits with status 1. It is a separate module; run it from the root of a clone, where go.work includes it:
 //
 //	go run ./internal/drift               # downloads the package with npm
 //	go run ./internal/drift package.tgz   # reads the package from a file
 //
-// Differences that are intended are listed in allow.txt, with the reason.
+// Intended differences are listed in allow.txt with their reasons.
 package main
 
 import (

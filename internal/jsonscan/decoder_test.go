@@ -101,9 +101,9 @@ func TestCheck(t *testing.T) {
 	for text, want := range map[string]string{
 		` {"a":[1,{}]} `: "",
 		`[1,2,3,4]`:      "more than 4 JSON values",
-		`[1`:             "JSON ends early",
+		`[1`:             "JSON is truncated",
 		`[1]]`:           "invalid JSON at byte 3",
-		``:               "JSON ends early",
+		``:               "JSON is truncated",
 	} {
 		if err := Check([]byte(text), 4); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
@@ -122,7 +122,7 @@ func TestMarshalUnsupported(t *testing.T) {
 	if b, err := Marshal(odd{}, nil); err == nil {
 		t.Errorf("got %s", b)
 	}
-	if b, err := Marshal(box{}, map[string]json.RawMessage{"New": []byte("{")}); err == nil || err.Error() != `the extra member "New" is not JSON` {
+	if b, err := Marshal(box{}, map[string]json.RawMessage{"New": []byte("{")}); err == nil || err.Error() != `the extra member "New" is not valid JSON` {
 		t.Errorf("got %s, %v", b, err)
 	}
 }

@@ -14,19 +14,19 @@ import (
 	"unicode/utf8"
 )
 
-// Marshal returns the JSON of a struct in the shape that Decoder reads. The tags of each field say all it needs:
+// Marshal returns the JSON of a struct in the shape that Decoder reads. The tags of the fields determine the JSON:
 //
-//	json:"Name"           the name of the member; "-" leaves the field out
-//	json:"Name,omitzero"  (or omitempty) leaves the member out when it is zero
+//	json:"Name"           the name of the member; "-" omits the field
+//	json:"Name,omitzero"  (or omitempty) omits the member if it is zero
 //	wrap:"X"              wraps a list in an object with one member: {"X": […]}
 //
-// extra holds more members, by their paths (see Extra). A member takes the place of the field with the same path if the
-// field is zero. One that belongs to a list element that does not exist is left out.
+// extra contains additional members by path (see Extra). A member replaces the field with the same path if that field is
+// zero. Members of list elements that do not exist are omitted.
 func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	var tree *extraNode
 	for path, value := range extra {
 		if !json.Valid(value) {
-			return nil, fmt.Errorf("the extra member %q is not JSON", path)
+			return nil, fmt.Errorf("the extra member %q is not valid JSON", path)
 		}
 		if tree == nil {
 			tree = new(extraNode)
@@ -140,7 +140,7 @@ func appendField(b []byte, v reflect.Value, wrap string, extra *extraNode) ([]by
 	case reflect.Float64:
 		f := v.Float()
 		if math.IsNaN(f) || math.IsInf(f, 0) {
-			return nil, fmt.Errorf("JSON has no number %v", f)
+			return nil, fmt.Errorf("JSON cannot represent the number %v", f)
 		}
 		return strconv.AppendFloat(b, f, 'f', -1, 64), nil
 	case reflect.Pointer:

@@ -97,7 +97,7 @@ func (s *Scanner) Stop(err error) int {
 // private.
 func (s *Scanner) Fail(i int) int {
 	if i >= len(s.Data) {
-		return s.Stop(fmt.Errorf("JSON ends early, after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
+		return s.Stop(fmt.Errorf("JSON is truncated after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
 	}
 	return s.Stop(fmt.Errorf("invalid JSON at byte %d of %d", i, len(s.Data)))
 }

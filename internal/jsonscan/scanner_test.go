@@ -180,7 +180,7 @@ func TestTooManyValues(t *testing.T) {
 func TestErrorsSayWhere(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"a":1,"b"`:   "JSON ends early, after 10 bytes",
+		`{"a":1,"b"`:   "JSON is truncated after 10 bytes",
 		`{"a":secret}`: "invalid JSON at byte 5 of 12",
 		`{"a":1}{`:     "invalid JSON at byte 7 of 8",
 		`"a\qb"`:       "invalid JSON at byte 3 of 6",
@@ -189,7 +189,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
-		if cut := strings.HasPrefix(want, "JSON ends early"); errors.Is(err, io.ErrUnexpectedEOF) != cut {
+		if cut := strings.HasPrefix(want, "JSON is truncated"); errors.Is(err, io.ErrUnexpectedEOF) != cut {
 			t.Errorf("%s: %v is io.ErrUnexpectedEOF: %v", text, err, !cut)
 		}
 	}

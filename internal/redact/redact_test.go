@@ -21,7 +21,7 @@ var (
 	secrets     = []string{"LTAIplantedKeyID01", "plantedSecret/+=2", secretToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds returns the secret that text shows in one of the usual forms, "" if there is none.
+// holds returns the secret that text contains in one of the usual encodings, or "".
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)

@@ -41,17 +41,17 @@ const (
 // that share the quota. The zero value is ready to use. It has three states:
 //
 //   - free, until the first throttled response: every request is admitted at once.
-//   - closed, from a throttled response on: nothing is admitted but one probe at a time, at the time that the server named or
+//   - closed, after a throttled response: only one probe at a time is admitted, at the time that the server specified or
 //     else with growing pauses in between. A probe that the server accepts opens the gate.
-//   - paced, once the gate is open again: one request per 1/rate seconds. The rate starts below the one that was throttled,
+//   - paced, after the gate has opened: one request per 1/rate seconds. The rate starts below the one that was throttled,
 //     regrows as a cubic function of time, and settles around the quota. After a minute without a throttled response the state
 //     is free again.
 //
-// This fits both kinds of server quota. A token bucket accepts the first probe: the gate is closed only briefly, and the pacing
-// does the work. A fixed window rejects every probe until it is over: the gate does the work, and the pacing is fast, since it
-// remembers the rate at which the quota was used, not the quota's average.
+// This works for both kinds of server quota. A token bucket accepts the first probe: the gate is closed only briefly, and the
+// pacing limits the requests. A fixed window rejects every probe until it is over: the gate limits the requests, and the pacing
+// is fast, because it starts from the rate at which the quota was used up, not from the quota's average.
 //
-// There is no background goroutine, and a caller that stops waiting delays nobody.
+// There is no background goroutine, and a caller that stops waiting does not delay the others.
 type Control struct {
 	mu       sync.Mutex
 	queue    list.List // of *waiter, first in, first out

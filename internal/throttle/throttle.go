@@ -14,7 +14,7 @@ var (
 	// be done yet.
 	ErrPastDeadline error = pastDeadlineError{}
 	// ErrWaitedTooLong means that the caller's maximum wait is over, or would end before a request can be sent.
-	ErrWaitedTooLong = errors.New("throttled: no quota within the longest wait")
+	ErrWaitedTooLong = errors.New("throttled: no quota available within the maximum wait")
 )
 
 type pastDeadlineError struct{}

@@ -55,7 +55,7 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 		if s.t.cfg.Retry.MaxElapsed > 0 {
 			limit = s.t.cfg.Retry.MaxElapsed
 		}
-		return attemptResult{err: fmt.Errorf("throttled: no quota within %v", limit), class: Throttled, final: true}
+		return attemptResult{err: fmt.Errorf("throttled: no quota available within %v", limit), class: Throttled, final: true}
 	default:
 		return attemptResult{err: err, class: Throttled, final: true}
 	}

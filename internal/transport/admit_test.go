@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestEndedWhileWaitingForQuota checks that a call that is ended while it waits for quota says so, whether it was sent before or
-// not.
+// TestEndedWhileWaitingForQuota checks the error of a call that ends while it waits for quota, before or after its
+// first request.
 func TestEndedWhileWaitingForQuota(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
@@ -34,7 +34,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 					_, err := g.Do(ctx, call())
 					errs <- err
 				}()
-				time.Sleep(75 * time.Millisecond) // so that some come when the gate is closed
+				time.Sleep(75 * time.Millisecond) // so that some calls arrive while the gate is closed
 			}
 			for range cap(errs) {
 				err := <-errs
@@ -46,8 +46,8 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 	}
 }
 
-// TestLimiterWithThrottling checks that the caller's limit holds whatever the throttle control does, and that the limiter is not
-// called more often than needed.
+// TestLimiterWithThrottling checks that the caller's limit holds whatever the throttle control does, and that the
+// limiter is called no more often than necessary.
 func TestLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -105,7 +105,8 @@ func TestLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestGateClosesDuringLimiter checks that a call that waits for the limiter while the gate closes then waits for the gate.
+// TestGateClosesDuringLimiter checks that if the gate closes while a call waits for the limiter, the call then
+// waits for the gate.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,8 +145,8 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	})
 }
 
-// TestSlowLimiterWithThrottling checks that a probe that waits long for the limiter is not overtaken by the next probe, and so
-// on for ever.
+// TestSlowLimiterWithThrottling checks that a probe that waits long for the limiter is not overtaken by later
+// probes.
 func TestSlowLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	const callers = 3
@@ -187,7 +188,7 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestMaxElapsedThrottled checks that MaxElapsed also limits the waiting for quota.
+// TestMaxElapsedThrottled checks that MaxElapsed also limits the time that a call waits for quota.
 func TestMaxElapsedThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -202,7 +203,8 @@ func TestMaxElapsedThrottled(t *testing.T) {
 	})
 }
 
-// TestSlowLimiter checks that calls wait for a limiter as long as it takes, also once they have been throttled.
+// TestSlowLimiter checks that calls wait for a slow limiter as long as necessary, even after they have been
+// throttled.
 func TestSlowLimiter(t *testing.T) {
 	t.Parallel()
 	for name, throttled := range map[string]int{"never throttled": 0, "throttled at once": 1, "throttled later": 7} {

@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// TestNoMoreThanTheLimitIsRead checks that a body without end is read up to its limit, and a page that declares to be larger not
-// at all.
+// TestNoMoreThanTheLimitIsRead checks that an endless body is read up to the limit, and that a page that declares
+// a larger size is not read at all.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -28,7 +28,8 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			}))
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
-		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer { // the rest of a pooled buffer may be filled, too
+		// the unused part of a pooled buffer may be filled, too
+		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer {
 			t.Errorf("%d, Content-Length %d: %d bytes read, %v", c.status, c.length, read, err)
 		}
 	}

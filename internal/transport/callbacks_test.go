@@ -65,7 +65,7 @@ func TestHookMayCall(t *testing.T) {
 	})
 }
 
-// TestPanicsOfTheCaller checks that a panic in any code of the caller's leaves nothing locked.
+// TestPanicsOfTheCaller checks that a panic in code provided by the caller leaves no mutex locked.
 func TestPanicsOfTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(c *Config, explode func()){
@@ -153,7 +153,7 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	}
 }
 
-// TestObserve checks what is kept of the headers of the last response.
+// TestObserve checks what is recorded of the headers of the most recent response.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -144,7 +144,7 @@ func TestAdvice(t *testing.T) {
 		"Forbidden.AccessKeyDisabled":           "enable",
 		"SignatureDoesNotMatch":                 "secret",
 		"IncompleteSignature":                   "secret",
-		"InvalidAction.Unauthorized":            "not open",
+		"InvalidAction.Unauthorized":            "not enabled",
 		"RealNameAuthenticationError":           "real-name",
 		"InsufficientBalance":                   "balance",
 		"Forbidden.RiskControl":                 "risk control",

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestSkew checks that the time is learned from the response that refuses a request for its time, remembered, and learned again
-// at most once in the same call.
+// TestSkew checks that the server's time is learned from a response that refuses the time of a request, that it is
+// remembered, and that it is learned at most once more in the same call.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -46,7 +46,8 @@ func TestSkew(t *testing.T) {
 	})
 }
 
-// TestClockIsLearnedWithoutRetry checks that a call that is not retried still learns the time for the next one.
+// TestClockIsLearnedWithoutRetry checks that a call that is not retried still learns the server's time for the
+// next call.
 func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

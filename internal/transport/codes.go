@@ -5,12 +5,12 @@ const (
 	adviceClock      = "set this machine's clock"
 	adviceKeySecret  = "check the access key secret"
 	adviceKeyOff     = "the access key is disabled: enable it or use another"
-	adviceNotOpen    = "this operation is not open to the account, and no RAM policy can permit it: ask the vendor"
+	adviceNotOpen    = "this operation is not enabled for the account, and no RAM policy can permit it: contact the vendor"
 	adviceRAMUser    = "RAM users and roles cannot be permitted to call this operation: use a key of the account itself"
-	adviceRegionShut = "the region is not open to this account, and no RAM policy can permit it: leave the region out, or ask the vendor to open it"
+	adviceRegionShut = "the region is not enabled for this account, and no RAM policy can permit it: exclude the region, or contact the vendor"
 	adviceAccount    = "check the state of the account"
 	adviceBalance    = "the account's balance is too low, or a payment is overdue: top up the account"
-	adviceValueShut  = "the account may not use this value, and no RAM policy can permit it: ask the vendor"
+	adviceValueShut  = "this value is not enabled for the account, and no RAM policy can permit it: contact the vendor"
 )
 
 // codeRules maps the API's error codes to their kinds. In a pattern, "*" stands for any sequence of characters;
@@ -40,7 +40,7 @@ var codeRules = []struct {
 	{"InvalidTimeStamp*", Credentials, ""},
 	{"InvalidSecurityToken.MismatchWithAccessKey", Credentials | renewKey, "the token belongs to another key: set the id, secret and token of the same key"},
 	{"InvalidSecurityToken*", Credentials | renewKey, "get new temporary credentials"},
-	{"MissingSecurityToken", Credentials | renewKey, "this key needs its security token: set it too"},
+	{"MissingSecurityToken", Credentials | renewKey, "this temporary key requires its security token: set both"},
 	{"InvalidAccessKeyId.Inactive", Credentials | renewKey, adviceKeyOff},
 	{"InvalidAccessKeyId*", Credentials | renewKey, "check the access key id: it is unknown or disabled"},
 	{"Forbidden.AccessKeyDisabled", Credentials | renewKey, adviceKeyOff},
@@ -49,7 +49,7 @@ var codeRules = []struct {
 	{"IncompleteSignature", Credentials, adviceKeySecret},
 
 	// Denials that no permission can resolve.
-	{"Forbidden.RiskControl", Forbidden, "the account is under risk control: ask the vendor"},
+	{"Forbidden.RiskControl", Forbidden, "the account is under risk control: contact the vendor"},
 	{"Forb*.NotSupportRAM", Forbidden, adviceRAMUser},
 	{"Forb*.SubUser", Forbidden, adviceRAMUser},
 	{"Forb*.RegionId", Forbidden, adviceRegionShut},

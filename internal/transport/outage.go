@@ -20,8 +20,8 @@ var (
 	errNoTime error = noTimeError{}
 	// errBudgetSpent means that the retry budget is used up because too many calls have failed.
 	errBudgetSpent = errors.New("the retry budget is used up")
-	// errGiveUp means that the time for retries is over.
-	errGiveUp = errors.New("the time for retries is over")
+	// errGiveUp means that no time is left for retries.
+	errGiveUp = errors.New("no time is left for retries")
 )
 
 type noTimeError struct{}

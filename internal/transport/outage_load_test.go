@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// troubles are the ways in which a service can be down for a while.
+// troubles are the ways in which the simulated service can be down.
 var troubles = map[string]roundTripper{
 	"refused": func(int, *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -28,8 +28,9 @@ var troubles = map[string]roundTripper{
 	},
 }
 
-// outageLoad is a simulation in virtual time: workers make pages of calls one after the other, each of which takes 20 ms,
-// while the service is down from 100 ms after the start. A worker stops at its first failed call.
+// outageLoad is a simulation in virtual time: each worker makes one call of pages pages after the other, each of
+// which takes 20 ms. The service is down for a while, starting 100 ms after the start. A worker stops at its first
+// failed call.
 type outageLoad struct {
 	trouble  roundTripper
 	down     time.Duration
@@ -60,7 +61,7 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 		wg.Go(func() {
 			time.Sleep(time.Duration(w) * time.Millisecond)
 			if l.pages == 1 {
-				time.Sleep(outageStart) // one call, which meets the outage from its beginning
+				time.Sleep(outageStart) // a single call that starts with the outage
 			}
 			for range l.pages {
 				c := call()
@@ -86,7 +87,7 @@ func TestOutages(t *testing.T) {
 		runs  int
 		load  outageLoad
 		down  []time.Duration
-		share []int // percent of complete workers, at least
+		share []int // minimum percentage of workers that complete
 	}{
 		{"single call", 30, outageLoad{workers: 1, pages: 1}, []time.Duration{200 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second}, []int{100, 100, 100, 100, 0}},
 		{"64 single calls", 1, outageLoad{workers: 64, pages: 1}, []time.Duration{200 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second}, []int{100, 100, 100, 100}},

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that a call says when it was
-// not retried for want of budget.
+// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that the error of a
+// call says so if it was not retried because the budget was spent.
 func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -26,7 +26,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 		refused := 0
 		for range 10 {
 			_, err := g.Do(t.Context(), call())
-			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls fail") { //nolint:errorlint // as promised
+			if f := err.(*Failure); f.Attempts == 1 && strings.Contains(f.Advice, "too many calls are failing") { //nolint:errorlint // as promised
 				refused++
 			}
 		}
@@ -43,7 +43,8 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 	})
 }
 
-// TestPartialOutage checks that many callers survive a service that fails half of their requests, without a flood of retries.
+// TestPartialOutage checks that many concurrent callers succeed although the service fails half of their requests,
+// and that they do not flood it with retries.
 func TestPartialOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -35,7 +35,7 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// TestProblems checks that what went wrong below HTTP can be told apart, and that what needs a change is not retried.
+// TestProblems checks that failures below HTTP are classified, and that permanent ones are not retried.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
@@ -47,7 +47,7 @@ func TestProblems(t *testing.T) {
 		problem   Problem
 		permanent bool
 		advice    string
-		as        any // a pointer for errors.As, nil: none
+		as        any // a pointer for errors.As, or nil
 	}{
 		"unknown host":          {dial(unknown), NameNotFound, true, "check the region id, the endpoint and the name server", new(*net.DNSError)},
 		"name server down":      {dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), NameLookup, false, "name server", new(*net.DNSError)},
@@ -93,7 +93,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestErrorDocument checks which responses with a status of success are error documents.
+// TestErrorDocument checks which responses with a successful status are error documents.
 func TestErrorDocument(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -107,7 +107,7 @@ func TestErrorDocument(t *testing.T) {
 		{`200`, `"success"`, false},
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
-		{`"InternalError"`, ``, false}, // an operation may have a member Code of its own
+		{`"InternalError"`, ``, false}, // the response of an operation may have a member named Code
 		{`"InternalError"`, `"told"`, true},
 		{`"InternalError"`, `""`, true},
 		{`500`, `"told"`, true},
@@ -117,7 +117,7 @@ func TestErrorDocument(t *testing.T) {
 			t.Errorf("Code %s, Message %s: %v", c.code, c.message, got)
 		}
 	}
-	synctest.Test(t, func(t *testing.T) { // unreadable for another reason: its Code is not an error's
+	synctest.Test(t, func(t *testing.T) { // unreadable for another reason: its Code is not an error code
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			return respond(200, `{"Code":"200","Message":"successful"}`), nil
 		}, nil)
@@ -128,7 +128,7 @@ func TestErrorDocument(t *testing.T) {
 	})
 }
 
-// TestRequestIDs checks that a request id that is a secret is masked wherever it is reported.
+// TestRequestIDs checks that a request id that contains a secret is masked everywhere.
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]func(*http.Request) string{

@@ -122,7 +122,7 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 	case res.class&retryable == 0:
 		return retry{}, false
 	case !s.mayRepeat(res):
-		res.advice = "not retried, because it may have been carried out: check, or set a ClientToken"
+		res.advice = "not retried, because the operation may have been carried out: check its effect, or set a ClientToken"
 		return retry{}, false
 	}
 	return s.retryFault(res)
@@ -181,7 +181,7 @@ func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResu
 	case errors.Is(err, errGiveUp):
 		return last
 	case errors.Is(err, errBudgetSpent):
-		last.advice = "not retried, because too many calls fail at the moment"
+		last.advice = "not retried, because too many calls are failing"
 		return last
 	}
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestBackoff checks that backoffs grow, with jitter, and are added to what the server asks for.
+// TestBackoff checks that backoffs grow, have jitter, and are added to the wait that the server requests.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,15 +73,15 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestMaxElapsed checks that no retry starts after MaxElapsed, that one starts when it is over, and that it is counted from
-// the first failure.
+// TestMaxElapsed checks that no retry starts after MaxElapsed, that a last one starts when it is over, and that it
+// is counted from the first failure.
 func TestMaxElapsed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		policy     Policy
 		patient    bool
 		retryAfter string
-		last       time.Duration // when the last request is sent after the first failure
+		last       time.Duration // when the last request is sent, counted from the first failure
 		requests   int           // 0: any number
 	}{
 		"short":                              {policy: Policy{MaxElapsed: time.Second}, last: time.Second},
@@ -121,8 +121,8 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
-// TestChangesAreNotRepeated checks that an operation that may change something is sent again only if it cannot have been
-// carried out, or has a ClientToken.
+// TestChangesAreNotRepeated checks that an operation that may change something is retried only if it cannot have
+// been carried out, or has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -133,7 +133,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		first  roundTripper
-		repeat bool // although it may change something
+		repeat bool // although the operation may change something
 	}{
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"no route":           {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}), true},

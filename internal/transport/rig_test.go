@@ -16,10 +16,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// roundTripper plays the server. n is the number of the request, from 1.
+// roundTripper simulates the server. n is the number of the request, counted from 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
-// rig is a Transport whose server is a roundTripper, and a record of what the server received.
+// rig is a Transport that sends its requests to a roundTripper, and a record of the requests.
 type rig struct {
 	*Transport
 	mu       sync.Mutex
@@ -80,7 +80,7 @@ func codeBody(code string) string {
 
 const good = `{"Instances":{}}`
 
-// call returns a call that succeeds when the response is good.
+// call returns a call that succeeds with a valid response.
 func call() Call {
 	return Call{
 		Region: "cn-test", Action: "DescribeInstances", Version: "2014-05-26", Scheme: "https", Host: "ecs.test",
@@ -124,7 +124,7 @@ func asFailure(err error) (f *Failure, ok bool) {
 	return f, ok
 }
 
-// sleepUntil waits like a rate.Limiter: it refuses at once a wait that would pass the deadline.
+// sleepUntil waits like a rate.Limiter: it returns an error at once if the wait would exceed the deadline.
 func sleepUntil(ctx context.Context, at time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
 		return errNoTime
@@ -144,7 +144,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// rotating returns a provider whose key differs from the stale one.
+// rotating returns a provider that always returns a key other than the stale one.
 func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		*calls++

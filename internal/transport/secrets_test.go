@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestNoSecretLeaves checks that no text from the server, the network or the provider brings a secret into errors, attempts or
-// the log.
+// TestNoSecretLeaves checks that no text of the server, the network or the provider leaks a secret into errors,
+// attempts or the log.
 func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -71,8 +71,8 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// TestCallersErrorsAreMasked checks that an error of the caller's limiter, and the cause of its context, are one line
-// without secrets, and stay reachable unless they hold one.
+// TestCallersErrorsAreMasked checks that errors of the caller's limiter, and the cause of the caller's context,
+// are reported on one line without secrets. They stay in the chain unless they contain one.
 func TestCallersErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("two\nlines")

@@ -7,7 +7,8 @@ import (
 	"testing/synctest"
 )
 
-// TestAttemptTimeout checks that an attempt that takes too long is a timeout, and that the idle connections are closed.
+// TestAttemptTimeout checks that an attempt that takes too long is reported as a timeout, and that idle
+// connections are closed.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestEveryAttemptIsSigned checks that every attempt has a nonce, a time and a signature of its own.
+// TestEveryAttemptIsSigned checks that every attempt has its own nonce, time and signature.
 func TestEveryAttemptIsSigned(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -56,7 +56,8 @@ func TestNonce(t *testing.T) {
 	}
 }
 
-// TestExpiredKey checks that a key that the API calls expired is replaced once, and that nothing is sent if there is no other.
+// TestExpiredKey checks that a key that the API reports as expired is replaced once, and that nothing is sent if
+// there is no other key.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
 	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
@@ -114,8 +115,8 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-// TestCredentialsUnreachable checks that a credentials provider that cannot reach its service is told from one that has no
-// key, and that its timeouts are not taken for the caller's.
+// TestCredentialsUnreachable checks that a credentials provider that cannot reach its service is distinguished
+// from one that has no key, and that the provider's timeouts are not mistaken for those of the caller.
 func TestCredentialsUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -150,7 +151,8 @@ func (saysUnavailable) Error() string { return "provider failed" }
 
 func (s saysUnavailable) Unavailable() bool { return bool(s) }
 
-// TestUnknownKeyIsRenewed checks that a key that the API calls unknown or disabled is replaced once, like an expired one.
+// TestUnknownKeyIsRenewed checks that a key that the API reports as unknown or disabled is replaced once, like an
+// expired one.
 func TestUnknownKeyIsRenewed(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive", "InvalidAccessKeyIdError", "Forbidden.AccessKeyDisabled", "InvalidSecurityToken.Expired"} {

@@ -69,7 +69,8 @@ type Meta struct {
 	redactor func() *redact.Redactor
 }
 
-// Mask returns text without the secrets of the request. It is for what a successful response names and an error may repeat.
+// Mask returns text without the secrets of the request. Use it for values of a successful response that become part
+// of an error.
 func (m Meta) Mask(text string) string {
 	if text == "" || isUUID(text) { // as request ids are; masking takes its time
 		return text
@@ -77,7 +78,7 @@ func (m Meta) Mask(text string) string {
 	return m.redactor().Mask(text)
 }
 
-// Transport carries out calls. It is safe for concurrent use. Clients for several regions share one.
+// Transport makes calls. Clients for several regions share one. It is safe for concurrent use.
 type Transport struct {
 	cfg     Config
 	http    *http.Client
@@ -129,7 +130,7 @@ func (t *Transport) WithCredentials(
 // CloseIdleConnections closes the connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
-// latestKey returns the key that signed the latest request, zero before the first.
+// latestKey returns the key that signed the latest request, or zero if there was none.
 func (t *Transport) latestKey() signer.Credentials {
 	if key := t.lastKey.Load(); key != nil {
 		return *key

@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestDo checks how calls end, and after how many attempts.
+// TestDo checks the results of calls and their numbers of attempts.
 func TestDo(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -48,7 +48,7 @@ func TestDo(t *testing.T) {
 		class    Class  // of the failure
 		code     string // of the failure
 		status   int
-		text     string // in the failure; "" means that the call succeeds
+		text     string // part of the text of the failure; "" means that the call succeeds
 		is       error
 	}{
 		"first time":                {serve: once(always(200, good)), attempts: 1},
@@ -75,7 +75,7 @@ func TestDo(t *testing.T) {
 		"429 empty once":            {serve: once(always(429, "")), attempts: 2},
 		"throttled once":            {serve: once(always(400, codeBody("Throttling.User"))), attempts: 2},
 		"throttled for ever":        {serve: always(400, codeBody("Throttling.User"), "x-acs-retry-after", "1000"), attempts: throttleAttempts, class: Throttled, code: "Throttling.User", status: 400, text: "told"},
-		"throttled for too long":    {serve: always(400, codeBody("Throttling.User"), "x-acs-retry-after", "55000"), attempts: 3, class: Throttled, code: "Throttling.User", status: 400, text: "no quota within 2m0s"},
+		"throttled for too long":    {serve: always(400, codeBody("Throttling.User"), "x-acs-retry-after", "55000"), attempts: 3, class: Throttled, code: "Throttling.User", status: 400, text: "no quota available within 2m0s"},
 		"nonce used once":           {serve: once(always(400, codeBody("SignatureNonceUsed"))), attempts: 2},
 		"cut page once":             {serve: once(cut(200, `{"Inst`)), attempts: 2},
 		"cut page for ever":         {serve: cut(200, `{"Inst`), attempts: 3, class: transient, status: 200, text: "unexpected EOF", is: io.ErrUnexpectedEOF},
@@ -145,7 +145,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// forever is a connection that sends nothing and has no deadline.
+// forever is a connection that never sends anything and ignores deadlines.
 type forever struct{}
 
 func (forever) Read([]byte) (int, error) { select {} }
@@ -193,7 +193,7 @@ func TestContext(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve    roundTripper
 		edit     func(*Config)
-		deadline time.Duration // of the context; 0: the context is canceled after a second
+		deadline time.Duration // deadline of the context; 0 means that the context is canceled after a second
 		took     time.Duration
 		attempts int
 		code     string
@@ -269,7 +269,8 @@ func (u untilDone) Read([]byte) (int, error) {
 	return 0, u.ctx.Err()
 }
 
-// TestLastResponseIsKept checks that a call that ends in something else still reports the last error response.
+// TestLastResponseIsKept checks that a call that ends with a different failure still reports the last error
+// response.
 func TestLastResponseIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -289,7 +290,7 @@ func TestLastResponseIsKept(t *testing.T) {
 	})
 }
 
-// TestContextErrorKeepsTheLastFailure checks that a call that is ended by its context also reports what went wrong before.
+// TestContextErrorKeepsTheLastFailure checks that a call ended by its context also reports the failure before it.
 func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset")
