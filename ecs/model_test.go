@@ -22,32 +22,32 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// model is a server with random behavior. Its fleet changes only between two requests, so that it is known at any moment
-// what a complete listing has to contain: the instances that existed all the time.
+// model is a server with random behavior. Its fleet changes only between two requests, so that it is always known
+// what a complete listing must contain: the instances that existed throughout.
 type model struct {
 	rng *rand.Rand
 
 	pageNumbers   string        // "work", "refused", "ignored" or "only": then there are no tokens
 	totals        string        // TotalCount in token mode: "zero", "true", "stale", "negative" or "text"
-	emptyLastPage bool          // a token mode listing ends with an empty page
+	emptyLastPage bool          // whether a listing by token ends with an empty page
 	emptyPages    int           // percentage of empty pages in the middle
-	overlap       int           // instances of the page before that a page begins with
+	overlap       int           // number of instances of the previous page that are repeated on a page
 	pageSize      int           // the longest page
-	unreadable    int           // the instance with this index has a member that cannot be read; negative: none
-	tagCap        int           // how many instances a filter by tag returns at most; 0: all
-	denials       [][2]int      // the requests, counted from 1, from and before which listing is denied
-	hides         bool          // a denied listing is empty instead of refused
-	dryRun        func() string // the response to a dry run, "" for the right one
+	unreadable    int           // index of an instance with a member that cannot be read; negative means none
+	tagCap        int           // maximum number of instances that a filter by tag returns; 0 means unlimited
+	denials       [][2]int      // requests, counted from 1, from which and until which listing is denied
+	hides         bool          // whether a denied listing is empty instead of refused
+	dryRun        func() string // the response to a dry run; "" means the correct one
 	faults        int           // percentage of requests that fail with 503
 	changes       int           // percentage of requests after which the fleet changes
 
 	mu       sync.Mutex
 	requests int
 	fleet    []row
-	always   map[string]bool // instances that existed all the time
+	always   map[string]bool // instances that existed throughout
 	ever     map[string]bool
 	denied   bool // some request was denied
-	checked  bool // some dry run got another response than the right one
+	checked  bool // whether any dry run received a response other than the correct one
 }
 
 func newModel(seed uint64) *model {
@@ -232,7 +232,7 @@ func (m *model) page(q url.Values) []byte {
 	return b.Bytes()
 }
 
-// tags is a response to ListTagResources.
+// tags returns a response to ListTagResources.
 func (m *model) tags() []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"NextToken":"","TagResources":{"TagResource":[`)
@@ -290,8 +290,8 @@ func modelForms(rows []row) map[string]way {
 	return forms
 }
 
-// Whatever the server does, a listing that ends without an error is complete; and if the server did nothing but what the API
-// permits, it ends without one.
+// Whatever the server does, a listing that ends without an error is complete; and if the server behaves as the API
+// permits, the listing ends without an error.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

@@ -213,7 +213,7 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	return l.followAll(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
 }
 
-// allRegions returns the ids of the regions that the account may use.
+// allRegions returns the ids of the regions available to the account.
 func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 	all, meta, err := c.describeRegions(ctx, DescribeRegionsRequest{})
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestSecretsOfSuccessfulResponses checks errors about responses that the API calls successful, but that repeat the secrets
-// of the request where ids, statuses, member names and headers are expected.
+// TestSecretsOfSuccessfulResponses checks errors caused by successful responses that repeat the secrets of the
+// request in place of ids, statuses, member names and headers.
 func TestSecretsOfSuccessfulResponses(t *testing.T) {
 	t.Parallel()
 	for signerName, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -65,7 +65,7 @@ func TestSecretsOfSuccessfulResponses(t *testing.T) {
 	}
 }
 
-// echoLog is what a client with an echoing server logged, and the secrets of its requests.
+// echoLog is the log of a client with an echoing server, and the secrets of its requests.
 type echoLog struct {
 	check   func(texts []string)
 	text    bytes.Buffer

@@ -27,7 +27,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// allTexts returns the texts of v in every form that a log may contain, including those of the errors in its chain.
+// allTexts returns the text of v in every form that may be logged, including those of the errors in its chain.
 func allTexts(v any) (texts []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "%d", "%t", "%p", "%20.10v"} {
 		if _, ok := v.(signer.Credentials); ok && verb == "%p" { // fmt calls no method for it, and go vet reports it; package signer documents this
@@ -84,7 +84,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 		} {
 			forms[form] = s
 		}
-		for lead := range 3 { // the part of the Base64 of a longer text that does not depend on what surrounds the secret
+		for lead := range 3 { // the part of the Base64 encoding that does not depend on the surrounding text
 			b := base64.RawStdEncoding.EncodeToString(append(make([]byte, lead), s...))
 			forms[b[(lead*8+5)/6:len(b)-1]] = s
 		}
@@ -105,7 +105,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 	return found
 }
 
-// TestSecrets prints a value of every exported type, with secrets in all the places that can contain some.
+// TestSecrets prints a value of every exported type, with secrets in every field that can contain one.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	printEverything(t)
@@ -206,7 +206,7 @@ func printEverything(t *testing.T) {
 	}
 	texts = append(texts, allTexts(struct{ o ecs.Options }{options})...)
 	searchSecrets(t, texts, signatures)
-	// The search finds what it is meant to find.
+	// The search itself finds planted secrets.
 	for _, told := range []string{plantedSecret, url.QueryEscape(plantedToken), fmt.Sprintf("%x", "xy"+plantedSecret), base64.StdEncoding.EncodeToString([]byte("x" + plantedSecret + "y"))} {
 		if len(findSecrets("a "+told+" b", signatures)) == 0 {
 			t.Errorf("the search misses %s", told)
@@ -222,8 +222,8 @@ type freely struct{}
 
 func (freely) Wait(context.Context) error { return nil }
 
-// holders returns the exported types of the package in dir that may contain more than texts and numbers: those that refer to
-// interfaces, functions or types of other packages.
+// holders returns the exported types of the package in dir that may contain more than strings and numbers: those
+// that refer to interfaces, functions or types of other packages.
 func holders(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

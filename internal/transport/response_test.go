@@ -156,7 +156,7 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestRequestIDOfASuccess checks that the request id of a response is reported whatever its form, up to 256 bytes.
+// TestRequestIDOfASuccess checks that the request id of a response is reported in any form, up to 256 bytes.
 func TestRequestIDOfASuccess(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-A1D7-6C044FE73368"
