@@ -78,7 +78,11 @@ func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 		k.CheckOptions = *opts
 	}
 	if err := k.prepare(ctx); err != nil {
-		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: "correct the call of Check", Err: err})
+		advice := "correct the call of Check"
+		if !errors.Is(err, ErrInvalidParameter) {
+			advice = adviceEnded
+		}
+		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: advice, Err: err})
 		return k.report
 	}
 	k.run(ctx)
