@@ -98,7 +98,11 @@ func (e *Error) Error() string {
 		if e.StatusCode != 0 || e.Code != "" {
 			b.WriteString(":")
 		}
-		b.WriteString(" " + truncate(e.Message, maxMessageText))
+		message := truncate(e.Message, maxMessageText)
+		if e.err != nil {
+			message = strings.TrimSuffix(message, ".") // the sentence goes on
+		}
+		b.WriteString(" " + message)
 	}
 	if e.err != nil {
 		if e.Code != "" || e.Message != "" {
