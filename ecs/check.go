@@ -61,6 +61,12 @@ const maxProbes = 64
 // response); the clock; the signature; the permission for each operation in each region; and the quota. The step setup
 // comes first, and alone, if the client, ctx or the options are unusable.
 //
+// A wrong key and an expired token both fail at the step signature and match ErrCredentials; Code of the [*Error] tells
+// them apart: InvalidAccessKeyId.NotFound, SignatureDoesNotMatch, InvalidSecurityToken.Expired and others. A mistyped
+// region usually fails at the step dns, because it has no host; with Options.Endpoint, at the step response, with the code
+// InvalidRegionId.NotFound. A missing permission fails at the step permission, and a broken network at one of the steps
+// from proxy to response.
+//
 // Check sends a dry run of DescribeInstances for each request and region, ListTagResources once for each region, and
 // DescribeRegions once: with a single request, 2 requests for each region and 1 more. A failed request is retried like
 // that of any call. The first dry run, in the client's own region or the first one of Regions, is sent alone; if it shows
@@ -78,7 +84,11 @@ func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 		k.CheckOptions = *opts
 	}
 	if err := k.prepare(ctx); err != nil {
-		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: "correct the call of Check", Err: err})
+		advice := "correct the call of Check"
+		if !errors.Is(err, ErrInvalidParameter) {
+			advice = adviceEnded
+		}
+		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: advice, Err: err})
 		return k.report
 	}
 	k.run(ctx)

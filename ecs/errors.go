@@ -30,7 +30,10 @@ var (
 	// it was sent (Attempts is 0), or the API refused it (Invalid*, Missing*, UnsupportedParameter …).
 	ErrInvalidParameter = errors.New("invalid parameter")
 	// ErrUnavailable means that the service, or the network on the way to it, failed, and that retries failed as well
-	// (InternalError, ServiceUnavailable, HTTP status 5xx, connection errors, timeouts, unreadable responses).
+	// (InternalError, ServiceUnavailable, HTTP status 5xx, connection errors, timeouts, unreadable responses). An unknown
+	// host, which is what a mistyped region leads to, and an untrusted certificate match as well, although they are not
+	// retried and do not pass by themselves: a [*net.DNSError] with IsNotFound, or a [*crypto/tls.CertificateVerificationError],
+	// is in their chain.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrNotFound means that a resource named in the request does not exist in the region, or is not visible to the caller
 	// (InvalidInstanceId.NotFound, InvalidDiskId.NotFound …). A [*NotFoundError] matches it too. It does not cover an
@@ -93,7 +96,11 @@ func (e *Error) Error() string {
 		if e.StatusCode != 0 || e.Code != "" {
 			b.WriteString(":")
 		}
-		b.WriteString(" " + truncate(e.Message, maxMessageText))
+		message := truncate(e.Message, maxMessageText)
+		if e.err != nil {
+			message = strings.TrimSuffix(message, ".") // the sentence goes on
+		}
+		b.WriteString(" " + message)
 	}
 	if e.err != nil {
 		if e.Code != "" || e.Message != "" {

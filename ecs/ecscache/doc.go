@@ -47,6 +47,15 @@
 // because it has not been listed yet. With [Options.AllRegions], a single region that keeps failing prevents
 // that, so name the regions that you are not permitted to list in [Options.Exclude].
 //
+// After that, [EventRemoved] is proof, but the absence of an instance is not: one that was created since the last
+// listing is missing, too. So ask [Cache.Get] about an instance that [Cache.Lookup] does not know, and act only on an
+// [*ecs.NotFoundError], because any other error leaves it open whether the instance exists:
+//
+//	var gone *ecs.NotFoundError
+//	if _, err := cache.Get(ctx, id); errors.As(err, &gone) {
+//		remove(id)
+//	}
+//
 // # Old content
 //
 // The cache prefers old content to wrong content, so watch its age: Status().Synced is the time up to which everything

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"net"
 	"os"
 	"os/signal"
 
@@ -32,11 +33,14 @@ func main() {
 		OnStep:   func(s ecs.CheckStep) { fmt.Printf("%-8s %-11s %-17s %s\n", s.Status, s.Name, s.Action, s.Detail) },
 	})
 	done()
+	var dns *net.DNSError
 	switch err := report.Err(); {
 	case err == nil:
 		fmt.Println("ready")
 	case errors.Is(err, ecs.ErrForbidden) && report.Policy() != "":
 		log.Fatalf("attach this policy to the caller:\n%s", report.Policy())
+	case errors.As(err, &dns) && dns.IsNotFound: // an ErrUnavailable that stays, such as that of a mistyped region
+		log.Fatal(err)
 	case errors.Is(err, ecs.ErrUnavailable), errors.Is(err, ecs.ErrThrottled):
 		log.Fatalf("try again later: %v", err) // a supervisor may restart the program
 	default:

@@ -172,8 +172,11 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	var err error
 	switch {
+	case fs.Arg(0) == "doctor":
+		return nil, errors.New("doctor must come before all flags")
 	case fs.NArg() > 0:
-		return nil, fmt.Errorf("%q is not understood: everything is said with flags", fs.Arg(0))
+		suggestion := wording.DidYouMean("", fs.Arg(0), []string{"doctor"})
+		return nil, fmt.Errorf("%q is not understood%s", fs.Arg(0), cmp.Or(suggestion, ": everything but doctor is said with flags"))
 	case c.raw.columns == "help":
 		c.help = columnHelp()
 		return c, nil
