@@ -136,7 +136,7 @@ const (
 	AdditionalAttributeCPUOptionsTopologyType AdditionalAttribute = "CPU_OPTIONS_TOPOLOGY_TYPE" // CPUOptions.TopologyType
 	AdditionalAttributePrivateDNSOptions      AdditionalAttribute = "PRIVATE_DNS_OPTIONS"       // PrivateDNSNameOptions
 	AdditionalAttributeCurrentOSNVMeSupported AdditionalAttribute = "CURRENT_OS_NVME_SUPPORTED" // ImageOptions.CurrentOSNVMeSupported
-	// SecurityOptions; not documented
+	// AdditionalAttributeSecureBoot fills SecurityOptions. The API does not document it.
 	AdditionalAttributeSecureBoot AdditionalAttribute = "SECURE_BOOT"
 )
 

@@ -74,9 +74,9 @@
 // # Costs
 //
 // A listing takes one request for 100 instances of a region, and one for a region without any. A region that looks empty
-// is checked by a dry run, unless that was done, or the region showed an instance, in the last five minutes (see
+// is checked by a dry run and a second listing, unless that was done in the last five minutes (see
 // [ecs.Options].TrustEmpty). [Options.AllRegions] adds one DescribeRegions per interval. So 10,000 instances in one of 30
-// regions take about 130 requests a minute, plus 6 for the checks.
+// regions take about 130 requests a minute, plus 12 for the checks.
 //
 // The API's quota of DescribeInstances is counted by account, region and operation, for all programs together. Throttled
 // requests are paced by the client and listings then take longer; nothing is lost. Choose an [Options.Interval] that

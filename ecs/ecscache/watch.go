@@ -17,7 +17,7 @@ const (
 	EventAdded   EventType = "added"   // the watcher has not seen the instance before, or has seen it removed
 	EventChanged EventType = "changed" // the instance differs from its state in the watcher's previous event
 	EventRemoved EventType = "removed" // a complete listing no longer contains the instance
-	// every region has been listed completely once, and all that was found has been yielded
+	// EventSynced means that every region has been listed completely once, and that all instances found have been yielded.
 	EventSynced EventType = "synced"
 )
 
