@@ -43,7 +43,7 @@ func once(faults []fault) []fault {
 var survived sync.Map
 
 // some cases measure the memory of the process; the others run in parallel
-func TestFault(t *testing.T) { //nolint:paralleltest // its subtests are
+func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others run in parallel
 	seen := map[string]bool{}
 	for _, f := range faults {
 		if seen[f.id] {

@@ -63,7 +63,7 @@ func NewPipeServer(instances ...ecs.Instance) *Server {
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	s.dial = l.dial
 	// a client in the same process needs no timeout
-	s.http = &httptest.Server{Listener: l, Config: &http.Server{Handler: s}} //nolint:gosec // a test server needs no limits against slow clients
+	s.http = &httptest.Server{Listener: l, Config: &http.Server{Handler: s}} //nolint:gosec // a client in the same process needs no timeout
 	s.http.Start()
 	return s
 }
