@@ -39,14 +39,15 @@ func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) Crede
 	return credentials.NewStatic(signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken})
 }
 
-// ProfileCredentials returns a provider for a profile of the vendor CLI, in ~/.aliyun/config.json or the file that
-// ALIBABA_CLOUD_CONFIG_FILE names. An empty name is the profile that ALIBABA_CLOUD_PROFILE names, or else the current one.
-// [ProfileRegion] returns the region to go with it.
+// ProfileCredentials returns a provider for a profile of the vendor CLI, read from ~/.aliyun/config.json or the
+// file named by ALIBABA_CLOUD_CONFIG_FILE. If name is empty, it is the profile named by ALIBABA_CLOUD_PROFILE, or
+// else the current one. [ProfileRegion] returns the matching region.
 //
-// The modes AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, ChainableRamRoleArn, OIDC, CredentialsURI,
-// External, CloudSSO and OAuth are supported. The file is read when a key is needed and when the API refused the last one.
-// It is not written, except for the login of the OAuth mode, whose refresh token changes with every use; where the file
-// cannot be locked and replaced, as on Windows, an expired login is an error instead.
+// The modes AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, ChainableRamRoleArn, OIDC,
+// CredentialsURI, External, CloudSSO and OAuth are supported. The file is read when a key is needed, and when the
+// API has refused the previous key. It is not written, except for the login of the OAuth mode, whose refresh token
+// changes with every use; if the file cannot be locked and replaced, as on Windows, an expired login is an error
+// instead.
 //
 // The provider may be shared by any number of clients and goroutines.
 func ProfileCredentials(name string) CredentialsProvider {
@@ -73,10 +74,10 @@ func Profiles() ([]Profile, error) {
 	return profiles, nil
 }
 
-// ProfileRegion returns the region for a program whose user named none: that of the given profile, or else
-// ALIBABA_CLOUD_REGION_ID. If name is empty, the variable takes precedence over the profile that
-// ProfileCredentials("") uses. It returns "" if no region is set, and an error if the profile does not exist or
-// the CLI's configuration cannot be read.
+// ProfileRegion returns the region for a program whose user did not specify one: that of the given profile, or
+// else ALIBABA_CLOUD_REGION_ID. If name is empty, the variable takes precedence over the profile that
+// ProfileCredentials("") uses. ProfileRegion returns "" if no region is set, and an error if the profile does not
+// exist or the CLI's configuration cannot be read.
 func ProfileRegion(name string) (string, error) {
 	region, err := credentials.Region(name)
 	if err != nil {
@@ -86,11 +87,11 @@ func ProfileRegion(name string) (string, error) {
 }
 
 // CredentialsFrom returns a provider for a credential of github.com/aliyun/credentials-go. Bearer tokens are not
-// supported, and nil is an error of the first call.
+// supported. If c is nil, the first call fails.
 //
-// The provider may be shared by any number of clients and goroutines, although credentials-go's own values may not: calls
-// are made one at a time, waiting ends with the caller's context, and panics are caught. Wrap each credential once. Of
-// an error's text, what credentials-go quotes from files and responses is left out.
+// The provider may be shared by any number of clients and goroutines, although the values of credentials-go may
+// not: calls are made one at a time, waiting ends with the caller's context, and panics are recovered. Wrap each
+// credential only once. Parts of error texts in which credentials-go quotes files and responses are omitted.
 func CredentialsFrom(c vendor.Credential) CredentialsProvider {
 	return sharedCredentials{cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})}
 }
@@ -162,8 +163,9 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	return key, nil
 }
 
-// vendorError returns an error of credentials-go with its text up to where it may quote a file or a response. If it does, only
-// the well-known errors in its chain are kept: the text of any other may be part of the quotation.
+// vendorError returns an error of credentials-go with its text up to the point at which it may quote a file or a
+// response. If the text is cut, only well-known errors in its chain are kept, because the text of any other error
+// may be part of the quotation.
 func vendorError(err error) error {
 	text, _, cut := strings.Cut(err.Error(), "\n")
 	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {

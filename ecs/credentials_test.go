@@ -40,7 +40,7 @@ func (e *typedNil) Error() string { return e.text }
 
 func (e *typedNil) Unwrap() error { return errors.New(e.text) }
 
-// A provider's error reaches the caller, with every secret in it masked.
+// An error of a provider is returned to the caller, with all secrets masked.
 func TestProviderErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -87,7 +87,8 @@ func TestProviderErrorsAreMasked(t *testing.T) {
 	}
 }
 
-// vendorFake is a credential of credentials-go that detects what those cannot bear: two calls at once.
+// vendorFake is a credential of credentials-go that detects concurrent calls, which those credentials do not
+// support.
 type vendorFake struct {
 	vendor.Credential
 	busy atomic.Bool
@@ -187,7 +188,8 @@ func TestCredentialsFrom(t *testing.T) {
 	wg.Wait()
 }
 
-// A call of credentials-go that hangs is not joined by a second one: its values cannot bear that. The next call works.
+// While a call of credentials-go hangs, no second call is made, because its values do not support concurrent
+// calls. The next call works.
 func TestCredentialsFromHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -225,7 +227,7 @@ func isolate(t *testing.T) (home string) {
 	return home
 }
 
-// The real chain, kept on this machine.
+// The real chain, restricted to this machine.
 func TestDefaultChain(t *testing.T) {
 	isolate(t)
 	secret := "planted-by-the-uri"
@@ -257,7 +259,7 @@ func TestDefaultChain(t *testing.T) {
 	}
 }
 
-// Secrets that were put where a name or a path belongs are not shown as one.
+// Secrets entered by mistake in place of a name or path do not appear in errors.
 func TestSecretsInPlaceOfNames(t *testing.T) {
 	isolate(t)
 	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0." + strings.Repeat("c2lnbmF0dXJl_-", 40)

@@ -73,7 +73,7 @@ func list(ctx context.Context, profiles []string, inMemory bool) error {
 	}
 	failed := 0
 	for inst, err := range pagination.Merge(ctx, len(listings), listings...) {
-		if err != nil { // the listings of the other accounts go on
+		if err != nil { // the listings of the other accounts continue
 			failed++
 			log.Print(err)
 			continue

@@ -14,14 +14,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// inventory is what Ansible asks for: groups of host names, and variables for each host.
+// inventory is the result of a query by Ansible: groups of host names, and variables for each host.
 type inventory struct {
 	groups map[string][]string
 	hosts  map[string]map[string]any
 	failed []string // regions that could not be listed
 }
 
-// list returns the response to --list. With _meta Ansible does not call the script for each host.
+// list returns the response to --list. If it contains _meta, Ansible does not call the script for each host.
 func (inv *inventory) list() map[string]any {
 	list := map[string]any{"_meta": map[string]any{"hostvars": inv.hosts}}
 	for name, hosts := range inv.groups {
@@ -33,13 +33,13 @@ func (inv *inventory) list() map[string]any {
 	return list
 }
 
-// What hosts are named by; else by a tag, "tag:KEY".
+// The sources of host names; any other is a tag, "tag:KEY".
 const (
 	byName = "name"
 	byID   = "id"
 )
 
-// build makes the inventory of a fleet. It does not depend on the order of the instances.
+// build creates the inventory of a fleet. The result does not depend on the order of the instances.
 func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *inventory {
 	fleet = slices.SortedFunc(slices.Values(fleet), func(a, b ecs.Instance) int {
 		return cmp.Or(cmp.Compare(a.RegionID, b.RegionID), cmp.Compare(a.InstanceID, b.InstanceID))
@@ -55,7 +55,7 @@ func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *invento
 	return inv
 }
 
-// group is what the instances of a group have in common.
+// group is the property that the instances of a group have in common.
 type group struct{ kind, key, value string } // key is a tag's, else ""
 
 // groupsOf returns the groups of an instance.
@@ -77,7 +77,8 @@ func groupsOf(inst ecs.Instance) []group {
 	return groups
 }
 
-// name returns the group's name, made of characters that Ansible accepts; Chinese ones are. Several groups may have the same.
+// name returns the name of the group, with characters that Ansible accepts, including Chinese ones. Several groups
+// may have the same name.
 func (g group) name() string {
 	parts := []string{g.kind}
 	for _, part := range []string{g.key, g.value} {
@@ -88,8 +89,9 @@ func (g group) name() string {
 	return strings.Join(parts, "_")
 }
 
-// groupNames returns for each group a name of its own. When several names are the same, as those of the tags a.b=c and a=b_c,
-// no group gets that name: a play meant for one of them should find no host rather than those of the others.
+// groupNames returns a unique name for each group. If several names are equal, as those of the tags a.b=c and
+// a=b_c, none of the groups gets that name: a play for one of them should match no host rather than those of the
+// others.
 func groupNames(fleet []ecs.Instance) map[group]string {
 	same := map[string][]group{}
 	names := map[group]string{}
@@ -114,12 +116,12 @@ func groupNames(fleet []ecs.Instance) map[group]string {
 	return names
 }
 
-// hostNames returns for each instance a name of its own: the one it has by nameBy if nothing else has it, else with the id
-// appended.
+// hostNames returns a unique name for each instance: the one that nameBy returns if it is unique, otherwise that
+// name with the id appended.
 func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []string {
 	taken := map[string]int{}
 	for name := range maps.Values(groups) {
-		taken[name]++ // Ansible warns of a host and a group of one name, and cannot tell them apart
+		taken[name]++ // Ansible warns if a host and a group have the same name, and cannot distinguish them
 	}
 	short, long := make([]string, len(fleet)), make([]string, len(fleet))
 	for i, inst := range fleet {
@@ -139,7 +141,7 @@ func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []s
 	return short
 }
 
-// nameOf returns what an instance is to be named by.
+// nameOf returns the name of an instance according to nameBy.
 func nameOf(inst ecs.Instance, nameBy string) string {
 	key, isTag := strings.CutPrefix(nameBy, "tag:")
 	switch {

@@ -28,7 +28,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// Ansible calls a script with --list and nothing else; so every flag is also an environment variable.
+// Ansible calls a script with --list only, so every flag is also an environment variable.
 const prefix = "ECS_INVENTORY_"
 
 const help = `ansible-inventory is an inventory script for Ansible: the ECS instances of an Alibaba Cloud account, in groups.
@@ -69,7 +69,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program is the program with what it uses of its environment.
+// program is the program with its inputs and outputs.
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string // "name=value"
@@ -91,13 +91,13 @@ func (p *program) getenv(name string) string {
 	return value
 }
 
-// config is the command line and the environment, understood.
+// config is the parsed command line and environment.
 type config struct {
 	selection.Selection
 
 	list, strict, help bool
 	host               string
-	nameBy             string // what hosts are named by, as -host-name has it
+	nameBy             string // the source of host names, as in -host-name
 }
 
 // define defines the flags that are also environment variables.
@@ -139,8 +139,8 @@ func (p *program) parse(args []string) (*config, error) {
 	return c, c.Finish(p.getenv)
 }
 
-// setFromEnvironment sets the flags whose variables are set. A filter that is set and empty is a mistake: without it a play
-// would reach hosts that it should not.
+// setFromEnvironment sets the flags whose variables are set. An empty filter is an error: otherwise a play would
+// reach hosts that it should not.
 func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) {
 	var known []string
 	fs.VisitAll(func(f *flag.Flag) {
@@ -163,7 +163,7 @@ func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) 
 	return cmp.Or(p.unknown(known), wrong)
 }
 
-// unknown finds a variable that is meant for this program and that it does not know.
+// unknown finds a variable with this program's prefix that is not one of its flags.
 func (p *program) unknown(known []string) error {
 	for _, variable := range slices.Sorted(slices.Values(p.environ)) {
 		name, value, _ := strings.Cut(variable, "=")
@@ -234,8 +234,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.print(vars)
 }
 
-// failedRegions returns the regions that failed, with their accounts where there are several. whole is true when a failure is
-// not that of a single region, or when instances could not be read: then the rest is no inventory.
+// failedRegions returns the regions that failed, with their accounts if there are several. whole is true if a
+// failure concerns more than a single region, or if instances could not be read: then there is no inventory.
 func failedRegions(failures []error) (names []string, whole bool) {
 	for _, err := range failures {
 		var regional *ecs.RegionError
@@ -253,7 +253,7 @@ func failedRegions(failures []error) (names []string, whole bool) {
 	return names, false
 }
 
-// namesakes names the hosts that would have the name if it were unique.
+// namesakes lists the hosts that would have the same name.
 func namesakes(inv *inventory, name string) string {
 	var names []string
 	for host := range inv.hosts {
@@ -289,6 +289,6 @@ func (p *program) print(v any) int {
 	return failure.ExitOK
 }
 
-// say writes a line for the person at the terminal. Ansible shows it in red even when the inventory is complete, so then
-// nothing is said.
+// say writes a line to stderr. Ansible prints stderr in red even if the inventory is complete, so say writes
+// nothing in that case.
 func (p *program) say(line string) { process.Say(p.stderr, "ecs-inventory")(line) }

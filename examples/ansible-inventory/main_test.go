@@ -27,12 +27,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain runs the script itself when Ansible starts it.
+// TestMain runs the script itself if Ansible has started it.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_ANSIBLE_INVENTORY") != "" {
 		main()
 	}
-	// The developer's own profiles and region have no influence.
+	// The developer's own profiles and region do not affect the test.
 	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
 	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
 	os.Exit(m.Run())
@@ -250,7 +250,7 @@ func TestGroupNames(t *testing.T) {
 	}
 }
 
-// Whatever the names and tags, every host and group has a name of its own that Ansible accepts.
+// For any names and tags, every host and group has a unique name that Ansible accepts.
 func FuzzNames(f *testing.F) {
 	f.Add("web", "web", "a.b", "c", "a", "b_c")
 	f.Add("all", "tag_a", "a", "", "a_", "")
@@ -457,7 +457,7 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// The messages on stderr, which Ansible shows, hold no escape sequences.
+// The messages on stderr, which Ansible prints, contain no escape sequences.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
@@ -472,7 +472,7 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// With several accounts, each host has its account as a variable and a group.
+// With several accounts, the account of each host is a variable and a group.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	inst := selection.Source{Account: "prod {{ x }}"}.Mark(ecs.Instance{InstanceID: "i-1", InstanceName: "web"})

@@ -20,8 +20,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// ansible runs one of Ansible's commands on the inventory, with env as its environment, and returns its output. Any message on
-// stderr fails the test: Ansible warns of everything that it finds odd.
+// ansible runs one of Ansible's commands on the inventory, with env as its environment, and returns its output.
+// Any message on stderr fails the test, because Ansible prints warnings there.
 func ansible(t *testing.T, env []string, command string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", command), append([]string{"-i", os.Args[0]}, args...)...)
@@ -47,7 +47,7 @@ func of(server *ecstest.Server) []string {
 	}
 }
 
-// The real ansible-inventory sees the demo fleet, each instance in its groups with its variables.
+// The real ansible-inventory lists the demo fleet, each instance in its groups with its variables.
 func TestRealDemoFleet(t *testing.T) {
 	t.Parallel()
 	env := []string{"ECS_INVENTORY_DEMO=true"}
@@ -76,7 +76,7 @@ func TestRealDemoFleet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer done()
-	want := map[string][]string{} // hosts by group, the words of its name replaced by hand
+	want := map[string][]string{} // hosts by group, with the names written by hand
 	fleet := 0
 	underscores := strings.NewReplacer("-", "_", ".", "_", ":", "_")
 	for inst, err := range client.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}, nil) {
@@ -157,7 +157,7 @@ func merge(a, b map[string][]string) map[string][]string {
 	return m
 }
 
-// The groups as a person sees them.
+// The groups as displayed to a user.
 func TestRealGraph(t *testing.T) {
 	t.Parallel()
 	env := of(newServer(t, fleet()...))
@@ -200,7 +200,8 @@ func TestRealTemplates(t *testing.T) {
 	}
 }
 
-// A region that fails does not cost the others: Ansible has their hosts, shows what failed, and a play can look at it.
+// A region that fails does not affect the others: Ansible has their hosts and shows what failed, and a play can
+// check it.
 func TestRealFailedRegion(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
@@ -215,7 +216,8 @@ func TestRealFailedRegion(t *testing.T) {
 	}
 }
 
-// No name of an instance becomes a host that Ansible, or anybody else, knows already, and no tag a host of another.
+// No instance name becomes a host that Ansible or another program already knows, and no tag of one instance
+// becomes the name of another host.
 func TestRealHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance

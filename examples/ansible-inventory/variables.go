@@ -11,9 +11,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// variables returns the variables of a host. Empty ones are left out.
+// variables returns the variables of a host, without empty ones.
 func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
-	// Without an address Ansible would try the host's name, which may lead anywhere; .invalid leads nowhere (RFC 2606).
+	// Without an address, Ansible would connect to the host's name, which may belong to anybody; .invalid never
+	// resolves (RFC 2606).
 	address := inst.InstanceID + ".has-no-address.invalid"
 	if addr := s.Addr(inst); addr.IsValid() {
 		address = addr.String()
@@ -46,7 +47,7 @@ func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
 	return safe(vars).(map[string]any) //nolint:forcetypeassert // safe keeps the type of a map
 }
 
-// texts are the variables of a single text.
+// texts are the variables with a single string.
 func texts(inst ecs.Instance) map[string]string {
 	all := map[string]string{
 		"account":              selection.Account(inst),
@@ -79,7 +80,8 @@ func texts(inst ecs.Instance) map[string]string {
 	return all
 }
 
-// lists are the variables of several texts. Those that end in _ips have a variable ending in _ip for their first.
+// lists are the variables with several strings. Each whose name ends in _ips has a variable ending in _ip with its
+// first element.
 func lists(inst ecs.Instance) map[string][]string {
 	all := map[string][]string{"security_groups": inst.SecurityGroupIDs}
 	for _, n := range inst.NetworkInterfaces {
@@ -98,12 +100,12 @@ func lists(inst ecs.Instance) map[string][]string {
 	return all
 }
 
-// plain matches texts in which nothing can be a template.
+// plain matches strings that cannot contain a template.
 var plain = regexp.MustCompile(`^[\pL\pM\pN .,:;_@/+=()<>-]*$`)
 
-// safe returns a value that Ansible takes as it is. Ansible would evaluate a template in any text of a variable, on the
-// machine that runs the play and with its rights; who may name or tag an instance may not do that. Every variable goes through
-// this function.
+// safe returns a value that Ansible does not evaluate. Ansible evaluates templates in any string of a variable, on
+// the machine that runs the play and with its permissions; people who may name or tag an instance must not be able
+// to do that. Every variable is passed through this function.
 func safe(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -119,7 +121,8 @@ func safe(value any) any {
 		return list
 	case map[string]any:
 		m := make(map[string]any, len(v))
-		for _, key := range slices.Sorted(maps.Keys(v)) { // so those that stay as they are come before those that become the same
+		// so keys that stay unchanged come before those that become equal to them
+		for _, key := range slices.Sorted(maps.Keys(v)) {
 			name := safeKey(key)
 			for _, taken := m[name]; taken; _, taken = m[name] {
 				name += "_"
@@ -134,8 +137,8 @@ func safe(value any) any {
 
 var braces = strings.NewReplacer("{", "(", "}", ")")
 
-// safeKey returns the key of a map, which cannot be marked as unsafe: braces become parentheses, and a key that Ansible would
-// read as the mark of an encoding gets an underscore.
+// safeKey returns a map key that Ansible does not evaluate. Keys cannot be marked as unsafe, so braces become
+// parentheses, and a key that Ansible would interpret as an encoding gets an underscore.
 func safeKey(key string) string {
 	if strings.HasPrefix(key, "__ansible") {
 		key = "_" + key

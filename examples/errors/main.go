@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// explain says what an error means for the caller: first the special kinds, then the general ones.
+// explain describes an error for the caller: first the special types, then the general kinds.
 func explain(err error) string {
 	var e *ecs.NotFoundError
 	if errors.As(err, &e) {
@@ -64,7 +64,7 @@ func provoke(ctx context.Context, region string, inMemory bool) error {
 	}
 	defer done()
 	unknown := client
-	if inMemory { // a wrong key is not sent to the real API
+	if inMemory { // a wrong key must not be sent to the real API
 		key := ecs.StaticCredentials("LTAImadeup", "wrong", "")
 		if unknown, done, err = demo.Client(true, region, &ecs.Options{Credentials: key}); err != nil {
 			return err

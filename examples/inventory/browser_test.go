@@ -29,7 +29,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// browser starts a real browser. Each page gets a tab of it.
+// browser starts a real browser. Each page is opened in its own tab.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realtool.Find(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
@@ -39,7 +39,7 @@ func browser(t *testing.T) context.Context {
 	} {
 		options = append(options, chromedp.Flag(name, true))
 	}
-	// Not t.Context, which ends before the clean-up that closes the browser and waits for it.
+	// This is not t.Context, which ends before the cleanup that closes the browser and waits for it.
 	ctx, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, _ = chromedp.NewContext(ctx)
 	t.Cleanup(func() {
@@ -70,7 +70,8 @@ type tab struct {
 	ctx context.Context //nolint:containedctx // is the tab
 }
 
-// open opens a page in a tab. When the test ends, the page must have logged no error and requested nothing but itself.
+// open opens a page in a tab. When the test ends, the page must not have logged an error or requested anything but
+// itself.
 func open(t *testing.T, browser context.Context, url string) tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(browser)
@@ -203,7 +204,7 @@ func TestPageInBrowser(t *testing.T) {
 			stoppedInBeijing++
 		}
 	}
-	// first returns what the first rows of a column hold after sorting.
+	// first returns the contents of a column in the first rows after sorting.
 	first := func(text func(ecs.Instance) string, compare func(a, b ecs.Instance) int) (texts []string) {
 		for _, i := range slices.SortedStableFunc(slices.Values(instances), compare)[:20] {
 			texts = append(texts, text(i))
@@ -251,7 +252,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns for charts", eval[bool](p, `document.querySelector("main").getBoundingClientRect().left > document.querySelector("header").getBoundingClientRect().left`), false)
 	})
 
-	// A few rows make a small card, and a long command does not push the numbers away.
+	// A small table makes a small card, and a long command does not displace the numbers.
 	t.Run("renders little", func(t *testing.T) {
 		t.Parallel()
 		list := fleet(5)
@@ -286,7 +287,8 @@ func TestPageInBrowser(t *testing.T) {
 			p.sortBy(tt.title)
 			p.want("the order of the list", p.column("ID"), ids(instances[:20]))
 		}
-		ip, _ := find("private-ip") // by number: 10.0.0.9 is before 10.0.0.10; instances without are last
+		// sorted numerically, so that 10.0.0.9 is before 10.0.0.10; instances without an address are last
+		ip, _ := find("private-ip")
 		p.sortBy("Private IP")
 		p.want("addresses", p.column("Private IP"), first(ip.text, func(a, b ecs.Instance) int {
 			if a.PrivateAddr().IsValid() != b.PrivateAddr().IsValid() {
@@ -344,7 +346,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("no filter", p.count(), "5,000 instances")
 	})
 
-	// Names are text, whatever they look like.
+	// Names are displayed as text, whatever they look like.
 	t.Run("trusts no name", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -368,7 +370,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		p.keys("/")
 		p.want("focus", focus(), "search")
-		p.keys(kb.Backspace + "cn-beijing") // the protocol types the "/" although the page took the key
+		p.keys(kb.Backspace + "cn-beijing") // the protocol types the "/" although the page handles the key
 		p.want("count", p.count(), thousands(inRegion["cn-beijing"])+" of 5,000 instances")
 		p.keys(kb.Tab + kb.Tab)
 		p.want("focus", focus(), "clear")
@@ -382,7 +384,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.keys(strings.Repeat(kb.Tab, 10))
 		row := func() string { return eval[string](p, `document.activeElement.closest("tr")?.ariaRowIndex`) }
 		p.want("focus in the first row", row(), "2")
-		for range 20 { // rows come and go under the focus
+		for range 20 { // rows are added and removed while one has the focus
 			p.keys(strings.Repeat(kb.Tab, 5))
 			_ = row()
 		}
@@ -411,7 +413,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns", titles(), "ID,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags,Locks")
 	})
 
-	// Words are looked for in what is shown, and every match is marked.
+	// The search covers the displayed text, and every match is marked.
 	t.Run("marks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -438,7 +440,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("count", p.count(), "0 of 5,000 instances")
 	})
 
-	// Of the default columns those are shown that the window has room for.
+	// As many of the default columns are shown as fit into the window.
 	t.Run("fits", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, ecstest.Fleet(300, 4)...)}.run(t, "-region", "all", "-o", "html")
@@ -465,7 +467,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
-	// Everything can be read: no text is too pale for WCAG AA, and the page fits the screen.
+	// All text is readable: none is too pale for WCAG AA, and the page fits the screen.
 	t.Run("looks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -483,7 +485,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
-	// On a small laptop: one scroll area, whose edges show that there is more.
+	// On a small laptop, there is a single scroll area, whose edges indicate that there is more.
 	t.Run("fills the window", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -520,7 +522,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 }
 
-// paleTexts lists texts whose contrast to what is behind them is below 4.5.
+// paleTexts lists texts whose contrast to their background is below 4.5.
 const paleTexts = `(() => {
 	const parse = (color) => color.match(/[\d.]+/g).map(Number);
 	const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)

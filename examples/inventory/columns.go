@@ -18,15 +18,16 @@ import (
 type column struct {
 	name, help string
 	text       func(ecs.Instance) string
-	// compare orders instances by the property; nil means that the texts are compared.
+	// compare compares instances by the property; if it is nil, the texts are compared.
 	compare func(a, b ecs.Instance) int
-	// narrowest is the width to which a table may shorten the texts to fit the terminal; 0 means that it may not.
+	// narrowest is the width to which a table may shorten the texts to fit the terminal; 0 means that it must not
+	// shorten them.
 	narrowest int
-	tail      bool // the texts are shortened in the middle, since their ends differ
+	tail      bool // the texts are shortened in the middle, because their ends differ
 	kind      kind
 }
 
-// kind says how the texts of a column are shown and, in a page, sorted.
+// kind determines how the texts of a column are displayed and, in a page, sorted.
 type kind string
 
 const (
@@ -38,7 +39,8 @@ const (
 // defaultColumns are ordered by importance: a narrow terminal shows the first ones.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
 
-// defaults returns the columns of a format when none are asked for; of several accounts, the account is one of them.
+// defaults returns the columns of a format if none are selected; with several accounts, the account is one of
+// them.
 func defaults(format string, accounts bool) string {
 	list := defaultColumns
 	if format == "record" {
@@ -88,7 +90,7 @@ func columns() []column {
 	}
 }
 
-// tagColumn returns the column of the values of a tag.
+// tagColumn returns the column for the values of a tag.
 func tagColumn(key string) column {
 	return column{name: "tag:" + key, narrowest: 12, text: func(i ecs.Instance) string {
 		n := slices.IndexFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == key })
@@ -99,7 +101,7 @@ func tagColumn(key string) column {
 	}}
 }
 
-// findColumn returns the column of that name; tag:KEY is a column for every key.
+// findColumn returns the column with a name; tag:KEY is a column for any key.
 func findColumn(name string) (column, error) {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok && key != "" {
 		return tagColumn(key), nil
@@ -112,7 +114,8 @@ func findColumn(name string) (column, error) {
 	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, wording.DidYouMean("", name, names))
 }
 
-// parseColumns reads a list of columns. A leading + adds to the default ones, "all" stands for all, and "" for the default.
+// parseColumns parses a list of columns. A leading + adds to the default ones, "all" means all, and "" the
+// default.
 func parseColumns(list, defaults string) ([]column, error) {
 	more, adds := strings.CutPrefix(list, "+")
 	switch {
@@ -140,7 +143,7 @@ func parseColumns(list, defaults string) ([]column, error) {
 	return chosen, nil
 }
 
-// parseSort reads a list of columns to sort by; "-" before a name means descending order.
+// parseSort parses a list of columns to sort by; "-" before a name means descending order.
 func parseSort(list string) (func(a, b ecs.Instance) int, error) {
 	var orders []func(a, b ecs.Instance) int
 	for part := range strings.SplitSeq(list, ",") {

@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// words are the values of flags that are known in advance. Lists are separated by commas.
+// words are the possible values of flags. Lists are separated by commas.
 func words() map[string][]string {
 	names := []string{"all", "help"}
 	var order []string
@@ -47,7 +47,7 @@ _inventory() {
 complete -F _inventory inventory
 `
 
-// completion returns the script that completes command lines in a shell.
+// completion returns the script for command-line completion in a shell.
 func completion(shell string, fs *flag.FlagSet) (string, error) {
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })

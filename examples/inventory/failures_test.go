@@ -74,7 +74,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// Which region responds first decides neither the exit code nor the order of the messages.
+// Which region responds first affects neither the exit code nor the order of the messages.
 func TestFailuresInOrder(t *testing.T) {
 	t.Parallel()
 	var results []result
@@ -111,7 +111,7 @@ func TestDryRunOfNoRegion(t *testing.T) {
 	}
 }
 
-// With -id - the program may wait for input that never comes.
+// With -id -, the program may wait for input that never comes.
 func TestInterruptedReading(t *testing.T) {
 	t.Parallel()
 	stdin, typed := io.Pipe()
@@ -128,7 +128,7 @@ func TestInterruptedReading(t *testing.T) {
 	}
 }
 
-// What was listed before an interrupt is printed in a complete format.
+// The instances listed before an interrupt are printed in a complete format.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"table", "json", "csv", "ids", "ssh-config", "html"} {
@@ -159,7 +159,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// The timeout ends a listing that hangs, and what was listed before is printed. The clock is virtual.
+// The timeout ends a listing that hangs, and the instances listed before are printed. The clock is virtual.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// An endpoint that does not exist or is not trusted will not be better later: the exit code does not ask to retry.
+// An endpoint that does not exist or is not trusted will not work later: the exit code does not suggest a retry.
 func TestEndpointFailures(t *testing.T) {
 	t.Parallel()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())

@@ -77,7 +77,7 @@ Exit codes: every code but 0 means that the list is not complete
 "go run" turns all of these but 0 into 1: go build it first.
 `
 
-// config is the command line, understood.
+// config is the parsed command line.
 type config struct {
 	selection.Selection
 
@@ -93,7 +93,7 @@ type config struct {
 	sort   func(a, b ecs.Instance) int
 	limit  int
 
-	raw struct { // flags that are understood when all are known
+	raw struct { // flags that are processed after all are parsed
 		output, columns, sort, completion string
 		v3                                bool
 	}
@@ -104,7 +104,7 @@ func (c *config) oneRegion() bool {
 	return len(c.Sources) == 1 && len(c.Sources[0].Regions) == 1
 }
 
-// onlyFor are the flags that only some formats look at. Elsewhere they are a mistake.
+// onlyFor lists the flags that apply to some formats only. With other formats they are an error.
 var onlyFor = map[string][]string{
 	"columns":       {"table", "record", "html", "csv"},
 	"expiring":      {"summary", "html"},
@@ -149,10 +149,10 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	fs.StringVar(&c.raw.completion, "completion", "", "")
 }
 
-// parse understands the command line. Its errors say what is wrong with it.
+// parse parses the command line. Its errors say what is wrong with it.
 func parse(args []string, stdin io.Reader, getenv func(string) string, now time.Time) (*config, error) {
-	if slices.ContainsFunc(args, isDemo) { // what the other flags mean depends on it
-		now = demo.Now() // the made-up fleet has a time of its own
+	if slices.ContainsFunc(args, isDemo) { // the meaning of the other flags depends on it
+		now = demo.Now() // the demo fleet has a fixed time
 	}
 	c := &config{look: look{now: now, expiring: 30, command: shellLine("inventory", args)}}
 	fs := flag.NewFlagSet("inventory", flag.ContinueOnError)
@@ -206,7 +206,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	return c, c.arrange()
 }
 
-// checkUse refuses flags that would do nothing.
+// checkUse refuses flags that would have no effect.
 func (c *config) checkUse(given map[string]bool) error {
 	if c.doctor && given["o"] && c.format.name != "json" {
 		return fmt.Errorf("-o %s does nothing for doctor: leave it out, or use -o json", c.format.name)
@@ -229,7 +229,7 @@ func (c *config) checkUse(given map[string]bool) error {
 	return nil
 }
 
-// arrange chooses columns and order.
+// arrange chooses the columns and the order.
 func (c *config) arrange() (err error) {
 	accounts := c.Sources[0].Account != ""
 	if c.look.columns, err = parseColumns(c.raw.columns, defaults(c.format.name, accounts)); err != nil {
@@ -237,12 +237,13 @@ func (c *config) arrange() (err error) {
 	}
 	c.look.fit = c.raw.columns == ""
 	if c.raw.sort != "" {
-		if c.sort, err = parseSort(c.raw.sort + ",id"); err != nil { // regions come in any order: chance would decide a tie
+		// regions arrive in any order, so ties would be broken at random
+		if c.sort, err = parseSort(c.raw.sort + ",id"); err != nil {
 			return fmt.Errorf("-sort: %w", err)
 		}
 	}
-	// Regions are listed at once and come in any order, and so does what several workers list. A format that waits for all
-	// instances anyway and the demo put them in order.
+	// Regions are listed concurrently and arrive in any order, as do the results of several workers. A format that
+	// waits for all instances sorts them, and so does the demo.
 	if c.sort == nil && (!c.oneRegion() || c.Workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
 		order := "region"
 		if c.Workers > 0 {
@@ -261,7 +262,7 @@ func (c *config) arrange() (err error) {
 	return nil
 }
 
-// isDemo recognizes -demo in all the ways that package flag does.
+// isDemo recognizes -demo in every form that package flag accepts.
 func isDemo(arg string) bool {
 	name, value, given := strings.Cut(arg, "=")
 	on, err := strconv.ParseBool(value)
@@ -277,7 +278,7 @@ func shellLine(name string, args []string) string {
 	return strings.Join(words, " ")
 }
 
-// shellWord quotes what a shell would not take as it is.
+// shellWord quotes a word unless a shell would leave it unchanged.
 func shellWord(arg string) string {
 	if arg == "" || strings.ContainsFunc(arg, isSpecial) {
 		return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -285,12 +286,13 @@ func shellWord(arg string) string {
 	return arg
 }
 
-// isSpecial reports whether r may mean something to a shell: all but letters, of any script, digits and a few signs may.
+// isSpecial reports whether r may have a special meaning in a shell. Letters of any script, digits and a few signs
+// have none.
 func isSpecial(r rune) bool {
 	return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("-_.,:/=+@%", r)
 }
 
-// flagError says what package flag complains about, with a suggestion where there is one.
+// flagError describes an error of package flag, with a suggestion if there is one.
 func flagError(err error, fs *flag.FlagSet) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if _, no := findFormat(name); unknown && no == nil {

@@ -111,7 +111,7 @@ func lastFields(lines []string) (list []string) {
 	return list
 }
 
-// JSON is the API's shape, so that it can be read by what reads the vendor's.
+// JSON output has the API's shape, so that tools for the vendor's output can read it.
 func TestJSONShape(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{
@@ -179,7 +179,7 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// The README shows what the program prints, and names every format and exit code.
+// The README shows the program's output, and names every format and exit code.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	file, err := os.ReadFile("README.md")

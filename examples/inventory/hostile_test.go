@@ -23,7 +23,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// hostileFleet has every hostile name as name, description, host name, tag key and tag value of an instance.
+// hostileFleet has every hostile name as the name, description, host name, tag key and tag value of an instance.
 func hostileFleet() []ecs.Instance {
 	names := hostile.Names()
 	list := fleet(len(names))
@@ -38,7 +38,7 @@ func hostileFleet() []ecs.Instance {
 	return list
 }
 
-// controls reports whether a text that is shown on a terminal could do more than fill cells.
+// controls reports whether a text displayed on a terminal could do more than occupy cells.
 func controls(text string) bool {
 	return strings.ContainsFunc(strings.ReplaceAll(terminal.Unstyled(text), "\n", ""), func(r rune) bool {
 		return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
@@ -70,14 +70,14 @@ func TestFormatsOnATerminal(t *testing.T) {
 	}
 }
 
-// In files JSON and CSV hold what the API returned.
+// In files, JSON and CSV contain what the API returned.
 func TestFormatsInAFile(t *testing.T) {
 	t.Parallel()
 	list := hostileFleet()
 	server := newServer(t, list...)
 	want := map[string]string{}
 	for _, inst := range list {
-		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // with U+FFFD for what is not UTF-8
+		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // with U+FFFD in place of invalid UTF-8
 	}
 	var instances []ecs.Instance
 	r := world{server: server}.run(t, "-region", "cn-hangzhou", "-o", "json")
@@ -171,7 +171,7 @@ func TestSSHHostileNames(t *testing.T) {
 	}
 }
 
-// An instance that has nothing but an IPv6 address is in every format that needs an address.
+// An instance that has only an IPv6 address is in every format that needs an address.
 func TestIPv6Only(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{
@@ -191,7 +191,7 @@ func TestIPv6Only(t *testing.T) {
 	}
 }
 
-// A closed region costs the others nothing, and can be left out.
+// A region that is not enabled does not affect the others, and can be excluded.
 func TestClosedRegion(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)

@@ -28,7 +28,7 @@ var (
 	tableJS string
 )
 
-// htmlRenderer writes a page that needs nothing else: its script draws charts and table from the data in it.
+// htmlRenderer writes a self-contained page: its script draws charts and a table from the data in it.
 type htmlRenderer struct {
 	w io.Writer
 	look
@@ -37,12 +37,12 @@ type htmlRenderer struct {
 	rows     []pageRow
 }
 
-// pageData is the data of the page's script.
+// pageData is the data for the page's script.
 type pageData struct {
 	Columns []pageColumn `json:"columns"`
 	Charts  []pageChart  `json:"charts"`
 	Rows    []pageRow    `json:"rows"`
-	Fit     bool         `json:"fit"` // only as many columns are shown as there is room for
+	Fit     bool         `json:"fit"` // only as many columns are shown as fit
 }
 
 type pageColumn struct {
@@ -129,7 +129,7 @@ func (r *htmlRenderer) end(missing []error) error {
 	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": func(err error) string { return terminal.Printable(failure.Text(err)) }}).Parse(pageHTML)).Execute(r.w, page)
 }
 
-// pageTitle returns a column's name for people.
+// pageTitle returns the display name of a column.
 func pageTitle(c column) string {
 	if strings.HasPrefix(c.name, "tag:") {
 		return title(c)
@@ -146,8 +146,8 @@ func pageTitle(c column) string {
 	return strings.ToUpper(joined[:1]) + joined[1:]
 }
 
-// months returns all months from the first to the last one. When they are too many for a chart, it returns years, and changes
-// the groups of the rows to years.
+// months returns all months from the first to the last one. If there are too many for a chart, it returns years,
+// and changes the groups of the rows to years.
 func (r *htmlRenderer) months(c pageChart) []string {
 	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
 	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))
@@ -165,7 +165,7 @@ func (r *htmlRenderer) months(c pageChart) []string {
 	return all
 }
 
-// integrity returns the name of a text in a content security policy: its hash.
+// integrity returns the hash of a text for a content security policy.
 func integrity(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

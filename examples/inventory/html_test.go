@@ -97,7 +97,7 @@ func TestHTMLStandsAlone(t *testing.T) {
 	}
 }
 
-// A page is passed on without the messages on stderr, so it says itself that something is missing.
+// A page may be passed on without the messages on stderr, so the page itself says that something is missing.
 func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(150)...)
@@ -114,7 +114,7 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// The months of a chart have no gaps; too many months are shown as years.
+// The months of a chart have no gaps; if there are too many, years are shown.
 func TestMonths(t *testing.T) {
 	t.Parallel()
 	day := func(text string) time.Time {

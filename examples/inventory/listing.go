@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// all lists what is selected, in the order that the format or the flags need.
+// all lists the selected instances, in the order that the format or the flags require.
 func (p *program) all(ctx context.Context, c *config, sources []selection.Source) iter.Seq2[ecs.Instance, error] {
 	list := selection.Instances(ctx, sources)
 	list = p.counted(c, list)
@@ -39,7 +39,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	r := c.format.new(out, l)
 
 	printed := 0
-	missing := map[string]bool{} // the ids that were asked for and not yet found
+	missing := map[string]bool{} // the requested ids that have not been found yet
 	if c.limit == 0 && c.IDsOnly() {
 		for _, id := range c.Request.InstanceIDs {
 			missing[id] = true
@@ -56,7 +56,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 		printed++
 		delete(missing, inst.InstanceID)
 		if outputErr = r.add(inst); outputErr == nil && printed%100 == 0 {
-			outputErr = out.Flush() // the reader of a pipe sees pages as they come
+			outputErr = out.Flush() // so that the reader of a pipe receives pages as they arrive
 		}
 		if outputErr != nil || printed == c.limit {
 			break
@@ -68,7 +68,8 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 		notFound = missingIDs(slices.Sorted(maps.Keys(missing)), ids)
 		reasons = []error{notFound}
 	}
-	if outputErr == nil && (printed > 0 || len(failures) == 0) { // an empty list after a failure would say that there are none
+	// an empty list after a failure would claim that there are no instances
+	if outputErr == nil && (printed > 0 || len(failures) == 0) {
 		outputErr = r.end(reasons)
 	}
 	outputErr = errors.Join(outputErr, out.Flush())
@@ -77,7 +78,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	}
 	switch {
 	case errors.Is(outputErr, syscall.EPIPE):
-		return failure.ExitOK // the reader, such as `head`, has seen enough
+		return failure.ExitOK // the reader, such as `head`, has read enough
 	case outputErr != nil:
 		p.say("cannot write the list: " + outputErr.Error())
 		return failure.ExitFailed
@@ -92,7 +93,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	}
 }
 
-// conclude says how many instances a complete list has.
+// conclude prints the number of instances of a complete list.
 func (p *program) conclude(c *config, printed int) {
 	switch {
 	case printed == 0:
@@ -105,10 +106,10 @@ func (p *program) conclude(c *config, printed int) {
 	}
 }
 
-// zone matches how ids of zones end; those of regions do not.
+// zone matches the end of a zone id; region ids do not match.
 var zone = regexp.MustCompile(`(-|\d)[a-z]$`)
 
-// advice returns guesses at why nothing matches: values that look as if they were meant for another flag.
+// advice returns possible reasons why nothing matches: values that seem to be intended for another flag.
 func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	if r.InstanceName != "" && !strings.Contains(r.InstanceName, "*") {
 		list = append(list, "-name is the whole name: try "+shellWord("*"+r.InstanceName+"*"))
@@ -122,7 +123,7 @@ func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	return list
 }
 
-// missingIDs returns an error that names ids which a complete listing has not returned.
+// missingIDs returns an error with the ids that a complete listing has not returned.
 func missingIDs(ids []string, of int) error {
 	const most = 20
 	text := strings.Join(ids[:min(len(ids), most)], ", ")

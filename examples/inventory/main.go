@@ -25,12 +25,12 @@ import (
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // with `| head` the write fails instead, and the terminal is left tidy
+	signal.Ignore(syscall.SIGPIPE) // with `| head`, the write fails instead, so that the terminal is restored
 	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now(), connect: demo.Client}
 	process.Main(p.run)
 }
 
-// program is the program with what it uses of its environment.
+// program is the program with its inputs and outputs.
 type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -88,7 +88,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.list(ctx, c, sources)
 }
 
-// fail explains what went wrong and returns the exit code.
+// fail prints what went wrong and returns the exit code.
 func (p *program) fail(ctx context.Context, c *config, printed int, failures ...error) int {
 	first := failure.Sorted(failures)[0]
 	failures = causes(ctx, failures)
@@ -111,7 +111,7 @@ func (p *program) fail(ctx context.Context, c *config, printed int, failures ...
 	return code
 }
 
-// causes returns the failures, or why ctx has ended if that made them.
+// causes returns the failures, or the reason why ctx is done if that caused them.
 func causes(ctx context.Context, failures []error) []error {
 	switch {
 	case len(failures) == 0 || ctx.Err() == nil:
@@ -131,5 +131,5 @@ func instances(n int) string {
 	return thousands(n) + " instances"
 }
 
-// say writes a line for the person at the terminal.
+// say writes a line to stderr.
 func (p *program) say(line string) { process.Say(p.stderr, "inventory")(line) }

@@ -19,12 +19,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain runs the program itself when a test starts it as a process.
+// TestMain runs the program itself when a test has started it as a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_INVENTORY") != "" {
 		main()
 	}
-	// The developer's own profiles and region have no influence.
+	// The developer's own profiles and region do not affect the test.
 	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
 	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
 	os.Exit(m.Run())
@@ -47,7 +47,7 @@ type world struct {
 	env    map[string]string
 	stdin  string
 	ctx    context.Context //nolint:containedctx // of one run
-	stdout io.Writer       // nil: what is written is in the result
+	stdout io.Writer       // nil means that the output is in the result
 }
 
 func (w world) run(t *testing.T, args ...string) result {

@@ -14,34 +14,34 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// renderer writes instances in one format. One that needs to see them all first writes in end.
+// renderer writes instances in one format. If it needs all of them first, it writes in end.
 type renderer interface {
 	add(ecs.Instance) error
-	// end is told why instances may be missing.
+	// end is passed the reason why instances may be missing.
 	end(missing []error) error
 }
 
 // format is an output format by name.
 type format struct {
 	name, help string
-	whole      bool // is written when all instances are known
+	whole      bool // it is written when all instances are known
 	new        func(w io.Writer, l look) renderer
 }
 
-// look is what formats can be told.
+// look contains the settings of a format.
 type look struct {
 	columns  []column
-	fit      bool // the columns were not asked for: a page may leave some out that it has no room for
+	fit      bool // the columns are the default ones: a page may hide some for lack of space
 	terminal bool // the output is one
-	width    int  // of the terminal; 0: the output is no terminal, nothing is shortened
+	width    int  // width of the terminal; 0 means that the output is not a terminal, and nothing is shortened
 	color    bool
-	note     func(string) // tells the reader, after the list, what was left out
+	note     func(string) // prints, after the list, what was left out
 
 	now         time.Time
-	expiring    int    // days from now until which the end of a subscription is near
+	expiring    int    // number of days before the end of a subscription in which it counts as near
 	command     string // the command line
 	demo        bool
-	spreadsheet bool // the CSV is to be opened by one
+	spreadsheet bool // the CSV is intended for a spreadsheet
 	ssh         sshOptions
 }
 
@@ -72,7 +72,7 @@ func formats() []format {
 	}
 }
 
-// plain returns a text that may stand in the output: as it is in a file or pipe, printable on a terminal.
+// plain returns a text as it may appear in the output: unchanged in a file or pipe, printable on a terminal.
 func (l look) plain(s string) string {
 	if l.terminal {
 		return terminal.Printable(s)
@@ -105,15 +105,15 @@ func formatHelp() string {
 	return strings.Join(lines, "\n"+strings.Repeat(" ", 23))
 }
 
-// lineRenderer writes each instance by itself.
+// lineRenderer writes one line per instance.
 type lineRenderer func(ecs.Instance) error
 
 func (f lineRenderer) add(i ecs.Instance) error { return f(i) }
 
 func (lineRenderer) end([]error) error { return nil }
 
-// apiJSON returns an instance as a line of JSON. Characters that could control a terminal are escaped, which changes nothing
-// for programs.
+// apiJSON returns an instance as a line of JSON. Characters that could control a terminal are escaped, which makes
+// no difference to programs.
 func apiJSON(i ecs.Instance) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -122,7 +122,7 @@ func apiJSON(i ecs.Instance) ([]byte, error) {
 	return terminal.EscapeJSON(b.Bytes()), err
 }
 
-// jsonRenderer writes an array, an element at a time.
+// jsonRenderer writes an array, one element at a time.
 type jsonRenderer struct {
 	w     io.Writer
 	begun bool
@@ -156,7 +156,7 @@ func (r *jsonRenderer) end([]error) error {
 	return err
 }
 
-// csvRenderer writes the columns with a line of their names.
+// csvRenderer writes the columns, with a header line.
 type csvRenderer struct {
 	w *csv.Writer
 	look
@@ -202,8 +202,8 @@ func (r *csvRenderer) begin() error {
 	return r.w.Write(names)
 }
 
-// cell returns a text as the output needs it. A spreadsheet would calculate a text that begins as formulas do; an apostrophe
-// before it makes it a text.
+// cell returns a text for the output. A spreadsheet would evaluate a text that begins like a formula; a leading
+// apostrophe prevents that.
 func (r *csvRenderer) cell(s string) string {
 	s = r.plain(s)
 	if begin := strings.TrimLeft(s, " \u00a0\u3000"); r.spreadsheet && begin != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(begin)[0]) {

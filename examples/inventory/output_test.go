@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// render returns the lines of a table, and the note about it.
+// render returns the lines of a table and its note.
 func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, note string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -84,7 +84,7 @@ func TestTableIsCompleteWithoutTerminal(t *testing.T) {
 	}
 }
 
-// Columns that do not fit are left out, also when they were asked for, and a line says so.
+// Columns that do not fit are left out, even if they were selected, and a line says so.
 func TestTableLeavesColumnsOut(t *testing.T) {
 	t.Parallel()
 	l := defaultLook(t, 80)
@@ -103,7 +103,7 @@ func TestTableLeavesColumnsOut(t *testing.T) {
 	}
 }
 
-// Chinese characters are two cells wide: what follows them starts at the same cell in every line.
+// Chinese characters are two cells wide: the text after them starts at the same cell in every line.
 func TestTableAlignsChinese(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{0, 80, 140} {

@@ -11,18 +11,17 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// progress shows on a terminal how many instances were listed so far.
+// progress shows on a terminal how many instances have been listed so far.
 type progress struct {
 	w     io.Writer
 	what  string        // is listed
-	every time.Duration // the least time between two updates
-	line  bool          // the terminal cannot rewrite a line: each update is a line of its own
+	every time.Duration // minimum time between two updates
+	line  bool          // the terminal cannot overwrite a line, so each update is on its own line
 	last  time.Time
 	shown bool
 }
 
-// counted shows the progress of a listing, unless the list itself does: where stderr is a terminal and nothing else is written
-// to it.
+// counted shows the progress of a listing, if stderr is a terminal and nothing else is written to it.
 func (p *program) counted(c *config, all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	buffered := c.sort != nil || c.format.whole
 	if !terminal.Is(p.stderr) || c.verbose || !buffered && terminal.Is(p.stdout) {

@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// When nothing matches, a line says what may have been meant.
+// If nothing matches, a line suggests what may have been intended.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -133,7 +133,7 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// The demo has a time of its own, however the flag is written.
+// The demo has a fixed time, however the flag is written.
 func TestDemoTime(t *testing.T) {
 	t.Parallel()
 	for args, demoed := range map[string]bool{"-demo": true, "--demo": true, "-demo=true": true, "--demo=1": true, "-demo=false -region r": false, "-region r": false} {
@@ -168,8 +168,8 @@ func TestSortAndLimit(t *testing.T) {
 	}
 }
 
-// Which region responds first does not decide the order of instances that are equal in the columns to sort by, nor which of them
-// are within the limit.
+// The order of instances that are equal in the sort columns, and which of them are within the limit, do not depend
+// on which region responds first.
 func TestSortTies(t *testing.T) {
 	t.Parallel()
 	instances := fleet(4)
@@ -219,7 +219,7 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// Several workers list the same instances as one, in one region and in several.
+// Several workers list the same instances as one, both in one region and in several.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(1200, 3)
@@ -241,7 +241,7 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 
-	// A format that waits for all instances puts them in order.
+	// A format that waits for all instances sorts them.
 	s := newServer(t, instances...)
 	var tables []string
 	for range 3 {
@@ -252,7 +252,7 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
-// Ids that do not exist are named when nothing but ids was asked for and no region failed.
+// Ids that do not exist are reported if only ids were selected and no region failed.
 func TestIDsNotFound(t *testing.T) {
 	t.Parallel()
 	instances := fleet(150)

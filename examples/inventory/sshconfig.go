@@ -23,7 +23,7 @@ type sshOptions struct {
 	template     string // of the names; "" is {name}
 }
 
-// What these flags may be: ssh would read everything else in a way of its own.
+// Valid values of these flags: ssh would interpret others in its own way.
 var (
 	loginName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
 	jumpHosts    = regexp.MustCompile(`^[A-Za-z0-9_\[][A-Za-z0-9_.@:,\[\]-]*$`)
@@ -43,7 +43,7 @@ func matching(to *string, pattern *regexp.Regexp, want string) func(string) erro
 	}
 }
 
-// setTemplate accepts a template of names, such as "{name}.ecs" or "{tag:role}-{id}".
+// setTemplate accepts a name template, such as "{name}.ecs" or "{tag:role}-{id}".
 func (o *sshOptions) setTemplate(s string) error {
 	for _, m := range placeholder.FindAllStringSubmatch(s, -1) {
 		switch key, isTag := strings.CutPrefix(m[1], "tag:"); {
@@ -59,7 +59,7 @@ func (o *sshOptions) setTemplate(s string) error {
 	return nil
 }
 
-// alias returns the name of an instance by the template; "" when a placeholder has nothing that may stand in a name.
+// alias returns the name of an instance according to the template, or "" if a placeholder has no valid value.
 func (o *sshOptions) alias(i ecs.Instance) string {
 	if o.template == "" {
 		return hostname.Clean(i.InstanceName)
@@ -90,7 +90,7 @@ type sshRenderer struct {
 
 type sshHost struct {
 	id, alias string
-	name      string // the instance's, when the alias had to differ
+	name      string // id of the instance, if the alias had to differ
 	address   netip.Addr
 }
 
@@ -113,9 +113,9 @@ func (r *sshRenderer) add(i ecs.Instance) error {
 	return nil
 }
 
-// end writes all: ssh takes the first entry that matches, so no name may stand for two instances.
+// end writes all entries: ssh uses the first entry that matches, so no two instances may have the same name.
 func (r *sshRenderer) end([]error) error {
-	uses := map[string]int{} // in lower case: ssh compares names in any case of their letters
+	uses := map[string]int{} // in lower case, because ssh compares names ignoring case
 	for _, h := range r.hosts {
 		uses[strings.ToLower(h.id)]++
 		if h.alias != h.id {
@@ -127,7 +127,7 @@ func (r *sshRenderer) end([]error) error {
 	for _, h := range r.hosts {
 		names := h.id
 		if h.alias != "" && uses[strings.ToLower(h.alias)] > 1 {
-			h.alias += "." + h.id // a number would become another instance's when one is released
+			h.alias += "." + h.id // a counter would change to another instance when one is released
 			uses[strings.ToLower(h.alias)]++
 		}
 		if h.alias != "" && h.alias != h.id && uses[strings.ToLower(h.alias)] == 1 {
@@ -137,7 +137,7 @@ func (r *sshRenderer) end([]error) error {
 		if h.name != "" {
 			fmt.Fprintf(&b, "# %s\n", h.name)
 		}
-		// The host key belongs to the instance: another one may get the address later.
+		// The host key belongs to the instance, because another instance may get its address later.
 		fmt.Fprintf(&b, "Host %s\n    HostName %s\n    HostKeyAlias %s\n", names, h.address.WithZone(""), h.id)
 		r.options(&b)
 	}
@@ -152,7 +152,7 @@ func (r *sshRenderer) end([]error) error {
 	return err
 }
 
-// options writes what the flags say for every host.
+// options writes the settings of the flags for each host.
 func (r *sshRenderer) options(b *strings.Builder) {
 	if r.ssh.user != "" {
 		fmt.Fprintf(b, "    User %s\n", r.ssh.user)

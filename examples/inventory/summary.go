@@ -29,11 +29,12 @@ func (t *tally) add(i ecs.Instance) {
 // grouping puts instances into groups by a property.
 type grouping struct {
 	title string
-	key   func(ecs.Instance) string // "" puts the instance into no group
-	order []string                  // of the groups; nil is the largest first
+	key   func(ecs.Instance) string // "" means that the instance is in no group
+	order []string                  // order of the groups; nil means the largest first
 }
 
-// Groupings of which only one is shown: of many regions the zones are too many, and a single region says nothing.
+// Groupings of which only one is shown: with several regions there are too many zones, and a single region is not
+// informative.
 const (
 	byRegion = "region"
 	byZone   = "zone"
@@ -123,7 +124,7 @@ func newSections(list []grouping) []*section {
 	return sections
 }
 
-// summaryRenderer counts, and draws bars.
+// summaryRenderer counts instances and draws bars.
 type summaryRenderer struct {
 	w io.Writer
 	look
@@ -166,7 +167,7 @@ func (r *summaryRenderer) end([]error) error {
 	return err
 }
 
-// sideBySide lays blocks of lines out in columns of about the same height, with an empty line between blocks.
+// sideBySide arranges blocks of lines in columns of about the same height, with an empty line between blocks.
 func sideBySide(blocks [][]string, columns, width int) string {
 	height := 0
 	for _, b := range blocks {
@@ -196,7 +197,7 @@ func sideBySide(blocks [][]string, columns, width int) string {
 	return b.String()
 }
 
-// bars draws a section in lines of that width. All sections have the same columns.
+// bars draws a section in lines of the given width. All sections have the same columns.
 func (r *summaryRenderer) bars(s *section, width int) []string {
 	const most = 10
 	groups := s.sorted()
@@ -235,7 +236,7 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	return lines
 }
 
-// bar returns a bar that is that many eighths of a cell long.
+// bar returns a bar that is the given number of eighths of a cell long.
 func bar(eighths int) string {
 	return strings.Repeat("█", eighths/8) + []string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}[eighths%8]
 }
@@ -260,7 +261,7 @@ func (r *summaryRenderer) paint(name, bar string) string {
 
 func gib(mib int) string { return thousands((mib + 512) / 1024) }
 
-// thousands writes a number in groups of three digits.
+// thousands formats a number in groups of three digits.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

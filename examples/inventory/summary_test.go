@@ -90,7 +90,7 @@ func TestSummaryCounts(t *testing.T) {
 	}
 }
 
-// The lengths of bars are in proportion to their numbers, and no bar is invisible.
+// The lengths of bars are proportional to their numbers, and no bar is invisible.
 func TestBars(t *testing.T) {
 	t.Parallel()
 	list := fleet(1000)

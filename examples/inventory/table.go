@@ -9,7 +9,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tableRenderer keeps the texts of all rows: a column is as wide as its widest text.
+// tableRenderer keeps the texts of all rows, because a column is as wide as its widest text.
 type tableRenderer struct {
 	w io.Writer
 	look
@@ -57,7 +57,7 @@ func (r *tableRenderer) end([]error) error {
 	return err
 }
 
-// leaveOutEmpty removes the columns without any value when there is no room for all columns, and returns their names.
+// leaveOutEmpty removes columns without any value if there is no room for all columns, and returns their names.
 func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	if r.width == 0 || len(r.fitWidths()) == len(r.columns) {
 		return nil
@@ -76,7 +76,7 @@ func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	return names
 }
 
-// line writes cells in columns of these widths, without spaces at its end.
+// line writes cells in columns of the given widths, without trailing spaces.
 func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, style func(n int, text string) terminal.Style) {
 	blank := 0
 	for n, width := range widths {
@@ -103,8 +103,8 @@ func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, s
 	b.WriteByte('\n')
 }
 
-// fitWidths returns the widths of the columns to show: all at their full width when there is no terminal; else as many as
-// fit, from the left, with the widest texts shortened.
+// fitWidths returns the widths of the columns to show: all at their full width if there is no terminal, otherwise
+// as many as fit, from the left, with the widest texts shortened.
 func (r *tableRenderer) fitWidths() []int {
 	full, least := make([]int, len(r.columns)), make([]int, len(r.columns))
 	for n, c := range r.columns {

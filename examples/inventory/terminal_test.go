@@ -12,7 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// onATerminal runs the program on a pseudo-terminal of 100 columns and returns what arrives there, stdout and stderr.
+// onATerminal runs the program on a pseudo-terminal of 100 columns and returns its output, stdout and stderr
+// combined.
 func onATerminal(t *testing.T, server *ecstest.Server, term string, args ...string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {

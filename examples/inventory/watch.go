@@ -19,10 +19,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// shortestWatch is the least time between two listings of a watch.
+// shortestWatch is the minimum interval of a watch.
 const shortestWatch = 5 * time.Second
 
-// checkWatch refuses what -watch cannot do.
+// checkWatch refuses combinations that -watch does not support.
 func (c *config) checkWatch(given map[string]bool) error {
 	if !given["watch"] {
 		return nil
@@ -44,7 +44,7 @@ func (c *config) checkWatch(given map[string]bool) error {
 	return nil
 }
 
-// watchColumns returns the columns of a watch when none are asked for.
+// watchColumns returns the columns of a watch if none are selected.
 func watchColumns(accounts bool) (list []column) {
 	for _, c := range columns() {
 		switch c.name {
@@ -69,10 +69,10 @@ type watch struct {
 
 	mu     sync.Mutex // guards out and what follows
 	count  map[string]int
-	synced int // accounts of which everything has been seen
+	synced int // accounts for which EventSynced has been received
 }
 
-// watch prints what there is and then what appears, changes and goes, until ctx ends.
+// watch prints the existing instances, and then what is added, changed and removed, until ctx is done.
 func (p *program) watch(ctx context.Context, c *config, sources []selection.Source) int {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -102,7 +102,7 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	var stopped stopError
 	switch cause := context.Cause(ctx); {
 	case errors.As(cause, &stopped) && errors.Is(cause, syscall.EPIPE):
-		return failure.ExitOK // the reader, such as `head`, has seen enough
+		return failure.ExitOK // the reader, such as `head`, has read enough
 	case errors.As(cause, &stopped) && stopped.output:
 		p.say("cannot write the list: " + stopped.Error())
 		return failure.ExitFailed
@@ -115,7 +115,8 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	}
 }
 
-// stopError ends a watch: an error of the output, or one of the API that stays until somebody changes something.
+// stopError is an error that ends a watch: an error of the output, or one of the API that persists until something
+// is changed.
 type stopError struct {
 	error
 
@@ -221,7 +222,7 @@ func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
 	return err
 }
 
-// line returns an event for a person: the time, a sign, and the columns or what has changed of them.
+// line returns an event as a line of text: the time, a sign, and the columns or their changes.
 func (w *watch) line(ev ecscache.Event) string {
 	sign, texts := map[ecscache.EventType]string{ecscache.EventAdded: "+", ecscache.EventChanged: "~", ecscache.EventRemoved: "-"}[ev.Type], []string(nil)
 	if ev.Type == ecscache.EventChanged {
@@ -239,7 +240,7 @@ func (w *watch) line(ev ecscache.Event) string {
 	return time.Now().Format(time.TimeOnly) + " " + sign + " " + strings.Join(texts, "  ")
 }
 
-// changes names the columns, shown or not, in which two states of an instance differ.
+// changes lists the columns, shown or not, in which two states of an instance differ.
 func (w *watch) changes(before, now ecs.Instance) string {
 	var list []string
 	for _, c := range columns() {

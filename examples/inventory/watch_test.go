@@ -20,7 +20,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// watched runs the program with -watch for some minutes of virtual time, in which the fleet changes.
+// watched runs the program with -watch for several minutes of virtual time, in which the fleet changes.
 func watched(t *testing.T, args string, minutes int, change func(s *ecstest.Server)) (r result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +50,7 @@ func withoutTimes(lines string) string {
 	return b.String()
 }
 
-// changeFleet makes an instance appear, one change and one go.
+// changeFleet adds, changes and removes one instance each.
 func changeFleet(s *ecstest.Server) {
 	s.Put(ecs.Instance{InstanceID: "i-new", RegionID: "cn-hangzhou", InstanceName: "new"})
 	s.Update("i-0001", func(i *ecs.Instance) { i.Status, i.InstanceName = ecs.InstanceStatusStopped, "db" })
@@ -95,12 +95,12 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// sortedLines puts lines in order: what one listing finds comes in any order.
+// sortedLines sorts lines, because the results of one listing arrive in any order.
 func sortedLines(text string) string {
 	return strings.Join(slices.Sorted(strings.SplitSeq(text, "\n")), "\n")
 }
 
-// The events make up the fleet, at any time after "synced".
+// At any time after "synced", the events describe the complete fleet.
 func TestWatchEvents(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, changeFleet)
@@ -138,7 +138,7 @@ func TestWatchEvents(t *testing.T) {
 	}
 }
 
-// A watch ends when it cannot begin, when nobody reads it, and after -timeout.
+// A watch ends if it cannot begin, if its output is closed, and after -timeout.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -183,7 +183,7 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// No name controls the terminal: events escape it, and a terminal gets it printable.
+// No name controls the terminal: names in events are escaped, and are printable on a terminal.
 func TestWatchHostileNames(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, func(s *ecstest.Server) {

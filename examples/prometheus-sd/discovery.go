@@ -45,7 +45,7 @@ type account struct {
 	cache *ecscache.Cache
 }
 
-// fleet is the selected instances by place.
+// fleet contains the selected instances by place.
 type fleet map[place][]ecs.Instance
 
 func (f fleet) add(inst ecs.Instance) {
@@ -53,14 +53,14 @@ func (f fleet) add(inst ecs.Instance) {
 	f[where] = append(f[where], inst)
 }
 
-// place is a region of an account. Without a region it stands for the account's list of regions.
+// place is a region of an account. Without a region, it represents the account's list of regions.
 type place struct{ account, region string }
 
 func (p place) compare(other place) int {
 	return cmp.Or(cmp.Compare(p.account, other.account), cmp.Compare(p.region, other.region))
 }
 
-// String returns the place's name for a person.
+// String returns the name of the place for messages.
 func (p place) String() string {
 	name := cmp.Or(p.region, "all")
 	if p.account != "" {
@@ -130,8 +130,8 @@ type status struct {
 	err  error     // of the last listing
 }
 
-// status returns the state of every region, and of the lists of regions that failed. complete is when all regions were last
-// read completely; zero is never.
+// status returns the state of every region, and of the lists of regions that failed. complete is when all regions
+// were last read completely; zero means never.
 func (d *discovery) status() (places map[place]status, complete time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -55,7 +55,7 @@ type world struct {
 
 func newWorld(t *testing.T, instances ...ecs.Instance) *world { return newWorldOf(t, "", instances...) }
 
-// newWorldOf makes a world with a command line, which selects all regions if it does not say otherwise.
+// newWorldOf creates a world with a command line, which selects all regions by default.
 func newWorldOf(t *testing.T, args string, instances ...ecs.Instance) *world {
 	t.Helper()
 	w := &world{server: ecstest.NewPipeServer(instances...)}
@@ -111,7 +111,7 @@ func (w *world) get(path string) *httptest.ResponseRecorder {
 	return r
 }
 
-// ids returns the ids in the list, in its order; "503" when there is no list.
+// ids returns the ids in the list, in its order, or "503" if there is no list.
 func (w *world) ids(t *testing.T) string {
 	t.Helper()
 	r := w.get("/sd")
@@ -138,7 +138,7 @@ func instance(id, region string) ecs.Instance {
 	return ecs.Instance{InstanceID: id, RegionID: region, VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"10.0.0.1"}}}
 }
 
-// The list follows the fleet, refresh by refresh.
+// The list follows the fleet with each refresh.
 func TestFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestFollows(t *testing.T) {
 			t.Errorf("first: %s", got)
 		}
 		w.server.Put(instance("i-3", "cn-hangzhou"))
-		w.server.Delete("i-2") // the last of its region: believed, because listing is permitted
+		w.server.Delete("i-2") // the last one of its region: removed, because listing is permitted
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
 		if got := w.ids(t); got != "i-2 i-1" {
@@ -180,7 +180,7 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-// What cannot be read stays as it was; the rest is refreshed.
+// A region that cannot be read keeps its targets; the others are refreshed.
 func TestOneRegionFails(t *testing.T) {
 	t.Parallel()
 	page := `{"RequestId":"R","NextToken":"%s","Instances":{"Instance":[{"InstanceId":"i-4","RegionId":"cn-beijing","InnerIpAddress":{"IpAddress":["10.0.0.4"]}},%s]}}`
@@ -241,7 +241,7 @@ func TestOneRegionFails(t *testing.T) {
 	}
 }
 
-// When nothing can be read, the list stays, and /healthz says for how long.
+// If nothing can be read, the list is kept, and /healthz reports for how long.
 func TestAllFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -266,7 +266,7 @@ func TestAllFails(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // without the list of regions, those that are known are still read
+	synctest.Test(t, func(t *testing.T) { // without the list of regions, the known ones are still read
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		w.start(t)
 		w.server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1})
@@ -278,7 +278,7 @@ func TestAllFails(t *testing.T) {
 	})
 }
 
-// Prometheus keeps its targets while there is no list: the first one waits for a region that is unavailable.
+// Prometheus keeps its targets while there is no list: the first list waits for a region that is unavailable.
 func TestFirstList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -307,7 +307,8 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	// A region that a policy hides, or that is closed, fails until somebody changes that: the list does not wait for it.
+	// A region that is denied by a policy or not enabled fails until that is changed: the list does not wait for
+	// it.
 	for kind, fault := range map[string]ecstest.Fault{"forbidden": {Denied: true}, "closed": {Code: "UnauthorizedRegion", Status: 403}, "invalid": {Code: "InvalidParameter"}} {
 		for _, regions := range []string{"all", "cn-hangzhou,cn-beijing,cn-shanghai"} {
 			synctest.Test(t, func(t *testing.T) {
@@ -327,7 +328,7 @@ func TestFirstList(t *testing.T) {
 		}
 	}
 
-	synctest.Test(t, func(t *testing.T) { // no list says that there is no target while nothing could be read
+	synctest.Test(t, func(t *testing.T) { // an empty list must not be served if nothing could be read
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		w.server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
 		w.start(t)
@@ -337,7 +338,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // a member that cannot be read does not hold up the list
+	synctest.Test(t, func(t *testing.T) { // a member that cannot be read does not delay the list
 		w := newWorldOf(t, "-region cn-beijing")
 		w.server.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}]}}`), Times: -1})
 		w.start(t)
@@ -371,7 +372,7 @@ func TestFirstList(t *testing.T) {
 	})
 }
 
-// With -state, a restart loses no target, whatever fails.
+// With -state, no target is lost in a restart, whatever fails.
 func TestState(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")
@@ -420,7 +421,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-// A listing that is interrupted by the end of the server is no failure.
+// A listing that is interrupted by the end of the server is not a failure.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -445,8 +446,8 @@ func TestStopped(t *testing.T) {
 	})
 }
 
-// Several accounts are listed side by side: the same region of two accounts is two places, and one that fails keeps its own
-// targets without costing the other anything.
+// Several accounts are listed concurrently: the same region of two accounts is two places, and one that fails
+// keeps its own targets without affecting the other.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

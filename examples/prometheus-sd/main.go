@@ -68,14 +68,14 @@ func main() {
 	process.Main(p.run)
 }
 
-// program is the program with what it uses of its environment.
+// program is the program with its inputs and outputs.
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	connect        selection.Connect
 }
 
-// config is the command line, understood.
+// config is the parsed command line.
 type config struct {
 	selection.Selection
 
@@ -87,7 +87,7 @@ type config struct {
 	once, verbose, help  bool
 }
 
-// shortest is the least interval: after each one, all regions are listed.
+// shortest is the minimum interval, after which all regions are listed.
 const shortest = 5 * time.Second
 
 // define defines the flags.
@@ -163,7 +163,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
-	if c.once && !c.verbose { // then the errors at the end say it all
+	if c.once && !c.verbose { // then the errors at the end are sufficient
 		logger = slog.New(slog.DiscardHandler)
 	}
 	m := newMetrics()
@@ -183,7 +183,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.serve(ctx, d, c)
 }
 
-// once prints one list. It lacks what failed, and the exit code says so.
+// once prints the list once. If a part is missing because of a failure, the exit code indicates it.
 func (p *program) once(ctx context.Context, c *config, sources []selection.Source) int {
 	all := fleet{}
 	var failures []error
@@ -238,7 +238,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 		<-ctx.Done()
 		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer stop()
-		_ = server.Shutdown(patience) // whoever is still reading then is cut off
+		_ = server.Shutdown(patience) // requests that are still in progress are then aborted
 	})
 	err = server.Serve(listener)
 	cancel()
@@ -251,5 +251,5 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	return failure.ExitOK
 }
 
-// say writes a line for the person at the terminal.
+// say writes a line to stderr.
 func (p *program) say(line string) { process.Say(p.stderr, "prometheus-sd")(line) }

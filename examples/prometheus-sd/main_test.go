@@ -24,14 +24,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// TestMain keeps the developer's own profiles and region out of the tests.
+// TestMain isolates the tests from the developer's own profiles and region.
 func TestMain(m *testing.M) {
 	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
 	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
 	os.Exit(m.Run())
 }
 
-// output is a buffer that can be read while it is written.
+// output is a buffer that can be read while it is written to.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -55,7 +55,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// newProgram makes a program that uses a server, or with nil the demo.
+// newProgram creates a program that uses a server, or the demo if the server is nil.
 func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	stdout, stderr = &output{wait: make(chan string, 1)}, &output{wait: make(chan string, 1)}
 	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client}
@@ -90,7 +90,7 @@ func start(t *testing.T, server *ecstest.Server, args ...string) (url string, st
 	return url, stop
 }
 
-// get sends requests until the response has the status.
+// get sends requests until the response has the given status.
 func get(t *testing.T, url string, status int) string {
 	t.Helper()
 	var last string
@@ -115,7 +115,7 @@ func get(t *testing.T, url string, status int) string {
 	return ""
 }
 
-// poll yields until the caller has seen what it waits for, at most for three minutes.
+// poll yields until the caller has found what it waits for, for at most three minutes.
 func poll(t *testing.T) func(func() bool) {
 	return func(yield func() bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -158,7 +158,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// A key that is not accepted does not end the server, and is not shown anywhere.
+// A key that is not accepted does not end the server, and does not appear in any output.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -273,7 +273,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // so that a command line that should be refused does not run for ever
+	cancel() // so that a command line that should be refused does not run forever
 	for args, want := range map[string]string{
 		"":                         "which region?",
 		"-demo -port 0":            "65535",

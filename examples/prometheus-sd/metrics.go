@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// metrics are those of the discovery itself. The label account is empty with the default credentials.
+// metrics are the metrics of the discovery itself. The label account is empty with the default credentials.
 type metrics struct {
 	registry *prometheus.Registry
 	failures *prometheus.CounterVec
@@ -37,7 +37,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// attempt counts one request to the API, see ecs.Options.OnAttempt.
+// attempt counts one request to the API; see ecs.Options.OnAttempt.
 func (m *metrics) attempt(a ecs.Attempt) {
 	result := "ok"
 	if a.Err != nil {
@@ -50,7 +50,8 @@ func (m *metrics) attempt(a ecs.Attempt) {
 // Describe implements [prometheus.Collector].
 func (d *discovery) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(d, ch) }
 
-// Collect implements [prometheus.Collector]. What it tells is counted when it is asked for, so the ages are current.
+// Collect implements [prometheus.Collector]. The values are computed when they are collected, so that the ages are
+// current.
 func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 	if !d.isReady() {
 		return

@@ -21,7 +21,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// block returns the n-th block of the README in a language.
+// block returns the n-th code block of the README in a language.
 func block(t *testing.T, language string, n int) string {
 	t.Helper()
 	readme, err := os.ReadFile("README.md")
@@ -67,7 +67,7 @@ func startPrometheus(t *testing.T, config string) string {
 	}
 }
 
-// prometheusLog waits for the line that says where Prometheus listens.
+// prometheusLog waits for the log line with the address at which Prometheus listens.
 type prometheusLog struct {
 	text      bytes.Buffer
 	listening chan string
@@ -91,7 +91,7 @@ type target struct {
 	ScrapeURL        string            `json:"scrapeUrl"`
 }
 
-// targets returns the targets that are scraped and those that are dropped, by instance id.
+// targets returns the scraped and the dropped targets, by instance id.
 func targets(t *testing.T, prometheus string) (active, dropped map[string]target) {
 	t.Helper()
 	var response struct {
@@ -213,8 +213,8 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%d targets after one left and one came", len(all))
 	}
 
-	// A region fails for three refreshes, and then the server restarts: no target is lost. The same when the permission is lost
-	// and the region looks empty.
+	// A region fails for three refreshes, and then the server restarts: no target is lost. The same must hold if
+	// the permission is lost and the region appears empty.
 	lost := fleet[2].InstanceID
 	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
 		fault.Region, fault.Times = fleet[2].RegionID, -1
@@ -254,7 +254,7 @@ func TestRealPrometheus(t *testing.T) {
 	}
 }
 
-// until waits until a condition holds, which is checked once a second, and fails the test after three minutes.
+// until checks once a second whether a condition holds, and fails the test after three minutes.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
 	for range 180 {
@@ -286,7 +286,7 @@ func merged(a, b map[string]target) map[string]target {
 	return m
 }
 
-// Prometheus accepts the alerts of the README, and the metrics that it names exist.
+// Prometheus accepts the alerts in the README, and the metrics that they use exist.
 func TestRealPromtool(t *testing.T) {
 	t.Parallel()
 	promtool := realtool.Find(t, "prometheus", "promtool")

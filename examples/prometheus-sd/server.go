@@ -33,8 +33,8 @@ func (d *discovery) handler() http.Handler {
 	return mux
 }
 
-// knownHosts passes on only requests for a host name that this server is known by. A web page whose own name leads to this
-// server (DNS rebinding) could read the list through the browser of whoever looks at it.
+// knownHosts passes on only requests for a known host name of this server. Otherwise, a web page whose name
+// resolves to this server (DNS rebinding) could read the list through a visitor's browser.
 func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range allowed {
@@ -60,8 +60,8 @@ func knownHosts(next http.Handler, listen string, allowed []string) http.Handler
 	})
 }
 
-// serveList responds with what is known, however old: with an error Prometheus would keep the targets too, but forget them
-// when it restarts.
+// serveList responds with the known targets, however old: after an error response Prometheus would keep its
+// targets too, but lose them when it restarts.
 func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	if !d.isReady() {
 		http.Error(w, "there is no list yet, see /healthz", http.StatusServiceUnavailable)
@@ -72,7 +72,7 @@ func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(list)
 }
 
-// serveHealth says how fresh the list is, and what could not be read.
+// serveHealth reports how fresh the list is, and what could not be read.
 func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	code, text := d.health(now)

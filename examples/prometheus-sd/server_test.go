@@ -68,7 +68,7 @@ ecs_sd_api_attempts_total{account="",action="DescribeRegions",region="cn-hangzho
 	})
 }
 
-// A page in a browser cannot read the list under a name of its own (DNS rebinding).
+// A web page cannot read the list through DNS rebinding.
 func TestKnownHosts(t *testing.T) {
 	t.Parallel()
 	own, err := os.Hostname()

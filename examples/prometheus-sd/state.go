@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// load reads the instances that an earlier run has saved. No file is no instance.
+// load reads the instances saved by an earlier run. If there is no file, there are none.
 func load(file string) (fleet, error) {
 	if file == "" {
 		return nil, nil
@@ -38,15 +38,15 @@ func load(file string) (fleet, error) {
 	return saved, nil
 }
 
-// hasSaved reports whether an earlier run has saved instances that are still used.
+// hasSaved reports whether instances saved by an earlier run are still used.
 func (d *discovery) hasSaved() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.saved) > 0
 }
 
-// unconfirmed returns the saved instances of regions that were not listed completely since the start. The others are
-// forgotten, and so are regions that are not selected any more.
+// unconfirmed returns the saved instances of regions that have not been listed completely since the start. The
+// others are dropped, as are regions that are no longer selected.
 func (d *discovery) unconfirmed() fleet {
 	places, _ := d.status()
 	d.mu.Lock()
@@ -60,7 +60,7 @@ func (d *discovery) unconfirmed() fleet {
 	return maps.Clone(d.saved)
 }
 
-// mayList reports whether a region may turn out to be one that is listed: while the list of regions is not known, any may.
+// mayList reports whether a region may be selected. As long as the list of regions is not known, any region may.
 func (d *discovery) mayList(where place) bool {
 	for _, a := range d.accounts {
 		if a.Account == where.account {
@@ -80,7 +80,7 @@ func (d *discovery) keepSaved(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		if !d.isReady() {
-			continue // what an earlier run has saved is better than nothing
+			continue // targets saved by an earlier run are better than none
 		}
 		if err := save(d.stateFile, d.fleet()); err != nil {
 			d.log.Warn("cannot save the list", "error", err)
@@ -88,7 +88,7 @@ func (d *discovery) keepSaved(ctx context.Context) {
 	}
 }
 
-// save replaces the file as a whole: a crash leaves the old one.
+// save replaces the file atomically: after a crash, the old one is still there.
 func save(file string, f fleet) error {
 	instances := []ecs.Instance{}
 	for _, where := range slices.SortedFunc(maps.Keys(f), place.compare) {

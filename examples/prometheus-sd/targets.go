@@ -22,13 +22,13 @@ type group struct {
 	Labels  map[string]string `json:"labels"`
 }
 
-// summary is what a region contributes to the list.
+// summary is the contribution of a region to the list.
 type summary struct {
 	targets     int
 	unreachable int // instances without an address
 }
 
-// rendered is the list and its summary as they were at a time.
+// rendered is the list and its summary at a time.
 type rendered struct {
 	at        time.Time
 	ready     bool // the list could be served
@@ -48,7 +48,7 @@ func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	return d.list.json, d.list.summaries
 }
 
-// render writes the list, a line for each instance and always in the same order, and sums it up.
+// render writes the list, one line for each instance and always in the same order, and summarizes it.
 func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary) {
 	var out bytes.Buffer
 	summaries = map[place]summary{}
@@ -83,8 +83,9 @@ func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary)
 	return out.Bytes(), summaries
 }
 
-// labels describes an instance in the manner of Prometheus' discoveries of other clouds: empty values are left out, lists are
-// joined with a comma before, between and after, so that a regular expression can look for ",sg-1,".
+// labels returns the labels of an instance, in the style of Prometheus' discoveries for other clouds: empty values
+// are left out, and lists are joined with a comma before, between and after the elements, so that a regular
+// expression can match ",sg-1,".
 func labels(inst ecs.Instance) map[string]string {
 	all := map[string]string{
 		"account":           selection.Account(inst),
@@ -142,8 +143,8 @@ func joined(list []string) string {
 	return "," + strings.Join(list, ",") + ","
 }
 
-// tagLabels returns a label of its own for every tag. Two keys whose names are the same, such as "a.b" and "a-b", are told apart by
-// a number; a key that is a name as it is comes first.
+// tagLabels returns a unique label for every tag. If two keys result in the same name, such as "a.b" and "a-b", a
+// number is appended; a key that is already a valid name takes precedence.
 func tagLabels(tags []ecs.Tag) map[string]string {
 	named := make(map[string]string, len(tags))
 	inOrder := slices.SortedFunc(slices.Values(tags), func(a, b ecs.Tag) int {
@@ -166,9 +167,9 @@ func tagLabels(tags []ecs.Tag) map[string]string {
 	return named
 }
 
-// labelName returns the end of a label name for a tag's key: as in Prometheus' other discoveries, a character that a label name
-// cannot have becomes an underscore. But one beyond ASCII becomes its code point, 环 is _u73af: with underscores alone all
-// Chinese keys of two characters would be the same.
+// labelName returns the label name of a tag's key, without its prefix. As in Prometheus' other discoveries,
+// characters that a label name cannot contain become underscores. Non-ASCII characters become their code points
+// instead, such as _u73af for 环: with underscores, all Chinese keys of two characters would be equal.
 func labelName(key string) string {
 	var name strings.Builder
 	for _, r := range key {

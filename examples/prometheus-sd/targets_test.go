@@ -127,7 +127,7 @@ func FuzzTagLabels(f *testing.F) {
 	})
 }
 
-// Thousands of keys that become the same label take no longer than others.
+// Thousands of keys that result in the same label take no longer than others.
 func TestManyEqualLabels(t *testing.T) {
 	t.Parallel()
 	digits := strings.NewReplacer("0", "!", "1", "#", "2", "$", "3", "%", "4", "&", "5", "(", "6", ")", "7", "*", "8", "+", "9", ",")
@@ -142,7 +142,7 @@ func TestManyEqualLabels(t *testing.T) {
 	}
 }
 
-// Whatever the names and tags, the list is valid, and nothing but labels of ours is in it.
+// For any names and tags, the list is valid and contains only the labels of this program.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -172,7 +172,7 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
-// Instances that have nothing but an IPv6 address are targets; spot strategy and interfaces are labels.
+// Instances that have only an IPv6 address are targets; spot strategy and interfaces are labels.
 func TestIPv6AndMore(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{

@@ -41,7 +41,7 @@ func count(ctx context.Context, client *ecs.Client) error {
 	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil: all regions
 		var region *ecs.RegionError
 		if errors.As(err, &region) {
-			log.Print(region) // this region's instances are not all there; the other regions go on
+			log.Print(region) // this region's instances are incomplete; the other regions continue
 			failed++
 			continue
 		}

@@ -15,20 +15,20 @@ import (
 
 const (
 	refreshTimeout   = 30 * time.Second  // for one call of a provider
-	slowAfter        = 5 * time.Second   // a refresh that takes longer is not waited for while there is a valid key
+	slowAfter        = 5 * time.Second   // if a refresh takes longer, calls use the last valid key instead of waiting
 	reuseLastValid   = 150 * time.Second // how long the last valid key is used while refreshes fail
-	maxHungRefreshes = 4                 // calls of a provider that have not returned after refreshTimeout
+	maxHungRefreshes = 4                 // maximum number of provider calls that have not returned after refreshTimeout
 )
 
 // Cache makes a [Provider] safe to call before every request, from any number of goroutines.
 //
-// There is one call of the provider at a time, shared by all callers. While refreshes fail, the last valid key is reused
-// for up to 150 s and the provider is called every 5 s. A key that the API refused is never reused in that way. A
-// provider may hang, panic or end its goroutine: a call that has not returned within 30 s is given up and a new one is
-// made, up to four; then no other call is made until one of them returns.
+// All callers share one call of the provider at a time. While refreshes fail, the last valid key is reused for up
+// to 150 s and the provider is called every 5 s. A key that the API has refused is never reused in this way. A
+// provider may hang, panic or end its goroutine: a call that has not returned within 30 s is abandoned and a new
+// one is made. After four such calls, no other call is made until one of them returns.
 type Cache struct{ *cacheState }
 
-// cacheState is behind a pointer, as the key of a [Static] is, so that fmt does not print a key.
+// cacheState is behind a pointer, like the key of a [Static], so that fmt does not print a key.
 type cacheState struct {
 	provider Provider
 	redact   func(err error, keys ...signer.Credentials) error
@@ -37,12 +37,12 @@ type cacheState struct {
 	current      *refresh           // the refresh that is under way
 	started      int                // number of refreshes so far
 	stored       int                // number of the refresh that set lastValid
-	hung         int                // refreshes that were given up and have not returned
+	hung         int                // number of refreshes that were abandoned and have not returned
 	lastValid    signer.Credentials // zero: none
 	refused      signer.Credentials // the last key that the API refused
-	failingSince time.Time          // the first failure since a refresh succeeded; zero: none
+	failingSince time.Time          // time of the first failure since the last success; zero if there is none
 	retryAt      time.Time          // when to refresh next, while the last valid key is reused
-	cancelled    bool               // the last refresh was cancelled because its callers had left
+	cancelled    bool               // the last refresh was canceled because all its callers stopped waiting
 }
 
 // refresh is one call of the provider.
@@ -58,8 +58,9 @@ type refresh struct {
 	err       error
 }
 
-// NewCache returns a Cache of a provider, or the provider itself if it is one. redact returns a provider's error with
-// the given keys, and whatever looks like a secret, masked; nil is the identity.
+// NewCache returns a Cache of a provider. If the provider is a Cache, it is returned unchanged. redact returns a
+// provider's error with the given keys, and everything that looks like a secret, masked; nil returns errors
+// unchanged.
 func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) error) *Cache {
 	if c, ok := p.(*Cache); ok {
 		return c
@@ -76,7 +77,7 @@ func (c *Cache) Credentials(ctx context.Context) (signer.Credentials, error) {
 	return key, err
 }
 
-// Format writes the type of the provider, whatever the verb.
+// Format writes the type of the provider, for every verb.
 func (c *Cache) Format(f fmt.State, verb rune) {
 	text := fmt.Sprintf("ecs.CredentialsProvider(%T)", c.provider)
 	if verb == 'q' {
@@ -85,8 +86,7 @@ func (c *Cache) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text)
 }
 
-// Report returns what the provider knows of its key, without I/O. ok is false if the provider is not one of this package
-// that searches.
+// Report returns what the provider knows about its key, without I/O. ok is false if the provider is not a Chain.
 func (c *Cache) Report() (r Report, ok bool) {
 	chain, ok := c.provider.(*Chain)
 	if !ok {
@@ -101,8 +101,8 @@ func (c *Cache) Report() (r Report, ok bool) {
 	return r, true
 }
 
-// Get returns a key. stale is a key that the API has refused, or zero: it is not returned unless the provider has no
-// other. A warning is the failure because of which the last valid key is returned.
+// Get returns a key. stale is a key that the API has refused, or zero: it is not returned unless the provider has
+// no other. If the last valid key is reused after a failure, warning is that failure.
 func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error) {
 	switch p := c.provider.(type) {
 	case *Static:
@@ -133,7 +133,7 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			timeout.Stop()
 			switch {
 			case r.err != nil && late:
-				continue // it was cancelled before this caller came
+				continue // it was canceled before this caller arrived
 			case r.err != nil:
 				return c.useLastValid(r.err)
 			case r.key == stale && r.stale != stale:
@@ -151,9 +151,9 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 	}
 }
 
-// joinOrStart returns the refresh that is under way, or a new one, how long after its start to wait for it, and whether it
-// is late: the refresh has been cancelled already. It returns no refresh if the last valid key is to be used at once, and
-// an error if the provider hangs.
+// joinOrStart returns the refresh in progress, or a new one. It also returns how long after its start to wait for
+// it, and whether it is late, which means that it has already been canceled. If the last valid key should be used
+// at once, it returns no refresh; if the provider hangs, it returns an error.
 func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *refresh, patience time.Duration, late bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,8 +190,9 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 	return c.current, patience, c.current.cancelled, nil
 }
 
-// leave is called by a caller that stops waiting. A refresh without callers is cancelled if the context of the last one
-// is done, unless the one before was cancelled too: a provider that is slower than its callers would never return a key.
+// leave is called when a caller stops waiting. A refresh without callers is canceled if the context of the last
+// one is done, unless the previous refresh was canceled too: otherwise a provider that is slower than its callers
+// would never return a key.
 func (c *Cache) leave(r *refresh, contextDone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -252,16 +253,16 @@ func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 	}()
 	key, err := callProvider(ctx, c.provider, r.stale)
 	if err != nil {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // this timeout is not the caller's
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // this timeout is that of the refresh, not the caller's
 			err = fmt.Errorf("the credentials provider has not returned within %v: %w", refreshTimeout, os.ErrDeadlineExceeded)
 		}
-		// The text of the error comes from the provider's code, which may take its time: hold no lock here.
+		// The text of the error is computed by the provider's code, which may take long: do not hold a lock here.
 		key, err = signer.Credentials{}, c.redact(err, c.last(), r.stale, key)
 	}
 	r.key, r.err = key, err
 }
 
-// callProvider turns a panic and a malformed key into an error.
+// callProvider calls the provider. It converts a panic and a malformed key to an error.
 func callProvider(ctx context.Context, p Provider, stale signer.Credentials) (key signer.Credentials, err error) {
 	defer func() {
 		switch p := recover().(type) {

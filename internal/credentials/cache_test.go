@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// providerFunc is a provider that counts its calls, from 1.
+// providerFunc is a provider that counts its calls, starting at 1.
 type providerFunc struct {
 	calls atomic.Int32
 	f     func(ctx context.Context, n int) (signer.Credentials, error)
@@ -49,7 +49,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// TestCacheTimeline is the table of what each call returns while a provider misbehaves, in virtual time.
+// TestCacheTimeline checks, in virtual time, the result of each call while a provider misbehaves.
 func TestCacheTimeline(t *testing.T) {
 	t.Parallel()
 	type step struct {
@@ -121,7 +121,7 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(1), nil
 			},
-			// The key comes back from the provider, but it is not kept for the next failure.
+			// The provider returns the refused key once more, but it is not kept for the next failure.
 			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", stale: 1, took: "0s", text: "down"}, {at: "2s", key: 1, took: "0s"}, {at: "3s", took: "0s", text: "down"}},
 			calls: 4,
 		},
@@ -190,7 +190,7 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			calls: 3,
 		},
-		"takes 6 s, and callers 3 s": { // the second refresh is not cancelled
+		"takes 6 s, and callers 3 s": { // the second refresh is not canceled
 			provide: func(ctx context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				return keyOf(n), sleep(ctx, 6*time.Second)
 			},
@@ -259,7 +259,7 @@ func TestCacheTimeline(t *testing.T) {
 				if n := int(p.calls.Load()); n != c.calls {
 					t.Errorf("%d calls, want %d", n, c.calls)
 				}
-				time.Sleep(10 * time.Hour) // what hangs returns, so that the bubble can end
+				time.Sleep(10 * time.Hour) // the hanging calls return, so that the bubble can end
 			})
 		})
 	}
@@ -293,7 +293,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		if n := p.calls.Load(); n != 1 {
 			t.Errorf("%d calls", n)
 		}
-		// A refresh that started before its key was refused does not count: one more is made for all.
+		// A refresh that started before its key was refused does not count: one more refresh is made for all
+		// callers.
 		go func() { _, _ = cache.Credentials(t.Context()) }()
 		synctest.Wait()
 		for range 100 {
@@ -310,7 +311,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 	})
 }
 
-// The context of a refresh has the values of the caller's, outlives the first of several callers, and ends with the last.
+// The context of a refresh has the values of the first caller's context, outlives the first of several callers,
+// and ends with the last.
 func TestRefreshContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -351,7 +353,7 @@ func TestRefreshContext(t *testing.T) {
 	})
 }
 
-// slowText is an error whose text takes its time.
+// slowText is an error whose text takes long to compute.
 type slowText struct{}
 
 func (slowText) Error() string { time.Sleep(time.Minute); return "slow" }
@@ -376,7 +378,7 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 	})
 }
 
-// Our own timeout must not look like the caller's.
+// The cache's own timeout must not be mistaken for the caller's.
 func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -388,7 +390,7 @@ func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	})
 }
 
-// Whatever a provider does, the caller gets an error and the process lives.
+// Whatever a provider does, the caller receives an error and the process continues.
 func TestBadProviders(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -456,7 +458,7 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 }
 
-// While some callers learn that the API refuses the last valid key, none of the others gets an empty one.
+// While some callers learn that the API refuses the last valid key, none of the others receives an empty one.
 func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	t.Parallel()
 	var empty atomic.Int32

@@ -13,37 +13,38 @@ import (
 )
 
 const (
-	// refreshBefore is how long before its expiry a key is replaced. It is longer than a Cache reuses a key, so what that
-	// uses while refreshes fail has not expired.
+	// refreshBefore is how long before its expiry a key is replaced. It is longer than the time for which a Cache
+	// reuses a key while refreshes fail, so a reused key has not expired.
 	refreshBefore = 3 * time.Minute
-	// recheckAfter is how long a key without a known expiry is used before it is looked up anew.
+	// recheckAfter is how long a key without a known expiry is used before it is looked up once more.
 	recheckAfter = time.Minute
 )
 
-// link is one place to look for a key. get starts from nothing each time, so that what changed is seen; refused is a key
-// that the API has refused, or zero.
+// link is one place to look for a key. get does not keep state between calls, so that changes are noticed; refused
+// is a key that the API has refused, or zero.
 type link struct {
 	name string
 	get  func(ctx context.Context, refused signer.Credentials) (foundKey, error)
 }
 
-// Chain looks for a key in several places and keeps it until it is about to expire. The link that gave the key is asked
-// alone as long as it works; after a failure, or when the API refused the key, the next call searches from the first link.
+// Chain looks for a key in several places and keeps it until it is about to expire. The link that returned the key
+// is the only one used as long as it works; after a failure, or when the API has refused the key, the next call
+// searches from the first link.
 //
-// A link that is not configured is passed over. One that is configured and fails ends the search with its error: the
-// key of a later link may belong to another account. A Chain is safe for concurrent use.
+// A link that is not configured is skipped. A link that is configured but fails ends the search with its error,
+// because the key of a later link may belong to another account. A Chain is safe for concurrent use.
 type Chain struct{ *chainState }
 
 // chainState is behind a pointer so that fmt does not print the key: see [Static].
 type chainState struct {
 	links   []link
-	missing string // what to do when no link has a key; "" for a single profile
+	missing string // advice for the case that no link has a key; "" for a single profile
 
 	mu      sync.Mutex
 	key     foundKey
 	refused signer.Credentials // a key that the API refused
-	until   time.Time          // when to refresh key; zero: at once
-	current int                // the link that gave the key, or -1
+	until   time.Time          // when to refresh key; zero means at once
+	current int                // index of the link that returned the key, or -1
 	report  Report
 }
 
@@ -65,8 +66,8 @@ func newChain(s *system) *Chain {
 	}}
 }
 
-// NewProfile returns the key of one profile of the vendor CLI's configuration. An empty name is the profile that
-// ALIBABA_CLOUD_PROFILE names, or else the current one.
+// NewProfile returns a provider for one profile of the vendor CLI's configuration. If name is empty, it is the
+// profile named by ALIBABA_CLOUD_PROFILE, or else the current one.
 func NewProfile(name string) *Chain { return newProfile(newSystem(), name) }
 
 func newProfile(s *system, name string) *Chain {
@@ -75,7 +76,8 @@ func newProfile(s *system, name string) *Chain {
 	}}}}}
 }
 
-// environmentKey returns the key in the environment. Half a key is an error: to look elsewhere would use another account.
+// environmentKey returns the key in the environment. An incomplete key is an error, because the next link may use
+// another account.
 func (s *system) environmentKey() (foundKey, error) {
 	const id, secret = "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 	key := signer.Credentials{AccessKeyID: s.getenv(id), AccessKeySecret: s.getenv(secret), SecurityToken: s.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
@@ -100,7 +102,7 @@ func kindOf(key signer.Credentials) string {
 	return "AK"
 }
 
-// environmentRole assumes the role that the environment describes, as in pods of Container Service.
+// environmentRole assumes the role described by the environment, as in pods of Container Service.
 func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	arn, provider := s.getenv("ALIBABA_CLOUD_ROLE_ARN"), s.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
 	token, file := s.getenv("ALIBABA_CLOUD_OIDC_TOKEN"), s.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")
@@ -149,7 +151,9 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
 		}
-		if isNotConfigured(err) { // perhaps only while a file is replaced: do not pass it over yet, another link may be another account
+		// the file may just be being replaced: do not skip the link yet, because another one may use another
+		// account
+		if isNotConfigured(err) {
 			err = errors.New(err.Error())
 		}
 		return signer.Credentials{}, c.fail([]LinkReport{{l.name, err}})
@@ -181,7 +185,7 @@ func (c *Chain) peek() (key signer.Credentials, ok bool) {
 	return c.key.Credentials, time.Now().Before(c.until)
 }
 
-// store remembers a key and the link that gave it; links is nil when only that link was asked.
+// store remembers a key and the link that returned it; links is nil if only that link was used.
 func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,8 +198,8 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 	return key.Credentials
 }
 
-// refreshTime returns when to replace a key. One that seems to have expired is used all the same: this machine's clock
-// may be wrong, and the API knows.
+// refreshTime returns when to replace a key. A key that seems to have expired is still used: this machine's clock
+// may be wrong, and the API decides.
 func refreshTime(key foundKey) time.Time {
 	left := time.Until(key.expires)
 	if key.expires.IsZero() || left <= 0 {
@@ -204,7 +208,7 @@ func refreshTime(key foundKey) time.Time {
 	return time.Now().Add(left - min(refreshBefore, left/4))
 }
 
-// fail forgets the link that last worked and describes the failure: what to do first, then the reason of each link.
+// fail forgets the link that last worked and returns an error: first what to do, then the reason of each link.
 func (c *Chain) fail(links []LinkReport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -224,7 +228,7 @@ func (c *Chain) fail(links []LinkReport) error {
 	return fmt.Errorf("the default chain found none: %s (%s)", c.missing, strings.Join(reasons, "; "))
 }
 
-// forget drops a key that the API refused, so that the next call searches from the first link.
+// forget drops a key that the API has refused, so that the next call searches from the first link.
 func (c *Chain) forget(key signer.Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -236,25 +240,25 @@ func (c *Chain) forget(key signer.Credentials) {
 
 // Report describes the last search of a Chain.
 type Report struct {
-	// Links are the links that were asked, in order. The last one gave the key unless its Err is set.
+	// Links are the links that were tried, in order. The last one returned the key unless its Err is set.
 	Links []LinkReport
-	// Kind tells how the key was obtained, by its mode in the CLI's terms; "" if there is none.
+	// Kind is the mode by which the key was obtained, in the CLI's terms; "" if there is none.
 	Kind string
 	// AccessKeyID is masked: "LTAI****".
 	AccessKeyID string
 	// Temporary reports whether the key has a security token.
 	Temporary bool
-	// Expires is zero if the key does not expire, or it is not known when.
+	// Expires is zero if the key does not expire, or its expiry is unknown.
 	Expires time.Time
 }
 
 // LinkReport is one link of a Report.
 type LinkReport struct {
 	Name string
-	Err  error // why it gave no key; nil if it did
+	Err  error // why it returned no key; nil if it did
 }
 
-// Report returns what the last search found. It performs no I/O.
+// Report returns the result of the last search, without I/O.
 func (c *Chain) Report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -23,7 +23,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// world is a system whose environment, home directory and servers are the test's.
+// world is a system with the environment, home directory and servers of a test.
 type world struct {
 	*system
 	t       *testing.T
@@ -53,7 +53,7 @@ func (w *world) set(pairs ...string) {
 	}
 }
 
-// write makes a file below the home directory.
+// write creates a file in the home directory.
 func (w *world) write(content string, elem ...string) string {
 	w.t.Helper()
 	path := filepath.Join(append([]string{w.home}, elem...)...)
@@ -76,7 +76,7 @@ func (w *world) serve(method, url string, status int, body any) {
 	w.servers.RegisterResponder(method, url, httpmock.NewJsonResponderOrPanic(status, body))
 }
 
-// issued is a key of a service, valid for an hour.
+// issued is a key returned by a service, valid for an hour.
 func issued(n int) map[string]any {
 	k := keyOf(n)
 	return map[string]any{
@@ -104,7 +104,7 @@ func (w *world) serveMetadata(role string, n int) {
 	})
 }
 
-// Each link in turn, with all the later ones configured too.
+// Each link in turn, with all later ones configured as well.
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	for i, want := range []string{"environment", "OIDC role", "CLI profile", "profile file", "instance role", "credentials URI"} {
@@ -157,8 +157,8 @@ func TestChainOrder(t *testing.T) {
 	}
 }
 
-// Half a configuration, or one that does not work, is an error that names the culprit: the next link may belong to
-// another account. Here each of them has a key.
+// A configuration that is incomplete or does not work is an error that names the cause: the next link may use
+// another account. In this test, each of the later links has a key.
 func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -200,7 +200,7 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	}
 }
 
-// checkText verifies that an error is one line and quotes no planted text.
+// checkText verifies that an error is one line and contains no planted text.
 func checkText(t *testing.T, err error) {
 	t.Helper()
 	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "planted") || strings.Contains(err.Error(), "\n") {
@@ -208,7 +208,7 @@ func checkText(t *testing.T, err error) {
 	}
 }
 
-// Without any configuration the error begins with what to do, and tells why each link gave no key.
+// Without any configuration, the error begins with what to do, and says why each link returned no key.
 func TestChainFindsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -233,7 +233,7 @@ func TestChainFindsNothing(t *testing.T) {
 	}
 }
 
-// The link that worked is asked alone; after a failure or a refused key the search starts from the first.
+// Only the link that worked is used; after a failure or a refused key, the search starts from the first link.
 func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -274,14 +274,15 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 }
 
-// What a link needs is missing for a moment, as a file is while it is written: its last key is used, and not that of a later
-// link, which may belong to another account. If it stays missing, the next search passes it over.
+// If something that a link needs is missing for a moment, such as a file that is being written, its last key is
+// used, and not that of a later link, which may belong to another account. If it stays missing, the next search
+// skips the link.
 func TestChainKeepsTheAccount(t *testing.T) {
 	t.Parallel()
 	config := `{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id1","access_key_secret":"secret1"}]}`
 	for name, c := range map[string]struct {
 		change func(path string) error
-		later  string // the key that is used if the change stays
+		later  string // the key that is used if the change persists
 	}{
 		"truncated":    {func(path string) error { return os.Truncate(path, 0) }, "id1"},
 		"half written": {func(path string) error { return os.Truncate(path, 30) }, "id1"},
@@ -320,7 +321,7 @@ func TestChainKeepsTheAccount(t *testing.T) {
 	}
 }
 
-// A key is refreshed three minutes before it expires, by the same link, and one without an expiry once a minute.
+// A key is refreshed three minutes before it expires, by the same link; a key without an expiry, once a minute.
 func TestChainRefreshesInTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -344,7 +345,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 			{57*time.Minute - time.Second, time.Hour, 1},
 			{2 * time.Second, 100 * time.Second, 2},
 			{74 * time.Second, -time.Hour, 2},
-			{2 * time.Second, -time.Hour, 3}, // expired by this machine's clock, which may be wrong
+			{2 * time.Second, -time.Hour, 3}, // expired according to this machine's clock, which may be wrong
 			{59 * time.Second, 0, 3},
 			{2 * time.Second, 0, 4},
 			{59 * time.Second, 0, 4},
@@ -360,7 +361,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 	_ = w
 }
 
-// The metadata service in all its moods.
+// The metadata service in all its states.
 func TestInstanceRole(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -418,13 +419,14 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
-// The caller's context ends each kind of I/O, and its error is in the chain.
+// The caller's context ends every kind of I/O, and its error is in the chain.
 func TestContextEndsTheSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
 	w.servers.RegisterNoResponder(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
 	synctest.Test(t, func(t *testing.T) {
-		for _, limit := range []time.Duration{0, time.Second, 3 * time.Second} { // before, in the first link that waits, in a later one
+		// before the search, in the first link that waits, in a later one
+		for _, limit := range []time.Duration{0, time.Second, 3 * time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			start := time.Now()
@@ -433,7 +435,7 @@ func TestContextEndsTheSearch(t *testing.T) {
 				t.Errorf("%v after %v, want %v", err, time.Since(start), limit)
 			}
 		}
-		// Without a deadline each request has its own, which is not the caller's.
+		// Without a deadline, each request has its own timeout, which is distinguished from the caller's.
 		start := time.Now()
 		_, err := newChain(w.system).Credentials(t.Context())
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 14*time.Second {
@@ -442,7 +444,7 @@ func TestContextEndsTheSearch(t *testing.T) {
 	})
 }
 
-// Odd responses of a credentials URI: nothing is quoted, everything is bounded.
+// Unusual responses of a credentials URI: nothing is quoted, and everything is limited in size.
 func TestCredentialsURI(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -480,7 +482,7 @@ func TestCredentialsURI(t *testing.T) {
 	}
 }
 
-// STS requests are signed, are posted in the body, and their errors are translated without being quoted.
+// STS requests are signed and sent in the body; errors of STS are translated, not quoted.
 func TestSTS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

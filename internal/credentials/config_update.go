@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// replaceLogin returns the content with the login of a profile replaced; every other byte stays. It checks what it made,
-// and fails rather than to change anything else.
+// replaceLogin returns the content with the login of a profile replaced; every other byte is unchanged. It
+// verifies the result, and fails if anything else would change.
 func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error) {
 	unusual := errors.New("its layout is not the usual one")
 	config, err := parseConfig("", content)
@@ -46,7 +46,7 @@ func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error)
 	return edited, nil
 }
 
-// setMember sets a member of the profile with that index. A missing one is added in front of the others.
+// setMember sets a member of the profile with the given index. A missing member is inserted before the others.
 func setMember(content []byte, index int, name string, value []byte) ([]byte, error) {
 	profiles, ok := memberOf(content, span{0, len(content)}, "profiles")
 	if !ok {
@@ -68,7 +68,8 @@ func setMember(content []byte, index int, name string, value []byte) ([]byte, er
 // span is a part of a document.
 type span struct{ start, end int }
 
-// memberOf returns where the last member of that name, or the element of that index, stands in the object or array at.
+// memberOf returns the position of the last member with the given name, or of the element with the given index, in
+// the object or array at the given position.
 func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(content[at.start:at.end]))
 	open, err := dec.Token()
@@ -94,7 +95,8 @@ func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	return found, found != span{}
 }
 
-// sameButLogin reports whether two configurations differ in nothing but the login of the profile with that index.
+// sameButLogin reports whether two configurations are equal except for the login of the profile with the given
+// index.
 func sameButLogin(a, b []byte, index int) bool {
 	var rest [2][]byte
 	for i, content := range [][]byte{a, b} {
@@ -121,7 +123,7 @@ func sameButLogin(a, b []byte, index int) bool {
 	return bytes.Equal(rest[0], rest[1])
 }
 
-// lockedFile is a configuration file that is locked, with the temporary file that will replace it.
+// lockedFile is a locked configuration file, with the temporary file that will replace it.
 type lockedFile struct {
 	path    string // with symbolic links resolved
 	file    *os.File
@@ -129,10 +131,11 @@ type lockedFile struct {
 	content []byte
 }
 
-// openLocked locks the configuration file as credentials-go does when it writes it: an exclusive flock on the file itself
-// (1.4.14, providers/cli_profile.go writeConfigurationToFileWithLock; LockFileEx on Windows, where no login is refreshed
-// here). The vendor CLI takes no lock at all (config/configuration.go SaveConfiguration), so update reads the file once
-// more and keeps its changes. openLocked waits for the lock up to 15 s, longer than another process needs to refresh.
+// openLocked locks the configuration file in the same way as credentials-go when it writes it: with an exclusive
+// flock on the file itself (1.4.14, providers/cli_profile.go writeConfigurationToFileWithLock; LockFileEx on
+// Windows, where no login is refreshed here). The vendor CLI takes no lock at all (config/configuration.go
+// SaveConfiguration), so update reads the file once more and keeps its changes. openLocked waits for the lock up
+// to 15 s, longer than another process needs to refresh.
 func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -154,7 +157,7 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	return nil, errors.New("another process keeps it locked")
 }
 
-// tryOpenLocked returns nil without an error when another process has the lock, or has just replaced the file.
+// tryOpenLocked returns nil without an error if another process holds the lock, or has just replaced the file.
 func tryOpenLocked(path string) (*lockedFile, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the user's own configuration
 	if err != nil {
@@ -185,14 +188,15 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 	return f, nil
 }
 
-// createTemp makes the file that will replace the configuration, beside it and with its mode and owner.
+// createTemp creates the file that will replace the configuration, in the same directory and with the same mode
+// and owner.
 func (f *lockedFile) createTemp(info os.FileInfo) error {
 	temp, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".tmp-")
 	if err != nil {
 		return fmt.Errorf("its directory cannot be written: %w", osError(err))
 	}
 	f.temp = temp
-	// A full disk has to show before the login is refreshed. update overwrites what is written here.
+	// A full disk must be detected before the login is refreshed. update overwrites what is written here.
 	if _, err = temp.Write(make([]byte, len(f.content)+16<<10)); err != nil {
 		return osError(err)
 	}
@@ -205,7 +209,7 @@ func (f *lockedFile) createTemp(info os.FileInfo) error {
 	return nil
 }
 
-// update replaces the file's content in one step. Changes that others made since it was read are kept.
+// update replaces the file's content atomically. Changes that others made after it was read are kept.
 func (f *lockedFile) update(edit func([]byte) ([]byte, error)) error {
 	content, err := readFile(f.path, maxConfigFile)
 	if err != nil {

@@ -16,19 +16,22 @@ import (
 )
 
 const (
-	maxOutput       = 64 << 10        // bytes that an external command may print
-	commandWaitTime = 2 * time.Second // for processes that keep the command's output open after it has ended
+	maxOutput = 64 << 10 // bytes that an external command may print
+	// how long to wait for processes that keep the command's output open after it has ended
+	commandWaitTime = 2 * time.Second
 )
 
-// externalKey runs a command that prints a key as JSON. The command ends with the context, together with the processes
-// that it started where the system has process groups. Its standard input is empty and its error output is dropped.
+// externalKey runs a command that prints a key as JSON. When the context is done, the command is killed, together
+// with the processes that it has started if the system has process groups. Its standard input is empty and its
+// error output is discarded.
 func externalKey(ctx context.Context, command string) (foundKey, error) {
 	args, err := splitCommand(command, runtime.GOOS == "windows")
 	if err != nil {
 		return foundKey{}, fmt.Errorf("process_command %w", err)
 	}
 	var output limitedBuffer
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // G204: to run the user's own command is the purpose
+	// G204: running the user's own command is the purpose
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec
 	cmd.Stdout = &output
 	cmd.WaitDelay = commandWaitTime
 	killChildren(cmd)
@@ -60,7 +63,7 @@ func startError(err error) error {
 	return osError(err)
 }
 
-// externalOutput reads what the command printed.
+// externalOutput parses the output of the command.
 func externalOutput(data []byte) (foundKey, error) {
 	var out struct {
 		cliProfile
@@ -83,7 +86,7 @@ func externalOutput(data []byte) (foundKey, error) {
 	return foundKey{Credentials: key, expires: parseExpiration(out.Expiration)}, nil
 }
 
-// limitedBuffer keeps up to maxOutput bytes and fails at more, which ends the command.
+// limitedBuffer keeps up to maxOutput bytes. If there are more, it fails, which ends the command.
 type limitedBuffer struct {
 	data     bytes.Buffer
 	overflow bool
@@ -97,9 +100,9 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 	return b.data.Write(p)
 }
 
-// splitCommand splits a command line into its words by the rules of credentials-go. Quotes, single or double, keep white
-// space together. A backslash escapes the next character, in double quotes only one of "\$`; a line break after it
-// vanishes. On Windows it is an ordinary character, but for \" in double quotes.
+// splitCommand splits a command line into words by the rules of credentials-go. Single or double quotes keep white
+// space together. A backslash escapes the next character; in double quotes, only one of "\$`. A backslash before a
+// line break removes both. On Windows, a backslash is an ordinary character, except for \" in double quotes.
 func splitCommand(line string, windows bool) ([]string, error) {
 	var (
 		words  []string

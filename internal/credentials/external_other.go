@@ -4,5 +4,5 @@ package credentials
 
 import "os/exec"
 
-// killChildren does nothing here: the end of the context kills the command alone.
+// killChildren does nothing here: only the command itself is killed when the context is done.
 func killChildren(*exec.Cmd) {}

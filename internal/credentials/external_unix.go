@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// killChildren makes the end of the context kill the command with its whole process group.
+// killChildren makes the command's whole process group be killed when the context is done.
 func killChildren(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// script makes an executable shell script and returns its path.
+// script creates an executable shell script and returns its path.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "command")
@@ -73,7 +73,7 @@ func TestExternal(t *testing.T) {
 	}
 }
 
-// The end of the context kills the command together with what it started.
+// When the context is done, the command is killed together with the processes that it has started.
 func TestExternalDiesWithItsChildren(t *testing.T) {
 	t.Parallel()
 	pids := filepath.Join(t.TempDir(), "pids")
@@ -110,7 +110,7 @@ func TestExternalDiesWithItsChildren(t *testing.T) {
 	}
 }
 
-// running reports whether a process runs; a zombie, whose parent may never ask for it, does not.
+// running reports whether a process is running. A zombie, whose parent may never wait for it, does not count.
 func running(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false

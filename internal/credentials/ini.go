@@ -11,8 +11,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// iniProfileKey returns the key of the profile file, ~/.alibabacloud/credentials: of the section that
-// ALIBABA_CLOUD_PROFILE names, or else of "default". No file or no such section is a notConfiguredError.
+// iniProfileKey returns the key of the profile file, ~/.alibabacloud/credentials, from the section named by
+// ALIBABA_CLOUD_PROFILE, or else "default". If the file or the section does not exist, it returns a
+// notConfiguredError.
 func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 	path := cmp.Or(s.getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), s.homeFile(".alibabacloud", "credentials"))
 	if path == "" {
@@ -31,7 +32,7 @@ func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 		return foundKey{}, notConfigured("%s has no section %s", show(path), show(name))
 	}
 	key, err := s.iniSectionKey(ctx, section)
-	if err != nil { // the section is there, so a missing key or role is an error
+	if err != nil { // the section exists, so a missing key or role is an error
 		return foundKey{}, fmt.Errorf("section %s in %s: %s", show(name), show(path), err.Error())
 	}
 	return key, nil
@@ -53,10 +54,10 @@ func (s *system) iniSectionKey(ctx context.Context, section map[string]string) (
 	return foundKey{}, errors.New("the type is not supported here: use access_key, ecs_ram_role or ram_role_arn")
 }
 
-// parseINI returns the values of one section, nil if there is none, as credentials-go reads them (gopkg.in/ini.v1 with
-// its defaults). Names are exact; of a repeated key the last value counts. Lines begin a comment with # or ;, and so does
-// a value; quotes, """ and backquotes protect one. A backslash at the end of a line continues the value.
-// Variables such as %(name)s are not replaced.
+// parseINI returns the values of one section, or nil if there is none, in the same way as credentials-go
+// (gopkg.in/ini.v1 with its defaults). Names are case-sensitive; if a key is repeated, the last value counts. #
+// and ; begin a comment, both on a line of its own and after a value, unless the value is in quotes, """ or
+// backquotes. A backslash at the end of a line continues the value. Variables such as %(name)s are not replaced.
 func parseINI(text, name string) (section map[string]string, err error) {
 	lines := strings.Split(text, "\n")
 	current := "DEFAULT"
@@ -91,7 +92,7 @@ func parseINI(text, name string) (section map[string]string, err error) {
 	return section, nil
 }
 
-// iniValue returns the value that starts with text in line i, and the last line that it takes.
+// iniValue returns the value that starts with text in line i, and its last line.
 func iniValue(lines []string, i int, text string) (value string, last int, err error) {
 	text = strings.TrimLeftFunc(text, unicode.IsSpace)
 	for _, quote := range []string{`"""`, "`"} {

@@ -12,20 +12,20 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Provider returns the key that signs a request. It is ecs.CredentialsProvider.
+// Provider returns the key that signs a request. It is the same as ecs.CredentialsProvider.
 type Provider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
 
-// foundKey is a key and what is known of it.
+// foundKey is a key and its properties.
 type foundKey struct {
 	signer.Credentials
 	expires time.Time // zero: never, or not known
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
 }
 
-// notConfiguredError says that a link of the chain has nothing to offer, so that the next one is asked. Any other error
-// ends the search: the link was configured and does not work, and the next one may belong to another account.
+// notConfiguredError means that a link of the chain is not configured, so that the next one is tried. Any other
+// error ends the search: the link is configured but does not work, and the next one may use another account.
 type notConfiguredError struct{ reason string }
 
 func (e *notConfiguredError) Error() string { return e.reason }
@@ -34,7 +34,7 @@ func notConfigured(format string, args ...any) error {
 	return &notConfiguredError{fmt.Sprintf(format, args...)}
 }
 
-// isNotConfigured does not look into what err wraps: of a link that is configured, a file that is missing is an error.
+// isNotConfigured does not examine wrapped errors: for a link that is configured, a missing file is an error.
 func isNotConfigured(err error) bool {
 	_, ok := err.(*notConfiguredError) //nolint:errorlint // see above
 	return ok
@@ -52,13 +52,13 @@ func validateKey(key signer.Credentials) error {
 	return nil
 }
 
-// issuedKey is a key as services return it. The JSON names match in any case.
+// issuedKey is a key as returned by services. The JSON names match in any case.
 type issuedKey struct {
 	Code                                                    string
 	AccessKeyID, AccessKeySecret, SecurityToken, Expiration string
 }
 
-// key returns the temporary key of a response, which needs an id, a secret and a token.
+// key returns the temporary key of a response, which must have an id, a secret and a token.
 func (k issuedKey) key(kind string) (foundKey, error) {
 	if k.AccessKeyID == "" || k.AccessKeySecret == "" || k.SecurityToken == "" {
 		return foundKey{}, errors.New("the response contains no complete key (id, secret and token)")
@@ -70,7 +70,8 @@ func (k issuedKey) key(kind string) (foundKey, error) {
 	}, nil
 }
 
-// parseExpiration returns the zero time, which means unknown, for what it cannot read: the key itself may be valid.
+// parseExpiration returns the zero time, which means unknown, for a value that it cannot parse: the key itself may
+// be valid.
 func parseExpiration(text string) time.Time {
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -79,8 +80,8 @@ func parseExpiration(text string) time.Time {
 	return at
 }
 
-// decodeJSON is json.Unmarshal for one document of any origin. It accepts a byte order mark, and its error does not
-// quote the document.
+// decodeJSON is like json.Unmarshal, for a single untrusted document. It accepts a byte order mark, and its error
+// does not quote the document.
 func decodeJSON(data []byte, out any) error {
 	err := json.Unmarshal(trimBOM(data), out)
 	var (

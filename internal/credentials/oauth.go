@@ -17,7 +17,7 @@ var oauthSites = map[string]struct{ url, clientID string }{
 	"INTL": {"https://oauth.alibabacloud.com", "4103531455503354461"},
 }
 
-// logInAgain ends every error that a new login repairs.
+// logInAgain is the end of every error that a new login resolves.
 const logInAgain = "log in with the CLI again (aliyun configure --mode OAuth)"
 
 // oauthToken is a login of the OAuth mode.
@@ -59,8 +59,9 @@ func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, 
 	return key, nil
 }
 
-// refreshLogin refreshes the login of a profile and stores it: a refresh token can be used once, so a login that is not
-// stored is lost. Everything that storing needs is therefore tried first, and the file stays locked meanwhile.
+// refreshLogin refreshes the login of a profile and stores it. A refresh token can be used only once, so a login
+// that is not stored is lost. Therefore all steps of storing it are tried before, and the file stays locked until
+// it is stored.
 func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientID string) (oauthToken, error) {
 	file, err := openLocked(ctx, r.path)
 	if err != nil {
@@ -79,7 +80,8 @@ func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientI
 	if _, err = replaceLogin(file.content, name, oauthToken{"access", "refresh", 1}); err != nil {
 		return oauthToken{}, fmt.Errorf("the login has expired, and was not refreshed because %s cannot be updated (%w): %s", show(r.path), err, logInAgain)
 	}
-	// From here on the caller's context must not come between using the refresh token and storing its successor.
+	// From here on, the caller's context must not interrupt the time between using the refresh token and storing
+	// its successor.
 	if ctx.Err() != nil {
 		return oauthToken{}, ctx.Err()
 	}
@@ -117,7 +119,7 @@ func (s *system) requestLogin(ctx context.Context, siteURL, clientID, refresh st
 	return oauthToken{out.AccessToken, out.RefreshToken, time.Now().Unix() + out.ExpiresIn}, nil
 }
 
-// storedLogin returns the login that a profile has in the file's content.
+// storedLogin returns the login of a profile in the file's content.
 func storedLogin(path string, content []byte, name string) (oauthToken, error) {
 	config, err := parseConfig(path, content)
 	if err != nil {

@@ -19,13 +19,13 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// expiredLogin is a configuration as no program would write it, with members that nobody knows.
+// expiredLogin is a configuration in an unusual layout, with unknown members.
 const expiredLogin = "\ufeff{\n\t\"current\" : \"p\",\"unknown\":{\"a\":[1.50, 2e3]},\n" +
 	"  \"profiles\": [ {\"name\":\"first\",\"oauth_refresh_token\":\"not-mine\"},\n\n" +
 	"    {\"note\":\"<é\\u00e9>\", \"name\" : \"p\" ,\"mode\":\"OAuth\",\"oauth_site_type\":\"CN\",\n" +
 	"     \"oauth_refresh_token\":\"refresh-0\" , \"oauth_access_token_expire\":1 ,\"x\":null }\n ] }\n\n"
 
-// loginServer refreshes logins: refresh token number n is good for one use and brings number n+1.
+// loginServer refreshes logins: refresh token number n can be used once and returns number n+1.
 type loginServer struct {
 	mu   sync.Mutex
 	n    int
@@ -66,7 +66,7 @@ func needFlock(t *testing.T) {
 	}
 }
 
-// A refresh changes the login in the file and not a byte else, keeps mode and links, and is made once for all processes.
+// A refresh changes only the login in the file, keeps its mode and links, and is made once for all processes.
 func TestLoginIsRefreshedAndStored(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -123,7 +123,7 @@ func TestLoginIsRefreshedAndStored(t *testing.T) {
 	}
 }
 
-// Where the new login could not be stored, the refresh token is not used.
+// If the new login could not be stored, the refresh token is not used.
 func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -181,7 +181,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 			if readErr != nil {
 				t.Fatal(readErr)
 			}
-			if c.text == "" { // either it works, and the file can be read again, or nothing happened
+			if c.text == "" { // either it works and the file can be read afterwards, or nothing has happened
 				if (err == nil) != (server.n == 1) || (err == nil) == (string(data) == c.content) {
 					t.Errorf("%v; %d refreshes\n%s", err, server.n, data)
 				}
@@ -198,7 +198,8 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
-// A caller that leaves does not come between the use of the refresh token and the storing of its successor.
+// A caller that stops waiting does not interrupt the time between the use of the refresh token and the storing of
+// its successor.
 func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -239,7 +240,7 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-// Whatever the configuration looks like, replaceLogin changes nothing but the login, or refuses.
+// For any configuration, replaceLogin changes only the login, or returns an error.
 func FuzzReplaceLogin(f *testing.F) {
 	f.Add([]byte(expiredLogin), "p", "access", "refresh")
 	f.Add([]byte(profilesJSON(`{"name":"p","oauth_access_token":"a","OAuth_Access_Token":"b"}`)), "p", "\"\\\n<", "é\u2028")

@@ -32,7 +32,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestMain runs the test binary as a program that looks for a key, when a test has started it for that.
+// TestMain runs the test binary as a program that looks for a key, if a test has started it for that.
 func TestMain(m *testing.M) {
 	if os.Getenv("CREDENTIALS_TEST_RESULT") == "" {
 		os.Exit(m.Run())
@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// The secrets that are planted in files, responses and outputs; a leak of any is found in many forms.
+// The secrets planted in files, responses and outputs. A leak of any is recognized in many forms.
 var planted = map[string]string{
 	"secret": "Pl4nt3dS3cr3tOfTheAccessKey01", "token": "CAISplantedSecurityTokenWithMany/Characters+And=Padding==", "oidc": "eyJplantedOidcTokenHeader.eyJplantedPayload.sig",
 	"access": "plantedOAuthAccessToken0123456789", "refresh": "plantedOAuthRefreshToken9876543210",
@@ -74,7 +74,7 @@ func leak(text string) string {
 		half := len(secret) / 2
 		for _, part := range []string{secret[:half], secret[half:]} {
 			forms := []string{part, url.QueryEscape(part), url.PathEscape(part)}
-			for offset := range 3 { // the middle of the base64 text that does not depend on the neighbours
+			for offset := range 3 { // the middle of the base64 text, which does not depend on the surrounding text
 				encoded := base64.StdEncoding.EncodeToString([]byte("xxx"[:offset] + part))
 				forms = append(forms, strings.TrimRight(encoded, "=")[4:len(strings.TrimRight(encoded, "="))-2])
 			}
@@ -107,8 +107,8 @@ func TestLeakFindsEveryForm(t *testing.T) {
 	}
 }
 
-// servers are STS and the sign-in services over TLS, behind a proxy as processes find them, and plain servers for metadata
-// and the credentials URI. What they send is decided by mood.
+// servers are STS and the sign-in services over TLS, behind a proxy, and plain servers for the metadata service
+// and the credentials URI. mood determines their responses.
 type servers struct {
 	proxy, plain *httptest.Server
 	certificate  string // file
@@ -209,13 +209,13 @@ func makeCertificate(t *testing.T) (certificate tls.Certificate, file string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, file
 }
 
-// processCase is one way to get a key: what is in the home directory and the environment. SECRET and the like stand for
-// the planted secrets, HOME and PLAIN for the directory and the plain server.
+// processCase is one way of obtaining a key: the contents of the home directory and the environment. SECRET and
+// similar words stand for the planted secrets, HOME and PLAIN for the directory and the plain server.
 type processCase struct {
 	profile string            // in ~/.aliyun/config.json
 	files   map[string]string // in the home directory
 	env     []string
-	fixed   bool // no server is asked: the key is found in every mood
+	fixed   bool // no server is used: the key is found in every mood
 	writes  bool // the login is stored
 }
 
@@ -249,8 +249,8 @@ var processCases = map[string]processCase{
 
 var alwaysFails = []string{"External fails", "External spews", "a broken file", "a secret as the mode", "a secret as the source", "a broken ini file"}
 
-// Real processes with real files, against servers in every mood: whatever happens, nothing is printed, no file changes,
-// and no secret is in any text.
+// Real processes with real files, with servers in every mood: nothing is printed, no file changes, and no text
+// contains a secret.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	for _, mood := range moods {

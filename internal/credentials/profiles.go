@@ -14,14 +14,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// cliConfig is the vendor CLI's configuration file. Profiles are decoded when they are used: a broken one does not
-// affect the others.
+// cliConfig is the vendor CLI's configuration file. Profiles are decoded when they are used, so that a broken one
+// does not affect the others.
 type cliConfig struct {
 	Current  string            `json:"current"`
 	Profiles []json.RawMessage `json:"profiles"`
 }
 
-// cliProfile is one profile of that file, and what an external command prints.
+// cliProfile is one profile of that file, and also the output of an external command.
 type cliProfile struct {
 	Name              string `json:"name"`
 	Mode              string `json:"mode"`
@@ -29,7 +29,7 @@ type cliProfile struct {
 	AccessKeyID       string `json:"access_key_id"`
 	AccessKeySecret   string `json:"access_key_secret"`
 	StsToken          string `json:"sts_token"`
-	StsExpiration     int64  `json:"sts_expiration"` // Unix seconds; of the key that the CLI cached
+	StsExpiration     int64  `json:"sts_expiration"` // Unix seconds; expiry of the key cached by the CLI
 	StsRegion         string `json:"sts_region"`
 	VPC               bool   `json:"enable_vpc"`
 	RoleName          string `json:"ram_role_name"`
@@ -55,7 +55,7 @@ type cliProfile struct {
 	OAuthExpire       int64  `json:"oauth_access_token_expire"` // Unix seconds
 }
 
-// The modes of a profile. The CLI compares them without regard to case.
+// The modes of a profile. The CLI compares them ignoring case.
 var (
 	supportedModes = []string{
 		"AK", "StsToken", "RamRoleArn", "EcsRamRole", "RamRoleArnWithRoleName", "ChainableRamRoleArn", "OIDC",
@@ -64,10 +64,10 @@ var (
 	unsupportedModes = []string{"RsaKeyPair", "BearerToken", "Anonymous"}
 )
 
-// maxSources is how many source profiles may follow one another.
+// maxSources is the maximum length of a sequence of source profiles.
 const maxSources = 10
 
-// canonicalMode returns a known mode as it is usually spelled, or "".
+// canonicalMode returns the canonical spelling of a known mode, or "".
 func canonicalMode(mode string, modes []string) string {
 	if i := slices.IndexFunc(modes, func(m string) bool { return strings.EqualFold(m, mode) }); i >= 0 {
 		return modes[i]
@@ -75,12 +75,13 @@ func canonicalMode(mode string, modes []string) string {
 	return ""
 }
 
-// configPath returns where the CLI's configuration is, or "" without a home directory.
+// configPath returns the path of the CLI's configuration, or "" without a home directory.
 func (s *system) configPath() string {
 	return cmp.Or(s.getenv("ALIBABA_CLOUD_CONFIG_FILE"), s.homeFile(".aliyun", "config.json"))
 }
 
-// readConfig reads the CLI's configuration. No file, or one without a profile, is a notConfiguredError.
+// readConfig reads the CLI's configuration. If there is no file, or it has no profile, it returns a
+// notConfiguredError.
 func readConfig(path string) (*cliConfig, error) {
 	if path == "" {
 		return nil, notConfigured("HOME is not set, so there is no ~/.aliyun/config.json")
@@ -103,7 +104,7 @@ func parseConfig(path string, data []byte) (*cliConfig, error) {
 	return &config, nil
 }
 
-// find returns the profile of that name, nil if there is none, and its index.
+// find returns the profile with the given name and its index, or nil if there is none.
 func (c *cliConfig) find(name string) (p *cliProfile, index int, err error) {
 	for i, raw := range c.Profiles {
 		var head struct{ Name string }
@@ -121,11 +122,12 @@ type profileReader struct {
 	*system
 	path    string
 	config  *cliConfig
-	refused signer.Credentials // a key that the API refused: not to be taken from the CLI's cache again
+	refused signer.Credentials // a key that the API has refused, which must not be taken from the CLI's cache
 }
 
-// cliProfileKey returns the key of a profile of the CLI's configuration. An empty name is ALIBABA_CLOUD_PROFILE, or else
-// the current profile. It returns a notConfiguredError if the profile does not exist or is empty.
+// cliProfileKey returns the key of a profile of the CLI's configuration. If name is empty, it is the profile named
+// by ALIBABA_CLOUD_PROFILE, or else the current one. It returns a notConfiguredError if the profile does not exist
+// or is empty.
 func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.Credentials) (foundKey, error) {
 	r := profileReader{system: s, path: s.configPath(), refused: refused}
 	config, err := readConfig(r.path)
@@ -175,7 +177,7 @@ func (r *profileReader) key(ctx context.Context, name string, via []string) (fou
 		return r.chainedRole(ctx, p, append(via, name))
 	}
 	key, err := r.modeKey(ctx, p, mode)
-	if isNotConfigured(err) && mode != "AK" { // what the profile needs is missing, not the profile
+	if isNotConfigured(err) && mode != "AK" { // something that the profile needs is missing, not the profile itself
 		err = errors.New(err.Error())
 	}
 	key.kind = mode
@@ -263,7 +265,7 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string)
 	return r.oauthKey(ctx, p)
 }
 
-// cachedKey returns the temporary key that the CLI stored in the profile, if it is valid for a while.
+// cachedKey returns the temporary key that the CLI stored in the profile, if it does not expire soon.
 func (p *cliProfile) cachedKey() (foundKey, bool) {
 	key := foundKey{
 		Credentials: signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret, SecurityToken: p.StsToken},
@@ -279,7 +281,8 @@ func (r *profileReader) role(p *cliProfile) role {
 	}
 }
 
-// oidcKey assumes a role with an OIDC token, or with the token in a file, which is read each time: it is rotated.
+// oidcKey assumes a role with an OIDC token, or with the token in a file. The file is read each time, because the
+// token is rotated.
 func (s *system) oidcKey(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
 	switch {
 	case providerARN == "":

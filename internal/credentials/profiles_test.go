@@ -14,14 +14,14 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// profilesJSON is a configuration with those profiles; the first is the current one.
+// profilesJSON returns a configuration with the given profiles; the first one is the current one.
 func profilesJSON(profiles ...string) string {
 	return `{"current":"p","profiles":[` + strings.Join(profiles, ",") + `]}`
 }
 
 const hour = `4102444800` // a time in the future, in Unix seconds
 
-// Every mode that can sign, served by local fakes.
+// Every mode that can sign, with local fakes of the services.
 func TestProfileModes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -82,7 +82,7 @@ func TestProfileModes(t *testing.T) {
 	}
 }
 
-// What cannot work is one clear line. Nothing that the file says is in it.
+// A profile that cannot work is reported on one clear line, which quotes nothing of the file.
 func TestProfileErrors(t *testing.T) {
 	t.Parallel()
 	var long []string
@@ -144,7 +144,7 @@ func TestProfileErrors(t *testing.T) {
 	}
 }
 
-// The profile is the caller's, the environment's, or the file's; a byte order mark does no harm.
+// The profile is that of the caller, the environment, or the file; a byte order mark is accepted.
 func TestProfileNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -232,7 +232,7 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// A key that the API refused is not taken from the CLI's cache again.
+// A key that the API has refused is not taken from the CLI's cache.
 func TestRefusedCachedKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

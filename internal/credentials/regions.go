@@ -5,13 +5,14 @@ import (
 	"fmt"
 )
 
-// ProfileInfo is what may be shown of a profile.
+// ProfileInfo is the information about a profile that is not secret.
 type ProfileInfo struct {
 	Name, Region string
 	Current      bool
 }
 
-// Profiles returns the profiles of the CLI's configuration, in its order. No file is no profile.
+// Profiles returns the profiles of the CLI's configuration, in its order. If there is no file, there are no
+// profiles.
 func Profiles() ([]ProfileInfo, error) { return newSystem().profiles() }
 
 func (s *system) profiles() ([]ProfileInfo, error) {
@@ -30,7 +31,7 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 			Name   string `json:"name"`
 			Region string `json:"region_id"`
 		}
-		if err := decodeJSON(raw, &p); err != nil { // left out, an account would be missing without a word
+		if err := decodeJSON(raw, &p); err != nil { // if it were left out, an account would be missing silently
 			return nil, fmt.Errorf("profile number %d in %s is %w", i+1, show(s.configPath()), err)
 		}
 		if p.Name == "" || seen[p.Name] {
@@ -42,8 +43,8 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 	return list, nil
 }
 
-// Region returns the region for programs that were told none: of the named profile, or else ALIBABA_CLOUD_REGION_ID.
-// Without a name the variable counts first, and then the current profile.
+// Region returns the region for programs that are run without one: that of the named profile, or else
+// ALIBABA_CLOUD_REGION_ID. If name is empty, the variable takes precedence over the current profile.
 func Region(name string) (string, error) { return newSystem().region(name) }
 
 func (s *system) region(name string) (string, error) {

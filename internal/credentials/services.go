@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// instanceRole returns the key of a RAM role from the metadata service of the instance. An empty name is
-// ALIBABA_CLOUD_ECS_METADATA, or the role that is attached to the instance. Without a metadata service, as outside Alibaba
+// instanceRole returns the key of a RAM role from the metadata service of the instance. If name is empty, it is
+// ALIBABA_CLOUD_ECS_METADATA, or the role attached to the instance. Without a metadata service, as outside Alibaba
 // Cloud, or without a role, it returns a notConfiguredError.
 func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error) {
 	if s.enabled("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
@@ -49,8 +49,8 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 	return key, nil
 }
 
-// metadataToken asks for the token that the hardened mode (IMDSv2) wants. A service without it is used without a token,
-// unless ALIBABA_CLOUD_IMDSV1_DISABLED forbids that.
+// metadataToken requests the token that the hardened mode (IMDSv2) requires. If the service has none, it is used
+// without a token, unless ALIBABA_CLOUD_IMDSV1_DISABLED forbids that.
 func (s *system) metadataToken(ctx context.Context) (http.Header, error) {
 	ttl := http.Header{"X-Aliyun-Ecs-Metadata-Token-Ttl-Seconds": {"60"}}
 	res, err := fetch(ctx, s.metadata, metadataTimeout, http.MethodPut, s.metadataURL+"/latest/api/token", ttl, nil)
@@ -85,7 +85,7 @@ func (s *system) getMetadata(ctx context.Context, path string, header http.Heade
 	return res.body, nil
 }
 
-// credentialsURI returns the key that a URL serves, usually a helper on the same machine.
+// credentialsURI returns the key served at a URL, usually by a helper on the same machine.
 func (s *system) credentialsURI(ctx context.Context, address string) (foundKey, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -139,7 +139,7 @@ func (s *system) cloudSSO(ctx context.Context, p *cliProfile) (foundKey, error) 
 	return key, nil
 }
 
-// postBearer posts with an access token and decodes the response.
+// postBearer sends a POST request with an access token and decodes the response.
 func (s *system) postBearer(ctx context.Context, service, address, token string, body []byte, out any) error {
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
 	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, address, header, body)

@@ -10,8 +10,8 @@ import (
 
 // Static is a fixed key.
 //
-// The key is behind two pointers: of a field whose methods it may not call, fmt prints the target of the first pointer
-// when the verb does not fit, but never that of the second.
+// The key is behind two pointers: if fmt may not call the methods of a field and the verb does not fit, it prints
+// the target of the first pointer, but never that of the second.
 type Static struct{ key *signer.Credentials }
 
 // NewStatic returns a provider of that key.
@@ -25,8 +25,9 @@ func (s *Static) Credentials(context.Context) (signer.Credentials, error) {
 	return *s.key, nil
 }
 
-// Validate returns an error if the API would refuse the key for its form: an empty id or secret, or white space.
+// Validate returns an error if the API would refuse the key because of its form: an empty id or secret, or white
+// space.
 func (s *Static) Validate() error { return validateKey(*s.key) }
 
-// Format writes the redacted key, whatever the verb.
+// Format writes the redacted key, for every verb.
 func (s *Static) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.key.String()) }

@@ -23,7 +23,7 @@ type role struct {
 	seconds     int    // 0 is 3600
 	policy      string
 	externalID  string
-	stsRegion   string // "" is ALIBABA_CLOUD_STS_REGION, or the central endpoint
+	stsRegion   string // "" means ALIBABA_CLOUD_STS_REGION, or the central endpoint
 	vpc         bool
 }
 
@@ -66,7 +66,7 @@ func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, to
 	return s.callSTS(ctx, endpoint, params.Encode(), kind)
 }
 
-// roleRequest returns the endpoint and the parameters that both ways to assume a role share.
+// roleRequest returns the endpoint and the parameters shared by both ways of assuming a role.
 func (s *system) roleRequest(r role) (endpoint string, params url.Values, err error) {
 	region := cmp.Or(r.stsRegion, s.getenv("ALIBABA_CLOUD_STS_REGION"))
 	seconds := r.seconds
@@ -98,7 +98,7 @@ func (s *system) roleRequest(r role) (endpoint string, params url.Values, err er
 	return endpoint, params, nil
 }
 
-// callSTS posts the parameters in the body, which proxies and servers do not log.
+// callSTS sends the parameters in the body, because proxies and servers do not log it.
 func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foundKey, error) {
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, "https://"+endpoint+"/", header, []byte(form))
@@ -123,7 +123,8 @@ func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foun
 	return key, nil
 }
 
-// stsAdvice translates an error code of STS. The code itself is not shown: a proxy may have sent anything.
+// stsAdvice returns advice for an error code of STS. The code itself is not shown, because a proxy may have sent
+// it.
 func stsAdvice(code string) string {
 	for _, advice := range []struct{ prefix, text string }{
 		{"NoPermission", "permission to assume the role was denied: allow sts:AssumeRole, and check the role's trust policy"},

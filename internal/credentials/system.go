@@ -28,7 +28,7 @@ const (
 	metadataTimeout = 2 * time.Second // the metadata service is one hop away
 )
 
-// system is what this package uses of its process and machine; tests replace parts of it.
+// system is the part of the process and machine that this package uses; tests replace parts of it.
 type system struct {
 	getenv      func(string) string
 	client      *http.Client // for STS, sign-in services and credentials URIs
@@ -44,10 +44,10 @@ func newSystem() *system {
 				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
 				TLSHandshakeTimeout:    5 * time.Second,
 				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-				DisableKeepAlives:      true, // a request an hour keeps no connection open
+				DisableKeepAlives:      true, // with one request an hour, it is not worth keeping a connection
 				MaxResponseHeaderBytes: maxResponse,
 			},
-			// A redirect would carry a token or a signature to another host.
+			// Following a redirect would send a token or a signature to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
@@ -78,14 +78,14 @@ func (s *system) homeFile(elem ...string) string {
 	return filepath.Join(append([]string{home}, elem...)...)
 }
 
-// response is a complete HTTP response of bounded size.
+// response is a complete HTTP response of limited size.
 type response struct {
 	status int
 	body   []byte
 }
 
-// fetch sends a request and reads the response, within timeout. An error names the kind of failure and nothing else:
-// the text of net/http would show the URL, and sometimes what the server sent.
+// fetch sends a request and reads the response, within timeout. An error names only the kind of failure: the text
+// of net/http would show the URL, and sometimes data sent by the server.
 func fetch(ctx context.Context, client *http.Client, timeout time.Duration, method, address string, header http.Header, body []byte) (response, error) {
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -146,8 +146,8 @@ func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	return errors.New("the request failed: the server does not speak HTTP as expected, or the proxy refused it")
 }
 
-// readFile reads a regular file of at most limit bytes, and at least one. Devices and pipes are refused: they may block or never end. It
-// returns a notConfiguredError when the file does not exist or may not be opened.
+// readFile reads a regular file of at least one and at most limit bytes. Devices and pipes are refused, because
+// they may block or never end. It returns a notConfiguredError if the file does not exist or may not be opened.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -176,7 +176,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s cannot be read: %w", show(path), osError(err))
 	case int64(len(data)) > limit:
 		return nil, tooLarge(path, limit)
-	case len(bytes.TrimSpace(data)) == 0: // as it is for a moment when a program writes it in place
+	case len(bytes.TrimSpace(data)) == 0: // temporarily, while a program writes it in place
 		return nil, fmt.Errorf("%s is empty: write or remove it", show(path))
 	}
 	return data, nil
@@ -186,7 +186,7 @@ func tooLarge(path string, limit int64) error {
 	return fmt.Errorf("%s is larger than %d KiB", show(path), limit>>10)
 }
 
-// osError returns what the operating system said, without the path that package os puts in front.
+// osError returns the message of the operating system, without the path that package os adds.
 func osError(err error) error {
 	var (
 		path   *fs.PathError
@@ -204,7 +204,7 @@ func osError(err error) error {
 	return errors.New("input/output error")
 }
 
-// show returns a path or name on one line, quoted if it would not print as it is.
+// show returns a path or name on one line, quoted if it is not printable.
 func show(text string) string {
 	if quoted := strconv.Quote(text); quoted[1:len(quoted)-1] != text {
 		return quoted

@@ -13,10 +13,10 @@ import (
 	"syscall"
 )
 
-// Error returns err in a form that is safe to show: on one line, without anything that looks like a secret. The result
-// wraps err unless something in err's chain would show what its text hides; then it wraps only the well-known errors among
-// what err wraps: the context's, end-of-file and connection errors, and a [*net.DNSError] or
-// [*tls.CertificateVerificationError] that shows no secret itself.
+// Error returns err in a form that is safe to show: on one line, without anything that looks like a secret. The
+// result wraps err, unless something in err's chain would reveal a masked text. In that case, the result wraps
+// only the well-known errors in the chain: the context's, end-of-file and connection errors, and a [*net.DNSError]
+// or [*tls.CertificateVerificationError] that contains no secret itself.
 func (r *Redactor) Error(err error) (safe error) {
 	defer func() {
 		if recover() != nil { // a nil pointer in an error, for instance
@@ -26,7 +26,7 @@ func (r *Redactor) Error(err error) (safe error) {
 	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it
 		err = u.Err // its own text is the signed URL
 	}
-	text := fmt.Sprint(err) // unlike err.Error() it survives a nil pointer
+	text := fmt.Sprint(err) // unlike err.Error(), it does not panic on a nil pointer
 	line := r.Line(text, maxErrorText)
 	switch {
 	case !r.safe(err):
@@ -37,7 +37,8 @@ func (r *Redactor) Error(err error) (safe error) {
 	return &redactedError{text: line, timeout: isTimeout(err), wrapped: []error{err}}
 }
 
-// Replace returns an error with the given text, which wraps only the well-known errors among what err wraps: see Error.
+// Replace returns an error with the given text, which wraps only the well-known errors in the chain of err: see
+// Error.
 func (r *Redactor) Replace(err error, text string) error {
 	e := &redactedError{text: text, timeout: isTimeout(err)}
 	for _, known := range knownErrors {
@@ -61,7 +62,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// knownErrors stay reachable when the error that wraps them must not be shown.
+// knownErrors stay in the chain if the error that wraps them must not be shown.
 var knownErrors = []error{
 	context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET,
 }
@@ -78,7 +79,7 @@ func (r *Redactor) safe(err error) bool {
 	if errors.As(err, &u) && r.Mask(u.URL) != u.URL {
 		return false
 	}
-	switch e := err.(type) { //nolint:errorlint // the links of the chain themselves are meant
+	switch e := err.(type) { //nolint:errorlint // only the links of the chain themselves count
 	case interface{ Unwrap() error }:
 		return r.safe(e.Unwrap())
 	case interface{ Unwrap() []error }:
@@ -91,7 +92,7 @@ func (r *Redactor) safe(err error) bool {
 type redactedError struct {
 	text    string
 	timeout bool
-	wrapped []error // the error itself if only its layout was at fault, else the known ones
+	wrapped []error // the error itself if only its layout was changed, otherwise the well-known ones
 }
 
 func (e *redactedError) Error() string   { return e.text }

@@ -14,26 +14,26 @@ import (
 )
 
 const (
-	gram      = 8  // the length of the pieces by which forms are found
+	gram      = 8  // length of the pieces by which forms are found
 	maxEntity = 16 // the longest escape of HTML that is decoded, in bytes
 )
 
-// forms finds secrets in all forms that a text may show them in. Only few forms are enumerated, because the text is
-// normalized before it is searched: see normalize and unescape.
+// forms finds secrets in every form in which a text may contain them. Only a few forms are enumerated, because the
+// text is normalized before it is searched: see normalize and unescape.
 type forms struct {
-	short   []string // secrets of less than gram bytes, found as they are
+	short   []string // secrets of less than gram bytes, which are searched for unchanged
 	forms   []form
 	grams   map[[gram]byte]place // pieces of all forms
-	longest int                  // the longest form as a text may show it, in bytes
+	longest int                  // length in bytes of the longest form in a text
 }
 
-// form is one form of a secret, folded as normalize does.
+// form is one form of a secret, folded like the text in normalize.
 type form struct {
 	text []byte
-	core int // how much of text does not depend on what follows the secret in the same base64 text
+	core int // length of the part of text that does not depend on the bytes after the secret in the same base64 text
 }
 
-// place is where a piece stands.
+// place is the position of a piece in a form.
 type place struct{ form, offset int }
 
 func newForms(secrets []string) forms {
@@ -58,7 +58,7 @@ func (f *forms) addSecret(secret string) {
 	}
 	for _, v := range variants {
 		f.add(hex.EncodeToString([]byte(v)), 2*len(v))
-		for offset, dependent := range []int{0, 2, 3} { // characters that depend on what precedes the secret
+		for offset, dependent := range []int{0, 2, 3} { // number of characters that depend on the bytes before the secret
 			text := base64.StdEncoding.EncodeToString(append(make([]byte, offset, offset+len(v)), v...))[dependent:]
 			f.add(text, len(strings.TrimRight(text, "="))-1)
 		}
@@ -114,13 +114,13 @@ func (f *forms) mask(text string) string {
 	return b.String()
 }
 
-// contains reports whether text shows a secret.
+// contains reports whether text contains a secret.
 func (f *forms) contains(text string) bool { return len(f.find(text)) > 0 }
 
 // span is a part of a text.
 type span struct{ start, end int }
 
-// find returns where text shows a secret, in any order. Each round undoes one layer of escapes.
+// find returns the positions of secrets in text, in no particular order. Each round removes one layer of escapes.
 func (f *forms) find(text string) (spans []span) {
 	if len(f.forms) == 0 && len(f.short) == 0 {
 		return nil
@@ -160,7 +160,7 @@ func (f *forms) search(v view, spans []span) []span {
 			continue
 		}
 		start, end := f.forms[p.form].extend(folded, i, p.offset)
-		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // of a short one only the whole is a match
+		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // a short one matches only as a whole
 			spans = append(spans, v.span(start, end))
 		}
 		i = max(i+1, end-gram+1)
@@ -168,7 +168,7 @@ func (f *forms) search(v view, spans []span) []span {
 	return spans
 }
 
-// extend returns the part of text that agrees with the form around a piece of it.
+// extend returns the part of text around a piece that agrees with the form.
 func (f form) extend(text []byte, at, offset int) (start, end int) {
 	start, end = at, at
 	for o := offset; o > 0 && start > 0 && text[start-1] == f.text[o-1]; o-- {
@@ -180,7 +180,7 @@ func (f form) extend(text []byte, at, offset int) (start, end int) {
 	return start, end
 }
 
-// view is a text in another form, with the place of each byte in the original text.
+// view is a transformed text, with the position of each byte in the original text.
 type view struct {
 	text  []byte
 	spans []span
@@ -201,7 +201,8 @@ func viewOf(text string) view {
 	return v
 }
 
-// normalize drops what printable shows as a blank: white space, control characters and invalid UTF-8.
+// normalize removes the characters that printable replaces by blanks: white space, control characters and invalid
+// UTF-8.
 func normalize(v view) view {
 	plain := view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -215,7 +216,7 @@ func normalize(v view) view {
 	return plain
 }
 
-// unescape undoes one layer of percent-encoding and of the escapes of JSON and HTML.
+// unescape removes one layer of percent-encoding and of the escapes of JSON and HTML.
 func unescape(v view) (plain view, changed bool) {
 	plain = view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -234,7 +235,7 @@ func unescape(v view) (plain view, changed bool) {
 	return plain, changed
 }
 
-// unescapeOne decodes the escape that text begins with. n is its length, 0 if there is none.
+// unescapeOne decodes the escape at the start of text. n is its length, or 0 if there is none.
 func unescapeOne(text []byte) (plain string, n int) {
 	number := func(digits []byte) uint64 {
 		v, err := strconv.ParseUint(string(digits), 16, 16)

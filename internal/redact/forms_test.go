@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// transformations are the forms in which a secret is promised to be found.
+// transformations are the forms in which secrets must be found.
 var transformations = map[string]func(string) string{
 	"raw":                       func(s string) string { return s },
 	"upper case":                strings.ToUpper,
@@ -67,8 +67,8 @@ func wrap(s string, width int, separator string) string {
 	return strings.Join(append(lines, s), separator)
 }
 
-// showsAny reports a part of the secret that text shows, in one of the promised forms, after all layers of escapes and all
-// white space were removed. It is written without the code under test.
+// showsAny returns a part of the secret that text contains in one of the documented forms, after all layers of
+// escapes and all white space were removed. It does not use the code under test.
 func showsAny(text, secret string) string {
 	for range 4 {
 		if plain, err := url.PathUnescape(text); err == nil {
@@ -91,7 +91,7 @@ func showsAny(text, secret string) string {
 	return ""
 }
 
-// TestTransformations checks every promised form of secrets of every usual kind.
+// TestTransformations checks every documented form for every usual kind of secret.
 func TestTransformations(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{
@@ -114,7 +114,7 @@ func TestTransformations(t *testing.T) {
 	}
 }
 
-// TestShortSecrets checks that short texts are masked only as a whole, and the shortest not at all.
+// TestShortSecrets checks that short secrets are masked only as a whole, and the shortest ones not at all.
 func TestShortSecrets(t *testing.T) {
 	t.Parallel()
 	r := New("id", "key1", "elevenchars")
@@ -134,7 +134,7 @@ func TestShortSecrets(t *testing.T) {
 	}
 }
 
-// TestOtherTextStays checks that the usual texts of errors are left as they are.
+// TestOtherTextStays checks that the usual texts of errors are not changed.
 func TestOtherTextStays(t *testing.T) {
 	t.Parallel()
 	r := New("LTAI5tQnXbV3kdGdmc7iTest", "h2Vb8/pQ+kd73jx9zM0sLw1f4RtYuI", "CAIS"+strings.Repeat("Ab9/+xYz", 100)+"==")
@@ -149,7 +149,8 @@ func TestOtherTextStays(t *testing.T) {
 	}
 }
 
-// FuzzMask plants a secret in a text, in a promised form, and looks for it afterwards.
+// FuzzMask hides a secret in a text in one of the documented forms, masks the text, and fails if the secret can
+// still be found.
 func FuzzMask(f *testing.F) {
 	names := slices.Sorted(maps.Keys(transformations))
 	for i := range names {

@@ -1,4 +1,5 @@
-// Package redact masks secrets in texts that come from elsewhere: servers, proxies, credential providers, network errors.
+// Package redact masks secrets in texts from external sources: servers, proxies, credential providers, network
+// errors.
 package redact
 
 import (
@@ -11,35 +12,39 @@ import (
 const (
 	mask     = "***"
 	withheld = "(text withheld: it repeats credentials)"
-	// window is how much of a text is searched beyond the part that is kept.
+	// window is the number of bytes that are searched beyond the part of a text that is kept.
 	window = 8 << 10
-	// maxErrorText is the longest text of an error, in bytes.
+	// maxErrorText is the maximum length of the text of an error in bytes.
 	maxErrorText = 8 << 10
 )
 
-// Everything that looks like a secret is masked, whether it is known or not.
+// Everything that looks like a secret is masked, whether or not it is known.
 var (
-	// secretParam is a parameter of a signed query, plain or percent-encoded, as servers and proxies echo it.
+	// secretParam matches a parameter of a signed query, plain or percent-encoded, as servers and proxies return
+	// it.
 	secretParam = regexp.MustCompile(`(?i)((?:AccessKeyId|AccessKeySecret|SecurityToken|Signature|SignatureNonce|BearerToken|Credential)(?:=|%3D|%253D|:))[^&%\s",;<>]+(?:%(?:25)?(?:2[BF]|3D)[^&%\s",;<>]*)*`)
-	// namedSecret is how credential providers print what they received: text, JSON, JSON within a quoted text.
+	// namedSecret matches a secret after its name, as credential providers print responses: text, JSON, or JSON
+	// inside a quoted text.
 	namedSecret = regexp.MustCompile(`(?i)(\b(?:[a-z_]*Access_?Key_?Id|(?:(?:access|refresh|id|oidc|sts|security|bearer|session|auth)_?)?Token|[a-z_]*Secret|Private_?Key|Password)\\*"?\s*[:=]\s*\\*"?)[^\s"\\,;&}]+`)
-	// secretHeader is a header of a signed request, as a server echoes it.
+	// secretHeader matches a header of a signed request, as a server returns it.
 	secretHeader = regexp.MustCompile(`(?i)((?:x-acs-(?:security-token|accesskey-id|signature-nonce|bearer-token)|authorization)"?:\s*"?(?:[\w-]+\s+)?)[^\s"]+`)
-	// keyShape is what the vendor's access key ids and security tokens look like, and OIDC tokens.
+	// keyShape matches the vendor's access key ids and security tokens, and OIDC tokens.
 	keyShape = regexp.MustCompile(`\b(?:LTAI|STS\.|TMP\.)[A-Za-z0-9]{10,}|\bCAI[A-Za-z0-9+/]{40,}=*|\beyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?`)
-	// userInfo is the user part of a URL.
+	// userInfo matches the user part of a URL.
 	userInfo = regexp.MustCompile(`://[^\s"]*@`)
 )
 
-// Redactor masks a set of secrets, and whatever else looks like one. The zero value knows no secrets. It is immutable and
-// safe for concurrent use.
+// Redactor masks a set of secrets, and whatever else looks like one. The zero value knows no secrets. It is
+// immutable and safe for concurrent use.
 //
-// A secret is found as it is, in any case, percent-encoded, as JSON or HTML escape it, in hexadecimal, and in base64 (either
-// alphabet, with or without padding, at any offset), also when white space or line breaks were inserted. Of a secret of 16
-// bytes or more, any part that holds 15 consecutive characters of such a form is found, and the halves are.
+// A secret is found unchanged, in any case, percent-encoded, escaped as in JSON or HTML, in hexadecimal, and in
+// base64 (either alphabet, with or without padding, at any offset), even if white space or line breaks were
+// inserted. Of a secret of 16 bytes or more, every part with 15 consecutive characters of such a form is found,
+// and so are the halves.
 type Redactor struct{ forms forms }
 
-// New returns a Redactor for the given secrets. Texts of less than 4 bytes are ignored: masking them would spoil the text.
+// New returns a Redactor for the given secrets. Secrets of less than 4 bytes are ignored, because masking them
+// would make texts unreadable.
 func New(secrets ...string) *Redactor { return &Redactor{newForms(secrets)} }
 
 // Mask returns text with every secret replaced by "***".
@@ -56,13 +61,14 @@ func (r *Redactor) Mask(text string) string {
 func (r *Redactor) Line(text string, limit int) string {
 	masked, whole := r.head(text, limit)
 	if !whole && len(masked) <= limit+r.forms.longest {
-		// So much was masked that the end of the searched part, where a secret may have been cut in two, would show.
+		// So much was masked that the end of the searched part, at which a secret may have been cut in two, would
+		// become visible.
 		masked = withheld
 	}
 	return shorten(printable(masked), limit)
 }
 
-// Excerpt is like Line for a text of any kind, such as an HTML page: runs of white space become a single blank.
+// Excerpt is like Line, for text of any kind, such as an HTML page: runs of white space become a single blank.
 func (r *Redactor) Excerpt(text string, limit int) string {
 	masked, whole := r.head(text, limit)
 	masked = strings.Join(strings.Fields(printable(masked)), " ")
@@ -88,7 +94,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// shorten cuts text to at most limit bytes, at a character.
+// shorten truncates text to at most limit bytes, without splitting a character.
 func shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text

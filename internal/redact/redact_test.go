@@ -140,7 +140,7 @@ func TestError(t *testing.T) {
 		err  error
 		text string
 		is   error // still reachable, if not nil
-		not  error // no longer reachable, if not nil
+		not  error // no longer in the chain, if not nil
 	}{
 		"plain":              {plain, "plain", plain, nil},
 		"url.Error":          {&url.Error{Op: "Post", URL: signedURL, Err: plain}, "plain", plain, nil},
@@ -181,7 +181,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// asError has an As method that returns an error that it neither shows nor wraps.
+// asError has an As method that returns an error that it neither prints nor wraps.
 type asError struct{ u *url.Error }
 
 func (asError) Error() string        { return "failed" }
@@ -194,7 +194,7 @@ func (e asError) As(target any) bool {
 	return ok
 }
 
-// hiding is an error whose text does not show what it wraps.
+// hiding is an error whose text does not include what it wraps.
 type hiding struct{ err error }
 
 func (hiding) Error() string   { return "hidden" }

@@ -8,22 +8,23 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// The made-up fleet is the same in every run.
+// The generated fleet is the same in every run.
 const (
 	size = 3000
 	seed = 1
 )
 
-// Now returns the time for which the fleet was made: some instances are new then, and some subscriptions end soon.
+// Now returns the time for which the fleet was generated: some instances are new then, and some subscriptions end
+// soon.
 func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 
-// Client returns a client for a region: with the default credentials or, with demo, of an in-memory ECS that has only made-up
-// instances. Call done when the client is no longer needed.
+// Client returns a client for a region: with the default credentials or, if demo is true, for an in-memory ECS
+// with generated instances. Call done when the client is no longer needed.
 func Client(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	return ClientOf(size, demo, region, opts)
 }
 
-// ClientOf is like Client, with that number of made-up instances.
+// ClientOf is like Client, with the given number of generated instances.
 func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	if !demo {
 		client, err = ecs.NewClient(region, opts)

@@ -1,4 +1,4 @@
-// Package failure tells the failures of a listing apart, for people, for exit codes and for labels of metrics.
+// Package failure classifies the failures of a listing, for messages, exit codes and metric labels.
 package failure
 
 import (
@@ -16,25 +16,25 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// A Kind is a word for a kind of failure, fit for a label of a metric.
+// A Kind is the kind of a failure, used as a metric label.
 type Kind string
 
 // The kinds of failure.
 const (
 	Incomplete  Kind = "incomplete"  // instances could not be read, or the API's cap was hit
-	Closed      Kind = "closed"      // the region is not open to the account
+	Closed      Kind = "closed"      // the region is not enabled for the account
 	Credentials Kind = "credentials" // missing or not accepted
 	Forbidden   Kind = "forbidden"   // not permitted
 	Throttled   Kind = "throttled"   // the API's quota was used up
 	Endpoint    Kind = "endpoint"    // the host does not exist, is not trusted or does not speak TLS
-	Unavailable Kind = "unavailable" // the service or the network failed for the time being
-	Invalid     Kind = "invalid"     // the request cannot succeed as it is
-	Timeout     Kind = "timeout"     // the program's own time ran out
-	Unconfirmed Kind = "unconfirmed" // no instance was found, and whether that is true could not be checked
+	Unavailable Kind = "unavailable" // the service or the network failed temporarily
+	Invalid     Kind = "invalid"     // the request cannot succeed unless it is changed
+	Timeout     Kind = "timeout"     // the timeout of the program expired
+	Unconfirmed Kind = "unconfirmed" // no instance was found, and the permission could not be verified
 	Other       Kind = "other"
 )
 
-// The exit codes of the programs. Only Unavailable says that trying again later may help.
+// The exit codes of the programs. Only Unavailable means that another attempt may succeed.
 const (
 	ExitOK          = 0
 	ExitFailed      = 1
@@ -47,7 +47,7 @@ const (
 	ExitInterrupted = 130
 )
 
-// ExitCodes explains the exit codes that all programs have in common.
+// ExitCodes explains the exit codes that all programs share.
 const ExitCodes = `  0    done
   1    failed, and trying again does not help; also when the endpoint's host does not exist or is not trusted
   2    usage: a flag is wrong, or the API refuses a value
@@ -56,8 +56,8 @@ const ExitCodes = `  0    done
   5    throttled or unavailable, even after retries: try again later
 `
 
-// isClosed reports whether a region is not open to the account, whatever the account is permitted: the code is that of a
-// denial and names the region, or one of the API's other words for it.
+// isClosed reports whether a region is not enabled for the account, regardless of permissions: the code is that of
+// a denial and names the region, or is one of the other codes for it.
 func isClosed(err error) bool {
 	var api *ecs.Error
 	if !errors.As(err, &api) {
@@ -98,7 +98,7 @@ func KindOf(err error) Kind {
 	}
 }
 
-// isEndpoint reports whether the failure is that of an endpoint which will not work later either.
+// isEndpoint reports whether the failure is that of an endpoint that will never work.
 func isEndpoint(err error) bool {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError
@@ -109,7 +109,7 @@ func isEndpoint(err error) bool {
 		errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &record)
 }
 
-// Lasting reports whether the failure stays until somebody changes something: waiting alone does not help.
+// Lasting reports whether the failure persists until something is changed: waiting does not help.
 func (k Kind) Lasting() bool {
 	return k != Throttled && k != Unavailable && k != Timeout
 }
@@ -132,7 +132,7 @@ func ExitCode(err error) int {
 	}
 }
 
-// Text returns a failure in one line, in the words of [wording.Plain], with the region first.
+// Text returns a failure as one line, in the words of [wording.Plain], starting with the region.
 func Text(err error) string {
 	var account *AccountError
 	var region *ecs.RegionError
@@ -158,13 +158,13 @@ func (e *AccountError) Error() string { return e.Account + ": " + e.Err.Error() 
 // Unwrap returns the failure.
 func (e *AccountError) Unwrap() error { return e.Err }
 
-// Setup is what the advice for a failure depends on.
+// Setup is the configuration that the advice for a failure depends on.
 type Setup struct {
 	VPC      bool
 	Endpoint string
 }
 
-// Advice returns what to do about a failure where the text of the error does not say it, else "".
+// Advice returns what to do about a failure if the text of the error does not say it, otherwise "".
 func (s Setup) Advice(err error) string {
 	switch KindOf(err) {
 	case Forbidden:
@@ -182,7 +182,7 @@ func (s Setup) Advice(err error) string {
 	}
 }
 
-// grantable are the codes of denials that a RAM policy can cure.
+// grantable are the codes of denials that a RAM policy can resolve.
 var grantable = []string{"Forbidden", "Forbidden.RAM", "Forbidden.Unauthorized", "PermissionDenied", "AccessDenied", "Unauthorized", "InvalidUser.Unauthorized"}
 
 func forbidden(err error) string {
@@ -225,8 +225,8 @@ func (s Setup) network() string {
 	}
 }
 
-// Report says in lines for a person what failed, each piece of advice once, and returns the exit code: that of the first
-// failure in the order of their texts, so that it does not depend on which region responded first.
+// Report prints what failed, with each piece of advice once, and returns the exit code: that of the first failure
+// in the order of their texts, so that it does not depend on which region responded first.
 func (s Setup) Report(say func(line string), failures ...error) int {
 	failures = Sorted(failures)
 	const most = 10
@@ -246,7 +246,7 @@ func (s Setup) Report(say func(line string), failures ...error) int {
 	return ExitCode(failures[0])
 }
 
-// Sorted returns failures in the order of their texts.
+// Sorted returns failures ordered by their texts.
 func Sorted(failures []error) []error {
 	return slices.SortedStableFunc(slices.Values(failures), func(a, b error) int { return cmp.Compare(Text(a), Text(b)) })
 }

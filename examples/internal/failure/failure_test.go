@@ -19,10 +19,10 @@ func api(code string, status int) error {
 	return &ecs.Error{Code: code, StatusCode: status, Action: "DescribeInstances", Message: "x"}
 }
 
-// wrapped is a failure of the network as the client returns it.
+// wrapped is a network failure as the client returns it.
 func wrapped(err error) error { return fmt.Errorf("ecs: %w: %w", err, ecs.ErrUnavailable) }
 
-// The exit codes, kinds and advice of what can go wrong.
+// The exit codes, kinds and advice of possible failures.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -103,7 +103,7 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// The advice is not what the user does already.
+// The advice is not something that the user already does.
 func TestAdviceFitsTheFlags(t *testing.T) {
 	t.Parallel()
 	unknown, refused := wrapped(&net.DNSError{Err: "no such host", IsNotFound: true}), wrapped(errors.New("connection refused"))

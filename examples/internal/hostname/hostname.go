@@ -1,5 +1,6 @@
-// Package hostname makes names of hosts from names of instances. Whoever may name an instance must not be able to take over
-// a host that other programs know: an SSH alias or an inventory host called "github.com", "localhost" or "192.0.2.7" would.
+// Package hostname converts instance names to host names. People who may name an instance must not be able to take
+// over a host that other programs know: an SSH alias or an inventory host called "github.com", "localhost" or
+// "192.0.2.7" would.
 package hostname
 
 import (
@@ -10,7 +11,7 @@ import (
 	"unicode"
 )
 
-// Rule explains the names in a sentence, for help texts.
+// Rule explains the conversion in a sentence, for help texts.
 const Rule = `letters of any script, digits, "_" and "-" stay, runs of other characters, dots included, become "-"; an instance whose name
 is an address, a number, "localhost" or longer than 128 characters goes by its id`
 
@@ -22,11 +23,11 @@ var reserved = []string{
 	"ip6-allnodes", "ip6-allrouters", "ip6-mcastprefix", "broadcasthost", "loopback", "none", "host", "match", "self", "implicit",
 }
 
-// number matches what the C library reads as (a part of) an IPv4 address: "127.1", "0x7f000001", "2130706433".
+// number matches what the C library parses as (a part of) an IPv4 address: "127.1", "0x7f000001", "2130706433".
 var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-F]*|[0-9]+)){0,3}$`)
 
-// Clean returns a name for a host that holds only letters of any script, digits, "_" and "-", and does not begin or end
-// with a sign. It is "" when nothing is left, or when the name is an address, a number, reserved or too long.
+// Clean returns a host name that contains only letters of any script, digits, "_" and "-", and does not begin or
+// end with a sign. It returns "" if nothing is left, or if the name is an address, a number, reserved or too long.
 func Clean(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return r == unicode.ReplacementChar || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != '_' && r != '-'

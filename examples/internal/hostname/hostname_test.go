@@ -26,7 +26,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// Whatever the name, what comes out is no address, and nothing that a program would read in its own way.
+// For any name, the result is not an address, and has no special meaning to a program.
 func check(t *testing.T, name string) {
 	t.Helper()
 	clean := Clean(name)

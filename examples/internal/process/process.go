@@ -1,4 +1,4 @@
-// Package process is what the programs share as processes: signals, and lines on stderr.
+// Package process contains the process handling that the programs share: signals, and messages on stderr.
 package process
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// sameSignal is how long after a signal another one still counts as the same: timeout(1) and service managers signal both the
-// process and its group, so that it arrives twice.
+// sameSignal is how long after a signal another one counts as the same: timeout(1) and service managers signal
+// both the process and its group, so that the signal arrives twice.
 const sameSignal = 500 * time.Millisecond
 
-// Main runs a program and exits with its code. SIGINT, SIGTERM and SIGHUP cancel the context, so that the program can print
-// what it has; those that the parent ignores, as nohup does with SIGHUP, stay ignored. A second Ctrl-C ends the process at
-// once.
+// Main runs a program and exits with its code. SIGINT, SIGTERM and SIGHUP cancel the context, so that the program
+// can print its results so far; those that the parent ignores, as nohup does with SIGHUP, stay ignored. A second
+// Ctrl-C ends the process immediately.
 func Main(run func(ctx context.Context, args []string) int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 8)
@@ -46,8 +46,8 @@ func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	}
 }
 
-// Say returns a function that writes lines for the person at the terminal, each beginning with the program's name. What a
-// line quotes of names or responses cannot control the terminal.
+// Say returns a function that writes lines to stderr, each beginning with the program's name. Quoted names or
+// responses cannot control the terminal.
 func Say(stderr io.Writer, program string) func(line string) {
 	return func(line string) { fmt.Fprintln(stderr, program+": "+terminal.Printable(line)) }
 }

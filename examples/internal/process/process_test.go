@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// A signal that arrives twice does not end the process before it has printed what it has; a second Ctrl-C does.
+// A signal that arrives twice does not end the process before it has printed its results; a second Ctrl-C does.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

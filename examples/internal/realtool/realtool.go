@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Find returns the path of the first of the named programs that is installed. Without one the test is skipped, or fails when
-// ECS_REAL_TOOLS is set, as .ci/run does.
+// Find returns the path of the first of the named programs that is installed. If there is none, the test is
+// skipped, or fails if ECS_REAL_TOOLS is set, as in .ci/run.
 func Find(t testing.TB, debianPackage string, names ...string) string {
 	t.Helper()
 	for _, name := range names {

@@ -17,8 +17,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// errEmpty refuses a filter without value: in a script it is most likely a variable that is not set, and without the filter
-// everything would be selected.
+// errEmpty refuses a filter without a value: in a script it is most likely a variable that is not set, and without
+// the filter everything would be selected.
 var errEmpty = errors.New("the value is empty (a variable that is not set?); leave it out if that is meant")
 
 // filter defines a flag that selects instances. Its value must not be empty.
@@ -35,9 +35,9 @@ func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string)
 // IsFilter reports whether the flag selects instances, so that an empty value is a mistake.
 func (s *Selection) IsFilter(name string) bool { return slices.Contains(s.filters, name) }
 
-// anyOf defines a filter that takes several values separated by commas. With a single one, the API filters. With several, the
-// API is not asked to, and instances that have none of them are left out afterwards. The values that are known, if any, may be
-// given in any case of their letters, and no others may be given.
+// anyOf defines a filter with values separated by commas. A single value is filtered by the API. Several values
+// are not sent to the API; instances that have none of them are removed afterwards. If the possible values are
+// known, they may be given in any case, and others are refused.
 func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values func(ecs.Instance) []T, known ...T) {
 	s.filter(fs, name, func(text string) error {
 		var wanted []T
@@ -66,7 +66,7 @@ func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values
 	})
 }
 
-// one makes a list of a single value.
+// one returns a list with a single value.
 func one[T any](value func(ecs.Instance) T) func(ecs.Instance) []T {
 	return func(inst ecs.Instance) []T { return []T{value(inst)} }
 }
@@ -97,8 +97,8 @@ func (s *Selection) defineFilters(fs *flag.FlagSet, stdin io.Reader, now time.Ti
 	s.filter(fs, "expires-before", timeIn(&req.ExpiresBefore, now, +1))
 }
 
-// defineTags defines the filters by tag. The API cannot be asked for one of several values or for an empty one: it is asked
-// for the key, and the values are compared afterwards.
+// defineTags defines the filters by tag. The API cannot filter by one of several values or by an empty one: the
+// request contains the key, and the values are compared afterwards.
 func (s *Selection) defineTags(fs *flag.FlagSet) {
 	tag := func(key, value string) { s.Request.Tags = append(s.Request.Tags, ecs.Tag{Key: key, Value: value}) }
 	s.filter(fs, "tag", func(text string) error {
@@ -141,7 +141,7 @@ func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	for name, list := range map[string]*ecs.JSONList{"private-ip": &req.PrivateIPAddresses, "public-ip": &req.PublicIPAddresses, "eip": &req.EIPAddresses} {
 		s.filter(fs, name, func(text string) error {
 			if name != "public-ip" {
-				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // the API does not look at these addresses without it
+				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // the API ignores these addresses without it
 			}
 			return addAddrs(list, text, stdin, false)
 		})
@@ -154,7 +154,7 @@ func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	})
 }
 
-// addWords appends a list separated by commas or spaces, or for "-" what stdin holds.
+// addWords appends a list separated by commas or spaces. For "-", it appends the words on stdin.
 func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 	before := len(*list)
 	if text == "-" && stdin == nil {
@@ -180,7 +180,7 @@ func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 	return nil
 }
 
-// addAddrs is addWords for addresses of one family, in their usual spelling.
+// addAddrs is like addWords, for addresses of one family in canonical form.
 func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error {
 	before := len(*list)
 	if err := addWords(list, text, stdin); err != nil {
@@ -202,7 +202,7 @@ func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error
 	return nil
 }
 
-// timeIn accepts a time, or its distance from now in the direction.
+// timeIn parses a time, or its distance from now in the given direction.
 func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) error {
 	return func(text string) error {
 		if text == "now" {
@@ -229,7 +229,7 @@ func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) 
 	}
 }
 
-// inOrder refuses a time window that nothing can be in.
+// inOrder refuses a time window that cannot contain anything.
 func inOrder(of string, after, before time.Time) error {
 	if after.IsZero() || before.IsZero() || !after.After(before) {
 		return nil
@@ -243,8 +243,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// Interruptible returns a reader that stops waiting for input when ctx is done: someone who is asked for ids at a terminal
-// may type nothing but Ctrl-C.
+// Interruptible returns a reader that stops waiting for input when ctx is done: a user who is asked for ids at a
+// terminal may press Ctrl-C.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	type result struct {
 		n   int

@@ -10,21 +10,21 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// Connect makes a client for a region, as demo.Client does. done is called when the client is no longer needed.
+// Connect returns a client for a region, like demo.Client. Call done when the client is no longer needed.
 type Connect func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
 
-// Source is an account and what is listed of it.
+// Source is an account and the selected part of it.
 type Source struct {
 	Account string   // the name of its profile; "" with the default credentials
-	Home    string   // the region that is asked for the others
+	Home    string   // the region to which the request for all regions is sent
 	Regions []string // nil is all
 	Client  *ecs.Client
 
 	s *Selection
 }
 
-// Open makes the client of each account. The clients share their connections. prepare, which may be nil, can change the
-// options; [AccountOf] tells a hook such as Options.OnAttempt which account a request is for.
+// Open creates the client of each account. The clients share their connections. prepare, which may be nil, can
+// change the options; [AccountOf] returns the account of a request in a hook such as Options.OnAttempt.
 func (s *Selection) Open(connect Connect, prepare func(opts *ecs.Options)) (sources []Source, done func(), err error) {
 	opts := s.Options
 	if prepare != nil {
@@ -49,9 +49,10 @@ func (s *Selection) Open(connect Connect, prepare func(opts *ecs.Options)) (sour
 	return sources, done, nil
 }
 
-// Instances lists the selected instances of all accounts, one account after another and all regions of an account at once.
-// What fails yields an error, a *ecs.RegionError when it is a region, and the other regions and accounts go on; with several
-// accounts the error is within a [*failure.AccountError]. Only when ctx is done is an error the last.
+// Instances lists the selected instances of all accounts, one account after another and all regions of an account
+// concurrently. A failure yields an error, an *ecs.RegionError if it is that of a region, and the other regions
+// and accounts continue; with several accounts, the error is wrapped in a [*failure.AccountError]. An error is the
+// last one only if ctx is done.
 func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for _, source := range sources {
@@ -67,7 +68,7 @@ func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, er
 	}
 }
 
-// Instances lists the selected instances of one account, see the function [Instances].
+// Instances lists the selected instances of one account; see the function [Instances].
 func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		opts := &ecs.RegionsOptions{Exclude: src.s.Exclude, Workers: src.s.Workers}
@@ -82,7 +83,7 @@ func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] 
 	}
 }
 
-// Wrap names the account in an error of it.
+// Wrap adds the account to an error.
 func (src Source) Wrap(err error) error {
 	if err == nil || src.Account == "" {
 		return err
@@ -104,10 +105,11 @@ func AccountOf(ctx context.Context) string {
 	return account
 }
 
-// accountMember is the name under which the account is kept in Instance.Extra: so it is in the JSON of the instance, too.
+// accountMember is the key of the account in Instance.Extra, so that the account is also in the JSON of the
+// instance.
 const accountMember = "Account"
 
-// Mark returns a copy of an instance that says which account it belongs to.
+// Mark returns a copy of an instance that contains the name of its account.
 func (src Source) Mark(inst ecs.Instance) ecs.Instance {
 	if src.Account == "" || inst.InstanceID == "" {
 		return inst

@@ -10,8 +10,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// findProfiles returns the profiles of the vendor CLI that the patterns name, each once, in the order of the patterns and of
-// the CLI's file. "*" in a pattern stands for any characters. A pattern that names none is an error.
+// findProfiles returns the profiles of the vendor CLI that match the patterns, without duplicates, in the order of
+// the patterns and of the CLI's file. "*" in a pattern matches any sequence of characters. It is an error if a
+// pattern matches none.
 func findProfiles(patterns []string) ([]ecs.Profile, error) {
 	all, err := ecs.Profiles()
 	if err != nil {

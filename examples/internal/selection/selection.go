@@ -1,5 +1,5 @@
-// Package selection is what the programs share about which instances they are about: the flags that select accounts, regions
-// and instances, the listing of what they select, and the address to reach an instance at.
+// Package selection contains what the programs share to select instances: the flags for accounts, regions and
+// filters, the listing of the selected instances, and the address at which to reach one.
 package selection
 
 import (
@@ -54,7 +54,7 @@ file, instance RAM role, credentials URI.
 `
 )
 
-// Selection is what the flags say.
+// Selection contains the values of the flags.
 type Selection struct {
 	Demo         bool
 	Sources      []Source // the accounts; at least one
@@ -69,7 +69,7 @@ type Selection struct {
 	region, network, profiles string
 }
 
-// Define defines the flags. Times are relative to now; ids may be read from stdin, unless that is nil.
+// Define defines the flags. Times are relative to now; ids may be read from stdin, unless it is nil.
 func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.matchers = map[string]func(ecs.Instance) bool{}
 	// Without it the API does not return IPv6 addresses.
@@ -83,7 +83,7 @@ func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.defineFilters(fs, stdin, now)
 }
 
-// Finish is called when the flags are parsed, and finds what only shows when all are known.
+// Finish must be called after the flags have been parsed. It reports mistakes that involve several flags.
 func (s *Selection) Finish(getenv func(string) string) error {
 	switch {
 	case s.network != "" && s.network != "public" && s.network != string(ecs.NetworkVPC):
@@ -118,7 +118,8 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	return nil
 }
 
-// source understands which regions of an account are meant. fallback is the region for programs that were told none.
+// source determines the selected regions of an account. fallback is the region for programs that are run without
+// one.
 func (s *Selection) source(account ecs.Profile, fallback string) (Source, error) {
 	src := Source{Account: account.Name}
 	region := cmp.Or(s.region, account.Region, fallback)
@@ -136,9 +137,10 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 		}
 		return src, errors.New(text)
 	case "all":
-		src.Home = "cn-hangzhou" // a region that every account has, to ask for the others
+		src.Home = "cn-hangzhou" // a region that every account has, for the request for all regions
 		for _, regions := range []string{account.Region, fallback} {
-			if names := Split(regions); len(names) > 0 && names[0] != "all" { // the variable may name what -region may
+			// the variable may contain whatever -region may
+			if names := Split(regions); len(names) > 0 && names[0] != "all" {
 				src.Home = names[0]
 				break
 			}
@@ -164,7 +166,7 @@ func (s *Selection) Setup() failure.Setup {
 	return failure.Setup{VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
 }
 
-// Matches reports whether an instance that the API returned is selected: some filters are not the API's.
+// Matches reports whether an instance returned by the API is selected: some filters are not sent to the API.
 func (s *Selection) Matches(inst ecs.Instance) bool {
 	for _, matches := range s.matchers {
 		if !matches(inst) {
@@ -174,17 +176,17 @@ func (s *Selection) Matches(inst ecs.Instance) bool {
 	return true
 }
 
-// IsFiltered reports whether instances are left out that the API returns.
+// IsFiltered reports whether some of the instances that the API returns may be left out.
 func (s *Selection) IsFiltered() bool { return len(s.matchers) > 0 }
 
-// IDsOnly reports whether instances are selected by nothing but their ids. Then a complete listing shows which ids do not
+// IDsOnly reports whether instances are selected by their ids only. Then a complete listing shows which ids do not
 // exist.
 func (s *Selection) IDsOnly() bool {
 	only := ecs.DescribeInstancesRequest{InstanceIDs: s.Request.InstanceIDs}
 	return len(only.InstanceIDs) > 0 && !s.IsFiltered() && reflect.DeepEqual(s.Request, only)
 }
 
-// Split reads a list separated by commas or white space.
+// Split splits a list separated by commas or white space.
 func Split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
@@ -194,8 +196,8 @@ func without(names, excluded []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(excluded, name) })
 }
 
-// Addr returns where to reach an instance; it is not valid when the instance has no address. Private addresses come before
-// public ones, unless PreferPublic is set, and an IPv6 address is used when there is no other.
+// Addr returns the address of an instance; it is not valid if the instance has none. Private addresses are
+// preferred to public ones, unless PreferPublic is set, and an IPv6 address is used if there is no other.
 func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	public := inst.PublicAddrs()
 	private := inst.PrivateAddr()

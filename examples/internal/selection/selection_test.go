@@ -36,7 +36,7 @@ func parse(args string, env map[string]string) (*Selection, error) {
 	return parseArgs(strings.Fields(args), env)
 }
 
-// TestMain keeps the developer's own profiles and region out of the tests.
+// TestMain isolates the tests from the developer's own profiles and region.
 func TestMain(m *testing.M) {
 	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
 	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// withProfiles sets a file of profiles for the time of a test.
+// withProfiles sets a file of profiles for the duration of a test.
 func withProfiles(t *testing.T, config string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.json")
@@ -161,7 +161,7 @@ func TestEmptyFilters(t *testing.T) {
 	}
 }
 
-// What the API cannot be asked for is filtered afterwards.
+// Filters that the API does not support are applied afterwards.
 func TestMatches(t *testing.T) {
 	t.Parallel()
 	instances := []ecs.Instance{
@@ -221,7 +221,7 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// Several accounts: each instance has its account, and one that fails does not cost the others.
+// With several accounts, each instance has its account, and one that fails does not affect the others.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	s, err := parse("-region cn-hangzhou", nil)

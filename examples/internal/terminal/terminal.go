@@ -14,7 +14,8 @@ func Is(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Columns returns the width of the terminal w, or of $COLUMNS where that is set. It is 0 when w is not a terminal.
+// Columns returns the width of the terminal w, or the value of $COLUMNS if it is set. It is 0 if w is not a
+// terminal.
 func Columns(w io.Writer, getenv func(string) string) int {
 	if !Is(w) {
 		return 0
@@ -49,8 +50,8 @@ func (style Style) Paint(s string) string {
 	return string(style) + s + "\x1b[0m"
 }
 
-// Styled reports whether w should get colors: it is a terminal that has them, and the user did not switch them off
-// (no-color.org).
+// Styled reports whether to use colors on w: it is a terminal that supports them, and the user has not disabled
+// them (no-color.org).
 func Styled(w io.Writer, getenv func(string) string) bool {
 	return Is(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

@@ -1,5 +1,6 @@
-// Package terminal writes text of unknown origin for people: without control characters, and fitted to the width of a
-// terminal. Instance names, tags and error messages are chosen by others and may hold anything.
+// Package terminal prepares text of unknown origin for display: it removes control characters and fits the text to
+// the width of a terminal. Instance names, tags and error messages are chosen by other people and may contain
+// anything.
 package terminal
 
 import (
@@ -11,9 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns s in one line without characters that could move the cursor, change colors or reorder text: white space
-// becomes a space, and every other character that is not printable (escape sequences, C1 controls, bidirectional controls)
-// becomes U+FFFD.
+// Printable returns s on one line without characters that could move the cursor, change colors or reorder text:
+// white space becomes a space, and every other character that is not printable (escape sequences, C1 controls,
+// bidirectional controls) becomes U+FFFD.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -27,8 +28,8 @@ func Printable(s string) string {
 	}, s)
 }
 
-// EscapeJSON returns a JSON text with the same meaning in which all characters beyond ASCII that are not printable are
-// written as \u escapes. (Those within ASCII are escaped in every JSON text.)
+// EscapeJSON returns equivalent JSON in which non-ASCII characters that are not printable are written as \u
+// escapes. (ASCII control characters are escaped in any JSON.)
 func EscapeJSON(text []byte) []byte {
 	harmless := func(r rune) bool { return r < 0x7f || r != utf8.RuneError && unicode.IsPrint(r) }
 	var out []byte
@@ -94,7 +95,7 @@ func Unstyled(s string) string {
 	return styled.ReplaceAllString(s, "")
 }
 
-// Width returns how many cells of a terminal s occupies, styles aside.
+// Width returns how many cells of a terminal s occupies, ignoring styles.
 func Width(s string) int {
 	n := 0
 	for _, r := range Unstyled(s) {
@@ -103,7 +104,7 @@ func Width(s string) int {
 	return n
 }
 
-// Snip cuts the end off a text that is wider than that, and marks the cut.
+// Snip shortens a text to the given width at its end, and marks the cut.
 func Snip(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -117,7 +118,8 @@ func Snip(s string, width int) string {
 	return s
 }
 
-// SnipMiddle cuts out the middle of a text that is wider than that: names often end in a number, which tells them apart.
+// SnipMiddle shortens a text to the given width in its middle: names often end in a number, which distinguishes
+// them.
 func SnipMiddle(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -131,8 +133,8 @@ func SnipMiddle(s string, width int) string {
 	return Snip(s, width-Width(tail)) + tail
 }
 
-// Pad appends spaces up to that width.
+// Pad appends spaces up to the given width.
 func Pad(s string, width int) string { return s + strings.Repeat(" ", max(width-Width(s), 0)) }
 
-// PadLeft prepends spaces up to that width.
+// PadLeft prepends spaces up to the given width.
 func PadLeft(s string, width int) string { return strings.Repeat(" ", max(width-Width(s), 0)) + s }

@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// isControl reports whether a character could do more to a terminal than occupy cells.
+// isControl reports whether a character could affect a terminal other than by occupying cells.
 func isControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
@@ -59,7 +59,7 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// The end of a name stays: it tells the instances of a group apart.
+// The end of a name is kept, because it distinguishes the instances of a group.
 func TestSnip(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -1,4 +1,4 @@
-// Package wording has the messages that the programs share: what is wrong with a command line, and what failed.
+// Package wording contains the messages that the programs share: errors in a command line, and failures.
 package wording
 
 import (
@@ -13,8 +13,8 @@ import (
 // badValue matches the messages of package flag about a value that a flag does not accept.
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): (.+)$`)
 
-// Usage returns the error of package flag about a command line in plainer words, with a suggestion where a name is close to one
-// that exists.
+// Usage returns an error of package flag in plainer words, with a suggestion if a name is similar to an existing
+// one.
 func Usage(err error, fs *flag.FlagSet) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		var names []string
@@ -29,7 +29,7 @@ func Usage(err error, fs *flag.FlagSet) error {
 	return err
 }
 
-// Value replaces the "parse error" of package flag by what kind of value the flag wants.
+// Value replaces the "parse error" of package flag by the kind of value that the flag requires.
 func Value(f *flag.Flag, err error) error {
 	typed, ok := f.Value.(flag.Getter)
 	if !ok || err.Error() != "parse error" {
@@ -47,8 +47,8 @@ func Value(f *flag.Flag, err error) error {
 	}
 }
 
-// DidYouMean returns a suggestion when one of the names is close to what was written, else "". The names are compared without
-// the prefix that all of them have.
+// DidYouMean returns a suggestion if one of the names is similar to what was written, otherwise "". The names are
+// compared without their common prefix.
 func DidYouMean(prefix, written string, names []string) string {
 	best, least := "", max(len(written)/3, 1)+1
 	for _, name := range names {
@@ -66,7 +66,7 @@ func DidYouMean(prefix, written string, names []string) string {
 	return fmt.Sprintf(": did you mean %s%s?", prefix, best)
 }
 
-// OneOf returns a setter that accepts one of the values, in any case of its letters.
+// OneOf returns a setter that accepts one of the values, ignoring case.
 func OneOf[T ~string](to *T, values ...T) func(string) error {
 	return func(s string) error {
 		var names []string
@@ -107,7 +107,7 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// flagNames replaces the names of Go options in messages by those of the flags that set them.
+// flagNames replaces the names of Go options in messages by the names of the corresponding flags.
 var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Options.Credentials", "or choose a profile with -profile")
 
 // Plain returns the text of an error for the user of a program, who knows its flags and not the names of the Go API.
