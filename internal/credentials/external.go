@@ -31,7 +31,7 @@ func externalKey(ctx context.Context, command string) (foundKey, error) {
 	}
 	var output limitedBuffer
 	// G204: running the user's own command is the purpose
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // running the command of the profile is the purpose
 	cmd.Stdout = &output
 	cmd.WaitDelay = commandWaitTime
 	killChildren(cmd)
