@@ -232,14 +232,14 @@ func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time
 // nil if it cannot count.
 func (c *Client) planScan(ctx context.Context, req DescribeInstancesRequest, workers int) *scanPlan {
 	lo, now, hi := c.scanBounds(req)
-	times := []time.Time{{}}
-	if req.CreatedAfter.IsZero() {
-		times = append(times, lo)
-	}
-	times = append(times, ageSteps(lo, now, min(workers-2, ageCounts)+1, 2)...)
+	times := []time.Time{{}} // with the first page, one request more than workers
 	if lo.Before(now.Add(-minSpan)) && now.Before(hi) {
 		times = append(times, now)
 	}
+	if workers > 2 && req.CreatedAfter.IsZero() {
+		times = append(times, lo)
+	}
+	times = append(times, ageSteps(lo, now, min(workers-2, ageCounts+1), 2)...)
 	counts := c.counts(ctx, req, times)
 	if counts == nil || counts[0] <= 0 { // a listing of more than one page has instances
 		return nil

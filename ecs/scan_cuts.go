@@ -82,11 +82,15 @@ func (p *scanPlan) next() (at time.Time, w *window, done bool) {
 		return at, nil, false
 	}
 	waiting := len(p.counting) > 0
-	first, end, n := p.largestWindow(limit, !waiting)
-	if first == end || waiting && n < limit*p.pageSize*3/10 { // a small one may become part of a larger one
+	ready := p.readySpans(limit)
+	if len(ready) == 0 {
 		return time.Time{}, nil, !waiting
 	}
-	return time.Time{}, p.start(first, end, n), false
+	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
+	if waiting && largest.n < limit*3/10 { // a small one may become part of a larger one
+		return time.Time{}, nil, false
+	}
+	return time.Time{}, p.start(largest), false
 }
 
 // counted records that n instances were created before t.
@@ -95,8 +99,8 @@ func (p *scanPlan) counted(t time.Time, n int) {
 	for i, s := range p.spans {
 		if s.from.Before(t) && t.Before(s.to) && !s.started {
 			older, younger := s, s
-			older.to, older.n, older.rounds = t, min(max(n-s.before, 0), s.n), s.rounds+1
-			younger.from, younger.before, younger.n, younger.rounds = t, s.before+older.n, s.n-older.n, s.rounds+1
+			older.to, older.n = t, min(max(n-s.before, 0), s.n)
+			younger.from, younger.before, younger.n = t, s.before+older.n, s.n-older.n
 			p.spans = slices.Replace(p.spans, i, i+1, older, younger)
 			return
 		}
@@ -123,8 +127,8 @@ func (p *scanPlan) total() int {
 	return last.before + last.n
 }
 
-// windowLimit returns how many pages a window that starts now should have at most: the share of a worker of all that is
-// left, and one more because the windows are never equal; or as many as the longest window in progress has left.
+// windowLimit returns how many instances a window that starts now should have at most: the share of a worker of all that
+// is left, and a page more because windows are never equal; or as many as the longest window in progress has left.
 func (p *scanPlan) windowLimit() int {
 	left, longest := 0, 0
 	for _, s := range p.spans {
@@ -136,13 +140,13 @@ func (p *scanPlan) windowLimit() int {
 		left += w.left
 		longest = max(longest, w.left)
 	}
-	return max(ceilDiv(left, p.pageSize*p.workers)+1, ceilDiv(longest, p.pageSize))
+	return max(left/p.workers+p.pageSize, longest)
 }
 
 // isLarge reports whether a span should be divided. A round of counts takes as long as a page, so the more rounds a span
 // has resisted, the larger it may remain.
 func (p *scanPlan) isLarge(s span, limit int) bool {
-	return !s.started && !p.countless && s.to.Sub(s.from) >= minSpan && s.n > (2*limit+max(s.rounds, 1))*p.pageSize/2
+	return !s.started && !p.countless && s.to.Sub(s.from) >= minSpan && s.n > limit+max(s.rounds*s.rounds, 1)*p.pageSize/2
 }
 
 // isCounted reports whether a count in the span is queued or in progress.
@@ -154,14 +158,15 @@ func (p *scanPlan) isCounted(s span) bool {
 // queueCounts queues the counts that divide the spans that are too large, the largest first.
 func (p *scanPlan) queueCounts(limit int) {
 	var large []span
-	for _, s := range p.spans {
+	for i, s := range p.spans {
 		if p.isLarge(s, limit) && !p.isCounted(s) {
+			p.spans[i].rounds++
 			large = append(large, s)
 		}
 	}
 	slices.SortStableFunc(large, func(a, b span) int { return cmp.Compare(b.n, a.n) })
 	for _, s := range large {
-		p.queued = append(p.queued, p.cutTimes(s, min(max(ceilDiv(s.n, limit*p.pageSize*4/5), 2), p.workers+1))...)
+		p.queued = append(p.queued, p.cutTimes(s, min(max(ceilDiv(s.n, limit*4/5), 2), p.workers+1))...)
 	}
 }
 
@@ -189,37 +194,40 @@ func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	return slices.CompactFunc(times, time.Time.Equal)
 }
 
-// largestWindow returns the spans of the largest window that can be listed now, and its instances. A window without
-// instances is part of the one beside it, as long as that can be; with all, it counts too.
-func (p *scanPlan) largestWindow(limit int, all bool) (first, end, n int) {
-	n = -1
+// spanRange is spans that can be listed as one window, with n instances.
+type spanRange struct{ first, end, n int }
+
+// readySpans joins the spans that need no more counts to windows of at most limit instances; a single span may have more.
+// Spans without instances become part of the window beside them.
+func (p *scanPlan) readySpans(limit int) []spanRange {
+	var ready []spanRange
 	for i := 0; i < len(p.spans); {
-		sum, j := 0, i
-		for ; j < len(p.spans); j++ {
-			s := p.spans[j]
-			if s.started || p.isLarge(s, limit) || p.isCounted(s) || sum > 0 && s.n > 0 && sum+s.n > limit*p.pageSize {
+		r := spanRange{first: i}
+		for r.end = i; r.end < len(p.spans); r.end++ {
+			s := p.spans[r.end]
+			if s.started || p.isLarge(s, limit) || p.isCounted(s) || r.n > 0 && s.n > 0 && r.n+s.n > limit {
 				break
 			}
-			sum += s.n
+			r.n += s.n
 		}
-		if j > i && sum > n && (sum > 0 || all) {
-			first, end, n = i, j, sum
+		if r.end > i && (r.n > 0 || len(p.counting) == 0) {
+			ready = append(ready, r)
 		}
-		i = max(j, i+1)
+		i = max(r.end, i+1)
 	}
-	return first, end, n
+	return ready
 }
 
 // start returns the window of some spans.
-func (p *scanPlan) start(first, end, n int) *window {
-	w := &window{left: n}
-	if first > 0 {
-		w.from = p.spans[first].from
+func (p *scanPlan) start(r spanRange) *window {
+	w := &window{left: r.n}
+	if r.first > 0 {
+		w.from = p.spans[r.first].from
 	}
-	if end < len(p.spans) {
-		w.to = p.spans[end-1].to
+	if r.end < len(p.spans) {
+		w.to = p.spans[r.end-1].to
 	}
-	for i := first; i < end; i++ {
+	for i := r.first; i < r.end; i++ {
 		p.spans[i].started = true
 	}
 	p.running = append(p.running, w)
