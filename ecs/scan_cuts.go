@@ -35,7 +35,8 @@ type scanPlan struct {
 	workers, pageSize int
 	now               time.Time // the time at which the youngest instances are expected
 	spans             []span    // all of them in order, without gaps
-	queued, counting  []time.Time
+	queued, counting  []plannedCount
+	round             int  // the number of the last round of counts
 	countless         bool // a count has failed
 	running           []*window
 }
@@ -45,8 +46,15 @@ type span struct {
 	from, to time.Time
 	before   int // instances created before from
 	n        int // instances created in the span
-	rounds   int // of counts that led to it, after the first
+	round    int // the number of the last round of counts that divided it, 0 before the first
+	resisted int // how many rounds of counts there were
 	started  bool
+}
+
+// plannedCount is a count of the instances created before t, of the round of counts that divides one span.
+type plannedCount struct {
+	t     time.Time
+	round int
 }
 
 // window is a part of a scan that one worker lists. A zero time is the bound of the whole scan.
@@ -77,9 +85,9 @@ func (p *scanPlan) next() (at time.Time, w *window, done bool) {
 		p.queueCounts(limit)
 	}
 	if len(p.queued) > 0 {
-		at, p.queued = p.queued[0], p.queued[1:]
-		p.counting = append(p.counting, at)
-		return at, nil, false
+		count := p.queued[0]
+		p.queued, p.counting = p.queued[1:], append(p.counting, count)
+		return count.t, nil, false
 	}
 	waiting := len(p.counting) > 0
 	ready := p.readySpans(limit)
@@ -95,7 +103,7 @@ func (p *scanPlan) next() (at time.Time, w *window, done bool) {
 
 // counted records that n instances were created before t.
 func (p *scanPlan) counted(t time.Time, n int) {
-	p.counting = slices.DeleteFunc(p.counting, t.Equal)
+	p.counting = slices.DeleteFunc(p.counting, func(c plannedCount) bool { return c.t.Equal(t) })
 	for i, s := range p.spans {
 		if s.from.Before(t) && t.Before(s.to) && !s.started {
 			older, younger := s, s
@@ -109,7 +117,7 @@ func (p *scanPlan) counted(t time.Time, n int) {
 
 // countFailed records that the count at t failed. There will be no others.
 func (p *scanPlan) countFailed(t time.Time) {
-	p.counting = slices.DeleteFunc(p.counting, t.Equal)
+	p.counting = slices.DeleteFunc(p.counting, func(c plannedCount) bool { return c.t.Equal(t) })
 	p.queued, p.countless = nil, true
 }
 
@@ -128,7 +136,7 @@ func (p *scanPlan) total() int {
 }
 
 // windowLimit returns how many instances a window that starts now should have at most: the share of a worker of all that
-// is left, and a page more because windows are never equal; or as many as the longest window in progress has left.
+// is left, and one and a half pages more because windows are never equal; or as many as the longest window in progress has left.
 func (p *scanPlan) windowLimit() int {
 	left, longest := 0, 0
 	for _, s := range p.spans {
@@ -140,33 +148,38 @@ func (p *scanPlan) windowLimit() int {
 		left += w.left
 		longest = max(longest, w.left)
 	}
-	return max(left/p.workers+p.pageSize, longest)
+	return max(left/p.workers+p.pageSize*3/2, longest)
 }
 
 // isLarge reports whether a span should be divided. A round of counts takes as long as a page, so the more rounds a span
 // has resisted, the larger it may remain.
 func (p *scanPlan) isLarge(s span, limit int) bool {
-	return !s.started && !p.countless && s.to.Sub(s.from) >= minSpan && s.n > limit+max(s.rounds*s.rounds, 1)*p.pageSize/2
+	resisted := max(s.resisted-1, 0)
+	return !s.started && !p.countless && s.to.Sub(s.from) >= minSpan && s.n > limit+p.pageSize/2+resisted*resisted*p.pageSize
 }
 
-// isCounted reports whether a count in the span is queued or in progress.
+// isCounted reports whether counts that divide the span, or the one that it was part of, are queued or in progress. Parts of
+// a span are not listed one by one: some may turn out to be empty, and those are best listed with a part beside them.
 func (p *scanPlan) isCounted(s span) bool {
-	inside := func(t time.Time) bool { return s.from.Before(t) && t.Before(s.to) }
-	return slices.ContainsFunc(p.counting, inside) || slices.ContainsFunc(p.queued, inside)
+	same := func(c plannedCount) bool { return c.round == s.round }
+	return s.round > 0 && (slices.ContainsFunc(p.counting, same) || slices.ContainsFunc(p.queued, same))
 }
 
 // queueCounts queues the counts that divide the spans that are too large, the largest first.
 func (p *scanPlan) queueCounts(limit int) {
 	var large []span
-	for i, s := range p.spans {
-		if p.isLarge(s, limit) && !p.isCounted(s) {
-			p.spans[i].rounds++
-			large = append(large, s)
+	for i := range p.spans {
+		if s := &p.spans[i]; p.isLarge(*s, limit) && !p.isCounted(*s) {
+			p.round++
+			s.round, s.resisted = p.round, s.resisted+1
+			large = append(large, *s)
 		}
 	}
 	slices.SortStableFunc(large, func(a, b span) int { return cmp.Compare(b.n, a.n) })
 	for _, s := range large {
-		p.queued = append(p.queued, p.cutTimes(s, min(max(ceilDiv(s.n, limit*4/5), 2), p.workers+1))...)
+		for _, t := range p.cutTimes(s, min(max(ceilDiv(s.n, limit*9/10), 2), p.workers+1)) {
+			p.queued = append(p.queued, plannedCount{t, s.round})
+		}
 	}
 }
 
