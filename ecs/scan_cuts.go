@@ -11,7 +11,7 @@ const (
 	// maxExpectedAge is the age beyond which no instance is expected. Older ones are in the first window.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
 	// ageCounts is how many ages are counted at first, at most: fewer would miss bursts, more would cost more than they save.
-	ageCounts = 13
+	ageCounts = 12
 	// minSpan is the length of the shortest span that is divided. Neighboring windows overlap by a minute, so a cut beside
 	// a minute in which many instances were created would list those twice.
 	minSpan = 4 * time.Minute
@@ -155,7 +155,7 @@ func (p *scanPlan) windowLimit() int {
 // has resisted, the larger it may remain.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	resisted := max(s.resisted-1, 0)
-	return !s.started && !p.countless && s.to.Sub(s.from) >= minSpan && s.n > limit+p.pageSize/2+resisted*resisted*p.pageSize
+	return !s.started && !p.countless && s.to.Sub(s.from) >= minSpan && s.n > limit+(1+resisted)*p.pageSize/2
 }
 
 // isCounted reports whether counts that divide the span, or the one that it was part of, are queued or in progress. Parts of

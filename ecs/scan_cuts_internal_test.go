@@ -1,10 +1,62 @@
 package ecs
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 )
+
+// TestScanPlan checks how many rounds and requests scans of fleets take that came in bursts. The windows of a plan must
+// cover every instance, whatever the counts were.
+func TestScanPlan(t *testing.T) {
+	t.Parallel()
+	const year = 365 * 24 * 60
+	now := time.Date(2026, 11, 29, 8, 40, 0, 0, time.UTC)
+	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){ // of one burst, in minutes
+		"minutes":  func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 1, 50 + rng.IntN(400) },
+		"hours":    func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(4 * year), 120, 20 + rng.IntN(580) },
+		"small":    func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 3, 5 + rng.IntN(75) },
+		"one each": func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(5 * year), 1, 1 },
+	}
+	for name, burst := range shapes {
+		for _, limit := range []struct {
+			n                int
+			rounds, requests float64 // the mean of several fleets, over the ideal
+		}{{10_000, 2.0, 1.46}, {50_000, 1.2, 1.13}} {
+			t.Run(fmt.Sprintf("%s/%d", name, limit.n), func(t *testing.T) {
+				t.Parallel()
+				const fleets = 8
+				var rounds, requests float64
+				for seed := range uint64(fleets) {
+					rng := rand.New(rand.NewPCG(seed, 1))
+					var created []time.Time
+					for len(created) < limit.n {
+						start, spread, n := burst(rng)
+						for range min(n, limit.n-len(created)) {
+							created = append(created, now.Add(-time.Duration(start+rng.IntN(spread))*time.Minute))
+						}
+					}
+					slices.SortFunc(created, time.Time.Compare)
+					s := simulation{created: created, workers: 16}
+					for i, times := range s.run(now) {
+						if times == 0 {
+							t.Fatalf("instance %d of %d was not listed", i, limit.n)
+						}
+					}
+					rounds += float64(s.rounds*s.workers*100) / float64(limit.n*fleets)
+					requests += float64(s.requests*100) / float64(limit.n*fleets)
+				}
+				t.Logf("%.2f times the ideal, %.2f requests a page", rounds, requests)
+				if rounds > limit.rounds || requests > limit.requests {
+					t.Errorf("%.2f times the ideal, %.2f requests a page, want at most %.2f and %.2f", rounds, requests, limit.rounds, limit.requests)
+				}
+			})
+		}
+	}
+}
 
 // simulation runs a scan plan against a fleet in memory, in rounds: every count and every page takes one.
 type simulation struct {
