@@ -177,7 +177,7 @@ func (p *scanPlan) queueCounts(limit int) {
 	}
 	slices.SortStableFunc(large, func(a, b span) int { return cmp.Compare(b.n, a.n) })
 	for _, s := range large {
-		for _, t := range p.cutTimes(s, min(max(ceilDiv(s.n, limit*9/10), 2), p.workers+1)) {
+		for _, t := range p.cutTimes(s, min(max(ceilDiv(s.n, limit), 2), p.workers+1)) {
 			p.queued = append(p.queued, plannedCount{t, s.round})
 		}
 	}
