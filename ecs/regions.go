@@ -210,7 +210,7 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	case <-ctx.Done():
 		return doneError(ctx)
 	}
-	return l.followAll(ctx, workers, windows(req, token, l.client.findCuts(ctx, req, workers)), deliver)
+	return l.scanRest(ctx, req, token, l.client.planScan(ctx, req, workers), workers, deliver)
 }
 
 // allRegions returns the ids of the regions available to the account.

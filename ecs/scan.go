@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/pagination"
@@ -17,22 +19,20 @@ type ScanOptions struct {
 const (
 	defaultWorkers = 8
 	maxWorkers     = 64
-	// maxExpectedAge is the age beyond which no instance is expected. Older ones are in the first window.
-	maxExpectedAge = 12 * 365 * 24 * time.Hour
 )
 
 // ScanInstances is like [Client.Instances], but fetches several pages at once, for regions of a thousand instances and
 // more. Instances fetches one page after the other, so n workers take about an nth of the time. Every instance is yielded
 // once, in no particular order.
 //
-// The instances are divided by their creation time, which never changes, into windows of about the same size, and each
-// window is listed by tokens. Neighboring windows overlap by a minute, because the API does not document whether its
-// bounds are inclusive. The scan finds the windows by counting instances, with requests for a single instance in page
-// mode: two or three rounds of at most one request for each worker, more if many instances were created together. It does
-// not rely on the counts: if they are refused or wrong, the scan is slower and as complete as before. Instances that were
-// created within the same minute are listed one page after the other.
+// The instances are divided by their creation time, which never changes, into windows, and each window is listed by
+// tokens. Neighboring windows overlap by a minute, because the API does not document whether its bounds are inclusive. The
+// scan finds the windows by counting instances, with requests for a single instance in page mode: at first one for each
+// worker, up to 16, and then, while pages already come, where too many instances are left for one worker. It does not rely
+// on the counts: if they are refused or wrong, the scan is slower and as complete as before. Instances that were created
+// within the same minute are listed one page after the other.
 //
-// A scan costs about four requests for each worker more than Instances. Besides one page for each worker it holds the ids
+// A scan costs two to three requests for each worker more than Instances. Besides one page for each worker it holds the ids
 // it has seen, as Instances does, about 80 bytes each.
 //
 // Errors are those of Instances. The first one cancels all requests and ends the scan. The request must not set NextToken.
@@ -67,9 +67,8 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 		return l.listAll(ctx, req, deliver)
 	}
 	if len(requests) == 1 && req.InstanceIDs == nil {
-		requests, err = l.startScan(ctx, requests[0], workers, deliver)
-	}
-	if err == nil {
+		err = l.scanOne(ctx, requests[0], workers, deliver)
+	} else {
 		err = l.followAll(ctx, workers, requests, deliver)
 	}
 	return l.finish(ctx, req, err, workers, deliver)
@@ -81,12 +80,12 @@ func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesReques
 	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
 }
 
-// startScan delivers the first page of a scan, and finds out meanwhile how to divide the rest. It returns the requests
-// that list all of it, none if the first page was all.
-func (l *listing) startScan(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) ([]DescribeInstancesRequest, error) {
+// scanOne delivers the first page of a scan, counts instances meanwhile to find out how to divide the rest, and delivers
+// the rest.
+func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) error {
 	type result struct {
 		first *instancePage
-		cuts  []time.Time
+		plan  *scanPlan
 	}
 	firstPage := func(ctx context.Context) iter.Seq2[result, error] {
 		return func(yield func(result, error) bool) {
@@ -94,71 +93,202 @@ func (l *listing) startScan(ctx context.Context, req DescribeInstancesRequest, w
 			yield(result{first: page}, err)
 		}
 	}
-	cuts := func(ctx context.Context) iter.Seq2[result, error] {
+	plan := func(ctx context.Context) iter.Seq2[result, error] {
 		return func(yield func(result, error) bool) {
-			yield(result{cuts: l.client.findCuts(ctx, req, workers)}, nil)
+			yield(result{plan: l.client.planScan(ctx, req, workers)}, nil)
 		}
 	}
 	var all result
-	for r, err := range pagination.Merge(ctx, 0, firstPage, cuts) {
+	for r, err := range pagination.Merge(ctx, 0, firstPage, plan) {
 		switch {
 		case err != nil:
-			return nil, err
+			return err
 		case r.first == nil:
-			all.cuts = r.cuts
+			all.plan = r.plan
 			continue
 		case r.first.claimsMore(): // a server without tokens
-			return nil, l.followTokens(ctx, req, deliver)
+			return l.followTokens(ctx, req, deliver)
 		}
 		all.first = r.first
 		if !deliver(l.dedupe(r.first)) {
-			return nil, errStopped
+			return errStopped
 		}
 		if r.first.NextToken == "" {
-			return nil, nil
+			return nil
 		}
 	}
-	return windows(req, all.first.NextToken, all.cuts), nil
+	return l.scanRest(ctx, req, all.first.NextToken, all.plan, workers, deliver)
 }
 
-// findCuts returns the creation times at which to divide a listing.
-func (c *Client) findCuts(ctx context.Context, req DescribeInstancesRequest, workers int) []time.Time {
-	hi := c.now().Truncate(time.Minute)
-	if b := req.CreatedBefore; !b.IsZero() && b.Before(hi) {
-		hi = b
+// scanRest delivers what follows the first page of a scan, which ended with the token.
+func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, token string, plan *scanPlan, workers int, deliver deliverFunc) error {
+	switch {
+	case plan == nil:
+		return l.followAll(ctx, workers, l.client.blindWindows(req, token, workers), deliver)
+	case plan.total() <= smallRegion: // the first page is here, so two or three more cost no more than another round
+		req.NextToken = token
+		return l.followTokens(ctx, req, deliver)
 	}
-	lo := hi.Add(-maxExpectedAge)
+	w := &scanWorkers{client: l.client, mode: l.mode, req: req, plan: plan, changed: make(chan struct{})}
+	return l.deliverAll(pagination.Merge(ctx, 0, slices.Repeat([]func(context.Context) iter.Seq2[*instancePage, error]{w.work}, workers)...), deliver)
+}
+
+// scanWorkers is what the workers of a scan share.
+type scanWorkers struct {
+	client  *Client
+	mode    retryMode
+	req     DescribeInstancesRequest
+	mu      sync.Mutex
+	plan    *scanPlan
+	changed chan struct{} // closed, and replaced, when the plan changes
+}
+
+// work yields the pages that one worker fetches, until the plan has nothing left to do.
+func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] {
+	return func(yield func(*instancePage, error) bool) {
+		for {
+			at, w := s.next(ctx)
+			switch {
+			case w != nil:
+				if !s.list(ctx, w, yield) {
+					return
+				}
+			case at.IsZero():
+				return
+			default:
+				n, err := s.client.count(ctx, s.req, at)
+				s.update(func(p *scanPlan) {
+					if err == nil {
+						p.counted(at, n)
+					} else {
+						p.countFailed(at)
+					}
+				})
+			}
+		}
+	}
+}
+
+// list yields the pages of a window and reports whether to continue.
+func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instancePage, error) bool) bool {
+	for page, err := range s.client.tokenPages(ctx, s.mode, w.request(s.req), new(idHashes).add) {
+		if err == nil {
+			s.update(func(p *scanPlan) { p.listed(w, page.rows) })
+		}
+		if !yield(page, err) || err != nil {
+			return false
+		}
+	}
+	s.update(func(p *scanPlan) { p.ended(w) })
+	return true
+}
+
+// next returns the time to count at, or the window to list. It returns neither if nothing is left to do, or ctx is done.
+func (s *scanWorkers) next(ctx context.Context) (at time.Time, w *window) {
+	for {
+		s.mu.Lock()
+		at, w, done := s.plan.next()
+		changed := s.changed
+		s.mu.Unlock()
+		if w != nil || !at.IsZero() || done {
+			return at, w
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return time.Time{}, nil
+		}
+	}
+}
+
+// update changes the plan and wakes the workers that wait for that.
+func (s *scanWorkers) update(change func(*scanPlan)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s.plan)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// scanBounds returns the times between which the instances of a scan are expected, and the time at which the youngest of
+// them are. On the way from one to the other the caller's own bounds are never crossed.
+func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time) {
+	now = time.Now().Add(c.transport.ClockOffset()).Truncate(time.Minute)
+	hi = now.Add(maxExpectedAge) // the local clock may be slow
+	if b := req.CreatedBefore; !b.IsZero() {
+		hi = b
+		if b.Before(now) {
+			now = b
+		}
+	}
+	lo = now.Add(-maxExpectedAge)
 	if !req.CreatedAfter.IsZero() {
 		lo = req.CreatedAfter
 	}
-	if !lo.Before(hi) {
-		return nil
-	}
-	return findCuts(lo, hi, workers, func(before []time.Time) []int { return c.counts(ctx, req, before) })
+	return lo, now, hi
 }
 
-// now returns the time at which the youngest instances are expected.
-func (c *Client) now() time.Time { return time.Now() }
+// planScan counts all instances, and those created before several times, and returns the plan for listing them. It returns
+// nil if it cannot count.
+func (c *Client) planScan(ctx context.Context, req DescribeInstancesRequest, workers int) *scanPlan {
+	lo, now, hi := c.scanBounds(req)
+	times := []time.Time{{}} // with the first page, one request more than workers
+	if lo.Before(now.Add(-minSpan)) && now.Before(hi) {
+		times = append(times, now)
+	}
+	if workers > 2 && req.CreatedAfter.IsZero() {
+		times = append(times, lo)
+	}
+	times = append(times, ageSteps(lo, now, min(workers-2, ageCounts+1), 2)...)
+	counts := c.counts(ctx, req, times)
+	if counts == nil || counts[0] <= 0 { // a listing of more than one page has instances
+		return nil
+	}
+	var known []countAt
+	for i, t := range times[1:] {
+		known = append(known, countAt{t, counts[i+1]})
+	}
+	return newScanPlan(lo, hi, now, known, counts[0], workers, min(max(cmp.Or(req.MaxResults, maxPerRequest), 10), maxPerRequest))
+}
+
+// blindWindows returns windows for a scan without counts. The ages have to do, in narrow steps, because it is not known
+// which of them matter.
+func (c *Client) blindWindows(req DescribeInstancesRequest, token string, workers int) []DescribeInstancesRequest {
+	lo, now, _ := c.scanBounds(req)
+	var list []DescribeInstancesRequest
+	var w window
+	for _, w.to = range append(ageSteps(lo, now, 4*workers, 5), time.Time{}) {
+		list = append(list, w.request(req))
+		w.from = w.to
+	}
+	if len(list) == 1 {
+		list[0].NextToken = token
+	}
+	return list
+}
+
+// request returns the request for a window of a scan. It begins a minute before the end of the one before it, so that the
+// two leave out nothing, whether or not the API's bounds are inclusive, and whether it compares minutes or seconds.
+func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest {
+	if !w.from.IsZero() {
+		req.CreatedAfter = w.from.Add(-time.Minute)
+	}
+	if !w.to.IsZero() {
+		req.CreatedBefore = w.to
+	}
+	return req
+}
 
 // counts returns how many instances were created before each of the times; a zero time counts all of them. It returns
 // nil if a count fails, for instance because the API has withdrawn page mode.
 func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []int {
-	type count struct{ index, n int }
-	runs := make([]func(context.Context) iter.Seq2[count, error], len(before))
+	type result struct{ index, n int }
+	runs := make([]func(context.Context) iter.Seq2[result, error], len(before))
 	for i, t := range before {
-		r := req
-		r.MaxResults, r.PageNumber, r.PageSize = 0, 1, 1
-		if !t.IsZero() {
-			r.CreatedBefore = t
-		}
-		runs[i] = func(ctx context.Context) iter.Seq2[count, error] {
-			return func(yield func(count, error) bool) {
-				page, err := c.describeInstances(ctx, retryRead, r)
-				if err != nil {
-					yield(count{}, err)
-					return
-				}
-				yield(count{i, page.TotalCount}, nil)
+		runs[i] = func(ctx context.Context) iter.Seq2[result, error] {
+			return func(yield func(result, error) bool) {
+				n, err := c.count(ctx, req, t)
+				yield(result{i, n}, err)
 			}
 		}
 	}
@@ -172,22 +302,15 @@ func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, befor
 	return counts
 }
 
-// windows returns the requests between the cuts, or, if there are none, the one that continues at the token. The caller's
-// own bounds stay the outermost. Each window begins a minute before the cut that ends the one before it: so they leave out
-// nothing, whether or not the API's bounds are inclusive, and whether it compares minutes or seconds.
-func windows(req DescribeInstancesRequest, token string, cuts []time.Time) []DescribeInstancesRequest {
-	list := []DescribeInstancesRequest{req}
-	for _, cut := range cuts {
-		if !req.CreatedAfter.IsZero() && !cut.After(req.CreatedAfter.Add(time.Minute)) || !req.CreatedBefore.IsZero() && !cut.Before(req.CreatedBefore) {
-			continue
-		}
-		list[len(list)-1].CreatedBefore = cut
-		next := req
-		next.CreatedAfter = cut.Add(-time.Minute)
-		list = append(list, next)
+// count returns how many instances were created before t, or all if t is zero. It may return nonsense.
+func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (int, error) {
+	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
+	if !t.IsZero() {
+		req.CreatedBefore = t
 	}
-	if len(list) == 1 {
-		list[0].NextToken = token
+	page, err := c.describeInstances(ctx, retryRead, req)
+	if err != nil {
+		return 0, err
 	}
-	return list
+	return page.TotalCount, nil
 }

@@ -86,7 +86,7 @@ func TestPages(t *testing.T) {
 				}
 				o := oldPage[i]
 				if inst.InstanceID != o.InstanceId || inst.Memory != o.Memory || inst.NetworkInterfaces[0].MACAddress != o.NetworkInterfaces.NetworkInterface[0].MacAddress ||
-					inst.Tags[1].Value != o.Tags.Tag[1].TagValue || inst.CreationTime.String() != o.CreationTime {
+					inst.Tags[1].Value != o.Tags.Tag[1].TagValue || inst.CreationTime.Format(createdLayout) != o.CreationTime {
 					t.Errorf("instance %d: ours %+v, old %+v", i, inst, o)
 				}
 			}

@@ -22,7 +22,7 @@ func main() {
 		return
 	}
 	quick := flag.Bool("quick", false, "fewer rounds, less in each, no cold builds: a minute")
-	only := flag.String("only", "1,2,3,4,5,6,7", "the targets to measure")
+	only := flag.String("only", "1,2,3,4,5,6,7,8", "the targets to measure")
 	flag.Parse()
 	if err := run(context.Background(), *quick, *only); err != nil {
 		log.Fatal("bench: ", err)
@@ -51,7 +51,7 @@ func run(ctx context.Context, quick bool, only string) error {
 		target string
 		run    func(context.Context) error
 	}{
-		{"1", b.pages}, {"2", b.listings}, {"3", b.memory}, {"4", b.requests}, {"5", b.channel}, {"6", b.imports}, {"7", b.growth},
+		{"1", b.pages}, {"2", b.listings}, {"2", b.scans}, {"3", b.memory}, {"4", b.requests}, {"5", b.channel}, {"6", b.imports}, {"7", b.growth}, {"8", b.lookups},
 	} {
 		if !strings.Contains(only, t.target) || quick && t.target == "6" {
 			continue

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -26,6 +28,8 @@ type setup struct {
 	Fleet     int    // number of instances
 	Latency   time.Duration
 	Exclusive bool // whether the bounds of creation times are exclusive
+	Bursts    bool // whether the instances were created in bursts, not at equal intervals
+	Elsewhere int  // number of instances in each region but the client's own; 0: as many as there
 }
 
 // counts says what the server received since the last setup.
@@ -118,7 +122,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 			}
 		}
 		seen := counts{Addr: listener.Addr().String(), Connections: connections.Swap(0)}
-		if before := now.Swap(&api{setup: next, templates: prepared[next.Kind]}); before != nil {
+		if before := now.Swap(newAPI(next, prepared[next.Kind])); before != nil {
 			seen.Requests = before.requests.Load()
 		} else {
 			go func() { _ = s.Serve(listener) }()
@@ -157,16 +161,34 @@ func newTemplates(kind string, n int) ([]template, error) {
 	return list, nil
 }
 
-// api serves DescribeInstances for a fleet whose instances were created one after the other. A token is the number of
+// api serves DescribeInstances for a fleet that is listed in the order of creation. A token is the number of
 // the next instance, so that a page is found without a search.
 type api struct {
 	setup
 	templates []template
+	bursts    []time.Time // the creation times if the instances were created in bursts
 	requests  atomic.Int64
 	bodies    sync.Pool
 }
 
-// The instances of the fleet were created at equal intervals within this time.
+func newAPI(s setup, templates []template) *api {
+	a := &api{setup: s, templates: templates}
+	if !s.Bursts {
+		return a
+	}
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible, not secret
+	period := int64(lastCreated.Sub(firstCreated))
+	for len(a.bursts) < s.Fleet {
+		at := firstCreated.Add(time.Duration(rng.Int64N(period))).Truncate(time.Minute)
+		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // most are small
+			a.bursts = append(a.bursts, at)
+		}
+	}
+	slices.SortFunc(a.bursts, time.Time.Compare)
+	return a
+}
+
+// The instances of the fleet were created within this time, at equal intervals if not in bursts.
 var (
 	firstCreated = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	lastCreated  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -174,6 +196,9 @@ var (
 
 // created returns the creation time of instance i, to the minute like the API.
 func (a *api) created(i int) time.Time {
+	if a.bursts != nil {
+		return a.bursts[i]
+	}
 	return firstCreated.Add(time.Duration(float64(lastCreated.Sub(firstCreated)) * float64(i) / float64(a.Fleet))).Truncate(time.Minute)
 }
 
@@ -257,19 +282,22 @@ func fromToken(token string) (int, error) {
 func (a *api) matching(q url.Values) (first, end int, err error) {
 	after, before := q.Get("Filter.1.Value"), q.Get("Filter.2.Value")
 	end = a.Fleet
+	if a.Elsewhere > 0 && q.Get("RegionId") != region {
+		end = a.Elsewhere
+	}
 	if after != "" {
 		t, err := time.Parse(createdLayout, after)
 		if err != nil {
 			return 0, 0, err
 		}
-		first = sort.Search(a.Fleet, func(i int) bool { return a.created(i).After(t) || !a.Exclusive && a.created(i).Equal(t) })
+		first = sort.Search(end, func(i int) bool { return a.created(i).After(t) || !a.Exclusive && a.created(i).Equal(t) })
 	}
 	if before != "" {
 		t, err := time.Parse(createdLayout, before)
 		if err != nil {
 			return 0, 0, err
 		}
-		end = sort.Search(a.Fleet, func(i int) bool { return a.created(i).After(t) || a.Exclusive && a.created(i).Equal(t) })
+		end = sort.Search(end, func(i int) bool { return a.created(i).After(t) || a.Exclusive && a.created(i).Equal(t) })
 	}
 	return first, max(first, end), nil
 }
