@@ -44,7 +44,7 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 	values, mode, err := c.prepareCall(action, params)
 	// encoding/json would refuse such an out as well, but only after the operation has been carried out.
 	if v := reflect.ValueOf(out); err == nil && out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		err = refused(action, c.region, invalid("out", "is a %T, it must be nil or a pointer that is not nil", out))
+		err = invalidCall(action, c.region, invalid("out", "is a %T, it must be nil or a pointer that is not nil", out))
 	}
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (p *pager[T]) prepare(ctx context.Context, params any) (err error) {
 		err = invalid("params", "has PageNumber or PageSize, which select a single page: set MaxResults, or use Client.Call")
 	}
 	if err != nil {
-		return refused(p.action, p.client.region, err)
+		return invalidCall(p.action, p.client.region, err)
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err
 		}
 		value = object[name]
 		if value == nil || string(value) == "null" {
-			return page, fmt.Errorf("%w: it has no list %s", transport.ErrMismatch, shown(strings.Join(list, ".")))
+			return page, fmt.Errorf("%w: it has no list %s", transport.ErrMismatch, printable(strings.Join(list, ".")))
 		}
 	}
 	if err := json.Unmarshal(value, &page.Items); err != nil {
@@ -179,10 +179,10 @@ func totalCount(body []byte) int {
 // prepareCall checks and encodes the arguments of Call.
 func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, error) {
 	if err := c.ready(); err != nil {
-		return nil, 0, refused("Call", "", err)
+		return nil, 0, invalidCall("Call", "", err)
 	}
 	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return nil, 0, refused("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
+		return nil, 0, invalidCall("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
 	}
 	values := url.Values{}
 	switch p := params.(type) {
@@ -190,19 +190,19 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	case url.Values:
 		for name, list := range p {
 			if name == "" || len(list) == 0 {
-				return nil, 0, refused(action, c.region, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name))
+				return nil, 0, invalidCall(action, c.region, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name))
 			}
 		}
 		maps.Copy(values, p)
 	case DescribeInstancesRequest: // its tags alone would omit the time windows
 		var err error
 		if values, err = c.withAttributes(p).encode(c.region, false); err != nil {
-			return nil, 0, refused(action, c.region, err)
+			return nil, 0, invalidCall(action, c.region, err)
 		}
 	default:
 		var err error
 		if values, err = encodeParams(p); err != nil {
-			return nil, 0, refused(action, c.region, err)
+			return nil, 0, invalidCall(action, c.region, err)
 		}
 	}
 	if values.Get("RegionId") == "" {

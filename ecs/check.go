@@ -130,22 +130,22 @@ func (k *checker) add(s CheckStep) {
 func (k *checker) prepare(ctx context.Context) error {
 	const call = "Check"
 	if err := k.client.ready(); err != nil {
-		return refused(call, "", err)
+		return invalidCall(call, "", err)
 	}
 	region := k.client.region
 	switch {
 	case ctx == nil:
-		return refused(call, region, errNilContext)
+		return invalidCall(call, region, errNilContext)
 	case ctx.Err() != nil:
 		return failure(call, region, doneError(ctx))
 	case k.AllRegions && len(k.Regions) > 0:
-		return refused(call, region, invalid("CheckOptions.AllRegions", "cannot be combined with Regions"))
+		return invalidCall(call, region, invalid("CheckOptions.AllRegions", "cannot be combined with Regions"))
 	}
 	requests := []DescribeInstancesRequest{}
 	for _, req := range k.Requests {
 		split, err := req.split(ctx)
 		if err != nil {
-			return refused(call, region, err)
+			return invalidCall(call, region, err)
 		}
 		req = split[0]
 		req.MaxResults, req.NextToken = 0, ""
@@ -172,7 +172,7 @@ func (k *checker) addRegions(regions []string) error {
 		if region != own {
 			var err error
 			if c, err = k.client.InRegion(region); err != nil {
-				return refused("Check", region, err)
+				return invalidCall("Check", region, err)
 			}
 		}
 		k.regions = append(k.regions, c)
@@ -322,7 +322,7 @@ func permissionStep(p probe, err error) CheckStep {
 	case errors.Is(e, ErrForbidden):
 		if p.action == describeInstances && e.AccessDenied != nil && !deniesAction(e) {
 			s.Optional = true // see verifyEmpty
-			s.Advice = "listing works without " + shown(e.AccessDenied.AuthAction) + ", which only the dry run needs"
+			s.Advice = "listing works without " + printable(e.AccessDenied.AuthAction) + ", which only the dry run needs"
 			break
 		}
 		s.Status, s.Detail, s.Advice = CheckStatusFailed, s.Detail+policyText(e), denialAdvice(e)
@@ -345,7 +345,7 @@ func deniesAction(e *Error) bool { return strings.EqualFold(missingAction(e), "e
 // missingAction returns the permission that a denied call needs.
 func missingAction(e *Error) string {
 	if e.AccessDenied != nil && e.AccessDenied.AuthAction != "" {
-		return shown(e.AccessDenied.AuthAction)
+		return printable(e.AccessDenied.AuthAction)
 	}
 	return "ecs:" + e.Action
 }
@@ -359,7 +359,7 @@ func policyText(e *Error) string {
 	if isExplicit(e) {
 		how = "explicitly denied by "
 	}
-	return " (" + how + shown(e.AccessDenied.PolicyType) + ")"
+	return " (" + how + printable(e.AccessDenied.PolicyType) + ")"
 }
 
 func isExplicit(e *Error) bool {
@@ -396,19 +396,19 @@ func denialAdvice(e *Error) string {
 	case "SessionPolicy":
 		return "the policy passed to AssumeRole does not permit " + action + ": add it there"
 	}
-	return "permit " + action + " in the " + shown(e.AccessDenied.PolicyType)
+	return "permit " + action + " in the " + printable(e.AccessDenied.PolicyType)
 }
 
 // principalText names the user or role that a denied call was made by.
 func principalText(d *AccessDeniedDetail) string {
-	kind := shown(d.AuthPrincipalType)
+	kind := printable(d.AuthPrincipalType)
 	switch kind {
 	case "SubUser":
 		kind = "the RAM user"
 	case "AssumedRoleUser":
 		kind = "the role"
 	}
-	return strings.TrimSpace(kind + " " + shown(d.AuthPrincipalDisplayName))
+	return strings.TrimSpace(kind + " " + printable(d.AuthPrincipalDisplayName))
 }
 
 // causeText returns what went wrong in a call, without what identifies the request and without advice.

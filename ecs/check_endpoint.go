@@ -170,7 +170,7 @@ func (c *Client) proxy() proxySetting {
 	case u == nil:
 		return proxySetting{}
 	}
-	return proxySetting{url: shown(u.Scheme + "://" + u.Host)}
+	return proxySetting{url: printable(u.Scheme + "://" + u.Host)}
 }
 
 func (p proxySetting) String() string {
@@ -286,7 +286,7 @@ func (k *checker) addQuota() {
 	for _, p := range k.probed {
 		seen, ok := p.client.transport.Observe(p.client.region, p.action)
 		if ok && seen.RateLimitUserAPI != "" {
-			limits = append(limits, p.action+in(p.client.region)+": "+limitText(seen.RateLimitUserAPI))
+			limits = append(limits, p.action+inRegion(p.client.region)+": "+limitText(seen.RateLimitUserAPI))
 		}
 	}
 	limits = unique(limits)

@@ -215,10 +215,10 @@ const (
 // do makes one call and passes a successful response to decode. Every error it returns is an *Error.
 func (c *Client) do(ctx context.Context, mode retryMode, action string, params url.Values, decode func([]byte) error) (transport.Meta, error) {
 	if err := c.ready(); err != nil {
-		return transport.Meta{}, refused(action, "", err)
+		return transport.Meta{}, invalidCall(action, "", err)
 	}
 	if ctx == nil {
-		return transport.Meta{}, refused(action, c.region, errNilContext)
+		return transport.Meta{}, invalidCall(action, c.region, errNilContext)
 	}
 	meta, err := c.transport.Do(ctx, transport.Call{
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,

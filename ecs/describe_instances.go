@@ -34,7 +34,7 @@ func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesReq
 func (c *Client) describeInstances(ctx context.Context, mode retryMode, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
 	params, err := c.withAttributes(req).encode(c.region, false)
 	if err != nil {
-		return nil, refused(describeInstances, c.region, err)
+		return nil, invalidCall(describeInstances, c.region, err)
 	}
 	var resp *DescribeInstancesResponse
 	meta, err := c.do(ctx, mode, describeInstances, params, func(body []byte) (err error) {
@@ -62,7 +62,7 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 func (c *Client) dryRun(ctx context.Context, mode retryMode, req DescribeInstancesRequest) error {
 	params, err := c.withAttributes(req).encode(c.region, true)
 	if err != nil {
-		return refused(describeInstances, c.region, err)
+		return invalidCall(describeInstances, c.region, err)
 	}
 	meta, err := c.do(ctx, mode, describeInstances, params, decodeInto(nil))
 	if err == nil {

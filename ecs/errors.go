@@ -85,7 +85,7 @@ type AccessDeniedDetail struct {
 // Error returns one line: the operation and region, the response or the cause, the request id or host, and advice.
 func (e *Error) Error() string {
 	var b strings.Builder
-	b.WriteString("ecs: " + e.Action + in(e.Region) + ":")
+	b.WriteString("ecs: " + e.Action + inRegion(e.Region) + ":")
 	if e.StatusCode != 0 {
 		b.WriteString(" " + strconv.Itoa(e.StatusCode))
 	}
@@ -206,20 +206,20 @@ func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// shown returns s for use in a single line of text: quoted and shortened if it is long or not printable.
-func shown[T ~string](s T) string {
+// printable returns s for use in a single line of text: quoted and shortened if it is long or not printable.
+func printable[T ~string](s T) string {
 	if len(s) > 80 || strings.ContainsFunc(string(s), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return fmt.Sprintf("%.80q", s)
 	}
 	return string(s)
 }
 
-// in returns " in " followed by the region, or "" if there is no region.
-func in(region string) string {
+// inRegion returns " in " followed by the region, or "" if there is no region.
+func inRegion(region string) string {
 	if region == "" {
 		return ""
 	}
-	return " in " + shown(region)
+	return " in " + printable(region)
 }
 
 // reason returns the text of err for use inside the text of another error.
@@ -295,8 +295,8 @@ func invalid(field, format string, args ...any) error {
 
 var errNilContext = invalid("ctx", "is nil, use context.Background()")
 
-// refused returns an *Error for a call that is not sent, because err would make it fail.
-func refused(action, region string, err error) error {
+// invalidCall returns an *Error for a call that is not sent, because err would make it fail.
+func invalidCall(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }
 
@@ -315,12 +315,12 @@ type DecodeError struct {
 
 // Error names the instance and the member. It does not include the value.
 func (e *DecodeError) Error() string {
-	what := "instance " + shown(e.InstanceID)
+	what := "instance " + printable(e.InstanceID)
 	if e.InstanceID == "" {
 		what = "an instance with an unreadable id"
 	}
 	if e.Path != "" {
-		what = "member " + shown(e.Path) + " of " + what
+		what = "member " + printable(e.Path) + " of " + what
 	}
 	return fmt.Sprintf("ecs: %s could not be read: %v", what, e.Err)
 }
@@ -341,7 +341,7 @@ type IncompleteError struct {
 
 // Error returns the number of values and the first reason.
 func (e *IncompleteError) Error() string {
-	text := "ecs: listing" + in(e.region) + " incomplete"
+	text := "ecs: listing" + inRegion(e.region) + " incomplete"
 	if len(e.Undecoded) == 0 {
 		return text
 	}
@@ -366,10 +366,10 @@ type RegionError struct {
 // Error names the region and the reason.
 func (e *RegionError) Error() string {
 	text := reason(e.Err)
-	if strings.Contains(text, in(e.Region)+": ") { // the reason already names the region
+	if strings.Contains(text, inRegion(e.Region)+": ") { // the reason already names the region
 		return "ecs: " + text
 	}
-	return "ecs: region " + shown(e.Region) + ": " + text
+	return "ecs: region " + printable(e.Region) + ": " + text
 }
 
 // Unwrap returns Err.
@@ -390,9 +390,9 @@ func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 func (e *NotFoundError) Error() string {
 	var ids []string
 	for _, id := range e.InstanceIDs[:min(maxNamed, len(e.InstanceIDs))] {
-		ids = append(ids, shown(id))
+		ids = append(ids, printable(id))
 	}
-	return fmt.Sprintf("ecs: %s not found%s: %s", instanceCount(len(e.InstanceIDs)), in(e.region), enumerate(ids, len(e.InstanceIDs)))
+	return fmt.Sprintf("ecs: %s not found%s: %s", instanceCount(len(e.InstanceIDs)), inRegion(e.region), enumerate(ids, len(e.InstanceIDs)))
 }
 
 // UnconfirmedError ends a listing, or a lookup of ids, that returned an empty result when a dry run could not
@@ -404,7 +404,7 @@ type UnconfirmedError struct {
 
 // Error names the region and the reason.
 func (e *UnconfirmedError) Error() string {
-	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run that checks the permission failed: %s", in(e.Region), reason(e.Err))
+	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run that checks the permission failed: %s", inRegion(e.Region), reason(e.Err))
 }
 
 // Unwrap returns Err.
@@ -422,7 +422,7 @@ type CappedError struct {
 
 // Error returns the number of delivered instances and the reason.
 func (e *CappedError) Error() string {
-	return fmt.Sprintf("ecs: listing%s stopped at the API's cap after %s and could not be continued: %s", in(e.region), instanceCount(e.Delivered), reason(e.Err))
+	return fmt.Sprintf("ecs: listing%s stopped at the API's cap after %s and could not be continued: %s", inRegion(e.region), instanceCount(e.Delivered), reason(e.Err))
 }
 
 // Unwrap returns Err.
@@ -443,10 +443,10 @@ func (e *WaitError) Error() string {
 		if status == "" {
 			status = "not seen"
 		}
-		ids = append(ids, shown(id)+" ("+shown(status)+")")
+		ids = append(ids, printable(id)+" ("+printable(status)+")")
 	}
 	slices.Sort(ids)
-	want := "to be " + shown(e.Want)
+	want := "to be " + printable(e.Want)
 	if e.Want == "" {
 		want = "to be gone"
 	}

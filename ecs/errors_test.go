@@ -145,7 +145,7 @@ func TestErrorChain(t *testing.T) {
 			t.Errorf("%T hides what it wraps", err)
 		}
 	}
-	if err := refused("A", "r", invalid("Field", "is %d", 1)); !errors.Is(err, ErrInvalidParameter) || err.Error() != "ecs: A in r: Field is 1" {
+	if err := invalidCall("A", "r", invalid("Field", "is %d", 1)); !errors.Is(err, ErrInvalidParameter) || err.Error() != "ecs: A in r: Field is 1" {
 		t.Error(err)
 	}
 }

@@ -24,7 +24,7 @@ import (
 // next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
-		return Instance{}, refused(describeInstances, c.region, err)
+		return Instance{}, invalidCall(describeInstances, c.region, err)
 	}
 	if ctx.Err() != nil {
 		return Instance{}, failure(describeInstances, c.region, doneError(ctx))

@@ -21,7 +21,7 @@ const maxParallelBatches = 16
 // missing ones, so no id is reported as missing.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
-		return nil, refused(describeInstances, c.region, err)
+		return nil, invalidCall(describeInstances, c.region, err)
 	}
 	found, err := c.lookUp(ctx, retryPage, ids, nil)
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust
 	req := DescribeInstancesRequest{InstanceIDs: ids}
 	batches, err := req.split(ctx)
 	if err != nil {
-		return nil, refused(describeInstances, c.region, err)
+		return nil, invalidCall(describeInstances, c.region, err)
 	}
 	l := c.newListing()
 	l.mode = mode

@@ -105,7 +105,7 @@ var errStopped = errors.New("stopped")
 func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	requests, err := req.split(ctx)
 	if err != nil {
-		return refused(describeInstances, l.client.region, err)
+		return invalidCall(describeInstances, l.client.region, err)
 	}
 	err = l.followAll(ctx, 1, requests, deliver)
 	return l.finish(ctx, req, err, 1, deliver)

@@ -136,7 +136,7 @@ func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	}
 	simple, err := query.Values(v.Interface())
 	if err != nil {
-		return invalid("params", "cannot be encoded: %s", shown(err.Error()))
+		return invalid("params", "cannot be encoded: %s", printable(err.Error()))
 	}
 	for name, text := range e.fixed {
 		// go-querystring names the fields of a nested struct Name[Field].
@@ -222,7 +222,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 	case v.Type().Implements(marshalerType) && v.Type() != timeType:
 		text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
 		if err != nil {
-			return errors.New(shown(err.Error()))
+			return errors.New(printable(err.Error()))
 		}
 		return e.setText(name, v, string(text))
 	case v.Kind() == reflect.Struct && v.Type() != timeType:

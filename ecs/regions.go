@@ -60,7 +60,7 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 	const action = describeRegions
 	params, err := query.Values(req)
 	if err != nil {
-		return nil, transport.Meta{}, refused(action, c.region, err)
+		return nil, transport.Meta{}, invalidCall(action, c.region, err)
 	}
 	var out struct {
 		RequestID string `json:"RequestId"`
@@ -140,7 +140,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 		err = invalid("RegionsOptions.Workers", "is %d, must not be negative", o.Workers)
 	}
 	if err != nil {
-		return refused(describeInstances, "", err)
+		return invalidCall(describeInstances, "", err)
 	}
 	if regions == nil {
 		if regions, err = c.allRegions(ctx); err != nil {

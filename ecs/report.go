@@ -164,7 +164,7 @@ func (s CheckStep) title() string {
 	if s.Action == "" {
 		return s.Name
 	}
-	return s.Name + " " + s.Action + in(s.Region)
+	return s.Name + " " + s.Action + inRegion(s.Region)
 }
 
 // skippedNames returns the names of the skipped steps at the end of steps, each once.

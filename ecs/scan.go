@@ -59,7 +59,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 		err = invalid("ScanOptions.Workers", "is %d, must not be negative", o.Workers)
 	}
 	if err != nil {
-		return refused(describeInstances, c.region, err)
+		return invalidCall(describeInstances, c.region, err)
 	}
 	workers := min(cmp.Or(o.Workers, defaultWorkers), maxWorkers)
 	l := c.newListing()

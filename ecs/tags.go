@@ -81,7 +81,7 @@ func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesReque
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)
 		if err != nil {
-			yield(TagResource{}, refused(listTagResources, c.region, err))
+			yield(TagResource{}, invalidCall(listTagResources, c.region, err))
 			return
 		}
 		for _, batch := range batches {

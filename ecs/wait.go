@@ -33,7 +33,7 @@ const (
 // the status; those that have are returned with it.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
 	if err := checkStatus(want); err != nil {
-		return nil, refused(describeInstances, c.region, err)
+		return nil, invalidCall(describeInstances, c.region, err)
 	}
 	reached := map[string]Instance{}
 	err := c.pollUntil(ctx, want, ids, func(p *poll, id string) error {
@@ -144,7 +144,7 @@ type poll struct {
 // several do, the first error counts.
 func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(p *poll, id string) error) error {
 	if err := checkIDs(ctx, ids); err != nil {
-		return refused(describeInstances, c.region, err)
+		return invalidCall(describeInstances, c.region, err)
 	}
 	p := poll{want: want, pending: make(map[string]InstanceStatus, len(ids)), seen: map[string]bool{}, missedOnce: map[string]bool{}}
 	for _, id := range ids {
