@@ -57,6 +57,8 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 		err = invalid("NextToken", "cannot start a scan, which lists from the beginning")
 	case err == nil && o.Workers < 0:
 		err = invalid("ScanOptions.Workers", "is %d, must not be negative", o.Workers)
+	case err == nil:
+		err = c.ready()
 	}
 	if err != nil {
 		return invalidCall(describeInstances, c.region, err)
