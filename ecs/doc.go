@@ -84,6 +84,7 @@
 //   - An instance may be on two pages if the list changes during the listing. It is delivered once.
 //   - Ids that do not exist are left out. GetInstances reports them in a [*NotFoundError].
 //   - TotalCount has no meaning in a listing by tokens. It is used only to detect a server that supports page numbers only.
+//     Such a server, an old private cloud for instance, cannot be listed exactly while instances are created and deleted.
 //
 // # Errors
 //

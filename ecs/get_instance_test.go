@@ -151,7 +151,10 @@ func TestGetInstance(t *testing.T) {
 			}
 		})
 		var calls sync.WaitGroup
-		for _, id := range rowIDs(o.rows) {
+		for n, id := range rowIDs(o.rows) {
+			if n == 1 {
+				synctest.Wait() // the first request is sent, so that all others share the second one
+			}
 			calls.Go(func() {
 				defer func() {
 					if p := recover(); p != nil {

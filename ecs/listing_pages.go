@@ -150,6 +150,9 @@ const maxSweeps = 5
 // pages; if TotalCount changed or instances are missing, the pages are therefore read once more from the
 // beginning. If the server refuses page numbers, numberedPages ends without an error: the server then supports
 // tokens, and TotalCount was meaningless.
+//
+// One thing cannot be noticed: an instance that was moved to a page already read, if instances are deleted and
+// created between two requests in equal numbers, so that TotalCount stays the same. Only tokens avoid that.
 func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1

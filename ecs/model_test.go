@@ -66,6 +66,9 @@ func newModel(seed uint64) *model {
 		hides: rng.IntN(4) > 0, faults: sometimes(20, 10, 0), changes: sometimes(20, 30, 0),
 		dryRun: func() string { return "" }, always: map[string]bool{}, ever: map[string]bool{},
 	}
+	if m.pageNumbers == "only" { // a list that changes cannot be read exactly by page number: see numberedPages
+		m.changes = 0
+	}
 	if rng.IntN(2) == 0 {
 		from := 1 + rng.IntN(1+rng.IntN(12))
 		m.denials = append(m.denials, [2]int{from, from + 1 + rng.IntN(2)*rng.IntN(12)})
@@ -347,7 +350,7 @@ func (m *model) judge(got map[string]int, err error, form string) string {
 	if _, waited := errorAs[*ecs.WaitError](err); waited {
 		return ""
 	}
-	correct := m.pageNumbers == "work" || m.pageNumbers == "refused" || m.pageNumbers == "only" && m.changes == 0
+	correct := m.pageNumbers != "ignored"
 	if correct && !m.denied && !m.checked && m.faults == 0 {
 		return "a false alarm"
 	}

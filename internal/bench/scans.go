@@ -26,8 +26,8 @@ func (b *bench) scans(ctx context.Context) error {
 		fleet           int
 		limit, requests float64
 	}{{10_000, 1.45, 1.25}, {50_000, 1.2, 1.1}} {
-		setup := setup{Kind: typical, Fleet: s.fleet, Latency: farLatency, Bursts: true}
-		wall, seen, err := b.listing(setup, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
+		bursty := setup{Kind: typical, Fleet: s.fleet, Latency: farLatency, Bursts: true}
+		wall, seen, err := b.listing(bursty, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
 			return c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: scanWorkers})
 		})
 		if err != nil {
@@ -52,8 +52,8 @@ func (b *bench) scans(ctx context.Context) error {
 
 // largeRegion compares a listing of 30 regions, one of which has nearly all instances, with a scan of that one.
 func (b *bench) largeRegion(ctx context.Context) error {
-	setup := setup{Kind: typical, Fleet: 20_000, Latency: farLatency, Bursts: true, Elsewhere: 50}
-	alone, _, err := b.listing(setup, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
+	bursty := setup{Kind: typical, Fleet: 20_000, Latency: farLatency, Bursts: true, Elsewhere: 50}
+	alone, _, err := b.listing(bursty, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
 		return c.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: scanWorkers})
 	})
 	if err != nil {
@@ -63,7 +63,7 @@ func (b *bench) largeRegion(ctx context.Context) error {
 	for i := range 29 {
 		regions = append(regions, fmt.Sprintf("cn-region-%d", i))
 	}
-	all, _, err := b.listing(setup, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
+	all, _, err := b.listing(bursty, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
 		return c.InstancesInRegions(ctx, regions, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: scanWorkers})
 	})
 	b.rows = append(b.rows, row{
@@ -114,7 +114,11 @@ type echo struct{ requests atomic.Int64 }
 
 func (e *echo) RoundTrip(r *http.Request) (*http.Response, error) {
 	e.requests.Add(1)
-	time.Sleep(20 * time.Millisecond)
+	select {
+	case <-time.After(20 * time.Millisecond):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 	var ids []string
 	if err := json.Unmarshal([]byte(r.URL.Query().Get("InstanceIds")), &ids); err != nil {
 		return nil, err

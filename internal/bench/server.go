@@ -176,7 +176,7 @@ func newAPI(s setup, templates []template) *api {
 	if !s.Bursts {
 		return a
 	}
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible, not secret
+	rng := rand.New(rand.NewPCG(1, 2))
 	period := int64(lastCreated.Sub(firstCreated))
 	for len(a.bursts) < s.Fleet {
 		at := firstCreated.Add(time.Duration(rng.Int64N(period))).Truncate(time.Minute)
