@@ -59,7 +59,7 @@ func newChain(s *system) *Chain {
 			{"environment", func(context.Context, signer.Credentials) (foundKey, error) { return s.environmentKey() }},
 			{"OIDC role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentRole(ctx) }},
 			{"CLI profile", s.chainedProfile},
-			{"profile file", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.iniProfileKey(ctx) }},
+			{"profile file", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.chainedSection(ctx) }},
 			{"instance role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.instanceRole(ctx, "") }},
 			{"credentials URI", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentURI(ctx) }},
 		},
@@ -113,6 +113,16 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all or none")
 	}
 	return s.oidcKey(ctx, role{arn: arn}, provider, token, file)
+}
+
+// chainedSection returns the key of the profile file, which is the last place for the profile that ALIBABA_CLOUD_PROFILE
+// names. If it is not there either, that is an error, because the next link may use another account.
+func (s *system) chainedSection(ctx context.Context) (foundKey, error) {
+	key, err := s.iniProfileKey(ctx)
+	if name := s.getenv("ALIBABA_CLOUD_PROFILE"); name != "" && isNotConfigured(err) {
+		err = fmt.Errorf("ALIBABA_CLOUD_PROFILE names the profile %s, which the CLI's configuration does not have, and %s: correct or unset it", show(name), err.Error())
+	}
+	return key, err
 }
 
 func (s *system) chainedProfile(ctx context.Context, refused signer.Credentials) (foundKey, error) {

@@ -321,6 +321,27 @@ func TestChainKeepsTheAccount(t *testing.T) {
 	}
 }
 
+// A profile that is named and exists nowhere is an error: the links after the files may use another account.
+func TestChainWithoutTheNamedProfile(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]func(w *world){
+		"no file": func(*world) {},
+		"other profile": func(w *world) {
+			w.config(`{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id1","access_key_secret":"secret1"}]}`)
+		},
+		"other section": func(w *world) {
+			w.write("[default]\ntype = access_key\naccess_key_id = id1\naccess_key_secret = secret1\n", ".alibabacloud", "credentials")
+		},
+	} {
+		w := newWorld(t, "ALIBABA_CLOUD_PROFILE", "production")
+		w.serveMetadata("role", 1)
+		files(w)
+		if key, err := newChain(w.system).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "ALIBABA_CLOUD_PROFILE names the profile production") {
+			t.Errorf("%s: %v, %v", name, key, err)
+		}
+	}
+}
+
 // A key is refreshed three minutes before it expires, by the same link; a key without an expiry, once a minute.
 func TestChainRefreshesInTime(t *testing.T) {
 	t.Parallel()
