@@ -201,7 +201,7 @@ func TestClosedRegion(t *testing.T) {
 		"-region all -o json":                              {code: failure.ExitIncomplete, stderr: "3 instances printed"},
 		"-region all -exclude-region cn-beijing":           {code: failure.ExitOK, stdout: "i-0000 i-0001 i-0002"},
 		"-region cn-beijing,cn-hangzhou":                   {code: failure.ExitIncomplete, stdout: "i-0000 i-0001", stderr: "cn-beijing: "},
-		"-region cn-beijing":                               {code: failure.ExitForbidden, stderr: "the region is not open to this account"},
+		"-region cn-beijing":                               {code: failure.ExitForbidden, stderr: "the region is not enabled for this account"},
 		"-region all -exclude-region cn-beijing,cn-nobody": {code: failure.ExitOK, stdout: "i-0000 i-0001 i-0002"},
 		"-region all -exclude-region cn-beijing -dry-run":  {code: failure.ExitOK},
 	} {

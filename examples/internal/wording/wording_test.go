@@ -95,8 +95,8 @@ func TestPlain(t *testing.T) {
 	_, endpoint := ecs.NewClient("cn-hangzhou", &ecs.Options{Endpoint: "http://192.0.2.1"})
 	_, region := ecs.NewClient("Hang!", nil)
 	for want, err := range map[string]error{
-		"-endpoint must use https: plain http is for loopback hosts only": endpoint,
-		`region "Hang!" is not a region id such as "cn-hangzhou"`:         region,
+		"-endpoint must use https: plain http is allowed for loopback hosts only": endpoint,
+		`region "Hang!" is not a region id such as "cn-hangzhou"`:                 region,
 		"EOF": io.EOF,
 		"no credentials: set A, run aliyun configure, or choose a profile with -profile (environment: A is not set)": errors.New("ecs: no credentials: set A, run aliyun configure, or set Options.Credentials (environment: A is not set)"),
 	} {
