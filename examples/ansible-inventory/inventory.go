@@ -2,8 +2,9 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
-	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -91,29 +92,32 @@ func (g group) name() string {
 
 // groupNames returns a unique name for each group. If several names are equal, as those of the tags a.b=c and
 // a=b_c, none of the groups gets that name: a play for one of them should match no host rather than those of the
-// others.
+// others. Nor does a group whose tag was chosen to look like such a name with its end.
 func groupNames(fleet []ecs.Instance) map[group]string {
-	same := map[string][]group{}
 	names := map[group]string{}
 	for _, inst := range fleet {
 		for _, g := range groupsOf(inst) {
-			if _, ok := names[g]; !ok {
-				names[g] = g.name()
-				same[g.name()] = append(same[g.name()], g)
+			names[g] = g.name()
+		}
+	}
+	for digits := 8; ; digits += 8 {
+		same := map[string][]group{}
+		for g, name := range names {
+			same[name] = append(same[name], g)
+		}
+		if len(same) == len(names) {
+			return names
+		}
+		for _, groups := range same {
+			if len(groups) == 1 {
+				continue
+			}
+			for _, g := range groups {
+				sum := sha256.Sum256(fmt.Appendf(nil, "%q", []string{g.kind, g.key, g.value}))
+				names[g] = g.name() + "_" + hex.EncodeToString(sum[:])[:min(digits, 2*len(sum))]
 			}
 		}
 	}
-	for name, groups := range same {
-		if len(groups) == 1 {
-			continue
-		}
-		for _, g := range groups {
-			h := fnv.New32a()
-			fmt.Fprintf(h, "%q", []string{g.kind, g.key, g.value})
-			names[g] = fmt.Sprintf("%s_%08x", name, h.Sum32())
-		}
-	}
-	return names
 }
 
 // hostNames returns a unique name for each instance: the one that nameBy returns if it is unique, otherwise that
@@ -127,7 +131,7 @@ func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []s
 	for i, inst := range fleet {
 		id := cmp.Or(hostname.Clean(inst.InstanceID), fmt.Sprintf("unnamed-%d", i))
 		short[i], long[i] = id, id
-		if name := hostname.Clean(nameOf(inst, nameBy)); name != "" && name != id {
+		if name := hostname.OfName(nameOf(inst, nameBy)); name != "" && name != id {
 			short[i], long[i] = name, name+"."+id
 			taken[long[i]]++
 		}

@@ -163,12 +163,13 @@ func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) 
 	return cmp.Or(p.unknown(known), wrong)
 }
 
-// unknown finds a variable with this program's prefix that is not one of its flags.
+// unknown finds a variable with this program's prefix that is not one of its flags. One that is empty may be a filter, misspelt
+// and not set.
 func (p *program) unknown(known []string) error {
 	for _, variable := range slices.Sorted(slices.Values(p.environ)) {
-		name, value, _ := strings.Cut(variable, "=")
+		name, _, _ := strings.Cut(variable, "=")
 		own, ok := strings.CutPrefix(name, prefix)
-		if !ok || value == "" || slices.Contains(known, name) {
+		if !ok || slices.Contains(known, name) {
 			continue
 		}
 		var names []string

@@ -203,6 +203,7 @@ func TestHostNames(t *testing.T) {
 		{"a=all b=ungrouped c=localhost d=region_cn_hangzhou e=github.com f=127.0.0.1 g=LOCALHOST", "a b c f g github-com region_cn_hangzhou.d"},
 		{"a=web:1 b=web/2 c=旧机器", "web-1 web-2 旧机器"},
 		{"a=b b=web", "b web"},
+		{"a=i-bp1victim b=web", "a web"}, // the id of an instance that is not in the inventory
 	} {
 		var list []ecs.Instance
 		for pair := range strings.FieldsSeq(tt.instances) {
@@ -426,7 +427,7 @@ func TestUsage(t *testing.T) {
 			t.Errorf("ECS_INVENTORY_TAG=%q: %d", value, code)
 		}
 	}
-	if code, _, stderr := (world{env: map[string]string{"ECS_INVENTORY_REGOIN": "", "REGOIN": "x"}}).run(t, "-demo", "--list"); code != failure.ExitOK {
+	if code, _, stderr := (world{env: map[string]string{"ECS_INVENTORY_REGION": "cn-hangzhou", "ECS_INVENTORY_ENDPOINT": "", "REGOIN": "x"}}).run(t, "-demo", "--list"); code != failure.ExitOK {
 		t.Errorf("variables that are empty, or another's: %d %s", code, stderr)
 	}
 	code, help, _ := world{}.run(t, "-h")
@@ -493,5 +494,26 @@ func TestNameByTag(t *testing.T) {
 	inv := build(list, &selection.Selection{}, "tag:role")
 	if got, want := slices.Sorted(maps.Keys(inv.hosts)), []string{"db.i-0", "db.i-1", "github-com", "i-4", "i-5", "web-1"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// A filter that is misspelt and not set is refused, too.
+func TestMisspeltAndEmpty(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := world{env: map[string]string{"ECS_INVENTORY_STATSU": ""}}.run(t, "-demo", "--list")
+	if code != failure.ExitUsage || !strings.Contains(stderr, "ECS_INVENTORY_STATUS") {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}
+
+// A tag that is chosen to look like a name with an end does not join the group that has it.
+func TestForgedGroupName(t *testing.T) {
+	t.Parallel()
+	inst := ecs.Instance{Tags: []ecs.Tag{{Key: "a.b", Value: "c"}, {Key: "a", Value: "b_c"}}}
+	end := strings.TrimPrefix(groupNames([]ecs.Instance{inst})[group{"tag", "a", "b_c"}], "tag_")
+	inst.Tags = append(inst.Tags, ecs.Tag{Key: end})
+	got := slices.Sorted(maps.Values(groupNames([]ecs.Instance{inst})))
+	if len(slices.Compact(slices.Clone(got))) != 3 || slices.Contains(got, "tag_"+end) {
+		t.Errorf("%v", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"time"
 
@@ -202,12 +203,20 @@ func (r *csvRenderer) begin() error {
 	return r.w.Write(names)
 }
 
-// cell returns a text for the output. A spreadsheet would evaluate a text that begins like a formula; a leading
-// apostrophe prevents that.
+// formula matches the place where a text, or what a spreadsheet takes for a cell of its own, begins like a formula: where a comma
+// separates decimals, spreadsheets separate cells at semicolons, and break lines within quotes that they do not see.
+var formula = regexp.MustCompile("(^|[;\t\r\n])([\\pZ\\pC\"]*[=+@＝＋－＠-])")
+
+// cell returns a text for the output. A spreadsheet would evaluate a text that begins like a formula; an apostrophe before it
+// prevents that.
 func (r *csvRenderer) cell(s string) string {
 	s = r.plain(s)
-	if begin := strings.TrimLeft(s, " \u00a0\u3000"); r.spreadsheet && begin != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(begin)[0]) {
-		return "'" + s
+	if !r.spreadsheet {
+		return s
+	}
+	s = formula.ReplaceAllString(s, "${1}'${2}")
+	if s != "" && strings.ContainsRune("\t\r\n", rune(s[0])) {
+		s = "'" + s
 	}
 	return s
 }

@@ -166,3 +166,17 @@ func TestColumns(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Where a comma separates decimals, a spreadsheet separates cells at semicolons: they do not begin with a formula either.
+func TestSpreadsheetSemicolons(t *testing.T) {
+	t.Parallel()
+	list := fleet(4)
+	for n, name := range []string{"x;=1+1;y", "x;\"=1+1&\"", "x\n@SUM(A1)", "a;b - c=d"} {
+		list[n].InstanceName = name
+	}
+	r := world{server: newServer(t, list...)}.run(t, "-region", "cn-hangzhou", "-o", "csv", "-columns", "name", "-sort", "id", "-spreadsheet")
+	const want = "\ufeffname\nx;'=1+1;y\n\"x;'\"\"=1+1&\"\"\"\n\"x\n'@SUM(A1)\"\na;b - c=d\n"
+	if r.stdout != want {
+		t.Errorf("%q, want %q", r.stdout, want)
+	}
+}

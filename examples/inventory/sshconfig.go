@@ -55,14 +55,27 @@ func (o *sshOptions) setTemplate(s string) error {
 	if s == "" || !ownText.MatchString(placeholder.ReplaceAllString(s, "")) || !placeholder.MatchString(s) {
 		return errors.New(`want a name such as "{name}.ecs": placeholders, letters, digits, ".", "_" and "-"`)
 	}
+	// An instance called github with the tag com must not take over github.com.
+	if _, domain, dotted := cutLast(s, "."); dotted && (strings.Contains(domain, "{name}") || strings.Contains(domain, "{tag:")) {
+		return errors.New("after the last dot {name} and {tag:KEY} may not stand: an instance could take over a host of the Internet")
+	}
 	o.template = s
 	return nil
+}
+
+// cutLast is like strings.Cut, around the last separator. Dots within placeholders do not count.
+func cutLast(template, separator string) (before, after string, found bool) {
+	masked := placeholder.ReplaceAllStringFunc(template, func(m string) string { return strings.Repeat("_", len(m)) })
+	if n := strings.LastIndex(masked, separator); n >= 0 {
+		return template[:n], template[n+len(separator):], true
+	}
+	return template, "", false
 }
 
 // alias returns the name of an instance according to the template, or "" if a placeholder has no valid value.
 func (o *sshOptions) alias(i ecs.Instance) string {
 	if o.template == "" {
-		return hostname.Clean(i.InstanceName)
+		return hostname.OfName(i.InstanceName)
 	}
 	complete := true
 	name := placeholder.ReplaceAllStringFunc(o.template, func(m string) string {
@@ -74,7 +87,8 @@ func (o *sshOptions) alias(i ecs.Instance) string {
 		complete = complete && value != ""
 		return value
 	})
-	if !complete {
+	// The parts may be harmless, and the whole not: "local" and "host". Only {id} itself may be an id.
+	if !complete || hostname.Clean(name) == "" || hostname.OfName(name) == "" && name != i.InstanceID {
 		return ""
 	}
 	return name

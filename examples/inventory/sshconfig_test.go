@@ -100,3 +100,25 @@ func TestSSHReadsConfig(t *testing.T) {
 		}
 	}
 }
+
+// Nobody takes over the id of an instance that is not in the list, or a known host with parts that are harmless each.
+func TestSSHForeignNames(t *testing.T) {
+	t.Parallel()
+	list := fleet(3)
+	list[0].InstanceName = "i-bp1victim"
+	list[1].InstanceName, list[1].Tags = "lo", []ecs.Tag{{Key: "a", Value: "calhost"}}
+	list[2].InstanceName, list[2].Tags = "i", []ecs.Tag{{Key: "a", Value: "-bp1victim"}}
+	s := newServer(t, list...)
+	for _, args := range [][]string{nil, {"-host-name", "{name}"}, {"-host-name", "{name}{tag:a}"}, {"-host-name", "{name}-{tag:a}"}} {
+		r := world{server: s}.run(t, append([]string{"-region", "cn-hangzhou", "-o", "ssh-config"}, args...)...)
+		if r.code != failure.ExitOK || strings.Contains(r.stdout, "Host i-bp1victim") || strings.Contains(r.stdout, "Host localhost ") {
+			t.Errorf("%q: %+v", args, r)
+		}
+	}
+	for template, ok := range map[string]bool{"{name}.{tag:a}": false, "{id}.{name}": false, "{name}.x{tag:b.c}": false, "{name}.{region}": true, "{tag:b.c}.ecs": true, "{tag:b.c}-{id}": true} {
+		r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-host-name", template)
+		if (r.code == failure.ExitOK) != ok {
+			t.Errorf("%s: %+v", template, r)
+		}
+	}
+}

@@ -77,7 +77,6 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	w := &watch{c: c, out: p.stdout, look: c.look, say: p.say, end: end, count: map[string]int{}}
-	w.look.terminal = terminal.Is(p.stdout)
 	if c.raw.columns == "" {
 		w.look.columns = watchColumns(len(sources) > 1)
 	}
@@ -233,7 +232,7 @@ func (w *watch) line(ev ecscache.Event) string {
 		}
 	}
 	for i, text := range texts {
-		if texts[i] = w.look.plain(text); text == "" {
+		if texts[i] = terminal.Printable(text); text == "" { // in a pipe, too: a name with a line feed would be an event of its own
 			texts[i] = "-"
 		}
 	}

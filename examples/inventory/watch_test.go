@@ -214,3 +214,14 @@ func changedEvent(name string) ecscache.Event {
 		Instance: ecs.Instance{InstanceID: "i-1", InstanceName: name},
 	}
 }
+
+// A name cannot make a line of its own, even in a pipe: a program that reads it would take it for an event.
+func TestWatchForgedLine(t *testing.T) {
+	t.Parallel()
+	r := watched(t, "-columns id,name", 2, func(s *ecstest.Server) {
+		s.Update("i-0001", func(i *ecs.Instance) { i.InstanceName = "x\n09:14:02 - i-0000  web-0\x1b[2J" })
+	})
+	if strings.Count(r.stdout, "\n") != 3 || controls(r.stdout) {
+		t.Errorf("%q", r.stdout)
+	}
+}

@@ -24,6 +24,7 @@ type discovery struct {
 	interval   time.Duration
 	staleAfter time.Duration
 	stateFile  string // "" saves nothing
+	filters    string // of the requests, as saved in the file
 	log        *slog.Logger
 	metrics    *metrics
 
@@ -89,8 +90,15 @@ func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *me
 		}
 		d.accounts = append(d.accounts, account{src, cache})
 	}
+	var of string
 	var err error
-	d.saved, err = load(d.stateFile)
+	if d.filters, err = filtersOf(c.Request); err != nil {
+		return nil, err
+	}
+	if of, d.saved, err = load(d.stateFile); err == nil && len(d.saved) > 0 && of != d.filters {
+		log.Warn("the file of -state was saved with other filters, so it is not used")
+		d.saved = nil
+	}
 	return d, err
 }
 

@@ -487,3 +487,32 @@ func TestAccounts(t *testing.T) {
 		}
 	})
 }
+
+// After a restart with another filter, instances that it leaves out are not served, even if their region fails.
+func TestStateOfAnotherFilter(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "state.json")
+	for _, tt := range []struct{ args, want string }{{"", "i-2 i-1"}, {"-tag env=prod ", "503"}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorldOf(t, tt.args+"-state "+file, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
+			if tt.args != "" {
+				w.server.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() {
+				w.run(ctx)
+				close(done)
+			}()
+			synctest.Wait()
+			if got := w.ids(t); got != tt.want {
+				t.Errorf("%q: %s, want %s", tt.args, got, tt.want)
+			}
+			cancel()
+			<-done
+		})
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("others may read the file: %v, %v", info, err)
+	}
+}

@@ -206,7 +206,14 @@ func (p *program) once(ctx context.Context, c *config, sources []selection.Sourc
 		p.say("the list is incomplete: the rest was printed")
 		code = failure.ExitIncomplete
 	}
-	list, _ := (&discovery{selection: &c.Selection, ports: c.ports}).render(all)
+	list, summaries := (&discovery{selection: &c.Selection, ports: c.ports}).render(all)
+	unreachable := 0
+	for _, sum := range summaries {
+		unreachable += sum.unreachable
+	}
+	if unreachable > 0 {
+		p.say(fmt.Sprintf("instances without an address, which are not in the list: %d", unreachable))
+	}
 	if _, err := p.stdout.Write(list); err != nil {
 		p.say("cannot write the list: " + err.Error())
 		return failure.ExitFailed

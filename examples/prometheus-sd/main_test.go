@@ -334,3 +334,12 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+// What -once leaves out for want of an address is told.
+func TestOnceUnreachable(t *testing.T) {
+	t.Parallel()
+	p, stdout, stderr := newProgram(newServer(t, ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"}))
+	if code := p.run(t.Context(), []string{"-region", "cn-hangzhou", "-once"}); code != failure.ExitOK || strings.Contains(stdout.String(), "i-1") || !strings.Contains(stderr.String(), "without an address, which are not in the list: 1\n") {
+		t.Errorf("%d: %s%s", code, stdout, stderr)
+	}
+}

@@ -15,27 +15,40 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
+// state is what the file holds.
+type state struct {
+	Filters   string         `json:"filters"` // with which the API selected the instances
+	Instances []ecs.Instance `json:"instances"`
+}
+
+// filtersOf returns the filters of a request as a text to compare. Times are left out: those relative to now differ at each start.
+func filtersOf(r ecs.DescribeInstancesRequest) (string, error) {
+	r.CreatedAfter, r.CreatedBefore, r.ExpiresAfter, r.ExpiresBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	text, err := json.Marshal(r)
+	return string(text), err
+}
+
 // load reads the instances saved by an earlier run. If there is no file, there are none.
-func load(file string) (fleet, error) {
+func load(file string) (filters string, saved fleet, err error) {
 	if file == "" {
-		return nil, nil
+		return "", nil, nil
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return "", nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("-state: %w", err)
+		return "", nil, fmt.Errorf("-state: %w", err)
 	}
-	var instances []ecs.Instance
-	if err := json.Unmarshal(text, &instances); err != nil {
-		return nil, fmt.Errorf("-state: %s is not a list that this program has saved: %w", file, err)
+	var content state
+	if err := json.Unmarshal(text, &content); err != nil {
+		return "", nil, fmt.Errorf("-state: %s is not a list that this program has saved: %w", file, err)
 	}
-	saved := fleet{}
-	for _, inst := range instances {
+	saved = fleet{}
+	for _, inst := range content.Instances {
 		saved.add(inst)
 	}
-	return saved, nil
+	return content.Filters, saved, nil
 }
 
 // hasSaved reports whether instances saved by an earlier run are still used.
@@ -82,19 +95,19 @@ func (d *discovery) keepSaved(ctx context.Context) {
 		if !d.isReady() {
 			continue // targets saved by an earlier run are better than none
 		}
-		if err := save(d.stateFile, d.fleet()); err != nil {
+		if err := save(d.stateFile, d.filters, d.fleet()); err != nil {
 			d.log.Warn("cannot save the list", "error", err)
 		}
 	}
 }
 
 // save replaces the file atomically: after a crash, the old one is still there.
-func save(file string, f fleet) error {
+func save(file, filters string, f fleet) error {
 	instances := []ecs.Instance{}
 	for _, where := range slices.SortedFunc(maps.Keys(f), place.compare) {
 		instances = append(instances, f[where]...)
 	}
-	text, err := json.Marshal(instances)
+	text, err := json.Marshal(state{filters, instances})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // Rule explains the conversion in a sentence, for help texts.
 const Rule = `letters of any script, digits, "_" and "-" stay, runs of other characters, dots included, become "-"; an instance whose name
-is an address, a number, "localhost" or longer than 128 characters goes by its id`
+is an address, a number, an instance id, "localhost" or longer than 128 characters goes by its id`
 
 const maxLength = 128
 
@@ -25,6 +25,19 @@ var reserved = []string{
 
 // number matches what the C library parses as (a part of) an IPv4 address: "127.1", "0x7f000001", "2130706433".
 var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-F]*|[0-9]+)){0,3}$`)
+
+// instanceID matches what may be the id of an instance.
+var instanceID = regexp.MustCompile(`^[iI]-[0-9A-Za-z]+$`)
+
+// OfName returns the host name for a text that people chose: like Clean, but "" for what may be the id of an instance. An
+// instance that somebody calls by the id of another must not be reached in its place when that one is not in the list.
+func OfName(name string) string {
+	clean := Clean(name)
+	if instanceID.MatchString(clean) {
+		return ""
+	}
+	return clean
+}
 
 // Clean returns a host name that contains only letters of any script, digits, "_" and "-", and does not begin or
 // end with a sign. It returns "" if nothing is left, or if the name is an address, a number, reserved or too long.

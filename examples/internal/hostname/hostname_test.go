@@ -26,6 +26,16 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// A name that may be the id of another instance is not used.
+func TestOfName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"i-bp1victim": "", "I-BP1": "", " i.bp1 ": "", "i-web-1": "i-web-1", "web-1": "web-1", "localhost": ""} {
+		if got := OfName(name); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}
+
 // For any name, the result is not an address, and has no special meaning to a program.
 func check(t *testing.T, name string) {
 	t.Helper()

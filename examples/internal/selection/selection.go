@@ -75,8 +75,19 @@ func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	// Without it the API does not return IPv6 addresses.
 	s.Options.AdditionalAttributes = []ecs.AdditionalAttribute{ecs.AdditionalAttributeNetworkPrimaryENIIP}
 	s.filter(fs, "region", func(text string) error { s.region = text; return nil })
-	s.filter(fs, "exclude-region", func(text string) error { s.Exclude = append(s.Exclude, Split(text)...); return nil })
-	s.filter(fs, "profile", func(text string) error { s.profiles = text; return nil })
+	s.filter(fs, "exclude-region", func(text string) error {
+		if len(Split(text)) == 0 {
+			return errEmpty // as "$A,$B" is when neither is set
+		}
+		s.Exclude = append(s.Exclude, Split(text)...)
+		return nil
+	})
+	s.filter(fs, "profile", func(text string) error {
+		if s.profiles = text; len(Split(text)) == 0 {
+			return errEmpty
+		}
+		return nil
+	})
 	fs.BoolVar(&s.Demo, "demo", false, "")
 	fs.StringVar(&s.network, "network", "", "")
 	fs.StringVar(&s.Options.Endpoint, "endpoint", "", "")

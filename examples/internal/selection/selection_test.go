@@ -335,3 +335,17 @@ func TestIDsOnly(t *testing.T) {
 		t.Errorf("%v %v", s, err)
 	}
 }
+
+// A list of nothing, as "$A,$B" is when neither is set, would exclude no region.
+func TestListsOfNothing(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"exclude-region", "profile", "id", "zone"} {
+		s := &Selection{}
+		fs := flag.NewFlagSet("", flag.ContinueOnError)
+		fs.SetOutput(io.Discard)
+		s.Define(fs, nil, time.Now())
+		if err := fs.Parse([]string{"-" + name, " , "}); err == nil {
+			t.Errorf("-%s is accepted", name)
+		}
+	}
+}
