@@ -30,10 +30,10 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region all -expires-after 0d -expires-before 30d -charge-type PrePaid -sort expires
   inventory -region cn-hangzhou -name web-1 -o record
   inventory -region cn-beijing -o ids | xargs ...
-  inventory -region all -o summary -expiring 14   how many of what, and what expires within 14 days
-  inventory -region cn-hangzhou -watch 30s        what appears, changes and goes, until Ctrl-C
-  inventory -region all -o html > fleet.html      a page to look around in, and to pass on
-  inventory doctor -region cn-hangzhou            why can I not list? Checks everything, and says what to do
+  inventory -region all -o summary -expiring 14   counts and sizes, and what expires within 14 days
+  inventory -region cn-hangzhou -watch 30s        report instances added, changed and removed, until Ctrl-C
+  inventory -region all -o html > fleet.html      a single page for the browser, to search or share
+  inventory doctor -region cn-hangzhou            find out why a listing fails, and what to do about it
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   see README.md for how to include it
 
 Where
@@ -57,13 +57,14 @@ How
   -user NAME  -proxy-jump HOST  -identity-file FILE
                        for ssh-config: User, ProxyJump and IdentityFile of every host
   -host-name TEMPLATE  for ssh-config: names made of {name}, {id}, {region}, {account} and {tag:KEY}; default "{name}"
-  -watch D             go on listing every D (30s; at least 5s), and print what appears (+), changes (~) and goes (-):
-                       lines with -o table, events with -o ndjson. Nothing goes because a region fails: "-" means that
-                       a complete listing did not have the instance, so it was released, or a filter leaves it out now
-  -doctor              the same as doctor: list nothing, check step by step what stands in the way of a listing
-                       (credentials, network, clock, key, permissions); only -o json is possible beside it
+  -watch D             list every D (30s; at least 5s), and print instances added (+), changed (~) and removed (-):
+                       lines with -o table, events with -o ndjson. A region that fails removes nothing: "-" means that
+                       a complete listing did not have the instance, so it was released or no longer matches a filter
+  -doctor              the same as doctor: list nothing, check step by step whether a listing would work (credentials,
+                       network, clock, key, permissions); exits with 0 if so, else with the code that the listing
+                       would have; of the formats, it accepts only -o json
   -dry-run             the short form of it: print for each region whether listing would be permitted
-  -completion SHELL    print the completion script for bash (zsh reads it, too) or fish
+  -completion SHELL    print the completion script for bash, zsh or fish
 
 A table is fitted to the terminal; piped, it is complete. json, ndjson, csv and ids are written as instances come: in
 any order when there are several regions or workers (-sort puts them in order). NO_COLOR=1 leaves out colors.
@@ -176,7 +177,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		return nil, errors.New("doctor must come before all flags")
 	case fs.NArg() > 0:
 		suggestion := wording.DidYouMean("", fs.Arg(0), []string{"doctor"})
-		return nil, fmt.Errorf("%q is not understood%s", fs.Arg(0), cmp.Or(suggestion, ": everything but doctor is said with flags"))
+		return nil, fmt.Errorf("%q is not understood%s", fs.Arg(0), cmp.Or(suggestion, ": the only command is doctor, and it must come first"))
 	case c.raw.columns == "help":
 		c.help = columnHelp()
 		return c, nil

@@ -51,7 +51,7 @@ const (
 const ExitCodes = `  0    done
   1    failed, and trying again does not help; also when the endpoint's host does not exist or is not trusted
   2    usage: a flag is wrong, or the API refuses a value
-  3    not permitted, or the region is not open to the account
+  3    not permitted, or the region is not enabled for the account
   4    credentials missing or not accepted
   5    throttled or unavailable, even after retries: try again later
 `
@@ -170,7 +170,7 @@ func (s Setup) Advice(err error) string {
 	case Forbidden:
 		return forbidden(err)
 	case Closed:
-		return "leave out regions that are not open to the account with -exclude-region"
+		return "leave out regions that are not enabled for the account with -exclude-region"
 	case Unconfirmed:
 		return "the API may hide instances from callers without permission, and this region could not be checked: \"inventory doctor\" shows what is wrong"
 	case Endpoint:

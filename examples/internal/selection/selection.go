@@ -23,7 +23,7 @@ const (
 	WhereHelp = `  -region R[,R...]     regions, or "all"; default the -profile's region, else $ALIBABA_CLOUD_REGION_ID, else the
                        region of the CLI's current profile; with -demo all
   -exclude-region R[,R...]
-                       leave these regions out, such as those that are not open to the account
+                       leave these regions out, such as those that are not enabled for the account
   -profile P[,P...]    profiles of the vendor's CLI (~/.aliyun/config.json), an account each; * is a wildcard, '*' all
                        of them; default: the default credentials
   -demo                a made-up fleet in an in-memory ECS, no account needed
