@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -370,7 +371,7 @@ func TestServerWithoutTokens(t *testing.T) {
 		text   string // "" means complete
 	}{
 		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "TotalCount of 250"},
-		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 1<<40) }, 100, "not complete"},
+		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", math.MaxInt32) }, 100, "not complete"},
 		"a stale count beside tokens": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
 				return 200, listBody(nil, "", 100)
