@@ -180,7 +180,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 			l.markSeen(d.InstanceID)
 		}
 		if len(l.undecoded) >= maxRawTexts {
-			d = &DecodeError{InstanceID: strings.Clone(d.InstanceID), Path: strings.Clone(d.Path), Err: d.Err}
+			d = &DecodeError{InstanceID: d.InstanceID, Path: strings.Clone(d.Path), Err: d.Err}
 		}
 		l.undecoded = append(l.undecoded, d)
 	}
@@ -202,13 +202,12 @@ func (l *listing) countNew(ids iter.Seq[string]) (n int) {
 	return n
 }
 
-// markSeen reports whether the id is new. It stores a copy, because the id may share memory with all strings of
-// its instance.
+// markSeen reports whether the id is new. The id keeps nothing else in memory: the decoder makes it a string of its own.
 func (l *listing) markSeen(id string) bool {
 	if l.hasSeen(id) {
 		return false
 	}
-	l.seen[strings.Clone(id)] = struct{}{}
+	l.seen[id] = struct{}{}
 	return true
 }
 

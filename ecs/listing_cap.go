@@ -59,7 +59,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 		case tag.ResourceID == "" || listed[tag.ResourceID]:
 			continue
 		}
-		listed[strings.Clone(tag.ResourceID)] = true
+		listed[tag.ResourceID] = true
 		if l.hasSeen(tag.ResourceID) {
 			relisted++
 			continue

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/aliyun-ecs/sdk-go/internal/throttle"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
@@ -189,10 +188,4 @@ func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResu
 		err = fmt.Errorf("%w; last attempt: %w", err, last.err)
 	}
 	return attemptResult{err: err, class: last.class, problem: last.problem, advice: last.advice}
-}
-
-// PastDeadline reports whether a call ended because its next attempt would have started after the context's
-// deadline. The context itself may not be done.
-func PastDeadline(err error) bool {
-	return errors.Is(err, errNoTime) || errors.Is(err, throttle.ErrPastDeadline)
 }
