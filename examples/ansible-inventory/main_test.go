@@ -256,8 +256,9 @@ func FuzzNames(f *testing.F) {
 	f.Add("web", "web", "a.b", "c", "a", "b_c")
 	f.Add("all", "tag_a", "a", "", "a_", "")
 	f.Add("web.i-2", "web", "环", "境", "\xff", "{{")
-	group := regexp.MustCompile(`^[\pL\p{Nd}_]+$`)
-	host := regexp.MustCompile(`^[\pL\p{Nd}][\pL\p{Nd}_.-]*$`)
+	f.Add("हिन्दी", "000\u0336i", "हिन्दी", "वेब", "\u0301", "e\u0301")
+	group := regexp.MustCompile(`^[\pL\p{Nd}_]+$`) // no marks (\pM): they are not in Python's \w
+	host := regexp.MustCompile(`^[\pL\p{Nd}][\pL\pM\p{Nd}_.-]*$`)
 	f.Fuzz(func(t *testing.T, name1, name2, key1, value1, key2, value2 string) {
 		list := []ecs.Instance{
 			{InstanceID: "i-1", InstanceName: name1, Tags: []ecs.Tag{{Key: key1, Value: value1}}},
