@@ -28,12 +28,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
+// name is what users call the program: ansible-inventory is a command of Ansible itself.
+const name = "ecs-inventory"
+
 // Ansible calls a script with --list only, so every flag is also an environment variable.
 const prefix = "ECS_INVENTORY_"
 
-const help = `ansible-inventory is an inventory script for Ansible: the ECS instances of an Alibaba Cloud account, in groups.
+const help = `ecs-inventory is an inventory script for Ansible: the ECS instances of an Alibaba Cloud account, in groups.
 
-  go build -o ecs-inventory ./examples/ansible-inventory
   ECS_INVENTORY_REGION=cn-hangzhou ansible-inventory -i ./ecs-inventory --graph
   ECS_INVENTORY_DEMO=true ansible -i ./ecs-inventory 'tag_env_prod:&status_Running' --list-hosts
 
@@ -117,12 +119,15 @@ func (c *config) define(fs *flag.FlagSet) {
 
 func (p *program) parse(args []string) (*config, error) {
 	c := &config{}
-	fs := flag.NewFlagSet("ansible-inventory", flag.ContinueOnError)
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	c.define(fs)
 	wrong := p.setFromEnvironment(c, fs)
 	fs.BoolVar(&c.list, "list", false, "")
 	fs.StringVar(&c.host, "host", "", "")
+	if err := wording.CheckValues(args, fs); err != nil {
+		return nil, err
+	}
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		c.help = true
@@ -197,6 +202,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return c.Setup().Report(p.say, err)
 	}
 	defer done()
+	if c.Demo {
+		p.say(demo.Notice())
+	}
 	var fleet []ecs.Instance
 	var failures []error
 	for inst, err := range selection.Instances(ctx, sources) {
@@ -209,6 +217,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 		default:
 			fleet = append(fleet, inst)
 		}
+	}
+	for _, warning := range c.UselessExclusions(ctx, sources) {
+		p.say(warning)
 	}
 	failed, whole := failedRegions(failures)
 	if len(failures) > 0 {
@@ -292,4 +303,4 @@ func (p *program) print(v any) int {
 
 // say writes a line to stderr. Ansible prints stderr in red even if the inventory is complete, so say writes
 // nothing in that case.
-func (p *program) say(line string) { process.Say(p.stderr, "ecs-inventory")(line) }
+func (p *program) say(line string) { process.Say(p.stderr, name)(line) }

@@ -406,6 +406,7 @@ func TestUsage(t *testing.T) {
 		{args: "-demo --list", env: "ECS_INVENTORY_PREFER-PUBLIC", value: "true", want: "did you mean ECS_INVENTORY_PREFER_PUBLIC?"},
 		{args: "-demo --list", env: "ECS_INVENTORY_CACHE", value: "1", want: "no setting is called ECS_INVENTORY_CACHE"},
 		{args: "--list", env: "ECS_INVENTORY_REGION", value: "Hang!", want: "region"},
+		{args: "-name --list", want: "-name has no value: --list after it is a flag"},
 	} {
 		w := world{env: map[string]string{tt.env: tt.value}}
 		if code, stdout, stderr := w.run(t, strings.Fields(tt.args)...); code != failure.ExitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {

@@ -111,8 +111,13 @@ func findColumn(name string) (column, error) {
 		return all[i], nil
 	}
 	names := append([]string{"tag:KEY"}, columnNames()...)
-	return column{}, fmt.Errorf("no column %q%s (-columns help lists all)", name, wording.DidYouMean("", name, names))
+	return column{}, columnError(fmt.Sprintf("no column %q%s", name, wording.DidYouMean("", name, names)))
 }
+
+// columnError is the error for a column that does not exist.
+type columnError string
+
+func (e columnError) Error() string { return string(e) }
 
 // parseColumns parses a list of columns. A leading + adds to the default ones, "all" means all, and "" the
 // default.

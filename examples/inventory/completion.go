@@ -32,7 +32,8 @@ func words() map[string][]string {
 const bashCompletion = `# Completion for inventory. bash: eval "$(inventory -completion bash)"
 # zsh: autoload -U +X bashcompinit && bashcompinit, and then the same.
 _inventory() {
-  local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD-1]} words=
+  local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD-1]} words= first=
+  [[ $COMP_CWORD == 1 ]] && first=doctor
   case ${flag/#--/-} in
 %s    -identity-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
   esac
@@ -41,7 +42,7 @@ _inventory() {
     [[ $cur == *,* ]] && before=${cur%%,*},
     COMPREPLY=($(compgen -P "$before" -W "$words" -- "${cur##*,}"))
   else
-    COMPREPLY=($(compgen -W "%s" -- "$cur"))
+    COMPREPLY=($(compgen -W "$first %s" -- "$cur"))
   fi
 }
 complete -F _inventory inventory
@@ -61,6 +62,7 @@ func completion(shell string, fs *flag.FlagSet) (string, error) {
 		return fmt.Sprintf(bashCompletion, b.String(), "-"+strings.Join(names, " -")), nil
 	case "fish":
 		b.WriteString("# Completion for inventory. fish: inventory -completion fish | source\ncomplete -c inventory -f\n")
+		b.WriteString("complete -c inventory -n __fish_is_first_arg -a doctor -d \"find out why a listing fails\"\n")
 		for _, name := range names {
 			fmt.Fprintf(&b, "complete -c inventory -o %s", name)
 			if values := known[name]; values != nil {

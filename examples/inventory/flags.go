@@ -162,6 +162,9 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	if len(args) > 0 && args[0] == "doctor" {
 		c.doctor, args = true, args[1:]
 	}
+	if err := wording.CheckValues(args, fs, "sort"); err != nil {
+		return nil, err
+	}
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			c.help = fmt.Sprintf(help, formatHelp())

@@ -92,6 +92,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-region", ","}, "no region"},
 		{[]string{"-demo", "-region", "Hang Zhou!"}, "region"},
 		{nil, "which region?"},
+		{[]string{"-demo", "-name", "-o", "ids"}, "-name has no value: -o after it is a flag (a variable that is not set?); if it is meant as the value, write -name=-o (-h for help)\n"},
+		{[]string{"doctor", "-region", "--status=Running"}, "-region has no value: --status=Running"},
+		{[]string{"-demo", "-columns", "nme"}, `-columns: no column "nme": did you mean name? (-columns help lists all)` + "\n"},
+		{[]string{"-demo", "-sort", "-nme"}, `-sort: no column "nme": did you mean name? (-columns help lists all)` + "\n"},
 		{[]string{"-region", "cn-hangzhou", "-endpoint", "http://10.0.0.1"}, "inventory: -endpoint must use https"},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {

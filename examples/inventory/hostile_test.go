@@ -237,6 +237,8 @@ func TestCompletion(t *testing.T) {
 		"inventory -columns id,name,priv": "id,name,private-ip id,name,private-ips",
 		"inventory -status Run":           "Running",
 		"inventory -exclude":              "-exclude-region",
+		"inventory d":                     "doctor",
+		"inventory doctor -demo d":        "", // a command comes first
 	} {
 		words := strings.Fields(line)
 		script := r.stdout + fmt.Sprintf("COMP_WORDS=(%s); COMP_CWORD=%d; _inventory; echo \"${COMPREPLY[@]}\"", line, len(words)-1)

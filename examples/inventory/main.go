@@ -51,7 +51,11 @@ func (p *program) run(ctx context.Context, args []string) int {
 	case err != nil && ctx.Err() != nil:
 		return p.fail(ctx, c, 0, err)
 	case err != nil:
-		p.say(err.Error() + " (-h for help)")
+		help := "-h for help"
+		if errors.As(err, new(columnError)) {
+			help = "-columns help lists all"
+		}
+		p.say(err.Error() + " (" + help + ")")
 		return failure.ExitUsage
 	}
 	if c.help != "" {
@@ -63,7 +67,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return failure.ExitUsage
 	}
 	if c.Demo {
-		p.say("demo: these instances are made up, as of " + demo.Now().Format(time.DateOnly))
+		p.say(demo.Notice())
 	}
 	if c.timeout > 0 {
 		var cancel context.CancelFunc
@@ -79,13 +83,22 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return p.fail(ctx, c, 0, err)
 	}
 	defer done()
+	if c.watch > 0 {
+		p.warn(ctx, c, sources) // first, because a watch may run for days
+		return p.watch(ctx, c, sources)
+	}
+	defer p.warn(ctx, c, sources)
 	if c.doctor || c.dryRun {
 		return p.check(ctx, c, sources)
 	}
-	if c.watch > 0 {
-		return p.watch(ctx, c, sources)
-	}
 	return p.list(ctx, c, sources)
+}
+
+// warn prints which regions of -exclude-region do not exist.
+func (p *program) warn(ctx context.Context, c *config, sources []selection.Source) {
+	for _, warning := range c.UselessExclusions(ctx, sources) {
+		p.say(warning)
+	}
 }
 
 // fail prints what went wrong and returns the exit code.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -37,7 +38,12 @@ func (r *tableRenderer) end([]error) error {
 		names = append(names, c.name)
 	}
 	if len(names) > 0 && r.note != nil {
-		r.note("no room for " + strings.Join(names, ", ") + ": choose with -columns, or use -o record")
+		const longest = 80
+		what := strings.Join(names, ", ")
+		if len(what) > longest {
+			what = fmt.Sprintf("%d of the columns", len(names))
+		}
+		r.note("no room for " + what + ": choose with -columns, or use -o record")
 	}
 	var b strings.Builder
 	titles := make([]string, len(widths))

@@ -114,6 +114,17 @@ func (d *discovery) run(ctx context.Context) {
 	running.Wait()
 }
 
+// warn logs which regions of -exclude-region do not exist.
+func (d *discovery) warn(ctx context.Context) {
+	var sources []selection.Source
+	for _, a := range d.accounts {
+		sources = append(sources, a.Source)
+	}
+	for _, warning := range d.selection.UselessExclusions(ctx, sources) {
+		d.log.Warn(warning)
+	}
+}
+
 // failed logs and counts an error of a cache: a region, or the list of regions, could not be listed completely.
 func (d *discovery) failed(src selection.Source, err error) {
 	where := place{account: src.Account}

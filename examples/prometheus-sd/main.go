@@ -110,6 +110,9 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 	fs := flag.NewFlagSet("prometheus-sd", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	ports := c.define(fs)
+	if err := wording.CheckValues(args, fs); err != nil {
+		return nil, err
+	}
 	if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
 		c.help = true
 		return c, nil
@@ -173,6 +176,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	}
 	defer done()
 	if c.once {
+		if c.Demo {
+			p.say(demo.Notice())
+		}
 		return p.once(ctx, c, sources)
 	}
 	d, err := newDiscovery(c, sources, logger, m)
@@ -197,6 +203,9 @@ func (p *program) once(ctx context.Context, c *config, sources []selection.Sourc
 	if ctx.Err() != nil {
 		p.say("interrupted")
 		return failure.ExitInterrupted
+	}
+	for _, warning := range c.UselessExclusions(ctx, sources) {
+		p.say(warning)
 	}
 	code := failure.ExitOK
 	if len(failures) > 0 {
@@ -229,7 +238,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 		return failure.ExitFailed
 	}
 	if c.Demo {
-		d.log.Info("demo: these instances are made up")
+		d.log.Info(demo.Notice())
 	}
 	d.log.Info("serving", "url", "http://"+listener.Addr().String()+"/sd")
 
@@ -241,6 +250,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { d.run(ctx) })
+	running.Go(func() { d.warn(ctx) })
 	running.Go(func() {
 		<-ctx.Done()
 		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

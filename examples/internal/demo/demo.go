@@ -18,6 +18,11 @@ const (
 // soon.
 func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 
+// Notice returns a line for people, who should know that what they see is not real.
+func Notice() string {
+	return "demo: these instances are made up, as of " + Now().Format(time.DateOnly)
+}
+
 // Client returns a client for a region: with the default credentials or, if demo is true, for an in-memory ECS
 // with generated instances. Call done when the client is no longer needed.
 func Client(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {

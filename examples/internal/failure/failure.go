@@ -175,6 +175,8 @@ func (s Setup) Advice(err error) string {
 		return "the API may hide instances from callers without permission, and this region could not be checked: \"inventory doctor\" shows what is wrong"
 	case Endpoint:
 		return s.endpoint(err)
+	case Invalid:
+		return invalidRegion(err)
 	case Unavailable:
 		return s.network()
 	default:
@@ -200,17 +202,45 @@ func forbidden(err error) string {
 	}
 }
 
+// regionOf returns the region that a failure concerns, or "".
+func regionOf(err error) string {
+	var regional *ecs.RegionError
+	var api *ecs.Error
+	switch {
+	case errors.As(err, &regional):
+		return regional.Region
+	case errors.As(err, &api):
+		return api.Region
+	default:
+		return ""
+	}
+}
+
+// invalidRegion returns advice if the API does not know the region.
+func invalidRegion(err error) string {
+	var api *ecs.Error
+	if !errors.As(err, &api) || !strings.HasPrefix(api.Code, "InvalidRegionId") {
+		return ""
+	}
+	region := regionOf(err)
+	return "check the region id " + region + SuggestRegion(region)
+}
+
 func (s Setup) endpoint(err error) string {
 	var dns *net.DNSError
+	checkRegion := "check the name server: "
+	if region := regionOf(err); !KnownRegion(region) {
+		checkRegion = "check the region id " + region + SuggestRegion(region) + "; "
+	}
 	switch {
 	case !errors.As(err, &dns):
 		return "check -endpoint, the proxy and the root certificates of this machine: retrying does not help"
 	case s.Endpoint != "":
 		return "check the host of -endpoint and the name server: retrying does not help"
 	case s.VPC:
-		return "check the region id; the endpoints of -network vpc can only be resolved inside a VPC of that region: elsewhere leave out -network vpc"
+		return checkRegion + "the endpoints of -network vpc can only be resolved inside a VPC of that region: elsewhere leave out -network vpc"
 	default:
-		return "check the region id and the name server: retrying does not help"
+		return checkRegion + "retrying does not help"
 	}
 }
 

@@ -70,7 +70,7 @@ func TestMatrix(t *testing.T) {
 		{api("Forbidden.AccessKeyDisabled", 403), Credentials, 4, ""},
 		{ecs.ErrCredentials, Credentials, 4, ""},
 		{api("InvalidParameter", 400), Invalid, 2, ""},
-		{api("InvalidRegionId.NotFound", 404), Invalid, 2, ""},
+		{api("InvalidRegionId.NotFound", 404), Invalid, 2, "names all regions"},
 		{api("MissingParameter", 400), Invalid, 2, ""},
 		{api("", 302), Other, 1, ""},
 		{api("", 404), Other, 1, ""},

@@ -3,8 +3,10 @@ package selection
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"maps"
+	"slices"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
@@ -81,6 +83,36 @@ func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] 
 			}
 		}
 	}
+}
+
+// UselessExclusions returns a warning for each name of -exclude-region that no region has: the one that was meant is not left out. To
+// find out whether a region that is not public exists, it sends a DescribeRegions request for each account of which all regions
+// are listed. If one of these requests fails, it returns nothing.
+func (s *Selection) UselessExclusions(ctx context.Context, sources []Source) (warnings []string) {
+	isKnown := func(name string) bool { return failure.KnownRegion(name, s.given...) }
+	unknown := slices.DeleteFunc(slices.Clone(s.Exclude), isKnown)
+	if len(unknown) == 0 {
+		return nil
+	}
+	existing := slices.Clone(s.given)
+	for _, src := range sources {
+		if src.Regions != nil {
+			continue
+		}
+		response, err := src.Client.DescribeRegions(src.Context(ctx), ecs.DescribeRegionsRequest{})
+		if err != nil {
+			return nil
+		}
+		for _, region := range response.Regions {
+			existing = append(existing, region.RegionID)
+		}
+	}
+	for _, name := range unknown {
+		if !slices.Contains(existing, name) {
+			warnings = append(warnings, fmt.Sprintf("-exclude-region %s leaves out nothing, since there is no such region%s", name, failure.SuggestRegion(name, existing...)))
+		}
+	}
+	return warnings
 }
 
 // Wrap adds the account to an error.

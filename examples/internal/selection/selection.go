@@ -66,6 +66,7 @@ type Selection struct {
 
 	filters                   []string // the names of the flags that are filters
 	matchers                  map[string]func(ecs.Instance) bool
+	given                     []string // the regions of -region, or what stands for it, before those of -exclude-region are left out
 	region, network, profiles string
 }
 
@@ -165,6 +166,7 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	case slices.Contains(src.Regions, "all"):
 		return src, fmt.Errorf("-region %q: \"all\" must stand alone", region)
 	}
+	s.given = append(s.given, src.Regions...)
 	if src.Regions = without(src.Regions, s.Exclude); len(src.Regions) == 0 {
 		return src, errors.New("-exclude-region leaves no region of -region")
 	}

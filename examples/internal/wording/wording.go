@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,6 +28,35 @@ func Usage(err error, fs *flag.FlagSet) error {
 		}
 	}
 	return err
+}
+
+// CheckValues refuses a flag that would take the next flag as its value, as "-name $UNSET -o ids" does in a script: package flag
+// accepts it. Such a value can be given on purpose as -name=-o. The flags in except take values that begin with "-".
+func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
+	for len(args) > 0 {
+		name, isFlag := flagName(args[0])
+		name, _, hasValue := strings.Cut(name, "=")
+		f := fs.Lookup(name)
+		if !isFlag || f == nil {
+			return nil // package flag stops here, too
+		}
+		args = args[1:]
+		if isSwitch, ok := f.Value.(interface{ IsBoolFlag() bool }); hasValue || ok && isSwitch.IsBoolFlag() || len(args) == 0 {
+			continue
+		}
+		next, looksLikeFlag := flagName(args[0])
+		if next, _, _ = strings.Cut(next, "="); looksLikeFlag && fs.Lookup(next) != nil && !slices.Contains(except, name) {
+			return fmt.Errorf("-%s has no value: %s after it is a flag (a variable that is not set?); if it is meant as the value, write -%[1]s=%[2]s", name, args[0])
+		}
+		args = args[1:]
+	}
+	return nil
+}
+
+// flagName returns an argument without the dashes that make it a flag.
+func flagName(arg string) (name string, isFlag bool) {
+	name, isFlag = strings.CutPrefix(arg, "-")
+	return strings.TrimPrefix(name, "-"), isFlag && name != "" && name != "-"
 }
 
 // Value replaces the "parse error" of package flag by the kind of value that the flag requires.

@@ -1,0 +1,30 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
+)
+
+// A region that does not exist is pointed out, with the name that was probably meant.
+func TestMisspeltRegions(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"-region cn-hangzou --list":                     "did you mean cn-hangzhou?",
+		"-region all -exclude-region cn-hangzou --list": "ecs-inventory: -exclude-region cn-hangzou leaves out nothing, since there is no such region: did you mean cn-hangzhou?",
+	} {
+		if _, _, stderr := (world{server: newServer(t, fleet()...)}).run(t, strings.Fields(args)...); !strings.Contains(stderr, want) {
+			t.Errorf("%s: %s", args, stderr)
+		}
+	}
+}
+
+func TestDemoNotice(t *testing.T) {
+	t.Parallel()
+	code, _, stderr := world{}.run(t, "-demo", "--list")
+	if code != failure.ExitOK || stderr != "ecs-inventory: "+demo.Notice()+"\n" {
+		t.Errorf("%d: %s", code, stderr)
+	}
+}

@@ -1,0 +1,62 @@
+package selection
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aliyun-ecs/sdk-go/ecs"
+	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+)
+
+// A misspelt name in -exclude-region leaves out nothing, so it is reported. A request is sent only if it is needed.
+func TestUselessExclusions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args     string
+		fails    bool   // DescribeRegions does
+		want     string // parts of the warnings, separated by |
+		requests int
+	}{
+		{args: "-region all -exclude-region cn-heyuann,cn-fuzhou", want: "-exclude-region cn-heyuann leaves out nothing, since there is no such region: did you mean cn-heyuan?", requests: 1},
+		{args: "-region all -exclude-region cn-privat-1,moon", want: "did you mean cn-private-1?|-exclude-region moon leaves out nothing", requests: 1},
+		{args: "-region all -exclude-region cn-private-1", requests: 1},
+		{args: "-region all -exclude-region cn-heyuan"},
+		{args: "-region all"},
+		{args: "-region all -exclude-region moon", fails: true, requests: 1}, // the listing reports the failure
+		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own-1"},
+		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own1", want: "did you mean cn-own-1?"},
+		{args: "-region cn-hangzhou -exclude-region cn-beijing"}, // a setting for all runs
+	} {
+		s, err := parse(tt.args, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", RegionID: "cn-private-1"})
+		defer server.Close()
+		if tt.fails {
+			server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "Forbidden.RAM", Times: -1})
+		}
+		sources, done, err := s.Open(func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
+			c, err := server.Client(region, opts)
+			return c, func() {}, err
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer done()
+		warnings := s.UselessExclusions(t.Context(), sources)
+		var wants []string
+		if tt.want != "" {
+			wants = strings.Split(tt.want, "|")
+		}
+		if len(warnings) != len(wants) || len(server.Requests()) != tt.requests {
+			t.Errorf("%s: %d requests, %q", tt.args, len(server.Requests()), warnings)
+			continue
+		}
+		for i, want := range wants {
+			if !strings.Contains(warnings[i], want) {
+				t.Errorf("%s: %q, want %q", tt.args, warnings[i], want)
+			}
+		}
+	}
+}
