@@ -111,6 +111,9 @@ func (r *htmlRenderer) end(missing []error) error {
 		data.Columns = append(data.Columns, pageColumn{c.name, pageTitle(c), c.kind, n < len(r.columns)})
 	}
 	for _, s := range useful(r.sections) {
+		if groups := s.sorted(); len(groups) == 1 && groups[0].instances == len(r.rows) {
+			continue // a single bar compares nothing, and filters nothing
+		}
 		chart := pageChart{Title: s.title, Of: slices.Index(r.sections, s)}
 		for _, g := range s.sorted() {
 			chart.Groups = append(chart.Groups, terminal.Printable(g.name))

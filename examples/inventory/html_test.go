@@ -129,7 +129,8 @@ func TestMonths(t *testing.T) {
 		want    string
 	}{
 		{[]time.Time{day("2024-11-30"), {}, day("2025-02-01")}, "2024-11 2024-12 2025-01 2025-02"},
-		{[]time.Time{day("2025-02-28")}, "2025-02"},
+		{[]time.Time{day("2025-02-28")}, ""}, // a single bar tells nothing
+		{[]time.Time{day("2025-02-28"), {}}, "2025-02"},
 		{[]time.Time{day("2018-12-31"), day("2025-01-01")}, "2018 2019 2020 2021 2022 2023 2024 2025"},
 		{[]time.Time{{}}, ""},
 	} {

@@ -62,7 +62,7 @@ function choose(chart, group) {
 }
 
 function drawTotals(total) {
-  const parts = [["Instances", number(matching.length)], ["vCPU", number(total.cpu)], ["Memory", memory(total.memory)]];
+  const parts = [[matching.length === 1 ? "Instance" : "Instances", number(matching.length)], ["vCPU", number(total.cpu)], ["Memory", memory(total.memory)]];
   if (rows.some((r) => r.gpus > 0)) parts.push(["GPUs", number(total.gpus)]);
   $("totals").replaceChildren(...parts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 }

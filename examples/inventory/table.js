@@ -42,17 +42,18 @@ function measure() {
 // fitColumns leaves out those of the default columns that are empty, and the last ones that the window has no room for, until
 // a column was chosen.
 let automatic = fit;
+const paperWidth = 1600; // of A4 landscape, in the pixels of the larger text on a screen
 const byDefault = columns.flatMap((c, i) => c.shown ? [i] : []);
 const hasValues = columns.map((_, i) => rows.length === 0 || rows.some((row) => row.cells[i] !== ""));
 function fitColumns() {
   if (!automatic) return false;
   const before = String(shownColumns());
-  let room = $("scroller").clientWidth - 16;
+  let room = (printing ? paperWidth : $("scroller").clientWidth) - 16;
   let full = false;
   byDefault.forEach((i, n) => {
     if (hasValues[i]) room -= columns[i].width;
     full ||= room < 0 && n > 0;
-    columns[i].shown = hasValues[i] && (narrow.matches || !full);
+    columns[i].shown = hasValues[i] && (narrow.matches && !printing || !full);
   });
   drawChooser();
   return String(shownColumns()) !== before;
@@ -122,6 +123,7 @@ function drawTable() {
   tbody.replaceChildren(above, below);
   table.setAttribute("aria-rowcount", matching.length + 1);
   $("none").hidden = matching.length > 0;
+  $("none").textContent = rows.length > 0 ? "No instance matches in the columns shown." : "The list is empty: no instance matched the command above.";
   $("scroller").scrollTop = 0;
   drawRows();
   drawEdges();
@@ -216,6 +218,7 @@ new ResizeObserver(() => { if (!printing && fitColumns()) columnsChanged(); else
 narrow.addEventListener("change", columnsChanged);
 function print(on) {
   printing = on;
+  fitColumns();
   drawHead();
   live = new Map();
   tbody.replaceChildren(above, below);
@@ -246,6 +249,7 @@ $("chooser").addEventListener("keydown", (e) => {
   $("chooser").querySelector("summary").focus();
 });
 
+$("scroller").classList.toggle("long", rows.length > 10);
 for (const chart of charts) (chart.title === "created" ? columnChart : barChart)(chart);
 if (!$("created").hasChildNodes()) $("created").hidden = true;
 measure();
