@@ -11,6 +11,7 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
@@ -23,7 +24,7 @@ type column struct {
 	// narrowest is the width to which a table may shorten the texts to fit the terminal; 0 means that it must not
 	// shorten them.
 	narrowest int
-	tail      bool // the texts are shortened in the middle, because their ends differ
+	snip      func(text string, width int) string // shortens a text; nil means at its end
 	kind      kind
 }
 
@@ -54,13 +55,13 @@ func defaults(format string, accounts bool) string {
 func columns() []column {
 	return []column{
 		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
-		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, tail: true},
+		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, snip: terminal.SnipMiddle},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
 		{name: "private-ip", help: "primary private address, else the first IPv6 address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
 		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
 		{name: "ipv6", help: "IPv6 addresses", text: func(i ecs.Instance) string { return addrs(i.IPv6Addrs()...) }, compare: byAddr(firstIPv6), narrowest: 15, kind: code},
-		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13, tail: true},
+		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13, snip: terminal.SnipStart},
 		{name: "family", help: "instance type family", text: func(i ecs.Instance) string { return i.InstanceTypeFamily }},
 		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
 		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), kind: number},
@@ -80,7 +81,7 @@ func columns() []column {
 		{name: "started", help: "time of the last start", text: func(i ecs.Instance) string { return wording.Time(i.StartTime) }, compare: byTime(func(i ecs.Instance) time.Time { return i.StartTime }), kind: moment},
 		{name: "os", help: "operating system", text: system, narrowest: 14},
 		{name: "image", help: "image id", text: func(i ecs.Instance) string { return i.ImageID }, narrowest: 16, kind: code},
-		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14, tail: true, kind: code},
+		{name: "hostname", help: "host name", text: func(i ecs.Instance) string { return i.HostName }, narrowest: 14, snip: terminal.SnipMiddle, kind: code},
 		{name: "description", help: "description", text: func(i ecs.Instance) string { return i.Description }, narrowest: 16},
 		{name: "key-pair", help: "SSH key pair", text: func(i ecs.Instance) string { return i.KeyPairName }, narrowest: 12},
 		{name: "resource-group", help: "resource group id", text: func(i ecs.Instance) string { return i.ResourceGroupID }},

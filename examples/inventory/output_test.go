@@ -101,12 +101,27 @@ func TestTableLeavesColumnsOut(t *testing.T) {
 		t.Errorf("an empty column takes room: %q, note %q", lines[0], note)
 	}
 	shown := len(regexp.MustCompile("  +").Split(lines[0], -1))
-	if want := fmt.Sprintf("no room for %d of the columns: ", len(l.columns)-shown); !strings.HasPrefix(lines[0], "ID") || !strings.HasPrefix(note, want) || !strings.Contains(note, "-o record") {
-		t.Errorf("%q, note %q, want %q", lines, note, want)
+	m := regexp.MustCompile(`^no room for (.*): choose with -columns, or use -o record; left out because empty: (\d+) columns$`).FindStringSubmatch(note)
+	if m == nil || fmt.Sprint(len(l.columns)-shown-len(strings.Split(m[1], ", "))) != m[2] {
+		t.Errorf("%d columns shown, note %q", shown, note)
 	}
-	l.columns = columns()[:9] // few enough to be named
-	if lines, note = render(t, l, wide()...); strings.Contains(lines[0], "IPV6") || !strings.Contains(note, " ipv6, ") {
-		t.Errorf("%q, note %q", lines[0], note)
+}
+
+func TestLeftOut(t *testing.T) {
+	t.Parallel()
+	many := strings.Split(strings.Repeat("column,", 29)+"column", ",")
+	for _, tt := range []struct {
+		dropped, empty []string
+		want           string
+	}{
+		{nil, nil, ""},
+		{[]string{"os", "tags"}, nil, "no room for os, tags: choose with -columns, or use -o record"},
+		{nil, []string{"ipv6"}, "left out because empty: ipv6"},
+		{many, many[:2], "no room for 30 columns: choose with -columns, or use -o record; left out because empty: column, column"},
+	} {
+		if got := leftOut(tt.dropped, tt.empty); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
 	}
 }
 

@@ -32,18 +32,14 @@ func (r *tableRenderer) end([]error) error {
 	if len(r.rows) == 0 {
 		return nil
 	}
-	names := r.leaveOutEmpty()
+	empty := r.leaveOutEmpty()
 	widths := r.fitWidths()
+	var dropped []string
 	for _, c := range r.columns[len(widths):] {
-		names = append(names, c.name)
+		dropped = append(dropped, c.name)
 	}
-	if len(names) > 0 && r.note != nil {
-		const longest = 80
-		what := strings.Join(names, ", ")
-		if len(what) > longest {
-			what = fmt.Sprintf("%d of the columns", len(names))
-		}
-		r.note("no room for " + what + ": choose with -columns, or use -o record")
+	if text := leftOut(dropped, empty); text != "" && r.note != nil {
+		r.note(text)
 	}
 	var b strings.Builder
 	titles := make([]string, len(widths))
@@ -61,6 +57,25 @@ func (r *tableRenderer) end([]error) error {
 	}
 	_, err := io.WriteString(r.w, b.String())
 	return err
+}
+
+// leftOut describes which columns are not in the table, or returns "" if all are.
+func leftOut(dropped, empty []string) string {
+	list := func(names []string) string {
+		const longest = 80
+		if text := strings.Join(names, ", "); len(text) <= longest {
+			return text
+		}
+		return fmt.Sprintf("%d columns", len(names))
+	}
+	var parts []string
+	if len(dropped) > 0 {
+		parts = append(parts, "no room for "+list(dropped)+": choose with -columns, or use -o record")
+	}
+	if len(empty) > 0 {
+		parts = append(parts, "left out because empty: "+list(empty))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // leaveOutEmpty removes columns without any value if there is no room for all columns, and returns their names.
@@ -88,8 +103,8 @@ func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, s
 	for n, width := range widths {
 		text := cells[n]
 		snip := terminal.Snip
-		if r.columns[n].tail {
-			snip = terminal.SnipMiddle
+		if own := r.columns[n].snip; own != nil {
+			snip = own
 		}
 		shown := snip(text, width)
 		before, after := 0, width-terminal.Width(shown)

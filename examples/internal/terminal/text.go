@@ -133,6 +133,20 @@ func SnipMiddle(s string, width int) string {
 	return Snip(s, width-Width(tail)) + tail
 }
 
+// SnipStart shortens a text to the given width at its beginning: instance types begin alike.
+func SnipStart(s string, width int) string {
+	if Width(s) <= width {
+		return s
+	}
+	n, runes := 0, []rune(s)
+	for i := len(runes) - 1; i >= 0; i-- {
+		if n += runeWidth(runes[i]); n > width-1 {
+			return "…" + string(runes[i+1:])
+		}
+	}
+	return s
+}
+
 // Pad appends spaces up to the given width.
 func Pad(s string, width int) string { return s + strings.Repeat(" ", max(width-Width(s), 0)) }
 

@@ -66,13 +66,18 @@ func TestSnip(t *testing.T) {
 		text        string
 		width       int
 		end, middle string
+		start       string
 	}{
-		{"web-001", 7, "web-001", "web-001"},
-		{"web-staging-001", 12, "web-staging…", "web-sta…-001"},
-		{"订单服务-staging-045", 16, "订单服务-stagin…", "订单服务-s…g-045"},
-		{"华东一区订单服务", 10, "华东一区…", "华东一…务"},
-		{"abc", 1, "…", "…"},
+		{"web-001", 7, "web-001", "web-001", "web-001"},
+		{"web-staging-001", 12, "web-staging…", "web-sta…-001", "…staging-001"},
+		{"订单服务-staging-045", 16, "订单服务-stagin…", "订单服务-s…g-045", "…务-staging-045"},
+		{"华东一区订单服务", 10, "华东一区…", "华东一…务", "…订单服务"},
+		{"ecs.t6-c1m4.large", 13, "ecs.t6-c1m4.…", "ecs.t6-c…arge", "…6-c1m4.large"},
+		{"abc", 1, "…", "…", "…"},
 	} {
+		if got := SnipStart(tt.text, tt.width); got != tt.start || Width(got) > tt.width {
+			t.Errorf("%s at %d: %s, want %s", tt.text, tt.width, got, tt.start)
+		}
 		if got := Snip(tt.text, tt.width); got != tt.end || Width(got) > tt.width {
 			t.Errorf("%s at %d: %s, want %s", tt.text, tt.width, got, tt.end)
 		}
