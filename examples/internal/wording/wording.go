@@ -140,10 +140,14 @@ func distance(a, b string) int {
 // flagNames replaces the names of Go options in messages by the names of the corresponding flags.
 var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Options.Credentials", "or choose a profile with -profile")
 
+// stringToSign matches what the API quotes when a signature does not match. It hides the end of the message, which says what is
+// wrong, and tells users nothing.
+var stringToSign = regexp.MustCompile(`(?i)\s*server string ?to ?sign is:?\s*(\[[^\]]*\]|\S+)`)
+
 // Plain returns the text of an error for the user of a program, who knows its flags and not the names of the Go API.
 func Plain(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
-	return flagNames.Replace(text)
+	return flagNames.Replace(stringToSign.ReplaceAllString(text, ""))
 }
 
 // Time returns t as the API writes it: in UTC, to the minute, or to the second if it has one. It returns "" for the zero time.

@@ -98,6 +98,8 @@ func TestPlain(t *testing.T) {
 		"-endpoint must use https: plain http is allowed for loopback hosts only": endpoint,
 		`region "Hang!" is not a region id such as "cn-hangzhou"`:                 region,
 		"EOF": io.EOF,
+		"400 SignatureDoesNotMatch: Specified signature is not matched with our calculation. (request 1): the access key secret is wrong": errors.New("ecs: 400 SignatureDoesNotMatch: Specified signature is not matched with our calculation. server string to sign is:POST&%2F&AccessKeyId%3D*** (request 1): the access key secret is wrong"),
+		"does not match our calculation. (request 1)":                                                                errors.New("does not match our calculation. server StringToSign is [ACS3-HMAC-SHA256 0123] (request 1)"),
 		"no credentials: set A, run aliyun configure, or choose a profile with -profile (environment: A is not set)": errors.New("ecs: no credentials: set A, run aliyun configure, or set Options.Credentials (environment: A is not set)"),
 	} {
 		if got := Plain(err); got != want {
