@@ -29,6 +29,11 @@ func words() map[string][]string {
 	}
 }
 
+// isList reports whether a flag takes several values with commas between them.
+func isList(flag string) bool {
+	return slices.Contains([]string{"columns", "sort", "status", "charge-type"}, flag)
+}
+
 const bashCompletion = `# Completion for inventory. bash: eval "$(inventory -completion bash)"
 # zsh: autoload -U +X bashcompinit && bashcompinit, and then the same.
 _inventory() {
@@ -65,8 +70,10 @@ func completion(shell string, fs *flag.FlagSet) (string, error) {
 		b.WriteString("complete -c inventory -n __fish_is_first_arg -a doctor -d \"find out why a listing fails\"\n")
 		for _, name := range names {
 			fmt.Fprintf(&b, "complete -c inventory -o %s", name)
-			if values := known[name]; values != nil {
-				fmt.Fprintf(&b, " -x -a %q", strings.Join(values, " "))
+			if values := strings.Join(known[name], " "); isList(name) {
+				fmt.Fprintf(&b, " -x -a \"(__fish_complete_list , 'printf %%s\\n %s')\"", values)
+			} else if values != "" {
+				fmt.Fprintf(&b, " -x -a %q", values)
 			}
 			b.WriteByte('\n')
 		}
