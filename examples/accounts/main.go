@@ -7,6 +7,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"iter"
@@ -22,7 +23,7 @@ import (
 
 func main() {
 	profiles := flag.String("profiles", "dev,staging,prod", "the profiles to list")
-	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	inMemory := flag.Bool("demo", false, "list a made-up fleet for each profile, no account needed")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -32,19 +33,13 @@ func main() {
 	}
 }
 
-// owned is an instance and the profile of its account.
-type owned struct {
-	profile string
-	ecs.Instance
-}
-
 func list(ctx context.Context, profiles []string, inMemory bool) error {
-	first, done, err := demo.ClientOf(30, inMemory, "cn-hangzhou", nil)
+	first, done, err := demo.ClientOf(30, inMemory, "cn-hangzhou", nil) // without -demo: ecs.NewClient("cn-hangzhou", nil)
 	if err != nil {
 		return err
 	}
 	defer done()
-	var listings []func(context.Context) iter.Seq2[owned, error]
+	var listings []func(context.Context) iter.Seq2[string, error]
 	for _, profile := range profiles {
 		client := first // in a demo, every account has the same instances
 		if !inMemory {
@@ -53,35 +48,33 @@ func list(ctx context.Context, profiles []string, inMemory bool) error {
 				return err
 			}
 			// The clients share their connections, but each account has a quota of its own.
-			client, err = first.WithCredentials(ecs.ProfileCredentials(profile)).InRegion(cmp.Or(region, first.Region()))
-			if err != nil {
+			if client, err = first.WithCredentials(ecs.ProfileCredentials(profile)).InRegion(cmp.Or(region, first.Region())); err != nil {
 				return err
 			}
 		}
-		listings = append(listings, func(ctx context.Context) iter.Seq2[owned, error] {
-			return func(yield func(owned, error) bool) {
-				for inst, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{}) {
-					if err != nil {
-						err = fmt.Errorf("account %s: %w", profile, err)
-					}
-					if !yield(owned{profile, inst}, err) {
-						return
-					}
-				}
-			}
-		})
+		listings = append(listings, func(ctx context.Context) iter.Seq2[string, error] { return lines(ctx, client, profile) })
 	}
-	failed := 0
-	for inst, err := range pagination.Merge(ctx, len(listings), listings...) {
+	var failures error
+	for line, err := range pagination.Merge(ctx, len(listings), listings...) {
 		if err != nil { // the listings of the other accounts continue
-			failed++
-			log.Print(err)
+			failures = errors.Join(failures, err)
 			continue
 		}
-		fmt.Println(inst.profile, inst.InstanceID, inst.RegionID, inst.InstanceName)
+		fmt.Println(line)
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d accounts are not complete", failed, len(profiles))
+	return failures
+}
+
+// lines yields a line for each instance of an account.
+func lines(ctx context.Context, client *ecs.Client, profile string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for inst, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{}) {
+			if err != nil {
+				err = fmt.Errorf("account %s: %w", profile, err)
+			}
+			if !yield(strings.Join([]string{profile, inst.InstanceID, inst.RegionID, inst.InstanceName}, " "), err) {
+				return
+			}
+		}
 	}
-	return nil
 }

@@ -17,21 +17,17 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 )
 
-// statusRequest has the parameters of the operation, which pages by number.
+// statusRequest has those parameters of the operation that are needed. It pages by number.
 type statusRequest struct {
-	InstanceIDs ecs.RepeatList[string] `url:"InstanceId"` // InstanceId.1, InstanceId.2 …; without any, all instances are listed
-	PageNumber  int                    `url:"PageNumber"`
-	PageSize    int                    `url:"PageSize"` // at most 50
+	PageNumber int `url:"PageNumber"`
+	PageSize   int `url:"PageSize"` // at most 50
 }
 
 // statusResponse has the members of the response that are needed.
 type statusResponse struct {
 	TotalCount       int
 	InstanceStatuses struct {
-		InstanceStatus []struct {
-			InstanceID string `json:"InstanceId"`
-			Status     ecs.InstanceStatus
-		}
+		InstanceStatus []struct{ Status ecs.InstanceStatus }
 	}
 }
 
@@ -54,19 +50,17 @@ func count(ctx context.Context, region string, inMemory bool) error {
 	}
 	defer done()
 
-	seen, instances := 0, map[ecs.InstanceStatus]int{}
-	for page := 1; ; page++ {
+	const size = 50
+	instances := map[ecs.InstanceStatus]int{}
+	for page, pages := 1, 1; page <= pages; page++ {
 		var response statusResponse
-		if err := client.Call(ctx, "DescribeInstanceStatus", statusRequest{PageNumber: page, PageSize: 50}, &response); err != nil {
+		if err := client.Call(ctx, "DescribeInstanceStatus", statusRequest{PageNumber: page, PageSize: size}, &response); err != nil {
 			return err
 		}
 		for _, s := range response.InstanceStatuses.InstanceStatus {
 			instances[s.Status]++
-			seen++
 		}
-		if len(response.InstanceStatuses.InstanceStatus) == 0 || seen >= response.TotalCount {
-			break
-		}
+		pages = (response.TotalCount + size - 1) / size
 	}
 	for _, status := range slices.Sorted(maps.Keys(instances)) {
 		fmt.Printf("%-10s %d\n", status, instances[status])

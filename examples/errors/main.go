@@ -24,15 +24,15 @@ func main() {
 	}
 }
 
-// explain describes an error for the caller: first the special types, then the general kinds.
+// explain describes an error for the user of a program.
 func explain(err error) string {
-	var e *ecs.NotFoundError
-	if errors.As(err, &e) {
-		return fmt.Sprintf("not found: %v; the others were found", e.InstanceIDs)
-	}
+	var missing *ecs.NotFoundError
+	var failed *ecs.Error // every failed call returns one
 	switch {
 	case err == nil:
 		return "no error"
+	case errors.As(err, &missing):
+		return fmt.Sprintf("not found: %v; the others were found", missing.InstanceIDs)
 	case errors.Is(err, context.Canceled):
 		return "cancelled by this program, not an error of the API"
 	case errors.Is(err, ecs.ErrCredentials):
@@ -41,16 +41,9 @@ func explain(err error) string {
 		return "no permission: grant ecs:DescribeInstances"
 	case errors.Is(err, ecs.ErrInvalidParameter):
 		return "a bug in the request"
-	}
-	var failed *ecs.Error
-	ok := errors.As(err, &failed) // every failed call returns one, and its fields say more
-	switch {
 	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		if ok && failed.Attempts > 1 {
-			return "it was retried already: try again later, or with more time"
-		}
-		return "try again later, or with more time"
-	case ok:
+		return "try again later, or with more time: the client's own retries were not enough"
+	case errors.As(err, &failed):
 		return fmt.Sprintf("code %s, HTTP status %d, request %s, %d attempts", failed.Code, failed.StatusCode, failed.RequestID, failed.Attempts)
 	default:
 		return "unexpected"
@@ -58,35 +51,24 @@ func explain(err error) string {
 }
 
 func provoke(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
 	defer done()
-	unknown := client
-	if inMemory { // a wrong key must not be sent to the real API
-		key := ecs.StaticCredentials("LTAImadeup", "wrong", "")
-		if unknown, done, err = demo.Client(true, region, &ecs.Options{Credentials: key}); err != nil {
-			return err
-		}
-		defer done()
-	}
+	show := func(what string, err error) { fmt.Printf("%s: %s\n  %v\n", what, explain(err), err) }
+
+	show("permission to list", client.DryRun(ctx, ecs.DescribeInstancesRequest{}))
+	_, err = client.GetInstances(ctx, "i-nosuchinstance")
+	show("an instance that does not exist", err)
+	show("a tag without key", client.DryRun(ctx, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Value: "prod"}}}))
 	short, cancel := context.WithTimeout(ctx, time.Nanosecond)
 	defer cancel()
-
-	_, missing := client.GetInstances(ctx, "i-nosuchinstance")
-	for _, failure := range []struct {
-		what string
-		err  error
-	}{
-		{"permission to list", client.DryRun(ctx, ecs.DescribeInstancesRequest{})},
-		{"an instance that does not exist", missing},
-		{"a tag without key", client.DryRun(ctx, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Value: "prod"}}})},
-		{"a response within a nanosecond", client.DryRun(short, ecs.DescribeInstancesRequest{})},
-		{"an operation that does not exist", client.Call(ctx, "DescribeNothing", nil, nil)},
-		{"a key that does not exist", unknown.DryRun(ctx, ecs.DescribeInstancesRequest{})},
-	} {
-		fmt.Printf("%s: %s\n  %v\n", failure.what, explain(failure.err), failure.err)
+	show("a response within a nanosecond", client.DryRun(short, ecs.DescribeInstancesRequest{}))
+	show("an operation that does not exist", client.Call(ctx, "DescribeNothing", nil, nil))
+	if inMemory { // a wrong key must not be sent to the real API
+		wrong := client.WithCredentials(ecs.StaticCredentials("LTAImadeup", "wrong", ""))
+		show("a key that does not exist", wrong.DryRun(ctx, ecs.DescribeInstancesRequest{}))
 	}
 	return nil
 }

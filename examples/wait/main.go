@@ -16,12 +16,13 @@ import (
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 )
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region of the instances")
 	timeout := flag.Duration("timeout", 5*time.Minute, "how long to wait")
-	inMemory := flag.Bool("demo", false, "wait for two made-up instances, no account needed")
+	inMemory := flag.Bool("demo", false, "wait for two made-up instances, one of which starts after a second")
 	flag.Parse()
 	if flag.NArg() == 0 != *inMemory {
 		fmt.Fprintln(os.Stderr, "usage: wait [-region R] [-timeout D] ID...\n       wait -demo")
@@ -33,36 +34,26 @@ func main() {
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, *timeout) // the wait ends when its context is done
 	defer cancel()
-	var err error
-	if *inMemory {
-		err = waitDemo(ctx, *region)
-	} else if client, bad := ecs.NewClient(*region, nil); bad != nil {
-		err = bad
-	} else {
-		err = wait(ctx, client, flag.Args())
-	}
-	if err != nil {
+	if err := wait(ctx, *region, flag.Args(), *inMemory); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// waitDemo waits for two made-up instances, one of which takes a second to start.
-func waitDemo(ctx context.Context, region string) error {
-	server := ecstest.NewServer(
+func wait(ctx context.Context, region string, ids []string, inMemory bool) error {
+	if inMemory {
+		ids = []string{"i-bp1quick", "i-bp1slow"}
+	}
+	client, done, err := demo.ChangingClient(inMemory, region, // without -demo: ecs.NewClient(region, nil)
+		func(s *ecstest.Server) {
+			s.Update("i-bp1slow", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusRunning })
+		},
 		ecs.Instance{InstanceID: "i-bp1quick", RegionID: region, Status: ecs.InstanceStatusRunning},
 		ecs.Instance{InstanceID: "i-bp1slow", RegionID: region, Status: ecs.InstanceStatusPending})
-	defer server.Close()
-	time.AfterFunc(time.Second, func() {
-		server.Update("i-bp1slow", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusRunning })
-	})
-	client, err := server.Client(region, &ecs.Options{Poll: ecs.PollPolicy{MinDelay: 200 * time.Millisecond}})
 	if err != nil {
 		return err
 	}
-	return wait(ctx, client, []string{"i-bp1quick", "i-bp1slow"})
-}
+	defer done()
 
-func wait(ctx context.Context, client *ecs.Client, ids []string) error {
 	running, err := client.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids...)
 	for _, inst := range running { // also those of a wait that failed
 		fmt.Println(inst.InstanceID, inst.Status)

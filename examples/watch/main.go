@@ -16,6 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
+	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 )
 
 func main() {
@@ -26,20 +27,29 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	var err error
 	if *inMemory {
-		err = watchDemo(ctx, *region)
-	} else if client, bad := ecs.NewClient(*region, nil); bad != nil {
-		err = bad
-	} else {
-		err = watch(ctx, client, *interval)
+		*interval = 200 * time.Millisecond
+		ctx, stop = context.WithTimeout(ctx, 3*time.Second)
+		defer stop()
 	}
-	if err != nil {
+	if err := watch(ctx, *region, *interval, *inMemory); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func watch(ctx context.Context, client *ecs.Client, interval time.Duration) error {
+func watch(ctx context.Context, region string, interval time.Duration, inMemory bool) error {
+	client, done, err := demo.ChangingClient(inMemory, region, // without -demo: ecs.NewClient(region, nil)
+		func(s *ecstest.Server) {
+			s.Update("i-bp1web", func(i *ecs.Instance) { i.InstanceName = "web-2" })
+			s.Delete("i-bp1db")
+		},
+		ecs.Instance{InstanceID: "i-bp1web", InstanceName: "web", RegionID: region},
+		ecs.Instance{InstanceID: "i-bp1db", InstanceName: "db", RegionID: region})
+	if err != nil {
+		return err
+	}
+	defer done()
+
 	cache, err := ecscache.New(client, ecs.DescribeInstancesRequest{}, &ecscache.Options{
 		Interval: interval,
 		OnError:  func(err error) { log.Print(err) }, // what is known stays, and the next listing may succeed
@@ -59,23 +69,4 @@ func watch(ctx context.Context, client *ecs.Client, interval time.Duration) erro
 		}
 	}
 	return nil
-}
-
-// watchDemo watches two instances of its own, both of which change after a second.
-func watchDemo(ctx context.Context, region string) error {
-	server := ecstest.NewServer(
-		ecs.Instance{InstanceID: "i-bp1web", InstanceName: "web", RegionID: region},
-		ecs.Instance{InstanceID: "i-bp1db", InstanceName: "db", RegionID: region})
-	defer server.Close()
-	client, err := server.Client(region, nil)
-	if err != nil {
-		return err
-	}
-	time.AfterFunc(time.Second, func() {
-		server.Update("i-bp1web", func(i *ecs.Instance) { i.InstanceName = "web-2" })
-		server.Delete("i-bp1db")
-	})
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	return watch(ctx, client, 200*time.Millisecond)
 }

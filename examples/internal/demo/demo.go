@@ -35,7 +35,21 @@ func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ec
 		client, err = ecs.NewClient(region, opts)
 		return client, func() {}, err
 	}
-	server := ecstest.NewServer(ecstest.Fleet(size, seed)...)
+	return serve(ecstest.NewServer(ecstest.Fleet(size, seed)...), region, opts)
+}
+
+// ChangingClient is like Client, with the given instances, which change changes a second later.
+func ChangingClient(demo bool, region string, change func(*ecstest.Server), instances ...ecs.Instance) (client *ecs.Client, done func(), err error) {
+	if !demo {
+		return Client(false, region, nil)
+	}
+	server := ecstest.NewServer(instances...)
+	time.AfterFunc(time.Second, func() { change(server) })
+	return serve(server, region, nil)
+}
+
+// serve returns a client for a server. done closes the server.
+func serve(server *ecstest.Server, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	client, err = server.Client(region, opts)
 	if err != nil {
 		server.Close()
