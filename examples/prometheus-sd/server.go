@@ -30,7 +30,10 @@ func (d *discovery) handler() http.Handler {
 	mux.HandleFunc("GET /sd", d.serveList)
 	mux.HandleFunc("GET /healthz", d.serveHealth)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff") // a name in the list may look like a web page
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // knownHosts passes on only requests for a known host name of this server. Otherwise, a web page whose name
@@ -77,7 +80,6 @@ func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	code, text := d.health(now)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	fmt.Fprint(w, text)
 }

@@ -33,10 +33,16 @@ func load(file string) (filters string, saved fleet, err error) {
 	if file == "" {
 		return "", nil, nil
 	}
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return "", nil, nil
+	case err != nil:
+		return "", nil, fmt.Errorf("-state: %w", err)
+	case !info.Mode().IsRegular(): // reading a pipe or a device might never end
+		return "", nil, fmt.Errorf("-state: %s is not a file", file)
 	}
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", nil, fmt.Errorf("-state: %w", err)
 	}
@@ -101,7 +107,7 @@ func (d *discovery) keepSaved(ctx context.Context) {
 	}
 }
 
-// save replaces the file atomically: after a crash, the old one is still there.
+// save replaces the file atomically: after a crash, the old one is still there. A symbolic link is replaced as well, not followed.
 func save(file, filters string, f fleet) error {
 	instances := []ecs.Instance{}
 	for _, where := range slices.SortedFunc(maps.Keys(f), place.compare) {

@@ -214,8 +214,9 @@ func without(names, excluded []string) []string {
 func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	public := inst.PublicAddrs()
 	private := inst.PrivateAddr()
+	addr := private
 	if len(public) > 0 && (s.PreferPublic || !private.IsValid()) {
-		return public[0]
+		addr = public[0]
 	}
-	return private
+	return addr.WithZone("") // a zone may be any text, and means nothing on another machine
 }
