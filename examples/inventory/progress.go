@@ -14,7 +14,8 @@ import (
 // progress shows on a terminal how many instances have been listed so far.
 type progress struct {
 	w     io.Writer
-	what  string        // is listed
+	where string        // the regions
+	width int           // of the terminal
 	every time.Duration // minimum time between two updates
 	line  bool          // the terminal cannot overwrite a line, so each update is on its own line
 	last  time.Time
@@ -27,11 +28,11 @@ func (p *program) counted(c *config, all iter.Seq2[ecs.Instance, error]) iter.Se
 	if !terminal.Is(p.stderr) || c.verbose || !buffered && terminal.Is(p.stdout) {
 		return all
 	}
-	what := "all regions"
+	where := "all regions"
 	if r := c.Sources[0].Regions; r != nil {
-		what = strings.Join(r, ", ")
+		where = strings.Join(r, ", ")
 	}
-	bar := &progress{w: p.stderr, what: what, every: 100 * time.Millisecond}
+	bar := &progress{w: p.stderr, where: where, width: terminal.Columns(p.stderr, p.getenv), every: 100 * time.Millisecond}
 	if term := p.getenv("TERM"); term == "dumb" || term == "" {
 		bar.line, bar.every = true, 5*time.Second
 	}
@@ -49,7 +50,7 @@ func (b *progress) count(all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Insta
 			}
 			if now := time.Now(); now.Sub(b.last) >= b.every {
 				b.last = now
-				b.show(fmt.Sprintf("listing %s: %s so far", b.what, instances(n)))
+				b.show(fmt.Sprintf("listing: %s so far in %s", instances(n), b.where))
 			}
 			if !yield(inst, err) {
 				return
@@ -65,7 +66,7 @@ func (b *progress) show(text string) {
 		return
 	}
 	b.shown = true
-	fmt.Fprint(b.w, "\r\x1b[K"+terminal.Snip(text, 79))
+	fmt.Fprint(b.w, "\r\x1b[K"+terminal.Snip(text, b.width-1)) // a longer text would continue on the next line, which is not erased
 }
 
 func (b *progress) clear() {

@@ -55,7 +55,7 @@ func TestOnATerminal(t *testing.T) {
 
 	slow := newServer(t, fleet(1000)...)
 	slow.Configure(func(s *ecstest.Settings) { s.Latency = 150e6 })
-	if got := onATerminal(t, slow, "xterm"); !regexp.MustCompile("\r\x1b\\[Klisting cn-hangzhou: [1-9][0-9]* instances so far").MatchString(got) {
+	if got := onATerminal(t, slow, "xterm"); !regexp.MustCompile("\r\x1b\\[Klisting: [1-9][0-9]* instances so far in cn-hangzhou\r").MatchString(got) {
 		t.Errorf("no count while listing: %.300q", got)
 	}
 }
