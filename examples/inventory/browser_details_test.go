@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -44,6 +45,20 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 		p.click(".card-row .rest") // beside the name
 		p.want("a card opens its details", eval[bool](p, `document.getElementById("details").open`), true)
+	})
+
+	t.Run("chooser", func(t *testing.T) {
+		t.Parallel()
+		p := open(t, chromium, many)
+		for _, size := range [][2]int64{{1366, 600}, {1366, 900}, {390, 844}, {320, 500}} {
+			p.size(size[0], size[1])
+			eval[any](p, `document.getElementById("chooser").open = true`)
+			p.want(fmt.Sprint("scrolls sideways at ", size), eval[bool](p, `(() => { const f = document.querySelector("#chooser fieldset"); return f.scrollWidth > f.clientWidth || f.getBoundingClientRect().left < 0; })()`), false)
+			if size[0] > 600 {
+				p.want(fmt.Sprint("the page scrolls at ", size), eval[bool](p, `document.documentElement.scrollHeight > innerHeight`), false)
+			}
+			eval[any](p, `document.getElementById("chooser").open = false`)
+		}
 	})
 
 	t.Run("dialog", func(t *testing.T) {

@@ -235,11 +235,15 @@ const boxes = columns.map((c) => h("input", {type: "checkbox", onchange(e) {
   drawChooser();
   columnsChanged();
 }}));
-$("chooser").querySelector("fieldset").append(...columns.map((c, i) => h("label", {}, boxes[i], ` ${c.title}`)));
+$("chooser").querySelector("fieldset").append(h("div", {}, ...columns.map((c, i) => h("label", {}, boxes[i], ` ${c.title}`))));
 function drawChooser() {
   boxes.forEach((box, i) => { box.checked = columns[i].shown; });
   $("chooser").querySelector(".n").textContent = `${shownColumns().length} of ${columns.length}`;
 }
+$("chooser").addEventListener("toggle", () => { // the list ends above the end of the window, so that the page does not grow
+  const list = $("chooser").querySelector("fieldset");
+  list.style.maxHeight = narrow.matches ? "" : `${Math.max(innerHeight - list.getBoundingClientRect().top - 12, 160)}px`;
+});
 document.addEventListener("click", (e) => {
   if (!e.target.closest("#chooser")) $("chooser").open = false;
 });
