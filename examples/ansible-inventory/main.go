@@ -137,7 +137,7 @@ func (p *program) parse(args []string) (*config, error) {
 	case wrong != nil:
 		return nil, wrong
 	case fs.NArg() > 0:
-		return nil, fmt.Errorf("%q is not understood: only flags are accepted", fs.Arg(0))
+		return nil, wording.Stray(fs.Arg(0))
 	case c.list == (c.host != ""):
 		return nil, errors.New("use either --list or --host NAME; to look at the groups, ask Ansible: ansible-inventory -i THIS-PROGRAM --graph")
 	}

@@ -396,7 +396,7 @@ func TestUsage(t *testing.T) {
 		{args: "-dmeo --list", want: "did you mean -demo?"},
 		{args: "-demo=maybe --list", want: "want true or false"},
 		{args: "-region cn-hangzhou -endpoint http://10.0.0.1 --list", want: "ecs-inventory: -endpoint must use https"},
-		{args: "-demo --list web-1", want: `"web-1" is not understood`},
+		{args: "-demo --list web-1", want: `"web-1" is neither a flag nor`},
 		{args: "--list", want: "which region?"},
 		{args: "-demo --list -host-name ip", want: "want name, id or tag:KEY"},
 		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runnin", want: `ECS_INVENTORY_STATUS="Runnin": want Pending, Running, Starting, Stopping, Stopped: did you mean Running?`},

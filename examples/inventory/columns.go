@@ -108,7 +108,7 @@ func findColumn(name string) (column, error) {
 		return tagColumn(key), nil
 	}
 	all := columns()
-	if i := slices.IndexFunc(all, func(c column) bool { return c.name == name }); i >= 0 {
+	if i := slices.IndexFunc(all, func(c column) bool { return strings.EqualFold(c.name, name) }); i >= 0 {
 		return all[i], nil
 	}
 	names := append([]string{"tag:KEY"}, columnNames()...)

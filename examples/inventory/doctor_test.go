@@ -107,8 +107,8 @@ func TestDoctor(t *testing.T) {
 		{args: "doctor -region cn-hangzhou -o csv", code: failure.ExitUsage, stderr: "-o csv does nothing for doctor"},
 		{args: "doctor -region cn-hangzhou -limit 3", code: failure.ExitUsage, stderr: "-limit does nothing for doctor"},
 		{args: "doctor -region cn-hangzhou -dry-run", code: failure.ExitUsage, stderr: "-dry-run does nothing for doctor"},
-		{args: "doctor now", code: failure.ExitUsage, stderr: `"now" is not understood`},
-		{args: "docter", code: failure.ExitUsage, stderr: `"docter" is not understood: did you mean doctor?`},
+		{args: "doctor now", code: failure.ExitUsage, stderr: `"now" is neither a flag`},
+		{args: "docter", code: failure.ExitUsage, stderr: `there is no command "docter": did you mean doctor?`},
 		{args: "-region cn-hangzhou doctor", code: failure.ExitUsage, stderr: "doctor must come before all flags"},
 		{args: "doctor -timeout 1ns -region cn-hangzhou", code: failure.ExitIncomplete, stderr: "-timeout has passed"},
 	} {

@@ -159,8 +159,11 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	fs := flag.NewFlagSet("inventory", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	c.define(fs, stdin, now)
-	if len(args) > 0 && args[0] == "doctor" {
+	switch {
+	case len(args) > 0 && args[0] == "doctor":
 		c.doctor, args = true, args[1:]
+	case len(args) > 0 && args[0] == "help":
+		args = []string{"-h"}
 	}
 	if err := wording.CheckValues(args, fs, "sort"); err != nil {
 		return nil, err
@@ -179,8 +182,10 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	case fs.Arg(0) == "doctor":
 		return nil, errors.New("doctor must come before all flags")
 	case fs.NArg() > 0:
-		suggestion := wording.DidYouMean("", fs.Arg(0), []string{"doctor"})
-		return nil, fmt.Errorf("%q is not understood%s", fs.Arg(0), cmp.Or(suggestion, ": the only command is doctor, and it must come first"))
+		if suggestion := wording.DidYouMean("", fs.Arg(0), []string{"doctor"}); suggestion != "" {
+			return nil, fmt.Errorf("there is no command %q%s", fs.Arg(0), suggestion)
+		}
+		return nil, wording.Stray(fs.Arg(0))
 	case c.raw.columns == "help":
 		c.help = columnHelp()
 		return c, nil
@@ -299,8 +304,12 @@ func isSpecial(r rune) bool {
 // flagError describes an error of package flag, with a suggestion if there is one.
 func flagError(err error, fs *flag.FlagSet) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
-	if _, no := findFormat(name); unknown && no == nil {
+	_, noFormat := findFormat(name)
+	switch {
+	case unknown && noFormat == nil:
 		return fmt.Errorf("there is no flag -%s: use -o %s", name, name)
+	case unknown && (name == "format" || name == "output"):
+		return fmt.Errorf("there is no flag -%s: use -o", name)
 	}
 	return wording.Usage(err, fs)
 }

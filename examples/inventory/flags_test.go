@@ -92,6 +92,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-region", ","}, "no region"},
 		{[]string{"-demo", "-region", "Hang Zhou!"}, "region"},
 		{nil, "which region?"},
+		{[]string{"-region", "cn-hangzhou", "cn-beijing"}, `"cn-beijing" is neither a flag nor the value of one: several values are separated by commas`},
+		{[]string{"-demo", "docter"}, `there is no command "docter": did you mean doctor?`},
+		{[]string{"-demo", "-format", "json"}, "there is no flag -format: use -o (-h"},
+		{[]string{"-demo", "--output=json"}, "there is no flag -output: use -o (-h"},
 		{[]string{"-demo", "-name", "-o", "ids"}, "-name has no value: -o after it is a flag (a variable that is not set?); if it is meant as the value, write -name=-o (-h for help)\n"},
 		{[]string{"doctor", "-region", "--status=Running"}, "-region has no value: --status=Running"},
 		{[]string{"-demo", "-columns", "nme"}, `-columns: no column "nme": did you mean name? (-columns help lists all)` + "\n"},
@@ -154,5 +158,15 @@ func TestCommandIsQuoted(t *testing.T) {
 		if got := strings.Split(string(out), "\x00"); err != nil || !slices.Equal(got[:len(got)-1], args) {
 			t.Errorf("%s: %q, %v", shell, got, err)
 		}
+	}
+}
+
+func TestHelpAsCommand(t *testing.T) {
+	t.Parallel()
+	if r, want := (world{}).run(t, "help"), (world{}).run(t, "-h"); r.code != failure.ExitOK || r != want {
+		t.Errorf("%d %s%.100s", r.code, r.stderr, r.stdout)
+	}
+	if r := (world{}).run(t, "-demo", "-columns", "ID,Private-IP", "-limit", "1"); r.code != failure.ExitOK || !strings.HasPrefix(r.stdout, "ID  ") {
+		t.Errorf("%+v", r)
 	}
 }

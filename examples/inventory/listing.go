@@ -114,11 +114,20 @@ func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	if r.InstanceName != "" && !strings.Contains(r.InstanceName, "*") {
 		list = append(list, "-name is the whole name: try "+shellWord("*"+r.InstanceName+"*"))
 	}
-	if strings.Count(r.InstanceType, ".") == 1 {
+	switch {
+	case r.InstanceType != "" && !strings.HasPrefix(r.InstanceType, "ecs."):
+		list = append(list, "-type is the whole type, such as ecs.g7.large")
+	case strings.Count(r.InstanceType, ".") == 1:
 		list = append(list, "-type is a type such as "+r.InstanceType+".large: for the family try -family "+shellWord(r.InstanceType))
 	}
-	if r.ZoneID != "" && !zone.MatchString(r.ZoneID) {
-		list = append(list, "-zone is a zone such as cn-hangzhou-h: for a region try -region "+shellWord(r.ZoneID))
+	if r.InstanceTypeFamily != "" && strings.Count(r.InstanceTypeFamily, ".") != 1 {
+		list = append(list, "-family is a family such as ecs.g7")
+	}
+	switch {
+	case failure.KnownRegion(r.ZoneID):
+		list = append(list, "-zone is a zone such as "+r.ZoneID+"-h: for a region try -region "+r.ZoneID)
+	case r.ZoneID != "" && !zone.MatchString(r.ZoneID):
+		list = append(list, "-zone is a zone such as cn-hangzhou-h")
 	}
 	return list
 }

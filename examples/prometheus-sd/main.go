@@ -120,7 +120,7 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		return nil, wording.Usage(err, fs)
 	}
 	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("%q is not understood: only flags are accepted", fs.Arg(0))
+		return nil, wording.Stray(fs.Arg(0))
 	}
 	for port := range strings.SplitSeq(*ports, ",") {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

@@ -288,7 +288,7 @@ func TestParse(t *testing.T) {
 		"-demo -interval 5":        `-interval "5": want a duration such as 30s`,
 		"-demo -stale-after -1s":   "-stale-after -1s is negative",
 		"-demo -once -state x":     "-state does nothing for -once",
-		"-demo all":                `"all" is not understood`,
+		"-demo all":                `"all" is neither a flag`,
 		"-demo -ports 9100":        "did you mean -port?",
 		"-demo -intreval 1m":       "did you mean -interval?",
 		"-region cn-hangzhou -v=x": "-v",

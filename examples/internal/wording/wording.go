@@ -53,6 +53,11 @@ func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
 	return nil
 }
 
+// Stray returns the error for a word that is neither a flag nor the value of one.
+func Stray(word string) error {
+	return fmt.Errorf("%q is neither a flag nor the value of one: several values are separated by commas, and a value with spaces needs quotes", word)
+}
+
 // flagName returns an argument without the dashes that make it a flag.
 func flagName(arg string) (name string, isFlag bool) {
 	name, isFlag = strings.CutPrefix(arg, "-")
