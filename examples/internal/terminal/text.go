@@ -6,6 +6,7 @@ package terminal
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -139,8 +140,8 @@ func SnipStart(s string, width int) string {
 		return s
 	}
 	n, runes := 0, []rune(s)
-	for i := len(runes) - 1; i >= 0; i-- {
-		if n += runeWidth(runes[i]); n > width-1 {
+	for i, r := range slices.Backward(runes) {
+		if n += runeWidth(r); n > width-1 {
 			return "…" + string(runes[i+1:])
 		}
 	}
