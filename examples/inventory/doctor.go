@@ -25,7 +25,7 @@ func (p *program) check(ctx context.Context, c *config, sources []selection.Sour
 	reports := []accountReport{}
 	for _, source := range sources {
 		opts := &ecs.CheckOptions{Regions: source.Regions, AllRegions: source.Regions == nil, Exclude: c.Exclude, Requests: []ecs.DescribeInstancesRequest{c.Request}}
-		screen := &doctorScreen{w: p.stdout, width: terminal.Columns(p.stdout, p.getenv), color: terminal.Styled(p.stdout, p.getenv)}
+		screen := &doctorScreen{w: p.stdout, setup: c.Setup(), width: terminal.Columns(p.stdout, p.getenv), color: terminal.Styled(p.stdout, p.getenv)}
 		asText := !c.dryRun && c.format.name != "json"
 		if asText {
 			screen.begin(source)
@@ -94,6 +94,7 @@ func printPermissions(w io.Writer, account string, report *ecs.Report) {
 // doctorScreen shows the steps of a check as they end.
 type doctorScreen struct {
 	w       io.Writer
+	setup   failure.Setup
 	width   int // lines are broken at it; 0: they are not
 	color   bool
 	skipped []string // names of the steps that were skipped since the last line
@@ -151,6 +152,17 @@ func (d *doctorScreen) step(s ecs.CheckStep) {
 	if s.Advice != "" {
 		d.line("", "", "", "-> "+s.Advice)
 	}
+	if suggestion := d.suggestRegion(s); suggestion != "" {
+		d.line("", "", "", "-> "+suggestion)
+	}
+}
+
+// suggestRegion returns advice if the region of a step may be misspelt, otherwise "".
+func (d *doctorScreen) suggestRegion(s ecs.CheckStep) string {
+	if kind := failure.KindOf(s.Err); kind != failure.Endpoint && kind != failure.Invalid || failure.KnownRegion(s.Region) {
+		return ""
+	}
+	return d.setup.Advice(&ecs.RegionError{Region: s.Region, Err: s.Err})
 }
 
 func (d *doctorScreen) showSkipped() {
