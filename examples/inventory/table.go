@@ -211,13 +211,17 @@ func (r *recordRenderer) add(i ecs.Instance) error {
 			continue
 		}
 		name := terminal.Pad(terminal.Printable(c.name), width)
+		lines := []string{text}
+		if room := r.width - width - len(gap); r.width > 0 && terminal.Width(text) > room {
+			lines = wrap(text, room)
+		}
 		if r.color {
 			name = terminal.Bold.Paint(name)
 			if c.name == "status" {
-				text = statusStyle(i.Status).Paint(text)
+				lines[0] = statusStyle(i.Status).Paint(text)
 			}
 		}
-		b.WriteString(name + gap + text + "\n")
+		b.WriteString(name + gap + strings.Join(lines, "\n"+strings.Repeat(" ", width+len(gap))) + "\n")
 	}
 	_, err := io.WriteString(r.w, b.String())
 	return err
