@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -75,6 +76,22 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 	})
 
+	// A single shadow beside the first column says that others are below it.
+	t.Run("edge", func(t *testing.T) {
+		t.Parallel()
+		r := world{server: newServer(t, ecstest.Fleet(50, 4)...)}.run(t, "-region", "all", "-columns", "all", "-o", "html")
+		p := open(t, chromium, savePage(t, r.stdout))
+		for _, width := range []int64{1366, 1920} {
+			p.size(width, 800)
+			eval[any](p, `scroller.scrollLeft = 300`)
+			p.want("the shadow begins where the first column ends", eval[bool](p, `(() => {
+				const end = document.querySelector("th").getBoundingClientRect().right - sheet.getBoundingClientRect().left;
+				return Math.abs(parseFloat(getComputedStyle(sheet, "::before").left) - end) < 1.5 && sheet.classList.contains("scrolled");
+			})()`), true)
+			p.want("blurred shadows of single cells", eval[int](p, `[...document.querySelectorAll("th, td")].filter((e) => !/^(none|.* 1px 0px 0px 0px)$/.test(getComputedStyle(e).boxShadow)).length`), 0)
+		}
+	})
+
 	// While a filter is typed, columns neither move nor change.
 	t.Run("calm", func(t *testing.T) {
 		t.Parallel()
@@ -130,5 +147,21 @@ func TestPageDetailsInBrowser(t *testing.T) {
 			p.want("heights of rows", eval[int](p, `new Set([...document.querySelectorAll("tbody tr[aria-rowindex]")].slice(0, -1).map((tr) => Math.round(tr.getBoundingClientRect().height))).size`), 1)
 		}
 		p.want("rows", p.count(), instances(len(hostile.Names())))
+
+		// The keys of tags become titles, and groups become bars and filters.
+		args := []string{"-region", "cn-hangzhou", "-o", "html", "-columns", "id"}
+		for _, text := range hostile.Markup() {
+			if !strings.Contains(text, ",") {
+				args[len(args)-1] += ",tag:" + text
+			}
+		}
+		r = world{server: newServer(t, hostileFleet()...)}.run(t, args...)
+		p = open(t, chromium, savePage(t, r.stdout))
+		eval[any](p, `document.querySelectorAll(".more").forEach((e) => e.click())`)
+		eval[any](p, `[...document.querySelectorAll("[data-chart=family] .bar")].find((e) => e.dataset.group.includes("<script>"))?.click()`)
+		eval[any](p, `document.querySelector("tbody button").click()`)
+		p.want("chosen", eval[bool](p, `document.querySelector(".chip").textContent.includes("</script><script>")`), true)
+		p.want("elements from names", eval[int](p, `document.querySelectorAll("body img, body b, #layout script, dialog script").length`), 0)
+		p.want("scripts from names", eval[bool](p, `"pwned" in window`), false)
 	})
 }

@@ -135,6 +135,7 @@ function drawEdges() {
   $("sheet").classList.toggle("scrolled", s.scrollLeft > 0);
   $("sheet").classList.toggle("continues", s.scrollLeft + s.clientWidth < s.scrollWidth - 1);
   $("sheet").style.setProperty("--bar", `${s.offsetWidth - s.clientWidth}px`); // the scrollbars stay as they are
+  $("sheet").style.setProperty("--first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`);
   $("sheet").style.setProperty("--foot", `${s.offsetHeight - s.clientHeight}px`);
 }
 
