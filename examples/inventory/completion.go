@@ -40,7 +40,7 @@ _inventory() {
   local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD-1]} words= first=
   [[ $COMP_CWORD == 1 ]] && first=doctor
   case ${flag/#--/-} in
-%s    -identity-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+%s    -identity-file) local IFS=$'\n'; COMPREPLY=($(compgen -f -- "$cur")); return ;;
   esac
   if [[ -n $words ]]; then
     local before=

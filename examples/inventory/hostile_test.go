@@ -247,6 +247,17 @@ func TestCompletion(t *testing.T) {
 			t.Errorf("%s: %q, want %q, %v", line, got, want, err)
 		}
 	}
+	folder := t.TempDir()
+	for _, name := range []string{"id ed", "id $(touch TRACE)"} {
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := exec.CommandContext(t.Context(), bash, "-c", r.stdout+`COMP_WORDS=(inventory -identity-file id); COMP_CWORD=2; _inventory; printf '%s|' "${COMPREPLY[@]}"; ls TRACE`)
+	c.Dir = folder
+	if out, _ := c.Output(); string(out) != "id $(touch TRACE)|id ed|" && string(out) != "id ed|id $(touch TRACE)|" {
+		t.Errorf("files: %q", out)
+	}
 }
 
 func TestFishCompletion(t *testing.T) {
