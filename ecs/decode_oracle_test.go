@@ -26,7 +26,8 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 		return nil, errors.New("not an object")
 	}
 	r := &DescribeInstancesResponse{}
-	var listed, token, code, message bool
+	var listed, token bool
+	var code, message *string
 	for _, m := range doc.members {
 		o, err := oracle{}, error(nil)
 		if strings.EqualFold(m.name, "NextToken") {
@@ -50,9 +51,9 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 				err = errors.New("NextToken")
 			}
 		case "Code":
-			code = !slices.Contains([]string{"", "null", "{}", "200", "ok", "success"}, strings.ToLower(strings.Trim(string(m.value.raw), `"`)))
+			code = oracleText(m.value)
 		case "Message":
-			message = !slices.Contains([]string{`""`, "null", "{}"}, string(m.value.raw))
+			message = oracleText(m.value)
 		case "Instances":
 			if listed {
 				return nil, errors.New("two lists")
@@ -67,10 +68,30 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	if !listed {
 		return nil, errors.New("no Instances")
 	}
-	if code && message {
+	success := []string{"200", "ok", "success", "successful"}
+	switch {
+	case code == nil || message == nil: // an ordinary response
+	case slices.Contains(success, strings.ToLower(*code)):
+	case *code == "" && (*message == "" || slices.Contains(success, strings.ToLower(*message))):
+	default:
 		return nil, errors.New("an error document")
 	}
 	return r, nil
+}
+
+// oracleText returns the text of a member Code or Message, nil for null. Objects and lists have no text.
+func oracleText(n node) *string {
+	text := n.text
+	switch n.kind {
+	case 'n':
+		return nil
+	case '"':
+	case '{', '[':
+		text = ""
+	default:
+		text = string(n.raw)
+	}
+	return &text
 }
 
 func oracleInstances(list node) (instances []Instance, undecoded []*DecodeError, err error) {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -143,22 +144,28 @@ func (o *oddECS) filter(get func(string) string) func(row) bool {
 
 func (o *oddECS) page(get func(string) string, paged bool) []byte {
 	match := o.filter(get)
-	size := 10
-	if n, _ := strconv.Atoi(get("MaxResults")); n > 0 {
-		size = min(max(n, 10), 100)
-	}
 	var b bytes.Buffer
-	if paged { // only one row is requested
-		n := 0
+	if paged {
+		size, _ := strconv.Atoi(get("PageSize"))
+		number, _ := strconv.Atoi(get("PageNumber"))
+		var rows []string
+		n, first := 0, (number-1)*size
 		for _, w := range o.rows {
 			if match(w) {
+				if first <= n && n < first+size {
+					rows = append(rows, w.json())
+				}
 				n++
 			}
 		}
 		if o.total != nil {
 			n = o.total(n)
 		}
-		return fmt.Appendf(nil, `{"TotalCount":%d,"PageNumber":1,"PageSize":1,"Instances":{"Instance":[]}}`, n)
+		return fmt.Appendf(nil, `{"TotalCount":%d,"PageNumber":%d,"PageSize":%d,"Instances":{"Instance":[%s]}}`, n, number, size, strings.Join(rows, ","))
+	}
+	size := 10
+	if n, _ := strconv.Atoi(get("MaxResults")); n > 0 {
+		size = min(max(n, 10), 100)
 	}
 	start, _ := strconv.Atoi(get("NextToken"))
 	b.WriteString(`{"Instances":{"Instance":[`)
@@ -175,10 +182,14 @@ func (o *oddECS) page(get func(string) string, paged bool) []byte {
 		if n++; n > 1 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, `{"InstanceId":%q,"CreationTime":%q}`, o.rows[i].id, shown(o.rows[i].created))
+		b.WriteString(o.rows[i].json())
 	}
 	fmt.Fprintf(&b, `]},"NextToken":%q}`, next)
 	return b.Bytes()
+}
+
+func (w row) json() string {
+	return fmt.Sprintf(`{"InstanceId":%q,"CreationTime":%q}`, w.id, shown(w.created))
 }
 
 func shown(t time.Time) string {

@@ -193,15 +193,15 @@ func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, w
 	case !deliver(l.dedupe(first)):
 		err = errStopped
 	case first.NextToken != "":
-		err = l.listRest(ctx, rest, first.NextToken, workers, large, deliver)
+		err = l.listRest(ctx, rest, first, workers, large, deliver)
 	}
 	return l.finish(ctx, req, err, workers, deliver)
 }
 
 // listRest lists the pages after the first page of a region.
-func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, token string, workers int, large chan struct{}, deliver deliverFunc) error {
-	if total := l.client.counts(ctx, req, []time.Time{{}}); total != nil && total[0] > 0 && total[0] <= smallRegion {
-		req.NextToken = token
+func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, workers int, large chan struct{}, deliver deliverFunc) error {
+	if total := l.client.counts(ctx, req, []time.Time{{}}); total != nil && total[0].n > 0 && total[0].n <= smallRegion {
+		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
 	select {
@@ -210,7 +210,7 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	case <-ctx.Done():
 		return doneError(ctx)
 	}
-	return l.scanRest(ctx, req, token, l.client.planScan(ctx, req, workers), workers, deliver)
+	return l.scanRest(ctx, req, first, l.client.firstCounts(ctx, req, workers), workers, deliver)
 }
 
 // allRegions returns the ids of the regions available to the account.

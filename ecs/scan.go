@@ -86,8 +86,8 @@ func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesReques
 // the rest.
 func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) error {
 	type result struct {
-		first *instancePage
-		plan  *scanPlan
+		first  *instancePage
+		counts []countAt
 	}
 	firstPage := func(ctx context.Context) iter.Seq2[result, error] {
 		return func(yield func(result, error) bool) {
@@ -95,18 +95,18 @@ func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, wor
 			yield(result{first: page}, err)
 		}
 	}
-	plan := func(ctx context.Context) iter.Seq2[result, error] {
+	counts := func(ctx context.Context) iter.Seq2[result, error] {
 		return func(yield func(result, error) bool) {
-			yield(result{plan: l.client.planScan(ctx, req, workers)}, nil)
+			yield(result{counts: l.client.firstCounts(ctx, req, workers)}, nil)
 		}
 	}
 	var all result
-	for r, err := range pagination.Merge(ctx, 0, firstPage, plan) {
+	for r, err := range pagination.Merge(ctx, 0, firstPage, counts) {
 		switch {
 		case err != nil:
 			return err
 		case r.first == nil:
-			all.plan = r.plan
+			all.counts = r.counts
 			continue
 		case r.first.claimsMore(): // a server without tokens
 			return l.followTokens(ctx, req, deliver)
@@ -119,18 +119,19 @@ func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, wor
 			return nil
 		}
 	}
-	return l.scanRest(ctx, req, all.first.NextToken, all.plan, workers, deliver)
+	return l.scanRest(ctx, req, all.first, all.counts, workers, deliver)
 }
 
-// scanRest delivers what follows the first page of a scan, which ended with the token.
-func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, token string, plan *scanPlan, workers int, deliver deliverFunc) error {
+// scanRest delivers what follows the first page of a scan.
+func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int, deliver deliverFunc) error {
 	switch {
-	case plan == nil:
-		return l.followAll(ctx, workers, l.client.blindWindows(req, token, workers), deliver)
-	case plan.total() <= smallRegion: // the first page is here, so two or three more cost no more than another round
-		req.NextToken = token
+	case counts == nil || counts[0].n <= 0: // a listing of more than one page has instances
+		return l.followAll(ctx, workers, l.client.blindWindows(req, first.NextToken, workers), deliver)
+	case counts[0].n <= smallRegion: // the first page is here, so two or three more cost no more than another round
+		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
+	plan := l.client.planScan(req, first, counts, workers)
 	w := &scanWorkers{client: l.client, mode: l.mode, req: req, plan: plan, changed: make(chan struct{})}
 	return l.deliverAll(pagination.Merge(ctx, 0, slices.Repeat([]func(context.Context) iter.Seq2[*instancePage, error]{w.work}, workers)...), deliver)
 }
@@ -149,23 +150,17 @@ type scanWorkers struct {
 func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
 		for {
-			at, w := s.next(ctx)
+			probe, w := s.next(ctx)
 			switch {
 			case w != nil:
 				if !s.list(ctx, w, yield) {
 					return
 				}
-			case at.IsZero():
+			case probe == nil:
 				return
 			default:
-				n, err := s.client.count(ctx, s.req, at)
-				s.update(func(p *scanPlan) {
-					if err == nil {
-						p.counted(at, n)
-					} else {
-						p.countFailed(at)
-					}
-				})
+				cuts, err := s.client.probe(ctx, s.req, probe)
+				s.update(func(p *scanPlan) { p.probed(probe, cuts, err) })
 			}
 		}
 	}
@@ -185,20 +180,20 @@ func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instanceP
 	return true
 }
 
-// next returns the time to count at, or the window to list. It returns neither if nothing is left to do, or ctx is done.
-func (s *scanWorkers) next(ctx context.Context) (at time.Time, w *window) {
+// next returns the probe to send, or the window to list. It returns neither if nothing is left to do, or ctx is done.
+func (s *scanWorkers) next(ctx context.Context) (probe *cutProbe, w *window) {
 	for {
 		s.mu.Lock()
-		at, w, done := s.plan.next()
+		probe, w, done := s.plan.next()
 		changed := s.changed
 		s.mu.Unlock()
-		if w != nil || !at.IsZero() || done {
-			return at, w
+		if w != nil || probe != nil || done {
+			return probe, w
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return time.Time{}, nil
+			return nil, nil
 		}
 	}
 }
@@ -230,27 +225,28 @@ func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time
 	return lo, now, hi
 }
 
-// planScan counts all instances, and those created before several times, and returns the plan for listing them. It returns
-// nil if it cannot count.
-func (c *Client) planScan(ctx context.Context, req DescribeInstancesRequest, workers int) *scanPlan {
+// firstCounts counts all instances, and then those created before several times, in order. It returns nil if it cannot
+// count.
+func (c *Client) firstCounts(ctx context.Context, req DescribeInstancesRequest, workers int) []countAt {
 	lo, now, hi := c.scanBounds(req)
 	times := []time.Time{{}} // with the first page, one request more than workers
-	if lo.Before(now.Add(-minSpan)) && now.Before(hi) {
-		times = append(times, now)
-	}
 	if workers > 2 && req.CreatedAfter.IsZero() {
 		times = append(times, lo)
 	}
 	times = append(times, ageSteps(lo, now, min(workers-2, ageCounts+1), 2)...)
-	counts := c.counts(ctx, req, times)
-	if counts == nil || counts[0] <= 0 { // a listing of more than one page has instances
-		return nil
+	if lo.Before(now.Add(-minSpan)) && now.Before(hi) {
+		times = append(times, now)
 	}
-	var known []countAt
-	for i, t := range times[1:] {
-		known = append(known, countAt{t, counts[i+1]})
-	}
-	return newScanPlan(lo, hi, now, known, counts[0], workers, min(max(cmp.Or(req.MaxResults, maxPerRequest), 10), maxPerRequest))
+	return c.counts(ctx, req, times)
+}
+
+// planScan returns the plan of a scan, of which there are the first page and the first counts.
+func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int) *scanPlan {
+	lo, now, hi := c.scanBounds(req)
+	p := newScanPlan(lo, hi, counts[1:], counts[0].n)
+	p.now, p.order, p.workers = now, orderOf(first.Instances, counts[1:]), workers
+	p.pageSize = min(max(cmp.Or(req.MaxResults, maxPerRequest), 10), maxPerRequest)
+	return p
 }
 
 // blindWindows returns windows for a scan without counts. The ages have to do, in narrow steps, because it is not known
@@ -283,8 +279,11 @@ func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest 
 
 // counts returns how many instances were created before each of the times; a zero time counts all of them. It returns
 // nil if a count fails, for instance because the API has withdrawn page mode.
-func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []int {
-	type result struct{ index, n int }
+func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []countAt {
+	type result struct {
+		index int
+		count countAt
+	}
 	runs := make([]func(context.Context) iter.Seq2[result, error], len(before))
 	for i, t := range before {
 		runs[i] = func(ctx context.Context) iter.Seq2[result, error] {
@@ -294,25 +293,29 @@ func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, befor
 			}
 		}
 	}
-	counts := make([]int, len(before))
+	counts := make([]countAt, len(before))
 	for got, err := range pagination.Merge(ctx, 0, runs...) {
 		if err != nil {
 			return nil
 		}
-		counts[got.index] = got.n
+		counts[got.index] = got.count
 	}
 	return counts
 }
 
 // count returns how many instances were created before t, or all if t is zero. It may return nonsense.
-func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (int, error) {
+func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (countAt, error) {
 	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
 	if !t.IsZero() {
 		req.CreatedBefore = t
 	}
 	page, err := c.describeInstances(ctx, retryRead, req)
 	if err != nil {
-		return 0, err
+		return countAt{}, err
 	}
-	return page.TotalCount, nil
+	count := countAt{t: t, n: page.TotalCount}
+	if len(page.Instances) > 0 {
+		count.first = page.Instances[0].CreationTime
+	}
+	return count, nil
 }

@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"cmp"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -10,8 +11,9 @@ import (
 const (
 	// maxExpectedAge is the age beyond which no instance is expected. Older ones are in the first window.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is how many ages are counted at first, at most: fewer would miss bursts, more would cost more than they save.
-	ageCounts = 12
+	// ageCounts is how many ages are counted at first, at most: they show the order of the listing. More would cost more
+	// requests than they save, unless there is no order.
+	ageCounts = 4
 	// minSpan is the length of the shortest span that is divided. Neighboring windows overlap by a minute, so a cut beside
 	// a minute in which many instances were created would list those twice.
 	minSpan = 4 * time.Minute
@@ -19,25 +21,28 @@ const (
 
 // countAt is a result of counting: n instances were created before t.
 type countAt struct {
-	t time.Time
-	n int
+	t     time.Time
+	n     int
+	first time.Time // when the one that a listing of them begins with was created; only known of counts
 }
 
 // scanPlan decides what the workers of a scan do next: count the instances created before some time, or list a window.
 //
 // It divides time into spans whose instances have been counted. Spans with few instances are joined to windows and listed
-// at once, the largest first, while those with many are divided by more counts. What is few depends on what is left: no
-// window should take longer than all workers need for the rest. Counts only decide about speed: whatever they are, the
+// at once, the largest first, while those with many are divided by probes. What is few depends on what is left: no
+// window should take longer than all workers need for the rest. Probes only decide about speed: whatever they return, the
 // windows cover all of the time.
 //
 // The methods must not be called concurrently.
 type scanPlan struct {
 	workers, pageSize int
 	now               time.Time // the time at which the youngest instances are expected
-	spans             []span    // all of them in order, without gaps
-	queued, counting  []plannedCount
-	round             int  // the number of the last round of counts
-	countless         bool // a count has failed
+	order             listOrder
+	spans             []span     // all of them in order, without gaps
+	queued, probing   []cutProbe // to be sent, and in progress
+	ranked            []countAt  // cuts that probes by rank have found, until all of them are back
+	round             int        // the number of the last round of probes
+	probeless         bool       // a probe has failed
 	running           []*window
 }
 
@@ -46,15 +51,19 @@ type span struct {
 	from, to time.Time
 	before   int // instances created before from
 	n        int // instances created in the span
-	round    int // the number of the last round of counts that divided it, 0 before the first
-	resisted int // how many rounds of counts there were
+	round    int // the number of the last round of probes that divided it, 0 before the first
+	resisted int // how many rounds of probes there were
 	started  bool
 }
 
-// plannedCount is a count of the instances created before t, of the round of counts that divides one span.
-type plannedCount struct {
+// cutProbe is a request that finds cuts: times, each with the number of instances created before it. It counts those before
+// the time t or, if the listing has an order, reads some around a rank.
+type cutProbe struct {
 	t     time.Time
-	round int
+	rank  int       // how many instances there should be before the cut
+	order listOrder // unordered for a count
+	total int       // how many instances there are
+	round int       // the number of the round of probes that it belongs to
 }
 
 // window is a part of a scan that one worker lists. A zero time is the bound of the whole scan.
@@ -65,11 +74,10 @@ type window struct {
 
 // newScanPlan returns the plan for the instances created between lo and hi, of which there are total. The counts that are
 // known may contradict each other: instances come and go.
-func newScanPlan(lo, hi, now time.Time, known []countAt, total, workers, pageSize int) *scanPlan {
-	p := &scanPlan{workers: workers, pageSize: pageSize, now: now}
-	slices.SortStableFunc(known, func(a, b countAt) int { return a.t.Compare(b.t) })
+func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
+	p := &scanPlan{}
 	from, before := lo, 0
-	for _, c := range append(known, countAt{hi, total}) {
+	for _, c := range append(slices.Clone(known), countAt{t: hi, n: total}) {
 		n := min(max(c.n-before, 0), max(total-before, 0))
 		p.spans = append(p.spans, span{from: from, to: c.t, before: before, n: n})
 		from, before = c.t, before+n
@@ -77,48 +85,59 @@ func newScanPlan(lo, hi, now time.Time, known []countAt, total, workers, pageSiz
 	return p
 }
 
-// next returns the time to count at, or the window to list. If it returns neither, there is nothing to do until the counts
-// in progress have ended, or, with done, nothing at all.
-func (p *scanPlan) next() (at time.Time, w *window, done bool) {
+// next returns the probe to send, or the window to list. If it returns neither, there is nothing to do until the probes in
+// progress have ended, or, with done, nothing at all.
+func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 	limit := p.windowLimit()
-	if len(p.queued) == 0 && !p.countless {
-		p.queueCounts(limit)
+	if len(p.queued) == 0 && !p.probeless {
+		p.queueProbes(limit)
 	}
 	if len(p.queued) > 0 {
-		count := p.queued[0]
-		p.queued, p.counting = p.queued[1:], append(p.counting, count)
-		return count.t, nil, false
+		first := p.queued[0]
+		p.queued, p.probing = p.queued[1:], append(p.probing, first)
+		return &first, nil, false
 	}
-	waiting := len(p.counting) > 0
+	waiting := len(p.probing) > 0
 	ready := p.readySpans(limit)
 	if len(ready) == 0 {
-		return time.Time{}, nil, !waiting
+		return nil, nil, !waiting
 	}
 	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
 	if waiting && largest.n < limit*3/10 { // a small one may become part of a larger one
-		return time.Time{}, nil, false
+		return nil, nil, false
 	}
-	return time.Time{}, p.start(largest), false
+	return nil, p.start(largest), false
 }
 
-// counted records that n instances were created before t.
-func (p *scanPlan) counted(t time.Time, n int) {
-	p.counting = slices.DeleteFunc(p.counting, func(c plannedCount) bool { return c.t.Equal(t) })
+// probed records what a probe has found. If it failed, there will be no others.
+func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
+	p.probing = slices.DeleteFunc(p.probing, func(other cutProbe) bool { return other == *probe })
+	switch {
+	case errors.Is(err, errUnordered):
+		p.order = unordered
+	case err != nil:
+		p.queued, p.probeless = nil, true
+	case probe.order == unordered:
+		p.divide(cuts[0])
+	default:
+		p.ranked = append(p.ranked, cuts...)
+	}
+	if len(p.probing)+len(p.queued) == 0 && len(p.ranked) > 0 {
+		p.divideByRanks()
+	}
+}
+
+// divide divides the span that contains the time of a cut.
+func (p *scanPlan) divide(c countAt) {
 	for i, s := range p.spans {
-		if s.from.Before(t) && t.Before(s.to) && !s.started {
+		if s.from.Before(c.t) && c.t.Before(s.to) && !s.started {
 			older, younger := s, s
-			older.to, older.n = t, min(max(n-s.before, 0), s.n)
-			younger.from, younger.before, younger.n = t, s.before+older.n, s.n-older.n
+			older.to, older.n = c.t, min(max(c.n-s.before, 0), s.n)
+			younger.from, younger.before, younger.n = c.t, s.before+older.n, s.n-older.n
 			p.spans = slices.Replace(p.spans, i, i+1, older, younger)
 			return
 		}
 	}
-}
-
-// countFailed records that the count at t failed. There will be no others.
-func (p *scanPlan) countFailed(t time.Time) {
-	p.counting = slices.DeleteFunc(p.counting, func(c plannedCount) bool { return c.t.Equal(t) })
-	p.queued, p.countless = nil, true
 }
 
 // listed records that a page of the window brought rows instances.
@@ -135,50 +154,67 @@ func (p *scanPlan) total() int {
 	return last.before + last.n
 }
 
-// windowLimit returns how many instances a window that starts now should have at most: the share of a worker of all that
-// is left, and one and a half pages more because windows are never equal; or as many as the longest window in progress has left.
-func (p *scanPlan) windowLimit() int {
-	left, longest := 0, 0
+// left returns how many instances are still to be listed, and the most that a window in progress has.
+func (p *scanPlan) left() (all, longest int) {
 	for _, s := range p.spans {
 		if !s.started {
-			left += s.n
+			all += s.n
 		}
 	}
 	for _, w := range p.running {
-		left += w.left
+		all += w.left
 		longest = max(longest, w.left)
 	}
-	return max(left/p.workers+p.pageSize*3/2, longest)
+	return all, longest
 }
 
-// isLarge reports whether a span should be divided. A round of counts takes as long as a page, so the more rounds a span
-// has resisted, the larger it may remain.
+// windowLimit returns how many instances a window that starts now should have at most: as many as the longest window in
+// progress has left or, if that is more, the share of a worker of all that is left. Where cuts can be found at any rank,
+// that share is rounded up to whole pages; otherwise it is one and a half pages more, because windows are never equal.
+func (p *scanPlan) windowLimit() int {
+	left, longest := p.left()
+	if p.order == unordered {
+		return max(left/p.workers+p.pageSize*3/2, longest)
+	}
+	return max(ceilDiv(left, p.workers*p.pageSize)*p.pageSize, longest)
+}
+
+// isLarge reports whether a span should be divided. A round of probes takes as long as a page, so the more rounds a span
+// has resisted, the larger it may remain. One round of probes by rank finds all there is.
 func (p *scanPlan) isLarge(s span, limit int) bool {
+	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
+		return false
+	}
 	resisted := max(s.resisted-1, 0)
-	return !s.started && !p.countless && s.to.Sub(s.from) >= minSpan && s.n > limit+(1+resisted)*p.pageSize/2
+	return s.n > limit+(1+resisted)*p.pageSize/2
 }
 
-// isCounted reports whether counts that divide the span, or the one that it was part of, are queued or in progress. Parts of
+// isProbed reports whether probes that divide the span, or the one that it was part of, are queued or in progress. Parts of
 // a span are not listed one by one: some may turn out to be empty, and those are best listed with a part beside them.
-func (p *scanPlan) isCounted(s span) bool {
-	same := func(c plannedCount) bool { return c.round == s.round }
-	return s.round > 0 && (slices.ContainsFunc(p.counting, same) || slices.ContainsFunc(p.queued, same))
+func (p *scanPlan) isProbed(s span) bool {
+	same := func(probe cutProbe) bool { return probe.round == s.round }
+	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueCounts queues the counts that divide the spans that are too large, the largest first.
-func (p *scanPlan) queueCounts(limit int) {
+// queueProbes queues the probes that divide the spans that are too large: by rank if the listing has an order, otherwise
+// by time, the largest first.
+func (p *scanPlan) queueProbes(limit int) {
 	var large []span
 	for i := range p.spans {
-		if s := &p.spans[i]; p.isLarge(*s, limit) && !p.isCounted(*s) {
+		if s := &p.spans[i]; p.isLarge(*s, limit) && !p.isProbed(*s) {
 			p.round++
 			s.round, s.resisted = p.round, s.resisted+1
 			large = append(large, *s)
 		}
 	}
+	if p.order != unordered && len(large) > 0 {
+		p.queueRanks(limit)
+		return
+	}
 	slices.SortStableFunc(large, func(a, b span) int { return cmp.Compare(b.n, a.n) })
 	for _, s := range large {
 		for _, t := range p.cutTimes(s, min(max(ceilDiv(s.n, limit), 2), p.workers+1)) {
-			p.queued = append(p.queued, plannedCount{t, s.round})
+			p.queued = append(p.queued, cutProbe{t: t, round: s.round})
 		}
 	}
 }
@@ -210,7 +246,7 @@ func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 // spanRange is spans that can be listed as one window, with n instances.
 type spanRange struct{ first, end, n int }
 
-// readySpans joins the spans that need no more counts to windows of at most limit instances; a single span may have more.
+// readySpans joins the spans that need no more probes to windows of at most limit instances; a single span may have more.
 // Spans without instances become part of the window beside them.
 func (p *scanPlan) readySpans(limit int) []spanRange {
 	var ready []spanRange
@@ -218,12 +254,12 @@ func (p *scanPlan) readySpans(limit int) []spanRange {
 		r := spanRange{first: i}
 		for r.end = i; r.end < len(p.spans); r.end++ {
 			s := p.spans[r.end]
-			if s.started || p.isLarge(s, limit) || p.isCounted(s) || r.n > 0 && s.n > 0 && r.n+s.n > limit {
+			if s.started || p.isLarge(s, limit) || p.isProbed(s) || r.n > 0 && s.n > 0 && r.n+s.n > limit {
 				break
 			}
 			r.n += s.n
 		}
-		if r.end > i && (r.n > 0 || len(p.counting) == 0) {
+		if r.end > i && (r.n > 0 || len(p.probing) == 0) {
 			ready = append(ready, r)
 		}
 		i = max(r.end, i+1)

@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -26,13 +27,20 @@ func TestScanPlan(t *testing.T) {
 	}
 	for name, burst := range shapes {
 		for _, limit := range []struct {
+			order            listOrder
 			n                int
 			rounds, requests float64 // the mean of several fleets, over the ideal
-		}{{10_000, 2.0, 1.46}, {50_000, 1.22, 1.13}} {
-			t.Run(fmt.Sprintf("%s/%d", name, limit.n), func(t *testing.T) {
+		}{
+			{unordered, 10_000, 2.15, 1.46},
+			{unordered, 50_000, 1.25, 1.13},
+			{oldestFirst, 10_000, 1.90, 1.36},
+			{oldestFirst, 50_000, 1.18, 1.08},
+		} {
+			t.Run(fmt.Sprintf("%s/%d/ordered=%v", name, limit.n, limit.order == oldestFirst), func(t *testing.T) {
 				t.Parallel()
 				const fleets = 8
 				var rounds, requests float64
+				var timeline string
 				for seed := range uint64(fleets) {
 					rng := rand.New(rand.NewPCG(seed, 1))
 					var created []time.Time
@@ -43,7 +51,7 @@ func TestScanPlan(t *testing.T) {
 						}
 					}
 					slices.SortFunc(created, time.Time.Compare)
-					s := simulation{created: created, workers: 16}
+					s := simulation{created: created, workers: 16, order: limit.order}
 					for i, times := range s.run(now) {
 						if times == 0 {
 							t.Fatalf("instance %d of %d was not listed", i, limit.n)
@@ -51,12 +59,85 @@ func TestScanPlan(t *testing.T) {
 					}
 					rounds += float64(s.rounds*s.workers*100) / float64(limit.n*fleets)
 					requests += float64(s.requests*100) / float64(limit.n*fleets)
+					timeline = strings.Join(s.timeline, "\n")
 				}
 				t.Logf("%.2f times the ideal, %.2f requests a page", rounds, requests)
 				if rounds > limit.rounds || requests > limit.requests {
-					t.Errorf("%.2f times the ideal, %.2f requests a page, want at most %.2f and %.2f", rounds, requests, limit.rounds, limit.requests)
+					t.Errorf("%.2f times the ideal, %.2f requests a page, want at most %.2f and %.2f; the last fleet:\n%s", rounds, requests, limit.rounds, limit.requests, timeline)
 				}
 			})
+		}
+	}
+}
+
+// TestOrderOf checks in which order a listing seems to be, after its first page and the first counts.
+func TestOrderOf(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
+	count := func(t, n, first int) countAt {
+		c := countAt{t: day(t), n: n}
+		if first > 0 {
+			c.first = day(first)
+		}
+		return c
+	}
+	for name, tt := range map[string]struct {
+		page   []int // days
+		counts []countAt
+		want   listOrder
+	}{
+		"oldest first":                  {[]int{1, 1, 2, 5}, []countAt{count(1, 0, 0), count(4, 3, 1), count(9, 8, 1)}, oldestFirst},
+		"youngest first":                {[]int{9, 8, 8, 5}, []countAt{count(1, 0, 0), count(4, 3, 3), count(9, 8, 8)}, youngestFirst},
+		"one burst":                     {[]int{3, 3, 3}, []countAt{count(1, 0, 0), count(4, 5, 3)}, oldestFirst},
+		"a burst at the young end":      {[]int{9, 9, 9}, []countAt{count(4, 3, 2), count(10, 8, 9)}, youngestFirst},
+		"no counts":                     {[]int{1, 2}, nil, oldestFirst},
+		"a mixed page":                  {[]int{1, 5, 2}, []countAt{count(4, 3, 1)}, unordered},
+		"a later page begins earlier":   {[]int{3, 4, 5}, []countAt{count(3, 2, 1), count(9, 8, 3)}, unordered},
+		"the youngest are not first":    {[]int{5, 4, 3}, []countAt{count(3, 2, 2), count(9, 8, 1)}, unordered},
+		"an instance that is too young": {[]int{5, 4, 3}, []countAt{count(3, 2, 4)}, unordered},
+		"counts without instances":      {[]int{5, 4, 3}, []countAt{count(3, 2, 0)}, unordered},
+		"unknown times":                 {[]int{0, 4, 5}, nil, unordered},
+		"no instance could be read":     {nil, []countAt{count(9, 8, 1)}, unordered},
+	} {
+		var page []Instance
+		for _, n := range tt.page {
+			inst := Instance{}
+			if n > 0 {
+				inst.CreationTime = day(n)
+			}
+			page = append(page, inst)
+		}
+		if got := orderOf(page, tt.counts); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestCutsAmong checks the cuts that a page of consecutive instances shows.
+func TestCutsAmong(t *testing.T) {
+	t.Parallel()
+	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
+	for name, tt := range map[string]struct {
+		minutes []int
+		want    map[int]int // ranks by minute; the first instance has the rank 100
+	}{
+		"gaps":          {[]int{10, 10, 13, 30, 31}, map[int]int{12: 102, 15: 103}},
+		"small gaps":    {[]int{10, 11, 11, 11, 12}, map[int]int{11: 101}},
+		"two minutes":   {[]int{10, 10, 12, 12, 12}, map[int]int{12: 102}},
+		"one minute":    {[]int{10, 10, 10}, map[int]int{8: 100}},
+		"one instance":  {[]int{10}, map[int]int{8: 100}},
+		"a wide gap at": {[]int{10, 11, 12, 13, 14, 17}, map[int]int{16: 105}},
+	} {
+		var created []time.Time
+		for _, m := range tt.minutes {
+			created = append(created, at(m))
+		}
+		got := map[int]int{}
+		for _, c := range cutsAmong(created, 100) {
+			got[c.t.Minute()] = c.n
+		}
+		if !maps.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}
 }
@@ -65,6 +146,7 @@ func TestScanPlan(t *testing.T) {
 type simulation struct {
 	created          []time.Time // in order
 	workers          int
+	order            listOrder
 	rounds, requests int
 	timeline         []string // what each worker did, a letter for each round
 }
@@ -79,7 +161,7 @@ func (s *simulation) run(now time.Time) []int {
 	times := append(append([]time.Time{lo}, ageSteps(lo, now, min(s.workers-2, ageCounts+1), 2)...), now)
 	var known []countAt
 	for _, t := range times {
-		known = append(known, countAt{t, before(t)})
+		known = append(known, countAt{t: t, n: before(t)})
 	}
 	s.rounds, s.requests = 1, len(times)+2
 	s.timeline = make([]string, s.workers)
@@ -90,9 +172,10 @@ func (s *simulation) run(now time.Time) []int {
 		}
 	}
 	s.timeline[0] = "F"
-	p := newScanPlan(lo, hi, now, known, len(s.created), s.workers, 100)
+	p := newScanPlan(lo, hi, known, len(s.created))
+	p.now, p.order, p.workers, p.pageSize = now, s.order, s.workers, 100
 	type job struct {
-		at    time.Time
+		at    *cutProbe
 		w     *window
 		pages int
 		name  byte
@@ -123,7 +206,7 @@ func (s *simulation) run(now time.Time) []int {
 					}
 				}
 			}
-			busy = busy || jobs[i].w != nil || !jobs[i].at.IsZero()
+			busy = busy || jobs[i].w != nil || jobs[i].at != nil
 		}
 		if !busy {
 			return listed
@@ -140,10 +223,16 @@ func (s *simulation) run(now time.Time) []int {
 					p.ended(j.w)
 					j.w = nil
 				}
-			case !j.at.IsZero():
+			case j.at != nil:
 				s.requests++
 				s.timeline[i] += "c"
-				p.counted(j.at, before(j.at))
+				if j.at.order == unordered {
+					p.probed(j.at, []countAt{{t: j.at.t, n: before(j.at.t)}}, nil)
+					break
+				}
+				size := pageSizeAround(j.at.rank)
+				first := j.at.rank / size * size
+				p.probed(j.at, cutsAmong(s.created[first:min(first+size, len(s.created))], first), nil)
 			default:
 				s.timeline[i] += "."
 			}
@@ -153,5 +242,3 @@ func (s *simulation) run(now time.Time) []int {
 		}
 	}
 }
-
-func (s *simulation) String() string { return strings.Join(s.timeline, "\n") }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,6 +105,61 @@ func TestScanWithASlowClock(t *testing.T) {
 			o.exact(t, ecs.DescribeInstancesRequest{}, 16)
 			if rounds := time.Since(start) / o.latency; rounds > 18 { // one worker alone takes 100
 				t.Errorf("%d rounds", rounds)
+			}
+		})
+	}
+}
+
+// TestScanInOrder checks scans of fleets that the server lists in the order of creation, which the scan makes use of, and of
+// those that only seem to be in order at first. The ideal of 10,000 instances and 16 workers is 6.25 rounds.
+func TestScanInOrder(t *testing.T) {
+	t.Parallel()
+	const year = 365 * 24 * 60
+	bursts := func(rng *rand.Rand, now time.Time) []row {
+		var begin time.Time
+		left := 0
+		return rowsOf(10_000, rng, func(int) time.Time {
+			if left--; left < 0 {
+				begin, left = now.Add(-time.Duration(rng.IntN(3*year))*time.Minute), rng.IntN(80)
+			}
+			return begin.Add(-time.Duration(rng.IntN(3)) * time.Minute)
+		})
+	}
+	reversed := func(rows []row) []row {
+		slices.Reverse(rows)
+		return rows
+	}
+	for name, tt := range map[string]struct {
+		order  func(rng *rand.Rand, rows []row) []row
+		rounds int
+	}{
+		"oldest first":   {func(_ *rand.Rand, rows []row) []row { return rows }, 10},
+		"youngest first": {func(_ *rand.Rand, rows []row) []row { return reversed(rows) }, 10},
+		"in order by year": {func(_ *rand.Rand, rows []row) []row { // the oldest third comes first, but the youngest next
+			return slices.Concat(rows[:3_000], reversed(slices.Clone(rows[3_000:])))
+		}, 16},
+		"in blocks": {func(rng *rand.Rand, rows []row) []row {
+			blocks := slices.Collect(slices.Chunk(rows[500:], 500))
+			rng.Shuffle(len(blocks), func(i, j int) { blocks[i], blocks[j] = blocks[j], blocks[i] })
+			return slices.Concat(rows[:500], slices.Concat(blocks...))
+		}, 16},
+		"by chance at first": {func(rng *rand.Rand, rows []row) []row {
+			rest := rows[200:]
+			rng.Shuffle(len(rest), func(i, j int) { rest[i], rest[j] = rest[j], rest[i] })
+			return rows
+		}, 16},
+	} {
+		story(t, name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			rows := bursts(rng, time.Now())
+			slices.SortStableFunc(rows, func(a, b row) int { return a.created.Compare(b.created) })
+			o := &oddECS{rows: tt.order(rng, rows), latency: 300 * time.Millisecond}
+			start := time.Now()
+			o.exact(t, ecs.DescribeInstancesRequest{}, 16)
+			took := int(time.Since(start) / o.latency)
+			t.Logf("%d requests in %d rounds", o.lists+o.counts, took)
+			if took > tt.rounds {
+				t.Errorf("%d rounds, want at most %d", took, tt.rounds)
 			}
 		})
 	}

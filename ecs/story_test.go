@@ -68,7 +68,7 @@ func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 const (
 	listed = "list"  // DescribeInstances by token
 	dryRan = "dry"   // DescribeInstances with DryRun
-	count1 = "count" // DescribeInstances in page mode with one row per page
+	count1 = "count" // DescribeInstances in page mode
 	tagged = "ListTagResources"
 )
 
@@ -78,7 +78,7 @@ func kind(r ecstest.Request) string {
 		return r.Action
 	case r.Params.Get("DryRun") == "true":
 		return dryRan
-	case r.Params.Get("PageSize") == "1":
+	case r.Params.Has("PageSize"):
 		return count1
 	}
 	return listed

@@ -2,6 +2,7 @@ package signer
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,8 @@ func FuzzEscape(f *testing.F) {
 	})
 }
 
+func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
+
 func FuzzSignVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value, host, nonce, id, secret, token string, seconds int64) {
 		if isOwn(name) || name == "Format" || host == "" || nonce == "" || id == "" || secret == "" {
@@ -42,7 +45,7 @@ func FuzzSignVerify(f *testing.F) {
 			t.Error("V1:", err)
 		}
 		signed, err := V3{}.Sign(r, c)
-		if strings.ContainsFunc(host+nonce+id+token, unicode.IsControl) {
+		if slices.ContainsFunc([]string{host, nonce, id, token}, hasControl) {
 			if err == nil {
 				t.Error("V3 puts a control character in a header")
 			}

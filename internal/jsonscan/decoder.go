@@ -187,8 +187,9 @@ func (d *Decoder) Unknown(i int) (end int) {
 	if d.overElementLimit() {
 		return len(d.Data)
 	}
+	path := d.valuePath() // before Skip, which invalidates d.name
 	end = d.Skip(i)
-	d.keepExtra(d.valuePath(), i, end)
+	d.keepExtra(path, i, end)
 	return end
 }
 

@@ -155,7 +155,7 @@ func (s *Scanner) Next(i int, end byte) (at int, more bool) {
 }
 
 // Name reads the name of a member and the colon. It returns the position of the value. The name is valid until the next
-// call of String or Name.
+// call of String, Name or Skip.
 func (s *Scanner) Name(i int) (name []byte, at int) {
 	if s.At(i) != '"' {
 		return nil, s.Fail(i)
@@ -168,7 +168,7 @@ func (s *Scanner) Name(i int) (name []byte, at int) {
 }
 
 // String reads the string at i. If verbatim is true, the string contains no escapes and value is a part of Data;
-// otherwise value is valid until the next call of String or Name.
+// otherwise value is valid until the next call of String, Name or Skip.
 func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
 	end, plain := scanString(s.Data, i+1)
 	if end < 0 {

@@ -83,7 +83,7 @@ func showsAny(text, secret string) string {
 		encoded := base64.StdEncoding.EncodeToString([]byte(part))
 		for _, form := range []string{part, hex.EncodeToString([]byte(part)), encoded, base64.URLEncoding.EncodeToString([]byte(part))} {
 			form = strings.ToLower(strings.TrimRight(form, "="))
-			if strings.Contains(text, form[:len(form)-1]) {
+			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) { // of "====", nothing is left
 				return form
 			}
 		}
@@ -172,7 +172,8 @@ func FuzzMask(f *testing.F) {
 		if r.forms.contains(got) {
 			t.Errorf("%s of %q still shows in %q", name, secret, got)
 		}
-		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+after, secret) == "" && !strings.Contains(mask, shown) {
+		other := transformations[name](strings.Repeat("~", len(secret))) // what surrounds a secret may look like a part of it
+		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+other+" "+after, secret) == "" && !strings.Contains(mask, shown) {
 			t.Errorf("%s: %q shows in %q", name, shown, got)
 		}
 		if line := r.Line(text, 100); len(line) > 100 || strings.ContainsAny(line, "\r\n") {

@@ -1,0 +1,156 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// listOrder is the order in which the API lists instances. None is documented. If the first responses of a scan show one,
+// page mode can be used to look at the instance of any rank, so that cuts of exactly the wanted sizes are found in one round
+// of probes.
+type listOrder int
+
+const (
+	unordered listOrder = iota
+	oldestFirst
+	youngestFirst
+)
+
+var errUnordered = errors.New("the instances are not in the order of their creation")
+
+// orderOf returns the order that the first page of a listing and the counts, in order, show: each count returns the
+// instance that a listing of those created before its time begins with.
+func orderOf(page []Instance, counts []countAt) listOrder {
+	times := creationTimes(page)
+	if len(times) == 0 || slices.ContainsFunc(times, time.Time.IsZero) {
+		return unordered
+	}
+	begin := times[0]
+	oldest := slices.IsSortedFunc(times, time.Time.Compare)
+	slices.Reverse(times)
+	youngest := slices.IsSortedFunc(times, time.Time.Compare)
+	var last time.Time
+	for _, c := range counts {
+		if c.n > 0 {
+			oldest = oldest && c.first.Equal(begin)
+			youngest = youngest && !c.first.IsZero() && !c.first.Before(last) && !c.first.After(c.t)
+			last = c.first
+		}
+	}
+	switch {
+	case !oldest && !youngest:
+		return unordered
+	case oldest:
+		return oldestFirst
+	}
+	return youngestFirst
+}
+
+func creationTimes(instances []Instance) []time.Time {
+	times := make([]time.Time, len(instances))
+	for i, inst := range instances {
+		times[i] = inst.CreationTime
+	}
+	return times
+}
+
+// queueRanks queues probes that divide all instances into windows of equal size.
+func (p *scanPlan) queueRanks(limit int) {
+	for i := range p.spans {
+		p.spans[i].round, p.spans[i].resisted = p.round, 1
+	}
+	total := p.total()
+	// windows are not full, because bursts cannot be divided and windows overlap
+	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
+	for i := 1; i < windows; i++ {
+		p.queued = append(p.queued, cutProbe{rank: total / windows * i, order: p.order, total: total, round: p.round})
+	}
+}
+
+// divideByRanks uses the cuts that probes by rank have found, unless they contradict each other or the counts: then the
+// order of the listing is not that of creation.
+func (p *scanPlan) divideByRanks() {
+	cuts := p.ranked
+	p.ranked = nil
+	for _, s := range p.spans[1:] {
+		cuts = append(cuts, countAt{t: s.from, n: s.before})
+	}
+	slices.SortStableFunc(cuts, func(a, b countAt) int { return cmp.Or(a.t.Compare(b.t), cmp.Compare(a.n, b.n)) })
+	most := 0
+	for _, c := range cuts {
+		if c.n < most-p.pageSize { // instances come and go meanwhile
+			p.order = unordered
+		}
+		most = max(most, c.n)
+	}
+	if p.order == unordered {
+		return
+	}
+	for _, c := range cuts {
+		p.divide(c)
+	}
+}
+
+// probe sends a probe.
+func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe *cutProbe) ([]countAt, error) {
+	if probe.order == unordered {
+		n, err := c.count(ctx, req, probe.t)
+		return []countAt{n}, err
+	}
+	at := probe.rank
+	if probe.order == youngestFirst {
+		at = probe.total - probe.rank
+	}
+	size := pageSizeAround(at)
+	req.MaxResults, req.PageNumber, req.PageSize = 0, at/size+1, size
+	page, err := c.describeInstances(ctx, retryRead, req)
+	if err != nil {
+		return nil, err
+	}
+	created, first := creationTimes(page.Instances), at/size*size
+	if probe.order == youngestFirst {
+		slices.Reverse(created)
+		first = page.TotalCount - first - len(created)
+	}
+	if len(created) == 0 || created[0].IsZero() || !slices.IsSortedFunc(created, time.Time.Compare) {
+		return nil, errUnordered
+	}
+	return cutsAmong(created, first), nil
+}
+
+// pageSizeAround returns the page size with which the instance at a position is nearest to the middle of its page.
+func pageSizeAround(at int) int {
+	best, distance := maxPerRequest, maxPerRequest
+	for size := maxPerRequest; size > maxPerRequest/2; size-- {
+		if d := max(at%size-size/2, size/2-at%size); d < distance {
+			best, distance = size, d
+		}
+	}
+	return best
+}
+
+// cutsAmong returns cuts between consecutive instances, of which rank others are older. Neighboring windows overlap by a
+// minute, so a cut should be where none was created for three minutes. If there is no such gap, the cut is the one nearest
+// to the middle or, if all were created within a minute, before that.
+func cutsAmong(created []time.Time, rank int) []countAt {
+	var cuts []countAt
+	middle, nearest := len(created)/2, 0
+	for i := 1; i < len(created); i++ {
+		switch gap := created[i].Sub(created[i-1]); {
+		case gap > 2*time.Minute:
+			cuts = append(cuts, countAt{t: created[i-1].Add(2 * time.Minute).Truncate(time.Minute), n: rank + i})
+		case gap > 0 && max(i-middle, middle-i) < max(nearest-middle, middle-nearest):
+			nearest = i
+		}
+	}
+	switch {
+	case len(cuts) > 0:
+		return cuts
+	case nearest > 0:
+		return []countAt{{t: created[nearest].Truncate(time.Minute), n: rank + nearest}}
+	}
+	return []countAt{{t: created[0].Add(-2 * time.Minute).Truncate(time.Minute), n: rank}}
+}
