@@ -27,10 +27,10 @@ const (
 //
 // The instances are divided by their creation time, which never changes, into windows, and each window is listed by
 // tokens. Neighboring windows overlap by a minute, because the API does not document whether its bounds are inclusive. The
-// scan finds the windows by counting instances, with requests for a single instance in page mode: at first one for each
-// worker, up to 16, and then, while pages already come, where too many instances are left for one worker. It does not rely
-// on the counts: if they are refused or wrong, the scan is slower and as complete as before. Instances that were created
-// within the same minute are listed one page after the other.
+// scan finds the windows with probes in page mode, which count instances and, if the server lists them in the order of
+// their creation, read some at the ends of the windows to be. It relies neither on the counts nor on the order: if they are refused
+// or wrong, the scan is slower and as complete as before. Instances that were created within the same minute are listed one
+// page after the other.
 //
 // A scan costs two to three requests for each worker more than Instances. Besides one page for each worker it holds the ids
 // it has seen, as Instances does, about 80 bytes each.

@@ -11,8 +11,8 @@ import (
 const (
 	// maxExpectedAge is the age beyond which no instance is expected. Older ones are in the first window.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is how many ages are counted at first, at most: they show the order of the listing. More would cost more
-	// requests than they save, unless there is no order.
+	// ageCounts is how many ages are counted at first, at most. The counts confirm the order of the listing and, if there
+	// is none, find the first cuts.
 	ageCounts = 4
 	// minSpan is the length of the shortest span that is divided. Neighboring windows overlap by a minute, so a cut beside
 	// a minute in which many instances were created would list those twice.
@@ -23,7 +23,7 @@ const (
 type countAt struct {
 	t     time.Time
 	n     int
-	first time.Time // when the one that a listing of them begins with was created; only known of counts
+	first time.Time // when the instance was created with which a listing of them begins; zero if unknown
 }
 
 // scanPlan decides what the workers of a scan do next: count the instances created before some time, or list a window.

@@ -9,8 +9,8 @@ import (
 )
 
 // listOrder is the order in which the API lists instances. None is documented. If the first responses of a scan show one,
-// page mode can be used to look at the instance of any rank, so that cuts of exactly the wanted sizes are found in one round
-// of probes.
+// page mode can read the instances at any rank, that is, with any number of older instances. Then one round of probes
+// finds cuts between windows of the wanted size.
 type listOrder int
 
 const (
@@ -21,7 +21,7 @@ const (
 
 var errUnordered = errors.New("the instances are not in the order of their creation")
 
-// orderOf returns the order that the first page of a listing and the counts, in order, show: each count returns the
+// orderOf returns the order of a listing. The first page shows it, and the counts, sorted by time, confirm it: each has the
 // instance that a listing of those created before its time begins with.
 func orderOf(page []Instance, counts []countAt) listOrder {
 	times := creationTimes(page)
@@ -132,9 +132,10 @@ func pageSizeAround(at int) int {
 	return best
 }
 
-// cutsAmong returns cuts between consecutive instances, of which rank others are older. Neighboring windows overlap by a
-// minute, so a cut should be where none was created for three minutes. If there is no such gap, the cut is the one nearest
-// to the middle or, if all were created within a minute, before that.
+// cutsAmong returns cuts between consecutive instances, given their creation times. rank is how many others are older than
+// the first. Neighboring windows overlap by a minute, so a cut should be in a gap of three minutes without creations. If
+// there is none, the only cut is between the two minutes nearest to the middle or, if all were created within one minute,
+// before that minute.
 func cutsAmong(created []time.Time, rank int) []countAt {
 	var cuts []countAt
 	middle, nearest := len(created)/2, 0
