@@ -137,7 +137,7 @@ func (k *checker) prepare(ctx context.Context) error {
 	case ctx == nil:
 		return invalidCall(call, region, errNilContext)
 	case ctx.Err() != nil:
-		return failure(call, region, doneError(ctx))
+		return failure(call, region, transport.ContextError(ctx))
 	case k.AllRegions && len(k.Regions) > 0:
 		return invalidCall(call, region, invalid("CheckOptions.AllRegions", "cannot be combined with Regions"))
 	}

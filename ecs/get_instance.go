@@ -3,12 +3,13 @@ package ecs
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
 // GetInstance returns the instance with the given id. Concurrent calls share requests: if no request is in
@@ -27,7 +28,7 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 		return Instance{}, invalidCall(describeInstances, c.region, err)
 	}
 	if ctx.Err() != nil {
-		return Instance{}, failure(describeInstances, c.region, doneError(ctx))
+		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))
 	}
 	w := &lookupWaiter{ctx: ctx, id: id, done: make(chan struct{})}
 	c.lookups.of(c.region).join(c, w)
@@ -35,21 +36,12 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	case <-w.done:
 	case <-ctx.Done():
 		w.leave()
-		return Instance{}, failure(describeInstances, c.region, doneError(ctx))
+		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))
 	}
 	if w.crash != nil {
 		panic(w.crash)
 	}
 	return w.instance, w.err
-}
-
-// doneError returns the error of a context that is done, with its cause.
-func doneError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(err, cause) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
 }
 
 // lookupQueues holds a queue for each region. The clients that share an account share it. The zero value is empty.

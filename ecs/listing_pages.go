@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"iter"
 
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -213,7 +214,7 @@ func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
 	before, idle, changed := s.known(), 0, false
 	for req.PageNumber = from; idle <= maxPerRequest; req.PageNumber++ {
 		if ctx.Err() != nil {
-			return sweepDone, doneError(ctx)
+			return sweepDone, transport.ContextError(ctx)
 		}
 		page, err := s.client.fetchPage(ctx, s.mode, req)
 		if err != nil {

@@ -208,7 +208,7 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, to
 	case large <- struct{}{}:
 		defer func() { <-large }()
 	case <-ctx.Done():
-		return doneError(ctx)
+		return transport.ContextError(ctx)
 	}
 	return l.scanRest(ctx, req, token, l.client.planScan(ctx, req, workers), workers, deliver)
 }

@@ -63,7 +63,7 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 
 // contextResult returns the result of an attempt whose context, passed by the caller, is done.
 func (s *callState) contextResult(ctx context.Context) attemptResult {
-	return s.endedEarly(contextError(ctx))
+	return s.endedEarly(ContextError(ctx))
 }
 
 // endedEarly returns the result of an attempt that was ended by the caller's context or limiter. Secrets in the

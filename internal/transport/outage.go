@@ -150,7 +150,7 @@ func (o *outage) pause(ctx context.Context, d time.Duration) error {
 	case <-changed:
 	case <-timer.C:
 	case <-ctx.Done():
-		return contextError(ctx)
+		return ContextError(ctx)
 	}
 	return nil
 }

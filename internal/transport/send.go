@@ -108,16 +108,11 @@ func notOfContext(err error) error {
 	return err
 }
 
-// contextError returns the error of a context that is done, and its cause if the caller set one.
-func contextError(ctx context.Context) error {
+// ContextError returns the error of a context that is done, and its cause if the caller set one.
+func ContextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(err, cause) { // the order matters: without a cause, Cause returns the error itself
+	if cause == nil || errors.Is(err, cause) { // without a cause of its own, Cause returns the error itself
 		return err
 	}
-	return &causedError{err, cause}
+	return fmt.Errorf("%w: %w", err, cause)
 }
-
-type causedError struct{ err, cause error }
-
-func (e *causedError) Error() string   { return fmt.Sprint(e.err, ": ", e.cause) }
-func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }
