@@ -229,7 +229,7 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		k.skip(s)
 		return true
 	}
-	seen, _ := c.transport.Observe(c.region, describeInstances)
+	seen := c.transport.Observe(c.region, describeInstances)
 	difference := seen.LocalTime.Sub(seen.ServerTime).Round(time.Second)
 	direction := " ahead of"
 	if difference < 0 {
@@ -284,9 +284,8 @@ func (k *checker) addSignature(failed *Error, reached bool) bool {
 func (k *checker) addQuota() {
 	var limits []string
 	for _, p := range k.probed {
-		seen, ok := p.client.transport.Observe(p.client.region, p.action)
-		if ok && seen.RateLimitUserAPI != "" {
-			limits = append(limits, p.action+inRegion(p.client.region)+": "+limitText(seen.RateLimitUserAPI))
+		if limit := p.client.transport.Observe(p.client.region, p.action).RateLimitUserAPI; limit != "" {
+			limits = append(limits, p.action+inRegion(p.client.region)+": "+limitText(limit))
 		}
 	}
 	limits = unique(limits)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,10 +52,7 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
 		return res
 	case errors.Is(err, throttle.ErrWaitedTooLong):
-		limit := defaultThrottleWait
-		if s.t.cfg.Retry.MaxElapsed > 0 {
-			limit = s.t.cfg.Retry.MaxElapsed
-		}
+		limit := cmp.Or(s.t.cfg.Retry.MaxElapsed, defaultThrottleWait)
 		return attemptResult{err: fmt.Errorf("throttled: no quota available within %v", limit), class: Throttled, final: true}
 	default:
 		return attemptResult{err: err, class: Throttled, final: true}
@@ -75,10 +73,7 @@ func (s *callState) endedEarly(err error) attemptResult {
 
 // latestKey returns the key of the most recent attempt, or else the latest key that the transport has used.
 func (s *callState) latestKey() signer.Credentials {
-	if s.key != (signer.Credentials{}) {
-		return s.key
-	}
-	return s.t.latestKey()
+	return cmp.Or(s.key, s.t.latestKey())
 }
 
 // throttleWait returns how long a call may wait for quota in total; 0 means until the context's deadline.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
@@ -22,39 +21,29 @@ type headers struct {
 	redactor func() *redact.Redactor
 }
 
-// lastHeaders stores the headers of the most recent response. It is safe for concurrent use.
-type lastHeaders struct{ p atomic.Pointer[headers] }
-
-func (l *lastHeaders) store(h headers) {
-	if h.header != nil {
-		l.p.Store(&h)
-	}
-}
-
 // Observation holds data from the headers of the most recent response of an operation.
 type Observation struct {
 	// ServerTime and LocalTime are the server's and the local time of the response, with a precision of a second.
 	// ServerTime is zero if the response had no Date header, or came from a cache.
 	ServerTime, LocalTime time.Time
-	// RateLimitUserAPI and RateLimitUser are the quotas of the account for this operation and for all operations:
-	// "Limit:n,Remain:n,TimeLeft:ms,Reset:…". They are "" if the response did not contain them.
-	RateLimitUserAPI, RateLimitUser string
+	// RateLimitUserAPI is the quota of the account for this operation: "Limit:n,Remain:n,TimeLeft:ms,Reset:…". It is
+	// "" if the response did not contain it.
+	RateLimitUserAPI string
 }
 
-// Observe returns data from the headers of the most recent response of an operation in a region. ok is false if
-// there was none.
-func (t *Transport) Observe(region, action string) (o Observation, ok bool) {
-	h := t.scope(region, action).headers.p.Load()
+// Observe returns data from the headers of the most recent response of an operation in a region, or the zero
+// Observation if there was none.
+func (t *Transport) Observe(region, action string) (o Observation) {
+	h := t.scope(region, action).lastHeaders.Load()
 	if h == nil {
-		return Observation{}, false
+		return o
 	}
 	o.LocalTime = h.at
 	if date, err := http.ParseTime(h.header.Get("Date")); err == nil && h.header.Get("Age") == "" {
 		o.ServerTime = date
 	}
 	o.RateLimitUserAPI = h.redactor().Line(h.header.Get("X-RateLimit-User-API"), 256)
-	o.RateLimitUser = h.redactor().Line(h.header.Get("X-RateLimit-User"), 256)
-	return o, true
+	return o
 }
 
 // ClockOffset returns the duration that is added to the local time when requests are signed. It is 0 until the API

@@ -17,20 +17,15 @@ const (
 
 var (
 	// errNoTime means that a wait would exceed the context's deadline.
-	errNoTime error = noTimeError{}
+	errNoTime error = noTimeError{"the wait before the next attempt would pass the context's deadline"}
 	// errBudgetSpent means that the retry budget is used up because too many calls have failed.
 	errBudgetSpent = errors.New("the retry budget is used up")
 	// errGiveUp means that no time is left for retries.
 	errGiveUp = errors.New("no time is left for retries")
 )
 
-type noTimeError struct{}
+type noTimeError struct{ timeoutError }
 
-func (noTimeError) Error() string {
-	return "the wait before the next attempt would pass the context's deadline"
-}
-func (noTimeError) Timeout() bool        { return true }
-func (noTimeError) Temporary() bool      { return true }
 func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // outage coordinates the retries of all calls of a scope. The service counts as down from a failure until the next

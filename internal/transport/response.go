@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
@@ -69,11 +70,8 @@ func isUUID(id string) bool {
 		return false
 	}
 	for i, c := range []byte(id) {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-		} else if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
 			return false
 		}
 	}
@@ -148,11 +146,7 @@ func IsErrorDocument(code, message []byte) bool {
 
 func saysSuccess(code, message string) bool {
 	success := func(s string) bool {
-		switch strings.ToLower(s) {
-		case "200", "ok", "success", "successful":
-			return true
-		}
-		return false
+		return slices.Contains([]string{"200", "ok", "success", "successful"}, strings.ToLower(s))
 	}
 	return success(code) || code == "" && (message == "" || success(message))
 }

@@ -93,9 +93,9 @@ type Transport struct {
 // quotaScope is the state shared by all calls of one operation in one region: the API applies its quotas per
 // region and operation, and a region that is down must not use up the retries of the others.
 type quotaScope struct {
-	throttle throttle.Control
-	outage   outage
-	headers  lastHeaders
+	throttle    throttle.Control
+	outage      outage
+	lastHeaders atomic.Pointer[headers] // of the most recent response
 }
 
 type scopeKey struct{ region, action string }
@@ -136,12 +136,6 @@ func (t *Transport) latestKey() signer.Credentials {
 		return *key
 	}
 	return signer.Credentials{}
-}
-
-// newRedactor returns a redactor that masks the secrets of a signed request.
-func newRedactor(signed signer.Signed, key signer.Credentials) *redact.Redactor {
-	query, header := signatures(signed)
-	return redact.New(key.AccessKeySecret, key.SecurityToken, key.AccessKeyID, query, header)
 }
 
 func (t *Transport) scope(region, action string) *quotaScope {
