@@ -31,7 +31,7 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	s := CheckStep{Name: stepCredentials, Status: CheckStatusPassed, Duration: time.Since(start)}
 	report, searched := c.keys.Report()
 	if err != nil {
-		s.Err = callFailure("Check", c.region, c.host, err)
+		s.Err = callFailure("Check", c.region, err)
 		s.Status, s.Detail = CheckStatusFailed, strings.TrimPrefix(reason(errors.Unwrap(s.Err)), "no credentials: ")
 		s.Advice = credentialsAdvice(s.Err, report.Links)
 		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // no link of the chain is configured
@@ -153,7 +153,7 @@ type proxySetting struct {
 
 func (c *Client) proxy() proxySetting {
 	choose := http.ProxyFromEnvironment // of an http.Client without a Transport
-	if custom := c.config.HTTPClient.Transport; custom != nil {
+	if custom := c.transport.RoundTripper(); custom != nil {
 		t, ok := custom.(*http.Transport)
 		if !ok {
 			return proxySetting{unknown: true}

@@ -265,7 +265,7 @@ func failure(action, region string, err error) error {
 }
 
 // callFailure returns an *Error for a call that the transport could not complete, or nil if err is nil.
-func callFailure(action, region, host string, err error) error {
+func callFailure(action, region string, err error) error {
 	f, ok := err.(*transport.Failure) //nolint:errorlint // the transport returns no other type
 	if !ok {
 		return failure(action, region, err)
@@ -275,7 +275,7 @@ func callFailure(action, region, host string, err error) error {
 		Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, class: f.Class, problem: f.Problem, advice: f.Advice, err: f.Err,
 	}
 	if f.Attempts > 0 {
-		e.Host = host
+		e.Host = f.Host
 	}
 	e.AccessDenied = (*AccessDeniedDetail)(f.Response.AccessDenied)
 	return e

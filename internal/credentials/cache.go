@@ -73,6 +73,9 @@ func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) err
 
 // Credentials implements [Provider].
 func (c *Cache) Credentials(ctx context.Context) (signer.Credentials, error) {
+	if ctx == nil {
+		return signer.Credentials{}, errors.New("ctx is nil, use context.Background()")
+	}
 	key, _, err := c.Get(ctx, signer.Credentials{})
 	return key, err
 }

@@ -127,6 +127,9 @@ func (t *Transport) WithCredentials(
 	return New(cfg)
 }
 
+// RoundTripper returns the Transport of the http.Client that sends the requests. nil stands for http.DefaultTransport.
+func (t *Transport) RoundTripper() http.RoundTripper { return t.http.Transport }
+
 // CloseIdleConnections closes the connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
