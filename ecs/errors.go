@@ -150,15 +150,12 @@ func (e *Error) whatToDo() string {
 	switch {
 	case e.advice != "":
 		return e.advice
-	case e.AccessDenied != nil && e.AccessDenied.AuthAction != "":
-		return "grant " + strconv.Quote(e.AccessDenied.AuthAction) + " to the caller"
 	case e.class&transport.Throttled != 0:
 		return "the account's quota for this operation is used up: send fewer requests or ask for a higher quota"
-	case e.class&transport.Forbidden != 0:
-		return "grant the caller ecs:" + e.Action
-	default:
-		return ""
+	case e.class&transport.Forbidden != 0, e.AccessDenied != nil && e.AccessDenied.AuthAction != "":
+		return "grant " + missingAction(e) + " to the caller"
 	}
+	return ""
 }
 
 // Unwrap returns the cause, or nil if the API's response is the cause.
