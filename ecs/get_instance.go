@@ -35,7 +35,6 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	select {
 	case <-w.done:
 	case <-ctx.Done():
-		w.leave()
 		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))
 	}
 	if w.crash != nil {
@@ -77,29 +76,6 @@ type lookupWaiter struct {
 	instance Instance
 	err      error
 	crash    error
-
-	mu     sync.Mutex
-	left   bool
-	onLeft func() // set while a request for the id is in progress
-}
-
-func (w *lookupWaiter) leave() {
-	w.mu.Lock()
-	w.left = true
-	onLeft := w.onLeft
-	w.mu.Unlock()
-	if onLeft != nil {
-		onLeft()
-	}
-}
-
-// watch arranges for onLeft to be called when the caller stops waiting. It reports whether the caller is still
-// waiting.
-func (w *lookupWaiter) watch(onLeft func()) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.onLeft = onLeft
-	return !w.left
 }
 
 func (q *lookupQueue) join(c *Client, waiters ...*lookupWaiter) {
@@ -150,30 +126,25 @@ func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 }
 
 // send looks up the ids of a batch and delivers the results to its callers. The request carries the values of the
-// first caller's context.
+// first caller's context, and is canceled when no caller waits any longer.
 func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
+	batch = slices.DeleteFunc(batch, func(w *lookupWaiter) bool { return w.ctx.Err() != nil })
+	if len(batch) == 0 {
+		return
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
 	defer cancel()
 	var waiting atomic.Int64
 	waiting.Store(int64(len(batch)))
-	leave := func() {
-		if waiting.Add(-1) == 0 {
-			cancel()
-		}
-	}
-	batch = slices.DeleteFunc(batch, func(w *lookupWaiter) bool {
-		here := w.watch(leave)
-		if !here {
-			leave()
-		}
-		return !here
-	})
-	if len(batch) == 0 {
-		return
-	}
 	ids := make([]string, len(batch))
 	for i, w := range batch {
 		ids[i] = w.id
+		stop := context.AfterFunc(w.ctx, func() {
+			if waiting.Add(-1) == 0 {
+				cancel()
+			}
+		})
+		defer stop()
 	}
 	finished := false
 	var found *lookUpResult
