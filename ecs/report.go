@@ -25,16 +25,16 @@ const (
 type CheckStep struct {
 	// Name is "credentials", "proxy", "dns", "connect", "tls", "response", "clock", "signature", "permission" or "quota", or
 	// "setup" if nothing could be checked because the client, the context or the options are unusable.
-	Name   string
-	Region string // "" if the step does not depend on a region
-	Action string // the operation of a step "permission", such as "DescribeInstances"
-	Status CheckStatus
+	Name   string      `json:"name"`
+	Region string      `json:"region,omitempty"` // "" if the step does not depend on a region
+	Action string      `json:"action,omitempty"` // the operation of a step "permission", such as "DescribeInstances"
+	Status CheckStatus `json:"status"`
 	// Optional says that a listing works without this step. [Report.Err] ignores it.
-	Optional bool
-	Detail   string // what was found, in one line without secrets
-	Advice   string // what to do, in one line; "" if there is nothing to do
-	Err      error  // why the step failed, or why its result is unknown; nil if it passed or was skipped
-	Duration time.Duration
+	Optional bool          `json:"optional,omitempty"`
+	Detail   string        `json:"detail,omitempty"` // what was found, in one line without secrets
+	Advice   string        `json:"advice,omitempty"` // what to do, in one line; "" if there is nothing to do
+	Err      error         `json:"-"`                // why the step failed, or why its result is unknown; nil if it passed or was skipped
+	Duration time.Duration `json:"-"`                // in JSON, "seconds"
 }
 
 // Report is the result of [Client.Check]. It prints as a table, whatever the verb of package fmt, and encodes as JSON; both
@@ -100,10 +100,7 @@ func (r *Report) Policy() string {
 	if len(policy.Statement) == 0 {
 		return ""
 	}
-	text, err := json.MarshalIndent(policy, "", "  ")
-	if err != nil {
-		return "" // cannot happen: there are only strings in it
-	}
+	text, _ := json.MarshalIndent(policy, "", "  ") // only strings: it cannot fail
 	return string(text)
 }
 
@@ -194,19 +191,14 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON returns an object with the fields of the step, and of its error what helps to report it.
 func (s CheckStep) MarshalJSON() ([]byte, error) {
+	type fields CheckStep // without this method
 	out := struct {
-		Name      string      `json:"name"`
-		Region    string      `json:"region,omitempty"`
-		Action    string      `json:"action,omitempty"`
-		Status    CheckStatus `json:"status"`
-		Optional  bool        `json:"optional,omitempty"`
-		Detail    string      `json:"detail,omitempty"`
-		Advice    string      `json:"advice,omitempty"`
-		Error     string      `json:"error,omitempty"`
-		Code      string      `json:"code,omitempty"`
-		RequestID string      `json:"request_id,omitempty"`
-		Seconds   float64     `json:"seconds"`
-	}{Name: s.Name, Region: s.Region, Action: s.Action, Status: s.Status, Optional: s.Optional, Detail: s.Detail, Advice: s.Advice, Seconds: s.Duration.Seconds()}
+		fields
+		Error     string  `json:"error,omitempty"`
+		Code      string  `json:"code,omitempty"`
+		RequestID string  `json:"request_id,omitempty"`
+		Seconds   float64 `json:"seconds"`
+	}{fields: fields(s), Seconds: s.Duration.Seconds()}
 	if s.Err != nil {
 		out.Error = s.Err.Error()
 	}
