@@ -184,26 +184,9 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return nil, 0, invalidCall("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
 	}
-	values := url.Values{}
-	switch p := params.(type) {
-	case nil:
-	case url.Values:
-		for name, list := range p {
-			if name == "" || len(list) == 0 {
-				return nil, 0, invalidCall(action, c.region, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name))
-			}
-		}
-		maps.Copy(values, p)
-	case DescribeInstancesRequest: // its tags alone would omit the time windows
-		var err error
-		if values, err = c.withAttributes(p).encode(c.region, false); err != nil {
-			return nil, 0, invalidCall(action, c.region, err)
-		}
-	default:
-		var err error
-		if values, err = encodeParams(p); err != nil {
-			return nil, 0, invalidCall(action, c.region, err)
-		}
+	values, err := c.encodeCall(params)
+	if err != nil {
+		return nil, 0, invalidCall(action, c.region, err)
 	}
 	if values.Get("RegionId") == "" {
 		values.Set("RegionId", c.region)
@@ -216,6 +199,26 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	default:
 		return values, retryChange, nil
 	}
+}
+
+// encodeCall encodes the parameters of Call, in a map that the caller does not share.
+func (c *Client) encodeCall(params any) (url.Values, error) {
+	switch p := params.(type) {
+	case nil:
+		return url.Values{}, nil
+	case url.Values:
+		for name, list := range p {
+			if name == "" || len(list) == 0 {
+				return nil, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name)
+			}
+		}
+		values := url.Values{}
+		maps.Copy(values, p)
+		return values, nil
+	case DescribeInstancesRequest: // its tags alone would omit the time windows
+		return c.withAttributes(p).encode(c.region, false)
+	}
+	return encodeParams(params)
 }
 
 // onlyReads reports whether an operation changes nothing, judging by its name.
