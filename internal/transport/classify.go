@@ -62,7 +62,7 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return transient, ""
 	case http.StatusProxyAuthRequired:
-		return 0, "the proxy requires authentication: put user and password into its URL"
+		return 0, adviceProxyAuth
 	}
 	switch {
 	case status == http.StatusForbidden && code != "" && readOnly:

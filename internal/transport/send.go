@@ -79,12 +79,12 @@ func (x *exchange) networkFailure(err error) attemptResult {
 	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it
 		err = u.Err
 	}
-	c := classifyNetwork(err)
-	err = notOfContext(x.redactor().Error(err))
-	if c.problem == TimedOut {
-		err = timeoutError(err.Error())
+	res := classifyNetwork(err)
+	res.err = notOfContext(x.redactor().Error(err))
+	if res.problem == TimedOut {
+		res.err = timeoutError(res.err.Error())
 	}
-	return attemptResult{err: err, class: c.class, problem: c.problem, advice: c.advice, notReceived: c.notReceived}
+	return res
 }
 
 // timeoutError is returned for a timeout set by this package, as opposed to the caller's context.
