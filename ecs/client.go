@@ -22,7 +22,7 @@ const apiVersion = "2014-05-26"
 // Client calls the ECS API in one region. Create one with [NewClient] and reuse it: it is immutable, keeps connections
 // open, and is safe for concurrent use.
 //
-// Every call of the zero Client returns an error that matches ErrInvalidParameter.
+// Every call of the zero Client, or of a nil one, returns an error that matches ErrInvalidParameter.
 type Client struct {
 	region       string
 	scheme, host string
@@ -160,6 +160,14 @@ func (c *Client) ready() error {
 		return errNotReady
 	}
 	return nil
+}
+
+// orZero returns c, or the zero Client, whose calls return an error, if c is nil.
+func (c *Client) orZero() *Client {
+	if c == nil {
+		return &Client{}
+	}
+	return c
 }
 
 // withAttributes adds Options.AdditionalAttributes to those of a request.

@@ -25,7 +25,7 @@ import (
 // next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
-		return Instance{}, invalidCall(describeInstances, c.region, err)
+		return Instance{}, invalidCall(describeInstances, c.Region(), err)
 	}
 	if ctx.Err() != nil {
 		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))

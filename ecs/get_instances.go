@@ -21,7 +21,7 @@ const maxParallelBatches = 16
 // missing ones, so no id is reported as missing.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
-		return nil, invalidCall(describeInstances, c.region, err)
+		return nil, invalidCall(describeInstances, c.Region(), err)
 	}
 	found, err := c.lookUp(ctx, retryPage, ids, nil)
 	if err != nil {

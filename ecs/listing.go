@@ -79,7 +79,7 @@ type listing struct {
 }
 
 func (c *Client) newListing() *listing {
-	return &listing{client: c, mode: retryPage, seen: map[string]struct{}{}}
+	return &listing{client: c.orZero(), mode: retryPage, seen: map[string]struct{}{}}
 }
 
 // deliverFunc passes a page to the consumer and reports whether the consumer wants more.

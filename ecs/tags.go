@@ -81,13 +81,13 @@ func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesReque
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)
 		if err != nil {
-			yield(TagResource{}, invalidCall(listTagResources, c.region, err))
+			yield(TagResource{}, invalidCall(listTagResources, c.Region(), err))
 			return
 		}
 		for _, batch := range batches {
 			for page, err := range c.tagPages(ctx, batch) {
 				if err != nil {
-					yield(TagResource{}, failure(listTagResources, c.region, err))
+					yield(TagResource{}, failure(listTagResources, c.Region(), err))
 					return
 				}
 				for _, tag := range page {
@@ -173,7 +173,7 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 	params, err := query.Values(struct {
 		ListTagResourcesRequest
 		RegionID string `url:"RegionId"`
-	}{req, c.region})
+	}{req, c.Region()})
 	if err != nil {
 		return nil, "", err
 	}
