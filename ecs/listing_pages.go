@@ -29,18 +29,18 @@ func (p *instancePage) claimsMore() bool {
 	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
 
-// ids yields the ids of the instances on the page. Instances without a readable id are skipped.
-func (p *instancePage) ids(yield func(string) bool) {
+// ids returns the ids of the instances on the page. Instances without a readable id are skipped.
+func (p *instancePage) ids() []string {
+	ids := make([]string, 0, p.rows)
 	for i := range p.Instances {
-		if !yield(p.Instances[i].InstanceID) {
-			return
-		}
+		ids = append(ids, p.Instances[i].InstanceID)
 	}
 	for _, d := range p.Undecoded {
-		if d.InstanceID != "" && !yield(d.InstanceID) {
-			return
+		if d.InstanceID != "" {
+			ids = append(ids, d.InstanceID)
 		}
 	}
+	return ids
 }
 
 // fetchPage sends one request of a listing.
@@ -69,7 +69,7 @@ func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeIns
 		}
 		for page, err := range followPages(ctx, countNew, fetch) {
 			if last = page; err == nil && page.claimsMore() {
-				listed.add(page.ids)
+				listed.add(page.ids())
 			}
 			if !yield(page, err) || err != nil {
 				return
@@ -93,10 +93,10 @@ func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit i
 }
 
 // pageWithIDs is a page whose items have ids.
-type pageWithIDs interface{ ids(yield func(string) bool) }
+type pageWithIDs interface{ ids() []string }
 
 // newIDsFunc returns how many of the ids of a page are new.
-type newIDsFunc func(ids iter.Seq[string]) int
+type newIDsFunc func(ids []string) int
 
 // followPages yields the pages that fetch returns for successive tokens. A page without a new id counts as empty,
 // so that a listing ends with [pagination.ErrEmptyPages] if the server keeps returning new tokens for the same
@@ -110,7 +110,7 @@ func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch 
 			if page, next, err = fetch(ctx, token); err != nil {
 				return pagination.Page[struct{}]{}, err
 			}
-			return pagination.Page[struct{}]{Items: make([]struct{}, countNew(page.ids)), Next: next}, nil
+			return pagination.Page[struct{}]{Items: make([]struct{}, countNew(page.ids())), Next: next}, nil
 		}
 		for _, err := range pagination.Pages(ctx, counted) {
 			if err != nil {
@@ -133,12 +133,12 @@ type idHashes struct {
 }
 
 // add adds ids and returns how many of them are new.
-func (s *idHashes) add(ids iter.Seq[string]) int {
+func (s *idHashes) add(ids []string) int {
 	if s.hashes == nil {
 		s.seed, s.hashes = maphash.MakeSeed(), map[uint64]struct{}{}
 	}
 	before := len(s.hashes)
-	for id := range ids {
+	for _, id := range ids {
 		s.hashes[maphash.String(s.seed, id)] = struct{}{}
 	}
 	return len(s.hashes) - before
@@ -222,7 +222,7 @@ func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
 		}
 		page.request, page.NextToken = s.request, ""
 		page.emptyEnd = page.rows == 0 && page.TotalCount < s.known()
-		if idle++; s.listed.add(page.ids) > 0 {
+		if idle++; s.listed.add(page.ids()) > 0 {
 			idle = 0
 		}
 		changed = changed || s.total >= 0 && page.TotalCount != s.total

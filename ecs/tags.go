@@ -147,13 +147,12 @@ func checkTags(field string, tags []Tag) error {
 // tagPage is a page of ListTagResources.
 type tagPage []TagResource
 
-// ids yields a string for each tag of each resource.
-func (p tagPage) ids(yield func(string) bool) {
+// ids returns a string for each tag of each resource.
+func (p tagPage) ids() (ids []string) {
 	for _, t := range p {
-		if !yield(t.ResourceID + "\n" + t.TagKey + "\n" + t.TagValue) {
-			return
-		}
+		ids = append(ids, t.ResourceID+"\n"+t.TagKey+"\n"+t.TagValue)
 	}
+	return ids
 }
 
 // tagPages yields the pages of one request, following NextToken.
