@@ -142,28 +142,30 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 		return nil, osError(err)
 	}
 	f := &lockedFile{path: path, file: file}
-	locked, err := tryLock(file)
-	if err != nil || !locked {
-		f.close()
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		f.close()
-		return nil, osError(err)
-	}
-	if now, statErr := os.Stat(path); statErr != nil || !os.SameFile(info, now) {
-		f.close()
-		return nil, nil //nolint:nilerr // the file is being replaced: the caller opens it once more
-	}
-	if f.content, err = readFile(path, maxConfigFile); err == nil {
-		err = f.createTemp(info)
-	}
-	if err != nil {
+	current, err := f.lock()
+	if err != nil || !current {
 		f.close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// lock prepares f for update. It reports whether the lock is free and the file is still the one at its path.
+func (f *lockedFile) lock() (current bool, err error) {
+	if locked, err := tryLock(f.file); err != nil || !locked {
+		return false, err
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return false, osError(err)
+	}
+	if now, err := os.Stat(f.path); err != nil || !os.SameFile(info, now) {
+		return false, nil //nolint:nilerr // the file is being replaced: the caller opens it once more
+	}
+	if f.content, err = readFile(f.path, maxConfigFile); err != nil {
+		return false, err
+	}
+	return true, f.createTemp(info)
 }
 
 // createTemp creates the file that will replace the configuration, in the same directory and with the same mode

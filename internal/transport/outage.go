@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/throttle"
 )
 
 const (
@@ -17,16 +19,12 @@ const (
 
 var (
 	// errNoTime means that a wait would exceed the context's deadline.
-	errNoTime error = noTimeError{"the wait before the next attempt would pass the context's deadline"}
+	errNoTime error = throttle.DeadlineError("the wait before the next attempt would pass the context's deadline")
 	// errBudgetSpent means that the retry budget is used up because too many calls have failed.
 	errBudgetSpent = errors.New("the retry budget is used up")
 	// errGiveUp means that no time is left for retries.
 	errGiveUp = errors.New("no time is left for retries")
 )
-
-type noTimeError struct{ timeoutError }
-
-func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // outage coordinates the retries of all calls of a scope. The service counts as down from a failure until the next
 // response. During that time the waiting calls share their retries: one of them sends a probe, with growing pauses
