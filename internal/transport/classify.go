@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net/http"
+	"path"
 	"strings"
 )
 
@@ -79,18 +80,7 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 
 // matches reports whether code matches pattern, in which "*" stands for any sequence of characters.
 func matches(pattern, code string) bool {
-	first, rest, wild := strings.Cut(pattern, "*")
-	if !wild {
-		return code == pattern
-	}
-	code, ok := strings.CutPrefix(code, first)
-	for ok {
-		var part string
-		part, rest, wild = strings.Cut(rest, "*")
-		if !wild {
-			return strings.HasSuffix(code, part)
-		}
-		_, code, ok = strings.Cut(code, part)
-	}
-	return false
+	// For path.Match, "*" does not match a slash. No pattern has one, nor an underscore.
+	ok, _ := path.Match(pattern, strings.ReplaceAll(code, "/", "_"))
+	return ok
 }
