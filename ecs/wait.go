@@ -172,11 +172,9 @@ func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []strin
 		if len(p.pending) == 0 {
 			break
 		}
-		timer := time.NewTimer(c.poll.pause(polls))
 		select {
-		case <-timer.C:
+		case <-time.After(c.poll.pause(polls)):
 		case <-ctx.Done(): // the next poll returns its error
-			timer.Stop()
 		}
 	}
 	return nil

@@ -119,13 +119,11 @@ func (r *runner) start(ctx context.Context, t *task) {
 			} else if slowsDown(err) {
 				failures++
 			}
-			timer := time.NewTimer(r.cache.delay(failures))
 			select {
-			case <-timer.C:
+			case <-time.After(r.cache.delay(failures)):
 			case <-t.wake:
 			case <-ctx.Done():
 			}
-			timer.Stop()
 		}
 	})
 }

@@ -130,10 +130,8 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			}
 			return key, nil, nil
 		}
-		timeout := time.NewTimer(time.Until(r.started.Add(patience)))
 		select {
 		case <-r.done:
-			timeout.Stop()
 			switch {
 			case r.err != nil && late:
 				continue // it was canceled before this caller arrived
@@ -144,10 +142,9 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			}
 			return r.key, nil, nil
 		case <-ctx.Done():
-			timeout.Stop()
 			c.leave(r, true)
 			return signer.Credentials{}, nil, ctx.Err()
-		case <-timeout.C:
+		case <-time.After(time.Until(r.started.Add(patience))):
 			c.leave(r, false)
 			return c.useLastValid(fmt.Errorf("the credentials provider has not returned within %v", patience))
 		}

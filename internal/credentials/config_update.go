@@ -119,8 +119,6 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	if err != nil {
 		return nil, osError(err)
 	}
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
 	for range 300 {
 		f, err := tryOpenLocked(path)
 		if f != nil || err != nil {
@@ -129,7 +127,7 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-poll.C:
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 	return nil, errors.New("another process keeps it locked")

@@ -137,11 +137,9 @@ func (o *outage) pause(ctx context.Context, d time.Duration) error {
 	changed := o.changed
 	o.mu.Unlock()
 	defer o.mu.Lock()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-changed:
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 		return ContextError(ctx)
 	}
