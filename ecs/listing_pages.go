@@ -158,22 +158,16 @@ func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *insta
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1
 	for range maxSweeps {
-		result, err := s.read(ctx, from)
-		if err != nil {
-			if !refusesPageNumbers(err) {
-				yield(nil, err)
-			}
-			return
+		again, err := s.read(ctx, from)
+		if err != nil && !refusesPageNumbers(err) {
+			yield(nil, err)
 		}
-		if result == sweepDone {
+		if err != nil || !again {
 			return
-		}
-		if result == sweepFoundNothing && from == 1 {
-			break
 		}
 		from = 1
 	}
-	yield(nil, fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known()))
+	yield(nil, s.incomplete())
 }
 
 // sweep is the state of reading a list by page numbers.
@@ -187,14 +181,6 @@ type sweep struct {
 	yield   func(*instancePage, error) bool
 }
 
-type sweepResult int
-
-const (
-	sweepDone         sweepResult = iota // the consumer stopped, or the listing is complete
-	sweepFoundNothing                    // the list did not change and instances are missing, but no page had a new one
-	sweepRepeat                          // the list changed, or instances are missing
-)
-
 func (s *sweep) pageSize() int {
 	return min(cmp.Or(s.request.MaxResults, maxPerRequest), maxPerRequest)
 }
@@ -206,19 +192,25 @@ func (s *sweep) isComplete() bool {
 	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
 }
 
+// incomplete returns the error of a listing whose pages have fewer instances than the server claims.
+func (s *sweep) incomplete() error {
+	return fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known())
+}
+
 // read reads pages, starting at a page number. It ends at the last page according to TotalCount, at the first
-// empty page, or after too many pages in a row without a new instance.
-func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
+// empty page, or after too many pages in a row without a new instance. again reports whether the pages have to be read
+// from the beginning, because the list changed or instances are missing.
+func (s *sweep) read(ctx context.Context, from int) (again bool, err error) {
 	req := s.request
 	req.PageSize, req.MaxResults = s.pageSize(), 0
 	before, idle, changed := s.known(), 0, false
 	for req.PageNumber = from; idle <= maxPerRequest; req.PageNumber++ {
 		if ctx.Err() != nil {
-			return sweepDone, transport.ContextError(ctx)
+			return false, transport.ContextError(ctx)
 		}
 		page, err := s.client.fetchPage(ctx, s.mode, req)
 		if err != nil {
-			return sweepDone, err
+			return false, err
 		}
 		page.request, page.NextToken = s.request, ""
 		page.emptyEnd = page.rows == 0 && page.TotalCount < s.known()
@@ -228,21 +220,16 @@ func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
 		changed = changed || s.total >= 0 && page.TotalCount != s.total
 		s.total = page.TotalCount
 		if !s.yield(page, nil) {
-			return sweepDone, nil
+			return false, nil
 		}
 		if page.rows == 0 || req.PageNumber*req.PageSize >= s.total {
 			break
 		}
 	}
-	switch {
-	case changed:
-		return sweepRepeat, nil
-	case s.isComplete():
-		return sweepDone, nil
-	case s.known() == before:
-		return sweepFoundNothing, nil
+	if !changed && !s.isComplete() && s.known() == before && from == 1 {
+		return false, s.incomplete() // all pages were read in vain
 	}
-	return sweepRepeat, nil
+	return changed || !s.isComplete(), nil
 }
 
 // refusesPageNumbers reports whether err means that the API does not support page numbers, as opposed to a failure
