@@ -50,8 +50,10 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 		code = "InvalidSecurityToken.Expired" // one of the phrases that ECS uses
 	}
 	for _, rule := range codeRules {
-		if matches(rule.pattern, code) {
-			return rule.class, rule.advice
+		for pattern := range strings.FieldsSeq(rule.patterns) {
+			if matches(pattern, code) {
+				return rule.class, rule.advice
+			}
 		}
 	}
 	if accessDenied {
