@@ -86,7 +86,7 @@ func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 	if err := k.prepare(ctx); err != nil {
 		advice := "correct the call of Check"
 		if !errors.Is(err, ErrInvalidParameter) {
-			advice = adviceEnded
+			advice = "the context had ended before Check was called: call it with one that is not done"
 		}
 		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: advice, Err: err})
 		return k.report
@@ -320,7 +320,7 @@ func permissionStep(p probe, err error) CheckStep {
 	case e.Code == "" || errors.Is(e, ErrThrottled) || errors.Is(e, ErrUnavailable):
 		s.Advice = cmp.Or(s.Advice, "the API did not decide: check the network, and try again later")
 	case errors.Is(e, ErrForbidden):
-		if p.action == describeInstances && e.AccessDenied != nil && !deniesAction(e) {
+		if p.action == describeInstances && e.AccessDenied != nil && isOtherAction(e.AccessDenied.AuthAction) {
 			s.Optional = true // see verifyEmpty
 			s.Advice = "listing works without " + printable(e.AccessDenied.AuthAction) + ", which only the dry run needs"
 			break
@@ -338,9 +338,6 @@ func permissionStep(p probe, err error) CheckStep {
 	}
 	return s
 }
-
-// deniesAction reports whether e denies its own action, rather than another one that the response names.
-func deniesAction(e *Error) bool { return strings.EqualFold(missingAction(e), "ecs:"+e.Action) }
 
 // missingAction returns the permission that a denied call needs.
 func missingAction(e *Error) string {

@@ -87,7 +87,6 @@ func earlierLinks(links []credentials.LinkReport) string {
 
 const (
 	adviceContext = "the context ended first: allow more time"
-	adviceEnded   = "the context had ended before Check was called: call it with one that is not done"
 	adviceNotAPI  = "this is no response of the ECS API: check the endpoint, and what a proxy on the way does"
 )
 
