@@ -31,7 +31,7 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	s := CheckStep{Name: stepCredentials, Status: CheckStatusPassed, Duration: time.Since(start)}
 	report, searched := c.keys.Report()
 	if err != nil {
-		s.Err = callFailure("Check", c.region, err)
+		s.Err = failure("Check", c.region, err)
 		s.Status, s.Detail = CheckStatusFailed, strings.TrimPrefix(reason(errors.Unwrap(s.Err)), "no credentials: ")
 		s.Advice = credentialsAdvice(s.Err, report.Links)
 		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // no link of the chain is configured
@@ -73,7 +73,7 @@ func credentialsAdvice(err error, links []credentials.LinkReport) string {
 	case errors.Is(err, links[n-1].Err):
 		return "correct the settings of this source, the " + links[n-1].Name + ", or remove them so that the next source is used"
 	}
-	return "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials"
+	return credentials.NoKeyAdvice
 }
 
 // earlierLinks says why the links of the default chain returned no key.

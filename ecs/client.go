@@ -75,7 +75,7 @@ func NewClient(region string, opts *Options) (*Client, error) {
 	}
 	if o.OnAttempt != nil {
 		config.OnAttempt = func(a transport.Attempt) {
-			a.Err = callFailure(a.Action, a.Region, a.Err)
+			a.Err = failure(a.Action, a.Region, a.Err)
 			o.OnAttempt(Attempt(a))
 		}
 	}
@@ -211,5 +211,5 @@ func (c *Client) do(ctx context.Context, mode retryMode, action string, params u
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,
 		ReadOnly: mode == retryRead || mode == retryPage, Patient: mode == retryPage, Repeatable: mode == retryToken,
 	})
-	return meta, callFailure(action, c.region, err)
+	return meta, failure(action, c.region, err)
 }

@@ -243,35 +243,28 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = io.WriteString(f, text)
 }
 
-// failure returns err as an *Error. An error that did not come from a call, such as one of package pagination, is
-// wrapped in a new one.
+// failure returns err as an *Error, or nil if err is nil. An error that did not come from a call, such as one of package
+// pagination, is the cause of a new one.
 func failure(action, region string, err error) error {
-	if err == nil {
-		return nil
-	}
 	// Only the type of err itself counts. An *Error that it wraps may belong to another call: the one whose error
 	// canceled the context (as with errgroup), or one made by a credentials provider.
-	if _, ok := err.(*Error); ok { //nolint:errorlint // see above
-		return err
+	switch f := err.(type) { //nolint:errorlint // see above
+	case nil:
+		return nil
+	case *Error:
+		return f
+	case *transport.Failure:
+		e := &Error{
+			Code: f.Response.Code, Message: f.Response.Message, RequestID: f.Response.RequestID, HostID: f.Response.HostID, Recommend: f.Response.Recommend,
+			Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, AccessDenied: (*AccessDeniedDetail)(f.Response.AccessDenied),
+			class: f.Class, problem: f.Problem, advice: f.Advice, err: f.Err,
+		}
+		if f.Attempts > 0 {
+			e.Host = f.Host
+		}
+		return e
 	}
 	return &Error{Action: action, Region: region, err: err}
-}
-
-// callFailure returns an *Error for a call that the transport could not complete, or nil if err is nil.
-func callFailure(action, region string, err error) error {
-	f, ok := err.(*transport.Failure) //nolint:errorlint // the transport returns no other type
-	if !ok {
-		return failure(action, region, err)
-	}
-	e := &Error{
-		Code: f.Response.Code, Message: f.Response.Message, RequestID: f.Response.RequestID, HostID: f.Response.HostID, Recommend: f.Response.Recommend,
-		Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, class: f.Class, problem: f.Problem, advice: f.Advice, err: f.Err,
-	}
-	if f.Attempts > 0 {
-		e.Host = f.Host
-	}
-	e.AccessDenied = (*AccessDeniedDetail)(f.Response.AccessDenied)
-	return e
 }
 
 // invalidField reports an invalid field of a request or of Options. It matches ErrInvalidParameter.

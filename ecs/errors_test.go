@@ -116,7 +116,7 @@ func TestErrorChain(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
 	for i, class := range []transport.Class{transport.Throttled, transport.Forbidden, transport.Credentials, transport.Invalid, transport.Unavailable} {
-		e := fmt.Errorf("wrapped: %w", callFailure("A", "r", &transport.Failure{Host: "h", Class: class, Err: io.EOF, Advice: "h", Attempts: 2, Response: transport.ErrorResponse{Code: "C", AccessDenied: &transport.AccessDenied{AuthAction: "a"}}}))
+		e := fmt.Errorf("wrapped: %w", failure("A", "r", &transport.Failure{Host: "h", Class: class, Err: io.EOF, Advice: "h", Attempts: 2, Response: transport.ErrorResponse{Code: "C", AccessDenied: &transport.AccessDenied{AuthAction: "a"}}}))
 		for j, kind := range kinds {
 			if errors.Is(e, kind) != (i == j) {
 				t.Errorf("%b is %v: %v", class, kind, !(i == j))

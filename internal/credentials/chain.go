@@ -49,13 +49,16 @@ type chainState struct {
 	report  Report
 }
 
+// NoKeyAdvice is what to do if the default chain finds no key.
+const NoKeyAdvice = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials"
+
 // NewChain returns the default chain: environment, OIDC role, CLI profile, profile file, instance role, credentials URI.
 func NewChain() *Chain { return newChain(newSystem()) }
 
 func newChain(s *system) *Chain {
 	return &Chain{&chainState{
 		current: -1,
-		missing: "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials",
+		missing: NoKeyAdvice,
 		links: []link{
 			{"environment", func(context.Context, signer.Credentials) (foundKey, error) { return s.environmentKey() }},
 			{"OIDC role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentRole(ctx) }},
