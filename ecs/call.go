@@ -66,8 +66,8 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // and has to be called by [Client.Call]. For the same reason, the parameters PageNumber and PageSize are refused. An
 // element that the server returns on two pages is yielded twice.
 //
-// Unlike the listings of instances, CallPages does not check permissions. Some operations answer a caller without
-// permission with an empty list; if the permission is withdrawn in the middle of a listing, the last page is empty.
+// Unlike the listings of instances, CallPages does not check permissions. Some operations return an
+// empty list to a caller without permission; if the permission is withdrawn in the middle of a listing, the last page is empty.
 //
 // Nothing is sent before the loop starts, and each loop over the returned sequence lists from the beginning. Each page may
 // be retried for as long as a page of [Client.Instances].

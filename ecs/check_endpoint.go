@@ -179,7 +179,7 @@ func (p proxySetting) String() string {
 	return cmp.Or(p.url, "none")
 }
 
-// endpointAdvice returns what to do about a failure on the way to the endpoint.
+// endpointAdvice returns what to do about a failure to reach the endpoint.
 func endpointAdvice(c *Client, e *Error, step string) string {
 	if advice := connectAdvice(c, e); advice != "" {
 		return advice
@@ -235,7 +235,7 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		direction = " behind"
 	}
 	amount := difference.Abs().String()
-	if difference.Abs() >= time.Minute { // a Date header tells full seconds, so the last one would be chance
+	if difference.Abs() >= time.Minute { // with a precision of a second, the seconds of a longer time mean nothing
 		amount = strings.TrimSuffix(difference.Abs().Round(time.Minute).String(), "0s")
 	}
 	text := "this machine's clock is " + amount + direction + " the API's"

@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// connectionTrace records how far the last attempt of a call came. Its hooks may be called by several goroutines.
+// connectionTrace records which events of a connection the last attempt of a call reached. Its hooks may be called by several goroutines.
 type connectionTrace struct {
 	mu sync.Mutex
 	connectionEvents
@@ -102,7 +102,8 @@ func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	return stepConnect
 }
 
-// nameText says how the name of the endpoint was resolved. notSeen is true if a dialer of the caller's did not say.
+// nameText says how the name of the endpoint was resolved. notSeen reports whether that is unknown, because the caller's
+// dialer does not report lookups.
 func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSeen bool) {
 	name, _, _ := strings.Cut(c.host, ":")
 	_, err := netip.ParseAddr(name)

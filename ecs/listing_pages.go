@@ -158,11 +158,11 @@ func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *insta
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1
 	for range maxSweeps {
-		again, err := s.read(ctx, from)
+		repeat, err := s.read(ctx, from)
 		if err != nil && !refusesPageNumbers(err) {
 			yield(nil, err)
 		}
-		if err != nil || !again {
+		if err != nil || !repeat {
 			return
 		}
 		from = 1
@@ -198,9 +198,9 @@ func (s *sweep) incomplete() error {
 }
 
 // read reads pages, starting at a page number. It ends at the last page according to TotalCount, at the first
-// empty page, or after too many pages in a row without a new instance. again reports whether the pages have to be read
+// empty page, or after too many pages in a row without a new instance. repeat reports whether the pages have to be read
 // from the beginning, because the list changed or instances are missing.
-func (s *sweep) read(ctx context.Context, from int) (again bool, err error) {
+func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	req := s.request
 	req.PageSize, req.MaxResults = s.pageSize(), 0
 	before, idle, changed := s.known(), 0, false
@@ -227,7 +227,7 @@ func (s *sweep) read(ctx context.Context, from int) (again bool, err error) {
 		}
 	}
 	if !changed && !s.isComplete() && s.known() == before && from == 1 {
-		return false, s.incomplete() // all pages were read in vain
+		return false, s.incomplete() // all pages were read, and none had a new instance
 	}
 	return changed || !s.isComplete(), nil
 }

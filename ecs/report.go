@@ -41,9 +41,9 @@ type CheckStep struct {
 // are without secrets.
 type Report struct{ Steps []CheckStep }
 
-// Err returns nil if a listing would work, and else the error of the first step that is in the way. [errors.Is] tells
-// its kind, as for a call. What could not be determined, because the API throttled the request or did not respond, is in
-// the way too. Optional steps are not.
+// Err returns nil if a listing would work, otherwise the error of the first step that prevents it. [errors.Is] tells its
+// kind, as for a call. A step whose result is unknown, because the API throttled the request or did not respond, prevents a
+// listing too. Optional steps do not.
 func (r *Report) Err() error {
 	for _, s := range r.Steps {
 		if s.Err != nil && !s.Optional {
@@ -67,7 +67,7 @@ func (r *Report) MissingActions() []string {
 	return slices.Compact(actions)
 }
 
-// denied returns the error of a step that a RAM policy can cure.
+// denied returns the error of a step that a RAM policy can resolve.
 func (s CheckStep) denied() (*Error, bool) {
 	var e *Error
 	ok := errors.As(s.Err, &e) && isGrantable(e)
