@@ -136,10 +136,15 @@ func (r *Report) String() string {
 			width = max(width, utf8.RuneCountInString(s.title()))
 		}
 	}
+	var skipped []string // names of consecutive steps, which share a line
 	for i, s := range r.Steps {
 		if s.Status == CheckStatusSkipped {
+			if !slices.Contains(skipped, s.Name) {
+				skipped = append(skipped, s.Name)
+			}
 			if i+1 == len(r.Steps) || r.Steps[i+1].Status != CheckStatusSkipped {
-				b.WriteString("skipped  " + strings.Join(skippedNames(r.Steps[:i+1]), ", ") + ": an earlier step failed\n")
+				b.WriteString("skipped  " + strings.Join(skipped, ", ") + ": an earlier step failed\n")
+				skipped = nil
 			}
 			continue
 		}
@@ -162,20 +167,6 @@ func (s CheckStep) title() string {
 		return s.Name
 	}
 	return s.Name + " " + s.Action + inRegion(s.Region)
-}
-
-// skippedNames returns the names of the skipped steps at the end of steps, each once.
-func skippedNames(steps []CheckStep) (names []string) {
-	for _, s := range slices.Backward(steps) {
-		if s.Status != CheckStatusSkipped {
-			break
-		}
-		if !slices.Contains(names, s.Name) {
-			names = append(names, s.Name)
-		}
-	}
-	slices.Reverse(names)
-	return names
 }
 
 // MarshalJSON returns an object with the steps, whether a listing would work, the missing actions and the missing policy.

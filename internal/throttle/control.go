@@ -109,21 +109,12 @@ func (c *Control) issueTicket(now time.Time) Ticket {
 	return Ticket{seq: c.seq, probe: c.closed}
 }
 
-// reportOutcome implements Report. c.mu must be locked.
-func (c *Control) reportOutcome(now time.Time, t Ticket, o Outcome, retryAfter time.Duration) {
-	switch {
-	case o == Throttled && t.seq == c.seq:
-		c.close(now, retryAfter)
-	// including a probe that was considered lost and was accepted after all
-	case o == Accepted && c.closed && t.seq > c.closedAtSeq:
-		c.closed, c.probing = false, false
-		// Without jitter, a steady load would be throttled at regular intervals, and would always hit the same
-		// caller.
-		c.regrowthStart = now.Add(rand.N(recovery/2) - recovery/4)
-		c.nextPaced = now.Add(interval(c.rate(now)))
-	case o == Unknown && c.closed && t.seq == c.seq: // the next caller in the queue sends a probe at once
-		c.probing, c.nextProbeAt = false, now
-	}
+// open opens the gate, after a probe was accepted.
+func (c *Control) open(now time.Time) {
+	c.closed, c.probing = false, false
+	// Without jitter, a steady load would be throttled at regular intervals, and would always hit the same caller.
+	c.regrowthStart = now.Add(rand.N(recovery/2) - recovery/4)
+	c.nextPaced = now.Add(interval(c.rate(now)))
 }
 
 // close closes the gate, or keeps it closed after a probe was rejected.

@@ -42,8 +42,7 @@ type outage struct {
 	probes  int       // probes sent since the last response
 	probeAt time.Time // while down, when the next probe may be sent
 
-	waiting int           // number of calls in await
-	changed chan struct{} // closed to make the calls in await check the state
+	changed chan struct{} // closed to make the calls in await check the state; nil until one waits
 }
 
 // addCall adds the share of a new call to the budget.
@@ -75,9 +74,9 @@ func (o *outage) reportFault(p Policy) {
 }
 
 func (o *outage) wakeAll() {
-	if o.waiting > 0 {
+	if o.changed != nil {
 		close(o.changed)
-		o.changed = make(chan struct{})
+		o.changed = nil
 	}
 }
 
@@ -89,11 +88,6 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.changed == nil {
-		o.changed = make(chan struct{})
-	}
-	o.waiting++
-	defer func() { o.waiting-- }()
 	for {
 		now := time.Now()
 		next, err := o.tryRetry(p, now, earliest)
@@ -134,6 +128,9 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 
 // pause waits for d or for a change of the state, with o.mu unlocked.
 func (o *outage) pause(ctx context.Context, d time.Duration) error {
+	if o.changed == nil {
+		o.changed = make(chan struct{})
+	}
 	changed := o.changed
 	o.mu.Unlock()
 	defer o.mu.Lock()
