@@ -149,7 +149,7 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 }
 
 // lock prepares f for update. It reports whether the lock is free and the file is still the one at its path.
-func (f *lockedFile) lock() (current bool, err error) {
+func (f *lockedFile) lock() (bool, error) {
 	if locked, err := tryLock(f.file); err != nil || !locked {
 		return false, err
 	}
@@ -157,7 +157,7 @@ func (f *lockedFile) lock() (current bool, err error) {
 	if err != nil {
 		return false, osError(err)
 	}
-	if now, err := os.Stat(f.path); err != nil || !os.SameFile(info, now) {
+	if now, statErr := os.Stat(f.path); statErr != nil || !os.SameFile(info, now) {
 		return false, nil //nolint:nilerr // the file is being replaced: the caller opens it once more
 	}
 	if f.content, err = readFile(f.path, maxConfigFile); err != nil {

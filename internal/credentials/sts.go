@@ -27,8 +27,8 @@ type role struct {
 	vpc         bool
 }
 
-// assumeRole exchanges a key for a temporary one of the role.
-func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role, kind string) (foundKey, error) {
+// assumeRole exchanges a key for a temporary key of the role.
+func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role) (foundKey, error) {
 	if err := validateKey(key); err != nil {
 		return foundKey{}, err
 	}
@@ -46,7 +46,7 @@ func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role,
 	if err != nil {
 		return foundKey{}, fmt.Errorf("the AssumeRole request cannot be signed: %w", err)
 	}
-	return s.callSTS(ctx, endpoint, signed.Query, kind)
+	return s.callSTS(ctx, endpoint, signed.Query, "RamRoleArn")
 }
 
 // assumeRoleWithOIDC exchanges an OIDC token, or the one in a file, for a temporary key of the role. The request needs no

@@ -29,19 +29,29 @@ var codeRules = []struct {
 
 	// Denials that no permission can resolve.
 	{"Forbidden.RiskControl", Forbidden, "the account is under risk control: contact the vendor"},
-	{"Forb*.NotSupportRAM Forb*.SubUser", Forbidden,
-		"RAM users and roles cannot be permitted to call this operation: use a key of the account itself"},
-	{"Forb*.RegionId UnauthorizedRegion* RegionUnauthorized* Unauthorized.EmptyRegion", Forbidden,
-		"the region is not enabled for this account, and no RAM policy can permit it: exclude the region, or contact the vendor"},
-	{"InvalidAction.Unauthorized ActionUnauthorized InvalidUser.NotInWhiteList UserNotInTheWhiteList", Forbidden,
-		"this operation is not enabled for the account, and no RAM policy can permit it: contact the vendor"},
-	{"InvalidUserData.Forbidden InvalidDiskCategory.*Unauthorized InvalidSystemDiskCategory.*Unauthorized InvalidInstanceType.*Unauthorized", Forbidden,
-		"this value is not enabled for the account, and no RAM policy can permit it: contact the vendor"},
+	{
+		"Forb*.NotSupportRAM Forb*.SubUser", Forbidden,
+		"RAM users and roles cannot be permitted to call this operation: use a key of the account itself",
+	},
+	{
+		"Forb*.RegionId UnauthorizedRegion* RegionUnauthorized* Unauthorized.EmptyRegion", Forbidden,
+		"the region is not enabled for this account, and no RAM policy can permit it: exclude the region, or contact the vendor",
+	},
+	{
+		"InvalidAction.Unauthorized ActionUnauthorized InvalidUser.NotInWhiteList UserNotInTheWhiteList", Forbidden,
+		"this operation is not enabled for the account, and no RAM policy can permit it: contact the vendor",
+	},
+	{
+		"InvalidUserData.Forbidden InvalidDiskCategory.*Unauthorized InvalidSystemDiskCategory.*Unauthorized InvalidInstanceType.*Unauthorized", Forbidden,
+		"this value is not enabled for the account, and no RAM policy can permit it: contact the vendor",
+	},
 	{"*KMSUnauthorized", Forbidden, "ECS may not use the KMS key: authorize it in KMS"},
 	{"*InvalidAccount.NotFound InvalidAccount.Forb* ChargeTypeViolation", Forbidden, "check the state of the account"},
 	{"RealNameAuthenticationError", Forbidden, "the account must pass real-name authentication first"},
-	{"InsufficientBalance* *Arrearage* *NotEnoughBalance*", Forbidden,
-		"the account's balance is too low, or a payment is overdue: top up the account"},
+	{
+		"InsufficientBalance* *Arrearage* *NotEnoughBalance*", Forbidden,
+		"the account's balance is too low, or a payment is overdue: top up the account",
+	},
 
 	// Denials that a permission resolves.
 	{"InvalidUser.*", Forbidden, ""}, // Unauthorized, PassRoleForbidden
