@@ -152,37 +152,30 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	c.mu.Lock()
 	refused, current := c.refused, c.current
 	c.mu.Unlock()
-	if current >= 0 {
-		l := c.links[current]
+	links, search := c.links, current < 0
+	if !search {
+		links = links[current : current+1]
+	}
+	var tried []LinkReport
+	for i, l := range links {
 		key, err := l.get(ctx, refused)
 		switch {
+		case err == nil && search:
+			return c.store(i, key, append(tried, LinkReport{Name: l.name})), nil
 		case err == nil:
 			return c.store(current, key, nil), nil
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
-		}
-		// the file may just be being replaced: do not skip the link yet, because another one may use another
-		// account
-		if isNotConfigured(err) {
+		case !search && isNotConfigured(err):
+			// A file may be missing while it is replaced. Do not go on to another link, which may use another account.
 			err = errors.New(err.Error())
 		}
-		return signer.Credentials{}, c.fail([]LinkReport{{l.name, err}})
-	}
-	var passed []LinkReport
-	for i, l := range c.links {
-		key, err := l.get(ctx, refused)
-		switch {
-		case err == nil:
-			return c.store(i, key, append(passed, LinkReport{Name: l.name})), nil
-		case ctx.Err() != nil:
-			return signer.Credentials{}, ctx.Err()
-		}
-		passed = append(passed, LinkReport{Name: l.name, Err: err})
+		tried = append(tried, LinkReport{Name: l.name, Err: err})
 		if !isNotConfigured(err) {
 			break
 		}
 	}
-	return signer.Credentials{}, c.fail(passed)
+	return signer.Credentials{}, c.fail(tried)
 }
 
 // Format writes the type, whatever the verb.
