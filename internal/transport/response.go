@@ -211,7 +211,7 @@ func (e *ErrorResponse) redact(r *redact.Redactor) {
 	}
 }
 
-// describeBody sets the message of a response that does not come from the API.
+// describeBody returns the message of a response that does not come from the API.
 func describeBody(status int, body []byte, r *redact.Redactor) string {
 	what := cmp.Or(http.StatusText(status), "unknown status")
 	if status/100 == 2 {
