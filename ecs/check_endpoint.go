@@ -29,7 +29,7 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	start := time.Now()
 	key, err := c.transport.Key(ctx)
 	s := CheckStep{Name: stepCredentials, Status: CheckStatusPassed, Duration: time.Since(start)}
-	report, searched := c.keys.Report()
+	report := c.keys.Report()
 	if err != nil {
 		s.Err = failure("Check", c.region, err)
 		s.Status, s.Detail = CheckStatusFailed, strings.TrimPrefix(reason(errors.Unwrap(s.Err)), "no credentials: ")
@@ -49,8 +49,7 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 		kind = "temporary key "
 	}
 	earlier := ""
-	if searched && len(report.Links) > 0 {
-		last := len(report.Links) - 1
+	if last := len(report.Links) - 1; last >= 0 {
 		k.source, earlier = report.Links[last].Name+" ("+report.Kind+")", earlierLinks(report.Links[:last])
 		if !report.Expires.IsZero() {
 			expires = ", expires " + report.Expires.UTC().Format(time.RFC3339)

@@ -274,7 +274,7 @@ func TestSecretsInPlaceOfNames(t *testing.T) {
 			}
 			cache := cacheCredentials(nil)
 			_, err := cache.Credentials(t.Context())
-			report, _ := cache.Report()
+			report := cache.Report()
 			if text := fmt.Sprint(report, both(Profiles()), both(ProfileRegion("p"))); strings.Contains(text, variables[1]) {
 				t.Error(text)
 			}

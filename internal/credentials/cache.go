@@ -89,19 +89,19 @@ func (c *Cache) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text)
 }
 
-// Report returns what the provider knows about its key, without I/O. ok is false if the provider is not a Chain.
-func (c *Cache) Report() (r Report, ok bool) {
+// Report returns what the provider knows about its key, without I/O: nothing, unless it is a Chain.
+func (c *Cache) Report() Report {
 	chain, ok := c.provider.(*Chain)
 	if !ok {
-		return Report{}, false
+		return Report{}
 	}
-	r = chain.Report()
+	r := chain.Report()
 	for i, link := range r.Links {
 		if link.Err != nil {
 			r.Links[i].Err = c.redact(link.Err)
 		}
 	}
-	return r, true
+	return r
 }
 
 // Get returns a key. stale is a key that the API has refused, or zero: it is not returned unless the provider has

@@ -269,7 +269,7 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 	w.config(profile(5))
 	expect("found again", none, ak(5))
-	if r, ok := cache.Report(); !ok || r.Kind != "AK" || !r.Expires.IsZero() {
+	if r := cache.Report(); r.Kind != "AK" || !r.Expires.IsZero() {
 		t.Errorf("%+v", r)
 	}
 }
