@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aliyun-ecs/sdk-go/internal/credentials"
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
@@ -44,7 +45,7 @@ type account struct {
 	keys      *credentials.Cache
 
 	permissions permissionCache // see listing_empty.go
-	lookups     lookupQueues    // see get_instance.go
+	lookups     sync.Map        // of *lookupQueue, by region; see get_instance.go
 }
 
 // NewClient returns a client for a region, such as "cn-hangzhou". If opts is nil, all options have their defaults.

@@ -31,7 +31,8 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))
 	}
 	w := &lookupWaiter{ctx: ctx, id: id, done: make(chan struct{})}
-	c.lookups.of(c.region).join(c, w)
+	queue, _ := c.lookups.LoadOrStore(c.region, &lookupQueue{})
+	queue.(*lookupQueue).join(c, w)
 	select {
 	case <-w.done:
 	case <-ctx.Done():
@@ -43,25 +44,7 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	return w.instance, w.err
 }
 
-// lookupQueues holds a queue for each region. The clients that share an account share it. The zero value is empty.
-type lookupQueues struct {
-	mu       sync.Mutex
-	byRegion map[string]*lookupQueue
-}
-
-func (q *lookupQueues) of(region string) *lookupQueue {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.byRegion == nil {
-		q.byRegion = map[string]*lookupQueue{}
-	}
-	if q.byRegion[region] == nil {
-		q.byRegion[region] = &lookupQueue{}
-	}
-	return q.byRegion[region]
-}
-
-// lookupQueue collects the callers of GetInstance while requests are in progress.
+// lookupQueue collects the callers of GetInstance for one region while requests are in progress.
 type lookupQueue struct {
 	mu      sync.Mutex
 	running bool // whether a goroutine is working on the queue

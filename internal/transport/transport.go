@@ -85,9 +85,7 @@ type Transport struct {
 	clock   clock
 	bodies  bufferList
 	lastKey atomic.Pointer[signer.Credentials] // the key that signed the latest request
-
-	mu     sync.Mutex
-	scopes map[scopeKey]*quotaScope
+	scopes  sync.Map                           // of *quotaScope, by scopeKey
 }
 
 // quotaScope is the state shared by all calls of one operation in one region: the API applies its quotas per
@@ -114,7 +112,7 @@ func New(cfg Config) *Transport {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Transport{cfg: cfg, http: &own, scopes: map[scopeKey]*quotaScope{}}
+	return &Transport{cfg: cfg, http: &own}
 }
 
 // WithCredentials returns a Transport for another account. It shares t's connections, but not what t has learned
@@ -142,13 +140,9 @@ func (t *Transport) latestKey() signer.Credentials {
 }
 
 func (t *Transport) scope(region, action string) *quotaScope {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	key := scopeKey{region, action}
-	s := t.scopes[key]
-	if s == nil {
-		s = new(quotaScope)
-		t.scopes[key] = s
+	s, ok := t.scopes.Load(scopeKey{region, action})
+	if !ok {
+		s, _ = t.scopes.LoadOrStore(scopeKey{region, action}, new(quotaScope))
 	}
-	return s
+	return s.(*quotaScope)
 }
