@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,18 +66,9 @@ func (x *exchange) requestID(h http.Header) string {
 	return x.redactor().Line(id, 256)
 }
 
-func isUUID(id string) bool {
-	if len(id) != 36 {
-		return false
-	}
-	for i, c := range []byte(id) {
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
-			return false
-		}
-	}
-	return true
-}
+var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+func isUUID(id string) bool { return uuidForm.MatchString(id) }
 
 // parseFailure classifies an error response, or a successful response whose body is unreadable. Problems of the
 // body matter only if there is no error code.
