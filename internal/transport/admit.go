@@ -68,7 +68,7 @@ func (s *callState) contextResult(ctx context.Context) attemptResult {
 // caller's error are masked as in any other text.
 func (s *callState) endedEarly(err error) attemptResult {
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
-	return attemptResult{err: err, class: s.last.class &^ (retryable | Permanent), advice: s.last.advice, final: true}
+	return attemptResult{err: err, class: s.last.class &^ retryable, advice: s.last.advice, final: true}
 }
 
 // latestKey returns the key of the most recent attempt, or else the latest key that the transport has used.

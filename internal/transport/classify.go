@@ -17,7 +17,6 @@ const (
 	Invalid           // the request cannot succeed unless it is changed
 	NotFound          // a resource named in the request does not exist
 	Unavailable       // the service or the network failed
-	Permanent         // together with Unavailable: retrying does not help until something is changed
 
 	retryable // temporary: retry after a backoff
 	skew      // the clock is wrong: retry once the server's time is known

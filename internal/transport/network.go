@@ -16,7 +16,7 @@ import (
 // Problem is the kind of a failure below HTTP.
 type Problem int
 
-// The problems. Those that require a change, for which a retry is useless, are returned with the class Permanent.
+// The problems. Those that persist until something is changed are not retried.
 const (
 	NoProblem         Problem = iota // a response was received, or nothing was sent
 	NameNotFound                     // the host name does not exist
@@ -34,8 +34,6 @@ func notReceived(class Class, problem Problem, advice string) attemptResult {
 	return attemptResult{class: class, problem: problem, advice: advice, notReceived: true}
 }
 
-const permanent = Unavailable | Permanent
-
 // refusedTLS is a TLS handshake that failed because the two sides have no version or cipher in common, or because
 // one of them rejects the certificate. crypto/tls has no error types for most of these.
 var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
@@ -43,7 +41,7 @@ var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|hand
 const adviceProxyAuth = "the proxy requires authentication: put user and password into its URL"
 
 // classifyNetwork returns the result of an attempt that failed below HTTP, without its error: in particular, whether the
-// failure may be temporary. A refusal by a rule is permanent.
+// failure may be temporary. A refusal by a rule is not.
 func classifyNetwork(err error) (res attemptResult) {
 	defer func() {
 		if recover() != nil { // a nil pointer as error, returned by a RoundTripper of the caller
@@ -62,7 +60,7 @@ func classifyNetwork(err error) (res attemptResult) {
 	dialing := errors.As(err, &op) && op.Op == "dial"
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return notReceived(permanent, NameNotFound, "the host name does not exist: check the region id, the endpoint and the name server")
+		return notReceived(Unavailable, NameNotFound, "the host name does not exist: check the region id, the endpoint and the name server")
 	case dns != nil:
 		return notReceived(transient, NameLookup, "the host name could not be looked up: check the name server")
 	case errors.As(err, &timeout) && timeout.Timeout(), isTLSTimeout(err):
@@ -74,7 +72,7 @@ func classifyNetwork(err error) (res attemptResult) {
 		return attemptResult{advice: adviceNoRedirects}
 	// net/http has no error type for it
 	case errors.Is(err, errTooLarge), strings.Contains(err.Error(), "response headers exceeded"):
-		return attemptResult{class: permanent}
+		return attemptResult{class: Unavailable}
 	}
 	return attemptResult{class: transient, problem: ConnectionLost}
 }
@@ -88,14 +86,14 @@ func classifyProxy(err error) attemptResult {
 	if errors.As(err, &refused) {
 		switch {
 		case refused == http.StatusProxyAuthRequired:
-			return notReceived(permanent, ProxyFailed, adviceProxyAuth)
+			return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 		case refused < 500:
-			return notReceived(permanent, ProxyFailed, "the proxy forbids the connection: check its rules and NO_PROXY")
+			return notReceived(Unavailable, ProxyFailed, "the proxy forbids the connection: check its rules and NO_PROXY")
 		}
 		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check its rules and NO_PROXY")
 	}
 	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) { // from a Transport without checkProxyResponse
-		return notReceived(permanent, ProxyFailed, adviceProxyAuth)
+		return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 	}
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "proxyconnect" && !strings.HasPrefix(op.Op, "socks") {
@@ -103,10 +101,10 @@ func classifyProxy(err error) attemptResult {
 	}
 	var dns *net.DNSError
 	if errors.As(op.Err, &dns) && dns.IsNotFound {
-		return notReceived(permanent, ProxyFailed, "the proxy's own host name does not exist: check HTTPS_PROXY")
+		return notReceived(Unavailable, ProxyFailed, "the proxy's own host name does not exist: check HTTPS_PROXY")
 	}
 	if classifyTLS(op.Err).problem != NoProblem {
-		return notReceived(permanent, ProxyFailed, "the TLS connection to the proxy failed: check HTTPS_PROXY and the root certificates")
+		return notReceived(Unavailable, ProxyFailed, "the TLS connection to the proxy failed: check HTTPS_PROXY and the root certificates")
 	}
 	return notReceived(transient, ProxyFailed, "the proxy cannot be reached: check HTTPS_PROXY")
 }
@@ -117,11 +115,11 @@ func classifyTLS(err error) attemptResult {
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &certificate):
-		return notReceived(permanent, TLSNotTrusted, "the server's certificate is not trusted: check the endpoint, the proxy and the root certificates")
+		return notReceived(Unavailable, TLSNotTrusted, "the server's certificate is not trusted: check the endpoint, the proxy and the root certificates")
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return notReceived(permanent, TLSFailed, "the server does not speak TLS: check the endpoint and the proxy")
+		return notReceived(Unavailable, TLSFailed, "the server does not speak TLS: check the endpoint and the proxy")
 	case refusedTLS.MatchString(err.Error()):
-		return notReceived(permanent, TLSFailed, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed")
+		return notReceived(Unavailable, TLSFailed, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed")
 	}
 	return attemptResult{}
 }
