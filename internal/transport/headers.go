@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -57,10 +58,8 @@ func (t *Transport) ClockOffset() time.Duration {
 // (milliseconds) and Retry-After apply to every failure. The rate limits, Limit:n,Remain:n,TimeLeft:ms, may be in
 // any response, so they apply only to a throttled one; windows that are used up take precedence over the others.
 func retryAfter(h http.Header, throttled bool) time.Duration {
-	var wait, notUsedUp time.Duration
-	if ms, ok := parseNumber(h.Get("X-Acs-Retry-After")); ok {
-		wait = capped(ms, time.Millisecond)
-	}
+	ms, _ := parseNumber(h.Get("X-Acs-Retry-After"))
+	wait, notUsedUp := capped(ms, time.Millisecond), time.Duration(0)
 	if throttled {
 		for _, name := range []string{"X-Ratelimit-User-Api", "X-Ratelimit-User"} {
 			remain, left := parseRateLimit(h.Get(name))
@@ -81,30 +80,25 @@ func retryAfter(h http.Header, throttled bool) time.Duration {
 		}
 		wait = max(wait, min(t.Sub(from), maxRetryAfter))
 	}
-	if wait == 0 {
-		return notUsedUp
-	}
-	return wait
+	return cmp.Or(wait, notUsedUp)
 }
 
 // parseRateLimit returns the members Remain and TimeLeft of a rate limit.
 func parseRateLimit(header string) (remain int64, left time.Duration) {
 	for part := range strings.SplitSeq(header, ",") {
 		name, value, _ := strings.Cut(part, ":")
-		n, ok := parseNumber(value)
+		n, _ := parseNumber(value)
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "timeleft":
 			left = capped(n, time.Millisecond)
 		case "remain":
-			if ok {
-				remain = n
-			}
+			remain = n
 		}
 	}
 	return remain, left
 }
 
-// parseNumber returns the number in s, or the closest int64 if it is out of range.
+// parseNumber returns the number in s, or the closest int64 if it is out of range. Without a number, it returns 0.
 func parseNumber(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil || errors.Is(err, strconv.ErrRange)
