@@ -66,7 +66,7 @@ type lookUpResult struct {
 // isMissing reports whether an id that is not among the instances does not exist, as opposed to one that was
 // returned but could not be decoded.
 func (r *lookUpResult) isMissing(id string) bool {
-	return !slices.ContainsFunc(r.undecoded, func(d *DecodeError) bool { return d.InstanceID == id || d.InstanceID == "" })
+	return len(r.undecodedOf(id)) == 0
 }
 
 // undecodedOf returns the decode errors of an instance and those without a readable id.
