@@ -66,8 +66,8 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // and has to be called by [Client.Call]. For the same reason, the parameters PageNumber and PageSize are refused. An
 // element that the server returns on two pages is yielded twice.
 //
-// Unlike the listings of instances, CallPages does not check permissions. Some operations answer a caller without
-// permission with an empty list; if the permission is withdrawn in the middle of a listing, the last page is empty.
+// Unlike the listings of instances, CallPages does not check permissions. Some operations return an
+// empty list to a caller without permission; if the permission is withdrawn in the middle of a listing, the last page is empty.
 //
 // Nothing is sent before the loop starts, and each loop over the returned sequence lists from the beginning. Each page may
 // be retried for as long as a page of [Client.Instances].
@@ -184,26 +184,9 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
 		return nil, 0, invalidCall("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
 	}
-	values := url.Values{}
-	switch p := params.(type) {
-	case nil:
-	case url.Values:
-		for name, list := range p {
-			if name == "" || len(list) == 0 {
-				return nil, 0, invalidCall(action, c.region, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name))
-			}
-		}
-		maps.Copy(values, p)
-	case DescribeInstancesRequest: // its tags alone would omit the time windows
-		var err error
-		if values, err = c.withAttributes(p).encode(c.region, false); err != nil {
-			return nil, 0, invalidCall(action, c.region, err)
-		}
-	default:
-		var err error
-		if values, err = encodeParams(p); err != nil {
-			return nil, 0, invalidCall(action, c.region, err)
-		}
+	values, err := c.encodeCall(params)
+	if err != nil {
+		return nil, 0, invalidCall(action, c.region, err)
 	}
 	if values.Get("RegionId") == "" {
 		values.Set("RegionId", c.region)
@@ -216,6 +199,26 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	default:
 		return values, retryChange, nil
 	}
+}
+
+// encodeCall encodes the parameters of Call, in a map that the caller does not share.
+func (c *Client) encodeCall(params any) (url.Values, error) {
+	switch p := params.(type) {
+	case nil:
+		return url.Values{}, nil
+	case url.Values:
+		for name, list := range p {
+			if name == "" || len(list) == 0 {
+				return nil, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name)
+			}
+		}
+		values := url.Values{}
+		maps.Copy(values, p)
+		return values, nil
+	case DescribeInstancesRequest: // its tags alone would omit the time windows
+		return c.withAttributes(p).encode(c.region, false)
+	}
+	return encodeParams(params)
 }
 
 // onlyReads reports whether an operation changes nothing, judging by its name.

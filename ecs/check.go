@@ -20,14 +20,14 @@ import (
 
 // CheckOptions configure Check. nil, and every zero field, is the default.
 type CheckOptions struct {
-	// Regions are the regions whose permissions are checked. None stands for the client's own region.
+	// Regions are the regions whose permissions are checked. If empty, it is the client's own region.
 	Regions []string
 	// AllRegions checks all regions that DescribeRegions returns. It cannot be combined with Regions.
 	AllRegions bool
 	// Exclude names regions that are not checked although AllRegions is set. The client's own region cannot be excluded.
 	Exclude []string
 	// Requests are the requests that the caller means to list with: a policy may permit some filters and deny others. Only
-	// the first 100 elements of a longer list are checked. None stands for the zero request.
+	// the first 100 elements of a longer list are checked. If empty, it is the zero request.
 	Requests []DescribeInstancesRequest
 	// OnStep, if not nil, is called with each step as soon as it and all steps before it have ended. It is called by the
 	// goroutine that called Check.
@@ -54,8 +54,8 @@ const describeRegions = "DescribeRegions"
 // maxProbes is how many requests Check sends at once.
 const maxProbes = 64
 
-// Check finds out what stands between the client and a listing. It lists nothing and changes nothing, and never fails
-// itself: [Report.Err] says whether a listing would work.
+// Check determines whether the client can list instances and, if not, why. It lists nothing and changes nothing, and
+// returns no error itself: [Report.Err] says whether a listing would work.
 //
 // The steps of the report are, in this order: the credentials; the way to the endpoint (proxy, dns, connect, tls,
 // response); the clock; the signature; the permission for each operation in each region; and the quota. The step setup
@@ -76,8 +76,8 @@ const maxProbes = 64
 // A denied ListTagResources or DescribeRegions does not make Err return an error unless a listing would need it: the one
 // for requests with tags or a resource group, the other with AllRegions.
 //
-// Check knows what the API says to a dry run. It cannot know of policies that decide by the instances that a listing would
-// return, nor how much of a quota other programs will use.
+// Check relies on the API's response to a dry run. It cannot detect policies that decide by the instances that a listing
+// would return, nor predict how much of a quota other programs will use.
 func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 	k := &checker{client: c, report: &Report{}}
 	if opts != nil {
@@ -86,7 +86,7 @@ func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 	if err := k.prepare(ctx); err != nil {
 		advice := "correct the call of Check"
 		if !errors.Is(err, ErrInvalidParameter) {
-			advice = adviceEnded
+			advice = "the context had ended before Check was called: call it with one that is not done"
 		}
 		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: advice, Err: err})
 		return k.report
@@ -137,7 +137,7 @@ func (k *checker) prepare(ctx context.Context) error {
 	case ctx == nil:
 		return invalidCall(call, region, errNilContext)
 	case ctx.Err() != nil:
-		return failure(call, region, doneError(ctx))
+		return failure(call, region, transport.ContextError(ctx))
 	case k.AllRegions && len(k.Regions) > 0:
 		return invalidCall(call, region, invalid("CheckOptions.AllRegions", "cannot be combined with Regions"))
 	}
@@ -230,7 +230,7 @@ func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	k.sendProbes(ctx, elsewhere)
 }
 
-// probes returns the requests of one region. Only the first region is asked for DescribeRegions.
+// probes returns the requests of one region. DescribeRegions is sent to the first region only.
 func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	capped := false
 	for _, req := range k.Requests {
@@ -304,7 +304,7 @@ func (k *checker) skipProbes(probes []probe) {
 }
 
 // permissionStep returns the step of a probe that ended with err. The permission is unknown unless the API itself refused
-// the request for good.
+// the request, for a reason that does not pass.
 func permissionStep(p probe, err error) CheckStep {
 	s := p.step()
 	s.Status, s.Detail, s.Err = CheckStatusPassed, "permitted", err
@@ -320,7 +320,7 @@ func permissionStep(p probe, err error) CheckStep {
 	case e.Code == "" || errors.Is(e, ErrThrottled) || errors.Is(e, ErrUnavailable):
 		s.Advice = cmp.Or(s.Advice, "the API did not decide: check the network, and try again later")
 	case errors.Is(e, ErrForbidden):
-		if p.action == describeInstances && e.AccessDenied != nil && !deniesAction(e) {
+		if p.action == describeInstances && e.AccessDenied != nil && isOtherAction(e.AccessDenied.AuthAction) {
 			s.Optional = true // see verifyEmpty
 			s.Advice = "listing works without " + printable(e.AccessDenied.AuthAction) + ", which only the dry run needs"
 			break
@@ -338,9 +338,6 @@ func permissionStep(p probe, err error) CheckStep {
 	}
 	return s
 }
-
-// deniesAction reports whether e denies its own action, rather than another one that the response names.
-func deniesAction(e *Error) bool { return strings.EqualFold(missingAction(e), "ecs:"+e.Action) }
 
 // missingAction returns the permission that a denied call needs.
 func missingAction(e *Error) string {
@@ -366,7 +363,7 @@ func isExplicit(e *Error) bool {
 	return e.AccessDenied != nil && e.AccessDenied.NoPermissionType == "ExplicitDeny"
 }
 
-// isGrantable reports whether a policy attached to the caller cures a denial: no other policy forbids it, and it is a
+// isGrantable reports whether a policy attached to the caller resolves a denial: no other policy forbids it, and it is a
 // matter of permissions at all.
 func isGrantable(e *Error) bool {
 	if !errors.Is(e, ErrForbidden) || e.Code == "" || e.advice != "" || isExplicit(e) {

@@ -29,9 +29,9 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	start := time.Now()
 	key, err := c.transport.Key(ctx)
 	s := CheckStep{Name: stepCredentials, Status: CheckStatusPassed, Duration: time.Since(start)}
-	report, searched := c.keys.Report()
+	report := c.keys.Report()
 	if err != nil {
-		s.Err = callFailure("Check", c.region, c.host, err)
+		s.Err = failure("Check", c.region, err)
 		s.Status, s.Detail = CheckStatusFailed, strings.TrimPrefix(reason(errors.Unwrap(s.Err)), "no credentials: ")
 		s.Advice = credentialsAdvice(s.Err, report.Links)
 		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // no link of the chain is configured
@@ -49,8 +49,7 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 		kind = "temporary key "
 	}
 	earlier := ""
-	if searched && len(report.Links) > 0 {
-		last := len(report.Links) - 1
+	if last := len(report.Links) - 1; last >= 0 {
 		k.source, earlier = report.Links[last].Name+" ("+report.Kind+")", earlierLinks(report.Links[:last])
 		if !report.Expires.IsZero() {
 			expires = ", expires " + report.Expires.UTC().Format(time.RFC3339)
@@ -73,7 +72,7 @@ func credentialsAdvice(err error, links []credentials.LinkReport) string {
 	case errors.Is(err, links[n-1].Err):
 		return "correct the settings of this source, the " + links[n-1].Name + ", or remove them so that the next source is used"
 	}
-	return "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials"
+	return credentials.NoKeyAdvice
 }
 
 // earlierLinks says why the links of the default chain returned no key.
@@ -87,7 +86,6 @@ func earlierLinks(links []credentials.LinkReport) string {
 
 const (
 	adviceContext = "the context ended first: allow more time"
-	adviceEnded   = "the context had ended before Check was called: call it with one that is not done"
 	adviceNotAPI  = "this is no response of the ECS API: check the endpoint, and what a proxy on the way does"
 )
 
@@ -153,7 +151,7 @@ type proxySetting struct {
 
 func (c *Client) proxy() proxySetting {
 	choose := http.ProxyFromEnvironment // of an http.Client without a Transport
-	if custom := c.config.HTTPClient.Transport; custom != nil {
+	if custom := c.transport.RoundTripper(); custom != nil {
 		t, ok := custom.(*http.Transport)
 		if !ok {
 			return proxySetting{unknown: true}
@@ -180,7 +178,7 @@ func (p proxySetting) String() string {
 	return cmp.Or(p.url, "none")
 }
 
-// endpointAdvice returns what to do about a failure on the way to the endpoint.
+// endpointAdvice returns what to do about a failure to reach the endpoint.
 func endpointAdvice(c *Client, e *Error, step string) string {
 	if advice := connectAdvice(c, e); advice != "" {
 		return advice
@@ -229,14 +227,14 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		k.skip(s)
 		return true
 	}
-	seen, _ := c.transport.Observe(c.region, describeInstances)
+	seen := c.transport.Observe(c.region, describeInstances)
 	difference := seen.LocalTime.Sub(seen.ServerTime).Round(time.Second)
 	direction := " ahead of"
 	if difference < 0 {
 		direction = " behind"
 	}
 	amount := difference.Abs().String()
-	if difference.Abs() >= time.Minute { // a Date header tells full seconds, so the last one would be chance
+	if difference.Abs() >= time.Minute { // with a precision of a second, the seconds of a longer time mean nothing
 		amount = strings.TrimSuffix(difference.Abs().Round(time.Minute).String(), "0s")
 	}
 	text := "this machine's clock is " + amount + direction + " the API's"
@@ -284,9 +282,8 @@ func (k *checker) addSignature(failed *Error, reached bool) bool {
 func (k *checker) addQuota() {
 	var limits []string
 	for _, p := range k.probed {
-		seen, ok := p.client.transport.Observe(p.client.region, p.action)
-		if ok && seen.RateLimitUserAPI != "" {
-			limits = append(limits, p.action+inRegion(p.client.region)+": "+limitText(seen.RateLimitUserAPI))
+		if limit := p.client.transport.Observe(p.client.region, p.action).RateLimitUserAPI; limit != "" {
+			limits = append(limits, p.action+inRegion(p.client.region)+": "+limitText(limit))
 		}
 	}
 	limits = unique(limits)

@@ -305,3 +305,24 @@ func TestReport(t *testing.T) {
 		t.Errorf("%#v", report)
 	}
 }
+
+// TestCheckAgreesWithListing checks that the report and an empty listing read the details of a denied dry run alike.
+func TestCheckAgreesWithListing(t *testing.T) {
+	t.Parallel()
+	for authAction, permitted := range map[string]bool{
+		"ecs:DryRun": true, "DryRun": true, "ram:PassRole": true,
+		"ecs:DescribeInstances": false, "DescribeInstances": false, "ECS:describeinstances": false, "ecs:*": false, "ecs:Describe*": false, "*": false, "": false,
+	} {
+		story(t, "denied "+authAction, func(t *testing.T) {
+			srv := newCloud(t, nil)
+			srv.Inject(ecstest.Fault{
+				Match: func(r ecstest.Request) bool { return r.Params.Get("DryRun") == "true" }, Times: -1, Status: 403,
+				Body: []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"` + authAction + `","PolicyType":"x"}}`),
+			})
+			_, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{}))
+			if report := srv.client.Check(t.Context(), nil); (err == nil) != permitted || (report.Err() == nil) != permitted {
+				t.Errorf("the listing ends with %v, the report is:\n%v", err, report)
+			}
+		})
+	}
+}

@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// connectionTrace records how far the last attempt of a call came. Its hooks may be called by several goroutines.
+// connectionTrace records which events of a connection the last attempt of a call reached. Its hooks may be called by several goroutines.
 type connectionTrace struct {
 	mu sync.Mutex
 	connectionEvents
@@ -27,60 +27,48 @@ type connectionEvents struct {
 
 // hooks returns the functions that net/http calls.
 func (t *connectionTrace) hooks() *httptrace.ClientTrace {
-	record := func(change func(e *connectionEvents, now time.Time)) {
+	record := func(change func()) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		change(&t.connectionEvents, time.Now())
+		change()
+	}
+	// reached records the time of an event that ended with err.
+	reached := func(event *time.Time, err error) {
+		if err == nil {
+			record(func() { *event = time.Now() })
+		}
 	}
 	return &httptrace.ClientTrace{
 		GetConn: func(string) {
-			record(func(e *connectionEvents, _ time.Time) {
-				if e.connected {
-					t.opened = *e
+			record(func() {
+				if t.connected {
+					t.opened = t.connectionEvents
 				}
-				*e = connectionEvents{}
+				t.connectionEvents = connectionEvents{}
 			})
 		},
 		GotConn: func(info httptrace.GotConnInfo) {
-			record(func(e *connectionEvents, _ time.Time) {
+			record(func() {
 				if info.Reused && t.opened.connected {
-					*e = t.opened
+					t.connectionEvents = t.opened
 					return
 				}
-				e.connected, e.reused = true, info.Reused
+				t.connected, t.reused = true, info.Reused
 				if info.Conn != nil && info.Conn.RemoteAddr() != nil {
-					e.address = info.Conn.RemoteAddr().String()
+					t.address = info.Conn.RemoteAddr().String()
 				}
 			})
 		},
 		DNSStart: func(info httptrace.DNSStartInfo) {
-			record(func(e *connectionEvents, now time.Time) { e.dnsStart, e.lookedUp = now, info.Host })
+			record(func() { t.dnsStart, t.lookedUp = time.Now(), info.Host })
 		},
-		DNSDone: func(info httptrace.DNSDoneInfo) {
-			record(func(e *connectionEvents, now time.Time) {
-				if info.Err == nil {
-					e.dnsDone = now
-				}
-			})
-		},
-		ConnectStart: func(string, string) { record(func(e *connectionEvents, now time.Time) { e.connectStart = now }) },
-		ConnectDone: func(_, _ string, err error) {
-			record(func(e *connectionEvents, now time.Time) {
-				if err == nil {
-					e.connectDone = now
-				}
-			})
-		},
-		TLSHandshakeStart: func() { record(func(e *connectionEvents, now time.Time) { e.tlsStart = now }) },
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			record(func(e *connectionEvents, now time.Time) {
-				if err == nil {
-					e.tlsDone = now
-				}
-			})
-		},
-		WroteRequest:         func(httptrace.WroteRequestInfo) { record(func(e *connectionEvents, now time.Time) { e.wrote = now }) },
-		GotFirstResponseByte: func() { record(func(e *connectionEvents, now time.Time) { e.firstByte = now }) },
+		DNSDone:              func(info httptrace.DNSDoneInfo) { reached(&t.dnsDone, info.Err) },
+		ConnectStart:         func(string, string) { reached(&t.connectStart, nil) },
+		ConnectDone:          func(_, _ string, err error) { reached(&t.connectDone, err) },
+		TLSHandshakeStart:    func() { reached(&t.tlsStart, nil) },
+		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { reached(&t.tlsDone, err) },
+		WroteRequest:         func(httptrace.WroteRequestInfo) { reached(&t.wrote, nil) },
+		GotFirstResponseByte: func() { reached(&t.firstByte, nil) },
 	}
 }
 
@@ -114,7 +102,8 @@ func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	return stepConnect
 }
 
-// nameText says how the name of the endpoint was resolved. notSeen is true if a dialer of the caller's did not say.
+// nameText says how the name of the endpoint was resolved. notSeen reports whether that is unknown, because the caller's
+// dialer does not report lookups.
 func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSeen bool) {
 	name, _, _ := strings.Cut(c.host, ":")
 	_, err := netip.ParseAddr(name)

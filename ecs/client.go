@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aliyun-ecs/sdk-go/internal/credentials"
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
@@ -23,7 +23,7 @@ const apiVersion = "2014-05-26"
 // Client calls the ECS API in one region. Create one with [NewClient] and reuse it: it is immutable, keeps connections
 // open, and is safe for concurrent use.
 //
-// Every call of the zero Client returns an error that matches ErrInvalidParameter.
+// Every call of the zero Client, or of a nil one, returns an error that matches ErrInvalidParameter.
 type Client struct {
 	region       string
 	scheme, host string
@@ -33,7 +33,6 @@ type Client struct {
 	attributes []AdditionalAttribute
 	poll       PollPolicy
 	trustEmpty bool
-	logger     *slog.Logger
 
 	*account // nil in the zero Client
 }
@@ -43,11 +42,10 @@ type Client struct {
 // the second.
 type account struct {
 	transport *transport.Transport
-	config    transport.Config // of transport
 	keys      *credentials.Cache
 
 	permissions permissionCache // see listing_empty.go
-	lookups     lookupQueues    // see get_instance.go
+	lookups     sync.Map        // of *lookupQueue, by region; see get_instance.go
 }
 
 // NewClient returns a client for a region, such as "cn-hangzhou". If opts is nil, all options have their defaults.
@@ -66,34 +64,27 @@ func NewClient(region string, opts *Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ecs: NewClient: %w", err)
 	}
+	keys := cacheCredentials(o.Credentials)
 	config := transport.Config{
-		HTTPClient: o.HTTPClient,
-		Signer:     o.Signer,
-		Retry:      transport.Policy(o.Retry),
-		UserAgent:  strings.TrimSpace(fmt.Sprintf("aliyun-ecs-sdk-go/%s (%s; %s/%s) %s", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, o.UserAgent)),
-		Logger:     cmp.Or(o.Logger, slog.New(slog.DiscardHandler)),
-	}
-	if config.HTTPClient == nil {
-		config.HTTPClient = transport.NewHTTPClient()
-	}
-	if config.Signer == nil {
-		config.Signer = signer.V1{}
-	}
-	if o.Limiter != nil {
-		config.Limiter = o.Limiter
+		HTTPClient:  o.HTTPClient,
+		Signer:      cmp.Or[signer.Signer](o.Signer, signer.V1{}),
+		Credentials: keys.Get,
+		Retry:       transport.Policy(o.Retry),
+		Limiter:     o.Limiter,
+		UserAgent:   strings.TrimSpace(fmt.Sprintf("aliyun-ecs-sdk-go/%s (%s; %s/%s) %s", Version, runtime.Version(), runtime.GOOS, runtime.GOARCH, o.UserAgent)),
+		Logger:      o.Logger,
 	}
 	if o.OnAttempt != nil {
 		config.OnAttempt = func(a transport.Attempt) {
-			a.Err = callFailure(a.Action, a.Region, a.Host, a.Err)
+			a.Err = failure(a.Action, a.Region, a.Err)
 			o.OnAttempt(Attempt(a))
 		}
 	}
-	c := &Client{
+	return &Client{
 		region: region, scheme: scheme, host: host, network: o.Network, endpoint: o.Endpoint,
-		attributes: mergeAttributes(o.AdditionalAttributes), poll: o.Poll, trustEmpty: o.TrustEmpty, logger: config.Logger,
-	}
-	c.account = newAccount(config, o.Credentials)
-	return c, nil
+		attributes: mergeAttributes(o.AdditionalAttributes), poll: o.Poll, trustEmpty: o.TrustEmpty,
+		account: &account{transport: transport.New(config), keys: keys},
+	}, nil
 }
 
 // InRegion returns a client for another region that shares the connections, the credentials and the throttle control of
@@ -122,20 +113,9 @@ func (c *Client) WithCredentials(p CredentialsProvider) *Client {
 	if c.ready() != nil {
 		return &Client{}
 	}
-	other := *c
-	other.account = newAccount(c.config, p)
+	other, keys := *c, cacheCredentials(p)
+	other.account = &account{transport: c.transport.WithCredentials(keys.Get), keys: keys}
 	return &other
-}
-
-// newAccount returns an account with the given configuration and the credentials of p.
-func newAccount(config transport.Config, p CredentialsProvider) *account {
-	if p == nil {
-		p = defaultCredentials()
-	}
-	keys := cacheCredentials(p)
-	config.Credentials = keys.Get
-	// transport.New copies the http.Client, so accounts with the same configuration share their connections.
-	return &account{transport: transport.New(config), config: config, keys: keys}
 }
 
 // Region returns the region of the client, "" for the zero Client.
@@ -183,6 +163,14 @@ func (c *Client) ready() error {
 	return nil
 }
 
+// orZero returns c, or the zero Client, whose calls return an error, if c is nil.
+func (c *Client) orZero() *Client {
+	if c == nil {
+		return &Client{}
+	}
+	return c
+}
+
 // withAttributes adds Options.AdditionalAttributes to those of a request.
 func (c *Client) withAttributes(req DescribeInstancesRequest) DescribeInstancesRequest {
 	if len(c.attributes) > 0 {
@@ -224,5 +212,5 @@ func (c *Client) do(ctx context.Context, mode retryMode, action string, params u
 		Region: c.region, Action: action, Version: apiVersion, Scheme: c.scheme, Host: c.host, Params: params, Decode: decode,
 		ReadOnly: mode == retryRead || mode == retryPage, Patient: mode == retryPage, Repeatable: mode == retryToken,
 	})
-	return meta, callFailure(action, c.region, c.host, err)
+	return meta, failure(action, c.region, err)
 }

@@ -23,13 +23,15 @@ import (
 func TestZeroClient(t *testing.T) {
 	t.Parallel()
 	fleet := numbered(100, "cn-hangzhou")
+	var none *ecs.Client
 	for name, call := range calls {
-		err := call(t.Context(), &ecs.Client{}, fleet)
-		if !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(fmt.Sprint(err), "client was not created by NewClient") {
-			t.Errorf("%s: %v", name, err)
+		for _, c := range []*ecs.Client{{}, none} {
+			err := call(t.Context(), c, fleet)
+			if !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(fmt.Sprint(err), "client was not created by NewClient") {
+				t.Errorf("%s of %v: %v", name, c, err)
+			}
 		}
 	}
-	var none *ecs.Client
 	for name, c := range map[string]*ecs.Client{"zero": {}, "nil": none, "zero with credentials": (&ecs.Client{}).WithCredentials(nil), "nil with credentials": none.WithCredentials(nil)} {
 		other, err := c.InRegion("cn-hangzhou")
 		if other != nil || !errors.Is(err, ecs.ErrInvalidParameter) {

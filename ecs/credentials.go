@@ -51,7 +51,7 @@ func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) Crede
 //
 // The provider may be shared by any number of clients and goroutines.
 func ProfileCredentials(name string) CredentialsProvider {
-	return sharedCredentials{credentials.NewCache(credentials.NewProfile(name), redactKeys)}
+	return cacheCredentials(credentials.NewProfile(name))
 }
 
 // Profile describes a profile of the vendor CLI.
@@ -93,13 +93,13 @@ func ProfileRegion(name string) (string, error) {
 // not: calls are made one at a time, waiting ends with the caller's context, and panics are recovered. Wrap each
 // credential only once. Parts of error texts in which credentials-go quotes files and responses are omitted.
 func CredentialsFrom(c vendor.Credential) CredentialsProvider {
-	return sharedCredentials{cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})}
+	return cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})
 }
 
-// cacheCredentials makes any provider safe to call for every attempt; transport.Config.Credentials is its method Get.
+// cacheCredentials makes a provider safe to call for every attempt. nil stands for the default chain.
 func cacheCredentials(p CredentialsProvider) *credentials.Cache {
-	if shared, ok := p.(sharedCredentials); ok {
-		return shared.Cache
+	if p == nil {
+		p = credentials.NewChain()
 	}
 	return credentials.NewCache(p, redactKeys)
 }
@@ -111,22 +111,6 @@ func redactKeys(err error, keys ...signer.Credentials) error {
 		secrets = append(secrets, key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)
 	}
 	return redact.New(secrets...).Error(err)
-}
-
-// sharedCredentials is a cache that several clients may use.
-type sharedCredentials struct{ *credentials.Cache }
-
-func (s sharedCredentials) Credentials(ctx context.Context) (signer.Credentials, error) {
-	if ctx == nil {
-		return signer.Credentials{}, errNilContext
-	}
-	return s.Cache.Credentials(ctx)
-}
-
-// defaultCredentials returns the default chain: environment, OIDC role, CLI profile, profile file, instance role,
-// credentials URI.
-func defaultCredentials() CredentialsProvider {
-	return sharedCredentials{credentials.NewCache(credentials.NewChain(), redactKeys)}
 }
 
 // vendorCredentials calls a credential of credentials-go, which takes no context and must not be called concurrently.

@@ -235,7 +235,7 @@ func TestDefaultChain(t *testing.T) {
 	response.Store(`{"Code":"Failed","AccessKeySecret":"` + secret + `"}`)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, response.Load().(string)) }))
 	defer server.Close()
-	p := defaultCredentials()
+	p := cacheCredentials(nil)
 	if _, err := p.Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "none: set ALIBABA_CLOUD_ACCESS_KEY_ID") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
 	}
@@ -250,11 +250,11 @@ func TestDefaultChain(t *testing.T) {
 	}
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "env-id")
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "env-secret\n")
-	if _, err := defaultCredentials().Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "line break") || strings.Contains(err.Error(), "env-secret") {
+	if _, err := cacheCredentials(nil).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "line break") || strings.Contains(err.Error(), "env-secret") {
 		t.Errorf("%v", err)
 	}
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "env-secret")
-	if key, err := defaultCredentials().Credentials(t.Context()); err != nil || key.AccessKeySecret != "env-secret" {
+	if key, err := cacheCredentials(nil).Credentials(t.Context()); err != nil || key.AccessKeySecret != "env-secret" {
 		t.Errorf("%v %v", key, err)
 	}
 }
@@ -272,9 +272,9 @@ func TestSecretsInPlaceOfNames(t *testing.T) {
 			for i := 0; i < len(variables); i += 2 {
 				t.Setenv(variables[i], variables[i+1])
 			}
-			cache := cacheCredentials(defaultCredentials())
+			cache := cacheCredentials(nil)
 			_, err := cache.Credentials(t.Context())
-			report, _ := cache.Report()
+			report := cache.Report()
 			if text := fmt.Sprint(report, both(Profiles()), both(ProfileRegion("p"))); strings.Contains(text, variables[1]) {
 				t.Error(text)
 			}

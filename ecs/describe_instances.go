@@ -28,7 +28,7 @@ type DescribeInstancesResponse struct {
 // Values that could not be decoded are described in the response's Undecoded. An empty page may mean that the
 // caller lacks permission. The listing methods check for that; for a single page, use [Client.DryRun].
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
-	return c.describeInstances(ctx, retryRead, req)
+	return c.orZero().describeInstances(ctx, retryRead, req)
 }
 
 func (c *Client) describeInstances(ctx context.Context, mode retryMode, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
@@ -56,7 +56,7 @@ func (c *Client) describeInstances(ctx context.Context, mode retryMode, req Desc
 // missing, and one matching ErrInvalidParameter if a parameter is wrong. If the server ignores the dry run, DryRun
 // returns an error as well.
 func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
-	return c.dryRun(ctx, retryRead, req)
+	return c.orZero().dryRun(ctx, retryRead, req)
 }
 
 func (c *Client) dryRun(ctx context.Context, mode retryMode, req DescribeInstancesRequest) error {

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
@@ -124,10 +123,7 @@ func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	for !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
+	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
 // details returns the request id, or else the host. The host is included if the response did not come from the
@@ -150,15 +146,12 @@ func (e *Error) whatToDo() string {
 	switch {
 	case e.advice != "":
 		return e.advice
-	case e.AccessDenied != nil && e.AccessDenied.AuthAction != "":
-		return "grant " + strconv.Quote(e.AccessDenied.AuthAction) + " to the caller"
 	case e.class&transport.Throttled != 0:
 		return "the account's quota for this operation is used up: send fewer requests or ask for a higher quota"
-	case e.class&transport.Forbidden != 0:
-		return "grant the caller ecs:" + e.Action
-	default:
-		return ""
+	case e.class&transport.Forbidden != 0, e.AccessDenied != nil && e.AccessDenied.AuthAction != "":
+		return "grant " + missingAction(e) + " to the caller"
 	}
+	return ""
 }
 
 // Unwrap returns the cause, or nil if the API's response is the cause.
@@ -250,35 +243,28 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = io.WriteString(f, text)
 }
 
-// failure returns err as an *Error. An error that did not come from a call, such as one of package pagination, is
-// wrapped in a new one.
+// failure returns err as an *Error, or nil if err is nil. An error that did not come from a call, such as one of package
+// pagination, is the cause of a new one.
 func failure(action, region string, err error) error {
-	if err == nil {
-		return nil
-	}
 	// Only the type of err itself counts. An *Error that it wraps may belong to another call: the one whose error
 	// canceled the context (as with errgroup), or one made by a credentials provider.
-	if _, ok := err.(*Error); ok { //nolint:errorlint // see above
-		return err
+	switch f := err.(type) { //nolint:errorlint // see above
+	case nil:
+		return nil
+	case *Error:
+		return f
+	case *transport.Failure:
+		e := &Error{
+			Code: f.Response.Code, Message: f.Response.Message, RequestID: f.Response.RequestID, HostID: f.Response.HostID, Recommend: f.Response.Recommend,
+			Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, AccessDenied: (*AccessDeniedDetail)(f.Response.AccessDenied),
+			class: f.Class, problem: f.Problem, advice: f.Advice, err: f.Err,
+		}
+		if f.Attempts > 0 {
+			e.Host = f.Host
+		}
+		return e
 	}
 	return &Error{Action: action, Region: region, err: err}
-}
-
-// callFailure returns an *Error for a call that the transport could not complete, or nil if err is nil.
-func callFailure(action, region, host string, err error) error {
-	f, ok := err.(*transport.Failure) //nolint:errorlint // the transport returns no other type
-	if !ok {
-		return failure(action, region, err)
-	}
-	e := &Error{
-		Code: f.Response.Code, Message: f.Response.Message, RequestID: f.Response.RequestID, HostID: f.Response.HostID, Recommend: f.Response.Recommend,
-		Action: action, Region: region, StatusCode: f.Response.Status, Attempts: f.Attempts, class: f.Class, problem: f.Problem, advice: f.Advice, err: f.Err,
-	}
-	if f.Attempts > 0 {
-		e.Host = host
-	}
-	e.AccessDenied = (*AccessDeniedDetail)(f.Response.AccessDenied)
-	return e
 }
 
 // invalidField reports an invalid field of a request or of Options. It matches ErrInvalidParameter.

@@ -31,8 +31,8 @@ func TestErrorText(t *testing.T) {
 		"ecs: A in r: 400 C (request R)":                          {Action: "A", Region: "r", Host: "h", StatusCode: 400, Code: "C", RequestID: "R"},
 		"ecs: A in r: 400 C: do this":                             {Action: "A", Region: "r", StatusCode: 400, Code: "C", advice: "do this"},
 		"ecs: A in r: 400 C: Denied; cause":                       {Action: "A", Region: "r", StatusCode: 400, Code: "C", Message: "Denied.", err: errors.New("cause")},
-		"ecs: A in r: 403 C: grant the caller ecs:A":              {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden},
-		`ecs: A in r: 403 C: grant "ecs:B" to the caller`:         {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B"}},
+		"ecs: A in r: 403 C: grant ecs:A to the caller":           {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden},
+		"ecs: A in r: 403 C: grant ecs:B to the caller":           {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B"}},
 		"ecs: A in r: 400 C: the account's quota for this operation is used up: send fewer requests or ask for a higher quota": {Action: "A", Region: "r", StatusCode: 400, Code: "C", class: transport.Throttled},
 	} {
 		if got := e.Error(); strings.Replace(got, "ecs: A:", "ecs: A", 1) != want {
@@ -116,7 +116,7 @@ func TestErrorChain(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
 	for i, class := range []transport.Class{transport.Throttled, transport.Forbidden, transport.Credentials, transport.Invalid, transport.Unavailable} {
-		e := fmt.Errorf("wrapped: %w", callFailure("A", "r", "h", &transport.Failure{Class: class, Err: io.EOF, Advice: "h", Attempts: 2, Response: transport.ErrorResponse{Code: "C", AccessDenied: &transport.AccessDenied{AuthAction: "a"}}}))
+		e := fmt.Errorf("wrapped: %w", failure("A", "r", &transport.Failure{Host: "h", Class: class, Err: io.EOF, Advice: "h", Attempts: 2, Response: transport.ErrorResponse{Code: "C", AccessDenied: &transport.AccessDenied{AuthAction: "a"}}}))
 		for j, kind := range kinds {
 			if errors.Is(e, kind) != (i == j) {
 				t.Errorf("%b is %v: %v", class, kind, !(i == j))

@@ -3,12 +3,13 @@ package ecs
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
 // GetInstance returns the instance with the given id. Concurrent calls share requests: if no request is in
@@ -24,18 +25,18 @@ import (
 // next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
-		return Instance{}, invalidCall(describeInstances, c.region, err)
+		return Instance{}, invalidCall(describeInstances, c.Region(), err)
 	}
 	if ctx.Err() != nil {
-		return Instance{}, failure(describeInstances, c.region, doneError(ctx))
+		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))
 	}
 	w := &lookupWaiter{ctx: ctx, id: id, done: make(chan struct{})}
-	c.lookups.of(c.region).join(c, w)
+	queue, _ := c.lookups.LoadOrStore(c.region, &lookupQueue{})
+	queue.(*lookupQueue).join(c, w)
 	select {
 	case <-w.done:
 	case <-ctx.Done():
-		w.leave()
-		return Instance{}, failure(describeInstances, c.region, doneError(ctx))
+		return Instance{}, failure(describeInstances, c.region, transport.ContextError(ctx))
 	}
 	if w.crash != nil {
 		panic(w.crash)
@@ -43,34 +44,7 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	return w.instance, w.err
 }
 
-// doneError returns the error of a context that is done, with its cause.
-func doneError(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(err, cause) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", err, cause)
-}
-
-// lookupQueues holds a queue for each region. The clients that share an account share it. The zero value is empty.
-type lookupQueues struct {
-	mu       sync.Mutex
-	byRegion map[string]*lookupQueue
-}
-
-func (q *lookupQueues) of(region string) *lookupQueue {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.byRegion == nil {
-		q.byRegion = map[string]*lookupQueue{}
-	}
-	if q.byRegion[region] == nil {
-		q.byRegion[region] = &lookupQueue{}
-	}
-	return q.byRegion[region]
-}
-
-// lookupQueue collects the callers of GetInstance while requests are in progress.
+// lookupQueue collects the callers of GetInstance for one region while requests are in progress.
 type lookupQueue struct {
 	mu      sync.Mutex
 	running bool // whether a goroutine is working on the queue
@@ -85,29 +59,6 @@ type lookupWaiter struct {
 	instance Instance
 	err      error
 	crash    error
-
-	mu     sync.Mutex
-	left   bool
-	onLeft func() // set while a request for the id is in progress
-}
-
-func (w *lookupWaiter) leave() {
-	w.mu.Lock()
-	w.left = true
-	onLeft := w.onLeft
-	w.mu.Unlock()
-	if onLeft != nil {
-		onLeft()
-	}
-}
-
-// watch arranges for onLeft to be called when the caller stops waiting. It reports whether the caller is still
-// waiting.
-func (w *lookupWaiter) watch(onLeft func()) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.onLeft = onLeft
-	return !w.left
 }
 
 func (q *lookupQueue) join(c *Client, waiters ...*lookupWaiter) {
@@ -158,30 +109,25 @@ func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 }
 
 // send looks up the ids of a batch and delivers the results to its callers. The request carries the values of the
-// first caller's context.
+// first caller's context, and is canceled when no caller waits any longer.
 func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
+	batch = slices.DeleteFunc(batch, func(w *lookupWaiter) bool { return w.ctx.Err() != nil })
+	if len(batch) == 0 {
+		return
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(batch[0].ctx))
 	defer cancel()
 	var waiting atomic.Int64
 	waiting.Store(int64(len(batch)))
-	leave := func() {
-		if waiting.Add(-1) == 0 {
-			cancel()
-		}
-	}
-	batch = slices.DeleteFunc(batch, func(w *lookupWaiter) bool {
-		here := w.watch(leave)
-		if !here {
-			leave()
-		}
-		return !here
-	})
-	if len(batch) == 0 {
-		return
-	}
 	ids := make([]string, len(batch))
 	for i, w := range batch {
 		ids[i] = w.id
+		stop := context.AfterFunc(w.ctx, func() {
+			if waiting.Add(-1) == 0 {
+				cancel()
+			}
+		})
+		defer stop()
 	}
 	finished := false
 	var found *lookUpResult

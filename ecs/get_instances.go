@@ -21,7 +21,7 @@ const maxParallelBatches = 16
 // missing ones, so no id is reported as missing.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
-		return nil, invalidCall(describeInstances, c.region, err)
+		return nil, invalidCall(describeInstances, c.Region(), err)
 	}
 	found, err := c.lookUp(ctx, retryPage, ids, nil)
 	if err != nil {
@@ -66,7 +66,7 @@ type lookUpResult struct {
 // isMissing reports whether an id that is not among the instances does not exist, as opposed to one that was
 // returned but could not be decoded.
 func (r *lookUpResult) isMissing(id string) bool {
-	return !slices.ContainsFunc(r.undecoded, func(d *DecodeError) bool { return d.InstanceID == id || d.InstanceID == "" })
+	return len(r.undecodedOf(id)) == 0
 }
 
 // undecodedOf returns the decode errors of an instance and those without a readable id.

@@ -79,7 +79,7 @@ type listing struct {
 }
 
 func (c *Client) newListing() *listing {
-	return &listing{client: c, mode: retryPage, seen: map[string]struct{}{}}
+	return &listing{client: c.orZero(), mode: retryPage, seen: map[string]struct{}{}}
 }
 
 // deliverFunc passes a page to the consumer and reports whether the consumer wants more.
@@ -193,8 +193,8 @@ func (l *listing) hasSeen(id string) bool {
 }
 
 // countNew returns how many of the ids have not been seen before.
-func (l *listing) countNew(ids iter.Seq[string]) (n int) {
-	for id := range ids {
+func (l *listing) countNew(ids []string) (n int) {
+	for _, id := range ids {
 		if !l.hasSeen(id) {
 			n++
 		}

@@ -17,8 +17,8 @@ const maxVerifications = 3
 
 // verifyEmptyEnds verifies the requests of a listing that ended with an empty page.
 //
-// Some servers answer a caller without permission with an empty page instead of an error. So a request that ends with an
-// empty page, be it the first or one that a token announced, proves nothing: the permission may be missing, or may have
+// Some servers return an empty page, instead of an error, to a caller without permission. So a request that ends with an
+// empty page, whether it is the first or a token announced it, proves nothing: the permission may be missing, or may have
 // been withdrawn in the middle of the listing. After all requests have ended, one dry run checks the permission: see
 // [Client.verifyEmpty]. Instances that the listing showed do not count as evidence.
 //
@@ -27,7 +27,7 @@ const maxVerifications = 3
 // pages at its own end are verified in the same way.
 //
 // It is enough that the same request was confirmed within five minutes, if it has shown no instance since. That is for
-// listings without ids only: whoever names instances has a reason to expect them.
+// listings without ids only: a caller who names instances has a reason to expect them.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
 	if l.client.trustEmpty || req.matchesNothing() {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"iter"
 
+	"github.com/aliyun-ecs/sdk-go/internal/transport"
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
@@ -28,18 +29,18 @@ func (p *instancePage) claimsMore() bool {
 	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
 
-// ids yields the ids of the instances on the page. Instances without a readable id are skipped.
-func (p *instancePage) ids(yield func(string) bool) {
+// ids returns the ids of the instances on the page. Instances without a readable id are skipped.
+func (p *instancePage) ids() []string {
+	ids := make([]string, 0, p.rows)
 	for i := range p.Instances {
-		if !yield(p.Instances[i].InstanceID) {
-			return
-		}
+		ids = append(ids, p.Instances[i].InstanceID)
 	}
 	for _, d := range p.Undecoded {
-		if d.InstanceID != "" && !yield(d.InstanceID) {
-			return
+		if d.InstanceID != "" {
+			ids = append(ids, d.InstanceID)
 		}
 	}
+	return ids
 }
 
 // fetchPage sends one request of a listing.
@@ -68,7 +69,7 @@ func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeIns
 		}
 		for page, err := range followPages(ctx, countNew, fetch) {
 			if last = page; err == nil && page.claimsMore() {
-				listed.add(page.ids)
+				listed.add(page.ids())
 			}
 			if !yield(page, err) || err != nil {
 				return
@@ -92,10 +93,10 @@ func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit i
 }
 
 // pageWithIDs is a page whose items have ids.
-type pageWithIDs interface{ ids(yield func(string) bool) }
+type pageWithIDs interface{ ids() []string }
 
 // newIDsFunc returns how many of the ids of a page are new.
-type newIDsFunc func(ids iter.Seq[string]) int
+type newIDsFunc func(ids []string) int
 
 // followPages yields the pages that fetch returns for successive tokens. A page without a new id counts as empty,
 // so that a listing ends with [pagination.ErrEmptyPages] if the server keeps returning new tokens for the same
@@ -109,7 +110,7 @@ func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch 
 			if page, next, err = fetch(ctx, token); err != nil {
 				return pagination.Page[struct{}]{}, err
 			}
-			return pagination.Page[struct{}]{Items: make([]struct{}, countNew(page.ids)), Next: next}, nil
+			return pagination.Page[struct{}]{Items: make([]struct{}, countNew(page.ids())), Next: next}, nil
 		}
 		for _, err := range pagination.Pages(ctx, counted) {
 			if err != nil {
@@ -132,12 +133,12 @@ type idHashes struct {
 }
 
 // add adds ids and returns how many of them are new.
-func (s *idHashes) add(ids iter.Seq[string]) int {
+func (s *idHashes) add(ids []string) int {
 	if s.hashes == nil {
 		s.seed, s.hashes = maphash.MakeSeed(), map[uint64]struct{}{}
 	}
 	before := len(s.hashes)
-	for id := range ids {
+	for _, id := range ids {
 		s.hashes[maphash.String(s.seed, id)] = struct{}{}
 	}
 	return len(s.hashes) - before
@@ -157,22 +158,16 @@ func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *insta
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1
 	for range maxSweeps {
-		result, err := s.read(ctx, from)
-		if err != nil {
-			if !refusesPageNumbers(err) {
-				yield(nil, err)
-			}
-			return
+		repeat, err := s.read(ctx, from)
+		if err != nil && !refusesPageNumbers(err) {
+			yield(nil, err)
 		}
-		if result == sweepDone {
+		if err != nil || !repeat {
 			return
-		}
-		if result == sweepFoundNothing && from == 1 {
-			break
 		}
 		from = 1
 	}
-	yield(nil, fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known()))
+	yield(nil, s.incomplete())
 }
 
 // sweep is the state of reading a list by page numbers.
@@ -186,14 +181,6 @@ type sweep struct {
 	yield   func(*instancePage, error) bool
 }
 
-type sweepResult int
-
-const (
-	sweepDone         sweepResult = iota // the consumer stopped, or the listing is complete
-	sweepFoundNothing                    // the list did not change and instances are missing, but no page had a new one
-	sweepRepeat                          // the list changed, or instances are missing
-)
-
 func (s *sweep) pageSize() int {
 	return min(cmp.Or(s.request.MaxResults, maxPerRequest), maxPerRequest)
 }
@@ -205,43 +192,44 @@ func (s *sweep) isComplete() bool {
 	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
 }
 
+// incomplete returns the error of a listing whose pages have fewer instances than the server claims.
+func (s *sweep) incomplete() error {
+	return fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known())
+}
+
 // read reads pages, starting at a page number. It ends at the last page according to TotalCount, at the first
-// empty page, or after too many pages in a row without a new instance.
-func (s *sweep) read(ctx context.Context, from int) (sweepResult, error) {
+// empty page, or after too many pages in a row without a new instance. repeat reports whether the pages have to be read
+// from the beginning, because the list changed or instances are missing.
+func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	req := s.request
 	req.PageSize, req.MaxResults = s.pageSize(), 0
 	before, idle, changed := s.known(), 0, false
 	for req.PageNumber = from; idle <= maxPerRequest; req.PageNumber++ {
 		if ctx.Err() != nil {
-			return sweepDone, doneError(ctx)
+			return false, transport.ContextError(ctx)
 		}
 		page, err := s.client.fetchPage(ctx, s.mode, req)
 		if err != nil {
-			return sweepDone, err
+			return false, err
 		}
 		page.request, page.NextToken = s.request, ""
 		page.emptyEnd = page.rows == 0 && page.TotalCount < s.known()
-		if idle++; s.listed.add(page.ids) > 0 {
+		if idle++; s.listed.add(page.ids()) > 0 {
 			idle = 0
 		}
 		changed = changed || s.total >= 0 && page.TotalCount != s.total
 		s.total = page.TotalCount
 		if !s.yield(page, nil) {
-			return sweepDone, nil
+			return false, nil
 		}
 		if page.rows == 0 || req.PageNumber*req.PageSize >= s.total {
 			break
 		}
 	}
-	switch {
-	case changed:
-		return sweepRepeat, nil
-	case s.isComplete():
-		return sweepDone, nil
-	case s.known() == before:
-		return sweepFoundNothing, nil
+	if !changed && !s.isComplete() && s.known() == before && from == 1 {
+		return false, s.incomplete() // all pages were read, and none had a new instance
 	}
-	return sweepRepeat, nil
+	return changed || !s.isComplete(), nil
 }
 
 // refusesPageNumbers reports whether err means that the API does not support page numbers, as opposed to a failure

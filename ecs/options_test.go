@@ -150,8 +150,8 @@ func TestWithCredentialsSharesTheHTTPClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := c.WithCredentials(nil)
-	if c.config.HTTPClient == nil || other.config.HTTPClient != c.config.HTTPClient {
-		t.Error("the accounts have different http.Clients")
+	if c.transport.RoundTripper() == nil || other.transport.RoundTripper() != c.transport.RoundTripper() {
+		t.Error("the accounts have different connections")
 	}
 	if other.transport == c.transport {
 		t.Error("the accounts share the throttle control")

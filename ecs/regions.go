@@ -57,16 +57,15 @@ func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest
 }
 
 func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, transport.Meta, error) {
-	const action = describeRegions
 	params, err := query.Values(req)
 	if err != nil {
-		return nil, transport.Meta{}, invalidCall(action, c.region, err)
+		return nil, transport.Meta{}, invalidCall(describeRegions, c.region, err)
 	}
 	var out struct {
 		RequestID string `json:"RequestId"`
 		Regions   *struct{ Region []Region }
 	}
-	meta, err := c.do(ctx, retryRead, action, params, func(body []byte) error {
+	meta, err := c.do(ctx, retryRead, describeRegions, params, func(body []byte) error {
 		out.Regions = nil // an earlier attempt may have set it
 		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
 			return wrong
@@ -208,7 +207,7 @@ func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, fi
 	case large <- struct{}{}:
 		defer func() { <-large }()
 	case <-ctx.Done():
-		return doneError(ctx)
+		return transport.ContextError(ctx)
 	}
 	return l.scanRest(ctx, req, first, l.client.firstCounts(ctx, req, workers), workers, deliver)
 }

@@ -25,25 +25,25 @@ const (
 type CheckStep struct {
 	// Name is "credentials", "proxy", "dns", "connect", "tls", "response", "clock", "signature", "permission" or "quota", or
 	// "setup" if nothing could be checked because the client, the context or the options are unusable.
-	Name   string
-	Region string // "" if the step does not depend on a region
-	Action string // the operation of a step "permission", such as "DescribeInstances"
-	Status CheckStatus
+	Name   string      `json:"name"`
+	Region string      `json:"region,omitempty"` // "" if the step does not depend on a region
+	Action string      `json:"action,omitempty"` // the operation of a step "permission", such as "DescribeInstances"
+	Status CheckStatus `json:"status"`
 	// Optional says that a listing works without this step. [Report.Err] ignores it.
-	Optional bool
-	Detail   string // what was found, in one line without secrets
-	Advice   string // what to do, in one line; "" if there is nothing to do
-	Err      error  // why the step failed, or why its result is unknown; nil if it passed or was skipped
-	Duration time.Duration
+	Optional bool          `json:"optional,omitempty"`
+	Detail   string        `json:"detail,omitempty"` // what was found, in one line without secrets
+	Advice   string        `json:"advice,omitempty"` // what to do, in one line; "" if there is nothing to do
+	Err      error         `json:"-"`                // why the step failed, or why its result is unknown; nil if it passed or was skipped
+	Duration time.Duration `json:"-"`                // in JSON, "seconds"
 }
 
 // Report is the result of [Client.Check]. It prints as a table, whatever the verb of package fmt, and encodes as JSON; both
 // are without secrets.
 type Report struct{ Steps []CheckStep }
 
-// Err returns nil if a listing would work, and else the error of the first step that is in the way. [errors.Is] tells
-// its kind, as for a call. What could not be determined, because the API throttled the request or did not respond, is in
-// the way too. Optional steps are not.
+// Err returns nil if a listing would work, otherwise the error of the first step that prevents it. [errors.Is] tells its
+// kind, as for a call. A step whose result is unknown, because the API throttled the request or did not respond, prevents a
+// listing too. Optional steps do not.
 func (r *Report) Err() error {
 	for _, s := range r.Steps {
 		if s.Err != nil && !s.Optional {
@@ -67,7 +67,7 @@ func (r *Report) MissingActions() []string {
 	return slices.Compact(actions)
 }
 
-// denied returns the error of a step that a RAM policy can cure.
+// denied returns the error of a step that a RAM policy can resolve.
 func (s CheckStep) denied() (*Error, bool) {
 	var e *Error
 	ok := errors.As(s.Err, &e) && isGrantable(e)
@@ -100,10 +100,7 @@ func (r *Report) Policy() string {
 	if len(policy.Statement) == 0 {
 		return ""
 	}
-	text, err := json.MarshalIndent(policy, "", "  ")
-	if err != nil {
-		return "" // cannot happen: there are only strings in it
-	}
+	text, _ := json.MarshalIndent(policy, "", "  ") // only strings: it cannot fail
 	return string(text)
 }
 
@@ -139,10 +136,15 @@ func (r *Report) String() string {
 			width = max(width, utf8.RuneCountInString(s.title()))
 		}
 	}
+	var skipped []string // names of consecutive steps, which share a line
 	for i, s := range r.Steps {
 		if s.Status == CheckStatusSkipped {
+			if !slices.Contains(skipped, s.Name) {
+				skipped = append(skipped, s.Name)
+			}
 			if i+1 == len(r.Steps) || r.Steps[i+1].Status != CheckStatusSkipped {
-				b.WriteString("skipped  " + strings.Join(skippedNames(r.Steps[:i+1]), ", ") + ": an earlier step failed\n")
+				b.WriteString("skipped  " + strings.Join(skipped, ", ") + ": an earlier step failed\n")
+				skipped = nil
 			}
 			continue
 		}
@@ -167,20 +169,6 @@ func (s CheckStep) title() string {
 	return s.Name + " " + s.Action + inRegion(s.Region)
 }
 
-// skippedNames returns the names of the skipped steps at the end of steps, each once.
-func skippedNames(steps []CheckStep) (names []string) {
-	for _, s := range slices.Backward(steps) {
-		if s.Status != CheckStatusSkipped {
-			break
-		}
-		if !slices.Contains(names, s.Name) {
-			names = append(names, s.Name)
-		}
-	}
-	slices.Reverse(names)
-	return names
-}
-
 // MarshalJSON returns an object with the steps, whether a listing would work, the missing actions and the missing policy.
 func (r *Report) MarshalJSON() ([]byte, error) {
 	out := struct {
@@ -194,19 +182,14 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 
 // MarshalJSON returns an object with the fields of the step, and of its error what helps to report it.
 func (s CheckStep) MarshalJSON() ([]byte, error) {
+	type fields CheckStep // without this method
 	out := struct {
-		Name      string      `json:"name"`
-		Region    string      `json:"region,omitempty"`
-		Action    string      `json:"action,omitempty"`
-		Status    CheckStatus `json:"status"`
-		Optional  bool        `json:"optional,omitempty"`
-		Detail    string      `json:"detail,omitempty"`
-		Advice    string      `json:"advice,omitempty"`
-		Error     string      `json:"error,omitempty"`
-		Code      string      `json:"code,omitempty"`
-		RequestID string      `json:"request_id,omitempty"`
-		Seconds   float64     `json:"seconds"`
-	}{Name: s.Name, Region: s.Region, Action: s.Action, Status: s.Status, Optional: s.Optional, Detail: s.Detail, Advice: s.Advice, Seconds: s.Duration.Seconds()}
+		fields
+		Error     string  `json:"error,omitempty"`
+		Code      string  `json:"code,omitempty"`
+		RequestID string  `json:"request_id,omitempty"`
+		Seconds   float64 `json:"seconds"`
+	}{fields: fields(s), Seconds: s.Duration.Seconds()}
 	if s.Err != nil {
 		out.Error = s.Err.Error()
 	}

@@ -61,7 +61,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 		err = c.ready()
 	}
 	if err != nil {
-		return invalidCall(describeInstances, c.region, err)
+		return invalidCall(describeInstances, c.Region(), err)
 	}
 	workers := min(cmp.Or(o.Workers, defaultWorkers), maxWorkers)
 	l := c.newListing()

@@ -81,13 +81,13 @@ func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesReque
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)
 		if err != nil {
-			yield(TagResource{}, invalidCall(listTagResources, c.region, err))
+			yield(TagResource{}, invalidCall(listTagResources, c.Region(), err))
 			return
 		}
 		for _, batch := range batches {
 			for page, err := range c.tagPages(ctx, batch) {
 				if err != nil {
-					yield(TagResource{}, failure(listTagResources, c.region, err))
+					yield(TagResource{}, failure(listTagResources, c.Region(), err))
 					return
 				}
 				for _, tag := range page {
@@ -147,13 +147,12 @@ func checkTags(field string, tags []Tag) error {
 // tagPage is a page of ListTagResources.
 type tagPage []TagResource
 
-// ids yields a string for each tag of each resource.
-func (p tagPage) ids(yield func(string) bool) {
+// ids returns a string for each tag of each resource.
+func (p tagPage) ids() (ids []string) {
 	for _, t := range p {
-		if !yield(t.ResourceID + "\n" + t.TagKey + "\n" + t.TagValue) {
-			return
-		}
+		ids = append(ids, t.ResourceID+"\n"+t.TagKey+"\n"+t.TagValue)
 	}
+	return ids
 }
 
 // tagPages yields the pages of one request, following NextToken.
@@ -173,7 +172,7 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 	params, err := query.Values(struct {
 		ListTagResourcesRequest
 		RegionID string `url:"RegionId"`
-	}{req, c.region})
+	}{req, c.Region()})
 	if err != nil {
 		return nil, "", err
 	}

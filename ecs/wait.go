@@ -23,7 +23,8 @@ const (
 
 // WaitForStatus polls until every instance has been seen in the status want. It returns the instances as they were
 // seen then, in the order of the ids, without duplicates. It accepts any number of ids; Options.Poll sets the
-// delays. Ids that the API does not return yet are waited for.
+// delays. Ids that the API does not return yet are waited for. A status other than the InstanceStatus constants is waited
+// for as well, because the API may add others; one that does not exist is never reached, so the wait lasts until ctx is done.
 //
 // It returns a [*WaitError] early if an instance can no longer reach the status: it existed and no longer does, it
 // is locked for a reason that leads to its release or prevents a start, it has left the status Pending, or its
@@ -33,7 +34,7 @@ const (
 // the status; those that have are returned with it.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
 	if err := checkStatus(want); err != nil {
-		return nil, invalidCall(describeInstances, c.region, err)
+		return nil, invalidCall(describeInstances, c.Region(), err)
 	}
 	reached := map[string]Instance{}
 	err := c.pollUntil(ctx, want, ids, func(p *poll, id string) error {
@@ -144,7 +145,7 @@ type poll struct {
 // several do, the first error counts.
 func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(p *poll, id string) error) error {
 	if err := checkIDs(ctx, ids); err != nil {
-		return invalidCall(describeInstances, c.region, err)
+		return invalidCall(describeInstances, c.Region(), err)
 	}
 	p := poll{want: want, pending: make(map[string]InstanceStatus, len(ids)), seen: map[string]bool{}, missedOnce: map[string]bool{}}
 	for _, id := range ids {
@@ -171,11 +172,9 @@ func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []strin
 		if len(p.pending) == 0 {
 			break
 		}
-		timer := time.NewTimer(c.poll.pause(polls))
 		select {
-		case <-timer.C:
+		case <-time.After(c.poll.pause(polls)):
 		case <-ctx.Done(): // the next poll returns its error
-			timer.Stop()
 		}
 	}
 	return nil

@@ -17,7 +17,7 @@
 //
 // # When to use it
 //
-// Use a cache when a program looks at the same instances again and again: one listing per minute then serves any number
+// Use a cache when a program reads the same instances many times: one listing per minute then serves any number
 // of readers. For a single query, use [ecs.Client.Instances]. To wait until an instance is running or gone, use
 // [ecs.Client.WaitForStatus] or [ecs.Client.WaitUntilGone], and update the cache with [Cache.Refresh] afterwards.
 //

@@ -105,7 +105,7 @@ func (o *observation) seenAll() {
 	c.mu.Lock()
 	o.from.complete = max(o.from.complete, o.number)
 	c.mu.Unlock()
-	c.mu.RLock() // readers go on
+	c.mu.RLock() // so that readers need not wait
 	var unseen []string
 	for id, r := range c.records {
 		if o.missed(r) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -118,13 +119,11 @@ func (r *runner) start(ctx context.Context, t *task) {
 			} else if slowsDown(err) {
 				failures++
 			}
-			timer := time.NewTimer(r.cache.delay(failures))
 			select {
-			case <-timer.C:
+			case <-time.After(r.cache.delay(failures)):
 			case <-t.wake:
 			case <-ctx.Done():
 			}
-			timer.Stop()
 		}
 	})
 }
@@ -176,6 +175,14 @@ func (r *runner) pass(ctx context.Context, t *task) error {
 	}
 	c.broadcast()
 	return err
+}
+
+// listInstances lists the instances of a region.
+func listInstances(ctx context.Context, client *ecs.Client, req ecs.DescribeInstancesRequest, workers int) iter.Seq2[ecs.Instance, error] {
+	if workers > 1 {
+		return client.ScanInstances(ctx, req, &ecs.ScanOptions{Workers: workers})
+	}
+	return client.Instances(ctx, req)
 }
 
 // discover starts a task for each region that is not known yet. Known regions are kept, whatever the API returns.

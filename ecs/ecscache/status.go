@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -119,15 +120,8 @@ func (c *Cache) regionTasks(ctx context.Context) (tasks []*task, err error) {
 
 // allTasks returns all tasks, the discovery of regions first. c.mu must be held.
 func (c *Cache) allTasks() []*task {
-	tasks := make([]*task, 0, len(c.tasks))
-	for _, t := range c.tasks {
-		tasks = append(tasks, t)
-	}
-	slices.SortFunc(tasks, func(a, b *task) int { return strings.Compare(a.region, b.region) })
-	return tasks
+	return slices.SortedFunc(maps.Values(c.tasks), func(a, b *task) int { return strings.Compare(a.region, b.region) })
 }
-
-var errEnded = errors.New("Run has ended")
 
 // await waits until done returns true. done is called with c.mu held.
 func (c *Cache) await(ctx context.Context, done func() bool) error {
@@ -139,7 +133,7 @@ func (c *Cache) await(ctx context.Context, done func() bool) error {
 		case ok:
 			return nil
 		case state == ended:
-			return errEnded
+			return errors.New("Run has ended")
 		}
 		select {
 		case <-changed:

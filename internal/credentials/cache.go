@@ -73,6 +73,9 @@ func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) err
 
 // Credentials implements [Provider].
 func (c *Cache) Credentials(ctx context.Context) (signer.Credentials, error) {
+	if ctx == nil {
+		return signer.Credentials{}, errors.New("ctx is nil, use context.Background()")
+	}
 	key, _, err := c.Get(ctx, signer.Credentials{})
 	return key, err
 }
@@ -86,19 +89,19 @@ func (c *Cache) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text)
 }
 
-// Report returns what the provider knows about its key, without I/O. ok is false if the provider is not a Chain.
-func (c *Cache) Report() (r Report, ok bool) {
+// Report returns what the provider knows about its key, without I/O: nothing, unless it is a Chain.
+func (c *Cache) Report() Report {
 	chain, ok := c.provider.(*Chain)
 	if !ok {
-		return Report{}, false
+		return Report{}
 	}
-	r = chain.Report()
+	r := chain.Report()
 	for i, link := range r.Links {
 		if link.Err != nil {
 			r.Links[i].Err = c.redact(link.Err)
 		}
 	}
-	return r, true
+	return r
 }
 
 // Get returns a key. stale is a key that the API has refused, or zero: it is not returned unless the provider has
@@ -127,10 +130,8 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			}
 			return key, nil, nil
 		}
-		timeout := time.NewTimer(time.Until(r.started.Add(patience)))
 		select {
 		case <-r.done:
-			timeout.Stop()
 			switch {
 			case r.err != nil && late:
 				continue // it was canceled before this caller arrived
@@ -141,10 +142,9 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			}
 			return r.key, nil, nil
 		case <-ctx.Done():
-			timeout.Stop()
 			c.leave(r, true)
 			return signer.Credentials{}, nil, ctx.Err()
-		case <-timeout.C:
+		case <-time.After(time.Until(r.started.Add(patience))):
 			c.leave(r, false)
 			return c.useLastValid(fmt.Errorf("the credentials provider has not returned within %v", patience))
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,13 +49,16 @@ type chainState struct {
 	report  Report
 }
 
+// NoKeyAdvice is what to do if the default chain finds no key.
+const NoKeyAdvice = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials"
+
 // NewChain returns the default chain: environment, OIDC role, CLI profile, profile file, instance role, credentials URI.
 func NewChain() *Chain { return newChain(newSystem()) }
 
 func newChain(s *system) *Chain {
 	return &Chain{&chainState{
 		current: -1,
-		missing: "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials",
+		missing: NoKeyAdvice,
 		links: []link{
 			{"environment", func(context.Context, signer.Credentials) (foundKey, error) { return s.environmentKey() }},
 			{"OIDC role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentRole(ctx) }},
@@ -92,14 +96,10 @@ func (s *system) environmentKey() (foundKey, error) {
 	if err := validateKey(key); err != nil {
 		return foundKey{}, fmt.Errorf("%s: %w", id, err)
 	}
-	return foundKey{Credentials: key, kind: kindOf(key)}, nil
-}
-
-func kindOf(key signer.Credentials) string {
 	if key.SecurityToken != "" {
-		return "StsToken"
+		return foundKey{Credentials: key, kind: "StsToken"}, nil
 	}
-	return "AK"
+	return foundKey{Credentials: key, kind: "AK"}, nil
 }
 
 // environmentRole assumes the role described by the environment, as in pods of Container Service.
@@ -112,7 +112,7 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	case arn == "" || provider == "" || token == "" && file == "":
 		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all or none")
 	}
-	return s.oidcKey(ctx, role{arn: arn}, provider, token, file)
+	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }
 
 // chainedSection returns the key of the profile file, which is the last place for the profile that ALIBABA_CLOUD_PROFILE
@@ -152,37 +152,30 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	c.mu.Lock()
 	refused, current := c.refused, c.current
 	c.mu.Unlock()
-	if current >= 0 {
-		l := c.links[current]
+	links, search := c.links, current < 0
+	if !search {
+		links = links[current : current+1]
+	}
+	var tried []LinkReport
+	for i, l := range links {
 		key, err := l.get(ctx, refused)
 		switch {
+		case err == nil && search:
+			return c.store(i, key, append(tried, LinkReport{Name: l.name})), nil
 		case err == nil:
 			return c.store(current, key, nil), nil
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
-		}
-		// the file may just be being replaced: do not skip the link yet, because another one may use another
-		// account
-		if isNotConfigured(err) {
+		case !search && isNotConfigured(err):
+			// A file may be missing while it is replaced. Do not go on to another link, which may use another account.
 			err = errors.New(err.Error())
 		}
-		return signer.Credentials{}, c.fail([]LinkReport{{l.name, err}})
-	}
-	var passed []LinkReport
-	for i, l := range c.links {
-		key, err := l.get(ctx, refused)
-		switch {
-		case err == nil:
-			return c.store(i, key, append(passed, LinkReport{Name: l.name})), nil
-		case ctx.Err() != nil:
-			return signer.Credentials{}, ctx.Err()
-		}
-		passed = append(passed, LinkReport{Name: l.name, Err: err})
+		tried = append(tried, LinkReport{Name: l.name, Err: err})
 		if !isNotConfigured(err) {
 			break
 		}
 	}
-	return signer.Credentials{}, c.fail(passed)
+	return signer.Credentials{}, c.fail(tried)
 }
 
 // Format writes the type, whatever the verb.
@@ -204,7 +197,6 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 		c.report.Links = links
 	}
 	c.report.Kind, c.report.Expires = key.kind, key.expires
-	c.report.AccessKeyID, c.report.Temporary = MaskID(key.AccessKeyID), key.SecurityToken != ""
 	return key.Credentials
 }
 
@@ -254,10 +246,6 @@ type Report struct {
 	Links []LinkReport
 	// Kind is the mode by which the key was obtained, in the CLI's terms; "" if there is none.
 	Kind string
-	// AccessKeyID is masked: "LTAI****".
-	AccessKeyID string
-	// Temporary reports whether the key has a security token.
-	Temporary bool
 	// Expires is zero if the key does not expire, or its expiry is unknown.
 	Expires time.Time
 }
@@ -273,6 +261,6 @@ func (c *Chain) Report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.report
-	r.Links = append([]LinkReport(nil), r.Links...)
+	r.Links = slices.Clone(r.Links)
 	return r
 }

@@ -145,7 +145,7 @@ func TestChainOrder(t *testing.T) {
 				t.Fatal(key.AccessKeyID, err)
 			}
 			report := chain.Report()
-			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || !report.Temporary || report.Kind == "" {
+			if n := len(report.Links); n != i+1 || report.Links[i].Name != want || report.Links[i].Err != nil || report.Kind == "" {
 				t.Errorf("%+v", report)
 			}
 			for _, l := range report.Links[:i] {
@@ -269,7 +269,7 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 	w.config(profile(5))
 	expect("found again", none, ak(5))
-	if r, ok := cache.Report(); !ok || r.AccessKeyID != "****" || r.Kind != "AK" || r.Temporary || !r.Expires.IsZero() {
+	if r := cache.Report(); r.Kind != "AK" || !r.Expires.IsZero() {
 		t.Errorf("%+v", r)
 	}
 }
@@ -521,7 +521,7 @@ func TestSTS(t *testing.T) {
 		return httpmock.NewJsonResponse(200, stsKey(1))
 	})
 	r := role{arn: "arn", sessionName: "session", seconds: 900, policy: "{}", externalID: "ext", stsRegion: "cn-hangzhou", vpc: true}
-	key, err := w.assumeRole(t.Context(), keyOf(7), r, "RamRoleArn")
+	key, err := w.assumeRole(t.Context(), keyOf(7), r)
 	if err != nil || key.Credentials != keyOf(1) || time.Until(key.expires) < 59*time.Minute {
 		t.Fatal(err)
 	}
@@ -538,7 +538,7 @@ func TestSTS(t *testing.T) {
 		"AuthenticationFail.OIDCToken.Expired": "OIDC token was refused", "planted": "HTTP 403",
 	} {
 		w.serve(http.MethodPost, stsURL, 403, map[string]string{"Code": code, "Message": "planted"})
-		_, err := w.assumeRole(t.Context(), keyOf(7), role{arn: "arn"}, "")
+		_, err := w.assumeRole(t.Context(), keyOf(7), role{arn: "arn"})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", code, err)
 		}
@@ -547,7 +547,7 @@ func TestSTS(t *testing.T) {
 	for text, bad := range map[string]role{
 		"ARN is empty": {}, "less than 900": {arn: "a", seconds: 1}, "not a region id": {arn: "a", stsRegion: "evil.example/#"},
 	} {
-		if _, err := w.assumeRole(t.Context(), keyOf(7), bad, ""); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := w.assumeRole(t.Context(), keyOf(7), bad); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%v, want %s", err, text)
 		}
 	}

@@ -8,61 +8,67 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
+// errLayout means that a configuration cannot be edited without changing anything else.
+var errLayout = errors.New("its layout is not the usual one")
+
 // replaceLogin returns the content with the login of a profile replaced; every other byte is unchanged. It
 // verifies the result, and fails if anything else would change.
 func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error) {
-	unusual := errors.New("its layout is not the usual one")
 	config, err := parseConfig("", content)
 	if err != nil {
-		return nil, unusual
+		return nil, errLayout
 	}
 	_, index, err := config.find(name)
 	if err != nil {
-		return nil, unusual
+		return nil, errLayout
 	}
-	bom := content[:len(content)-len(trimBOM(content))]
 	edited := trimBOM(content)
-	for _, member := range []struct {
-		name  string
-		value any
-	}{{"oauth_access_token", token.access}, {"oauth_refresh_token", token.refresh}, {"oauth_access_token_expire", token.expires}} {
-		value, err := json.Marshal(member.value)
-		if err != nil {
-			return nil, unusual
-		}
-		if edited, err = setMember(edited, index, member.name, value); err != nil {
-			return nil, unusual
-		}
+	bom := content[:len(content)-len(edited)]
+	for i, value := range []any{token.access, token.refresh, token.expires} {
+		text, _ := json.Marshal(value) // cannot fail
+		edited = setMember(edited, index, loginMembers[i], text)
 	}
 	edited = append(bytes.Clone(bom), edited...)
-	if stored, err := storedLogin("", edited, name); err != nil || stored != token || !sameButLogin(content, edited, index) {
-		return nil, unusual
+	stored, err := storedLogin("", edited, name)
+	if err != nil || stored != token || !reflect.DeepEqual(withoutLogin(content, index), withoutLogin(edited, index)) {
+		return nil, errLayout
 	}
 	return edited, nil
 }
 
-// setMember sets a member of the profile with the given index. A missing member is inserted before the others.
-func setMember(content []byte, index int, name string, value []byte) ([]byte, error) {
-	profiles, ok := memberOf(content, span{0, len(content)}, "profiles")
-	if !ok {
-		return nil, errors.New("no profiles")
-	}
-	profile, ok := memberOf(content, profiles, strconv.Itoa(index))
-	if !ok {
-		return nil, errors.New("no profile")
-	}
+// loginMembers are the members of a profile that make up an oauthToken, in the order of its fields.
+var loginMembers = []string{"oauth_access_token", "oauth_refresh_token", "oauth_access_token_expire"}
+
+// setMember sets a member of the profile with the given index. A missing member is inserted before the others. If
+// there is no such profile, the result is not a valid configuration.
+func setMember(content []byte, index int, name string, value []byte) []byte {
+	profiles, _ := memberOf(content, span{0, len(content)}, "profiles")
+	profile, _ := memberOf(content, profiles, strconv.Itoa(index))
 	old, ok := memberOf(content, profile, name)
-	text := value
 	if !ok {
 		old = span{profile.start + 1, profile.start + 1}
-		text = []byte(strconv.Quote(name) + ": " + string(value) + ", ")
+		value = []byte(strconv.Quote(name) + ": " + string(value) + ", ")
 	}
-	return bytes.Join([][]byte{content[:old.start], text, content[old.end:]}, nil), nil
+	return slices.Concat(content[:old.start], value, content[old.end:])
+}
+
+// withoutLogin decodes a configuration and removes the login of the profile with the given index.
+func withoutLogin(content []byte, index int) (config map[string]any) {
+	_ = decodeJSON(content, &config) // parseConfig has accepted it
+	if profiles, _ := config["profiles"].([]any); index < len(profiles) {
+		profile, _ := profiles[index].(map[string]any)
+		for _, name := range loginMembers {
+			delete(profile, name)
+		}
+	}
+	return config
 }
 
 // span is a part of a document.
@@ -95,34 +101,6 @@ func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	return found, found != span{}
 }
 
-// sameButLogin reports whether two configurations are equal except for the login of the profile with the given
-// index.
-func sameButLogin(a, b []byte, index int) bool {
-	var rest [2][]byte
-	for i, content := range [][]byte{a, b} {
-		var config map[string]any
-		if decodeJSON(content, &config) != nil {
-			return false
-		}
-		profiles, ok := config["profiles"].([]any)
-		if !ok || index >= len(profiles) {
-			return false
-		}
-		profile, ok := profiles[index].(map[string]any)
-		if !ok {
-			return false
-		}
-		delete(profile, "oauth_access_token")
-		delete(profile, "oauth_refresh_token")
-		delete(profile, "oauth_access_token_expire")
-		var err error
-		if rest[i], err = json.Marshal(config); err != nil {
-			return false
-		}
-	}
-	return bytes.Equal(rest[0], rest[1])
-}
-
 // lockedFile is a locked configuration file, with the temporary file that will replace it.
 type lockedFile struct {
 	path    string // with symbolic links resolved
@@ -141,8 +119,6 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	if err != nil {
 		return nil, osError(err)
 	}
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
 	for range 300 {
 		f, err := tryOpenLocked(path)
 		if f != nil || err != nil {
@@ -151,7 +127,7 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-poll.C:
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 	return nil, errors.New("another process keeps it locked")
@@ -164,28 +140,30 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 		return nil, osError(err)
 	}
 	f := &lockedFile{path: path, file: file}
-	locked, err := tryLock(file)
-	if err != nil || !locked {
-		f.close()
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		f.close()
-		return nil, osError(err)
-	}
-	if now, statErr := os.Stat(path); statErr != nil || !os.SameFile(info, now) {
-		f.close()
-		return nil, nil //nolint:nilerr // the file is being replaced: the caller opens it once more
-	}
-	if f.content, err = readFile(path, maxConfigFile); err == nil {
-		err = f.createTemp(info)
-	}
-	if err != nil {
+	current, err := f.lock()
+	if err != nil || !current {
 		f.close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// lock prepares f for update. It reports whether the lock is free and the file is still the one at its path.
+func (f *lockedFile) lock() (bool, error) {
+	if locked, err := tryLock(f.file); err != nil || !locked {
+		return false, err
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return false, osError(err)
+	}
+	if now, statErr := os.Stat(f.path); statErr != nil || !os.SameFile(info, now) {
+		return false, nil //nolint:nilerr // the file is being replaced: the caller opens it once more
+	}
+	if f.content, err = readFile(f.path, maxConfigFile); err != nil {
+		return false, err
+	}
+	return true, f.createTemp(info)
 }
 
 // createTemp creates the file that will replace the configuration, in the same directory and with the same mode

@@ -47,7 +47,7 @@ func (s *system) iniSectionKey(ctx context.Context, section map[string]string) (
 		return s.instanceRole(ctx, section["role_name"])
 	case "ram_role_arn":
 		r := role{arn: section["role_arn"], sessionName: section["role_session_name"], policy: section["policy"]}
-		return s.assumeRole(ctx, static, r, "RamRoleArn")
+		return s.assumeRole(ctx, static, r)
 	case "":
 		return foundKey{}, errors.New("type is missing: set it to access_key, ecs_ram_role or ram_role_arn")
 	}

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,10 +59,10 @@ type issuedKey struct {
 	AccessKeyID, AccessKeySecret, SecurityToken, Expiration string
 }
 
-// key returns the temporary key of a response, which must have an id, a secret and a token.
-func (k issuedKey) key(kind string) (foundKey, error) {
+// key returns the temporary key of a service's response, which must have an id, a secret and a token.
+func (k issuedKey) key(service, kind string) (foundKey, error) {
 	if k.AccessKeyID == "" || k.AccessKeySecret == "" || k.SecurityToken == "" {
-		return foundKey{}, errors.New("the response contains no complete key (id, secret and token)")
+		return foundKey{}, fmt.Errorf("%s: the response contains no complete key (id, secret and token)", service)
 	}
 	return foundKey{
 		Credentials: signer.Credentials{AccessKeyID: k.AccessKeyID, AccessKeySecret: k.AccessKeySecret, SecurityToken: k.SecurityToken},
@@ -73,10 +74,7 @@ func (k issuedKey) key(kind string) (foundKey, error) {
 // parseExpiration returns the zero time, which means unknown, for a value that it cannot parse: the key itself may
 // be valid.
 func parseExpiration(text string) time.Time {
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
+	at, _ := time.Parse(time.RFC3339, text)
 	return at
 }
 
@@ -99,12 +97,7 @@ func decodeJSON(data []byte, out any) error {
 	return errors.New("not the expected JSON")
 }
 
-func trimBOM(data []byte) []byte {
-	if text, ok := strings.CutPrefix(string(data), "\ufeff"); ok {
-		return []byte(text)
-	}
-	return data
-}
+func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
 
 // MaskID returns the part of an access key id that tells its kind, such as "LTAI****".
 func MaskID(id string) string {

@@ -17,6 +17,9 @@ var oauthSites = map[string]struct{ url, clientID string }{
 	"INTL": {"https://oauth.alibabacloud.com", "4103531455503354461"},
 }
 
+// oauthService is what errors call the sign-in service.
+const oauthService = "the OAuth sign-in service"
+
 // logInAgain is the end of every error that a new login resolves.
 const logInAgain = "log in with the CLI again (aliyun configure --mode OAuth)"
 
@@ -49,14 +52,10 @@ func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, 
 		}
 	}
 	var out issuedKey
-	if err := r.postBearer(ctx, "the OAuth sign-in service", site.url+"/v1/exchange", token.access, nil, &out); err != nil {
+	if err := r.exchangeToken(ctx, oauthService, site.url+"/v1/exchange", token.access, nil, &out); err != nil {
 		return foundKey{}, err
 	}
-	key, err := out.key("OAuth")
-	if err != nil {
-		return foundKey{}, fmt.Errorf("the OAuth sign-in service: %w", err)
-	}
-	return key, nil
+	return out.key(oauthService, "OAuth")
 }
 
 // refreshLogin refreshes the login of a profile and stores it. A refresh token can be used only once, so a login
@@ -104,9 +103,9 @@ func (s *system) requestLogin(ctx context.Context, siteURL, clientID, refresh st
 	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, siteURL+"/v1/token", header, []byte(form.Encode()))
 	switch {
 	case err != nil:
-		return oauthToken{}, fmt.Errorf("the OAuth sign-in service: %w", err)
+		return oauthToken{}, fmt.Errorf("%s: %w", oauthService, err)
 	case res.status != http.StatusOK:
-		return oauthToken{}, fmt.Errorf("the OAuth sign-in service did not refresh the login (HTTP %d): %s", res.status, logInAgain)
+		return oauthToken{}, fmt.Errorf("%s did not refresh the login (HTTP %d): %s", oauthService, res.status, logInAgain)
 	}
 	var out struct {
 		AccessToken  string `json:"access_token"`
@@ -114,7 +113,7 @@ func (s *system) requestLogin(ctx context.Context, siteURL, clientID, refresh st
 		ExpiresIn    int64  `json:"expires_in"`
 	}
 	if err = decodeJSON(res.body, &out); err != nil || out.AccessToken == "" || out.RefreshToken == "" {
-		return oauthToken{}, errors.New("the OAuth sign-in service returned no login: " + logInAgain)
+		return oauthToken{}, errors.New(oauthService + " returned no login: " + logInAgain)
 	}
 	return oauthToken{out.AccessToken, out.RefreshToken, time.Now().Unix() + out.ExpiresIn}, nil
 }

@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	}
 	cache := NewCache(chain, nil)
 	key, warning, err := cache.Get(context.Background(), signer.Credentials{})
-	report, _ := cache.Report()
+	report := cache.Report()
 	holder := struct {
 		chain *Chain
 		cache *Cache

@@ -152,7 +152,7 @@ func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.
 	return key, nil
 }
 
-// key follows the source profiles; via lists the ones that led here.
+// key gets the key of the profile with the given name. via lists the profiles that name it as their source, in order.
 func (r *profileReader) key(ctx context.Context, name string, via []string) (foundKey, error) {
 	p, _, err := r.config.find(name)
 	switch {
@@ -173,10 +173,7 @@ func (r *profileReader) key(ctx context.Context, name string, via []string) (fou
 		unusable := cmp.Or(canonicalMode(p.Mode, unsupportedModes), "(not one that this library knows)")
 		return foundKey{}, fmt.Errorf("the mode %s cannot sign requests: use one of %s", unusable, strings.Join(supportedModes, ", "))
 	}
-	if mode == "ChainableRamRoleArn" {
-		return r.chainedRole(ctx, p, append(via, name))
-	}
-	key, err := r.modeKey(ctx, p, mode)
+	key, err := r.modeKey(ctx, p, mode, append(via, name))
 	if isNotConfigured(err) && mode != "AK" { // something that the profile needs is missing, not the profile itself
 		err = errors.New(err.Error())
 	}
@@ -219,11 +216,11 @@ func (r *profileReader) chainedRole(ctx context.Context, p *cliProfile, via []st
 	if err != nil {
 		return foundKey{}, fmt.Errorf("its source_profile: %w", err)
 	}
-	return r.assumeRole(ctx, source.Credentials, r.role(p), "ChainableRamRoleArn")
+	return r.assumeRole(ctx, source.Credentials, r.role(p))
 }
 
-// modeKey returns the key of a profile that needs no other.
-func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string) (foundKey, error) {
+// modeKey gets the key of a profile in one of the supportedModes. The last element of via is the profile.
+func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string, via []string) (foundKey, error) {
 	static := signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret}
 	switch mode {
 	case "AK":
@@ -239,7 +236,9 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string)
 		return foundKey{Credentials: static}, validateKey(static)
 	case "RamRoleArn":
 		static.SecurityToken = p.StsToken
-		return r.assumeRole(ctx, static, r.role(p), mode)
+		return r.assumeRole(ctx, static, r.role(p))
+	case "ChainableRamRoleArn":
+		return r.chainedRole(ctx, p, via)
 	case "EcsRamRole":
 		return r.instanceRole(ctx, p.RoleName)
 	case "RamRoleArnWithRoleName":
@@ -247,9 +246,9 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string)
 		if err != nil {
 			return foundKey{}, err
 		}
-		return r.assumeRole(ctx, key.Credentials, r.role(p), mode)
+		return r.assumeRole(ctx, key.Credentials, r.role(p))
 	case "OIDC":
-		return r.oidcKey(ctx, r.role(p), cmp.Or(p.OIDCProviderARN, r.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")), p.OIDCToken,
+		return r.assumeRoleWithOIDC(ctx, r.role(p), cmp.Or(p.OIDCProviderARN, r.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")), p.OIDCToken,
 			cmp.Or(p.OIDCTokenFile, r.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")))
 	case "CredentialsURI":
 		return r.credentialsURI(ctx, cmp.Or(p.URI, r.getenv("ALIBABA_CLOUD_CREDENTIALS_URI")))
@@ -279,22 +278,4 @@ func (r *profileReader) role(p *cliProfile) role {
 		arn: cmp.Or(p.RoleARN, r.getenv("ALIBABA_CLOUD_ROLE_ARN")), sessionName: p.SessionName, seconds: p.Seconds,
 		policy: p.Policy, externalID: p.ExternalID, stsRegion: p.StsRegion, vpc: p.VPC,
 	}
-}
-
-// oidcKey assumes a role with an OIDC token, or with the token in a file. The file is read each time, because the
-// token is rotated.
-func (s *system) oidcKey(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
-	switch {
-	case providerARN == "":
-		return foundKey{}, errors.New("the ARN of the OIDC identity provider is empty")
-	case token == "" && tokenFile == "":
-		return foundKey{}, errors.New("the OIDC token file is not set")
-	case token == "":
-		data, err := readFile(tokenFile, maxTokenFile)
-		if err != nil {
-			return foundKey{}, fmt.Errorf("the OIDC token file: %w", err)
-		}
-		token = string(bytes.TrimSpace(data))
-	}
-	return s.assumeRoleWithOIDC(ctx, r, providerARN, token, "OIDC")
 }

@@ -254,7 +254,7 @@ func TestRefusedCachedKey(t *testing.T) {
 			t.Error(step, key.AccessKeyID, err)
 		}
 	}
-	if r, _ := cache.Report(); time.Until(r.Expires) < 59*time.Minute || r.Kind != "OAuth" {
+	if r := cache.Report(); time.Until(r.Expires) < 59*time.Minute || r.Kind != "OAuth" {
 		t.Errorf("%+v", r)
 	}
 }

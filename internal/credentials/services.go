@@ -42,7 +42,7 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 	if err = decodeJSON(body, &out); err != nil {
 		return foundKey{}, notConfigured("the metadata service's response is %v", err)
 	}
-	key, err := out.key("EcsRamRole")
+	key, err := out.key("the metadata service", "EcsRamRole")
 	if err != nil || out.Code != "Success" {
 		return foundKey{}, notConfigured("the metadata service returned no key for the instance's role")
 	}
@@ -91,25 +91,15 @@ func (s *system) credentialsURI(ctx context.Context, address string) (foundKey, 
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return foundKey{}, errors.New("the credentials URI is not an http or https URL")
 	}
-	res, err := fetch(ctx, s.client, requestTimeout, http.MethodGet, address, nil, nil)
-	if err != nil {
-		return foundKey{}, fmt.Errorf("the credentials URI (host %s): %w", show(u.Host), err)
-	}
-	if res.status != http.StatusOK {
-		return foundKey{}, fmt.Errorf("the credentials URI (host %s) returned HTTP %d", show(u.Host), res.status)
-	}
+	service := "the credentials URI (host " + show(u.Host) + ")"
 	var out issuedKey
-	if err = decodeJSON(res.body, &out); err != nil {
-		return foundKey{}, fmt.Errorf("the credentials URI (host %s): the response is %w", show(u.Host), err)
+	if err = s.call(ctx, request{service: service, method: http.MethodGet, url: address}, &out, nil); err != nil {
+		return foundKey{}, err
 	}
-	key, err := out.key("CredentialsURI")
-	if err == nil && out.Code != "" && out.Code != "Success" {
-		err = errors.New("the response's Code is not Success")
+	if key, err := out.key(service, "CredentialsURI"); err != nil || out.Code == "" || out.Code == "Success" {
+		return key, err
 	}
-	if err != nil {
-		return foundKey{}, fmt.Errorf("the credentials URI (host %s): %w", show(u.Host), err)
-	}
-	return key, nil
+	return foundKey{}, fmt.Errorf("%s: the response's Code is not Success", service)
 }
 
 // cloudSSO exchanges the access token of a CloudSSO login for a key.
@@ -124,35 +114,24 @@ func (s *system) cloudSSO(ctx context.Context, p *cliProfile) (foundKey, error) 
 	if err != nil || u.Host == "" || u.Scheme != "https" {
 		return foundKey{}, errors.New("cloud_sso_sign_in_url is not an https URL")
 	}
-	body, err := json.Marshal(map[string]string{"AccountId": p.AccountID, "AccessConfigurationId": p.AccessConfig})
-	if err != nil {
-		return foundKey{}, errors.New("cloud_sso_account_id or cloud_sso_access_config is not valid")
-	}
+	const service = "the CloudSSO sign-in service"
+	body, _ := json.Marshal(map[string]string{"AccountId": p.AccountID, "AccessConfigurationId": p.AccessConfig}) // cannot fail
 	var out struct{ CloudCredential issuedKey }
-	if err = s.postBearer(ctx, "the CloudSSO sign-in service", "https://"+u.Host+"/cloud-credentials", p.AccessToken, body, &out); err != nil {
+	if err = s.exchangeToken(ctx, service, "https://"+u.Host+"/cloud-credentials", p.AccessToken, body, &out); err != nil {
 		return foundKey{}, err
 	}
-	key, err := out.CloudCredential.key("CloudSSO")
-	if err != nil {
-		return foundKey{}, fmt.Errorf("the CloudSSO sign-in service: %w", err)
-	}
-	return key, nil
+	return out.CloudCredential.key(service, "CloudSSO")
 }
 
-// postBearer sends a POST request with an access token and decodes the response.
-func (s *system) postBearer(ctx context.Context, service, address, token string, body []byte, out any) error {
-	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
-	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, address, header, body)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", service, err)
-	case res.status == http.StatusUnauthorized || res.status == http.StatusForbidden:
-		return fmt.Errorf("%s returned HTTP %d: log in with the CLI again (aliyun configure)", service, res.status)
-	case res.status != http.StatusOK:
-		return fmt.Errorf("%s returned HTTP %d", service, res.status)
-	}
-	if err = decodeJSON(res.body, out); err != nil {
-		return fmt.Errorf("%s: the response is %w", service, err)
-	}
-	return nil
+// exchangeToken sends the access token of a login to the service that issues keys for it.
+func (s *system) exchangeToken(ctx context.Context, service, address, token string, body []byte, out any) error {
+	return s.call(ctx, request{
+		service: service, method: http.MethodPost, url: address, body: body,
+		header: http.Header{"Accept": {"application/json"}, "Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}},
+	}, out, func(status int) string {
+		if status == http.StatusUnauthorized || status == http.StatusForbidden {
+			return ": log in with the CLI again (aliyun configure)"
+		}
+		return ""
+	})
 }

@@ -1,10 +1,10 @@
 package credentials
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,8 +27,8 @@ type role struct {
 	vpc         bool
 }
 
-// assumeRole exchanges a key for a temporary one of the role.
-func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role, kind string) (foundKey, error) {
+// assumeRole exchanges a key for a temporary key of the role.
+func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role) (foundKey, error) {
 	if err := validateKey(key); err != nil {
 		return foundKey{}, err
 	}
@@ -39,20 +39,31 @@ func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role,
 	if r.externalID != "" {
 		params.Set("ExternalId", r.externalID)
 	}
-	var nonce [16]byte
-	_, _ = rand.Read(nonce[:]) // never fails
 	signed, err := signer.V1{}.Sign(signer.Request{
 		Method: http.MethodPost, Host: endpoint, Action: "AssumeRole", Version: "2015-04-01",
-		Params: params, Time: time.Now(), Nonce: hex.EncodeToString(nonce[:]),
+		Params: params, Time: time.Now(), Nonce: rand.Text(),
 	}, key)
 	if err != nil {
 		return foundKey{}, fmt.Errorf("the AssumeRole request cannot be signed: %w", err)
 	}
-	return s.callSTS(ctx, endpoint, signed.Query, kind)
+	return s.callSTS(ctx, endpoint, signed.Query, "RamRoleArn")
 }
 
-// assumeRoleWithOIDC exchanges an OIDC token for a temporary key of the role. The request needs no key.
-func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, token, kind string) (foundKey, error) {
+// assumeRoleWithOIDC exchanges an OIDC token, or the one in a file, for a temporary key of the role. The request needs no
+// key. The file is read each time, because the token is rotated.
+func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
+	switch {
+	case providerARN == "":
+		return foundKey{}, errors.New("the ARN of the OIDC identity provider is empty")
+	case token == "" && tokenFile == "":
+		return foundKey{}, errors.New("the OIDC token file is not set")
+	case token == "":
+		data, err := readFile(tokenFile, maxTokenFile)
+		if err != nil {
+			return foundKey{}, fmt.Errorf("the OIDC token file: %w", err)
+		}
+		token = string(bytes.TrimSpace(data))
+	}
 	endpoint, params, err := s.roleRequest(r)
 	if err != nil {
 		return foundKey{}, err
@@ -63,7 +74,7 @@ func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, to
 	params.Set("Timestamp", time.Now().UTC().Format(time.RFC3339))
 	params.Set("OIDCProviderArn", providerARN)
 	params.Set("OIDCToken", token)
-	return s.callSTS(ctx, endpoint, params.Encode(), kind)
+	return s.callSTS(ctx, endpoint, params.Encode(), "OIDC")
 }
 
 // roleRequest returns the endpoint and the parameters shared by both ways of assuming a role.
@@ -100,27 +111,18 @@ func (s *system) roleRequest(r role) (endpoint string, params url.Values, err er
 
 // callSTS sends the parameters in the body, because proxies and servers do not log it.
 func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foundKey, error) {
+	service := "STS (" + endpoint + ")"
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	res, err := fetch(ctx, s.client, requestTimeout, http.MethodPost, "https://"+endpoint+"/", header, []byte(form))
-	if err != nil {
-		return foundKey{}, fmt.Errorf("STS (%s): %w", endpoint, err)
-	}
 	var out struct {
 		Code        string
 		Credentials issuedKey
 	}
-	err = decodeJSON(res.body, &out)
-	switch {
-	case res.status != http.StatusOK:
-		return foundKey{}, fmt.Errorf("STS (%s) returned HTTP %d%s", endpoint, res.status, stsAdvice(out.Code))
-	case err != nil:
-		return foundKey{}, fmt.Errorf("STS (%s): the response is %w", endpoint, err)
-	}
-	key, err := out.Credentials.key(kind)
+	err := s.call(ctx, request{service, http.MethodPost, "https://" + endpoint + "/", header, []byte(form)}, &out,
+		func(int) string { return stsAdvice(out.Code) })
 	if err != nil {
-		return foundKey{}, fmt.Errorf("STS (%s): %w", endpoint, err)
+		return foundKey{}, err
 	}
-	return key, nil
+	return out.Credentials.key(service, kind)
 }
 
 // stsAdvice returns advice for an error code of STS. The code itself is not shown, because a proxy may have sent

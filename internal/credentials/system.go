@@ -109,6 +109,33 @@ func fetch(ctx context.Context, client *http.Client, timeout time.Duration, meth
 	return response{res.StatusCode, data}, nil
 }
 
+// request is a request to a service that issues keys.
+type request struct {
+	service     string // as errors name it
+	method, url string
+	header      http.Header
+	body        []byte
+}
+
+// call sends a request and decodes the response, which is JSON, into out. If the status is not 200, the error ends with
+// the advice for the status; advice may read out, and may be nil.
+func (s *system) call(ctx context.Context, r request, out any, advice func(status int) string) error {
+	res, err := fetch(ctx, s.client, requestTimeout, r.method, r.url, r.header, r.body)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.service, err)
+	}
+	err = decodeJSON(res.body, out)
+	switch {
+	case res.status != http.StatusOK && advice != nil:
+		return fmt.Errorf("%s returned HTTP %d%s", r.service, res.status, advice(res.status))
+	case res.status != http.StatusOK:
+		return fmt.Errorf("%s returned HTTP %d", r.service, res.status)
+	case err != nil:
+		return fmt.Errorf("%s: the response is %w", r.service, err)
+	}
+	return nil
+}
+
 // errNoConnection is in the chain of a fetchError when the server could not be reached at all.
 var errNoConnection = errors.New("no connection")
 
@@ -186,20 +213,11 @@ func tooLarge(path string, limit int64) error {
 	return fmt.Errorf("%s is larger than %d KiB", show(path), limit>>10)
 }
 
-// osError returns the message of the operating system, without the path that package os adds.
+// osError returns the error of the operating system, without the path that package os adds.
 func osError(err error) error {
-	var (
-		path   *fs.PathError
-		link   *os.LinkError
-		system *os.SyscallError
-	)
-	switch {
-	case errors.As(err, &path):
-		return path.Err
-	case errors.As(err, &link):
-		return link.Err
-	case errors.As(err, &system):
-		return system.Err
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		return number
 	}
 	return errors.New("input/output error")
 }

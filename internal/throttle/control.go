@@ -109,21 +109,12 @@ func (c *Control) issueTicket(now time.Time) Ticket {
 	return Ticket{seq: c.seq, probe: c.closed}
 }
 
-// reportOutcome implements Report. c.mu must be locked.
-func (c *Control) reportOutcome(now time.Time, t Ticket, o Outcome, retryAfter time.Duration) {
-	switch {
-	case o == Throttled && t.seq == c.seq:
-		c.close(now, retryAfter)
-	// including a probe that was considered lost and was accepted after all
-	case o == Accepted && c.closed && t.seq > c.closedAtSeq:
-		c.closed, c.probing = false, false
-		// Without jitter, a steady load would be throttled at regular intervals, and would always hit the same
-		// caller.
-		c.regrowthStart = now.Add(jitter(recovery/2) - recovery/4)
-		c.nextPaced = now.Add(interval(c.rate(now)))
-	case o == Unknown && c.closed && t.seq == c.seq: // the next caller in the queue sends a probe at once
-		c.probing, c.nextProbeAt = false, now
-	}
+// open opens the gate, after a probe was accepted.
+func (c *Control) open(now time.Time) {
+	c.closed, c.probing = false, false
+	// Without jitter, a steady load would be throttled at regular intervals, and would always hit the same caller.
+	c.regrowthStart = now.Add(rand.N(recovery/2) - recovery/4)
+	c.nextPaced = now.Add(interval(c.rate(now)))
 }
 
 // close closes the gate, or keeps it closed after a probe was rejected.
@@ -139,7 +130,7 @@ func (c *Control) close(now time.Time, retryAfter time.Duration) {
 		c.closedAtSeq = c.seq
 	}
 	if retryAfter < minProbeBackoff { // missing, or too short to be plausible
-		retryAfter = c.probeBackoff + jitter(c.probeBackoff/4)
+		retryAfter = c.probeBackoff + rand.N(c.probeBackoff/4)
 		c.probeBackoff = min(2*c.probeBackoff, maxProbeBackoff)
 	}
 	c.probing, c.nextProbeAt = false, now.Add(retryAfter)
@@ -156,8 +147,5 @@ func (c *Control) rate(now time.Time) float64 {
 	x := float64(now.Sub(c.regrowthStart))/float64(recovery) - 1
 	return max(minRate, c.rateAtThrottle*(1+(1-decrease)*x*x*x))
 }
-
-// jitter returns a random duration below limit. It is not suitable for secrets.
-func jitter(limit time.Duration) time.Duration { return rand.N(limit) }
 
 func interval(rate float64) time.Duration { return time.Duration(float64(time.Second) / rate) }

@@ -12,19 +12,25 @@ import (
 var (
 	// ErrPastDeadline means that no request can be sent before the context's deadline. The context itself may not
 	// be done yet.
-	ErrPastDeadline error = pastDeadlineError{}
+	ErrPastDeadline error = DeadlineError("throttled: the wait for quota would pass the context's deadline")
 	// ErrWaitedTooLong means that the caller's maximum wait is over, or would end before a request can be sent.
 	ErrWaitedTooLong = errors.New("throttled: no quota available within the maximum wait")
 )
 
-type pastDeadlineError struct{}
+// DeadlineError means that a wait would pass the context's deadline. It matches context.DeadlineExceeded.
+type DeadlineError string
 
-func (pastDeadlineError) Error() string {
-	return "throttled: the wait for quota would pass the context's deadline"
-}
-func (pastDeadlineError) Timeout() bool        { return true }
-func (pastDeadlineError) Temporary() bool      { return true }
-func (pastDeadlineError) Is(target error) bool { return target == context.DeadlineExceeded }
+// Error returns the text.
+func (e DeadlineError) Error() string { return string(e) }
+
+// Timeout returns true, as that of context.DeadlineExceeded.
+func (DeadlineError) Timeout() bool { return true }
+
+// Temporary returns true, as that of context.DeadlineExceeded.
+func (DeadlineError) Temporary() bool { return true }
+
+// Is reports whether target is context.DeadlineExceeded.
+func (DeadlineError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // LimiterError wraps an error of the limiter that was passed to [Control.Admit].
 type LimiterError struct{ Err error }
@@ -105,6 +111,14 @@ func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reportOutcome(time.Now(), t, o, retryAfter)
+	now := time.Now()
+	switch {
+	case o == Throttled && t.seq == c.seq:
+		c.close(now, retryAfter)
+	case o == Accepted && c.closed && t.seq > c.closedAtSeq: // including a probe that was considered lost
+		c.open(now)
+	case o == Unknown && c.closed && t.seq == c.seq: // the next caller in the queue sends a probe at once
+		c.probing, c.nextProbeAt = false, now
+	}
 	c.wakeFront()
 }

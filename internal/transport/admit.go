@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,10 +52,7 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
 		return res
 	case errors.Is(err, throttle.ErrWaitedTooLong):
-		limit := defaultThrottleWait
-		if s.t.cfg.Retry.MaxElapsed > 0 {
-			limit = s.t.cfg.Retry.MaxElapsed
-		}
+		limit := cmp.Or(s.t.cfg.Retry.MaxElapsed, defaultThrottleWait)
 		return attemptResult{err: fmt.Errorf("throttled: no quota available within %v", limit), class: Throttled, final: true}
 	default:
 		return attemptResult{err: err, class: Throttled, final: true}
@@ -63,22 +61,19 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 
 // contextResult returns the result of an attempt whose context, passed by the caller, is done.
 func (s *callState) contextResult(ctx context.Context) attemptResult {
-	return s.endedEarly(contextError(ctx))
+	return s.endedEarly(ContextError(ctx))
 }
 
 // endedEarly returns the result of an attempt that was ended by the caller's context or limiter. Secrets in the
 // caller's error are masked as in any other text.
 func (s *callState) endedEarly(err error) attemptResult {
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
-	return attemptResult{err: err, class: s.last.class &^ (retryable | Permanent), advice: s.last.advice, final: true}
+	return attemptResult{err: err, class: s.last.class &^ retryable, advice: s.last.advice, final: true}
 }
 
 // latestKey returns the key of the most recent attempt, or else the latest key that the transport has used.
 func (s *callState) latestKey() signer.Credentials {
-	if s.key != (signer.Credentials{}) {
-		return s.key
-	}
-	return s.t.latestKey()
+	return cmp.Or(s.key, s.t.latestKey())
 }
 
 // throttleWait returns how long a call may wait for quota in total; 0 means until the context's deadline.

@@ -147,10 +147,6 @@ func (s *callState) report(ctx context.Context, res attemptResult, start time.Ti
 
 // logRetry logs that the call is about to wait for another attempt.
 func (s *callState) logRetry(ctx context.Context, res attemptResult, r retry) {
-	log := s.t.cfg.Logger
-	if !log.Enabled(ctx, slog.LevelInfo) {
-		return
-	}
 	attrs := []slog.Attr{
 		slog.String("action", s.call.Action), slog.String("region", s.call.Region), slog.Int("attempt", s.sent),
 		slog.String("reason", s.attemptFailure(res).Error()),
@@ -159,5 +155,5 @@ func (s *callState) logRetry(ctx context.Context, res attemptResult, r retry) {
 	if res.class&Throttled == 0 {
 		attrs = append(attrs, slog.Duration("wait", max(0, time.Until(r.earliest))))
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "ecs: retrying", attrs...)
+	s.t.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "ecs: retrying", attrs...)
 }

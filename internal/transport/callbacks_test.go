@@ -161,12 +161,12 @@ func TestObserve(t *testing.T) {
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			return respond(200, good, "Date", date.Format(http.TimeFormat), "X-RateLimit-User-API", "Limit:10,Remain:9"), nil
 		}, nil)
-		if o, ok := g.Observe("cn-test", "DescribeInstances"); ok {
+		if o := g.Observe("cn-test", "DescribeInstances"); o != (Observation{}) {
 			t.Errorf("before any response: %+v", o)
 		}
 		_, _ = g.Do(t.Context(), call())
 		want := Observation{ServerTime: date, LocalTime: time.Now(), RateLimitUserAPI: "Limit:10,Remain:9"}
-		if o, ok := g.Observe("cn-test", "DescribeInstances"); !ok || o != want {
+		if o := g.Observe("cn-test", "DescribeInstances"); o != want {
 			t.Errorf("%+v, want %+v", o, want)
 		}
 		if offset := g.ClockOffset(); offset != 0 {

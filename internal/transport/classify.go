@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net/http"
+	"path"
 	"strings"
 )
 
@@ -16,7 +17,6 @@ const (
 	Invalid           // the request cannot succeed unless it is changed
 	NotFound          // a resource named in the request does not exist
 	Unavailable       // the service or the network failed
-	Permanent         // together with Unavailable: retrying does not help until something is changed
 
 	retryable // temporary: retry after a backoff
 	skew      // the clock is wrong: retry once the server's time is known
@@ -49,8 +49,10 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 		code = "InvalidSecurityToken.Expired" // one of the phrases that ECS uses
 	}
 	for _, rule := range codeRules {
-		if matches(rule.pattern, code) {
-			return rule.class, rule.advice
+		for pattern := range strings.FieldsSeq(rule.patterns) {
+			if matches(pattern, code) {
+				return rule.class, rule.advice
+			}
 		}
 	}
 	if accessDenied {
@@ -62,7 +64,7 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return transient, ""
 	case http.StatusProxyAuthRequired:
-		return 0, "the proxy requires authentication: put user and password into its URL"
+		return 0, adviceProxyAuth
 	}
 	switch {
 	case status == http.StatusForbidden && code != "" && readOnly:
@@ -79,18 +81,7 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 
 // matches reports whether code matches pattern, in which "*" stands for any sequence of characters.
 func matches(pattern, code string) bool {
-	first, rest, wild := strings.Cut(pattern, "*")
-	if !wild {
-		return code == pattern
-	}
-	code, ok := strings.CutPrefix(code, first)
-	for ok {
-		var part string
-		part, rest, wild = strings.Cut(rest, "*")
-		if !wild {
-			return strings.HasSuffix(code, part)
-		}
-		_, code, ok = strings.Cut(code, part)
-	}
-	return false
+	// For path.Match, "*" does not match a slash. No pattern has one, nor an underscore.
+	ok, _ := path.Match(pattern, strings.ReplaceAll(code, "/", "_"))
+	return ok
 }

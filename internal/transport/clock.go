@@ -22,8 +22,8 @@ func (c *clock) now() (t time.Time, offset time.Duration) {
 	return time.Now().Add(offset), offset
 }
 
-// learn computes the offset from the Date header of a response that refused a request for its time. offset is the
-// one that the request was signed with. learn reports whether another attempt makes sense. The response of a cache
+// learn computes the offset from the Date header of a response that refused a request for its time. used is the
+// offset that the request was signed with. learn reports whether another attempt makes sense. The response of a cache
 // (one with an Age header) is ignored, because its Date is old.
 func (c *clock) learn(h http.Header, used time.Duration) bool {
 	if h.Get("Age") != "" {
@@ -41,7 +41,7 @@ func (c *clock) learn(h http.Header, used time.Duration) bool {
 		offset = 0
 	}
 	if (offset - used).Abs() < minSkew {
-		return false // it is the same time that the server has just refused
+		return false // the server has just refused this time
 	}
 	c.offset.Store(int64(offset))
 	return true

@@ -81,8 +81,10 @@ func FuzzHeaders(f *testing.F) {
 
 func FuzzClassify(f *testing.F) {
 	for _, rule := range codeRules {
-		f.Add(strings.ReplaceAll(rule.pattern, "*", "x"), "", 400)
-		f.Add(strings.ReplaceAll(rule.pattern, "*", ""), "", 500)
+		for pattern := range strings.FieldsSeq(rule.patterns) {
+			f.Add(strings.ReplaceAll(pattern, "*", "x"), "", 400)
+			f.Add(strings.ReplaceAll(pattern, "*", ""), "", 500)
+		}
 	}
 	f.Add("InvalidParameter", "The SecurityToken.Expired", 400)
 	f.Add("", "", 429)

@@ -1,11 +1,11 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
@@ -22,39 +22,29 @@ type headers struct {
 	redactor func() *redact.Redactor
 }
 
-// lastHeaders stores the headers of the most recent response. It is safe for concurrent use.
-type lastHeaders struct{ p atomic.Pointer[headers] }
-
-func (l *lastHeaders) store(h headers) {
-	if h.header != nil {
-		l.p.Store(&h)
-	}
-}
-
 // Observation holds data from the headers of the most recent response of an operation.
 type Observation struct {
 	// ServerTime and LocalTime are the server's and the local time of the response, with a precision of a second.
 	// ServerTime is zero if the response had no Date header, or came from a cache.
 	ServerTime, LocalTime time.Time
-	// RateLimitUserAPI and RateLimitUser are the quotas of the account for this operation and for all operations:
-	// "Limit:n,Remain:n,TimeLeft:ms,Reset:…". They are "" if the response did not contain them.
-	RateLimitUserAPI, RateLimitUser string
+	// RateLimitUserAPI is the quota of the account for this operation: "Limit:n,Remain:n,TimeLeft:ms,Reset:…". It is
+	// "" if the response did not contain it.
+	RateLimitUserAPI string
 }
 
-// Observe returns data from the headers of the most recent response of an operation in a region. ok is false if
-// there was none.
-func (t *Transport) Observe(region, action string) (o Observation, ok bool) {
-	h := t.scope(region, action).headers.p.Load()
+// Observe returns data from the headers of the most recent response of an operation in a region, or the zero
+// Observation if there was none.
+func (t *Transport) Observe(region, action string) (o Observation) {
+	h := t.scope(region, action).lastHeaders.Load()
 	if h == nil {
-		return Observation{}, false
+		return o
 	}
 	o.LocalTime = h.at
 	if date, err := http.ParseTime(h.header.Get("Date")); err == nil && h.header.Get("Age") == "" {
 		o.ServerTime = date
 	}
 	o.RateLimitUserAPI = h.redactor().Line(h.header.Get("X-RateLimit-User-API"), 256)
-	o.RateLimitUser = h.redactor().Line(h.header.Get("X-RateLimit-User"), 256)
-	return o, true
+	return o
 }
 
 // ClockOffset returns the duration that is added to the local time when requests are signed. It is 0 until the API
@@ -68,10 +58,8 @@ func (t *Transport) ClockOffset() time.Duration {
 // (milliseconds) and Retry-After apply to every failure. The rate limits, Limit:n,Remain:n,TimeLeft:ms, may be in
 // any response, so they apply only to a throttled one; windows that are used up take precedence over the others.
 func retryAfter(h http.Header, throttled bool) time.Duration {
-	var wait, notUsedUp time.Duration
-	if ms, ok := parseNumber(h.Get("X-Acs-Retry-After")); ok {
-		wait = capped(ms, time.Millisecond)
-	}
+	ms, _ := parseNumber(h.Get("X-Acs-Retry-After"))
+	wait, notUsedUp := capped(ms, time.Millisecond), time.Duration(0)
 	if throttled {
 		for _, name := range []string{"X-Ratelimit-User-Api", "X-Ratelimit-User"} {
 			remain, left := parseRateLimit(h.Get(name))
@@ -92,30 +80,25 @@ func retryAfter(h http.Header, throttled bool) time.Duration {
 		}
 		wait = max(wait, min(t.Sub(from), maxRetryAfter))
 	}
-	if wait == 0 {
-		return notUsedUp
-	}
-	return wait
+	return cmp.Or(wait, notUsedUp)
 }
 
 // parseRateLimit returns the members Remain and TimeLeft of a rate limit.
 func parseRateLimit(header string) (remain int64, left time.Duration) {
 	for part := range strings.SplitSeq(header, ",") {
 		name, value, _ := strings.Cut(part, ":")
-		n, ok := parseNumber(value)
+		n, _ := parseNumber(value)
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case "timeleft":
 			left = capped(n, time.Millisecond)
 		case "remain":
-			if ok {
-				remain = n
-			}
+			remain = n
 		}
 	}
 	return remain, left
 }
 
-// parseNumber returns the number in s, or the closest int64 if it is out of range.
+// parseNumber returns the number in s, or the closest int64 if it is out of range. Without a number, it returns 0.
 func parseNumber(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil || errors.Is(err, strconv.ErrRange)

@@ -16,7 +16,7 @@ import (
 // Problem is the kind of a failure below HTTP.
 type Problem int
 
-// The problems. Those that require a change, for which a retry is useless, are returned with the class Permanent.
+// The problems. Those that persist until something is changed are not retried.
 const (
 	NoProblem         Problem = iota // a response was received, or nothing was sent
 	NameNotFound                     // the host name does not exist
@@ -29,15 +29,10 @@ const (
 	TimedOut                         // no connection or no complete response in time
 )
 
-// networkClass is what is known about a failure below HTTP.
-type networkClass struct {
-	class       Class
-	problem     Problem
-	advice      string
-	notReceived bool // the request cannot have reached the server
+// notReceived returns the result of an attempt whose request cannot have reached the server.
+func notReceived(class Class, problem Problem, advice string) attemptResult {
+	return attemptResult{class: class, problem: problem, advice: advice, notReceived: true}
 }
-
-const permanent = Unavailable | Permanent
 
 // refusedTLS is a TLS handshake that failed because the two sides have no version or cipher in common, or because
 // one of them rejects the certificate. crypto/tls has no error types for most of these.
@@ -45,19 +40,19 @@ var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|hand
 
 const adviceProxyAuth = "the proxy requires authentication: put user and password into its URL"
 
-// classifyNetwork classifies a failure below HTTP, in particular whether it may be temporary. A refusal by a rule
-// is permanent.
-func classifyNetwork(err error) (c networkClass) {
+// classifyNetwork returns the result of an attempt that failed below HTTP, without its error: in particular, whether the
+// failure may be temporary. A refusal by a rule is not.
+func classifyNetwork(err error) (res attemptResult) {
 	defer func() {
 		if recover() != nil { // a nil pointer as error, returned by a RoundTripper of the caller
-			c = networkClass{class: transient, problem: ConnectionLost}
+			res = attemptResult{class: transient, problem: ConnectionLost}
 		}
 	}()
-	if c, ok := classifyProxy(err); ok {
-		return c
+	if res = classifyProxy(err); res.problem != NoProblem {
+		return res
 	}
-	if c, ok := classifyTLS(err); ok {
-		return c
+	if res = classifyTLS(err); res.problem != NoProblem {
+		return res
 	}
 	var dns *net.DNSError
 	var op *net.OpError
@@ -65,68 +60,68 @@ func classifyNetwork(err error) (c networkClass) {
 	dialing := errors.As(err, &op) && op.Op == "dial"
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return networkClass{permanent, NameNotFound, "the host name does not exist: check the region id, the endpoint and the name server", true}
+		return notReceived(Unavailable, NameNotFound, "the host name does not exist: check the region id, the endpoint and the name server")
 	case dns != nil:
-		return networkClass{transient, NameLookup, "the host name could not be looked up: check the name server", true}
+		return notReceived(transient, NameLookup, "the host name could not be looked up: check the name server")
 	case errors.As(err, &timeout) && timeout.Timeout(), isTLSTimeout(err):
-		return networkClass{transient, TimedOut, "", dialing || isTLSTimeout(err)}
+		return attemptResult{class: transient, problem: TimedOut, notReceived: dialing || isTLSTimeout(err)}
 	case dialing, errors.Is(err, syscall.ECONNREFUSED):
-		return networkClass{transient, ConnectionRefused, "", true}
+		return notReceived(transient, ConnectionRefused, "")
 	// returned by http.Client, although redirects are not followed
 	case strings.HasPrefix(err.Error(), "failed to parse Location header"):
-		return networkClass{advice: adviceNoRedirects}
+		return attemptResult{advice: adviceNoRedirects}
 	// net/http has no error type for it
 	case errors.Is(err, errTooLarge), strings.Contains(err.Error(), "response headers exceeded"):
-		return networkClass{class: permanent}
+		return attemptResult{class: Unavailable}
 	}
-	return networkClass{class: transient, problem: ConnectionLost}
+	return attemptResult{class: transient, problem: ConnectionLost}
 }
 
 // isTLSTimeout recognizes net/http's timeout of a TLS handshake, which has no error type.
 func isTLSTimeout(err error) bool { return strings.Contains(err.Error(), "TLS handshake timeout") }
 
-// classifyProxy classifies the failures of a proxy.
-func classifyProxy(err error) (networkClass, bool) {
+// classifyProxy is like classifyNetwork, for the failures of a proxy. For others, it returns the zero result.
+func classifyProxy(err error) attemptResult {
 	var refused proxyError
 	if errors.As(err, &refused) {
 		switch {
 		case refused == http.StatusProxyAuthRequired:
-			return networkClass{permanent, ProxyFailed, adviceProxyAuth, true}, true
+			return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 		case refused < 500:
-			return networkClass{permanent, ProxyFailed, "the proxy forbids the connection: check its rules and NO_PROXY", true}, true
+			return notReceived(Unavailable, ProxyFailed, "the proxy forbids the connection: check its rules and NO_PROXY")
 		}
-		return networkClass{transient, ProxyFailed, "the proxy cannot reach the endpoint: check its rules and NO_PROXY", true}, true
+		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check its rules and NO_PROXY")
 	}
 	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) { // from a Transport without checkProxyResponse
-		return networkClass{permanent, ProxyFailed, adviceProxyAuth, true}, true
+		return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 	}
 	var op *net.OpError
 	if !errors.As(err, &op) || op.Op != "proxyconnect" && !strings.HasPrefix(op.Op, "socks") {
-		return networkClass{}, false
+		return attemptResult{}
 	}
 	var dns *net.DNSError
 	if errors.As(op.Err, &dns) && dns.IsNotFound {
-		return networkClass{permanent, ProxyFailed, "the proxy's own host name does not exist: check HTTPS_PROXY", true}, true
+		return notReceived(Unavailable, ProxyFailed, "the proxy's own host name does not exist: check HTTPS_PROXY")
 	}
-	if _, ok := classifyTLS(op.Err); ok {
-		return networkClass{permanent, ProxyFailed, "the TLS connection to the proxy failed: check HTTPS_PROXY and the root certificates", true}, true
+	if classifyTLS(op.Err).problem != NoProblem {
+		return notReceived(Unavailable, ProxyFailed, "the TLS connection to the proxy failed: check HTTPS_PROXY and the root certificates")
 	}
-	return networkClass{transient, ProxyFailed, "the proxy cannot be reached: check HTTPS_PROXY", true}, true
+	return notReceived(transient, ProxyFailed, "the proxy cannot be reached: check HTTPS_PROXY")
 }
 
-// classifyTLS recognizes TLS handshakes that will fail every time.
-func classifyTLS(err error) (networkClass, bool) {
+// classifyTLS is like classifyNetwork, for TLS handshakes that will fail every time. For others, it returns the zero result.
+func classifyTLS(err error) attemptResult {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	switch {
 	case errors.As(err, &certificate):
-		return networkClass{permanent, TLSNotTrusted, "the server's certificate is not trusted: check the endpoint, the proxy and the root certificates", true}, true
+		return notReceived(Unavailable, TLSNotTrusted, "the server's certificate is not trusted: check the endpoint, the proxy and the root certificates")
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return networkClass{permanent, TLSFailed, "the server does not speak TLS: check the endpoint and the proxy", true}, true
+		return notReceived(Unavailable, TLSFailed, "the server does not speak TLS: check the endpoint and the proxy")
 	case refusedTLS.MatchString(err.Error()):
-		return networkClass{permanent, TLSFailed, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed", true}, true
+		return notReceived(Unavailable, TLSFailed, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed")
 	}
-	return networkClass{}, false
+	return attemptResult{}
 }
 
 // proxyError is the status of a proxy that refused to connect.

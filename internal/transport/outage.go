@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/aliyun-ecs/sdk-go/internal/throttle"
 )
 
 const (
@@ -17,21 +19,12 @@ const (
 
 var (
 	// errNoTime means that a wait would exceed the context's deadline.
-	errNoTime error = noTimeError{}
+	errNoTime error = throttle.DeadlineError("the wait before the next attempt would pass the context's deadline")
 	// errBudgetSpent means that the retry budget is used up because too many calls have failed.
 	errBudgetSpent = errors.New("the retry budget is used up")
 	// errGiveUp means that no time is left for retries.
 	errGiveUp = errors.New("no time is left for retries")
 )
-
-type noTimeError struct{}
-
-func (noTimeError) Error() string {
-	return "the wait before the next attempt would pass the context's deadline"
-}
-func (noTimeError) Timeout() bool        { return true }
-func (noTimeError) Temporary() bool      { return true }
-func (noTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // outage coordinates the retries of all calls of a scope. The service counts as down from a failure until the next
 // response. During that time the waiting calls share their retries: one of them sends a probe, with growing pauses
@@ -49,8 +42,7 @@ type outage struct {
 	probes  int       // probes sent since the last response
 	probeAt time.Time // while down, when the next probe may be sent
 
-	waiting int           // number of calls in await
-	changed chan struct{} // closed to make the calls in await check the state
+	changed chan struct{} // closed to make the calls in await check the state; nil until one waits
 }
 
 // addCall adds the share of a new call to the budget.
@@ -82,9 +74,9 @@ func (o *outage) reportFault(p Policy) {
 }
 
 func (o *outage) wakeAll() {
-	if o.waiting > 0 {
+	if o.changed != nil {
 		close(o.changed)
-		o.changed = make(chan struct{})
+		o.changed = nil
 	}
 }
 
@@ -96,11 +88,6 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.changed == nil {
-		o.changed = make(chan struct{})
-	}
-	o.waiting++
-	defer func() { o.waiting-- }()
 	for {
 		now := time.Now()
 		next, err := o.tryRetry(p, now, earliest)
@@ -141,16 +128,17 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 
 // pause waits for d or for a change of the state, with o.mu unlocked.
 func (o *outage) pause(ctx context.Context, d time.Duration) error {
+	if o.changed == nil {
+		o.changed = make(chan struct{})
+	}
 	changed := o.changed
 	o.mu.Unlock()
 	defer o.mu.Lock()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-changed:
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
-		return contextError(ctx)
+		return ContextError(ctx)
 	}
 	return nil
 }

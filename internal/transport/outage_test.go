@@ -164,8 +164,8 @@ func TestAwait(t *testing.T) {
 		if err = o.await(ctx, testPolicy, start.Add(time.Minute), start.Add(time.Hour)); !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || time.Since(start) != time.Second {
 			t.Errorf("cancelled: %v after %v", err, time.Since(start))
 		}
-		if err.Error() == "" || contextError(ctx).Error() != "context canceled: cause" {
-			t.Errorf("%v", contextError(ctx))
+		if err.Error() == "" || ContextError(ctx).Error() != "context canceled: cause" {
+			t.Errorf("%v", ContextError(ctx))
 		}
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
@@ -64,21 +66,9 @@ func (x *exchange) requestID(h http.Header) string {
 	return x.redactor().Line(id, 256)
 }
 
-func isUUID(id string) bool {
-	if len(id) != 36 {
-		return false
-	}
-	for i, c := range []byte(id) {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if c != '-' {
-				return false
-			}
-		} else if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
-			return false
-		}
-	}
-	return true
-}
+var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+func isUUID(id string) bool { return uuidForm.MatchString(id) }
 
 // parseFailure classifies an error response, or a successful response whose body is unreadable. Problems of the
 // body matter only if there is no error code.
@@ -148,11 +138,7 @@ func IsErrorDocument(code, message []byte) bool {
 
 func saysSuccess(code, message string) bool {
 	success := func(s string) bool {
-		switch strings.ToLower(s) {
-		case "200", "ok", "success", "successful":
-			return true
-		}
-		return false
+		return slices.Contains([]string{"200", "ok", "success", "successful"}, strings.ToLower(s))
 	}
 	return success(code) || code == "" && (message == "" || success(message))
 }
@@ -217,7 +203,7 @@ func (e *ErrorResponse) redact(r *redact.Redactor) {
 	}
 }
 
-// describeBody sets the message of a response that does not come from the API.
+// describeBody returns the message of a response that does not come from the API.
 func describeBody(status int, body []byte, r *redact.Redactor) string {
 	what := cmp.Or(http.StatusText(status), "unknown status")
 	if status/100 == 2 {

@@ -76,7 +76,7 @@ func TestProblems(t *testing.T) {
 				g := newRig(func(int, *http.Request) (*http.Response, error) { return nil, c.err }, nil)
 				_, err := g.Do(t.Context(), call())
 				f, ok := asFailure(err)
-				if !ok || f.Problem != c.problem || f.Class&Unavailable == 0 || f.Class&Permanent != 0 != c.permanent || !strings.Contains(f.Advice, c.advice) || f.Host != "ecs.test" {
+				if !ok || f.Problem != c.problem || f.Class&Unavailable == 0 || (f.Class&retryable == 0) != c.permanent || !strings.Contains(f.Advice, c.advice) || f.Host != "ecs.test" {
 					t.Fatalf("%+v", f)
 				}
 				if want := map[bool]int{true: 1, false: 3}[c.permanent]; len(g.requests) != want {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,19 +39,10 @@ const (
 
 // withDefaults returns the policy with defaults for all fields except MaxAttempts and MaxElapsed; see limits.
 func (p Policy) withDefaults() Policy {
-	if p.MinDelay <= 0 {
-		p.MinDelay = defaultMinDelay
-		if p.MaxDelay > 0 {
-			p.MinDelay = min(p.MinDelay, p.MaxDelay)
-		}
-	}
-	if p.MaxDelay <= 0 {
-		p.MaxDelay = defaultMaxDelay
-	}
+	p.MaxDelay = cmp.Or(p.MaxDelay, defaultMaxDelay)
+	p.MinDelay = cmp.Or(p.MinDelay, min(defaultMinDelay, p.MaxDelay))
 	p.MaxDelay = max(p.MaxDelay, p.MinDelay)
-	if p.AttemptTimeout <= 0 {
-		p.AttemptTimeout = defaultAttemptTimeout
-	}
+	p.AttemptTimeout = cmp.Or(p.AttemptTimeout, defaultAttemptTimeout)
 	return p
 }
 
@@ -120,16 +112,11 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 		return retry{}, s.throttles < throttleAttempts
 	case res.class&retryable == 0:
 		return retry{}, false
-	case !s.mayRepeat(res):
+	case !s.call.ReadOnly && !s.call.Repeatable && !res.notReceived:
 		res.advice = "not retried, because the operation may have been carried out: check its effect, or set a ClientToken"
 		return retry{}, false
 	}
 	return s.retryFault(res)
-}
-
-// mayRepeat reports whether the request can be sent once more without carrying out the operation twice.
-func (s *callState) mayRepeat(res *attemptResult) bool {
-	return s.call.ReadOnly || s.call.Repeatable || res.notReceived
 }
 
 // retryFault plans the retry after a temporary failure.

@@ -79,12 +79,12 @@ func (x *exchange) networkFailure(err error) attemptResult {
 	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it
 		err = u.Err
 	}
-	c := classifyNetwork(err)
-	err = notOfContext(x.redactor().Error(err))
-	if c.problem == TimedOut {
-		err = timeoutError(err.Error())
+	res := classifyNetwork(err)
+	res.err = notOfContext(x.redactor().Error(err))
+	if res.problem == TimedOut {
+		res.err = timeoutError(res.err.Error())
 	}
-	return attemptResult{err: err, class: c.class, problem: c.problem, advice: c.advice, notReceived: c.notReceived}
+	return res
 }
 
 // timeoutError is returned for a timeout set by this package, as opposed to the caller's context.
@@ -108,16 +108,11 @@ func notOfContext(err error) error {
 	return err
 }
 
-// contextError returns the error of a context that is done, and its cause if the caller set one.
-func contextError(ctx context.Context) error {
+// ContextError returns the error of a context that is done, and its cause if the caller set one.
+func ContextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(err, cause) { // the order matters: without a cause, Cause returns the error itself
+	if cause == nil || errors.Is(err, cause) { // without a cause of its own, Cause returns the error itself
 		return err
 	}
-	return &causedError{err, cause}
+	return fmt.Errorf("%w: %w", err, cause)
 }
-
-type causedError struct{ err, cause error }
-
-func (e *causedError) Error() string   { return fmt.Sprint(e.err, ": ", e.cause) }
-func (e *causedError) Unwrap() []error { return []error{e.err, e.cause} }

@@ -3,7 +3,6 @@ package transport
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/aliyun-ecs/sdk-go/internal/redact"
 	"github.com/aliyun-ecs/sdk-go/internal/throttle"
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
@@ -32,7 +32,7 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 	now, offset := s.t.clock.now()
 	signed, err := s.t.cfg.Signer.Sign(signer.Request{
 		Method: http.MethodPost, Host: s.call.Host, Action: s.call.Action, Version: s.call.Version,
-		Params: s.call.Params, Time: now, Nonce: nonce(),
+		Params: s.call.Params, Time: now, Nonce: rand.Text(),
 	}, key)
 	if err != nil {
 		return attemptResult{err: newRedactor(signed, key).Error(err), class: Invalid, final: true}
@@ -55,7 +55,9 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 
 // reportToScope records for the other calls of the scope what this attempt reveals about the service.
 func (s *callState) reportToScope(res attemptResult) {
-	s.scope.headers.store(res.received)
+	if received := res.received; received.header != nil {
+		s.scope.lastHeaders.Store(&received)
+	}
 	switch {
 	case res.class&retryable != 0:
 		s.scope.outage.reportFault(s.t.cfg.Retry)
@@ -115,17 +117,9 @@ func isUnreachable(err error) bool {
 		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// signatures returns the signatures in the query and in the header of a signed request, "" if there is none.
-func signatures(signed signer.Signed) (query, header string) {
-	if values, err := url.ParseQuery(signed.Query); err == nil {
-		query = values.Get("Signature")
-	}
-	_, header, _ = strings.Cut(signed.Header.Get("Authorization"), "Signature=")
-	return query, header
-}
-
-func nonce() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
+// newRedactor returns a redactor that masks the secrets of a signed request, its signatures included.
+func newRedactor(signed signer.Signed, key signer.Credentials) *redact.Redactor {
+	query, _ := url.ParseQuery(signed.Query)
+	_, header, _ := strings.Cut(signed.Header.Get("Authorization"), "Signature=")
+	return redact.New(key.AccessKeySecret, key.SecurityToken, key.AccessKeyID, query.Get("Signature"), header)
 }

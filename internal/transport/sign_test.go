@@ -44,18 +44,6 @@ func TestEveryAttemptIsSigned(t *testing.T) {
 	}
 }
 
-func TestNonce(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for range 1000 {
-		n := nonce()
-		if len(n) != 32 || strings.Trim(n, "0123456789abcdef") != "" || seen[n] {
-			t.Fatalf("nonce %s, seen %v", n, seen[n])
-		}
-		seen[n] = true
-	}
-}
-
 // TestExpiredKey checks that a key that the API reports as expired is replaced once, and that nothing is sent if
 // there is no other key.
 func TestExpiredKey(t *testing.T) {

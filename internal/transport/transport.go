@@ -85,17 +85,15 @@ type Transport struct {
 	clock   clock
 	bodies  bufferList
 	lastKey atomic.Pointer[signer.Credentials] // the key that signed the latest request
-
-	mu     sync.Mutex
-	scopes map[scopeKey]*quotaScope
+	scopes  sync.Map                           // of *quotaScope, by scopeKey
 }
 
 // quotaScope is the state shared by all calls of one operation in one region: the API applies its quotas per
 // region and operation, and a region that is down must not use up the retries of the others.
 type quotaScope struct {
-	throttle throttle.Control
-	outage   outage
-	headers  lastHeaders
+	throttle    throttle.Control
+	outage      outage
+	lastHeaders atomic.Pointer[headers] // of the most recent response
 }
 
 type scopeKey struct{ region, action string }
@@ -114,7 +112,7 @@ func New(cfg Config) *Transport {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Transport{cfg: cfg, http: &own, scopes: map[scopeKey]*quotaScope{}}
+	return &Transport{cfg: cfg, http: &own}
 }
 
 // WithCredentials returns a Transport for another account. It shares t's connections, but not what t has learned
@@ -127,6 +125,9 @@ func (t *Transport) WithCredentials(
 	return New(cfg)
 }
 
+// RoundTripper returns the Transport of the http.Client that sends the requests. nil stands for http.DefaultTransport.
+func (t *Transport) RoundTripper() http.RoundTripper { return t.http.Transport }
+
 // CloseIdleConnections closes the connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
@@ -138,20 +139,10 @@ func (t *Transport) latestKey() signer.Credentials {
 	return signer.Credentials{}
 }
 
-// newRedactor returns a redactor that masks the secrets of a signed request.
-func newRedactor(signed signer.Signed, key signer.Credentials) *redact.Redactor {
-	query, header := signatures(signed)
-	return redact.New(key.AccessKeySecret, key.SecurityToken, key.AccessKeyID, query, header)
-}
-
 func (t *Transport) scope(region, action string) *quotaScope {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	key := scopeKey{region, action}
-	s := t.scopes[key]
-	if s == nil {
-		s = new(quotaScope)
-		t.scopes[key] = s
+	s, ok := t.scopes.Load(scopeKey{region, action})
+	if !ok {
+		s, _ = t.scopes.LoadOrStore(scopeKey{region, action}, new(quotaScope))
 	}
-	return s
+	return s.(*quotaScope)
 }

@@ -59,7 +59,7 @@ func TestDo(t *testing.T) {
 		"never retry a throttle":    {serve: always(400, codeBody("Throttling")), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: Throttled, code: "Throttling", status: 400, text: "told"},
 		"never retry a stale key":   {serve: always(400, codeBody("InvalidSecurityToken.Expired")), edit: func(c *Config) { c.Retry.MaxAttempts = 1 }, attempts: 1, class: Credentials | renewKey, code: "InvalidSecurityToken.Expired", status: 400, text: "told"},
 		"nil pointer as error":      {serve: fail((*nilError)(nil)), attempts: 3, class: transient, text: "cannot be printed"},
-		"certificate":               {serve: fail(errors.New("tls: failed to verify certificate")), attempts: 1, class: permanent, text: "certificate"},
+		"certificate":               {serve: fail(errors.New("tls: failed to verify certificate")), attempts: 1, class: Unavailable, text: "certificate"},
 		"500 once":                  {serve: once(always(500, codeBody("InternalError"))), attempts: 2},
 		"400 InternalError once":    {serve: once(always(400, codeBody("InternalError"))), attempts: 2},
 		"503 for ever":              {serve: always(503, codeBody("ServiceUnavailable")), attempts: 3, class: transient, code: "ServiceUnavailable", status: 503, text: "told"},
@@ -87,7 +87,7 @@ func TestDo(t *testing.T) {
 		"200 with an error":         {serve: always(200, codeBody("InternalError")), attempts: 3, class: transient, code: "InternalError", status: 200, text: "told"},
 		"200 with a final error":    {serve: always(200, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 200, text: "told"},
 		"204":                       {serve: always(204, ""), attempts: 3, class: transient, status: 204, text: "empty body"},
-		"large page":                {serve: always(200, strings.Repeat(" ", maxBody+1)), attempts: 1, class: permanent, status: 200, text: "too large", is: errTooLarge},
+		"large page":                {serve: always(200, strings.Repeat(" ", maxBody+1)), attempts: 1, class: Unavailable, status: 200, text: "too large", is: errTooLarge},
 		"large error":               {serve: always(503, strings.Repeat(" ", maxErrorBody+1)), attempts: 3, class: transient, status: 503, text: "Service Unavailable"},
 		"large error of known size": {serve: always(403, "<html>denied by the firewall"+strings.Repeat("x", maxErrorBody)), attempts: 1, status: 403, text: "body begins: <html>denied by the firewall"},
 		"101": {serve: func(int, *http.Request) (*http.Response, error) {
