@@ -149,7 +149,7 @@ func (e *Error) whatToDo() string {
 	case e.class&transport.Throttled != 0:
 		return "the account's quota for this operation is used up: send fewer requests or ask for a higher quota"
 	case e.class&transport.Forbidden != 0, e.AccessDenied != nil && e.AccessDenied.AuthAction != "":
-		return "grant " + missingAction(e) + " to the caller"
+		return denialAdvice(e)
 	}
 	return ""
 }
