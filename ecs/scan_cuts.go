@@ -40,7 +40,7 @@ type scanPlan struct {
 	order             listOrder
 	spans             []span     // all of them in order, without gaps
 	queued, probing   []cutProbe // to be sent, and in progress
-	ranked            []countAt  // cuts that probes by rank have found, until all of them are back
+	ordered           []countAt  // cuts that probes by position have found, until all of them are back
 	round             int        // the number of the last round of probes
 	probeless         bool       // a probe has failed
 	running           []*window
@@ -57,13 +57,12 @@ type span struct {
 }
 
 // cutProbe is a request that finds cuts: times, each with the number of instances created before it. It counts those before
-// the time t or, if the listing has an order, reads some around a rank.
+// the time t or, if the listing has an order, reads some around a position in it.
 type cutProbe struct {
-	t     time.Time
-	rank  int       // how many instances there should be before the cut
-	order listOrder // unordered for a count
-	total int       // how many instances there are
-	round int       // the number of the round of probes that it belongs to
+	t        time.Time
+	position int
+	order    listOrder // unordered for a count
+	round    int       // the number of the round of probes that it belongs to
 }
 
 // window is a part of a scan that one worker lists. A zero time is the bound of the whole scan.
@@ -120,10 +119,10 @@ func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	case probe.order == unordered:
 		p.divide(cuts[0])
 	default:
-		p.ranked = append(p.ranked, cuts...)
+		p.ordered = append(p.ordered, cuts...)
 	}
-	if len(p.probing)+len(p.queued) == 0 && len(p.ranked) > 0 {
-		p.divideByRanks()
+	if len(p.probing)+len(p.queued) == 0 && len(p.ordered) > 0 {
+		p.divideByOrder()
 	}
 }
 
@@ -169,7 +168,7 @@ func (p *scanPlan) left() (all, longest int) {
 }
 
 // windowLimit returns how many instances a window that starts now should have at most: as many as the longest window in
-// progress has left or, if that is more, the share of a worker of all that is left. Where cuts can be found at any rank,
+// progress has left or, if that is more, the share of a worker of all that is left. Where cuts can be found at any position,
 // that share is rounded up to whole pages; otherwise it is one and a half pages more, because windows are never equal.
 func (p *scanPlan) windowLimit() int {
 	left, longest := p.left()
@@ -180,7 +179,7 @@ func (p *scanPlan) windowLimit() int {
 }
 
 // isLarge reports whether a span should be divided. A round of probes takes as long as a page, so the more rounds a span
-// has resisted, the larger it may remain. One round of probes by rank finds all there is.
+// has resisted, the larger it may remain. One round of probes by position finds all there is.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
 		return false
@@ -196,8 +195,8 @@ func (p *scanPlan) isProbed(s span) bool {
 	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueProbes queues the probes that divide the spans that are too large: by rank if the listing has an order, otherwise
-// by time, the largest first.
+// queueProbes queues the probes that divide the spans that are too large: by position if the listing has an order,
+// otherwise by time, the largest first.
 func (p *scanPlan) queueProbes(limit int) {
 	var large []span
 	for i := range p.spans {
@@ -208,7 +207,7 @@ func (p *scanPlan) queueProbes(limit int) {
 		}
 	}
 	if p.order != unordered && len(large) > 0 {
-		p.queueRanks(limit)
+		p.queuePositions(limit)
 		return
 	}
 	slices.SortStableFunc(large, func(a, b span) int { return cmp.Compare(b.n, a.n) })

@@ -3,6 +3,7 @@ package ecs
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,16 +29,20 @@ func TestScanPlan(t *testing.T) {
 	for name, burst := range shapes {
 		for _, limit := range []struct {
 			order            listOrder
-			n                int
+			n, workers       int
 			rounds, requests float64 // the mean of several fleets, over the ideal
 		}{
-			{unordered, 10_000, 2.15, 1.46},
-			{unordered, 50_000, 1.25, 1.13},
-			{oldestFirst, 10_000, 1.90, 1.36},
-			{oldestFirst, 50_000, 1.18, 1.08},
+			{unordered, 10_000, 16, 2.15, 1.46},
+			{unordered, 50_000, 16, 1.25, 1.13},
+			{oldestFirst, 10_000, 4, 1.20, 1.12},
+			{oldestFirst, 10_000, 16, 1.46, 1.36},
+			{oldestFirst, 50_000, 16, 1.18, 1.08},
 		} {
-			t.Run(fmt.Sprintf("%s/%d/ordered=%v", name, limit.n, limit.order == oldestFirst), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%d/%d/ordered=%v", name, limit.n, limit.workers, limit.order == oldestFirst), func(t *testing.T) {
 				t.Parallel()
+				if limit.order == oldestFirst && (name == "minutes" || name == "many sizes") {
+					limit.rounds *= 1.3 // large bursts
+				}
 				const fleets = 8
 				var rounds, requests float64
 				var timeline string
@@ -51,7 +56,7 @@ func TestScanPlan(t *testing.T) {
 						}
 					}
 					slices.SortFunc(created, time.Time.Compare)
-					s := simulation{created: created, workers: 16, order: limit.order}
+					s := simulation{created: created, workers: limit.workers, order: limit.order}
 					for i, times := range s.run(now) {
 						if times == 0 {
 							t.Fatalf("instance %d of %d was not listed", i, limit.n)
@@ -67,6 +72,47 @@ func TestScanPlan(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestContradictingPositions checks that cuts by position are used only if they fit together.
+func TestContradictingPositions(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
+	for name, tt := range map[string]struct {
+		cuts []countAt
+		want listOrder
+	}{
+		"in order":                       {[]countAt{{t: day(4), n: 300}, {t: day(12), n: 700}}, oldestFirst},
+		"in order, found in another":     {[]countAt{{t: day(12), n: 700}, {t: day(4), n: 300}}, oldestFirst},
+		"some were released meanwhile":   {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 201}}, oldestFirst},
+		"younger ones at a lower place":  {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 199}}, unordered},
+		"more than were counted by then": {[]countAt{{t: day(4), n: 601}}, unordered},
+		"fewer than were counted before": {[]countAt{{t: day(12), n: 399}}, unordered},
+	} {
+		p := newScanPlan(day(1), day(20), []countAt{{t: day(10), n: 500}}, 1000)
+		p.order, p.workers, p.pageSize = oldestFirst, 4, 100
+		p.ordered = tt.cuts
+		p.divideByOrder()
+		if divided := len(p.spans) == 2+len(tt.cuts); p.order != tt.want || divided != (tt.want == oldestFirst) {
+			t.Errorf("%s: order %v, %d spans", name, p.order, len(p.spans))
+		}
+	}
+}
+
+// TestPositionsOfHugeCounts checks the positions of probes if the server claims any number of instances.
+func TestPositionsOfHugeCounts(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
+	p := newScanPlan(day(1), day(20), nil, math.MaxInt/2)
+	p.order, p.workers, p.pageSize = oldestFirst, 16, 100
+	last := 0
+	for range 15 {
+		probe, _, _ := p.next()
+		if probe == nil || probe.position <= last || probe.position > p.total() {
+			t.Fatalf("%+v after %d", probe, last)
+		}
+		last = probe.position
 	}
 }
 
@@ -230,8 +276,8 @@ func (s *simulation) run(now time.Time) []int {
 					p.probed(j.at, []countAt{{t: j.at.t, n: before(j.at.t)}}, nil)
 					break
 				}
-				size := pageSizeAround(j.at.rank)
-				first := j.at.rank / size * size
+				size := pageSizeAround(j.at.position)
+				first := j.at.position / size * size
 				p.probed(j.at, cutsAmong(s.created[first:min(first+size, len(s.created))], first), nil)
 			default:
 				s.timeline[i] += "."

@@ -9,8 +9,8 @@ import (
 )
 
 // listOrder is the order in which the API lists instances. None is documented. If the first responses of a scan show one,
-// page mode can read the instances at any rank, that is, with any number of older instances. Then one round of probes
-// finds cuts between windows of the wanted size.
+// an instance's position in the listing says how many are older, and page mode can read the instances at any position. Then
+// one round of probes finds cuts between windows of the wanted size.
 type listOrder int
 
 const (
@@ -57,8 +57,8 @@ func creationTimes(instances []Instance) []time.Time {
 	return times
 }
 
-// queueRanks queues probes that divide all instances into windows of equal size.
-func (p *scanPlan) queueRanks(limit int) {
+// queuePositions queues probes that divide all instances into windows of equal size.
+func (p *scanPlan) queuePositions(limit int) {
 	for i := range p.spans {
 		p.spans[i].round, p.spans[i].resisted = p.round, 1
 	}
@@ -66,15 +66,15 @@ func (p *scanPlan) queueRanks(limit int) {
 	// windows are not full, because bursts cannot be divided and windows overlap
 	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
 	for i := 1; i < windows; i++ {
-		p.queued = append(p.queued, cutProbe{rank: total / windows * i, order: p.order, total: total, round: p.round})
+		p.queued = append(p.queued, cutProbe{position: total / windows * i, order: p.order, round: p.round})
 	}
 }
 
-// divideByRanks uses the cuts that probes by rank have found, unless they contradict each other or the counts: then the
+// divideByOrder uses the cuts that probes by position have found, unless they contradict each other or the counts: then the
 // order of the listing is not that of creation.
-func (p *scanPlan) divideByRanks() {
-	cuts := p.ranked
-	p.ranked = nil
+func (p *scanPlan) divideByOrder() {
+	cuts := p.ordered
+	p.ordered = nil
 	for _, s := range p.spans[1:] {
 		cuts = append(cuts, countAt{t: s.from, n: s.before})
 	}
@@ -100,25 +100,22 @@ func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe 
 		n, err := c.count(ctx, req, probe.t)
 		return []countAt{n}, err
 	}
-	at := probe.rank
-	if probe.order == youngestFirst {
-		at = probe.total - probe.rank
-	}
-	size := pageSizeAround(at)
-	req.MaxResults, req.PageNumber, req.PageSize = 0, at/size+1, size
+	size := pageSizeAround(probe.position)
+	before := probe.position / size // pages
+	req.MaxResults, req.PageNumber, req.PageSize = 0, before+1, size
 	page, err := c.describeInstances(ctx, retryRead, req)
 	if err != nil {
 		return nil, err
 	}
-	created, first := creationTimes(page.Instances), at/size*size
+	created, older := creationTimes(page.Instances), before*size
 	if probe.order == youngestFirst {
 		slices.Reverse(created)
-		first = page.TotalCount - first - len(created)
+		older = page.TotalCount - before*size - len(created)
 	}
 	if len(created) == 0 || created[0].IsZero() || !slices.IsSortedFunc(created, time.Time.Compare) {
 		return nil, errUnordered
 	}
-	return cutsAmong(created, first), nil
+	return cutsAmong(created, older), nil
 }
 
 // pageSizeAround returns the page size with which the instance at a position is nearest to the middle of its page.
@@ -132,17 +129,17 @@ func pageSizeAround(at int) int {
 	return best
 }
 
-// cutsAmong returns cuts between consecutive instances, given their creation times. rank is how many others are older than
+// cutsAmong returns cuts between consecutive instances, given their creation times. older is how many others are older than
 // the first. Neighboring windows overlap by a minute, so a cut should be in a gap of three minutes without creations. If
 // there is none, the only cut is between the two minutes nearest to the middle or, if all were created within one minute,
 // before that minute.
-func cutsAmong(created []time.Time, rank int) []countAt {
+func cutsAmong(created []time.Time, older int) []countAt {
 	var cuts []countAt
 	middle, nearest := len(created)/2, 0
 	for i := 1; i < len(created); i++ {
 		switch gap := created[i].Sub(created[i-1]); {
 		case gap > 2*time.Minute:
-			cuts = append(cuts, countAt{t: created[i-1].Add(2 * time.Minute).Truncate(time.Minute), n: rank + i})
+			cuts = append(cuts, countAt{t: created[i-1].Add(2 * time.Minute).Truncate(time.Minute), n: older + i})
 		case gap > 0 && max(i-middle, middle-i) < max(nearest-middle, middle-nearest):
 			nearest = i
 		}
@@ -151,7 +148,7 @@ func cutsAmong(created []time.Time, rank int) []countAt {
 	case len(cuts) > 0:
 		return cuts
 	case nearest > 0:
-		return []countAt{{t: created[nearest].Truncate(time.Minute), n: rank + nearest}}
+		return []countAt{{t: created[nearest].Truncate(time.Minute), n: older + nearest}}
 	}
-	return []countAt{{t: created[0].Add(-2 * time.Minute).Truncate(time.Minute), n: rank}}
+	return []countAt{{t: created[0].Add(-2 * time.Minute).Truncate(time.Minute), n: older}}
 }
