@@ -22,7 +22,7 @@ type Member struct {
 }
 
 // minTextRoom is the minimum size of the buffer allocated for the strings of a value.
-const minTextRoom = 256
+const minTextRoom = 64
 
 const (
 	root    = 0 // member number of the value passed to ReadRoot
