@@ -298,9 +298,9 @@ func unique(list []string) []string {
 	}
 	seen := make(map[string]bool, len(list))
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
-		seenBefore := seen[s]
+		n := len(seen)
 		seen[s] = true
-		return seenBefore
+		return len(seen) == n
 	})
 }
 

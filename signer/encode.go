@@ -38,7 +38,7 @@ func encodeQuery(list []param) []byte {
 	for _, p := range list {
 		size += len(p.name) + len(p.value) + len("=&")
 	}
-	b := make([]byte, 0, size*3/2) // most characters are not escaped
+	b := make([]byte, 0, size*4/3) // most characters are not escaped
 	for i, p := range list {
 		if i > 0 {
 			b = append(b, '&')

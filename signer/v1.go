@@ -53,7 +53,7 @@ func StringToSign(method string, params url.Values) string {
 
 // stringToSign returns the text to sign for an encoded query.
 func stringToSign(method string, query []byte) []byte {
-	b := make([]byte, 0, len(method)+len(query)*3/2)
+	b := make([]byte, 0, len(method)+len(query)*4/3)
 	b = append(b, method...)
 	b = append(b, "&%2F&"...) // the path is always "/"
 	return appendEscaped(b, query)
