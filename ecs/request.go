@@ -296,10 +296,10 @@ func unique(list []string) []string {
 	if len(list) < 2 {
 		return slices.Clone(list)
 	}
-	seen := make(map[string]bool, len(list))
+	seen := make(map[string]struct{}, len(list))
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
 		n := len(seen)
-		seen[s] = true
+		seen[s] = struct{}{}
 		return len(seen) == n
 	})
 }

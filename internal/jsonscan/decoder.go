@@ -53,6 +53,10 @@ type Decoder struct {
 	textSize int             // total length of the strings in earlier buffers
 	textRoom int             // minimum size of the next buffer
 
+	lists    []string // unused room for the string lists of the current ReadRoot
+	listSize int      // number of elements of these lists
+	listRoom int      // the same for the previous ReadRoot
+
 	extra    []Extra
 	problems []Problem
 	compact  bytes.Buffer
@@ -105,9 +109,11 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	d.texts.Reset()
 	// most values need about as much as the previous one
 	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
+	d.listRoom, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
 	d.textSize += d.texts.Len()
 	d.texts.Reset()
+	d.lists = nil
 	return end
 }
 
@@ -260,7 +266,7 @@ func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T
 			return nil, len(d.Data)
 		}
 		if n == 0 {
-			items = make([]T, 0, 1+int(d.learned.length[member]))
+			items = newList[T](d, 1+int(d.learned.length[member]))
 		}
 		if n == cap(items) {
 			items = slices.Grow(items, 1)
@@ -275,6 +281,22 @@ func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T
 		}
 	}
 	return items, i
+}
+
+// newList returns an empty list with room for n elements. The string lists of one ReadRoot share one allocation.
+func newList[T any](d *Decoder, n int) []T {
+	free, ok := any(&d.lists).(*[]T)
+	if !ok {
+		return make([]T, 0, n)
+	}
+	d.listSize += n
+	if len(*free) < n {
+		*free = make([]T, max(n, d.listRoom))
+		d.listRoom = 0
+	}
+	list := (*free)[:0:n]
+	*free = (*free)[n:]
+	return list
 }
 
 // IsEmptyValue reports whether the value at i is one that means "not set": null, {} or "".
