@@ -132,6 +132,11 @@ func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0
 	}
+	member = d.learned.next[first]
+	if key := d.Members[member].Key; key != "" && d.Has(i+1, key[1:]) {
+		d.current = member
+		return d.SkipSpace(i + len(key)), member
+	}
 	i, more := d.Open(i)
 	if !more {
 		return i, 0

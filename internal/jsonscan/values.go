@@ -36,7 +36,13 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		*to = last
 		return end + 1
 	}
-	text, verbatim, end := d.String(i)
+	var text []byte
+	end, verbatim := scanString(d.Data, i+1)
+	if verbatim {
+		text, end = d.Data[i+1:end], end+1
+	} else {
+		text, verbatim, end = d.String(i)
+	}
 	if verbatim && len(text) > 0 {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
@@ -167,15 +173,17 @@ func (d *Decoder) ReadFloat64(i int) (v float64, end int) {
 
 // ReadBool reads a boolean: true, false, 1 or 0, which may be in quotes and in upper case.
 func (d *Decoder) ReadBool(i int) (v bool, end int) {
+	if d.Has(i, "true") {
+		return true, i + len("true")
+	}
+	if d.Has(i, "false") {
+		return false, i + len("false")
+	}
 	b, end := d.scalar(i, errNotBoolean)
 	switch {
-	case string(b) == "true", string(b) == "1":
+	case string(b) == "1", bytes.EqualFold(b, []byte("true")):
 		return true, end
-	case len(b) == 0, string(b) == "false", string(b) == "0":
-		return false, end
-	case bytes.EqualFold(b, []byte("true")):
-		return true, end
-	case !bytes.EqualFold(b, []byte("false")):
+	case len(b) > 0 && string(b) != "0" && !bytes.EqualFold(b, []byte("false")):
 		d.reject(i, end, errNotBoolean)
 	}
 	return false, end
