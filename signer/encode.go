@@ -28,9 +28,11 @@ func flatten(params url.Values, extra int) []param {
 
 // sorted sorts list by unescaped name, in byte order, and returns it. The values of a name keep their order.
 func sorted(list []param) []param {
-	slices.SortStableFunc(list, func(a, b param) int { return strings.Compare(a.name, b.name) })
+	slices.SortStableFunc(list, byName)
 	return list
 }
+
+func byName(a, b param) int { return strings.Compare(a.name, b.name) }
 
 // encodeQuery returns list as a query string; an empty value keeps its equals sign.
 func encodeQuery(list []param) []byte {

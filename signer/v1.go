@@ -38,7 +38,8 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if c.SecurityToken != "" {
 		list = append(list, param{"SecurityToken", c.SecurityToken})
 	}
-	query := encodeQuery(sorted(list))
+	slices.SortFunc(list, byName) // check has ensured that names are unique
+	query := encodeQuery(list)
 	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", stringToSign(methodOf(r), query)))
 	return Signed{Query: string(appendEscaped(append(query, "&Signature="...), signature))}, nil
 }
