@@ -78,10 +78,10 @@ func (l TagList) EncodeValues(key string, v *url.Values) error {
 		(*v)[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	for i, t := range l {
-		prefix := key + "." + strconv.Itoa(i+1)
-		set(prefix+".Key", t.Key)
+		n := strconv.Itoa(i + 1)
+		set(key+"."+n+".Key", t.Key)
 		if t.Value != "" {
-			set(prefix+".Value", t.Value)
+			set(key+"."+n+".Value", t.Value)
 		}
 	}
 	return nil

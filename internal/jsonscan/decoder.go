@@ -34,7 +34,8 @@ const (
 // and "") become zero. A value of the wrong type also becomes zero; it is reported by Problems and kept in Extra.
 //
 // Strings are copied out of Data. The strings read by one ReadRoot share one buffer, except for those that are
-// shared with earlier values. Keeping one result therefore does not keep Data or other results in memory.
+// shared with earlier values; its lists of strings share one array. Keeping one result therefore does not keep Data or
+// other results in memory.
 type Decoder struct {
 	Scanner
 	Members *[256]Member
@@ -46,16 +47,16 @@ type Decoder struct {
 	current  uint8
 	name     []byte        // name of the current member, if it has no field
 	previous [256]position // for each member, its most recent text in Data
-	root     int           // beginning of the value passed to ReadRoot
+	begin    int           // position of the value passed to ReadRoot
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
 	texts    strings.Builder // buffer for the strings of the current ReadRoot
 	textSize int             // total length of the strings in earlier buffers
 	textRoom int             // minimum size of the next buffer
 
-	lists    []string // unused room for the string lists of the current ReadRoot
-	listSize int      // number of elements of these lists
-	listRoom int      // the same for the previous ReadRoot
+	lists    []string // allocated for the string lists of the current ReadRoot and not used yet
+	listSize int      // number of elements of these lists so far
+	listRoom int      // minimum number of elements of the next allocation
 
 	extra    []Extra
 	problems []Problem
@@ -104,7 +105,7 @@ func (d *Decoder) Release() bool {
 // ReadRoot reads the value at i into v, which must be zero. Extra and Problems then describe this value.
 func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
-	d.root = i
+	d.begin = i
 	// may share memory with the strings of another value
 	d.texts.Reset()
 	// most values need about as much as the previous one
@@ -150,6 +151,9 @@ func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	if key := d.Members[next].Key; key != "" && d.Has(i, key) {
 		d.current = next
 		return d.SkipSpace(i + len(key)), next
+	}
+	if d.At(i) == '}' {
+		return i + 1, 0
 	}
 	i, more := d.Next(i, '}')
 	if !more {
@@ -229,9 +233,9 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 		extra, problems, elements := len(d.extra), len(d.problems), d.elements
 		d.path[last].index = inWrapper
 		items, end = readElements(d, d.SkipSpace(i+len(key)), member, read)
-		end, more := d.Next(end, '}')
+		at, more := d.Next(end, '}')
 		if !more {
-			return items, end
+			return items, at
 		}
 		// If the list occurs twice, only the last one counts: discard this one and start over.
 		d.extra, d.problems, d.elements = d.extra[:extra], d.problems[:problems], elements

@@ -26,8 +26,9 @@ func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 
 // ReadString reads a string. A number, true or false is returned as its literal text.
 func (d *Decoder) ReadString(to *string, i int) (end int) {
+	var text []byte
 	if d.At(i) != '"' {
-		text, end := d.scalar(i, errNotString)
+		text, end = d.scalar(i, errNotString)
 		*to = d.copyText(text)
 		return end
 	}
@@ -36,9 +37,8 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		*to = last
 		return end + 1
 	}
-	var text []byte
 	end, verbatim := scanString(d.Data, i+1)
-	if verbatim {
+	if verbatim { // the usual case; String decodes the others
 		text, end = d.Data[i+1:end], end+1
 	} else {
 		text, verbatim, end = d.String(i)
@@ -47,7 +47,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
 			*previous = position{i + 1, end - 1}
-		} else if previous.begin < d.root { // in an earlier value, so the next one may have it too
+		} else if previous.begin < d.begin { // in an earlier value, so the next one may have it too
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end
