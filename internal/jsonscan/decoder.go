@@ -192,7 +192,7 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 }
 
 // keyName returns the name in an encoded key.
-func keyName(key string) string { return strings.Trim(key, `,{":`) }
+func keyName(key string) string { return key[2 : len(key)-2] }
 
 // Unknown adds the current member, which has no field, to Extra.
 func (d *Decoder) Unknown(i int) (end int) {
