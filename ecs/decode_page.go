@@ -185,12 +185,14 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 			return d.Stop(fmt.Errorf("more than %d instances in one response", maxInstances))
 		}
 		n := len(r.Instances)
-		if n == 1 && cap(r.Instances) == 1 {
-			// Allocate only once: estimate the number of instances that follow from the size of the first, and add
-			// a few.
-			r.Instances = slices.Grow(r.Instances, 1+min(98, (len(d.Data)-i)*5/4/(i-begin)))
+		if n == cap(r.Instances) {
+			more := 1
+			if n == 1 { // allocate only once: estimate the number from the size of the first instance, and add a few
+				more += min(98, (len(d.Data)-i)*5/4/(i-begin))
+			}
+			r.Instances = slices.Grow(r.Instances, more)
 		}
-		r.Instances = append(r.Instances, Instance{})
+		r.Instances = r.Instances[:n+1] // is zero; an append of Instance{} would copy its 1.4 kB
 		var problems []*DecodeError
 		problems, i = d.instance(&r.Instances[n], i)
 		if r.Instances[n].InstanceID == "" {

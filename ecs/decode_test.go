@@ -936,3 +936,28 @@ func TestLargeLists(t *testing.T) {
 		}
 	}
 }
+
+// The string lists of an instance share an array, whatever their lengths in the instance before.
+func TestStringListsAreIndependent(t *testing.T) {
+	t.Parallel()
+	instance := func(groups, public, inner string) string {
+		return fmt.Sprintf(`{"InstanceId":"i-1","SecurityGroupIds":{"SecurityGroupId":[%s]},"PublicIpAddress":{"IpAddress":[%s]},"InnerIpAddress":{"IpAddress":[%s]}}`,
+			groups, public, inner)
+	}
+	resp, err := decodeDescribeInstances([]byte(`{"Instances":{"Instance":[` + strings.Join([]string{
+		instance(`"a"`, `"b"`, `"c"`), instance(`"a","b"`, `"c"`, ``), instance(`"a"`, `"b","c","d"`, `"e"`), instance(`"a","b"`, `"c"`, `"d","e"`),
+	}, ",") + `]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][3][]string{
+		{{"a"}, {"b"}, {"c"}}, {{"a", "b"}, {"c"}, nil}, {{"a"}, {"b", "c", "d"}, {"e"}}, {{"a", "b"}, {"c"}, {"d", "e"}},
+	} {
+		inst := resp.Instances[i]
+		_ = append(inst.SecurityGroupIDs, "x") //nolint:gocritic // it must not overwrite another list
+		_ = append(inst.PublicIPAddress, "y")  //nolint:gocritic // likewise
+		if got := [3][]string{inst.SecurityGroupIDs, inst.PublicIPAddress, inst.InnerIPAddress}; !reflect.DeepEqual(got, want) {
+			t.Errorf("instance %d: %q, want %q", i, got, want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package ecs
 import (
 	"cmp"
 	"encoding"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-querystring/query"
+
+	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
 // The list types below determine how go-querystring encodes a list for the API. Use them in the parameters of
@@ -32,11 +33,18 @@ func (l JSONList) EncodeValues(key string, v *url.Values) error {
 	if err := checkElements(key, l); err != nil {
 		return err
 	}
-	text, err := json.Marshal([]string(l))
-	if err != nil {
-		return err
+	size := len("[]")
+	for _, s := range l {
+		size += len(s) + len(`"",`)
 	}
-	v.Set(key, string(text))
+	text := append(make([]byte, 0, size), '[')
+	for i, s := range l {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = jsonscan.AppendString(text, s)
+	}
+	v.Set(key, string(append(text, ']')))
 	return nil
 }
 
@@ -70,10 +78,10 @@ func (l TagList) EncodeValues(key string, v *url.Values) error {
 		(*v)[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	for i, t := range l {
-		prefix := key + "." + strconv.Itoa(i+1)
-		set(prefix+".Key", t.Key)
+		n := strconv.Itoa(i + 1)
+		set(key+"."+n+".Key", t.Key)
 		if t.Value != "" {
-			set(prefix+".Value", t.Value)
+			set(key+"."+n+".Value", t.Value)
 		}
 	}
 	return nil

@@ -123,11 +123,8 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 		return nil, err
 	}
 	r.InstanceNetworkType = cmp.Or(r.InstanceNetworkType, r.impliedNetwork())
-	for _, l := range r.lists() {
-		if len(l.values) > 1 {
-			l.set(&r, unique(l.values))
-		}
-	}
+	r.InstanceIDs, r.InnerIPAddresses, r.PrivateIPAddresses = unique(r.InstanceIDs), unique(r.InnerIPAddresses), unique(r.PrivateIPAddresses)
+	r.PublicIPAddresses, r.EIPAddresses, r.IPv6Addresses = unique(r.PublicIPAddresses), unique(r.EIPAddresses), unique(r.IPv6Addresses)
 	return query.Values(wireRequest{
 		DescribeInstancesRequest: r,
 		RegionID:                 region,
@@ -158,8 +155,8 @@ type requestList struct {
 	set    func(r *DescribeInstancesRequest, values []string)
 }
 
-func (r DescribeInstancesRequest) lists() []requestList {
-	return []requestList{
+func (r DescribeInstancesRequest) lists() [6]requestList {
+	return [...]requestList{
 		{"InstanceIDs", r.InstanceIDs, func(r *DescribeInstancesRequest, v []string) { r.InstanceIDs = v }},
 		{"InnerIPAddresses", r.InnerIPAddresses, func(r *DescribeInstancesRequest, v []string) { r.InnerIPAddresses = v }},
 		{"PrivateIPAddresses", r.PrivateIPAddresses, func(r *DescribeInstancesRequest, v []string) { r.PrivateIPAddresses = v }},
@@ -247,7 +244,8 @@ func (r DescribeInstancesRequest) checkNetwork() error {
 
 // matchesNothing reports whether the request has an empty list, which no instance matches.
 func (r DescribeInstancesRequest) matchesNothing() bool {
-	return slices.ContainsFunc(r.lists(), func(l requestList) bool {
+	lists := r.lists()
+	return slices.ContainsFunc(lists[:], func(l requestList) bool {
 		return l.field != "IPv6Addresses" && l.values != nil && len(l.values) == 0
 	})
 }
@@ -295,11 +293,14 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 
 // unique returns the list without duplicates, in order. It preserves the difference between nil and empty.
 func unique(list []string) []string {
-	seen := make(map[string]bool, len(list))
+	if len(list) < 2 {
+		return slices.Clone(list)
+	}
+	seen := make(map[string]struct{}, len(list))
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
-		seenBefore := seen[s]
-		seen[s] = true
-		return seenBefore
+		n := len(seen)
+		seen[s] = struct{}{}
+		return len(seen) == n
 	})
 }
 

@@ -119,7 +119,7 @@ func maskID(id string) string {
 		return mask(id)
 	}
 	for i := range 4 {
-		if !unreserved(id[i]) {
+		if !isUnreserved[id[i]] {
 			return mask(id)
 		}
 	}

@@ -38,11 +38,10 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if c.SecurityToken != "" {
 		list = append(list, param{"SecurityToken", c.SecurityToken})
 	}
-	sorted(list)
-	text := stringToSign(methodOf(r), list)
-	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", text))
-	list = append(list, param{"Signature", signature})
-	return Signed{Query: string(appendQuery(text[:0], list, false))}, nil
+	slices.SortFunc(list, byName) // check has ensured that names are unique
+	query := encodeQuery(list)
+	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", stringToSign(methodOf(r), query)))
+	return Signed{Query: string(appendEscaped(append(query, "&Signature="...), signature))}, nil
 }
 
 // StringToSign returns the text that V1 signs: the method and the encoded parameters, including those of a form
@@ -50,9 +49,13 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 // used unchanged, even if it is empty. All values of a name are included, in their order.
 func StringToSign(method string, params url.Values) string {
 	list := slices.DeleteFunc(sorted(flatten(params, 0)), func(p param) bool { return p.name == "Signature" })
-	return string(stringToSign(method, list))
+	return string(stringToSign(method, encodeQuery(list)))
 }
 
-func stringToSign(method string, list []param) []byte {
-	return appendQuery([]byte(method+"&%2F&"), list, true) // the path is always "/"
+// stringToSign returns the text to sign for an encoded query.
+func stringToSign(method string, query []byte) []byte {
+	b := make([]byte, 0, len(method)+len(query)*4/3)
+	b = append(b, method...)
+	b = append(b, "&%2F&"...) // the path is always "/"
+	return appendEscaped(b, query)
 }

@@ -113,11 +113,11 @@ func (g *generator) structType(name string) error {
 		}
 		wrapKey := ""
 		if m.wrap != "" {
-			hasList, wrapKey = true, fmt.Sprintf(", WrapKey: `%q:`", m.wrap)
+			hasList, wrapKey = true, fmt.Sprintf(", WrapKey: `{%q:`", m.wrap)
 		}
 		g.last++
 		fmt.Fprintf(&g.read, "case %d: // %s\n%s\n", g.last, m.name, read)
-		fmt.Fprintf(&g.table, "%d: {Key: `%q:`%s},\n", g.last, m.name, wrapKey)
+		fmt.Fprintf(&g.table, "%d: {Key: `,%q:`%s},\n", g.last, m.name, wrapKey)
 	}
 	g.read.WriteString("default:\ni = d.Unknown(i)\n}\ni, m = d.NextMember(i, m)\n}\nreturn i\n}\n")
 	if hasList && name != "Instance" { // Instance has methods of its own

@@ -52,7 +52,7 @@ func generated(t *testing.T, declarations string) (string, error) {
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
-		"A string `json:\"Zone\"`":           "2: {Key: `\"Zone\":`},|i, m := d.OpenObject(i, 1) for m != 0 { switch m { case 2: // Zone i = d.ReadString(&v.A, i) default: i = d.Unknown(i) } i, m = d.NextMember(i, m) } return i",
+		"A string `json:\"Zone\"`":           "2: {Key: `,\"Zone\":`},|i, m := d.OpenObject(i, 1) for m != 0 { switch m { case 2: // Zone i = d.ReadString(&v.A, i) default: i = d.Unknown(i) } i, m = d.NextMember(i, m) } return i",
 		"A Name `json:\"B,omitzero\"`":       `i = d.ReadString((*string)(&v.A), i)`,
 		"A int `json:\"B,omitempty\"`":       `v.A, i = d.ReadInt(i)`,
 		"A int64 `json:\"B\"`":               `v.A, i = d.ReadInt64(i)`,
@@ -62,7 +62,7 @@ func TestGenerate(t *testing.T) {
 		"A *int `json:\"B,omitzero\"`":       `v.A, i = d.ReadIntPtr(i)`,
 		"A time.Time `json:\"B\"`":           `v.A, i = d.ReadTime(i)`,
 		"A Part `json:\"B\"`":                `i = jsonscan.ReadObject(d, &v.A, i, readPart)|func readPart(d *jsonscan.Decoder, v *Part, i int) int { i, m := d.OpenObject(i, 3)|case 4: // Name`,
-		"A []string `json:\"B\" wrap:\"C\"`": "v.A, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)|2: {Key: `\"B\":`, WrapKey: `\"C\":`},",
+		"A []string `json:\"B\" wrap:\"C\"`": "v.A, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)|2: {Key: `,\"B\":`, WrapKey: `{\"C\":`},",
 		"A []Part `json:\"B\" wrap:\"C\"`":   `v.A, i = jsonscan.ReadList(d, i, readPart)`,
 		// A string may represent an element.
 		"A []Part `json:\"B\" wrap:\"Name\"`": `if d.At(i) == '"' { return d.ReadString(&v.Name, i) } i, m := d.OpenObject(i, 3)`,

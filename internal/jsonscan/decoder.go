@@ -17,12 +17,12 @@ const MaxElements = 250_000
 // Member describes a member of a JSON object that corresponds to a field of a Go struct. In the generated table,
 // each struct has an empty entry followed by its members. A member is identified by the index of its entry.
 type Member struct {
-	Key     string // encoded name, including the quotes and the colon: `"Tags":`
-	WrapKey string // if the value is a wrapped list, the encoded name of the member inside the wrapper: `"Tag":`
+	Key     string // encoded name, from the comma before it to the colon: `,"Tags":`
+	WrapKey string // if the value is a wrapped list, the wrapper up to the list: `{"Tag":`
 }
 
 // minTextRoom is the minimum size of the buffer allocated for the strings of a value.
-const minTextRoom = 256
+const minTextRoom = 64
 
 const (
 	root    = 0 // member number of the value passed to ReadRoot
@@ -34,7 +34,8 @@ const (
 // and "") become zero. A value of the wrong type also becomes zero; it is reported by Problems and kept in Extra.
 //
 // Strings are copied out of Data. The strings read by one ReadRoot share one buffer, except for those that are
-// shared with earlier values. Keeping one result therefore does not keep Data or other results in memory.
+// shared with earlier values; its lists of strings share one array. Keeping one result therefore does not keep Data or
+// other results in memory.
 type Decoder struct {
 	Scanner
 	Members *[256]Member
@@ -45,13 +46,17 @@ type Decoder struct {
 	// object itself
 	current  uint8
 	name     []byte        // name of the current member, if it has no field
-	previous [256]seenText // for each member, its most recent text in Data
-	roots    int           // number of calls of ReadRoot
+	previous [256]position // for each member, its most recent text in Data
+	begin    int           // position of the value passed to ReadRoot
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
 	texts    strings.Builder // buffer for the strings of the current ReadRoot
-	textSize int             // total length of the strings in texts
+	textSize int             // total length of the strings in earlier buffers
 	textRoom int             // minimum size of the next buffer
+
+	lists    []string // allocated for the string lists of the current ReadRoot and not used yet
+	listSize int      // number of elements of these lists so far
+	listRoom int      // minimum number of elements of the next allocation
 
 	extra    []Extra
 	problems []Problem
@@ -71,11 +76,8 @@ type Problem struct {
 	Begin, End int   // position of the value in Data
 }
 
-// seenText is a piece of text in Data and the number of the ReadRoot call that read it.
-type seenText struct {
-	text []byte
-	root int
-}
+// position is the position of a text in Data.
+type position struct{ begin, end int }
 
 // step is one step of a path: a member, and the position inside its value where the path continues.
 type step struct {
@@ -95,7 +97,7 @@ func (d *Decoder) Release() bool {
 	d.texts.Reset()
 	clear(d.extra[:cap(d.extra)])
 	clear(d.problems[:cap(d.problems)])
-	d.previous = [256]seenText{}
+	d.previous = [256]position{}
 	d.name, d.elements, d.path, d.extra, d.problems = nil, 0, d.path[:0], d.extra[:0], d.problems[:0]
 	return cap(d.extra) < 1<<14 && cap(d.problems) < 1<<14 && d.compact.Cap() < 1<<20
 }
@@ -103,13 +105,16 @@ func (d *Decoder) Release() bool {
 // ReadRoot reads the value at i into v, which must be zero. Extra and Problems then describe this value.
 func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
-	d.roots++
+	d.begin = i
 	// may share memory with the strings of another value
 	d.texts.Reset()
 	// most values need about as much as the previous one
 	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
+	d.listRoom, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
+	d.textSize += d.texts.Len()
 	d.texts.Reset()
+	d.lists = nil
 	return end
 }
 
@@ -128,6 +133,11 @@ func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0
 	}
+	member = d.learned.next[first]
+	if key := d.Members[member].Key; key != "" && d.Has(i+1, key[1:]) {
+		d.current = member
+		return d.SkipSpace(i + len(key)), member
+	}
 	i, more := d.Open(i)
 	if !more {
 		return i, 0
@@ -137,11 +147,13 @@ func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 
 // NextMember continues after the value of a member. Its results are those of OpenObject.
 func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
-	if d.At(i) == ',' {
-		if next = d.learned.next[member]; next != 0 && d.Has(i+1, d.Members[next].Key) {
-			d.current = next
-			return d.SkipSpace(i + 1 + len(d.Members[next].Key)), next
-		}
+	next = d.learned.next[member]
+	if key := d.Members[next].Key; key != "" && d.Has(i, key) {
+		d.current = next
+		return d.SkipSpace(i + len(key)), next
+	}
+	if d.At(i) == '}' {
+		return i + 1, 0
 	}
 	i, more := d.Next(i, '}')
 	if !more {
@@ -159,9 +171,9 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 		if next = d.learned.next[next]; next == 0 {
 			break
 		}
-		if d.Has(i, d.Members[next].Key) {
+		if key := d.Members[next].Key[1:]; d.Has(i, key) {
 			d.current = next
-			return d.SkipSpace(i + len(d.Members[next].Key)), next
+			return d.SkipSpace(i + len(key)), next
 		}
 	}
 	d.name, at = d.Name(i)
@@ -180,7 +192,7 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 }
 
 // keyName returns the name in an encoded key.
-func keyName(key string) string { return key[1 : len(key)-2] }
+func keyName(key string) string { return key[2 : len(key)-2] }
 
 // Unknown adds the current member, which has no field, to Extra.
 func (d *Decoder) Unknown(i int) (end int) {
@@ -217,18 +229,19 @@ func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items
 
 func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	key, last := d.Members[member].WrapKey, len(d.path)-1
-	end, more := d.Open(i)
-	if more && d.Has(end, key) { // usually the list is the only member of the wrapper
+	if d.Has(i, key) { // usually the list is the only member of the wrapper
 		extra, problems, elements := len(d.extra), len(d.problems), d.elements
 		d.path[last].index = inWrapper
-		items, i = readElements(d, d.SkipSpace(end+len(key)), member, read)
-		if i, more = d.Next(i, '}'); !more {
-			return items, i
+		items, end = readElements(d, d.SkipSpace(i+len(key)), member, read)
+		at, more := d.Next(end, '}')
+		if !more {
+			return items, at
 		}
 		// If the list occurs twice, only the last one counts: discard this one and start over.
 		d.extra, d.problems, d.elements = d.extra[:extra], d.problems[:problems], elements
 	}
 	list := 0
+	end, more := d.Open(i)
 	for more {
 		name, at := d.Name(end)
 		if string(name) == keyName(key) {
@@ -262,10 +275,12 @@ func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T
 			return nil, len(d.Data)
 		}
 		if n == 0 {
-			items = make([]T, 0, 1+int(d.learned.length[member]))
+			items = newList[T](d, 1+int(d.learned.length[member]))
 		}
-		var zero T
-		items = append(items, zero)
+		if n == cap(items) {
+			items = slices.Grow(items, 1)
+		}
+		items = items[:n+1]
 		i, more = d.Next(read(d, &items[n], i), ']')
 	}
 	if n := len(items); n > 0 {
@@ -275,6 +290,22 @@ func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T
 		}
 	}
 	return items, i
+}
+
+// newList returns an empty list with room for n elements. The string lists of one ReadRoot share one allocation.
+func newList[T any](d *Decoder, n int) []T {
+	free, ok := any(&d.lists).(*[]T)
+	if !ok {
+		return make([]T, 0, n)
+	}
+	d.listSize += n
+	if len(*free) < n {
+		*free = make([]T, max(n, d.listRoom))
+		d.listRoom = 0
+	}
+	list := (*free)[:0:n]
+	*free = (*free)[n:]
+	return list
 }
 
 // IsEmptyValue reports whether the value at i is one that means "not set": null, {} or "".

@@ -15,7 +15,7 @@ type box struct {
 	Texts []string `json:"Texts,omitzero" wrap:"Text"`
 }
 
-var boxMembers = [256]Member{2: {Key: `"Name":`}, 3: {Key: `"Size":`}, 4: {Key: `"Texts":`, WrapKey: `"Text":`}}
+var boxMembers = [256]Member{2: {Key: `,"Name":`}, 3: {Key: `,"Size":`}, 4: {Key: `,"Texts":`, WrapKey: `{"Text":`}}
 
 func readBox(d *Decoder, v *box, i int) int {
 	i, m := d.OpenObject(i, 1)

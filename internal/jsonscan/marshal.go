@@ -119,7 +119,7 @@ func appendName(b []byte, name string) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
-	return append(appendString(b, name), ':')
+	return append(AppendString(b, name), ':')
 }
 
 // appendField appends the value of a field or of a list element.
@@ -132,7 +132,7 @@ func appendField(b []byte, v reflect.Value, wrap string, extra *extraNode) ([]by
 	}
 	switch v.Kind() {
 	case reflect.String:
-		return appendString(b, v.String()), nil
+		return AppendString(b, v.String()), nil
 	case reflect.Bool:
 		return strconv.AppendBool(b, v.Bool()), nil
 	case reflect.Int, reflect.Int64:
@@ -185,8 +185,8 @@ func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []b
 	return append(b, '}'), nil
 }
 
-// appendString appends text as a JSON string. Invalid UTF-8 becomes U+FFFD.
-func appendString(b []byte, text string) []byte {
+// AppendString appends text as a JSON string. Invalid UTF-8 becomes U+FFFD.
+func AppendString(b []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
 	begin := 0 // the text before this index has been appended

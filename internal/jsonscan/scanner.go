@@ -121,7 +121,8 @@ func (s *Scanner) At(i int) byte {
 
 // Has reports whether Data continues with text at i.
 func (s *Scanner) Has(i int, text string) bool {
-	return len(s.Data)-i >= len(text) && string(s.Data[i:i+len(text)]) == text
+	end := i + len(text)
+	return end <= len(s.Data) && string(s.Data[i:end]) == text
 }
 
 // SkipSpace returns the position of the first byte at or after i that is not white space.
@@ -175,11 +176,11 @@ func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
 		return nil, false, s.Fail(^end)
 	}
 	value = s.Data[i+1 : end]
-	if !plain && (bytes.IndexByte(value, '\\') >= 0 || !utf8.Valid(value)) {
-		s.unescaped = unescape(slices.Grow(s.unescaped[:0], len(value)), value)
-		return s.unescaped, false, end + 1
+	if plain || bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) {
+		return value, true, end + 1
 	}
-	return value, true, end + 1
+	s.unescaped = unescape(slices.Grow(s.unescaped[:0], len(value)), value)
+	return s.unescaped, false, end + 1
 }
 
 // Skip validates the value at i, of any type, and returns the position after it.
@@ -223,10 +224,11 @@ func (s *Scanner) skip(i, depth int) int {
 		}
 		return i
 	}
-	for k := range len(word) {
-		if s.At(i+k) != word[k] {
-			return s.Fail(i + k)
-		}
+	if s.Has(i, word) {
+		return i + len(word)
 	}
-	return i + len(word)
+	for s.At(i) == word[0] {
+		i, word = i+1, word[1:]
+	}
+	return s.Fail(i)
 }

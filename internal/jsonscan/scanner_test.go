@@ -236,7 +236,7 @@ func TestIsNumber(t *testing.T) {
 
 func checkString(t *testing.T, text string) {
 	t.Helper()
-	b := appendString([]byte("x"), text)[1:]
+	b := AppendString([]byte("x"), text)[1:]
 	var got, want string
 	if err := json.Unmarshal(b, &got); err != nil {
 		t.Fatalf("%q: %q: %v", text, b, err)
@@ -256,7 +256,7 @@ func TestAppendString(t *testing.T) {
 	for _, text := range append(seeds, "中文\xe4\xb8 \xff<&>\u2028") {
 		checkString(t, text)
 	}
-	if got, want := string(appendString(nil, "a<b>\"\\\n\x01é\xff")), `"a<b>\"\\\n\u0001é`+"\ufffd"+`"`; got != want {
+	if got, want := string(AppendString(nil, "a<b>\"\\\n\x01é\xff")), `"a<b>\"\\\n\u0001é`+"\ufffd"+`"`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

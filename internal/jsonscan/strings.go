@@ -65,51 +65,55 @@ const (
 
 // scanString finds the closing quote, eight bytes at a time. plain means that the string has no escapes and only ASCII.
 func scanString(data []byte, i int) (end int, plain bool) {
-	odd, escaped := uint64(0), false
+	plain = true
 	for {
-		for i+8 <= len(data) {
-			x := binary.LittleEndian.Uint64(data[i:])
-			// Set the top bit of the first byte that is a quote, a control character or a backslash. (With bit 1
-			// flipped, quotes and control characters are less than 0x21.) The bits of later bytes are undefined
+		for ; i+8 <= len(data); i += 8 {
+			x := binary.LittleEndian.Uint64(data[i : i+8])
+			// Set the top bit of the first byte that is a quote, a control character, a backslash or not ASCII. (With
+			// bit 1 flipped, quotes and control characters are less than 0x21.) The bits of later bytes are undefined
 			// because of borrows.
 			low, slash := x^2*ones, x^'\\'*ones
-			stop := ((low-0x21*ones)&^low | (slash-ones)&^slash) & high
-			if stop != 0 {
-				odd |= x & (stop&-stop - 1)
+			if stop := ((low - 0x21*ones) | (slash - ones) | x) & high; stop != 0 {
 				i += bits.TrailingZeros64(stop) / 8
 				break
 			}
-			odd |= x
-			i += 8
 		}
-		switch {
-		case i == len(data) || data[i] < ' ':
+		if i == len(data) || data[i] < ' ' {
 			return ^i, false
-		case data[i] == '"':
-			return i, !escaped && odd&high == 0
-		case data[i] == '\\':
-			escaped = true
-			if i+1 == len(data) {
-				return ^(i + 1), false
+		}
+		switch data[i] {
+		case '"':
+			return i, plain
+		case '\\':
+			if i = scanEscape(data, i); i < 0 {
+				return i, false
 			}
-			switch data[i+1] {
-			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-				i += 2
-			case 'u':
-				for k := i + 2; k < i+6; k++ {
-					if k == len(data) || !isHex(data[k]) {
-						return ^k, false
-					}
-				}
-				i += 6
-			default:
-				return ^(i + 1), false
-			}
-		default: // fewer than eight bytes are left
-			odd |= uint64(data[i])
+			plain = false
+		default: // not ASCII, or fewer than eight bytes are left
+			plain = plain && data[i] < utf8.RuneSelf
 			i++
 		}
 	}
+}
+
+// scanEscape reads an escape sequence of a string.
+func scanEscape(data []byte, i int) int {
+	i++
+	if i == len(data) {
+		return ^i
+	}
+	switch data[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 1
+	case 'u':
+		for range 4 {
+			if i++; i == len(data) || !isHex(data[i]) {
+				return ^i
+			}
+		}
+		return i + 1
+	}
+	return ^i
 }
 
 // scanNumber reads a JSON number.

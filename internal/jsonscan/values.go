@@ -11,32 +11,43 @@ import (
 // scalar returns the text of the string at i, or the literal text of a number, true or false. For an empty value,
 // the text is empty. An object or array is rejected as problem, and the text is empty as well. The text is valid
 // until the next call.
-func (d *Decoder) scalar(i int, problem error) (text []byte, verbatim bool, end int) {
+func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 	switch d.At(i) {
 	case '"':
-		return d.String(i)
+		text, _, end = d.String(i)
+		return text, end
 	case '{', '[', 'n':
-		return nil, false, d.expectEmpty(i, problem)
+		return nil, d.expectEmpty(i, problem)
 	default:
 		end = d.Skip(i)
-		return d.Data[i:end], true, end
+		return d.Data[i:end], end
 	}
 }
 
 // ReadString reads a string. A number, true or false is returned as its literal text.
 func (d *Decoder) ReadString(to *string, i int) (end int) {
+	var text []byte
+	if d.At(i) != '"' {
+		text, end = d.scalar(i, errNotString)
+		*to = d.copyText(text)
+		return end
+	}
 	last := d.learned.last[d.current]
-	if end = i + 1 + len(last); d.At(i) == '"' && d.Has(i+1, last) && d.At(end) == '"' {
+	if end = i + 1 + len(last); d.At(end) == '"' && string(d.Data[i+1:end]) == last {
 		*to = last
 		return end + 1
 	}
-	text, verbatim, end := d.scalar(i, errNotString)
+	end, verbatim := scanString(d.Data, i+1)
+	if verbatim { // the usual case; String decodes the others
+		text, end = d.Data[i+1:end], end+1
+	} else {
+		text, verbatim, end = d.String(i)
+	}
 	if verbatim && len(text) > 0 {
 		previous := &d.previous[d.current]
-		switch {
-		case !bytes.Equal(text, previous.text):
-			*previous = seenText{text, d.roots}
-		case previous.root < d.roots: // the previous value has the same text, so the next one may have it too
+		if string(text) != string(d.Data[previous.begin:previous.end]) {
+			*previous = position{i + 1, end - 1}
+		} else if previous.begin < d.begin { // in an earlier value, so the next one may have it too
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end
@@ -48,30 +59,33 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 
 // ReadText is like ReadString, for a value outside ReadRoot. The string is allocated separately.
 func (d *Decoder) ReadText(i int) (text string, end int) {
-	b, _, end := d.scalar(i, errNotString)
+	b, end := d.scalar(i, errNotString)
 	return string(b), end
 }
 
 // copyText returns a copy of text that is a part of texts. A strings.Builder never changes what was written to it,
 // and it is replaced before it would have to grow: each text is copied once, and no string moves.
 func (d *Decoder) copyText(text []byte) string {
-	if len(text) == 0 {
-		return ""
-	}
-	if d.texts.Cap()-d.texts.Len() < len(text) {
-		d.texts.Reset()
-		d.texts.Grow(max(d.textRoom, len(text)))
-		d.textRoom = minTextRoom
-	}
-	d.textSize += len(text)
 	begin := d.texts.Len()
+	if begin+len(text) > d.texts.Cap() {
+		d.newTexts(len(text))
+		begin = 0
+	}
 	d.texts.Write(text)
 	return d.texts.String()[begin:]
 }
 
+// newTexts replaces the buffer for strings by one with room for at least n bytes.
+func (d *Decoder) newTexts(n int) {
+	d.textSize += d.texts.Len()
+	d.texts.Reset()
+	d.texts.Grow(max(d.textRoom, n))
+	d.textRoom = minTextRoom
+}
+
 // number returns the text of the number at i, which may be in quotes. The text is empty if there is no number.
 func (d *Decoder) number(i int, problem error) (number []byte, end int) {
-	number, _, end = d.scalar(i, problem)
+	number, end = d.scalar(i, problem)
 	if len(number) > 0 && !isNumber(number) {
 		d.reject(i, end, problem)
 		return nil, end
@@ -159,15 +173,17 @@ func (d *Decoder) ReadFloat64(i int) (v float64, end int) {
 
 // ReadBool reads a boolean: true, false, 1 or 0, which may be in quotes and in upper case.
 func (d *Decoder) ReadBool(i int) (v bool, end int) {
-	b, _, end := d.scalar(i, errNotBoolean)
+	if d.Has(i, "true") {
+		return true, i + len("true")
+	}
+	if d.Has(i, "false") {
+		return false, i + len("false")
+	}
+	b, end := d.scalar(i, errNotBoolean)
 	switch {
-	case string(b) == "true", string(b) == "1":
+	case string(b) == "1", bytes.EqualFold(b, []byte("true")):
 		return true, end
-	case len(b) == 0, string(b) == "false", string(b) == "0":
-		return false, end
-	case bytes.EqualFold(b, []byte("true")):
-		return true, end
-	case !bytes.EqualFold(b, []byte("false")):
+	case len(b) > 0 && string(b) != "0" && !bytes.EqualFold(b, []byte("false")):
 		d.reject(i, end, errNotBoolean)
 	}
 	return false, end
@@ -193,7 +209,7 @@ func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T,
 
 // ReadTime reads a time; see ParseTime for the formats.
 func (d *Decoder) ReadTime(i int) (v time.Time, end int) {
-	b, _, end := d.scalar(i, errNotTime)
+	b, end := d.scalar(i, errNotTime)
 	if len(b) == len("2006-01-02T15:04Z") && b[16] == 'Z' { // the usual layout; package time is fast for RFC 3339 only
 		var seconds [20]byte
 		copy(seconds[:], b[:16])

@@ -60,7 +60,7 @@ func (x *exchange) readResponse(resp *http.Response) attemptResult {
 // requestID returns the request id of a response whose body was not parsed.
 func (x *exchange) requestID(h http.Header) string {
 	id := h.Get("X-Acs-Request-Id")
-	if isUUID(id) { // the usual form, in which no secret can occur
+	if id == "" || isUUID(id) { // the usual form, in which no secret can occur
 		return id
 	}
 	return x.redactor().Line(id, 256)
