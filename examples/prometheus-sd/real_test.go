@@ -241,7 +241,7 @@ func TestRealPrometheus(t *testing.T) {
 		})
 	}
 	stop()
-	sd, stop = start(t, server, append(args, "-listen", address)...)
+	sd, _ = start(t, server, append(args, "-listen", address)...)
 	get(t, sd+"/sd", http.StatusOK)
 	// Prometheus fetches the list of the new process, and then twice applies what it has fetched.
 	refreshed := counter(t, prometheus, refreshes)
