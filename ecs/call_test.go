@@ -240,32 +240,30 @@ func TestEveryCallWithBothSignatures(t *testing.T) {
 	t.Parallel()
 	for version, sign := range map[string]signer.Signer{"1.0": signer.V1{}, "ACS3-HMAC-SHA256": signer.V3{}} {
 		for name, call := range calls {
-			for _, token := range []string{"", "token/with=chars+"} {
-				story(t, version+"/"+name+"/"+token, func(t *testing.T) {
-					n := 150
-					if name == "past the cap" {
-						n = 1010
+			story(t, version+"/"+name, func(t *testing.T) {
+				n := 110
+				if name == "past the cap" {
+					n = 1010
+				}
+				fleet := numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "环境", Value: "a b"}} })
+				srv := newCloud(t, nil, fleet...)
+				key := signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "s", SecurityToken: "token/with=chars+"}
+				srv.AddKey(ecstest.Key{Credentials: key})
+				c := srv.as(&ecs.Options{Signer: sign, Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)})
+				if err := call(t.Context(), c, fleet); err != nil {
+					t.Fatal(err)
+				}
+				nonces := map[string]bool{}
+				for _, r := range srv.Requests() {
+					if r.SignatureVersion != version || r.AuthError != "" || r.Method != "POST" || nonces[r.Nonce] {
+						t.Errorf("%s: signature %s, %s, %s, nonce %s", r.Action, r.SignatureVersion, r.AuthError, r.Method, r.Nonce)
 					}
-					fleet := numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "环境", Value: "a b"}} })
-					srv := newCloud(t, nil, fleet...)
-					key := signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "s", SecurityToken: token}
-					srv.AddKey(ecstest.Key{Credentials: key})
-					c := srv.as(&ecs.Options{Signer: sign, Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, token)})
-					if err := call(t.Context(), c, fleet); err != nil {
-						t.Fatal(err)
-					}
-					nonces := map[string]bool{}
-					for _, r := range srv.Requests() {
-						if r.SignatureVersion != version || r.AuthError != "" || r.Method != "POST" || nonces[r.Nonce] {
-							t.Errorf("%s: signature %s, %s, %s, nonce %s", r.Action, r.SignatureVersion, r.AuthError, r.Method, r.Nonce)
-						}
-						nonces[r.Nonce] = true
-					}
-					if len(nonces) == 0 {
-						t.Error("no requests")
-					}
-				})
-			}
+					nonces[r.Nonce] = true
+				}
+				if len(nonces) == 0 {
+					t.Error("no requests")
+				}
+			})
 		}
 	}
 }

@@ -86,7 +86,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 		if name == "past the cap" {
 			n, requests = 1100, 50
 		}
-		for seed := range uint64(9) {
+		for seed := range uint64(volume(9, 3)) { // a third of them for each kind of end
 			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, n)
 				rng := rand.New(rand.NewPCG(seed, 1))
@@ -135,9 +135,9 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
-		for seed := range uint64(6) {
+		for seed := range uint64(volume(6, 2)) {
 			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
-				srv := troubled(t, 450)
+				srv := troubled(t, 250)
 				rng := rand.New(rand.NewPCG(seed, 2))
 				ctx, cancel := context.WithCancelCause(t.Context())
 				cause := errors.New("enough")
@@ -169,7 +169,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 		"of a region": &ecs.RegionError{Region: "cn-beijing", Err: boo},
 		"of a cap":    &ecs.CappedError{Delivered: 7, Err: boo},
 	} {
-		for _, after := range []int{0, 1, 150} {
+		for _, after := range volume([]int{0, 1, 150}, []int{1}) {
 			story(t, fmt.Sprintf("%s/after %d", name, after), func(t *testing.T) {
 				srv := newCloud(t, nil, numbered(1100, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })

@@ -996,8 +996,8 @@ var moreFaults = []fault{
 			t.Errorf("took %v", g.elapsed())
 		}
 	}},
-	{id: "N29", name: "soak", what: "15 virtual minutes, in TestSoak an hour: 1 % resets, 1 % 5xx, window quota, rotation", once: true, run: func(t *testing.T, v variant) {
-		soak(t, v, 15*time.Minute, func(int) {})
+	{id: "N29", name: "soak", what: "six virtual minutes, in TestSoak an hour: 1 % resets, 1 % 5xx, window quota, rotation", once: true, run: func(t *testing.T, v variant) {
+		soak(t, v, 6*time.Minute, func(int) {})
 	}},
 	{id: "N30", name: "printed_values", what: "every exported type in slog, fmt and JSON", once: true, real: true, run: func(t *testing.T, _ variant) { printEverything(t) }},
 	{id: "N31", name: "random_answers", what: "any bytes as body, error body and headers", once: true, run: func(t *testing.T, v variant) {

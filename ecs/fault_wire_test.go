@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -232,18 +233,18 @@ var httpFaults = []fault{
 	}},
 }
 
-// bomb returns a compressed page that contains 256 MiB of spaces.
+// bomb returns a compressed page that contains 256 MiB of spaces. It consists of many gzip members, of which the one with spaces is
+// compressed once.
 var bomb = sync.OnceValue(func() []byte {
-	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed)
-	blanks := bytes.Repeat([]byte(" "), 1<<20)
-	_, _ = io.WriteString(z, `{"Instances":`)
-	for range 256 {
-		_, _ = z.Write(blanks)
+	member := func(text string) []byte {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, _ = io.WriteString(z, text)
+		_ = z.Close()
+		return b.Bytes()
 	}
-	_, _ = io.WriteString(z, `{}}`)
-	_ = z.Close()
-	return b.Bytes()
+	blanks := member(strings.Repeat(" ", 1<<20))
+	return slices.Concat(member(`{"Instances":`), bytes.Repeat(blanks, 256), member(`{}}`))
 })
 
 var bodyFaults = []fault{

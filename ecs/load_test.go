@@ -32,6 +32,9 @@ func TestLoad(t *testing.T) {
 		{"window of 200 a minute, without", 1, 16, 600, window(false), 2 * time.Minute, 10, 10},
 		{"window of 200 a minute, without, one caller", 1, 1, 600, window(false), 2 * time.Minute, 20, 10},
 	} {
+		if testing.Short() && c.clients*c.workers < 64 {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

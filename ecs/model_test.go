@@ -249,7 +249,7 @@ func (m *model) tags() []byte {
 	return b.Bytes()
 }
 
-var modelSeeds = flag.Int("model", 200, "how many servers TestModel tries each form of listing on")
+var modelSeeds = flag.Int("model", 200, "how many servers TestModel tries each form of listing on; at most 20 with -short")
 
 // modelForms are the forms of listing that TestModel tries.
 func modelForms(rows []row) map[string]way {
@@ -303,7 +303,7 @@ func TestModel(t *testing.T) {
 	for name := range modelForms(nil) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(*modelSeeds) {
+			for seed := range uint64(volume(*modelSeeds, min(*modelSeeds, 20))) {
 				synctest.Test(t, func(t *testing.T) {
 					m := newModel(seed)
 					got, err := collect(modelForms(m.fleet)[name](m.client(t, signedBy(int(seed))), t.Context(), ecs.DescribeInstancesRequest{}))

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -114,31 +114,42 @@ func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 }
 
-// filter returns what reports whether a row matches the ids and times of a request.
+// filter returns a function that reports whether a row matches the ids and times of a request. It is called for every row of
+// a large fleet, so that all else is done before.
 func (o *oddECS) filter(get func(string) string) func(row) bool {
-	bound := func(n string) time.Time {
-		t, _ := time.Parse("2006-01-02T15:04Z", get("Filter."+n+".Value"))
-		if t.IsZero() || o.timesIgnored {
-			return time.Time{}
+	bound := func(n string) (at int64, ok bool) {
+		t, err := time.Parse("2006-01-02T15:04Z", get("Filter."+n+".Value"))
+		return t.Add(o.shift).Unix(), err == nil && !o.timesIgnored
+	}
+	first, last := int64(math.MinInt64), int64(math.MaxInt64)
+	after, hasAfter := bound("1")
+	if hasAfter {
+		first = after
+		if o.afterExcluded {
+			first++
 		}
-		return t.Add(o.shift)
 	}
-	after, before := bound("1"), bound("2")
-	if o.gapsIgnored && after.IsZero() {
-		before = time.Time{}
+	if before, ok := bound("2"); ok && (hasAfter || !o.gapsIgnored) {
+		last = before
+		if o.beforeExcluded {
+			last--
+		}
 	}
-	var wanted []string
-	_ = json.Unmarshal([]byte(get("InstanceIds")), &wanted)
+	var wanted map[string]bool
+	if text := get("InstanceIds"); text != "" {
+		var ids []string
+		_ = json.Unmarshal([]byte(text), &ids)
+		wanted = map[string]bool{}
+		for _, id := range ids {
+			wanted[id] = true
+		}
+	}
 	return func(w row) bool {
-		if get("InstanceIds") != "" && !slices.Contains(wanted, w.id) {
-			return false
-		}
 		at := w.created.Unix()
 		if !o.seconds {
 			at -= ((at % 60) + 60) % 60
 		}
-		return !(!after.IsZero() && (at < after.Unix() || o.afterExcluded && at == after.Unix()) ||
-			!before.IsZero() && (at > before.Unix() || o.beforeExcluded && at == before.Unix()))
+		return at >= first && at <= last && (wanted == nil || wanted[w.id])
 	}
 }
 
@@ -189,7 +200,7 @@ func (o *oddECS) page(get func(string) string, paged bool) []byte {
 }
 
 func (w row) json() string {
-	return fmt.Sprintf(`{"InstanceId":%q,"CreationTime":%q}`, w.id, shown(w.created))
+	return `{"InstanceId":"` + w.id + `","CreationTime":"` + shown(w.created) + `"}`
 }
 
 func shown(t time.Time) string {

@@ -14,6 +14,9 @@ import (
 // Every program runs in demo mode and prints what it should.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds all programs, and without the race detector")
+	}
 	programs := map[string]struct {
 		args string
 		want string // a regular expression that stdout matches

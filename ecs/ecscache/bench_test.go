@@ -29,10 +29,15 @@ type bigFleet struct {
 	frozen  atomic.Bool
 }
 
-const (
-	benchRegions = 8
-	benchFleet   = 100_000
-)
+const benchRegions = 8
+
+// benchFleet is the number of instances, a tenth with -short.
+func benchFleet() int {
+	if testing.Short() {
+		return 10_000
+	}
+	return 100_000
+}
 
 func newBigFleet(b *testing.B) (*bigFleet, *ecs.Client, []string) {
 	b.Helper()
@@ -41,7 +46,7 @@ func newBigFleet(b *testing.B) (*bigFleet, *ecs.Client, []string) {
 	for r := range benchRegions {
 		region := fmt.Sprintf("cn-region-%d", r)
 		names, f.pass[region] = append(names, region), &atomic.Int64{}
-		for n, inst := range ecstest.Fleet(benchFleet/benchRegions, uint64(r)) {
+		for n, inst := range ecstest.Fleet(benchFleet()/benchRegions, uint64(r)) {
 			inst.RegionID = region
 			inst.InstanceID = fmt.Sprintf("i-%d-%06d", r, n)
 			var states [2][]byte
@@ -124,7 +129,7 @@ func BenchmarkRefresh(b *testing.B) {
 			}
 		}
 		b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/1000/float64(b.N), "cpu-ms/op")
-		b.ReportMetric(float64(kept)/benchFleet, "kept-B/instance")
+		b.ReportMetric(float64(kept)/float64(benchFleet()), "kept-B/instance")
 	}
 	b.Run("listing", func(b *testing.B) {
 		cpu := cpuTime()

@@ -64,7 +64,7 @@ func newWorldOf(t *testing.T, args string, instances ...ecs.Instance) *world {
 		s.Regions = []string{"cn-hangzhou", "cn-beijing", "cn-shanghai"}
 	})
 	t.Cleanup(w.server.Close)
-	c, err := parse(strings.Fields("-region all "+args), func(string) string { return "" })
+	c, err := parse(strings.Fields("-region all "+args), func(string) string { return "" }, minInterval)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ The server itself ends with 0 when it is told to (SIGTERM, Ctrl-C), and never be
 `
 
 func main() {
-	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, connect: demo.Client}
+	p := program{stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, connect: demo.Client, minInterval: minInterval}
 	process.Main(p.run)
 }
 
@@ -73,6 +73,7 @@ type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	connect        selection.Connect
+	minInterval    time.Duration
 }
 
 // config is the parsed command line.
@@ -87,8 +88,8 @@ type config struct {
 	once, verbose, help  bool
 }
 
-// shortest is the minimum interval, after which all regions are listed.
-const shortest = 5 * time.Second
+// minInterval is the shortest interval at which the regions may be listed.
+const minInterval = 5 * time.Second
 
 // define defines the flags.
 func (c *config) define(fs *flag.FlagSet) (ports *string) {
@@ -105,7 +106,7 @@ func (c *config) define(fs *flag.FlagSet) (ports *string) {
 	return ports
 }
 
-func parse(args []string, getenv func(string) string) (*config, error) {
+func parse(args []string, getenv func(string) string, minInterval time.Duration) (*config, error) {
 	c := &config{}
 	fs := flag.NewFlagSet("prometheus-sd", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -135,8 +136,8 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 		}
 		return nil, fmt.Errorf("-listen %q: want HOST:PORT or :PORT%s", c.listen, suggestion)
 	}
-	if c.interval < shortest {
-		return nil, fmt.Errorf("-interval %s: want %s or more, since every client of this account shares its quota", c.interval, shortest)
+	if c.interval < minInterval {
+		return nil, fmt.Errorf("-interval %s: want %s or more, since every client of this account shares its quota", c.interval, minInterval)
 	}
 	if c.staleAfter < 0 {
 		return nil, fmt.Errorf("-stale-after %s is negative", c.staleAfter)
@@ -152,7 +153,7 @@ func parse(args []string, getenv func(string) string) (*config, error) {
 
 // run executes one command line and returns its exit code.
 func (p *program) run(ctx context.Context, args []string) int {
-	c, err := parse(args, p.getenv)
+	c, err := parse(args, p.getenv, p.minInterval)
 	if err != nil {
 		p.say(err.Error() + " (-h for help)")
 		return failure.ExitUsage

@@ -58,7 +58,7 @@ func (o *output) String() string {
 // newProgram creates a program that uses a server, or the demo if the server is nil.
 func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	stdout, stderr = &output{wait: make(chan string, 1)}, &output{wait: make(chan string, 1)}
-	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client}
+	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client, minInterval: minInterval}
 	if server != nil {
 		p.connect = func(_ bool, region string, opts *ecs.Options) (*ecs.Client, func(), error) {
 			opts.Retry.MaxAttempts = 1
@@ -69,10 +69,11 @@ func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	return p, stdout, stderr
 }
 
-// start runs the program as a server and returns its address. stop ends it and returns the exit code and the log.
+// start runs the program as a server, with any interval, and returns its address. stop ends it and returns the exit code and the log.
 func start(t *testing.T, server *ecstest.Server, args ...string) (url string, stop func() (int, string)) {
 	t.Helper()
 	p, _, stderr := newProgram(server)
+	p.minInterval = time.Millisecond
 	ctx, cancel := context.WithCancel(t.Context())
 	code := make(chan int, 1)
 	go func() { code <- p.run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...)) }()
@@ -265,11 +266,11 @@ func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 func TestParse(t *testing.T) {
 	t.Parallel()
 	getenv := func(string) string { return "" }
-	c, err := parse(strings.Fields("-demo -port 9100,9256 -interval 30s -listen :80"), getenv)
+	c, err := parse(strings.Fields("-demo -port 9100,9256 -interval 30s -listen :80"), getenv, minInterval)
 	if err != nil || !reflect.DeepEqual(c.ports, []string{"9100", "9256"}) || c.interval != 30*time.Second || c.staleAfter != 150*time.Second || c.listen != ":80" {
 		t.Errorf("%+v %v", c, err)
 	}
-	if c, err = parse(strings.Fields("-demo -stale-after 1h"), getenv); err != nil || c.staleAfter != time.Hour || c.interval != time.Minute || !strings.HasPrefix(c.listen, "127.0.0.1:") {
+	if c, err = parse(strings.Fields("-demo -stale-after 1h"), getenv, minInterval); err != nil || c.staleAfter != time.Hour || c.interval != time.Minute || !strings.HasPrefix(c.listen, "127.0.0.1:") {
 		t.Errorf("%+v %v", c, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())

@@ -11,10 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
@@ -118,24 +118,23 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 }
 
 // The real Prometheus, with the configuration of the README, discovers the fleet and its changes, and never loses a target that
-// still exists. All addresses are replaced by
-// that of this server, so that nothing else is scraped.
+// still exists. All addresses are replaced by that of this server, so that nothing else is scraped.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
 	realtool.Find(t, "prometheus", "prometheus")
-	fleet := ecstest.Fleet(300, 1)
+	fleet := ecstest.Fleet(100, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
 	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
 	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not become labels of that name
 	server := newServer(t, fleet...)
 	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
-	args := []string{"-region", "all", "-interval", "5s", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}
+	args := []string{"-region", "all", "-interval", "200ms", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}
 	sd, stop := start(t, server, args...)
 	address := strings.TrimPrefix(sd, "http://")
 	prometheus := startPrometheus(t, strings.NewReplacer(
 		"127.0.0.1:9465", address,
-		"refresh_interval: 1m", "refresh_interval: 1s",
-		"scrape_interval: 15s", "scrape_interval: 1s",
+		"refresh_interval: 1m", "refresh_interval: 200ms",
+		"scrape_interval: 15s", "scrape_interval: 200ms",
 		"        regex: (.+):\\d+;(\\d+)\n", "        regex: .*\n",
 		"        replacement: $1:$2\n", "        replacement: "+address+"\n",
 	).Replace(block(t, "yaml", 0)))
@@ -213,40 +212,53 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%d targets after one left and one came", len(all))
 	}
 
-	// A region fails for three refreshes, and then the server restarts: no target is lost. The same must hold if
-	// the permission is lost and the region appears empty.
-	lost := fleet[2].InstanceID
+	// One region is throttled for three refreshes, and another one appears empty because the permission is lost. Then the server
+	// restarts. No target is lost meanwhile.
+	lost := map[string]ecs.Instance{"throttled": fleet[2], "forbidden": inAnotherRegion(t, fleet[3:], fleet[2].RegionID)}
 	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
-		fault.Region, fault.Times = fleet[2].RegionID, -1
+		fault.Region, fault.Times = lost[kind].RegionID, -1
 		server.Inject(fault)
-		complete := func(what string) {
-			t.Helper()
-			active, dropped = targets(t, prometheus)
-			if all := merged(active, dropped); len(all) != len(fleet) || all[lost].DiscoveredLabels == nil {
-				t.Errorf("%s: %d targets %s", kind, len(all), what)
+	}
+	complete := func(when string) {
+		t.Helper()
+		list := get(t, sd+"/sd", http.StatusOK)
+		active, dropped = targets(t, prometheus)
+		all := merged(active, dropped)
+		if listed := strings.Count(list, `"__meta_ecs_instance_id"`); listed != len(fleet) || len(all) != len(fleet) {
+			t.Errorf("%d instances are listed and %d are targets %s", listed, len(all), when)
+		}
+		for kind, inst := range lost {
+			if !strings.Contains(list, inst.InstanceID) || all[inst.InstanceID].DiscoveredLabels == nil {
+				t.Errorf("%s: a target is lost %s", kind, when)
 			}
 		}
-		failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind=%q} > 2`, fleet[2].RegionID, kind)
+	}
+	for kind, inst := range lost {
+		failures := fmt.Sprintf(`ecs_sd_refresh_failures_total{region=%q,kind=%q} > 2`, inst.RegionID, kind)
 		until(t, func() bool {
-			complete("while the region fails")
+			complete("while the regions fail")
 			return strings.Contains(get(t, prometheus+"/api/v1/query?query="+url.QueryEscape(failures), http.StatusOK), `"job":"prometheus-sd"`)
 		})
-		stop()
-		sd, stop = start(t, server, append(args, "-listen", address)...)
-		get(t, sd+"/sd", http.StatusOK)
-		before := refreshes(t, prometheus)
-		until(t, func() bool {
-			complete("after a restart")
-			return refreshes(t, prometheus) > before+3
-		})
-		server.ClearFaults()
-		until(t, func() bool { return !strings.Contains(get(t, sd+"/healthz", http.StatusOK), "failed") })
-		complete("afterwards")
 	}
-	server.Delete(lost)
+	stop()
+	sd, _ = start(t, server, append(args, "-listen", address)...)
+	get(t, sd+"/sd", http.StatusOK)
+	// Prometheus fetches the list of the new process, and then twice applies what it has fetched.
+	refreshed := counter(t, prometheus, refreshes)
+	until(t, func() bool { return counter(t, prometheus, refreshes) > refreshed+1 })
+	applied := counter(t, prometheus, applications)
+	until(t, func() bool {
+		complete("after a restart")
+		return counter(t, prometheus, applications) > applied+1
+	})
+	server.ClearFaults()
+	until(t, func() bool { return !strings.Contains(get(t, sd+"/healthz", http.StatusOK), "failed") })
+	complete("afterwards")
+	gone := lost["forbidden"].InstanceID
+	server.Delete(gone)
 	until(t, func() bool {
 		active, dropped = targets(t, prometheus)
-		_, there := merged(active, dropped)[lost]
+		_, there := merged(active, dropped)[gone]
 		return !there
 	})
 	if all := merged(active, dropped); len(all) != len(fleet)-1 {
@@ -254,24 +266,40 @@ func TestRealPrometheus(t *testing.T) {
 	}
 }
 
-// until checks once a second whether a condition holds, and fails the test after three minutes.
+// inAnotherRegion returns an instance that is not in the region.
+func inAnotherRegion(t *testing.T, fleet []ecs.Instance, region string) ecs.Instance {
+	t.Helper()
+	n := slices.IndexFunc(fleet, func(i ecs.Instance) bool { return i.RegionID != region })
+	if n < 0 {
+		t.Fatal("all instances are in " + region)
+	}
+	return fleet[n]
+}
+
+// until checks repeatedly whether a condition holds, and fails the test after three minutes.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
-	for range 180 {
+	for range poll(t) {
 		if done() {
 			return
 		}
-		time.Sleep(time.Second)
 	}
 	t.Fatal("waited for three minutes")
 }
 
-// refreshes returns how often Prometheus has fetched the list.
-func refreshes(t *testing.T, prometheus string) (n int) {
+// Counters of Prometheus: how often it has fetched the list, and how often it has applied a list to the targets that it scrapes,
+// which it does every five seconds at most.
+const (
+	refreshes    = `prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\}`
+	applications = `prometheus_target_sync_length_seconds_count\{scrape_job="node"\}`
+)
+
+// counter returns the value of a counter of Prometheus.
+func counter(t *testing.T, prometheus, pattern string) (n int) {
 	t.Helper()
-	m := regexp.MustCompile(`(?m)^prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\} (\d+)$`).FindStringSubmatch(get(t, prometheus+"/metrics", http.StatusOK))
+	m := regexp.MustCompile(`(?m)^` + pattern + ` (\d+)$`).FindStringSubmatch(get(t, prometheus+"/metrics", http.StatusOK))
 	if m == nil {
-		t.Fatal("Prometheus does not count its refreshes")
+		t.Fatal("Prometheus has no counter " + pattern)
 	}
 	n, err := strconv.Atoi(m[1])
 	if err != nil {

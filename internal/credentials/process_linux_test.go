@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/ecdsa"
@@ -32,15 +31,48 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestMain runs the test binary as a program that looks for a key, if a test has started it for that.
+// childCase is one look for a key in the child process that TestProcesses starts.
+type childCase struct {
+	Env     []string // the whole environment
+	Profile bool     // look in the profile p only, instead of in the whole chain
+	Result  string   // the file to write the outcome to
+}
+
+// TestMain runs the test binary as a program that looks for keys, if a test has started it for that.
 func TestMain(m *testing.M) {
-	if os.Getenv("CREDENTIALS_TEST_RESULT") == "" {
+	file := os.Getenv("CREDENTIALS_TEST_CASES")
+	if file == "" {
 		os.Exit(m.Run())
+	}
+	var cases []childCase
+	data, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(data, &cases)
+	}
+	for _, c := range cases {
+		if err == nil {
+			err = c.run()
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func (c childCase) run() error {
+	os.Clearenv()
+	for _, pair := range c.Env {
+		name, value, _ := strings.Cut(pair, "=")
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
 	}
 	s := newSystem()
 	s.metadataURL = os.Getenv("CREDENTIALS_TEST_METADATA")
 	chain := newChain(s)
-	if os.Getenv("CREDENTIALS_TEST_PROFILE") != "" {
+	if c.Profile {
 		chain = newProfile(s, "p")
 	}
 	cache := NewCache(chain, nil)
@@ -54,10 +86,7 @@ func TestMain(m *testing.M) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%d", "%x"} {
 		result += "\n" + fmt.Sprintf(verb+verb+verb+verb, cache, chain, key, holder)
 	}
-	if err := os.WriteFile(os.Getenv("CREDENTIALS_TEST_RESULT"), []byte(result), 0o600); err != nil {
-		os.Exit(1)
-	}
-	os.Exit(0)
+	return os.WriteFile(c.Result, []byte(result), 0o600)
 }
 
 // The secrets planted in files, responses and outputs. A leak of any is recognized in many forms.
@@ -249,51 +278,63 @@ var processCases = map[string]processCase{
 
 var alwaysFails = []string{"External fails", "External spews", "a broken file", "a secret as the mode", "a secret as the source", "a broken ini file"}
 
-// Real processes with real files, with servers in every mood: nothing is printed, no file changes, and no text
-// contains a secret.
+// TestProcesses checks, with real files and a real process for each mood of the servers, that nothing is printed, that no file
+// changes, and that no text contains a secret. One process tries all cases of a mood, one after the other, because starting a
+// process takes most of the time.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	for _, mood := range moods {
-		s := startServers(t, mood)
-		for name, c := range processCases {
-			t.Run(cmp.Or(mood, "well")+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				runProcess(t, s, c, func(id, result string) {
+		t.Run(cmp.Or(mood, "well"), func(t *testing.T) {
+			t.Parallel()
+			s := startServers(t, mood)
+			runs := map[string]*processRun{}
+			var children []childCase
+			for name, c := range processCases {
+				runs[name] = s.prepare(t, c)
+				children = append(children, runs[name].child)
+			}
+			s.runChild(t, children)
+			for name, c := range processCases {
+				t.Run(name, func(t *testing.T) {
+					id, result := runs[name].outcome(t, mood == "" && c.writes)
 					works := (mood == "" || c.fixed) && !slices.Contains(alwaysFails, name)
 					if works != (id != "") {
 						t.Errorf("%s", result)
 					}
-				}, mood == "" && c.writes)
-			})
-		}
+				})
+			}
+		})
 	}
 }
 
-func runProcess(t *testing.T, s *servers, c processCase, check func(id, result string), stored bool) {
+// processRun is a case with its files.
+type processRun struct {
+	child  childCase
+	config string            // the path of the profiles
+	dir    string            // the directory of the profiles
+	files  map[string]string // contents by path
+}
+
+// prepare writes the files of a case to a new home directory.
+func (s *servers) prepare(t *testing.T, c processCase) *processRun {
 	t.Helper()
-	home, result := t.TempDir(), filepath.Join(t.TempDir(), "result")
+	home := t.TempDir()
 	fill := strings.NewReplacer("SECRET", planted["secret"], "TOKEN", planted["token"], "OIDC\n", planted["oidc"]+"\n", "ACCESS\"", planted["access"]+"\"", "REFRESH", planted["refresh"], "HOME", home, "PLAIN", s.plain.URL)
-	cmd := exec.Command(os.Args[0]) //nolint:noctx // it ends by itself
-	cmd.Env = []string{
-		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "HTTPS_PROXY=" + s.proxy.URL, "HTTP_PROXY=" + s.proxy.URL, "SSL_CERT_FILE=" + s.certificate, "SSL_CERT_DIR=/none",
-		"DEBUG=credential,sdk,tea,dara", "CREDENTIALS_TEST_RESULT=" + result, "CREDENTIALS_TEST_METADATA=" + s.plain.URL,
-	}
-	if c.profile != "" {
-		cmd.Env = append(cmd.Env, "CREDENTIALS_TEST_PROFILE=1")
+	run := &processRun{
+		child: childCase{Profile: c.profile != "", Result: filepath.Join(t.TempDir(), "result"), Env: append(s.environment(), "HOME="+home)},
+		dir:   filepath.Join(home, ".aliyun"), config: filepath.Join(home, ".aliyun", "config.json"), files: map[string]string{},
 	}
 	for _, pair := range c.env {
 		name, value, _ := strings.Cut(pair, "=")
-		cmd.Env = append(cmd.Env, name+"="+fill.Replace(value))
+		run.child.Env = append(run.child.Env, name+"="+fill.Replace(value))
 	}
-	files := map[string]string{}
 	for name, content := range c.files {
-		files[filepath.Join(home, name)] = fill.Replace(content)
+		run.files[filepath.Join(home, name)] = fill.Replace(content)
 	}
-	config := filepath.Join(home, ".aliyun", "config.json")
 	if c.profile != "" {
-		files[config] = fill.Replace(`{"current":"x","meta":[1.0],"profiles":[{"name":"source","mode":"AK","access_key_id":"LTAIsource000000","access_key_secret":"SECRET"},{"name":"p",` + c.profile + "}]}\n")
+		run.files[run.config] = fill.Replace(`{"current":"x","meta":[1.0],"profiles":[{"name":"source","mode":"AK","access_key_id":"LTAIsource000000","access_key_secret":"SECRET"},{"name":"p",` + c.profile + "}]}\n")
 	}
-	for path, content := range files {
+	for path, content := range run.files {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -301,26 +342,55 @@ func runProcess(t *testing.T, s *servers, c processCase, check func(id, result s
 			t.Fatal(err)
 		}
 	}
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil || stdout.Len()+stderr.Len() != 0 {
-		t.Errorf("%v, stdout %q, stderr %q", err, &stdout, &stderr)
+	return run
+}
+
+// environment returns what is the same for all cases of a mood. net/http and crypto/x509 read it only once in a process.
+func (s *servers) environment() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HTTPS_PROXY=" + s.proxy.URL, "HTTP_PROXY=" + s.proxy.URL, "SSL_CERT_FILE=" + s.certificate, "SSL_CERT_DIR=/none",
+		"DEBUG=credential,sdk,tea,dara", "CREDENTIALS_TEST_METADATA=" + s.plain.URL,
 	}
-	text, err := os.ReadFile(result)
+}
+
+// runChild runs the cases in a child process, which must print nothing.
+func (s *servers) runChild(t *testing.T, cases []childCase) {
+	t.Helper()
+	data, err := json.Marshal(cases)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, _, _ := strings.Cut(string(text), "|")
-	check(id, string(text))
-	if found := leak(string(text) + stdout.String() + stderr.String()); found != "" {
+	file := filepath.Join(t.TempDir(), "cases")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0]) //nolint:noctx // it ends by itself
+	cmd.Env = append(s.environment(), "CREDENTIALS_TEST_CASES="+file)
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) != 0 {
+		t.Errorf("%v, printed %q", err, out)
+	}
+}
+
+// outcome returns the id of the key, or "", and all that the case told, in which there must be no secret. Files must be unchanged,
+// except that the profiles must have changed if stored is true.
+func (r *processRun) outcome(t *testing.T, stored bool) (id, text string) {
+	t.Helper()
+	data, err := os.ReadFile(r.child.Result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = string(data)
+	id, _, _ = strings.Cut(text, "|")
+	if found := leak(text); found != "" {
 		t.Errorf("leak of %s: %s", found, text)
 	}
-	for path, content := range files {
-		if data, err := os.ReadFile(path); err != nil || (string(data) == content) == (stored && path == config) {
+	for path, content := range r.files {
+		if data, err := os.ReadFile(path); err != nil || (string(data) == content) == (stored && path == r.config) {
 			t.Errorf("%s: %v\n%s", path, err, data)
 		}
 	}
-	if left, _ := filepath.Glob(filepath.Join(home, ".aliyun", "*")); len(left) > 1 {
+	if left, _ := filepath.Glob(filepath.Join(r.dir, "*")); len(left) > 1 {
 		t.Errorf("files are left: %v", left)
 	}
+	return id, text
 }

@@ -74,7 +74,7 @@ func TestConnections(t *testing.T) {
 		var wg sync.WaitGroup
 		for range workers {
 			wg.Go(func() {
-				for range 50 {
+				for range 10 {
 					c := call()
 					c.Scheme, c.Host = "http", strings.TrimPrefix(server.URL, "http://")
 					if _, err := tr.Do(t.Context(), c); err != nil {
