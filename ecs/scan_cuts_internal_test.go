@@ -1,14 +1,19 @@
 package ecs
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jarcoal/httpmock"
 )
 
 // TestScanPlan checks how many rounds and requests scans of fleets take that came in bursts. The windows of a plan must
@@ -155,6 +160,50 @@ func TestOrderOf(t *testing.T) {
 		}
 		if got := orderOf(page, tt.counts); got != tt.want {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestProbe checks which page a probe by position reads, and how many older instances its cuts have.
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	created := func(n int) time.Time { return time.Date(2020, 1, 1, 0, 10*n, 0, 0, time.UTC) } // of the instance with n older ones
+	const total = 1000
+	for name, tt := range map[string]struct {
+		order listOrder
+		at    func(i int) int // the instance at a position in the listing
+	}{
+		"oldest first":   {oldestFirst, func(i int) int { return i }},
+		"youngest first": {youngestFirst, func(i int) int { return total - 1 - i }},
+	} {
+		c := mocked(t, func(r *http.Request) (*http.Response, error) {
+			q := r.URL.Query()
+			size, _ := strconv.Atoi(q.Get("PageSize"))
+			number, _ := strconv.Atoi(q.Get("PageNumber"))
+			var rows []string
+			for i := (number - 1) * size; i < min(number*size, total); i++ {
+				rows = append(rows, fmt.Sprintf(`{"InstanceId":"i-%d","CreationTime":%q}`, i, created(tt.at(i)).Format("2006-01-02T15:04Z")))
+			}
+			return httpmock.NewStringResponse(200, fmt.Sprintf(`{"TotalCount":%d,"Instances":{"Instance":[%s]}}`, total, strings.Join(rows, ","))), nil
+		})
+		for _, position := range []int{1, 250, 421, 999} {
+			cuts, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: position, order: tt.order})
+			around := tt.at(position)
+			near := slices.ContainsFunc(cuts, func(c countAt) bool { return c.n >= around-10 && c.n <= around+10 })
+			if err != nil || !near || len(cuts) > 100 {
+				t.Errorf("%s: %d cuts around %d, %v", name, len(cuts), around, err)
+			}
+			for _, cut := range cuts {
+				if want := created(cut.n - 1).Add(2 * time.Minute); !cut.t.Equal(want) {
+					t.Errorf("%s: %d are said to be older than %v, want before %v", name, cut.n, cut.t, want)
+				}
+			}
+		}
+		if _, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: 500, order: oldestFirst + youngestFirst - tt.order}); !errors.Is(err, errUnordered) {
+			t.Errorf("%s, taken for the other order: %v", name, err)
+		}
+		if _, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: 2 * total, order: tt.order}); !errors.Is(err, errUnordered) {
+			t.Errorf("%s, past the end: %v", name, err)
 		}
 	}
 }
