@@ -68,9 +68,9 @@ func TestScanIsExact(t *testing.T) {
 		"one minute": {101: 2, 1_000: 19, 10_000: 107}, "some unknown": {101: 2, 1_000: 7, 10_000: 17}, "future": {101: 2, 10_000: 13},
 	}
 	for name, created := range shapes {
-		for _, n := range []int{0, 1, 99, 100, 101, 1_000, 10_000} {
-			for _, exclusive := range []bool{false, true} {
-				if n == 10_000 && (testing.Short() || exclusive && name != "uniform") {
+		for _, n := range volume([]int{0, 1, 99, 100, 101, 1_000, 10_000}, []int{101, 1_000}) {
+			for _, exclusive := range volume([]bool{false, true}, []bool{true}) {
+				if n == 10_000 && exclusive && name != "uniform" {
 					continue // the large fleets below cover the bounds
 				}
 				story(t, fmt.Sprintf("%s/%d/exclusive=%v", name, n, exclusive), func(t *testing.T) {
@@ -222,14 +222,14 @@ func TestRegionsScanALargeOne(t *testing.T) {
 // Fleets that are too large for ecstest, with inclusive and exclusive time bounds.
 func TestScanOfALargeFleet(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("seven fleets of 100,000")
-	}
+	n := volume(100_000, 20_000)
 	for name, created := range shapes {
+		if testing.Short() && name != "uniform" {
+			continue
+		}
 		story(t, name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
-			const n = 100_000
 			o := &oddECS{rows: rowsOf(n, rng, func(i int) time.Time { return created(i, n, now) }), latency: 20 * time.Millisecond, seconds: rng.IntN(2) == 0, beforeExcluded: true}
 			start := time.Now()
 			o.exact(t, ecs.DescribeInstancesRequest{}, 16)
@@ -266,7 +266,7 @@ func TestScanOfOddServers(t *testing.T) {
 		},
 	}
 	for name, lie := range lies {
-		for seed := range uint64(8) {
+		for seed := range volume[uint64](8, 2) {
 			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 7))
 				now := time.Now()
@@ -317,6 +317,9 @@ func TestScanWithoutCounts(t *testing.T) {
 func TestScanOfAMovingFleet(t *testing.T) {
 	t.Parallel()
 	for name, created := range shapes {
+		if testing.Short() && name != "uniform" && name != "bursts" {
+			continue
+		}
 		story(t, name, func(t *testing.T) {
 			fleet := fleetOf(3000, created)
 			srv := newCloud(t, nil, fleet...)
@@ -357,7 +360,7 @@ func TestScanOfAMovingFleet(t *testing.T) {
 
 func TestScanUnderTrouble(t *testing.T) {
 	t.Parallel()
-	fleet := func() []ecs.Instance { return fleetOf(3000, shapes["uniform"]) }
+	fleet := func() []ecs.Instance { return fleetOf(volume(3000, 800), shapes["uniform"]) }
 	for name, prepare := range map[string]func(*cloud){
 		"throttled by a bucket": func(c *cloud) {
 			c.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Rate: 10, Burst: 5} })
@@ -392,7 +395,7 @@ func TestScanUnderTrouble(t *testing.T) {
 			c.Inject(ecstest.Fault{Match: is(listed), EmptyPage: true, Times: 30})
 		},
 	} {
-		for _, workers := range []int{1, 5, 64} {
+		for _, workers := range volume([]int{1, 5, 64}, []int{5}) {
 			story(t, fmt.Sprintf("%s/%d", name, workers), func(t *testing.T) {
 				all := fleet()
 				srv := newCloud(t, nil, all...)
@@ -453,7 +456,7 @@ func TestScanWithFilters(t *testing.T) {
 		"addresses of nothing":       {PublicIPAddresses: []string{}},
 		"an address that no one has": {PublicIPAddresses: []string{"192.0.2.1"}},
 	} {
-		for _, exclusive := range []bool{false, true} {
+		for _, exclusive := range volume([]bool{false, true}, []bool{true}) {
 			story(t, fmt.Sprintf("%s/exclusive=%v", name, exclusive), func(t *testing.T) {
 				srv := newCloud(t, nil, fleet...)
 				srv.Configure(func(s *ecstest.Settings) { s.ExclusiveTimes = exclusive })
@@ -635,11 +638,11 @@ func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 // A scan never has more concurrent requests than workers and one more.
 func TestScanKeepsToItsWorkers(t *testing.T) {
 	t.Parallel()
-	for _, workers := range []int{2, 3, 8, 64, 1000} {
+	for _, workers := range volume([]int{2, 3, 8, 64, 1000}, []int{3, 1000}) {
 		story(t, fmt.Sprint(workers), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
-			o := &oddECS{rows: rowsOf(8000, rng, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Hour) }), latency: 20 * time.Millisecond}
+			o := &oddECS{rows: rowsOf(volume(8000, 2000), rng, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Hour) }), latency: 20 * time.Millisecond}
 			o.exact(t, ecs.DescribeInstancesRequest{}, workers)
 			if most := min(workers, 64) + 1; o.mostAtOnce > most {
 				t.Errorf("%d requests at once, want at most %d", o.mostAtOnce, most)
