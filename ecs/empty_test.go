@@ -149,7 +149,7 @@ func TestDryRun(t *testing.T) {
 		text  string
 	}{
 		{name: "allowed"},
-		{name: "denied", deny: true, want: ecs.ErrForbidden, text: "grant ecs:DescribeInstances to the caller"},
+		{name: "denied", deny: true, want: ecs.ErrForbidden, text: "grant ecs:DescribeInstances to "},
 		{name: "wrong parameter", req: ecs.DescribeInstancesRequest{Status: "Dreaming"}, want: ecs.ErrInvalidParameter, text: "InvalidStatus.NotFound"},
 		{name: "ignored", fault: ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[]}}`)}, text: "ignored DryRun"},
 		{name: "unavailable", fault: ecstest.Fault{Status: http.StatusBadGateway, Times: -1}, want: ecs.ErrUnavailable},
