@@ -112,7 +112,7 @@ func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, del
 }
 
 // finish completes a listing after all its requests have ended; err is their error, or nil. It fetches the
-// instances beyond the API's cap, verifies empty pages with at most limit concurrent requests, and returns the
+// instances beyond the API's cap, verifies empty pages with at most parallel concurrent requests, and returns the
 // error of the listing.
 func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err error, parallel int, deliver deliverFunc) error {
 	if err == nil {
@@ -129,10 +129,10 @@ func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest
 	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req, l.countNew), deliver)
 }
 
-// followAll delivers the pages of several requests, one after the other or at most limit at once.
-func (l *listing) followAll(ctx context.Context, limit int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
-	if limit > 1 && len(reqs) > 1 {
-		return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, limit, reqs), deliver)
+// followAll delivers the pages of several requests, one after the other or at most parallel of them at once.
+func (l *listing) followAll(ctx context.Context, parallel int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
+	if parallel > 1 && len(reqs) > 1 {
+		return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, parallel, reqs), deliver)
 	}
 	for _, r := range reqs {
 		if err := l.followTokens(ctx, r, deliver); err != nil {
@@ -161,7 +161,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 	}
 	if !l.showed && p.rows > 0 {
 		l.showed = true
-		l.client.permissions.showed(l.client.region, p.request)
+		l.client.permissions.recordInstances(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
 	reported := map[[2]string]bool{} // an instance that occurs twice on the page is reported once

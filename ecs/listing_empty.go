@@ -47,7 +47,7 @@ func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequ
 		}
 		if l.known() == before {
 			if remembered {
-				l.client.permissions.confirmed(l.client.region, ends[0].withoutPaging())
+				l.client.permissions.recordConfirmed(l.client.region, ends[0].withoutPaging())
 			}
 			return nil
 		}
@@ -73,7 +73,7 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) 
 	case !errors.As(err, &e) || e.Code == "" || !errors.Is(e, ErrForbidden):
 		return &UnconfirmedError{Region: c.region, Err: err}
 	case e.AccessDenied == nil || !isOtherAction(e.AccessDenied.AuthAction):
-		c.permissions.denied()
+		c.permissions.recordDenied()
 		return err
 	}
 	return nil
@@ -99,8 +99,8 @@ type permissionCache struct {
 	confirmTimes map[string]time.Time // by region and filters
 }
 
-// confirmed records that an empty result was confirmed.
-func (p *permissionCache) confirmed(region string, filters DescribeInstancesRequest) {
+// recordConfirmed records that an empty result was confirmed.
+func (p *permissionCache) recordConfirmed(region string, filters DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	maps.DeleteFunc(p.confirmTimes, func(_ string, at time.Time) bool { return !isRecent(at) })
@@ -119,9 +119,9 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// showed records that a request showed instances: from now on, an empty result of that request, of the one without its ids,
+// recordInstances records that a request showed instances: from now on, an empty result of that request, of the one without its ids,
 // and of the one without any filter would be a change.
-func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
+func (p *permissionCache) recordInstances(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.confirmTimes) == 0 {
@@ -135,8 +135,9 @@ func (p *permissionCache) showed(region string, req DescribeInstancesRequest) {
 	}
 }
 
-// denied records that a dry run was denied. Earlier confirmations in the region are discarded.
-func (p *permissionCache) denied() {
+// recordDenied records that a dry run was denied. It discards all confirmations, in every region, because a policy rarely
+// concerns one region only.
+func (p *permissionCache) recordDenied() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.confirmTimes)

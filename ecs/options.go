@@ -75,8 +75,8 @@ type RetryPolicy struct {
 	MaxAttempts int
 	// MaxElapsed is the maximum time from the first failure to the start of a retry.
 	MaxElapsed time.Duration
-	// MinDelay is the maximum backoff before the first retry; it doubles with each further one. 0 means 300 ms, or
-	// MaxDelay if that is less.
+	// MinDelay sets the backoff: the first retry waits between half of MinDelay and MinDelay, and the upper bound doubles
+	// with each further retry. 0 means 300 ms, or MaxDelay if that is less.
 	MinDelay time.Duration
 	// MaxDelay is the upper bound of the backoff. 0 means 3 s; a value below MinDelay is raised to MinDelay.
 	MaxDelay time.Duration

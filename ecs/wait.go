@@ -136,7 +136,7 @@ type poll struct {
 	pending    map[string]InstanceStatus
 	seen       map[string]bool // ids that a poll has returned
 	missedOnce map[string]bool // ids that were seen before and were missing from the last poll
-	found      *lookUpResult   // error of the last poll
+	found      *lookUpResult   // result of the last poll
 	confirmed  time.Time       // when a dry run last confirmed that missing ids are missing
 }
 

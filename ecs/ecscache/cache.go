@@ -267,7 +267,7 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 		if err := o.seeAll(listInstances(ctx, t.client, req, 1)); err != nil {
 			return err
 		}
-		o.seenOf(wanted[t])
+		o.completeRefresh(wanted[t])
 		return nil
 	}))
 }

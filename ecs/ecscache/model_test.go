@@ -82,9 +82,9 @@ func (m *model) goOn(l *look) {
 	default:
 		if m.rng.IntN(3) > 0 { // complete
 			if l.ids == nil {
-				l.seenAll()
+				l.completeListing()
 			} else {
-				l.seenOf(l.ids)
+				l.completeRefresh(l.ids)
 			}
 			for r, n := slices.Index(m.regions, l.from), 0; n < 8; n++ {
 				if id := m.id(r, n); !l.seen[id] && (l.ids == nil || slices.Contains(l.ids, id)) {
@@ -263,7 +263,7 @@ func TestStalledWatcherIsBounded(t *testing.T) {
 		}
 		o.current = ecs.Instance{InstanceID: "i-stays", InstanceName: fmt.Sprint(round)}
 		o.see()
-		o.seenAll()
+		o.completeListing()
 		o.end()
 	}
 	if n, m := w.changes.Len(), len(w.byID); n != 11 || m != 11 {

@@ -99,8 +99,8 @@ func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error)
 	return nil
 }
 
-// seenAll records that a listing is complete, and removes the instances that it did not see.
-func (o *observation) seenAll() {
+// completeListing records that a listing is complete, and removes the instances that it did not see.
+func (o *observation) completeListing() {
 	c := o.cache
 	c.mu.Lock()
 	o.from.complete = max(o.from.complete, o.number)
@@ -120,8 +120,8 @@ func (o *observation) seenAll() {
 	}
 }
 
-// seenOf records that a refresh is complete, and removes those of its ids that it did not see.
-func (o *observation) seenOf(ids []string) {
+// completeRefresh records that a refresh is complete, and removes those of its ids that it did not see.
+func (o *observation) completeRefresh(ids []string) {
 	c := o.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()

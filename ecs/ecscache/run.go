@@ -156,7 +156,7 @@ func (r *runner) pass(ctx context.Context, t *task) error {
 	if t.region == "" {
 		err = r.discover(ctx)
 	} else if err = o.seeAll(listInstances(ctx, t.client, c.req, c.opts.Workers)); err == nil {
-		o.seenAll()
+		o.completeListing()
 	}
 	if err != nil && ctx.Err() != nil {
 		return err

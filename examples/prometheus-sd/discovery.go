@@ -109,7 +109,7 @@ func (d *discovery) run(ctx context.Context) {
 		running.Go(func() { _ = a.cache.Run(a.Context(ctx)) }) // its only error is that of ctx
 	}
 	if d.stateFile != "" {
-		running.Go(func() { d.keepSaved(ctx) })
+		running.Go(func() { d.saveRegularly(ctx) })
 	}
 	running.Wait()
 }

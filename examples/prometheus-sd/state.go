@@ -89,8 +89,8 @@ func (d *discovery) mayList(where place) bool {
 	return false
 }
 
-// keepSaved saves the targets after each interval and when ctx is done.
-func (d *discovery) keepSaved(ctx context.Context) {
+// saveRegularly saves the targets after each interval and when ctx is done.
+func (d *discovery) saveRegularly(ctx context.Context) {
 	tick := time.NewTicker(d.interval)
 	defer tick.Stop()
 	for ctx.Err() == nil {

@@ -38,15 +38,15 @@ type Chain struct{ *chainState }
 
 // chainState is behind a pointer so that fmt does not print the key: see [Static].
 type chainState struct {
-	links   []link
-	missing string // advice for the case that no link has a key; "" for a single profile
+	links  []link
+	advice string // what to do if no link has a key; "" for a single profile
 
-	mu      sync.Mutex
-	key     foundKey
-	refused signer.Credentials // a key that the API refused
-	until   time.Time          // when to refresh key; zero means at once
-	current int                // index of the link that returned the key, or -1
-	report  Report
+	mu        sync.Mutex
+	key       foundKey
+	refused   signer.Credentials // a key that the API refused
+	refreshAt time.Time          // when to refresh key; zero means immediately
+	current   int                // index of the link that returned the key, or -1
+	report    Report
 }
 
 // NoKeyAdvice is what to do if the default chain finds no key.
@@ -58,12 +58,12 @@ func NewChain() *Chain { return newChain(newSystem()) }
 func newChain(s *system) *Chain {
 	return &Chain{&chainState{
 		current: -1,
-		missing: NoKeyAdvice,
+		advice:  NoKeyAdvice,
 		links: []link{
 			{"environment", func(context.Context, signer.Credentials) (foundKey, error) { return s.environmentKey() }},
 			{"OIDC role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentRole(ctx) }},
-			{"CLI profile", s.chainedProfile},
-			{"profile file", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.chainedSection(ctx) }},
+			{"CLI profile", s.profileLink},
+			{"profile file", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.sectionLink(ctx) }},
 			{"instance role", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.instanceRole(ctx, "") }},
 			{"credentials URI", func(ctx context.Context, _ signer.Credentials) (foundKey, error) { return s.environmentURI(ctx) }},
 		},
@@ -115,9 +115,9 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }
 
-// chainedSection returns the key of the profile file, which is the last place for the profile that ALIBABA_CLOUD_PROFILE
+// sectionLink returns the key of the profile file, which is the last place for the profile that ALIBABA_CLOUD_PROFILE
 // names. If it is not there either, that is an error, because the next link may use another account.
-func (s *system) chainedSection(ctx context.Context) (foundKey, error) {
+func (s *system) sectionLink(ctx context.Context) (foundKey, error) {
 	key, err := s.iniProfileKey(ctx)
 	if name := s.getenv("ALIBABA_CLOUD_PROFILE"); name != "" && isNotConfigured(err) {
 		err = fmt.Errorf("ALIBABA_CLOUD_PROFILE names the profile %s, which the CLI's configuration does not have, and %s: correct or unset it", show(name), err.Error())
@@ -125,7 +125,7 @@ func (s *system) chainedSection(ctx context.Context) (foundKey, error) {
 	return key, err
 }
 
-func (s *system) chainedProfile(ctx context.Context, refused signer.Credentials) (foundKey, error) {
+func (s *system) profileLink(ctx context.Context, refused signer.Credentials) (foundKey, error) {
 	if s.enabled("ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
 		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_CLI_PROFILE_DISABLED")
 	}
@@ -185,14 +185,14 @@ func (c *Chain) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credenti
 func (c *Chain) peek() (key signer.Credentials, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.key.Credentials, time.Now().Before(c.until)
+	return c.key.Credentials, time.Now().Before(c.refreshAt)
 }
 
 // store remembers a key and the link that returned it; links is nil if only that link was used.
 func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.key, c.current, c.until = key, current, refreshTime(key)
+	c.key, c.current, c.refreshAt = key, current, refreshTime(key)
 	if links != nil {
 		c.report.Links = links
 	}
@@ -214,10 +214,10 @@ func refreshTime(key foundKey) time.Time {
 func (c *Chain) fail(links []LinkReport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.key, c.current, c.until = foundKey{}, -1, time.Time{}
+	c.key, c.current, c.refreshAt = foundKey{}, -1, time.Time{}
 	c.report = Report{Links: links}
 	last := links[len(links)-1]
-	if c.missing == "" {
+	if c.advice == "" {
 		return last.Err
 	}
 	if !isNotConfigured(last.Err) {
@@ -227,7 +227,7 @@ func (c *Chain) fail(links []LinkReport) error {
 	for i, l := range links {
 		reasons[i] = l.Name + ": " + l.Err.Error()
 	}
-	return fmt.Errorf("the default chain found none: %s (%s)", c.missing, strings.Join(reasons, "; "))
+	return fmt.Errorf("the default chain found none: %s (%s)", c.advice, strings.Join(reasons, "; "))
 }
 
 // forget drops a key that the API has refused, so that the next call searches from the first link.
@@ -236,7 +236,7 @@ func (c *Chain) forget(key signer.Credentials) {
 	defer c.mu.Unlock()
 	c.refused = key
 	if c.key.Credentials == key {
-		c.key, c.current, c.until = foundKey{}, -1, time.Time{}
+		c.key, c.current, c.refreshAt = foundKey{}, -1, time.Time{}
 	}
 }
 

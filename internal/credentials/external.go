@@ -18,7 +18,7 @@ import (
 const (
 	maxOutput = 64 << 10 // bytes that an external command may print
 	// how long to wait for processes that keep the command's output open after it has ended
-	commandWaitTime = 2 * time.Second
+	outputWaitTime = 2 * time.Second
 )
 
 // externalKey runs a command that prints a key as JSON. When the context is done, the command is killed, together
@@ -33,7 +33,7 @@ func externalKey(ctx context.Context, command string) (foundKey, error) {
 	// G204: running the user's own command is the purpose
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // running the command of the profile is the purpose
 	cmd.Stdout = &output
-	cmd.WaitDelay = commandWaitTime
+	cmd.WaitDelay = outputWaitTime
 	killChildren(cmd)
 	err = cmd.Run()
 	var exit *exec.ExitError

@@ -202,8 +202,8 @@ func (p *cliProfile) inferMode() string {
 	return ""
 }
 
-// chainedRole assumes a role with the key of the source profile.
-func (r *profileReader) chainedRole(ctx context.Context, p *cliProfile, via []string) (foundKey, error) {
+// roleOfSource assumes a role with the key of the source profile.
+func (r *profileReader) roleOfSource(ctx context.Context, p *cliProfile, via []string) (foundKey, error) {
 	switch {
 	case p.SourceProfile == "":
 		return foundKey{}, errors.New("source_profile is empty")
@@ -238,7 +238,7 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string,
 		static.SecurityToken = p.StsToken
 		return r.assumeRole(ctx, static, r.role(p))
 	case "ChainableRamRoleArn":
-		return r.chainedRole(ctx, p, via)
+		return r.roleOfSource(ctx, p, via)
 	case "EcsRamRole":
 		return r.instanceRole(ctx, p.RoleName)
 	case "RamRoleArnWithRoleName":

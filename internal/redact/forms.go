@@ -36,13 +36,16 @@ type form struct {
 // place is the position of a piece in a form.
 type place struct{ form, offset int }
 
+// minSecretLength is the length of the shortest secrets that are masked. Shorter ones would hide ordinary words.
+const minSecretLength = 4
+
 func newForms(secrets []string) forms {
 	f := forms{grams: map[[gram]byte]place{}}
 	for _, s := range secrets {
 		switch {
 		case len(s) >= gram:
 			f.addSecret(s)
-		case len(s) >= 4:
+		case len(s) >= minSecretLength:
 			f.short = append(f.short, s)
 		}
 	}

@@ -109,16 +109,16 @@ func (c *Control) issueTicket(now time.Time) Ticket {
 	return Ticket{seq: c.seq, probe: c.closed}
 }
 
-// open opens the gate, after a probe was accepted.
-func (c *Control) open(now time.Time) {
+// openGate opens the gate, after a probe was accepted.
+func (c *Control) openGate(now time.Time) {
 	c.closed, c.probing = false, false
 	// Without jitter, a steady load would be throttled at regular intervals, and would always hit the same caller.
 	c.regrowthStart = now.Add(rand.N(recovery/2) - recovery/4)
 	c.nextPaced = now.Add(interval(c.rate(now)))
 }
 
-// close closes the gate, or keeps it closed after a probe was rejected.
-func (c *Control) close(now time.Time, retryAfter time.Duration) {
+// closeGate closes the gate, or keeps it closed after a probe was rejected.
+func (c *Control) closeGate(now time.Time, retryAfter time.Duration) {
 	if !c.closed {
 		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds()) // too few requests to estimate a rate
 		if c.paced {

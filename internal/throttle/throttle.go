@@ -114,9 +114,9 @@ func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	now := time.Now()
 	switch {
 	case o == Throttled && t.seq == c.seq:
-		c.close(now, retryAfter)
+		c.closeGate(now, retryAfter)
 	case o == Accepted && c.closed && t.seq > c.closedAtSeq: // including a probe that was considered lost
-		c.open(now)
+		c.openGate(now)
 	case o == Unknown && c.closed && t.seq == c.seq: // the next caller in the queue sends a probe at once
 		c.probing, c.nextProbeAt = false, now
 	}

@@ -17,7 +17,7 @@ import (
 type Policy struct {
 	MaxAttempts    int           // 1 means no retries
 	MaxElapsed     time.Duration // maximum time from the first failure to the start of a retry
-	MinDelay       time.Duration // maximum backoff before the first retry; it doubles with each further retry
+	MinDelay       time.Duration // the first retry waits between half of it and all of it; the upper bound doubles with each further retry
 	MaxDelay       time.Duration // upper bound of the backoff
 	AttemptTimeout time.Duration // timeout of one request, including its whole response
 }
@@ -164,7 +164,7 @@ func (s *callState) wait(ctx context.Context, r retry) error {
 // endedWhileWaiting returns the result of a call that ended with err while it was waiting for its next attempt.
 func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResult {
 	switch {
-	case errors.Is(err, errGiveUp):
+	case errors.Is(err, errNoTimeLeft):
 		return last
 	case errors.Is(err, errBudgetSpent):
 		last.advice = "not retried, because too many calls are failing"

@@ -127,7 +127,7 @@ func asFailure(err error) (f *Failure, ok bool) {
 // sleepUntil waits like a rate.Limiter: it returns an error at once if the wait would exceed the deadline.
 func sleepUntil(ctx context.Context, at time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
-		return errNoTime
+		return errPastDeadline
 	}
 	select {
 	case <-time.After(time.Until(at)):

@@ -18,12 +18,12 @@ const (
 )
 
 var (
-	// errNoTime means that a wait would exceed the context's deadline.
-	errNoTime error = throttle.DeadlineError("the wait before the next attempt would pass the context's deadline")
+	// errPastDeadline means that a wait would exceed the context's deadline.
+	errPastDeadline error = throttle.DeadlineError("the wait before the next attempt would pass the context's deadline")
 	// errBudgetSpent means that the retry budget is used up because too many calls have failed.
 	errBudgetSpent = errors.New("the retry budget is used up")
-	// errGiveUp means that no time is left for retries.
-	errGiveUp = errors.New("no time is left for retries")
+	// errNoTimeLeft means that no time is left for retries.
+	errNoTimeLeft = errors.New("no time is left for retries")
 )
 
 // outage coordinates the retries of all calls of a scope. The service counts as down from a failure until the next
@@ -80,11 +80,11 @@ func (o *outage) wakeAll() {
 	}
 }
 
-// await waits until a retry may be sent, but at least until earliest. It returns errGiveUp once giveUp is reached,
-// errBudgetSpent, errNoTime, or the context's error.
+// await waits until a retry may be sent, but at least until earliest. It returns errNoTimeLeft once giveUp is reached,
+// errBudgetSpent, errPastDeadline, or the context's error.
 func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(earliest) {
-		return errNoTime
+		return errPastDeadline
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -95,7 +95,7 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 			return err
 		}
 		if !giveUp.After(now) {
-			return errGiveUp
+			return errNoTimeLeft
 		}
 		if err := o.pause(ctx, min(next.Sub(now), giveUp.Sub(now))); err != nil {
 			return err

@@ -118,7 +118,7 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}{
 		"a response": {func(o *outage) { o.reportResponse() }, nil},
 		"a fault":    {func(o *outage) { o.reportFault(testPolicy) }, errBudgetSpent},
-		"nothing":    {func(*outage) {}, errGiveUp},
+		"nothing":    {func(*outage) {}, errNoTimeLeft},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			o := outage{spent: retryBudget}
@@ -146,7 +146,7 @@ func TestAwait(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := o.await(ctx, testPolicy, start.Add(time.Second+1), start.Add(time.Hour))
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errNoTime) || time.Since(start) != 0 {
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errPastDeadline) || time.Since(start) != 0 {
 			t.Errorf("a wait beyond the deadline: %v after %v", err, time.Since(start))
 		}
 		var timeout interface {
