@@ -24,7 +24,8 @@ type CheckOptions struct {
 	Regions []string
 	// AllRegions checks all regions that DescribeRegions returns. It cannot be combined with Regions.
 	AllRegions bool
-	// Exclude names regions that are not checked although AllRegions is set. The client's own region cannot be excluded.
+	// Exclude names regions that are not checked even if AllRegions is set. The client's own region is still asked for
+	// the list of regions. An id that no region has excludes nothing.
 	Exclude []string
 	// Requests are the requests that the caller means to list with: a policy may permit some filters and deny others. Only
 	// the first 100 elements of a longer list are checked. If empty, it is the zero request.
@@ -140,6 +141,8 @@ func (k *checker) prepare(ctx context.Context) error {
 		return failure(call, region, transport.ContextError(ctx))
 	case k.AllRegions && len(k.Regions) > 0:
 		return invalidCall(call, region, invalid("CheckOptions.AllRegions", "cannot be combined with Regions"))
+	case checkRegions("CheckOptions.Exclude", k.Exclude...) != nil:
+		return invalidCall(call, region, checkRegions("CheckOptions.Exclude", k.Exclude...))
 	}
 	requests := []DescribeInstancesRequest{}
 	for _, req := range k.Requests {
@@ -204,9 +207,11 @@ func (k *checker) run(ctx context.Context) {
 		step := permissionStep(probes[0], err)
 		step.Duration = time.Since(start)
 		k.add(step)
-		k.sendProbes(ctx, append(probes[1:], k.otherProbes()...))
-		if k.AllRegions {
+		if k.AllRegions { // the other regions are known when the probes of the first have been sent
+			k.sendProbes(ctx, probes[1:])
 			k.sendProbes(ctx, k.otherProbes())
+		} else {
+			k.sendProbes(ctx, append(probes[1:], k.otherProbes()...))
 		}
 	case accepted && e.problem != transport.ProxyFailed:
 		k.skipProbes(probes)
@@ -232,24 +237,32 @@ func (k *checker) sendElsewhere(ctx context.Context, host string) {
 
 // probes returns the requests of one region. DescribeRegions is sent to the first region only.
 func (k *checker) probes(c *Client, first bool) (probes []probe) {
+	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
+		return []probe{k.regionsProbe(c)}
+	}
 	capped := false
 	for _, req := range k.Requests {
 		capped = capped || len(req.Tags) > 0 || req.ResourceGroupID != ""
 		probes = append(probes, probe{c, describeInstances, false, func(ctx context.Context) error { return c.DryRun(ctx, req) }})
 	}
 	if first {
-		probes = append(probes, probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
-			regions, err := c.allRegions(ctx)
-			if err == nil && k.AllRegions {
-				err = k.addRegions(slices.DeleteFunc(regions, func(region string) bool { return slices.Contains(k.Exclude, region) }))
-			}
-			return err
-		}})
+		probes = append(probes, k.regionsProbe(c))
 	}
 	return append(probes, probe{c, listTagResources, !capped, func(ctx context.Context) error {
 		// No resource has this tag, so the response is an empty list.
 		return c.Call(ctx, listTagResources, url.Values{"ResourceType": {string(ResourceTypeInstance)}, "Tag.1.Key": {"ecs-sdk-permission-check"}}, nil)
 	}})
+}
+
+// regionsProbe returns the request that lists the regions.
+func (k *checker) regionsProbe(c *Client) probe {
+	return probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
+		regions, err := c.allRegions(ctx)
+		if err == nil && k.AllRegions {
+			err = k.addRegions(slices.DeleteFunc(regions, func(region string) bool { return slices.Contains(k.Exclude, region) }))
+		}
+		return err
+	}}
 }
 
 // otherProbes returns the requests of all regions but the first.

@@ -76,7 +76,9 @@ func NewClient(region string, opts *Options) (*Client, error) {
 	}
 	if o.OnAttempt != nil {
 		config.OnAttempt = func(a transport.Attempt) {
-			a.Err = failure(a.Action, a.Region, a.Err)
+			if a.Err = failure(a.Action, a.Region, a.Err); a.Code == dryRunPassed {
+				a.Err = nil
+			}
 			o.OnAttempt(Attempt(a))
 		}
 	}

@@ -59,6 +59,9 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 	return c.orZero().dryRun(ctx, retryRead, req)
 }
 
+// dryRunPassed is the error code of a dry run of a request that would succeed.
+const dryRunPassed = "DryRunOperation"
+
 func (c *Client) dryRun(ctx context.Context, mode retryMode, req DescribeInstancesRequest) error {
 	params, err := c.withAttributes(req).encode(c.region, true)
 	if err != nil {
@@ -72,7 +75,7 @@ func (c *Client) dryRun(ctx context.Context, mode retryMode, req DescribeInstanc
 		}
 	}
 	var e *Error
-	if errors.As(err, &e) && e.Code == "DryRunOperation" {
+	if errors.As(err, &e) && e.Code == dryRunPassed {
 		return nil
 	}
 	return err

@@ -28,14 +28,24 @@ var publicHosts = map[string]string{
 	"cn-north-2-gov-1":        "ecs",
 }
 
+// checkRegions checks the form of region ids.
+func checkRegions(field string, regions ...string) error {
+	for _, region := range regions {
+		if region == "" {
+			return invalid(field, "is empty: use a region id such as %q", "cn-hangzhou")
+		}
+		if len(region) > 63 || !regionName.MatchString(region) {
+			return invalid(field, "%.80q is not a region id: use one such as %q", region, "cn-hangzhou")
+		}
+	}
+	return nil
+}
+
 // endpoint returns the scheme and the host of the endpoint of a region. If override is not empty, it replaces the
 // region's own endpoint; see Options.Endpoint.
 func endpoint(region string, network Network, override string) (scheme, host string, err error) {
-	if region == "" { // the region becomes part of a host name, so it is checked first
-		return "", "", invalid("region", "is empty, it must be a region id such as %q", "cn-hangzhou")
-	}
-	if len(region) > 63 || !regionName.MatchString(region) {
-		return "", "", invalid("region", "%.80q is not a region id such as %q", region, "cn-hangzhou")
+	if err := checkRegions("region", region); err != nil { // the region becomes part of a host name, so it is checked first
+		return "", "", err
 	}
 	switch {
 	case network != NetworkPublic && network != NetworkVPC:

@@ -54,7 +54,7 @@ type Options struct {
 	// because the provider fails. No record contains a secret. If nil, nothing is logged.
 	Logger *slog.Logger
 	// OnAttempt, if not nil, is called after every HTTP request. The call waits for it to return, so it should be
-	// quick. It is called concurrently if calls are made concurrently.
+	// quick. It must be safe for concurrent use, because a single listing or Check may send several requests at once.
 	OnAttempt func(Attempt)
 	// UserAgent is appended to the User-Agent header of this module. It must be printable ASCII.
 	UserAgent string
@@ -109,7 +109,7 @@ type Attempt struct {
 	StatusCode int           // HTTP status, 0 if there was no response
 	Code       string        // the API's error code, "" if there was none
 	RequestID  string
-	Err        error // nil if the attempt succeeded, otherwise an *Error
+	Err        error // an *Error; nil if the attempt succeeded, or was a dry run that passed (then Code is "DryRunOperation")
 }
 
 // validate returns an error that names the first field with an invalid value.

@@ -137,6 +137,8 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 		err = invalid("NextToken", "belongs to one region")
 	case err == nil && o.Workers < 0:
 		err = invalid("RegionsOptions.Workers", "is %d, must not be negative", o.Workers)
+	case err == nil:
+		err = checkRegions("RegionsOptions.Exclude", o.Exclude...)
 	}
 	if err != nil {
 		return invalidCall(describeInstances, "", err)

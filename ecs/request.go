@@ -169,7 +169,10 @@ func (r DescribeInstancesRequest) lists() [6]requestList {
 // validate returns an error if the request cannot succeed as a single call.
 func (r DescribeInstancesRequest) validate() error {
 	for _, l := range r.lists() {
-		if err := cmp.Or(checkLength(l.field, len(l.values), maxPerRequest), checkElements(l.field, l.values)); err != nil {
+		if n := len(l.values); n > maxPerRequest {
+			return invalid(l.field, "has %d elements, but a request may have at most %d: use Instances or GetInstances, which send several requests", n, maxPerRequest)
+		}
+		if err := checkElements(l.field, l.values); err != nil {
 			return err
 		}
 	}

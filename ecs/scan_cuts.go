@@ -14,6 +14,9 @@ const (
 	// ageCounts is how many ages are counted at first, at most. The counts confirm the order of the listing and, if there
 	// is none, find the first cuts.
 	ageCounts = 4
+	// maxWindow is how many instances a window should have at most. Each window in progress remembers hashes of the ids
+	// it has listed.
+	maxWindow = 20_000
 	// minSpan is the length of the shortest span that is divided. Neighboring windows overlap by a minute, so a cut beside
 	// a minute in which many instances were created would list those twice.
 	minSpan = 4 * time.Minute
@@ -172,10 +175,11 @@ func (p *scanPlan) left() (all, longest int) {
 // that share is rounded up to whole pages; otherwise it is one and a half pages more, because windows are never equal.
 func (p *scanPlan) windowLimit() int {
 	left, longest := p.left()
+	share := ceilDiv(left, p.workers*p.pageSize) * p.pageSize
 	if p.order == unordered {
-		return max(left/p.workers+p.pageSize*3/2, longest)
+		share = left/p.workers + p.pageSize*3/2
 	}
-	return max(ceilDiv(left, p.workers*p.pageSize)*p.pageSize, longest)
+	return max(min(share, maxWindow), longest)
 }
 
 // isLarge reports whether a span should be divided. A round of probes takes as long as a page, so the more rounds a span

@@ -111,13 +111,16 @@ func TestPositionsOfHugeCounts(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
 	p := newScanPlan(day(1), day(20), nil, math.MaxInt/2)
 	p.order, p.workers, p.pageSize = oldestFirst, 16, 100
-	last := 0
-	for range 15 {
-		probe, _, _ := p.next()
-		if probe == nil || probe.position <= last || probe.position > p.total() {
+	last, probes := 0, 0
+	for probe, _, _ := p.next(); probe != nil; probe, _, _ = p.next() {
+		if probe.position <= last || probe.position > p.total() {
 			t.Fatalf("%+v after %d", probe, last)
 		}
 		last = probe.position
+		probes++
+	}
+	if probes != 8*16-1 {
+		t.Errorf("%d probes", probes)
 	}
 }
 

@@ -65,6 +65,7 @@ func (p *scanPlan) queuePositions(limit int) {
 	total := p.total()
 	// windows are not full, because bursts cannot be divided and windows overlap
 	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
+	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // the total may be any number
 	for i := 1; i < windows; i++ {
 		p.queued = append(p.queued, cutProbe{position: total / windows * i, order: p.order, round: p.round})
 	}

@@ -79,6 +79,11 @@ func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*
 	if err := c.validate(); err != nil {
 		return nil, fmt.Errorf("ecscache: New: %w", err)
 	}
+	for _, region := range c.opts.Exclude {
+		if _, err := client.InRegion(region); err != nil {
+			return nil, fmt.Errorf("ecscache: New: Options.Exclude: %w", err)
+		}
+	}
 	c.opts.Interval = cmp.Or(c.opts.Interval, defaultInterval)
 	if c.opts.AllRegions {
 		c.tasks[""] = newTask("", client)
