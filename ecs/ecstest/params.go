@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// params parses the parameters of an operation. The first error is stored in err. As in the API, unknown
-// parameters are ignored, and empty ones are treated as absent.
+// params parses the parameters of an operation. Its methods store the first error in err. As in the API, unknown
+// parameters are ignored, and empty parameters are treated as absent.
 type params struct {
 	url.Values
 	err *apiError
@@ -23,12 +23,12 @@ func (p *params) fail(err *apiError) {
 	}
 }
 
-// invalid records an error with the general code, for parameters for which the API documents no code of their own.
+// invalid records an InvalidParameter error, for parameters for which the API documents no specific code.
 func (p *params) invalid(name, why string) {
 	p.fail(newError(400, "InvalidParameter", "The specified parameter %q is not valid: %s.", name, why))
 }
 
-// number parses an integer in the range from lowest to highest; if highest is 0, there is no upper limit.
+// number parses an integer between lowest and highest. If highest is 0, there is no upper limit.
 func (p *params) number(name string, byDefault, lowest, highest int) int {
 	text := p.Get(name)
 	if text == "" {
@@ -54,7 +54,7 @@ func (p *params) flag(name string) (value, given bool) {
 	return false, true
 }
 
-// list parses a JSON array of strings; like the API, it also accepts elements in single quotes. It returns nil if
+// list parses a JSON array of strings. Like the API, it also accepts elements in single quotes. It returns nil if
 // the parameter is absent.
 func (p *params) list(name string) []string {
 	text := p.Get(name)
@@ -74,20 +74,20 @@ func (p *params) list(name string) []string {
 	return list
 }
 
-// highest returns the highest N of all parameters Name.N and Name.N.Member.
+// highest returns the highest N among all parameters named Name.N or Name.N.Member.
 func (p *params) highest(name string) int {
 	highest := 0
 	for key := range p.Values {
 		if rest, ok := strings.CutPrefix(key, name+"."); ok {
 			number, _, _ := strings.Cut(rest, ".")
-			n, _ := strconv.Atoi(number) // a name without a number is an unknown parameter
+			n, _ := strconv.Atoi(number) // a name without a number belongs to an unknown parameter
 			highest = max(highest, n)
 		}
 	}
 	return highest
 }
 
-// repeated returns the values of Name.1, Name.2 and so on; numbers may be missing.
+// repeated returns the values of Name.1, Name.2 and so on. Numbers may be missing in between.
 func (p *params) repeated(name string, limit int) []string {
 	highest := p.highest(name)
 	if highest > limit {
@@ -123,7 +123,7 @@ func (p *params) tags() []ecs.Tag {
 	return tags
 }
 
-// oneOf records an error if value is not one of the known values.
+// oneOf records an error if the parameter's value is not one of the known values. An absent parameter is valid.
 func (p *params) oneOf(name string, status int, code string, known ...string) {
 	if v := p.Get(name); v != "" && !slices.Contains(known, v) {
 		p.fail(newError(status, code, "The specified %s is not valid.", name))
