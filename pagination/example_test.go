@@ -67,7 +67,7 @@ func ExampleItems_tokenLoop() {
 	// Output:
 	// apple
 	// apple
-	// not complete: pagination: the listing is incomplete: the server repeated a page token (after page 2)
+	// not complete: pagination: the listing is not complete: the server repeated a page token (after page 2)
 }
 
 func ExampleNewStream() {

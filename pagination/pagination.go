@@ -38,10 +38,10 @@ import (
 var (
 	// ErrTokenLoop means that a page has the same Next as an earlier page of the listing, so that following the
 	// token would fetch the same pages forever. The error is yielded after the items of that page.
-	ErrTokenLoop = errors.New("pagination: the listing is incomplete: the server repeated a page token")
+	ErrTokenLoop = errors.New("pagination: the listing is not complete: the server repeated a page token")
 
 	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or no new items.
-	ErrEmptyPages = errors.New("pagination: the listing is incomplete: the server sent too many consecutive pages without a new item")
+	ErrEmptyPages = errors.New("pagination: the listing is not complete: the server sent too many consecutive pages without a new item")
 )
 
 // maxEmptyPages is the maximum number of consecutive empty pages. A service that filters after paging sends a few
