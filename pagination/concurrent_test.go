@@ -59,7 +59,7 @@ func failing(err error) run {
 	}
 }
 
-// TestStreamStop (N03) checks that stopping early is not an error, and that nothing is fetched after Stop.
+// TestStreamStop checks that stopping early is not an error, and that nothing is fetched after Stop.
 func TestStreamStop(t *testing.T) {
 	t.Parallel()
 	for _, buffer := range []int{-3, 0, 1, 2, 5} {
@@ -270,7 +270,7 @@ func TestStreamCanceled(t *testing.T) {
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) { // L01
+	synctest.Test(t, func(t *testing.T) { // the context is already canceled
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errCause)
 		stream := pagination.NewStream(ctx, 9, sequence(0, 3))
@@ -404,7 +404,7 @@ func TestStreamReleasesContext(t *testing.T) {
 	})
 }
 
-// TestStreamPrefetchesOnePage (N09) uses a buffer of one item less than a page. It checks that, while the
+// TestStreamPrefetchesOnePage uses a buffer of one item less than a page. It checks that, while the
 // consumer processes the first item of a page, the next page has been fetched, but no later page.
 func TestStreamPrefetchesOnePage(t *testing.T) {
 	t.Parallel()
@@ -613,7 +613,7 @@ func TestMergeContinuesAfterErrors(t *testing.T) {
 	})
 }
 
-// TestMergeBreak (N03, N09) checks that leaving the loop ends every run before the range statement returns, and
+// TestMergeBreak checks that leaving the loop ends every run before the range statement returns, and
 // that no run is more than one item ahead of the loop.
 func TestMergeBreak(t *testing.T) {
 	t.Parallel()

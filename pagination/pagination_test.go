@@ -142,7 +142,8 @@ func equal(t *testing.T, what string, got, want []int) {
 	}
 }
 
-// TestListing checks complete and failing listings, with every kind of iterator.
+// TestListing checks complete and failing listings, with every kind of iterator. The ids in the names of the cases
+// refer to the fault catalog in the tests of package ecs.
 func TestListing(t *testing.T) {
 	t.Parallel()
 	empties := func(n int) map[string]page {
@@ -239,7 +240,7 @@ func TestListing(t *testing.T) {
 	}
 }
 
-// TestFetchRetries (P02) checks that retries inside the fetch function do not change the result of the listing.
+// TestFetchRetries checks that retries inside the fetch function do not change the result of the listing.
 func TestFetchRetries(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(5, 2), fail: map[string]error{"2": errServer}}
@@ -325,7 +326,7 @@ func TestIteratorsRestart(t *testing.T) {
 	}
 }
 
-// TestBreak (N03) checks that leaving the loop stops fetching, and that the iterator does not call yield
+// TestBreak checks that leaving the loop stops fetching, and that the iterator does not call yield
 // afterwards, which would panic.
 func TestBreak(t *testing.T) {
 	t.Parallel()
@@ -363,7 +364,7 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestPagesContext (L01, N04) checks how a listing ends if its context is done before a fetch or between fetches,
+// TestPagesContext checks how a listing ends if its context is done before a fetch or between fetches,
 // and that the error includes the context's cause.
 func TestPagesContext(t *testing.T) {
 	t.Parallel()

@@ -89,7 +89,7 @@ func (s *Server) putKey(k Key) {
 	s.checkDenials(k.Deny)
 	for region, actions := range k.DenyIn {
 		if !slices.Contains(s.regionIDs(s.settings), region) {
-			panic(fmt.Sprintf("ecstest: Key.DenyIn: the server does not know the region %q", region))
+			panic(fmt.Sprintf("ecstest: Key.DenyIn: the server does not know the region %q: correct it or add it to Settings.Regions", region))
 		}
 		s.checkDenials(actions)
 	}
@@ -104,7 +104,7 @@ func (s *Server) checkDenials(patterns []string) {
 	}
 	for _, pattern := range patterns {
 		if !slices.ContainsFunc(known, func(action string) bool { return matchesAction(pattern, action) }) {
-			panic(fmt.Sprintf("ecstest: Key.Deny: the server has no operation %q", pattern))
+			panic(fmt.Sprintf("ecstest: Key.Deny: the server has no operation %q: correct the name or add the operation with Handle first", pattern))
 		}
 	}
 }

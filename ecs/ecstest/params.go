@@ -36,7 +36,7 @@ func (p *params) number(name string, byDefault, lowest, highest int) int {
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || int(n) < lowest || highest != 0 && int(n) > highest {
-		p.invalid(name, "not a number, or out of range")
+		p.invalid(name, "it is not an integer, or is out of range")
 	}
 	return int(n)
 }
@@ -49,7 +49,7 @@ func (p *params) flag(name string) (value, given bool) {
 		return true, true
 	case "false":
 	default:
-		p.invalid(name, "want true or false")
+		p.invalid(name, "it must be true or false")
 	}
 	return false, true
 }
@@ -67,9 +67,9 @@ func (p *params) list(name string) []string {
 		err = json.Unmarshal([]byte(strings.ReplaceAll(text, "'", `"`)), &list)
 	}
 	if err != nil || list == nil {
-		p.invalid(name, "want a JSON array of strings")
+		p.invalid(name, "it must be a JSON array of strings")
 	} else if len(list) > maxListLength {
-		p.invalid(name, "more than 100 elements")
+		p.invalid(name, "it has more than 100 elements")
 	}
 	return list
 }
@@ -91,7 +91,7 @@ func (p *params) highest(name string) int {
 func (p *params) repeated(name string, limit int) []string {
 	highest := p.highest(name)
 	if highest > limit {
-		p.invalid(name, "more than "+strconv.Itoa(limit)+" elements")
+		p.invalid(name, "it has more than "+strconv.Itoa(limit)+" elements")
 		return nil
 	}
 	var list []string

@@ -56,7 +56,7 @@ func (x *exchange) readV3() (authentication, *apiError) {
 	}
 	method, rest, _ := strings.Cut(h.Get("Authorization"), " ")
 	if method != algorithmV3 {
-		return incomplete("want Authorization with " + algorithmV3)
+		return incomplete("the Authorization header must begin with " + algorithmV3)
 	}
 	fields := map[string]string{}
 	for part := range strings.SplitSeq(rest, ",") {
