@@ -80,7 +80,7 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 // sendAll sends the items of run until run ends or yields an error, or until ctx is done. It calls run even if
 // ctx is already done, so that an error that does not depend on the context, such as an invalid request, is
 // reported even if the stream is stopped immediately. After ctx is done, sendAll discards up to cap(items)+1
-// items. These are the rest of a page; after it, run can yield its own error for the canceled context.
+// items, which may be the rest of a page, so that run can yield its own error for the canceled context.
 func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
 	discarded := 0
 	for item, err := range run(ctx) {

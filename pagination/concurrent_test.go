@@ -93,7 +93,7 @@ func TestStreamStop(t *testing.T) {
 	}
 }
 
-// TestStreamErr checks the result of Err for each reason for which a stream can end.
+// TestStreamErr checks the result of Err for each way in which a stream can end.
 func TestStreamErr(t *testing.T) {
 	t.Parallel()
 	bothErr := fmt.Errorf("%w: %w", errServer, context.Canceled)

@@ -454,8 +454,8 @@ type script struct {
 }
 
 // randomScript returns a listing of up to 12 pages with up to 5 items each, and sometimes with many empty pages.
-// The listing is complete, or ends with a page that fails or repeats a token. Items are numbered consecutively
-// from from. Some items occur twice, as when a list changes while it is read.
+// The listing is complete, or ends with a page that fails or repeats a token. The numbers of the items are
+// consecutive and begin with from. Some items occur twice, as when a list changes while it is read.
 func randomScript(r *rand.Rand, from int) script {
 	s := script{server: &server{pages: map[string]page{}, fail: map[string]error{}}}
 	tokens := []string{""}

@@ -191,8 +191,8 @@ func TestSignRandomRequests(t *testing.T) {
 	}
 }
 
-// TestSignEdgeCases checks absent and empty parameters and an empty method, and that the returned headers share
-// no memory.
+// TestSignEdgeCases checks requests with absent or empty parameters or an empty method. It also checks that the
+// returned headers share no memory.
 func TestSignEdgeCases(t *testing.T) {
 	t.Parallel()
 	r, c := valid()

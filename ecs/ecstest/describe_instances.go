@@ -136,7 +136,7 @@ func (q *query) readLists(p *params) {
 	}
 }
 
-// hasTag reports whether an instance has a tag. If t has no value, a tag with the same key and any value matches.
+// hasTag reports whether an instance has a tag. If t has no value, any value of the key matches.
 func hasTag(i *item, t ecs.Tag) bool {
 	return slices.ContainsFunc(i.Tags, func(has ecs.Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) })
 }

@@ -218,7 +218,7 @@ func TestCap(t *testing.T) {
 	}
 	srv := start(t, fleet...)
 	for _, test := range []struct {
-		first  bool // Settings.CapFirst
+		first  bool // value of Settings.CapFirst
 		filter []string
 		want   int
 	}{

@@ -47,8 +47,8 @@
 //
 // # Fault injection
 //
-// [Server.Inject] queues a [Fault] for the next matching requests. A fault can change the error code, status,
-// body or headers of a response, delay, truncate or slow it down, or send no response at all. A fault can also
+// [Server.Inject] queues a [Fault] for the next matching requests. A fault can change the error code, the status,
+// the headers or the body of a response. It can delay, slow down, truncate or withhold the response. It can also
 // reset the connection, set the clock wrong, deny a permission, or repeat a page token.
 //
 // # Virtual time
@@ -86,8 +86,8 @@
 //
 // Where the API's documentation is unclear, [Settings] offers each possible behavior: how a listing ends, whether
 // a request without paging parameters receives a token, whether the bounds of time filters are inclusive, which
-// instances count toward the cap, and whether paging by number is available, or is the only way to page. A
-// TagFilter of ListTagResources matches exact values; the API does not document how it compares them.
+// instances count toward the cap, and whether DescribeInstances pages by token, by number, or both. A TagFilter of
+// ListTagResources matches exact values; the API does not document how it compares them.
 //
 // The operations are DescribeInstances, DescribeInstanceStatus, DescribeRegions and ListTagResources.
 // [Server.Handle] adds other operations. A request for any other operation fails with InvalidApi.NotFound.

@@ -18,14 +18,14 @@ type Fault struct {
 	Skip   int                // number of matching requests to leave unchanged first
 	Times  int                // number of matching requests to change after that; 0 means one, a negative number means all
 
-	// Before the response.
+	// These faults occur before the response is sent.
 	Latency   time.Duration // wait this long before the response
 	BlackHole bool          // send no response, and keep the connection open until the client closes it
 	Reset     bool          // reset the connection (with NewPipeServer: close it)
 	Close     bool          // close the connection
 	Skew      time.Duration // add this duration to the server's clock
 
-	// Instead of the usual response.
+	// These faults replace the usual response.
 	Code    string // the API's error code
 	Message string // error message; "" means a general message
 	Status  int    // HTTP status; 0 means the usual status of Code, or 200 without Code
@@ -36,15 +36,15 @@ type Fault struct {
 	// Header contains headers to add or to replace, such as Retry-After or Date. An entry without values removes
 	// the header.
 	Header   http.Header
-	Redirect string // Location header of a redirect; Status, or else 302, is the status
+	Redirect string // Location header of a redirect; the status is Status, or 302 if Status is 0
 
-	// Changes to the usual response.
+	// These faults change the usual response.
 	Denied      bool // treat the request as if its user had no permission; see Key.Deny and Settings.EmptyIfDenied
 	RepeatToken bool // return the request's own NextToken; if Times is negative, the listing never ends
 	Duplicate   int  // number of instances to list a second time on the same page
 	EmptyPage   bool // send no instances, and a NextToken that continues at the beginning of this page
 
-	// While the response is sent.
+	// These faults occur while the response is sent.
 	Truncate bool          // send half the body with the Content-Length of the full body, then close the connection
 	CutJSON  bool          // send half the body with the correct Content-Length
 	Drip     time.Duration // wait this long after each byte
@@ -132,7 +132,7 @@ func (f *Fault) apiError() *apiError {
 	return newError(status, f.Code, "%s", cmp.Or(f.Message, "The request was rejected by an injected fault."))
 }
 
-// modify changes the headers and returns the body that replaces the given one.
+// modify changes the headers and returns the modified body.
 func (f *Fault) modify(h http.Header, body []byte) []byte {
 	if f.Body != nil {
 		body = f.Body

@@ -11,7 +11,7 @@ import (
 
 // position is the place where the next page of a listing by token begins.
 type position struct {
-	seq uint64 // of the last item listed; in ListTagResources, of an item whose tags are partly listed
+	seq uint64 // number of the last listed item; in ListTagResources, of the item whose tags are partly listed
 	// In DescribeInstances, count is the number of listed resources that count toward the cap. In
 	// ListTagResources, it is the number of the item's tags that are already listed.
 	count int

@@ -32,7 +32,7 @@ type Server struct {
 	sealer cipher.Block  // makes page tokens opaque
 	tokens atomic.Uint64 // number of page tokens issued; makes each token different
 	close  sync.Once
-	gzips  sync.Pool // of *gzip.Writer
+	gzips  sync.Pool // contains values of type *gzip.Writer
 
 	fleet fleet
 
@@ -96,7 +96,7 @@ func (s *Server) Close() {
 // URL returns the server's base URL, such as "http://127.0.0.1:34567", for use as Options.Endpoint.
 func (s *Server) URL() string { return s.http.URL }
 
-// Credentials returns the access key that a new server accepts. Every server has a different one.
+// Credentials returns the access key that a new server accepts. Each server has a different key.
 func (s *Server) Credentials() signer.Credentials { return s.own }
 
 // Client returns a client for a region that sends its requests to this server. If opts is nil, all options have

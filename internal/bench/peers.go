@@ -77,7 +77,7 @@ func (o oldSDK) list() ([]old.Instance, error) {
 	}
 }
 
-// raw reads the bytes of a page without decoding them. Every client must do at least this work.
+// raw is a client that reads the bytes of a page without decoding them. Every client must do at least this work.
 type raw struct {
 	client *http.Client
 	url    string

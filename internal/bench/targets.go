@@ -99,8 +99,8 @@ const (
 	mb = 1e6
 )
 
-// page returns three functions that fetch the page with a given token: with this SDK, with the old SDK, and as
-// bytes. The functions use HTTP unless transport is not nil.
+// page returns three functions that fetch the page with a given token: with this SDK, with the old SDK, and
+// without decoding it. If transport is not nil, the functions use transport instead of the network.
 func page(ctx context.Context, url string, transport http.RoundTripper) (ours, old, bytes func(token string) error) {
 	opts := &ecs.Options{}
 	if transport != nil {

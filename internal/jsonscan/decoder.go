@@ -44,8 +44,8 @@ type Decoder struct {
 
 	learned learned
 	path    []step
-	// current is the number of the current member. It belongs to the last step of path, which may also be a list
-	// element or the object itself.
+	// current is the number of the current member. The member is part of the object at the end of path, unless
+	// the last step of path has the same number: then the current value is that object or list element itself.
 	current  uint8
 	name     []byte        // name of the current member, if it has no field
 	previous [256]position // for each member, the position in Data of the last string that was read

@@ -188,7 +188,7 @@ func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []b
 	return append(b, '}'), nil
 }
 
-// AppendString appends text as a JSON string to b. Invalid UTF-8 becomes U+FFFD.
+// AppendString appends text to b as a JSON string. Invalid UTF-8 becomes U+FFFD.
 func AppendString(b []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')

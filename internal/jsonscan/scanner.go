@@ -23,8 +23,8 @@ import (
 
 // These limits apply to a value that is skipped. API responses stay far below them.
 const (
-	MaxDepth  = 100     // depth of nested objects and arrays
-	MaxValues = 1 << 20 // number of values within the value
+	MaxDepth  = 100     // maximum depth of nested objects and arrays
+	MaxValues = 1 << 20 // maximum number of values within the skipped value
 )
 
 // Check returns an error unless data is a single JSON document with at most maxValues values. Objects and arrays
@@ -145,8 +145,8 @@ func (s *Scanner) Open(i int) (at int, more bool) {
 }
 
 // Next continues after a member or element. It returns the position of the next member or element, and true.
-// After the last one, it returns the position after the object or array, and false. end is the closing byte: } or
-// ].
+// After the last one, it returns the position after the object or array, and false. end is the closing
+// byte, '}' or ']'.
 func (s *Scanner) Next(i int, end byte) (at int, more bool) {
 	switch i = s.SkipSpace(i); s.At(i) {
 	case ',':
