@@ -652,7 +652,8 @@ func readIPv6PrefixSet(d *jsonscan.Decoder, v *IPv6PrefixSet, i int) int {
 // MarshalJSON encodes v in the JSON format of the API.
 func (v VPCAttributes) MarshalJSON() ([]byte, error) { return marshalPart(v) }
 
-// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a value of the wrong type.
+// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a
+// value of the wrong type.
 func (v *VPCAttributes) UnmarshalJSON(data []byte) error {
 	return unmarshalPart(data, v, readVPCAttributes)
 }
@@ -660,7 +661,8 @@ func (v *VPCAttributes) UnmarshalJSON(data []byte) error {
 // MarshalJSON encodes v in the JSON format of the API.
 func (v NetworkInterface) MarshalJSON() ([]byte, error) { return marshalPart(v) }
 
-// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a value of the wrong type.
+// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a
+// value of the wrong type.
 func (v *NetworkInterface) UnmarshalJSON(data []byte) error {
 	return unmarshalPart(data, v, readNetworkInterface)
 }

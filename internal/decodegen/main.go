@@ -125,7 +125,8 @@ func (g *generator) structType(name string) error {
 // MarshalJSON encodes v in the JSON format of the API.
 func (v %[1]s) MarshalJSON() ([]byte, error) { return marshalPart(v) }
 
-// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a value of the wrong type.
+// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a
+// value of the wrong type.
 func (v *%[1]s) UnmarshalJSON(data []byte) error { return unmarshalPart(data, v, read%[1]s) }
 `, name)
 	}
