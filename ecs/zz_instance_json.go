@@ -649,18 +649,20 @@ func readIPv6PrefixSet(d *jsonscan.Decoder, v *IPv6PrefixSet, i int) int {
 	return i
 }
 
-// MarshalJSON returns the JSON in the API's shape.
+// MarshalJSON encodes v in the JSON format of the API.
 func (v VPCAttributes) MarshalJSON() ([]byte, error) { return marshalPart(v) }
 
-// UnmarshalJSON reads JSON in the API's shape. Unknown members are dropped; a value of the wrong type is a [*DecodeError].
+// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a
+// value of the wrong type.
 func (v *VPCAttributes) UnmarshalJSON(data []byte) error {
 	return unmarshalPart(data, v, readVPCAttributes)
 }
 
-// MarshalJSON returns the JSON in the API's shape.
+// MarshalJSON encodes v in the JSON format of the API.
 func (v NetworkInterface) MarshalJSON() ([]byte, error) { return marshalPart(v) }
 
-// UnmarshalJSON reads JSON in the API's shape. Unknown members are dropped; a value of the wrong type is a [*DecodeError].
+// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a
+// value of the wrong type.
 func (v *NetworkInterface) UnmarshalJSON(data []byte) error {
 	return unmarshalPart(data, v, readNetworkInterface)
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// record is as large as a struct with many strings, because most of the time is spent on copying items.
+// record is as large as a struct with many strings, because a listing spends most of its time copying items.
 type record struct {
 	_ [64]string
 }
 
-// records lists n records in pages of 100.
+// records returns an iterator over n records, in pages of 100.
 func records(n int) func(context.Context) iter.Seq2[record, error] {
 	items := make([]record, 100)
 	return func(ctx context.Context) iter.Seq2[record, error] {
@@ -29,7 +29,7 @@ func records(n int) func(context.Context) iter.Seq2[record, error] {
 	}
 }
 
-// drain ranges over b.N items, so that one operation of a benchmark is one item.
+// drain ranges over b.N items, so that the benchmark reports the time per item.
 func drain(b *testing.B, seq iter.Seq2[record, error]) {
 	b.Helper()
 	got := 0

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 )
 
-// Stream is an iterator that runs in its own goroutine and sends its items to the channel C.
+// Stream runs an iterator in its own goroutine and sends the items to the channel C.
 //
 //	stream := pagination.NewStream(ctx, 99, run)
 //	defer stream.Stop()
@@ -22,7 +22,7 @@ import (
 //		return err
 //	}
 type Stream[T any] struct {
-	// C receives the items in order. It is closed when the iterator ends, after an error, when the context is
+	// C receives the items in order. It is closed when the iterator ends or yields an error, when the context is
 	// done, and by Stop.
 	C <-chan T
 
@@ -32,19 +32,20 @@ type Stream[T any] struct {
 	crash error
 }
 
-// errRunning is returned by Err while the stream is running.
-var errRunning = errors.New("pagination: Err called before C was closed: read C to its end or call Stop first")
+// errRunning is the error that Err returns while the stream is running.
+var errRunning = errors.New("pagination: Err called before C was closed: first read C until it is closed, or call Stop")
 
-// NewStream starts a goroutine that ranges over run and sends the items to the stream's channel. The context passed to
-// run is canceled when ctx is done or Stop is called; run must then return.
+// NewStream starts a goroutine that ranges over the iterator returned by run and sends the items to the stream's
+// channel. The context passed to run is canceled when ctx is done or Stop is called; run must then return.
 //
-// The channel holds up to buffer items, and the goroutine one more; a negative buffer counts as 0. With a buffer of one
-// less than a page, the next page is fetched while the consumer works on the current one, and no page after that.
+// The channel holds up to buffer items, and the goroutine holds one more item. A negative buffer is treated as 0.
+// If the buffer is one less than the number of items on a page, the next page is fetched while the consumer
+// processes the current page, but no further page is fetched.
 //
-// The first error of run ends the stream, after the items before it. A run that can continue after an error must
-// handle that error itself.
+// The first error that run yields ends the stream, after the consumer has received all earlier items. A run that
+// can continue after an error must handle the error itself.
 //
-// A consumer must read C to its end, call Stop, or cancel ctx; otherwise the goroutine is leaked.
+// A consumer must read C until it is closed, call Stop, or cancel ctx. Otherwise the goroutine is leaked.
 func NewStream[T any](ctx context.Context, buffer int, run func(context.Context) iter.Seq2[T, error]) *Stream[T] {
 	items := make(chan T, max(buffer, 0))
 	s := &Stream[T]{C: items, done: make(chan struct{})}
@@ -55,15 +56,15 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 		return s
 	}
 	running, cancel := context.WithCancelCause(ctx)
-	// Each stream has its own error: ctx may be the context of another stream, canceled by its Stop.
+	// Each stream needs its own error, because ctx may be the context of another stream, whose Stop canceled it.
 	errStopped := fmt.Errorf("pagination: stopped by the consumer: %w", context.Canceled)
 	s.stop = func() {
-		if ctx.Err() == nil { // otherwise ctx ended the listing, not Stop
+		if ctx.Err() == nil { // otherwise ctx has ended the stream
 			cancel(errStopped)
 		}
 	}
 	go func() {
-		defer close(items) // must be last: a consumer that sees C closed may call Err
+		defer close(items) // runs last, because a consumer may call Err when C is closed
 		defer close(s.done)
 		defer cancel(nil)
 		guard(func() {
@@ -76,10 +77,10 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 	return s
 }
 
-// sendAll sends the items of run until it ends, fails, or ctx is done. It calls run even if ctx is already done:
-// an error that does not depend on the context, such as an invalid request, is reported even if the stream is
-// stopped at once. Once ctx is done it discards as many items as the channel holds, and one more: that is the rest
-// of a page, after which run reports in its own words that it was canceled.
+// sendAll sends the items of run until run ends or yields an error, or until ctx is done. It calls run even if
+// ctx is already done, so that an error that does not depend on the context, such as an invalid request, is
+// reported even if the stream is stopped immediately. After ctx is done, sendAll discards up to cap(items)+1
+// items, which may be the rest of a page, so that run can yield its own error for the canceled context.
 func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
 	discarded := 0
 	for item, err := range run(ctx) {
@@ -92,15 +93,15 @@ func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Contex
 			}
 		}
 	}
-	return contextError(ctx) // even if run returned without an error because it was canceled
+	return contextError(ctx) // even if run ended without an error because it was canceled
 }
 
 // Stop ends the stream early. It cancels the context passed to run, waits until the goroutine has returned, and
-// discards the items that have not been received. When it returns, C is closed and empty. It may be called any
-// number of times, by any goroutine except that of run, and also after the stream has ended.
+// discards the items that have not been received. When Stop returns, C is closed and empty. Stop may be called
+// several times, even after the stream has ended, and by any goroutine except the one that executes run.
 //
-// If run panicked, Stop panics with an error that contains the stack of run and wraps the value if that was an
-// error.
+// If run panicked, Stop panics with an error that contains the stack trace of run. If the value of run's panic is
+// an error, the new error wraps it.
 func (s *Stream[T]) Stop() {
 	s.stop()
 	<-s.done
@@ -111,9 +112,10 @@ func (s *Stream[T]) Stop() {
 	}
 }
 
-// Err returns the error that ended the stream: the error of run, or of the context passed to NewStream if that
-// ended it. It returns nil if run completed, or if Stop was called before that. It may be called by any goroutine
-// once C is closed; before that, it returns an error that says so. If run panicked, Err panics like Stop.
+// Err returns the error that ended the stream: the error that run yielded, or the error of the context passed to
+// NewStream. It returns nil if run completed, or if Stop ended the stream. When C is closed, any goroutine may
+// call Err; an earlier call returns an error that says that C is not closed yet. If run panicked, Err panics like
+// Stop.
 func (s *Stream[T]) Err() error {
 	select {
 	case <-s.done:
@@ -126,20 +128,21 @@ func (s *Stream[T]) Err() error {
 	return s.err
 }
 
-// Merge returns an iterator over the items of all runs, which it executes concurrently, at most limit at a time; a
-// limit of 0 or less means no limit. Items are yielded as they arrive; the items of one run stay in order. Runs
-// are started in order, when the range statement begins and whenever another run ends. Nil runs are skipped.
+// Merge returns an iterator that executes all runs concurrently and yields their items. At most limit runs are
+// active at the same time; a limit of 0 or less means no limit. Items are yielded as they arrive, but the items
+// of one run stay in order. Runs are started in order: the first ones when the range statement begins, and
+// another one whenever a run ends. Nil runs are skipped.
 //
-// An error of a run is yielded with the zero item. It ends neither that run, which may continue, nor the others;
-// leave the loop to stop at the first error. When ctx is done, Merge yields the context's error last, instead of
-// the errors of the runs.
+// If a run yields an error, Merge yields that error with the zero item. The error ends neither that run, which
+// may continue, nor the other runs. To stop at the first error, leave the loop. When ctx is done, Merge yields
+// the context's error as its last value, instead of the errors of the runs.
 //
-// The context passed to the runs is canceled when ctx is done or the loop is left. Runs must then return: Merge
-// waits for all of them. Each run is at most one item ahead of the loop, so memory use does not depend on the
-// speed of the loop.
+// The context passed to the runs is canceled when ctx is done or the loop is left. Runs must then return, because
+// Merge waits for all of them. Each run is at most one item ahead of the loop, so a slow loop does not increase
+// the use of memory.
 //
-// If a run panics, Merge cancels the others and panics with an error that contains the stack of the run and wraps
-// the value if that was an error.
+// If a run panics, Merge cancels the other runs and panics with an error that contains the stack trace of the
+// run. If the value of the run's panic is an error, the new error wraps it.
 func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	parent := ctx
 	runs = slices.DeleteFunc(slices.Clone(runs), func(run func(context.Context) iter.Seq2[T, error]) bool { return run == nil })
@@ -149,9 +152,9 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(parent)
 		results, crashed := startAll(ctx, cancel, limit, runs)
-		defer func() { // even if the loop's body panics
+		defer func() { // deferred, so that it also happens if the loop's body panics
 			cancel()
-			for range results { // until all workers have returned
+			for range results { // ends when all workers have returned
 			}
 			if err := crashed(); err != nil {
 				panic(err)
@@ -176,18 +179,19 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	}
 }
 
-// result is an item or error yielded by a run of Merge.
+// result is an item or an error that a run of Merge has yielded.
 type result[T any] struct {
 	item T
 	err  error
 }
 
-// startAll executes runs with limit workers and sends what they yield to results, which is closed when all workers
-// have returned. If a run panics, startAll calls cancel, and crashed returns an error once results is closed.
+// startAll executes runs with limit workers and sends the yielded items and errors to results. It closes results
+// when all workers have returned. If a run panics, startAll calls cancel; after results is closed, crashed
+// returns an error that describes the panic.
 func startAll[T any](
 	ctx context.Context, cancel func(), limit int, runs []func(context.Context) iter.Seq2[T, error],
 ) (results <-chan result[T], crashed func() error) {
-	out := make(chan result[T]) // unbuffered, because an item may be a whole page
+	out := make(chan result[T]) // unbuffered, because an item can be as large as a page
 	var started atomic.Int64
 	work := func() {
 		for ctx.Err() == nil {
@@ -220,7 +224,7 @@ func startAll[T any](
 	return out, func() error { return crash }
 }
 
-// send sends v to ch and reports whether to continue. When ctx is done, it sends nothing.
+// send sends v to ch and reports whether the caller should continue. If ctx is already done, send does nothing.
 func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	if ctx.Err() != nil {
 		return false
@@ -233,8 +237,8 @@ func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	}
 }
 
-// guard calls f. If f panics or exits its goroutine, guard calls crashed with an error that contains the stack, so
-// that the panic can be raised again in the goroutine that waits for f.
+// guard calls f. If f panics or exits its goroutine, guard calls crashed with an error that contains the stack
+// trace, so that the goroutine that waits for f can panic with it.
 func guard(f func(), crashed func(error)) {
 	returned := false
 	defer func() {

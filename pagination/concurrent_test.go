@@ -18,10 +18,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Tests with goroutines run in synctest bubbles: a goroutine that stays blocked makes the test fail, and waiting
+// Tests with goroutines use synctest, for two reasons: a test fails if a goroutine stays blocked, and waiting
 // takes no real time.
 
-// collectStream receives all items of a stream. errs contains at most one error.
+// collectStream receives all items of a stream and returns them and the stream's error, if there is one.
 func collectStream(ctx context.Context, buffer int, r run) (items []int, errs []error) {
 	s := pagination.NewStream(ctx, buffer, r)
 	for item := range s.C {
@@ -33,13 +33,13 @@ func collectStream(ctx context.Context, buffer int, r run) (items []int, errs []
 	return items, errs
 }
 
-// stopped stops a stream and returns its error.
+// stopped stops a stream and returns the stream's error.
 func stopped[T any](s *pagination.Stream[T]) error {
 	s.Stop()
 	return s.Err()
 }
 
-// sequence yields n items: from, from+1 and so on. It ignores the context.
+// sequence returns a run that yields the n items from, from+1 and so on. The run ignores its context.
 func sequence(from, n int) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {
@@ -52,14 +52,14 @@ func sequence(from, n int) run {
 	}
 }
 
-// failing yields err, with an item that must be ignored.
+// failing returns a run that yields err together with an item that must be ignored.
 func failing(err error) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) { yield(7, err) }
 	}
 }
 
-// TestStreamStop (N03) checks that stopping early is not an error, and that nothing is fetched afterwards.
+// TestStreamStop checks that stopping early is not an error, and that nothing is fetched after Stop.
 func TestStreamStop(t *testing.T) {
 	t.Parallel()
 	for _, buffer := range []int{-3, 0, 1, 2, 5} {
@@ -83,7 +83,7 @@ func TestStreamStop(t *testing.T) {
 				if len(s.fetched) != n {
 					t.Errorf("%d fetches after Stop", len(s.fetched)-n)
 				}
-				for range stream.C { // must be closed
+				for range stream.C { // C must be closed
 				}
 				if err := stopped(stream); err != nil {
 					t.Errorf("second Stop: %v", err)
@@ -97,7 +97,7 @@ func TestStreamStop(t *testing.T) {
 func TestStreamErr(t *testing.T) {
 	t.Parallel()
 	bothErr := fmt.Errorf("%w: %w", errServer, context.Canceled)
-	// untilCanceled yields item 1, waits until it is canceled, and then yields err.
+	// untilCanceled returns a run that yields item 1, waits until it is canceled, and then yields err.
 	untilCanceled := func(err error) run {
 		return func(ctx context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
@@ -158,14 +158,14 @@ func TestStreamErr(t *testing.T) {
 				defer cancel(nil)
 				stream := pagination.NewStream(ctx, 0, tt.run)
 				tt.consume(stream.C, cancel)
-				results := make([]error, 8) // from several goroutines
+				results := make([]error, 8) // results of concurrent calls of Err
 				var wg sync.WaitGroup
 				for i := range results {
 					wg.Go(func() { results[i] = stopped(stream) })
 				}
 				wg.Wait()
 				for _, err := range append(results, stopped(stream)) {
-					if err != results[0] { //nolint:errorlint // it must be the same value
+					if err != results[0] { //nolint:errorlint // the error must be the same value every time
 						t.Errorf("Err returned %v, then %v", results[0], err)
 					}
 				}
@@ -179,8 +179,8 @@ func TestStreamErr(t *testing.T) {
 	}
 }
 
-// TestStreamNested checks a stream inside the run of another: if the outer one is stopped, the inner one must not
-// appear to be complete.
+// TestStreamNested checks a stream inside the run of another stream. If the outer stream is stopped, the inner
+// stream must not appear to be complete.
 func TestStreamNested(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -193,7 +193,7 @@ func TestStreamNested(t *testing.T) {
 						break
 					}
 				}
-				inner = stopped(stream) // of the inner stream
+				inner = stopped(stream) // the error of the inner stream
 			}
 		})
 		<-stream.C
@@ -207,7 +207,7 @@ func TestStreamNested(t *testing.T) {
 }
 
 // TestStreamStoppedAtOnce checks that an error that does not depend on the context, such as an invalid request or
-// a nil context, is returned even if the stream is stopped at once.
+// a nil context, is returned even if the stream is stopped immediately.
 func TestStreamStoppedAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -234,7 +234,7 @@ func TestStreamStopDiscards(t *testing.T) {
 			t.Errorf("Err of a running stream: %v", err)
 		}
 		<-s.C
-		synctest.Wait() // the buffer is full
+		synctest.Wait() // now the buffer is full
 		for range 2 {
 			s.Stop()
 			if item, ok := <-s.C; ok {
@@ -247,7 +247,7 @@ func TestStreamStopDiscards(t *testing.T) {
 	})
 }
 
-// TestStreamCanceled checks that canceling the context ends a stream whose consumer does not call Stop.
+// TestStreamCanceled checks that canceling the context ends a stream even if the consumer does not call Stop.
 func TestStreamCanceled(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -265,12 +265,12 @@ func TestStreamCanceled(t *testing.T) {
 			cancel()
 			for range stream.C {
 			}
-			if produced > 3 { // the one received, and two that are discarded
+			if produced > 3 { // the item that was received, and two discarded items
 				t.Errorf("%d items produced, want at most 3", produced)
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) { // L01
+	synctest.Test(t, func(t *testing.T) { // the context is already canceled
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errCause)
 		stream := pagination.NewStream(ctx, 9, sequence(0, 3))
@@ -281,7 +281,8 @@ func TestStreamCanceled(t *testing.T) {
 	})
 }
 
-// TestStreamCanceledBetweenPages checks that a run that is canceled in the middle of a page can report that itself.
+// TestStreamCanceledBetweenPages checks that a run that is canceled in the middle of a page can yield its own
+// error.
 func TestStreamCanceledBetweenPages(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -314,10 +315,10 @@ func TestStreamCanceledBetweenPages(t *testing.T) {
 func TestCanceledRunStops(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		most int // items produced
+		most int // maximum number of items that the run produces
 		list func(*testing.T, context.Context, run)
 	}{
-		"Stream": {3 + 101, func(_ *testing.T, ctx context.Context, r run) { // the rest of a page of 101 is discarded
+		"Stream": {3 + 101, func(_ *testing.T, ctx context.Context, r run) { // the rest of a page of 101 items is discarded
 			stream := pagination.NewStream(ctx, 100, r)
 			for range stream.C {
 			}
@@ -352,8 +353,8 @@ func TestCanceledRunStops(t *testing.T) {
 	}
 }
 
-// foreignContext is a Context not implemented by package context. It notifies its children from a goroutine, with
-// a short delay.
+// foreignContext is a Context that package context does not implement. A goroutine cancels the children of such a
+// context, with a short delay.
 type foreignContext struct {
 	context.Context
 	done chan struct{}
@@ -370,8 +371,8 @@ func (c foreignContext) Err() error {
 	}
 }
 
-// TestStopAfterDeadline checks that a stream ended by its context returns the context's error, even if Stop is
-// called at the same time.
+// TestStopAfterDeadline checks that a stream that is ended by its context returns the context's error, even if
+// Stop is called at the same time.
 func TestStopAfterDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -384,8 +385,8 @@ func TestStopAfterDeadline(t *testing.T) {
 	})
 }
 
-// TestStreamReleasesContext checks that the context passed to run is canceled at the end. Otherwise the parent
-// would keep a reference to it.
+// TestStreamReleasesContext checks that the context passed to run is canceled when the run ends. Otherwise the
+// parent context would keep a reference to it.
 func TestStreamReleasesContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -403,8 +404,8 @@ func TestStreamReleasesContext(t *testing.T) {
 	})
 }
 
-// TestStreamPrefetchesOnePage (N09) checks that, with a buffer of one item less than a page, the next page, but no
-// later one, is fetched while the consumer has the first item of the current page.
+// TestStreamPrefetchesOnePage uses a buffer of one item less than a page. It checks that, while the
+// consumer processes the first item of a page, the next page has been fetched, but no later page.
 func TestStreamPrefetchesOnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -417,7 +418,7 @@ func TestStreamPrefetchesOnePage(t *testing.T) {
 		}
 		received := 0
 		for range stream.C {
-			synctest.Wait() // a slow consumer
+			synctest.Wait() // simulates a slow consumer
 			if want := min(received/size+2, pages); len(s.fetched) != want {
 				t.Errorf("at item %d: %d pages fetched, want %d", received, len(s.fetched), want)
 			}
@@ -429,7 +430,7 @@ func TestStreamPrefetchesOnePage(t *testing.T) {
 	})
 }
 
-// TestPanics checks that a panic of run reaches the consumer, with the stack of run.
+// TestPanics checks that a panic in run reaches the consumer, together with the stack trace of run.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	explode := func(how func()) run {
@@ -449,7 +450,7 @@ func TestPanics(t *testing.T) {
 	}{
 		{"error", explode(func() { panic(errServer) }), errServer.Error(), errServer},
 		{"value", explode(func() { panic("boom") }), "boom", nil},
-		{"nil", explode(func() { panic(nil) }), "nil", nil}, // becomes a *runtime.PanicNilError
+		{"nil", explode(func() { panic(nil) }), "nil", nil}, // panic(nil) causes a *runtime.PanicNilError
 		{"Goexit", explode(runtime.Goexit), "Goexit", nil},
 		{"yield after the end", func(context.Context) iter.Seq2[int, error] {
 			return func(yield func(int, error) bool) {
@@ -480,7 +481,7 @@ func TestPanics(t *testing.T) {
 				if tt.name == "yield after the end" {
 					<-stream.C
 				} else {
-					for range stream.C { // is closed nevertheless
+					for range stream.C { // C is closed even if run panics
 					}
 				}
 				for range 2 {
@@ -519,8 +520,8 @@ func TestPanics(t *testing.T) {
 	})
 }
 
-// TestMerge checks that every run is complete and in order, and that at most limit runs are active at the same
-// time.
+// TestMerge checks that Merge yields all items of every run in order, and that at most limit runs are active at
+// the same time.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for runs := range 6 {
@@ -538,7 +539,7 @@ func TestMerge(t *testing.T) {
 							defer active.Add(-1)
 							for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 							}
-							time.Sleep(time.Second) // until as many have begun as the limit allows
+							time.Sleep(time.Second) // waits until the maximum number of runs has started
 							for item, err := range sequence(i*100, 10*i)(ctx) {
 								if !yield(item, err) {
 									return
@@ -573,7 +574,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestMergeCopiesRuns checks that the caller may modify its slice of runs after the call.
+// TestMergeCopiesRuns checks that the caller may modify its slice of runs after calling Merge.
 func TestMergeCopiesRuns(t *testing.T) {
 	t.Parallel()
 	runs := []run{nil, sequence(0, 3), nil}
@@ -587,8 +588,8 @@ func TestMergeCopiesRuns(t *testing.T) {
 	wantErr(t, errs)
 }
 
-// TestMergeContinuesAfterErrors checks that an error ends neither the other runs, nor a run that continues after
-// it.
+// TestMergeContinuesAfterErrors checks that after an error the other runs continue, and that the run that yielded
+// the error can continue too.
 func TestMergeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -612,8 +613,8 @@ func TestMergeContinuesAfterErrors(t *testing.T) {
 	})
 }
 
-// TestMergeBreak (N03, N09) checks that leaving the loop ends every run before the range statement returns, and that no
-// run is more than one item ahead of the loop.
+// TestMergeBreak checks that leaving the loop ends every run before the range statement returns, and
+// that no run is more than one item ahead of the loop.
 func TestMergeBreak(t *testing.T) {
 	t.Parallel()
 	for take := range 20 {
@@ -651,7 +652,8 @@ func TestMergeBreak(t *testing.T) {
 	}
 }
 
-// TestMergeContext checks that the context's error is yielded last and once, instead of the errors of the runs.
+// TestMergeContext checks that the context's error is yielded exactly once, as the last value, instead of the
+// errors of the runs.
 func TestMergeContext(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{0, 1, 3} {
@@ -696,7 +698,7 @@ func TestMergeContext(t *testing.T) {
 			})
 		}
 	}
-	for _, want := range []int64{0, 1} { // number of runs that may start
+	for _, want := range []int64{0, 1} { // number of runs that are permitted to start
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -716,7 +718,7 @@ func TestMergeContext(t *testing.T) {
 			}
 		})
 	}
-	synctest.Test(t, func(t *testing.T) { // canceled while all runs are waiting
+	synctest.Test(t, func(t *testing.T) { // the context is canceled while all runs are waiting
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		start := time.Now()
@@ -741,7 +743,7 @@ func TestMergeOfNothing(t *testing.T) {
 	}
 }
 
-// TestRandomMerges checks that a merge of random listings yields exactly the items of each listing.
+// TestRandomMerges checks that a merge of random listings yields exactly the items of all listings.
 func TestRandomMerges(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
@@ -778,9 +780,9 @@ func TestRandomMerges(t *testing.T) {
 	}
 }
 
-// TestRandomInterruption cancels, stops or leaves listings at random moments, with servers and consumers of random
-// speed. The items received must be a prefix of those served, a listing must not appear complete if it is not, and
-// nothing may happen afterwards.
+// TestRandomInterruption cancels, stops or leaves listings at random moments. Servers and consumers have random
+// speeds. The test checks that the received items are a prefix of the served items, that an incomplete listing
+// never appears to be complete, and that nothing happens after the interruption.
 func TestRandomInterruption(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {
@@ -792,8 +794,8 @@ func TestRandomInterruption(t *testing.T) {
 					}
 				}()
 				r := rand.New(rand.NewPCG(seed, 4))
-				// Servers and consumers act at whole milliseconds, and the interruption happens between two of
-				// them.
+				// Servers and consumers act only at whole milliseconds. The interruption happens between two
+				// milliseconds.
 				speed := r.IntN(4)
 				var servers []*server
 				var runs []run
@@ -890,7 +892,8 @@ func TestRandomInterruption(t *testing.T) {
 				time.Sleep(time.Second)
 				for _, s := range servers {
 					for _, begun := range s.times {
-						// The loop is left by its body, which may still be running at that time.
+						// The body of the loop decides when to leave the loop, so the body may still be running
+						// at the time of the interruption.
 						if begun.After(at) && how != "Merge break" {
 							t.Errorf("fetch %v after the end", begun.Sub(at))
 						}

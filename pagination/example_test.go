@@ -9,7 +9,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// fetchFruit represents a request to a paged service. The second page is empty, as may happen if the service
+// fetchFruit represents a request to a paged service. The second page is empty, as can happen if a service
 // filters after paging.
 func fetchFruit(_ context.Context, token string) (pagination.Page[string], error) {
 	switch token {
@@ -52,7 +52,7 @@ func ExampleItems() {
 	// cherry
 }
 
-// A server that repeats a token, with which a simple loop would never end.
+// The server repeats a token. A simple loop that follows the tokens would never end.
 func ExampleItems_tokenLoop() {
 	fetch := func(context.Context, string) (pagination.Page[string], error) {
 		return pagination.Page[string]{Items: []string{"apple"}, Next: "again"}, nil
@@ -67,7 +67,7 @@ func ExampleItems_tokenLoop() {
 	// Output:
 	// apple
 	// apple
-	// not complete: pagination: the server repeated a page token, the listing is not complete (after page 2)
+	// not complete: pagination: the listing is not complete: the server repeated a page token (after page 2)
 }
 
 func ExampleNewStream() {
@@ -91,7 +91,7 @@ func ExampleNewStream() {
 	// complete
 }
 
-// Three listings, one of which fails.
+// This example merges three listings, one of which fails.
 func ExampleMerge() {
 	shelf := func(fetch pagination.Fetch[string]) func(context.Context) iter.Seq2[string, error] {
 		return func(ctx context.Context) iter.Seq2[string, error] {

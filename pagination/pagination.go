@@ -1,5 +1,6 @@
-// Package pagination turns a function that fetches one page, and the token of the next, into iterators over pages and
-// items, or into a channel, and merges several listings into one. It does not depend on any service.
+// Package pagination lists the items of a paged API. Given a function that fetches one page, it returns iterators
+// over pages and items, or sends the items to a channel. It can also merge several listings into one. The package
+// does not depend on any particular service.
 //
 //	pages := pagination.Pages(ctx, fetch)
 //	for item, err := range pagination.Items(pages) {
@@ -11,16 +12,17 @@
 //
 // # Rules for all iterators
 //
-//   - Nothing happens before the range statement. Each range statement starts from the beginning; several may run at the
-//     same time if the caller's functions permit it.
-//   - An error is yielded with the zero item. An iterator that ends without an error is complete: if the context ended it
-//     early, it yields an error.
-//   - errors.Is matches such an error with both ctx.Err() and context.Cause(ctx).
-//   - Leaving the loop early stops everything before the range statement returns: there are no more fetches, and no
-//     goroutine is left.
+//   - Nothing is fetched before the range statement. Each range statement starts from the beginning. Several range
+//     statements may run at the same time if the caller's functions permit it.
+//   - If an iterator ends without yielding an error, the listing is complete. An iterator that its context ends
+//     early yields an error. The item yielded with an error is the zero value.
+//   - errors.Is matches the error of a context with both ctx.Err() and context.Cause(ctx).
+//   - If the loop is left early, the iterator stops all work before the range statement returns: nothing more is
+//     fetched, and no goroutine is left.
 //
-// Retries belong in the fetch function, since an error ends a listing. Items are passed on as they are: an item that
-// the service returns twice, because its list changed meanwhile, is yielded twice.
+// The fetch function should retry failed requests itself, because an error ends the listing. The package does not
+// remove duplicates: an item that the service returns twice, because its list changed meanwhile, is yielded
+// twice.
 package pagination
 
 import (
@@ -31,19 +33,19 @@ import (
 	"iter"
 )
 
-// Errors that end a listing that would otherwise never end. Match them with errors.Is; the returned errors include
-// the number of pages.
+// These errors end a listing that would otherwise never end. Match them with errors.Is, because the returned
+// errors also contain the number of pages.
 var (
-	// ErrTokenLoop means that a page has the same Next as an earlier page of the listing, so that following it
-	// would list the same pages forever. It is yielded after the items of that page.
-	ErrTokenLoop = errors.New("pagination: the server repeated a page token, the listing is not complete")
+	// ErrTokenLoop means that a page has the same Next as an earlier page of the listing, so that following the
+	// token would fetch the same pages forever. The error is yielded after the items of that page.
+	ErrTokenLoop = errors.New("pagination: the listing is not complete: the server repeated a page token")
 
-	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or no new ones.
-	ErrEmptyPages = errors.New("pagination: the server sent too many pages in a row without a new item, the listing is not complete")
+	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or no new items.
+	ErrEmptyPages = errors.New("pagination: the listing is not complete: the server sent too many consecutive pages without a new item")
 )
 
-// maxEmptyPages is the number of consecutive empty pages that are accepted. A service that filters after paging
-// sends a few; one with a bug may never stop.
+// maxEmptyPages is the maximum number of consecutive empty pages. A service that filters after paging sends a few
+// empty pages; a service with a bug may send them forever.
 const maxEmptyPages = 100
 
 // Page is one page of a listing.
@@ -52,17 +54,19 @@ type Page[T any] struct {
 	Next  string // token of the next page; "" on the last page
 }
 
-// Fetch returns the page with the given token; "" is the token of the first page. It must return when ctx is done.
-// If the error is not nil, the page is ignored.
+// Fetch returns the page that belongs to a token; "" is the token of the first page. Fetch must return when ctx
+// is done. If the error is not nil, the page is ignored.
 type Fetch[T any] func(ctx context.Context, token string) (Page[T], error)
 
-// Pages returns an iterator over the pages of a listing, including empty ones. It fetches a page when the loop is ready
-// for it. It ends after the page without a Next or, after yielding one error, when
-//   - fetch returns an error: that error, unchanged;
-//   - ctx is done before a fetch: the context's error;
-//   - the listing does not end: [ErrTokenLoop] or [ErrEmptyPages].
+// Pages returns an iterator over the pages of a listing, including empty pages. A page is fetched when the loop
+// asks for it. The iterator ends after the page without a Next, or after it yields an error:
 //
-// Every page that was fetched is yielded before the error. The iterator keeps a hash of each token, 32 bytes per page.
+//   - if fetch returns an error, that error, unchanged;
+//   - if ctx is done before a fetch, the context's error;
+//   - if the listing would never end, [ErrTokenLoop] or [ErrEmptyPages].
+//
+// All fetched pages are yielded before the error. The iterator stores a hash of each token, which takes 32 bytes
+// per page.
 func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
 		token, empty := "", 0
@@ -98,8 +102,8 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 	}
 }
 
-// Items returns an iterator over the items of pages, in order. The first error of pages ends it. The next page is
-// fetched when all items of the current one have been yielded; see [NewStream] for fetching ahead.
+// Items returns an iterator over the items of pages, in order. It ends after the first error. The next page is
+// fetched after all items of the current page have been yielded; to fetch pages ahead, use [NewStream].
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {
@@ -117,9 +121,9 @@ func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	}
 }
 
-var errNilContext = errors.New("pagination: nil context, use context.Background()")
+var errNilContext = errors.New("pagination: nil context: use context.Background()")
 
-// contextError returns nil if ctx is not done, otherwise an error that matches both ctx.Err() and
+// contextError returns nil if ctx is not done. Otherwise it returns an error that matches both ctx.Err() and
 // context.Cause(ctx).
 func contextError(ctx context.Context) error {
 	err := ctx.Err()
@@ -127,10 +131,11 @@ func contextError(ctx context.Context) error {
 		return nil
 	}
 	cause := context.Cause(ctx)
-	if cause == err { //nolint:errorlint // the context has no cause of its own
+	if cause == err { //nolint:errorlint // the context has no separate cause
 		return err
 	}
-	if errors.Is(cause, err) { // wrapped, because the cause itself may be an error with which another listing ended
+	// The cause is wrapped, because it may be an error that another listing returned.
+	if errors.Is(cause, err) {
 		return fmt.Errorf("%w", cause)
 	}
 	return fmt.Errorf("%w: %w", err, cause)

@@ -26,14 +26,14 @@ var (
 	errCause  = errors.New("the user went away")
 )
 
-// server returns prepared pages by their tokens, for one listing at a time.
+// server returns prepared pages by their token. It can serve only one listing at a time.
 type server struct {
 	pages   map[string]page
-	fail    map[string]error // by token
+	fail    map[string]error // errors to return, by token
 	latency func() time.Duration
-	fetched []string    // received tokens, in order
-	times   []time.Time // contexts of the fetches
-	served  []int       // number of items returned
+	fetched []string    // tokens of the fetches, in order
+	times   []time.Time // start times of the fetches
+	served  []int       // items of the returned pages
 }
 
 func (s *server) fetch(ctx context.Context, token string) (page, error) {
@@ -47,7 +47,7 @@ func (s *server) fetch(ctx context.Context, token string) (page, error) {
 		}
 	}
 	if err := s.fail[token]; err != nil {
-		return page{Items: []int{-1}, Next: "x"}, err // the page must be ignored
+		return page{Items: []int{-1}, Next: "x"}, err // the page must be ignored, because there is an error
 	}
 	p, ok := s.pages[token]
 	if !ok {
@@ -61,7 +61,7 @@ func (s *server) run(ctx context.Context) iter.Seq2[int, error] {
 	return pagination.Items(pagination.Pages(ctx, s.fetch))
 }
 
-// chain returns pages with the given items and the tokens "", "1", "2" and so on.
+// chain returns pages with the given items. The tokens of the pages are "", "1", "2" and so on.
 func chain(lists ...[]int) map[string]page {
 	pages := map[string]page{}
 	for i, items := range lists {
@@ -77,7 +77,7 @@ func chain(lists ...[]int) map[string]page {
 	return pages
 }
 
-// numbered returns n pages of size items each: 0, 1, 2 and so on.
+// numbered returns n pages with size items each. The items are 0, 1, 2 and so on.
 func numbered(n, size int) map[string]page {
 	lists := make([][]int, n)
 	for i := range n * size {
@@ -94,8 +94,8 @@ func upTo(n int) []int {
 	return s
 }
 
-// collect ranges over seq to its end. It fails the test if an error is yielded with an item or, with once, if an
-// error is not the last value.
+// collect ranges over seq to its end. It fails the test if an error is yielded together with an item. If once is
+// true, it also fails the test if anything is yielded after an error.
 func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, errs []error) {
 	t.Helper()
 	for item, err := range seq {
@@ -114,7 +114,8 @@ func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, e
 	return items, errs
 }
 
-// wantErr fails the test unless got is one error that matches all of want; without want, there must be no error.
+// wantErr fails the test unless got contains exactly one error and it matches all errors in want. If want is
+// empty, got must be empty too.
 func wantErr(t *testing.T, got []error, want ...error) {
 	t.Helper()
 	if len(want) == 0 {
@@ -141,7 +142,8 @@ func equal(t *testing.T, what string, got, want []int) {
 	}
 }
 
-// TestListing checks complete and broken listings, in every form.
+// TestListing checks complete and failing listings, with every kind of iterator. The ids in the names of the cases
+// refer to the fault catalog in the tests of package ecs.
 func TestListing(t *testing.T) {
 	t.Parallel()
 	empties := func(n int) map[string]page {
@@ -238,7 +240,7 @@ func TestListing(t *testing.T) {
 	}
 }
 
-// TestFetchRetries (P02) checks that retries inside the fetch function do not affect the listing.
+// TestFetchRetries checks that retries inside the fetch function do not change the result of the listing.
 func TestFetchRetries(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(5, 2), fail: map[string]error{"2": errServer}}
@@ -255,7 +257,7 @@ func TestFetchRetries(t *testing.T) {
 	wantErr(t, errs)
 }
 
-// TestErrorText checks that errors contain the number of the page, and not its token.
+// TestErrorText checks that an error message contains the number of the page, but not its token.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: map[string]page{"": {nil, "secret"}, "secret": {nil, "secret"}}}
@@ -266,7 +268,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestItemsEndsAtFirstError checks that Items ends at the first error, even if pages continues.
+// TestItemsEndsAtFirstError checks that Items ends at the first error, even if the iterator over pages continues.
 func TestItemsEndsAtFirstError(t *testing.T) {
 	t.Parallel()
 	pages := func(yield func(page, error) bool) {
@@ -289,7 +291,8 @@ func TestIteratorsAreLazy(t *testing.T) {
 	}
 }
 
-// TestIteratorsRestart checks that each range statement starts from the beginning, also while another one is running.
+// TestIteratorsRestart checks that each range statement starts from the beginning, even while another range
+// statement runs.
 func TestIteratorsRestart(t *testing.T) {
 	t.Parallel()
 	pages := numbered(3, 2)
@@ -323,8 +326,8 @@ func TestIteratorsRestart(t *testing.T) {
 	}
 }
 
-// TestBreak (N03) checks that nothing is fetched after the loop is left, and that yield is not called after that,
-// which would panic.
+// TestBreak checks that leaving the loop stops fetching, and that the iterator does not call yield
+// afterwards, which would panic.
 func TestBreak(t *testing.T) {
 	t.Parallel()
 	for n := range 6 {
@@ -347,7 +350,7 @@ func TestBreak(t *testing.T) {
 			t.Errorf("break at the page of item %d: %d fetches, want %d", n, len(s.fetched), want)
 		}
 	}
-	// The same if the loop is left at the error.
+	// The same holds if the loop is left when an error is yielded.
 	for _, s := range []*server{
 		{fail: map[string]error{"": errServer}},
 		{pages: map[string]page{"": {nil, "a"}, "a": {nil, "a"}}},
@@ -361,7 +364,8 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestPagesContext (L01, N04) checks the context before and between fetches, and its cause.
+// TestPagesContext checks how a listing ends if its context is done before a fetch or between fetches,
+// and that the error includes the context's cause.
 func TestPagesContext(t *testing.T) {
 	t.Parallel()
 	t.Run("L01 already canceled", func(t *testing.T) {
@@ -389,7 +393,7 @@ func TestPagesContext(t *testing.T) {
 				continue
 			}
 			got = append(got, item)
-			if item == 2 { // on page 2, which has been fetched completely
+			if item == 2 { // item 2 is on page 2, which has been fetched completely
 				cancel(errCause)
 			}
 		}
@@ -421,7 +425,7 @@ func TestPagesContext(t *testing.T) {
 		if errs[0].Error() != "shutting down: context canceled" {
 			t.Errorf("text %q repeats itself", errs[0])
 		}
-		if errs[0] == cause { // see contextError
+		if errs[0] == cause { // see the comment in contextError
 			t.Error("the cause is not wrapped")
 		}
 	})
@@ -442,21 +446,21 @@ func TestPagesContext(t *testing.T) {
 	})
 }
 
-// script is a random listing and its expected result.
+// script is a random listing together with its expected items and error.
 type script struct {
 	*server
 	want []int
-	err  error // nil if it is complete
+	err  error // nil if the listing is complete
 }
 
-// randomScript returns up to 12 pages of up to 5 items, sometimes with many empty pages. The listing is complete,
-// or ends with a page that fails or has a repeated token. Items are numbered consecutively, starting with from;
-// some are repeated, as when the list changes while it is read.
+// randomScript returns a listing of up to 12 pages with up to 5 items each, and sometimes with many empty pages.
+// The listing is complete, or ends with a page that fails or repeats a token. The numbers of the items are
+// consecutive and begin with from. Some items occur twice, as when a list changes while it is read.
 func randomScript(r *rand.Rand, from int) script {
 	s := script{server: &server{pages: map[string]page{}, fail: map[string]error{}}}
 	tokens := []string{""}
 	n := 1 + r.IntN(12)
-	emptyFrom := -1 // all pages from this one on are empty
+	emptyFrom := -1 // index of the page from which on all pages are empty, or -1
 	if r.IntN(10) == 0 {
 		emptyFrom = r.IntN(n)
 		n += 90 + r.IntN(20)
@@ -518,7 +522,8 @@ func (s script) check(t *testing.T, how string, items []int, errs []error) {
 	}
 }
 
-// TestRandomListings checks that every listing ends, and yields exactly the items that were served.
+// TestRandomListings checks that every listing ends, and that it yields exactly the items that the server
+// returned.
 func TestRandomListings(t *testing.T) {
 	t.Parallel()
 	kinds := map[error]int{}
@@ -538,7 +543,7 @@ func TestRandomListings(t *testing.T) {
 		items, errs = collect(t, pagination.Merge(t.Context(), int(seed%3), nil, s.run, nil), true)
 		s.check(t, "Merge", items, errs)
 
-		s = fresh() // all forms combined
+		s = fresh() // uses all kinds of iterators together
 		items, errs = collectStream(t.Context(), 0, func(ctx context.Context) iter.Seq2[int, error] {
 			return pagination.Merge(ctx, 2, s.run)
 		})
@@ -554,8 +559,8 @@ func TestRandomListings(t *testing.T) {
 	}
 }
 
-// TestChangingList changes a list while it is read from a server whose tokens are offsets. The server may skip or
-// repeat items; the iterator yields the items that it receives.
+// TestChangingList changes a list while it is listed from a server whose tokens are offsets. Such a server may
+// skip or repeat items. The test checks that the iterator yields exactly the items that it receives.
 func TestChangingList(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {

@@ -1,33 +1,36 @@
 // Package signer signs requests to RPC-style Alibaba Cloud APIs, such as ECS.
 //
-// Signing is a pure function. The time and the nonce are inputs; nothing is read from the clock, the environment or the
-// network, and equal inputs have equal results. [V1] and [V3] have no state and may be used by any number of goroutines.
+// Signing is a pure function. The time and the nonce are inputs, and equal inputs have equal results. The signers
+// read neither the clock, nor the environment, nor the network. [V1] and [V3] have no state and may be used by
+// any number of goroutines.
 //
-// A signature is valid for one attempt. A retry needs a new Nonce and a new Time, because the service refuses a nonce
-// that it has seen before and a time that is more than 15 minutes from its own.
+// A signature is valid for one attempt. A retry needs a new Nonce and a new Time, because the service rejects a
+// nonce that it has already received, and a time that differs from its own clock by more than 15 minutes.
 //
 // # Choosing a signature version
 //
-// ECS accepts both versions. Both sign every parameter.
+// ECS accepts both versions. Each version signs every parameter.
 //
-// [V1] (HMAC-SHA1) puts everything into the query string, including the signature and a security token. It does not sign
-// the host name, so it works through a tunnel or proxy that changes it. On the other hand, whoever logs URLs logs the
-// token.
+// [V1] (HMAC-SHA1) puts everything into the query string, including the signature and the security token. It does
+// not sign the host name, so it also works through a tunnel or proxy that changes the host name. On the other
+// hand, a log of URLs contains the token.
 //
-// [V3] (ACS3-HMAC-SHA256) is recommended by the vendor. The key id, the token and the signature are in headers, and the
-// URL contains API parameters only. It signs the host name, so the server must receive exactly [Request.Host].
+// [V3] (ACS3-HMAC-SHA256) is the version that the vendor recommends. It puts the key id, the token and the
+// signature into headers, and the URL contains API parameters only. It signs the host name, so the server must
+// receive exactly [Request.Host].
 //
-// Bearer tokens are not supported; they replace the signature.
+// Bearer tokens are not supported: a request with a bearer token has no signature.
 //
 // # Verifying a signature
 //
-// [StringToSign] and [CanonicalRequest] return the text that V1 and V3 sign. A test server computes it from the request
-// it received; a user compares it with the text that a SignatureDoesNotMatch error quotes.
+// [StringToSign] and [CanonicalRequest] return the strings that V1 and V3 sign. A test server computes the string
+// from a received request to verify the signature. If a request fails with SignatureDoesNotMatch, compare the
+// string with the one quoted in the error message.
 //
 // # Implementing a Signer
 //
-// A [Signer] can wrap another one, or call a signing service that alone holds the secret and ignores the credentials it
-// is passed:
+// A [Signer] can wrap another Signer. It can also call a signing service that keeps the secret to itself; such a
+// Signer ignores the credentials passed to it:
 //
 //	type fixedHost struct{ host string }
 //
@@ -36,5 +39,5 @@
 //		return signer.V3{}.Sign(r, c)
 //	}
 //
-// It must be safe for concurrent use, and must not modify [Request.Params].
+// A Signer must be safe for concurrent use, and must not modify [Request.Params].
 package signer

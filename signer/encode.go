@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// param is one parameter of a query string, or one header.
+// param is a parameter of a query string, or a header.
 type param struct{ name, value string }
 
 // queryOf returns params as an encoded query string.
 func queryOf(params url.Values) string { return string(encodeQuery(sorted(flatten(params, 0)))) }
 
-// flatten returns every value of params. The list has capacity for extra more elements.
+// flatten returns every value of params as a list, with capacity for extra additional elements.
 func flatten(params url.Values, extra int) []param {
 	list := make([]param, 0, len(params)+extra)
 	for name, values := range params {
@@ -26,7 +26,8 @@ func flatten(params url.Values, extra int) []param {
 	return list
 }
 
-// sorted sorts list by unescaped name, in byte order, and returns it. The values of a name keep their order.
+// sorted sorts list by unescaped name, in byte order, and returns list. Values with the same name keep their
+// order.
 func sorted(list []param) []param {
 	slices.SortStableFunc(list, byName)
 	return list
@@ -34,7 +35,7 @@ func sorted(list []param) []param {
 
 func byName(a, b param) int { return strings.Compare(a.name, b.name) }
 
-// encodeQuery returns list as a query string; an empty value keeps its equals sign.
+// encodeQuery returns list as a query string. If a value is empty, its name is still followed by an equals sign.
 func encodeQuery(list []param) []byte {
 	size := 0
 	for _, p := range list {
@@ -52,9 +53,9 @@ func encodeQuery(list []param) []byte {
 	return b
 }
 
-// appendEscaped percent-encodes every byte except the unreserved characters of RFC 3986, with upper-case digits.
-// It does not require valid UTF-8. The functions of net/url differ: QueryEscape encodes a space as a plus sign,
-// and PathEscape keeps many reserved characters.
+// appendEscaped appends text in percent-encoding to b. It encodes every byte except the unreserved characters of
+// RFC 3986, with upper-case hexadecimal digits. The text may be invalid UTF-8. The functions of net/url cannot be
+// used: QueryEscape encodes a space as a plus sign, and PathEscape leaves many reserved characters unencoded.
 func appendEscaped[T string | []byte](b []byte, text T) []byte {
 	const digits = "0123456789ABCDEF"
 	for _, c := range []byte(text) {
@@ -67,7 +68,7 @@ func appendEscaped[T string | []byte](b []byte, text T) []byte {
 	return b
 }
 
-// isUnreserved is true for the bytes that are not escaped. It is never modified.
+// isUnreserved is true for the bytes that appendEscaped does not encode. It is never modified.
 var isUnreserved = [256]bool{
 	'-': true, '.': true, '_': true, '~': true,
 	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
@@ -79,7 +80,7 @@ var isUnreserved = [256]bool{
 	's': true, 't': true, 'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
 }
 
-// wireTime formats t in UTC with a precision of seconds, the only layout that the service accepts.
+// wireTime formats t in UTC with a precision of seconds. The service accepts no other layout.
 func wireTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
 func mac(h func() hash.Hash, key string, message []byte) []byte {

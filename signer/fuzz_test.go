@@ -26,9 +26,9 @@ func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsContro
 func FuzzSignVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value, host, nonce, id, secret, token string, seconds int64) {
 		if isOwn(name) || name == "Format" || host == "" || nonce == "" || id == "" || secret == "" {
-			t.Skip("refused, see TestSignErrors")
+			t.Skip("rejected by Sign, see TestSignErrors")
 		}
-		at := time.Unix(seconds%1e10, 0) // up to the year 2286; the layout ends with 9999
+		at := time.Unix(seconds%1e10, 0) // limited to the year 2286, because the layout has no years after 9999
 		r := Request{
 			Method: "POST", Host: host, Action: "DescribeInstances", Version: "2014-05-26",
 			Params: url.Values{name: {value}, "RegionId": {"cn-hangzhou"}}, Time: at, Nonce: nonce,

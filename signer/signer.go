@@ -14,60 +14,62 @@ import (
 	"unicode"
 )
 
-// Signer signs requests. Implementations must be safe for concurrent use, must not modify their arguments, and must not
-// include values of the request or the credentials in errors.
+// Signer signs requests. Implementations must be safe for concurrent use and must not modify their arguments.
+// Their errors must not contain values from the request or the credentials.
 type Signer interface {
 	Sign(Request, Credentials) (Signed, error)
 }
 
-// Request is an API request to be signed. It contains no credentials.
+// Request is an API request to sign. It contains no credentials.
 type Request struct {
-	// Method is the HTTP method, in upper case. It is signed, so the request must be sent with the same method. An
-	// empty method means POST.
+	// Method is the HTTP method in upper case. An empty method means POST. V1 and V3 sign the method, so the
+	// request must be sent with the same method.
 	Method string
-	// Host is the host name of the endpoint, with the port unless it is the standard one, exactly as in the Host header.
-	// V3 requires it; V1 ignores it.
+	// Host is the host name of the endpoint, exactly as in the Host header: with the port unless it is the
+	// default port. V3 requires Host; V1 ignores it.
 	Host string
 	// Action is the operation, such as "DescribeInstances". It is required.
 	Action string
 	// Version is the version of the API, such as "2014-05-26". It is required.
 	Version string
-	// Params are the operation's own parameters, including RegionId; nil means none. Each name has one value;
-	// lists are numbered (Name.1, Name.2). A name without values is not sent. Parameters that the signer sets
-	// itself, such as Action or Timestamp, are refused, except for Format with V1.
+	// Params contains the operation's own parameters, including RegionId. nil means that there are none. Each
+	// name has one value; lists use numbered names (Name.1, Name.2). A name without values is not sent. Sign
+	// returns an error for parameters that the signer sets itself, such as Action or Timestamp. V1 permits a
+	// Format parameter.
 	Params url.Values
-	// Time is the time of the request, in any time zone. It is sent in UTC, with a precision of seconds. It is
+	// Time is the time of the request, in any time zone. It is sent in UTC with a precision of seconds. Time is
 	// required.
 	Time time.Time
-	// Nonce is a string that no other request has used in the last 15 minutes, for example 32 random hexadecimal digits.
-	// It is required.
+	// Nonce is a string that no other request has used in the last 15 minutes, for example 32 random hexadecimal
+	// digits. Nonce is required.
 	Nonce string
 }
 
-// Signed is a signed request: what to send in one attempt. It contains the signature, and the security token if
-// there is one; both are redacted when it is printed, logged or marshaled.
+// Signed is a signed request, to be sent in one attempt. It contains the signature and, if the credentials are
+// temporary, the security token. Both are redacted when a Signed is printed, logged or marshaled.
 type Signed struct {
-	// Query is the complete, encoded query string, without a question mark. The body of the request is empty.
+	// Query is the complete, encoded query string, without the question mark. The body of the request must be
+	// empty.
 	Query string
-	// Header contains the headers to set on the request, with canonical names. It may be nil. It does not contain Host,
-	// which belongs in the Host field of an http.Request.
+	// Header contains the headers to set on the request, with canonical names. It may be nil. It does not contain
+	// Host, which is a separate field of an http.Request.
 	Header http.Header
 }
 
-// Credentials is an access key, with the security token if it is temporary. When Credentials is printed with fmt,
-// logged with slog or marshaled to JSON, the output shows which parts are set, and the first four characters of a
-// key id of the usual length, but no secret.
+// Credentials is an access key and, if the key is temporary, its security token. When Credentials is printed with
+// fmt, logged with slog or marshaled to JSON, the output shows which fields are set, and the first four
+// characters of a key id that has the usual length. The output never contains a secret.
 //
-// Package fmt does not call methods of unexported fields. A struct with Credentials in an unexported field needs
-// its own String and Format methods, or should hold a pointer. Package fmt does not call methods for %p and %w
-// either; go vet reports both verbs.
+// Package fmt does not call the methods of values in unexported fields. A struct with Credentials in an
+// unexported field needs its own String and Format methods, or should store a pointer. Package fmt does not call
+// methods for the verbs %p and %w either, but go vet reports such calls.
 type Credentials struct {
 	AccessKeyID     string // identifies the key; required
-	AccessKeySecret string // signs requests and is never sent; required
-	SecurityToken   string // for temporary (STS) credentials; empty for a permanent key
+	AccessKeySecret string // signs requests, but is never sent; required
+	SecurityToken   string // belongs to temporary (STS) credentials; empty for a permanent key
 }
 
-// String returns a description that shows which parts are set, and no secret.
+// String returns a description that shows which fields are set. It contains no secret.
 func (c Credentials) String() string {
 	return "signer.Credentials{AccessKeyID: " + maskID(c.AccessKeyID) +
 		", AccessKeySecret: " + mask(c.AccessKeySecret) + ", SecurityToken: " + mask(c.SecurityToken) + "}"
@@ -76,16 +78,16 @@ func (c Credentials) String() string {
 // GoString returns the result of String.
 func (c Credentials) GoString() string { return c.String() }
 
-// Format writes the result of String, for every verb and flag.
+// Format writes the result of String, regardless of the verb and the flags.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // LogValue returns the result of String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON returns the result of String as a JSON string, so that credentials cannot be stored by accident.
+// MarshalJSON returns the result of String as a JSON string, so that marshaling never stores the secret.
 func (c Credentials) MarshalJSON() ([]byte, error) { return quote(c.String()), nil }
 
-// String returns a description with the sizes of the parts, without their contents.
+// String returns a description with the sizes of Query and Header, without their contents.
 func (s Signed) String() string {
 	return "signer.Signed{Query: " + strconv.Itoa(len(s.Query)) + " bytes, Header: " + strconv.Itoa(len(s.Header)) + " fields}"
 }
@@ -93,7 +95,7 @@ func (s Signed) String() string {
 // GoString returns the result of String.
 func (s Signed) GoString() string { return s.String() }
 
-// Format writes the result of String, for every verb and flag.
+// Format writes the result of String, regardless of the verb and the flags.
 func (s Signed) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue returns the result of String.
@@ -111,9 +113,9 @@ func mask(secret string) string {
 	return masked
 }
 
-// maskID masks a key id except for its first four characters, which indicate the kind of key (LTAI, STS.). It
-// masks short ids, and ids with unusual characters, completely, because they may be something else that was
-// entered by mistake.
+// maskID masks a key id except for its first four characters, which indicate the type of the key (LTAI or STS.).
+// It masks short ids and ids with unusual characters completely, because such a value may be a secret that was
+// entered in the wrong field.
 func maskID(id string) string {
 	if len(id) < 16 {
 		return mask(id)
@@ -126,11 +128,12 @@ func maskID(id string) string {
 	return id[:4] + masked
 }
 
-// quote returns s as a JSON string. s must be plain ASCII, which Go and JSON quote in the same way.
+// quote returns s as a JSON string. s must consist of printable ASCII characters, because Go and JSON quote only
+// these in the same way.
 func quote(s string) []byte { return strconv.AppendQuote(nil, s) }
 
-// check returns an error if the request cannot be signed, or would have a different meaning after signing. The
-// error names the field or parameter, but contains no value.
+// check returns an error if the request cannot be signed, or if its meaning would be different after signing. The
+// error names a field or parameter, but never contains its value.
 func check(r Request, c Credentials, v3 bool) error {
 	fields := [...]param{
 		{"Credentials.AccessKeySecret", c.AccessKeySecret},
@@ -159,14 +162,14 @@ func check(r Request, c Credentials, v3 bool) error {
 	if v3 {
 		for _, f := range fields[1:] {
 			if strings.ContainsFunc(f.value, unicode.IsControl) {
-				return errors.New("signer: " + f.name + " contains a control character, such as a trailing line break, which is not allowed in a header")
+				return errors.New("signer: " + f.name + " contains a control character, which is not allowed in a header: check for a trailing line break")
 			}
 		}
 	}
 	return checkParams(r.Params, v3)
 }
 
-// methodOf returns the method that Sign signs.
+// methodOf returns the HTTP method to sign. The default is POST.
 func methodOf(r Request) string { return cmp.Or(r.Method, http.MethodPost) }
 
 func checkParams(params url.Values, v3 bool) error {
@@ -177,9 +180,9 @@ func checkParams(params url.Values, v3 bool) error {
 		case isOwn(n) || v3 && n == "Format":
 			f = " is set by the signer itself: remove it from Request.Params"
 		case len(values) > 1:
-			f = " has more than one value: number them as Name.1, Name.2"
+			f = " has more than one value: use numbered names such as Name.1 and Name.2"
 		}
-		if f != "" && (fault == "" || n < name) { // report the first one by name, independent of the map's order
+		if f != "" && (fault == "" || n < name) { // report the first invalid name in alphabetical order, because a map has no order
 			name, fault = n, f
 		}
 	}
@@ -189,8 +192,8 @@ func checkParams(params url.Values, v3 bool) error {
 	return nil
 }
 
-// isOwn reports whether a parameter is set by the signer itself. V3 sends these values as headers, which a
-// parameter with the same meaning could contradict.
+// isOwn reports whether the signer itself sets the parameter. V3 sends these values as headers, so a parameter
+// with the same meaning could contradict a header.
 func isOwn(name string) bool {
 	switch name {
 	case "AccessKeyId", "Action", "BearerToken", "SecurityToken", "Timestamp", "Version":

@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// The functions below verify signatures like a server, with a second implementation that follows the vendor's
-// documentation.
+// The functions below verify signatures in the way a server does. They are a second implementation, based on the
+// vendor's documentation.
 
 func referenceEscape(s string) string {
 	return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
@@ -86,7 +86,7 @@ func signature(signed Signed) string {
 	return params.Get("Signature")
 }
 
-// mustSign signs the request. If that fails, so does the test.
+// mustSign signs the request and fails the test if Sign returns an error.
 func mustSign(t *testing.T, s Signer, r Request, c Credentials) Signed {
 	t.Helper()
 	signed, err := s.Sign(r, c)
@@ -96,7 +96,7 @@ func mustSign(t *testing.T, s Signer, r Request, c Credentials) Signed {
 	return signed
 }
 
-// valid returns a complete request and temporary credentials.
+// valid returns a request with all fields set and temporary credentials.
 func valid() (Request, Credentials) {
 	return Request{
 		Method: "POST", Host: "ecs.aliyuncs.com", Action: "DescribeInstances", Version: "2014-05-26",
@@ -104,7 +104,7 @@ func valid() (Request, Credentials) {
 	}, Credentials{AccessKeyID: "LTAI5tPlantedKeyId00", AccessKeySecret: "PlantedSecret/+=", SecurityToken: "CAIS+Planted/Token="}
 }
 
-// text returns a random string of up to 12 pieces, many of which need escaping.
+// text returns a random string of up to 12 pieces, many of which have to be escaped.
 func text(rnd *rand.Rand) string {
 	pieces := []string{"a", "Z", "0", "-", "_", ".", "~", " ", "+", "*", "/", "%", "%2A", "&", "=", ";", "?", "#", `"`, "环", "\xff", "\x00", "\n", "é"}
 	var s strings.Builder
@@ -114,8 +114,8 @@ func text(rnd *rand.Rand) string {
 	return s.String()
 }
 
-// TestSignRandomRequests checks properties of both signers with random parameters: the signature verifies, it
-// depends on the documented inputs only, and every input changes it.
+// TestSignRandomRequests signs random requests with both signers. It checks that each signature can be verified,
+// that it depends only on the documented inputs, and that a change of any input changes the signature.
 func TestSignRandomRequests(t *testing.T) {
 	t.Parallel()
 	for name, s := range signers {
@@ -144,7 +144,7 @@ func TestSignRandomRequests(t *testing.T) {
 					t.Fatal(err)
 				}
 				maps.DeleteFunc(sent, func(name string, _ []string) bool { return isOwn(name) || name == "Format" })
-				if !equalValues(sent, r.Params) { // so different inputs have different queries
+				if !equalValues(sent, r.Params) { // this also means that different inputs have different queries
 					t.Errorf("query decodes to\n%v, want\n%v", sent, r.Params)
 				}
 
@@ -178,7 +178,7 @@ func TestSignRandomRequests(t *testing.T) {
 				differ("version", func(r *Request, _ *Credentials) { r.Version += "x" })
 				differ("time", func(r *Request, _ *Credentials) { r.Time = r.Time.Add(time.Second) })
 				differ("nonce", func(r *Request, _ *Credentials) { r.Nonce += "x" })
-				if s == (V1{}) || c.SecurityToken != "" { // otherwise V3 sends the id, but does not sign it
+				if s == (V1{}) || c.SecurityToken != "" { // without a security token, V3 sends the key id without signing it
 					differ("key id", func(_ *Request, c *Credentials) { c.AccessKeyID += "x" })
 				}
 				differ("secret", func(_ *Request, c *Credentials) { c.AccessKeySecret += "x" })
@@ -191,7 +191,8 @@ func TestSignRandomRequests(t *testing.T) {
 	}
 }
 
-// TestSignEdgeCases checks absent and empty parameters, an empty method, and that headers share no memory.
+// TestSignEdgeCases checks requests with absent or empty parameters or an empty method. It also checks that the
+// returned headers share no memory.
 func TestSignEdgeCases(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -226,7 +227,7 @@ func TestSignEdgeCases(t *testing.T) {
 	}
 }
 
-// TestSignOverHTTP verifies the signature of a request that net/http has sent and received.
+// TestSignOverHTTP verifies the signature of a request after net/http has sent and received the request.
 func TestSignOverHTTP(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -299,7 +300,7 @@ func TestSignErrors(t *testing.T) {
 	type test struct {
 		name   string
 		change func(*Request, *Credentials)
-		v1, v3 string // part of the error's text; "" means no error
+		v1, v3 string // substring of the error message; "" means no error
 	}
 	set := func(name string) func(*Request, *Credentials) {
 		return func(r *Request, _ *Credentials) { r.Params.Set(name, "PlantedValue") }
@@ -352,7 +353,7 @@ func TestSignErrors(t *testing.T) {
 					t.Fatalf("%s: error %v, want %q", name, err, want)
 				}
 				if signed.Query != "" || signed.Header != nil {
-					t.Errorf("%s: an error and a signed request", name)
+					t.Errorf("%s: Sign returned both an error and a signed request", name)
 				}
 				values := []string{c.AccessKeyID, c.AccessKeySecret, c.SecurityToken, r.Nonce, r.Host, r.Action, r.Version, "PlantedValue"}
 				for _, v := range values {
@@ -368,7 +369,7 @@ func TestSignErrors(t *testing.T) {
 	}
 }
 
-// TestRedactedStrings checks the text that replaces secrets.
+// TestRedactedStrings checks the strings that replace secrets in the output.
 func TestRedactedStrings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -386,7 +387,7 @@ func TestRedactedStrings(t *testing.T) {
 	sameText(t, s, "signer.Signed{Query: 3 bytes, Header: 1 fields}")
 }
 
-// sameText checks that every way of printing v produces want.
+// sameText checks that every way of printing v prints want.
 func sameText(t *testing.T, v interface {
 	fmt.Stringer
 	fmt.GoStringer
@@ -410,8 +411,8 @@ func sameText(t *testing.T, v interface {
 	}
 }
 
-// TestNoSecretPrinted prints credentials and signed requests with every verb and flag. It omits %T, %p and %w, for
-// which fmt calls no method; vet reports the last two.
+// TestNoSecretPrinted prints credentials and signed requests with every verb and flag and checks that the output
+// contains no secret. It omits %T, %p and %w, because fmt calls no method for them. go vet reports %p and %w.
 func TestNoSecretPrinted(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -469,7 +470,7 @@ func TestNoSecretPrinted(t *testing.T) {
 	}
 }
 
-// benchmarkRequest returns a request with 8 parameters; if it is large, it also has 100 ids and 20 tags.
+// benchmarkRequest returns a request with 8 parameters. A large request also has 100 ids and 20 tags.
 func benchmarkRequest(large bool) (Request, Credentials) {
 	r, c := valid()
 	r.Params = kv("RegionId", "cn-hangzhou", "VpcId", "vpc-bp67acfmxazb4ph5m6fg", "Status", "Running", "MaxResults", "100",

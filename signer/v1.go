@@ -1,24 +1,25 @@
 package signer
 
 import (
-	"crypto/sha1" //nolint:gosec // The V1 mechanism is defined with HMAC-SHA1.
+	"crypto/sha1" //nolint:gosec // V1 is defined with HMAC-SHA1.
 	"encoding/base64"
 	"net/url"
 	"slices"
 )
 
-// V1 signs with HMAC-SHA1, in the query string (SignatureMethod HMAC-SHA1, SignatureVersion 1.0). The zero value
-// is ready to use. With GODEBUG=fips140=only, the standard library panics when SHA-1 is used; in that case, use
-// [V3].
+// V1 signs with HMAC-SHA1 and puts the signature into the query string (SignatureMethod HMAC-SHA1,
+// SignatureVersion 1.0). The zero value is ready to use. With GODEBUG=fips140=only, the standard library panics
+// when SHA-1 is used; in that case, use [V3].
 type V1 struct{}
 
-// Sign returns a query string with the parameters of [Request.Params] and the following: Action, Version,
-// AccessKeyId, SignatureMethod, SignatureVersion, SignatureNonce, Timestamp, SecurityToken if there is one,
-// Format=JSON unless Params has a Format, and Signature. [Signed.Header] is nil.
+// Sign returns a query string that contains the parameters of [Request.Params] and the parameters Action,
+// Version, AccessKeyId, SignatureMethod, SignatureVersion, SignatureNonce, Timestamp and Signature. The query
+// string also contains SecurityToken if there is one, and Format=JSON unless Params has a Format. [Signed.Header]
+// is nil.
 //
-// It returns an error if a required field is empty (all fields of [Request] and [Credentials] except Method, Host,
-// Params and SecurityToken), if a parameter has more than one value, or if Params contains one of the parameters
-// above, other than Format.
+// Sign returns an error if a required field is empty, if a parameter has more than one value, or if Params
+// contains one of the parameters above, except Format. All fields of [Request] and [Credentials] are required
+// except Method, Host, Params and SecurityToken.
 func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, false); err != nil {
 		return Signed{}, err
@@ -38,21 +39,22 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if c.SecurityToken != "" {
 		list = append(list, param{"SecurityToken", c.SecurityToken})
 	}
-	slices.SortFunc(list, byName) // check has ensured that names are unique
+	slices.SortFunc(list, byName) // names are unique, because check has succeeded
 	query := encodeQuery(list)
 	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", stringToSign(methodOf(r), query)))
 	return Signed{Query: string(appendEscaped(append(query, "&Signature="...), signature))}, nil
 }
 
-// StringToSign returns the text that V1 signs: the method and the encoded parameters, including those of a form
-// body. The Signature parameter is omitted, so a server can pass the parameters that it received. The method is
-// used unchanged, even if it is empty. All values of a name are included, in their order.
+// StringToSign returns the string that V1 signs. It contains the method and the encoded parameters, including
+// those of a form in the body. The Signature parameter is omitted, so a server can pass all parameters that it
+// received. The method is used unchanged, even if it is empty. If a name has several values, all of them are
+// included, in their order.
 func StringToSign(method string, params url.Values) string {
 	list := slices.DeleteFunc(sorted(flatten(params, 0)), func(p param) bool { return p.name == "Signature" })
 	return string(stringToSign(method, encodeQuery(list)))
 }
 
-// stringToSign returns the text to sign for an encoded query.
+// stringToSign returns the string to sign for an encoded query.
 func stringToSign(method string, query []byte) []byte {
 	b := make([]byte, 0, len(method)+len(query)*4/3)
 	b = append(b, method...)

@@ -15,22 +15,25 @@ const (
 	emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-// V3 signs with HMAC-SHA256, in the Authorization header (ACS3-HMAC-SHA256). The zero value is ready to use.
+// V3 signs with HMAC-SHA256 and puts the signature into the Authorization header (ACS3-HMAC-SHA256). The zero
+// value is ready to use.
 type V3 struct{}
 
-// Sign returns x-acs-* headers with Action, Version, Time and Nonce and, if there is a security token, the token
-// and the key id; an Accept header that requests JSON; and the Authorization header. [Signed.Query] contains
-// [Request.Params] only. The query, the host, the hash of the empty body and every x-acs-* header are signed.
+// Sign returns x-acs-* headers that contain Action, Version, Time and Nonce and, if there is a security token,
+// the token and the key id. It also returns an Accept header that requests JSON, and the Authorization header.
+// [Signed.Query] contains only [Request.Params]. The signature covers the query, the host, the hash of the empty
+// body and every x-acs-* header.
 //
-// It returns an error if a required field is empty (all fields of [Request] and [Credentials] except Method,
-// Params and SecurityToken), if a value contains a control character and so cannot be a header, or if a parameter
-// has more than one value or is reserved for the signature, as Format is with V3.
+// Sign returns an error if a required field is empty, if a value contains a control character, which a header
+// cannot contain, if a parameter has more than one value, or if Params contains Format or a parameter that the
+// signer sets itself. All fields of [Request] and [Credentials] are required except Method, Params and
+// SecurityToken.
 func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, true); err != nil {
 		return Signed{}, err
 	}
 	header := make(http.Header, 9)
-	values := make([]string, 0, 9) // the headers share one array, which saves allocations
+	values := make([]string, 0, 9) // all headers share one array, which saves allocations
 	set := func(name, value string) {
 		values = append(values, value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
@@ -53,16 +56,17 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	return Signed{Query: query, Header: header}, nil
 }
 
-// CanonicalRequest returns the text whose hash V3 signs. It uses the Method of r unchanged, Params, and Host
-// unless header has a Host. Of header, every x-acs-* header and Content-Type are signed. Names that differ only in
-// case are the same header; its values are trimmed, sorted and joined with commas, as in the vendor's SDKs. The
-// hash of the body is that of x-acs-content-sha256 or, without that header, the hash of an empty body.
+// CanonicalRequest returns the string whose hash V3 signs. It uses the method and the parameters of r, and the
+// host of r unless header contains Host. The method is used unchanged, even if it is empty. The signed headers
+// are Host, Content-Type and every x-acs-* header. Header names are compared without regard to case. The values
+// of a header are trimmed, sorted and joined with commas, as in the vendor's SDKs. The hash of the body is the
+// value of the x-acs-content-sha256 header. Without that header, it is the hash of an empty body.
 func CanonicalRequest(r Request, header http.Header) string {
 	b, _ := canonicalRequest(r.Method, r.Host, queryOf(r.Params), header)
 	return string(b)
 }
 
-// canonicalRequest returns the canonical request and the names of the signed headers.
+// canonicalRequest returns the canonical request and the names of the signed headers, separated by semicolons.
 func canonicalRequest(method, host, query string, header http.Header) (canonical []byte, names string) {
 	fields := make([]param, 0, len(header)+1)
 	for name, values := range header {

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// The expected values below are from the vendor's documentation and from the unit tests of its SDKs. Those for
-// DescribeInstances (D1 and following) are not published; they were computed with the vendor's code.
+// The expected values below are from the vendor's documentation and from the unit tests of the vendor's SDKs. The
+// values for DescribeInstances (D1 and later) are not published; they were computed with the vendor's code.
 
-// kv returns parameters from alternating names and values.
+// kv returns parameters from a list that alternates names and values.
 func kv(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -27,7 +27,7 @@ func kv(pairs ...string) url.Values {
 	return v
 }
 
-// with returns base with additional parameters.
+// with returns a copy of base with additional parameters.
 func with(base url.Values, pairs ...string) url.Values {
 	v := maps.Clone(base)
 	maps.Copy(v, kv(pairs...))
@@ -81,7 +81,7 @@ func TestVectorsV1(t *testing.T) {
 		id, method, secret string
 		params             url.Values
 		want               string
-		textOnly           bool // check StringToSign only: Sign cannot produce such a request
+		textOnly           bool // whether to check only StringToSign, because Sign cannot create such a request
 	}{
 		{"A1", "GET", "testsecret", a1, "OLeaidS1JvxuMvnyHOwuJ+uX5qY=", false},
 		{"A2", "POST", "testsecret", a1, "MxbnVAM4w6sft9xjVpe/GCKueuk=", false},
@@ -151,7 +151,7 @@ func TestVectorsV1(t *testing.T) {
 	}
 }
 
-// split returns the arguments with which Sign produces a complete set of V1 parameters.
+// split returns the request and credentials for which Sign produces the given V1 parameters.
 func split(t *testing.T, params url.Values) (Request, Credentials) {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, params.Get("Timestamp"))
@@ -225,7 +225,7 @@ func TestVectorsV3(t *testing.T) {
 		id        string
 		r         Request
 		c         Credentials
-		canonical string // hash of the canonical request, if it is published
+		canonical string // hash of the canonical request; "" if it is not published
 		want      string
 	}{
 		{
@@ -288,8 +288,8 @@ func TestVectorsV3(t *testing.T) {
 	}
 }
 
-// TestVectorsV3WithoutHashHeader checks vectors of the vendor's unit tests, in which the hash of the body is not a
-// header. CanonicalRequest requires the header, so the test removes it from the result.
+// TestVectorsV3WithoutHashHeader checks vectors from the vendor's unit tests in which the hash of the body is not
+// a header. CanonicalRequest requires that header, so the test removes it from the canonical request.
 func TestVectorsV3WithoutHashHeader(t *testing.T) {
 	t.Parallel()
 	const hash = "55e12e91650d2fec56ec74e1d3e4ddbfce2ef3a65890c2a19ecf88a307e76a23"

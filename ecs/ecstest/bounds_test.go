@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestRequestLog checks that the server keeps the most recent requests, and that large requests cannot exhaust the
-// memory.
+// TestRequestLog checks that the server keeps only the most recent requests, and that large requests do not
+// exhaust the memory.
 func TestRequestLog(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)
@@ -52,7 +52,7 @@ func manyParameters(n int) string {
 	return b.String()
 }
 
-// TestNonces checks that nonces are remembered for 15 minutes, and at most maxNonces of them.
+// TestNonces checks that nonces are remembered for 15 minutes, and that no more than maxNonces are remembered.
 func TestNonces(t *testing.T) {
 	t.Parallel()
 	var n nonces
@@ -70,7 +70,7 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// TestMeters checks that requests for invented operations cannot exhaust the memory.
+// TestMeters checks that requests for nonexistent operations do not exhaust the memory.
 func TestMeters(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)

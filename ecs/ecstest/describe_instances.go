@@ -10,25 +10,25 @@ import (
 )
 
 const (
-	maxListLength   = 100   // ids or addresses in one list
+	maxListLength   = 100   // maximum number of ids or addresses in one list
 	maxPageSize     = 100   // maximum page size
-	defaultPageSize = 10    // default page size; also the minimum of MaxResults
-	maxTags         = 20    // tags or attributes in one request
-	resourceCap     = 1_000 // resources that a filter by tag or resource group can match
+	defaultPageSize = 10    // default page size, and the minimum of MaxResults
+	maxTags         = 20    // maximum number of tags or attributes in one request
+	resourceCap     = 1_000 // maximum number of resources that a filter by tag or resource group matches
 )
 
-// query is a parsed DescribeInstances request.
+// query is the parsed form of a DescribeInstances request.
 type query struct {
-	ids     []string // nil if not given
+	ids     []string // nil if the request has no InstanceIds
 	filters []filter
-	capped  []filter // the filters to which the cap applies
+	capped  []filter // filters by tag or resource group, to which the cap applies
 
 	attributes attributes
 
-	size      int      // of a page
-	tokenMode bool     // page by token, otherwise by number
-	from      position // in token mode
-	number    int      // page size in page mode
+	size      int      // page size
+	tokenMode bool     // whether to page by token instead of by number
+	from      position // where the page begins, in token mode
+	number    int      // page number, in page mode
 	withToken bool     // whether the response has a NextToken
 }
 
@@ -40,7 +40,7 @@ func matchesAll(filters []filter, it *item) bool {
 	return !slices.ContainsFunc(filters, func(f filter) bool { return !f(it) })
 }
 
-// valueFilters are the filters for members that have a single value.
+// valueFilters are the filters on members that have a single value.
 var valueFilters = map[string]func(*item) string{
 	"VpcId":               func(i *item) string { return i.VPCAttributes.VPCID },
 	"VSwitchId":           func(i *item) string { return i.VPCAttributes.VSwitchID },
@@ -58,14 +58,15 @@ var valueFilters = map[string]func(*item) string{
 	"HttpTokens":          func(i *item) string { return string(i.MetadataOptions.HTTPTokens) },
 }
 
-// memberFilters are the filters for members that have several values, one of which must be equal.
+// memberFilters are the filters on members that have several values. One of the values must equal the filter's
+// value.
 var memberFilters = map[string]func(*item) []string{
 	"SecurityGroupId": func(i *item) []string { return i.SecurityGroupIDs },
-	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // takes a single address, despite its name
+	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // accepts a single address, despite its name
 }
 
-// listFilters are the filters that accept several values, one of which must match. The API ignores those with a
-// network unless the request has that InstanceNetworkType.
+// listFilters are the filters that accept several values. One of the values must match. The API ignores a filter
+// with a network unless the request's InstanceNetworkType is that network.
 var listFilters = []struct {
 	name, network string
 	values        func(*item) []string
@@ -105,7 +106,7 @@ func readQuery(p *params, settings Settings) *query {
 	return q
 }
 
-// readLists parses the filters that accept lists, and the tags and resource group.
+// readLists parses the filters that accept lists, and the filters by tag and resource group.
 func (q *query) readLists(p *params) {
 	q.ids = p.list("InstanceIds")
 	for _, l := range listFilters {
@@ -135,14 +136,14 @@ func (q *query) readLists(p *params) {
 	}
 }
 
-// hasTag reports whether an instance has a tag. A tag without a value matches any value of its key.
+// hasTag reports whether an instance has a tag. If t has no value, any value of the key matches.
 func hasTag(i *item, t ecs.Tag) bool {
 	return slices.ContainsFunc(i.Tags, func(has ecs.Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) })
 }
 
-// readFlags parses the filters that are booleans, numbers and lock reasons.
+// readFlags parses the filters whose values are booleans, numbers or lock reasons.
 func (q *query) readFlags(p *params) {
-	_, _ = p.flag("NeedSaleCycle") // is validated, but filters nothing
+	_, _ = p.flag("NeedSaleCycle") // NeedSaleCycle is validated, but it is not a filter
 	if want, given := p.flag("IoOptimized"); given {
 		q.where(func(i *item) bool { return i.IOOptimized == want })
 	}
@@ -155,7 +156,7 @@ func (q *query) readFlags(p *params) {
 			return has != nil && *has == limit
 		})
 	}
-	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // compared ignoring case
+	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // compared without regard to case
 		known := []ecs.LockReason{
 			ecs.LockReasonFinancial, ecs.LockReasonSecurity, ecs.LockReasonRecycling, ecs.LockReasonDedicatedHostFinancial, ecs.LockReasonRefunded,
 		}
@@ -214,7 +215,7 @@ func (q *query) readPaging(p *params, settings Settings) {
 	}
 }
 
-// matchWildcard reports whether name matches pattern, in which an asterisk stands for any sequence of characters.
+// matchWildcard reports whether name matches pattern, in which an asterisk matches any sequence of characters.
 func matchWildcard(pattern, name string) bool {
 	first, rest, wild := strings.Cut(pattern, "*")
 	name, ok := strings.CutPrefix(name, first)
@@ -252,7 +253,7 @@ func (s *Server) describeInstances(x *exchange, p *params) any {
 		found = s.fleet.page(x, q)
 	}
 	head := object{"RequestId": x.requestID, "NextToken": "", "TotalCount": found.total, "PageNumber": q.number, "PageSize": q.size}
-	if q.tokenMode { // the last three are meaningless
+	if q.tokenMode { // in token mode, the API returns meaningless values
 		head["TotalCount"], head["PageNumber"], head["PageSize"] = 0, 1, defaultPageSize
 	}
 	if q.withToken {

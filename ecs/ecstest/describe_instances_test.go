@@ -70,11 +70,11 @@ func TestFilters(t *testing.T) {
 		{`InstanceIds=['i-every', 'i-bare']`, "i-every i-bare"},
 		{`InstanceIds=[]`, ""},
 		{`PublicIpAddresses=["192.0.2.1","192.0.2.9"]`, "i-every"},
-		{`PublicIpAddresses=["192.0.2.2"]`, ""}, // an elastic address is not a public one
+		{`PublicIpAddresses=["192.0.2.2"]`, ""}, // an elastic address is not a public IP address
 		{`PublicIpAddresses=[]`, ""},
 		{`PrivateIpAddresses=["10.0.0.1"]&InstanceNetworkType=vpc`, "i-every"},
 		{`PrivateIpAddresses=["10.0.0.2"]&InstanceNetworkType=vpc`, ""},
-		{`PrivateIpAddresses=["10.0.0.1"]`, all}, // ignored without its network type
+		{`PrivateIpAddresses=["10.0.0.1"]`, all}, // ignored, because InstanceNetworkType is missing
 		{`EipAddresses=["192.0.2.2"]&InstanceNetworkType=vpc`, "i-every"},
 		{`EipAddresses=["192.0.2.2"]&InstanceNetworkType=classic`, "i-classic"},
 		{`InnerIpAddresses=["10.9.9.9"]&InstanceNetworkType=classic`, "i-classic"},
@@ -188,7 +188,7 @@ func TestBadParameters(t *testing.T) {
 	}
 }
 
-// TestExclusiveTimes checks instances whose times equal the bounds of time filters.
+// TestExclusiveTimes checks how instances whose time equals the bound of a time filter are listed.
 func TestExclusiveTimes(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())
@@ -204,8 +204,8 @@ func TestExclusiveTimes(t *testing.T) {
 	}
 }
 
-// TestCap checks that filters by tag or resource group match at most 1,000 resources, and that nothing indicates
-// that there are more.
+// TestCap checks that filters by tag or resource group match at most 1,000 resources, and that the response does
+// not indicate that more resources match.
 func TestCap(t *testing.T) {
 	t.Parallel()
 	fleet := small(2100)
@@ -218,7 +218,7 @@ func TestCap(t *testing.T) {
 	}
 	srv := start(t, fleet...)
 	for _, test := range []struct {
-		first  bool // Settings.CapFirst
+		first  bool // value of Settings.CapFirst
 		filter []string
 		want   int
 	}{
@@ -240,7 +240,7 @@ func TestCap(t *testing.T) {
 	}
 }
 
-// TestAdditionalAttributes checks the members that are returned on request only.
+// TestAdditionalAttributes checks that some members are returned on request only.
 func TestAdditionalAttributes(t *testing.T) {
 	t.Parallel()
 	full := every()
@@ -255,7 +255,7 @@ func TestAdditionalAttributes(t *testing.T) {
 	filled := func(i ecs.Instance) string {
 		v6 := 0
 		for n, nic := range i.NetworkInterfaces {
-			v6 += len(nic.IPv6Sets) * (1 + 10*n) // 11 means that the secondary interface has one too
+			v6 += len(nic.IPv6Sets) * (1 + 10*n) // 11 means that the secondary interface has an IPv6 address too
 		}
 		nvme := i.ImageOptions.CurrentOSNVMeSupported != nil
 		return fmt.Sprintf("%s|%s|%d|%s|%s|%v|%v", i.MetadataOptions.HTTPTokens, i.DedicatedHostAttribute.DedicatedHostClusterID, v6, i.CPUOptions.TopologyType,
@@ -290,7 +290,7 @@ func TestAdditionalAttributes(t *testing.T) {
 	}
 }
 
-// TestRandomQueries compares random filters with a second implementation of them.
+// TestRandomQueries compares the results of random filters with a second implementation of the filters.
 func TestRandomQueries(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(600, 3)
@@ -332,7 +332,7 @@ func TestRandomQueries(t *testing.T) {
 	}
 }
 
-// TestShape checks that a response has the members documented by the API.
+// TestShape checks that a response has the members that the API documents.
 func TestShape(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())

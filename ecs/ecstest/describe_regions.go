@@ -38,7 +38,8 @@ var publicRegions = [][3]string{
 	{"me-east-1", "阿联酋（迪拜）", "UAE (Dubai)"},
 }
 
-// regionIDs returns the regions known to the server: those of the settings and those of its instances.
+// regionIDs returns the regions that the server knows: the regions from the settings, and the regions of its
+// instances.
 func (s *Server) regionIDs(settings Settings) []string {
 	ids := slices.Clone(settings.Regions)
 	if settings.Regions == nil {
@@ -61,7 +62,7 @@ func (s *Server) regionIDs(settings Settings) []string {
 func (s *Server) describeRegions(x *exchange, p *params) any {
 	p.oneOf("AcceptLanguage", 404, "InvalidAcceptLanguage.NotFound", "zh-CN", "zh_TW", "en-US", "ja", "fr", "de", "ko")
 	p.oneOf("ResourceType", 404, "InvalidResourceType.NotFound", "instance", "disk", "reservedinstance", "scu")
-	language := 2 // English is also used for the other languages
+	language := 2 // English; also used for languages without names in publicRegions
 	if l := p.Get("AcceptLanguage"); l == "" || strings.HasPrefix(l, "zh") {
 		language = 1
 	}
@@ -76,7 +77,8 @@ func (s *Server) describeRegions(x *exchange, p *params) any {
 	return object{"RequestId": x.requestID, "Regions": object{"Region": list}}
 }
 
-// regionEndpoint returns the endpoint that DescribeRegions reports. For cn-hangzhou, that is the central endpoint.
+// regionEndpoint returns the endpoint that DescribeRegions reports for a region. For cn-hangzhou, it is the
+// central endpoint.
 func regionEndpoint(id string) string {
 	if id == "cn-hangzhou" {
 		return "ecs.aliyuncs.com"

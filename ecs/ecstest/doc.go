@@ -9,24 +9,25 @@
 //	t.Cleanup(srv.Close)
 //	client, err := srv.Client("cn-hangzhou", nil)
 //
-// The client is an ordinary [ecs.Client]. Code that creates its own client needs [Server.URL] as Options.Endpoint and
-// [Server.Credentials]. Servers share nothing, so every test can have its own and run in parallel. [Server.Requests]
-// returns what the server received.
+// The client is an ordinary [ecs.Client]. Code that creates its own client needs [Server.URL] as Options.Endpoint
+// and the key from [Server.Credentials]. Servers share no state, so every test can have its own server and run in
+// parallel. [Server.Requests] returns the requests that the server received.
 //
-// A unit test that needs no HTTP can do without a server: see [Seq], and the example with httpmock.
+// A unit test that needs no HTTP can do without a server: see [Seq] and the example that uses httpmock.
 //
 // # Instances
 //
-// [Fleet] and [FleetIn] return any number of realistic instances. [Server.Put], [Server.Update] and [Server.Delete]
-// change the fleet, also while it is being listed; Settings.OnRequest does so at a certain request. A listing by token
-// includes every instance that exists throughout the listing. Settings.Overlap makes instances appear on two pages, as
-// may happen with the real API.
+// [Fleet] and [FleetIn] return any number of realistic instances. [Server.Put], [Server.Update] and
+// [Server.Delete] change the fleet at any time, even while a client is listing it. To change the fleet at a
+// certain request, use Settings.OnRequest. A listing by token includes every instance that exists throughout the
+// listing. Settings.Overlap makes instances appear on two pages, as may happen with the real API.
 //
 // # Permissions
 //
-// Key.Deny withdraws permissions from a [Key], Key.DenyIn in single regions only. A request without permission is refused
-// with 403 Forbidden.RAM. The API behaves so since 2025-12-20, as far as it was announced; before, it returned an empty
-// list, and private clouds may still do so: see Settings.EmptyIfDenied. Code that handles both is tested with both:
+// Key.Deny withdraws permissions from a [Key] in every region, and Key.DenyIn withdraws them in single regions. A
+// request without permission fails with 403 Forbidden.RAM. According to its announcement, the API has behaved
+// this way since 2025-12-20. Earlier, the API returned an empty list, and private clouds may still do so: see
+// Settings.EmptyIfDenied. Code that handles both responses should be tested with both:
 //
 //	srv.AddKey(ecstest.Key{Credentials: srv.Credentials(), Deny: []string{"ecs:DescribeInstances"}})
 //	for _, empty := range []bool{false, true} {
@@ -34,25 +35,26 @@
 //		…
 //	}
 //
-// [Server.UpdateKey] withdraws and restores a permission at any time. The fault {Denied: true, Skip: 2, Times: 3} denies
-// three requests, after two that were permitted.
+// [Server.UpdateKey] withdraws and restores a permission at any time. The fault {Denied: true, Skip: 2, Times: 3}
+// permits two requests and then denies three.
 //
 // # Credentials
 //
-// A start-up check can be tested against every state of an access key: unknown, inactive, temporary, expired, without its
-// token, with another secret. [Key] lists the states and their error codes, and its example plays them all.
-// [Server.IssueKey] issues temporary keys as STS does. Settings.ClockSkew makes the server's clock wrong, and Quota
-// throttles.
+// A start-up check can be tested with every kind of invalid access key: unknown, inactive, expired, with a wrong
+// secret, or without its security token. [Key] lists the error codes, and its example tries each case.
+// [Server.IssueKey] issues temporary keys as STS does. Settings.ClockSkew makes the server's clock wrong, and
+// Settings.Quota throttles requests.
 //
 // # Fault injection
 //
-// [Server.Inject] queues a [Fault] for the next matching requests: error codes, other statuses, bodies and headers of any
-// kind, latency, resets, truncated and slow responses, requests that are never answered, a wrong clock, denied
-// permission, repeated tokens.
+// [Server.Inject] queues a [Fault] for the next matching requests. A fault can change the error code, the status,
+// the headers or the body of a response. It can delay, slow down, truncate or withhold the response. It can also
+// reset the connection, set the clock wrong, deny a permission, or repeat a page token.
 //
 // # Virtual time
 //
-// Retries, waiters and throttling take time. [NewPipeServer] works inside [testing/synctest], where hours pass at once:
+// Tests of retries, waiters and throttling take long in real time. [NewPipeServer] works with the virtual time of
+// [testing/synctest], in which hours pass in an instant:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		srv := ecstest.NewPipeServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusStarting})
@@ -72,20 +74,21 @@
 //
 // # Fidelity
 //
-// The server has an implementation of the protocol of its own. It verifies both kinds of signatures, refuses timestamps
-// that are more than 15 minutes off and nonces that were used before, applies every filter of DescribeInstances, pages
-// by token and by number, and returns errors with the documented codes, as JSON or XML. The vendor's own Go client works
-// with it.
+// The server implements the protocol independently of the client. It verifies V1 and V3 signatures, rejects
+// requests whose timestamp is more than 15 minutes off or whose nonce was used before, and applies every filter
+// of DescribeInstances. It pages by token and by number, and returns errors with the documented codes, as JSON or
+// XML. The vendor's own Go client works with this server.
 //
-// It also reproduces what surprises users of the API: InstanceIds=[] matches nothing; unknown parameters, and address
-// lists without their InstanceNetworkType, are ignored; filters by tag or resource group match at most 1,000 instances;
-// TotalCount is 0 in token mode; MaxResults is raised to 10 and capped at 100; some members are returned on request only.
+// The server also reproduces behavior of the API that surprises users. InstanceIds=[] matches nothing. Unknown
+// parameters are ignored, and so are lists of addresses without the matching InstanceNetworkType. Filters by tag
+// or resource group match at most 1,000 instances. TotalCount is 0 in token mode. MaxResults is raised to 10 if
+// it is lower, and capped at 100. Some members are returned on request only.
 //
-// Where the documentation leaves something open, [Settings] offers both: how a listing ends, whether a request without
-// paging parameters receives a token, whether the bounds of time filters are inclusive, what the cap counts, whether
-// there are pages by number, or nothing else. A TagFilter of ListTagResources matches exact values; how the API compares
-// them is not documented.
+// Where the API's documentation is unclear, [Settings] offers each possible behavior: how a listing ends, whether
+// a request without paging parameters receives a token, whether the bounds of time filters are inclusive, which
+// instances count toward the cap, and whether DescribeInstances pages by token, by number, or both. A TagFilter of
+// ListTagResources matches exact values; the API does not document how it compares them.
 //
-// The operations are DescribeInstances, DescribeInstanceStatus, DescribeRegions and ListTagResources. [Server.Handle] adds
-// others; without it they are refused with InvalidApi.NotFound.
+// The operations are DescribeInstances, DescribeInstanceStatus, DescribeRegions and ListTagResources.
+// [Server.Handle] adds other operations. A request for any other operation fails with InvalidApi.NotFound.
 package ecstest

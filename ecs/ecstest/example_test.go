@@ -31,7 +31,7 @@ func runningNames(ctx context.Context, client *ecs.Client) ([]string, error) {
 	return names, nil
 }
 
-// Test code that lists instances with a server that has three of them.
+// This example tests code that lists instances. The server has three instances.
 func Example() {
 	srv := ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning},
@@ -47,7 +47,7 @@ func Example() {
 	// Output: [web-1 web-2] <nil>
 }
 
-// The third request fails twice; the client retries, and the listing is complete.
+// The third request fails twice. The client retries it, and the listing is complete.
 func ExampleServer_Inject() {
 	srv := ecstest.NewServer(ecstest.Fleet(3000, 1)...)
 	defer srv.Close()
@@ -73,7 +73,7 @@ func ExampleServer_Inject() {
 	// 200  Running true
 }
 
-// A user without permission: the listing ends with an error, both with the current API and with the API before
+// The user has no permission. The listing ends with an error, both with the current API and with the API before
 // 2025-12-20, which returned an empty list.
 func ExampleServer_AddKey() {
 	srv := ecstest.NewServer(ecstest.Fleet(100, 1)...)
@@ -102,7 +102,7 @@ func ExampleServer_AddKey() {
 	// 403 "Forbidden.RAM", dry run true
 }
 
-// A permission is withdrawn in the middle of a listing, and restored later.
+// A permission is withdrawn in the middle of a listing and restored later.
 func ExampleServer_UpdateKey() {
 	srv := ecstest.NewServer(ecstest.FleetIn("cn-hangzhou", 500, 1)...)
 	defer srv.Close()
@@ -130,7 +130,7 @@ func ExampleServer_UpdateKey() {
 	// 500 <nil>
 }
 
-// startUpCheck represents code that refuses to start without access to ECS.
+// startUpCheck represents a program's check that it can access ECS.
 func startUpCheck(ctx context.Context, client *ecs.Client) string {
 	err := client.DryRun(ctx, ecs.DescribeInstancesRequest{})
 	switch {
@@ -144,7 +144,7 @@ func startUpCheck(ctx context.Context, client *ecs.Client) string {
 	return "other trouble"
 }
 
-// Test a start-up check with everything that can be wrong with an access key.
+// This example tests a start-up check with every kind of invalid access key.
 func ExampleKey() {
 	srv := ecstest.NewServer()
 	defer srv.Close()
@@ -187,7 +187,7 @@ func ExampleKey() {
 	// wrong clock, which is corrected: ready
 }
 
-// Add an operation that the server does not have.
+// This example adds an operation that the server does not provide.
 func ExampleServer_Handle() {
 	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusRunning})
 	defer srv.Close()
@@ -216,19 +216,20 @@ func ExampleServer_Handle() {
 	// i-2 404 InvalidInstanceId.NotFound
 }
 
-// lister is the interface that the code under test requires of a client.
+// lister is the part of an ecs.Client that the code under test uses.
 type lister interface {
 	Instances(ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
 }
 
-// fakeLister is a lister that needs no server.
+// fakeLister implements lister without a server.
 type fakeLister struct{}
 
 func (fakeLister) Instances(context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
 	return ecstest.Seq(ecs.ErrUnavailable, ecs.Instance{InstanceID: "i-1"}, ecs.Instance{InstanceID: "i-2"})
 }
 
-// Use a fake instead of a server: the code under test declares an interface with the method that it needs.
+// This example uses a fake instead of a server. The code under test declares an interface with the method that it
+// needs.
 func ExampleSeq() {
 	var client lister = fakeLister{}
 	for i, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{}) {
@@ -240,7 +241,7 @@ func ExampleSeq() {
 	//  true
 }
 
-// Without this package: a canned response from the test's own httpmock transport.
+// This example does not use package ecstest. Instead, httpmock returns a fixed response.
 func Example_httpmock() {
 	transport := httpmock.NewMockTransport()
 	transport.RegisterResponder(http.MethodPost, "=~^https://ecs.cn-hangzhou.aliyuncs.com/",
@@ -257,7 +258,7 @@ func Example_httpmock() {
 	// Output: [web-1] <nil>
 }
 
-// The fleet changes between two pages; the instances that remain are still listed.
+// The fleet changes between two pages. The listing still contains every instance that is not released.
 func ExampleServer_Configure() {
 	srv := ecstest.NewServer(ecstest.Fleet(3000, 1)...)
 	defer srv.Close()
@@ -291,7 +292,7 @@ func ExampleServer_Configure() {
 	// Output: 1 released, 0 lost
 }
 
-// An instance that stops while it is being polled.
+// An instance stops while the code under test polls its status.
 func ExampleServer_Update() {
 	srv := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusStopping})
 	defer srv.Close()
@@ -321,7 +322,7 @@ func ExampleServer_Update() {
 	// Stopped
 }
 
-// A fleet for tests that need many different instances.
+// Fleet returns instances for tests that need many different ones.
 func ExampleFleet() {
 	regions := map[string]int{}
 	for _, i := range ecstest.Fleet(1000, 1) {
@@ -335,7 +336,7 @@ func ExampleFleet() {
 	// Output: 1000 [ap-southeast-1 cn-beijing cn-hangzhou cn-shanghai cn-shenzhen eu-central-1]
 }
 
-// TestWaiter shows how to test a waiter in virtual time: two minutes of polling take no real time.
+// TestWaiter shows how to test a waiter in virtual time. Two minutes of polling take no real time.
 func TestWaiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

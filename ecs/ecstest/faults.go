@@ -8,48 +8,50 @@ import (
 	"time"
 )
 
-// Fault makes the server misbehave. The first group of fields selects the requests to which the fault applies;
-// each field of the other groups adds a fault. The zero value applies to one request, which is handled as usual.
+// Fault makes the server misbehave. The first group of fields selects the requests that the fault applies to.
+// Each field in the other groups adds one kind of misbehavior. The zero value applies to one request, and does
+// not change how the request is handled.
 type Fault struct {
-	Action string             // apply to this operation only; "" means any
-	Region string             // apply to this RegionId only; "" means any
-	Match  func(Request) bool // apply to requests for which it returns true; nil means any. It must not call the server.
-	Skip   int                // number of matching requests to skip first
-	Times  int                // number of requests to apply to after that; 0 means one, a negative number means all
+	Action string             // apply only to requests for this operation; "" means any operation
+	Region string             // apply only to requests for this region; "" means any region
+	Match  func(Request) bool // apply only if Match returns true; nil means always. Match must not call the server.
+	Skip   int                // number of matching requests to leave unchanged first
+	Times  int                // number of matching requests to change after that; 0 means one, a negative number means all
 
-	// Before the response.
-	Latency   time.Duration // delay it
-	BlackHole bool          // never send the response: the connection stays open until the client closes it
+	// These faults occur before the response is sent.
+	Latency   time.Duration // wait this long before the response
+	BlackHole bool          // send no response, and keep the connection open until the client closes it
 	Reset     bool          // reset the connection (with NewPipeServer: close it)
 	Close     bool          // close the connection
 	Skew      time.Duration // add this duration to the server's clock
 
-	// Instead of the usual response.
+	// These faults replace the usual response.
 	Code    string // the API's error code
-	Message string // error message; "" means a general one
-	Status  int    // HTTP status; 0 means the usual one for Code, or 200
-	// Body is sent unchanged. nil means the usual response or the error; a non-nil empty Body is sent as an empty
-	// body.
+	Message string // error message; "" means a general message
+	Status  int    // HTTP status; 0 means the usual status of Code, or 200 without Code
+	// Body is sent unchanged. nil means the usual response, or the error response if Code is set. A Body that is
+	// empty but not nil makes the response empty.
 	Body        []byte
-	ContentType string // content type of Body; "" means JSON or XML as requested
-	// headers to add or replace, such as Retry-After or Date; an entry without values removes the header
+	ContentType string // content type of Body; "" means the content type of JSON or XML, whichever was requested
+	// Header contains headers to add or to replace, such as Retry-After or Date. An entry without values removes
+	// the header.
 	Header   http.Header
-	Redirect string // Location of a redirect, with Status or else 302
+	Redirect string // Location header of a redirect; the status is Status, or 302 if Status is 0
 
-	// Changes of the usual response.
-	Denied      bool // treat the request as if the key lacked the permission; see Key.Deny and Settings.EmptyIfDenied
-	RepeatToken bool // repeat the request's own NextToken, so that a listing never ends if Times is negative
-	Duplicate   int  // repeat this number of instances on the page
-	EmptyPage   bool // send no instances, and a NextToken that continues where the page would have begun
+	// These faults change the usual response.
+	Denied      bool // treat the request as if its user had no permission; see Key.Deny and Settings.EmptyIfDenied
+	RepeatToken bool // return the request's own NextToken; if Times is negative, the listing never ends
+	Duplicate   int  // number of instances to list a second time on the same page
+	EmptyPage   bool // send no instances, and a NextToken that continues at the beginning of this page
 
-	// While the response is sent.
-	Truncate bool          // close the connection after half the body, although Content-Length is the full length
-	CutJSON  bool          // send half the body, with a Content-Length that matches
+	// These faults occur while the response is sent.
+	Truncate bool          // send half the body with the Content-Length of the full body, then close the connection
+	CutJSON  bool          // send half the body with the correct Content-Length
 	Drip     time.Duration // wait this long after each byte
 }
 
-// Inject appends faults to a queue. The first fault in the queue that matches a request is applied to it. A fault
-// is removed after it has been applied Times times.
+// Inject appends faults to the server's queue. Only the first fault in the queue that matches a request applies
+// to that request. A fault is removed after it has been applied Times times.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +90,7 @@ func (s *Server) takeFault(x *exchange) *Fault {
 	return nil
 }
 
-// beforeResponse applies the faults before the response, and reports whether to send a response.
+// beforeResponse applies the faults that take effect before the response, and reports whether to send a response.
 func (f *Fault) beforeResponse(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case f == nil:
@@ -127,10 +129,10 @@ func (f *Fault) apiError() *apiError {
 	default:
 		status = usualStatus(f.Code)
 	}
-	return newError(status, f.Code, "%s", cmp.Or(f.Message, "The request was refused by an injected fault."))
+	return newError(status, f.Code, "%s", cmp.Or(f.Message, "The request was rejected by an injected fault."))
 }
 
-// modify changes headers and returns the body to send.
+// modify changes the headers and returns the modified body.
 func (f *Fault) modify(h http.Header, body []byte) []byte {
 	if f.Body != nil {
 		body = f.Body
@@ -150,7 +152,7 @@ func (f *Fault) modify(h http.Header, body []byte) []byte {
 	return body
 }
 
-// write sends the body. f may be nil.
+// write sends the body, or a part of it. f may be nil.
 func (f *Fault) write(w http.ResponseWriter, r *http.Request, body []byte) {
 	if f == nil {
 		_, _ = w.Write(body)

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFaultMatching checks to which requests a fault applies, and how often.
+// TestFaultMatching checks which requests a fault applies to, and how often it applies.
 func TestFaultMatching(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -31,7 +31,7 @@ func TestFaultMatching(t *testing.T) {
 		want, action string
 		params       []string
 	}{
-		{"", "DescribeInstances", nil}, // D skips it
+		{"", "DescribeInstances", nil}, // fault D skips this request
 		{"D", "DescribeInstances", nil},
 		{"", "DescribeInstances", nil},
 		{"A", "DescribeRegions", nil},
@@ -55,7 +55,7 @@ func TestFaultMatching(t *testing.T) {
 	}
 }
 
-// TestFaultResponses checks the faults that replace or change the response.
+// TestFaultResponses checks faults that replace or change the response.
 func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -102,11 +102,11 @@ func TestFaultResponses(t *testing.T) {
 	}
 	srv.Inject(ecstest.Fault{Code: "InternalError"})
 	if list(t, srv, "SignatureMethod", "none"); last(srv).AuthError != "InvalidSignatureMethod" || last(srv).Code != "InternalError" {
-		t.Errorf("a fault must not hide the request's own error: %+v", last(srv))
+		t.Errorf("the error of the request itself is not recorded if there is a fault: %+v", last(srv))
 	}
 }
 
-// TestFaultConnections checks responses that do not arrive, or arrive in part.
+// TestFaultConnections checks faults that withhold or truncate the response.
 func TestFaultConnections(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)
@@ -128,7 +128,7 @@ func TestFaultConnections(t *testing.T) {
 	}
 	for _, f := range []ecstest.Fault{{BlackHole: true}, {Latency: time.Hour}, {Drip: time.Hour}} {
 		ctx, cancel := context.WithCancel(t.Context())
-		f.Match = func(ecstest.Request) bool { cancel(); return true } // the client gives up once the request has arrived
+		f.Match = func(ecstest.Request) bool { cancel(); return true } // the client cancels when the request has arrived
 		srv.Inject(f)
 		if _, err := do(t, request().WithContext(ctx)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%+v: %v", f, err)
@@ -140,7 +140,7 @@ func TestFaultConnections(t *testing.T) {
 	}
 }
 
-// TestFaultPaging checks repeated tokens and empty pages.
+// TestFaultPaging checks faults that repeat a token or send an empty page.
 func TestFaultPaging(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)

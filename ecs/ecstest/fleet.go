@@ -13,30 +13,30 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// Fleet returns n instances such as a real account might have. The same n and seed return the same fleet.
+// Fleet returns n instances like those of a real account. The same n and seed always return the same fleet.
 //
-// The instances are in six regions (cn-hangzhou has the most; cn-beijing, cn-shanghai, cn-shenzhen,
-// ap-southeast-1, eu-central-1) and their zones, in the order in which listings return them. They were created
-// over five years, some individually and some in bursts of hundreds in a minute. They share VPCs, vSwitches,
-// security groups, images and tags, in Chinese and English. Some are stopped, locked, spot, prepaid, burstable, in
-// the classic network or on dedicated hosts; some have GPUs, local disks, several network interfaces, IPv6,
-// elastic or fixed public addresses. Members are set about as often as in real responses. Ids and addresses are
-// unique; public addresses are from the ranges reserved for documentation and, when those are used up, from
-// 172.16.0.0/12.
+// The instances are in six regions (cn-hangzhou, which has the most, cn-beijing, cn-shanghai, cn-shenzhen,
+// ap-southeast-1 and eu-central-1) and in the zones of these regions. Listings return the instances in the order
+// of the slice. The instances were created over five years, some individually and some in bursts of hundreds
+// within a minute. They share VPCs, vSwitches, security groups, images and tags, with names in Chinese and
+// English. Some instances are stopped, locked, spot, prepaid, burstable, in the classic network or on dedicated
+// hosts. Some have GPUs, local disks, several network interfaces, IPv6 addresses, and elastic or fixed public
+// addresses. Members are set about as often as in real responses. Ids and addresses are unique. Public addresses
+// are from the ranges reserved for documentation until these are used up, and then from 172.16.0.0/12.
 //
-// Members that the API returns on request only ([ecs.AdditionalAttribute]) are set; a server returns them on
-// request.
+// Members that the API returns on request only ([ecs.AdditionalAttribute]) are set in the returned instances. A
+// server also returns them on request only.
 func Fleet(n int, seed uint64) []ecs.Instance {
 	return newGenerator(seed, fleetRegions).fleet(n)
 }
 
-// FleetIn returns a fleet like that of [Fleet], but with all its instances in one region. Regions that Fleet does not
-// use have invented zones and id prefixes.
+// FleetIn is like [Fleet], but all instances are in one region. If Fleet does not use that region, the zones and
+// the prefix of the ids are invented.
 func FleetIn(region string, n int, seed uint64) []ecs.Instance {
 	return newGenerator(seed, []fleetRegion{regionOf(region)}).fleet(n)
 }
 
-// deployment is a group of instances that were created together.
+// deployment describes a group of instances that were created together.
 type deployment struct {
 	*site
 	model
@@ -44,7 +44,7 @@ type deployment struct {
 	name    string
 	tags    []ecs.Tag
 	created time.Time
-	spread  time.Duration // time from the first instance to the last; 0 means a burst within a minute
+	spread  time.Duration // time between the first and the last instance; 0 means a burst within a minute
 	zones   []string
 
 	vpc, image, group int
@@ -56,28 +56,28 @@ type deployment struct {
 	hpcCluster        string
 }
 
-// site is a region with the networks that have been created in it so far.
+// site is a region and the networks that have been created in it so far.
 type site struct {
 	fleetRegion
-	networks map[string]*network // networks with free addresses, by VPC and zone
+	networks map[string]*network // networks with unused addresses, by VPC and zone
 }
 
-// network is a vSwitch.
+// network is a vSwitch and the number of its addresses in use.
 type network struct {
 	vpc, vswitch string
-	cidr         uint32 // first address of its /20
+	cidr         uint32 // first address of the vSwitch's /20 range
 	used         uint32 // number of addresses in use
 }
 
-// generator creates one fleet. Its counters make ids and addresses unique.
+// generator creates one fleet. Its counters make ids and addresses unique within the fleet.
 type generator struct {
 	rng    *rand.Rand
 	sites  []*site
-	offset uint64 // offset of the counter of ids
+	offset uint64 // random start of the unique part of ids
 	ids    uint64
-	nets   uint32 // /20 networks of 10.0.0.0/8
-	public uint32 // public addresses
-	inner  uint32 // addresses of the classic network and of RDMA
+	nets   uint32 // index of the next /20 network in 10.0.0.0/8
+	public uint32 // number of public addresses in use
+	inner  uint32 // number of classic-network and RDMA addresses in use
 }
 
 func newGenerator(seed uint64, regions []fleetRegion) *generator {
@@ -100,7 +100,8 @@ func (g *generator) fleet(n int) []ecs.Instance {
 	return instances
 }
 
-// fleetEnd is the date of the fleet: everything was created before it, and expired instances expired before it.
+// fleetEnd is the reference date of the fleet: instances were created before it, and expired instances expired
+// before it.
 var fleetEnd = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func (g *generator) percent(p int) bool { return g.rng.IntN(100) < p }
@@ -117,7 +118,7 @@ func (g *generator) deployment(n int) deployment {
 	}
 	d := deployment{site: g.sites[at], model: pick(g, models), size: 1 + r.IntN(4), group: r.IntN(5), vpc: r.IntN(3)}
 	switch size := r.IntN(100); {
-	case size < 4: // scaled out
+	case size < 4: // a deployment that was scaled out
 		d.size = 50 + r.IntN(450)
 	case size < 15:
 		d.size = 8 + r.IntN(40)
@@ -189,8 +190,8 @@ const (
 	idSpace = 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
-// id returns an id of 20 characters: the region's prefix, 10 random ones, and a number that is unique in the
-// fleet.
+// id returns an id that ends in 20 characters: the region's prefix, 10 random characters, and 7 characters that
+// are unique in the fleet.
 func (g *generator) id(kind string, s *site) string {
 	g.ids++
 	b := make([]byte, 0, 32)
@@ -198,7 +199,7 @@ func (g *generator) id(kind string, s *site) string {
 	for range 10 {
 		b = append(b, letters[g.rng.IntN(36)])
 	}
-	v := (g.ids*48_271_999 + g.offset) % idSpace // one to one, because the factor and idSpace have no common divisor
+	v := (g.ids*48_271_999 + g.offset) % idSpace // a one-to-one mapping, because the factor and idSpace have no common divisor
 	for range 7 {
 		b = append(b, letters[v%36])
 		v /= 36
@@ -208,7 +209,7 @@ func (g *generator) id(kind string, s *site) string {
 
 // address allocates the next private address of a VPC in a zone.
 func (g *generator) address(s *site, vpc int, zone string) (*network, string) {
-	const hosts = 1<<12 - 4 // in a /20, without the reserved ones
+	const hosts = 1<<12 - 4 // number of addresses in a /20 range, without the reserved addresses
 	key := strconv.Itoa(vpc) + zone
 	net := s.networks[key]
 	if net == nil || net.used == hosts {
@@ -225,7 +226,7 @@ func ipv4(a uint32) string {
 	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).String()
 }
 
-// publicAddress allocates a public address, from the documentation ranges until they are used up.
+// publicAddress allocates a public address. It uses the documentation ranges first.
 func (g *generator) publicAddress() string {
 	n := g.public
 	g.public++
@@ -235,7 +236,7 @@ func (g *generator) publicAddress() string {
 	return ipv4(172<<24 | 16<<16 | (n - 3*254 + 1))
 }
 
-// instance creates one instance of a deployment; number counts from 0.
+// instance creates an instance of a deployment. number is its index in the deployment, starting at 0.
 func (g *generator) instance(d deployment, number int) ecs.Instance {
 	r := g.rng
 	id := g.id("i-", d.site)
@@ -284,7 +285,7 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 	return i
 }
 
-// next increments a counter, limited to the size of a /17 network.
+// next increments a counter and returns its value, which wraps around at the size of a /17 network.
 func (g *generator) next(counter *uint32) uint32 {
 	*counter++
 	return *counter % (1 << 15)
@@ -336,7 +337,7 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 		i.NetworkInterfaces = append(i.NetworkInterfaces, nic)
 	}
 	switch how := g.rng.IntN(100); {
-	case how < 9: // with an elastic address, the instance's own charge type is empty
+	case how < 9: // InternetChargeType is empty for an instance with an elastic address
 		i.EIPAddress = ecs.EIPAddress{
 			AllocationID: g.id("eip-", d.site), IPAddress: g.publicAddress(), InternetChargeType: ecs.InternetChargeTypePayByTraffic,
 			Bandwidth: pick(g, []int{5, 10, 100, 200}), IsSupportUnassociate: true,
@@ -355,7 +356,7 @@ func (g *generator) charge(i *ecs.Instance, d deployment) {
 	case d.prepaid > 0:
 		i.InstanceChargeType = ecs.InstanceChargeTypePrePaid
 		end := time.Date(i.CreationTime.Year(), i.CreationTime.Month()+time.Month(d.prepaid), i.CreationTime.Day(), 16, 0, 0, 0, time.UTC)
-		for end.Before(fleetEnd.AddDate(0, 0, -7)) { // renewed until fleetEnd, or just expired
+		for end.Before(fleetEnd.AddDate(0, 0, -7)) { // renewed until fleetEnd, or expired at most a week before
 			end = end.AddDate(0, d.prepaid, 0)
 		}
 		i.ExpiredTime, i.Recyclable = end, end.Before(fleetEnd)
@@ -400,7 +401,7 @@ func (g *generator) state(i *ecs.Instance, d deployment) {
 		i.Status, i.StoppedMode = ecs.InstanceStatusStopped, ecs.StoppedModeKeepCharging
 		lock(ecs.LockReasonFinancial, "The specified instance is locked due to financial reason.")
 	case d.spot && at < 4:
-		lock("Recycling", "") // the API capitalizes it in some responses
+		lock("Recycling", "") // in some responses, the API capitalizes this lock reason
 	case at < 1:
 		lock(ecs.LockReasonSecurity, "The specified instance is locked due to security reason.")
 	case at < 22:

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// fleetRegion is a region of a generated fleet.
+// fleetRegion describes a region of a generated fleet.
 type fleetRegion struct {
-	id, prefix string // prefix of the ids of the region's resources
+	id, prefix string // prefix is the beginning of the ids of the region's resources
 	zones      []string
-	share      int // share of the fleet, in percent
+	share      int // percentage of the fleet's deployments
 }
 
 var fleetRegions = []fleetRegion{
@@ -25,14 +25,14 @@ var fleetRegions = []fleetRegion{
 // model is an instance type.
 type model struct {
 	name, family string
-	cpu, memory  int // memory in GiB
+	cpu, memory  int // memory is in GiB
 	gpus         int
 	gpu          string
 	disks        int
-	capacity     int64 // of all local disks, in GiB
+	capacity     int64 // total capacity of all local disks, in GiB
 }
 
-// models are the common instance types; most instances have one of them.
+// models are the common instance types. Most instances have one of these types.
 var models = slices.Concat(
 	sizes("ecs.g7", 4, "large", "xlarge", "2xlarge", "4xlarge", "8xlarge"),
 	sizes("ecs.c7", 2, "large", "xlarge", "2xlarge", "4xlarge"),
@@ -65,7 +65,7 @@ var rareModels = []model{
 
 var classicModel = model{name: "ecs.n4.large", family: "ecs.n4", cpu: 2, memory: 4}
 
-// sizes returns models of a family with ratio GiB of memory per vCPU.
+// sizes returns instance types of a family that have ratio GiB of memory per vCPU.
 func sizes(family string, ratio int, names ...string) []model {
 	cpus := map[string]int{"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32}
 	list := make([]model, 0, len(names))
@@ -84,7 +84,8 @@ var images = [][4]string{ // id, name, English name, OSType
 	{"win2022_21H2_x64_dtc_zh-cn_40G_alibase_20230613.vhd", "Windows Server  2022 数据中心版 64位中文版", "Windows Server  2022 Data Center Edition 64 bit Chinese Edition", "windows"},
 }
 
-// regionOf returns a region of the catalog, or a region with invented zones and an invented prefix.
+// regionOf returns a region from the catalog. If the catalog does not contain the region, regionOf invents its
+// zones and its prefix.
 func regionOf(id string) fleetRegion {
 	for _, r := range fleetRegions {
 		if r.id == id {
@@ -100,7 +101,7 @@ func regionOf(id string) fleetRegion {
 		n /= 36
 	}
 	separator := ""
-	if strings.HasPrefix(id, "cn-") { // cn-chengdu-a, but us-west-1a
+	if strings.HasPrefix(id, "cn-") { // zones are named like cn-chengdu-a in China, but like us-west-1a elsewhere
 		separator = "-"
 	}
 	return fleetRegion{id: id, prefix: string(prefix), zones: []string{id + separator + "a", id + separator + "b"}, share: 100}

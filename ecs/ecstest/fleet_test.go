@@ -13,15 +13,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFleetIsDeterministic checks that a fleet depends on its arguments only.
+// TestFleetIsDeterministic checks that a fleet depends only on its size and seed.
 func TestFleetIsDeterministic(t *testing.T) {
 	t.Parallel()
 	a, b, c := ecstest.Fleet(300, 7), ecstest.Fleet(300, 7), ecstest.Fleet(300, 8)
 	if !reflect.DeepEqual(a, b) {
-		t.Error("the same seed, another fleet")
+		t.Error("the same seed returned a different fleet")
 	}
 	if reflect.DeepEqual(a, c) || a[0].InstanceID == c[0].InstanceID {
-		t.Error("another seed, the same fleet")
+		t.Error("a different seed returned the same fleet")
 	}
 	for _, n := range []int{-1, 0, 1, 99} {
 		if got := len(ecstest.Fleet(n, 1)); got != max(n, 0) {
@@ -30,7 +30,7 @@ func TestFleetIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestFleetIsConsistent checks each instance, and that ids and addresses are unique.
+// TestFleetIsConsistent checks the members of each instance, and that ids and addresses are unique.
 func TestFleetIsConsistent(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
@@ -110,7 +110,7 @@ func TestFleetIsConsistent(t *testing.T) {
 	}
 }
 
-// TestFleetIsVaried checks that every property occurs, about as often as in real accounts.
+// TestFleetIsVaried checks that every property of a fleet occurs about as often as in real accounts.
 func TestFleetIsVaried(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
@@ -132,7 +132,7 @@ func TestFleetIsVaried(t *testing.T) {
 		}
 		minutes[i.CreationTime]++
 	}
-	for what, between := range map[string][2]int{ // in percent; at least one instance even if that is 0
+	for what, between := range map[string][2]int{ // in percent; at least one instance must have the property even if the lower bound is 0
 		"tags": {25, 65}, "key pair": {5, 30}, "disks": {0, 5}, "gpu": {0, 8}, "eip": {7, 11}, "public": {4, 12}, "classic": {0, 8}, "locked": {0, 6}, "spot": {1, 15},
 		"prepaid": {10, 40}, "stopped": {15, 35}, "not charged": {1, 8}, "pending": {0, 2}, "windows": {5, 30}, "group": {14, 18}, "bandwidth": {85, 99}, "interfaces": {3, 7},
 		"ipv6": {6, 10}, "host": {0, 1}, "chinese": {20, 60}, "tag without value": {2, 50}, "numa": {38, 48}, "released": {0, 3}, "hpc": {0, 3}, "dns": {0, 1},
@@ -153,7 +153,7 @@ func TestFleetIsVaried(t *testing.T) {
 	}
 }
 
-// TestFleetRoundTrip checks that a client receives every member of the server's instances.
+// TestFleetRoundTrip checks that a client receives every member of every instance.
 func TestFleetRoundTrip(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(400, 9)
@@ -185,7 +185,7 @@ func TestFleetRoundTrip(t *testing.T) {
 	}
 }
 
-// TestFleetIn checks fleets in one region, both a region that Fleet uses and others.
+// TestFleetIn checks fleets in a single region, both in a region that Fleet uses and in other regions.
 func TestFleetIn(t *testing.T) {
 	t.Parallel()
 	for region, form := range map[string]string{

@@ -12,8 +12,8 @@ import (
 
 const timeLayout = "2006-01-02T15:04:05Z"
 
-// maxClockDifference is the maximum difference between a request's time and the server's, and how long a nonce is
-// remembered.
+// maxClockDifference is the maximum difference between a request's timestamp and the server's clock. The server
+// also remembers each nonce for this long.
 const maxClockDifference = 15 * time.Minute
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -23,8 +23,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
-// parse reads the parameters, and the operation with its version and region, from the query, the form and the
-// headers.
+// parse reads the operation, its version, its region and its parameters from the query, the form and the headers.
 func (x *exchange) parse() {
 	h := x.r.Header
 	note := func(err error) {
@@ -46,7 +45,7 @@ func (x *exchange) parse() {
 			}
 		}
 	}
-	// The vendor's older clients send X-Acs-Action with V1 too.
+	// The vendor's older clients send X-Acs-Action with V1 signatures too.
 	x.v3 = strings.HasPrefix(h.Get("Authorization"), "ACS3-") || h.Get("X-Acs-Action") != "" && !x.params.Has("SignatureMethod")
 	if x.v3 {
 		x.action, x.version = h.Get("X-Acs-Action"), h.Get("X-Acs-Version")
@@ -58,7 +57,7 @@ func (x *exchange) parse() {
 	x.region = x.params.Get("RegionId")
 }
 
-// authenticate performs the checks that the API's gateway performs before the operation.
+// authenticate performs the checks that the API's gateway makes before an operation runs.
 func (s *Server) authenticate(x *exchange) *apiError {
 	x.now = time.Now().Add(x.ClockSkew)
 	switch {
@@ -87,7 +86,7 @@ func (s *Server) authenticate(x *exchange) *apiError {
 	return s.verify(x, a)
 }
 
-// authentication is the evidence of its sender that a request contains.
+// authentication is the part of a request that identifies its sender.
 type authentication struct {
 	version, keyID, token, time, nonce string
 	signature                          []byte
@@ -95,7 +94,8 @@ type authentication struct {
 	mismatch                           string                     // the error message if the signature differs
 }
 
-// verify checks an authentication. s.mu must be held. Only authentic requests use up their nonces.
+// verify checks an authentication and returns an error, or nil. Only an authentic request uses up its nonce. s.mu
+// must be held.
 func (s *Server) verify(x *exchange, a authentication) *apiError {
 	key, known := s.keys[a.keyID]
 	if !known {
@@ -123,7 +123,7 @@ func (s *Server) verify(x *exchange, a authentication) *apiError {
 	case !key.Expires.IsZero() && x.now.After(key.Expires):
 		return newError(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
 	}
-	if !s.nonces.add(a.nonce, time.Now()) { // without ClockSkew: a wrong clock still measures 15 minutes
+	if !s.nonces.add(a.nonce, time.Now()) { // real time, because ClockSkew must not change how long a nonce is remembered
 		return newError(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
 	x.keyID = a.keyID

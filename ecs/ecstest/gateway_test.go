@@ -21,13 +21,13 @@ const listing = "RegionId=cn-hangzhou&InstanceIds=%5B%22i-bp67acfmxazb4p****%22%
 	"&Tag.1.Key=%E7%8E%AF%E5%A2%83&Tag.1.Value=a%20b%2A~%2B%2F%3D%26%25&Filter.1.Key=CreationStartTime&Filter.1.Value=2017-12-05T22%3A40Z&AdditionalAttributes.1=META_OPTIONS" +
 	"&DryRun=false&InstanceName=web-%2A"
 
-// vectors are published signatures; the last three were created with the vendor's own code.
+// vectors are published requests with their signatures. The last three were created with the vendor's own code.
 var vectors = []struct {
 	name, method, query, signature string
-	host, action, date, nonce      string // V3
+	host, action, date, nonce      string // for V3 only
 	id, secret, token              string // id and secret default to "testid" and "testsecret"
 	now                            string
-	code                           string // error code of the operation, after the signature was accepted
+	code                           string // the operation's error code, after the signature was accepted
 }{
 	{
 		name: "documented GET", method: "GET", now: "2016-02-23T12:46:24Z", signature: "OLeaidS1JvxuMvnyHOwuJ+uX5qY=",
@@ -68,7 +68,7 @@ var vectors = []struct {
 	},
 }
 
-// TestVectors checks that known signatures are accepted, and are refused if one character is changed.
+// TestVectors checks that known signatures are accepted, and that they are rejected if one character is changed.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors {
@@ -123,14 +123,14 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestRefusedV1 breaks one property of a request at a time.
+// TestRefusedV1 checks the error for each way in which a V1 request can be invalid.
 func TestRefusedV1(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format("2006-01-02T15:04:05Z") }
 	for _, test := range []struct {
 		name   string
-		params url.Values // "-" omits a parameter
+		params url.Values // "-" omits the parameter
 		status int
 		code   string
 		naming string
@@ -175,7 +175,7 @@ func TestRefusedV1(t *testing.T) {
 	}
 }
 
-// TestTampered checks that a signed request is refused after any change.
+// TestTampered checks that a signed request is rejected after any change.
 func TestTampered(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -228,7 +228,7 @@ func form(r *http.Request, body string) {
 	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 }
 
-// TestMethodsAndForms checks that V1 accepts GET and POST, with the parameters in the query, the form or both.
+// TestMethodsAndForms checks that V1 accepts GET and POST, with parameters in the query, in the form, or in both.
 func TestMethodsAndForms(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(2)...)
@@ -274,7 +274,7 @@ func TestMethodsAndForms(t *testing.T) {
 	}
 }
 
-// requestV3 returns a request signed with V3 by package signer.
+// requestV3 returns a request that package signer has signed with V3.
 func requestV3(t *testing.T, srv *ecstest.Server, params url.Values, body string) *http.Request {
 	t.Helper()
 	host := strings.TrimPrefix(srv.URL(), "http://")
@@ -294,7 +294,7 @@ func hexHash(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// signV3 signs a request after its headers were changed.
+// signV3 signs a request whose headers have been changed.
 func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	canonical := signer.CanonicalRequest(signer.Request{Method: r.Method, Host: r.URL.Host, Params: r.URL.Query()}, r.Header)
 	m := hmac.New(sha256.New, []byte(srv.Credentials().AccessKeySecret))
@@ -302,8 +302,8 @@ func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	r.Header.Set("Authorization", "ACS3-HMAC-SHA256 Credential="+srv.Credentials().AccessKeyID+",SignedHeaders="+names+",Signature="+hex.EncodeToString(m.Sum(nil)))
 }
 
-// mismatchV3 is the gateway's message for a wrong V3 signature. It contains only the hash of the canonical
-// request.
+// mismatchV3 matches the gateway's message for a wrong V3 signature. The message contains only the hash of the
+// canonical request.
 var mismatchV3 = regexp.MustCompile(`^Specified signature does not match our calculation. server StringToSign is \[ACS3-HMAC-SHA256 [0-9a-f]{64}\]$`)
 
 func TestRefusedV3(t *testing.T) {
@@ -363,7 +363,7 @@ func TestRefusedV3(t *testing.T) {
 	}
 }
 
-// TestClock checks that a client can learn the server's time from the Date header of an error response.
+// TestClock checks that a client can read the server's time from the Date header of an error response.
 func TestClock(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -378,7 +378,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestReplay checks that a nonce is used up by an authentic request, but not by a refused one.
+// TestReplay checks that a nonce is used up by an authentic request, but not by a rejected request.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -393,7 +393,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestRequests checks what the server records of a request, and that the record contains no secret.
+// TestRequests checks what the server records about a request, and that the record contains no secret.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)

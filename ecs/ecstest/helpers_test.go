@@ -57,7 +57,7 @@ func start(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return srv
 }
 
-// pairs returns parameters from a list of alternating names and values.
+// pairs returns parameters from a list that alternates names and values.
 func pairs(list ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(list); i += 2 {
@@ -66,8 +66,8 @@ func pairs(list ...string) url.Values {
 	return v
 }
 
-// request returns a request signed with V1. params are added to the usual parameters, or replace them; "-" removes
-// one.
+// request returns a request signed with V1. It has the usual parameters and params. If both contain a name,
+// params has precedence, and the value "-" removes the parameter.
 func request(t *testing.T, srv *ecstest.Server, action string, params url.Values) *http.Request {
 	t.Helper()
 	p := pairs("Action", action, "Version", "2014-05-26", "Format", "JSON", "AccessKeyId", srv.Credentials().AccessKeyID,
@@ -105,11 +105,11 @@ func newRequest(t *testing.T, method, target, body string) *http.Request {
 	return r
 }
 
-// do sends a request on a new connection. It neither follows redirects nor decompresses.
+// do sends a request on a new connection. It does not follow redirects and does not decompress the response.
 func do(t *testing.T, r *http.Request) (response, error) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
-	resp, err := transport.RoundTrip(r) //nolint:bodyclose // readAll does
+	resp, err := transport.RoundTrip(r) //nolint:bodyclose // readAll closes the body
 	if err != nil {
 		return response{}, err
 	}
@@ -120,7 +120,7 @@ func readAll(resp *http.Response) (response, error) {
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	a := response{status: resp.StatusCode, header: resp.Header, raw: string(body)}
-	_ = json.Unmarshal(body, &a) // not all bodies are JSON
+	_ = json.Unmarshal(body, &a) // some bodies are not JSON
 	return a, err
 }
 
@@ -142,7 +142,7 @@ func must(t *testing.T, r *http.Request) response {
 	return a
 }
 
-// ask sends a signed request for an operation.
+// ask sends a signed request for an operation and returns the response.
 func ask(t *testing.T, srv *ecstest.Server, action string, list ...string) response {
 	t.Helper()
 	return must(t, request(t, srv, action, pairs(list...)))
@@ -153,7 +153,8 @@ func list(t *testing.T, srv *ecstest.Server, params ...string) response {
 	return ask(t, srv, "DescribeInstances", params...)
 }
 
-// pages follows the tokens of a listing to its end, and calls meanwhile after each page except the last.
+// pages follows the tokens of a listing to its end. It calls meanwhile after each page except the last, and
+// returns the ids on each page.
 func pages(t *testing.T, srv *ecstest.Server, meanwhile func(page int), params ...string) [][]string {
 	t.Helper()
 	var all [][]string
@@ -191,7 +192,7 @@ func small(n int) []ecs.Instance {
 
 func pad(i int) string { return strings.Repeat("0", max(0, 4-len(strconv.Itoa(i)))) + strconv.Itoa(i) }
 
-// every returns an instance in which all members used by filters are set.
+// every returns an instance with a value in every member that a filter uses.
 func every() ecs.Instance {
 	return ecs.Instance{
 		InstanceID: "i-every", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", InstanceName: "web-prod-001", ImageID: "m-1", KeyPairName: "kp", ResourceGroupID: "rg-1",
@@ -222,5 +223,5 @@ func last(srv *ecstest.Server) ecstest.Request {
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
-// ptr returns a pointer to a copy of v, for fields in which absent and zero differ.
+// ptr returns a pointer to a copy of v. It is used for fields in which absent and zero differ.
 func ptr[T any](v T) *T { return &v }

@@ -14,9 +14,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fleet holds the instances of all regions. Each region lists them in the order in which they were added, which
-// never changes. A page token is therefore the position of the last instance, and a listing by token includes
-// every instance that exists throughout the listing.
+// fleet contains the instances of all regions. The instances of a region are listed in the order in which they
+// were added, which never changes. A page token therefore only needs to contain the position of the last
+// instance, and a listing by token includes every instance that exists throughout the listing.
 type fleet struct {
 	mu      sync.RWMutex
 	last    uint64 // seq of the newest item
@@ -24,23 +24,23 @@ type fleet struct {
 	regions map[string][]*item // sorted by seq
 }
 
-// item is an instance. It is immutable: a change replaces it.
+// item is an instance of the fleet. Items are immutable: a change replaces the item.
 type item struct {
 	ecs.Instance
-	seq              uint64 // number of the item, which determines the order of listings
-	created, expires int64  // in minutes since 1970, the unit of the time filters
+	seq              uint64 // number of the item; listings are ordered by it
+	created, expires int64  // in minutes since 1970, because time filters have this precision
 	rendered         [2]atomic.Pointer[rendering]
 }
 
-// rendering is the JSON of an instance with certain additional attributes.
+// rendering is an instance encoded as JSON with certain additional attributes.
 type rendering struct {
 	attributes attributes
 	text       []byte
 }
 
-// Put adds copies of instances to the fleet. If an instance with the same InstanceID exists, it is replaced, and
-// keeps its position in listings unless its region changes. An empty RegionID becomes "cn-hangzhou", and an empty
-// InstanceID a new one.
+// Put adds copies of instances to the fleet. An instance replaces an existing one with the same InstanceID and
+// keeps its position in listings, unless the region is different. If RegionID is empty, it becomes "cn-hangzhou".
+// If InstanceID is empty, the instance receives a new id.
 func (s *Server) Put(instances ...ecs.Instance) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -50,7 +50,7 @@ func (s *Server) Put(instances ...ecs.Instance) {
 	}
 }
 
-// Delete removes instances from the fleet. Unknown ids are ignored.
+// Delete removes instances from the fleet. Ids that do not exist are ignored.
 func (s *Server) Delete(ids ...string) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -62,7 +62,7 @@ func (s *Server) Delete(ids ...string) {
 	}
 }
 
-// Update changes an instance and reports whether it exists. change must not call the server.
+// Update changes an instance and reports whether the instance exists. change must not call the server.
 func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	f := &s.fleet
 	f.mu.Lock()
@@ -80,7 +80,8 @@ func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	return true
 }
 
-// Instances returns a copy of the fleet, sorted by region and in the order of listings.
+// Instances returns copies of all instances, sorted by region. Within a region, the instances are in the order of
+// listings.
 func (s *Server) Instances() []ecs.Instance {
 	f := &s.fleet
 	f.mu.RLock()
@@ -137,7 +138,7 @@ func minutes(t time.Time) int64 {
 	return t.Unix() / 60
 }
 
-// attributes are the AdditionalAttributes of a request, as bits.
+// attributes are the AdditionalAttributes of a request as a bit set.
 type attributes uint8
 
 const (
@@ -158,8 +159,9 @@ var attributeNames = map[string]attributes{
 	string(ecs.AdditionalAttributeCurrentOSNVMeSupported): nvmeSupported,
 }
 
-// json returns the instance in the API's shape. Encoding takes longer than everything else that a page requires,
-// so the item caches two results: without additional attributes, and with those requested last.
+// json returns the instance in the JSON format of the API. Encoding takes longer than the rest of the work for a
+// page, so the item caches two results: the encoding without additional attributes, and the encoding with the
+// attributes requested last.
 func (it *item) json(a attributes) []byte {
 	slot := &it.rendered[min(a, 1)]
 	if r := slot.Load(); r != nil && r.attributes == a {
@@ -188,7 +190,7 @@ func (it *item) json(a attributes) []byte {
 		inst.ImageOptions.CurrentOSNVMeSupported = nil
 	}
 	text, err := json.Marshal(inst)
-	if err != nil { // Extra is not valid JSON
+	if err != nil { // the only possible cause: Extra contains invalid JSON
 		inst.Extra = nil
 		text, _ = json.Marshal(inst)
 	}
@@ -196,7 +198,7 @@ func (it *item) json(a attributes) []byte {
 	return text
 }
 
-// clone returns a deep copy.
+// clone returns a deep copy of an instance.
 func clone(i ecs.Instance) ecs.Instance {
 	i.NetworkInterfaces = slices.Clone(i.NetworkInterfaces)
 	for k := range i.NetworkInterfaces {
@@ -225,7 +227,7 @@ func clone(i ecs.Instance) ecs.Instance {
 	return i
 }
 
-// any reports whether f returns true for any instance of the region.
+// any reports whether any instance of the region matches.
 func (f *fleet) any(region string, matches filter) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

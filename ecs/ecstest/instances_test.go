@@ -48,7 +48,8 @@ func TestFleetChanges(t *testing.T) {
 	}
 }
 
-// TestDescribeRegions checks the regions of the instances and of the settings, in several languages.
+// TestDescribeRegions checks that DescribeRegions returns the regions of the instances and of the settings, with
+// names in several languages.
 func TestDescribeRegions(t *testing.T) {
 	t.Parallel()
 	srv := start(t, ecs.Instance{InstanceID: "i-1", RegionID: "cn-test-1"})

@@ -11,32 +11,35 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Key is an access key that the server accepts, with the permissions of its user. A request is refused with
-//   - InvalidAccessKeyId.NotFound if its key is not known to the server, or was revoked,
-//   - InvalidAccessKeyId.Inactive if its key is disabled,
-//   - SignatureDoesNotMatch if it was signed with another secret,
-//   - MissingSecurityToken, InvalidSecurityToken.Malformed or InvalidSecurityToken.MismatchWithAccessKey if the token is
-//     missing, was sent with a permanent key, or is another one,
-//   - InvalidSecurityToken.Expired if a temporary key has expired,
+// Key is an access key that the server accepts, and the permissions of its user. A request fails with
+//
+//   - InvalidAccessKeyId.NotFound if the server does not know the key, or the key was revoked,
+//   - InvalidAccessKeyId.Inactive if the key is disabled,
+//   - SignatureDoesNotMatch if the request was signed with another secret,
+//   - MissingSecurityToken if the key is temporary and the request has no security token,
+//   - InvalidSecurityToken.Malformed if the key is permanent and the request has a security token,
+//   - InvalidSecurityToken.MismatchWithAccessKey if the request has another security token,
+//   - InvalidSecurityToken.Expired if the temporary key has expired,
 //   - Forbidden.RAM or, for ListTagResources, NoPermission.Tag if the user has no permission for the operation.
 type Key struct {
-	// Credentials is the key itself. If it has a SecurityToken, it is temporary: requests must contain the same
-	// token.
+	// Credentials contains the id and the secret of the key. If it also has a SecurityToken, the key is
+	// temporary, and requests must contain that token.
 	Credentials signer.Credentials
-	// Expires is when a temporary key expires, according to the server's clock. The zero value means never.
+	// Expires is the time when a temporary key expires, according to the server's clock. The zero value means
+	// that the key never expires.
 	Expires time.Time
-	// Disabled makes the key inactive.
+	// Disabled makes the key inactive: the server rejects its requests.
 	Disabled bool
 	// Deny lists the operations that the key's user is not permitted to call in any region: "DescribeInstances",
 	// or "ecs:DescribeInstances" as in a RAM policy. "*" in a name matches any sequence of characters. nil denies
 	// nothing.
 	//
-	// AddKey and UpdateKey panic if a name matches no operation of the server, because a mistyped name would make
-	// a test of permissions pass without denying anything. Operations of [Server.Handle] must be added before the
-	// key.
+	// AddKey and UpdateKey panic if a name matches no operation of the server, because a test of permissions with
+	// a mistyped name would pass without denying anything. Call [Server.Handle] for additional operations before
+	// adding a key that denies them.
 	Deny []string
-	// DenyIn lists operations that are denied in single regions only, by region id. AddKey and UpdateKey panic if
-	// the server does not know a region.
+	// DenyIn lists operations that are denied only in single regions; the map's keys are region ids. AddKey and
+	// UpdateKey panic if the server does not know a region.
 	DenyIn map[string][]string
 }
 
@@ -47,8 +50,8 @@ func (s *Server) AddKey(k Key) {
 	s.putKey(k)
 }
 
-// UpdateKey changes a key and reports whether the server has it. The change applies from the next request on, so
-// permissions can be withdrawn and restored in the middle of a listing. change must not call the server.
+// UpdateKey changes a key and reports whether the server has that key. The change applies from the next request
+// on, so a test can withdraw and restore permissions in the middle of a listing. change must not call the server.
 func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +67,7 @@ func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	return true
 }
 
-// RevokeKey removes a key from the server.
+// RevokeKey removes a key: the server rejects the key's requests as if it had never known the key.
 func (s *Server) RevokeKey(accessKeyID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,13 +83,13 @@ func (s *Server) IssueKey(lifetime time.Duration) signer.Credentials {
 	return c
 }
 
-// putKey validates the denials of a key and stores a copy. s.mu must be held.
+// putKey validates the operations and regions that a key denies, and stores a copy of the key. s.mu must be held.
 func (s *Server) putKey(k Key) {
 	k = k.clone()
 	s.checkDenials(k.Deny)
 	for region, actions := range k.DenyIn {
 		if !slices.Contains(s.regionIDs(s.settings), region) {
-			panic(fmt.Sprintf("ecstest: Key.DenyIn: the server does not know the region %q", region))
+			panic(fmt.Sprintf("ecstest: Key.DenyIn: the server does not know the region %q: correct it or add it to Settings.Regions", region))
 		}
 		s.checkDenials(actions)
 	}
@@ -101,7 +104,7 @@ func (s *Server) checkDenials(patterns []string) {
 	}
 	for _, pattern := range patterns {
 		if !slices.ContainsFunc(known, func(action string) bool { return matchesAction(pattern, action) }) {
-			panic(fmt.Sprintf("ecstest: Key.Deny: the server has no operation %q", pattern))
+			panic(fmt.Sprintf("ecstest: Key.Deny: the server has no operation %q: correct the name or add the operation with Handle first", pattern))
 		}
 	}
 }
@@ -124,7 +127,7 @@ func (k Key) denies(action, region string) bool {
 	return slices.ContainsFunc(k.Deny, matches) || slices.ContainsFunc(k.DenyIn[region], matches)
 }
 
-// denied reports whether the user currently lacks the permission for the request.
+// denied reports whether the user currently has no permission for the request.
 func (s *Server) denied(x *exchange) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

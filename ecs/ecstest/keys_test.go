@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestKeys checks temporary, disabled, replaced and revoked keys.
+// TestKeys checks requests with temporary, disabled, replaced and revoked keys.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -50,7 +50,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestDeny checks denied permissions, with every form of the name, and in one region only.
+// TestDeny checks that permissions are denied with every form of the operation's name, and in single regions.
 func TestDeny(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every(), ecs.Instance{InstanceID: "i-2", RegionID: "cn-beijing"})
@@ -93,7 +93,7 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestDenyUnknown checks that a denial that can never take effect is refused.
+// TestDenyUnknown checks that a denial that can never take effect causes a panic.
 func TestDenyUnknown(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -119,12 +119,12 @@ func TestDenyUnknown(t *testing.T) {
 			t.Errorf("%s: UpdateKey does not panic", name)
 		}
 	}
-	if a := ask(t, srv, "DescribeInstances"); a.status != 200 { // neither locked nor changed
+	if a := ask(t, srv, "DescribeInstances"); a.status != 200 { // the panics must neither lock the server nor change the key
 		t.Errorf("afterwards: %s", a.raw)
 	}
 }
 
-// TestEmptyIfDenied checks the behavior of the API before 2025-12-20.
+// TestEmptyIfDenied checks the setting that reproduces the API's behavior before 2025-12-20.
 func TestEmptyIfDenied(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())
@@ -151,13 +151,13 @@ func TestEmptyIfDenied(t *testing.T) {
 	}
 }
 
-// TestPermissionWithdrawn withdraws a permission after two pages of a listing and restores it.
+// TestPermissionWithdrawn checks a listing whose permission is withdrawn after two pages and restored later.
 func TestPermissionWithdrawn(t *testing.T) {
 	t.Parallel()
 	for name, withdraw := range map[string]func(*ecstest.Server){
 		"by UpdateKey": func(srv *ecstest.Server) {
 			srv.Configure(func(s *ecstest.Settings) {
-				s.OnRequest = func(ecstest.Request) { // applies to this request
+				s.OnRequest = func(ecstest.Request) { // the change applies to the current request too
 					n := len(srv.Requests())
 					srv.UpdateKey(srv.Credentials().AccessKeyID, func(k *ecstest.Key) {
 						k.Deny = nil
@@ -190,7 +190,7 @@ func TestPermissionWithdrawn(t *testing.T) {
 	}
 }
 
-// TestIssueKey checks that a temporary key works until it expires according to the server's clock.
+// TestIssueKey checks that a temporary key works until it has expired according to the server's clock.
 func TestIssueKey(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, _ *ecs.Client) {

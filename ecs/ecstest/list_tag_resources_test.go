@@ -12,8 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// tagPages follows ListTagResources to its end. It returns "id key value" for each tag, the number of pages, and
-// the last token.
+// tagPages follows the tokens of a listing of ListTagResources to its end. It returns "id key value" for each
+// tag, the number of pages, and the last token.
 func tagPages(t *testing.T, srv *ecstest.Server, params ...string) (rows []string, n int, end string) {
 	t.Helper()
 	token := ""
@@ -68,7 +68,7 @@ func TestTagResources(t *testing.T) {
 	}
 	for _, test := range []struct {
 		params string
-		want   func(i int) bool // index of an instance
+		want   func(i int) bool // whether the instance with index i must be listed
 	}{
 		{"TagFilter.1.TagKey=k0", func(i int) bool { return i%4 > 0 }},
 		{"TagFilter.1.TagKey=k0&TagFilter.1.TagValues.1=1", func(i int) bool { return i%4 > 0 && i%3 == 1 }},

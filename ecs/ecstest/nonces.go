@@ -7,14 +7,14 @@ import (
 
 const maxNonces = 1 << 17
 
-// nonces remembers hashes of the nonces of the last 15 minutes, at most 131,072 of them.
+// nonces stores a hash of every nonce of the last 15 minutes, up to 131,072 hashes.
 type nonces struct {
 	seed  maphash.Seed
 	seen  map[uint64]time.Time
 	order []uint64 // oldest first
 }
 
-// add reports whether the nonce is new.
+// add stores a nonce and reports whether the nonce is new.
 func (n *nonces) add(nonce string, now time.Time) bool {
 	if n.seen == nil {
 		n.seed, n.seen = maphash.MakeSeed(), map[uint64]time.Time{}

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// operations are the built-in operations. Each returns its response, which is encoded as JSON unless it is a
-// []byte. Errors are stored in the params.
+// operations are the built-in operations, by name. Each function returns its response, which is encoded as JSON
+// unless it is a []byte, and stores an error in the params.
 var operations = map[string]func(*Server, *exchange, *params) any{
 	"DescribeInstances":      (*Server).describeInstances,
 	"DescribeInstanceStatus": (*Server).describeInstanceStatus,
@@ -19,14 +19,14 @@ var operations = map[string]func(*Server, *exchange, *params) any{
 	"ListTagResources":       (*Server).listTagResources,
 }
 
-// Handle adds an operation to the server, or replaces the behavior of a built-in one. A nil h removes the
-// operation that was added.
+// Handle adds an operation to the server, or replaces a built-in operation. If h is nil, Handle removes the
+// operation that was added under the same name, and restores a built-in one.
 //
-// h is called for each authentic and permitted request for action, possibly by several goroutines at once, and may
-// call the server's methods. Its result is encoded with encoding/json as the response; an object without a
-// RequestId receives one, and nil is encoded as an empty object. An [*ecs.Error] becomes an error response with
-// its Code, Message, StatusCode (0 means the usual one for the code) and AccessDenied; any other error becomes
-// InternalError with the error's text.
+// h is called for each authentic and permitted request for action. Several goroutines may call h at the same
+// time, and h may call the server's methods. The result of h becomes the response, encoded with encoding/json. An
+// object without a RequestId receives one, and nil is encoded as an empty object. If h returns an [*ecs.Error],
+// the error response has its Code, Message, StatusCode (0 means the usual status of the code) and AccessDenied.
+// Any other error becomes InternalError with the error's message.
 func (s *Server) Handle(action string, h func(Request) (any, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,7 +37,7 @@ func (s *Server) Handle(action string, h func(Request) (any, error)) {
 	s.handlers[action] = h
 }
 
-// dispatch carries out the operation and returns the JSON of its response.
+// dispatch runs the operation and returns its response as JSON.
 func (s *Server) dispatch(x *exchange) ([]byte, *apiError) {
 	if x.version != apiVersion {
 		return nil, newError(400, "InvalidVersion", "Specified parameter Version is not valid.")
@@ -74,14 +74,14 @@ func (s *Server) run(x *exchange, operation func(*Server, *exchange, *params) an
 	return marshal(out), nil
 }
 
-// deny responds to a request without permission: with an error or, with EmptyIfDenied, with an empty list.
+// deny responds to a request without permission: with an error or, if EmptyIfDenied is set, with an empty list.
 func (s *Server) deny(x *exchange) ([]byte, *apiError) {
 	dryRun, _ := (&params{Values: x.params}).flag("DryRun")
 	if x.action != "DescribeInstances" || dryRun || !x.EmptyIfDenied {
 		return nil, x.denial()
 	}
 	x.params = maps.Clone(x.params)
-	x.params.Set("InstanceIds", "[]") // matches nothing
+	x.params.Set("InstanceIds", "[]") // an empty list of ids matches nothing
 	x.params.Del("NextToken")
 	return s.run(x, (*Server).describeInstances)
 }
@@ -110,7 +110,7 @@ func runHandler(h func(Request) (any, error), r Request) ([]byte, *apiError) {
 	return body, nil
 }
 
-// errorOf converts the error of a handler to an error response.
+// errorOf converts an error that a handler returned to an error response.
 func errorOf(err error) *apiError {
 	var e *ecs.Error
 	if !errors.As(err, &e) {

@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestHandle checks how the results of a handler are sent.
+// TestHandle checks how the server sends a handler's result.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -20,7 +20,7 @@ func TestHandle(t *testing.T) {
 		err    error
 		status int
 		code   string
-		want   string // in the body
+		want   string // a part of the body
 	}{
 		{"nothing", nil, nil, 200, "", `{"RequestId":"`},
 		{"map", map[string]any{"A": 1}, nil, 200, "", `","A":1}`},
@@ -37,7 +37,7 @@ func TestHandle(t *testing.T) {
 			if r.Params.Get("InstanceId.1") != "i-1" || r.AccessKeyID != srv.Credentials().AccessKeyID {
 				t.Errorf("%s: request %+v", test.name, r)
 			}
-			srv.Put(ecs.Instance{InstanceID: "i-1"}) // the server is not locked
+			srv.Put(ecs.Instance{InstanceID: "i-1"}) // deadlocks if the server is locked while it calls a handler
 			return test.out, test.err
 		})
 		a := ask(t, srv, "StopInstances", "InstanceId.1", "i-1", "RegionId", "-")
@@ -52,7 +52,7 @@ func TestHandle(t *testing.T) {
 		t.Errorf("XML: %s", a.raw)
 	}
 	if a := ask(t, srv, "StopInstances", "SignatureMethod", "none"); a.Code != "InvalidSignatureMethod" {
-		t.Errorf("a handler was called for a request that is not authentic: %s", a.raw)
+		t.Errorf("the handler was called for a request that is not authentic: %s", a.raw)
 	}
 	srv.Handle("StopInstances", nil)
 	if a := ask(t, srv, "StopInstances"); a.Code != "InvalidApi.NotFound" {
@@ -60,7 +60,7 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// TestHandleBuiltIn replaces a built-in operation and restores it.
+// TestHandleBuiltIn checks that Handle replaces a built-in operation and restores it.
 func TestHandleBuiltIn(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(3)...)
@@ -79,7 +79,7 @@ func TestHandleBuiltIn(t *testing.T) {
 	}
 }
 
-// TestSeq checks the iterator that fakes of Client.Instances return.
+// TestSeq checks what the iterator returned by Seq yields.
 func TestSeq(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
@@ -88,7 +88,7 @@ func TestSeq(t *testing.T) {
 		var last error
 		for i, err := range ecstest.Seq(want, small(2)...) {
 			if ids, last = append(ids, i.InstanceID), err; err != nil && i.InstanceID != "" {
-				t.Errorf("an error came with instance %s", i.InstanceID)
+				t.Errorf("the error was yielded together with instance %s", i.InstanceID)
 			}
 		}
 		expected := "i-0000 i-0001"
@@ -100,9 +100,9 @@ func TestSeq(t *testing.T) {
 		}
 	}
 	for range ecstest.Seq(broken, small(2)...) {
-		break // must not yield after that
+		break // the iterator must not yield after the break
 	}
 	for range ecstest.Seq(nil) {
-		t.Error("an instance of none")
+		t.Error("Seq without instances and without an error yielded an instance")
 	}
 }

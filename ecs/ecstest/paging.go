@@ -9,16 +9,17 @@ import (
 	"slices"
 )
 
-// position is where a listing by token continues.
+// position is the place where the next page of a listing by token begins.
 type position struct {
-	seq uint64 // after the item with this number; in ListTagResources, in the middle of that item
-	// number of resources listed so far that count toward the cap; in ListTagResources, number of tags of the item
-	// listed so far
+	seq uint64 // number of the last listed item; in ListTagResources, of the item whose tags are partly listed
+	// In DescribeInstances, count is the number of listed resources that count toward the cap. In
+	// ListTagResources, it is the number of the item's tags that are already listed.
 	count int
 }
 
-// sealToken returns an opaque token for a position. The token contains all that is needed to continue, and can be
-// used any number of times. No two tokens are equal, unless more than 4,096 are created for the same position.
+// sealToken returns an opaque token for a position. The token contains everything needed to continue the listing,
+// and can be used any number of times. Tokens differ from each other, unless more than 4,096 of them are created
+// for the same position.
 func (s *Server) sealToken(pos position, binding uint64) string {
 	salt := s.tokens.Add(1) & 0xfff
 	var b [16]byte
@@ -41,7 +42,7 @@ func (s *Server) openToken(token string, binding uint64) (position, *apiError) {
 	return position{}, newError(400, "InvalidParameter.NextToken", "The specified NextToken is not valid, or belongs to a request with other filters.")
 }
 
-// nextToken returns the NextToken of a response: "" at the end of the listing.
+// nextToken returns the NextToken of a response. At the end of the listing, NextToken is "".
 func (s *Server) nextToken(x *exchange, p *params, pos position, binding uint64, more bool) string {
 	switch token := p.Get("NextToken"); {
 	case token != "" && x.fault != nil && x.fault.RepeatToken:
@@ -52,7 +53,7 @@ func (s *Server) nextToken(x *exchange, p *params, pos position, binding uint64,
 	return ""
 }
 
-// tokenBinding is a hash of the parameters that must not change from page to page.
+// tokenBinding returns a hash of the parameters that must be the same for every page of a listing.
 func tokenBinding(values url.Values) uint64 {
 	h := fnv.New64a()
 	own := operationParams(values, "NextToken", "MaxResults", "PageNumber", "PageSize", "DryRun", "AdditionalAttributes")
@@ -63,18 +64,18 @@ func tokenBinding(values url.Values) uint64 {
 // page is a page of instances.
 type page struct {
 	rows  []*item
-	next  position // where the next page begins
+	next  position // the position where the next page begins
 	total int      // number of matching instances on all pages; in token mode, counting stops early
-	more  bool     // whether there are matching instances after this page
+	more  bool     // whether there are more matching instances after this page
 }
 
-// page returns the page that q requests.
+// page returns the page that q asks for.
 func (f *fleet) page(x *exchange, q *query) page {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	list := f.candidates(x.region, q)
 	skip := max(q.number-1, 0) * q.size
-	if !q.tokenMode && len(q.capped)+len(q.filters) == 0 { // no instance can match
+	if !q.tokenMode && len(q.capped)+len(q.filters) == 0 { // without filters, every candidate matches
 		first, end := min(skip, len(list)), min(skip+q.size, len(list))
 		found := page{rows: slices.Clone(list[first:end]), total: len(list), more: end < len(list)}
 		if first < end {
@@ -83,7 +84,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 		return found
 	}
 	found, pos := page{next: q.from}, q.from
-	after := make([]position, 0, q.size) // for each element, where the listing continues after it
+	after := make([]position, 0, q.size) // for each item, the position after the item
 	for _, it := range list[indexAfter(list, q.from.seq):] {
 		if !matchesAll(q.capped, it) {
 			continue
@@ -118,7 +119,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 	return found
 }
 
-// candidates returns the instances that q may match, ordered by number. f.mu must be held.
+// candidates returns the instances that can match q, ordered by their number. f.mu must be held.
 func (f *fleet) candidates(region string, q *query) []*item {
 	if q.ids == nil {
 		return f.regions[region]

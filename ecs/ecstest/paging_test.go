@@ -48,18 +48,19 @@ func TestPageMode(t *testing.T) {
 	}
 }
 
-// TestTokens checks that sizes are clamped, and that tokens are opaque, reusable and bound to their filters.
+// TestTokens checks that page sizes are clamped, and that tokens are opaque, reusable and bound to the filters of
+// their request.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(250)...)
 	for size, want := range map[string]int{"1": 10, "-5": 10, "10": 10, "37": 37, "100": 100, "1000": 100} {
-		a := list(t, srv, "MaxResults", size, "PageNumber", "2", "PageSize", "50") // ignored
+		a := list(t, srv, "MaxResults", size, "PageNumber", "2", "PageSize", "50") // in token mode, the page number and size are ignored
 		if len(a.ids()) != want || a.ids()[0] != "i-0000" || a.TotalCount != 0 {
 			t.Errorf("MaxResults %s: %d rows from %s, TotalCount %d", size, len(a.ids()), a.ids()[0], a.TotalCount)
 		}
 	}
 	if a := list(t, srv, "MaxResults", "100", "InstanceName", "i*"); a.NextToken != "" {
-		t.Error("a token although all instances came")
+		t.Error("the last page has a token")
 	}
 	first := list(t, srv, "MaxResults", "100", "ZoneId", "", "Other", "x")
 	if len(first.NextToken) != 32 {
@@ -86,7 +87,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestEnd checks that any number of instances is listed completely, with and without EmptyLastPage.
+// TestEnd checks that fleets of different sizes are listed completely, with and without EmptyLastPage.
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 9, 10, 11, 20, 25} {
@@ -106,7 +107,7 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestEndOfFilter checks that a full page is the last one if no further instance matches.
+// TestEndOfFilter checks that a full page is the last page if no further instance matches.
 func TestEndOfFilter(t *testing.T) {
 	t.Parallel()
 	fleet := small(30)
@@ -119,7 +120,8 @@ func TestEndOfFilter(t *testing.T) {
 	}
 }
 
-// TestChangingFleet checks that instances that exist throughout a listing are listed once, whatever else changes.
+// TestChangingFleet checks that an instance that exists throughout a listing is listed exactly once, even if the
+// fleet changes meanwhile.
 func TestChangingFleet(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(200)...)
@@ -140,15 +142,15 @@ func TestChangingFleet(t *testing.T) {
 	}
 	for i := range 200 {
 		if id := "i-" + pad(i); !gone[id] && seen[id] != 1 {
-			t.Errorf("%s came %d times", id, seen[id])
+			t.Errorf("%s was listed %d times", id, seen[id])
 		}
 	}
 	if len(gone) < 50 || slices.Max(slices.Collect(maps.Values(seen))) != 1 {
-		t.Errorf("%d gone, seen %v", len(gone), seen)
+		t.Errorf("%d instances deleted, seen %v", len(gone), seen)
 	}
 }
 
-// TestOverlap checks that the setting repeats instances, and that the listing is still complete.
+// TestOverlap checks that the setting repeats instances, and that the listing is nevertheless complete.
 func TestOverlap(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(35)...)
@@ -163,7 +165,7 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
-// TestOnRequest changes the fleet between two pages.
+// TestOnRequest checks that OnRequest can change the fleet between two pages.
 func TestOnRequest(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)
@@ -179,8 +181,8 @@ func TestOnRequest(t *testing.T) {
 	}
 }
 
-// TestWithoutPagingParameters lists everything by following NextToken alone, as the vendor's CLI does: no request has a
-// MaxResults.
+// TestWithoutPagingParameters lists all instances by following NextToken without setting MaxResults, as the
+// vendor's CLI does.
 func TestWithoutPagingParameters(t *testing.T) {
 	t.Parallel()
 	fleet := small(2010)
@@ -218,7 +220,7 @@ func TestWithoutPagingParameters(t *testing.T) {
 		t.Errorf("with TokensOnRequest: %s", a.raw[:200])
 	}
 	if a := list(t, srv, "MaxResults", "10"); a.NextToken == "" {
-		t.Error("no token although it was requested")
+		t.Error("TokensOnRequest: no token although MaxResults was set")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// params parses the parameters of an operation. The first error is stored in err. As in the API, unknown
-// parameters are ignored, and empty ones are treated as absent.
+// params parses the parameters of an operation. Its methods store the first error in err. As in the API, unknown
+// parameters are ignored, and empty parameters are treated as absent.
 type params struct {
 	url.Values
 	err *apiError
@@ -23,12 +23,12 @@ func (p *params) fail(err *apiError) {
 	}
 }
 
-// invalid records an error with the general code, for parameters for which the API documents no code of their own.
+// invalid records an InvalidParameter error, for parameters for which the API documents no specific code.
 func (p *params) invalid(name, why string) {
 	p.fail(newError(400, "InvalidParameter", "The specified parameter %q is not valid: %s.", name, why))
 }
 
-// number parses an integer in the range from lowest to highest; if highest is 0, there is no upper limit.
+// number parses an integer between lowest and highest. If highest is 0, there is no upper limit.
 func (p *params) number(name string, byDefault, lowest, highest int) int {
 	text := p.Get(name)
 	if text == "" {
@@ -36,7 +36,7 @@ func (p *params) number(name string, byDefault, lowest, highest int) int {
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || int(n) < lowest || highest != 0 && int(n) > highest {
-		p.invalid(name, "not a number, or out of range")
+		p.invalid(name, "it is not an integer, or is out of range")
 	}
 	return int(n)
 }
@@ -49,12 +49,12 @@ func (p *params) flag(name string) (value, given bool) {
 		return true, true
 	case "false":
 	default:
-		p.invalid(name, "want true or false")
+		p.invalid(name, "it must be true or false")
 	}
 	return false, true
 }
 
-// list parses a JSON array of strings; like the API, it also accepts elements in single quotes. It returns nil if
+// list parses a JSON array of strings. Like the API, it also accepts elements in single quotes. It returns nil if
 // the parameter is absent.
 func (p *params) list(name string) []string {
 	text := p.Get(name)
@@ -67,31 +67,31 @@ func (p *params) list(name string) []string {
 		err = json.Unmarshal([]byte(strings.ReplaceAll(text, "'", `"`)), &list)
 	}
 	if err != nil || list == nil {
-		p.invalid(name, "want a JSON array of strings")
+		p.invalid(name, "it must be a JSON array of strings")
 	} else if len(list) > maxListLength {
-		p.invalid(name, "more than 100 elements")
+		p.invalid(name, "it has more than 100 elements")
 	}
 	return list
 }
 
-// highest returns the highest N of all parameters Name.N and Name.N.Member.
+// highest returns the highest N among all parameters named Name.N or Name.N.Member.
 func (p *params) highest(name string) int {
 	highest := 0
 	for key := range p.Values {
 		if rest, ok := strings.CutPrefix(key, name+"."); ok {
 			number, _, _ := strings.Cut(rest, ".")
-			n, _ := strconv.Atoi(number) // a name without a number is an unknown parameter
+			n, _ := strconv.Atoi(number) // a name without a number belongs to an unknown parameter
 			highest = max(highest, n)
 		}
 	}
 	return highest
 }
 
-// repeated returns the values of Name.1, Name.2 and so on; numbers may be missing.
+// repeated returns the values of Name.1, Name.2 and so on. Numbers may be missing in between.
 func (p *params) repeated(name string, limit int) []string {
 	highest := p.highest(name)
 	if highest > limit {
-		p.invalid(name, "more than "+strconv.Itoa(limit)+" elements")
+		p.invalid(name, "it has more than "+strconv.Itoa(limit)+" elements")
 		return nil
 	}
 	var list []string
@@ -123,7 +123,7 @@ func (p *params) tags() []ecs.Tag {
 	return tags
 }
 
-// oneOf records an error if value is not one of the known values.
+// oneOf records an error if the parameter's value is not one of the known values. An absent parameter is valid.
 func (p *params) oneOf(name string, status int, code string, known ...string) {
 	if v := p.Get(name); v != "" && !slices.Contains(known, v) {
 		p.fail(newError(status, code, "The specified %s is not valid.", name))

@@ -8,34 +8,34 @@ import (
 )
 
 // Quota limits the rate of requests for each operation in each region. The zero value sets no limit. A token
-// bucket and a fixed window can be combined. A request beyond the limit is refused with 400 Throttling.User.
+// bucket and a fixed window can be used together. A request beyond the limit fails with 400 Throttling.User.
 type Quota struct {
 	Rate  float64 // token bucket: average number of requests per second; 0 means unlimited
-	Burst int     // token bucket: its size; 0 means 1
+	Burst int     // token bucket: its size in requests; 0 means 1
 
-	Limit  int           // fixed window: requests in each Window; 0 means unlimited
-	Window time.Duration // length of the window; 0 means a minute, as in the API
+	Limit  int           // fixed window: number of requests permitted in each Window; 0 means unlimited
+	Window time.Duration // fixed window: its length; 0 means one minute, as in the API
 
-	// Headers announces the quota: every response has an X-RateLimit-User-API header, and a refusal has an
-	// x-acs-retry-after header with the time to wait in milliseconds.
+	// Headers makes the server announce the quota: every response has an X-RateLimit-User-API header, and the
+	// response to a throttled request also has an x-acs-retry-after header with the time to wait in milliseconds.
 	Headers bool
 }
 
-// quotaScope identifies the requests to which one quota applies.
+// quotaScope identifies the requests that share a quota.
 type quotaScope struct{ region, action string }
 
-// maxMeters limits the memory that requests with invented names can use.
+// maxMeters limits the memory that requests for nonexistent operations or regions can use.
 const maxMeters = 10_000
 
 // meter counts the requests of a quotaScope.
 type meter struct {
-	tokens float64 // in the bucket
+	tokens float64 // tokens in the bucket
 	filled time.Time
 	window time.Time // start of the current window
 	used   int       // requests in the current window
 }
 
-// throttle counts the request, or refuses it if it exceeds the quota.
+// throttle counts the request, or returns an error if the request exceeds the quota.
 func (s *Server) throttle(x *exchange) *apiError {
 	q := x.Quota
 	if q.Rate <= 0 && q.Limit <= 0 {
@@ -69,8 +69,8 @@ func (s *Server) throttle(x *exchange) *apiError {
 
 func (q Quota) burst() float64 { return float64(max(q.Burst, 1)) }
 
-// count counts a request and returns how many more are allowed right now. If the request itself is not allowed, it
-// is not counted, and wait is the time until it would be.
+// count counts a request and returns how many more requests are permitted now. If the quota is exceeded, count
+// does not count the request, and returns how long to wait until the next request is permitted.
 func (m *meter) count(q Quota, now time.Time) (wait time.Duration, remaining int) {
 	length := cmp.Or(q.Window, time.Minute)
 	if q.Rate > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// pipe runs a test in virtual time, with a server that does not use the network.
+// pipe runs a test in virtual time with a server that does not use the network.
 func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs.Client), instances ...ecs.Instance) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -27,15 +27,15 @@ func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs
 	})
 }
 
-// TestQuota checks buckets and windows, for each region and operation separately.
+// TestQuota checks token buckets and fixed windows, and that each region and each operation has its own quota.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		quota   ecstest.Quota
-		at      []time.Duration // times of the requests
-		allowed string          // 1 or 0 for each request, whether it is accepted
-		wait    string          // in milliseconds, according to the last response
+		at      []time.Duration // when each request is sent
+		allowed string          // a digit for each request: 1 if the request is accepted, 0 if it is throttled
+		wait    string          // the time to wait in milliseconds, from the last response
 	}{
 		{"none", ecstest.Quota{}, make([]time.Duration, 5), "11111", ""},
 		{"bucket", ecstest.Quota{Rate: 2, Burst: 3, Headers: true}, []time.Duration{0, 0, 0, 0, 499 * time.Millisecond, 500 * time.Millisecond, time.Minute, time.Minute, time.Minute, time.Minute}, "1110011110", "500"},
@@ -49,7 +49,7 @@ func TestQuota(t *testing.T) {
 				srv.Configure(func(s *ecstest.Settings) { s.Quota = test.quota })
 				ask := func(action string, params ...string) response {
 					transport := &http.Transport{DialContext: srv.DialContext, DisableKeepAlives: true}
-					resp, err := transport.RoundTrip(request(t, srv, action, pairs(params...))) //nolint:bodyclose // read does
+					resp, err := transport.RoundTrip(request(t, srv, action, pairs(params...))) //nolint:bodyclose // read closes the body
 					if err != nil {
 						t.Fatal(err)
 					}

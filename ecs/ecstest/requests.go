@@ -9,32 +9,32 @@ import (
 )
 
 const (
-	maxRequests     = 10_000   // number of requests kept for Requests
-	maxRequestBytes = 64 << 20 // limit of the memory that they use
+	maxRequests     = 10_000   // number of requests that Requests returns at most
+	maxRequestBytes = 64 << 20 // limit of the memory that the records use
 )
 
 // Request describes a request that the server received.
 type Request struct {
-	Time             time.Time  // when it arrived, according to the clock of this machine
+	Time             time.Time  // when the request arrived, according to the clock of this machine
 	Method           string     // "GET" or "POST"
 	Action           string     // such as "DescribeInstances"
 	Region           string     // RegionId
-	Params           url.Values // the operation's own parameters, without the key, token, signature, time and nonce
+	Params           url.Values // the operation's own parameters, without those of the protocol
 	SignatureVersion string     // "1.0" or "ACS3-HMAC-SHA256"
 	AccessKeyID      string
 	Nonce            string
 	UserAgent        string
 	RemoteAddr       string // identifies the connection
-	// AuthError is the error code for the key, time, nonce or signature of the request; "" means that it was
-	// authentic. If a fault was applied, the client may have received a different error.
+	// AuthError is the error code if the key, time, nonce or signature of the request was rejected, and "" if the
+	// request was authentic. If a fault was applied, the client may have received a different error.
 	AuthError string
 	RequestID string
-	Status    int    // HTTP status of the response; 0 if there is none yet, or if none was sent
-	Code      string // error code of the response; "" after a success
+	Status    int    // HTTP status of the response; 0 if no response was sent yet, or if none will be sent
+	Code      string // error code of the response; "" for a success
 }
 
-// Requests returns the received requests, in order. The server keeps the last 10,000, or fewer if they would use
-// more than 64 MiB.
+// Requests returns the received requests, oldest first. The server keeps the last 10,000 requests, or fewer if
+// they use more than 64 MiB.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *Server) Requests() []Request {
 	return list
 }
 
-// snapshot returns a copy of the request's record.
+// snapshot returns a copy of the exchange's record.
 func (s *Server) snapshot(x *exchange) Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +56,7 @@ func (s *Server) snapshot(x *exchange) Request {
 	return r
 }
 
-// requestLog keeps the most recent requests, limited in number and total size.
+// requestLog keeps the most recent requests. Their number and their total size are limited.
 type requestLog struct {
 	kept  []keptRequest
 	bytes int
@@ -77,8 +77,8 @@ func (l *requestLog) add(r *Request, bytes int) {
 	}
 }
 
-// requestSize estimates the memory that the record of a request uses. Parameters share the memory of the query
-// string or body from which they were parsed.
+// requestSize estimates the memory that the record of a request uses. The parameters share the memory of the
+// query string or the body that they were parsed from.
 func requestSize(x *exchange) int {
 	const perRecord, perParam = 512, 128
 	size := perRecord + perParam*len(x.params) + len(x.r.URL.RawQuery) + len(x.body)
@@ -90,11 +90,12 @@ func requestSize(x *exchange) int {
 	return size
 }
 
-// protocolParams are the parameters that belong to no operation, in addition to those that begin with "Signature".
+// protocolParams are the parameters of the protocol itself, as opposed to those of an operation. Parameters that
+// begin with "Signature" also belong to the protocol.
 var protocolParams = []string{"AccessKeyId", "Action", "BearerToken", "Format", "SecurityToken", "Timestamp", "Version"}
 
-// operationParams copies the parameters of the operation itself: all except those of the protocol and the excluded
-// ones. Excluding a name also excludes its numbered forms, such as Name.1.
+// operationParams returns a copy of the parameters of the operation itself, without those of the protocol and
+// without those named in exclude. Excluding a name also excludes its numbered forms, such as Name.1.
 func operationParams(values url.Values, exclude ...string) url.Values {
 	own := url.Values{}
 	for name, v := range values {

@@ -16,7 +16,7 @@ import (
 // object is a JSON object with the API's member names.
 type object map[string]any
 
-// apiError is an error response in the API's shape.
+// apiError is an error response with the API's members.
 type apiError struct {
 	RequestID    string `json:"RequestId"`
 	HostID       string `json:"HostId"`
@@ -55,8 +55,8 @@ func usualStatus(code string) int {
 	return http.StatusBadRequest
 }
 
-// respond sends the response: the error if there is one, otherwise body, possibly modified by the fault that
-// applies to the request.
+// respond sends the response: err if it is not nil, otherwise body. The fault that applies to the request can
+// change the response.
 func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *apiError) {
 	f := x.fault
 	if f.replacesResponse() {
@@ -65,7 +65,7 @@ func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *a
 	status, root := http.StatusOK, x.action+"Response"
 	if err != nil {
 		status, root = err.Status, "Error"
-		if err.Code != "" { // otherwise a fault with a status and no error
+		if err.Code != "" { // an empty Code means a fault with a status and without an error
 			err.RequestID, err.HostID = x.requestID, x.r.Host
 			err.Recommend = "https://api.aliyun.com/troubleshoot?q=" + err.Code + "&product=Ecs&requestId=" + x.requestID
 			body = marshal(err)
@@ -108,7 +108,7 @@ func marshal(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(v) // all types passed to it can be encoded
+	_ = enc.Encode(v) // never fails, because every type passed to marshal can be encoded
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
@@ -126,19 +126,19 @@ func acceptsGzip(accept []string) bool {
 func (s *Server) gzip(body []byte) []byte {
 	z, _ := s.gzips.Get().(*gzip.Writer)
 	if z == nil {
-		z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails for invalid levels only
+		z, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails only for invalid levels
 	}
 	defer s.gzips.Put(z)
 	var b bytes.Buffer
 	b.Grow(len(body) / 4)
 	z.Reset(&b)
-	_, _ = z.Write(body) // writes to memory
+	_, _ = z.Write(body) // never fails, because it writes to memory
 	_ = z.Close()
 	return b.Bytes()
 }
 
-// toXML converts a JSON response to the equivalent XML: a member becomes an element, and a list repeats its
-// element.
+// toXML converts a JSON response to the equivalent XML: each member becomes an element, and each element of a
+// list becomes an element with the list's name.
 func toXML(root string, body []byte) []byte {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
@@ -169,7 +169,7 @@ func writeXML(b *bytes.Buffer, dec *json.Decoder, name string) {
 		}
 		_, _ = dec.Token()
 	default:
-		_ = xml.EscapeText(b, fmt.Append(nil, tok)) // writes to memory
+		_ = xml.EscapeText(b, fmt.Append(nil, tok)) // never fails, because it writes to memory
 	}
 	b.WriteString("</" + name + ">")
 }

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestFormats checks that responses are XML unless JSON is requested, and compressed if the client accepts it.
+// TestFormats checks that responses are XML unless JSON is requested, and that they are compressed if the client
+// accepts compressed responses.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	odd := every()

@@ -6,8 +6,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// Seq returns an iterator over the given instances that ends with err, or without an error if err is nil. A fake
-// of Client.Instances can return it, in a test without a server.
+// Seq returns an iterator that yields the given instances and then err, unless err is nil. In a test without a
+// server, a fake of Client.Instances can return this iterator.
 func Seq(err error, instances ...ecs.Instance) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for _, i := range instances {

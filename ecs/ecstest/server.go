@@ -23,15 +23,16 @@ const (
 	maxBody    = 1 << 20 // maximum size of a request body in bytes
 )
 
-// Server is an in-memory ECS that speaks HTTP. It is safe for concurrent use, even while it handles requests.
+// Server is an in-memory ECS that speaks HTTP. It is safe for concurrent use: its methods may be called while it
+// handles requests.
 type Server struct {
 	http   *httptest.Server
-	dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil for the loopback network
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil means the loopback network
 	own    signer.Credentials
 	sealer cipher.Block  // makes page tokens opaque
-	tokens atomic.Uint64 // number of page tokens issued, so that no two are equal
+	tokens atomic.Uint64 // number of page tokens issued; makes each token different
 	close  sync.Once
-	gzips  sync.Pool // of *gzip.Writer
+	gzips  sync.Pool // contains values of type *gzip.Writer
 
 	fleet fleet
 
@@ -45,8 +46,8 @@ type Server struct {
 	meters   map[quotaScope]*meter
 }
 
-// NewServer starts a server on a loopback port. It has the given instances (see [Server.Put]) and accepts one
-// access key, [Server.Credentials]. The caller must call [Server.Close] when done.
+// NewServer starts a server on a loopback port. The server contains the given instances (see [Server.Put]) and
+// accepts one access key, [Server.Credentials]. The caller must call [Server.Close] when done.
 //
 // In a [testing/synctest] bubble use [NewPipeServer], because real connections do not work there.
 func NewServer(instances ...ecs.Instance) *Server {
@@ -56,13 +57,13 @@ func NewServer(instances ...ecs.Instance) *Server {
 }
 
 // NewPipeServer is like [NewServer], but its connections are made with [net.Pipe] instead of the network, so that
-// server and clients can share the virtual time of a [testing/synctest] bubble. Create and close it inside the
-// bubble. Clients returned by [Server.Client] connect to it; other http.Clients need [Server.DialContext].
+// the server and its clients can use the virtual time of a [testing/synctest] bubble. Create and close the server
+// inside the bubble. Clients returned by [Server.Client] connect to it; any other http.Client needs a Transport
+// with [Server.DialContext].
 func NewPipeServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	s.dial = l.dial
-	// a client in the same process needs no timeout
 	s.http = &httptest.Server{Listener: l, Config: &http.Server{Handler: s}} //nolint:gosec // a client in the same process needs no timeout
 	s.http.Start()
 	return s
@@ -71,7 +72,7 @@ func NewPipeServer(instances ...ecs.Instance) *Server {
 func newServer(instances []ecs.Instance) *Server {
 	key := make([]byte, 16)
 	_, _ = rand.Read(key)           // never fails
-	sealer, _ := aes.NewCipher(key) // fails for keys of other sizes only
+	sealer, _ := aes.NewCipher(key) // fails only if the key has another size
 	s := &Server{
 		own:      signer.Credentials{AccessKeyID: "LTAI" + rand.Text()[:20], AccessKeySecret: rand.Text()},
 		sealer:   sealer,
@@ -95,12 +96,12 @@ func (s *Server) Close() {
 // URL returns the server's base URL, such as "http://127.0.0.1:34567", for use as Options.Endpoint.
 func (s *Server) URL() string { return s.http.URL }
 
-// Credentials returns the access key that a new server accepts. Every server has a different one.
+// Credentials returns the access key that a new server accepts. Each server has a different key.
 func (s *Server) Credentials() signer.Credentials { return s.own }
 
-// Client returns a client of this server for a region. If opts is nil, all options have their defaults. Without
-// Credentials in opts, the client uses the server's own key. The Endpoint in opts is replaced. The errors are
-// those of [ecs.NewClient].
+// Client returns a client for a region that sends its requests to this server. If opts is nil, all options have
+// their default values. Client sets Endpoint to the server's URL, and uses the server's own key unless opts has
+// Credentials. It returns the errors of [ecs.NewClient].
 func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	var o ecs.Options
 	if opts != nil {
@@ -116,7 +117,7 @@ func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	return ecs.NewClient(region, &o)
 }
 
-// DialContext connects to the server, whatever the address. Use it as the DialContext of an http.Transport.
+// DialContext connects to the server, regardless of the address. Use it as the DialContext of an http.Transport.
 func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	addr := s.http.Listener.Addr()
 	if s.dial != nil {
@@ -125,28 +126,29 @@ func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
 }
 
-// exchange is a request that is being handled, with all that is needed to respond to it.
+// exchange holds a request that is being handled, and the data needed to respond to it.
 type exchange struct {
-	Settings  // as they were when the request arrived
+	Settings  // a copy made when the request arrived
 	r         *http.Request
 	now       time.Time // according to the server's clock
 	body      []byte
-	query     url.Values // of the URL only
-	params    url.Values // of the URL and the form
+	query     url.Values // parameters of the URL only
+	params    url.Values // parameters of the URL and the form
 	parseErr  error
 	v3        bool
 	xml       bool // whether the response is XML instead of JSON
 	action    string
 	version   string
 	region    string
-	keyID     string // of the authenticated key
+	keyID     string // access key id of the authenticated request
 	fault     *Fault // nil if no fault applies to the request
 	requestID string
 	header    http.Header // additional response headers
 	record    *Request    // guarded by Server.mu
 }
 
-// ServeHTTP handles one API request. Requests that are not valid API requests receive the API's errors.
+// ServeHTTP handles one API request. If the request is invalid, the response is the error that the API returns
+// for it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.receive(w, r)
 	if !sleep(r, x.Latency) || !x.fault.beforeResponse(w, r) {
@@ -171,7 +173,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.respond(w, x, body, err)
 }
 
-// receive parses and records a request, and selects the fault that applies to it.
+// receive parses and records a request, and selects the fault that applies to the request.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{r: r, requestID: newRequestID(), header: http.Header{}}
 	x.body, x.parseErr = readBody(w, r)
@@ -191,7 +193,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// sleep waits. It returns false if the connection was closed by the client or by Close.
+// sleep waits for d. It returns false if the client or Close closed the connection before d elapsed.
 func sleep(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestWholeFleet lists everything with this module's client, with both kinds of signatures.
+// TestWholeFleet lists a whole fleet with this module's client and with each signature method.
 func TestWholeFleet(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(5000, 1)
@@ -61,7 +61,8 @@ func TestWholeFleet(t *testing.T) {
 	}
 }
 
-// TestVirtualTime checks that hours take no real time in a bubble, and that nonces are forgotten after 15 minutes.
+// TestVirtualTime checks that hours of virtual time take no real time, and that a nonce is forgotten after 15
+// minutes.
 func TestVirtualTime(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, client *ecs.Client) {
@@ -107,7 +108,7 @@ func TestVirtualTime(t *testing.T) {
 	})
 }
 
-// TestClose checks that Close aborts requests, closes the port, and may be called twice.
+// TestClose checks that Close aborts requests, closes the port, and can be called twice.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	for name, srv := range map[string]*ecstest.Server{"loopback": ecstest.NewServer(), "pipe": ecstest.NewPipeServer(), "slow": ecstest.NewServer()} {
@@ -118,9 +119,9 @@ func TestClose(t *testing.T) {
 		result := make(chan error, 1)
 		go func() {
 			transport := &http.Transport{DialContext: srv.DialContext}
-			r, err := http.NewRequest(http.MethodGet, srv.URL(), nil) //nolint:noctx // Close must end it
+			r, err := http.NewRequest(http.MethodGet, srv.URL(), nil) //nolint:noctx // Close must end the request
 			if err == nil {
-				_, err = transport.RoundTrip(r) //nolint:bodyclose // there is none
+				_, err = transport.RoundTrip(r) //nolint:bodyclose // there is no body
 			}
 			result <- err
 		}()
@@ -134,7 +135,7 @@ func TestClose(t *testing.T) {
 		srv.Close()
 		srv.Close()
 		if err := <-result; err == nil {
-			t.Errorf("%s: a request that was never to be answered succeeded", name)
+			t.Errorf("%s: a request without a response succeeded", name)
 		}
 		if conn, err := srv.DialContext(t.Context(), "tcp", ""); err == nil {
 			_ = conn.Close()
@@ -143,7 +144,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestConcurrent calls everything at the same time, for the race detector.
+// TestConcurrent calls all methods at the same time, so that the race detector can find data races.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(300)...)

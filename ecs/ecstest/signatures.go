@@ -2,7 +2,7 @@ package ecstest
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // V1 is defined with it
+	"crypto/sha1" //nolint:gosec // V1 is defined with SHA-1
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// The canonical forms below share no code with package signer, so that mistakes in that package are detected.
+// The canonical forms below share no code with package signer, so that a mistake in signer is detected.
 
 const algorithmV3 = "ACS3-HMAC-SHA256"
 
-// readV1 parses the authentication of V1, in which everything is a parameter and all parameters are signed.
+// readV1 reads the authentication of a request with signature method V1, which signs all parameters.
 func (x *exchange) readV1() (authentication, *apiError) {
 	get := x.params.Get
 	a := authentication{
@@ -35,18 +35,19 @@ func (x *exchange) readV1() (authentication, *apiError) {
 	case get("SignatureMethod") != "HMAC-SHA1":
 		return a, newError(400, "InvalidSignatureMethod", "Specified signature method is not valid.")
 	case a.version != "1.0":
-		// the API's spelling
+		// InvalidParamater is the API's own spelling.
 		return a, newError(400, "InvalidParamater", "The specified parameter \"SignatureVersion\" is not valid.")
 	case get("Signature") == "":
 		return a, newError(400, "IncompleteSignature", "The request signature does not conform to Aliyun standards. server string to sign is:%s", stringToSign)
 	}
 	a.mismatch = "Specified signature is not matched with our calculation. server string to sign is:" + stringToSign
-	a.signature, _ = base64.StdEncoding.DecodeString(get("Signature")) // malformed text matches no signature
+	a.signature, _ = base64.StdEncoding.DecodeString(get("Signature")) // if malformed, the result matches no signature
 	a.sign = func(secret string) []byte { return mac(sha1.New, secret+"&", stringToSign) }
 	return a, nil
 }
 
-// readV3 parses the authentication of V3, whose signature covers query, headers and body.
+// readV3 reads the authentication of a request with signature method V3, which signs the query, the headers and
+// the body.
 func (x *exchange) readV3() (authentication, *apiError) {
 	h := x.r.Header
 	a := authentication{version: algorithmV3, token: h.Get("X-Acs-Security-Token"), time: h.Get("X-Acs-Date"), nonce: h.Get("X-Acs-Signature-Nonce")}
@@ -55,7 +56,7 @@ func (x *exchange) readV3() (authentication, *apiError) {
 	}
 	method, rest, _ := strings.Cut(h.Get("Authorization"), " ")
 	if method != algorithmV3 {
-		return incomplete("want Authorization with " + algorithmV3)
+		return incomplete("the Authorization header must begin with " + algorithmV3)
 	}
 	fields := map[string]string{}
 	for part := range strings.SplitSeq(rest, ",") {
@@ -79,12 +80,12 @@ func (x *exchange) readV3() (authentication, *apiError) {
 	canonical := strings.Join([]string{x.r.Method, "/", canonicalQuery(x.query), x.canonicalHeaders(), names, bodyHash}, "\n")
 	requestHash := hexHash([]byte(canonical))
 	a.mismatch = "Specified signature does not match our calculation. server StringToSign is [" + algorithmV3 + " " + requestHash + "]"
-	a.signature, _ = hex.DecodeString(fields["Signature"]) // malformed text matches no signature
+	a.signature, _ = hex.DecodeString(fields["Signature"]) // if malformed, the result matches no signature
 	a.sign = func(secret string) []byte { return mac(sha256.New, secret, algorithmV3+"\n"+requestHash) }
 	return a, nil
 }
 
-// headersToSign returns the names of the headers that V3 signs.
+// headersToSign returns the names of the request's headers that V3 signs.
 func (x *exchange) headersToSign() []string {
 	names := []string{"host"}
 	for name := range x.r.Header {
@@ -136,8 +137,8 @@ func canonicalQuery(params url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-// escape is the API's percent-encoding.
+// escape percent-encodes s in the way that the API requires.
 func escape(s string) string { return escaper.Replace(url.QueryEscape(s)) }
 
-// escaper corrects the differences from url.QueryEscape.
+// escaper replaces the characters that url.QueryEscape encodes differently from the API.
 var escaper = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func newServer(tb testing.TB, to setup) *server {
 	tb.Helper()
-	s, err := startServer(context.WithoutCancel(tb.Context())) // it ends when its standard input is closed
+	s, err := startServer(context.WithoutCancel(tb.Context())) // the server ends when its standard input is closed
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -41,7 +41,8 @@ func newServer(tb testing.TB, to setup) *server {
 	return s
 }
 
-// A comparison means something only if both SDKs read the same pages, and the pages are as README.md describes them.
+// TestPages checks that both SDKs decode the same pages, because otherwise a comparison would be meaningless, and
+// that the pages match their description in README.md.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -58,7 +59,7 @@ func TestPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			if again, _ := body(tt.kind); string(again) != string(text) {
-				t.Error("the page is not the same each time")
+				t.Error("newInstances returned a different page the second time")
 			}
 			if n := len(text); n < tt.bytes*99/100 || n > tt.bytes*101/100 {
 				t.Errorf("%d bytes, want about %d", n, tt.bytes)
@@ -97,7 +98,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// A full page has every field that the documented sample has.
+// TestFullPageIsFull checks that a full page has every field of the documented sample.
 func TestFullPageIsFull(t *testing.T) {
 	t.Parallel()
 	paths := func(text []byte) map[string]bool {
@@ -136,7 +137,8 @@ func TestFullPageIsFull(t *testing.T) {
 	}
 }
 
-// Listings yield every instance of the fleet once, whether or not the bounds of creation times are inclusive.
+// TestServer checks that a listing yields every instance of the fleet exactly once, both with inclusive and with
+// exclusive bounds of creation times.
 func TestServer(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -178,7 +180,8 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// A window of creation times holds the instances within its bounds, and the count of page mode agrees with it.
+// TestServerWindows checks that a filter by creation time matches the instances within its bounds, and that
+// TotalCount in page mode is their number.
 func TestServerWindows(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -221,7 +224,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// cpu reports the CPU time per operation, besides the elapsed time.
+// cpu runs work b.N times and reports the CPU time per operation in addition to the elapsed time.
 func cpu(b *testing.B, work func() error) {
 	b.ReportAllocs()
 	start := cpuTime()
@@ -320,7 +323,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkCall measures a whole call whose response comes from memory and is empty: the cost of a call without its page.
+// BenchmarkCall measures the cost of a call apart from its page: the response is empty and comes from memory.
 func BenchmarkCall(b *testing.B) {
 	const nowhere = "http://127.0.0.1:1"
 	w, empty := typicalWish(), memory{emptyPage}
@@ -334,7 +337,7 @@ func BenchmarkCall(b *testing.B) {
 	b.Run("old", func(b *testing.B) { cpu(b, func() error { return oldClient.call(w) }) })
 }
 
-// BenchmarkInstance measures how 10,000 instances that are in memory already pass through an iterator or a channel.
+// BenchmarkInstance measures how long 10,000 instances from memory take to pass through an iterator or a channel.
 func BenchmarkInstance(b *testing.B) {
 	text, err := body(full)
 	if err != nil {

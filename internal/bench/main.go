@@ -1,5 +1,6 @@
-// Command bench measures this SDK beside the vendor's old one and beside plain HTTP, and prints one table: each target, the
-// figure, the ratio, the spread, and whether the target is met. See README.md.
+// Command bench compares the performance of this SDK with the vendor's old SDK and with plain HTTP. It prints a
+// table with one row per measurement: the target, the result, the ratio to the peer, the spread, and whether the
+// target is met. See README.md.
 package main
 
 import (
@@ -21,15 +22,15 @@ func main() {
 		}
 		return
 	}
-	quick := flag.Bool("quick", false, "fewer rounds, less in each, no cold builds: a minute")
-	only := flag.String("only", "1,2,3,4,5,6,7,8", "the targets to measure")
+	quick := flag.Bool("quick", false, "run fewer and shorter rounds, and skip target 6; this takes about a minute")
+	only := flag.String("only", "1,2,3,4,5,6,7,8", "comma-separated `numbers` of the targets to measure")
 	flag.Parse()
 	if err := run(context.Background(), *quick, *only); err != nil {
 		log.Fatal("bench: ", err)
 	}
 }
 
-// bench is one run of all measurements.
+// bench runs the measurements and collects their results.
 type bench struct {
 	*server
 	quick  bool

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// usage is what this process used for a piece of work.
+// usage is the time and memory that this process used for a piece of work.
 type usage struct {
 	wall, cpu     time.Duration
 	allocs, bytes float64
 }
 
-// measure runs work after a garbage collection and returns what it used.
+// measure runs the garbage collector, then work, and returns the time and memory that work used.
 func measure(work func() error) (usage, error) {
 	runtime.GC()
 	var before, after runtime.MemStats
@@ -28,16 +28,16 @@ func measure(work func() error) (usage, error) {
 	return u, err
 }
 
-// cpuTime returns the CPU time of this process so far, including the garbage collector.
+// cpuTime returns the CPU time that this process has used so far, including the garbage collector.
 func cpuTime() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // a process can always ask for its own usage
+		panic(err) // a process can always read its own usage
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// largestProcess returns the memory in bytes of the largest among a process and its children.
+// largestProcess returns the peak memory, in bytes, of the largest process among a process and its children.
 func largestProcess(state *os.ProcessState) float64 {
 	r, ok := state.SysUsage().(*syscall.Rusage)
 	switch {
@@ -50,7 +50,8 @@ func largestProcess(state *os.ProcessState) float64 {
 	}
 }
 
-// peakHeap runs work and returns the largest heap seen meanwhile, including garbage not yet collected.
+// peakHeap runs work and returns the maximum size of the heap during the work, including garbage that is not yet
+// collected.
 func peakHeap(work func() error) (float64, error) {
 	runtime.GC()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -79,7 +80,7 @@ func peakHeap(work func() error) (float64, error) {
 	return float64(max(peak, read()) - before), err
 }
 
-// liveHeap returns the size of the live objects, after a garbage collection.
+// liveHeap runs the garbage collector and returns the size of the live objects.
 func liveHeap() float64 {
 	runtime.GC()
 	var m runtime.MemStats
@@ -93,7 +94,7 @@ func settle() {
 	runtime.GC()
 }
 
-// series holds one figure, measured once per round.
+// series is a list of results of the same measurement, one for each round.
 type series []float64
 
 func (s series) median() float64 {
@@ -103,7 +104,7 @@ func (s series) median() float64 {
 
 func (s series) most() float64 { return slices.Max(s) }
 
-// over returns the ratio to another series, round by round.
+// over returns the ratio of s to other for each round.
 func (s series) over(other series) series {
 	r := make(series, len(s))
 	for i := range s {

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// The instances of both kinds of page: "full" has every field of the documented sample, with two network interfaces and
-// five tags; "typical" has the fields of real responses. Placeholders ${…} differ from instance to instance.
+// templates contains an instance for each kind of page. A "full" instance has every field of the documented
+// sample, two network interfaces and five tags. A "typical" instance has the fields of real responses.
+// Placeholders ${…} have a different value in each instance.
 //
 //go:embed pages/*.tmpl
 var templates embed.FS
@@ -23,7 +24,8 @@ const (
 	pageSize = 100
 )
 
-// The server overwrites these values, which have a fixed width, in each instance of a fleet of any size.
+// The server overwrites these values in each instance. Their width is fixed, so that this works for a fleet of
+// any size.
 const (
 	idStart = `"InstanceId":"i-bp1`
 	idWidth = 17
@@ -32,7 +34,8 @@ const (
 	createdLayout = "2006-01-02T15:04Z"
 )
 
-// newInstances returns n instances as JSON, the same ones each time. The server sets their ids and creation times.
+// newInstances returns n instances as JSON. It returns the same instances every time. The server sets their ids
+// and creation times.
 func newInstances(kind string, n int) ([][]byte, error) {
 	pretty, err := templates.ReadFile("pages/" + kind + ".tmpl")
 	if err != nil {
@@ -49,10 +52,10 @@ func newInstances(kind string, n int) ([][]byte, error) {
 	return instances, nil
 }
 
-// value returns the text for the placeholder ${name} in instance i.
+// value returns the value that replaces the placeholder ${name} in instance i.
 func value(i int, name string) string {
 	kind, _, _ := strings.Cut(name, ":")
-	if kind == "shared" { // groups of 25 instances share the value
+	if kind == "shared" { // each group of 25 instances shares the value
 		i %= 25
 	}
 	r := random(i, name)
@@ -88,25 +91,25 @@ func value(i int, name string) string {
 	panic("pages: no value for ${" + name + "}")
 }
 
-// random returns a pseudo-random number for i and name.
+// random returns a pseudo-random number that depends only on i and name.
 func random(i int, name string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(name))
 	return mix(h.Sum64() + uint64(i))
 }
 
-// mix is the finalizer of SplitMix64. It is a bijection, so different inputs give different outputs.
+// mix is the finalizer of SplitMix64. It is a bijection, so different inputs have different results.
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
 }
 
-// appendID appends an id of idWidth letters and digits made from n. Different numbers give different ids.
+// appendID appends an id with idWidth letters and digits. Different values of n have different ids.
 func appendID(b []byte, n uint64) []byte {
 	rest := n
 	for i := range idWidth {
-		if i == 13 { // 13 digits use up the 64 bits of n
+		if i == 13 { // 13 digits are enough for the 64 bits of n
 			rest = mix(n)
 		}
 		b = append(b, "0123456789abcdefghijklmnopqrstuvwxyz"[rest%36])

@@ -22,7 +22,8 @@ import (
 
 const region = "cn-hangzhou"
 
-// newOurs returns a client of this SDK for the server at url, with a connection pool of its own. opts may be nil.
+// newOurs returns a client of this SDK for the server at url. The client has its own connection pool. opts may be
+// nil.
 func newOurs(url string, opts *ecs.Options) *ecs.Client {
 	if opts == nil {
 		opts = &ecs.Options{}
@@ -30,18 +31,19 @@ func newOurs(url string, opts *ecs.Options) *ecs.Client {
 	opts.Endpoint, opts.Credentials = url, ecs.StaticCredentials("testid", "testsecret", "")
 	client, err := ecs.NewClient(region, opts)
 	if err != nil {
-		panic(err) // only a bug in this program can cause it
+		panic(err) // only a bug in this program causes an error
 	}
 	return client
 }
 
-// oldSDK calls the vendor's old SDK.
+// oldSDK is a client of the vendor's old SDK.
 type oldSDK struct {
 	*old.Client
 	domain string
 }
 
-// newOld returns a client of the old SDK for the server at url. If transport is nil, the SDK uses its own.
+// newOld returns a client of the old SDK for the server at url. If transport is nil, the SDK uses its default
+// transport.
 func newOld(url string, transport http.RoundTripper) oldSDK {
 	client, err := old.NewClientWithOptions(region, sdk.NewConfig().WithScheme("HTTP"), credentials.NewAccessKeyCredential("testid", "testsecret"))
 	if err != nil {
@@ -60,7 +62,7 @@ func (o oldSDK) request(token string) *old.DescribeInstancesRequest {
 	return r
 }
 
-// list lists the fleet with the loop that users of the old SDK write.
+// list lists the fleet in the way users of the old SDK do: with a loop that follows the tokens.
 func (o oldSDK) list() ([]old.Instance, error) {
 	var all []old.Instance
 	for token := ""; ; {
@@ -75,7 +77,7 @@ func (o oldSDK) list() ([]old.Instance, error) {
 	}
 }
 
-// raw reads the bytes of a page and does not decode them: the least that any client must do.
+// raw is a client that reads the bytes of a page without decoding them. Every client must do at least this work.
 type raw struct {
 	client *http.Client
 	url    string
@@ -109,7 +111,7 @@ func (r *raw) page(ctx context.Context, token string) error {
 	return err
 }
 
-// collect returns what a listing yields as a slice.
+// collect returns the items of a listing as a slice.
 func collect[T any](items iter.Seq2[T, error]) ([]T, error) {
 	var all []T
 	for item, err := range items {
@@ -121,7 +123,7 @@ func collect[T any](items iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-// memory is a RoundTripper that returns the same body for every request, without a network.
+// memory is a RoundTripper that returns the same body for every request without using a network.
 type memory struct{ body []byte }
 
 func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -133,10 +135,10 @@ func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func httpClient(transport http.RoundTripper) *http.Client { return &http.Client{Transport: transport} }
 
-// emptyPage is the smallest valid response to DescribeInstances.
+// emptyPage is the smallest valid response of DescribeInstances.
 var emptyPage = []byte(`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E"}`)
 
-// A wish is a request to encode and sign, as the types of both SDKs.
+// A wish is the same request to DescribeInstances in the types of both SDKs.
 type wish struct {
 	ours ecs.DescribeInstancesRequest
 	old  func(*old.DescribeInstancesRequest)
@@ -144,7 +146,7 @@ type wish struct {
 
 const midway = "caeba0bbb2be03f84eb48b699f0a4883"
 
-// typicalWish asks for a page in the middle of a filtered listing.
+// typicalWish returns a request for a page in the middle of a filtered listing.
 func typicalWish() wish {
 	return wish{
 		ecs.DescribeInstancesRequest{
@@ -158,7 +160,7 @@ func typicalWish() wish {
 	}
 }
 
-// largeWish filters by 100 ids and 20 tags.
+// largeWish returns a request that filters by 100 ids and 20 tags.
 func largeWish() wish {
 	var w wish
 	ids, tags := make([]string, 100), make([]old.DescribeInstancesTag, 20)
@@ -171,7 +173,7 @@ func largeWish() wish {
 	}
 	w.ours.InstanceIDs, w.ours.MaxResults = ids, pageSize
 	w.old = func(r *old.DescribeInstancesRequest) {
-		list, err := json.Marshal(ids) // with the old SDK, users write this JSON themselves
+		list, err := json.Marshal(ids) // users of the old SDK encode this JSON themselves
 		if err != nil {
 			panic(err)
 		}
@@ -180,7 +182,7 @@ func largeWish() wish {
 	return w
 }
 
-// sign encodes and signs a request. The old SDK also makes an http.Request of it; that cannot be avoided.
+// sign encodes and signs a request. The old SDK unavoidably also creates an http.Request.
 func (o oldSDK) sign(w wish) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
@@ -188,7 +190,7 @@ func (o oldSDK) sign(w wish) error {
 	return o.BuildRequestWithSigner(r, nil)
 }
 
-// call makes a whole call.
+// call makes a complete call.
 func (o oldSDK) call(w wish) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
@@ -197,7 +199,7 @@ func (o oldSDK) call(w wish) error {
 	return err
 }
 
-// stopper is a Signer that signs and then panics, which ends the call at next to no cost.
+// stopper is a Signer that signs and then panics. The panic ends the call at almost no cost.
 type stopper struct{ signer.V1 }
 
 type stopped struct{}
@@ -209,8 +211,8 @@ func (s stopper) Sign(r signer.Request, c signer.Credentials) (signer.Signed, er
 	panic(stopped{})
 }
 
-// signOurs encodes and signs a request, including everything that a call does before: credentials, clock, nonce and
-// throttle control. The client's Signer must be a stopper.
+// signOurs encodes and signs a request. It includes all that a call does before signing: credentials, clock,
+// nonce and throttle control. The client's Signer must be a stopper.
 func signOurs(ctx context.Context, client *ecs.Client, w wish) (err error) {
 	defer func() {
 		switch p := recover(); p {
@@ -222,5 +224,5 @@ func signOurs(ctx context.Context, client *ecs.Client, w wish) (err error) {
 		}
 	}()
 	_, err = client.DescribeInstances(ctx, w.ours)
-	return fmt.Errorf("not stopped where it signs: %w", err)
+	return fmt.Errorf("the call continued after signing: %w", err)
 }

@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// row is a line of the table. limit applies to the ratio if there is a peer, otherwise to ours.
+// row is a row of the table. If there is a peer, limit applies to the ratio of ours to peer. Otherwise it applies
+// to ours.
 type row struct {
-	target string // "" if the row is informative only
+	target string // "" if the row is only informative
 	what   string
 	unit   string
 	ours   series
-	peer   series // nil: none
-	name   string // of the peer
-	limit  float64
-	// absolute means that limit applies to ours although there is a peer.
+	peer   series  // nil if there is nothing to compare with
+	name   string  // name of the peer
+	limit  float64 // 0 means that there is no limit
+	// absolute means that limit applies to ours even if there is a peer.
 	absolute bool
-	// atLeast means that limit is a minimum, not a maximum. 0 means no limit.
+	// atLeast means that limit is a minimum instead of a maximum.
 	atLeast bool
 }
 
@@ -72,7 +73,7 @@ func report(w io.Writer, rows []row) {
 	}
 }
 
-// figure formats the median and, if there are several rounds, the minimum and the maximum.
+// figure formats the median of s. If the rounds differ, it adds the minimum and the maximum.
 func figure(s series, unit string) string {
 	text := number(s.median())
 	if unit != "" {
@@ -84,7 +85,7 @@ func figure(s series, unit string) string {
 	return text
 }
 
-// number formats f with three significant digits, or with all digits before the decimal point.
+// number formats f with three significant digits. All digits before the decimal point are kept.
 func number(f float64) string {
 	switch {
 	case f == 0:

@@ -16,11 +16,13 @@ import (
 
 const (
 	scanWorkers = 16
-	// farLatency is the latency of calls to a distant region: so long that the CPU of client and server hardly counts.
+	// farLatency is the latency of calls to a distant region. It is so long that the CPU time of client and
+	// server is negligible.
 	farLatency = 300 * time.Millisecond
 )
 
-// scans measures what target 2 says of scans at a long latency, and the connections of target 7.
+// scans measures two targets: the speed of scans at a long latency (target 2), and their number of connections
+// (target 7).
 func (b *bench) scans(ctx context.Context) error {
 	for _, s := range []struct {
 		fleet           int
@@ -50,7 +52,8 @@ func (b *bench) scans(ctx context.Context) error {
 	return err
 }
 
-// largeRegion compares a listing of 30 regions, one of which has nearly all instances, with a scan of that one.
+// largeRegion compares a listing of 30 regions, one of which contains almost all instances, with a scan of that
+// region alone.
 func (b *bench) largeRegion(ctx context.Context) error {
 	bursty := setup{Kind: typical, Fleet: 20_000, Latency: farLatency, Bursts: true, Elsewhere: 50}
 	alone, _, err := b.listing(bursty, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
@@ -73,7 +76,7 @@ func (b *bench) largeRegion(ctx context.Context) error {
 	return err
 }
 
-// listing runs one listing by a new client and returns the time that it took, and what the server received.
+// listing lists the fleet with a new client and returns how long the listing took and what the server received.
 func (b *bench) listing(s setup, list func(*ecs.Client) iter.Seq2[ecs.Instance, error]) (time.Duration, counts, error) {
 	if _, err := b.set(s); err != nil {
 		return 0, counts{}, err
@@ -96,7 +99,7 @@ func (b *bench) listing(s setup, list func(*ecs.Client) iter.Seq2[ecs.Instance, 
 	return wall, seen, err
 }
 
-// lookups measures target 8: how many requests many concurrent calls of GetInstance take.
+// lookups measures target 8: the number of requests that many concurrent calls of GetInstance make.
 func (b *bench) lookups(ctx context.Context) error {
 	const calls = 500
 	var transport echo
@@ -109,7 +112,8 @@ func (b *bench) lookups(ctx context.Context) error {
 	return err
 }
 
-// echo responds to each DescribeInstances request with the instances whose ids it names.
+// echo is a RoundTripper that responds to a DescribeInstances request with one instance for each id in the
+// request.
 type echo struct{ requests atomic.Int64 }
 
 func (e *echo) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -22,23 +22,23 @@ import (
 	"time"
 )
 
-// setup says how the server responds from now on.
+// setup describes how the server responds.
 type setup struct {
 	Kind      string // kind of page
 	Fleet     int    // number of instances
 	Latency   time.Duration
 	Exclusive bool // whether the bounds of creation times are exclusive
-	Bursts    bool // whether the instances were created in bursts, not at equal intervals
-	Elsewhere int  // number of instances in each region but the client's own; 0: as many as there
+	Bursts    bool // whether the instances were created in bursts instead of at equal intervals
+	Elsewhere int  // number of instances in each region other than the client's; 0 means the same number as in the client's region
 }
 
-// counts says what the server received since the last setup.
+// counts describes what the server has received since the last setup.
 type counts struct {
 	Addr                  string
 	Requests, Connections int64
 }
 
-// server is the server process as seen by the client process.
+// server represents the server process in the client process.
 type server struct {
 	url   string
 	in    io.Closer
@@ -47,10 +47,11 @@ type server struct {
 	child *exec.Cmd
 }
 
-// serverEnv is the environment variable that makes this program the server: see main and TestMain.
+// serverEnv is the environment variable that makes this program run as the server. See main and TestMain.
 const serverEnv = "ECS_BENCH_SERVER"
 
-// startServer runs this program as the server in another process, so that its CPU time is not counted as the client's.
+// startServer runs this program as the server in a separate process, so that the CPU time of the server is not
+// counted for the client.
 func startServer(ctx context.Context) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -76,7 +77,7 @@ func startServer(ctx context.Context) (*server, error) {
 	return s, err
 }
 
-// set changes the setup and returns what the server received under the previous one.
+// set changes the setup and returns what the server received with the previous setup.
 func (s *server) set(to setup) (c counts, err error) {
 	if err = s.to.Encode(to); err == nil {
 		err = s.from.Decode(&c)
@@ -84,13 +85,15 @@ func (s *server) set(to setup) (c counts, err error) {
 	return c, err
 }
 
-// close ends the server by closing its standard input, which also happens when this process dies.
+// close ends the server by closing its standard input. The server's standard input is also closed when this
+// process ends.
 func (s *server) close() error {
 	_ = s.in.Close()
 	return s.child.Wait()
 }
 
-// serve runs the server process: it reads setups, one per line, and writes the counts for each.
+// serve runs the server. It reads setups from in, one per line. For each setup, it writes the counts since the
+// previous setup to out.
 func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -133,13 +136,14 @@ func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 }
 
-// template is an instance as JSON. The server overwrites its id and creation time.
+// template is an instance as JSON. The server overwrites the id and the creation time in each copy.
 type template struct {
 	json        []byte
-	id, created int // offsets
+	id, created int // offsets of the id and of the creation time
 }
 
-// maxTemplates bounds the number of templates. In a larger fleet they repeat, except for id and creation time.
+// maxTemplates is the maximum number of templates. In a larger fleet, several instances use the same template and
+// differ only in id and creation time.
 const maxTemplates = 10_000
 
 func newTemplates(kind string, n int) ([]template, error) {
@@ -155,18 +159,18 @@ func newTemplates(kind string, n int) ([]template, error) {
 			created: bytes.Index(b, []byte(createdStart)) + len(createdStart),
 		}
 		if list[i].id < len(idStart) || list[i].created < len(createdStart) {
-			return nil, fmt.Errorf("page %q: no place for id or creation time", kind)
+			return nil, fmt.Errorf("page %q: the template has no id or no creation time", kind)
 		}
 	}
 	return list, nil
 }
 
-// api serves DescribeInstances for a fleet that is listed in the order of creation. A token is the number of
-// the next instance, so that a page is found without a search.
+// api serves DescribeInstances for a fleet that is listed in the order of creation. A token is the number of the
+// first instance on the next page, so the server finds the page without a search.
 type api struct {
 	setup
 	templates []template
-	bursts    []time.Time // the creation times if the instances were created in bursts
+	bursts    []time.Time // creation times if the instances were created in bursts, otherwise nil
 	requests  atomic.Int64
 	bodies    sync.Pool
 }
@@ -180,7 +184,7 @@ func newAPI(s setup, templates []template) *api {
 	period := int64(lastCreated.Sub(firstCreated))
 	for len(a.bursts) < s.Fleet {
 		at := firstCreated.Add(time.Duration(rng.Int64N(period))).Truncate(time.Minute)
-		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // most are small
+		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // makes most bursts small
 			a.bursts = append(a.bursts, at)
 		}
 	}
@@ -188,13 +192,13 @@ func newAPI(s setup, templates []template) *api {
 	return a
 }
 
-// The instances of the fleet were created within this time, at equal intervals if not in bursts.
+// The instances of the fleet were created between these times. Without bursts, the intervals are equal.
 var (
 	firstCreated = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	lastCreated  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// created returns the creation time of instance i, to the minute like the API.
+// created returns the creation time of instance i, with a precision of minutes as in the API.
 func (a *api) created(i int) time.Time {
 	if a.bursts != nil {
 		return a.bursts[i]
@@ -226,7 +230,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.bodies.Put(body)
 }
 
-// answer appends the requested page.
+// answer appends the page that the request asks for to b.
 func (a *api) answer(b []byte, q url.Values) ([]byte, error) {
 	first, end, err := a.matching(q)
 	if err != nil {
@@ -278,7 +282,7 @@ func fromToken(token string) (int, error) {
 	return int(i), err
 }
 
-// matching returns the range of instances that were created within the bounds.
+// matching returns the range of the instances that were created within the bounds in the request.
 func (a *api) matching(q url.Values) (first, end int, err error) {
 	after, before := q.Get("Filter.1.Value"), q.Get("Filter.2.Value")
 	end = a.Fleet

@@ -21,20 +21,21 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// fleet is the number of instances unless a measurement says otherwise.
+// fleet is the default number of instances in a measurement.
 const fleet = 10_000
 
-// contender is one of the ways to do the same work.
+// contender is one of several ways to do the same work.
 type contender struct {
 	name string
 	work func() error
 }
 
-// figures holds the results, by contender and then by what was measured.
+// figures contains the results, by contender and by what was measured.
 type figures map[string]map[string]series
 
-// race runs the contenders one after the other in each round, so that a disturbance of the machine affects all of them. It
-// discards a warm-up round. extra adds more figures about the work just done.
+// race runs all contenders in each round, one after the other, so that a disturbance of the machine affects all
+// of them. It discards the first round, which is a warm-up. extra adds further results for the work that was just
+// measured.
 func race(rounds int, contenders []contender, per float64, extra func(name string, add func(what string, f float64)) error) (figures, error) {
 	all := figures{}
 	for _, c := range contenders {
@@ -66,7 +67,7 @@ func race(rounds int, contenders []contender, per float64, extra func(name strin
 	return all, nil
 }
 
-// in converts a series from nanoseconds or bytes to a larger unit.
+// in returns the series, which is in nanoseconds or bytes, in a larger unit.
 func (s series) in(unit float64) series {
 	r := make(series, len(s))
 	for i := range s {
@@ -83,7 +84,7 @@ func (s series) minus(other series) series {
 	return r
 }
 
-// always returns a series in which every round has the same value.
+// always returns a series with the same value in every round.
 func always(f float64, rounds int) series {
 	s := make(series, rounds)
 	for i := range s {
@@ -98,7 +99,8 @@ const (
 	mb = 1e6
 )
 
-// page fetches the page with a token, over HTTP or from memory, once with each contender.
+// page returns three functions that fetch the page with a given token: with this SDK, with the old SDK, and
+// without decoding it. If transport is not nil, the functions use transport instead of the network.
 func page(ctx context.Context, url string, transport http.RoundTripper) (ours, old, bytes func(token string) error) {
 	opts := &ecs.Options{}
 	if transport != nil {
@@ -129,7 +131,7 @@ func page(ctx context.Context, url string, transport http.RoundTripper) (ours, o
 	return ours, old, bytes
 }
 
-// body returns one page as the server sends it.
+// body returns one page in the form in which the server sends it.
 func body(kind string) ([]byte, error) {
 	list, err := newTemplates(kind, pageSize)
 	if err != nil {
@@ -139,7 +141,7 @@ func body(kind string) ([]byte, error) {
 	return a.answer(nil, map[string][]string{"MaxResults": {strconv.Itoa(pageSize)}})
 }
 
-// pages measures target 1: the cost of a page, end to end.
+// pages measures target 1: the total cost of a page.
 func (b *bench) pages(ctx context.Context) error {
 	calls := 200
 	if b.quick {
@@ -208,7 +210,7 @@ func (b *bench) pages(ctx context.Context) error {
 	return nil
 }
 
-// listings measures target 2: listings of 10,000 instances, all kept in memory.
+// listings measures target 2: listings of 10,000 instances that are all kept in memory.
 func (b *bench) listings(ctx context.Context) error {
 	rounds, latencies := max(b.rounds-2, 1), []time.Duration{0, 20 * time.Millisecond, 50 * time.Millisecond}
 	if b.quick {
@@ -306,7 +308,7 @@ func (b *bench) listings(ctx context.Context) error {
 
 func scanName(workers int) string { return fmt.Sprintf("ScanInstances × %d", workers) }
 
-// memory measures target 3: the live heap during a listing whose instances are not kept.
+// memory measures target 3: the size of the live heap during a listing whose instances are not kept.
 func (b *bench) memory(ctx context.Context) error {
 	fleets := []struct {
 		n     int
@@ -339,7 +341,7 @@ type stream struct {
 	items iter.Seq2[ecs.Instance, error]
 }
 
-// streams returns the ways to list instances without keeping them.
+// streams returns each way to list instances without keeping them.
 func streams(ctx context.Context, client *ecs.Client) []stream {
 	return []stream{
 		{"Instances", client.Instances(ctx, ecs.DescribeInstancesRequest{})},
@@ -348,7 +350,7 @@ func streams(ctx context.Context, client *ecs.Client) []stream {
 	}
 }
 
-// streamed returns StreamInstances as an iterator.
+// streamed returns the items of StreamInstances as an iterator.
 func streamed(ctx context.Context, client *ecs.Client) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		stream := client.StreamInstances(ctx, ecs.DescribeInstancesRequest{})
@@ -364,7 +366,7 @@ func streamed(ctx context.Context, client *ecs.Client) iter.Seq2[ecs.Instance, e
 	}
 }
 
-// heapWhile returns the live heap at fifty moments of a listing of n instances.
+// heapWhile ranges over n instances and returns the size of the live heap at fifty moments.
 func heapWhile(items iter.Seq2[ecs.Instance, error], n int) (series, error) {
 	var heap series
 	got := 0
@@ -382,7 +384,7 @@ func heapWhile(items iter.Seq2[ecs.Instance, error], n int) (series, error) {
 	return heap, nil
 }
 
-// requests measures target 4: encoding, sorting and signing a request.
+// requests measures target 4: encoding and signing a request.
 func (b *bench) requests(ctx context.Context) error {
 	n := 3000
 	if b.quick {
@@ -475,7 +477,7 @@ func (b *bench) channel(ctx context.Context) error {
 	return nil
 }
 
-// again yields n instances by repeating those of a page.
+// again yields n instances by repeating the instances of a page.
 func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for range n / len(page) {
@@ -488,7 +490,7 @@ func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	}
 }
 
-// throughChannel passes items through a channel as StreamInstances does.
+// throughChannel passes items through a channel in the same way as StreamInstances.
 func throughChannel(ctx context.Context, items iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		stream := pagination.NewStream(ctx, pageSize-1, func(context.Context) iter.Seq2[ecs.Instance, error] { return items })
@@ -518,8 +520,9 @@ func count(items iter.Seq2[ecs.Instance, error]) error {
 	return nil
 }
 
-// imports measures target 6: what importing the SDK costs a program. Each build starts with nothing compiled but the standard
-// library, which takes longer than either SDK and which every Go user has in the cache.
+// imports measures target 6: how importing the SDK affects a program. Before each build, only the standard
+// library is compiled. Compiling it takes longer than compiling either SDK, but every Go user already has it in
+// the build cache.
 func (b *bench) imports(ctx context.Context) error {
 	const rounds = 3
 	programs := []string{"ours", "old", "baseline"}
@@ -541,7 +544,7 @@ func (b *bench) imports(ctx context.Context) error {
 	}
 	packages, _, err := goTool(standard, "list", "-deps", "-f", "{{if .Standard}}{{.ImportPath}}{{end}}", "./importcost/...") // also downloads missing modules
 	if err != nil {
-		return fmt.Errorf("run this in its own directory: %w", err)
+		return fmt.Errorf("run this command in internal/bench: %w", err)
 	}
 	if _, _, err = goTool(standard, append([]string{"build"}, strings.Fields(packages)...)...); err != nil {
 		return err
@@ -574,7 +577,7 @@ func (b *bench) imports(ctx context.Context) error {
 				"cpu":     (state.UserTime() + state.SystemTime()).Seconds(),
 				"peak":    largestProcess(state),
 				"size":    float64(file.Size()),
-				"modules": float64(len(info.Deps) - 1), // the SDK itself is one of them
+				"modules": float64(len(info.Deps) - 1), // without the SDK's own module
 			} {
 				f[p][what] = append(f[p][what], figure)
 			}
@@ -594,7 +597,8 @@ func (b *bench) imports(ctx context.Context) error {
 	return nil
 }
 
-// growth measures target 7, that an instance costs the same in a large fleet as in a small one, and the rates of one core.
+// growth measures target 7: that an instance costs as much in a large fleet as in a small fleet. It also measures
+// the rates with one CPU core.
 func (b *bench) growth(ctx context.Context) error {
 	sizes := []int{100, 1_000, 10_000, 100_000}
 	if b.quick {
@@ -628,7 +632,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			all = append(make([]ecs.Instance, 0, len(all)), all...) // without spare capacity
+			all = append(make([]ecs.Instance, 0, len(all)), all...) // removes unused capacity
 			settle()
 			kept[n] = append(kept[n], (liveHeap()-before)/float64(n))
 			runtime.KeepAlive(all)
@@ -644,7 +648,8 @@ func (b *bench) growth(ctx context.Context) error {
 	return b.oneCore(ctx)
 }
 
-// oneCore returns the rate under GOMAXPROCS=1, with four goroutines so that the CPU does not wait for the server.
+// oneCore measures the rates with GOMAXPROCS=1. It uses four goroutines, so that the CPU does not wait for the
+// server.
 func (b *bench) oneCore(ctx context.Context) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, load := range []struct {
@@ -673,7 +678,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 				})
 			}},
 			{"old SDK", func() error {
-				return each(1, load.calls, func(i int) error { // its client is not safe for concurrent use
+				return each(1, load.calls, func(i int) error { // the old SDK's client is not safe for concurrent use
 					_, err := oldClient.DescribeInstances(oldClient.request(token(i)))
 					return err
 				})
@@ -691,7 +696,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 	return nil
 }
 
-// each calls do with every number below n, from several goroutines.
+// each calls do with every number from 0 to n-1, from several goroutines.
 func each(goroutines, n int, do func(i int) error) error {
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup

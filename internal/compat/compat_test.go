@@ -22,18 +22,18 @@ import (
 
 const (
 	fleetSize = 4000
-	minutes   = "2006-01-02T15:04Z" // the API's layout of times
+	minutes   = "2006-01-02T15:04Z" // the API's layout of a time
 )
 
-// TestMain fills the vendor's endpoint tables before any test, because its clients modify these globals without a
-// lock.
+// TestMain initializes the vendor's endpoint tables before the tests start, because the vendor's clients modify
+// these global variables without a lock.
 func TestMain(m *testing.M) {
 	vendor.GetEndpointMap()
 	vendor.GetEndpointType()
 	os.Exit(m.Run())
 }
 
-// both returns the vendor's client and this module's client for one region of a server.
+// both returns a client of each SDK for the same region of a server.
 func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
 	t.Helper()
 	u, err := url.Parse(srv.URL())
@@ -51,7 +51,7 @@ func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentia
 		t.Fatal(err)
 	}
 	theirs.Domain = u.Host
-	theirs.SetTransport(&http.Transport{}) // otherwise all its clients share http.DefaultTransport
+	theirs.SetTransport(&http.Transport{}) // otherwise all of the vendor's clients share http.DefaultTransport
 	ours, err := srv.Client(region, &ecs.Options{Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentia
 	return theirs, ours
 }
 
-// vendorIDs lists with the vendor's client, by token.
+// vendorIDs lists instances by token with the vendor's client and returns their ids.
 func vendorIDs(t *testing.T, client *vendor.Client, set func(*vendor.DescribeInstancesRequest)) []string {
 	t.Helper()
 	req := vendor.CreateDescribeInstancesRequest()
@@ -70,7 +70,7 @@ func vendorIDs(t *testing.T, client *vendor.Client, set func(*vendor.DescribeIns
 	return followTokens(t, client, req)
 }
 
-// followTokens sends req until a response has no NextToken.
+// followTokens sends req, follows NextToken to the end of the listing, and returns the ids of all instances.
 func followTokens(t *testing.T, client *vendor.Client, req *vendor.DescribeInstancesRequest) []string {
 	t.Helper()
 	ids := []string{}
@@ -109,7 +109,7 @@ func serve(t *testing.T) (*ecstest.Server, []ecs.Instance) {
 	return srv, fleet
 }
 
-// TestSameIDs checks that both clients list the whole fleet, in every region.
+// TestSameIDs checks that each client lists the whole fleet in every region.
 func TestSameIDs(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -141,7 +141,7 @@ func TestSameIDs(t *testing.T) {
 	}
 }
 
-// TestFilters checks that the same filters, set in each client's way, match the same instances.
+// TestFilters checks that a filter matches the same instances with both clients.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -153,7 +153,7 @@ func TestFilters(t *testing.T) {
 		name string
 		set  func(*vendor.DescribeInstancesRequest)
 		req  ecs.DescribeInstancesRequest
-		all  bool // every instance of the region matches
+		all  bool // whether every instance of the region matches
 	}{
 		{"status", func(r *vendor.DescribeInstancesRequest) { r.Status = "Stopped" }, ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusStopped}, false},
 		{"zone and type", func(r *vendor.DescribeInstancesRequest) {
@@ -182,7 +182,7 @@ func TestFilters(t *testing.T) {
 					region++
 				}
 			}
-			// the vendor's client is not safe for concurrent use
+			// The vendor's client is not safe for concurrent use.
 			theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
 			got, mine := vendorIDs(t, theirs, test.set), ourIDs(t, ours, test.req)
 			if !slices.Equal(got, mine) || len(got) == 0 || (len(got) == region) != test.all {
@@ -192,7 +192,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestMembers checks that both clients decode the same members of an instance.
+// TestMembers checks that both clients decode the members of an instance in the same way.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -237,7 +237,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// TestPageMode lists by page number and TotalCount.
+// TestPageMode checks a listing by page number that ends when TotalCount is reached.
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -270,7 +270,8 @@ func TestPageMode(t *testing.T) {
 	}
 }
 
-// TestWithoutMaxResults lists as the vendor's CLI does with --pager: it follows NextToken and never sends MaxResults.
+// TestWithoutMaxResults checks a listing that follows NextToken without ever sending MaxResults, as the vendor's
+// CLI does with --pager.
 func TestWithoutMaxResults(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -281,7 +282,7 @@ func TestWithoutMaxResults(t *testing.T) {
 	}
 }
 
-// TestErrors checks that the vendor's client understands the server's errors.
+// TestErrors checks that the vendor's client decodes the server's error responses.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -299,7 +300,7 @@ func TestErrors(t *testing.T) {
 		set    func(*vendor.DescribeInstancesRequest)
 		status int
 		code   string
-		advice string // added by the vendor's client
+		advice string // advice that the vendor's client adds
 	}{
 		{"dry run", own, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
 		{"dry run with a token", temporary, "cn-hangzhou", func(r *vendor.DescribeInstancesRequest) { r.DryRun = requests.NewBoolean(true) }, 400, "DryRunOperation", ""},
@@ -330,7 +331,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestEmptyIfDenied checks that the vendor's client does not notice a missing permission when the list is empty.
+// TestEmptyIfDenied checks that the vendor's client returns no error when a permission is missing and the
+// response is an empty list.
 func TestEmptyIfDenied(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -342,7 +344,7 @@ func TestEmptyIfDenied(t *testing.T) {
 	}
 }
 
-// TestOtherOperations checks DescribeInstanceStatus and ListTagResources.
+// TestOtherOperations checks DescribeInstanceStatus and ListTagResources with the vendor's client.
 func TestOtherOperations(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)

@@ -1,4 +1,4 @@
-// Package compat tests package ecstest with the vendor's older Go client, github.com/aliyun/alibaba-cloud-sdk-go,
-// and compares that client with the one of this module. It contains tests only. It is a separate module, so that
-// nothing else depends on the vendor's client.
+// Package compat contains only tests. They test package ecstest with the vendor's older Go client,
+// github.com/aliyun/alibaba-cloud-sdk-go, and compare that client with this module's client. The package is a
+// separate module, so that nothing else depends on the vendor's client.
 package compat

@@ -22,7 +22,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestMigrating compiles the old client's code in MIGRATING.md.
+// TestMigrating checks that the code for the vendor's old client in MIGRATING.md compiles.
 func TestMigrating(t *testing.T) {
 	t.Parallel()
 	blocks, err := docblocks.Read("../../MIGRATING.md")
@@ -51,7 +51,7 @@ func TestMigrating(t *testing.T) {
 	}
 }
 
-// TestComparison checks every row of README.md's comparison with both clients.
+// TestComparison checks every row of the comparison in README.md with both clients.
 func TestComparison(t *testing.T) {
 	t.Parallel()
 	claims := map[string]func(*testing.T){
@@ -78,12 +78,12 @@ func TestComparison(t *testing.T) {
 	table, _, _ = strings.Cut(table, "\n\n`TestComparison`")
 	rows := regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllStringSubmatch(table, -1)
 	if len(rows) != len(claims) {
-		t.Errorf("%d rows, %d are tested", len(rows), len(claims))
+		t.Errorf("the table has %d rows, but there are tests for %d", len(rows), len(claims))
 	}
 	for _, row := range rows {
 		claim, ok := claims[row[1]]
 		if !ok {
-			t.Errorf("nothing tests %q", row[1])
+			t.Errorf("there is no test for the row %q", row[1])
 			continue
 		}
 		t.Run(row[1], func(t *testing.T) {
@@ -93,7 +93,8 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// crowd returns a server with n instances in one region, all with the same tag and resource group.
+// crowd returns a server with n instances in one region. All instances have the same tag and the same resource
+// group.
 func crowd(t *testing.T, n int) *ecstest.Server {
 	t.Helper()
 	fleet := ecstest.FleetIn("cn-hangzhou", n, 7)
@@ -106,7 +107,7 @@ func crowd(t *testing.T, n int) *ecstest.Server {
 	return srv
 }
 
-// results are the results of both clients for the same request, to which the same fault is applied.
+// results contains what both clients return for the same request when the same fault is applied to it.
 type results struct {
 	theirs   *vendor.DescribeInstancesResponse
 	theirErr error
@@ -131,7 +132,7 @@ func ask(t *testing.T, srv *ecstest.Server, key signer.Credentials, fault ecstes
 	return a
 }
 
-// last returns the error that ends a listing.
+// last lists instances and returns the error that ended the listing, or nil.
 func last(t *testing.T, client *ecs.Client) (err error) {
 	t.Helper()
 	for _, err = range client.Instances(t.Context(), ecs.DescribeInstancesRequest{}) {
@@ -191,11 +192,11 @@ func manyIDs(t *testing.T) {
 	req := vendor.CreateDescribeInstancesRequest()
 	req.InstanceIds = list(ids)
 	if _, err := theirs.DescribeInstances(req); err == nil {
-		t.Error("theirs accepts 250 ids")
+		t.Error("the vendor's client accepts 250 ids")
 	}
 	req.InstanceIds, req.MaxResults = list(ids[:100]), requests.NewInteger(100)
 	if resp, err := theirs.DescribeInstances(req); err != nil || len(resp.Instances.Instance) != 90 {
-		t.Errorf("theirs reports missing ids: %v", err)
+		t.Errorf("the vendor's client reports missing ids: %v", err)
 	}
 	found, err := ours.GetInstances(t.Context(), ids...)
 	if missing, ok := errorAs[*ecs.NotFoundError](err); !ok || !slices.Equal(missing.InstanceIDs, ids[:10]) || len(found) != 240 {
@@ -297,10 +298,10 @@ func repeatedToken(t *testing.T) {
 	theirs, ours := both(t, srv, "cn-hangzhou", srv.Credentials())
 	req := vendor.CreateDescribeInstancesRequest()
 	req.MaxResults = requests.NewInteger(100)
-	for range 20 { // 2,000 of 500
+	for range 20 { // lists up to 2,000 instances of a fleet of 500
 		resp, err := theirs.DescribeInstances(req)
 		if err != nil || resp.NextToken == "" {
-			t.Fatalf("theirs stops: %v", err)
+			t.Fatalf("the vendor's client stops: %v", err)
 		}
 		req.NextToken = resp.NextToken
 	}
@@ -317,7 +318,7 @@ func secrets(t *testing.T) {
 	for _, fault := range []ecstest.Fault{{Code: "SignatureDoesNotMatch", Message: echo}, {Reset: true, Times: -1}} {
 		a := ask(t, srv, key, fault, nil)
 		if a.theirErr == nil || !strings.Contains(a.theirErr.Error(), key.SecurityToken) {
-			t.Errorf("theirs does not contain the token: %v", a.theirErr)
+			t.Errorf("the error of the vendor's client does not contain the token: %v", a.theirErr)
 		}
 		if a.ourErr == nil || strings.Contains(a.ourErr.Error(), key.SecurityToken) {
 			t.Errorf("ours: %v", a.ourErr)

@@ -2,12 +2,12 @@ package compat_test
 
 import "errors"
 
-// errorAs returns the first error in the tree of err that has type T.
+// errorAs returns the first error of type T in the tree of err, and whether there is one.
 func errorAs[T error](err error) (T, bool) {
 	var target T
 	ok := errors.As(err, &target)
 	return target, ok
 }
 
-// ptr returns a pointer to a copy of v, for fields in which absent and zero differ.
+// ptr returns a pointer to a copy of v. It is used for fields in which absent and zero differ.
 func ptr[T any](v T) *T { return &v }

@@ -1,8 +1,8 @@
-// Command decodegen writes ecs/zz_instance_json.go, the functions that decode the JSON of the types in package
-// ecs, from the declarations of these types. Run it with go generate in ecs.
+// Command decodegen generates ecs/zz_instance_json.go. The generated functions decode the JSON of the types in
+// package ecs. Run the command with go generate in the directory ecs.
 //
-// It starts with the type Instance and follows its fields to other structs. The tags of the fields determine the
-// code; see Marshal in internal/jsonscan, which writes the same JSON.
+// Generation starts with the type Instance and follows its fields to other structs. The tags of the fields
+// determine the generated code. Marshal in internal/jsonscan encodes the same JSON and documents the tags.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	}
 	source, err := generate(dir)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, output), source, 0o644) //nolint:gosec // source code, as readable as the rest
+		err = os.WriteFile(filepath.Join(dir, output), source, 0o644) //nolint:gosec // the source code is as readable as the rest of the repository
 	}
 	if err != nil {
 		log.Fatal("decodegen: ", err)
@@ -43,17 +43,17 @@ func main() {
 // generator collects the parts of the output.
 type generator struct {
 	types   map[string]ast.Expr // all types of the package, by name
-	queue   []string            // structs that need a function, without duplicates
-	last    int                 // number of the last member
+	queue   []string            // names of the structs that need a function, without duplicates
+	last    int                 // number of the member added last
 	table   bytes.Buffer        // the table of members
 	read    bytes.Buffer        // the functions that read structs
-	methods bytes.Buffer        // the JSON methods of structs with lists
+	methods bytes.Buffer        // the JSON methods of the structs that contain lists
 }
 
-// member is a field of a struct.
+// member is a field of a struct that is a member of the JSON object.
 type member struct {
 	field, name, wrap string
-	optional          bool // whether it has the option omitzero or omitempty
+	optional          bool // whether the tag has the option omitzero or omitempty
 	typ               ast.Expr
 }
 
@@ -88,17 +88,17 @@ func generate(dir string) ([]byte, error) {
 	return format.Source(slices.Concat([]byte(header), g.table.Bytes(), []byte("}\n"), g.read.Bytes(), g.methods.Bytes()))
 }
 
-// structType writes the function that reads a struct. If encoding/json would not wrap the lists of the struct, it
-// writes JSON methods as well.
+// structType generates the function that reads a struct. If the struct contains lists, it also generates JSON
+// methods, because encoding/json would not wrap the lists.
 func (g *generator) structType(name string) error {
 	members, err := g.members(name)
 	if err != nil {
 		return err
 	}
-	g.last++ // the empty entry before the members
+	g.last++ // the empty entry before the struct's members
 	fmt.Fprintf(&g.read, "\nfunc read%[1]s(d *jsonscan.Decoder, v *%[1]s, i int) int {\n", name)
-	// If a list has the same name as a member of its elements, a string represents an element with this member:
-	// OperationLocks.
+	// If the member that wraps a list has the same name as a member of the list's elements, an element may also
+	// be a string, which is the value of that member. An example is the list OperationLocks.
 	for _, m := range members {
 		if g.isListName(m.name, name) {
 			fmt.Fprintf(&g.read, "if d.At(i) == '\"' {\nreturn d.ReadString(%s, i)\n}\n", stringPtr(m))
@@ -120,12 +120,13 @@ func (g *generator) structType(name string) error {
 		fmt.Fprintf(&g.table, "%d: {Key: `,%q:`%s},\n", g.last, m.name, wrapKey)
 	}
 	g.read.WriteString("default:\ni = d.Unknown(i)\n}\ni, m = d.NextMember(i, m)\n}\nreturn i\n}\n")
-	if hasList && name != "Instance" { // Instance has methods of its own
+	if hasList && name != "Instance" { // Instance has hand-written methods
 		fmt.Fprintf(&g.methods, `
-// MarshalJSON returns the JSON in the API's shape.
+// MarshalJSON encodes v in the JSON format of the API.
 func (v %[1]s) MarshalJSON() ([]byte, error) { return marshalPart(v) }
 
-// UnmarshalJSON reads JSON in the API's shape. Unknown members are dropped; a value of the wrong type is a [*DecodeError].
+// UnmarshalJSON decodes JSON in the format of the API. It drops unknown members, and returns a [*DecodeError] for a
+// value of the wrong type.
 func (v *%[1]s) UnmarshalJSON(data []byte) error { return unmarshalPart(data, v, read%[1]s) }
 `, name)
 	}
@@ -141,7 +142,7 @@ func (g *generator) members(name string) ([]member, error) {
 	var members []member
 	for _, f := range s.Fields.List {
 		if len(f.Names) != 1 || f.Tag == nil {
-			return nil, fmt.Errorf("field %v: needs one name and a tag", f.Names)
+			return nil, fmt.Errorf("field %v must have exactly one name and a tag", f.Names)
 		}
 		text, err := strconv.Unquote(f.Tag.Value)
 		if err != nil {
@@ -153,14 +154,14 @@ func (g *generator) members(name string) ([]member, error) {
 			continue
 		}
 		if name == "" || option != "" && option != "omitzero" && option != "omitempty" {
-			return nil, fmt.Errorf("field %s: tag %s", f.Names[0], text)
+			return nil, fmt.Errorf("field %s: the tag %s needs a json name, and only omitzero or omitempty as its option", f.Names[0], text)
 		}
 		members = append(members, member{f.Names[0].Name, name, tag.Get("wrap"), option != "", f.Type})
 	}
 	return members, nil
 }
 
-// readMember returns the statement that reads a member.
+// readMember returns the statement that reads a member into its field.
 func (g *generator) readMember(m member) (string, error) {
 	v := "v." + m.field
 	switch t := m.typ.(type) {
@@ -212,14 +213,14 @@ func (g *generator) kind(name string) string {
 	}
 }
 
-// enqueue requests a function for a struct.
+// enqueue adds a struct to the queue unless the queue already contains it.
 func (g *generator) enqueue(name string) {
 	if !slices.Contains(g.queue, name) {
 		g.queue = append(g.queue, name)
 	}
 }
 
-// isListName reports whether any list is wrapped in a member with the given name.
+// isListName reports whether a list of the given element type is wrapped in a member with the given name.
 func (g *generator) isListName(name, elements string) bool {
 	for _, t := range g.types {
 		s, ok := t.(*ast.StructType)
@@ -236,7 +237,8 @@ func (g *generator) isListName(name, elements string) bool {
 	return false
 }
 
-// stringPtr returns an expression of type *string for a field of a string type.
+// stringPtr returns the expression for a pointer to a field as a *string. The field's underlying type must be
+// string.
 func stringPtr(m member) string {
 	if fmt.Sprint(m.typ) == "string" {
 		return "&v." + m.field
@@ -244,5 +246,5 @@ func stringPtr(m member) string {
 	return "(*string)(&v." + m.field + ")"
 }
 
-// capitalize returns the name of a basic type as used in the method names of Decoder.
+// capitalize returns the name of a basic type in the form used in the method names of Decoder.
 func capitalize(kind string) string { return strings.ToUpper(kind[:1]) + kind[1:] }

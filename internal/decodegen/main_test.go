@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestUpToDate checks that the committed file was generated from the current types.
+// TestUpToDate checks that the generated file in ecs matches the current types.
 func TestUpToDate(t *testing.T) {
 	t.Parallel()
 	const dir = "../../ecs"
@@ -26,14 +26,15 @@ func TestUpToDate(t *testing.T) {
 	}
 }
 
-// generated returns the output for the given declarations, with white space reduced to single spaces.
+// generated returns the generated code for the given declarations. Each sequence of white space is reduced to one
+// space.
 func generated(t *testing.T, declarations string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "types.go"), []byte("package ecs\n"+declarations), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Neither tests nor the previous output may be read.
+	// These files are not valid Go. The generator must read neither tests nor its previous output.
 	for _, name := range []string{"x_test.go", output} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("not Go"), 0o600); err != nil {
 			t.Fatal(err)
@@ -64,7 +65,7 @@ func TestGenerate(t *testing.T) {
 		"A Part `json:\"B\"`":                `i = jsonscan.ReadObject(d, &v.A, i, readPart)|func readPart(d *jsonscan.Decoder, v *Part, i int) int { i, m := d.OpenObject(i, 3)|case 4: // Name`,
 		"A []string `json:\"B\" wrap:\"C\"`": "v.A, i = jsonscan.ReadList(d, i, (*jsonscan.Decoder).ReadString)|2: {Key: `,\"B\":`, WrapKey: `{\"C\":`},",
 		"A []Part `json:\"B\" wrap:\"C\"`":   `v.A, i = jsonscan.ReadList(d, i, readPart)`,
-		// A string may represent an element.
+		// An element may also be a string.
 		"A []Part `json:\"B\" wrap:\"Name\"`": `if d.At(i) == '"' { return d.ReadString(&v.Name, i) } i, m := d.OpenObject(i, 3)`,
 		"A any `json:\"-\"`":                  `switch m { default: i = d.Unknown(i) }`,
 	} {
@@ -90,8 +91,8 @@ func TestGenerate(t *testing.T) {
 func TestUnsupportedFields(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
-		"A string":                                                     "Instance: field [A]: needs one name and a tag",
-		"A, B string `json:\"C\"`":                                     "needs one name and a tag",
+		"A string":                                                     "Instance: field [A] must have exactly one name and a tag",
+		"A, B string `json:\"C\"`":                                     "must have exactly one name and a tag",
 		"A string `json:\"B,string\"`":                                 "tag json:\"B,string\"",
 		"A string `url:\"B\"`":                                         "tag url",
 		"A uint `json:\"B\"`":                                          "Instance: A: type uint is not supported",

@@ -1,7 +1,8 @@
-// Package docblocks compiles the Go code blocks of Markdown files, so that tests can run the code in documents.
+// Package docblocks compiles the Go code blocks in Markdown files, so that tests can run the code in documents.
 //
 // A block that begins with a package clause is a program, and is compiled unchanged. Any other block is a
-// fragment: it becomes the body of a function, may use the parameters of that function, and may return an error.
+// fragment. A fragment becomes the body of a function: it may use the function's parameters and may return an
+// error.
 package docblocks
 
 import (
@@ -22,11 +23,11 @@ import (
 	"strings"
 )
 
-// Block is a Go code block of a Markdown file.
+// Block is a Go code block in a Markdown file.
 type Block struct {
 	File string // base name of the file
 	Line int    // line number of the first line of code
-	Info string // text after "go" on the fence, such as "old"; "" if there is none
+	Info string // the part of the fence line after "go", such as "old"; "" if there is none
 	Code string
 }
 
@@ -36,15 +37,15 @@ func (b Block) String() string { return b.File + ":" + strconv.Itoa(b.Line) }
 // IsProgram reports whether the block is a complete program.
 func (b Block) IsProgram() bool { return strings.HasPrefix(b.Code, "package ") }
 
-// Read returns the Go blocks of a Markdown file, in order.
+// Read returns the Go code blocks of a Markdown file, in order.
 func Read(path string) ([]Block, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // a document of this repository
+	text, err := os.ReadFile(path) //nolint:gosec // path is a document in this repository
 	if err != nil {
 		return nil, err
 	}
 	var (
 		blocks []Block
-		block  *Block // the Go block that contains the line
+		block  *Block // the Go block to which the current line belongs, or nil
 		fenced bool
 		n      int
 	)
@@ -65,22 +66,23 @@ func Read(path string) ([]Block, error) {
 		}
 	}
 	if fenced {
-		return nil, fmt.Errorf("%s: a fence is not closed", path)
+		return nil, fmt.Errorf("%s: the last code block is not closed: add ``` after it", path)
 	}
 	return blocks, nil
 }
 
-// Frame is a program without its fragments.
+// Frame is the part of a program that surrounds its fragments.
 type Frame struct {
-	Params  string            // parameters of each fragment, such as "ctx context.Context, err error"
-	Imports map[string]string // import paths by package name; those that are not used are left out
-	// Main is the rest of the program, with its function main. It can use the variable
+	Params  string            // parameter list of each fragment, such as "ctx context.Context, err error"
+	Imports map[string]string // import paths by package name; unused packages are not imported
+	// Main is the rest of the program, including the function main. It can use the variable
 	//
 	//	var fragments []struct { at string; run func(Params) error }
 	Main string
 }
 
-// Program returns the source of a program that contains the fragments. Compile errors name the line of the document.
+// Program returns the source code of a program that contains the fragments. Compile errors contain the position
+// in the Markdown file.
 func (f Frame) Program(fragments []Block) ([]byte, error) {
 	var funcs, table bytes.Buffer
 	for i, b := range fragments {
@@ -112,7 +114,8 @@ func (f Frame) Program(fragments []Block) ([]byte, error) {
 	return program.Bytes(), nil
 }
 
-// defined returns the variables that a fragment declares at its top level. The compiler rejects those that are not used.
+// defined returns the variables that a fragment declares at its top level. Program adds a use of each of these
+// variables, because the compiler rejects unused variables.
 func defined(b Block) ([]string, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n//line "+b.String()+"\n"+b.Code+"\n}", parser.SkipObjectResolution)
 	if err != nil {
@@ -131,7 +134,8 @@ func defined(b Block) ([]string, error) {
 	return names, nil
 }
 
-// selected returns the identifiers to the left of a dot, which include all packages in use.
+// selected returns all identifiers that occur to the left of a dot. They include the packages that the source
+// uses.
 func selected(source string) (map[string]bool, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
 	if err != nil {
@@ -149,14 +153,15 @@ func selected(source string) (map[string]bool, error) {
 	return names, nil
 }
 
-// Build compiles programs, given by name, as packages of the module in moduleDir, and writes the executables to outDir. It writes
-// nothing to moduleDir.
+// Build compiles programs as packages of the module in moduleDir and writes the executables to outDir. The keys
+// of programs are the names of the executables, and the values are the source code. Build writes nothing to
+// moduleDir.
 func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]byte) error {
 	moduleDir, err := filepath.Abs(moduleDir)
 	if err != nil {
 		return err
 	}
-	const parent = "docblocks.tmp" // exists in the overlay only
+	const parent = "docblocks.tmp" // this directory exists only in the overlay
 	overlay := map[string]map[string]string{"Replace": {}}
 	args := []string{"build", "-overlay", filepath.Join(outDir, "overlay.json"), "-o", outDir + string(filepath.Separator)}
 	for name, source := range programs {
@@ -174,7 +179,7 @@ func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]
 	if err := os.WriteFile(filepath.Join(outDir, "overlay.json"), text, 0o600); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the go command on our own files
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // runs the go command on this repository's own files
 	cmd.Dir = moduleDir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(err, errors.New(string(out)))

@@ -1,12 +1,13 @@
-// Command drift compares this module with the newest model of the ECS API that the vendor has published, in the npm package
-// @alicloud/ecs20140526: the requests and responses of DescribeInstances, DescribeRegions and ListTagResources, and the
-// endpoints of regions. It prints every parameter, member and endpoint that is missing from this module or differs, and
-// then exits with status 1. It is a separate module; run it from the root of a clone, where go.work includes it:
+// Command drift compares this module with the newest model of the ECS API that the vendor has published in the
+// npm package @alicloud/ecs20140526. It compares the requests and responses of DescribeInstances, DescribeRegions
+// and ListTagResources, and the endpoints of the regions. The command prints every parameter, member and endpoint
+// that is missing from this module or differs from the model. If there is any difference, the exit status is 1.
+// The command is a separate module. Run it in the root directory of a clone, where go.work includes the module:
 //
 //	go run ./internal/drift               # downloads the package with npm
 //	go run ./internal/drift package.tgz   # reads the package from a file
 //
-// Intended differences are listed in allow.txt with their reasons.
+// Intended differences are listed in allow.txt, each with a reason.
 package main
 
 import (
@@ -38,7 +39,7 @@ func main() {
 		fmt.Println(f)
 	}
 	if len(findings) > 0 {
-		log.Fatal(len(findings), " differences from the vendor's model") //nolint:gosec // a number
+		log.Fatal(len(findings), " differences from the vendor's model: see above") //nolint:gosec // prints a number and a constant
 	}
 }
 
@@ -57,9 +58,9 @@ func run(ctx context.Context, args []string) (findings []string, err error) {
 	case 1:
 		file = args[0]
 	default:
-		return nil, fmt.Errorf("%d arguments, want the file name of a package or none", len(args))
+		return nil, fmt.Errorf("%d arguments: use the file name of a package as the only argument, or no argument", len(args))
 	}
-	archive, err := os.Open(file) //nolint:gosec // named by the user
+	archive, err := os.Open(file) //nolint:gosec // the user has specified the file
 	if err != nil {
 		return nil, err
 	}
@@ -74,24 +75,22 @@ func run(ctx context.Context, args []string) (findings []string, err error) {
 	return withoutAllowed(findings, allowed)
 }
 
-// download downloads the newest package and returns its file name.
+// download downloads the newest package to dir and returns its file name.
 func download(ctx context.Context, dir string) (string, error) {
-	// only the directory varies, and it was created here
-	// only the directory varies, and it was created here
-	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--pack-destination", dir, npmPackage) //nolint:gosec // only the directory varies, and it is ours
+	cmd := exec.CommandContext(ctx, "npm", "pack", "--silent", "--pack-destination", dir, npmPackage) //nolint:gosec // only dir varies, and this command has created it
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("npm pack %s: %w", npmPackage, err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if err != nil || len(files) != 1 {
-		return "", fmt.Errorf("npm pack %s has written %d packages, want 1", npmPackage, len(files))
+		return "", fmt.Errorf("npm pack %s wrote %d packages instead of 1", npmPackage, len(files))
 	}
 	return files[0], nil
 }
 
-// withoutAllowed removes the findings that are listed in allowed. Each line of allowed is a finding, " # " and the
-// reason. A line that matches no finding becomes a finding itself.
+// withoutAllowed removes the findings that are listed in allowed. Each line of allowed is a finding and the reason
+// why it is intended, separated by " # ". A line whose finding is not in findings becomes a new finding.
 func withoutAllowed(findings []string, allowed string) ([]string, error) {
 	for line := range strings.Lines(allowed) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
@@ -99,18 +98,18 @@ func withoutAllowed(findings []string, allowed string) ([]string, error) {
 		}
 		finding, reason, _ := strings.Cut(line, " # ")
 		if reason == "" {
-			return nil, fmt.Errorf("allow.txt gives no reason for %q", finding)
+			return nil, fmt.Errorf(`allow.txt: add " # " and a reason to %q`, finding)
 		}
 		if i := slices.Index(findings, finding); i >= 0 {
 			findings = slices.Delete(findings, i, i+1)
 		} else {
-			findings = append(findings, "allow.txt lists a difference that does not exist: "+finding)
+			findings = append(findings, "allow.txt lists a difference that no longer exists: "+finding)
 		}
 	}
 	return findings, nil
 }
 
-// compare returns the differences between this module and the vendor's.
+// compare returns the differences between this module and the vendor's model.
 func compare(ctx context.Context, model fs.FS) ([]string, error) {
 	var findings []string
 	for _, s := range schemas {
@@ -128,10 +127,11 @@ func compare(ctx context.Context, model fs.FS) ([]string, error) {
 	return append(findings, hosts...), err
 }
 
-// schema maps the path of each parameter or member to its type: string, number, boolean, object, or array of one of these.
+// schema contains the type of each parameter or member by path. The type is string, number, boolean, object, or
+// an array of one of these.
 type schema map[string]string
 
-// differences compares two schemas and returns the differences sorted by path.
+// differences compares two schemas and returns their differences, sorted by path.
 func differences(name string, ours, theirs schema) (findings []string) {
 	paths := map[string]bool{}
 	for path := range ours {
@@ -145,9 +145,9 @@ func differences(name string, ours, theirs schema) (findings []string) {
 		case our == "":
 			findings = append(findings, fmt.Sprintf("%s lacks %s (%s)", name, path, their))
 		case their == "":
-			findings = append(findings, fmt.Sprintf("%s has %s (%s), which the vendor lacks", name, path, our))
+			findings = append(findings, fmt.Sprintf("%s has %s (%s), which the vendor's model lacks", name, path, our))
 		case our != their:
-			findings = append(findings, fmt.Sprintf("%s has %s as %s, the vendor as %s", name, path, our, their))
+			findings = append(findings, fmt.Sprintf("%s has %s as %s, but the vendor's model has it as %s", name, path, our, their))
 		}
 	}
 	slices.Sort(findings)

@@ -12,8 +12,8 @@ import (
 	"testing/fstest"
 )
 
-// TestExcerpt compares this module with a small excerpt in the form of the vendor's package, which contains some
-// additions and differences.
+// TestExcerpt compares this module with a small excerpt of the vendor's package, to which some differences have
+// been added.
 func TestExcerpt(t *testing.T) {
 	t.Parallel()
 	findings, err := compare(t.Context(), os.DirFS("testdata"))
@@ -22,29 +22,29 @@ func TestExcerpt(t *testing.T) {
 	}
 	var lacks, differs []string
 	for _, f := range findings {
-		if strings.HasSuffix(f, ", which the vendor lacks") {
+		if strings.HasSuffix(f, ", which the vendor's model lacks") {
 			lacks = append(lacks, f)
 		} else {
 			differs = append(differs, f)
 		}
 	}
 	if want := []string{
-		"the DescribeInstances request has Status as string, the vendor as number",
+		"the DescribeInstances request has Status as string, but the vendor's model has it as number",
 		"the DescribeInstances request lacks NewFilter[] (array of string)",
-		"the DescribeInstances response has Instances.Instance[].Cpu as number, the vendor as string",
+		"the DescribeInstances response has Instances.Instance[].Cpu as number, but the vendor's model has it as string",
 		"the DescribeInstances response lacks Instances.Instance[].NewOptions (object)",
 		"the DescribeInstances response lacks Instances.Instance[].NewOptions.NewMode (string)",
-		"the endpoint of cn-new-1 is ecs.cn-new-1.aliyuncs.com, the vendor's ecs.cn-elsewhere.aliyuncs.com",
+		"the endpoint of cn-new-1 is ecs.cn-new-1.aliyuncs.com, but the vendor's model has ecs.cn-elsewhere.aliyuncs.com",
 	}; !slices.Equal(differs, want) {
 		t.Errorf("got  %q\nwant %q", differs, want)
 	}
-	for _, want := range []string{ // missing from the excerpt
-		"the DescribeInstances request has VpcId (string), which the vendor lacks",
-		"the DescribeInstances response has Instances.Instance[].ZoneId (string), which the vendor lacks",
-		"the DescribeRegions request has ResourceType (string), which the vendor lacks",
-		"the DescribeRegions response has Regions.Region[].LocalName (string), which the vendor lacks",
-		"the ListTagResources request has Tag[].Key (string), which the vendor lacks",
-		"the ListTagResources response has TagResources.TagResource[].TagKey (string), which the vendor lacks",
+	for _, want := range []string{ // these are missing from the excerpt
+		"the DescribeInstances request has VpcId (string), which the vendor's model lacks",
+		"the DescribeInstances response has Instances.Instance[].ZoneId (string), which the vendor's model lacks",
+		"the DescribeRegions request has ResourceType (string), which the vendor's model lacks",
+		"the DescribeRegions response has Regions.Region[].LocalName (string), which the vendor's model lacks",
+		"the ListTagResources request has Tag[].Key (string), which the vendor's model lacks",
+		"the ListTagResources response has TagResources.TagResource[].TagKey (string), which the vendor's model lacks",
 	} {
 		if !slices.Contains(lacks, want) {
 			t.Errorf("not found: %s", want)
@@ -52,7 +52,7 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-// TestPackage reads the excerpt from a package file, like the command does.
+// TestPackage checks that the command reads the excerpt from a package file.
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	var archive bytes.Buffer
@@ -92,7 +92,7 @@ func TestPackage(t *testing.T) {
 func TestAllowed(t *testing.T) {
 	t.Parallel()
 	got, err := withoutAllowed([]string{"a lacks b", "a lacks c"}, "# comment\n\na lacks b # internal\na lacks d # gone\n")
-	if want := []string{"a lacks c", "allow.txt lists a difference that does not exist: a lacks d"}; err != nil || !slices.Equal(got, want) {
+	if want := []string{"a lacks c", "allow.txt lists a difference that no longer exists: a lacks d"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if _, err := withoutAllowed(nil, "a lacks b\n"); err == nil {
@@ -100,7 +100,8 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// TestOtherForm checks that a package in another form is an error, and not a package without differences.
+// TestOtherForm checks that a package in an unknown format causes an error. It must not be treated as a package
+// without differences.
 func TestOtherForm(t *testing.T) {
 	t.Parallel()
 	for name, content := range map[string]string{

@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// schemas pairs this module's schemas with the files of the vendor's package.
+// schemas lists this module's schemas and, for each of them, the file of the vendor's package to compare it with.
 var schemas = []struct {
 	name string
 	file string
@@ -22,7 +22,7 @@ var schemas = []struct {
 }{
 	{"the DescribeInstances request", "package/dist/models/DescribeInstancesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.DescribeInstancesRequest]())
-		// Set by the client, for fields and methods that have no parameter of their own.
+		// The client sets these parameters. No field of the request has the same name.
 		maps.Copy(s, schema{"RegionId": "string", "DryRun": "boolean", "Filter[]": "array of object", "Filter[].Key": "string", "Filter[].Value": "string"})
 		return s
 	}},
@@ -47,14 +47,14 @@ var schemas = []struct {
 		return s
 	}},
 	{"the ListTagResources response", "package/dist/models/ListTagResourcesResponseBody.js", func() schema {
-		// The iterator yields the elements; it reads the other two itself.
+		// The iterator yields only the list elements. It reads RequestId and NextToken itself.
 		s := schema{"RequestId": "string", "NextToken": "string", "TagResources": "object", "TagResources.TagResource[]": "array of object"}
 		addMembers(s, reflect.TypeFor[ecs.TagResource](), "TagResources.TagResource[].")
 		return s
 	}},
 }
 
-// request returns the parameters of a request type according to its url tags.
+// request returns the schema of a request type according to its url tags.
 func request(t reflect.Type) schema {
 	s := schema{}
 	addParameters(s, t, "")
@@ -66,7 +66,7 @@ func addParameters(s schema, t reflect.Type, prefix string) {
 		name, _, _ := strings.Cut(f.Tag.Get("url"), ",")
 		switch typ := f.Type; {
 		case name == "-":
-		case typ == reflect.TypeFor[ecs.JSONList](): // one parameter that contains a JSON array
+		case typ == reflect.TypeFor[ecs.JSONList](): // a single parameter that contains a JSON array
 			s[prefix+name] = "string"
 		case typ.Kind() == reflect.Slice && typ.Elem().Kind() == reflect.Struct:
 			at := prefix + name + "[]"
@@ -80,7 +80,8 @@ func addParameters(s schema, t reflect.Type, prefix string) {
 	}
 }
 
-// envelope returns the scalar members of a response type, which has no tags: its fields except those in except.
+// envelope returns the schema of the scalar members of a response type. The type has no tags, so the names of its
+// fields determine the names of the members. Fields in except are left out.
 func envelope(t reflect.Type, except ...string) schema {
 	s := schema{}
 	for _, f := range reflect.VisibleFields(t) {
@@ -91,7 +92,7 @@ func envelope(t reflect.Type, except ...string) schema {
 	return s
 }
 
-// addMembers adds the members of a response type according to its json and wrap tags.
+// addMembers adds the members of a response type to s, according to their json and wrap tags.
 func addMembers(s schema, t reflect.Type, prefix string) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -118,7 +119,7 @@ func addMembers(s schema, t reflect.Type, prefix string) {
 	}
 }
 
-// scalar returns the JSON type of a Go type.
+// scalar returns the JSON type of a Go type that is not a slice.
 func scalar(t reflect.Type) string {
 	if t == reflect.TypeFor[time.Time]() {
 		return "string"
@@ -139,8 +140,8 @@ func scalar(t reflect.Type) string {
 	}
 }
 
-// compareEndpoints compares the vendor's endpoints with the hosts that the client uses. It makes a request for
-// each region, which is intercepted by the client's transport and never sent.
+// compareEndpoints compares the vendor's endpoints with the hosts to which the client sends its requests. It
+// makes a request for each region. The client's transport intercepts the request and does not send it.
 func compareEndpoints(ctx context.Context, vendor map[string]string) (findings []string, err error) {
 	for _, region := range slices.Sorted(maps.Keys(vendor)) {
 		var host string
@@ -159,7 +160,7 @@ func compareEndpoints(ctx context.Context, vendor map[string]string) (findings [
 			return nil, fmt.Errorf("region %s: no request was made: %w", region, err)
 		}
 		if host != vendor[region] {
-			findings = append(findings, fmt.Sprintf("the endpoint of %s is %s, the vendor's %s", region, host, vendor[region]))
+			findings = append(findings, fmt.Sprintf("the endpoint of %s is %s, but the vendor's model has %s", region, host, vendor[region]))
 		}
 	}
 	return findings, nil

@@ -13,10 +13,10 @@ import (
 	"testing/fstest"
 )
 
-// maxFile limits the size of a file that is read from the package.
+// maxFile is the maximum size, in bytes, of a file in the package.
 const maxFile = 32 << 20
 
-// unpack reads the files to be compared from an npm package.
+// unpack reads the files to compare from an npm package.
 func unpack(archive io.Reader) (fs.FS, error) {
 	unzipped, err := gzip.NewReader(archive)
 	if err != nil {
@@ -58,10 +58,10 @@ var (
 	quoted     = regexp.MustCompile(`^'([^']+)'$`)
 )
 
-// class is a class of the vendor's model: the names and types of its members, by property name.
+// class describes the members of a class in the vendor's model: their names and types by property name.
 type class struct{ names, types map[string]string }
 
-// readSchema returns the schema of the last class in a file. The preceding classes are parts of it.
+// readSchema returns the schema of the last class in a file. The classes before it are the types of its members.
 func readSchema(model fs.FS, file string) (schema, error) {
 	data, err := fs.ReadFile(model, file)
 	if err != nil {
@@ -69,7 +69,7 @@ func readSchema(model fs.FS, file string) (schema, error) {
 	}
 	classes := map[string]class{}
 	var last string
-	var method map[string]string // that contains the line
+	var method map[string]string // the method to which the current line belongs
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimRight(line, "\r\n")
 		if m := classLine.FindStringSubmatch(line); m != nil {
@@ -88,7 +88,7 @@ func readSchema(model fs.FS, file string) (schema, error) {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	if len(s) == 0 {
-		return nil, fmt.Errorf("%s has no class with members: its form may have changed", file)
+		return nil, fmt.Errorf("%s has no class with members: the format of the package may have changed", file)
 	}
 	return s, nil
 }
@@ -96,7 +96,7 @@ func readSchema(model fs.FS, file string) (schema, error) {
 func addClass(s schema, prefix string, classes map[string]class, name string) error {
 	c, ok := classes[name]
 	if !ok {
-		return fmt.Errorf("there is no class %q", name)
+		return fmt.Errorf("the package has no class %q", name)
 	}
 	if len(c.names) != len(c.types) {
 		return fmt.Errorf("class %s has %d names and %d types", name, len(c.names), len(c.types))
@@ -129,7 +129,7 @@ var (
 	endpointLine  = regexp.MustCompile(`['"]?([a-z0-9-]+)['"]?: ["']([a-z0-9.-]+)["']`)
 )
 
-// readEndpoints returns, by region, the endpoints that differ from the default form.
+// readEndpoints returns the endpoints that differ from the default pattern, by region.
 func readEndpoints(model fs.FS) (map[string]string, error) {
 	data, err := fs.ReadFile(model, clientFile)
 	if err != nil {
@@ -137,14 +137,14 @@ func readEndpoints(model fs.FS) (map[string]string, error) {
 	}
 	block := endpointBlock.FindSubmatch(data)
 	if block == nil {
-		return nil, fmt.Errorf("%s has no table of endpoints: its form may have changed", clientFile)
+		return nil, fmt.Errorf("%s has no table of endpoints: the format of the package may have changed", clientFile)
 	}
 	endpoints := map[string]string{}
 	for _, m := range endpointLine.FindAllSubmatch(block[1], -1) {
 		endpoints[string(m[1])] = string(m[2])
 	}
 	if len(endpoints) == 0 {
-		return nil, fmt.Errorf("the table of endpoints in %s is empty: its form may have changed", clientFile)
+		return nil, fmt.Errorf("the table of endpoints in %s is empty: the format of the package may have changed", clientFile)
 	}
 	return endpoints, nil
 }

@@ -11,87 +11,89 @@ import (
 	"strings"
 )
 
-// MaxElements bounds the list elements, unknown members and unreadable values that a Decoder reads from one document.
+// MaxElements is the maximum number of list elements, unknown members and unreadable values that a Decoder reads
+// from one document.
 const MaxElements = 250_000
 
 // Member describes a member of a JSON object that corresponds to a field of a Go struct. In the generated table,
-// each struct has an empty entry followed by its members. A member is identified by the index of its entry.
+// the members of each struct follow an empty entry. The index of a member's entry is the member's number.
 type Member struct {
-	Key     string // encoded name, from the comma before it to the colon: `,"Tags":`
-	WrapKey string // if the value is a wrapped list, the wrapper up to the list: `{"Tag":`
+	Key     string // encoded name with the comma before it and the colon after it: `,"Tags":`
+	WrapKey string // for a wrapped list, the JSON between Key and the list: `{"Tag":`
 }
 
-// minTextRoom is the minimum size of the buffer allocated for the strings of a value.
+// minTextRoom is the minimum size, in bytes, of the buffer for a value's strings.
 const minTextRoom = 64
 
 const (
-	root    = 0 // member number of the value passed to ReadRoot
-	unknown = 1 // number of a member without a field; also the index of the empty entry before the first struct
+	root    = 0 // number of the value passed to ReadRoot
+	unknown = 1 // number of a member without a field; also the index of the first struct's empty entry
 )
 
-// Decoder reads the values of known structs. A method that reads a value takes the position of the first byte of
-// the value, after any white space, and returns the position after the value. Values that mean "not set" (null, {}
-// and "") become zero. A value of the wrong type also becomes zero; it is reported by Problems and kept in Extra.
+// Decoder reads JSON into known structs. A method that reads a value takes the position of the value's first
+// byte, after any white space, and returns the position after the value. The values null, {} and "" mean "not
+// set" and become the zero value. A value of the wrong type also becomes the zero value, is reported by Problems,
+// and is kept in Extra.
 //
-// Strings are copied out of Data. The strings read by one ReadRoot share one buffer, except for those that are
-// shared with earlier values; its lists of strings share one array. Keeping one result therefore does not keep Data or
-// other results in memory.
+// Strings are copied from Data. The strings that one ReadRoot reads share one buffer, except for strings shared
+// with earlier values. Its lists of strings share one array. The result therefore does not keep Data or other
+// results in memory.
 type Decoder struct {
 	Scanner
 	Members *[256]Member
 
 	learned learned
 	path    []step
-	// number of the current member; it belongs to the last step of path, which may also be a list element or the
-	// object itself
+	// current is the number of the current member. The member is part of the object at the end of path, unless
+	// the last step of path has the same number: then the current value is that object or list element itself.
 	current  uint8
 	name     []byte        // name of the current member, if it has no field
-	previous [256]position // for each member, its most recent text in Data
+	previous [256]position // for each member, the position in Data of the last string that was read
 	begin    int           // position of the value passed to ReadRoot
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
 	texts    strings.Builder // buffer for the strings of the current ReadRoot
-	textSize int             // total length of the strings in earlier buffers
+	textSize int             // total length of the strings in the previous buffers
 	textRoom int             // minimum size of the next buffer
 
-	lists    []string // allocated for the string lists of the current ReadRoot and not used yet
-	listSize int      // number of elements of these lists so far
-	listRoom int      // minimum number of elements of the next allocation
+	lists    []string // unused rest of the array for the string lists of the current ReadRoot
+	listSize int      // total length of the string lists of the current ReadRoot
+	listRoom int      // minimum length of the next array
 
 	extra    []Extra
 	problems []Problem
 	compact  bytes.Buffer
 }
 
-// Extra is a member that has no field or whose value could not be read.
+// Extra is a member that has no field, or whose value could not be read.
 type Extra struct {
 	Path  string
-	Value json.RawMessage // the JSON value, without white space
+	Value json.RawMessage // the value as JSON without white space
 }
 
-// Problem is a value that could not be read into its field.
+// Problem describes a value that could not be read into its field.
 type Problem struct {
 	Path       string
-	Err        error // does not contain the value, which may be private
+	Err        error // does not contain the value, because the value may be private
 	Begin, End int   // position of the value in Data
 }
 
-// position is the position of a text in Data.
+// position is the position of a string in Data.
 type position struct{ begin, end int }
 
-// step is one step of a path: a member, and the position inside its value where the path continues.
+// step is one step of a path: a member and the place within the member's value where the path continues.
 type step struct {
 	member uint8
-	index  int // index of a list element, or one of the constants below
+	index  int // index of a list element, inMember or inWrapper
 }
 
 const (
-	inMember  = -1 // the path continues in the value of the member
-	inWrapper = -2 // the path continues in the list inside its wrapper
+	inMember  = -1 // the path continues in the member's value
+	inWrapper = -2 // the path continues in the list within the member's wrapper
 )
 
-// Release prepares d for reuse with another document: it drops all references to the previous one. It reports
-// whether d is small enough to keep.
+// Release prepares d for use with another document. It removes all references to the previous document, and
+// reports whether d is small enough to be kept for reuse.
 func (d *Decoder) Release() bool {
 	d.Reset(nil)
 	d.texts.Reset()
@@ -102,13 +104,14 @@ func (d *Decoder) Release() bool {
 	return cap(d.extra) < 1<<14 && cap(d.problems) < 1<<14 && d.compact.Cap() < 1<<20
 }
 
-// ReadRoot reads the value at i into v, which must be zero. Extra and Problems then describe this value.
+// ReadRoot reads the value at i into v. v must point to a zero value. Afterwards, Extra and Problems describe the
+// value.
 func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
 	d.begin = i
-	// may share memory with the strings of another value
+	// The buffer may share memory with the strings of the previous value.
 	d.texts.Reset()
-	// most values need about as much as the previous one
+	// Most values need about as much memory as the previous value.
 	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
 	d.listRoom, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
@@ -118,17 +121,17 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	return end
 }
 
-// Extra returns the members without a field, and those that could not be read, of the last ReadRoot. The slice is valid
+// Extra returns the members of the last ReadRoot that have no field or could not be read. The slice is valid
 // until the next ReadRoot.
 func (d *Decoder) Extra() []Extra { return d.extra }
 
-// Problems returns the values that could not be read since the last ReadRoot began, in order. The slice is valid until the
-// next ReadRoot.
+// Problems returns the values that could not be read since the last ReadRoot began, in the order of the document.
+// The slice is valid until the next ReadRoot.
 func (d *Decoder) Problems() []Problem { return d.problems }
 
-// OpenObject enters the object at i. It returns the position of the value of the first member, and the number of
-// that member: 0 if the object is empty, first if the member is unknown. The members of the object are those after
-// first in Members.
+// OpenObject enters the object at i. first is the number of the empty entry before the object's members in
+// Members. OpenObject returns the position of the first member's value and the member's number. The number is 0
+// if the object is empty, and first if the member is unknown.
 func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0
@@ -145,7 +148,7 @@ func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	return d.findMember(i, first)
 }
 
-// NextMember continues after the value of a member. Its results are those of OpenObject.
+// NextMember continues after a member's value. It returns the same results as OpenObject, for the next member.
 func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	next = d.learned.next[member]
 	if key := d.Members[next].Key; key != "" && d.Has(i, key) {
@@ -162,9 +165,9 @@ func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	return d.findMember(i, member)
 }
 
-// findMember finds the member whose name begins at i. It first tries the members that recently followed the
-// previous one. If one of these matches, the learned order is left unchanged, so that a member that is often
-// missing does not disturb it.
+// findMember finds the member whose name begins at i. First, it tries the members that recently followed the
+// previous member. If one of these matches, the learned order stays unchanged, so that a member that is often
+// missing does not disturb the order.
 func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	next = before
 	for range 4 {
@@ -191,21 +194,21 @@ func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	return at, first
 }
 
-// keyName returns the name in an encoded key.
+// keyName returns the name of the member from its encoded Key or WrapKey.
 func keyName(key string) string { return key[2 : len(key)-2] }
 
-// Unknown adds the current member, which has no field, to Extra.
+// Unknown adds the current member to Extra, because the member has no field.
 func (d *Decoder) Unknown(i int) (end int) {
 	if d.overElementLimit() {
 		return len(d.Data)
 	}
-	path := d.valuePath() // before Skip, which invalidates d.name
+	path := d.valuePath() // must come before Skip, which invalidates d.name
 	end = d.Skip(i)
 	d.keepExtra(path, i, end)
 	return end
 }
 
-// ReadObject reads the object that is the value of the current member.
+// ReadObject reads the object that is the current member's value.
 func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.path = append(d.path, step{d.current, inMember})
 	end = read(d, v, i)
@@ -213,8 +216,8 @@ func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int
 	return end
 }
 
-// ReadList reads the value of the current member: a list in its wrapper, or the array without a wrapper. A list
-// without elements becomes nil. An element that cannot be read becomes zero.
+// ReadList reads the list that is the current member's value. The list may be in its wrapper, or be an array
+// without the wrapper. An empty list becomes nil. An element that cannot be read becomes the zero value.
 func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items []T, end int) {
 	member, depth := d.current, len(d.path)
 	d.path = append(d.path, step{member, inMember})
@@ -229,7 +232,7 @@ func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items
 
 func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	key, last := d.Members[member].WrapKey, len(d.path)-1
-	if d.Has(i, key) { // usually the list is the only member of the wrapper
+	if d.Has(i, key) { // in most cases, the list is the wrapper's only member
 		extra, problems, elements := len(d.extra), len(d.problems), d.elements
 		d.path[last].index = inWrapper
 		items, end = readElements(d, d.SkipSpace(i+len(key)), member, read)
@@ -237,7 +240,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 		if !more {
 			return items, at
 		}
-		// If the list occurs twice, only the last one counts: discard this one and start over.
+		// If the wrapper contains the list twice, only the last one counts. Discard this list and start over.
 		d.extra, d.problems, d.elements = d.extra[:extra], d.problems[:problems], elements
 	}
 	list := 0
@@ -260,7 +263,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 	return items, end
 }
 
-// readElements reads the array at the last step of the path.
+// readElements reads the array to which the path leads.
 func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	d.current = member
 	if d.At(i) != '[' {
@@ -292,7 +295,7 @@ func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T
 	return items, i
 }
 
-// newList returns an empty list with room for n elements. The string lists of one ReadRoot share one allocation.
+// newList returns an empty list with capacity n. The string lists of one ReadRoot share one allocation.
 func newList[T any](d *Decoder, n int) []T {
 	free, ok := any(&d.lists).(*[]T)
 	if !ok {
@@ -308,7 +311,7 @@ func newList[T any](d *Decoder, n int) []T {
 	return list
 }
 
-// IsEmptyValue reports whether the value at i is one that means "not set": null, {} or "".
+// IsEmptyValue reports whether the value at i means "not set": null, {} or "".
 func (d *Decoder) IsEmptyValue(i int) bool {
 	switch d.At(i) {
 	case 'n':
@@ -323,7 +326,8 @@ func (d *Decoder) IsEmptyValue(i int) bool {
 	}
 }
 
-// expectEmpty skips the value at i. If the value is not empty, it is of the wrong type, and is reported.
+// expectEmpty skips the value at i. If the value is not empty, its type is wrong, and expectEmpty reports
+// problem.
 func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	end = d.Skip(i)
 	if !d.IsEmptyValue(i) {
@@ -332,7 +336,8 @@ func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	return end
 }
 
-// Descriptions of invalid values. In an error, they follow the path of the value.
+// These errors describe invalid values. A complete error message contains the path of the value before the
+// description.
 var (
 	errNotObject  = errors.New("is not an object")
 	errNotList    = errors.New("is not a list")
@@ -344,7 +349,7 @@ var (
 	errNotTime    = errors.New("is not a time")
 )
 
-// reject reports the value of the current member as unreadable and adds it to Extra.
+// reject reports that the current member's value cannot be read, and adds the value to Extra.
 func (d *Decoder) reject(i, end int, problem error) {
 	if d.Err != nil || d.overElementLimit() {
 		return
@@ -356,12 +361,12 @@ func (d *Decoder) reject(i, end int, problem error) {
 
 func (d *Decoder) keepExtra(path string, i, end int) {
 	d.compact.Reset()
-	_ = json.Compact(&d.compact, d.Data[i:end]) // fails only if the document is invalid, which End reports
+	_ = json.Compact(&d.compact, d.Data[i:end]) // fails only if the document is invalid; in that case, End returns an error
 	d.extra = append(d.extra, Extra{path, bytes.Clone(d.compact.Bytes())})
 }
 
-// overElementLimit counts a list element, unknown member or unreadable value. If there are too many of them, it
-// stops the decoder and returns true.
+// overElementLimit counts a list element, an unknown member or an unreadable value. If the count exceeds
+// MaxElements, it stops the decoder and returns true.
 func (d *Decoder) overElementLimit() bool {
 	if d.elements++; d.elements > MaxElements {
 		d.Stop(fmt.Errorf("more than %d list elements and unknown members in one response", MaxElements))
@@ -369,8 +374,8 @@ func (d *Decoder) overElementLimit() bool {
 	return d.elements > MaxElements
 }
 
-// valuePath returns the path of the current value: names and indexes from the root in the API's shape, joined by dots. In
-// names, ~ is written as ~0 and a dot as ~1.
+// valuePath returns the path of the current value: the names and indexes that lead from the root to the value, in
+// the JSON format of the API, joined by dots. In names, ~ becomes ~0 and a dot becomes ~1.
 func (d *Decoder) valuePath() string {
 	if d.current == root {
 		return ""
@@ -408,5 +413,5 @@ func appendPathName(b []byte, name string) []byte {
 	return b
 }
 
-// pathNames restores the names that appendPathName has escaped.
+// pathNames reverses the escaping by appendPathName.
 var pathNames = strings.NewReplacer("~0", "~", "~1", ".")

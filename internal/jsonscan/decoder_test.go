@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// box is the struct that the generated code of these tests reads. The tests of package ecs read the real types.
+// box is the struct that the tests in this file decode. The tests in package ecs decode the API's structs.
 type box struct {
 	Name  string   `json:"Name"`
 	Size  int      `json:"Size,omitzero"`
@@ -35,14 +35,14 @@ func readBox(d *Decoder, v *box, i int) int {
 	return i
 }
 
-// TestDecoder reads several documents with the same decoder.
+// TestDecoder checks that one decoder reads several documents, one after the other.
 func TestDecoder(t *testing.T) {
 	t.Parallel()
 	d := &Decoder{Members: &boxMembers}
 	for _, tt := range []struct {
 		text string
 		want box
-		also string // the extra members, then the problems
+		also string // the extra members, followed by the problems
 	}{
 		{`{"Name":"a","Size":1,"Texts":{"Text":["x","y"]}}`, box{"a", 1, []string{"x", "y"}}, "map[] []"},
 		{`{"Texts":["x"],"Size":"2","Name":"a"}`, box{"a", 2, []string{"x"}}, "map[] []"},
@@ -53,7 +53,7 @@ func TestDecoder(t *testing.T) {
 			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name is not a string Texts.Text.1 is not a string]`,
 		},
 		{`{"a.b":1,"~":2,"":3}`, box{}, "map[:3 a~1b:1 ~0:2] []"},
-		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // only the last list counts
+		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // if the list occurs twice, the last one counts
 	} {
 		d.Reset([]byte(tt.text))
 		var got box
@@ -81,7 +81,7 @@ func TestDecoder(t *testing.T) {
 			t.Errorf("%s: written as %s, read as %+v, %v", tt.text, text, again, err)
 		}
 		if !d.Release() {
-			t.Error("a small decoder is not worth keeping")
+			t.Error("Release returned false for a small decoder")
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestReleaseOfALargeDecoder(t *testing.T) {
 	d.Reset([]byte(`{"New":0` + strings.Repeat(`,"New":0`, 1<<14) + `}`))
 	var v box
 	if err := d.End(ReadRoot(d, &v, 0, readBox)); err != nil || d.Release() {
-		t.Errorf("a large decoder is kept, %v", err)
+		t.Errorf("Release returned true for a large decoder, %v", err)
 	}
 }
 

@@ -14,14 +14,15 @@ import (
 	"unicode/utf8"
 )
 
-// Marshal returns the JSON of a struct in the shape that Decoder reads. The tags of the fields determine the JSON:
+// Marshal returns a struct as JSON in the format that Decoder reads. The tags of the struct's fields determine
+// the JSON:
 //
 //	json:"Name"           the name of the member; "-" omits the field
-//	json:"Name,omitzero"  (or omitempty) omits the member if it is zero
+//	json:"Name,omitzero"  (or omitempty) omits the member if the field is zero
 //	wrap:"X"              wraps a list in an object with one member: {"X": […]}
 //
-// extra contains additional members by path (see Extra). A member replaces the field with the same path if that field is
-// zero. Members of list elements that do not exist are omitted.
+// extra contains additional members by path (see Extra.Path). If a field with the same path is zero, the member
+// replaces it. Marshal omits a member whose path leads into a list element that does not exist.
 func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	var tree *extraNode
 	for path, value := range extra {
@@ -36,9 +37,10 @@ func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	return appendStruct(make([]byte, 0, 4<<10), reflect.ValueOf(v), tree)
 }
 
-// extraNode is an extra member, or an object or list that contains extra members. A nil node is empty.
+// extraNode is a node in the tree of extra members: an extra member, or an object or list that contains extra
+// members. A nil extraNode contains no members.
 type extraNode struct {
-	value    json.RawMessage // nil if the node only has children
+	value    json.RawMessage // nil for a node that only has children
 	children map[string]*extraNode
 }
 
@@ -65,7 +67,8 @@ func (n *extraNode) child(name string) *extraNode {
 	return n.children[name]
 }
 
-// appendStruct appends an object: its fields, then the extra members without a field in sorted order.
+// appendStruct appends a struct as an object. The fields come first. Extra members without a field follow, sorted
+// by name.
 func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	b = append(b, '{')
 	written := 0 // number of children of extra that have been written
@@ -98,7 +101,7 @@ func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// appendMembers appends the extra members that are not in except.
+// appendMembers appends the extra members whose names are not in except.
 func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 	for _, name := range slices.Sorted(maps.Keys(extra.children)) {
 		if except[name] {
@@ -107,14 +110,14 @@ func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 		child := extra.children[name]
 		if b = appendName(b, name); child.value != nil {
 			b = append(b, child.value...)
-		} else { // the path leads into an object that has no field
+		} else { // the path leads into an object for which there is no field
 			b = append(appendMembers(append(b, '{'), child, nil), '}')
 		}
 	}
 	return b
 }
 
-// appendName appends the name of a member, after a comma if it is not the first.
+// appendName appends a member's name and a colon. A comma comes first unless the member is the first one.
 func appendName(b []byte, name string) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
@@ -153,11 +156,11 @@ func appendField(b []byte, v reflect.Value, wrap string, extra *extraNode) ([]by
 	case reflect.Slice:
 		return appendList(b, v, wrap, extra)
 	default:
-		return nil, errors.New("cannot write a " + v.Type().String())
+		return nil, errors.New("cannot encode the Go type " + v.Type().String())
 	}
 }
 
-// appendList appends a list in its wrapper, with the extra members of the wrapper and of the elements.
+// appendList appends a list and its wrapper, including the extra members of the wrapper and of the list elements.
 func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []byte, err error) {
 	list := extra.child(wrap)
 	b = appendName(append(b, '{'), wrap)
@@ -185,11 +188,11 @@ func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []b
 	return append(b, '}'), nil
 }
 
-// AppendString appends text as a JSON string. Invalid UTF-8 becomes U+FFFD.
+// AppendString appends text to b as a JSON string. Invalid UTF-8 becomes U+FFFD.
 func AppendString(b []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
-	begin := 0 // the text before this index has been appended
+	begin := 0 // the text before this index is already appended
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {

@@ -1,12 +1,14 @@
-// Package jsonscan reads and writes JSON in the shape of the ECS API.
+// Package jsonscan reads and writes JSON in the format of the ECS API.
 //
-// [Scanner] reads strictly by RFC 8259, without tokens: each method takes the position of something in the data, reads it,
-// and returns the position after it. It accepts what encoding/json accepts, within the limits below, and returns the same
-// strings: lone surrogates and invalid UTF-8 become U+FFFD.
+// [Scanner] reads JSON strictly according to RFC 8259. It returns no tokens: each method takes the position of a
+// value or another part of the data, reads that part, and returns the position after it. Scanner accepts the same
+// documents as encoding/json, within the limits below, and returns the same strings: lone surrogates and invalid
+// UTF-8 become U+FFFD.
 //
-// [Decoder] reads values into the fields of Go structs, with help from generated code (see internal/decodegen), and
-// tolerates what it can: a value of the wrong type costs that value only. [Marshal] writes such structs. Lists are
-// wrapped in an object with one member, such as {"Tag": […]}, as the tag `wrap:"Tag"` of a field says.
+// [Decoder] reads values into the fields of Go structs and uses generated code (see internal/decodegen). It
+// continues after a value of the wrong type, so that only this value is lost. [Marshal] writes the same structs
+// as JSON. The API wraps a list in an object with one member, such as {"Tag": […]}. The tag of the field names
+// that member: `wrap:"Tag"`.
 package jsonscan
 
 import (
@@ -19,23 +21,23 @@ import (
 	"unicode/utf8"
 )
 
-// Limits for a value that is skipped. API responses stay far below them.
+// These limits apply to a value that is skipped. API responses stay far below them.
 const (
-	MaxDepth  = 100     // depth of nested objects and arrays
-	MaxValues = 1 << 20 // number of values within the value
+	MaxDepth  = 100     // maximum depth of nested objects and arrays
+	MaxValues = 1 << 20 // maximum number of values within the skipped value
 )
 
-// Check returns an error unless data is a single JSON document with at most maxValues values, including objects,
-// arrays and their contents. It bounds the memory that encoding/json needs: a small document can decode into many
-// large values.
+// Check returns an error unless data is a single JSON document with at most maxValues values. Objects and arrays
+// count as values, and so do their contents. Check limits the memory that encoding/json needs to decode data,
+// because a small document can decode into many large values.
 func Check(data []byte, maxValues int) error {
 	s := Scanner{Data: data, limit: min(maxValues, MaxValues)}
 	return s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// CheckPage is like Check, for a response around a list. It also returns an error if a member of an object occurs twice, in
-// whatever letters: encoding/json would drop the first one, be it a list or the token of the next page. Objects in arrays
-// are not looked at.
+// CheckPage is like Check, for a response that contains a list. It also returns an error if an object has two
+// members with the same name, ignoring case. In this case, encoding/json would drop the first member, which may
+// be the list or the token of the next page. CheckPage does not examine objects in arrays.
 func CheckPage(data []byte, maxValues int) error {
 	if err := Check(data, maxValues); err != nil {
 		return err
@@ -53,7 +55,7 @@ func (s *Scanner) unique(i int) (end int) {
 	i, more := s.Open(i)
 	for more {
 		name, at := s.Name(i)
-		folded := strings.ToLower(strings.ToUpper(string(name))) // as encoding/json matches names
+		folded := strings.ToLower(strings.ToUpper(string(name))) // encoding/json compares names in the same way
 		if names[folded] {
 			return s.Stop(fmt.Errorf("a member occurs twice before byte %d", at))
 		}
@@ -63,21 +65,21 @@ func (s *Scanner) unique(i int) (end int) {
 	return i
 }
 
-// Scanner reads JSON from Data, which must not change meanwhile.
+// Scanner reads JSON from Data. Data must not change while it is read.
 //
-// The first error is kept in Err. After an error, every method returns the end of Data as the position, so a
-// caller needs to check Err only once, at the end.
+// Err is the first error. After an error, every method returns the end of Data as the position, so the caller
+// only needs to check Err at the end.
 type Scanner struct {
 	Data []byte
 	Err  error
 
-	unescaped []byte // the most recent string that contained escapes
-	values    int    // number of values read by the current Skip
-	limit     int    // maximum number of values in one Skip; 0 means MaxValues
+	unescaped []byte // the last string that contained escapes, without the escapes
+	values    int    // number of values that the current Skip has read
+	limit     int    // maximum number of values for one Skip; 0 means MaxValues
 }
 
-// Reset prepares s to read data. Reset(nil) drops the previous data, and also the buffer if a very long string has
-// made it large.
+// Reset prepares s to read data. Reset(nil) releases the previous data, and also the internal buffer if a very
+// long string has made it large.
 func (s *Scanner) Reset(data []byte) {
 	s.Data, s.Err = data, nil
 	if cap(s.unescaped) > 64<<10 {
@@ -85,7 +87,7 @@ func (s *Scanner) Reset(data []byte) {
 	}
 }
 
-// Stop stops the scanner with err, unless an error occurred before. It returns the end of Data.
+// Stop stops the scanner with err, unless there was an earlier error. It returns the end of Data.
 func (s *Scanner) Stop(err error) int {
 	if s.Err == nil {
 		s.Err = err
@@ -93,8 +95,8 @@ func (s *Scanner) Stop(err error) int {
 	return len(s.Data)
 }
 
-// Fail stops the scanner because the byte at i is invalid. The error does not quote the data, which may be
-// private.
+// Fail stops the scanner with an error for the invalid byte at i, and returns the end of Data. The error does not
+// quote the data, because the data may be private.
 func (s *Scanner) Fail(i int) int {
 	if i >= len(s.Data) {
 		return s.Stop(fmt.Errorf("JSON is truncated after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
@@ -102,8 +104,7 @@ func (s *Scanner) Fail(i int) int {
 	return s.Stop(fmt.Errorf("invalid JSON at byte %d of %d", i, len(s.Data)))
 }
 
-// End returns the first error. If there was none, i must be the end of the document: anything but white space
-// after it is an error.
+// End returns the first error. If there is none, i must be the end of the document: only white space may follow.
 func (s *Scanner) End(i int) error {
 	if i = s.SkipSpace(i); i < len(s.Data) {
 		s.Fail(i)
@@ -119,7 +120,7 @@ func (s *Scanner) At(i int) byte {
 	return 0
 }
 
-// Has reports whether Data continues with text at i.
+// Has reports whether Data contains text at position i.
 func (s *Scanner) Has(i int, text string) bool {
 	end := i + len(text)
 	return end <= len(s.Data) && string(s.Data[i:end]) == text
@@ -133,8 +134,8 @@ func (s *Scanner) SkipSpace(i int) int {
 	return i
 }
 
-// Open enters the object or array at i. It returns the position of the first member or element and true. If there
-// is none, it returns the position after the object or array and false.
+// Open enters the object or array at i. It returns the position of the first member or element, and true. If the
+// object or array is empty, Open returns the position after it, and false.
 func (s *Scanner) Open(i int) (at int, more bool) {
 	end := s.Data[i] + 2 // "{" + 2 is "}", "[" + 2 is "]"
 	if i = s.SkipSpace(i + 1); s.At(i) == end {
@@ -143,8 +144,9 @@ func (s *Scanner) Open(i int) (at int, more bool) {
 	return i, true
 }
 
-// Next continues after a member or element. It returns the position of the next one and true. After the last one,
-// it returns the position after the object or array and false. end is the closing byte, } or ].
+// Next continues after a member or element. It returns the position of the next member or element, and true.
+// After the last one, it returns the position after the object or array, and false. end is the closing
+// byte, '}' or ']'.
 func (s *Scanner) Next(i int, end byte) (at int, more bool) {
 	switch i = s.SkipSpace(i); s.At(i) {
 	case ',':
@@ -155,8 +157,8 @@ func (s *Scanner) Next(i int, end byte) (at int, more bool) {
 	return s.Fail(i), false
 }
 
-// Name reads the name of a member and the colon. It returns the position of the value. The name is valid until the next
-// call of String, Name or Skip.
+// Name reads a member's name and the colon after it. It returns the name and the position of the member's value.
+// The name is valid until the next call of String, Name or Skip.
 func (s *Scanner) Name(i int) (name []byte, at int) {
 	if s.At(i) != '"' {
 		return nil, s.Fail(i)
@@ -168,8 +170,8 @@ func (s *Scanner) Name(i int) (name []byte, at int) {
 	return name, s.SkipSpace(i + 1)
 }
 
-// String reads the string at i. If verbatim is true, the string contains no escapes and value is a part of Data;
-// otherwise value is valid until the next call of String, Name or Skip.
+// String reads the string at i. If the string contains no escapes, verbatim is true and value is a part of Data.
+// Otherwise value is valid until the next call of String, Name or Skip.
 func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
 	end, plain := scanString(s.Data, i+1)
 	if end < 0 {
@@ -183,7 +185,7 @@ func (s *Scanner) String(i int) (value []byte, verbatim bool, at int) {
 	return s.unescaped, false, end + 1
 }
 
-// Skip validates the value at i, of any type, and returns the position after it.
+// Skip checks that the value at i is valid JSON, and returns the position after the value.
 func (s *Scanner) Skip(i int) int {
 	s.values = 0
 	return s.skip(i, 0)

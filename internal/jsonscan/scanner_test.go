@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// scan reads all of data as one document.
+// scan reads all of data as one document and returns the scanner and its error.
 func scan(data []byte) (*Scanner, error) {
 	s := &Scanner{}
 	s.Reset(data)
 	return s, s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// tree returns the value at i as encoding/json would decode it into an any with UseNumber, and checks that Skip ends at the
-// same position.
+// tree returns the value at i in the form in which encoding/json, with UseNumber, decodes a value into an any. It
+// also checks that Skip ends at the same position.
 func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 	t.Helper()
 	switch c := s.At(i); c {
@@ -57,7 +57,7 @@ func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 		case isNumber([]byte(text)):
 			v = json.Number(text)
 		default:
-			t.Fatalf("%q is no value", text)
+			t.Fatalf("%q is not a value", text)
 		}
 	}
 	if skipped := s.Skip(i); skipped != end {
@@ -85,7 +85,7 @@ func nesting(data []byte) (deepest int) {
 	return deepest
 }
 
-// check fails the test unless Scanner and encoding/json agree on data.
+// check fails the test unless Scanner and encoding/json return the same result for data.
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	_, err := scan(data)
@@ -101,7 +101,7 @@ func check(t *testing.T, data []byte) {
 	valid := json.Valid(data)
 	if valid {
 		if err := dec.Decode(&want); err != nil {
-			t.Fatalf("encoding/json accepts and refuses %q: %v", data, err)
+			t.Fatalf("json.Valid and Decode disagree on %q: %v", data, err)
 		}
 	}
 	if nesting(data) > MaxDepth && err != nil {
@@ -134,7 +134,7 @@ func TestAgainstEncodingJSON(t *testing.T) {
 	for _, text := range seeds {
 		check(t, []byte(text))
 	}
-	// Strings are scanned eight bytes at a time: test every byte at each of the eight positions, inside a string
+	// Strings are scanned eight bytes at a time. Test every byte at each of the eight positions, both in a string
 	// and as a value.
 	for c := range 256 {
 		for at := range 17 {
@@ -148,7 +148,7 @@ func TestAgainstEncodingJSON(t *testing.T) {
 		check(t, []byte{'"', '\\', byte(c), '"'})
 		check(t, []byte{'"', '\\', 'u', '0', '0', 'a', byte(c), '"'})
 	}
-	for n := range 40 { // truncated at every position
+	for n := range 40 { // truncates the document at every position
 		check(t, []byte(`{"a":[1,"b\u00e9",null],"c":{"d":-1.5e3}}`)[:n])
 	}
 }
@@ -195,7 +195,7 @@ func TestErrorsSayWhere(t *testing.T) {
 	}
 }
 
-// TestPieces reads a document with the individual methods.
+// TestPieces reads a document with each method of Scanner.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	s := &Scanner{}

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// unescape appends the value of a JSON string, given without its quotes.
+// unescape appends the value of the JSON string in to b. in has no quotes.
 func unescape(b, in []byte) []byte {
 	for len(in) > 0 {
 		switch c := in[0]; {
@@ -53,25 +53,27 @@ func unescape(b, in []byte) []byte {
 	return b
 }
 
-// isNumber reports whether b is a JSON number and nothing else.
+// isNumber reports whether b consists of exactly one JSON number.
 func isNumber(b []byte) bool { return scanNumber(b, 0) == len(b) }
 
-// The functions below read from data[i:]. They return the position after what they read, or ^i if the byte at i is invalid.
+// Each function below reads a part of data that begins at i. It returns the position after that part, or ^i for
+// an invalid byte at i.
 
 const (
 	ones = 0x0101010101010101
 	high = 0x80 * ones
 )
 
-// scanString finds the closing quote, eight bytes at a time. plain means that the string has no escapes and only ASCII.
+// scanString returns the position of the string's closing quote. plain means that the string is ASCII and
+// contains no escapes.
 func scanString(data []byte, i int) (end int, plain bool) {
 	plain = true
 	for {
 		for ; i+8 <= len(data); i += 8 {
 			x := binary.LittleEndian.Uint64(data[i : i+8])
-			// Set the top bit of the first byte that is a quote, a control character, a backslash or not ASCII. (With
-			// bit 1 flipped, quotes and control characters are less than 0x21.) The bits of later bytes are undefined
-			// because of borrows.
+			// Examine eight bytes at a time. Set the top bit of the first byte that is a quote, a control
+			// character, a backslash or not ASCII. Flipping bit 1 makes quotes and control characters less than
+			// 0x21. The bits of the later bytes are undefined because of borrows.
 			low, slash := x^2*ones, x^'\\'*ones
 			if stop := ((low - 0x21*ones) | (slash - ones) | x) & high; stop != 0 {
 				i += bits.TrailingZeros64(stop) / 8
@@ -89,14 +91,14 @@ func scanString(data []byte, i int) (end int, plain bool) {
 				return i, false
 			}
 			plain = false
-		default: // not ASCII, or fewer than eight bytes are left
+		default: // not ASCII, or one of the last seven bytes
 			plain = plain && data[i] < utf8.RuneSelf
 			i++
 		}
 	}
 }
 
-// scanEscape reads an escape sequence of a string.
+// scanEscape reads an escape sequence in a string.
 func scanEscape(data []byte, i int) int {
 	i++
 	if i == len(data) {

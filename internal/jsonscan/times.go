@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// The API writes times in UTC, to the minute ("2017-12-10T04:04Z") or to the second, and "" for a time that is not set.
+// The API writes a time in UTC, with a precision of minutes ("2017-12-10T04:04Z") or seconds. If a time is not
+// set, the API writes "".
 const (
 	minuteLayout = "2006-01-02T15:04Z07:00"
 	secondLayout = "2006-01-02T15:04:05Z07:00"
 )
 
-// ParseTime parses a time in a format of the API: to the minute, to the second or to a fraction of a second. It
-// returns the zero time for "". Results are in UTC.
+// ParseTime parses a time in a format of the API: with a precision of minutes, seconds or fractions of a second.
+// It returns the time in UTC, or the zero time for "".
 func ParseTime(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -29,7 +30,7 @@ func ParseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// appendTime appends t in the format of the API: "" for the zero time, without seconds if they are zero.
+// appendTime appends t in the format of the API. The zero time becomes "". Seconds are omitted if they are zero.
 func appendTime(b []byte, t time.Time) []byte {
 	switch u := t.UTC(); {
 	case t.IsZero():

@@ -61,9 +61,9 @@ func FuzzTime(f *testing.F) {
 				t.Errorf("%q is not in UTC: %v", text, want)
 			}
 		}
-		// ReadTime reads the usual layout without calling ParseTime.
+		// ReadTime parses the usual layout without calling ParseTime.
 		quoted, _ := json.Marshal(text)
-		if err := json.Unmarshal(quoted, &text); err != nil { // invalid UTF-8 is replaced
+		if err := json.Unmarshal(quoted, &text); err != nil { // replaces invalid UTF-8
 			t.Fatal(err)
 		}
 		want, err = ParseTime(text)

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// scalar returns the text of the string at i, or the literal text of a number, true or false. For an empty value,
-// the text is empty. An object or array is rejected as problem, and the text is empty as well. The text is valid
-// until the next call.
+// scalar returns the contents of the string at i, or the literal for a number, true or false. If the value is
+// empty, the result is empty too. If the value is an object or array, scalar reports problem and returns an empty
+// result. The result is valid until the next call.
 func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 	switch d.At(i) {
 	case '"':
@@ -24,7 +24,7 @@ func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 	}
 }
 
-// ReadString reads a string. A number, true or false is returned as its literal text.
+// ReadString reads a string into to. If the value is a number, true or false, the string is the value's literal.
 func (d *Decoder) ReadString(to *string, i int) (end int) {
 	var text []byte
 	if d.At(i) != '"' {
@@ -38,7 +38,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		return end + 1
 	}
 	end, verbatim := scanString(d.Data, i+1)
-	if verbatim { // the usual case; String decodes the others
+	if verbatim { // the usual case; String decodes all other strings
 		text, end = d.Data[i+1:end], end+1
 	} else {
 		text, verbatim, end = d.String(i)
@@ -47,7 +47,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
 			*previous = position{i + 1, end - 1}
-		} else if previous.begin < d.begin { // in an earlier value, so the next one may have it too
+		} else if previous.begin < d.begin { // the string also occurred in an earlier value, so the next value may have it too
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end
@@ -57,14 +57,15 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 	return end
 }
 
-// ReadText is like ReadString, for a value outside ReadRoot. The string is allocated separately.
+// ReadText is like ReadString, but for a value outside ReadRoot. The returned string has its own memory.
 func (d *Decoder) ReadText(i int) (text string, end int) {
 	b, end := d.scalar(i, errNotString)
 	return string(b), end
 }
 
-// copyText returns a copy of text that is a part of texts. A strings.Builder never changes what was written to it,
-// and it is replaced before it would have to grow: each text is copied once, and no string moves.
+// copyText returns a copy of text that is a part of d.texts. The copy is safe to return: a strings.Builder never
+// changes bytes after they are written, and copyText replaces the Builder before the Builder would grow and copy
+// its contents.
 func (d *Decoder) copyText(text []byte) string {
 	begin := d.texts.Len()
 	if begin+len(text) > d.texts.Cap() {
@@ -75,7 +76,7 @@ func (d *Decoder) copyText(text []byte) string {
 	return d.texts.String()[begin:]
 }
 
-// newTexts replaces the buffer for strings by one with room for at least n bytes.
+// newTexts replaces the buffer for strings with a buffer for at least n bytes.
 func (d *Decoder) newTexts(n int) {
 	d.textSize += d.texts.Len()
 	d.texts.Reset()
@@ -83,7 +84,8 @@ func (d *Decoder) newTexts(n int) {
 	d.textRoom = minTextRoom
 }
 
-// number returns the text of the number at i, which may be in quotes. The text is empty if there is no number.
+// number returns the literal of the number at i, which may be in quotes. The literal is empty if the value is not
+// a number.
 func (d *Decoder) number(i int, problem error) (number []byte, end int) {
 	number, end = d.scalar(i, problem)
 	if len(number) > 0 && !isNumber(number) {
@@ -93,7 +95,8 @@ func (d *Decoder) number(i int, problem error) (number []byte, end int) {
 	return number, end
 }
 
-// ReadInt64 reads an integer. It may be in quotes, and may have an exponent or a fraction that consists of zeros.
+// ReadInt64 reads an integer, which may be in quotes. The integer may have an exponent, or a fraction that
+// consists of zeros.
 func (d *Decoder) ReadInt64(i int) (v int64, end int) { return d.readInteger(i, 64) }
 
 // ReadInt is like ReadInt64, for an int.
@@ -102,7 +105,7 @@ func (d *Decoder) ReadInt(i int) (v, end int) {
 	return int(n), end
 }
 
-// ReadIntPtr is like ReadInt, but returns nil if the member is absent or empty.
+// ReadIntPtr is like ReadInt, but returns nil for an empty value.
 func (d *Decoder) ReadIntPtr(i int) (v *int, end int) {
 	return readPtr(d, i, (*Decoder).ReadInt)
 }
@@ -128,7 +131,8 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 	return v, end
 }
 
-// parseInteger returns the value of a JSON number in any notation. ok is false if it is not an integer.
+// parseInteger returns the value of a JSON number. ok is false if the value is not an integer of the given size.
+// The number may have a fraction or an exponent.
 func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	v, err := strconv.ParseInt(string(b), 10, bits)
 	if err == nil {
@@ -171,7 +175,7 @@ func (d *Decoder) ReadFloat64(i int) (v float64, end int) {
 	return v, end
 }
 
-// ReadBool reads a boolean: true, false, 1 or 0, which may be in quotes and in upper case.
+// ReadBool reads a boolean: true, false, 1 or 0. In quotes, true and false may be in upper case.
 func (d *Decoder) ReadBool(i int) (v bool, end int) {
 	if d.Has(i, "true") {
 		return true, i + len("true")
@@ -189,12 +193,13 @@ func (d *Decoder) ReadBool(i int) (v bool, end int) {
 	return false, end
 }
 
-// ReadBoolPtr is like ReadBool, but returns nil if the member is absent or empty.
+// ReadBoolPtr is like ReadBool, but returns nil for an empty value.
 func (d *Decoder) ReadBoolPtr(i int) (v *bool, end int) {
 	return readPtr(d, i, (*Decoder).ReadBool)
 }
 
-// readPtr returns a pointer to the value that read returns, or nil if the value is empty or was rejected.
+// readPtr returns a pointer to the value that read returns. It returns nil if the value is empty or is reported
+// as a problem.
 func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T, end int) {
 	if d.IsEmptyValue(i) {
 		return nil, d.Skip(i)
@@ -207,10 +212,10 @@ func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T,
 	return &value, end
 }
 
-// ReadTime reads a time; see ParseTime for the formats.
+// ReadTime reads a time in one of the formats that ParseTime accepts.
 func (d *Decoder) ReadTime(i int) (v time.Time, end int) {
 	b, end := d.scalar(i, errNotTime)
-	if len(b) == len("2006-01-02T15:04Z") && b[16] == 'Z' { // the usual layout; package time is fast for RFC 3339 only
+	if len(b) == len("2006-01-02T15:04Z") && b[16] == 'Z' { // the usual layout; package time has a fast path only for RFC 3339
 		var seconds [20]byte
 		copy(seconds[:], b[:16])
 		copy(seconds[16:], ":00Z")

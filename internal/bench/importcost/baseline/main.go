@@ -1,4 +1,4 @@
-// Command baseline makes an HTTPS request: what a program that calls any API links in any case.
+// Command baseline makes an HTTPS request. It contains the code that every program that calls an HTTPS API needs.
 package main
 
 import (
