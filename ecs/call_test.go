@@ -68,7 +68,7 @@ func TestCall(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, ids(fleet)) {
-			t.Errorf("%d instances", len(got))
+			t.Errorf("got %d instances", len(got))
 		}
 	})
 	story(t, "parameters as a struct or as url.Values", func(t *testing.T) {
@@ -112,7 +112,8 @@ func TestCall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute { // the last call waits for the third quota window
+		// The last call waits for the third quota window.
+		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute {
 			t.Errorf("took %v of virtual time", took)
 		}
 		throttled := 0
@@ -171,8 +172,8 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// calls contains one function for every method that calls the API. The key is the method's name, except for "past the
-// cap".
+// calls contains one function for every method that calls the API. The key is the name of the method. The function
+// "past the cap" lists more instances than the API returns for a tag filter.
 var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error{
 	"DescribeInstances": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
 		_, err := c.DescribeInstances(ctx, ecs.DescribeInstancesRequest{InstanceName: `a b*~+/=&%中文`})
@@ -346,7 +347,7 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 		`{"N":1,"Code":"","Message":""}`:                            true,
 		`{"N":1,"Code":null,"Message":null}`:                        true,
 		`{"N":1,"Code":"Success","Message":"OK"}`:                   true,
-		`{"N":1,"Code":"x"}`:                                        true, // Code is a member of the operation's own response
+		`{"N":1,"Code":"x"}`:                                        true, // Code is the operation's own member
 		`{"N":1,"Message":"x"}`:                                     true,
 		` {"N":1} `:                                                 true,
 		`{"N":1,"Code":"Forbidden.RAM","Message":"denied"}`:         false,

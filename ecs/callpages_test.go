@@ -143,7 +143,7 @@ func TestCallPages(t *testing.T) {
 				t.Errorf("got %q and %d errors, want %q and %d", got, errs, tt.ids, want)
 			}
 			if want := max(tt.sent, -1); want >= 0 && len(sent) != max(want, len(tt.responses)) || want < 0 && len(sent) != 0 {
-				t.Errorf("%d requests", len(sent))
+				t.Errorf("got %d requests", len(sent))
 			}
 		})
 	}
@@ -201,7 +201,7 @@ func TestCallPagesOfAFleet(t *testing.T) {
 			got = append(got, inst.InstanceID)
 		}
 		if want := ids(fleet); len(got) != len(want) {
-			t.Errorf("%d instances, want %d", len(got), len(want))
+			t.Errorf("got %d instances, want %d", len(got), len(want))
 		}
 		srv.asked(map[string]int{listed: 4})
 	})

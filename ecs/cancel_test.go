@@ -19,8 +19,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// listings returns every way of listing instances by name, including all regions, a listing past the cap and a scan
-// of many ids.
+// listings returns all ways of listing instances, with their names as keys. They include a listing of all regions, a
+// listing past the cap of a tag filter, and a scan of many ids.
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -39,8 +39,8 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled returns a cloud with latency in which some requests are throttled and others are reset, so that a
-// cancellation may hit any kind of delay.
+// troubled returns a cloud with latency in which some requests are throttled and others are reset. A cancellation may
+// therefore occur during any kind of delay.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -133,7 +133,8 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// TestCallsEndAtAnyMoment cancels every call of the calls map at random moments.
+// TestCallsEndAtAnyMoment cancels every call in calls at random moments. A call must end without an error or with the
+// context's error, and must not send requests after it has returned.
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
@@ -153,7 +154,7 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 }
 
 // TestCancelledWithAnotherError cancels contexts with the error of another call as the cause, as errgroup does. The
-// canceled call must still return an error with its own action.
+// canceled call must return its own *ecs.Error, which wraps the error of the other call.
 func TestCancelledWithAnotherError(t *testing.T) {
 	t.Parallel()
 	boo, gone := errors.New("boo"), fmt.Errorf("gone: %w", context.Canceled)

@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestCheckAllRegions checks that Check sends the requests to all regions in parallel, and only the documented number
-// of requests.
+// TestCheckAllRegions checks that Check checks all regions in parallel and sends exactly the documented number of
+// requests.
 func TestCheckAllRegions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -95,7 +95,8 @@ func TestCheckRequests(t *testing.T) {
 			t.Errorf("%d ids", strings.Count(list, "i-"))
 		}
 	}
-	if got[0] != "DescribeInstances cn-beijing" { // the first of the requested regions, which do not include the client's region
+	// The client's region is not requested, so Check begins with the first requested region.
+	if got[0] != "DescribeInstances cn-beijing" {
 		t.Error(got)
 	}
 	slices.Sort(got)

@@ -35,7 +35,7 @@ type checkSetup struct {
 	opts   *ecs.CheckOptions
 }
 
-// checkCause is a reason why listings fail, or a situation that looks like a failure but is none.
+// checkCause is a reason why listings fail, or a situation that only looks like such a reason.
 type checkCause struct {
 	what   string
 	setup  func(t *testing.T) checkSetup
@@ -285,11 +285,11 @@ func withDial(network ecs.Network) func(t *testing.T) checkSetup {
 }
 
 // withProxy returns a client that uses the given proxy. If proxy is empty, the client uses a proxy on loopback that
-// responds to CONNECT requests with connect.
+// calls connect for each request.
 func withProxy(proxy string, connect func(http.ResponseWriter)) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
-		address := proxy // not modified, because other runs of the closure use the value
+		address := proxy // a copy, because the closure may run several times
 		if address == "" {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { connect(w) }))
 			t.Cleanup(srv.Close)

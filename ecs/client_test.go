@@ -102,7 +102,7 @@ func TestWithCredentials(t *testing.T) {
 			t.Errorf("%d connections, want 1", dials)
 		}
 		if len(hosts) != 8 {
-			t.Errorf("OnAttempt saw %v", hosts)
+			t.Errorf("OnAttempt was called for %v", hosts)
 		}
 	})
 	story(t, "a throttled account does not delay another", func(t *testing.T) {

@@ -70,7 +70,7 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	}
 	success := []string{"200", "ok", "success", "successful"}
 	switch {
-	case code == nil || message == nil: // neither an error nor a success document
+	case code == nil || message == nil: // an ordinary response, not an error document
 	case slices.Contains(success, strings.ToLower(*code)):
 	case *code == "" && (*message == "" || slices.Contains(success, strings.ToLower(*message))):
 	default:

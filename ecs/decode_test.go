@@ -44,77 +44,77 @@ var envelopes = map[string]struct {
 	body string
 	want string // a summary of the page, or a part of the error message
 }{
-	"usual":                   {`{"RequestId":"R","NextToken":"n","PageNumber":1,"PageSize":2,"TotalCount":3,"Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2"}]}}`, "R n 1 2 3 [i-1 i-2]"},
-	"white space":             {" \r\n\t{ \"Instances\" : { \"Instance\" : [ { \"InstanceId\" : \"i-1\" } , {\"InstanceId\":\"i-2\"} ] } , \"RequestId\" : \"R\" } \n ", "R  0 0 0 [i-1 i-2]"},
-	"instances first":         {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"NextToken":"n","RequestId":"R"}`, "R n 0 0 0 [i-1]"},
-	"empty list":              {`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"R"}`, "R  1 10 0 []"},
-	"empty wrapper":           {`{"Instances":{}}`, "  0 0 0 []"},
-	"null wrapper":            {`{"Instances":null}`, "  0 0 0 []"},
-	"empty text":              {`{"Instances":""}`, "  0 0 0 []"},
-	"null list":               {`{"Instances":{"Instance":null}}`, "  0 0 0 []"},
-	"empty object as list":    {`{"Instances":{"Instance":{}}}`, "  0 0 0 []"},
-	"no wrapper":              {`{"Instances":[{"InstanceId":"i-1"}]}`, "  0 0 0 [i-1]"},
-	"more in wrapper":         {`{"Instances":{"New":[1,{"Instance":2}],"Instance":[{"InstanceId":"i-1"}],"Other":{}}}`, "  0 0 0 [i-1]"},
-	"unknown members":         {`{"New":{"Instances":[1]},"Instances":[{"InstanceId":"i-1"}],"Other":[[]]}`, "  0 0 0 [i-1]"},
-	"numbers as text":         {`{"TotalCount":"3","PageSize":2.0,"PageNumber":"1e0","Instances":[]}`, "  1 2 3 []"},
-	"null everywhere":         {`{"TotalCount":null,"PageSize":null,"PageNumber":{},"RequestId":null,"NextToken":null,"Instances":null}`, "  0 0 0 []"},
-	"numeric request id":      {`{"RequestId":12345678901234567890,"Instances":[]}`, "12345678901234567890  0 0 0 []"},
-	"escapes":                 {`{"RequestId":"\u0041\"","N\u0065xtToken":"\u4e2d\n","Instances":[{"\u0049nstanceId":"i-\u0031"}]}`, "A\" 中\n 0 0 0 [i-1]"},
-	"the last member wins":    {`{"RequestId":"a","RequestId":"R","TotalCount":2,"TotalCount":1,"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 1 [i-2]"},
-	"token in other letters":  {`{"nextToken":"x","Instances":[{"InstanceId":"i-1"}]}`, " x 0 0 0 [i-1]"},
-	"longest token":           {`{"NextToken":"` + strings.Repeat("t", 8192) + `","Instances":[]}`, " " + strings.Repeat("t", 8192) + " 0 0 0 []"},
-	"elements of other kinds": {onePage(`null`, `{"InstanceId":"i-1"}`, `7`, `"i-x"`, `[]`, `true`, `{}`, `""`, `{"InstanceId":"i-2"}`), "R  0 0 0 [i-1 i-2 bad  bad  bad  bad  bad  bad  bad ]"},
+	"usual":                      {`{"RequestId":"R","NextToken":"n","PageNumber":1,"PageSize":2,"TotalCount":3,"Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2"}]}}`, "R n 1 2 3 [i-1 i-2]"},
+	"additional white space":     {" \r\n\t{ \"Instances\" : { \"Instance\" : [ { \"InstanceId\" : \"i-1\" } , {\"InstanceId\":\"i-2\"} ] } , \"RequestId\" : \"R\" } \n ", "R  0 0 0 [i-1 i-2]"},
+	"instances first":            {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"NextToken":"n","RequestId":"R"}`, "R n 0 0 0 [i-1]"},
+	"empty list":                 {`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"R"}`, "R  1 10 0 []"},
+	"empty wrapper":              {`{"Instances":{}}`, "  0 0 0 []"},
+	"null wrapper":               {`{"Instances":null}`, "  0 0 0 []"},
+	"empty string":               {`{"Instances":""}`, "  0 0 0 []"},
+	"null list":                  {`{"Instances":{"Instance":null}}`, "  0 0 0 []"},
+	"empty object as list":       {`{"Instances":{"Instance":{}}}`, "  0 0 0 []"},
+	"no wrapper":                 {`{"Instances":[{"InstanceId":"i-1"}]}`, "  0 0 0 [i-1]"},
+	"other members in wrapper":   {`{"Instances":{"New":[1,{"Instance":2}],"Instance":[{"InstanceId":"i-1"}],"Other":{}}}`, "  0 0 0 [i-1]"},
+	"unknown members":            {`{"New":{"Instances":[1]},"Instances":[{"InstanceId":"i-1"}],"Other":[[]]}`, "  0 0 0 [i-1]"},
+	"numbers as strings":         {`{"TotalCount":"3","PageSize":2.0,"PageNumber":"1e0","Instances":[]}`, "  1 2 3 []"},
+	"null everywhere":            {`{"TotalCount":null,"PageSize":null,"PageNumber":{},"RequestId":null,"NextToken":null,"Instances":null}`, "  0 0 0 []"},
+	"numeric request id":         {`{"RequestId":12345678901234567890,"Instances":[]}`, "12345678901234567890  0 0 0 []"},
+	"escapes":                    {`{"RequestId":"\u0041\"","N\u0065xtToken":"\u4e2d\n","Instances":[{"\u0049nstanceId":"i-\u0031"}]}`, "A\" 中\n 0 0 0 [i-1]"},
+	"the last member wins":       {`{"RequestId":"a","RequestId":"R","TotalCount":2,"TotalCount":1,"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 1 [i-2]"},
+	"token in other letter case": {`{"nextToken":"x","Instances":[{"InstanceId":"i-1"}]}`, " x 0 0 0 [i-1]"},
+	"longest token":              {`{"NextToken":"` + strings.Repeat("t", 8192) + `","Instances":[]}`, " " + strings.Repeat("t", 8192) + " 0 0 0 []"},
+	"elements of other types":    {onePage(`null`, `{"InstanceId":"i-1"}`, `7`, `"i-x"`, `[]`, `true`, `{}`, `""`, `{"InstanceId":"i-2"}`), "R  0 0 0 [i-1 i-2 bad  bad  bad  bad  bad  bad  bad ]"},
 
-	"token too long":        {`{"NextToken":"` + strings.Repeat("t", 8193) + `","Instances":[]}`, "NextToken is 8193 bytes long"},
-	"token of another kind": {`{"NextToken":5,"Instances":[]}`, "NextToken is not a string"},
-	"token as object":       {`{"NextToken":{},"Instances":[]}`, "NextToken is not a string"},
-	"empty":                 {``, "JSON is truncated"},
-	"only white space":      {" \n", "JSON is truncated"},
-	"empty object":          {`{}`, "no member Instances"},
-	"null":                  {`null`, "invalid JSON at byte 0"},
-	"list":                  {`[{"Instances":[]}]`, "invalid JSON at byte 0"},
-	"HTML":                  {`<html>`, "invalid JSON at byte 0"},
-	"error document":        {`{"RequestId":"R","HostId":"h","Code":"InternalError","Message":"m"}`, "no member Instances"},
-	"error without a text":  {`{"Code":"InternalError","Instances":{"Instance":[]},"Message":""}`, "error document"},
-	"error with a list":     {`{"RequestId":"R","Code":"InternalError","Instances":{"Instance":[]},"Message":"m"}`, "error document"},
-	"success with a code":   {`{"Code":"200","Message":"successful","RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "R  0 0 0 [i-1]"},
-	"success as a number":   {`{"Code":200,"Message":"OK","Instances":[]}`, "  0 0 0 []"},
-	"empty code":            {`{"Code":"","Message":"","Instances":[]}`, "  0 0 0 []"},
-	"null code":             {`{"Code":null,"Message":"m","Instances":[]}`, "  0 0 0 []"},
-	"names have a case":     {`{"instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "no member Instances"},
-	"no list in wrapper":    {`{"Instances":{"instance":[{"InstanceId":"i-1"}]}}`, "no member Instance"},
-	"wrapper of other kind": {`{"Instances":5}`, "not a list"},
-	"list of other kind":    {`{"Instances":{"Instance":"i-1"}}`, "not a list"},
-	"list is an object":     {`{"Instances":{"Instance":{"InstanceId":"i-1"}}}`, "not a list"},
-	"count is a list":       {`{"TotalCount":[1],"Instances":[]}`, "TotalCount is not an integer"},
-	"count has a fraction":  {`{"TotalCount":1.5,"Instances":[]}`, "TotalCount is not an integer of"},
-	"request id is a list":  {`{"RequestId":["R"],"Instances":[]}`, "RequestId is not a string"},
-	"two lists":             {`{"Instances":{"Instance":[{"InstanceId":"i-1"}],"Instance":null}}`, "two members Instance"},
-	"two wrappers":          {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"Instances":{ }}`, "two members Instances"},
-	"two tokens":            {`{"NextToken":"x","Instances":[],"NextToken":""}`, "two members NextToken"},
-	"two spellings":         {`{"NextToken":"x","Instances":[],"nextToken":""}`, "two members NextToken"},
-	"two documents":         {onePage() + onePage(), "invalid JSON at byte 45"},
-	"text behind no list":   {`{"New":1} x`, "invalid JSON at byte 10"},
-	"text behind":           {onePage() + ` x`, "invalid JSON at byte 46"},
-	"comma behind":          {`{"Instances":[{"InstanceId":"i-1"},]}`, "invalid JSON at byte 35"},
-	"comma at the end":      {`{"Instances":[],}`, "invalid JSON at byte 16"},
-	"no comma":              {`{"Instances":[{"InstanceId":"i-1"} {"InstanceId":"i-2"}]}`, "invalid JSON at byte 35"},
-	"no colon":              {`{"Instances" []}`, "invalid JSON at byte 13"},
-	"name is a number":      {`{1:2}`, "invalid JSON at byte 1"},
-	"wrong in unknown":      {`{"Instances":[{"InstanceId":"i-1","New":{"a":[01]}}]}`, "invalid JSON at byte 47"},
-	"wrong behind bad":      {`{"Instances":[{"InstanceId":"i-1","Cpu":[1],"Memory":tru}]}`, "invalid JSON at byte 56"},
-	"wrong in envelope":     {`{"New":"\x","Instances":[]}`, "invalid JSON at byte 9"},
-	"behind empty list":     {`{"Instances":[{"InstanceId":"i-1","Tags":{}"Tag":[]}]}`, "invalid JSON at byte 43"},
-	"behind empty object":   {`{"Instances":[{"InstanceId":"i-1","CpuOptions":{}"Numa":""}]}`, "invalid JSON at byte 49"},
-	"brace for comma":       {`{"Instances":[{"InstanceId":"i-1"{"Cpu":1}]}`, "invalid JSON at byte 33"},
-	"wrong in wrapper":      {`{"Instances":{"New":+1,"Instance":[]}}`, "invalid JSON at byte 20"},
-	"deep in unknown":       {onePage(`{"InstanceId":"i-1","New":` + strings.Repeat(`[`, 50_000) + strings.Repeat(`]`, 50_000) + `}`), "nested deeper than 100"},
-	"deep in envelope":      {`{"New":` + strings.Repeat(`{"a":`, 50_000) + `1` + strings.Repeat(`}`, 50_000) + `,"Instances":[]}`, "nested deeper than 100"},
-	"too many instances":    {onePage(slices.Repeat([]string{`{}`}, 10_001)...), "more than 10000 instances"},
-	"too many elements":     {onePage(slices.Repeat([]string{`{"InstanceId":"i","NetworkInterfaces":[` + strings.Repeat(`{},`, 999) + `{}]}`}, 251)...), "more than 250000 list elements"},
-	"too many unknown":      {onePage(slices.Repeat([]string{`{"InstanceId":"i"` + strings.Repeat(`,"N":0`, 1000) + `}`}, 251)...), "more than 250000 list elements"},
-	"too many values":       {onePage(`{"New":[0` + strings.Repeat(`,0`, 1<<20) + `]}`), "more than 1048576 JSON values"},
-	"cut and deep":          {`{"Instances":[` + strings.Repeat(`[`, 101), "nested deeper"},
+	"token too long":                       {`{"NextToken":"` + strings.Repeat("t", 8193) + `","Instances":[]}`, "NextToken is 8193 bytes long"},
+	"token of another type":                {`{"NextToken":5,"Instances":[]}`, "NextToken is not a string"},
+	"token as object":                      {`{"NextToken":{},"Instances":[]}`, "NextToken is not a string"},
+	"empty":                                {``, "JSON is truncated"},
+	"only white space":                     {" \n", "JSON is truncated"},
+	"empty object":                         {`{}`, "no member Instances"},
+	"null":                                 {`null`, "invalid JSON at byte 0"},
+	"list":                                 {`[{"Instances":[]}]`, "invalid JSON at byte 0"},
+	"HTML":                                 {`<html>`, "invalid JSON at byte 0"},
+	"error document":                       {`{"RequestId":"R","HostId":"h","Code":"InternalError","Message":"m"}`, "no member Instances"},
+	"error without a message":              {`{"Code":"InternalError","Instances":{"Instance":[]},"Message":""}`, "error document"},
+	"error with a list":                    {`{"RequestId":"R","Code":"InternalError","Instances":{"Instance":[]},"Message":"m"}`, "error document"},
+	"success with a code":                  {`{"Code":"200","Message":"successful","RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "R  0 0 0 [i-1]"},
+	"success as a number":                  {`{"Code":200,"Message":"OK","Instances":[]}`, "  0 0 0 []"},
+	"empty code":                           {`{"Code":"","Message":"","Instances":[]}`, "  0 0 0 []"},
+	"null code":                            {`{"Code":null,"Message":"m","Instances":[]}`, "  0 0 0 []"},
+	"names are case-sensitive":             {`{"instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "no member Instances"},
+	"no list in wrapper":                   {`{"Instances":{"instance":[{"InstanceId":"i-1"}]}}`, "no member Instance"},
+	"wrapper of another type":              {`{"Instances":5}`, "not a list"},
+	"list of another type":                 {`{"Instances":{"Instance":"i-1"}}`, "not a list"},
+	"list is an object":                    {`{"Instances":{"Instance":{"InstanceId":"i-1"}}}`, "not a list"},
+	"count is a list":                      {`{"TotalCount":[1],"Instances":[]}`, "TotalCount is not an integer"},
+	"count has a fraction":                 {`{"TotalCount":1.5,"Instances":[]}`, "TotalCount is not an integer of"},
+	"request id is a list":                 {`{"RequestId":["R"],"Instances":[]}`, "RequestId is not a string"},
+	"two lists":                            {`{"Instances":{"Instance":[{"InstanceId":"i-1"}],"Instance":null}}`, "two members Instance"},
+	"two wrappers":                         {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"Instances":{ }}`, "two members Instances"},
+	"two tokens":                           {`{"NextToken":"x","Instances":[],"NextToken":""}`, "two members NextToken"},
+	"two tokens in different letter case":  {`{"NextToken":"x","Instances":[],"nextToken":""}`, "two members NextToken"},
+	"two documents":                        {onePage() + onePage(), "invalid JSON at byte 45"},
+	"trailing text, no list":               {`{"New":1} x`, "invalid JSON at byte 10"},
+	"trailing text":                        {onePage() + ` x`, "invalid JSON at byte 46"},
+	"trailing comma in list":               {`{"Instances":[{"InstanceId":"i-1"},]}`, "invalid JSON at byte 35"},
+	"trailing comma in object":             {`{"Instances":[],}`, "invalid JSON at byte 16"},
+	"no comma":                             {`{"Instances":[{"InstanceId":"i-1"} {"InstanceId":"i-2"}]}`, "invalid JSON at byte 35"},
+	"no colon":                             {`{"Instances" []}`, "invalid JSON at byte 13"},
+	"name is a number":                     {`{1:2}`, "invalid JSON at byte 1"},
+	"invalid JSON in unknown member":       {`{"Instances":[{"InstanceId":"i-1","New":{"a":[01]}}]}`, "invalid JSON at byte 47"},
+	"invalid JSON after unreadable member": {`{"Instances":[{"InstanceId":"i-1","Cpu":[1],"Memory":tru}]}`, "invalid JSON at byte 56"},
+	"invalid JSON in page member":          {`{"New":"\x","Instances":[]}`, "invalid JSON at byte 9"},
+	"no comma after empty list":            {`{"Instances":[{"InstanceId":"i-1","Tags":{}"Tag":[]}]}`, "invalid JSON at byte 43"},
+	"no comma after empty object":          {`{"Instances":[{"InstanceId":"i-1","CpuOptions":{}"Numa":""}]}`, "invalid JSON at byte 49"},
+	"brace instead of comma":               {`{"Instances":[{"InstanceId":"i-1"{"Cpu":1}]}`, "invalid JSON at byte 33"},
+	"invalid JSON in wrapper":              {`{"Instances":{"New":+1,"Instance":[]}}`, "invalid JSON at byte 20"},
+	"deep nesting in instance":             {onePage(`{"InstanceId":"i-1","New":` + strings.Repeat(`[`, 50_000) + strings.Repeat(`]`, 50_000) + `}`), "nested deeper than 100"},
+	"deep nesting in page":                 {`{"New":` + strings.Repeat(`{"a":`, 50_000) + `1` + strings.Repeat(`}`, 50_000) + `,"Instances":[]}`, "nested deeper than 100"},
+	"too many instances":                   {onePage(slices.Repeat([]string{`{}`}, 10_001)...), "more than 10000 instances"},
+	"too many elements":                    {onePage(slices.Repeat([]string{`{"InstanceId":"i","NetworkInterfaces":[` + strings.Repeat(`{},`, 999) + `{}]}`}, 251)...), "more than 250000 list elements"},
+	"too many unknown members":             {onePage(slices.Repeat([]string{`{"InstanceId":"i"` + strings.Repeat(`,"N":0`, 1000) + `}`}, 251)...), "more than 250000 list elements"},
+	"too many values":                      {onePage(`{"New":[0` + strings.Repeat(`,0`, 1<<20) + `]}`), "more than 1048576 JSON values"},
+	"deep nesting, truncated":              {`{"Instances":[` + strings.Repeat(`[`, 101), "nested deeper"},
 }
 
 func TestEnvelope(t *testing.T) {
@@ -345,7 +345,7 @@ func TestOddMembers(t *testing.T) {
 			}
 			if first, last := r.Instances[0], r.Instances[2]; !reflect.DeepEqual(first, Instance{InstanceID: "i-1", CPU: 1, Tags: []Tag{{Key: "k"}}}) ||
 				!reflect.DeepEqual(last, Instance{InstanceID: "i-2", InstanceName: "n"}) {
-				t.Errorf("%s: neighbours are %+v and %+v", element, first, last)
+				t.Errorf("%s: the adjacent instances are %+v and %+v", element, first, last)
 			}
 			want, bad := strings.CutPrefix(tt.want, "!")
 			if !bad {
@@ -468,7 +468,7 @@ func TestRawTextsAreBounded(t *testing.T) {
 			want = 0
 		}
 		if len(bad.Raw) != want || bad.Err == nil || bad.Path == "" {
-			t.Errorf("error %d: %d bytes of raw text, want %d", i, len(bad.Raw), want)
+			t.Errorf("error %d: Raw has %d bytes, want %d", i, len(bad.Raw), want)
 		}
 	}
 	if extra := r.Instances[maxRawTexts].Extra["CreationTime"]; string(extra) != "123" || len(r.Instances[0].Extra["Cpu"]) != len(long) {
@@ -708,15 +708,15 @@ func TestSharedTexts(t *testing.T) {
 		name, host, id := address(inst.InstanceName), address(inst.HostName), address(inst.InstanceID)
 		// The size of the first instance's buffer cannot be predicted.
 		if apart := max(name, host) - min(name, host); apart > 4096 && i > 0 {
-			t.Fatalf("the texts of %s are %d bytes apart", inst.InstanceID, apart)
+			t.Fatalf("two strings of %s are %d bytes apart", inst.InstanceID, apart)
 		}
 		if host < id && id < name || name < id && id < host {
-			t.Fatalf("the id of %s is among its other texts", inst.InstanceID)
+			t.Fatalf("the id of %s is in the same buffer as its other strings", inst.InstanceID)
 		}
 	}
 	for name, copies := range texts {
 		if len(copies) > 16 { // a new copy is permitted for the first instances and when the value changes
-			t.Errorf("%d texts of %s", len(copies), name)
+			t.Errorf("%d copies of the %s", len(copies), name)
 		}
 	}
 }
@@ -781,7 +781,8 @@ func TestConcurrentPages(t *testing.T) {
 		wg.Go(func() {
 			for range 10 {
 				for n, body := range bodies {
-					_, _ = decodeDescribeInstances(body[:len(body)/2]) // an error must not affect pages that are decoded later
+					// An error must not affect pages that are decoded later.
+					_, _ = decodeDescribeInstances(body[:len(body)/2])
 					if got, err := decodeDescribeInstances(body); err != nil || !reflect.DeepEqual(got, want[n]) {
 						t.Errorf("page %d: %v", n, err)
 					}
@@ -810,7 +811,7 @@ func compare(t *testing.T, body []byte) {
 	got.Undecoded = nil
 	for _, bad := range undecoded {
 		if bad.Err == nil {
-			t.Fatalf("%q\nno reason", body)
+			t.Fatalf("%q\nan error has no Err", body)
 		}
 		got.Undecoded = append(got.Undecoded, &DecodeError{InstanceID: bad.InstanceID, Path: bad.Path, Raw: bad.Raw})
 	}

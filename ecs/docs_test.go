@@ -82,7 +82,7 @@ func TestDocuments(t *testing.T) {
 		}
 		for _, b := range blocks {
 			switch {
-			case b.Info != "": // compared with the vendor's client: tested in internal/compat
+			case b.Info != "": // a comparison with the vendor's client, tested in internal/compat
 			case b.IsProgram():
 				programs[fmt.Sprint("program", len(programs))] = []byte("//line " + b.String() + "\n" + b.Code)
 			default:
@@ -214,7 +214,7 @@ func TestReferences(t *testing.T) {
 		}
 		for _, m := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)\\w+)`").FindAllStringSubmatch(string(text), -1) {
 			if !tests[m[1]] {
-				t.Errorf("%s names %s, which does not exist", file, m[1])
+				t.Errorf("%s mentions %s, which does not exist", file, m[1])
 			}
 		}
 		prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(string(text), "")

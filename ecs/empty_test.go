@@ -111,7 +111,7 @@ func TestEmptyOrDenied(t *testing.T) {
 				t.Errorf("got %d instances", len(got))
 			}
 			if n := srv.arrived()[dryRan]; n != tt.dry {
-				t.Errorf("%d dry runs, want %d", n, tt.dry)
+				t.Errorf("got %d dry runs, want %d", n, tt.dry)
 			}
 		})
 	}
@@ -187,7 +187,7 @@ func TestPagesOfUnreadableInstances(t *testing.T) {
 		got, err := collect(list(srv.client, t.Context(), ecs.DescribeInstancesRequest{MaxResults: 10}))
 		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if !ok || len(got) != len(fleet) || len(incomplete.Undecoded) != len(fleet) {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 	})
 }

@@ -182,7 +182,7 @@ func FuzzEndpoint(f *testing.F) {
 			t.Fatalf("%q: %v", host, err)
 		}
 		if override == "" && (!strings.HasSuffix(host, ".aliyuncs.com") || scheme != "https") {
-			t.Errorf("region %q gives %s://%s", region, scheme, host)
+			t.Errorf("the endpoint of region %q is %s://%s", region, scheme, host)
 		}
 		if scheme != "https" {
 			addr, err := netip.ParseAddr(u.Hostname())

@@ -317,8 +317,8 @@ func ExampleClient_DescribeRegions() {
 	// Output: true
 }
 
-// Call supports operations that have no method of their own. The vendor's documentation describes the parameters and
-// results of each operation.
+// Call supports operations for which the client has no method. The vendor's documentation describes the parameters
+// and results of each operation.
 func ExampleClient_Call() {
 	client, done := connect(nil)
 	defer done()
@@ -404,8 +404,8 @@ func ExampleInstance() {
 	// false true
 }
 
-// vault is an example of a CredentialsProvider. A real provider of temporary keys should cache a key, and refresh it
-// before the key expires.
+// vault is an example of a CredentialsProvider. A real provider of temporary keys should cache its key and refresh
+// the key before it expires.
 type vault struct{ key signer.Credentials }
 
 func (v *vault) Credentials(context.Context) (signer.Credentials, error) { return v.key, nil }

@@ -87,7 +87,7 @@ func throttledOnce(least, most time.Duration, status int, code string, header ..
 		defer g.finish()
 		g.succeeds(2)
 		if gap := g.gaps()[0]; gap < least || gap > most {
-			t.Errorf("waited %v", gap)
+			t.Errorf("the delay before the retry is %v", gap)
 		}
 	}
 }
@@ -194,7 +194,7 @@ var throttleFaults = []fault{
 		_ = g.fails(t.Context(), 5)
 		gaps := g.gaps()
 		if slices.Min(gaps) < 20*time.Millisecond || gaps[0] == gaps[1] || gaps[1] <= gaps[0]/2 {
-			t.Errorf("gaps %v", gaps)
+			t.Errorf("the delays between attempts are %v", gaps)
 		}
 	}},
 	{id: "Q10", name: "token_bucket", what: "token bucket of 40 requests/s with bursts of 10, 240 calls from 16 goroutines", run: func(t *testing.T, v variant) {
@@ -232,7 +232,7 @@ func (x *exchange) nonce() string {
 }
 
 // strict returns a handler that accepts only requests whose timestamp is within 15 minutes of the server's clock.
-// skew returns how far that clock is ahead of the client's clock.
+// skew returns how far that clock is ahead of the client's clock. date returns the response headers of a rejection.
 func strict(skew func() time.Duration, date func(now time.Time) []string) func(*exchange) {
 	return func(x *exchange) {
 		now := time.Now().Add(skew())

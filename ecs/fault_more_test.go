@@ -81,8 +81,9 @@ func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*te
 
 var oldTLS = func(_ *x509.Certificate, c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }
 
-// proxy starts an HTTP proxy at addr for the rig's client. Its user name is "user" and its password "proxypassword".
-// proxy returns the headers of the most recent CONNECT request.
+// proxy starts an HTTP proxy at addr and makes the rig's client use it with the user name "user" and the password
+// "proxypassword". If refuse is not nil, refuse may respond to a connection itself and return true. proxy returns the
+// headers of the most recent CONNECT request.
 func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.Header {
 	var seen http.Header
 	g.listen(addr, func(c *conn) {
@@ -379,7 +380,8 @@ func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (
 		s := tls.Server(c, config)
 		_, _ = s.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // an empty SETTINGS frame
 		seen := []byte{}
-		for b := make([]byte, 4<<10); !slices.Contains(frameTypes(seen), 1); { // until the client has sent HEADERS (type 1)
+		// Read until the client has sent HEADERS (type 1).
+		for b := make([]byte, 4<<10); !slices.Contains(frameTypes(seen), 1); {
 			n, err := s.Read(b)
 			if err != nil {
 				return
@@ -483,7 +485,7 @@ var moreFaults = []fault{
 			break
 		}
 		if g.arrived() != 1 {
-			t.Errorf("%d requests", g.arrived())
+			t.Errorf("got %d requests", g.arrived())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		<-g.client.StreamInstances(ctx, ecs.DescribeInstancesRequest{}).C
@@ -656,10 +658,10 @@ var moreFaults = []fault{
 			req.InstanceIDs = append(req.InstanceIDs, fmt.Sprint("i-", i))
 		}
 		if _, err := g.client.DescribeInstances(t.Context(), req); !errors.Is(err, ecs.ErrInvalidParameter) || g.arrived() != 0 {
-			t.Errorf("%d requests, %v", g.arrived(), err)
+			t.Errorf("got %d requests and error %v", g.arrived(), err)
 		}
 		if _, err := g.list(req); err != nil || g.arrived() != 2 {
-			t.Errorf("%d requests, %v", g.arrived(), err)
+			t.Errorf("got %d requests and error %v", g.arrived(), err)
 		}
 		for i, n := range []int{9, 101} {
 			if _, err := g.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: n}); err != nil || g.requests[2+i].query().Get("MaxResults") != fmt.Sprint(n) {
@@ -688,7 +690,7 @@ var moreFaults = []fault{
 		req, byTag := ecs.DescribeInstancesRequest{}, ecs.ListTagResourcesRequest{ResourceType: "instance", Tags: []ecs.Tag{{Key: "k"}}}
 		stream := g.client.StreamInstances(ctx, req)
 		for range stream.C {
-			t.Error("an instance")
+			t.Error("got an instance")
 		}
 		_, ofRegions := g.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
 		_, ofIDs := g.client.GetInstances(ctx, "i-1")
@@ -892,7 +894,8 @@ var moreFaults = []fault{
 		last().vanish()
 		g.start = time.Now()
 		g.succeeds(1)
-		g.within(map[bool]string{true: "10s", false: "20s"}[v.own]) // the library's own client sends pings and detects the dead peer earlier
+		// The library's own client sends HTTP/2 pings and therefore detects the dead peer earlier.
+		g.within(map[bool]string{true: "10s", false: "20s"}[v.own])
 		if n := len(g.attempts); n != 3 || g.dialed() != 2 {
 			t.Errorf("%d attempts, %d dials", n, g.dialed())
 		}
@@ -906,7 +909,8 @@ var moreFaults = []fault{
 		defer server.Close()
 		_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 		resolver := nameServer(map[string][]string{"two.test": {"127.0.0.2", "127.0.0.1"}})
-		_, _ = resolver.LookupHost(t.Context(), "one.test") // initializes the process-wide resolver outside the synctest bubble
+		// Initialize the process-wide resolver outside the synctest bubble.
+		_, _ = resolver.LookupHost(t.Context(), "one.test")
 		synctest.Test(t, func(t *testing.T) {
 			v.bubble = true
 			g := newRig(t, v, nil, func(_ *rig, o *ecs.Options) { o.Endpoint = "https://two.test:" + port })
@@ -915,7 +919,8 @@ var moreFaults = []fault{
 			d.Resolver = resolver
 			hung := false
 			d.ControlContext = func(ctx context.Context, _, addr string, _ syscall.RawConn) error {
-				if strings.HasPrefix(addr, "127.0.0.2:") { // the connection attempt hangs, like a SYN without a response
+				// The connection attempt hangs, like a SYN without a response.
+				if strings.HasPrefix(addr, "127.0.0.2:") {
 					hung = true
 					<-ctx.Done()
 					return ctx.Err()
@@ -1030,7 +1035,7 @@ var moreFaults = []fault{
 			if resp, err := g.get(t.Context()); err == nil {
 				for _, inst := range resp.Instances {
 					if inst.InstanceID == "" {
-						t.Error("an instance without id")
+						t.Error("got an instance without an id")
 					}
 				}
 			}
@@ -1054,7 +1059,8 @@ var moreFaults = []fault{
 			for range random.IntN(5) {
 				params.Set("P"+text(), text())
 			}
-			if err := g.client.Call(t.Context(), "DescribeZones", params, nil); err != nil { // the server verifies the signature
+			// The server verifies the signature.
+			if err := g.client.Call(t.Context(), "DescribeZones", params, nil); err != nil {
 				t.Fatal(err)
 			}
 			s := signer.StringToSign("POST", params)

@@ -645,7 +645,8 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certi
 	}
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
 	if template.NotAfter.IsZero() {
-		template.NotBefore, template.NotAfter = time.Unix(0, 0), time.Unix(1<<32, 0) // virtual time begins in the year 2000
+		// Virtual time begins in the year 2000.
+		template.NotBefore, template.NotAfter = time.Unix(0, 0), time.Unix(1<<32, 0)
 	}
 	parent, signing := a.cert, a.key
 	if parent == nil {

@@ -70,7 +70,7 @@ func TestGetInstance(t *testing.T) {
 			}
 		}
 		if o.lists > 2 {
-			t.Errorf("%d requests", o.lists)
+			t.Errorf("got %d requests", o.lists)
 		}
 	})
 	story(t, "a missing id does not affect other calls", func(t *testing.T) {
@@ -154,7 +154,8 @@ func TestGetInstance(t *testing.T) {
 		var calls sync.WaitGroup
 		for n, id := range rowIDs(o.rows) {
 			if n == 1 {
-				synctest.Wait() // wait until the first request is sent, so that all other calls share the second request
+				// Wait until the first request is sent, so that all other calls share the second request.
+				synctest.Wait()
 			}
 			calls.Go(func() {
 				defer func() {

@@ -23,13 +23,13 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 type apiMember struct {
 	path string // in the notation of testdata/members.txt
 	typ  string // the JSON type
-	// index is the index of the field in Instance, where the fields of a list's elements follow the index of the
-	// list. It is nil if the member is not part of an instance.
+	// index leads from Instance to the field, as for reflect.Value.FieldByIndex, but may pass through lists. It is
+	// nil if the member is not part of an instance.
 	index []int
 }
 
-// apiMembers returns the members of the struct type t, which is Instance or a part of Instance, including nested
-// members. path and index are the path and the index of t.
+// apiMembers returns the members of the struct type t, including nested members. t is Instance or a part of Instance;
+// path and index locate t in the response.
 func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -185,7 +185,8 @@ func (m *model) page(q url.Values) []byte {
 		if n, _ := strconv.Atoi(q.Get("MaxResults")); n > 0 {
 			size = max(min(n, m.pageSize), 10)
 		}
-		if after, ok := strings.CutPrefix(q.Get("NextToken"), "after "); ok { // the token contains the id of the last instance
+		// The token contains the id of the last instance.
+		if after, ok := strings.CutPrefix(q.Get("NextToken"), "after "); ok {
 			position, _, _ := strings.Cut(after, ",")
 			from = slices.IndexFunc(matching, func(r row) bool { return r.id > position })
 			if from < 0 {

@@ -19,12 +19,12 @@ import (
 )
 
 // oddECS is an http.RoundTripper that responds to DescribeInstances. It is used for fleets that are too large for
-// ecstest, and for server behavior that ecstest does not simulate. It lists rows in their order.
+// ecstest, and for server behavior that ecstest does not simulate. It lists the instances in the order of rows.
 type oddECS struct {
 	rows []row
 
 	afterExcluded, beforeExcluded bool          // whether the time filters exclude the bounds
-	seconds                       bool          // compare with a precision of seconds, although responses contain only minutes
+	seconds                       bool          // compare seconds, although responses show only minutes
 	shift                         time.Duration // added to the bounds of time filters
 	gapsIgnored                   bool          // ignore Filter.2 unless Filter.1 is present
 	timesIgnored                  bool          // ignore all time filters
@@ -236,6 +236,6 @@ func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers i
 		}
 	}
 	if len(got) != len(o.rows) {
-		t.Errorf("%d instances, want %d", len(got), len(o.rows))
+		t.Errorf("got %d instances, want %d", len(got), len(o.rows))
 	}
 }

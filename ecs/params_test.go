@@ -257,7 +257,7 @@ func FuzzTimeFilter(f *testing.F) {
 				t.Fatalf("%s: %v", name, v)
 			}
 			if d := at.Sub(sent); slices.Contains([]int{0, 2}, i) && (d < 0 || d >= time.Minute) || slices.Contains([]int{1, 3}, i) && (d > 0 || d <= -time.Minute) {
-				t.Errorf("%s: %v became %v", key, at, sent)
+				t.Errorf("%s: %v was encoded as %v", key, at, sent)
 			}
 		}
 	})

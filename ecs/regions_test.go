@@ -106,13 +106,14 @@ func TestFailingRegions(t *testing.T) {
 		fleet := slices.Concat(numbered(250, "cn-beijing"), numbered(120, "cn-shanghai"), numbered(110, "cn-shenzhen"))
 		fleet[0] = spoiled(fleet[0])
 		srv := newCloud(t, nil, fleet...)
-		srv.Inject(ecstest.Fault{Region: "cn-shanghai", Skip: 1, Code: "InternalError", Times: -1}) // fail after the first page
+		// The region fails after its first page.
+		srv.Inject(ecstest.Fault{Region: "cn-shanghai", Skip: 1, Code: "InternalError", Times: -1})
 		got, failed, err := inRegions(t, srv.client, []string{"cn-beijing", "cn-shanghai", "cn-shenzhen", "cn-nowhere", "not a region"}, ecs.DescribeInstancesRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(got) != 250+100+110 {
-			t.Errorf("%d instances", len(got))
+			t.Errorf("got %d instances", len(got))
 		}
 		if incomplete, ok := errorAs[*ecs.IncompleteError](failed["cn-beijing"]); !ok || incomplete.Undecoded[0].InstanceID != fleet[0].InstanceID {
 			t.Errorf("cn-beijing: %v", failed["cn-beijing"])
@@ -214,7 +215,7 @@ func TestEmptyRegions(t *testing.T) {
 				t.Errorf("denied in %v, want %v (%v)", forbidden, tt.failed, failed)
 			}
 			if n := srv.arrived()[dryRan]; n != tt.dry {
-				t.Errorf("%d dry runs, want %d", n, tt.dry)
+				t.Errorf("got %d dry runs, want %d", n, tt.dry)
 			}
 		})
 	}
@@ -227,7 +228,8 @@ func TestEmptyRegions(t *testing.T) {
 		if len(failed) != 29 || err != nil {
 			t.Errorf("%d failed, %v", len(failed), err)
 		}
-		if took := time.Since(start); took != 3*50*time.Millisecond { // one round for the regions, one for the listings, and one for the dry runs
+		// The regions, the listings and the dry runs take one round each.
+		if took := time.Since(start); took != 3*50*time.Millisecond {
 			t.Errorf("took %v of virtual time", took)
 		}
 	})
@@ -307,7 +309,8 @@ func TestDescribeRegions(t *testing.T) {
 		if _, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{ResourceType: "house"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
-		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true}) // both responses must cause a retry
+		// Both responses must cause a retry.
+		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true})
 		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || len(resp.Regions) != 29 {
 			t.Error(resp, err)
 		}

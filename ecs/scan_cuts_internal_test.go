@@ -22,7 +22,8 @@ func TestScanPlan(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
 	now := time.Date(2026, 11, 29, 8, 40, 0, 0, time.UTC)
-	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){ // each returns the start, spread and size of a burst; times are in minutes
+	// Each function returns the start, spread and size of a burst. The start and the spread are in minutes.
+	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){
 		"minutes": func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 1, 50 + rng.IntN(400) },
 		"hours":   func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(4 * year), 120, 20 + rng.IntN(580) },
 		"small":   func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 3, 5 + rng.IntN(75) },
@@ -166,10 +167,11 @@ func TestOrderOf(t *testing.T) {
 	}
 }
 
-// TestProbe checks which page a probe reads, and the number of older instances in the cuts that it returns.
+// TestProbe checks which page a probe reads, and how many older instances the returned cuts report.
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	created := func(n int) time.Time { return time.Date(2020, 1, 1, 0, 10*n, 0, 0, time.UTC) } // creation time of the instance that has n older instances
+	// created returns the creation time of the instance that has n older instances.
+	created := func(n int) time.Time { return time.Date(2020, 1, 1, 0, 10*n, 0, 0, time.UTC) }
 	const total = 1000
 	for name, tt := range map[string]struct {
 		order listOrder

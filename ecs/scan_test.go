@@ -137,7 +137,8 @@ func TestScanInOrder(t *testing.T) {
 	}{
 		"oldest first":   {func(_ *rand.Rand, rows []row) []row { return rows }, 10},
 		"youngest first": {func(_ *rand.Rand, rows []row) []row { return reversed(rows) }, 10},
-		"in order by year": {func(_ *rand.Rand, rows []row) []row { // the oldest 30 % come first, followed by the youngest instances
+		// The oldest 30 % come first, followed by the youngest instances.
+		"in order by year": {func(_ *rand.Rand, rows []row) []row {
 			return slices.Concat(rows[:3_000], reversed(slices.Clone(rows[3_000:])))
 		}, 16},
 		"in blocks": {func(rng *rand.Rand, rows []row) []row {
@@ -247,8 +248,8 @@ func TestScanOfALargeFleet(t *testing.T) {
 	}
 }
 
-// TestScanOfOddServers checks that a scan is exact however the server interprets time bounds and whatever counts it
-// returns. Both may affect only the speed of the scan.
+// TestScanOfOddServers checks that a scan is exact however the server interprets time bounds and whatever counts the
+// server returns. Time bounds and counts may affect only the speed of the scan.
 func TestScanOfOddServers(t *testing.T) {
 	t.Parallel()
 	lies := map[string]func(rng *rand.Rand) func(int) int{
@@ -333,7 +334,8 @@ func TestScanOfAMovingFleet(t *testing.T) {
 			born := 0
 			srv.Configure(func(s *ecstest.Settings) {
 				s.Latency, s.Overlap = 10*time.Millisecond, 5
-				s.OnRequest = func(ecstest.Request) { // with each request, one instance is released, one is created and one changes
+				// With each request, one instance is released, one is created and one changes.
+				s.OnRequest = func(ecstest.Request) {
 					mu.Lock()
 					defer mu.Unlock()
 					id := fleet[rng.IntN(len(fleet))].InstanceID
@@ -418,8 +420,8 @@ func TestScanUnderTrouble(t *testing.T) {
 	}
 }
 
-// TestScanWithFilters checks that all requests of a scan keep the caller's filters, including time filters to the
-// minute.
+// TestScanWithFilters checks that all requests of a scan keep the caller's filters. The bounds of time filters are
+// kept to the minute.
 func TestScanWithFilters(t *testing.T) {
 	t.Parallel()
 	base := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -477,7 +479,7 @@ func TestScanWithFilters(t *testing.T) {
 					}
 				}
 				if len(got) != len(want) {
-					t.Errorf("%d instances, want %d", len(got), len(want))
+					t.Errorf("got %d instances, want %d", len(got), len(want))
 				}
 				for _, r := range srv.Requests()[before:] {
 					after, upTo := r.Params.Get("Filter.1.Value"), r.Params.Get("Filter.2.Value")
@@ -517,7 +519,8 @@ func TestScanDelivers(t *testing.T) {
 			}
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
-				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 { // one page for each worker, and the overlaps
+				// Each worker may be one page ahead, and the windows overlap.
+				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 {
 					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}
 			}
@@ -602,7 +605,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 			srv.Inject(fault)
 			got, err := collect(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 8}))
 			if !errors.Is(err, ecs.ErrInvalidParameter) || len(got) >= 3000 {
-				t.Errorf("%d instances, %v", len(got), err)
+				t.Errorf("got %d instances and error %v", len(got), err)
 			}
 			srv.still()
 		})

@@ -30,7 +30,8 @@ import (
 // allTexts returns v in every form that may be logged. If v is an error, the result includes all errors in its tree.
 func allTexts(v any) (texts []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "%d", "%t", "%p", "%20.10v"} {
-		if _, ok := v.(signer.Credentials); ok && verb == "%p" { // fmt calls no methods for %p, as package signer documents; go vet reports such calls
+		// fmt calls no methods for %p, as package signer documents; go vet reports such calls.
+		if _, ok := v.(signer.Credentials); ok && verb == "%p" {
 			continue
 		}
 		if _, ok := v.(signer.Signed); ok && verb == "%p" {
@@ -194,7 +195,8 @@ func printEverything(t *testing.T) {
 		for _, v := range list {
 			texts = append(texts, allTexts(v)...)
 			switch v.(type) {
-			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed: // fmt calls no methods of values in unexported fields, as package signer documents
+			// fmt calls no methods of values in unexported fields, as package signer documents.
+			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed:
 				continue
 			}
 			texts = append(texts, allTexts([]any{v})...)

@@ -93,7 +93,7 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails the test unless the numbers of received requests of each kind are as wanted.
+// asked fails the test unless the number of received requests of each kind equals want.
 func (c *cloud) asked(want map[string]int) {
 	c.t.Helper()
 	if got := c.arrived(); !maps.Equal(got, want) {
@@ -167,7 +167,7 @@ func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 		}
 	}
 	if len(got) != len(fleet) {
-		t.Errorf("%d instances, want %d", len(got), len(fleet))
+		t.Errorf("got %d instances, want %d", len(got), len(fleet))
 	}
 }
 

@@ -57,6 +57,8 @@ func matching(fleet []ecs.Instance, req ecs.DescribeInstancesRequest) []ecs.Inst
 	})
 }
 
+// TestPastTheCap checks that a listing with a tag or group filter returns all instances, although the API returns at
+// most 1,000 instances for such a filter.
 func TestPastTheCap(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -99,8 +101,8 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// TestCostOfTheCap checks how many requests a listing needs to continue past the cap, or to find out that no
-// instances are beyond the cap.
+// TestCostOfTheCap checks how many requests a listing with a tag or group filter needs to continue past the API's cap
+// of 1,000 instances, or to find out that no more instances exist.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -178,7 +180,8 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	for name, req := range map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus} {
 		for _, called := range []string{"Instances", "ScanInstances"} {
 			story(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
-				fleet := taggedFleet(1100 * max(len(req.Tags), 1)) // if there are two tags, half of the instances have both
+				// If there are two tags, half of the instances have both.
+				fleet := taggedFleet(1100 * max(len(req.Tags), 1))
 				srv := newCloud(t, nil, fleet...)
 				// If the API applies the cap before the ids, a request with a tag or group filter omits the instances
 				// beyond the cap.
@@ -202,7 +205,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	}
 }
 
-// TestClosedCap checks that a listing ends with a CappedError if it cannot be continued past the cap.
+// TestClosedCap checks that a listing ends with a CappedError if it reaches the cap and cannot be continued.
 func TestClosedCap(t *testing.T) {
 	t.Parallel()
 	rows := func(fleet []ecs.Instance) []byte {
@@ -247,7 +250,7 @@ func TestClosedCap(t *testing.T) {
 			got, err := collect(client.Instances(t.Context(), tt.req))
 			capped, ok := errorAs[*ecs.CappedError](err)
 			if !ok || capped.Delivered != tt.delivered || len(got) != tt.delivered {
-				t.Fatalf("%d instances, %v", len(got), err)
+				t.Fatalf("got %d instances and error %v", len(got), err)
 			}
 			if tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %q, want %v %q", err, tt.want, tt.text)
@@ -262,7 +265,7 @@ func TestClosedCap(t *testing.T) {
 		}
 		got, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, NextToken: first.NextToken}))
 		if _, ok := errorAs[*ecs.CappedError](err); !ok || len(got) != 900 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 	})
 	story(t, "continued from a token, far from the cap", func(t *testing.T) {
@@ -273,7 +276,7 @@ func TestClosedCap(t *testing.T) {
 		}
 		got, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, NextToken: first.NextToken}))
 		if err != nil || len(got) != 400 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 	})
 }
@@ -305,7 +308,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			}
 		}
 		if n != 1100 { // the released instances were yielded before
-			t.Errorf("%d instances", n)
+			t.Errorf("got %d instances", n)
 		}
 	})
 	story(t, "an instance that loses its tag during the listing is not yielded", func(t *testing.T) {
@@ -338,7 +341,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		got, err := collect(srv.client.Instances(t.Context(), byTag))
 		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if !ok || len(got) != 1100 {
-			t.Fatalf("%d instances, %v", len(got), err)
+			t.Fatalf("got %d instances and error %v", len(got), err)
 		}
 		var named []string
 		for _, d := range incomplete.Undecoded {
@@ -415,7 +418,7 @@ func TestListTagResources(t *testing.T) {
 			for range 2 {               // each loop lists from the beginning
 				rows, err := rowsOf(list)
 				if err != nil || len(rows) != 400 {
-					t.Fatalf("%d rows, %v", len(rows), err)
+					t.Fatalf("got %d tag resources and error %v", len(rows), err)
 				}
 				if want := (ecs.TagResource{ResourceID: fleet[1].InstanceID, ResourceType: "instance", TagKey: "env", TagValue: "prod"}); rows[0] != want {
 					t.Errorf("got %+v, want %+v", rows[0], want)
@@ -437,7 +440,7 @@ func TestListTagResources(t *testing.T) {
 		srv := newCloud(t, nil, fleet...)
 		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: append(ids(fleet), ids(fleet[:5])...), Tags: byTag.Tags}))
 		if err != nil || len(rows) == 0 || len(rows) < len(matching(fleet, byTag)) {
-			t.Errorf("%d rows, %v", len(rows), err)
+			t.Errorf("got %d tag resources and error %v", len(rows), err)
 		}
 		sent := map[string]int{}
 		for _, r := range srv.Requests() {
@@ -480,7 +483,7 @@ func TestListTagResources(t *testing.T) {
 			}
 		}
 		if e, ok := errorAs[*ecs.Error](last); !ok || e.Action != "ListTagResources" || !errors.Is(last, ecs.ErrUnavailable) || n != 50 {
-			t.Errorf("%d rows, %v", n, last)
+			t.Errorf("got %d tag resources and error %v", n, last)
 		}
 	})
 	story(t, "the server repeats tokens in a cycle", func(t *testing.T) {
@@ -495,7 +498,7 @@ func TestListTagResources(t *testing.T) {
 		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"t0","TagResources":{"TagResource":[{"ResourceId":"i-1"}]}}`)})
 		_, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
 		if err == nil || !strings.Contains(err.Error(), "repeated a page token") || len(srv.Requests()) > 4 {
-			t.Errorf("%d requests, %v", len(srv.Requests()), err)
+			t.Errorf("got %d requests and error %v", len(srv.Requests()), err)
 		}
 	})
 	story(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {

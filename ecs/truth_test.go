@@ -52,7 +52,8 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms returns the ways of listing a region. A listing must be complete or end with an error.
+// truthForms returns ways of listing a region, with their names as keys. Each of them must return a complete listing
+// or an error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
 	forms["InstancesInRegions"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -107,7 +108,7 @@ func TestPermissionWithdrawnMidway(t *testing.T) {
 				c := o.client(t, signedBy(after))
 				got, err := collect(truthForms(o.rows)[name](c, t.Context(), ecs.DescribeInstancesRequest{}))
 				if _, missing := errorAs[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
-					t.Errorf("%d of 450 instances, %v", len(got), err)
+					t.Errorf("got %d of 450 instances and error %v", len(got), err)
 				}
 				if name == "GetInstances" && len(got) > 0 {
 					t.Errorf("%d instances with %v", len(got), err)
@@ -142,8 +143,8 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 	}
 }
 
-// TestPermissionThatComesLate checks a permission that takes effect after the first request, as for a new user. The
-// first page is empty, but the dry run succeeds.
+// TestPermissionThatComesLate checks that all instances are listed if the permission takes effect only after the
+// first request, as for a new user. In that case, the first page is empty but the dry run succeeds.
 func TestPermissionThatComesLate(t *testing.T) {
 	t.Parallel()
 	late := func(rows int) *oddECS {
@@ -191,7 +192,7 @@ func TestPermissionThatComesLate(t *testing.T) {
 			return first(q, n)
 		}
 		if got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{})); !errors.Is(err, ecs.ErrForbidden) || len(got) != 200 {
-			t.Errorf("%d of 450 instances, %v", len(got), err)
+			t.Errorf("got %d of 450 instances and error %v", len(got), err)
 		}
 	})
 }
@@ -229,8 +230,8 @@ func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	}
 }
 
-// TestConfirmedEmptyIsRemembered checks that a confirmed empty listing is remembered for five minutes. This applies
-// only to the same request, and only until the request returns an instance.
+// TestConfirmedEmptyIsRemembered checks that the confirmation of an empty listing is cached for five minutes. The
+// cached confirmation applies only to the same request, and only until that request returns an instance.
 func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -279,15 +280,17 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 		o.rows = nil
 		list("restored", 1, 0, nil, all)
 		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 9 {
-			t.Errorf("trusted: %d dry runs, %v", o.dryRuns, err)
+			t.Errorf("with TrustEmpty: %d dry runs, %v", o.dryRuns, err)
 		}
 	})
 }
 
-// TestWaitWithoutPermission checks that a wait does not treat a missing permission as released instances.
+// TestWaitWithoutPermission checks that a wait ends with ErrForbidden if the permission is withdrawn. The wait must
+// not conclude that the instances are gone.
 func TestWaitWithoutPermission(t *testing.T) {
 	t.Parallel()
-	for _, part := range []int{1, 150, 250} { // 1: all ids are denied; otherwise, only the batch of the first id is permitted
+	// If part is 1, all ids are denied. Otherwise, only the batch of the first id is permitted.
+	for _, part := range []int{1, 150, 250} {
 		story(t, fmt.Sprint(part), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(250)}
 			lost := false
@@ -361,14 +364,14 @@ func TestServerWithoutTokens(t *testing.T) {
 		rows := o.rows
 		serve := pageModeOnly(func() []row { return rows }, 100)
 		o.intercept = func(q url.Values, n int) (int, []byte) {
-			if n == 4 { // moves all later instances to the previous position
+			if n == 4 { // all later instances move up by one position
 				rows = rows[1:]
 			}
 			return serve(q, n)
 		}
 		got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{}))
 		if err != nil || len(got) != 450 {
-			t.Errorf("%d of 450 instances, %v", len(got), err)
+			t.Errorf("got %d of 450 instances and error %v", len(got), err)
 		}
 	})
 	for name, tt := range map[string]struct {
@@ -537,7 +540,7 @@ func TestCappedWithUnreadableTags(t *testing.T) {
 			got, err := collect(srv.client.Instances(t.Context(), req))
 			incomplete, ok := errorAs[*ecs.IncompleteError](err)
 			if len(got) != 999 || !ok || incomplete.Undecoded[0].InstanceID != fleet[500].InstanceID {
-				t.Errorf("%d instances, %v", len(got), err)
+				t.Errorf("got %d instances and error %v", len(got), err)
 			}
 		})
 	}

@@ -26,10 +26,10 @@ func TestGetInstances(t *testing.T) {
 			start := time.Now()
 			got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
 			if err != nil || !slices.Equal(ids(got), ids(fleet)) {
-				t.Fatalf("%d instances, %v", len(got), err)
+				t.Fatalf("got %d instances and error %v", len(got), err)
 			}
 			if requests := (n + 99) / 100; len(srv.Requests()) != requests {
-				t.Errorf("%d requests, want %d", len(srv.Requests()), requests)
+				t.Errorf("got %d requests, want %d", len(srv.Requests()), requests)
 			}
 			if took, rounds := time.Since(start), (n+1599)/1600; took != time.Duration(rounds)*50*time.Millisecond {
 				t.Errorf("took %v of virtual time, want %d rounds of 50 ms", took, rounds)
@@ -60,7 +60,7 @@ func TestGetInstances(t *testing.T) {
 		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
 		e, ok := errorAs[*ecs.NotFoundError](err)
 		if !ok || !slices.Equal(e.InstanceIDs, missing) || len(got) != 200 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 		if !strings.Contains(err.Error(), "100 instances not found") || len(err.Error()) > 500 {
 			t.Error(err)
@@ -71,7 +71,7 @@ func TestGetInstances(t *testing.T) {
 		srv := newCloud(t, nil)
 		got, err := srv.client.GetInstances(t.Context(), ids(numbered(250, "cn-hangzhou"))...)
 		if e, ok := errorAs[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 		srv.asked(map[string]int{listed: 6, dryRan: 1}) // all batches, before and after the dry run
 	})
@@ -212,7 +212,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 		if n := srv.arrived()[dryRan]; n != 1 { // only one dry run, not one for each poll
-			t.Errorf("%d dry runs", n)
+			t.Errorf("got %d dry runs", n)
 		}
 	})
 	story(t, "the context expires", func(t *testing.T) {
@@ -389,7 +389,7 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Error(err, time.Since(start))
 		}
 		if n := srv.arrived()[dryRan]; n != 1 {
-			t.Errorf("%d dry runs", n)
+			t.Errorf("got %d dry runs", n)
 		}
 	})
 	story(t, "TrustEmpty", func(t *testing.T) {
@@ -523,17 +523,17 @@ func TestPollPolicy(t *testing.T) {
 				pauses = append(pauses, r.Time.Sub(requests[i].Time))
 			}
 			if least, most := slices.Min(pauses), slices.Max(pauses); least < tt.min || most > tt.max {
-				t.Errorf("pauses from %v to %v, want %v to %v", least, most, tt.min, tt.max)
+				t.Errorf("delays from %v to %v, want %v to %v", least, most, tt.min, tt.max)
 			}
 			if pauses[0] > tt.min*3/2 {
-				t.Errorf("the first pause is %v", pauses[0])
+				t.Errorf("the first delay is %v", pauses[0])
 			}
 			if last := pauses[len(pauses)-1]; tt.max < time.Hour && last < tt.max*2/3-time.Second {
-				t.Errorf("the last pause is %v", last)
+				t.Errorf("the last delay is %v", last)
 			}
 			slices.Sort(pauses)
 			if different := len(slices.Compact(pauses)); (different > 10) != tt.random {
-				t.Errorf("%d different pauses", different)
+				t.Errorf("%d different delays", different)
 			}
 		})
 	}
