@@ -88,7 +88,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 		if name == "past the cap" {
 			n, requests = 1100, 50
 		}
-		for seed := range uint64(volume(9, 3)) { // a third of the seeds for each of the three ways to end
+		for seed := range uint64(volume(9, 3)) { // each of three ways to end is tested with a third of the seeds
 			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, n)
 				rng := rand.New(rand.NewPCG(seed, 1))

@@ -118,7 +118,7 @@ func TestWithCredentials(t *testing.T) {
 			_, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{})
 			throttled <- err
 		}()
-		synctest.Wait() // until the throttled call waits for its retry
+		synctest.Wait() // wait until the throttled call is waiting for its retry
 		for range 5 {
 			if _, err := other.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{}); err != nil {
 				t.Fatal(err)

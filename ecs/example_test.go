@@ -464,7 +464,7 @@ func ExampleOptions_logger() {
 	server := inMemory()
 	defer server.Close()
 	server.Inject(ecstest.Fault{Code: "Throttling.User", Message: "Request was denied due to user flow control."})
-	without := func(_ []string, a slog.Attr) slog.Attr { // the time differs between runs
+	without := func(_ []string, a slog.Attr) slog.Attr { // remove the time, which differs between runs
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}

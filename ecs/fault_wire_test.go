@@ -168,7 +168,7 @@ var transportFaults = []fault{
 		defer g.finish()
 		err := g.fails(t.Context(), 1)
 		limit := int64(1 << 20)
-		if !v.own { // the default limit of net/http
+		if !v.own { // net/http has a default limit of 10 MiB
 			limit = 10 << 20
 		}
 		if most := limit + 2*window; sent.Load() > most || !strings.Contains(err.Error(), "headers") {

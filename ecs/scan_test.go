@@ -290,7 +290,7 @@ func TestScanOfOddServers(t *testing.T) {
 
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
-	for _, pages := range []int{1, 2} { // 1: rejected; 2: treated as token mode
+	for _, pages := range []int{1, 2} { // page mode is rejected (1) or treated as token mode (2)
 		story(t, fmt.Sprint(pages), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
@@ -643,7 +643,8 @@ func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	return last
 }
 
-// TestScanKeepsToItsWorkers checks that a scan with n workers never has more than n+1 concurrent requests.
+// TestScanKeepsToItsWorkers checks that a scan has at most one more concurrent request than workers. The number of
+// workers is capped at 64.
 func TestScanKeepsToItsWorkers(t *testing.T) {
 	t.Parallel()
 	for _, workers := range volume([]int{2, 3, 8, 64, 1000}, []int{3, 1000}) {

@@ -368,8 +368,8 @@ func TestCapInAMovingFleet(t *testing.T) {
 	})
 }
 
-// TestCountsAreAHint checks that wrong counts cost at most additional requests but never instances, even if no
-// instance before the cap matches.
+// TestCountsAreAHint checks that no instance is missing if the server returns wrong counts, even if no instance
+// before the cap matches. Wrong counts may only cause additional requests.
 func TestCountsAreAHint(t *testing.T) {
 	t.Parallel()
 	for name, total := range map[string]int{"zero": 0, "too few": 7, "too many": 1 << 30} {

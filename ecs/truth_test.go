@@ -127,7 +127,7 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 				o := &oddECS{rows: fleetOfRows(450), latency: 10 * time.Millisecond}
 				pages := 0
 				o.intercept = func(q url.Values, n int) (int, []byte) {
-					if n > 0 && !q.Has("PageSize") { // not a count of a scan
+					if n > 0 && !q.Has("PageSize") { // not a count request
 						if pages++; pages == page {
 							return denied(q)
 						}
