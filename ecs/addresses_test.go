@@ -12,27 +12,27 @@ func TestAddresses(t *testing.T) {
 	for _, tt := range []struct {
 		name            string
 		inst            Instance
-		private, public string // as fmt prints them
-		addr, ipv6      string // ipv6 "": none
+		private, public string // formatted by fmt.Sprint
+		addr, ipv6      string // for ipv6, "" means none
 	}{
-		{name: "nothing", private: "[]", public: "[]", addr: "invalid IP"},
+		{name: "no addresses", private: "[]", public: "[]", addr: "invalid IP"},
 		{
-			name:    "vpc with a fixed public address",
+			name:    "VPC with a fixed public address",
 			inst:    Instance{VPCAttributes: VPCAttributes{PrivateIPAddress: []string{"10.0.0.1"}}, PublicIPAddress: []string{"192.0.2.1"}},
 			private: "[10.0.0.1]", public: "[192.0.2.1]", addr: "10.0.0.1",
 		},
 		{
-			name:    "classic",
+			name:    "classic network",
 			inst:    Instance{InnerIPAddress: []string{"10.170.0.1"}, PublicIPAddress: []string{"192.0.2.1"}},
 			private: "[10.170.0.1]", public: "[192.0.2.1]", addr: "10.170.0.1",
 		},
 		{
-			name:    "fixed and elastic",
+			name:    "fixed and elastic public addresses",
 			inst:    Instance{PublicIPAddress: []string{"192.0.2.1", "192.0.2.2"}, EIPAddress: EIPAddress{IPAddress: "198.51.100.1"}},
 			private: "[]", public: "[192.0.2.1 192.0.2.2 198.51.100.1]", addr: "invalid IP",
 		},
 		{
-			name: "secondary interface first, secondary addresses, ipv6",
+			name: "secondary interface listed first, with secondary and IPv6 addresses",
 			inst: Instance{
 				VPCAttributes: VPCAttributes{PrivateIPAddress: []string{"10.0.0.2"}},
 				NetworkInterfaces: []NetworkInterface{
@@ -47,12 +47,12 @@ func TestAddresses(t *testing.T) {
 			private: "[10.0.0.2 10.0.1.1 10.0.0.3 2001:db8::2 2001:db8::1]", public: "[]", addr: "10.0.0.2", ipv6: "[2001:db8::2 2001:db8::1]",
 		},
 		{
-			name:    "only ipv6",
+			name:    "only IPv6 addresses",
 			inst:    Instance{NetworkInterfaces: []NetworkInterface{{IPv6Sets: []IPv6Set{{IPv6Address: "none"}, {IPv6Address: "2001:db8::3"}}}}},
 			private: "[2001:db8::3]", public: "[]", addr: "2001:db8::3", ipv6: "[2001:db8::3]",
 		},
 		{
-			name: "masked and odd texts",
+			name: "masked and invalid addresses",
 			inst: Instance{
 				VPCAttributes:   VPCAttributes{PrivateIPAddress: []string{"172.17.**.**", "", "null", "10.0.0.1/24", "0.0.0.0", "10.0.0.9"}},
 				PublicIPAddress: []string{"121.40.**.**", "::", "1.2.3"},
@@ -61,7 +61,7 @@ func TestAddresses(t *testing.T) {
 			private: "[10.0.0.9]", public: "[]", addr: "10.0.0.9",
 		},
 		{
-			name:    "an interface alone",
+			name:    "only a network interface",
 			inst:    Instance{NetworkInterfaces: []NetworkInterface{{PrimaryIPAddress: "10.0.0.5"}}},
 			private: "[10.0.0.5]", public: "[]", addr: "10.0.0.5",
 		},

@@ -7,11 +7,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// List the names of all instances with a small type that has only the needed fields. In a program, the operation
-// would be one without a method of its own, such as DescribeNetworkInterfaces with the list
-// "NetworkInterfaceSets.NetworkInterfaceSet".
+// This example lists the names of all instances with an element type that declares only the fields it needs. A real
+// program would call an operation that the client has no method for, such as DescribeNetworkInterfaces with the list
+// path "NetworkInterfaceSets.NetworkInterfaceSet".
 func ExampleCallPages() {
-	client, done := connect(nil) // in a program: ecs.NewClient("cn-hangzhou", nil)
+	client, done := connect(nil) // in a real program: ecs.NewClient("cn-hangzhou", nil)
 	defer done()
 
 	type params struct {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// The retry mode of a call depends on its action, judging by the name, and on whether it has a ClientToken.
+// TestRetryModeOfCall checks that the retry mode depends on the name of the operation and on whether the parameters
+// contain a ClientToken.
 func TestRetryModeOfCall(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)
@@ -44,7 +45,8 @@ func TestRetryModeOfCall(t *testing.T) {
 	}
 }
 
-// A parameter without a value would not be sent, and so be no filter.
+// TestCallWithoutValues checks that a parameter without a value is rejected. Such a parameter would not be sent, so
+// its filter would be silently ignored.
 func TestCallWithoutValues(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)
@@ -53,12 +55,12 @@ func TestCallWithoutValues(t *testing.T) {
 	}
 	for _, params := range []url.Values{{"InstanceIds": nil}, {"Tag.1.Key": {}, "ZoneId": {"z"}}, {"": {"i-1"}}} {
 		if values, _, err := c.prepareCall("DescribeDisks", params); !errors.Is(err, ErrInvalidParameter) {
-			t.Errorf("%v: sends %v, %v", params, values, err)
+			t.Errorf("%v: would send %v, error %v", params, values, err)
 		}
 	}
 }
 
-// A request type of another method, passed to Call, keeps all its filters and checks.
+// TestCallOfDescribeInstances checks that Call applies all filters and checks of a DescribeInstancesRequest.
 func TestCallOfDescribeInstances(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", &Options{AdditionalAttributes: []AdditionalAttribute{AdditionalAttributeMetaOptions}})

@@ -22,8 +22,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// statusRequest is the request of DescribeInstanceStatus. Unlike DescribeInstances, that operation takes ids as a
-// repeat list, and pages by number, with up to 50 elements per page.
+// statusRequest contains the parameters of DescribeInstanceStatus. Unlike DescribeInstances, this operation takes ids
+// as a repeat list and pages by number, with up to 50 elements per page.
 type statusRequest struct {
 	InstanceIDs ecs.RepeatList[string] `url:"InstanceId"`
 	ZoneID      string                 `url:"ZoneId,omitempty"`
@@ -68,10 +68,10 @@ func TestCall(t *testing.T) {
 			}
 		}
 		if !slices.Equal(got, ids(fleet)) {
-			t.Errorf("%d instances", len(got))
+			t.Errorf("got %d instances", len(got))
 		}
 	})
-	story(t, "parameters, as a struct or as values", func(t *testing.T) {
+	story(t, "parameters as a struct or as url.Values", func(t *testing.T) {
 		fleet := numbered(120, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		want := url.Values{"RegionId": {"cn-hangzhou"}, "InstanceId.1": {fleet[7].InstanceID}, "InstanceId.2": {fleet[3].InstanceID}}
@@ -101,7 +101,7 @@ func TestCall(t *testing.T) {
 			t.Error(raw, err)
 		}
 	})
-	story(t, "throttled and failing like any other call", func(t *testing.T) {
+	story(t, "throttling and failures are handled as in any other call", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(60, "cn-hangzhou")...)
 		srv.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 3, Window: time.Minute, Headers: true} })
 		srv.Inject(ecstest.Fault{Reset: true}, ecstest.Fault{Code: "InternalError"}, ecstest.Fault{CutJSON: true, Skip: 1})
@@ -112,7 +112,8 @@ func TestCall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute { // the last call waits for the third window
+		// The last call waits for the third quota window.
+		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute {
 			t.Errorf("took %v of virtual time", took)
 		}
 		throttled := 0
@@ -124,12 +125,12 @@ func TestCall(t *testing.T) {
 		if throttled == 0 || throttled > 4 {
 			t.Errorf("%d of %d requests were throttled", throttled, len(srv.Requests()))
 		}
-		// Each operation has a quota of its own.
+		// Each operation has its own quota.
 		if _, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{}); err != nil {
 			t.Error(err)
 		}
 	})
-	story(t, "a result that cannot be filled is refused before anything is done", func(t *testing.T) {
+	story(t, "a result that cannot be filled is rejected before a request is sent", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none *statusResponse
 		for _, out := range []any{statusResponse{}, none, map[string]any{}} {
@@ -154,12 +155,12 @@ func TestCall(t *testing.T) {
 			{"no such operation", srv.client.Call(t.Context(), "DescribeNothing", nil, nil), ecs.ErrInvalidParameter, "DescribeNothing in cn-hangzhou: 404"},
 			{"denied", srv.denying(ecs.Options{}, status).Call(t.Context(), status, nil, nil), ecs.ErrForbidden, "ecs:DescribeInstanceStatus"},
 			{"wrong page size", srv.client.Call(t.Context(), status, statusRequest{PageSize: 51}, nil), ecs.ErrInvalidParameter, "PageSize"},
-			{"result of another shape", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not fit the result"},
+			{"result of another type", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not fit the result"},
 			{"no name", srv.client.Call(t.Context(), "", nil, nil), ecs.ErrInvalidParameter, "action"},
-			{"odd name", srv.client.Call(t.Context(), "A&B=c", nil, nil), ecs.ErrInvalidParameter, "action"},
-			{"odd parameters", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string, it must be"},
+			{"invalid name", srv.client.Call(t.Context(), "A&B=c", nil, nil), ecs.ErrInvalidParameter, "action"},
+			{"parameters of an unsupported type", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string, it must be"},
 			{"no context", srv.client.Call(none, status, nil, nil), ecs.ErrInvalidParameter, "ctx"},
-			{"ended context", srv.client.Call(cancelled, status, nil, nil), context.Canceled, ""},
+			{"canceled context", srv.client.Call(cancelled, status, nil, nil), context.Canceled, ""},
 		} {
 			if tt.err == nil || tt.want != nil && !errors.Is(tt.err, tt.want) || !strings.Contains(tt.err.Error(), tt.text) {
 				t.Errorf("%s: got %v, want %v %q", tt.name, tt.err, tt.want, tt.text)
@@ -171,7 +172,8 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// calls has one entry for every method that calls the API.
+// calls contains one function for every method that calls the API. The key is the name of the method. The function
+// "past the cap" lists more instances than the API returns for a tag filter.
 var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error{
 	"DescribeInstances": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
 		_, err := c.DescribeInstances(ctx, ecs.DescribeInstancesRequest{InstanceName: `a b*~+/=&%中文`})
@@ -268,7 +270,8 @@ func TestEveryCallWithBothSignatures(t *testing.T) {
 	}
 }
 
-// The parameters that the server receives, without those of the signature.
+// TestCallSendsStructsTheAPIsWay checks how Call encodes a struct. It compares the parameters that the server
+// receives, except those of the signature.
 func TestCallSendsStructsTheAPIsWay(t *testing.T) {
 	t.Parallel()
 	type disk struct {
@@ -310,7 +313,7 @@ func TestCallSendsStructsTheAPIsWay(t *testing.T) {
 	}
 }
 
-// An empty RegionId is replaced by the client's region, for every type of parameters.
+// TestCallRegion checks that an empty RegionId is replaced by the client's region for every type of parameters.
 func TestCallRegion(t *testing.T) {
 	t.Parallel()
 	type withRegion struct {
@@ -333,7 +336,8 @@ func TestCallRegion(t *testing.T) {
 	}
 }
 
-// Some installations include a code and a message in every response.
+// TestCallTellsSuccessFromFailure checks that Call recognizes successful responses. Some installations include Code
+// and Message in every response.
 func TestCallTellsSuccessFromFailure(t *testing.T) {
 	t.Parallel()
 	for body, ok := range map[string]bool{
@@ -343,7 +347,7 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 		`{"N":1,"Code":"","Message":""}`:                            true,
 		`{"N":1,"Code":null,"Message":null}`:                        true,
 		`{"N":1,"Code":"Success","Message":"OK"}`:                   true,
-		`{"N":1,"Code":"x"}`:                                        true, // a member of the operation's response
+		`{"N":1,"Code":"x"}`:                                        true, // Code is the operation's own member
 		`{"N":1,"Message":"x"}`:                                     true,
 		` {"N":1} `:                                                 true,
 		`{"N":1,"Code":"Forbidden.RAM","Message":"denied"}`:         false,
@@ -365,7 +369,8 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 	}
 }
 
-// A failed operation that may have been carried out, and is not read-only, must not be retried.
+// TestCallRetries checks which failed operations are retried. An operation that changes something and may have been
+// carried out must not be retried, unless it has a ClientToken.
 func TestCallRetries(t *testing.T) {
 	t.Parallel()
 	type token struct {
@@ -384,14 +389,14 @@ func TestCallRetries(t *testing.T) {
 		retried bool
 	}{
 		{"a read", "DescribeDisks", token{}, busy, true},
-		{"a read whose response is cut", "DescribeDisks", token{}, cut, true},
+		{"a read whose response is truncated", "DescribeDisks", token{}, cut, true},
 		{"a change that may have been carried out", "StartInstance", token{}, busy, false},
-		{"a change whose response is cut", "StartInstance", token{}, cut, false},
+		{"a change whose response is truncated", "StartInstance", token{}, cut, false},
 		{"a change whose connection broke", "StartInstance", token{}, lost, false},
 		{"a change that was not received", "StartInstance", token{}, refused, true},
 		{"a change that was throttled", "StartInstance", token{}, throttled, true},
-		{"a change with a token", "RunInstances", token{"t"}, busy, true},
-		{"a change with a token whose response is cut", "RunInstances", token{"t"}, cut, true},
+		{"a change with a client token", "RunInstances", token{"t"}, busy, true},
+		{"a change with a client token whose response is truncated", "RunInstances", token{"t"}, cut, true},
 	} {
 		mock := httpmock.NewMockTransport()
 		mock.RegisterNoResponder(tt.first.Then(httpmock.NewStringResponder(http.StatusOK, `{"RequestId":"R"}`)))

@@ -19,15 +19,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// networkInterface is an element of DescribeNetworkInterfaces, an operation that pages by token.
+// networkInterface is an element of the list that DescribeNetworkInterfaces returns. That operation pages by token.
 type networkInterface struct {
 	NetworkInterfaceID string `json:"NetworkInterfaceId"`
 }
 
 const interfaceList = "NetworkInterfaceSets.NetworkInterfaceSet"
 
-// scripted returns a client of a server that sends the given responses in order, and repeats the last one. It
-// stores the parameters of the requests in sent.
+// scripted returns a client of a server that sends the given responses in order and then repeats the last response.
+// It appends the parameters of each request to sent.
 func scripted(t *testing.T, sent *[]url.Values, responses ...string) *ecs.Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -49,7 +49,7 @@ func scripted(t *testing.T, sent *[]url.Values, responses ...string) *ecs.Client
 	return c
 }
 
-// interfacePage returns a response with the given token and ids.
+// interfacePage returns a DescribeNetworkInterfaces response with the given token and ids.
 func interfacePage(token string, ids ...string) string {
 	var rows []string
 	for _, id := range ids {
@@ -58,7 +58,7 @@ func interfacePage(token string, ids ...string) string {
 	return fmt.Sprintf(`{"RequestId":"R","NextToken":%q,"TotalCount":0,"NetworkInterfaceSets":{"NetworkInterfaceSet":[%s]}}`, token, strings.Join(rows, ","))
 }
 
-// collectAll returns the items of seq and its last error.
+// collectAll reads seq to its end. It returns all items and the last error.
 func collectAll[T any](seq iter.Seq2[T, error]) (items []T, last error) {
 	for item, err := range seq {
 		if err != nil {
@@ -82,21 +82,21 @@ func TestCallPages(t *testing.T) {
 		params    any
 		list      string // "" means interfaceList
 		responses []string
-		ids       string // the expected items, concatenated
-		err       string // part of the error's text; "" means no error
-		is        error  // an error that it must match as well
-		sent      int    // number of requests; 0 means as many as responses
+		ids       string // the ids of the expected items, concatenated
+		err       string // part of the error message; "" means no error
+		is        error  // if not nil, the error must match it
+		sent      int    // expected number of requests; 0 means one for each response, -1 means none
 	}{
-		"pages to the end":                    {responses: []string{interfacePage("x", "1", "2"), interfacePage("y"), interfacePage("", "3")}, ids: "123"},
+		"several pages":                       {responses: []string{interfacePage("x", "1", "2"), interfacePage("y"), interfacePage("", "3")}, ids: "123"},
 		"one page":                            {params: page{MaxResults: 50}, responses: []string{interfacePage("", "1")}, ids: "1"},
 		"no elements":                         {responses: []string{interfacePage("")}},
 		"no token member":                     {responses: []string{`{"NetworkInterfaceSets":{"NetworkInterfaceSet":[{"NetworkInterfaceId":"1"}]}}`}, ids: "1"},
-		"all elements are there":              {responses: []string{strings.Replace(interfacePage("", "1", "2"), `"TotalCount":0`, `"TotalCount":2`, 1)}, ids: "12"},
+		"TotalCount equal to the elements":    {responses: []string{strings.Replace(interfacePage("", "1", "2"), `"TotalCount":0`, `"TotalCount":2`, 1)}, ids: "12"},
 		"TotalCount of later pages":           {responses: []string{strings.Replace(interfacePage("x", "1"), `:0`, `:9`, 1), strings.Replace(interfacePage("", "2"), `:0`, `:9`, 1)}, ids: "12"},
 		"TotalCount of a continued listing":   {params: page{NextToken: "x"}, responses: []string{strings.Replace(interfacePage("", "2"), `:0`, `:9`, 1)}, ids: "2"},
-		"a success that says so":              {responses: []string{`{"RequestId":"R","Message":"successful","Code":"200","NetworkInterfaceSets":{"NetworkInterfaceSet":[]}}`}},
+		"a code that means success":           {responses: []string{`{"RequestId":"R","Message":"successful","Code":"200","NetworkInterfaceSets":{"NetworkInterfaceSet":[]}}`}},
 		"a page fails":                        {responses: []string{interfacePage("x", "1"), `{"Code":"InvalidParameter","Message":"m"}`}, ids: "1", err: "400 InvalidParameter: m", is: ecs.ErrInvalidParameter},
-		"a page fails for a moment":           {responses: []string{interfacePage("x", "1"), `{"NetworkInterfaceSets":{"Netw`, interfacePage("", "2")}, ids: "12"},
+		"a page fails temporarily":            {responses: []string{interfacePage("x", "1"), `{"NetworkInterfaceSets":{"Netw`, interfacePage("", "2")}, ids: "12"},
 		"the list is missing":                 {responses: []string{`{"RequestId":"R","NextToken":""}`}, err: "no list NetworkInterfaceSets.NetworkInterfaceSet"},
 		"the inner list is missing":           {responses: []string{`{"NetworkInterfaceSets":{}}`}, err: "no list NetworkInterfaceSets.NetworkInterfaceSet"},
 		"the list is null":                    {responses: []string{`{"NetworkInterfaceSets":{"NetworkInterfaceSet":null}}`}, err: "no list"},
@@ -107,11 +107,11 @@ func TestCallPages(t *testing.T) {
 		"a token of another type":             {responses: []string{strings.Replace(interfacePage("", "1"), `""`, `7`, 1)}, err: unfit},
 		"pages by number":                     {responses: []string{strings.Replace(interfacePage("", "1"), `"TotalCount":0`, `"TotalCount":2`, 1)}, err: "TotalCount of 2 is more than the 1 elements"},
 		"pages by number, as a string":        {responses: []string{strings.Replace(interfacePage("", "1"), `"TotalCount":0`, `"TotalCount":"20"`, 1)}, err: "TotalCount of 20"},
-		"pages by number, none of them":       {responses: []string{strings.Replace(interfacePage(""), `"TotalCount":0`, `"TotalCount":2`, 1)}, err: "TotalCount of 2"},
+		"pages by number, without elements":   {responses: []string{strings.Replace(interfacePage(""), `"TotalCount":0`, `"TotalCount":2`, 1)}, err: "TotalCount of 2"},
 		"PageNumber":                          {params: page{PageNumber: 1}, err: "PageNumber", is: ecs.ErrInvalidParameter, sent: -1},
 		"PageSize":                            {params: url.Values{"PageSize": {"50"}}, err: "PageSize", is: ecs.ErrInvalidParameter, sent: -1},
 		"a repeated token":                    {responses: []string{interfacePage("x", "1"), interfacePage("x", "2")}, ids: "12", err: "token", is: pagination.ErrTokenLoop},
-		"a plain list of strings":             {params: struct{ IDs []string }{}, err: "params.IDs has type []string", is: ecs.ErrInvalidParameter, sent: -1},
+		"a []string without an encoding":      {params: struct{ IDs []string }{}, err: "params.IDs has type []string", is: ecs.ErrInvalidParameter, sent: -1},
 		"an empty path":                       {list: "A..B", err: "not the path of a list", is: ecs.ErrInvalidParameter, sent: -1},
 		"a path with a dot at the end":        {list: "A.", err: "not the path of a list", is: ecs.ErrInvalidParameter, sent: -1},
 	} {
@@ -133,7 +133,7 @@ func TestCallPages(t *testing.T) {
 					continue
 				}
 				if errs++; item != (networkInterface{}) {
-					t.Errorf("an error with %v", item)
+					t.Errorf("an error was yielded with the non-zero item %v", item)
 				}
 				if e, ok := errorAs[*ecs.Error](err); !ok || e.Action != "DescribeNetworkInterfaces" || tt.err == "" || !strings.Contains(err.Error(), tt.err) || tt.is != nil && !errors.Is(err, tt.is) {
 					t.Errorf("got %v, want %q", err, tt.err)
@@ -143,7 +143,7 @@ func TestCallPages(t *testing.T) {
 				t.Errorf("got %q and %d errors, want %q and %d", got, errs, tt.ids, want)
 			}
 			if want := max(tt.sent, -1); want >= 0 && len(sent) != max(want, len(tt.responses)) || want < 0 && len(sent) != 0 {
-				t.Errorf("%d requests", len(sent))
+				t.Errorf("got %d requests", len(sent))
 			}
 		})
 	}
@@ -158,7 +158,7 @@ func TestCallPagesRequests(t *testing.T) {
 	if got, err := collectAll(pages); err != nil || len(got) != 3 {
 		t.Fatal(got, err)
 	}
-	for range pages { // a second loop lists from the beginning, and breaking out of it stops the requests
+	for range pages { // a second loop starts from the first page; break prevents further requests
 		break
 	}
 	var tokens []string
@@ -186,7 +186,7 @@ func TestCallPagesRequests(t *testing.T) {
 	}
 }
 
-// CallPages yields the same instances as Instances, even if a page fails temporarily.
+// TestCallPagesOfAFleet checks that CallPages yields all instances of a fleet, even if a page fails temporarily.
 func TestCallPagesOfAFleet(t *testing.T) {
 	t.Parallel()
 	story(t, "fleet", func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestCallPagesOfAFleet(t *testing.T) {
 			got = append(got, inst.InstanceID)
 		}
 		if want := ids(fleet); len(got) != len(want) {
-			t.Errorf("%d instances, want %d", len(got), len(want))
+			t.Errorf("got %d instances, want %d", len(got), len(want))
 		}
 		srv.asked(map[string]int{listed: 4})
 	})

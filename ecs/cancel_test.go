@@ -19,7 +19,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// listings returns all ways of listing instances.
+// listings returns all ways of listing instances, with their names as keys. They include a listing of all regions, a
+// listing past the cap of a tag filter, and a scan of many ids.
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -38,8 +39,8 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled returns a cloud with latency in which some requests are throttled and others fail, so that a call may
-// be canceled during any of its delays.
+// troubled returns a cloud with latency in which some requests are throttled and others are reset. A cancellation may
+// therefore occur during any kind of delay.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -51,7 +52,7 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// quiet so far; later requests would fail the test
+// still fails the test if requests are sent within the next hour.
 func (c *cloud) still() {
 	c.t.Helper()
 	synctest.Wait()
@@ -62,7 +63,7 @@ func (c *cloud) still() {
 	}
 }
 
-// ended fails the test unless err is nil or the context's error with its cause.
+// ended fails the test unless err is nil, or the context's error with the given cause.
 func ended(t *testing.T, err, cause error) {
 	t.Helper()
 	_, region := errorAs[*ecs.RegionError](err)
@@ -71,13 +72,14 @@ func ended(t *testing.T, err, cause error) {
 	}
 	if _, ok := errorAs[*ecs.WaitError](err); err != nil && !ok {
 		if _, ok = errorAs[*ecs.Error](err); !ok {
-			t.Errorf("%v is no *Error", err)
+			t.Errorf("%v is not an *Error", err)
 		}
 	}
 }
 
-// A listing may be canceled, or its loop left, at any moment. It yields no duplicates, ends with the context's error or
-// none, and sends nothing after it has returned.
+// TestListingsEndAtAnyMoment cancels listings, or breaks out of their loops, at random moments. A listing must not
+// yield duplicates, must end without an error or with the context's error, and must not send requests after it has
+// returned.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()
@@ -86,16 +88,16 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 		if name == "past the cap" {
 			n, requests = 1100, 50
 		}
-		for seed := range uint64(volume(9, 3)) { // a third of them for each kind of end
+		for seed := range uint64(volume(9, 3)) { // each of three ways to end is tested with a third of the seeds
 			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, n)
 				rng := rand.New(rand.NewPCG(seed, 1))
 				ctx, cancel := context.WithCancelCause(t.Context())
 				cause := errors.New("enough")
 				switch seed % 3 {
-				case 0: // in the middle of a request or wait
+				case 0: // during a request or a delay
 					srv.after(time.Duration(rng.Int64N(requests*int64(20*time.Millisecond))), func() { cancel(cause) })
-				case 1: // when a request arrives, racing with its response
+				case 1: // when a request arrives, concurrently with its response
 					var at atomic.Int64
 					at.Store(rng.Int64N(requests))
 					srv.Configure(func(s *ecstest.Settings) {
@@ -114,7 +116,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 						continue
 					}
 					if got[inst.InstanceID]++; got[inst.InstanceID] > 1 {
-						t.Errorf("%s came again", inst.InstanceID)
+						t.Errorf("%s was yielded twice", inst.InstanceID)
 					}
 					if seed%3 == 2 && len(got) == leave {
 						break
@@ -122,7 +124,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 				}
 				ended(t, last, cause)
 				if last == nil && len(got) != n && (seed%3 != 2 || len(got) != leave) {
-					t.Errorf("only %d instances, and no error", len(got))
+					t.Errorf("got only %d instances, without an error", len(got))
 				}
 				srv.still()
 				cancel(nil)
@@ -131,7 +133,8 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// The same test for the calls that are not listings.
+// TestCallsEndAtAnyMoment cancels every call in calls at random moments. A call must end without an error or with the
+// context's error, and must not send requests after it has returned.
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
@@ -150,7 +153,8 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// A context may be canceled with the error of another call, as errgroup does. The canceled call must have its own error.
+// TestCancelledWithAnotherError cancels contexts with the error of another call as the cause, as errgroup does. The
+// canceled call must return its own *ecs.Error, which wraps the error of the other call.
 func TestCancelledWithAnotherError(t *testing.T) {
 	t.Parallel()
 	boo, gone := errors.New("boo"), fmt.Errorf("gone: %w", context.Canceled)
@@ -161,22 +165,22 @@ func TestCancelledWithAnotherError(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, cause := range map[string]error{
-		"of a cancelled call":   other.Call(cancelled, "StopInstance", nil, nil),
-		"of a cancelled region": &ecs.RegionError{Region: "cn-beijing", Err: gone},
-		"of a cancelled cap":    &ecs.CappedError{Delivered: 7, Err: gone},
+		"error of a canceled call":           other.Call(cancelled, "StopInstance", nil, nil),
+		"error of a canceled region":         &ecs.RegionError{Region: "cn-beijing", Err: gone},
+		"error of a canceled capped listing": &ecs.CappedError{Delivered: 7, Err: gone},
 
-		"of a call":   &ecs.Error{Code: "Forbidden.RAM", Action: "StopInstance", Region: "cn-beijing"},
-		"of a region": &ecs.RegionError{Region: "cn-beijing", Err: boo},
-		"of a cap":    &ecs.CappedError{Delivered: 7, Err: boo},
+		"error of a call":           &ecs.Error{Code: "Forbidden.RAM", Action: "StopInstance", Region: "cn-beijing"},
+		"error of a region":         &ecs.RegionError{Region: "cn-beijing", Err: boo},
+		"error of a capped listing": &ecs.CappedError{Delivered: 7, Err: boo},
 	} {
 		for _, after := range volume([]int{0, 1, 150}, []int{1}) {
-			story(t, fmt.Sprintf("%s/after %d", name, after), func(t *testing.T) {
+			story(t, fmt.Sprintf("%s/canceled after %d instances", name, after), func(t *testing.T) {
 				srv := newCloud(t, nil, numbered(1100, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 				own := func(what string, err error) {
 					e, _ := errorAs[*ecs.Error](err)
 					if !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || e == nil || !strings.HasPrefix(e.Action, "Describe") {
-						t.Errorf("%s: got %T %v, want an error of its own", what, err, err)
+						t.Errorf("%s: got %T %v, want an error with the action of the canceled call", what, err, err)
 					}
 				}
 				for what, list := range listings() {
@@ -189,7 +193,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 						if err != nil {
 							own(what, err)
 							if _, ok := errorAs[*ecs.RegionError](err); ok && what == "InstancesInRegions" {
-								t.Errorf("%s: %v is no single region's", what, err)
+								t.Errorf("%s: %v is reported for a single region", what, err)
 							}
 							failed++
 						}
@@ -213,7 +217,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 			})
 		}
 	}
-	story(t, "of a provider's own client", func(t *testing.T) {
+	story(t, "the provider returns an error of another client", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		theirs := &ecs.Error{Code: "NoPermission", Action: "AssumeRole"}
 		c := srv.as(&ecs.Options{Credentials: failingProvider{theirs}})

@@ -18,7 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestCheckAllRegions checks that the regions are checked in parallel, with as many requests as the documentation says.
+// TestCheckAllRegions checks that Check checks all regions in parallel and sends exactly the documented number of
+// requests.
 func TestCheckAllRegions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -29,7 +30,7 @@ func TestCheckAllRegions(t *testing.T) {
 			s.Latency = 50 * time.Millisecond
 			s.Regions = nil
 		})
-		srv.Put(ecs.Instance{InstanceID: "i-1", RegionID: "cn-thirtieth"}) // beside the 29 public ones
+		srv.Put(ecs.Instance{InstanceID: "i-1", RegionID: "cn-thirtieth"}) // in addition to the 29 public regions
 		srv.Inject(ecstest.Fault{Region: "cn-thirtieth", Action: "ListTagResources", Latency: 3 * time.Second})
 		client, err := srv.Client("cn-hangzhou", nil)
 		if err != nil {
@@ -40,7 +41,7 @@ func TestCheckAllRegions(t *testing.T) {
 		start := time.Now()
 		report := client.Check(t.Context(), &ecs.CheckOptions{AllRegions: true, OnStep: func(s ecs.CheckStep) { told = append(told, s) }})
 		if took := time.Since(start); took > 3200*time.Millisecond {
-			t.Errorf("took %v, and its slowest request 3.05 s", took)
+			t.Errorf("took %v, but the slowest request takes only 3.05 s", took)
 		}
 		if err := report.Err(); err != nil || len(report.MissingActions()) != 0 || report.Policy() != "" {
 			t.Errorf("%v\n%v", err, report)
@@ -55,7 +56,7 @@ func TestCheckAllRegions(t *testing.T) {
 			}
 		}
 		if !slices.EqualFunc(told, report.Steps, func(a, b ecs.CheckStep) bool { return a.Name == b.Name && a.Region == b.Region && a.Action == b.Action }) {
-			t.Errorf("OnStep was called with %d steps, not with the %d of the report in their order", len(told), len(report.Steps))
+			t.Errorf("OnStep was called with %d steps that differ from the %d steps of the report", len(told), len(report.Steps))
 		}
 		if last := report.Steps[len(report.Steps)-2]; last.Region != "cn-thirtieth" || last.Duration < 3*time.Second {
 			t.Errorf("%+v", last)
@@ -63,7 +64,8 @@ func TestCheckAllRegions(t *testing.T) {
 	})
 }
 
-// TestCheckRequests checks that each request of the caller's is tried in each region, and nothing else.
+// TestCheckRequests checks that Check tries each request of CheckOptions.Requests in each region, and sends no other
+// requests.
 func TestCheckRequests(t *testing.T) {
 	t.Parallel()
 	srv := ecstest.NewServer()
@@ -93,7 +95,8 @@ func TestCheckRequests(t *testing.T) {
 			t.Errorf("%d ids", strings.Count(list, "i-"))
 		}
 	}
-	if got[0] != "DescribeInstances cn-beijing" { // the first of the regions asked for: the client's own is not among them
+	// The client's region is not requested, so Check begins with the first requested region.
+	if got[0] != "DescribeInstances cn-beijing" {
 		t.Error(got)
 	}
 	slices.Sort(got)
@@ -106,7 +109,7 @@ func TestCheckRequests(t *testing.T) {
 	}
 }
 
-// TestCheckExclude checks that regions can be left out of all regions.
+// TestCheckExclude checks that CheckOptions.Exclude removes regions from a check of all regions.
 func TestCheckExclude(t *testing.T) {
 	t.Parallel()
 	srv := ecstest.NewServer()
@@ -125,7 +128,8 @@ func TestCheckExclude(t *testing.T) {
 	}
 }
 
-// TestCheckUnusable checks that Check does not panic, and returns a report that says what is wrong.
+// TestCheckUnusable checks that Check returns a report of the problem, without a panic, if its client, context or
+// options are unusable.
 func TestCheckUnusable(t *testing.T) {
 	t.Parallel()
 	srv := ecstest.NewServer()
@@ -144,19 +148,19 @@ func TestCheckUnusable(t *testing.T) {
 		is     error
 		text   string
 	}{
-		"nil client":      {nilClient, t.Context(), nil, ecs.ErrInvalidParameter, "NewClient"},
-		"zero client":     {new(ecs.Client), t.Context(), nil, ecs.ErrInvalidParameter, "NewClient"},
-		"nil context":     {client, nil, nil, ecs.ErrInvalidParameter, "ctx is nil"},
-		"ended context":   {client, canceled, nil, context.Canceled, "shutting down"},
-		"no region id":    {client, t.Context(), &ecs.CheckOptions{Regions: []string{"cn hangzhou"}}, ecs.ErrInvalidParameter, "cn hangzhou"},
-		"regions and all": {client, t.Context(), &ecs.CheckOptions{Regions: []string{"cn-beijing"}, AllRegions: true}, ecs.ErrInvalidParameter, "AllRegions"},
-		"a page":          {client, t.Context(), &ecs.CheckOptions{Requests: []ecs.DescribeInstancesRequest{{PageNumber: 2}}}, ecs.ErrInvalidParameter, "PageNumber"},
-		"tag without key": {client, t.Context(), &ecs.CheckOptions{Requests: []ecs.DescribeInstancesRequest{{Tags: ecs.TagList{{Value: "v"}}}}}, ecs.ErrInvalidParameter, "Tags[0].Key"},
+		"nil client":             {nilClient, t.Context(), nil, ecs.ErrInvalidParameter, "NewClient"},
+		"zero client":            {new(ecs.Client), t.Context(), nil, ecs.ErrInvalidParameter, "NewClient"},
+		"nil context":            {client, nil, nil, ecs.ErrInvalidParameter, "ctx is nil"},
+		"canceled context":       {client, canceled, nil, context.Canceled, "shutting down"},
+		"invalid region id":      {client, t.Context(), &ecs.CheckOptions{Regions: []string{"cn hangzhou"}}, ecs.ErrInvalidParameter, "cn hangzhou"},
+		"Regions and AllRegions": {client, t.Context(), &ecs.CheckOptions{Regions: []string{"cn-beijing"}, AllRegions: true}, ecs.ErrInvalidParameter, "AllRegions"},
+		"a page number":          {client, t.Context(), &ecs.CheckOptions{Requests: []ecs.DescribeInstancesRequest{{PageNumber: 2}}}, ecs.ErrInvalidParameter, "PageNumber"},
+		"tag without key":        {client, t.Context(), &ecs.CheckOptions{Requests: []ecs.DescribeInstancesRequest{{Tags: ecs.TagList{{Value: "v"}}}}}, ecs.ErrInvalidParameter, "Tags[0].Key"},
 	} {
 		report := c.client.Check(c.ctx, c.opts)
 		if len(report.Steps) != 1 || report.Steps[0].Name != "setup" || report.Steps[0].Status != ecs.CheckStatusFailed {
 			t.Errorf("%s: %v", name, report)
-		} else if blamesContext := strings.Contains(report.Steps[0].Advice, "the context had ended"); blamesContext != (name == "ended context") {
+		} else if blamesContext := strings.Contains(report.Steps[0].Advice, "the context had ended"); blamesContext != (name == "canceled context") {
 			t.Errorf("%s: advice %q", name, report.Steps[0].Advice)
 		}
 		if err := report.Err(); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.text) {
@@ -171,7 +175,8 @@ func TestCheckUnusable(t *testing.T) {
 	}
 }
 
-// TestCheckContextEnds checks that a check that runs out of time says where, and leaves no goroutine.
+// TestCheckContextEnds checks that the report shows the step during which the context expired, and that Check leaks
+// no goroutines.
 func TestCheckContextEnds(t *testing.T) {
 	t.Parallel()
 	for action, want := range map[string]string{"DescribeInstances": "response", "ListTagResources": "permission"} {
@@ -200,7 +205,7 @@ func TestCheckContextEnds(t *testing.T) {
 	}
 }
 
-// TestCheckOtherRegions checks that a region without an endpoint does not keep the others from being checked.
+// TestCheckOtherRegions checks that Check continues with the other regions if one region cannot be reached.
 func TestCheckOtherRegions(t *testing.T) {
 	t.Parallel()
 	mock := httpmock.NewMockTransport()
@@ -222,7 +227,7 @@ func TestCheckOtherRegions(t *testing.T) {
 	}
 }
 
-// TestCheckPanics checks that a panic of the caller's OnStep reaches the caller after all requests have ended.
+// TestCheckPanics checks that a panic in OnStep reaches the caller of Check after all requests have ended.
 func TestCheckPanics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -247,7 +252,7 @@ func TestCheckPanics(t *testing.T) {
 	})
 }
 
-// TestReport checks the methods of a Report that a test of the caller's has made.
+// TestReport checks the methods of a Report that was not created by Check, such as a report in a user's test.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	denied := func(action, authAction, policy, how string) error {
@@ -306,7 +311,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestCheckAgreesWithListing checks that the report and an empty listing read the details of a denied dry run alike.
+// TestCheckAgreesWithListing checks that Check and an empty listing draw the same conclusion from the details of a
+// denied dry run.
 func TestCheckAgreesWithListing(t *testing.T) {
 	t.Parallel()
 	for authAction, permitted := range map[string]bool{

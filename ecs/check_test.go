@@ -29,26 +29,26 @@ import (
 
 var updateCheck = flag.Bool("update-check", false, "write testdata/check.txt")
 
-// checkSetup is the world of one cause: what Check is called with.
+// checkSetup contains the client and the options of a call to Check.
 type checkSetup struct {
 	client *ecs.Client
 	opts   *ecs.CheckOptions
 }
 
-// checkCause is one reason why a listing does not work, or looks as if it would not.
+// checkCause is a reason why listings fail, or a situation that only looks like such a reason.
 type checkCause struct {
 	what   string
 	setup  func(t *testing.T) checkSetup
-	real   bool // on the loopback network, in real time
+	real   bool // runs on the loopback network in real time, not in virtual time
 	step   string
 	status ecs.CheckStatus
-	is     error // what Report.Err matches; nil: Report.Err is nil
+	is     error // an error that Report.Err matches; nil means that Report.Err returns nil
 }
 
-// kinds are the errors that a caller tells apart.
+// kinds contains the errors that callers can distinguish with errors.Is.
 var kinds = []error{ecs.ErrCredentials, ecs.ErrForbidden, ecs.ErrInvalidParameter, ecs.ErrThrottled, ecs.ErrUnavailable, ecs.ErrNotFound, context.Canceled, context.DeadlineExceeded}
 
-// errNoKind stands for an error that matches none of kinds.
+// errNoKind represents an error that matches none of the kinds.
 var errNoKind = errors.New("an error of no kind")
 
 const failed, unknown, passed = ecs.CheckStatusFailed, ecs.CheckStatusUnknown, ecs.CheckStatusPassed
@@ -90,7 +90,7 @@ var checkCauses = []checkCause{
 	}, true, "proxy", failed, ecs.ErrUnavailable},
 	{"a certificate of an unknown authority", func(t *testing.T) checkSetup {
 		srv := httptest.NewUnstartedServer(http.NotFoundHandler())
-		srv.Config.ErrorLog = log.New(io.Discard, "", 0) // it would tell of the handshake
+		srv.Config.ErrorLog = log.New(io.Discard, "", 0) // discards the server's message about the failed TLS handshake
 		srv.StartTLS()
 		t.Cleanup(srv.Close)
 		return withEndpoint(srv.URL, nil)(t)
@@ -167,8 +167,8 @@ var checkCauses = []checkCause{
 	}), false, "permission DescribeInstances in cn-hangzhou", unknown, errNoKind},
 }
 
-// fromEnvironment returns a client of the default chain in an environment of the given variables. config.json is the file
-// of the vendor's CLI.
+// fromEnvironment returns a client that uses the default credential chain with the given environment variables. The
+// entry "config.json" is not a variable: it is the content of the Alibaba Cloud CLI's configuration file.
 func fromEnvironment(env map[string]string) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -198,7 +198,7 @@ func withProvider(p ecs.CredentialsProvider) func(t *testing.T) checkSetup {
 	}
 }
 
-// withEndpoint returns a client for an endpoint, with a fixed key unless there are options.
+// withEndpoint returns a client for the given endpoint. If opts is nil, the client has a fixed key.
 func withEndpoint(endpoint string, opts *ecs.Options) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -215,7 +215,8 @@ func withEndpoint(endpoint string, opts *ecs.Options) func(t *testing.T) checkSe
 	}
 }
 
-// withNameServer returns a client of a mistyped region whose host names are looked up at a server on loopback.
+// withNameServer returns a client for a misspelled region. A name server on loopback responds to the client's lookups
+// with the given code.
 func withNameServer(code byte) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -230,13 +231,14 @@ func withNameServer(code byte) func(t *testing.T) checkSetup {
 	}
 }
 
-// The codes of a name server's response.
+// Response codes of a name server.
 const (
 	serverFailure = 2
 	nameNotFound  = 3
 )
 
-// failingLookup returns a dialer that looks up names at a server on loopback, which responds to everything with a code.
+// failingLookup returns a dialer that looks up names at a name server on loopback. The name server responds to every
+// query with the given code.
 func failingLookup(t *testing.T, code byte) *net.Dialer {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -250,7 +252,7 @@ func failingLookup(t *testing.T, code byte) *net.Dialer {
 			if err != nil {
 				return
 			}
-			buf[2] |= 0x80 // a response
+			buf[2] |= 0x80 // the bit that marks a response
 			buf[3] = buf[3]&0xf0 | code
 			_, _ = conn.WriteToUDP(buf[:n], from)
 		}
@@ -260,7 +262,8 @@ func failingLookup(t *testing.T, code byte) *net.Dialer {
 	}}}
 }
 
-// withDial returns a client of the real endpoint behind a network that drops all packets.
+// withDial returns a client for the default endpoint of the given network. Connection attempts time out, as behind a
+// firewall that drops packets.
 func withDial(network ecs.Network) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -281,11 +284,12 @@ func withDial(network ecs.Network) func(t *testing.T) checkSetup {
 	}
 }
 
-// withProxy returns a client that uses a proxy: the given one, or one on loopback that responds to CONNECT.
+// withProxy returns a client that uses the given proxy. If proxy is empty, the client uses a proxy on loopback that
+// calls connect for each request.
 func withProxy(proxy string, connect func(http.ResponseWriter)) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
-		address := proxy // which other runs use as it is
+		address := proxy // a copy, because the closure may run several times
 		if address == "" {
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { connect(w) }))
 			t.Cleanup(srv.Close)
@@ -308,7 +312,7 @@ func withProxy(proxy string, connect func(http.ResponseWriter)) func(t *testing.
 	}
 }
 
-// withServer returns a client of a server in virtual time.
+// withServer returns a client of an in-memory server. The function edit configures the server.
 func withServer(opts *ecs.CheckOptions, edit func(*ecstest.Server)) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -332,7 +336,7 @@ func withKey(opts *ecs.CheckOptions, change func(*ecstest.Key)) func(t *testing.
 	return withServer(opts, func(srv *ecstest.Server) { srv.UpdateKey(srv.Credentials().AccessKeyID, change) })
 }
 
-// withToken returns a client that signs with a key that the server has issued.
+// withToken returns a client that signs with a temporary key issued by the server.
 func withToken(issue func(*ecstest.Server) signer.Credentials) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -343,14 +347,15 @@ func withToken(issue func(*ecstest.Server) signer.Credentials) func(t *testing.T
 	}
 }
 
-// withDenial returns a client whose listings are denied by a policy of the given type.
+// withDenial returns a client whose DescribeInstances requests are denied by a policy of the given type.
 func withDenial(policy, how string) func(t *testing.T) checkSetup {
 	return withFault(ecstest.Fault{Times: -1, Action: "DescribeInstances", Status: 403, Body: []byte(`{"RequestId":"R","Code":"Forbidden.RAM",
 		"Message":"User not authorized to operate on the specified resource.","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances",
 		"AuthPrincipalType":"SubUser","AuthPrincipalDisplayName":"ops","PolicyType":"` + policy + `","NoPermissionType":"` + how + `"}}`)})
 }
 
-// isolateEnvironment hides the credentials of the machine, and returns an empty home directory.
+// isolateEnvironment removes the machine's credentials from the environment. It returns the path of a home directory
+// that does not exist yet.
 func isolateEnvironment(t *testing.T) string {
 	t.Helper()
 	home := filepath.Join(t.TempDir(), "home")
@@ -365,10 +370,11 @@ func isolateEnvironment(t *testing.T) string {
 	return home
 }
 
-// volatile are the parts of a report that differ from run to run.
+// volatile matches the parts of a report that differ between runs.
 var volatile = regexp.MustCompile(`127\.0\.0\.1:\d{2,5}|/\S*/home|\[?[\w.:]+\]?:53\b|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}`)
 
-// TestCheckCauses produces each cause and compares the reports with testdata/check.txt, which is there to be read.
+// TestCheckCauses produces every cause and compares the reports with testdata/check.txt. That file also shows
+// maintainers what the reports look like.
 func TestCheckCauses(t *testing.T) { //nolint:paralleltest // it sets environment variables
 	isolateEnvironment(t)
 	var got bytes.Buffer
@@ -399,11 +405,11 @@ func TestCheckCauses(t *testing.T) { //nolint:paralleltest // it sets environmen
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got.Bytes(), bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))) {
-		t.Errorf("the reports are not those of %s (-update-check writes it):\n%s", file, got.String())
+		t.Errorf("the reports differ from %s (run with -update-check to write it):\n%s", file, got.String())
 	}
 }
 
-// verify checks the step of a cause, and what holds for every report.
+// verify checks the step that the cause affects, and properties that every report must have.
 func (c checkCause) verify(t *testing.T, report *ecs.Report) {
 	t.Helper()
 	found := false
@@ -444,7 +450,7 @@ func (c checkCause) verify(t *testing.T, report *ecs.Report) {
 	searchSecrets(t, append(allTexts(report), string(text)), []string{plantedSecret, "LTAI5tTestTestTestTest"})
 }
 
-// kindNames returns the kinds of an error.
+// kindNames returns the names of the kinds that err matches, or "none".
 func kindNames(err error) string {
 	var names []string
 	for _, kind := range kinds {

@@ -52,10 +52,11 @@ func TestZeroClient(t *testing.T) {
 	}
 }
 
-// Clients of several accounts use the same connections, and one that is throttled does not delay the others.
+// TestWithCredentials checks that clients of several accounts share connections, and that throttling of one account
+// does not delay the others.
 func TestWithCredentials(t *testing.T) {
 	t.Parallel()
-	story(t, "connections and keys", func(t *testing.T) {
+	story(t, "accounts share connections and sign with their own keys", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(3, "cn-hangzhou")...)
 		var mu sync.Mutex
 		var keys, hosts []string
@@ -101,7 +102,7 @@ func TestWithCredentials(t *testing.T) {
 			t.Errorf("%d connections, want 1", dials)
 		}
 		if len(hosts) != 8 {
-			t.Errorf("OnAttempt saw %v", hosts)
+			t.Errorf("OnAttempt was called for %v", hosts)
 		}
 	})
 	story(t, "a throttled account does not delay another", func(t *testing.T) {
@@ -117,7 +118,7 @@ func TestWithCredentials(t *testing.T) {
 			_, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{})
 			throttled <- err
 		}()
-		synctest.Wait() // wait until that call waits for its retry
+		synctest.Wait() // wait until the throttled call is waiting for its retry
 		for range 5 {
 			if _, err := other.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{}); err != nil {
 				t.Fatal(err)
@@ -130,7 +131,7 @@ func TestWithCredentials(t *testing.T) {
 			t.Errorf("the throttled account: %v after %v", err, time.Since(start))
 		}
 	})
-	story(t, "regions of another account", func(t *testing.T) {
+	story(t, "another account in another region", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(2, "cn-beijing")...)
 		key := signer.Credentials{AccessKeyID: "LTAIother", AccessKeySecret: "s"}
 		srv.AddKey(ecstest.Key{Credentials: key})
@@ -147,7 +148,7 @@ func TestWithCredentials(t *testing.T) {
 			}
 		}
 	})
-	story(t, "a bad key is an error of the first call", func(t *testing.T) {
+	story(t, "an invalid key is reported by the first call", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		err := srv.client.WithCredentials(ecs.StaticCredentials("LTAI", "hush\n", "")).Call(t.Context(), "DescribeZones", nil, nil)
 		if !errors.Is(err, ecs.ErrCredentials) || strings.Contains(err.Error(), "hush") {
@@ -163,8 +164,8 @@ func (p provide) Credentials(context.Context) (signer.Credentials, error) {
 	return signer.Credentials(p), nil
 }
 
-// The text of an error includes the host if the host may be the problem: after a network error, or a response that
-// does not come from the API.
+// TestErrorNamesTheHost checks that an error message includes the host if the host may be the problem: after a
+// network error, or after a response that does not come from the API.
 func TestErrorNamesTheHost(t *testing.T) {
 	t.Parallel()
 	const host = "ecs.cn-beijing.aliyuncs.com"
@@ -172,16 +173,16 @@ func TestErrorNamesTheHost(t *testing.T) {
 	for name, tt := range map[string]struct {
 		respond httpmock.Responder
 		key     ecs.CredentialsProvider
-		host    string // of the error
+		host    string // expected value of Error.Host
 		text    string
-		shown   bool // whether the text includes the host
+		shown   bool // whether the message includes the host
 	}{
-		"network error":          {httpmock.NewErrorResponder(errors.New("connection refused")), nil, host, "connection refused", true},
-		"host in the error":      {httpmock.NewErrorResponder(&net.DNSError{Err: "no such host", Name: host, IsNotFound: true}), nil, host, "lookup " + host, true},
-		"gateway":                {response(http.StatusNotFound, "<html>"), nil, host, "404", true},
-		"API":                    {response(http.StatusBadRequest, `{"Code":"InvalidParameter","Message":"m","RequestId":"R"}`), nil, host, "400 InvalidParameter: m (request R)", false},
-		"nothing was sent":       {response(http.StatusOK, "{}"), noKey{}, "", "no key", false},
-		"response without a use": {response(http.StatusOK, "<html>"), nil, host, "200", true},
+		"network error":       {httpmock.NewErrorResponder(errors.New("connection refused")), nil, host, "connection refused", true},
+		"host in the error":   {httpmock.NewErrorResponder(&net.DNSError{Err: "no such host", Name: host, IsNotFound: true}), nil, host, "lookup " + host, true},
+		"gateway":             {response(http.StatusNotFound, "<html>"), nil, host, "404", true},
+		"API":                 {response(http.StatusBadRequest, `{"Code":"InvalidParameter","Message":"m","RequestId":"R"}`), nil, host, "400 InvalidParameter: m (request R)", false},
+		"no request was sent": {response(http.StatusOK, "{}"), noKey{}, "", "no key", false},
+		"unusable response":   {response(http.StatusOK, "<html>"), nil, host, "200", true},
 	} {
 		mock := httpmock.NewMockTransport()
 		mock.RegisterNoResponder(tt.respond)

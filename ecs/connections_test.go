@@ -10,19 +10,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// After a restart of a load balancer or NAT gateway, all idle connections are dead at once. A call must not use up
-// its attempts by trying one after the other.
+// TestPoolOfDeadConnections checks a call whose idle connections are all dead, as after a restart of a load balancer
+// or NAT gateway. The call must not use up its attempts by trying one dead connection after another.
 func TestPoolOfDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		dead func(*exchange)
 		edit func(*rig, *ecs.Options)
 	}{
-		"reset":                     {(*exchange).reset, nil},
-		"FIN":                       {(*exchange).fin, nil},
-		"silence":                   {(*exchange).hang, nil},
-		"silence, a client timeout": {(*exchange).hang, func(g *rig, _ *ecs.Options) { g.http.Timeout = 5 * time.Second }},
-		"silence, a header timeout": {(*exchange).hang, func(g *rig, _ *ecs.Options) {
+		"reset":                                 {(*exchange).reset, nil},
+		"FIN":                                   {(*exchange).fin, nil},
+		"no response":                           {(*exchange).hang, nil},
+		"no response, with http.Client.Timeout": {(*exchange).hang, func(g *rig, _ *ecs.Options) { g.http.Timeout = 5 * time.Second }},
+		"no response, with ResponseHeaderTimeout": {(*exchange).hang, func(g *rig, _ *ecs.Options) {
 			g.http.Transport.(*http.Transport).ResponseHeaderTimeout = 5 * time.Second
 		}},
 	} {
@@ -50,7 +50,7 @@ func TestPoolOfDeadConnections(t *testing.T) {
 				}
 				wg.Wait()
 				if n := g.open(); n != 8 {
-					t.Fatalf("%d connections idle, want 8", n)
+					t.Fatalf("got %d idle connections, want 8", n)
 				}
 				time.Sleep(2 * time.Minute)
 				g.succeeds(2)

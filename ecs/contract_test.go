@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// The functions and methods in the public API. Changing one of them is a breaking change.
+// These variables list the functions and methods of the public API. Changing a signature is a breaking change.
 var (
 	_ func(string, *ecs.Options) (*ecs.Client, error)                                                  = ecs.NewClient
 	_ func(*ecs.Client, string) (*ecs.Client, error)                                                   = (*ecs.Client).InRegion
@@ -81,7 +81,7 @@ func (provider) Credentials(context.Context) (signer.Credentials, error) {
 	return signer.Credentials{AccessKeyID: "id", AccessKeySecret: "secret", SecurityToken: "token"}, nil
 }
 
-// TestContract uses every documented field with its documented type.
+// TestContract sets every documented field to a value of its documented type.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	_ = ecs.Options{
@@ -132,7 +132,7 @@ func TestContract(t *testing.T) {
 		ecs.ErrThrottled, ecs.ErrForbidden, ecs.ErrCredentials, ecs.ErrInvalidParameter, ecs.ErrUnavailable, ecs.ErrNotFound, pagination.ErrTokenLoop,
 	} {
 		if err.Error() == "" {
-			t.Errorf("%T has no text", err)
+			t.Errorf("%T has an empty message", err)
 		}
 	}
 	_ = ecs.ScanOptions{Workers: 1}

@@ -40,7 +40,7 @@ func (e *typedNil) Error() string { return e.text }
 
 func (e *typedNil) Unwrap() error { return errors.New(e.text) }
 
-// An error of a provider is returned to the caller, with all secrets masked.
+// TestProviderErrorsAreMasked checks that the error of a provider is returned to the caller with all secrets masked.
 func TestProviderErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -55,18 +55,18 @@ func TestProviderErrorsAreMasked(t *testing.T) {
 		"an error and a key": {func() (signer.Credentials, error) {
 			return key, fmt.Errorf("with %s and %s", key.AccessKeySecret, key.SecurityToken)
 		}, "with *** and ***", nil},
-		"an error with a key":  {func() (signer.Credentials, error) { return none, errors.New(`got {"AccessKeySecret":"plantedsecret"}`) }, `got {"AccessKeySecret":"***"}`, nil},
-		"a header":             {func() (signer.Credentials, error) { k := key; k.AccessKeyID += "\r\nX-Evil: 1"; return k, nil }, "line break", nil},
-		"panic with a text":    {func() (signer.Credentials, error) { panic("plantedsecret") }, "panicked", nil},
-		"panic with an error":  {func() (signer.Credentials, error) { panic(mine) }, "panicked: mine", mine},
-		"a typed nil as error": {func() (signer.Credentials, error) { var e *typedNil; return key, e }, "cannot be printed", nil},
+		"an error with a key":    {func() (signer.Credentials, error) { return none, errors.New(`got {"AccessKeySecret":"plantedsecret"}`) }, `got {"AccessKeySecret":"***"}`, nil},
+		"a key id with a header": {func() (signer.Credentials, error) { k := key; k.AccessKeyID += "\r\nX-Evil: 1"; return k, nil }, "line break", nil},
+		"panic with a string":    {func() (signer.Credentials, error) { panic("plantedsecret") }, "panicked", nil},
+		"panic with an error":    {func() (signer.Credentials, error) { panic(mine) }, "panicked: mine", mine},
+		"a typed nil as error":   {func() (signer.Credentials, error) { var e *typedNil; return key, e }, "cannot be printed", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int32
 			cache := cacheCredentials(CredentialsFunc(func(context.Context) (signer.Credentials, error) {
 				if calls.Add(1) == 1 {
-					return key, nil // so that its values are known
+					return key, nil // the first call returns the key, so that the cache can mask its values
 				}
 				return c.f()
 			}))
@@ -78,7 +78,7 @@ func TestProviderErrorsAreMasked(t *testing.T) {
 				t.Fatalf("%v %v, want %s", got, err, c.text)
 			}
 			if c.is != nil && !errors.Is(err, c.is) {
-				t.Errorf("%v is lost", c.is)
+				t.Errorf("the error does not match %v", c.is)
 			}
 			if s := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(s, "planted") {
 				t.Error(s)
@@ -87,8 +87,8 @@ func TestProviderErrorsAreMasked(t *testing.T) {
 	}
 }
 
-// vendorFake is a credential of credentials-go that detects concurrent calls, which those credentials do not
-// support.
+// vendorFake is a fake credential of credentials-go that detects concurrent calls. The credentials of that package do
+// not support concurrent calls.
 type vendorFake struct {
 	vendor.Credential
 	busy atomic.Bool
@@ -109,7 +109,7 @@ func model(n int) *vendor.CredentialModel {
 	return (&vendor.CredentialModel{}).SetAccessKeyId(k.AccessKeyID).SetAccessKeySecret(k.AccessKeySecret).SetSecurityToken(k.SecurityToken)
 }
 
-// chainOf yields err and everything that it wraps.
+// chainOf yields err and all errors in its tree.
 func chainOf(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for queue := []error{err}; len(queue) > 0; queue = queue[1:] {
@@ -138,16 +138,16 @@ func TestCredentialsFrom(t *testing.T) {
 		want  signer.Credentials
 		text  string
 	}{
-		"a key":              {model(1), nil, keyOf(1), ""},
-		"no token":           {(&vendor.CredentialModel{}).SetAccessKeyId("i").SetAccessKeySecret("s"), nil, signer.Credentials{AccessKeyID: "i", AccessKeySecret: "s"}, ""},
-		"an error":           {nil, down, none, "down"},
-		"nothing":            {nil, nil, none, "no credentials"},
-		"an empty model":     {&vendor.CredentialModel{}, nil, none, "is empty"},
-		"a bearer token":     {(&vendor.CredentialModel{}).SetBearerToken("plantedtoken"), nil, none, "bearer token, which is not supported"},
-		"it quotes a model":  {nil, fmt.Errorf("bad answer: %s", model(7)), none, "bad answer …"},
-		"it quotes a file":   {nil, errors.New("unmarshal aliyun cli config from '/planted' failed: {\n\"access_key_secret\": \"planted"), none, "unmarshal aliyun cli config from …"},
-		"it quotes a page":   {nil, errors.New("refresh session token failed: <html>planted"), none, "refresh session token failed …"},
-		"it quotes a stderr": {nil, errors.New("failed to execute external command: exit status 1\nstderr: planted"), none, "exit status 1"},
+		"a key":                           {model(1), nil, keyOf(1), ""},
+		"no token":                        {(&vendor.CredentialModel{}).SetAccessKeyId("i").SetAccessKeySecret("s"), nil, signer.Credentials{AccessKeyID: "i", AccessKeySecret: "s"}, ""},
+		"an error":                        {nil, down, none, "down"},
+		"no model":                        {nil, nil, none, "no credentials"},
+		"an empty model":                  {&vendor.CredentialModel{}, nil, none, "is empty"},
+		"a bearer token":                  {(&vendor.CredentialModel{}).SetBearerToken("plantedtoken"), nil, none, "bearer token, which is not supported"},
+		"an error that quotes a model":    {nil, fmt.Errorf("bad answer: %s", model(7)), none, "bad answer …"},
+		"an error that quotes a file":     {nil, errors.New("unmarshal aliyun cli config from '/planted' failed: {\n\"access_key_secret\": \"planted"), none, "unmarshal aliyun cli config from …"},
+		"an error that quotes a web page": {nil, errors.New("refresh session token failed: <html>planted"), none, "refresh session token failed …"},
+		"an error that quotes stderr":     {nil, errors.New("failed to execute external command: exit status 1\nstderr: planted"), none, "exit status 1"},
 	} {
 		key, err := CredentialsFrom(&vendorFake{get: func() (*vendor.CredentialModel, error) { return c.model, c.err }}).Credentials(t.Context())
 		if key != c.want || (err == nil) != (c.text == "") || err != nil && !strings.Contains(err.Error(), c.text) {
@@ -166,13 +166,13 @@ func TestCredentialsFrom(t *testing.T) {
 		return nil, fmt.Errorf("refresh failed: %w", &url.Error{Op: "Post", URL: "https://planted/?a=planted", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}})
 	}}
 	if _, err := CredentialsFrom(quoting).Credentials(t.Context()); !errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(fmt.Sprint(slices.Collect(chainOf(err))), "planted") {
-		t.Errorf("the kind is lost, or the URL shows: %v", err)
+		t.Errorf("the cause is lost, or the URL is revealed: %v", err)
 	}
 	if _, err := CredentialsFrom(nil).Credentials(t.Context()); err == nil {
-		t.Error("nil passed")
+		t.Error("a nil credential was accepted")
 	}
 
-	// Shared by clients and goroutines.
+	// A provider may be shared by several clients and goroutines.
 	shared := CredentialsFrom(&vendorFake{get: func() (*vendor.CredentialModel, error) { return model(1), nil }})
 	var wg sync.WaitGroup
 	for range 8 {
@@ -188,8 +188,8 @@ func TestCredentialsFrom(t *testing.T) {
 	wg.Wait()
 }
 
-// While a call of credentials-go hangs, no second call is made, because its values do not support concurrent
-// calls. The next call works.
+// TestCredentialsFromHangs checks that no second call is made while a call to credentials-go hangs, because that
+// package does not support concurrent calls. After the hanging call has returned, the next call succeeds.
 func TestCredentialsFromHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestCredentialsFromHangs(t *testing.T) {
 	})
 }
 
-// isolate gives the process an environment without any credentials, and an empty home directory.
+// isolate removes all credentials from the environment. It returns the path of a new, empty home directory.
 func isolate(t *testing.T) (home string) {
 	t.Helper()
 	for _, pair := range os.Environ() {
@@ -227,7 +227,7 @@ func isolate(t *testing.T) (home string) {
 	return home
 }
 
-// The real chain, restricted to this machine.
+// TestDefaultChain checks the real default chain, but only with sources on this machine.
 func TestDefaultChain(t *testing.T) {
 	isolate(t)
 	secret := "planted-by-the-uri"
@@ -246,7 +246,7 @@ func TestDefaultChain(t *testing.T) {
 	uri, _ := json.Marshal(map[string]string{"AccessKeyId": "i", "AccessKeySecret": secret, "SecurityToken": "t", "Expiration": time.Now().Add(time.Hour).UTC().Format(time.RFC3339)})
 	response.Store(string(uri))
 	if key, err := p.Credentials(t.Context()); err != nil || key.AccessKeySecret != secret {
-		t.Errorf("the last link works now: %v %v", key, err)
+		t.Errorf("the credentials URI works now, but got %v %v", key, err)
 	}
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", "env-id")
 	t.Setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "env-secret\n")
@@ -259,7 +259,8 @@ func TestDefaultChain(t *testing.T) {
 	}
 }
 
-// Secrets entered by mistake in place of a name or path do not appear in errors.
+// TestSecretsInPlaceOfNames checks that a secret does not appear in an error if it was entered by mistake in place of
+// a name or path.
 func TestSecretsInPlaceOfNames(t *testing.T) {
 	isolate(t)
 	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0." + strings.Repeat("c2lnbmF0dXJl_-", 40)
@@ -322,7 +323,7 @@ func TestProfileCredentials(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	if _, err := ProfileRegion("c"); err == nil {
-		t.Error("the region of no profile")
+		t.Error("got a region for a profile that does not exist")
 	}
 }
 
@@ -334,7 +335,7 @@ func TestStaticCredentials(t *testing.T) {
 		t.Error(got, err)
 	}
 	if _, err := StaticCredentials("id", "secret\n", "").Credentials(t.Context()); err == nil {
-		t.Error("a line break passed")
+		t.Error("a secret with a line break was accepted")
 	}
 	if text := fmt.Sprintf("%v %+v %#v %d", p, p, p, struct{ p CredentialsProvider }{p}); strings.Contains(text, "planted") {
 		t.Error(text)

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// obj is a JSON object under construction.
+// obj is a JSON object that is not yet encoded.
 type obj = map[string]any
 
-// fullPage returns a page of n instances with every documented member, distinct ids, names and addresses, two
-// network interfaces and five tags. Each instance takes about 3.9 kB.
+// fullPage returns a page of n instances with every documented member. Each instance has its own ids, names and
+// addresses, two network interfaces and five tags, and takes about 3.9 kB.
 func fullPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {
@@ -76,7 +76,7 @@ func fullPage(n int) []byte {
 	return pageOf(instances)
 }
 
-// typicalPage returns a page of n instances as most accounts have them; see realInstance.
+// typicalPage returns a page of n instances with the members that most accounts use; see realInstance.
 func typicalPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {
@@ -96,8 +96,8 @@ func pageOf(instances []obj) []byte {
 	return body
 }
 
-// plain returns a type with which encoding/json can decode the API's JSON of t: list wrappers are structs, and
-// times are strings.
+// plain returns a type that encoding/json can use to decode the API's JSON for t: list wrappers become structs, and
+// times become strings.
 func plain(t reflect.Type) reflect.Type {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -121,8 +121,8 @@ func plain(t reflect.Type) reflect.Type {
 	return reflect.StructOf(fields)
 }
 
-// BenchmarkDecodePage also measures encoding/json with the same fields. Its types accept only values of the
-// documented types.
+// BenchmarkDecodePage compares the decoder with encoding/json. The types for encoding/json have the same fields, but
+// accept only values of the documented types.
 func BenchmarkDecodePage(b *testing.B) {
 	answer := reflect.StructOf([]reflect.StructField{
 		{Name: "RequestId", Type: reflect.TypeFor[string]()},
@@ -182,7 +182,7 @@ func BenchmarkMarshalInstance(b *testing.B) {
 	}
 }
 
-// realInstance returns instance i of a fleet with values as in published responses: members that do not apply are
+// realInstance returns instance i of a fleet whose values resemble published responses: members that do not apply are
 // absent or empty.
 func realInstance(i int) obj {
 	id := func(prefix string, i int) string { return fmt.Sprintf("%s-2ze%012x", prefix, 0x5deece66d*uint64(i+1)) }

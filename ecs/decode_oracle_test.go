@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// The oracle decodes a page like decodeDescribeInstances, but in a different way: encoding/json decides what is
-// valid JSON and decodes its strings, and reflection finds the fields. It is slow and has no limits.
+// The oracle is a second implementation of decodeDescribeInstances. It uses encoding/json to validate the JSON and
+// decode strings, and reflection to find the fields. It is slow and enforces no limits.
 
 func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	doc, err := parseNode(body)
@@ -70,7 +70,7 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	}
 	success := []string{"200", "ok", "success", "successful"}
 	switch {
-	case code == nil || message == nil: // an ordinary response
+	case code == nil || message == nil: // an ordinary response, not an error document
 	case slices.Contains(success, strings.ToLower(*code)):
 	case *code == "" && (*message == "" || slices.Contains(success, strings.ToLower(*message))):
 	default:
@@ -79,7 +79,8 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	return r, nil
 }
 
-// oracleText returns the text of a member Code or Message, nil for null. Objects and lists have no text.
+// oracleText returns the value of a Code or Message member as a string. It returns nil for null, and "" for an object
+// or list.
 func oracleText(n node) *string {
 	text := n.text
 	switch n.kind {
@@ -153,7 +154,7 @@ func (o *oracle) keep(path string, n node) {
 	o.extra[path] = b.Bytes()
 }
 
-// below returns the path of a member of the value at a path.
+// below returns the path of the member called name in the value at path.
 func below(path, name string) string {
 	name = strings.NewReplacer("~", "~0", ".", "~1").Replace(name)
 	if path == "" {
@@ -162,7 +163,7 @@ func below(path, name string) string {
 	return path + "." + name
 }
 
-// value sets v to the value of n. If n has the wrong type, v is zero and n is kept in Extra.
+// value sets v to the value of n. If n has the wrong type, value sets v to zero and keeps n for Instance.Extra.
 func (o *oracle) value(n node, v reflect.Value, path string) {
 	object := v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]()
 	if !object {
@@ -182,7 +183,7 @@ func (o *oracle) reject(path string, n node) {
 	o.keep(path, n)
 }
 
-// setScalar sets v to the value of n. It reports whether n has the right type.
+// setScalar sets v to the value of n. It returns false if n has the wrong type.
 func setScalar(v reflect.Value, n node) bool {
 	if v.Kind() == reflect.Pointer {
 		p := reflect.New(v.Type().Elem())
@@ -283,7 +284,7 @@ func (o *oracle) list(n node, v reflect.Value, path, wrap string) {
 	}
 }
 
-// wholeNumber returns the value of an integer in any notation, with an exponent of up to a thousand.
+// wholeNumber returns the value of an integer in any notation that JSON permits, with an exponent of up to 1,000.
 func wholeNumber(n node) (int64, bool) {
 	if !n.number() {
 		return 0, false
@@ -299,11 +300,11 @@ func wholeNumber(n node) (int64, bool) {
 	return r.Num().Int64(), ok && r.IsInt() && r.Num().IsInt64()
 }
 
-// node is a JSON value. kind is its first byte, or 0 for any number.
+// node is a JSON value. kind is the first byte of the value; for numbers, kind is '0'.
 type node struct {
 	kind     byte
 	raw      []byte
-	text     string // of a string, number or boolean
+	text     string // for strings, numbers and booleans
 	members  []nodeMember
 	elements []node
 }
@@ -321,8 +322,8 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// twice reports whether a member occurs twice in an object. Then Instance.Extra contains the unknown members of
-// both, but only one invalid value.
+// twice reports whether an object in n contains a member twice. In that case, Instance.Extra contains the unknown
+// members of both values, but only one invalid value, so a round trip does not reproduce the instance.
 func (n node) twice() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {

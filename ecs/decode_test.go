@@ -24,12 +24,12 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// onePage returns a page with the given elements in its list of instances.
+// onePage returns a page whose list of instances has the given JSON elements.
 func onePage(elements ...string) string {
 	return `{"RequestId":"R","Instances":{"Instance":[` + strings.Join(elements, ",") + `]}}`
 }
 
-// ids returns the ids of the instances of a page, followed by those of its errors.
+// ids returns the ids of a page's instances, followed by the ids in its decode errors.
 func ids(r *DescribeInstancesResponse) (ids []string) {
 	for _, inst := range r.Instances {
 		ids = append(ids, inst.InstanceID)
@@ -42,79 +42,79 @@ func ids(r *DescribeInstancesResponse) (ids []string) {
 
 var envelopes = map[string]struct {
 	body string
-	want string // a summary of the page, or a part of the error text
+	want string // a summary of the page, or a part of the error message
 }{
-	"usual":                   {`{"RequestId":"R","NextToken":"n","PageNumber":1,"PageSize":2,"TotalCount":3,"Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2"}]}}`, "R n 1 2 3 [i-1 i-2]"},
-	"white space":             {" \r\n\t{ \"Instances\" : { \"Instance\" : [ { \"InstanceId\" : \"i-1\" } , {\"InstanceId\":\"i-2\"} ] } , \"RequestId\" : \"R\" } \n ", "R  0 0 0 [i-1 i-2]"},
-	"instances first":         {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"NextToken":"n","RequestId":"R"}`, "R n 0 0 0 [i-1]"},
-	"empty list":              {`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"R"}`, "R  1 10 0 []"},
-	"empty wrapper":           {`{"Instances":{}}`, "  0 0 0 []"},
-	"null wrapper":            {`{"Instances":null}`, "  0 0 0 []"},
-	"empty text":              {`{"Instances":""}`, "  0 0 0 []"},
-	"null list":               {`{"Instances":{"Instance":null}}`, "  0 0 0 []"},
-	"empty object as list":    {`{"Instances":{"Instance":{}}}`, "  0 0 0 []"},
-	"no wrapper":              {`{"Instances":[{"InstanceId":"i-1"}]}`, "  0 0 0 [i-1]"},
-	"more in wrapper":         {`{"Instances":{"New":[1,{"Instance":2}],"Instance":[{"InstanceId":"i-1"}],"Other":{}}}`, "  0 0 0 [i-1]"},
-	"unknown members":         {`{"New":{"Instances":[1]},"Instances":[{"InstanceId":"i-1"}],"Other":[[]]}`, "  0 0 0 [i-1]"},
-	"numbers as text":         {`{"TotalCount":"3","PageSize":2.0,"PageNumber":"1e0","Instances":[]}`, "  1 2 3 []"},
-	"null everywhere":         {`{"TotalCount":null,"PageSize":null,"PageNumber":{},"RequestId":null,"NextToken":null,"Instances":null}`, "  0 0 0 []"},
-	"numeric request id":      {`{"RequestId":12345678901234567890,"Instances":[]}`, "12345678901234567890  0 0 0 []"},
-	"escapes":                 {`{"RequestId":"\u0041\"","N\u0065xtToken":"\u4e2d\n","Instances":[{"\u0049nstanceId":"i-\u0031"}]}`, "A\" 中\n 0 0 0 [i-1]"},
-	"the last member wins":    {`{"RequestId":"a","RequestId":"R","TotalCount":2,"TotalCount":1,"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 1 [i-2]"},
-	"token in other letters":  {`{"nextToken":"x","Instances":[{"InstanceId":"i-1"}]}`, " x 0 0 0 [i-1]"},
-	"longest token":           {`{"NextToken":"` + strings.Repeat("t", 8192) + `","Instances":[]}`, " " + strings.Repeat("t", 8192) + " 0 0 0 []"},
-	"elements of other kinds": {onePage(`null`, `{"InstanceId":"i-1"}`, `7`, `"i-x"`, `[]`, `true`, `{}`, `""`, `{"InstanceId":"i-2"}`), "R  0 0 0 [i-1 i-2 bad  bad  bad  bad  bad  bad  bad ]"},
+	"usual":                      {`{"RequestId":"R","NextToken":"n","PageNumber":1,"PageSize":2,"TotalCount":3,"Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2"}]}}`, "R n 1 2 3 [i-1 i-2]"},
+	"additional white space":     {" \r\n\t{ \"Instances\" : { \"Instance\" : [ { \"InstanceId\" : \"i-1\" } , {\"InstanceId\":\"i-2\"} ] } , \"RequestId\" : \"R\" } \n ", "R  0 0 0 [i-1 i-2]"},
+	"instances first":            {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"NextToken":"n","RequestId":"R"}`, "R n 0 0 0 [i-1]"},
+	"empty list":                 {`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"R"}`, "R  1 10 0 []"},
+	"empty wrapper":              {`{"Instances":{}}`, "  0 0 0 []"},
+	"null wrapper":               {`{"Instances":null}`, "  0 0 0 []"},
+	"empty string":               {`{"Instances":""}`, "  0 0 0 []"},
+	"null list":                  {`{"Instances":{"Instance":null}}`, "  0 0 0 []"},
+	"empty object as list":       {`{"Instances":{"Instance":{}}}`, "  0 0 0 []"},
+	"no wrapper":                 {`{"Instances":[{"InstanceId":"i-1"}]}`, "  0 0 0 [i-1]"},
+	"other members in wrapper":   {`{"Instances":{"New":[1,{"Instance":2}],"Instance":[{"InstanceId":"i-1"}],"Other":{}}}`, "  0 0 0 [i-1]"},
+	"unknown members":            {`{"New":{"Instances":[1]},"Instances":[{"InstanceId":"i-1"}],"Other":[[]]}`, "  0 0 0 [i-1]"},
+	"numbers as strings":         {`{"TotalCount":"3","PageSize":2.0,"PageNumber":"1e0","Instances":[]}`, "  1 2 3 []"},
+	"null everywhere":            {`{"TotalCount":null,"PageSize":null,"PageNumber":{},"RequestId":null,"NextToken":null,"Instances":null}`, "  0 0 0 []"},
+	"numeric request id":         {`{"RequestId":12345678901234567890,"Instances":[]}`, "12345678901234567890  0 0 0 []"},
+	"escapes":                    {`{"RequestId":"\u0041\"","N\u0065xtToken":"\u4e2d\n","Instances":[{"\u0049nstanceId":"i-\u0031"}]}`, "A\" 中\n 0 0 0 [i-1]"},
+	"the last member wins":       {`{"RequestId":"a","RequestId":"R","TotalCount":2,"TotalCount":1,"Instances":[{"InstanceId":"i-2"}]}`, "R  0 0 1 [i-2]"},
+	"token in other letter case": {`{"nextToken":"x","Instances":[{"InstanceId":"i-1"}]}`, " x 0 0 0 [i-1]"},
+	"longest token":              {`{"NextToken":"` + strings.Repeat("t", 8192) + `","Instances":[]}`, " " + strings.Repeat("t", 8192) + " 0 0 0 []"},
+	"elements of other types":    {onePage(`null`, `{"InstanceId":"i-1"}`, `7`, `"i-x"`, `[]`, `true`, `{}`, `""`, `{"InstanceId":"i-2"}`), "R  0 0 0 [i-1 i-2 bad  bad  bad  bad  bad  bad  bad ]"},
 
-	"token too long":        {`{"NextToken":"` + strings.Repeat("t", 8193) + `","Instances":[]}`, "NextToken is 8193 bytes long"},
-	"token of another kind": {`{"NextToken":5,"Instances":[]}`, "NextToken is not a string"},
-	"token as object":       {`{"NextToken":{},"Instances":[]}`, "NextToken is not a string"},
-	"empty":                 {``, "JSON is truncated"},
-	"only white space":      {" \n", "JSON is truncated"},
-	"empty object":          {`{}`, "no member Instances"},
-	"null":                  {`null`, "invalid JSON at byte 0"},
-	"list":                  {`[{"Instances":[]}]`, "invalid JSON at byte 0"},
-	"HTML":                  {`<html>`, "invalid JSON at byte 0"},
-	"error document":        {`{"RequestId":"R","HostId":"h","Code":"InternalError","Message":"m"}`, "no member Instances"},
-	"error without a text":  {`{"Code":"InternalError","Instances":{"Instance":[]},"Message":""}`, "error document"},
-	"error with a list":     {`{"RequestId":"R","Code":"InternalError","Instances":{"Instance":[]},"Message":"m"}`, "error document"},
-	"success with a code":   {`{"Code":"200","Message":"successful","RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "R  0 0 0 [i-1]"},
-	"success as a number":   {`{"Code":200,"Message":"OK","Instances":[]}`, "  0 0 0 []"},
-	"empty code":            {`{"Code":"","Message":"","Instances":[]}`, "  0 0 0 []"},
-	"null code":             {`{"Code":null,"Message":"m","Instances":[]}`, "  0 0 0 []"},
-	"names have a case":     {`{"instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "no member Instances"},
-	"no list in wrapper":    {`{"Instances":{"instance":[{"InstanceId":"i-1"}]}}`, "no member Instance"},
-	"wrapper of other kind": {`{"Instances":5}`, "not a list"},
-	"list of other kind":    {`{"Instances":{"Instance":"i-1"}}`, "not a list"},
-	"list is an object":     {`{"Instances":{"Instance":{"InstanceId":"i-1"}}}`, "not a list"},
-	"count is a list":       {`{"TotalCount":[1],"Instances":[]}`, "TotalCount is not an integer"},
-	"count has a fraction":  {`{"TotalCount":1.5,"Instances":[]}`, "TotalCount is not an integer of"},
-	"request id is a list":  {`{"RequestId":["R"],"Instances":[]}`, "RequestId is not a string"},
-	"two lists":             {`{"Instances":{"Instance":[{"InstanceId":"i-1"}],"Instance":null}}`, "two members Instance"},
-	"two wrappers":          {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"Instances":{ }}`, "two members Instances"},
-	"two tokens":            {`{"NextToken":"x","Instances":[],"NextToken":""}`, "two members NextToken"},
-	"two spellings":         {`{"NextToken":"x","Instances":[],"nextToken":""}`, "two members NextToken"},
-	"two documents":         {onePage() + onePage(), "invalid JSON at byte 45"},
-	"text behind no list":   {`{"New":1} x`, "invalid JSON at byte 10"},
-	"text behind":           {onePage() + ` x`, "invalid JSON at byte 46"},
-	"comma behind":          {`{"Instances":[{"InstanceId":"i-1"},]}`, "invalid JSON at byte 35"},
-	"comma at the end":      {`{"Instances":[],}`, "invalid JSON at byte 16"},
-	"no comma":              {`{"Instances":[{"InstanceId":"i-1"} {"InstanceId":"i-2"}]}`, "invalid JSON at byte 35"},
-	"no colon":              {`{"Instances" []}`, "invalid JSON at byte 13"},
-	"name is a number":      {`{1:2}`, "invalid JSON at byte 1"},
-	"wrong in unknown":      {`{"Instances":[{"InstanceId":"i-1","New":{"a":[01]}}]}`, "invalid JSON at byte 47"},
-	"wrong behind bad":      {`{"Instances":[{"InstanceId":"i-1","Cpu":[1],"Memory":tru}]}`, "invalid JSON at byte 56"},
-	"wrong in envelope":     {`{"New":"\x","Instances":[]}`, "invalid JSON at byte 9"},
-	"behind empty list":     {`{"Instances":[{"InstanceId":"i-1","Tags":{}"Tag":[]}]}`, "invalid JSON at byte 43"},
-	"behind empty object":   {`{"Instances":[{"InstanceId":"i-1","CpuOptions":{}"Numa":""}]}`, "invalid JSON at byte 49"},
-	"brace for comma":       {`{"Instances":[{"InstanceId":"i-1"{"Cpu":1}]}`, "invalid JSON at byte 33"},
-	"wrong in wrapper":      {`{"Instances":{"New":+1,"Instance":[]}}`, "invalid JSON at byte 20"},
-	"deep in unknown":       {onePage(`{"InstanceId":"i-1","New":` + strings.Repeat(`[`, 50_000) + strings.Repeat(`]`, 50_000) + `}`), "nested deeper than 100"},
-	"deep in envelope":      {`{"New":` + strings.Repeat(`{"a":`, 50_000) + `1` + strings.Repeat(`}`, 50_000) + `,"Instances":[]}`, "nested deeper than 100"},
-	"too many instances":    {onePage(slices.Repeat([]string{`{}`}, 10_001)...), "more than 10000 instances"},
-	"too many elements":     {onePage(slices.Repeat([]string{`{"InstanceId":"i","NetworkInterfaces":[` + strings.Repeat(`{},`, 999) + `{}]}`}, 251)...), "more than 250000 list elements"},
-	"too many unknown":      {onePage(slices.Repeat([]string{`{"InstanceId":"i"` + strings.Repeat(`,"N":0`, 1000) + `}`}, 251)...), "more than 250000 list elements"},
-	"too many values":       {onePage(`{"New":[0` + strings.Repeat(`,0`, 1<<20) + `]}`), "more than 1048576 JSON values"},
-	"cut and deep":          {`{"Instances":[` + strings.Repeat(`[`, 101), "nested deeper"},
+	"token too long":                       {`{"NextToken":"` + strings.Repeat("t", 8193) + `","Instances":[]}`, "NextToken is 8193 bytes long"},
+	"token of another type":                {`{"NextToken":5,"Instances":[]}`, "NextToken is not a string"},
+	"token as object":                      {`{"NextToken":{},"Instances":[]}`, "NextToken is not a string"},
+	"empty":                                {``, "JSON is truncated"},
+	"only white space":                     {" \n", "JSON is truncated"},
+	"empty object":                         {`{}`, "no member Instances"},
+	"null":                                 {`null`, "invalid JSON at byte 0"},
+	"list":                                 {`[{"Instances":[]}]`, "invalid JSON at byte 0"},
+	"HTML":                                 {`<html>`, "invalid JSON at byte 0"},
+	"error document":                       {`{"RequestId":"R","HostId":"h","Code":"InternalError","Message":"m"}`, "no member Instances"},
+	"error without a message":              {`{"Code":"InternalError","Instances":{"Instance":[]},"Message":""}`, "error document"},
+	"error with a list":                    {`{"RequestId":"R","Code":"InternalError","Instances":{"Instance":[]},"Message":"m"}`, "error document"},
+	"success with a code":                  {`{"Code":"200","Message":"successful","RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "R  0 0 0 [i-1]"},
+	"success as a number":                  {`{"Code":200,"Message":"OK","Instances":[]}`, "  0 0 0 []"},
+	"empty code":                           {`{"Code":"","Message":"","Instances":[]}`, "  0 0 0 []"},
+	"null code":                            {`{"Code":null,"Message":"m","Instances":[]}`, "  0 0 0 []"},
+	"names are case-sensitive":             {`{"instances":{"Instance":[{"InstanceId":"i-1"}]}}`, "no member Instances"},
+	"no list in wrapper":                   {`{"Instances":{"instance":[{"InstanceId":"i-1"}]}}`, "no member Instance"},
+	"wrapper of another type":              {`{"Instances":5}`, "not a list"},
+	"list of another type":                 {`{"Instances":{"Instance":"i-1"}}`, "not a list"},
+	"list is an object":                    {`{"Instances":{"Instance":{"InstanceId":"i-1"}}}`, "not a list"},
+	"count is a list":                      {`{"TotalCount":[1],"Instances":[]}`, "TotalCount is not an integer"},
+	"count has a fraction":                 {`{"TotalCount":1.5,"Instances":[]}`, "TotalCount is not an integer of"},
+	"request id is a list":                 {`{"RequestId":["R"],"Instances":[]}`, "RequestId is not a string"},
+	"two lists":                            {`{"Instances":{"Instance":[{"InstanceId":"i-1"}],"Instance":null}}`, "two members Instance"},
+	"two wrappers":                         {`{"Instances":{"Instance":[{"InstanceId":"i-1"}]},"Instances":{ }}`, "two members Instances"},
+	"two tokens":                           {`{"NextToken":"x","Instances":[],"NextToken":""}`, "two members NextToken"},
+	"two tokens in different letter case":  {`{"NextToken":"x","Instances":[],"nextToken":""}`, "two members NextToken"},
+	"two documents":                        {onePage() + onePage(), "invalid JSON at byte 45"},
+	"trailing text, no list":               {`{"New":1} x`, "invalid JSON at byte 10"},
+	"trailing text":                        {onePage() + ` x`, "invalid JSON at byte 46"},
+	"trailing comma in list":               {`{"Instances":[{"InstanceId":"i-1"},]}`, "invalid JSON at byte 35"},
+	"trailing comma in object":             {`{"Instances":[],}`, "invalid JSON at byte 16"},
+	"no comma":                             {`{"Instances":[{"InstanceId":"i-1"} {"InstanceId":"i-2"}]}`, "invalid JSON at byte 35"},
+	"no colon":                             {`{"Instances" []}`, "invalid JSON at byte 13"},
+	"name is a number":                     {`{1:2}`, "invalid JSON at byte 1"},
+	"invalid JSON in unknown member":       {`{"Instances":[{"InstanceId":"i-1","New":{"a":[01]}}]}`, "invalid JSON at byte 47"},
+	"invalid JSON after unreadable member": {`{"Instances":[{"InstanceId":"i-1","Cpu":[1],"Memory":tru}]}`, "invalid JSON at byte 56"},
+	"invalid JSON in page member":          {`{"New":"\x","Instances":[]}`, "invalid JSON at byte 9"},
+	"no comma after empty list":            {`{"Instances":[{"InstanceId":"i-1","Tags":{}"Tag":[]}]}`, "invalid JSON at byte 43"},
+	"no comma after empty object":          {`{"Instances":[{"InstanceId":"i-1","CpuOptions":{}"Numa":""}]}`, "invalid JSON at byte 49"},
+	"brace instead of comma":               {`{"Instances":[{"InstanceId":"i-1"{"Cpu":1}]}`, "invalid JSON at byte 33"},
+	"invalid JSON in wrapper":              {`{"Instances":{"New":+1,"Instance":[]}}`, "invalid JSON at byte 20"},
+	"deep nesting in instance":             {onePage(`{"InstanceId":"i-1","New":` + strings.Repeat(`[`, 50_000) + strings.Repeat(`]`, 50_000) + `}`), "nested deeper than 100"},
+	"deep nesting in page":                 {`{"New":` + strings.Repeat(`{"a":`, 50_000) + `1` + strings.Repeat(`}`, 50_000) + `,"Instances":[]}`, "nested deeper than 100"},
+	"too many instances":                   {onePage(slices.Repeat([]string{`{}`}, 10_001)...), "more than 10000 instances"},
+	"too many elements":                    {onePage(slices.Repeat([]string{`{"InstanceId":"i","NetworkInterfaces":[` + strings.Repeat(`{},`, 999) + `{}]}`}, 251)...), "more than 250000 list elements"},
+	"too many unknown members":             {onePage(slices.Repeat([]string{`{"InstanceId":"i"` + strings.Repeat(`,"N":0`, 1000) + `}`}, 251)...), "more than 250000 list elements"},
+	"too many values":                      {onePage(`{"New":[0` + strings.Repeat(`,0`, 1<<20) + `]}`), "more than 1048576 JSON values"},
+	"deep nesting, truncated":              {`{"Instances":[` + strings.Repeat(`[`, 101), "nested deeper"},
 }
 
 func TestEnvelope(t *testing.T) {
@@ -136,8 +136,8 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// TestCut checks that a body truncated at any byte causes an error that wraps io.ErrUnexpectedEOF, and never a
-// part of a page.
+// TestCut checks that a body truncated at any byte causes an error that wraps io.ErrUnexpectedEOF, and that no part
+// of the page is returned.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile("testdata/sample.json")
@@ -152,11 +152,11 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// odd lists unusual members of an instance and the expected results. A result is the JSON that MarshalJSON writes
-// for the member; or "-" followed by the name of a member that is not written; or "!" followed by the errors, each
-// a path and a text.
+// odd lists unusual members of an instance with the expected results. A result that begins with "-" is the name of a
+// member that MarshalJSON must not write. A result that begins with "!" lists the path and message of each expected
+// error. Any other result is the JSON that MarshalJSON must write for the member.
 var odd = []struct{ member, want string }{
-	// numbers
+	// Numbers.
 	{`"Cpu":4`, `"Cpu":4`},
 	{`"Cpu":"4"`, `"Cpu":4`},
 	{`"Cpu":4.0`, `"Cpu":4`},
@@ -202,7 +202,7 @@ var odd = []struct{ member, want string }{
 	{`"MetadataOptions":{"HttpPutResponseHopLimit":null}`, `"MetadataOptions":{"HttpEndpoint":"","HttpTokens":""}`},
 	{`"MetadataOptions":{"HttpPutResponseHopLimit":false}`, `!MetadataOptions.HttpPutResponseHopLimit is not an integer`},
 
-	// booleans
+	// Booleans.
 	{`"IoOptimized":true`, `"IoOptimized":true`},
 	{`"IoOptimized":"true"`, `"IoOptimized":true`},
 	{`"IoOptimized":"True"`, `"IoOptimized":true`},
@@ -220,7 +220,7 @@ var odd = []struct{ member, want string }{
 	{`"ImageOptions":{"LoginAsNonRoot":"false","CurrentOSNVMeSupported":null}`, `"ImageOptions":{"LoginAsNonRoot":false}`},
 	{`"ImageOptions":{"LoginAsNonRoot":""}`, `"ImageOptions":{}`},
 
-	// texts
+	// Strings.
 	{`"VlanId":10`, `"VlanId":"10"`},
 	{`"VlanId":1.50e1`, `"VlanId":"1.50e1"`},
 	{`"InstanceName":true`, `"InstanceName":"true"`},
@@ -236,7 +236,7 @@ var odd = []struct{ member, want string }{
 	{`"ISP":"null"`, `"ISP":"null"`},
 	{`"CpuOptions":{"Numa":2}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":"2"}`},
 
-	// times
+	// Times.
 	{`"CreationTime":"2017-12-10T04:04Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
 	{`"CreationTime":"2017-12-10T04:04:00Z"`, `"CreationTime":"2017-12-10T04:04Z"`},
 	{`"CreationTime":"2017-12-10T04:04:05Z"`, `"CreationTime":"2017-12-10T04:04:05Z"`},
@@ -251,7 +251,7 @@ var odd = []struct{ member, want string }{
 	{`"CreationTime":1512878640`, `!CreationTime is not a time`},
 	{`"CreationTime":["2017-12-10T04:04Z"]`, `!CreationTime is not a time`},
 
-	// objects
+	// Objects.
 	{`"CpuOptions":null`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
 	{`"CpuOptions":""`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
 	{`"CpuOptions":{}`, `"CpuOptions":{"CoreCount":0,"ThreadsPerCore":0,"Numa":""}`},
@@ -260,7 +260,7 @@ var odd = []struct{ member, want string }{
 	{`"CpuOptions":{"CoreCount":[2]}`, `!CpuOptions.CoreCount is not an integer`},
 	{`"CpuOptions":{"CoreCount":[2],"ThreadsPerCore":{"a":1}}`, `!CpuOptions.CoreCount is not an integer; CpuOptions.ThreadsPerCore is not an integer`},
 
-	// lists
+	// Lists.
 	{`"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1","sg-2"]}`},
 	{`"SecurityGroupIds":["sg-1"]`, `"SecurityGroupIds":{"SecurityGroupId":["sg-1"]}`},
 	{`"SecurityGroupIds":[]`, `"SecurityGroupIds":{"SecurityGroupId":[]}`},
@@ -332,7 +332,8 @@ var odd = []struct{ member, want string }{
 	{`"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90), `"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90)},
 }
 
-// TestOddMembers decodes unusual members. It also checks that the instances before and after are not affected.
+// TestOddMembers decodes every unusual member of odd. It also checks that the previous and the next instance are not
+// affected.
 func TestOddMembers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range odd {
@@ -344,7 +345,7 @@ func TestOddMembers(t *testing.T) {
 			}
 			if first, last := r.Instances[0], r.Instances[2]; !reflect.DeepEqual(first, Instance{InstanceID: "i-1", CPU: 1, Tags: []Tag{{Key: "k"}}}) ||
 				!reflect.DeepEqual(last, Instance{InstanceID: "i-2", InstanceName: "n"}) {
-				t.Errorf("%s: neighbours are %+v and %+v", element, first, last)
+				t.Errorf("%s: the adjacent instances are %+v and %+v", element, first, last)
 			}
 			want, bad := strings.CutPrefix(tt.want, "!")
 			if !bad {
@@ -356,8 +357,8 @@ func TestOddMembers(t *testing.T) {
 	}
 }
 
-// checkProblems compares the errors of a page with want, a list separated by "; ". Each value that could not be
-// read must be kept and written back in its place.
+// checkProblems compares the errors of a page with want, a list separated by "; ". Each value that could not be read
+// must be kept in Instance.Extra, and must be written to its original place by MarshalJSON.
 func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, want string) {
 	t.Helper()
 	inst := r.Instances[1]
@@ -382,7 +383,7 @@ func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, w
 	}
 }
 
-// checkMember compares members of the JSON of inst with want, and decodes the JSON once more.
+// checkMember checks that the JSON of inst contains the members in want, and that decoding that JSON returns inst.
 func checkMember(t *testing.T, from string, inst Instance, want string) {
 	t.Helper()
 	text, err := inst.MarshalJSON()
@@ -445,7 +446,7 @@ func TestWithheldInstances(t *testing.T) {
 	}
 }
 
-// TestRawTextsAreBounded checks that only the first errors of a page have a Raw value, and that a long one is
+// TestRawTextsAreBounded checks that only the first errors of a page have a Raw value, and that a long Raw value is
 // truncated.
 func TestRawTextsAreBounded(t *testing.T) {
 	t.Parallel()
@@ -467,16 +468,16 @@ func TestRawTextsAreBounded(t *testing.T) {
 			want = 0
 		}
 		if len(bad.Raw) != want || bad.Err == nil || bad.Path == "" {
-			t.Errorf("error %d: %d bytes of raw text, want %d", i, len(bad.Raw), want)
+			t.Errorf("error %d: Raw has %d bytes, want %d", i, len(bad.Raw), want)
 		}
 	}
 	if extra := r.Instances[maxRawTexts].Extra["CreationTime"]; string(extra) != "123" || len(r.Instances[0].Extra["Cpu"]) != len(long) {
-		t.Errorf("the instances do not keep what could not be read: %s", extra)
+		t.Errorf("Extra does not keep the values that could not be read: %s", extra)
 	}
 }
 
-// TestErrorsQuoteNoValue checks that error texts contain the path of a value, but not the value, which may be
-// private.
+// TestErrorsQuoteNoValue checks that an error message contains the path of the value that could not be read, but not
+// the value itself, which may be private.
 func TestErrorsQuoteNoValue(t *testing.T) {
 	t.Parallel()
 	for _, tt := range odd {
@@ -497,7 +498,7 @@ func TestUnmarshalInstance(t *testing.T) {
 	old := Instance{InstanceID: "old", CPU: 4, Extra: map[string]json.RawMessage{"New": []byte("1")}}
 	for text, want := range map[string]Instance{
 		`null`:               old,
-		`{"Memory":"8"}`:     {Memory: 8}, // a missing id is not an error here
+		`{"Memory":"8"}`:     {Memory: 8}, // UnmarshalJSON does not require an id
 		` {"New":[ 1 ]} `:    {Extra: map[string]json.RawMessage{"New": []byte("[1]")}},
 		`{"InstanceId":"i"}`: {InstanceID: "i"},
 	} {
@@ -519,8 +520,7 @@ func TestUnmarshalInstance(t *testing.T) {
 	}
 }
 
-// TestParts checks that a part of an instance that contains lists is also marshaled and unmarshaled in the API's
-// shape.
+// TestParts checks that the JSON methods of an instance's parts, such as NetworkInterface, use the API's format.
 func TestParts(t *testing.T) {
 	t.Parallel()
 	vpc := VPCAttributes{VPCID: "vpc-1", PrivateIPAddress: []string{"10.0.0.1"}}
@@ -546,7 +546,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestMarshalInstance marshals members of Extra that a caller may have changed.
+// TestMarshalInstance checks how MarshalJSON writes members that a caller has added to Extra.
 func TestMarshalInstance(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Memory: 4, Tags: []Tag{{Key: "k"}}, SecurityGroupIDs: []string{"", "sg-2"}, Extra: map[string]json.RawMessage{
@@ -582,11 +582,12 @@ func TestMarshalInstance(t *testing.T) {
 	}
 }
 
-// TestManyExtraMembers checks that the time to marshal an instance is proportional to its size, not quadratic.
+// TestManyExtraMembers checks that the time to marshal an instance is proportional to the number of its extra
+// members, not quadratic.
 func TestManyExtraMembers(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Extra: map[string]json.RawMessage{}}
-	for i := range 100_000 { // takes minutes if each object searches all of them
+	for i := range 100_000 { // a quadratic implementation would take minutes
 		inst.Extra[fmt.Sprintf("New%d", i)] = []byte("1")
 	}
 	if text, err := inst.MarshalJSON(); err != nil || strings.Count(string(text), `"New`) != 100_000 {
@@ -594,8 +595,8 @@ func TestManyExtraMembers(t *testing.T) {
 	}
 }
 
-// TestNothingOfTheBodyIsKept checks that the result does not refer to the body, whose buffer is reused for the
-// next page.
+// TestNothingOfTheBodyIsKept checks that a decoded page does not refer to its body, because the body's buffer is
+// reused for the next page.
 func TestNothingOfTheBodyIsKept(t *testing.T) {
 	t.Parallel()
 	body := []byte(onePage(slices.Concat([]string{`{"Cpu":[1]}`, `{"InstanceId":"i-bad","Cpu":[2]}`, `{"InstanceId":"i-new","New":{"a":"b"},"N\u0065w.2":1}`},
@@ -616,8 +617,7 @@ func TestNothingOfTheBodyIsKept(t *testing.T) {
 	}
 }
 
-// TestAnInstanceHoldsNoOther checks that keeping an instance in memory does not keep its page, its body or other
-// instances.
+// TestAnInstanceHoldsNoOther checks that an instance does not keep its page, its body or other instances in memory.
 func TestAnInstanceHoldsNoOther(t *testing.T) {
 	t.Parallel()
 	const page, at = 20, 10
@@ -626,7 +626,7 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 	watch := func(name string, alive func() bool) {
 		gone = append(gone, func() bool {
 			if alive() {
-				t.Errorf("%s is alive", name)
+				t.Errorf("%s is still in memory", name)
 			}
 			return true
 		})
@@ -663,11 +663,11 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 	}
 }
 
-// TestNoRoomIsShared checks that the strings of an instance do not share a buffer with strings of other instances,
-// which would keep these in memory.
+// TestNoRoomIsShared checks that the strings of an instance do not share a buffer with strings of the page. A shared
+// buffer would keep the strings of the page in memory.
 func TestNoRoomIsShared(t *testing.T) {
 	t.Parallel()
-	const size = 41 // buffers are at least 48 bytes
+	const size = 41 // length of RequestId and NextToken; buffers have at least 48 bytes
 	behind := func(text, other string) bool {
 		return unsafe.Add(unsafe.Pointer(unsafe.StringData(text)), size) == unsafe.Pointer(unsafe.StringData(other))
 	}
@@ -688,8 +688,8 @@ func TestNoRoomIsShared(t *testing.T) {
 	}
 }
 
-// TestSharedTexts checks that instances share the strings that many of them have in common. All other strings of
-// an instance share one buffer, except for its id: a caller who keeps an id does not keep the instance in memory.
+// TestSharedTexts checks that instances share strings that are the same in many of them. All other strings of an
+// instance share one buffer, except its id, so a caller who keeps an id does not keep the whole instance in memory.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
 	r, err := decodeDescribeInstances(typicalPage(100))
@@ -706,22 +706,23 @@ func TestSharedTexts(t *testing.T) {
 		}
 		address := func(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
 		name, host, id := address(inst.InstanceName), address(inst.HostName), address(inst.InstanceID)
-		// the size of the first one cannot be predicted
+		// The size of the first instance's buffer cannot be predicted.
 		if apart := max(name, host) - min(name, host); apart > 4096 && i > 0 {
-			t.Fatalf("the texts of %s are %d bytes apart", inst.InstanceID, apart)
+			t.Fatalf("two strings of %s are %d bytes apart", inst.InstanceID, apart)
 		}
 		if host < id && id < name || name < id && id < host {
-			t.Fatalf("the id of %s is among its other texts", inst.InstanceID)
+			t.Fatalf("the id of %s is in the same buffer as its other strings", inst.InstanceID)
 		}
 	}
 	for name, copies := range texts {
-		if len(copies) > 16 { // the first instances, and those where a value changes
-			t.Errorf("%d texts of %s", len(copies), name)
+		if len(copies) > 16 { // a new copy is permitted for the first instances and when the value changes
+			t.Errorf("%d copies of the %s", len(copies), name)
 		}
 	}
 }
 
-// TestAnIDHoldsNoInstance keeps only the ids of instances, in the usual form and in another one.
+// TestAnIDHoldsNoInstance checks that an id does not keep its instance in memory. It tries the usual form of an id
+// and another form.
 func TestAnIDHoldsNoInstance(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"i-bp67acfmxazb4p0001", "eci-" + strings.Repeat("x", 40)} {
@@ -760,7 +761,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// TestConcurrentPages checks that goroutines can share decoders.
+// TestConcurrentPages checks that several goroutines can decode pages concurrently.
 func TestConcurrentPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[int][]byte{}
@@ -780,7 +781,8 @@ func TestConcurrentPages(t *testing.T) {
 		wg.Go(func() {
 			for range 10 {
 				for n, body := range bodies {
-					_, _ = decodeDescribeInstances(body[:len(body)/2]) // an error must not affect later uses of the decoder
+					// An error must not affect pages that are decoded later.
+					_, _ = decodeDescribeInstances(body[:len(body)/2])
 					if got, err := decodeDescribeInstances(body); err != nil || !reflect.DeepEqual(got, want[n]) {
 						t.Errorf("page %d: %v", n, err)
 					}
@@ -791,12 +793,12 @@ func TestConcurrentPages(t *testing.T) {
 	wg.Wait()
 }
 
-// compare decodes body with decodeDescribeInstances and with the oracle.
+// compare decodes body with decodeDescribeInstances and with the oracle, and fails the test if the results differ.
 func compare(t *testing.T, body []byte) {
 	t.Helper()
 	got, err := decodeDescribeInstances(body)
 	if err != nil && (strings.Contains(err.Error(), "nested deeper") || strings.Contains(err.Error(), "more than")) {
-		return // a limit, which the oracle does not have
+		return // the oracle does not enforce limits
 	}
 	want, wantErr := oraclePage(body)
 	if (err == nil) != (wantErr == nil) {
@@ -809,7 +811,7 @@ func compare(t *testing.T, body []byte) {
 	got.Undecoded = nil
 	for _, bad := range undecoded {
 		if bad.Err == nil {
-			t.Fatalf("%q\nno reason", body)
+			t.Fatalf("%q\nan error has no Err", body)
 		}
 		got.Undecoded = append(got.Undecoded, &DecodeError{InstanceID: bad.InstanceID, Path: bad.Path, Raw: bad.Raw})
 	}
@@ -847,8 +849,8 @@ func FuzzDecodePage(f *testing.F) {
 	f.Fuzz(compare)
 }
 
-// TestAnyOrder checks members in any order. The decoder expects the order of the previous object, but members may
-// be reordered, missing, and surrounded by white space.
+// TestAnyOrder checks pages whose members are reordered, missing or surrounded by white space. The decoder expects
+// the members of an object in the same order as in the previous object, but must accept any order.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -863,7 +865,7 @@ func TestAnyOrder(t *testing.T) {
 			var elements []string
 			for _, inst := range page.Instances.Instance {
 				var members []string
-				for name, value := range inst { // map order is random
+				for name, value := range inst { // the iteration order of a map is random
 					if name == "InstanceId" || random.IntN(10) > 0 {
 						members = append(members, fmt.Sprintf("%q:%s", name, value))
 					}
@@ -880,7 +882,7 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle compares the decoder with the oracle on larger pages than the seeds of the fuzz test.
+// TestAgainstOracle compares the decoder with the oracle on pages that are too large for the seeds of the fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {
@@ -899,7 +901,8 @@ func TestAgainstOracle(t *testing.T) {
 	}
 }
 
-// TestLargeLists: a response of many small elements, such as 32 kB of gzip, must not take gigabytes of memory.
+// TestLargeLists checks that a response with many small elements does not take gigabytes of memory. Such a response
+// may have only 32 kB when compressed.
 //
 //nolint:paralleltest // measures the allocations of the whole process
 func TestLargeLists(t *testing.T) {
@@ -931,13 +934,14 @@ func TestLargeLists(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "JSON values") {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // the body is read once per attempt
+		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 500 { // the body is read once for each attempt
 			t.Errorf("%s: %d MB allocated", name, mb)
 		}
 	}
 }
 
-// The string lists of an instance share an array, whatever their lengths in the instance before.
+// TestStringListsAreIndependent checks that appending to a string list of an instance does not overwrite another
+// list. The lists of an instance share an array.
 func TestStringListsAreIndependent(t *testing.T) {
 	t.Parallel()
 	instance := func(groups, public, inner string) string {
@@ -954,7 +958,7 @@ func TestStringListsAreIndependent(t *testing.T) {
 		{{"a"}, {"b"}, {"c"}}, {{"a", "b"}, {"c"}, nil}, {{"a"}, {"b", "c", "d"}, {"e"}}, {{"a", "b"}, {"c"}, {"d", "e"}},
 	} {
 		inst := resp.Instances[i]
-		_ = append(inst.SecurityGroupIDs, "x") //nolint:gocritic // it must not overwrite another list
+		_ = append(inst.SecurityGroupIDs, "x") //nolint:gocritic // appending must not overwrite another list
 		_ = append(inst.PublicIPAddress, "y")  //nolint:gocritic // likewise
 		if got := [3][]string{inst.SecurityGroupIDs, inst.PublicIPAddress, inst.InnerIPAddress}; !reflect.DeepEqual(got, want) {
 			t.Errorf("instance %d: %q, want %q", i, got, want)

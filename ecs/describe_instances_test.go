@@ -15,9 +15,10 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// wireNames maps every top-level parameter of DescribeInstances in the API's documentation to the field that sets it.
+// wireNames maps every documented top-level parameter of DescribeInstances to the request field that sets the
+// parameter.
 var wireNames = map[string]string{
-	"RegionId": "", "DryRun": "", // set by the client and by the method
+	"RegionId": "", "DryRun": "", // set by the client and by DryRun
 	"VpcId": "VPCID", "VSwitchId": "VSwitchID", "ZoneId": "ZoneID", "SecurityGroupId": "SecurityGroupID", "ImageId": "ImageID",
 	"KeyPairName": "KeyPairName", "ResourceGroupId": "ResourceGroupID", "HpcClusterId": "HPCClusterID", "InstanceName": "InstanceName",
 	"InstanceType": "InstanceType", "InstanceTypeFamily": "InstanceTypeFamily", "RdmaIpAddresses": "RDMAIPAddresses",
@@ -32,7 +33,7 @@ var wireNames = map[string]string{
 	"Filter.1": "CreatedAfter", "Filter.2": "CreatedBefore", "Filter.3": "ExpiresAfter", "Filter.4": "ExpiresBefore",
 }
 
-// setNonZero sets a field of a request to a value that must be sent, and returns the expected parameters.
+// setNonZero sets a field of a request to a value that must be sent. It returns the expected parameters.
 func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 	t.Helper()
 	moment := time.Date(2024, 2, 4, 20, 46, 0, 0, time.FixedZone("CST", 8*3600))
@@ -54,7 +55,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 		keys := map[string]string{"Filter.1": "CreationStartTime", "Filter.2": "CreationEndTime", "Filter.3": "ExpiredStartTime", "Filter.4": "ExpiredEndTime"}
 		return url.Values{name + ".Key": {keys[name]}, name + ".Value": {"2024-02-04T12:46Z"}}
 	case **bool:
-		*v = ptr(false) // the more difficult value: it must be distinguished from nil
+		*v = ptr(false) // harder than true, because false must be distinguished from nil
 		return url.Values{name: {"false"}}
 	case **int:
 		*v = ptr(0)
@@ -67,7 +68,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 		return url.Values{name: {"1099511627776"}}
 	}
 	if f.Kind() != reflect.String {
-		t.Fatalf("%s has kind %v, which this test does not know", name, f.Type())
+		t.Fatalf("%s has kind %v, which this test does not support", name, f.Type())
 	}
 	f.SetString("x y")
 	return url.Values{name: {"x y"}}
@@ -75,7 +76,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 
 func TestEveryParameterTravels(t *testing.T) {
 	t.Parallel()
-	if len(wireNames) != 46-1 { // 42 parameters, with Filter counted four times, including the two set by the client
+	if len(wireNames) != 46-1 { // the API documents 42 parameters; Filter has four rows
 		t.Errorf("the table has %d rows", len(wireNames))
 	}
 	typ := reflect.TypeFor[DescribeInstancesRequest]()
@@ -89,7 +90,7 @@ func TestEveryParameterTravels(t *testing.T) {
 			t.Parallel()
 			name, ok := wire[field]
 			if !ok {
-				t.Fatalf("no parameter of the API belongs to the field %s", field)
+				t.Fatalf("the field %s has no parameter in wireNames", field)
 			}
 			var req DescribeInstancesRequest
 			want := setNonZero(t, reflect.ValueOf(&req).Elem().FieldByName(field), name)
@@ -122,23 +123,23 @@ func TestEncodeRequest(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		req  DescribeInstancesRequest
-		want url.Values // in addition to RegionId
+		want url.Values // expected parameters in addition to RegionId
 	}{
 		{"zero", DescribeInstancesRequest{}, url.Values{}},
 		{"nil list", DescribeInstancesRequest{InstanceIDs: nil}, url.Values{}},
 		{"empty list", DescribeInstancesRequest{InstanceIDs: JSONList{}}, url.Values{"InstanceIds": {"[]"}}},
-		{"ids once", DescribeInstancesRequest{InstanceIDs: JSONList{"i-2", "i-1", "i-2"}}, url.Values{"InstanceIds": {`["i-2","i-1"]`}}},
+		{"duplicate ids are removed", DescribeInstancesRequest{InstanceIDs: JSONList{"i-2", "i-1", "i-2"}}, url.Values{"InstanceIds": {`["i-2","i-1"]`}}},
 		{"empty repeat lists", DescribeInstancesRequest{Tags: TagList{}, IPv6Addresses: RepeatList[string]{}}, url.Values{}},
-		{"plain slices assign", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
-		{"after rounds down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
-		{"before rounds up", DescribeInstancesRequest{CreatedBefore: second}, url.Values{"Filter.2.Key": {"CreationEndTime"}, "Filter.2.Value": {"2024-01-01T00:01Z"}}},
-		{"expiry rounds likewise", DescribeInstancesRequest{ExpiresAfter: second, ExpiresBefore: second}, url.Values{"Filter.3.Key": {"ExpiredStartTime"}, "Filter.3.Value": {"2024-01-01T00:00Z"}, "Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:01Z"}}},
-		{"gaps stay", DescribeInstancesRequest{ExpiresBefore: second.Add(-time.Second)}, url.Values{"Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:00Z"}}},
-		{"own network stays", DescribeInstancesRequest{InnerIPAddresses: JSONList{}, EIPAddresses: JSONList{}, InstanceNetworkType: InstanceNetworkTypeClassic}, url.Values{"InnerIpAddresses": {"[]"}, "EipAddresses": {"[]"}, "InstanceNetworkType": {"classic"}}},
-		{"network of tomorrow", DescribeInstancesRequest{EIPAddresses: JSONList{"a"}, InstanceNetworkType: "vpc2"}, url.Values{"EipAddresses": {`["a"]`}, "InstanceNetworkType": {"vpc2"}}},
+		{"plain slices can be assigned", DescribeInstancesRequest{Tags: []Tag{{"k", "v"}}, InstanceIDs: []string{"i-1"}}, url.Values{"Tag.1.Key": {"k"}, "Tag.1.Value": {"v"}, "InstanceIds": {`["i-1"]`}}},
+		{"CreatedAfter is rounded down", DescribeInstancesRequest{CreatedAfter: second}, url.Values{"Filter.1.Key": {"CreationStartTime"}, "Filter.1.Value": {"2024-01-01T00:00Z"}}},
+		{"CreatedBefore is rounded up", DescribeInstancesRequest{CreatedBefore: second}, url.Values{"Filter.2.Key": {"CreationEndTime"}, "Filter.2.Value": {"2024-01-01T00:01Z"}}},
+		{"expiry bounds are rounded in the same way", DescribeInstancesRequest{ExpiresAfter: second, ExpiresBefore: second}, url.Values{"Filter.3.Key": {"ExpiredStartTime"}, "Filter.3.Value": {"2024-01-01T00:00Z"}, "Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:01Z"}}},
+		{"filters keep their numbers", DescribeInstancesRequest{ExpiresBefore: second.Add(-time.Second)}, url.Values{"Filter.4.Key": {"ExpiredEndTime"}, "Filter.4.Value": {"2024-01-01T00:00Z"}}},
+		{"the caller's InstanceNetworkType is kept", DescribeInstancesRequest{InnerIPAddresses: JSONList{}, EIPAddresses: JSONList{}, InstanceNetworkType: InstanceNetworkTypeClassic}, url.Values{"InnerIpAddresses": {"[]"}, "EipAddresses": {"[]"}, "InstanceNetworkType": {"classic"}}},
+		{"an unknown InstanceNetworkType is kept", DescribeInstancesRequest{EIPAddresses: JSONList{"a"}, InstanceNetworkType: "vpc2"}, url.Values{"EipAddresses": {`["a"]`}, "InstanceNetworkType": {"vpc2"}}},
 		{"true", DescribeInstancesRequest{IOOptimized: ptr(true)}, url.Values{"IoOptimized": {"true"}}},
-		{"beyond the server's clamp", DescribeInstancesRequest{MaxResults: 500}, url.Values{"MaxResults": {"500"}}},
-		{"html characters", DescribeInstancesRequest{InstanceIDs: JSONList{"<a&b>"}}, url.Values{"InstanceIds": {`["<a&b>"]`}}},
+		{"MaxResults above the API's limit is not changed", DescribeInstancesRequest{MaxResults: 500}, url.Values{"MaxResults": {"500"}}},
+		{"HTML characters", DescribeInstancesRequest{InstanceIDs: JSONList{"<a&b>"}}, url.Values{"InstanceIds": {`["<a&b>"]`}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -151,7 +152,7 @@ func TestEncodeRequest(t *testing.T) {
 	}
 }
 
-// mocked returns a client whose requests are answered by responder, without a network.
+// mocked returns a client whose requests are sent to responder instead of the network.
 func mocked(t *testing.T, responder httpmock.Responder) *Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -251,7 +252,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 			}
 			stream := c.StreamInstances(t.Context(), tt.req)
 			for range stream.C {
-				t.Error("an instance")
+				t.Error("got an instance")
 			}
 			check(t, stream.Err(), tt.field)
 			n := 0
@@ -276,7 +277,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 		}
 		stream := c.StreamInstances(none, DescribeInstancesRequest{})
 		for range stream.C {
-			t.Error("an instance")
+			t.Error("got an instance")
 		}
 		check(t, stream.Err(), "ctx")
 		_, err = c.GetInstances(none, "i-1")
@@ -285,7 +286,8 @@ func TestRefusedBeforeSending(t *testing.T) {
 	})
 }
 
-// An undecoded member is reported once, with its instance, and instances without a readable id are not duplicates of each other.
+// TestUndecodedAreCounted checks that each unreadable member is reported once, even if its instance is listed several
+// times. Instances without a readable id must not be treated as duplicates of each other.
 func TestUndecodedAreCounted(t *testing.T) {
 	t.Parallel()
 	pages := []string{

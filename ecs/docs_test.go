@@ -33,8 +33,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/docblocks"
 )
 
-// frame contains the declarations that the code fragments of README and MIGRATING use: a context, a client, a key,
-// and the error of a failed call. The fragments run one after the other against an in-memory ECS.
+// frame defines the program that runs the code fragments of README.md and MIGRATING.md. Every fragment is a function
+// whose parameters are a context, a client, a key, and the error of a failed call. The fragments run one after
+// another against an in-memory ECS.
 var frame = docblocks.Frame{
 	Params: "ctx context.Context, client *ecs.Client, id, secret string, err error",
 	Imports: map[string]string{
@@ -69,7 +70,7 @@ func main() {
 }`,
 }
 
-// The code in README and MIGRATING compiles and works.
+// TestDocuments checks that the code in README.md and MIGRATING.md compiles and runs without errors.
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	var fragments []docblocks.Block
@@ -81,7 +82,7 @@ func TestDocuments(t *testing.T) {
 		}
 		for _, b := range blocks {
 			switch {
-			case b.Info != "": // uses another client: see internal/compat
+			case b.Info != "": // a comparison with the vendor's client, tested in internal/compat
 			case b.IsProgram():
 				programs[fmt.Sprint("program", len(programs))] = []byte("//line " + b.String() + "\n" + b.Code)
 			default:
@@ -104,7 +105,7 @@ func TestDocuments(t *testing.T) {
 
 	t.Run("fragments", func(t *testing.T) {
 		t.Parallel()
-		output := map[string]string{} // by fragment
+		output := map[string]string{} // the output of each fragment
 		for part := range strings.SplitSeq(run(t, filepath.Join(bin, "fragments"), "ALIBABA_CLOUD_CONFIG_FILE="+filepath.Join(t.TempDir(), "config.json")), "=== ") {
 			at, text, _ := strings.Cut(part, "\n")
 			output[at] = text
@@ -117,7 +118,7 @@ func TestDocuments(t *testing.T) {
 			case strings.Contains(text, "FAILED: "):
 				t.Errorf("%s: %s", b, text)
 			case text == "" && strings.Contains(b.Code, "fmt.Print"):
-				t.Errorf("%s has printed nothing", b)
+				t.Errorf("%s printed nothing", b)
 			}
 		}
 	})
@@ -125,7 +126,7 @@ func TestDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-				t.Skip("built, but not run: this system cannot be given a certificate by environment")
+				t.Skip("built but not run: Go ignores SSL_CERT_FILE on this system")
 			}
 			server := ecstest.NewServer(ecstest.Fleet(2000, 1)...)
 			defer server.Close()
@@ -142,13 +143,13 @@ func TestDocuments(t *testing.T) {
 				got[id] = true
 			}
 			if !maps.Equal(got, want) || len(want) == 0 {
-				t.Errorf("lists %d instances, want %d:\n%.500s", len(got), len(want), out)
+				t.Errorf("got %d instances, want %d:\n%.500s", len(got), len(want), out)
 			}
 		})
 	}
 }
 
-// code returns the tokens of a block of Go code, without the comments.
+// code returns the Go tokens of a code block, without comments.
 func code(b docblocks.Block) string {
 	var s scanner.Scanner
 	s.Init(token.NewFileSet().AddFile("", -1, len(b.Code)), []byte(b.Code), nil, 0)
@@ -162,7 +163,7 @@ func code(b docblocks.Block) string {
 	}
 }
 
-// Both READMEs contain the same code, with comments in their own languages.
+// TestTranslation checks that the English and the Chinese README contain the same code, apart from comments.
 func TestTranslation(t *testing.T) {
 	t.Parallel()
 	english, err := docblocks.Read("../README.md")
@@ -176,16 +177,16 @@ func TestTranslation(t *testing.T) {
 	for i := range max(len(english), len(chinese)) {
 		switch {
 		case i >= len(english):
-			t.Errorf("%s is not in the English one", chinese[i])
+			t.Errorf("%s is not in the English README", chinese[i])
 		case i >= len(chinese):
-			t.Errorf("%s is not in the Chinese one", english[i])
+			t.Errorf("%s is not in the Chinese README", english[i])
 		case code(english[i]) != code(chinese[i]):
 			t.Errorf("%s and %s differ", english[i], chinese[i])
 		}
 	}
 }
 
-// Files, headings and tests that documents link to exist.
+// TestReferences checks that the files, headings and tests mentioned in the documents exist.
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	tests := map[string]bool{}
@@ -213,7 +214,7 @@ func TestReferences(t *testing.T) {
 		}
 		for _, m := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)\\w+)`").FindAllStringSubmatch(string(text), -1) {
 			if !tests[m[1]] {
-				t.Errorf("%s names %s, which does not exist", file, m[1])
+				t.Errorf("%s mentions %s, which does not exist", file, m[1])
 			}
 		}
 		prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(string(text), "")
@@ -232,7 +233,7 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// The newest section of CHANGELOG.md is that of Version.
+// TestVersion checks that the newest section of CHANGELOG.md is about the current Version.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../CHANGELOG.md")
@@ -240,11 +241,11 @@ func TestVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	if m := regexp.MustCompile(`(?m)^## v(\S+) \(`).FindSubmatch(text); m == nil || string(m[1]) != ecs.Version {
-		t.Errorf("the newest section is of %q, Version is %s", m, ecs.Version)
+		t.Errorf("the newest section is about %q, but Version is %s", m, ecs.Version)
 	}
 }
 
-// headings returns a document's anchors, as generated by GitHub.
+// headings returns the anchors that GitHub generates for the headings of a document.
 func headings(t *testing.T, file string) map[string]bool {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -259,7 +260,7 @@ func headings(t *testing.T, file string) map[string]bool {
 	return anchors
 }
 
-// run returns the output of a program that is run with this environment only.
+// run runs the program at path with only the given environment variables and returns its output.
 func run(t *testing.T, path string, env ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -273,8 +274,8 @@ func run(t *testing.T, path string, env ...string) string {
 	return string(out)
 }
 
-// internet returns an environment in which host is the given server and no other host is reachable: it sets a
-// proxy that connects to the server, a certificate authority, and a key.
+// internet returns environment variables for a process in which host is the given server and no other host is
+// reachable. The variables set an HTTP proxy that connects to the server, a certificate authority, and a key.
 func internet(t *testing.T, server *ecstest.Server, host string) (env []string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -301,7 +302,7 @@ func internet(t *testing.T, server *ecstest.Server, host string) (env []string) 
 
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodConnect || r.Host != host+":443" {
-			t.Errorf("asked for %s %s", r.Method, r.Host)
+			t.Errorf("the proxy received %s %s", r.Method, r.Host)
 			http.Error(w, "no such host", http.StatusBadGateway)
 			return
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// twice limits calls to two attempts.
+// twice limits each request to two attempts.
 var twice = ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 2}}
 
 // emptyCases lists how an empty listing ends, depending on the result of its dry run.
@@ -21,20 +21,20 @@ var emptyCases = []struct {
 	name        string
 	opts        ecs.Options
 	req         ecs.DescribeInstancesRequest
-	deny        bool          // whether the user lacks the permission to list
-	fault       ecstest.Fault // the fault that hits the dry run
-	timeout     time.Duration // the deadline of the context
-	dry         int           // the expected number of dry runs
-	want        error         // nil means that the empty listing is confirmed
-	unconfirmed bool          // whether it is wrapped in an UnconfirmedError
+	deny        bool          // whether the user lacks the permission to list instances
+	fault       ecstest.Fault // affects only dry runs
+	timeout     time.Duration // timeout of the context; 0 means none
+	dry         int           // the expected number of dry runs, including retries
+	want        error         // expected error; nil means no error unless unconfirmed is set
+	unconfirmed bool          // whether an UnconfirmedError is expected
 	fleet       []ecs.Instance
 }{
 	{name: "allowed", dry: 1},
 	{name: "denied", deny: true, dry: 1, want: ecs.ErrForbidden},
-	{name: "denied, trusted", deny: true, opts: ecs.Options{TrustEmpty: true}},
-	{name: "denied by a code alone", fault: ecstest.Fault{Code: "Forbidden"}, dry: 1, want: ecs.ErrForbidden},
+	{name: "denied with TrustEmpty", deny: true, opts: ecs.Options{TrustEmpty: true}},
+	{name: "denied without details", fault: ecstest.Fault{Code: "Forbidden"}, dry: 1, want: ecs.ErrForbidden},
 	{
-		name: "denied in other letters", dry: 1, want: ecs.ErrForbidden,
+		name: "denied, action in other letter case", dry: 1, want: ecs.ErrForbidden,
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ECS:describeinstances"}}`)},
 	},
 	{
@@ -46,28 +46,28 @@ var emptyCases = []struct {
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"acs:ecs:DescribeInstances "}}`)},
 	},
 	{
-		name: "denied every action", dry: 1, want: ecs.ErrForbidden,
+		name: "denied with a wildcard", dry: 1, want: ecs.ErrForbidden,
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"NoPermission","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:Describe*"}}`)},
 	},
 	{
 		name: "may list but not dry-run", dry: 1,
 		fault: ecstest.Fault{Status: 403, Body: []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DryRun"}}`)},
 	},
-	{name: "parameter refused", fault: ecstest.Fault{Code: "InvalidParameter"}, dry: 1, unconfirmed: true},
+	{name: "parameter rejected", fault: ecstest.Fault{Code: "InvalidParameter"}, dry: 1, unconfirmed: true},
 	{name: "unknown code", fault: ecstest.Fault{Code: "Whatever", Status: 400}, dry: 1, unconfirmed: true},
 	{name: "unavailable", opts: twice, fault: ecstest.Fault{Code: "InternalError", Times: -1}, dry: 2, unconfirmed: true},
 	{name: "reset", opts: twice, fault: ecstest.Fault{Reset: true, Times: -1}, dry: 2, unconfirmed: true},
 	{name: "throttled", opts: ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}}, fault: ecstest.Fault{Code: "Throttling.User"}, dry: 1, unconfirmed: true},
-	{name: "refused by a proxy", fault: ecstest.Fault{Status: 403, Body: []byte("<html>Forbidden</html>")}, dry: 1, unconfirmed: true},
-	{name: "late but denied", deny: true, fault: ecstest.Fault{Code: "ServiceUnavailable"}, dry: 2, want: ecs.ErrForbidden},
-	{name: "ignored", fault: ecstest.Fault{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[]}}`)}, dry: 1, unconfirmed: true},
+	{name: "rejected by a proxy", fault: ecstest.Fault{Status: 403, Body: []byte("<html>Forbidden</html>")}, dry: 1, unconfirmed: true},
+	{name: "denied after a retry", deny: true, fault: ecstest.Fault{Code: "ServiceUnavailable"}, dry: 2, want: ecs.ErrForbidden},
+	{name: "DryRun ignored", fault: ecstest.Fault{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[]}}`)}, dry: 1, unconfirmed: true},
 	{name: "credentials expired", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, dry: 1, unconfirmed: true},
-	{name: "too late", fault: ecstest.Fault{BlackHole: true}, timeout: time.Second, dry: 1, want: context.DeadlineExceeded},
-	{name: "would be too late", unconfirmed: true, deny: true, fault: ecstest.Fault{Code: "ServiceUnavailable", Header: http.Header{"Retry-After": {"30"}}}, timeout: time.Second, dry: 1, want: context.DeadlineExceeded},
+	{name: "deadline exceeded", fault: ecstest.Fault{BlackHole: true}, timeout: time.Second, dry: 1, want: context.DeadlineExceeded},
+	{name: "retry after the deadline", unconfirmed: true, deny: true, fault: ecstest.Fault{Code: "ServiceUnavailable", Header: http.Header{"Retry-After": {"30"}}}, timeout: time.Second, dry: 1, want: context.DeadlineExceeded},
 	{name: "throttled beyond the deadline", unconfirmed: true, deny: true, fault: ecstest.Fault{Code: "Throttling.User", Header: http.Header{"X-Acs-Retry-After": {"30000"}}, Times: -1}, timeout: time.Second, dry: 1, want: context.DeadlineExceeded},
-	{name: "attempts too late", opts: ecs.Options{Retry: ecs.RetryPolicy{AttemptTimeout: time.Second, MaxAttempts: 2}}, fault: ecstest.Fault{BlackHole: true, Times: -1}, timeout: time.Hour, dry: 2, unconfirmed: true},
-	{name: "no permission needed", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
-	{name: "no permission needed for addresses", deny: true, req: ecs.DescribeInstancesRequest{PrivateIPAddresses: []string{}}},
+	{name: "attempts time out", opts: ecs.Options{Retry: ecs.RetryPolicy{AttemptTimeout: time.Second, MaxAttempts: 2}}, fault: ecstest.Fault{BlackHole: true, Times: -1}, timeout: time.Hour, dry: 2, unconfirmed: true},
+	{name: "empty id list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
+	{name: "empty address list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{PrivateIPAddresses: []string{}}},
 	{name: "many ids", req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1},
 	{name: "many ids denied", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: ids(numbered(250, "cn-beijing"))}, dry: 1, want: ecs.ErrForbidden},
 	{name: "tags denied", deny: true, req: ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}, Status: ecs.InstanceStatusStopped}, dry: 1, want: ecs.ErrForbidden},
@@ -104,23 +104,23 @@ func TestEmptyOrDenied(t *testing.T) {
 			} else if unconfirmed, ok := errorAs[*ecs.UnconfirmedError](err); ok != tt.unconfirmed || ok && unconfirmed.Region != "cn-hangzhou" {
 				t.Errorf("got %v, want an UnconfirmedError: %v", err, tt.unconfirmed)
 			} else if _, api := errorAs[*ecs.Error](err); err != nil && !api {
-				t.Errorf("%v has no *Error in its chain", err)
+				t.Errorf("%v does not wrap an *Error", err)
 			} else if (!tt.unconfirmed || tt.want != nil) && !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			} else if len(got) > len(tt.fleet) {
 				t.Errorf("got %d instances", len(got))
 			}
 			if n := srv.arrived()[dryRan]; n != tt.dry {
-				t.Errorf("%d dry runs, want %d", n, tt.dry)
+				t.Errorf("got %d dry runs, want %d", n, tt.dry)
 			}
 		})
 	}
 }
 
-// The dry run has the filters of the listing, but no paging parameters.
+// TestDryRunAsksTheSame checks that the dry run has the filters of the listing but no paging parameters.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()
-	everyWay(t, "same", func(t *testing.T, list way) {
+	everyWay(t, "same filters", func(t *testing.T, list way) {
 		srv := newCloud(t, nil)
 		req := ecs.DescribeInstancesRequest{ZoneID: "cn-hangzhou-h", MaxResults: 20, CreatedAfter: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)}
 		if _, err := collect(list(srv.client, t.Context(), req)); err != nil {
@@ -145,13 +145,13 @@ func TestDryRun(t *testing.T) {
 		fault ecstest.Fault
 		deny  bool
 		req   ecs.DescribeInstancesRequest
-		want  error // nil: allowed
+		want  error // nil means that the listing is permitted, unless text is set
 		text  string
 	}{
 		{name: "allowed"},
 		{name: "denied", deny: true, want: ecs.ErrForbidden, text: "grant ecs:DescribeInstances to "},
 		{name: "wrong parameter", req: ecs.DescribeInstancesRequest{Status: "Dreaming"}, want: ecs.ErrInvalidParameter, text: "InvalidStatus.NotFound"},
-		{name: "ignored", fault: ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[]}}`)}, text: "ignored DryRun"},
+		{name: "DryRun ignored", fault: ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[]}}`)}, text: "ignored DryRun"},
 		{name: "unavailable", fault: ecstest.Fault{Status: http.StatusBadGateway, Times: -1}, want: ecs.ErrUnavailable},
 	} {
 		story(t, tt.name, func(t *testing.T) {
@@ -174,10 +174,11 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// Pages whose instances cannot be decoded do not count as empty, even if there are many in a row.
+// TestPagesOfUnreadableInstances checks that pages whose instances cannot be decoded are not treated as empty, even
+// if there are many in a row.
 func TestPagesOfUnreadableInstances(t *testing.T) {
 	t.Parallel()
-	everyWay(t, "all", func(t *testing.T, list way) {
+	everyWay(t, "all unreadable", func(t *testing.T, list way) {
 		fleet := numbered(1020, "cn-hangzhou")
 		for i := range fleet {
 			fleet[i] = spoiled(fleet[i])
@@ -186,7 +187,7 @@ func TestPagesOfUnreadableInstances(t *testing.T) {
 		got, err := collect(list(srv.client, t.Context(), ecs.DescribeInstancesRequest{MaxResults: 10}))
 		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if !ok || len(got) != len(fleet) || len(incomplete.Undecoded) != len(fleet) {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 	})
 }

@@ -57,7 +57,8 @@ func TestEndpointOverride(t *testing.T) {
 		"http://[::1]:8080":              "http://[::1]:8080",
 		"http://[::ffff:127.0.0.1]:8080": "http://[::ffff:127.0.0.1]:8080",
 		"http://localhost:8080":          "http://localhost:8080",
-		// otherwise the request would be sent unencrypted to the proxy from the environment
+		// The host is written in lower case: net/http recognizes only "localhost" as a loopback host, and would send
+		// a request for "LocalHost" unencrypted to the proxy in the environment.
 		"http://LocalHost:80":              "http://localhost:80",
 		"ECS.Example":                      "https://ecs.example",
 		"localhost:8080":                   "https://localhost:8080",
@@ -114,7 +115,7 @@ func TestEndpointOverride(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, ErrInvalidParameter) {
 			t.Errorf("%q: %s://%s %v, want %s", text, scheme, host, err, want)
 		} else if strings.Contains(err.Error(), "secretpw") {
-			t.Errorf("%q: the error repeats it: %v", text, err)
+			t.Errorf("%q: the error contains the password: %v", text, err)
 		}
 	}
 }
@@ -146,8 +147,8 @@ func TestBadRegions(t *testing.T) {
 	}
 }
 
-// For any region and endpoint, the resulting host is one of the vendor's or the given one, and the scheme is https
-// unless it is a loopback host.
+// FuzzEndpoint checks the endpoint for any region and override. The host must be the override or a host of the
+// vendor. The scheme must be https unless the host is a loopback host.
 func FuzzEndpoint(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"cn-hangzhou", ""},
@@ -181,7 +182,7 @@ func FuzzEndpoint(f *testing.F) {
 			t.Fatalf("%q: %v", host, err)
 		}
 		if override == "" && (!strings.HasSuffix(host, ".aliyuncs.com") || scheme != "https") {
-			t.Errorf("region %q gives %s://%s", region, scheme, host)
+			t.Errorf("the endpoint of region %q is %s://%s", region, scheme, host)
 		}
 		if scheme != "https" {
 			addr, err := netip.ParseAddr(u.Hostname())
@@ -192,7 +193,7 @@ func FuzzEndpoint(f *testing.F) {
 		if _, _, err := net.SplitHostPort(host); err != nil && strings.Contains(u.Port(), ":") {
 			t.Errorf("%q: %v", host, err)
 		}
-		// net/http accepts the result unchanged.
+		// net/http must accept the endpoint without changing it.
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, scheme+"://"+host+"/", http.NoBody)
 		if err != nil || req.Host != host {
 			t.Errorf("%q: %v", host, err)

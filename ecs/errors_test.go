@@ -86,12 +86,13 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// Texts of the API or the caller are quoted if they could break a log line.
+// TestErrorTextIsOneLine checks that error messages quote strings that could break a log line, and that long strings
+// are truncated.
 func TestErrorTextIsOneLine(t *testing.T) {
 	t.Parallel()
 	text := (&Error{Action: "A", StatusCode: 400, Code: "C", Message: strings.Repeat("é", 4<<10), RequestID: "R", advice: "do this"}).Error()
 	if len(text) > 2<<10 || !utf8.ValidString(text) || !strings.HasSuffix(text, "é… (request R): do this") {
-		t.Errorf("a long message hides the rest: %s", text)
+		t.Errorf("the request id or the advice is missing after a long message: %s", text)
 	}
 	const odd = "i-\r\nx\x1b[31m\u202e"
 	long := strings.Repeat("x", 1000)
@@ -105,14 +106,15 @@ func TestErrorTextIsOneLine(t *testing.T) {
 	}
 }
 
-// Callers, such as tests, may create these errors themselves and leave fields empty.
+// TestEmptyErrorsHaveText checks that errors with empty fields have a message. Callers may create such errors, for
+// example in tests.
 func TestEmptyErrorsHaveText(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
 		&Error{}, &DecodeError{}, &IncompleteError{}, &IncompleteError{Undecoded: []*DecodeError{{}}}, &RegionError{Region: "r"}, &NotFoundError{}, &CappedError{}, &WaitError{},
 	} {
 		if err.Error() == "" {
-			t.Errorf("%T says nothing", err)
+			t.Errorf("%T has an empty message", err)
 		}
 	}
 }
@@ -147,7 +149,7 @@ func TestErrorChain(t *testing.T) {
 	inner := &DecodeError{Err: io.EOF}
 	for _, err := range []error{inner, &IncompleteError{Undecoded: []*DecodeError{inner}}, &RegionError{Err: inner}, &CappedError{Err: inner}, &WaitError{Err: inner}} {
 		if !errors.Is(err, io.EOF) {
-			t.Errorf("%T hides what it wraps", err)
+			t.Errorf("%T does not match the error that it wraps", err)
 		}
 	}
 	if err := invalidCall("A", "r", invalid("Field", "is %d", 1)); !errors.Is(err, ErrInvalidParameter) || err.Error() != "ecs: A in r: Field is 1" {
@@ -155,7 +157,7 @@ func TestErrorChain(t *testing.T) {
 	}
 }
 
-// Errors created by a fake in a user's test match the kinds, too.
+// TestHandMadeErrorsHaveKinds checks that errors created by callers, such as fakes in a test, match the error kinds.
 func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
@@ -179,8 +181,8 @@ func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	}
 }
 
-// A program may interpret ErrNotFound as "the instance is gone". Therefore a wrong region or operation must not
-// match it.
+// TestNotFound checks which codes match ErrNotFound. A program may interpret ErrNotFound as "the instance is gone",
+// so a wrong region or operation must not match ErrNotFound.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{

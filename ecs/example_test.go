@@ -30,7 +30,8 @@ func inMemory() *ecstest.Server {
 	)
 }
 
-// connect represents ecs.NewClient("cn-hangzhou", opts).
+// connect returns a client for cn-hangzhou that is connected to an in-memory server. The examples use it in place of
+// ecs.NewClient.
 func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	server := inMemory()
 	client, err := server.Client("cn-hangzhou", opts)
@@ -40,7 +41,7 @@ func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	return client, server.Close
 }
 
-// A client inside a VPC that signs in headers and retries longer than by default.
+// This client uses the VPC endpoint, signs requests in headers, and retries for longer than by default.
 func ExampleNewClient() {
 	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
 		Network: ecs.NetworkVPC,
@@ -57,12 +58,12 @@ func ExampleNewClient() {
 }
 
 func ExampleClient_Instances() {
-	client, done := connect(nil) // in a program: ecs.NewClient("cn-hangzhou", nil)
+	client, done := connect(nil) // in a real program: ecs.NewClient("cn-hangzhou", nil)
 	defer done()
 
 	for inst, err := range client.Instances(context.Background(), ecs.DescribeInstancesRequest{Status: ecs.InstanceStatusRunning}) {
 		if err != nil {
-			fmt.Println(err) // the listing is not complete
+			fmt.Println(err) // the listing is incomplete
 			return
 		}
 		fmt.Println(inst.InstanceID, inst.InstanceName)
@@ -77,7 +78,7 @@ func ExampleClient_Instances_filters() {
 	client, done := connect(nil)
 	defer done()
 
-	optimized := false // a pointer, because false is a filter too
+	optimized := false // a pointer, because false is also a filter
 	req := ecs.DescribeInstancesRequest{
 		InstanceName: "web-*",
 		Tags:         []ecs.Tag{{Key: "env", Value: "prod"}},
@@ -140,7 +141,7 @@ func ExampleClient_InstancePages() {
 func ExampleClient_ScanInstances() {
 	server := ecstest.NewServer(ecstest.Fleet(5000, 1)...)
 	defer server.Close()
-	client, err := server.Client("cn-hangzhou", nil) // in a program: ecs.NewClient("cn-hangzhou", nil)
+	client, err := server.Client("cn-hangzhou", nil) // in a real program: ecs.NewClient("cn-hangzhou", nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -158,13 +159,13 @@ func ExampleClient_ScanInstances() {
 	// Output: true
 }
 
-// A region that cannot be listed yields an error, and the other regions continue.
+// If a region cannot be listed, the loop yields an error for that region and continues with the other regions.
 func ExampleClient_InstancesInRegions() {
 	client, done := connect(nil)
 	defer done()
 
 	ids := map[string][]string{}
-	regions := []string{"cn-hangzhou", "eu-central-1", "cn-atlantis"} // nil: all
+	regions := []string{"cn-hangzhou", "eu-central-1", "cn-atlantis"} // nil means all regions
 	for inst, err := range client.InstancesInRegions(context.Background(), regions, ecs.DescribeInstancesRequest{}, nil) {
 		var failed *ecs.RegionError
 		if errors.As(err, &failed) {
@@ -215,7 +216,7 @@ func ExampleClient_GetInstances() {
 	// missing: [i-gone]
 }
 
-// A single page, for a user interface that shows one page at a time.
+// DescribeInstances returns a single page, as needed by a user interface that shows one page at a time.
 func ExampleClient_DescribeInstances() {
 	client, done := connect(nil)
 	defer done()
@@ -229,7 +230,7 @@ func ExampleClient_DescribeInstances() {
 	// Output: 3 instances, next page ""
 }
 
-// A missing permission is an error, whether the API refuses the request or returns an empty list.
+// A missing permission always causes an error, whether the API rejects the request or returns an empty list.
 func ExampleClient_DryRun() {
 	server := inMemory()
 	defer server.Close()
@@ -253,7 +254,7 @@ func ExampleClient_DryRun() {
 func ExampleClient_WaitForStatus() {
 	server := inMemory()
 	defer server.Close()
-	// the default is 2 s
+	// By default, the first delay between polls is 2 s.
 	client, err := server.Client("cn-hangzhou", &ecs.Options{Poll: ecs.PollPolicy{MinDelay: time.Millisecond}})
 	if err != nil {
 		fmt.Println(err)
@@ -290,7 +291,7 @@ func ExampleClient_ListTagResources() {
 	client, done := connect(nil)
 	defer done()
 
-	req := ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "env"}}} // without a value, any value matches
+	req := ecs.ListTagResourcesRequest{Tags: []ecs.Tag{{Key: "env"}}} // a tag without a value matches any value
 	for tag, err := range client.ListTagResources(context.Background(), req) {
 		if err != nil {
 			fmt.Println(err)
@@ -316,7 +317,8 @@ func ExampleClient_DescribeRegions() {
 	// Output: true
 }
 
-// Another operation. Its parameters and its result are those in the vendor's documentation.
+// Call supports operations for which the client has no method. The vendor's documentation describes the parameters
+// and results of each operation.
 func ExampleClient_Call() {
 	client, done := connect(nil)
 	defer done()
@@ -341,7 +343,7 @@ func ExampleClient_Call() {
 	// Output: [{i-1 Running} {i-3 Stopped}]
 }
 
-// A client for another region shares connections, credentials and settings.
+// The client for another region shares connections, credentials and settings with the original client.
 func ExampleClient_InRegion() {
 	client, done := connect(nil)
 	defer done()
@@ -357,7 +359,7 @@ func ExampleClient_InRegion() {
 	// Output: eu-central-1 i-4 <nil>
 }
 
-// The kind of an error determines what to do; the fields of Error are useful for logging.
+// Programs choose how to handle an error by its kind. The fields of Error are useful for logging.
 func ExampleError() {
 	client, done := connect(nil)
 	defer done()
@@ -388,7 +390,7 @@ func ExampleInstance() {
 		"EipAddress": {"AllocationId": "eip-1", "IpAddress": "203.0.113.9"},
 		"Tags": {"Tag": [{"TagKey": "env", "TagValue": "prod"}]}
 	}`
-	if err := json.Unmarshal([]byte(text), &inst); err != nil { // listings do this by themselves
+	if err := json.Unmarshal([]byte(text), &inst); err != nil { // listings decode instances in the same way
 		fmt.Println(err)
 		return
 	}
@@ -402,8 +404,8 @@ func ExampleInstance() {
 	// false true
 }
 
-// vault is an example of a provider. A provider of temporary keys should cache them and refresh them before they
-// expire.
+// vault is an example of a CredentialsProvider. A real provider of temporary keys should cache its key and refresh
+// the key before it expires.
 type vault struct{ key signer.Credentials }
 
 func (v *vault) Credentials(context.Context) (signer.Credentials, error) { return v.key, nil }
@@ -420,7 +422,7 @@ func ExampleCredentialsProvider() {
 	// Output: <nil>
 }
 
-// A RAM role to assume, or any other credential of credentials-go.
+// CredentialsFrom accepts any credential of credentials-go, such as a RAM role to assume.
 func ExampleCredentialsFrom() {
 	role, err := credentials.NewCredential(new(credentials.Config).
 		SetType("ram_role_arn").
@@ -462,7 +464,7 @@ func ExampleOptions_logger() {
 	server := inMemory()
 	defer server.Close()
 	server.Inject(ecstest.Fault{Code: "Throttling.User", Message: "Request was denied due to user flow control."})
-	without := func(_ []string, a slog.Attr) slog.Attr { // differs from run to run
+	without := func(_ []string, a slog.Attr) slog.Attr { // remove the time, which differs between runs
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
 		}

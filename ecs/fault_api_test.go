@@ -18,7 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// refused checks an API error that must be returned unchanged after one attempt.
+// refused returns a fault case for an API error that must be returned unchanged after one attempt and must match only
+// the given kind.
 func refused(status int, code string, kind error) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.fail(status, code) })
@@ -29,7 +30,7 @@ func refused(status int, code string, kind error) func(*testing.T, variant) {
 		}
 		for _, k := range []error{ecs.ErrThrottled, ecs.ErrForbidden, ecs.ErrCredentials, ecs.ErrInvalidParameter, ecs.ErrUnavailable, ecs.ErrNotFound} {
 			if errors.Is(err, k) != (k == kind) {
-				t.Errorf("is %v: %v", k, errors.Is(err, k))
+				t.Errorf("errors.Is(err, %v) = %v", k, errors.Is(err, k))
 			}
 		}
 		for _, part := range []string{strconv.Itoa(status), code, err.Message, err.RequestID} {
@@ -49,9 +50,9 @@ var apiFaults = []fault{
 	{id: "A02", name: "not_found", what: "404 InvalidInstanceId.NotFound", run: refused(404, "InvalidInstanceId.NotFound", ecs.ErrNotFound)},
 	{id: "A03", name: "forbidden", what: "403 Forbidden.RAM", run: refused(403, "Forbidden.RAM", ecs.ErrForbidden)},
 	{id: "A04", name: "dry_run", what: "400 DryRunOperation", run: refused(400, "DryRunOperation", nil)},
-	{id: "A05", name: "500_internal_error", what: "500 InternalError, then OK", run: recovers(2, failsOnce(500, "InternalError"))},
-	{id: "A06", name: "400_internal_error", what: "400 InternalError, then OK", run: recovers(2, failsOnce(400, "InternalError"))},
-	{id: "A07", name: "503_unavailable", what: "503 ServiceUnavailable, then OK", run: recovers(2, failsOnce(503, "ServiceUnavailable"))},
+	{id: "A05", name: "500_internal_error", what: "500 InternalError, then success", run: recovers(2, failsOnce(500, "InternalError"))},
+	{id: "A06", name: "400_internal_error", what: "400 InternalError, then success", run: recovers(2, failsOnce(400, "InternalError"))},
+	{id: "A07", name: "503_unavailable", what: "503 ServiceUnavailable, then success", run: recovers(2, failsOnce(503, "ServiceUnavailable"))},
 	{id: "A08", name: "numeric_code", what: "error JSON with numeric Code and RequestId", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(400, `{"Code":400,"RequestId":12345678901234567890,"Message":"odd"}`))
 		defer g.finish()
@@ -78,19 +79,20 @@ var apiFaults = []fault{
 	}},
 }
 
-// throttledOnce checks that a call succeeds in two attempts, with a delay between least and most.
+// throttledOnce returns a fault case in which the first attempt is throttled. The second attempt must succeed after a
+// delay between least and most.
 func throttledOnce(least, most time.Duration, status int, code string, header ...string) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, failsOnce(status, code, header...))
 		defer g.finish()
 		g.succeeds(2)
 		if gap := g.gaps()[0]; gap < least || gap > most {
-			t.Errorf("waited %v", gap)
+			t.Errorf("the delay before the retry is %v", gap)
 		}
 	}
 }
 
-// many makes calls from several goroutines and returns the number of failures.
+// many makes calls from several goroutines. It returns the number of calls that failed.
 func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	var wg sync.WaitGroup
 	var failures, begun atomic.Int64
@@ -107,7 +109,8 @@ func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	return int(failures.Load())
 }
 
-// metered returns a handler that responds after 20 ms, throttles if allow returns false, and counts the throttled requests.
+// metered returns a handler that responds after 20 ms. It throttles a request if allow returns false, and counts the
+// throttled requests in rejected.
 func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.Duration)) func(*exchange) {
 	var mu sync.Mutex
 	return func(x *exchange) {
@@ -128,7 +131,8 @@ func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.D
 	}
 }
 
-// tokenBucket returns a quota of rate requests per second, with bursts of up to burst requests.
+// tokenBucket returns an allow function for metered that permits rate requests per second, with bursts of up to burst
+// requests.
 func tokenBucket(rate, burst float64) func(time.Time) (bool, time.Duration) {
 	tokens, last := burst, time.Now()
 	return func(now time.Time) (bool, time.Duration) {
@@ -141,8 +145,8 @@ func tokenBucket(rate, burst float64) func(time.Time) (bool, time.Duration) {
 	}
 }
 
-// fixedWindow returns a quota of n requests per period. If hints is true, a refusal reports how long the period
-// still lasts.
+// fixedWindow returns an allow function for metered that permits n requests per period. If hints is true, the
+// response to a throttled request reports the time until the next period begins.
 func fixedWindow(n int, period time.Duration, hints bool) func(time.Time) (bool, time.Duration) {
 	start, used := time.Now(), 0
 	return func(now time.Time) (bool, time.Duration) {
@@ -160,12 +164,12 @@ func fixedWindow(n int, period time.Duration, hints bool) func(time.Time) (bool,
 }
 
 var throttleFaults = []fault{
-	{id: "Q01", name: "throttling", what: "400 Throttling, then OK", run: throttledOnce(50*time.Millisecond, time.Second, 400, "Throttling")},
-	{id: "Q02", name: "throttling_user", what: "400 Throttling.User, then OK", run: throttledOnce(50*time.Millisecond, time.Second, 400, "Throttling.User")},
-	{id: "Q04", name: "429_throttling", what: "429 Throttling, then OK", run: throttledOnce(50*time.Millisecond, time.Second, 429, "Throttling")},
-	{id: "Q05", name: "retry_after_milliseconds", what: "400 Throttling.User with x-acs-retry-after: 1500, then OK", run: throttledOnce(1500*time.Millisecond, 4*time.Second, 400, "Throttling.User", "x-acs-retry-after", "1500")},
-	{id: "Q06", name: "rate_limit_header", what: "400 Throttling.User with X-RateLimit-User-API TimeLeft:1500, then OK", run: throttledOnce(1500*time.Millisecond, 4*time.Second, 400, "Throttling.User", "X-RateLimit-User-API", "Limit:20,Remain:0,TimeLeft:1500,Reset:1780000000")},
-	{id: "Q07", name: "retry_after_beyond_deadline", what: "retry-after 3600 s while the deadline is in 1 s", run: func(t *testing.T, v variant) {
+	{id: "Q01", name: "throttling", what: "400 Throttling, then success", run: throttledOnce(50*time.Millisecond, time.Second, 400, "Throttling")},
+	{id: "Q02", name: "throttling_user", what: "400 Throttling.User, then success", run: throttledOnce(50*time.Millisecond, time.Second, 400, "Throttling.User")},
+	{id: "Q04", name: "429_throttling", what: "429 Throttling, then success", run: throttledOnce(50*time.Millisecond, time.Second, 429, "Throttling")},
+	{id: "Q05", name: "retry_after_milliseconds", what: "400 Throttling.User with x-acs-retry-after: 1500, then success", run: throttledOnce(1500*time.Millisecond, 4*time.Second, 400, "Throttling.User", "x-acs-retry-after", "1500")},
+	{id: "Q06", name: "rate_limit_header", what: "400 Throttling.User with X-RateLimit-User-API TimeLeft:1500, then success", run: throttledOnce(1500*time.Millisecond, 4*time.Second, 400, "Throttling.User", "X-RateLimit-User-API", "Limit:20,Remain:0,TimeLeft:1500,Reset:1780000000")},
+	{id: "Q07", name: "retry_after_beyond_deadline", what: "throttled for 3600 s, but the deadline is in 1 s", run: func(t *testing.T, v variant) {
 		for _, header := range [][]string{{"Retry-After", "3600"}, {"x-acs-retry-after", "3600000"}, {"X-RateLimit-User", "TimeLeft:3600000"}} {
 			g := newRig(t, v, func(x *exchange) { x.fail(400, "Throttling.User", header...) })
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -177,23 +181,23 @@ var throttleFaults = []fault{
 			g.finish()
 		}
 	}},
-	{id: "Q08", name: "retry_quota", what: "503 for ever, 200 calls from 20 goroutines", run: func(t *testing.T, v variant) {
+	{id: "Q08", name: "retry_quota", what: "503 for every request, 200 calls from 20 goroutines", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(503, ""))
 		defer g.finish()
 		if failed := g.many(t.Context(), 20, 200); failed != 200 || g.arrived() > 320 {
 			t.Errorf("%d failed, %d attempts", failed, g.arrived())
 		}
 	}},
-	{id: "Q09", name: "backoff", what: "backoff between attempts on 503 for ever", run: func(t *testing.T, v variant) {
+	{id: "Q09", name: "backoff", what: "503 for every request: delays between attempts", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(503, ""))
 		defer g.finish()
 		_ = g.fails(t.Context(), 5)
 		gaps := g.gaps()
 		if slices.Min(gaps) < 20*time.Millisecond || gaps[0] == gaps[1] || gaps[1] <= gaps[0]/2 {
-			t.Errorf("gaps %v", gaps)
+			t.Errorf("the delays between attempts are %v", gaps)
 		}
 	}},
-	{id: "Q10", name: "token_bucket", what: "server's token bucket 40/s (burst 10), 16 goroutines, 240 calls", run: func(t *testing.T, v variant) {
+	{id: "Q10", name: "token_bucket", what: "token bucket of 40 requests/s with bursts of 10, 240 calls from 16 goroutines", run: func(t *testing.T, v variant) {
 		var rejected atomic.Int64
 		g := newRig(t, v, metered(&rejected, tokenBucket(40, 10)))
 		defer g.finish()
@@ -204,7 +208,7 @@ var throttleFaults = []fault{
 			t.Errorf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
 		}
 	}},
-	{id: "Q11", name: "fixed_window", what: "20 requests per 3 s window, 60 calls from 6 goroutines, no headers", run: func(t *testing.T, v variant) {
+	{id: "Q11", name: "fixed_window", what: "20 requests per window of 3 s, no rate limit headers, 60 calls from 6 goroutines", run: func(t *testing.T, v variant) {
 		var rejected atomic.Int64
 		g := newRig(t, v, metered(&rejected, fixedWindow(20, 3*time.Second, false)))
 		defer g.finish()
@@ -217,7 +221,7 @@ var throttleFaults = []fault{
 	}},
 }
 
-// timestamp returns the time that the client signed.
+// timestamp returns the time for which the client signed the request.
 func (x *exchange) timestamp() time.Time {
 	t, _ := time.Parse(time.RFC3339, x.query().Get("Timestamp")+x.Header.Get("X-Acs-Date"))
 	return t
@@ -227,7 +231,8 @@ func (x *exchange) nonce() string {
 	return x.query().Get("SignatureNonce") + x.Header.Get("X-Acs-Signature-Nonce")
 }
 
-// strict returns a handler that accepts requests signed within 15 minutes of the server's clock.
+// strict returns a handler that accepts only requests whose timestamp is within 15 minutes of the server's clock.
+// skew returns how far that clock is ahead of the client's clock. date returns the response headers of a rejection.
 func strict(skew func() time.Duration, date func(now time.Time) []string) func(*exchange) {
 	return func(x *exchange) {
 		now := time.Now().Add(skew())
@@ -241,8 +246,8 @@ func strict(skew func() time.Duration, date func(now time.Time) []string) func(*
 
 func dated(now time.Time) []string { return []string{"Date", now.UTC().Format(http.TimeFormat)} }
 
-// echo returns the message of a server that computed a different signature. It quotes the string to sign,
-// including the key and the token.
+// echo returns the message of a server that computed a different signature. The message quotes the string to sign,
+// including the key id and the token.
 func echo(x *exchange) string {
 	return "Specified signature is not matched with our calculation. server string to sign is:" + signer.StringToSign("POST", x.query()) +
 		" canonical request is:" + signer.CanonicalRequest(signer.Request{Method: "POST", Host: x.Host, Params: x.query()}, x.Header) +
@@ -250,7 +255,7 @@ func echo(x *exchange) string {
 }
 
 var clockFaults = []fault{
-	{id: "C01", name: "signed_anew", what: "500, 500, OK: nonce and signature per attempt", run: func(t *testing.T, v variant) {
+	{id: "C01", name: "signed_anew", what: "500 twice, then success: each attempt has its own nonce, time and signature", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, then(2, func(x *exchange) { x.fail(500, "InternalError") }), func(_ *rig, o *ecs.Options) { o.Retry.MinDelay = 3 * time.Second })
 		defer g.finish()
 		g.succeeds(3)
@@ -262,18 +267,18 @@ var clockFaults = []fault{
 			t.Errorf("%d nonces, %d signatures, %d times", len(nonces), len(signatures), len(times))
 		}
 	}},
-	{id: "C02", name: "clock_behind", what: "client clock 30 min behind the server", run: func(t *testing.T, v variant) {
+	{id: "C02", name: "clock_behind", what: "the client's clock is 30 minutes behind the server's", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, strict(func() time.Duration { return 30 * time.Minute }, dated))
 		defer g.finish()
 		g.succeeds(2)
 		g.succeeds(1)
 	}},
-	{id: "C03", name: "nonce_used", what: "400 SignatureNonceUsed, then OK", run: func(t *testing.T, v variant) {
+	{id: "C03", name: "nonce_used", what: "400 SignatureNonceUsed, then success", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, failsOnce(400, "SignatureNonceUsed"))
 		defer g.finish()
 		g.succeeds(2)
 		if g.requests[0].nonce() == g.requests[1].nonce() {
-			t.Error("the same nonce again")
+			t.Error("the retry has the same nonce")
 		}
 	}},
 	{id: "C04", name: "echoed_string_to_sign", what: "400 SignatureDoesNotMatch that echoes the string to sign with the token", run: func(t *testing.T, v variant) {
@@ -284,7 +289,7 @@ var clockFaults = []fault{
 		}
 	}},
 	{id: "C05", name: "unknown_key", what: "404 InvalidAccessKeyId.NotFound", run: refused(404, "InvalidAccessKeyId.NotFound", ecs.ErrCredentials)},
-	{id: "C06", name: "expired_token", what: "403 InvalidSecurityToken.Expired, the provider can refresh, then OK", run: func(t *testing.T, v variant) {
+	{id: "C06", name: "expired_token", what: "403 InvalidSecurityToken.Expired; the provider has a new key, or none", run: func(t *testing.T, v variant) {
 		n := 0
 		g := newRig(t, v, func(x *exchange) {
 			if strings.Contains(x.URL.RawQuery+x.Header.Get("Authorization"), "rotatingid1") {
@@ -297,14 +302,14 @@ var clockFaults = []fault{
 		})
 		defer g.finish()
 		g.succeeds(2)
-		// Without another key, the request is not retried.
+		// The request is not retried if the provider has no other key.
 		g = newRig(t, v, func(x *exchange) { x.fail(400, "InvalidSecurityToken.Expired") })
 		defer g.finish()
 		if err := g.fails(t.Context(), 1); !errors.Is(err, ecs.ErrCredentials) {
 			t.Errorf("%v", err)
 		}
 	}},
-	{id: "C07", name: "special_characters", what: "special characters in parameters; the server computes the signature itself", run: func(t *testing.T, v variant) {
+	{id: "C07", name: "special_characters", what: "special characters in parameters", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, (*exchange).ok)
 		defer g.finish()
 		odd := "a b*~+/=&?%#äß中😀'\"\\\t\r\n\x01-_.%20%7E"
@@ -320,7 +325,7 @@ var clockFaults = []fault{
 	}},
 }
 
-// list lists all instances. It returns their ids and the error.
+// list lists all instances. It returns their ids and the error of the listing.
 func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error) {
 	var r ecs.DescribeInstancesRequest
 	if len(req) > 0 {
@@ -329,7 +334,7 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	for inst, e := range g.client.Instances(g.Context(), r) {
 		if e != nil {
 			if err != nil || inst.InstanceID != "" {
-				g.Errorf("a second error, or an instance with it: %v after %v", e, err)
+				g.Errorf("got a second error, or an error with an instance: %v after %v", e, err)
 			}
 			err = e
 			g.note(e)
@@ -340,8 +345,8 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	return ids, err
 }
 
-// pages returns a handler that serves n pages of two instances each, with the tokens p1 to pn. It calls before
-// first; if that returns true, it has sent the response itself.
+// pages returns a handler that serves n pages of two instances each, with the tokens p2 to pn. The handler first
+// calls before, unless before is nil. If before returns true, before has sent the response itself.
 func pages(n int, before func(x *exchange, page int) bool) func(*exchange) {
 	return func(x *exchange) {
 		p := 1
@@ -367,9 +372,9 @@ func idsOf(first, last int) (ids []string) {
 }
 
 var pageFaults = []fault{
-	{id: "P01", name: "repeated_token", what: "the server repeats the same NextToken for ever", run: func(t *testing.T, v variant) {
+	{id: "P01", name: "repeated_token", what: "every page has the same NextToken", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // otherwise it would never end
+			if x.n > 10 { // otherwise, a client that misses the repetition would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -410,7 +415,7 @@ var credentialFaults = []fault{
 			t.Errorf("%d calls: %v", calls, err)
 		}
 	}},
-	{id: "K02", name: "provider_hangs", what: "the provider hangs, deadline 500 ms", run: func(t *testing.T, v variant) {
+	{id: "K02", name: "provider_hangs", what: "the provider hangs, with a deadline of 500 ms and without a deadline", run: func(t *testing.T, v variant) {
 		release := make(chan struct{})
 		defer close(release)
 		g := newRig(t, v, (*exchange).ok, func(_ *rig, o *ecs.Options) {
@@ -422,7 +427,7 @@ var credentialFaults = []fault{
 		if err := g.fails(ctx, 0); !errors.Is(err, context.DeadlineExceeded) || g.elapsed() != 500*time.Millisecond || !strings.Contains(err.Error(), "waiting for credentials") {
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
-		// and without a deadline
+		// Without a deadline, the call must fail within a minute.
 		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) || g.elapsed() > time.Minute {
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
@@ -436,13 +441,13 @@ var credentialFaults = []fault{
 			t.Errorf("%v", err)
 		}
 	}},
-	{id: "K05", name: "rotation", what: "20 concurrent calls; credentials rotate mid-flight", run: func(t *testing.T, v variant) {
+	{id: "K05", name: "rotation", what: "credentials are rotated during concurrent calls from 20 goroutines", run: func(t *testing.T, v variant) {
 		var n atomic.Int64
 		g := newRig(t, v, func(x *exchange) { time.Sleep(10 * time.Millisecond); x.ok() }, func(_ *rig, o *ecs.Options) {
 			o.Credentials = providerFunc(func(context.Context) (signer.Credentials, error) { return rotating(int(n.Add(1)) / 3), nil })
 		})
 		defer g.finish()
-		// the server checks that key, token and signature belong together
+		// The server checks that key id, token and signature belong together.
 		if failed := g.many(t.Context(), 20, 200); failed != 0 {
 			t.Errorf("%d failed", failed)
 		}

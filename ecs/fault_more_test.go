@@ -35,7 +35,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// tells makes calls that fail in the transport; finish searches their errors for secrets.
+// tells returns a fault case with calls that fail in the transport. rig.finish searches the errors of these calls for
+// secrets.
 func tells(s signer.Signer) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		v.signer = s
@@ -44,7 +45,7 @@ func tells(s signer.Signer) func(*testing.T, variant) {
 			case 0:
 				x.reset()
 			case 1:
-				// net/http quotes data that it cannot parse
+				// net/http quotes a status line that it cannot parse.
 				x.raw("HTTP/1.1 " + x.URL.String() + x.Header.Get("Authorization") + "\r\n\r\n")
 				x.fin()
 			default:
@@ -58,7 +59,7 @@ func tells(s signer.Signer) func(*testing.T, variant) {
 	}
 }
 
-// tlsHost serves https://ecs.test with a certificate of an authority that the client trusts.
+// tlsHost serves https://ecs.test with a certificate of an authority that the rig's client trusts.
 func tlsHost(t *testing.T, v variant, serve func(*exchange), edit ...func(*x509.Certificate, *tls.Config)) *rig {
 	g := newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -67,7 +68,7 @@ func tlsHost(t *testing.T, v variant, serve func(*exchange), edit ...func(*x509.
 	return g
 }
 
-// refusesTLS checks that a TLS handshake fails in a single attempt, before a request is sent.
+// refusesTLS returns a fault case in which the TLS handshake must fail in a single attempt, before a request is sent.
 func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := tlsHost(t, v, (*exchange).ok, edit)
@@ -80,8 +81,9 @@ func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*te
 
 var oldTLS = func(_ *x509.Certificate, c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }
 
-// proxy listens as an HTTP proxy with the user name and password user:proxypassword. It returns the headers of the
-// most recent CONNECT.
+// proxy starts an HTTP proxy at addr and makes the rig's client use it with the user name "user" and the password
+// "proxypassword". If refuse is not nil, refuse may respond to a connection itself and return true. proxy returns the
+// headers of the most recent CONNECT request.
 func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.Header {
 	var seen http.Header
 	g.listen(addr, func(c *conn) {
@@ -109,7 +111,7 @@ func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.H
 	return &seen
 }
 
-// readConnect reads one request and nothing after it.
+// readConnect reads one request byte by byte, so that no later data is consumed.
 func readConnect(c io.Reader) (*http.Request, error) {
 	var head strings.Builder
 	for b := make([]byte, 1); !strings.HasSuffix(head.String(), "\r\n\r\n"); {
@@ -122,9 +124,9 @@ func readConnect(c io.Reader) (*http.Request, error) {
 }
 
 var securityFaults = []fault{
-	{id: "S01", name: "error_text_default", what: "transport error texts, signing in headers", run: tells(signer.V3{})},
-	{id: "S02", name: "error_text_query", what: "transport error texts, signing in the query string", run: tells(signer.V1{})},
-	{id: "S03", name: "default_scheme", what: "default scheme when the caller sets none", run: func(t *testing.T, v variant) {
+	{id: "S01", name: "error_text_default", what: "messages of transport errors reveal no secrets, signature in headers", run: tells(signer.V3{})},
+	{id: "S02", name: "error_text_query", what: "messages of transport errors reveal no secrets, signature in the query string", run: tells(signer.V1{})},
+	{id: "S03", name: "default_scheme", what: "an endpoint without a scheme uses https", run: func(t *testing.T, v variant) {
 		for _, endpoint := range []string{"", "ecs.cn-test.aliyuncs.com"} {
 			g := newRig(t, v, nil, func(_ *rig, o *ecs.Options) { o.Endpoint = endpoint })
 			plaintext := false
@@ -132,19 +134,19 @@ var securityFaults = []fault{
 			var first [1]byte
 			g.listen("ecs.cn-test.aliyuncs.com:443", func(c *conn) { _, _ = c.Read(first[:]) })
 			_ = g.fails(t.Context(), 0)
-			if plaintext || first[0] != 0x16 || g.dialed() == 0 { // a TLS handshake record
+			if plaintext || first[0] != 0x16 || g.dialed() == 0 { // 0x16 begins a TLS handshake record
 				t.Errorf("plaintext %v, first byte %#x", plaintext, first[0])
 			}
 			g.finish()
 		}
 	}},
-	{id: "S04", name: "redirect", what: "redirect to another host, STS credentials", run: func(t *testing.T, v variant) {
+	{id: "S04", name: "redirect", what: "redirect to another host, with temporary credentials", run: func(t *testing.T, v variant) {
 		for _, status := range []int{301, 302, 303, 307, 308} {
 			g := newRig(t, v, always(status, "", "Location", "http://elsewhere.test/"), func(g *rig, _ *ecs.Options) {
-				// a client that follows redirects
+				// The caller's http.Client follows redirects.
 				g.http.CheckRedirect = func(*http.Request, []*http.Request) error { return nil }
 			})
-			g.listen("elsewhere.test:80", g.server(func(*exchange) { t.Error("the other host was asked") }))
+			g.listen("elsewhere.test:80", g.server(func(*exchange) { t.Error("the other host received a request") }))
 			if err := g.fails(t.Context(), 1); err.StatusCode != status || !strings.Contains(err.Error(), "redirects are not followed") {
 				t.Errorf("%v", err)
 			}
@@ -154,7 +156,7 @@ var securityFaults = []fault{
 			g.finish()
 		}
 	}},
-	{id: "S06", name: "printed_values", what: "fmt, slog and JSON of client, options, provider, credentials", real: true, run: func(t *testing.T, v variant) {
+	{id: "S06", name: "printed_values", what: "client, options and credentials printed by fmt, slog and encoding/json", real: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, nil)
 		o := ecs.Options{Credentials: ecs.StaticCredentials(plantedID, plantedSecret, plantedToken)}
 		holder := struct {
@@ -168,7 +170,7 @@ var securityFaults = []fault{
 		}
 		searchSecrets(t, texts, g.secrets)
 	}},
-	{id: "S07", name: "debug_environment", what: "DEBUG=sdk,tea,dara,credential in the environment", once: true, real: true, run: func(t *testing.T, _ variant) {
+	{id: "S07", name: "debug_environment", what: "DEBUG=sdk,tea,dara,credential in the environment reveals no secrets", once: true, real: true, run: func(t *testing.T, _ variant) {
 		keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprintf(w, `{"Code":"Success","AccessKeyId":%q,"AccessKeySecret":%q,"SecurityToken":%q,"Expiration":"2099-01-01T00:00:00Z"}`, plantedID, plantedSecret, plantedToken)
 		}))
@@ -184,11 +186,11 @@ var securityFaults = []fault{
 			}
 		}
 	}},
-	{id: "S09", name: "proxy_password", what: "proxy with user:password, https target", run: func(t *testing.T, v variant) {
+	{id: "S09", name: "proxy_password", what: "a proxy with user name and password, https endpoint", run: func(t *testing.T, v variant) {
 		g := tlsHost(t, v, func(x *exchange) {
 			for name, values := range x.Header {
 				if strings.HasPrefix(name, "Proxy") || strings.Contains(strings.Join(values, ""), "proxypassword") {
-					t.Errorf("the origin got %s: %s", name, values)
+					t.Errorf("the endpoint received %s: %s", name, values)
 				}
 			}
 			x.ok()
@@ -197,10 +199,10 @@ var securityFaults = []fault{
 		seen := g.proxy("proxy.test:3128", nil)
 		g.succeeds(1)
 		if (*seen).Get("Proxy-Authorization") == "" || (*seen).Get("Authorization") != "" || (*seen).Get("X-Acs-Security-Token") != "" {
-			t.Errorf("the proxy got %v", *seen)
+			t.Errorf("the proxy received %v", *seen)
 		}
 	}},
-	{id: "S10", name: "two_authorities", what: "two clients, same host: A trusts a private CA, B does not", run: func(t *testing.T, v variant) {
+	{id: "S10", name: "two_authorities", what: "two clients of the same host, of which only one trusts the host's certificate authority", run: func(t *testing.T, v variant) {
 		a := tlsHost(t, v, (*exchange).ok)
 		defer a.finish()
 		b := newRig(t, v, nil, hosted)
@@ -213,10 +215,10 @@ var securityFaults = []fault{
 			}
 		}
 		if a.arrived() != 2 {
-			t.Errorf("%d requests came", a.arrived())
+			t.Errorf("%d requests were received", a.arrived())
 		}
 	}},
-	{id: "S11", name: "old_tls", what: "server of TLS 1.0 and 1.1 only", run: refusesTLS("TLS 1.2", oldTLS)},
+	{id: "S11", name: "old_tls", what: "the server supports only TLS 1.0 and 1.1", run: refusesTLS("TLS 1.2", oldTLS)},
 
 	{id: "B03", name: "negative_max_results", what: "MaxResults=-5", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, (*exchange).ok)
@@ -229,7 +231,7 @@ var securityFaults = []fault{
 			}
 		}
 	}},
-	{id: "B05", name: "ids_not_json", what: "InstanceIds is not a JSON array: the type makes it impossible", run: func(t *testing.T, v variant) {
+	{id: "B05", name: "ids_not_json", what: "ids that contain JSON syntax", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, (*exchange).ok)
 		defer g.finish()
 		if _, err := g.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{InstanceIDs: []string{`i-1","i-2`, `[]`}}); err != nil {
@@ -241,7 +243,7 @@ var securityFaults = []fault{
 	}},
 }
 
-// TestOtherProcess is run by other tests, in a separate process with a different environment.
+// TestOtherProcess does nothing by itself. Other tests run it in a separate process with a different environment.
 func TestOtherProcess(t *testing.T) {
 	t.Parallel()
 	switch os.Getenv("ECS_OTHER_PROCESS") {
@@ -288,11 +290,11 @@ func TestOtherProcess(t *testing.T) {
 			t.Logf("%s by proxy: %v", host, u != nil)
 		}
 	default:
-		t.Skip("is run by cases of TestFault")
+		t.Skip("runs only in a separate process started by TestFault")
 	}
 }
 
-// inProcess runs TestOtherProcess in a separate process and returns its output.
+// inProcess runs TestOtherProcess in a separate process and returns the output of that process.
 func inProcess(t *testing.T, what string, env ...string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -333,9 +335,9 @@ func nameServer(records map[string][]string) *net.Resolver {
 			addrs, known := records[strings.TrimSuffix(name, ".")]
 			flags := uint16(0x8180)
 			if !known {
-				flags = 0x8183 // no such name
+				flags = 0x8183 // response with the code NXDOMAIN
 			}
-			if q[end+2] != 1 { // not A
+			if q[end+2] != 1 { // not a query for A records
 				addrs = nil
 			}
 			a := binary.BigEndian.AppendUint16(slices.Clone(q[:2]), flags)
@@ -356,8 +358,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test over HTTP/2. last returns the server's end of the most recent connection. If
-// frames is not nil, it is the response to the first request on the first connection.
+// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, frames is the response to the first request on
+// the first connection. last returns the server's end of the most recent connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -376,9 +378,10 @@ func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (
 			return
 		}
 		s := tls.Server(c, config)
-		_, _ = s.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // SETTINGS
+		_, _ = s.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0}) // an empty SETTINGS frame
 		seen := []byte{}
-		for b := make([]byte, 4<<10); !slices.Contains(frameTypes(seen), 1); { // until HEADERS
+		// Read until the client has sent HEADERS (type 1).
+		for b := make([]byte, 4<<10); !slices.Contains(frameTypes(seen), 1); {
 			n, err := s.Read(b)
 			if err != nil {
 				return
@@ -407,7 +410,7 @@ func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (
 	}
 }
 
-// frameTypes returns the types of the HTTP/2 frames that a client sent.
+// frameTypes returns the types of the HTTP/2 frames that a client has sent.
 func frameTypes(b []byte) (types []byte) {
 	b = []byte(strings.TrimPrefix(string(b), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
 	for len(b) >= 9 {
@@ -430,7 +433,7 @@ func dryRun(status int, body string) func(*exchange) {
 	}
 }
 
-// endOf returns the error that a listing ends with.
+// endOf reads a listing to its end and returns its last error.
 func endOf[T any](items iter.Seq2[T, error]) (err error) {
 	for _, err = range items {
 	}
@@ -440,9 +443,9 @@ func endOf[T any](items iter.Seq2[T, error]) (err error) {
 func doubting(_ *rig, o *ecs.Options) { o.TrustEmpty = false }
 
 var moreFaults = []fault{
-	{id: "N01", name: "token_cycle", what: "NextToken cycle A, B, A", once: true, run: func(t *testing.T, v variant) {
+	{id: "N01", name: "token_cycle", what: "NextToken repeats in a cycle: A, B, A", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // otherwise it would never end
+			if x.n > 10 { // otherwise, a client that misses the cycle would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -454,7 +457,7 @@ var moreFaults = []fault{
 			t.Errorf("%d pages, %v, %v", g.arrived(), ids, err)
 		}
 	}},
-	{id: "N02", name: "page_fails", what: "page 3 fails for ever", once: true, run: func(t *testing.T, v variant) {
+	{id: "N02", name: "page_fails", what: "every attempt for page 3 fails", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, pages(5, func(x *exchange, p int) bool {
 			if p == 3 {
 				x.fail(500, "InternalError")
@@ -482,7 +485,7 @@ var moreFaults = []fault{
 			break
 		}
 		if g.arrived() != 1 {
-			t.Errorf("%d requests", g.arrived())
+			t.Errorf("got %d requests", g.arrived())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		<-g.client.StreamInstances(ctx, ecs.DescribeInstancesRequest{}).C
@@ -496,11 +499,11 @@ var moreFaults = []fault{
 		synctest.Wait()
 		n := g.arrived()
 		time.Sleep(time.Minute)
-		if g.arrived() != n { // a leaked goroutine makes the bubble fail
+		if g.arrived() != n { // a leaked goroutine would also make synctest fail
 			t.Errorf("%d requests afterwards", g.arrived()-n)
 		}
 	}},
-	{id: "N04", name: "cancelled_between_pages", what: "context cancelled between pages", once: true, run: func(t *testing.T, v variant) {
+	{id: "N04", name: "cancelled_between_pages", what: "the context is canceled between pages", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, pages(5, nil))
 		defer g.finish()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -532,7 +535,7 @@ var moreFaults = []fault{
 		}
 		g.finish()
 		g = newRig(t, v, func(x *exchange) {
-			if x.n > 200 { // otherwise it would never end
+			if x.n > 200 { // otherwise, a client without a limit would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -594,7 +597,7 @@ var moreFaults = []fault{
 			t.Error(err)
 		}
 	}},
-	{id: "N10", name: "empty_because_denied", what: "empty list because RAM denies", once: true, run: func(t *testing.T, v variant) {
+	{id: "N10", name: "empty_because_denied", what: "empty list because the permission is missing", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, dryRun(403, apiError("Forbidden.RAM", "no")), doubting)
 		if ids, err := g.list(); !errors.Is(err, ecs.ErrForbidden) || len(ids) != 0 || g.arrived() != 2 {
 			t.Errorf("denied: %v, %v", ids, err)
@@ -606,7 +609,7 @@ var moreFaults = []fault{
 		}
 		g.finish()
 	}},
-	{id: "N11", name: "dry_run_answers", what: "DryRun answers 400 DryRunOperation, 403 Forbidden.RAM, 200", once: true, run: func(t *testing.T, v variant) {
+	{id: "N11", name: "dry_run_answers", what: "responses to a dry run: 400 DryRunOperation, 403 Forbidden.RAM, 200", once: true, run: func(t *testing.T, v variant) {
 		for _, c := range []struct {
 			status int
 			body   string
@@ -628,7 +631,7 @@ var moreFaults = []fault{
 			g.finish()
 		}
 	}},
-	{id: "N12", name: "empty_ids", what: "InstanceIds [] versus nil", once: true, run: func(t *testing.T, v variant) {
+	{id: "N12", name: "empty_ids", what: "empty InstanceIds and nil InstanceIds", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(200, page(0)), doubting)
 		defer g.finish()
 		for _, ids := range [][]string{{}, nil} {
@@ -655,10 +658,10 @@ var moreFaults = []fault{
 			req.InstanceIDs = append(req.InstanceIDs, fmt.Sprint("i-", i))
 		}
 		if _, err := g.client.DescribeInstances(t.Context(), req); !errors.Is(err, ecs.ErrInvalidParameter) || g.arrived() != 0 {
-			t.Errorf("%d requests, %v", g.arrived(), err)
+			t.Errorf("got %d requests and error %v", g.arrived(), err)
 		}
 		if _, err := g.list(req); err != nil || g.arrived() != 2 {
-			t.Errorf("%d requests, %v", g.arrived(), err)
+			t.Errorf("got %d requests and error %v", g.arrived(), err)
 		}
 		for i, n := range []int{9, 101} {
 			if _, err := g.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{MaxResults: n}); err != nil || g.requests[2+i].query().Get("MaxResults") != fmt.Sprint(n) {
@@ -675,7 +678,7 @@ var moreFaults = []fault{
 			}
 		}
 	}},
-	{id: "N15", name: "nil_arguments", what: "nil ctx, nil options, options changed after use", run: func(t *testing.T, v variant) {
+	{id: "N15", name: "nil_arguments", what: "nil context, nil options, options changed after NewClient", run: func(t *testing.T, v variant) {
 		var options *ecs.Options
 		g := newRig(t, v, (*exchange).ok, func(_ *rig, o *ecs.Options) { options = o })
 		defer g.finish()
@@ -687,7 +690,7 @@ var moreFaults = []fault{
 		req, byTag := ecs.DescribeInstancesRequest{}, ecs.ListTagResourcesRequest{ResourceType: "instance", Tags: []ecs.Tag{{Key: "k"}}}
 		stream := g.client.StreamInstances(ctx, req)
 		for range stream.C {
-			t.Error("an instance")
+			t.Error("got an instance")
 		}
 		_, ofRegions := g.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})
 		_, ofIDs := g.client.GetInstances(ctx, "i-1")
@@ -737,7 +740,7 @@ var moreFaults = []fault{
 			t.Errorf("the request became %+v", req)
 		}
 	}},
-	{id: "N17", name: "callers_at_expiry", what: "provider: 100 concurrent callers at expiry", once: true, run: func(t *testing.T, v variant) {
+	{id: "N17", name: "callers_at_expiry", what: "100 concurrent calls when the key expires", once: true, run: func(t *testing.T, v variant) {
 		var fetches atomic.Int64
 		g := newRig(t, v, func(x *exchange) {
 			if strings.Contains(x.URL.RawQuery+x.Header.Get("Authorization"), "rotatingid1") && x.time.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) > time.Minute {
@@ -783,14 +786,14 @@ var moreFaults = []fault{
 		if warned := strings.Count(g.log.String(), `"level":"WARN"`); warned == 0 || n < 2 {
 			t.Errorf("%d warnings after %d calls of the provider", warned, n)
 		}
-		time.Sleep(19 * time.Second) // failing for 149 s
+		time.Sleep(19 * time.Second) // the provider has now failed for 149 s
 		g.succeeds(1)
-		time.Sleep(6 * time.Second) // no further calls of the provider for 5 s
+		time.Sleep(6 * time.Second) // the provider is not called for 5 s after a failure
 		if err := g.fails(t.Context(), 0); !errors.Is(err, ecs.ErrCredentials) {
 			t.Error(err)
 		}
 	}},
-	{id: "N19", name: "unusable_key", what: "the provider returns nothing, or white space in the key", once: true, run: func(t *testing.T, v variant) {
+	{id: "N19", name: "unusable_key", what: "the provider returns an empty key, or a key with white space", once: true, run: func(t *testing.T, v variant) {
 		for _, key := range []signer.Credentials{{}, {AccessKeyID: "id"}, {AccessKeyID: "id\n", AccessKeySecret: "s"}, {AccessKeyID: "id", AccessKeySecret: " s"}, {AccessKeyID: "id", AccessKeySecret: "s", SecurityToken: "t\r\nX: y"}} {
 			p := providerFunc(func(context.Context) (signer.Credentials, error) { return key, nil })
 			g := newRig(t, v, (*exchange).ok, func(_ *rig, o *ecs.Options) { o.Credentials = p })
@@ -800,7 +803,7 @@ var moreFaults = []fault{
 			g.finish()
 		}
 	}},
-	{id: "N20", name: "token_expires_in_listing", what: "token expires in the middle of a listing, the provider rotates", run: func(t *testing.T, v variant) {
+	{id: "N20", name: "token_expires_in_listing", what: "the security token expires during a listing, and the provider returns a new key", run: func(t *testing.T, v variant) {
 		n := 1
 		g := newRig(t, v, pages(5, func(x *exchange, p int) bool {
 			if p >= 3 && strings.Contains(x.URL.RawQuery+x.Header.Get("Authorization"), "rotatingid1") {
@@ -817,14 +820,14 @@ var moreFaults = []fault{
 			t.Errorf("%d requests, %v, %v", g.arrived(), ids, err)
 		}
 	}},
-	{id: "N21", name: "hostile_date", what: "Date of 1970, of 2099, absent, or with Age", run: func(t *testing.T, v variant) {
+	{id: "N21", name: "hostile_date", what: "a Date header of 1970 or 2099, with Age, or missing", run: func(t *testing.T, v variant) {
 		off := 30 * time.Minute
 		for name, date := range map[string]func(time.Time) []string{
 			"1970":   func(time.Time) []string { return []string{"Date", "Thu, 01 Jan 1970 00:00:00 GMT"} },
 			"2099":   func(time.Time) []string { return []string{"Date", "Thu, 01 Jan 2099 00:00:00 GMT"} },
 			"absent": func(time.Time) []string { return nil },
 			"cached": func(now time.Time) []string { return append(dated(now), "Age", "60") },
-			"ours":   func(now time.Time) []string { return dated(now.Add(-off)) },
+			"local":  func(now time.Time) []string { return dated(now.Add(-off)) },
 		} {
 			g := newRig(t, v, strict(func() time.Duration { return off }, date))
 			if err := g.fails(t.Context(), 1); err.Code != "InvalidTimeStamp.Expired" || !errors.Is(err, ecs.ErrCredentials) || !strings.Contains(err.Error(), "clock") {
@@ -832,7 +835,7 @@ var moreFaults = []fault{
 			}
 			g.finish()
 		}
-		// Only the codes for a wrong time count.
+		// The Date header affects the timestamp only if the error code reports a wrong time.
 		g := newRig(t, v, func(x *exchange) { x.fail(500, "InternalError", dated(time.Now().Add(5*time.Hour))...) })
 		_ = g.fails(t.Context(), 5)
 		for _, x := range g.requests {
@@ -842,7 +845,7 @@ var moreFaults = []fault{
 		}
 		g.finish()
 	}},
-	{id: "N24", name: "bad_certificates", what: "TLS: wrong host name, expired, not yet valid, TLS 1.1", run: func(t *testing.T, v variant) {
+	{id: "N24", name: "bad_certificates", what: "certificate for another host, expired or not yet valid; TLS 1.1", run: func(t *testing.T, v variant) {
 		for _, c := range []struct {
 			text string
 			edit func(*x509.Certificate, *tls.Config)
@@ -862,14 +865,14 @@ var moreFaults = []fault{
 			refusesTLS(c.text, c.edit)(t, v)
 		}
 	}},
-	{id: "N25", name: "http2", what: "HTTP/2: GOAWAY in the middle, a stream cut, a dead peer without FIN", run: func(t *testing.T, v variant) {
+	{id: "N25", name: "http2", what: "HTTP/2: GOAWAY, truncated stream, peer that vanishes without FIN", run: func(t *testing.T, v variant) {
 		if v != variants[0] && strings.HasPrefix(runtime.Version(), "go1.25") {
-			t.Skip("the HTTP/2 servers of Go 1.25 share channels, which no two synctest bubbles may do")
+			t.Skip("HTTP/2 servers of Go 1.25 share channels, which different synctest bubbles must not do")
 		}
 		goAway := func(last byte) []byte { return []byte{0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last, 0, 0, 0, 0} }
 		for name, frames := range map[string][]byte{"GOAWAY, not seen": goAway(0), "GOAWAY, then FIN": goAway(1), "FIN": {}, "garbage": []byte("garbage of a proxy")} {
 			g, _ := overHTTP2(t, v, frames, ok2)
-			g.succeeds(1) // as seen by the server
+			g.succeeds(1) // the server has recorded only one request
 			if g.dialed() != 2 {
 				t.Errorf("%s: %d dials", name, g.dialed())
 			}
@@ -877,11 +880,11 @@ var moreFaults = []fault{
 		}
 		g, _ := overHTTP2(t, v, nil, func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(10 * time.Millisecond)
-			w.Header().Set("Connection", "close") // GOAWAY after this response
+			w.Header().Set("Connection", "close") // the server sends GOAWAY after this response
 			ok2(w, r)
 		})
 		if failed := g.many(t.Context(), 10, 100); failed != 0 {
-			t.Errorf("%d of 100 failed by GOAWAY", failed)
+			t.Errorf("%d of 100 calls failed after GOAWAY", failed)
 		}
 		time.Sleep(5 * time.Second)
 		g.finish()
@@ -891,13 +894,14 @@ var moreFaults = []fault{
 		last().vanish()
 		g.start = time.Now()
 		g.succeeds(1)
-		g.within(map[bool]string{true: "10s", false: "20s"}[v.own]) // pings detect it before the timeout of the attempt
+		// The library's own client sends HTTP/2 pings and therefore detects the dead peer earlier.
+		g.within(map[bool]string{true: "10s", false: "20s"}[v.own])
 		if n := len(g.attempts); n != 3 || g.dialed() != 2 {
 			t.Errorf("%d attempts, %d dials", n, g.dialed())
 		}
 		g.finish()
 	}},
-	{id: "N26", name: "first_address_dead", what: "two A records, the first black-holed", real: true, run: func(t *testing.T, v variant) {
+	{id: "N26", name: "first_address_dead", what: "two A records, the first address does not respond", real: true, run: func(t *testing.T, v variant) {
 		ca := newAuthority(t)
 		server := httptest.NewUnstartedServer(http.HandlerFunc(ok2))
 		server.TLS = ca.server(t, "two.test")
@@ -905,7 +909,8 @@ var moreFaults = []fault{
 		defer server.Close()
 		_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 		resolver := nameServer(map[string][]string{"two.test": {"127.0.0.2", "127.0.0.1"}})
-		_, _ = resolver.LookupHost(t.Context(), "one.test") // initializes the resolver of the process outside the bubble
+		// Initialize the process-wide resolver outside the synctest bubble.
+		_, _ = resolver.LookupHost(t.Context(), "one.test")
 		synctest.Test(t, func(t *testing.T) {
 			v.bubble = true
 			g := newRig(t, v, nil, func(_ *rig, o *ecs.Options) { o.Endpoint = "https://two.test:" + port })
@@ -914,7 +919,8 @@ var moreFaults = []fault{
 			d.Resolver = resolver
 			hung := false
 			d.ControlContext = func(ctx context.Context, _, addr string, _ syscall.RawConn) error {
-				if strings.HasPrefix(addr, "127.0.0.2:") { // like a SYN that gets no response
+				// The connection attempt hangs, like a SYN without a response.
+				if strings.HasPrefix(addr, "127.0.0.2:") {
 					hung = true
 					<-ctx.Done()
 					return ctx.Err()
@@ -929,7 +935,7 @@ var moreFaults = []fault{
 			g.finish()
 		})
 	}},
-	{id: "N27", name: "proxies", what: "proxy from the environment, proxy 407, 403 and 503, proxy drops CONNECT", run: func(t *testing.T, v variant) {
+	{id: "N27", name: "proxies", what: "a proxy that responds with 407, 403 or 503, or closes the connection", run: func(t *testing.T, v variant) {
 		for _, c := range []struct {
 			status   string
 			attempts int
@@ -961,7 +967,7 @@ var moreFaults = []fault{
 		})
 		g.succeeds(1)
 	}},
-	{id: "N27b", name: "proxy_variables", what: "HTTPS_PROXY and NO_PROXY", once: true, real: true, run: func(t *testing.T, _ variant) {
+	{id: "N27b", name: "proxy_variables", what: "HTTPS_PROXY and NO_PROXY in the environment", once: true, real: true, run: func(t *testing.T, _ variant) {
 		var seen atomic.Value
 		proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			seen.Store(r.Method + " " + r.Host + " " + r.Header.Get("Proxy-Authorization"))
@@ -970,7 +976,7 @@ var moreFaults = []fault{
 		defer proxy.Close()
 		out := inProcess(t, "proxy", "HTTPS_PROXY="+strings.Replace(proxy.URL, "://", "://user:proxypassword@", 1), "NO_PROXY=.direct.test")
 		if got, _ := seen.Load().(string); !strings.HasPrefix(got, "CONNECT ecs.proxied.test:443 Basic ") {
-			t.Errorf("the proxy saw %q", got)
+			t.Errorf("the proxy received %q", got)
 		}
 		if !strings.Contains(out, "407") || !strings.Contains(out, "ecs.proxied.test by proxy: true") || !strings.Contains(out, "ecs.direct.test by proxy: false") {
 			t.Errorf("%s", out)
@@ -978,8 +984,8 @@ var moreFaults = []fault{
 		searchSecrets(t, []string{out}, []string{"proxypassword", plantedID, plantedSecret, plantedToken})
 	}},
 	{id: "N28", name: "clock_jumps", what: "the clock jumps by an hour during the backoff", run: func(t *testing.T, v variant) {
-		// A jump of the local clock has the same effect as one of the server's clock, except on waiting: that uses
-		// timers, and Go's timers are monotonic.
+		// The test moves the server's clock. A jump of the local clock has the same effect, except that it does not
+		// affect delays: Go's timers are monotonic.
 		jump := time.Duration(0)
 		ok := strict(func() time.Duration { return jump }, dated)
 		g := newRig(t, v, func(x *exchange) {
@@ -996,11 +1002,11 @@ var moreFaults = []fault{
 			t.Errorf("took %v", g.elapsed())
 		}
 	}},
-	{id: "N29", name: "soak", what: "six virtual minutes, in TestSoak an hour: 1 % resets, 1 % 5xx, window quota, rotation", once: true, run: func(t *testing.T, v variant) {
+	{id: "N29", name: "soak", what: "six virtual minutes with 1 % resets, 1 % 5xx, a quota and key rotation (an hour in TestSoak)", once: true, run: func(t *testing.T, v variant) {
 		soak(t, v, 6*time.Minute, func(int) {})
 	}},
-	{id: "N30", name: "printed_values", what: "every exported type in slog, fmt and JSON", once: true, real: true, run: func(t *testing.T, _ variant) { printEverything(t) }},
-	{id: "N31", name: "random_answers", what: "any bytes as body, error body and headers", once: true, run: func(t *testing.T, v variant) {
+	{id: "N30", name: "printed_values", what: "values of every exported type printed by fmt, slog and encoding/json", once: true, real: true, run: func(t *testing.T, _ variant) { printEverything(t) }},
+	{id: "N31", name: "random_answers", what: "random bodies, error bodies and headers", once: true, run: func(t *testing.T, v variant) {
 		random := rand.New(rand.NewPCG(1, 2))
 		corpus := []string{page(3, "t"), apiError("InternalError", "m"), gatewayHTML, `<?xml version="1.0"?><Error><Code>C</Code></Error>`, `{"Instances":{"Instance":[{}]}}`, "null", "[]", `""`}
 		g := newRig(t, v, func(x *exchange) {
@@ -1029,13 +1035,13 @@ var moreFaults = []fault{
 			if resp, err := g.get(t.Context()); err == nil {
 				for _, inst := range resp.Instances {
 					if inst.InstanceID == "" {
-						t.Error("an instance without id")
+						t.Error("got an instance without an id")
 					}
 				}
 			}
 		}
 	}},
-	{id: "N32", name: "signatures", what: "random parameters: the signature equals an independent one, and no two requests share a text to sign", run: func(t *testing.T, v variant) {
+	{id: "N32", name: "signatures", what: "random parameters: the signature is correct, and every request has its own string to sign", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(200, `{}`))
 		defer g.finish()
 		random := rand.New(rand.NewPCG(3, 4))
@@ -1053,24 +1059,25 @@ var moreFaults = []fault{
 			for range random.IntN(5) {
 				params.Set("P"+text(), text())
 			}
-			if err := g.client.Call(t.Context(), "DescribeZones", params, nil); err != nil { // verified by the server
+			// The server verifies the signature.
+			if err := g.client.Call(t.Context(), "DescribeZones", params, nil); err != nil {
 				t.Fatal(err)
 			}
 			s := signer.StringToSign("POST", params)
 			if other, ok := seen[s]; ok && !reflect.DeepEqual(other, params) {
-				t.Errorf("%q and %q have the same text to sign", other, params)
+				t.Errorf("%q and %q have the same string to sign", other, params)
 			}
 			seen[s] = params
 		}
 	}},
-	{id: "N34", name: "never_a_final_answer", what: "100-continue for ever, 101 and then silence, a request nobody reads", run: func(t *testing.T, v variant) {
+	{id: "N34", name: "never_a_final_answer", what: "no final response: 100 repeatedly, 101 and then nothing, a request that is not read", run: func(t *testing.T, v variant) {
 		for name, serve := range map[string]func(*exchange){
-			"100": func(x *exchange) {
+			"100 repeatedly": func(x *exchange) {
 				for x.pause(50 * time.Millisecond) {
 					x.raw("HTTP/1.1 100 Continue\r\n\r\n")
 				}
 			},
-			"101": func(x *exchange) {
+			"101 and then nothing": func(x *exchange) {
 				x.raw("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h\r\n\r\n")
 				x.hang()
 			},
@@ -1089,7 +1096,7 @@ var moreFaults = []fault{
 		}
 		g.finish()
 	}},
-	{id: "N35", name: "odd_statuses", what: "redirect loop, 300, 304, 305, 399, 418, 501, 600, 999", once: true, run: func(t *testing.T, v variant) {
+	{id: "N35", name: "odd_statuses", what: "unusual statuses such as 300, 304, 418, 600 and 999; a redirect loop", once: true, run: func(t *testing.T, v variant) {
 		for _, status := range []int{300, 304, 305, 399, 418, 451, 501, 505, 600, 999} {
 			g := newRig(t, v, always(status, ""))
 			if err := g.fails(t.Context(), 1); err.StatusCode != status {

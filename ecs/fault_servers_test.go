@@ -38,27 +38,27 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// An in-memory network that simulates faults of connections in virtual time. net.Pipe does not suffice: it has no
-// resets, no peers that vanish, and no buffer for writes.
+// network is an in-memory network that simulates connection faults in virtual time. net.Pipe does not suffice: it has
+// no resets, no peers that vanish, and no write buffers.
 type network struct {
 	mu    sync.Mutex
-	serve map[string]func(*conn) // by address; each runs in its own goroutine
-	conns []*conn                // the client's ends, including closed ones
-	peers []*conn                // the servers' ends
+	serve map[string]func(*conn) // handlers by address; each call runs in its own goroutine
+	conns []*conn                // the clients' ends of the connections
+	peers []*conn                // the servers' ends of the connections
 	dials int
 }
 
 func newNetwork() *network { return &network{serve: map[string]func(*conn){}} }
 
-// listen calls serve for every connection to addr.
+// listen registers serve for connections to addr.
 func (n *network) listen(addr string, serve func(*conn)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.serve[addr] = serve
 }
 
-// dial connects to the listener of addr. The connection is refused if there is none, and hangs if the listener is
-// nil.
+// dial connects to the handler of addr. If addr is unknown, the connection is refused. If the handler is nil, dial
+// hangs until ctx is done.
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	serve, ok := n.serve[addr]
@@ -92,7 +92,7 @@ func (n *network) open() int {
 	return len(n.conns)
 }
 
-// hangUp closes the remaining connections at both ends.
+// hangUp closes both ends of all remaining connections.
 func (n *network) hangUp() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -116,10 +116,10 @@ func (a address) String() string { return string(a) }
 type half struct {
 	mu       sync.Mutex
 	buf      bytes.Buffer
-	changed  chan struct{} // closed and replaced whenever one of the fields below changes
-	err      error         // error of reads once buf is empty
+	changed  chan struct{} // closed and replaced after each change of the fields below
+	err      error         // returned by Read when buf is empty
 	deadline time.Time
-	dead     bool // writes vanish
+	dead     bool // written data is discarded
 }
 
 func newHalf() *half { return &half{changed: make(chan struct{})} }
@@ -140,7 +140,7 @@ func (h *half) touch() {
 type conn struct {
 	in, out *half
 	name    string
-	gone    bool // whether this side is closed; guarded by in.mu
+	gone    bool // whether this end is closed; guarded by in.mu
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -177,7 +177,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	}
 }
 
-// window is the size of the buffer of one direction.
+// window is the size of the buffer for one direction of a connection.
 const window = 256 << 10
 
 func (c *conn) Write(b []byte) (n int, err error) {
@@ -201,17 +201,17 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// Close sends a FIN.
+// Close closes this end of the connection, as a FIN does.
 func (c *conn) Close() error { return c.end(io.EOF) }
 
-// reset sends a RST.
+// reset closes the connection, as a RST does.
 func (c *conn) reset() { _ = c.end(os.NewSyscallError("read", syscall.ECONNRESET)) }
 
 func (c *conn) end(err error) error {
 	c.in.change(func() {
 		c.gone = true
 		if c.in.err == nil {
-			c.in.err = io.ErrClosedPipe // so that the peer's writes fail
+			c.in.err = io.ErrClosedPipe // makes later writes of the peer fail
 		}
 	})
 	c.out.change(func() {
@@ -222,7 +222,7 @@ func (c *conn) end(err error) error {
 	return nil
 }
 
-// vanish makes the peer disappear without closing the connection: no more data arrives in either direction.
+// vanish discards all later data in both directions without closing the connection, as if the peer had disappeared.
 func (c *conn) vanish() {
 	c.out.change(func() { c.out.dead = true })
 	c.in.change(func() { c.in.dead = true })
@@ -234,13 +234,13 @@ func (c *conn) closed() bool {
 	return c.gone
 }
 
-// hang waits until the client closes the connection.
+// hang reads and discards data until the client closes the connection.
 func (c *conn) hang() { _, _ = io.Copy(io.Discard, c) }
 
-// ignore waits until the client closes the connection, without reading.
+// ignore waits until the client closes the connection, or for an hour, without reading.
 func (c *conn) ignore() { c.pause(time.Hour) }
 
-// pause waits, and reports whether the client is still connected.
+// pause waits for d. It returns false early if the client closes the connection.
 func (c *conn) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -270,7 +270,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 func (c *conn) SetDeadline(t time.Time) error    { return c.SetReadDeadline(t) }
 func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
-// listener is a net.Listener for connections of the simulated network.
+// listener is a net.Listener for connections of the in-memory network.
 type listener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -281,7 +281,7 @@ func newListener() *listener {
 	return &listener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
 
-// take passes a connection to Accept and waits until it is closed.
+// take passes a connection to Accept and waits until the connection is closed.
 func (l *listener) take(c *conn) {
 	held := &heldConn{conn: c, done: make(chan struct{})}
 	select {
@@ -320,9 +320,9 @@ func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReade
 type exchange struct {
 	*http.Request
 	*conn
-	w    io.Writer // the connection, or the TLS connection on top of it
-	n    int       // number of the request on this server, from 1
-	nth  int       // number of the request on its connection, from 1
+	w    io.Writer // the connection, or the TLS connection above it
+	n    int       // number of the request on this server, counted from 1
+	nth  int       // number of the request on its connection, counted from 1
 	time time.Time
 }
 
@@ -351,7 +351,7 @@ func (x *exchange) fail(status int, code string, header ...string) {
 	x.answer(status, apiError(code, "message of "+code), header...)
 }
 
-// page returns a page with n instances and, optionally, a token.
+// page returns a page of n instances. next is the optional NextToken.
 func page(n int, next ...string) string {
 	var b strings.Builder
 	b.WriteString(`{"RequestId":"0A1B2C3D-0000-4000-8000-000000000000","Instances":{"Instance":[`)
@@ -369,14 +369,15 @@ func apiError(code, message string) string {
 	return fmt.Sprintf(`{"RequestId":"0A1B2C3D-0000-4000-8000-00000000000E","HostId":"ecs.test","Code":%q,"Message":%q,"Recommend":"https://api.aliyun.com/troubleshoot?q=%s"}`, code, message, code)
 }
 
-// The keys of the tests, which are easy to find in any text.
+// The planted key, whose values are easy to find in any output.
 const (
 	plantedID     = "LTAIplantedkeyid0001"
 	plantedSecret = "plantedSecret+/=0001"
 	plantedToken  = "CAISplantedtoken+/=0001plantedplantedplanted"
 )
 
-// rig is a client on the simulated network and a server that verifies every signature with its own code.
+// rig is a client in an in-memory network, together with a server that verifies every signature with its own
+// implementation.
 type rig struct {
 	*testing.T
 	*network
@@ -385,25 +386,25 @@ type rig struct {
 	variant variant
 	start   time.Time
 
-	lean     bool // whether to record no requests
+	lean     bool // do not record requests
 	mu       sync.Mutex
 	requests []*exchange
 	attempts []ecs.Attempt
 	errors   []error
 	log      bytes.Buffer
-	secrets  []string // the keys in use, and the signatures received
+	secrets  []string // the keys in use and the received signatures
 }
 
-// variant determines how a case is run.
+// variant selects the signer and the kind of http.Client for a fault case.
 type variant struct {
 	name   string
 	signer signer.Signer
-	own    bool // use the settings of NewHTTPClient, otherwise an http.Client of the caller
-	bubble bool // run in virtual time
+	own    bool // use the library's NewHTTPClient instead of an http.Client of the caller
+	bubble bool // run in virtual time, in a synctest bubble
 }
 
-// variants has each signer and each kind of client. A signer only adds parameters or headers, and a client only sends them, so that
-// their combinations would show nothing more.
+// variants covers each signer and each kind of http.Client. Other combinations would test nothing new, because a
+// signer only sets parameters or headers, and an http.Client only sends them.
 var variants = []variant{
 	{"V1, own client", signer.V1{}, true, true},
 	{"V3, caller's client", signer.V3{}, false, true},
@@ -411,7 +412,8 @@ var variants = []variant{
 
 const plain, secure = "http://127.0.0.1:80", "https://ecs.test"
 
-// newRig returns a rig whose server calls serve for each request. If serve is nil, the case must listen itself.
+// newRig returns a rig whose server calls serve for each request. If serve is nil, the fault case must call listen
+// itself.
 func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *ecs.Options)) *rig {
 	t.Helper()
 	g := &rig{T: t, network: newNetwork(), variant: v, start: time.Now(), secrets: []string{plantedID, plantedSecret, plantedToken}}
@@ -436,7 +438,7 @@ func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *
 	for _, e := range edit {
 		e(g, o)
 	}
-	t.Cleanup(g.hangUp) // a failed case must not block the bubble
+	t.Cleanup(g.hangUp) // so that synctest does not wait for the connections of a failed case
 	var err error
 	if g.client, err = ecs.NewClient("cn-test", o); err != nil {
 		t.Fatal(err)
@@ -452,7 +454,7 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	return w.g.log.Write(b)
 }
 
-// server parses the requests of a connection, verifies them and passes them to serve.
+// server returns a connection handler that parses and verifies requests and passes them to serve.
 func (g *rig) server(serve func(*exchange)) func(*conn) {
 	return func(c *conn) { g.serveHTTP(c, c, serve) }
 }
@@ -479,7 +481,7 @@ func (g *rig) serveHTTP(c *conn, rw io.ReadWriter, serve func(*exchange)) {
 	}
 }
 
-// verify computes the signature of a request as documented, without package signer.
+// verify checks the signature of a request. It implements the documented algorithm without package signer.
 func (g *rig) verify(r *http.Request) {
 	if r.Method != http.MethodPost || r.URL.Path != "/" || r.ContentLength != 0 {
 		g.Errorf("%s %s with %d bytes", r.Method, r.URL.Path, r.ContentLength)
@@ -489,7 +491,7 @@ func (g *rig) verify(r *http.Request) {
 		return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
 	}
 	var pairs []string
-	for _, k := range slices.Sorted(maps.Keys(r.URL.Query())) { // sorted by unescaped names
+	for _, k := range slices.Sorted(maps.Keys(r.URL.Query())) { // sorted by the unescaped names
 		if k != "Signature" {
 			pairs = append(pairs, encode(k)+"="+encode(r.URL.Query().Get(k)))
 		}
@@ -526,7 +528,7 @@ func (g *rig) verify(r *http.Request) {
 		want = hex.EncodeToString(mac.Sum(nil))
 	}
 	if signature == "" || signature != want {
-		g.Errorf("the signature %q does not fit the request, want %q", signature, want)
+		g.Errorf("wrong signature %q, want %q", signature, want)
 	}
 	g.secret(signature)
 }
@@ -539,15 +541,15 @@ func (g *rig) secret(s ...string) {
 	}
 }
 
-// secretOf returns the secret and the token of an access key id: the planted key, or a rotated one such as
-// rotatingid7.
+// secretOf returns the secret and the token for an access key id: the planted key, or a rotated key whose id is, for
+// example, rotatingid7.
 func (g *rig) secretOf(id, token string) string {
 	if id == plantedID && token == plantedToken {
 		return plantedSecret
 	}
 	n, ok := strings.CutPrefix(id, "rotatingid")
 	if !ok || token != "rotatingtoken"+n {
-		g.Errorf("key %q came with token %q", id, token)
+		g.Errorf("key %q was sent with token %q", id, token)
 	}
 	g.secret(id, "rotatingsecret"+n, token)
 	return "rotatingsecret" + n
@@ -561,17 +563,17 @@ type providerFunc func(context.Context) (signer.Credentials, error)
 
 func (f providerFunc) Credentials(ctx context.Context) (signer.Credentials, error) { return f(ctx) }
 
-// get fetches one page.
+// get requests one page of instances.
 func (g *rig) get(ctx context.Context) (*ecs.DescribeInstancesResponse, error) {
 	resp, err := g.client.DescribeInstances(ctx, ecs.DescribeInstancesRequest{MaxResults: 100})
 	g.note(err)
 	if (resp == nil) == (err == nil) {
-		g.Errorf("both or neither: %v, %v", resp, err)
+		g.Errorf("got both a response and an error, or neither: %v, %v", resp, err)
 	}
 	return resp, err
 }
 
-// note records an error, which finish searches for secrets.
+// note records an error, so that finish searches it for secrets.
 func (g *rig) note(err error) {
 	if err != nil {
 		g.mu.Lock()
@@ -587,7 +589,7 @@ func (g *rig) arrived() int {
 	return len(g.requests)
 }
 
-// gaps returns the times between requests.
+// gaps returns the times between consecutive requests.
 func (g *rig) gaps() (gaps []time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -597,14 +599,14 @@ func (g *rig) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// finish closes idle connections, and fails the test if connections are left open or a secret was revealed.
+// finish closes idle connections. It fails the test if any connection is still open or if a secret was revealed.
 func (g *rig) finish() {
 	g.client.CloseIdleConnections()
 	if g.variant.bubble {
 		synctest.Wait()
 	}
 	if n := g.open(); n > 0 {
-		g.Errorf("%d connections are left", n)
+		g.Errorf("%d connections are still open", n)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -621,7 +623,7 @@ func (g *rig) finish() {
 	searchSecrets(g.T, texts, g.secrets)
 }
 
-// authority is a certificate authority for one test.
+// authority is a certificate authority for a single test.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -634,7 +636,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue returns a certificate; the first one is that of the authority itself.
+// issue returns a certificate for the template. The first certificate is the authority's own certificate.
 func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -643,7 +645,8 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certi
 	}
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())
 	if template.NotAfter.IsZero() {
-		template.NotBefore, template.NotAfter = time.Unix(0, 0), time.Unix(1<<32, 0) // virtual time begins in 2000
+		// Virtual time begins in the year 2000.
+		template.NotBefore, template.NotAfter = time.Unix(0, 0), time.Unix(1<<32, 0)
 	}
 	parent, signing := a.cert, a.key
 	if parent == nil {
@@ -660,7 +663,7 @@ func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certi
 	return cert, key
 }
 
-// server returns the TLS configuration of a host.
+// server returns the TLS configuration for a server with the given host name.
 func (a *authority) server(t *testing.T, host string, edit ...func(*x509.Certificate, *tls.Config)) *tls.Config {
 	t.Helper()
 	template, config := &x509.Certificate{DNSNames: []string{host}}, &tls.Config{MinVersion: tls.VersionTLS10, NextProtos: []string{"http/1.1"}}
@@ -682,7 +685,7 @@ func (a *authority) trust(g *rig) {
 	tr.TLSClientConfig.RootCAs.AddCert(a.cert)
 }
 
-// overTLS serves a host with TLS.
+// overTLS serves host over TLS.
 func (g *rig) overTLS(host string, config *tls.Config, serve func(*exchange)) {
 	g.listen(host+":443", func(c *conn) {
 		if secured := tls.Server(c, config); secured.HandshakeContext(context.Background()) == nil {

@@ -15,15 +15,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fault is a case of the fault catalog: what a server, the network or a caller does, and a test that the client
-// handles it.
+// fault is an entry of the fault catalog. what describes the behavior of a server, the network or a caller, and run
+// tests how the client handles that behavior.
 type fault struct {
 	id, name, what string
 	run            func(t *testing.T, v variant)
-	once           bool   // signer and http.Client make no difference: only the first variant runs
-	real           bool   // runs in real time, on loopback or without any network
-	alone          bool   // measures the memory of the process
-	not            string // why it cannot be run here
+	once           bool   // run only the first variant, because the signer and the http.Client make no difference
+	real           bool   // run in real time, on loopback or without any network
+	alone          bool   // do not run in parallel, because the case measures the memory of the process
+	not            string // if not empty, the reason why the case cannot be run
 }
 
 func (f fault) String() string { return f.id + "_" + f.name }
@@ -31,7 +31,8 @@ func (f fault) String() string { return f.id + "_" + f.name }
 // faults is the fault catalog, ordered by id.
 var faults = slices.Concat(transportFaults, once(httpFaults), once(apiFaults), once(throttleFaults), clockFaults, once(pageFaults), bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
 
-// once returns the faults with once set: those that the transport handles after the signer and the http.Client did their work.
+// once sets the field once of the faults. It is for faults that the transport handles independently of the signer and
+// the http.Client.
 func once(faults []fault) []fault {
 	for i := range faults {
 		faults[i].once = true
@@ -39,10 +40,10 @@ func once(faults []fault) []fault {
 	return faults
 }
 
-// survived maps the ids of cases to their outcomes.
+// survived maps the id of each fault to the outcome of its test.
 var survived sync.Map
 
-// some cases measure the memory of the process; the others run in parallel
+// TestFault runs the fault catalog. Some cases measure the memory of the process; the other cases run in parallel.
 func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others run in parallel
 	seen := map[string]bool{}
 	for _, f := range faults {
@@ -89,7 +90,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// printSurvived prints the outcomes of the catalog as a table, if the catalog was run.
+// printSurvived prints the outcomes as a table. It prints nothing if no case was run.
 func printSurvived(w io.Writer) {
 	run, yes := 0, 0
 	for _, f := range faults {
@@ -110,7 +111,7 @@ func printSurvived(w io.Writer) {
 	}
 }
 
-// succeeds makes a call and fails the test unless it succeeds in exactly the given number of attempts.
+// succeeds makes a call and fails the test unless the call succeeds in exactly the given number of attempts.
 func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	g.Helper()
 	before := g.arrived()
@@ -127,8 +128,8 @@ func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	return resp
 }
 
-// fails makes a call and fails the test unless it fails in exactly the given number of attempts; -1 means any
-// number. The error must be an *Error whose text is one line.
+// fails makes a call and fails the test unless the call fails in exactly the given number of attempts. -1 means any
+// number of attempts. The error must wrap an *ecs.Error whose message is a single line.
 func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	g.Helper()
 	before := g.arrived()
@@ -146,7 +147,7 @@ func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	return e
 }
 
-// isTimeout reports whether err is a timeout according to net.Error.
+// isTimeout reports whether err is a timeout according to the interface net.Error.
 func isTimeout(err error) bool {
 	e, ok := errorAs[net.Error](err)
 	return ok && e.Timeout()

@@ -23,7 +23,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// then responds to the first requests with f, and successfully to all others.
+// then returns a handler that calls f for the first requests and responds with success to all later requests.
 func then(first int, f func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		if x.n <= first {
@@ -46,17 +46,17 @@ func recovers(attempts int, serve func(*exchange), edit ...func(*rig, *ecs.Optio
 	}
 }
 
-// hosted sets an endpoint with TLS.
+// hosted sets the endpoint to a host name with TLS.
 func hosted(_ *rig, o *ecs.Options) { o.Endpoint = secure }
 
 var transportFaults = []fault{
-	{id: "T01", name: "reset_after_request", what: "TCP RST after the request, then OK", run: recovers(2, then(1, func(x *exchange) { x.reset() }))},
-	{id: "T02", name: "fin_before_answer", what: "FIN before any byte of the answer, then OK", run: recovers(2, then(1, func(x *exchange) { x.fin() }))},
-	{id: "T04", name: "short_body", what: "body shorter than Content-Length, then OK", run: recovers(2, then(1, func(x *exchange) {
+	{id: "T01", name: "reset_after_request", what: "TCP RST after the request, then success", run: recovers(2, then(1, func(x *exchange) { x.reset() }))},
+	{id: "T02", name: "fin_before_answer", what: "FIN before the first byte of the response, then success", run: recovers(2, then(1, func(x *exchange) { x.fin() }))},
+	{id: "T04", name: "short_body", what: "body shorter than Content-Length, then success", run: recovers(2, then(1, func(x *exchange) {
 		x.raw("HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n" + page(3)[:60])
 		x.fin()
 	}))},
-	{id: "T06", name: "stale_keep_alive", what: "the server resets the reused connection on call 2", run: func(t *testing.T, v variant) {
+	{id: "T06", name: "stale_keep_alive", what: "the server resets a reused connection", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
 			if x.n == 2 {
 				if x.nth != 2 {
@@ -71,13 +71,13 @@ var transportFaults = []fault{
 		g.succeeds(1)
 		g.succeeds(2)
 	}},
-	{id: "T07", name: "black_hole_once", what: "first attempt black-holed, then OK", run: func(t *testing.T, v variant) {
+	{id: "T07", name: "black_hole_once", what: "no response to the first attempt, then success", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, then(1, (*exchange).hang), func(_ *rig, o *ecs.Options) { o.Retry.AttemptTimeout = 5 * time.Second })
 		defer g.finish()
 		g.succeeds(2)
 		g.within("6s")
 	}},
-	{id: "T08", name: "black_hole", what: "black hole for ever, defaults, no deadline", run: func(t *testing.T, v variant) {
+	{id: "T08", name: "black_hole", what: "no response to any attempt, default options, no deadline", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, (*exchange).hang)
 		defer g.finish()
 		err := g.fails(t.Context(), 2)
@@ -86,7 +86,7 @@ var transportFaults = []fault{
 		}
 		g.within("60s")
 	}},
-	{id: "T09", name: "slow_drip", what: "one byte of the body per 200 ms without end", run: func(t *testing.T, v variant) {
+	{id: "T09", name: "slow_drip", what: "endless body, one byte every 200 ms", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
 			x.raw("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
 			for x.pause(200 * time.Millisecond) {
@@ -99,17 +99,17 @@ var transportFaults = []fault{
 		}
 		g.within("45s")
 	}},
-	{id: "T10", name: "tls_handshake_hangs", what: "TLS handshake never answered", run: func(t *testing.T, v variant) {
+	{id: "T10", name: "tls_handshake_hangs", what: "no response to the TLS handshake", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, nil, hosted)
 		defer g.finish()
 		g.listen("ecs.test:443", (*conn).hang)
 		if err := g.fails(t.Context(), 0); !isTimeout(err) || err.Attempts != 2 {
 			t.Errorf("%v", err)
 		}
-		// without its own handshake timeout, the client is limited by the attempt timeout
+		// An http.Client of the caller has no handshake timeout here, so the attempt timeout applies.
 		g.within(map[bool]string{true: "30s", false: "31s"}[v.own])
 	}},
-	{id: "T11", name: "refused", what: "connection refused for ever", run: func(t *testing.T, v variant) {
+	{id: "T11", name: "refused", what: "connection refused for every attempt", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, nil)
 		defer g.finish()
 		err := g.fails(t.Context(), 0)
@@ -168,7 +168,7 @@ var transportFaults = []fault{
 		defer g.finish()
 		err := g.fails(t.Context(), 1)
 		limit := int64(1 << 20)
-		if !v.own { // the default of net/http
+		if !v.own { // net/http has a default limit of 10 MiB
 			limit = 10 << 20
 		}
 		if most := limit + 2*window; sent.Load() > most || !strings.Contains(err.Error(), "headers") {
@@ -180,8 +180,8 @@ var transportFaults = []fault{
 const gatewayHTML = "<html><head><title>502 Bad Gateway</title></head>\r\n<body><hr>tengine</body></html>"
 
 var httpFaults = []fault{
-	{id: "H01", name: "502_html_once", what: "502 HTML of the load balancer, then OK", run: recovers(2, then(1, always(502, gatewayHTML, "Content-Type", "text/html")))},
-	{id: "H02", name: "503_retry_after", what: "503 + Retry-After: 2, then OK", run: func(t *testing.T, v variant) {
+	{id: "H01", name: "502_html_once", what: "502 with HTML of a load balancer, then success", run: recovers(2, then(1, always(502, gatewayHTML, "Content-Type", "text/html")))},
+	{id: "H02", name: "503_retry_after", what: "503 with Retry-After: 2, then success", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, then(1, always(503, "", "Retry-After", "2")))
 		defer g.finish()
 		g.succeeds(2)
@@ -189,8 +189,8 @@ var httpFaults = []fault{
 			t.Errorf("waited %v", gap)
 		}
 	}},
-	{id: "H04", name: "429_empty", what: "429 without a body, then OK", run: recovers(2, then(1, always(429, "")))},
-	{id: "H05", name: "502_html", what: "502 HTML for ever", run: func(t *testing.T, v variant) {
+	{id: "H04", name: "429_empty", what: "429 without a body, then success", run: recovers(2, then(1, always(429, "")))},
+	{id: "H05", name: "502_html", what: "502 with HTML for every attempt", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(502, gatewayHTML), func(_ *rig, o *ecs.Options) { o.Retry = ecs.RetryPolicy{MaxAttempts: 5, MinDelay: time.Second} })
 		defer g.finish()
 		err := g.fails(t.Context(), 5)
@@ -203,7 +203,7 @@ var httpFaults = []fault{
 			}
 		}
 	}},
-	{id: "H06", name: "captive_portal", what: "200 text/html of a captive portal", run: func(t *testing.T, v variant) {
+	{id: "H06", name: "captive_portal", what: "200 with the HTML of a captive portal", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(200, "<html>Please log in</html>", "Content-Type", "text/html"))
 		defer g.finish()
 		if err := g.fails(t.Context(), 5); err.StatusCode != 200 || !strings.Contains(err.Error(), "Please log in") {
@@ -224,7 +224,7 @@ var httpFaults = []fault{
 			t.Errorf("%v", err)
 		}
 	}},
-	{id: "H10", name: "404_html", what: "404 HTML (wrong endpoint)", run: func(t *testing.T, v variant) {
+	{id: "H10", name: "404_html", what: "404 with HTML (wrong endpoint)", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(404, "<html>Not Found</html>"))
 		defer g.finish()
 		if err := g.fails(t.Context(), 1); err.StatusCode != 404 || !strings.Contains(err.Error(), "check the endpoint") {
@@ -233,8 +233,8 @@ var httpFaults = []fault{
 	}},
 }
 
-// bomb returns a compressed page that contains 256 MiB of spaces. It consists of many gzip members, of which the one with spaces is
-// compressed once.
+// bomb returns a compressed page that contains 256 MiB of spaces. It repeats a single gzip member of 1 MiB, so that
+// the spaces are compressed only once.
 var bomb = sync.OnceValue(func() []byte {
 	member := func(text string) []byte {
 		var b bytes.Buffer
@@ -248,7 +248,7 @@ var bomb = sync.OnceValue(func() []byte {
 })
 
 var bodyFaults = []fault{
-	{id: "D01", name: "type_drift", what: "type drift: numbers and booleans as strings, null objects", run: func(t *testing.T, v variant) {
+	{id: "D01", name: "type_drift", what: "numbers and booleans as strings, null objects", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(200, `{"RequestId":7,"PageSize":"10","NextToken":null,"Instances":{"Instance":[{"InstanceId":"i-000000","Cpu":"4","Memory":"8192","IoOptimized":"true",
 			"DeviceAvailable":"false","VpcAttributes":null,"EipAddress":{},"Tags":null,"OperationLocks":{"LockReason":null},"CreationTime":"","InternetMaxBandwidthOut":"1.0"}]}}`))
 		defer g.finish()
@@ -257,7 +257,7 @@ var bodyFaults = []fault{
 			t.Errorf("%+v", i)
 		}
 	}},
-	{id: "D02", name: "impossible_type", what: "one instance has a field of an impossible type", run: func(t *testing.T, v variant) {
+	{id: "D02", name: "impossible_type", what: "an instance has a field of the wrong type", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(200, `{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-a"},{"InstanceId":"i-b","Cpu":{"n":4}},{"InstanceId":"i-c"}]},"NextToken":""}`))
 		defer g.finish()
 		ids, err := g.list()
@@ -266,7 +266,7 @@ var bodyFaults = []fault{
 			t.Errorf("%v %v", ids, err)
 		}
 	}},
-	{id: "D04", name: "200_error", what: "200 carrying an error document, also one with an empty list", run: func(t *testing.T, v variant) {
+	{id: "D04", name: "200_error", what: "200 with an error document, also with an empty list", run: func(t *testing.T, v variant) {
 		for _, body := range []string{apiError("InternalError", "sorry"), `{"RequestId":"R","Code":"InternalError","Message":"sorry","Instances":{"Instance":[]}}`} {
 			g := newRig(t, v, always(200, body))
 			if err := g.fails(t.Context(), 5); err.Code != "InternalError" || err.StatusCode != 200 || !errors.Is(err, ecs.ErrUnavailable) {
@@ -275,8 +275,8 @@ var bodyFaults = []fault{
 			g.finish()
 		}
 	}},
-	{id: "D05", name: "truncated_json", what: "truncated JSON with a fitting Content-Length, then OK", run: recovers(2, then(1, always(200, page(3)[:150])))},
-	{id: "D06", name: "gzip_bomb", what: "gzip bomb: 300 KB that expand to 256 MiB", alone: true, run: func(t *testing.T, v variant) {
+	{id: "D05", name: "truncated_json", what: "truncated JSON with a matching Content-Length, then success", run: recovers(2, then(1, always(200, page(3)[:150])))},
+	{id: "D06", name: "gzip_bomb", what: "gzip bomb of 300 KB that expands to 256 MiB", alone: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(200, string(bomb()), "Content-Encoding", "gzip"))
 		defer g.finish()
 		var before, after runtime.MemStats
@@ -287,7 +287,7 @@ var bodyFaults = []fault{
 			t.Errorf("%d MiB allocated: %v", n, err)
 		}
 	}},
-	{id: "D07", name: "endless_body", what: "endless 200 body at full speed", run: func(t *testing.T, v variant) {
+	{id: "D07", name: "endless_body", what: "200 with an endless body at full speed", run: func(t *testing.T, v variant) {
 		var sent atomic.Int64
 		g := newRig(t, v, func(x *exchange) {
 			x.raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -304,7 +304,7 @@ var bodyFaults = []fault{
 			t.Errorf("%d bytes sent: %v", sent.Load(), err)
 		}
 	}},
-	{id: "D08", name: "deep_nesting", what: "50,000-deep JSON in an unknown field", run: func(t *testing.T, v variant) {
+	{id: "D08", name: "deep_nesting", what: "JSON nested 50,000 levels deep in an unknown field", run: func(t *testing.T, v variant) {
 		deep := strings.Repeat(`{"a":[`, 25_000) + strings.Repeat(`]}`, 25_000)
 		g := newRig(t, v, always(200, `{"RequestId":"R","Novel":`+deep+`,"Instances":{"Instance":[{"InstanceId":"i-000000","Cpu":4,"Novel":`+deep+`}]}}`))
 		defer g.finish()
@@ -320,7 +320,7 @@ var bodyFaults = []fault{
 }
 
 var cancelFaults = []fault{
-	{id: "L01", name: "cancelled_before", what: "context already cancelled", run: func(t *testing.T, v variant) {
+	{id: "L01", name: "cancelled_before", what: "the context is canceled before the call", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, (*exchange).ok)
 		defer g.finish()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -329,7 +329,7 @@ var cancelFaults = []fault{
 			t.Errorf("%d dials: %v", g.dialed(), err)
 		}
 	}},
-	{id: "L02", name: "cancelled_in_request", what: "cancel while the server is thinking", run: func(t *testing.T, v variant) {
+	{id: "L02", name: "cancelled_in_request", what: "the context is canceled while the server processes the request", run: func(t *testing.T, v variant) {
 		for _, begin := range []string{"", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"} {
 			g := newRig(t, v, func(x *exchange) { x.raw(begin); x.hang() })
 			ctx, cancel := context.WithCancel(t.Context())
@@ -340,7 +340,7 @@ var cancelFaults = []fault{
 			g.finish()
 		}
 	}},
-	{id: "L03", name: "cancelled_in_backoff", what: "cancel during the backoff (Retry-After: 5)", run: func(t *testing.T, v variant) {
+	{id: "L03", name: "cancelled_in_backoff", what: "the context is canceled during the delay before a retry", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(503, apiError("ServiceUnavailable", "sorry"), "Retry-After", "5"))
 		defer g.finish()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -350,7 +350,7 @@ var cancelFaults = []fault{
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
 	}},
-	{id: "L04", name: "deadline", what: "deadline of 500 ms, the server thinks for 3 s", run: func(t *testing.T, v variant) {
+	{id: "L04", name: "deadline", what: "a deadline of 500 ms, but the server takes 3 s", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.pause(3 * time.Second); x.ok() })
 		defer g.finish()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
@@ -359,7 +359,7 @@ var cancelFaults = []fault{
 			t.Errorf("after %v: %v", g.elapsed(), err)
 		}
 	}},
-	{id: "L06", name: "leak_after_errors", what: "50 calls at once, every attempt a 500 with 64 KiB: what is left?", run: func(t *testing.T, v variant) {
+	{id: "L06", name: "leak_after_errors", what: "50 concurrent calls, 500 with 64 KiB for every attempt: no connections are leaked", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(500, strings.Repeat("x", 64<<10)))
 		defer g.finish()
 		var wg sync.WaitGroup
@@ -375,7 +375,7 @@ var cancelFaults = []fault{
 			t.Errorf("%d connections are open", n)
 		}
 	}},
-	{id: "L09", name: "leak_after_giving_up", what: "the caller gives up on 40 hung calls: what is left?", run: func(t *testing.T, v variant) {
+	{id: "L09", name: "leak_after_giving_up", what: "40 hanging calls end at the deadline: no connections are leaked", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, (*exchange).hang)
 		defer g.finish()
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -393,7 +393,7 @@ var cancelFaults = []fault{
 			t.Errorf("took %v", g.elapsed())
 		}
 		time.Sleep(500 * time.Millisecond)
-		if n := g.open(); n != 0 { // a leaked goroutine makes the bubble fail
+		if n := g.open(); n != 0 { // a leaked goroutine would also make synctest fail
 			t.Errorf("%d connections are open", n)
 		}
 	}},

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// getAll calls GetInstance for many ids concurrently and returns the results.
+// getAll calls GetInstance for all ids concurrently. It returns the errors in the order of the ids.
 func getAll(t *testing.T, c *ecs.Client, ids []string) []error {
 	t.Helper()
 	errs := make([]error, len(ids))
@@ -25,7 +25,7 @@ func getAll(t *testing.T, c *ecs.Client, ids []string) []error {
 		calls.Go(func() {
 			inst, err := c.GetInstance(t.Context(), id)
 			if errs[i] = err; err == nil && inst.InstanceID != id {
-				t.Errorf("asked for %s, got %s", id, inst.InstanceID)
+				t.Errorf("requested %s, got %s", id, inst.InstanceID)
 			}
 		})
 	}
@@ -70,10 +70,10 @@ func TestGetInstance(t *testing.T) {
 			}
 		}
 		if o.lists > 2 {
-			t.Errorf("%d requests", o.lists)
+			t.Errorf("got %d requests", o.lists)
 		}
 	})
-	story(t, "a missing id costs the others nothing", func(t *testing.T) {
+	story(t, "a missing id does not affect other calls", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(50), latency: 50 * time.Millisecond}
 		ids := append(rowIDs(o.rows), "i-missing")
 		for i, err := range getAll(t, o.client(t), ids) {
@@ -83,13 +83,13 @@ func TestGetInstance(t *testing.T) {
 			}
 		}
 	})
-	story(t, "missing alone: checked", func(t *testing.T) {
+	story(t, "a missing instance is verified by a dry run", func(t *testing.T) {
 		o := &oddECS{}
 		if _, err := o.client(t).GetInstance(t.Context(), "i-1"); !errors.Is(err, ecs.ErrNotFound) || o.lists != 2 || o.dryRuns != 1 {
 			t.Errorf("%v after %d requests and %d dry runs", err, o.lists, o.dryRuns)
 		}
 	})
-	story(t, "denied is not missing", func(t *testing.T) {
+	story(t, "a missing permission is not reported as a missing instance", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(120), intercept: func(q url.Values, _ int) (int, []byte) { return denied(q) }}
 		for _, err := range getAll(t, o.client(t), rowIDs(o.rows)) {
 			if !errors.Is(err, ecs.ErrForbidden) || errors.Is(err, ecs.ErrNotFound) {
@@ -97,7 +97,7 @@ func TestGetInstance(t *testing.T) {
 			}
 		}
 	})
-	story(t, "a caller that leaves ends its own wait alone", func(t *testing.T) {
+	story(t, "canceling a call does not affect calls that share its request", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(3), latency: time.Second}
 		c := o.client(t)
 		cause := errors.New("enough")
@@ -106,7 +106,8 @@ func TestGetInstance(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if i != 1 {
-				// in the first and in the second request
+				// The first call is canceled during its own request. The last call is canceled during the request
+				// that it shares with the second call.
 				time.AfterFunc(time.Duration(100+i*200)*time.Millisecond, func() { cancel(cause) })
 			}
 			calls.Go(func() {
@@ -115,14 +116,14 @@ func TestGetInstance(t *testing.T) {
 					t.Errorf("%d: %v", i, err)
 				}
 				if _, ok := errorAs[*ecs.Error](err); err != nil && !ok {
-					t.Errorf("%v has no *Error in its chain", err)
+					t.Errorf("%v does not wrap an *Error", err)
 				}
 			})
 			synctest.Wait()
 		}
 		calls.Wait()
 	})
-	story(t, "a request ends when all its callers have left", func(t *testing.T) {
+	story(t, "a request is canceled when all its calls are canceled", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(2), latency: time.Hour}
 		c := o.client(t)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -133,14 +134,14 @@ func TestGetInstance(t *testing.T) {
 		}
 		synctest.Wait()
 		if o.underWay != 0 {
-			t.Errorf("%d requests go on", o.underWay)
+			t.Errorf("%d requests are still in progress", o.underWay)
 		}
 		o.latency = 0
 		if _, err := c.GetInstance(t.Context(), o.rows[1].id); err != nil {
 			t.Error(err)
 		}
 	})
-	story(t, "a panic of a hook reaches one caller", func(t *testing.T) {
+	story(t, "a panic in a hook reaches exactly one caller", func(t *testing.T) {
 		o := &oddECS{rows: fleetOfRows(30), latency: 50 * time.Millisecond}
 		var attempts, panics, failed atomic.Int64
 		c := o.client(t, func(opts *ecs.Options) {
@@ -153,7 +154,8 @@ func TestGetInstance(t *testing.T) {
 		var calls sync.WaitGroup
 		for n, id := range rowIDs(o.rows) {
 			if n == 1 {
-				synctest.Wait() // the first request is sent, so that all others share the second one
+				// Wait until the first request is sent, so that all other calls share the second request.
+				synctest.Wait()
 			}
 			calls.Go(func() {
 				defer func() {
@@ -174,19 +176,19 @@ func TestGetInstance(t *testing.T) {
 			t.Errorf("%d panics, %d failed, %d requests", panics.Load(), failed.Load(), o.lists)
 		}
 	})
-	story(t, "what could not be decoded is named", func(t *testing.T) {
+	story(t, "unreadable members are reported", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(numbered(1, "cn-hangzhou")[0]))
 		_, err := srv.client.GetInstance(t.Context(), numbered(1, "cn-hangzhou")[0].InstanceID)
 		if incomplete, ok := errorAs[*ecs.IncompleteError](err); !ok || len(incomplete.Undecoded) != 1 {
 			t.Error(err)
 		}
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
-		// it may be the missing one
+		// The instance whose id cannot be read may be i-x, so i-x must not be reported as missing.
 		if _, err = srv.client.GetInstance(t.Context(), "i-x"); errors.Is(err, ecs.ErrNotFound) || err == nil {
 			t.Error(err)
 		}
 	})
-	story(t, "refused before anything is sent", func(t *testing.T) {
+	story(t, "invalid calls are rejected before a request is sent", func(t *testing.T) {
 		o := &oddECS{}
 		c := o.client(t)
 		var none context.Context

@@ -12,8 +12,8 @@ func errorAs[T error](err error) (T, bool) {
 	return target, ok
 }
 
-// volume returns how much a test does: less with -short, as in a run with the race detector, which needs concurrency but makes
-// everything ten times slower.
+// volume returns full, or short if the test runs with -short. Runs with the race detector use -short, because they
+// are ten times slower but do not need large volumes.
 func volume[T any](full, short T) T {
 	if testing.Short() {
 		return short
@@ -21,5 +21,5 @@ func volume[T any](full, short T) T {
 	return full
 }
 
-// ptr returns a pointer to a copy of v, for fields in which absent and zero differ.
+// ptr returns a pointer to a copy of v. It is used for fields in which nil and zero have different meanings.
 func ptr[T any](v T) *T { return &v }

@@ -7,9 +7,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// To store a struct that contains an instance and other fields as JSON, use a named field for the instance. If the
-// struct embedded the instance, encoding/json would use the methods of the instance for the whole struct, and lose
-// Owner.
+// To store an instance together with other fields as JSON, use a named field for the instance. If the struct embedded
+// the instance, encoding/json would use the instance's JSON methods for the whole struct, and the field Owner would
+// be lost.
 func ExampleInstance_json() {
 	type record struct {
 		Owner    string

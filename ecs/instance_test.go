@@ -19,15 +19,17 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// apiMember is a member of the response that has a Go field.
+// apiMember is a JSON member of the response that has a Go field.
 type apiMember struct {
-	path string // as in testdata/members.txt
-	typ  string // its JSON type
-	// index of the field in Instance, through the first elements of lists; nil if the member is not in an instance
+	path string // in the notation of testdata/members.txt
+	typ  string // the JSON type
+	// index leads from Instance to the field, as for reflect.Value.FieldByIndex, but may pass through lists. It is
+	// nil if the member is not part of an instance.
 	index []int
 }
 
-// apiMembers returns the members of an instance, or of a part of it, with their types.
+// apiMembers returns the members of the struct type t, including nested members. t is Instance or a part of Instance;
+// path and index locate t in the response.
 func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -109,7 +111,7 @@ func TestEveryMemberHasAField(t *testing.T) {
 	}
 	for _, line := range got {
 		if _, found := slices.BinarySearch(want, line); !found {
-			t.Errorf("the API has no %s", line)
+			t.Errorf("testdata/members.txt has no %s", line)
 		}
 	}
 	if len(want) != 148 || len(got) != 148 || leaves != 114 {
@@ -117,7 +119,7 @@ func TestEveryMemberHasAField(t *testing.T) {
 	}
 }
 
-// TestEveryMemberTravels decodes and encodes instances with a single member.
+// TestEveryMemberTravels decodes and encodes instances that have a single member. No value may be lost or added.
 func TestEveryMemberTravels(t *testing.T) {
 	t.Parallel()
 	tested := 0
@@ -129,7 +131,7 @@ func TestEveryMemberTravels(t *testing.T) {
 			continue
 		}
 		tested++
-		// Build the document from the inside out.
+		// Build the document from the innermost value outwards.
 		steps := strings.Split(m.path, ".")
 		doc := value
 		for i, step := range slices.Backward(steps[min(1, len(steps)-1):]) {
@@ -176,7 +178,8 @@ func TestEveryMemberTravels(t *testing.T) {
 	}
 }
 
-// fieldAt returns the field with an index, through the first elements of lists.
+// fieldAt returns the field with the given index. If the index leads through a list, fieldAt uses the first element
+// of the list.
 func fieldAt(v reflect.Value, index []int) reflect.Value {
 	for _, i := range index {
 		if v.Kind() == reflect.Slice {
@@ -229,9 +232,9 @@ func nonZero(doc any) (n int) {
 	return n
 }
 
-// TestGolden decodes testdata/sample.json, which is the response in the API's documentation, including the
-// asterisks that mask its addresses, and testdata/fleet.json, which has the form of published responses with 43
-// real instances. The .txt files list the fields that are not zero.
+// TestGolden decodes testdata/sample.json and testdata/fleet.json. sample.json is the response in the API's
+// documentation, including the asterisks that mask its addresses. fleet.json contains 43 instances that resemble
+// published responses. The .txt files list the fields that are not zero.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	if *update {
@@ -275,7 +278,7 @@ func TestGolden(t *testing.T) {
 			}
 		}
 		if b.Len() != len(want) {
-			t.Errorf("%s.txt has more lines", name)
+			t.Errorf("%s.txt has extra lines", name)
 		}
 		for i, inst := range r.Instances {
 			if inst.Extra != nil {
@@ -294,7 +297,7 @@ func writeGolden(t *testing.T, name string, data []byte) {
 }
 
 // roundTrip checks that json.Marshal writes exactly the members and values of element i of the page, in any order.
-// The only exception is an empty object that the API often leaves out.
+// The only exception is an empty PrivateDnsNameOptions object, which the API often omits.
 func roundTrip(t *testing.T, page []byte, i int, inst Instance) {
 	t.Helper()
 	var doc struct {

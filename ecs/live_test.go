@@ -19,14 +19,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestLive lists the instances of a real account. It is read-only. The key in the default credential chain must have the
-// permissions DescribeInstances and DescribeRegions:
+// TestLive lists the instances of a real account. The test sends only read requests. The key in the default
+// credential chain needs the permissions DescribeInstances and DescribeRegions:
 //
 //	go test -tags live ./ecs -run TestLive -v
 //
-// ECS_LIVE_REGION is the region, cn-hangzhou by default. ECS_LIVE_ENDPOINT replaces its endpoint, for a private cloud.
-// The test compares all ways of listing with each other, and logs behavior that the API does not document. It fails if
-// instances are created or released while it runs; in that case, run it once more.
+// The environment variable ECS_LIVE_REGION sets the region (cn-hangzhou by default). ECS_LIVE_ENDPOINT sets the
+// endpoint, for example of a private cloud. The test compares all ways of listing with each other, and logs behavior
+// that the API does not document. It fails if instances are created or released while it runs; in that case, run the
+// test a second time.
 func TestLive(t *testing.T) {
 	l := newLive(t)
 	if err := l.client.DryRun(t.Context(), ecs.DescribeInstancesRequest{}); err != nil {
@@ -46,7 +47,7 @@ type live struct {
 	order  []ecs.Instance
 }
 
-// wireLog records the protocol of each response, and whether it was compressed.
+// wireLog counts responses by protocol and by whether they were compressed.
 type wireLog struct {
 	base http.RoundTripper
 	mu   sync.Mutex
@@ -82,7 +83,7 @@ func newLive(t *testing.T) *live {
 	return &live{client: client, wire: wire}
 }
 
-// list reads all instances. It logs members that cannot be read.
+// list reads all instances into l. It fails the test for each member that cannot be read.
 func (l *live) list(t *testing.T) {
 	t.Helper()
 	l.all = map[string]ecs.Instance{}
@@ -156,7 +157,7 @@ func (l *live) compareForms(t *testing.T) {
 				}
 			}
 			if len(got) > len(l.all) {
-				t.Errorf("%d instances, %d before", len(got), len(l.all))
+				t.Errorf("got %d instances, but the first listing had %d", len(got), len(l.all))
 			}
 		})
 	}
@@ -174,7 +175,7 @@ func (l *live) lookUp(t *testing.T) {
 	}
 	regions, err := l.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{})
 	if err != nil || !slices.ContainsFunc(regions.Regions, func(r ecs.Region) bool { return r.RegionID == l.client.Region() }) {
-		t.Errorf("DescribeRegions does not name %s: %v", l.client.Region(), err)
+		t.Errorf("DescribeRegions does not list %s: %v", l.client.Region(), err)
 	}
 }
 
@@ -217,7 +218,7 @@ func (l *live) logFacts(t *testing.T) {
 	t.Logf("FACT responses: %v", l.wire.seen)
 }
 
-// logValues logs members without a field, and values that differ between installations.
+// logValues logs members that have no Go field, and values that differ between installations.
 func (l *live) logValues(t *testing.T) {
 	values := map[string]int{}
 	for _, inst := range l.order {

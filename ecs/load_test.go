@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestLoad lets clients share a quota that they do not know, in virtual time. All calls must succeed, few requests
-// may be rejected, and the total time must be close to the minimum that the quota allows.
+// TestLoad checks clients that share a quota, in virtual time. The clients do not know the quota. All calls must
+// succeed, few requests may be throttled, and the total time must be close to the minimum that the quota permits.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	bucket := func() func(time.Time) (bool, time.Duration) { return tokenBucket(40, 10) }
@@ -20,17 +20,17 @@ func TestLoad(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name                    string
-		clients, workers, calls int // number of workers of each client, and of all calls
+		clients, workers, calls int // number of clients, workers for each client, and calls in total
 		quota                   func() func(time.Time) (bool, time.Duration)
 		ideal                   time.Duration
-		over, rejected          float64 // maximum percentage
+		over, rejected          float64 // maximum percentage of time over the ideal, and of throttled requests
 	}{
 		{"bucket of 40/s, 1 client", 1, 16, 2400, bucket, time.Minute, 10, 10},
 		{"bucket of 40/s, 4 clients", 4, 4, 2400, bucket, time.Minute, 10, 10},
-		{"bucket of 40/s, 4 clients of 16 workers", 4, 16, 2400, bucket, time.Minute, 10, 10},
-		{"window of 200 a minute, with hints", 1, 16, 600, window(true), 2 * time.Minute, 10, 10},
-		{"window of 200 a minute, without", 1, 16, 600, window(false), 2 * time.Minute, 10, 10},
-		{"window of 200 a minute, without, one caller", 1, 1, 600, window(false), 2 * time.Minute, 20, 10},
+		{"bucket of 40/s, 4 clients with 16 workers each", 4, 16, 2400, bucket, time.Minute, 10, 10},
+		{"window of 200 a minute, with x-acs-retry-after", 1, 16, 600, window(true), 2 * time.Minute, 10, 10},
+		{"window of 200 a minute, without x-acs-retry-after", 1, 16, 600, window(false), 2 * time.Minute, 10, 10},
+		{"window of 200 a minute, without x-acs-retry-after, 1 worker", 1, 1, 600, window(false), 2 * time.Minute, 20, 10},
 	} {
 		if testing.Short() && c.clients*c.workers < 64 {
 			continue
@@ -58,7 +58,7 @@ func TestLoad(t *testing.T) {
 				share := 100 * float64(rejected.Load()) / float64(sent.Load())
 				t.Logf("%d of %d failed, %.1f %% rejected, %v, %.1f %% over the ideal", failed.Load(), c.calls, share, first.elapsed().Round(time.Millisecond), over)
 				if failed.Load() > 0 || over > c.over || share > c.rejected {
-					t.Errorf("want none failed, at most %v %% rejected and %v %% over", c.rejected, c.over)
+					t.Errorf("want no failures, at most %v %% rejected and at most %v %% over the ideal", c.rejected, c.over)
 				}
 				for _, g := range rigs {
 					g.finish()

@@ -22,32 +22,32 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// model is a server with random behavior. Its fleet changes only between two requests, so that it is always known
-// what a complete listing must contain: the instances that existed throughout.
+// model is a server with random behavior. The fleet changes only between two requests, so the model knows which
+// instances a complete listing must contain: the instances that existed during the whole listing.
 type model struct {
 	rng *rand.Rand
 
-	pageNumbers   string        // "work", "refused", "ignored" or "only": then there are no tokens
+	pageNumbers   string        // "work", "refused", "ignored" or "only"; "only" means that the server has no tokens
 	totals        string        // TotalCount in token mode: "zero", "true", "stale", "negative" or "text"
 	emptyLastPage bool          // whether a listing by token ends with an empty page
-	emptyPages    int           // percentage of empty pages in the middle
-	overlap       int           // number of instances of the previous page that are repeated on a page
-	pageSize      int           // the longest page
-	unreadable    int           // index of an instance with a member that cannot be read; negative means none
-	tagCap        int           // maximum number of instances that a filter by tag returns; 0 means unlimited
-	denials       [][2]int      // requests, counted from 1, from which and until which listing is denied
-	hides         bool          // whether a denied listing is empty instead of refused
-	dryRun        func() string // the response to a dry run; "" means the correct one
+	emptyPages    int           // percentage of empty pages in the middle of a listing
+	overlap       int           // number of instances that a page repeats from the previous page
+	pageSize      int           // maximum number of instances on a page
+	unreadable    int           // index of an instance with an unreadable member; negative means none
+	tagCap        int           // maximum number of instances that a tag filter returns; 0 means unlimited
+	denials       [][2]int      // ranges of requests, counted from 1, that are denied; the end is exclusive
+	hides         bool          // whether a denied listing is empty instead of rejected
+	dryRun        func() string // the response to a dry run; "" means the correct response
 	faults        int           // percentage of requests that fail with 503
 	changes       int           // percentage of requests after which the fleet changes
 
 	mu       sync.Mutex
 	requests int
 	fleet    []row
-	always   map[string]bool // instances that existed throughout
+	always   map[string]bool // instances that existed during the whole listing
 	ever     map[string]bool
-	denied   bool // some request was denied
-	checked  bool // whether any dry run received a response other than the correct one
+	denied   bool // whether any request was denied
+	checked  bool // whether any dry run received an incorrect response
 }
 
 func newModel(seed uint64) *model {
@@ -66,7 +66,7 @@ func newModel(seed uint64) *model {
 		hides: rng.IntN(4) > 0, faults: sometimes(20, 10, 0), changes: sometimes(20, 30, 0),
 		dryRun: func() string { return "" }, always: map[string]bool{}, ever: map[string]bool{},
 	}
-	if m.pageNumbers == "only" { // a list that changes cannot be read exactly by page number: see numberedPages
+	if m.pageNumbers == "only" { // without tokens, a changing fleet cannot be listed exactly: see numberedPages
 		m.changes = 0
 	}
 	if rng.IntN(2) == 0 {
@@ -169,7 +169,7 @@ func (m *model) respond(action string, q url.Values) (status int, body []byte) {
 func (m *model) page(q url.Values) []byte {
 	match := new(oddECS).filter(q.Get)
 	matching := slices.DeleteFunc(slices.Clone(m.fleet), func(r row) bool { return !match(r) })
-	if q.Has("Tag.1.Key") && m.tagCap > 0 { // every instance has the tag
+	if q.Has("Tag.1.Key") && m.tagCap > 0 { // every instance matches the tag filter
 		matching = matching[:min(len(matching), m.tagCap)]
 	}
 	byNumber := m.pageNumbers == "only" || q.Has("PageNumber") && m.pageNumbers == "work"
@@ -185,7 +185,8 @@ func (m *model) page(q url.Values) []byte {
 		if n, _ := strconv.Atoi(q.Get("MaxResults")); n > 0 {
 			size = max(min(n, m.pageSize), 10)
 		}
-		if after, ok := strings.CutPrefix(q.Get("NextToken"), "after "); ok { // the position of the last instance
+		// The token contains the id of the last instance.
+		if after, ok := strings.CutPrefix(q.Get("NextToken"), "after "); ok {
 			position, _, _ := strings.Cut(after, ",")
 			from = slices.IndexFunc(matching, func(r row) bool { return r.id > position })
 			if from < 0 {
@@ -249,9 +250,9 @@ func (m *model) tags() []byte {
 	return b.Bytes()
 }
 
-var modelSeeds = flag.Int("model", 200, "how many servers TestModel tries each form of listing on; at most 20 with -short")
+var modelSeeds = flag.Int("model", 200, "number of servers that TestModel uses for each way of listing; at most 20 with -short")
 
-// modelForms are the forms of listing that TestModel tries.
+// modelForms returns the ways of listing that TestModel tries.
 func modelForms(rows []row) map[string]way {
 	forms := truthForms(rows)
 	forms["ScanInstances, 64 workers"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -262,7 +263,7 @@ func modelForms(rows []row) map[string]way {
 			return func(ctx context.Context) iter.Seq2[ecs.Instance, error] {
 				return func(yield func(ecs.Instance, error) bool) {
 					inst, err := c.GetInstance(ctx, id)
-					if inst.InstanceID != "" { // perhaps with an IncompleteError
+					if inst.InstanceID != "" { // err may be an IncompleteError
 						err = nil
 					}
 					yield(inst, err)
@@ -293,8 +294,8 @@ func modelForms(rows []row) map[string]way {
 	return forms
 }
 
-// Whatever the server does, a listing that ends without an error is complete; and if the server behaves as the API
-// permits, the listing ends without an error.
+// TestModel lists instances from servers with random behavior. For any server, a listing that ends without an error
+// must be complete. If the server behaves as the API permits, the listing must end without an error.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -321,19 +322,19 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// judge returns what is wrong with the end of a listing, "" if nothing is.
+// judge checks the result of a listing. It returns a description of the problem, or "" if the result is correct.
 func (m *model) judge(got map[string]int, err error, form string) string {
 	byID := strings.Contains(form, "by id") || form == "GetInstances"
 	for id, n := range got {
 		if n != 1 || !m.ever[id] {
-			return fmt.Sprintf("%s came %d times", id, n)
+			return fmt.Sprintf("%s was yielded %d times", id, n)
 		}
 	}
 	missing, _ := errorAs[*ecs.NotFoundError](err)
 	if missing != nil {
 		for _, id := range missing.InstanceIDs {
 			if m.always[id] {
-				return id + " is called missing"
+				return id + " is reported as missing"
 			}
 		}
 	}
@@ -342,7 +343,7 @@ func (m *model) judge(got map[string]int, err error, form string) string {
 	if err == nil || (incomplete || missing != nil) && !unconfirmed {
 		for id := range m.always {
 			if got[id] == 0 && (!byID || missing == nil || form == "GetInstances") {
-				return fmt.Sprintf("%d instances without %s, and no error", len(got), id)
+				return fmt.Sprintf("%d instances without %s, but no error", len(got), id)
 			}
 		}
 		return ""
@@ -352,7 +353,7 @@ func (m *model) judge(got map[string]int, err error, form string) string {
 	}
 	correct := m.pageNumbers != "ignored"
 	if correct && !m.denied && !m.checked && m.faults == 0 {
-		return "a false alarm"
+		return "an error, although the server behaved correctly"
 	}
 	return ""
 }

@@ -18,22 +18,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// oddECS is an http.RoundTripper that responds to DescribeInstances. It is for fleets that are too large for
-// ecstest, and for server behavior that ecstest does not imitate. It returns rows in their order.
+// oddECS is an http.RoundTripper that responds to DescribeInstances. It is used for fleets that are too large for
+// ecstest, and for server behavior that ecstest does not simulate. It lists the instances in the order of rows.
 type oddECS struct {
 	rows []row
 
-	afterExcluded, beforeExcluded bool          // whether the time filters include their bounds
-	seconds                       bool          // bounds are compared with a precision of seconds, which rows do not show
-	shift                         time.Duration // how it interprets the bounds
-	gapsIgnored                   bool          // Filter.2 applies only together with Filter.1
-	timesIgnored                  bool          // all time filters are ignored
-	pages                         int           // page mode: 0 works, 1 is refused, 2 is treated as token mode
+	afterExcluded, beforeExcluded bool          // whether the time filters exclude the bounds
+	seconds                       bool          // compare seconds, although responses show only minutes
+	shift                         time.Duration // added to the bounds of time filters
+	gapsIgnored                   bool          // ignore Filter.2 unless Filter.1 is present
+	timesIgnored                  bool          // ignore all time filters
+	pages                         int           // page mode: 0 works, 1 is rejected, 2 is treated as token mode
 	total                         func(n int) int
 	latency                       time.Duration
-	before                        func(r *http.Request) // each answer
-	// intercept is called for the n-th request of a page, counted from 1, and with n = 0 for dry runs. If it
-	// returns a non-nil body, that is the response.
+	before                        func(r *http.Request) // called before each response
+	// intercept may return a response in place of the server's own response. n is the number of the page request,
+	// counted from 1, or 0 for a dry run. A nil body means the server's own response.
 	intercept func(q url.Values, n int) (status int, body []byte)
 
 	mu                   sync.Mutex
@@ -44,7 +44,7 @@ type oddECS struct {
 
 type row struct {
 	id      string
-	created time.Time // zero means unknown
+	created time.Time // zero means that the creation time is unknown
 }
 
 func (o *oddECS) client(t *testing.T, edit ...func(*ecs.Options)) *ecs.Client {
@@ -103,7 +103,7 @@ func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	o.mu.Unlock()
 	switch {
-	case body != nil: // intercepted
+	case body != nil: // intercept has set the response
 	case q.Get("DryRun") == "true":
 		status, body = 400, []byte(`{"Code":"DryRunOperation","Message":"m"}`)
 	case paged && o.pages == 1:
@@ -114,8 +114,8 @@ func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 }
 
-// filter returns a function that reports whether a row matches the ids and times of a request. It is called for every row of
-// a large fleet, so that all else is done before.
+// filter returns a function that reports whether a row matches the ids and times of a request. The returned function
+// is called for every row of a large fleet, so filter parses the parameters only once.
 func (o *oddECS) filter(get func(string) string) func(row) bool {
 	bound := func(n string) (at int64, ok bool) {
 		t, err := time.Parse("2006-01-02T15:04Z", get("Filter."+n+".Value"))
@@ -210,7 +210,7 @@ func shown(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04Z")
 }
 
-// rowsOf returns n rows with the given creation times in random order.
+// rowsOf returns n rows with the given creation times, in random order.
 func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 	rows := make([]row, n)
 	for i := range rows {
@@ -220,7 +220,7 @@ func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 	return rows
 }
 
-// exact fails the test unless a scan yields each row exactly once.
+// exact fails the test unless a scan yields every row exactly once and no other instances.
 func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers int) {
 	t.Helper()
 	got, err := collect(o.client(t).ScanInstances(t.Context(), req, &ecs.ScanOptions{Workers: workers}))
@@ -231,11 +231,11 @@ func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers i
 	for _, w := range o.rows {
 		if got[w.id] != 1 {
 			if wrong++; wrong <= 5 {
-				t.Errorf("%s (created %v) came %d times", w.id, w.created, got[w.id])
+				t.Errorf("%s (created %v) was yielded %d times", w.id, w.created, got[w.id])
 			}
 		}
 	}
 	if len(got) != len(o.rows) {
-		t.Errorf("%d instances, want %d", len(got), len(o.rows))
+		t.Errorf("got %d instances, want %d", len(got), len(o.rows))
 	}
 }

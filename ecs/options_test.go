@@ -56,7 +56,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// An invalid key is refused before any request is made, and does not appear in the error.
+// TestFixedKeysAreChecked checks that NewClient rejects an invalid fixed key, and that the error does not contain the
+// key.
 func TestFixedKeysAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, key := range [][3]string{
@@ -89,7 +90,7 @@ func TestAdditionalAttributesOfOptions(t *testing.T) {
 	if _, err := NewClient("cn-test", &Options{AdditionalAttributes: append(slices.Clone(many), "one more")}); !errors.Is(err, ErrInvalidParameter) {
 		t.Errorf("21 attributes: %v", err)
 	}
-	given := append(slices.Clone(many), many...) // the same 20 once more
+	given := append(slices.Clone(many), many...) // the same 20 attributes twice
 	c, err := NewClient("cn-test", &Options{AdditionalAttributes: given})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ func TestAdditionalAttributesOfOptions(t *testing.T) {
 	given[0] = "changed later"
 	for _, tt := range []struct {
 		request []AdditionalAttribute
-		want    int // 0 = refused
+		want    int // number of attributes sent; 0 means that the request is rejected
 	}{{nil, 20}, {many[:3], 20}, {[]AdditionalAttribute{"one more"}, 0}} {
 		req := DescribeInstancesRequest{AdditionalAttributes: tt.request}
 		params, err := c.withAttributes(req).encode("cn-test", false)
@@ -142,7 +143,8 @@ func TestEndpointWithRegion(t *testing.T) {
 	}
 }
 
-// Clients of several accounts must share connections, including those with the default http.Client.
+// TestWithCredentialsSharesTheHTTPClient checks that clients of several accounts share connections, even if they use
+// the default http.Client.
 func TestWithCredentialsSharesTheHTTPClient(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)
@@ -151,13 +153,13 @@ func TestWithCredentialsSharesTheHTTPClient(t *testing.T) {
 	}
 	other := c.WithCredentials(nil)
 	if c.transport.RoundTripper() == nil || other.transport.RoundTripper() != c.transport.RoundTripper() {
-		t.Error("the accounts have different connections")
+		t.Error("the accounts do not share connections")
 	}
 	if other.transport == c.transport {
 		t.Error("the accounts share the throttle control")
 	}
 	region, err := other.InRegion("cn-beijing")
 	if err != nil || region.account != other.account {
-		t.Errorf("a client of another region has an account of its own: %v", err)
+		t.Errorf("the client for another region does not have the same account: %v", err)
 	}
 }

@@ -29,8 +29,8 @@ type embeddedParams struct {
 	ZoneID string `url:"ZoneId,omitempty"`
 }
 
-// Parameters in the form documented by the API: for example, RunInstances has DataDisk.N.Category and
-// SystemDisk.Category.
+// TestEncodeParams checks that parameters are encoded as documented by the API. For example, RunInstances has the
+// parameters DataDisk.N.Category and SystemDisk.Category.
 func TestEncodeParams(t *testing.T) {
 	t.Parallel()
 	local := time.Date(2026, 11, 29, 8, 30, 5, 0, time.FixedZone("", 8*3600))
@@ -119,7 +119,7 @@ func TestEncodeParams(t *testing.T) {
 			Nil    *time.Time
 			Unix   time.Time `url:",unix"`
 		}{Start: local, Minute: &local, Unix: local}, "StartTime=2026-11-29T00:30:05Z&M=2026-11-29T00:30Z&Unix=1795912205"},
-		{"texts", struct {
+		{"text marshalers", struct {
 			Addr   netip.Addr
 			Prefix *netip.Prefix
 			None   netip.Addr `url:",omitempty"`
@@ -127,7 +127,7 @@ func TestEncodeParams(t *testing.T) {
 		}{Addr: netip.MustParseAddr("2001:db8::1"), Prefix: ptr(netip.MustParsePrefix("10.0.0.0/8"))}, "Addr=2001:db8::1&Prefix=10.0.0.0/8"},
 		{"a pointer to a struct", &embeddedParams{"z"}, "ZoneId=z"},
 		{"a nil pointer to a struct", (*embeddedParams)(nil), ""},
-		{"nothing", struct{}{}, ""},
+		{"an empty struct", struct{}{}, ""},
 	} {
 		want, err := url.ParseQuery(strings.ReplaceAll(tt.want, " ", "+"))
 		if err != nil {
@@ -150,7 +150,8 @@ type pointerText struct{ text string }
 
 func (p *pointerText) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
-// A filter that cannot be encoded must not be dropped silently, or be sent in a form that the API ignores.
+// TestParamsThatCannotBeSent checks that parameters that cannot be encoded cause an error. A filter must not be
+// dropped silently or sent in a form that the API ignores.
 func TestParamsThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	type Request struct{ InstanceID []string }
@@ -228,7 +229,8 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// Rounding only widens a window, to whole minutes in UTC.
+// FuzzTimeFilter checks that time bounds are rounded to whole minutes in UTC, and that rounding only widens the
+// window.
 func FuzzTimeFilter(f *testing.F) {
 	for _, at := range []time.Time{
 		{},
@@ -242,7 +244,7 @@ func FuzzTimeFilter(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sec, nsec int64, zone int) {
 		at := time.Unix(sec, nsec).In(time.FixedZone("z", zone%86400))
 		if y := at.UTC().Year(); y < 2 || y > 9998 {
-			t.Skip("not a time of the API's form")
+			t.Skip("a year that the API's time format cannot represent")
 		}
 		v, err := DescribeInstancesRequest{CreatedAfter: at, CreatedBefore: at, ExpiresAfter: at, ExpiresBefore: at}.encode("cn-test", false)
 		if err != nil {
@@ -255,7 +257,7 @@ func FuzzTimeFilter(f *testing.F) {
 				t.Fatalf("%s: %v", name, v)
 			}
 			if d := at.Sub(sent); slices.Contains([]int{0, 2}, i) && (d < 0 || d >= time.Minute) || slices.Contains([]int{1, 3}, i) && (d > 0 || d <= -time.Minute) {
-				t.Errorf("%s: %v became %v", key, at, sent)
+				t.Errorf("%s: %v was encoded as %v", key, at, sent)
 			}
 		}
 	})

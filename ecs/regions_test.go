@@ -19,14 +19,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// inRegions lists several regions. It returns the instances in order, the errors of single regions, and the final
-// error.
+// inRegions lists several regions. It returns the instances in the order in which they were yielded, the error of
+// each failed region, and the error that ended the whole listing.
 func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) (got []ecs.Instance, failed map[string]error, last error) {
 	t.Helper()
 	failed = map[string]error{}
 	for inst, err := range c.InstancesInRegions(t.Context(), regions, req, nil) {
 		if last != nil {
-			t.Errorf("after %v came %v, %v", last, inst.InstanceID, err)
+			t.Errorf("after the final error %v, the listing yielded %v, %v", last, inst.InstanceID, err)
 		}
 		one, ok := errorAs[*ecs.RegionError](err)
 		switch {
@@ -45,7 +45,7 @@ func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeIn
 
 func TestAllRegions(t *testing.T) {
 	t.Parallel()
-	story(t, "nil regions are all of them", func(t *testing.T) {
+	story(t, "nil means all regions", func(t *testing.T) {
 		fleet := ecstest.Fleet(800, 7)
 		srv := newCloud(t, nil, fleet...)
 		byRegion := map[string][]string{}
@@ -61,15 +61,15 @@ func TestAllRegions(t *testing.T) {
 			inOrder[inst.RegionID] = append(inOrder[inst.RegionID], inst.InstanceID)
 		}
 		if !maps.EqualFunc(inOrder, byRegion, slices.Equal) {
-			t.Error("the regions' listings are not what the regions have, in their order")
+			t.Error("the instances of a region are not complete or not in order")
 		}
-		pages := 2 * (29 - len(byRegion)) // a page of each empty region, before and after its dry run
+		pages := 2 * (29 - len(byRegion)) // each empty region is listed before and after its dry run
 		for _, list := range byRegion {
 			pages += (len(list) + 99) / 100
 		}
 		srv.asked(map[string]int{"DescribeRegions": 1, listed: pages, dryRan: 29 - len(byRegion)})
 	})
-	story(t, "an empty list is none, a repeated region is one", func(t *testing.T) {
+	story(t, "an empty list means no regions, duplicates are removed", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(3, "cn-beijing")...)
 		if got, failed, err := inRegions(t, srv.client, []string{}, ecs.DescribeInstancesRequest{}); len(got) != 0 || len(failed) != 0 || err != nil {
 			t.Error(got, failed, err)
@@ -85,7 +85,7 @@ func TestAllRegions(t *testing.T) {
 		var regions []string
 		for i := range 30 {
 			regions = append(regions, fmt.Sprintf("cn-r%d", i))
-			fleet = append(fleet, numbered(10*i+110, regions[i])...) // 2 to 4 pages
+			fleet = append(fleet, numbered(10*i+110, regions[i])...) // 2 to 4 pages for each region
 		}
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
@@ -95,24 +95,25 @@ func TestAllRegions(t *testing.T) {
 			t.Fatal(len(got), failed, err)
 		}
 		if took := time.Since(start); took != 4*50*time.Millisecond {
-			t.Errorf("took %v of virtual time, the largest region alone takes 200 ms", took)
+			t.Errorf("took %v of virtual time, but the largest region takes only 200 ms", took)
 		}
 	})
 }
 
 func TestFailingRegions(t *testing.T) {
 	t.Parallel()
-	story(t, "the others go on", func(t *testing.T) {
+	story(t, "other regions continue", func(t *testing.T) {
 		fleet := slices.Concat(numbered(250, "cn-beijing"), numbered(120, "cn-shanghai"), numbered(110, "cn-shenzhen"))
 		fleet[0] = spoiled(fleet[0])
 		srv := newCloud(t, nil, fleet...)
-		srv.Inject(ecstest.Fault{Region: "cn-shanghai", Skip: 1, Code: "InternalError", Times: -1}) // after its first page
+		// The region fails after its first page.
+		srv.Inject(ecstest.Fault{Region: "cn-shanghai", Skip: 1, Code: "InternalError", Times: -1})
 		got, failed, err := inRegions(t, srv.client, []string{"cn-beijing", "cn-shanghai", "cn-shenzhen", "cn-nowhere", "not a region"}, ecs.DescribeInstancesRequest{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if len(got) != 250+100+110 {
-			t.Errorf("%d instances", len(got))
+			t.Errorf("got %d instances", len(got))
 		}
 		if incomplete, ok := errorAs[*ecs.IncompleteError](failed["cn-beijing"]); !ok || incomplete.Undecoded[0].InstanceID != fleet[0].InstanceID {
 			t.Errorf("cn-beijing: %v", failed["cn-beijing"])
@@ -126,7 +127,7 @@ func TestFailingRegions(t *testing.T) {
 			t.Errorf("failed: %v", failed)
 		}
 	})
-	story(t, "its name is in the text, once", func(t *testing.T) {
+	story(t, "the error message contains the region once", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		for _, err := range srv.client.InstancesInRegions(t.Context(), []string{"cn-nowhere"}, ecs.DescribeInstancesRequest{}, nil) {
 			if strings.Count(err.Error(), "cn-nowhere") != 1 || strings.Contains(err.Error(), "\n") {
@@ -134,7 +135,7 @@ func TestFailingRegions(t *testing.T) {
 			}
 		}
 	})
-	story(t, "a region that the limits of one call stop is one error", func(t *testing.T) {
+	story(t, "a capped region is reported as a RegionError", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1500, "cn-beijing", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 		c := srv.denying(ecs.Options{}, "ListTagResources")
 		got, failed, err := inRegions(t, c, []string{"cn-beijing", "cn-shanghai"}, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{{Key: "k"}}})
@@ -142,7 +143,7 @@ func TestFailingRegions(t *testing.T) {
 			t.Errorf("%d instances, %v, %v", len(got), failed, err)
 		}
 	})
-	story(t, "without the list of regions there is nothing", func(t *testing.T) {
+	story(t, "a failed list of regions ends the listing", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-beijing")...)
 		c := srv.denying(ecs.Options{}, "DescribeRegions")
 		got, failed, err := inRegions(t, c, nil, ecs.DescribeInstancesRequest{})
@@ -156,7 +157,7 @@ func TestFailingRegions(t *testing.T) {
 			t.Error(got, failed, err)
 		}
 	})
-	story(t, "a token belongs to one region", func(t *testing.T) {
+	story(t, "NextToken is rejected", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if _, _, err := inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{NextToken: "t"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
@@ -179,18 +180,18 @@ func TestEmptyRegions(t *testing.T) {
 		req    ecs.DescribeInstancesRequest
 		fleet  []ecs.Instance
 		dry    int
-		failed []string // regions that fail with ErrForbidden
+		failed []string // regions for which ErrForbidden is expected
 	}{
-		{name: "allowed: each is checked", dry: 4},
-		{name: "denied: each is named", deny: true, dry: 4, failed: regions},
-		{name: "trusted", deny: true, opts: ecs.Options{TrustEmpty: true}},
-		{name: "one has an instance: the others are checked", fleet: numbered(1, "cn-shenzhen"), dry: 3},
-		{name: "one has an instance, another is denied", fleet: numbered(1, "cn-shenzhen"), faults: []ecstest.Fault{denied("cn-hangzhou")}, dry: 3, failed: regions[1:2]},
-		{name: "one has an unreadable instance", fleet: []ecs.Instance{spoiled(numbered(1, "cn-shenzhen")[0])}, dry: 3},
-		{name: "the first is denied", faults: []ecstest.Fault{denied("cn-beijing")}, dry: 4, failed: regions[:1]},
-		{name: "one is inconclusive", faults: []ecstest.Fault{{Region: "cn-beijing", Match: is(dryRan), Code: "InvalidParameter"}, denied("cn-shenzhen")}, dry: 4, failed: regions[3:]},
-		{name: "a failed region is not asked", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "InvalidParameter"}}, dry: 3},
-		{name: "matches nothing", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
+		{name: "permitted: each region is checked", dry: 4},
+		{name: "denied: each region is reported", deny: true, dry: 4, failed: regions},
+		{name: "denied with TrustEmpty", deny: true, opts: ecs.Options{TrustEmpty: true}},
+		{name: "one region has an instance: the other regions are checked", fleet: numbered(1, "cn-shenzhen"), dry: 3},
+		{name: "one region has an instance, another region is denied", fleet: numbered(1, "cn-shenzhen"), faults: []ecstest.Fault{denied("cn-hangzhou")}, dry: 3, failed: regions[1:2]},
+		{name: "one region has an unreadable instance", fleet: []ecs.Instance{spoiled(numbered(1, "cn-shenzhen")[0])}, dry: 3},
+		{name: "the first region is denied", faults: []ecstest.Fault{denied("cn-beijing")}, dry: 4, failed: regions[:1]},
+		{name: "one dry run is inconclusive", faults: []ecstest.Fault{{Region: "cn-beijing", Match: is(dryRan), Code: "InvalidParameter"}, denied("cn-shenzhen")}, dry: 4, failed: regions[3:]},
+		{name: "a failed region has no dry run", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "InvalidParameter"}}, dry: 3},
+		{name: "an empty id list needs no permission", deny: true, req: ecs.DescribeInstancesRequest{InstanceIDs: []string{}}},
 	} {
 		story(t, tt.name, func(t *testing.T) {
 			srv := newCloud(t, nil, tt.fleet...)
@@ -214,11 +215,11 @@ func TestEmptyRegions(t *testing.T) {
 				t.Errorf("denied in %v, want %v (%v)", forbidden, tt.failed, failed)
 			}
 			if n := srv.arrived()[dryRan]; n != tt.dry {
-				t.Errorf("%d dry runs, want %d", n, tt.dry)
+				t.Errorf("got %d dry runs, want %d", n, tt.dry)
 			}
 		})
 	}
-	story(t, "thirty denied regions are checked at once", func(t *testing.T) {
+	story(t, "denied regions are checked in parallel", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
 		c := srv.denying(ecs.Options{}, "DescribeInstances")
@@ -227,13 +228,15 @@ func TestEmptyRegions(t *testing.T) {
 		if len(failed) != 29 || err != nil {
 			t.Errorf("%d failed, %v", len(failed), err)
 		}
-		if took := time.Since(start); took != 3*50*time.Millisecond { // for the regions, the listings, and the dry runs
+		// The regions, the listings and the dry runs take one round each.
+		if took := time.Since(start); took != 3*50*time.Millisecond {
 			t.Errorf("took %v of virtual time", took)
 		}
 	})
 }
 
-// Each region's requests are sent to its own endpoint in the client's network.
+// TestEndpointOfEachRegion checks that the requests for a region are sent to the region's endpoint in the client's
+// network.
 func TestEndpointOfEachRegion(t *testing.T) {
 	t.Parallel()
 	for network, want := range map[ecs.Network][]string{
@@ -264,13 +267,14 @@ func TestEndpointOfEachRegion(t *testing.T) {
 			}
 			slices.Sort(hosts)
 			if !slices.Equal(hosts, want) {
-				t.Errorf("asked %v, want %v", hosts, want)
+				t.Errorf("sent requests to %v, want %v", hosts, want)
 			}
 		})
 	}
 }
 
-// Each region has its own quota: throttling in one region does not delay another.
+// TestThrottledRegionHoldsUpNoOther checks that throttling in one region does not delay another region, because each
+// region has its own quota.
 func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -305,7 +309,8 @@ func TestDescribeRegions(t *testing.T) {
 		if _, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{ResourceType: "house"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
-		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true}) // each requires a retry
+		// Both responses must cause a retry.
+		srv.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R"}`)}, ecstest.Fault{CutJSON: true})
 		if resp, err = srv.client.DescribeRegions(t.Context(), ecs.DescribeRegionsRequest{}); err != nil || len(resp.Regions) != 29 {
 			t.Error(resp, err)
 		}

@@ -16,13 +16,14 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// TestScanPlan checks how many rounds and requests scans of fleets take that came in bursts. The windows of a plan must
-// cover every instance, whatever the counts were.
+// TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts. The windows
+// of a plan must cover every instance, whatever the counts are.
 func TestScanPlan(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
 	now := time.Date(2026, 11, 29, 8, 40, 0, 0, time.UTC)
-	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){ // of one burst, in minutes
+	// Each function returns the start, spread and size of a burst. The start and the spread are in minutes.
+	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){
 		"minutes": func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 1, 50 + rng.IntN(400) },
 		"hours":   func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(4 * year), 120, 20 + rng.IntN(580) },
 		"small":   func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 3, 5 + rng.IntN(75) },
@@ -35,7 +36,7 @@ func TestScanPlan(t *testing.T) {
 		for _, limit := range []struct {
 			order            listOrder
 			n, workers       int
-			rounds, requests float64 // the mean of several fleets, over the ideal
+			rounds, requests float64 // maximum mean over several fleets, relative to the ideal
 		}{
 			{unordered, 10_000, 16, 2.15, 1.46},
 			{unordered, 50_000, 16, 1.25, 1.13},
@@ -46,7 +47,7 @@ func TestScanPlan(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d/%d/ordered=%v", name, limit.n, limit.workers, limit.order == oldestFirst), func(t *testing.T) {
 				t.Parallel()
 				if limit.order == oldestFirst && (name == "minutes" || name == "many sizes") {
-					limit.rounds *= 1.3 // large bursts
+					limit.rounds *= 1.3 // large bursts need more rounds
 				}
 				const fleets = 8
 				var rounds, requests float64
@@ -80,7 +81,8 @@ func TestScanPlan(t *testing.T) {
 	}
 }
 
-// TestContradictingPositions checks that cuts by position are used only if they fit together.
+// TestContradictingPositions checks that cuts found by position are discarded if they contradict each other or the
+// counts.
 func TestContradictingPositions(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -88,12 +90,12 @@ func TestContradictingPositions(t *testing.T) {
 		cuts []countAt
 		want listOrder
 	}{
-		"in order":                       {[]countAt{{t: day(4), n: 300}, {t: day(12), n: 700}}, oldestFirst},
-		"in order, found in another":     {[]countAt{{t: day(12), n: 700}, {t: day(4), n: 300}}, oldestFirst},
-		"some were released meanwhile":   {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 201}}, oldestFirst},
-		"younger ones at a lower place":  {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 199}}, unordered},
-		"more than were counted by then": {[]countAt{{t: day(4), n: 601}}, unordered},
-		"fewer than were counted before": {[]countAt{{t: day(12), n: 399}}, unordered},
+		"in order":                              {[]countAt{{t: day(4), n: 300}, {t: day(12), n: 700}}, oldestFirst},
+		"in order, found in reverse":            {[]countAt{{t: day(12), n: 700}, {t: day(4), n: 300}}, oldestFirst},
+		"some instances were released":          {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 201}}, oldestFirst},
+		"younger instances at a lower position": {[]countAt{{t: day(4), n: 300}, {t: day(5), n: 199}}, unordered},
+		"position above a later count":          {[]countAt{{t: day(4), n: 601}}, unordered},
+		"position below an earlier count":       {[]countAt{{t: day(12), n: 399}}, unordered},
 	} {
 		p := newScanPlan(day(1), day(20), []countAt{{t: day(10), n: 500}}, 1000)
 		p.order, p.workers, p.pageSize = oldestFirst, 4, 100
@@ -105,7 +107,8 @@ func TestContradictingPositions(t *testing.T) {
 	}
 }
 
-// TestPositionsOfHugeCounts checks the positions of probes if the server claims any number of instances.
+// TestPositionsOfHugeCounts checks that probe positions stay increasing and in range if the server reports a huge
+// count.
 func TestPositionsOfHugeCounts(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -124,7 +127,7 @@ func TestPositionsOfHugeCounts(t *testing.T) {
 	}
 }
 
-// TestOrderOf checks in which order a listing seems to be, after its first page and the first counts.
+// TestOrderOf checks which order orderOf infers from the first page of a listing and the first counts.
 func TestOrderOf(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -136,7 +139,7 @@ func TestOrderOf(t *testing.T) {
 		return c
 	}
 	for name, tt := range map[string]struct {
-		page   []int // days
+		page   []int // creation day of each instance; 0 means unknown
 		counts []countAt
 		want   listOrder
 	}{
@@ -167,14 +170,15 @@ func TestOrderOf(t *testing.T) {
 	}
 }
 
-// TestProbe checks which page a probe by position reads, and how many older instances its cuts have.
+// TestProbe checks which page a probe reads, and how many older instances the returned cuts report.
 func TestProbe(t *testing.T) {
 	t.Parallel()
-	created := func(n int) time.Time { return time.Date(2020, 1, 1, 0, 10*n, 0, 0, time.UTC) } // of the instance with n older ones
+	// created returns the creation time of the instance that has n older instances.
+	created := func(n int) time.Time { return time.Date(2020, 1, 1, 0, 10*n, 0, 0, time.UTC) }
 	const total = 1000
 	for name, tt := range map[string]struct {
 		order listOrder
-		at    func(i int) int // the instance at a position in the listing
+		at    func(i int) int // number of older instances for the instance at position i of the listing
 	}{
 		"oldest first":   {oldestFirst, func(i int) int { return i }},
 		"youngest first": {youngestFirst, func(i int) int { return total - 1 - i }},
@@ -198,12 +202,12 @@ func TestProbe(t *testing.T) {
 			}
 			for _, cut := range cuts {
 				if want := created(cut.n - 1).Add(2 * time.Minute); !cut.t.Equal(want) {
-					t.Errorf("%s: %d are said to be older than %v, want before %v", name, cut.n, cut.t, want)
+					t.Errorf("%s: the cut with %d older instances is at %v, want %v", name, cut.n, cut.t, want)
 				}
 			}
 		}
 		if _, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: 500, order: oldestFirst + youngestFirst - tt.order}); !errors.Is(err, errUnordered) {
-			t.Errorf("%s, taken for the other order: %v", name, err)
+			t.Errorf("%s, probed with the other order: %v", name, err)
 		}
 		if _, err := c.probe(t.Context(), DescribeInstancesRequest{}, &cutProbe{position: 2 * total, order: tt.order}); !errors.Is(err, errUnordered) {
 			t.Errorf("%s, past the end: %v", name, err)
@@ -211,20 +215,20 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestCutsAmong checks the cuts that a page of consecutive instances shows.
+// TestCutsAmong checks which cuts cutsAmong finds in a page of consecutive instances.
 func TestCutsAmong(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
 	for name, tt := range map[string]struct {
 		minutes []int
-		want    map[int]int // ranks by minute; the first instance has the rank 100
+		want    map[int]int // rank of each cut by its minute; the first instance has rank 100
 	}{
-		"gaps":          {[]int{10, 10, 13, 30, 31}, map[int]int{12: 102, 15: 103}},
-		"small gaps":    {[]int{10, 11, 11, 11, 12}, map[int]int{11: 101}},
-		"two minutes":   {[]int{10, 10, 12, 12, 12}, map[int]int{12: 102}},
-		"one minute":    {[]int{10, 10, 10}, map[int]int{8: 100}},
-		"one instance":  {[]int{10}, map[int]int{8: 100}},
-		"a wide gap at": {[]int{10, 11, 12, 13, 14, 17}, map[int]int{16: 105}},
+		"gaps":                {[]int{10, 10, 13, 30, 31}, map[int]int{12: 102, 15: 103}},
+		"small gaps":          {[]int{10, 11, 11, 11, 12}, map[int]int{11: 101}},
+		"two minutes":         {[]int{10, 10, 12, 12, 12}, map[int]int{12: 102}},
+		"one minute":          {[]int{10, 10, 10}, map[int]int{8: 100}},
+		"one instance":        {[]int{10}, map[int]int{8: 100}},
+		"wide gap at the end": {[]int{10, 11, 12, 13, 14, 17}, map[int]int{16: 105}},
 	} {
 		var created []time.Time
 		for _, m := range tt.minutes {
@@ -240,16 +244,17 @@ func TestCutsAmong(t *testing.T) {
 	}
 }
 
-// simulation runs a scan plan against a fleet in memory, in rounds: every count and every page takes one.
+// simulation runs a scan plan against an in-memory fleet. It proceeds in rounds: every count and every page takes one
+// round.
 type simulation struct {
-	created          []time.Time // in order
+	created          []time.Time // in ascending order
 	workers          int
 	order            listOrder
 	rounds, requests int
-	timeline         []string // what each worker did, a letter for each round
+	timeline         []string // for each worker, one letter per round that shows what the worker did
 }
 
-// run scans the fleet and returns how often each instance was listed.
+// run scans the fleet. It returns how often each instance was listed.
 func (s *simulation) run(now time.Time) []int {
 	lo, hi := now.Add(-maxExpectedAge), now.Add(maxExpectedAge)
 	before := func(t time.Time) int {
@@ -293,7 +298,7 @@ func (s *simulation) run(now time.Time) []int {
 						first = before(w.from.Add(-time.Minute))
 					}
 					if !w.to.IsZero() {
-						end = before(w.to.Add(time.Second)) // as if the bound were inclusive
+						end = before(w.to.Add(time.Second)) // treats the upper bound as inclusive
 					}
 					for k := first; k < end; k++ {
 						listed[k]++

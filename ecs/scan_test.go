@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// shapes are distributions of the creation times of n instances.
+// shapes contains functions that return the creation time of instance i in a fleet of n instances.
 var shapes = map[string]func(i, n int, now time.Time) time.Time{
 	"uniform": func(i, n int, now time.Time) time.Time {
 		return now.Add(-5 * 365 * 24 * time.Hour / time.Duration(max(n, 1)) * time.Duration(i))
@@ -61,8 +61,9 @@ func scanned(t *testing.T, c *ecs.Client, req ecs.DescribeInstancesRequest, work
 func TestScanIsExact(t *testing.T) {
 	t.Parallel()
 	const round = 20 * time.Millisecond
-	// The most rounds of requests that a scan by 16 workers may take: a page takes one, and so does a count. The ideal of
-	// 10,000 is 6.25, and what was created in one minute must come page by page.
+	// most is the maximum number of rounds for a scan with 16 workers. In one round, each worker requests a page or a
+	// count. The ideal number of rounds for 10,000 instances is 6.25. Instances that were created in the same minute
+	// can only be listed page by page.
 	most := map[string]map[int]int{
 		"uniform": {101: 2, 1_000: 4, 10_000: 12}, "young": {101: 2, 1_000: 10, 10_000: 13}, "bursts": {101: 2, 1_000: 12, 10_000: 16},
 		"one minute": {101: 2, 1_000: 19, 10_000: 107}, "some unknown": {101: 2, 1_000: 7, 10_000: 17}, "future": {101: 2, 10_000: 13},
@@ -71,7 +72,7 @@ func TestScanIsExact(t *testing.T) {
 		for _, n := range volume([]int{0, 1, 99, 100, 101, 1_000, 10_000}, []int{101, 1_000}) {
 			for _, exclusive := range volume([]bool{false, true}, []bool{true}) {
 				if n == 10_000 && exclusive && name != "uniform" {
-					continue // the large fleets below cover the bounds
+					continue // TestScanOfALargeFleet covers these bounds
 				}
 				story(t, fmt.Sprintf("%s/%d/exclusive=%v", name, n, exclusive), func(t *testing.T) {
 					fleet := fleetOf(n, created)
@@ -82,10 +83,10 @@ func TestScanIsExact(t *testing.T) {
 					took := int(time.Since(start) / round)
 					t.Logf("%d requests in %d rounds: %v", len(srv.Requests()), took, srv.arrived())
 					if limit := most[name][n]; limit > 0 && took > limit || n > 0 && n <= 100 && took != 1 {
-						t.Errorf("%d rounds, want at most %d", took, max(limit, 1))
+						t.Errorf("took %d rounds, want at most %d", took, max(limit, 1))
 					}
 					if extra := len(srv.Requests()) - (n+99)/100; extra > 7*16 {
-						t.Errorf("%d requests more than pages", extra)
+						t.Errorf("%d more requests than pages", extra)
 					}
 				})
 			}
@@ -93,8 +94,8 @@ func TestScanIsExact(t *testing.T) {
 	}
 }
 
-// TestScanWithASlowClock checks that a fleet whose instances are younger than the local clock is scanned like any other:
-// the clock may be slow, or not set at all.
+// TestScanWithASlowClock checks scans of fleets whose instances are younger than the local clock. The local clock may
+// be slow or may not have been set.
 func TestScanWithASlowClock(t *testing.T) {
 	t.Parallel()
 	for _, slow := range []time.Duration{0, time.Hour, 24 * time.Hour, 3 * 365 * 24 * time.Hour} {
@@ -103,15 +104,16 @@ func TestScanWithASlowClock(t *testing.T) {
 			o := &oddECS{rows: rowsOf(10_000, rand.New(rand.NewPCG(1, 2)), func(i int) time.Time { return shapes["young"](i, 0, now) }), latency: 20 * time.Millisecond}
 			start := time.Now()
 			o.exact(t, ecs.DescribeInstancesRequest{}, 16)
-			if rounds := time.Since(start) / o.latency; rounds > 18 { // one worker alone takes 100
+			if rounds := time.Since(start) / o.latency; rounds > 18 { // a single worker needs 100 rounds
 				t.Errorf("%d rounds", rounds)
 			}
 		})
 	}
 }
 
-// TestScanInOrder checks scans of fleets that the server lists in the order of creation, which the scan makes use of, and of
-// those that only seem to be in order at first. The ideal of 10,000 instances and 16 workers is 6.25 rounds.
+// TestScanInOrder checks scans of fleets that the server lists in the order of creation, and of fleets that only seem
+// to be in that order at first. A scan needs fewer rounds if the fleet is in order. The ideal number of rounds for
+// 10,000 instances and 16 workers is 6.25.
 func TestScanInOrder(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
@@ -135,7 +137,8 @@ func TestScanInOrder(t *testing.T) {
 	}{
 		"oldest first":   {func(_ *rand.Rand, rows []row) []row { return rows }, 10},
 		"youngest first": {func(_ *rand.Rand, rows []row) []row { return reversed(rows) }, 10},
-		"in order by year": {func(_ *rand.Rand, rows []row) []row { // the oldest third comes first, but the youngest next
+		// The oldest 30 % come first, followed by the youngest instances.
+		"in order by year": {func(_ *rand.Rand, rows []row) []row {
 			return slices.Concat(rows[:3_000], reversed(slices.Clone(rows[3_000:])))
 		}, 16},
 		"in blocks": {func(rng *rand.Rand, rows []row) []row {
@@ -159,13 +162,13 @@ func TestScanInOrder(t *testing.T) {
 			took := int(time.Since(start) / o.latency)
 			t.Logf("%d requests in %d rounds", o.lists+o.counts, took)
 			if took > tt.rounds {
-				t.Errorf("%d rounds, want at most %d", took, tt.rounds)
+				t.Errorf("took %d rounds, want at most %d", took, tt.rounds)
 			}
 		})
 	}
 }
 
-// TestScanPanics checks that a panic in a hook, which runs in a worker, reaches the loop of the caller.
+// TestScanPanics checks that a panic in a hook, which runs in a worker goroutine, reaches the caller's loop.
 func TestScanPanics(t *testing.T) {
 	t.Parallel()
 	for name, attempt := range map[string]int32{"first counts": 1, "counts while listing": 20, "pages": 60} {
@@ -190,8 +193,8 @@ func TestScanPanics(t *testing.T) {
 	}
 }
 
-// TestRegionsScanALargeOne checks that a listing of all regions takes little longer than a scan of the one region that has
-// nearly all instances.
+// TestRegionsScanALargeOne checks a listing of all regions where one region has nearly all instances. The listing
+// must take little longer than a scan of that region.
 func TestRegionsScanALargeOne(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -214,12 +217,13 @@ func TestRegionsScanALargeOne(t *testing.T) {
 		}
 		sameOnce(t, got, fleet)
 		if took := time.Since(start); took > alone*13/10 {
-			t.Errorf("all regions took %v, the large one alone %v", took, alone)
+			t.Errorf("all regions took %v, the large region alone took %v", took, alone)
 		}
 	})
 }
 
-// Fleets that are too large for ecstest, with inclusive and exclusive time bounds.
+// TestScanOfALargeFleet checks scans of fleets that are too large for ecstest. The server excludes the upper time
+// bound.
 func TestScanOfALargeFleet(t *testing.T) {
 	t.Parallel()
 	n := volume(100_000, 20_000)
@@ -235,7 +239,7 @@ func TestScanOfALargeFleet(t *testing.T) {
 			o.exact(t, ecs.DescribeInstancesRequest{}, 16)
 			t.Logf("%d pages and %d counts in %d rounds", o.lists, o.counts, time.Since(start)/o.latency)
 			if o.mostAtOnce > 17 {
-				t.Errorf("%d requests at once", o.mostAtOnce)
+				t.Errorf("%d concurrent requests", o.mostAtOnce)
 			}
 			if most := n/100*5/4 + 16*9; name != "some unknown" && o.lists+o.counts > most {
 				t.Errorf("%d requests, want at most %d", o.lists+o.counts, most)
@@ -244,7 +248,8 @@ func TestScanOfALargeFleet(t *testing.T) {
 	}
 }
 
-// A scan is exact however the server interprets time bounds and whatever counts it returns; these affect only its speed.
+// TestScanOfOddServers checks that a scan is exact however the server interprets time bounds and whatever counts the
+// server returns. Time bounds and counts may affect only the speed of the scan.
 func TestScanOfOddServers(t *testing.T) {
 	t.Parallel()
 	lies := map[string]func(rng *rand.Rand) func(int) int{
@@ -285,14 +290,14 @@ func TestScanOfOddServers(t *testing.T) {
 
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
-	for _, pages := range []int{1, 2} { // refused; taken for token mode
+	for _, pages := range []int{1, 2} { // page mode is rejected (1) or treated as token mode (2)
 		story(t, fmt.Sprint(pages), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
 			o := &oddECS{rows: rowsOf(10_000, rng, func(int) time.Time { return now.Add(-time.Duration(rng.Int64N(int64(5 * 365 * 24 * time.Hour)))) }), pages: pages, latency: 20 * time.Millisecond}
 			start := time.Now()
 			o.exact(t, ecs.DescribeInstancesRequest{}, 16)
-			if rounds := time.Since(start) / o.latency; rounds > 25 { // one chain takes 100
+			if rounds := time.Since(start) / o.latency; rounds > 25 { // a listing by one worker takes 100 rounds
 				t.Errorf("%d rounds", rounds)
 			}
 			if o.lists > 100+2*64 {
@@ -300,13 +305,13 @@ func TestScanWithoutCounts(t *testing.T) {
 			}
 		})
 	}
-	story(t, "page mode withdrawn", func(t *testing.T) {
+	story(t, "page mode is not supported", func(t *testing.T) {
 		fleet := fleetOf(2000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.NoPageMode = true })
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8), fleet)
 	})
-	story(t, "counts that fail halfway", func(t *testing.T) {
+	story(t, "counts begin to fail during the scan", func(t *testing.T) {
 		fleet := fleetOf(10_000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Inject(ecstest.Fault{Match: is(count1), Skip: 8, Code: "InvalidParameter", Times: -1})
@@ -329,7 +334,8 @@ func TestScanOfAMovingFleet(t *testing.T) {
 			born := 0
 			srv.Configure(func(s *ecstest.Settings) {
 				s.Latency, s.Overlap = 10*time.Millisecond, 5
-				s.OnRequest = func(ecstest.Request) { // with each request some go, come and change
+				// With each request, one instance is released, one is created and one changes.
+				s.OnRequest = func(ecstest.Request) {
 					mu.Lock()
 					defer mu.Unlock()
 					id := fleet[rng.IntN(len(fleet))].InstanceID
@@ -342,16 +348,16 @@ func TestScanOfAMovingFleet(t *testing.T) {
 			})
 			got := scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 8)
 			if len(gone) < 30 {
-				t.Fatalf("only %d were released", len(gone))
+				t.Fatalf("only %d instances were released", len(gone))
 			}
 			for _, inst := range fleet {
 				if n := got[inst.InstanceID]; n > 1 || n == 0 && !gone[inst.InstanceID] {
-					t.Errorf("%s came %d times", inst.InstanceID, n)
+					t.Errorf("%s was yielded %d times", inst.InstanceID, n)
 				}
 			}
 			for id, n := range got {
 				if n > 1 {
-					t.Errorf("%s came %d times", id, n)
+					t.Errorf("%s was yielded %d times", id, n)
 				}
 			}
 		})
@@ -368,12 +374,12 @@ func TestScanUnderTrouble(t *testing.T) {
 		"throttled by a window": func(c *cloud) {
 			c.Configure(func(s *ecstest.Settings) { s.Quota = ecstest.Quota{Limit: 20, Window: time.Minute} })
 		},
-		"throttled by a window with hints": func(c *cloud) {
+		"throttled by a window with rate limit headers": func(c *cloud) {
 			c.Configure(func(s *ecstest.Settings) {
 				s.Quota = ecstest.Quota{Limit: 20, Window: time.Minute, Headers: true}
 			})
 		},
-		"one in eight fails": func(c *cloud) {
+		"every eighth request fails": func(c *cloud) {
 			n := 0
 			for i, f := range []ecstest.Fault{{Code: "InternalError"}, {Reset: true}, {Truncate: true}, {CutJSON: true}, {Status: 502}} {
 				f.Times = -1
@@ -386,12 +392,12 @@ func TestScanUnderTrouble(t *testing.T) {
 				c.Inject(f)
 			}
 		},
-		"rows come twice": func(c *cloud) {
+		"instances are repeated": func(c *cloud) {
 			c.Configure(func(s *ecstest.Settings) { s.Overlap = 9 })
 			c.Inject(ecstest.Fault{Duplicate: 30, Times: -1})
 		},
-		"an empty page ends each chain": func(c *cloud) { c.Configure(func(s *ecstest.Settings) { s.EmptyLastPage = true }) },
-		"empty pages between": func(c *cloud) {
+		"an empty page ends each listing": func(c *cloud) { c.Configure(func(s *ecstest.Settings) { s.EmptyLastPage = true }) },
+		"empty pages in the middle": func(c *cloud) {
 			c.Inject(ecstest.Fault{Match: is(listed), EmptyPage: true, Times: 30})
 		},
 	} {
@@ -401,7 +407,7 @@ func TestScanUnderTrouble(t *testing.T) {
 				srv := newCloud(t, nil, all...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 				prepare(srv)
-				// With a deadline, waiting for quota has no limit of its own.
+				// Without a deadline, a call would wait for the quota for at most 2 minutes.
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				got, err := collect(srv.client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: workers}))
@@ -414,7 +420,8 @@ func TestScanUnderTrouble(t *testing.T) {
 	}
 }
 
-// All requests of a scan keep the filters of the caller, to the minute.
+// TestScanWithFilters checks that all requests of a scan keep the caller's filters. The bounds of time filters are
+// kept to the minute.
 func TestScanWithFilters(t *testing.T) {
 	t.Parallel()
 	base := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -430,31 +437,31 @@ func TestScanWithFilters(t *testing.T) {
 		inst.ZoneID = []string{"cn-hangzhou-h", "cn-hangzhou-i"}[i%2]
 	})
 	for name, req := range map[string]ecs.DescribeInstancesRequest{
-		"after":                      {CreatedAfter: at(100)},
-		"after, with seconds":        {CreatedAfter: at(100, 30)},
-		"before":                     {CreatedBefore: at(900)},
-		"before, with seconds":       {CreatedBefore: at(900, 1)},
-		"both":                       {CreatedAfter: at(50, 59), CreatedBefore: at(950, 59)},
-		"a few minutes":              {CreatedAfter: at(100), CreatedBefore: at(103)},
-		"one minute":                 {CreatedAfter: at(100), CreatedBefore: at(100)},
-		"less than a minute":         {CreatedAfter: at(100, 10), CreatedBefore: at(100, 20)},
-		"ended before it began":      {CreatedBefore: at(-100000)},
-		"in the future":              {CreatedAfter: time.Now().AddDate(50, 0, 0)},
-		"long ago":                   {CreatedAfter: time.Date(1, 1, 1, 0, 1, 0, 0, time.UTC)},
-		"in another time zone":       {CreatedAfter: at(100).In(time.FixedZone("CST", 8*3600))},
-		"zone":                       {ZoneID: "cn-hangzhou-i"},
-		"zone and time":              {ZoneID: "cn-hangzhou-i", CreatedAfter: at(300)},
-		"pages of 10":                {MaxResults: 10, CreatedAfter: at(500)},
-		"attributes are not lost":    {AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, CreatedAfter: at(400)},
-		"expiry is another filter":   {ExpiresAfter: at(0), ExpiresBefore: at(1), CreatedAfter: at(400)},
-		"no such zone":               {ZoneID: "nowhere"},
-		"ids":                        {InstanceIDs: ids(fleet[:1050])},
-		"ids, some repeated":         {InstanceIDs: append(ids(fleet[:250]), ids(fleet[:250])...)},
-		"ids and zone":               {InstanceIDs: ids(fleet[:1050]), ZoneID: "cn-hangzhou-h"},
-		"ids and times":              {InstanceIDs: ids(fleet[:1050]), CreatedBefore: at(100)},
-		"ids that match nothing":     {InstanceIDs: []string{}},
-		"addresses of nothing":       {PublicIPAddresses: []string{}},
-		"an address that no one has": {PublicIPAddresses: []string{"192.0.2.1"}},
+		"after":                    {CreatedAfter: at(100)},
+		"after, with seconds":      {CreatedAfter: at(100, 30)},
+		"before":                   {CreatedBefore: at(900)},
+		"before, with seconds":     {CreatedBefore: at(900, 1)},
+		"after and before":         {CreatedAfter: at(50, 59), CreatedBefore: at(950, 59)},
+		"a few minutes":            {CreatedAfter: at(100), CreatedBefore: at(103)},
+		"one minute":               {CreatedAfter: at(100), CreatedBefore: at(100)},
+		"less than a minute":       {CreatedAfter: at(100, 10), CreatedBefore: at(100, 20)},
+		"before all instances":     {CreatedBefore: at(-100000)},
+		"in the future":            {CreatedAfter: time.Now().AddDate(50, 0, 0)},
+		"long ago":                 {CreatedAfter: time.Date(1, 1, 1, 0, 1, 0, 0, time.UTC)},
+		"in another time zone":     {CreatedAfter: at(100).In(time.FixedZone("CST", 8*3600))},
+		"zone":                     {ZoneID: "cn-hangzhou-i"},
+		"zone and time":            {ZoneID: "cn-hangzhou-i", CreatedAfter: at(300)},
+		"pages of 10":              {MaxResults: 10, CreatedAfter: at(500)},
+		"additional attributes":    {AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, CreatedAfter: at(400)},
+		"expiry and creation time": {ExpiresAfter: at(0), ExpiresBefore: at(1), CreatedAfter: at(400)},
+		"no such zone":             {ZoneID: "nowhere"},
+		"ids":                      {InstanceIDs: ids(fleet[:1050])},
+		"ids, some repeated":       {InstanceIDs: append(ids(fleet[:250]), ids(fleet[:250])...)},
+		"ids and zone":             {InstanceIDs: ids(fleet[:1050]), ZoneID: "cn-hangzhou-h"},
+		"ids and times":            {InstanceIDs: ids(fleet[:1050]), CreatedBefore: at(100)},
+		"empty id list":            {InstanceIDs: []string{}},
+		"empty address list":       {PublicIPAddresses: []string{}},
+		"unknown address":          {PublicIPAddresses: []string{"192.0.2.1"}},
 	} {
 		for _, exclusive := range volume([]bool{false, true}, []bool{true}) {
 			story(t, fmt.Sprintf("%s/exclusive=%v", name, exclusive), func(t *testing.T) {
@@ -468,16 +475,16 @@ func TestScanWithFilters(t *testing.T) {
 				got := scanned(t, srv.client, req, 8)
 				for id, n := range got {
 					if n != 1 || want[id] != 1 {
-						t.Fatalf("%s came %d times, and %d in a plain listing", id, n, want[id])
+						t.Fatalf("%s was yielded %d times, but %d times by a plain listing", id, n, want[id])
 					}
 				}
 				if len(got) != len(want) {
-					t.Errorf("%d instances, want %d", len(got), len(want))
+					t.Errorf("got %d instances, want %d", len(got), len(want))
 				}
 				for _, r := range srv.Requests()[before:] {
 					after, upTo := r.Params.Get("Filter.1.Value"), r.Params.Get("Filter.2.Value")
 					if !req.CreatedAfter.IsZero() && after < req.CreatedAfter.UTC().Format("2006-01-02T15:04Z") || !req.CreatedBefore.IsZero() && (upTo == "" || upTo > req.CreatedBefore.Add(time.Minute-1).UTC().Format("2006-01-02T15:04Z")) {
-						t.Errorf("asked from %q to %q", after, upTo)
+						t.Errorf("a request has the time filters %q to %q", after, upTo)
 					}
 					if r.Params.Get("ZoneId") != req.ZoneID || r.Params.Has("AdditionalAttributes.1") != (req.AdditionalAttributes != nil) {
 						t.Errorf("filters were lost: %v", r.Params)
@@ -490,7 +497,7 @@ func TestScanWithFilters(t *testing.T) {
 
 func TestScanDelivers(t *testing.T) {
 	t.Parallel()
-	story(t, "the first page at once", func(t *testing.T) {
+	story(t, "the first page is yielded immediately", func(t *testing.T) {
 		fleet := fleetOf(10_000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -502,7 +509,7 @@ func TestScanDelivers(t *testing.T) {
 			break
 		}
 	})
-	story(t, "no faster than it is taken", func(t *testing.T) {
+	story(t, "pages are not requested far ahead of a slow consumer", func(t *testing.T) {
 		fleet := fleetOf(10_000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		n := 0
@@ -512,13 +519,14 @@ func TestScanDelivers(t *testing.T) {
 			}
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
-				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 { // a page for each worker, and the overlaps
-					t.Fatalf("after %d instances, %d pages are ahead", n, ahead)
+				// Each worker may be one page ahead, and the windows overlap.
+				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 {
+					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}
 			}
 		}
 	})
-	story(t, "all instances, and each unreadable member once", func(t *testing.T) {
+	story(t, "all instances are yielded, each unreadable member is reported once", func(t *testing.T) {
 		fleet := fleetOf(3000, shapes["uniform"])
 		bad := map[string]bool{}
 		for i := range fleet {
@@ -537,13 +545,13 @@ func TestScanDelivers(t *testing.T) {
 		}
 		for _, d := range incomplete.Undecoded {
 			if !bad[d.InstanceID] {
-				t.Errorf("%s is named, or named twice", d.InstanceID)
+				t.Errorf("%s is reported twice, or is readable", d.InstanceID)
 			}
 			delete(bad, d.InstanceID)
 		}
 		sameOnce(t, got, fleet)
 	})
-	story(t, "nothing after break", func(t *testing.T) {
+	story(t, "no requests after break", func(t *testing.T) {
 		srv := newCloud(t, nil, fleetOf(5000, shapes["uniform"])...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		for _, most := range []int{1, 99, 100, 101, 1500} {
@@ -556,7 +564,7 @@ func TestScanDelivers(t *testing.T) {
 			srv.still()
 		}
 	})
-	story(t, "anew for each loop", func(t *testing.T) {
+	story(t, "each loop scans from the beginning", func(t *testing.T) {
 		fleet := fleetOf(500, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		scan := srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil)
@@ -569,13 +577,13 @@ func TestScanDelivers(t *testing.T) {
 			sameOnce(t, got, fleet)
 		}
 	})
-	story(t, "one chain for what is capped", func(t *testing.T) {
+	story(t, "a capped listing is not divided", func(t *testing.T) {
 		fleet := taggedFleet(1200)
 		srv := newCloud(t, nil, fleet...)
 		sameOnce(t, scanned(t, srv.client, byTag, 16), matching(fleet, byTag))
 		srv.asked(map[string]int{listed: 12, tagged: 48})
 	})
-	story(t, "one chain for one worker", func(t *testing.T) {
+	story(t, "one worker lists page by page", func(t *testing.T) {
 		fleet := fleetOf(500, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 1), fleet)
@@ -586,9 +594,9 @@ func TestScanDelivers(t *testing.T) {
 func TestScanEndsWithTheFirstError(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ecstest.Fault{
-		"of the first page":      {Match: is(listed)},
-		"of a chain":             {Match: is(listed), Skip: 12},
-		"of every request there": {Match: is(listed), Skip: 12, Times: -1},
+		"the first page fails":    {Match: is(listed)},
+		"a later page fails once": {Match: is(listed), Skip: 12},
+		"all later pages fail":    {Match: is(listed), Skip: 12, Times: -1},
 	} {
 		story(t, name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleetOf(10_000, shapes["uniform"])...)
@@ -597,12 +605,12 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 			srv.Inject(fault)
 			got, err := collect(srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 8}))
 			if !errors.Is(err, ecs.ErrInvalidParameter) || len(got) >= 3000 {
-				t.Errorf("%d instances, %v", len(got), err)
+				t.Errorf("got %d instances and error %v", len(got), err)
 			}
 			srv.still()
 		})
 	}
-	story(t, "refused before anything is sent", func(t *testing.T) {
+	story(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none context.Context
 		for field, scan := range map[string]func() error{
@@ -627,7 +635,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 	})
 }
 
-// last returns the error that a listing ends with.
+// last reads a listing to its end and returns its last error.
 func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	for _, err := range seq {
 		last = err
@@ -635,7 +643,8 @@ func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	return last
 }
 
-// A scan never has more concurrent requests than workers and one more.
+// TestScanKeepsToItsWorkers checks that a scan has at most one more concurrent request than workers. The number of
+// workers is capped at 64.
 func TestScanKeepsToItsWorkers(t *testing.T) {
 	t.Parallel()
 	for _, workers := range volume([]int{2, 3, 8, 64, 1000}, []int{3, 1000}) {
@@ -645,7 +654,7 @@ func TestScanKeepsToItsWorkers(t *testing.T) {
 			o := &oddECS{rows: rowsOf(volume(8000, 2000), rng, func(i int) time.Time { return now.Add(-time.Duration(i) * time.Hour) }), latency: 20 * time.Millisecond}
 			o.exact(t, ecs.DescribeInstancesRequest{}, workers)
 			if most := min(workers, 64) + 1; o.mostAtOnce > most {
-				t.Errorf("%d requests at once, want at most %d", o.mostAtOnce, most)
+				t.Errorf("%d concurrent requests, want at most %d", o.mostAtOnce, most)
 			}
 		})
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestSecretsOfSuccessfulResponses checks errors caused by successful responses that repeat the secrets of the
-// request in place of ids, statuses, member names and headers.
+// TestSecretsOfSuccessfulResponses checks that errors reveal no secrets if successful responses repeat the secrets of
+// the request in place of ids, statuses, member names and headers.
 func TestSecretsOfSuccessfulResponses(t *testing.T) {
 	t.Parallel()
 	for signerName, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -65,14 +65,15 @@ func TestSecretsOfSuccessfulResponses(t *testing.T) {
 	}
 }
 
-// echoLog is the log of a client with an echoing server, and the secrets of its requests.
+// echoLog contains the log output of an echoing client and the secrets of its requests.
 type echoLog struct {
 	check   func(texts []string)
 	text    bytes.Buffer
 	secrets []string
 }
 
-// echoingClient returns a client whose server repeats the key id, the token and the signature in its pages.
+// echoingClient returns a client whose server repeats the key id, the token and the signature of each request in its
+// responses. If readable is true, the server returns one instance whose status is the signature.
 func echoingClient(t *testing.T, s signer.Signer, readable bool) (*ecs.Client, *echoLog) {
 	t.Helper()
 	log := &echoLog{secrets: []string{plantedID, plantedSecret, plantedToken}}

@@ -27,10 +27,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// allTexts returns the text of v in every form that may be logged, including those of the errors in its chain.
+// allTexts returns v in every form that may be logged. If v is an error, the result includes all errors in its tree.
 func allTexts(v any) (texts []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "%d", "%t", "%p", "%20.10v"} {
-		if _, ok := v.(signer.Credentials); ok && verb == "%p" { // fmt calls no method for it, and go vet reports it; package signer documents this
+		// fmt calls no methods for %p, as package signer documents; go vet reports such calls.
+		if _, ok := v.(signer.Credentials); ok && verb == "%p" {
 			continue
 		}
 		if _, ok := v.(signer.Signed); ok && verb == "%p" {
@@ -63,16 +64,16 @@ func allTexts(v any) (texts []string) {
 	return texts
 }
 
-// searchSecrets fails the test if a text contains a secret, plain or encoded.
+// searchSecrets fails the test if any text contains a secret, plain or encoded.
 func searchSecrets(t *testing.T, texts, secrets []string) {
 	t.Helper()
 	for secret, where := range findSecrets(strings.Join(texts, "\n"), secrets) {
-		t.Errorf("%q is shown: …%.300s", secret, where)
+		t.Errorf("%q is revealed: …%.300s", secret, where)
 	}
 }
 
 func findSecrets(text string, secrets []string) (found map[string]string) {
-	forms := map[string]string{} // an encoded form: the secret
+	forms := map[string]string{} // maps each encoded form to its secret
 	for _, s := range secrets {
 		if s == "" {
 			continue
@@ -84,7 +85,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 		} {
 			forms[form] = s
 		}
-		for lead := range 3 { // the part of the Base64 encoding that does not depend on the surrounding text
+		for lead := range 3 { // the part of the Base64 encoding that does not depend on adjacent bytes
 			b := base64.RawStdEncoding.EncodeToString(append(make([]byte, lead), s...))
 			forms[b[(lead*8+5)/6:len(b)-1]] = s
 		}
@@ -93,7 +94,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 	for form := range forms {
 		pairs = append(pairs, form, "\x00")
 	}
-	if strings.NewReplacer(pairs...).Replace(text) == text { // one pass is faster than one for each form
+	if strings.NewReplacer(pairs...).Replace(text) == text { // a single pass is faster than a search for each form
 		return nil
 	}
 	found = map[string]string{}
@@ -105,7 +106,8 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 	return found
 }
 
-// TestSecrets prints a value of every exported type, with secrets in every field that can contain one.
+// TestSecrets checks that printed values of the exported types reveal no secrets. The values contain a secret in
+// every field that can hold one.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	printEverything(t)
@@ -144,7 +146,7 @@ func printEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared := ecs.CredentialsFrom(vendor)
-	if _, err = shared.Credentials(t.Context()); err != nil { // so that it has read the key
+	if _, err = shared.Credentials(t.Context()); err != nil { // the provider reads the key now
 		t.Fatal(err)
 	}
 	signed, err := signer.V1{}.Sign(signer.Request{Action: "A", Version: "1", Time: time.Unix(1, 0), Nonce: "n"}, key)
@@ -176,7 +178,7 @@ func printEverything(t *testing.T) {
 		"signer.Credentials": {key, &key}, "signer.Signed": {signed, &signed, signedV3}, "signer.Signer": {signer.V1{}, signer.V3{}}, "signer.V1": {signer.V1{}}, "signer.V3": {signer.V3{}},
 		"signer.Request": {signer.Request{}},
 	}
-	values["pagination.Fetch"], values["ecs.CredentialsFunc"] = nil, nil // functions
+	values["pagination.Fetch"], values["ecs.CredentialsFunc"] = nil, nil // functions, which print only as addresses
 	stream := client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
 	stream.Stop()
 	values["pagination.Stream"] = []any{stream}
@@ -193,7 +195,8 @@ func printEverything(t *testing.T) {
 		for _, v := range list {
 			texts = append(texts, allTexts(v)...)
 			switch v.(type) {
-			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed: // fmt calls no methods on unexported fields; package signer documents this
+			// fmt calls no methods of values in unexported fields, as package signer documents.
+			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed:
 				continue
 			}
 			texts = append(texts, allTexts([]any{v})...)
@@ -206,7 +209,7 @@ func printEverything(t *testing.T) {
 	}
 	texts = append(texts, allTexts(struct{ o ecs.Options }{options})...)
 	searchSecrets(t, texts, signatures)
-	// The search itself finds planted secrets.
+	// The search must find planted secrets in every encoding.
 	for _, told := range []string{plantedSecret, url.QueryEscape(plantedToken), fmt.Sprintf("%x", "xy"+plantedSecret), base64.StdEncoding.EncodeToString([]byte("x" + plantedSecret + "y"))} {
 		if len(findSecrets("a "+told+" b", signatures)) == 0 {
 			t.Errorf("the search misses %s", told)
@@ -222,8 +225,8 @@ type freely struct{}
 
 func (freely) Wait(context.Context) error { return nil }
 
-// holders returns the exported types of the package in dir that may contain more than strings and numbers: those
-// that refer to interfaces, functions or types of other packages.
+// holders returns the exported types of the package in dir that may contain a secret: types that refer to interfaces,
+// functions or types of other packages. In package signer, holders returns every exported type.
 func holders(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

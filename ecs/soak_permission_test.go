@@ -17,9 +17,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestSoakOfPermissions lists one fleet from 32 goroutines in all forms, while requests fail at random, the service is down for
-// 1 to 10 s, and the permission is withdrawn and restored. Every listing that ends without an error must be exact. It takes a
-// virtual minute, or ten with the flag -soak. With -short, 12 goroutines take half a minute.
+// TestSoakOfPermissions lists a fleet from 32 goroutines in all ways, while requests fail at random, the service is
+// down for 1 to 10 s at a time, and the permission is withdrawn and restored. Every listing that ends without an
+// error must be exact. The test takes one minute of virtual time, or ten minutes with the flag -soak. With -short, 12
+// goroutines run for half a minute.
 func TestSoakOfPermissions(t *testing.T) {
 	t.Parallel()
 	goroutines, duration := volume(32, 12), volume(time.Minute, 30*time.Second)
@@ -75,13 +76,14 @@ func TestSoakOfPermissions(t *testing.T) {
 		listings.Wait()
 		t.Logf("%d listings complete, %d denied, %d failed in other ways", complete.Load(), denied.Load(), failed.Load())
 		if complete.Load() < 3*int64(goroutines) || denied.Load() == 0 {
-			t.Error("the soak does not show what it should")
+			t.Error("too few complete listings, or no denied listing: the test is not meaningful")
 		}
 	})
 }
 
-// trouble makes one kind of trouble after the other until ctx is done. Between two of them there is time for a dry run and for the
-// request after it: a permission that is there for the dry run only, and is withdrawn again at once, cannot be noticed.
+// trouble causes different failures one after another until ctx is done. Between two failures there is enough time
+// for a dry run and the following request: the client cannot notice a missing permission if the permission exists
+// only during the dry run.
 func trouble(ctx context.Context, srv *cloud, rng *rand.Rand) {
 	seconds := func(least, most float64) {
 		select {

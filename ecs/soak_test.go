@@ -22,13 +22,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// soak lists one fleet repeatedly. Of the requests, 1 % are reset and 1 % fail with a 5xx. The quota is a fixed
-// window. Keys are rotated every ten minutes and expire immediately, and their provider fails for one minute out
-// of ten. Every listing must be complete. each is called once a minute.
+// soak lists a fleet repeatedly from 8 goroutines for the duration d. 1 % of the requests are reset and 1 % fail with
+// 503. The quota is a fixed window. Keys are rotated every ten minutes and expire immediately. Their provider fails
+// for one of every ten minutes. Every listing must be complete. soak calls each once a minute.
 func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	const nPages, perMinute, rotation = 20, 120, 10 * time.Minute
 	begun := time.Now()
-	// in the middle of a quota window
+	// Keys are rotated in the middle of a quota window.
 	current := func() int { return int((time.Since(begun) + rotation - 10*time.Second) / rotation) }
 	quota := fixedWindow(perMinute, time.Minute, false)
 	var mu sync.Mutex
@@ -104,7 +104,7 @@ func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	t.Logf("%d listings, %d requests, %d throttled, %d faults, %d expired keys, %d failures of the provider, %d connections",
 		listings.Load(), requests.Load(), throttled.Load(), faults.Load(), expired.Load(), providerFailures.Load(), g.dialed())
 	if ideal := int64(d.Minutes()) * perMinute / nPages; listings.Load() < ideal*7/10 || faults.Load() == 0 || expired.Load() == 0 || providerFailures.Load() == 0 {
-		t.Errorf("%d listings of %d that the quota has room for", listings.Load(), ideal)
+		t.Errorf("%d complete listings, but the quota permits %d", listings.Load(), ideal)
 	}
 }
 
@@ -112,12 +112,13 @@ func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 func heap() int64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // frees what the first collection moved out of the pools
+	runtime.GC() // frees objects that were in a sync.Pool before the first collection
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc) >> 10
 }
 
-// TestSoak runs for an hour of virtual time, or 20 minutes with -short, and checks that memory does not grow.
+// TestSoak runs soak for an hour of virtual time, or for 20 minutes with -short. It checks that memory use does not
+// grow.
 func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	synctest.Test(t, func(t *testing.T) {
 		var early, late int64
@@ -131,14 +132,15 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of th
 		})
 		t.Logf("%d KiB after 10 minutes, %d KiB at the end", early, late)
 		if late > early+512 {
-			t.Errorf("%d KiB became %d KiB", early, late)
+			t.Errorf("the heap grew from %d KiB to %d KiB", early, late)
 		}
 	})
 }
 
-var soakTime = flag.Duration("soak", 0, "how long TestSoakOverTCP runs; 0 skips it")
+var soakTime = flag.Duration("soak", 0, "how long TestSoakOverTCP runs; 0 skips the test")
 
-// TestSoakOverTCP lists from 32 goroutines in real time, over loopback, from a server that throttles and fails.
+// TestSoakOverTCP lists instances from 32 goroutines in real time, over loopback, from a server that throttles and
+// fails.
 func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the goroutines and measures the memory of the process
 	if *soakTime == 0 {
 		t.Skip("needs the flag -soak=10s")
@@ -192,7 +194,7 @@ func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the gorouti
 						return
 					}
 					if got[inst.InstanceID] || !want[region][inst.InstanceID] {
-						t.Errorf("%s: %s is double or not there", region, inst.InstanceID)
+						t.Errorf("%s: %s was yielded twice or does not exist", region, inst.InstanceID)
 					}
 					got[inst.InstanceID] = true
 				}
@@ -211,6 +213,6 @@ func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the gorouti
 	t.Logf("%d listings, %d instances, heap %d KiB before and %d KiB after", listings.Load(), instances.Load(), before, after)
 	if n := runtime.NumGoroutine(); n > goroutines+4 || listings.Load() == 0 {
 		buf := make([]byte, 1<<20)
-		t.Errorf("%d goroutines became %d\n%s", goroutines, n, buf[:runtime.Stack(buf, true)])
+		t.Errorf("the number of goroutines grew from %d to %d\n%s", goroutines, n, buf[:runtime.Stack(buf, true)])
 	}
 }

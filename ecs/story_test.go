@@ -19,14 +19,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// cloud is an in-memory ECS with a client for cn-hangzhou.
+// cloud is an in-memory ECS server with a client for cn-hangzhou.
 type cloud struct {
 	*ecstest.Server
 	client *ecs.Client
 	t      *testing.T
 }
 
-// story runs a parallel subtest in virtual time. It fails if a goroutine is leaked.
+// story runs a parallel subtest in virtual time. The subtest fails if it leaks a goroutine.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud
 	return c
 }
 
-// as returns another client of the same ECS.
+// as returns another client of the same server.
 func (c *cloud) as(opts *ecs.Options) *ecs.Client {
 	c.t.Helper()
 	client, err := c.Client("cn-hangzhou", opts)
@@ -55,7 +55,7 @@ func (c *cloud) as(opts *ecs.Options) *ecs.Client {
 	return client
 }
 
-// denying returns a client whose user lacks the permission for some operations.
+// denying returns a client whose user lacks the permission for the given operations.
 func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	c.t.Helper()
 	key := signer.Credentials{AccessKeyID: "LTAIdenied" + strconv.Itoa(len(actions)), AccessKeySecret: "s"}
@@ -64,7 +64,7 @@ func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	return c.as(&opts)
 }
 
-// The kinds of requests that kind distinguishes. Other operations are identified by their names.
+// Kinds of requests returned by kind. For any other operation, kind returns the operation's name.
 const (
 	listed = "list"  // DescribeInstances by token
 	dryRan = "dry"   // DescribeInstances with DryRun
@@ -84,7 +84,7 @@ func kind(r ecstest.Request) string {
 	return listed
 }
 
-// arrived counts the received requests by kind.
+// arrived returns the number of received requests of each kind.
 func (c *cloud) arrived() map[string]int {
 	n := map[string]int{}
 	for _, r := range c.Requests() {
@@ -93,7 +93,7 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails the test unless exactly these requests were received.
+// asked fails the test unless the number of received requests of each kind equals want.
 func (c *cloud) asked(want map[string]int) {
 	c.t.Helper()
 	if got := c.arrived(); !maps.Equal(got, want) {
@@ -101,12 +101,12 @@ func (c *cloud) asked(want map[string]int) {
 	}
 }
 
-// is returns a matcher for the requests of a kind, for Fault.Match.
+// is returns a function for Fault.Match that matches requests of the given kind.
 func is(what string) func(ecstest.Request) bool {
 	return func(r ecstest.Request) bool { return kind(r) == what }
 }
 
-// spoiled is an instance that cannot be read.
+// spoiled returns inst with a Cpu member that cannot be decoded.
 func spoiled(inst ecs.Instance) ecs.Instance {
 	inst.CPU = 0
 	inst.Extra = map[string]json.RawMessage{"Cpu": json.RawMessage(`{"cores":4}`)}
@@ -136,17 +136,17 @@ func ids(instances []ecs.Instance) []string {
 	return list
 }
 
-// collect reads a listing to its end and counts how often each instance was yielded. An error must be yielded
-// once, last, and with the zero instance.
+// collect reads a listing to its end and counts how often each instance was yielded. A listing must yield at most one
+// error, as its last element and together with the zero instance.
 func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	got := map[string]int{}
 	var last error
 	for inst, err := range seq {
 		switch {
 		case last != nil:
-			return got, errors.New("something came after the error")
+			return got, errors.New("the listing continued after an error")
 		case err != nil && inst.InstanceID != "":
-			return got, errors.New("an instance came with the error")
+			return got, errors.New("an error was yielded together with an instance")
 		}
 		if last = err; err == nil {
 			got[inst.InstanceID]++
@@ -155,23 +155,23 @@ func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	return got, last
 }
 
-// sameOnce fails the test unless got contains each instance of the fleet once and no others.
+// sameOnce fails the test unless got contains each instance of the fleet exactly once and no other instances.
 func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	t.Helper()
 	wrong := 0
 	for _, inst := range fleet {
 		if n := got[inst.InstanceID]; n != 1 {
 			if wrong++; wrong <= 5 {
-				t.Errorf("%s (created %v) came %d times", inst.InstanceID, inst.CreationTime, n)
+				t.Errorf("%s (created %v) was yielded %d times", inst.InstanceID, inst.CreationTime, n)
 			}
 		}
 	}
 	if len(got) != len(fleet) {
-		t.Errorf("%d instances, want %d", len(got), len(fleet))
+		t.Errorf("got %d instances, want %d", len(got), len(fleet))
 	}
 }
 
-// way is a way of listing a single region.
+// way is a method of listing the instances of a single region.
 type way func(*ecs.Client, context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
 
 var ways = map[string]way{

@@ -23,8 +23,8 @@ var (
 	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.InstanceStatusStopped}
 )
 
-// taggedFleet returns n instances with the tag and in the group, interleaved with as many others. Every fifth of
-// the n is stopped, and every second has two more tags.
+// taggedFleet returns 2n instances. Every other instance has the tag env=prod and is in the group rg-1. Of these n
+// instances, every fifth is stopped and every second has two more tags.
 func taggedFleet(n int) []ecs.Instance {
 	return numbered(2*n, "cn-hangzhou", func(i int, inst *ecs.Instance) {
 		if i%2 == 0 {
@@ -57,23 +57,25 @@ func matching(fleet []ecs.Instance, req ecs.DescribeInstancesRequest) []ecs.Inst
 	})
 }
 
+// TestPastTheCap checks that a listing with a tag or group filter returns all instances, although the API returns at
+// most 1,000 instances for such a filter.
 func TestPastTheCap(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
 		req   ecs.DescribeInstancesRequest
-		sizes []int // how many instances have the tag env=prod and are in the group
+		sizes []int // number of instances that have the tag env=prod and are in the group
 	}{
 		{"tag", byTag, volume([]int{0, 1, 999, 1000, 1001, 2100}, []int{1001})},
 		{"group", byGroup, []int{1001}},
 		{"tag and group", byBoth, []int{1001}},
-		{"tags", byTags, volume([]int{1998, 2000, 2002}, []int{2002})}, // half of them have both tags
+		{"tags", byTags, volume([]int{1998, 2000, 2002}, []int{2002})}, // half of these instances have both tags
 		{"tag and status", byStatus, []int{1001}},
 	} {
 		for _, n := range tt.sizes {
 			for _, capFirst := range []bool{false, true} {
 				if capFirst && tt.req.Status == "" {
-					continue // there is no other filter that the cap could come before
+					continue // without another filter, the order of the cap and the filters makes no difference
 				}
 				story(t, fmt.Sprintf("%s/%d/capFirst=%v", tt.name, n, capFirst), func(t *testing.T) {
 					fleet := taggedFleet(n)
@@ -88,7 +90,7 @@ func TestPastTheCap(t *testing.T) {
 			}
 		}
 	}
-	everyWay(t, "every way", func(t *testing.T, list way) {
+	everyWay(t, "past the cap", func(t *testing.T, list way) {
 		fleet := taggedFleet(1010)
 		srv := newCloud(t, nil, fleet...)
 		got, err := collect(list(srv.client, t.Context(), byTag))
@@ -99,7 +101,8 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// The number of requests needed to continue past the cap, and to find out that there is nothing beyond it.
+// TestCostOfTheCap checks how many requests a listing with a tag or group filter needs to continue past the API's cap
+// of 1,000 instances, or to find out that no more instances exist.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -109,22 +112,22 @@ func TestCostOfTheCap(t *testing.T) {
 		set  func(*ecstest.Settings)
 		want map[string]int
 	}{
-		{"far below", 250, byTag, nil, map[string]int{listed: 3}},
-		{"below the margin", 949, byTag, nil, map[string]int{listed: 10}},
-		{"within the margin: some may have been released", 950, byTag, nil, map[string]int{listed: 10, tagged: 38}},
-		{"at the cap, nothing beyond", 1000, byTag, nil, map[string]int{listed: 10, tagged: 40}},
-		{"beyond, in 100s", 1250, byTag, nil, map[string]int{listed: 10 + 3, tagged: 50}},
-		{"by group: one row each", 1250, byGroup, nil, map[string]int{listed: 10 + 3, tagged: 25}},
-		{"other filters: the tag alone is counted", 250, byStatus, nil, map[string]int{listed: 1, count1: 1}},
-		{"other filters without page mode: counted by tokens", 250, byStatus, func(s *ecstest.Settings) { s.NoPageMode = true }, map[string]int{listed: 1 + 3, count1: 1}},
-		{"additional attributes are no filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
-		{"ids, more than the cap shows", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
-		{"ids, all there", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(matching(taggedFleet(300), byTag))}, nil, map[string]int{listed: 3}},
-		{"ids, not all there: the tag alone is counted", 900, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 2, count1: 1}},
-		{"ids, not all there, and more than the cap: those are asked for", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 3, count1: 1}},
+		{"far below the cap", 250, byTag, nil, map[string]int{listed: 3}},
+		{"below the safety margin", 949, byTag, nil, map[string]int{listed: 10}},
+		{"within the safety margin: instances may have been released", 950, byTag, nil, map[string]int{listed: 10, tagged: 38}},
+		{"exactly at the cap", 1000, byTag, nil, map[string]int{listed: 10, tagged: 40}},
+		{"beyond the cap", 1250, byTag, nil, map[string]int{listed: 10 + 3, tagged: 50}},
+		{"beyond the cap, filtered by group", 1250, byGroup, nil, map[string]int{listed: 10 + 3, tagged: 25}},
+		{"with another filter: a count of the tag alone", 250, byStatus, nil, map[string]int{listed: 1, count1: 1}},
+		{"with another filter, without page mode: listing of the tag alone", 250, byStatus, func(s *ecstest.Settings) { s.NoPageMode = true }, map[string]int{listed: 1 + 3, count1: 1}},
+		{"additional attributes are not a filter", 250, ecs.DescribeInstancesRequest{Tags: byTag.Tags, AdditionalAttributes: []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, MaxResults: 50}, nil, map[string]int{listed: 5}},
+		{"more ids than the cap", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(1100))}, nil, map[string]int{listed: 22}},
+		{"ids, all of them found", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(matching(taggedFleet(300), byTag))}, nil, map[string]int{listed: 3}},
+		{"ids, some of them not found: a count of the tag alone", 900, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 2, count1: 1}},
+		{"ids, some of them not found, beyond the cap: requests without the tag", 1100, ecs.DescribeInstancesRequest{Tags: byTag.Tags, InstanceIDs: ids(taggedFleet(100))}, nil, map[string]int{listed: 3, count1: 1}},
 	}
 	for _, tt := range tests {
-		if testing.Short() && tt.n > 300 && tt.name != "beyond, in 100s" {
+		if testing.Short() && tt.n > 300 && tt.name != "beyond the cap" {
 			continue
 		}
 		story(t, tt.name, func(t *testing.T) {
@@ -143,11 +146,11 @@ func TestCostOfTheCap(t *testing.T) {
 	}
 }
 
-// Instances beyond the cap are fetched by id without tag and group, because the API may apply the cap before it
-// filters by id.
+// TestIDsBeyondTheCap checks that instances beyond the cap are requested by id, without the tag and group filters.
+// The API may apply the cap before it filters by id.
 func TestIDsBeyondTheCap(t *testing.T) {
 	t.Parallel()
-	story(t, "filters", func(t *testing.T) {
+	story(t, "the other filters are kept", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(1100)...)
 		req := byStatus
 		req.ResourceGroupID, req.AdditionalAttributes, req.MaxResults = "rg-1", []ecs.AdditionalAttribute{ecs.AdditionalAttributeMetaOptions}, 50
@@ -159,11 +162,11 @@ func TestIDsBeyondTheCap(t *testing.T) {
 			if p := r.Params; kind(r) == listed && p.Has("InstanceIds") {
 				n++
 				if p.Has("Tag.1.Key") || p.Has("ResourceGroupId") || p.Get("Status") != "Stopped" || p.Get("AdditionalAttributes.1") != "META_OPTIONS" || p.Get("MaxResults") != "50" {
-					t.Errorf("asked %v", p)
+					t.Errorf("sent %v", p)
 				}
 			}
 		}
-		if n < 10 { // all except the stopped ones that were listed before
+		if n < 10 { // all matching ids except the stopped instances that were listed before
 			t.Errorf("%d batches", n)
 		}
 	})
@@ -177,10 +180,11 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	for name, req := range map[string]ecs.DescribeInstancesRequest{"tag": byTag, "group": byGroup, "tag and group": byBoth, "tags": byTags, "tag and status": byStatus} {
 		for _, called := range []string{"Instances", "ScanInstances"} {
 			story(t, "the caller's ids/"+name+"/"+called, func(t *testing.T) {
-				fleet := taggedFleet(1100 * max(len(req.Tags), 1)) // two tags; half of the instances have both
+				// If there are two tags, half of the instances have both.
+				fleet := taggedFleet(1100 * max(len(req.Tags), 1))
 				srv := newCloud(t, nil, fleet...)
-				// If the API applies the cap before ids, a batch with tag or group omits the instances beyond the
-				// cap.
+				// If the API applies the cap before the ids, a request with a tag or group filter omits the instances
+				// beyond the cap.
 				last := fleet[len(fleet)-1].InstanceID
 				srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[]},"NextToken":""}`), Match: func(r ecstest.Request) bool {
 					return strings.Contains(r.Params.Get("InstanceIds"), last) && (r.Params.Has("Tag.1.Key") || r.Params.Has("ResourceGroupId"))
@@ -201,7 +205,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	}
 }
 
-// A listing that cannot be continued past the cap ends with a CappedError.
+// TestClosedCap checks that a listing ends with a CappedError if it reaches the cap and cannot be continued.
 func TestClosedCap(t *testing.T) {
 	t.Parallel()
 	rows := func(fleet []ecs.Instance) []byte {
@@ -223,14 +227,14 @@ func TestClosedCap(t *testing.T) {
 		text      string
 	}{
 		{name: "no permission", req: byTag, deny: true, delivered: 1000, want: ecs.ErrForbidden, text: "NoPermission.Tag"},
-		{name: "no permission, other filters", req: byStatus, deny: true, delivered: 220},
-		{name: "no permission, cut before other filters", req: byStatus, deny: true, capFirst: true, delivered: 200, want: ecs.ErrForbidden},
+		{name: "no permission, with another filter", req: byStatus, deny: true, delivered: 220},
+		{name: "no permission, cap applied before another filter", req: byStatus, deny: true, capFirst: true, delivered: 200, want: ecs.ErrForbidden},
 		{name: "unavailable", req: byTag, fault: ecstest.Fault{Code: "InternalError", Times: -1}, delivered: 1000, want: ecs.ErrUnavailable},
-		{name: "the default group has no tag", req: byGroup, fault: ecstest.Fault{Body: rows(nil)}, delivered: 1000, text: "returned only 0"},
-		{name: "the default group, cut before other filters", req: ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1", ZoneID: "z"}, capFirst: true, fault: ecstest.Fault{Body: rows(nil)}, text: "returned only 0"},
-		{name: "others than those delivered", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[1000:])}, delivered: 1100, text: "0 of the 1000"},
-		{name: "only some of those delivered", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[500:])}, delivered: 1100, text: "500 of the 1000"},
-		{name: "odd rows", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "returned only 0"},
+		{name: "ListTagResources omits the default group", req: byGroup, fault: ecstest.Fault{Body: rows(nil)}, delivered: 1000, text: "returned only 0"},
+		{name: "ListTagResources omits the default group, cap applied before another filter", req: ecs.DescribeInstancesRequest{ResourceGroupID: "rg-1", ZoneID: "z"}, capFirst: true, fault: ecstest.Fault{Body: rows(nil)}, text: "returned only 0"},
+		{name: "ListTagResources omits all listed instances", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[1000:])}, delivered: 1100, text: "0 of the 1000"},
+		{name: "ListTagResources omits some listed instances", req: byTag, fault: ecstest.Fault{Body: rows(matching(fleet, byTag)[500:])}, delivered: 1100, text: "500 of the 1000"},
+		{name: "ListTagResources returns resources without an id", req: byTag, fault: ecstest.Fault{Body: rows(make([]ecs.Instance, 3))}, delivered: 1000, text: "returned only 0"},
 	} {
 		story(t, tt.name, func(t *testing.T) {
 			srv := newCloud(t, nil, fleet...)
@@ -246,14 +250,14 @@ func TestClosedCap(t *testing.T) {
 			got, err := collect(client.Instances(t.Context(), tt.req))
 			capped, ok := errorAs[*ecs.CappedError](err)
 			if !ok || capped.Delivered != tt.delivered || len(got) != tt.delivered {
-				t.Fatalf("%d instances, %v", len(got), err)
+				t.Fatalf("got %d instances and error %v", len(got), err)
 			}
 			if tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %q, want %v %q", err, tt.want, tt.text)
 			}
 		})
 	}
-	story(t, "begun with a token", func(t *testing.T) {
+	story(t, "continued from a token", func(t *testing.T) {
 		srv := newCloud(t, nil, fleet...)
 		first, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, MaxResults: 100})
 		if err != nil {
@@ -261,10 +265,10 @@ func TestClosedCap(t *testing.T) {
 		}
 		got, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, NextToken: first.NextToken}))
 		if _, ok := errorAs[*ecs.CappedError](err); !ok || len(got) != 900 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 	})
-	story(t, "begun with a token, but far from the cap", func(t *testing.T) {
+	story(t, "continued from a token, far from the cap", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(500)...)
 		first, err := srv.client.DescribeInstances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, MaxResults: 100})
 		if err != nil {
@@ -272,14 +276,14 @@ func TestClosedCap(t *testing.T) {
 		}
 		got, err := collect(srv.client.Instances(t.Context(), ecs.DescribeInstancesRequest{Tags: byTag.Tags, NextToken: first.NextToken}))
 		if err != nil || len(got) != 400 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 	})
 }
 
 func TestCapInAMovingFleet(t *testing.T) {
 	t.Parallel()
-	story(t, "rows that come again do not hide the cap", func(t *testing.T) {
+	story(t, "repeated instances do not hide the cap", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Overlap = 3 })
@@ -289,7 +293,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		}
 		sameOnce(t, got, matching(fleet, byTag))
 	})
-	story(t, "some go while it is listed", func(t *testing.T) {
+	story(t, "instances are released during the listing", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		srv := newCloud(t, nil, fleet...)
 		all := matching(fleet, byTag)
@@ -303,11 +307,11 @@ func TestCapInAMovingFleet(t *testing.T) {
 				srv.Delete(ids(gone)...)
 			}
 		}
-		if n != 1100 { // they were delivered before
-			t.Errorf("%d instances", n)
+		if n != 1100 { // the released instances were yielded before
+			t.Errorf("got %d instances", n)
 		}
 	})
-	story(t, "an id that lost its tag meanwhile is not delivered", func(t *testing.T) {
+	story(t, "an instance that loses its tag during the listing is not yielded", func(t *testing.T) {
 		fleet := taggedFleet(2200)
 		srv := newCloud(t, nil, fleet...)
 		stale := matching(fleet, byTags)[1050].InstanceID
@@ -323,7 +327,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("%d instances, stale %d, %v", len(got), got[stale], err)
 		}
 	})
-	story(t, "unreadable instances count, and are named once", func(t *testing.T) {
+	story(t, "unreadable instances are yielded and reported once", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		all := matching(fleet, byTag)
 		bad := []string{all[10].InstanceID, all[999].InstanceID, all[1050].InstanceID}
@@ -337,7 +341,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 		got, err := collect(srv.client.Instances(t.Context(), byTag))
 		incomplete, ok := errorAs[*ecs.IncompleteError](err)
 		if !ok || len(got) != 1100 {
-			t.Fatalf("%d instances, %v", len(got), err)
+			t.Fatalf("got %d instances and error %v", len(got), err)
 		}
 		var named []string
 		for _, d := range incomplete.Undecoded {
@@ -347,7 +351,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 			t.Errorf("unreadable: %v, want %v", named, bad)
 		}
 	})
-	story(t, "both errors of one listing are told", func(t *testing.T) {
+	story(t, "a listing reports both a cap and unreadable instances", func(t *testing.T) {
 		fleet := taggedFleet(1100)
 		for i := range fleet {
 			if i == 31 {
@@ -364,13 +368,14 @@ func TestCapInAMovingFleet(t *testing.T) {
 	})
 }
 
-// Wrong counts may cost requests, but no instances, also when none of the instances before the cap matches.
+// TestCountsAreAHint checks that no instance is missing if the server returns wrong counts, even if no instance
+// before the cap matches. Wrong counts may only cause additional requests.
 func TestCountsAreAHint(t *testing.T) {
 	t.Parallel()
 	for name, total := range map[string]int{"zero": 0, "too few": 7, "too many": 1 << 30} {
 		for _, before := range []bool{true, false} {
 			if !before && name == "too few" {
-				continue // such a count is believed: nothing contradicts it
+				continue // nothing contradicts such a count, so the client relies on it
 			}
 			story(t, fmt.Sprintf("%s/matches before the cap=%v", name, before), func(t *testing.T) {
 				fleet := taggedFleet(1150)
@@ -404,16 +409,16 @@ func TestListTagResources(t *testing.T) {
 		return rows, nil
 	}
 	for _, repeat := range []bool{false, true} {
-		story(t, fmt.Sprintf("one row for each tag/repeat=%v", repeat), func(t *testing.T) {
+		story(t, fmt.Sprintf("one element for each tag of a resource/repeated end token=%v", repeat), func(t *testing.T) {
 			fleet := taggedFleet(200)
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
 			list := srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
-			srv.asked(map[string]int{}) // lazy
-			for range 2 {               // restartable
+			srv.asked(map[string]int{}) // no request is sent before the loop
+			for range 2 {               // each loop lists from the beginning
 				rows, err := rowsOf(list)
 				if err != nil || len(rows) != 400 {
-					t.Fatalf("%d rows, %v", len(rows), err)
+					t.Fatalf("got %d tag resources and error %v", len(rows), err)
 				}
 				if want := (ecs.TagResource{ResourceID: fleet[1].InstanceID, ResourceType: "instance", TagKey: "env", TagValue: "prod"}); rows[0] != want {
 					t.Errorf("got %+v, want %+v", rows[0], want)
@@ -430,12 +435,12 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("%v, %v", rows, err)
 		}
 	})
-	story(t, "ids are sent in batches, repeated ones once", func(t *testing.T) {
+	story(t, "ids are sent in batches, without duplicates", func(t *testing.T) {
 		fleet := taggedFleet(120)
 		srv := newCloud(t, nil, fleet...)
 		rows, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{ResourceIDs: append(ids(fleet), ids(fleet[:5])...), Tags: byTag.Tags}))
 		if err != nil || len(rows) == 0 || len(rows) < len(matching(fleet, byTag)) {
-			t.Errorf("%d rows, %v", len(rows), err)
+			t.Errorf("got %d tag resources and error %v", len(rows), err)
 		}
 		sent := map[string]int{}
 		for _, r := range srv.Requests() {
@@ -464,24 +469,24 @@ func TestListTagResources(t *testing.T) {
 			t.Errorf("sent %v", p)
 		}
 	})
-	story(t, "errors come once, last", func(t *testing.T) {
+	story(t, "an error ends the listing", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(100)...)
 		srv.Inject(ecstest.Fault{Skip: 1, Code: "InternalError", Times: -1})
 		n := 0
 		var last error
 		for _, err := range srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
 			if last != nil {
-				t.Error("something came after the error")
+				t.Error("the listing continued after an error")
 			}
 			if last = err; err == nil {
 				n++
 			}
 		}
 		if e, ok := errorAs[*ecs.Error](last); !ok || e.Action != "ListTagResources" || !errors.Is(last, ecs.ErrUnavailable) || n != 50 {
-			t.Errorf("%d rows, %v", n, last)
+			t.Errorf("got %d tag resources and error %v", n, last)
 		}
 	})
-	story(t, "a server that goes round", func(t *testing.T) {
+	story(t, "the server repeats tokens in a cycle", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(1)...)
 		turn := 0
 		srv.Configure(func(s *ecstest.Settings) {
@@ -493,10 +498,10 @@ func TestListTagResources(t *testing.T) {
 		srv.Inject(ecstest.Fault{Body: []byte(`{"NextToken":"t0","TagResources":{"TagResource":[{"ResourceId":"i-1"}]}}`)})
 		_, err := rowsOf(srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
 		if err == nil || !strings.Contains(err.Error(), "repeated a page token") || len(srv.Requests()) > 4 {
-			t.Errorf("%d requests, %v", len(srv.Requests()), err)
+			t.Errorf("got %d requests and error %v", len(srv.Requests()), err)
 		}
 	})
-	story(t, "refused before anything is sent", func(t *testing.T) {
+	story(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none context.Context
 		for field, list := range map[string]iter.Seq2[ecs.TagResource, error]{
@@ -514,7 +519,7 @@ func TestListTagResources(t *testing.T) {
 		}
 		srv.asked(map[string]int{})
 	})
-	story(t, "break ends it", func(t *testing.T) {
+	story(t, "no requests after break", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(500)...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		for range srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {

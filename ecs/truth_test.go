@@ -26,8 +26,7 @@ import (
 
 const emptyList = `{"RequestId":"R","NextToken":"","TotalCount":0,"Instances":{"Instance":[]}}`
 
-// denied responds like servers that do not report a missing permission: lists are empty, and only dry runs are
-// refused.
+// denied responds like a server that hides a missing permission: lists are empty, and only dry runs are rejected.
 func denied(q url.Values) (int, []byte) {
 	if q.Get("DryRun") == "true" {
 		return 403, []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances"}}`)
@@ -35,7 +34,7 @@ func denied(q url.Values) (int, []byte) {
 	return 200, []byte(emptyList)
 }
 
-// fleetOfRows returns a fleet of n instances, created over the last years.
+// fleetOfRows returns n instances that were created at intervals of one day until now.
 func fleetOfRows(n int) []row {
 	now := time.Now()
 	rows := make([]row, n)
@@ -53,7 +52,8 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms are the ways of listing a region, each of which must be complete or end with an error.
+// truthForms returns ways of listing a region, with their names as keys. Each of them must return a complete listing
+// or an error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
 	forms["InstancesInRegions"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -86,12 +86,13 @@ func truthForms(rows []row) map[string]way {
 	return forms
 }
 
-// signedBy makes a client use one of the two signers.
+// signedBy returns a function that sets the signer: V1 if n is even, V3 if n is odd.
 func signedBy(n int) func(*ecs.Options) {
 	return func(o *ecs.Options) { o.Signer = []signer.Signer{signer.V1{}, signer.V3{}}[n%2] }
 }
 
-// If the permission is withdrawn after some pages, the listing must not appear complete.
+// TestPermissionWithdrawnMidway checks that a listing ends with ErrForbidden if the permission is withdrawn after
+// some pages.
 func TestPermissionWithdrawnMidway(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -107,7 +108,7 @@ func TestPermissionWithdrawnMidway(t *testing.T) {
 				c := o.client(t, signedBy(after))
 				got, err := collect(truthForms(o.rows)[name](c, t.Context(), ecs.DescribeInstancesRequest{}))
 				if _, missing := errorAs[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
-					t.Errorf("%d of 450 instances, %v", len(got), err)
+					t.Errorf("got %d of 450 instances and error %v", len(got), err)
 				}
 				if name == "GetInstances" && len(got) > 0 {
 					t.Errorf("%d instances with %v", len(got), err)
@@ -117,7 +118,7 @@ func TestPermissionWithdrawnMidway(t *testing.T) {
 	}
 }
 
-// If the permission is missing for one page only, all instances are still delivered.
+// TestPermissionAwayForAMoment checks that all instances are listed if the permission is missing for only one page.
 func TestPermissionAwayForAMoment(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -126,7 +127,7 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 				o := &oddECS{rows: fleetOfRows(450), latency: 10 * time.Millisecond}
 				pages := 0
 				o.intercept = func(q url.Values, n int) (int, []byte) {
-					if n > 0 && !q.Has("PageSize") { // not a probe of a scan
+					if n > 0 && !q.Has("PageSize") { // not a count request
 						if pages++; pages == page {
 							return denied(q)
 						}
@@ -142,7 +143,8 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 	}
 }
 
-// The permission takes effect after the first request, as that of a new user does, so that the dry run passes.
+// TestPermissionThatComesLate checks that all instances are listed if the permission takes effect only after the
+// first request, as for a new user. In that case, the first page is empty but the dry run succeeds.
 func TestPermissionThatComesLate(t *testing.T) {
 	t.Parallel()
 	late := func(rows int) *oddECS {
@@ -175,11 +177,12 @@ func TestPermissionThatComesLate(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := o.client(t).WaitUntilGone(ctx, o.rows[0].id); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("the instance exists, but %v", err)
+			t.Errorf("the instance exists, but WaitUntilGone returned %v", err)
 		}
 	})
-	// It also goes away again later: what the listing shows after the dry run is verified in its turn.
-	story(t, "and goes", func(t *testing.T) {
+	// If the permission is later withdrawn, the listing must also verify an empty page that follows the successful
+	// dry run.
+	story(t, "and is withdrawn later", func(t *testing.T) {
 		o := late(450)
 		first := o.intercept
 		o.intercept = func(q url.Values, n int) (int, []byte) {
@@ -189,12 +192,13 @@ func TestPermissionThatComesLate(t *testing.T) {
 			return first(q, n)
 		}
 		if got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{})); !errors.Is(err, ecs.ErrForbidden) || len(got) != 200 {
-			t.Errorf("%d of 450 instances, %v", len(got), err)
+			t.Errorf("got %d of 450 instances and error %v", len(got), err)
 		}
 	})
 }
 
-// An empty page that cannot be verified is an error, both in the middle of a listing and at its beginning.
+// TestEmptyEndThatCannotBeChecked checks that an empty page causes an UnconfirmedError if the dry run cannot verify
+// it.
 func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	for what, answer := range map[string]string{
@@ -226,8 +230,8 @@ func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	}
 }
 
-// The confirmation of an empty listing is remembered for five minutes, for the same request, until the request
-// returns an instance.
+// TestConfirmedEmptyIsRemembered checks that the confirmation of an empty listing is cached for five minutes. The
+// cached confirmation applies only to the same request, and only until that request returns an instance.
 func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -274,17 +278,19 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 		list("withdrawn", 1, 0, ecs.ErrForbidden, all)
 		denying = false
 		o.rows = nil
-		list("given back", 1, 0, nil, all)
+		list("restored", 1, 0, nil, all)
 		if _, err = collect(o.client(t, func(o *ecs.Options) { o.TrustEmpty = true }).Instances(t.Context(), all)); err != nil || o.dryRuns != 9 {
-			t.Errorf("trusted: %d dry runs, %v", o.dryRuns, err)
+			t.Errorf("with TrustEmpty: %d dry runs, %v", o.dryRuns, err)
 		}
 	})
 }
 
-// A waiter never mistakes a missing permission for instances that are gone.
+// TestWaitWithoutPermission checks that a wait ends with ErrForbidden if the permission is withdrawn. The wait must
+// not conclude that the instances are gone.
 func TestWaitWithoutPermission(t *testing.T) {
 	t.Parallel()
-	for _, part := range []int{1, 150, 250} { // the number of the first ids that are still returned, or were never denied
+	// If part is 1, all ids are denied. Otherwise, only the batch of the first id is permitted.
+	for _, part := range []int{1, 150, 250} {
 		story(t, fmt.Sprint(part), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(250)}
 			lost := false
@@ -312,7 +318,7 @@ func TestWaitWithoutPermission(t *testing.T) {
 	}
 }
 
-// pageModeOnly responds like servers that support page numbers but no tokens.
+// pageModeOnly responds like a server that supports page numbers but not tokens.
 func pageModeOnly(rows func() []row, size int) func(q url.Values, n int) (int, []byte) {
 	return func(q url.Values, n int) (int, []byte) {
 		if n == 0 {
@@ -358,30 +364,30 @@ func TestServerWithoutTokens(t *testing.T) {
 		rows := o.rows
 		serve := pageModeOnly(func() []row { return rows }, 100)
 		o.intercept = func(q url.Values, n int) (int, []byte) {
-			if n == 4 { // the later ones move up
+			if n == 4 { // all later instances move up by one position
 				rows = rows[1:]
 			}
 			return serve(q, n)
 		}
 		got, err := collect(o.client(t).Instances(t.Context(), ecs.DescribeInstancesRequest{}))
 		if err != nil || len(got) != 450 {
-			t.Errorf("%d of 450 instances, %v", len(got), err)
+			t.Errorf("got %d of 450 instances and error %v", len(got), err)
 		}
 	})
 	for name, tt := range map[string]struct {
 		answer func(q url.Values, n int) (int, []byte)
 		want   int
-		text   string // "" means complete
+		text   string // part of the error message; "" means no error
 	}{
-		"a claim that stays open": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "TotalCount of 250"},
-		"a claim without end":     {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", math.MaxInt32) }, 100, "not complete"},
-		"a stale count beside tokens": {func(q url.Values, n int) (int, []byte) {
+		"TotalCount above the number of instances": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "TotalCount of 250"},
+		"huge TotalCount":                          {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", math.MaxInt32) }, 100, "not complete"},
+		"outdated TotalCount": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
 				return 200, listBody(nil, "", 100)
 			}
 			return 200, listBody(fleetOfRows(100), "", 250)
 		}, 100, ""},
-		"page numbers are refused": {func(q url.Values, n int) (int, []byte) {
+		"page numbers are rejected": {func(q url.Values, n int) (int, []byte) {
 			if q.Has("PageNumber") {
 				return 400, []byte(`{"Code":"NotSupported.PageNumberAndPageSize","Message":"m"}`)
 			}
@@ -393,7 +399,7 @@ func TestServerWithoutTokens(t *testing.T) {
 			}
 			return 200, listBody(fleetOfRows(100), "", 250)
 		}, 100, "Forbidden.RAM"},
-		"tokens beside a nonsense count": {func(q url.Values, n int) (int, []byte) {
+		"wrong TotalCount with tokens": {func(q url.Values, n int) (int, []byte) {
 			if q.Get("NextToken") == "" {
 				return 200, listBody(fleetOfRows(100), "t", 7000)
 			}
@@ -416,19 +422,20 @@ func TestServerWithoutTokens(t *testing.T) {
 	}
 }
 
-// A server may keep returning new tokens for instances that were listed before.
+// TestListingWithoutEnd checks that a listing ends with an error if the server keeps returning new tokens for
+// instances that were already listed.
 func TestListingWithoutEnd(t *testing.T) {
 	t.Parallel()
 	rows := fleetOfRows(200)
 	pages := map[string]func(n int) []row{
-		"the same instance":  func(int) []row { return rows[:1] },
-		"the same page":      func(int) []row { return rows[:100] },
-		"two pages by turns": func(n int) []row { return rows[n%2*100:][:100] },
-		"moving pages":       func(n int) []row { return rows[n*7%100:][:100] },
+		"the same instance":     func(int) []row { return rows[:1] },
+		"the same page":         func(int) []row { return rows[:100] },
+		"two alternating pages": func(n int) []row { return rows[n%2*100:][:100] },
+		"overlapping pages":     func(n int) []row { return rows[n*7%100:][:100] },
 	}
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
 		for what, page := range pages {
-			if testing.Short() && what != "moving pages" {
+			if testing.Short() && what != "overlapping pages" {
 				continue
 			}
 			story(t, name+"/"+what, func(t *testing.T) {
@@ -456,8 +463,8 @@ func TestListingWithoutEnd(t *testing.T) {
 	})
 }
 
-// Instances that are released while a capped listing is read must not hide the cap: the listing shows fewer than 1,000, but there
-// are more.
+// TestNearTheCap releases instances while a capped listing is read. The server then lists fewer than 1,000 instances,
+// but the client must notice that more instances exist.
 func TestNearTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
@@ -474,11 +481,11 @@ func TestNearTheCap(t *testing.T) {
 					if n++; n == 1 {
 						m.mu.Lock()
 						m.fleet = slices.Delete(slices.Clone(m.fleet), first, first+released)
-						m.tagCap -= released // no others come within the cap
+						m.tagCap -= released // no other instances move within the cap
 						m.mu.Unlock()
 					}
 					if slices.Contains(gone, inst.InstanceID) {
-						t.Errorf("%s is gone", inst.InstanceID)
+						t.Errorf("%s was yielded after its release", inst.InstanceID)
 					}
 				}
 				if n != size-released {
@@ -489,7 +496,8 @@ func TestNearTheCap(t *testing.T) {
 	}
 }
 
-// While instances that were read are released, others come within the cap: more than 1,000 do not prove that there is none.
+// TestBeyondTheCap releases instances that were already read from a capped listing, so that other instances move
+// within the cap. The client reads more than 1,000 instances, but must notice that more exist.
 func TestBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
@@ -516,7 +524,8 @@ func TestBeyondTheCap(t *testing.T) {
 	}
 }
 
-// An instance that is looked up by its id because of the cap, and whose tags or group cannot be read, may match.
+// TestCappedWithUnreadableTags checks an instance that is requested by id because of the cap. If its tags or group
+// cannot be read, the instance may match, so the listing must end with an IncompleteError.
 func TestCappedWithUnreadableTags(t *testing.T) {
 	t.Parallel()
 	for member, req := range map[string]ecs.DescribeInstancesRequest{"Tags": byTag, "ResourceGroupId": {ResourceGroupID: "rg-1"}} {
@@ -531,21 +540,22 @@ func TestCappedWithUnreadableTags(t *testing.T) {
 			got, err := collect(srv.client.Instances(t.Context(), req))
 			incomplete, ok := errorAs[*ecs.IncompleteError](err)
 			if len(got) != 999 || !ok || incomplete.Undecoded[0].InstanceID != fleet[500].InstanceID {
-				t.Errorf("%d instances, %v", len(got), err)
+				t.Errorf("got %d instances and error %v", len(got), err)
 			}
 		})
 	}
 }
 
-// A response that has its list or its token twice, or a token in other letters, never looks like the end of a listing.
+// TestAmbiguousPages checks pages that contain a list or a token twice, or a token in another letter case. A listing
+// must not treat such a page as its last page.
 func TestAmbiguousPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
-		"two lists":              `{%[2]s:{%[3]s:[%[1]s],%[3]s:[]}}`,
-		"two wrappers":           `{%[2]s:{%[3]s:[%[1]s]},%[2]s:{%[3]s:[]}}`,
-		"two tokens":             `{"NextToken":"n","NextToken":"",%[2]s:{%[3]s:[%[1]s]}}`,
-		"two spellings":          `{"NextToken":"n","nexttoken":"",%[2]s:{%[3]s:[%[1]s]}}`,
-		"token in other letters": `{"nextToken":"n",%[2]s:{%[3]s:[%[1]s]}}`, // and the next page repeats it
+		"two lists":                  `{%[2]s:{%[3]s:[%[1]s],%[3]s:[]}}`,
+		"two wrappers":               `{%[2]s:{%[3]s:[%[1]s]},%[2]s:{%[3]s:[]}}`,
+		"two tokens":                 `{"NextToken":"n","NextToken":"",%[2]s:{%[3]s:[%[1]s]}}`,
+		"two spellings":              `{"NextToken":"n","nexttoken":"",%[2]s:{%[3]s:[%[1]s]}}`,
+		"token in other letter case": `{"nextToken":"n",%[2]s:{%[3]s:[%[1]s]}}`, // the next page repeats the token
 	}
 	for what, body := range bodies {
 		answer := func(wrapper, list, element string) *ecs.Client {
@@ -563,7 +573,7 @@ func TestAmbiguousPages(t *testing.T) {
 			ambiguous(name, err)
 		}
 		err := endOf(answer("TagResources", "TagResource", `{"ResourceId":"i-1"}`).ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}))
-		if what != "token in other letters" { // this operation ends by repeating a token
+		if what != "token in other letter case" { // a repeated token is the regular end of ListTagResources
 			ambiguous("ListTagResources", err)
 		}
 		type vpc struct {
@@ -578,14 +588,14 @@ func TestAmbiguousPages(t *testing.T) {
 	}
 }
 
-// Any one of the lists may be long.
+// TestLongLists checks that any one of the list filters may have more elements than a single request permits.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)
 	for i := range 250 {
 		values = append(values, fmt.Sprintf("198.51.%d.%d", i/100, i%100))
 	}
-	values = append(values, values[0]) // a duplicate is sent once
+	values = append(values, values[0]) // the duplicate must be sent only once
 	for field, req := range map[string]ecs.DescribeInstancesRequest{
 		"InstanceIds": {InstanceIDs: values}, "InnerIpAddresses": {InnerIPAddresses: values}, "PrivateIpAddresses": {PrivateIPAddresses: values},
 		"PublicIpAddresses": {PublicIPAddresses: values}, "EipAddresses": {EIPAddresses: values}, "Ipv6Address": {IPv6Addresses: values},
@@ -618,8 +628,8 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
-// A panic in a hook can be recovered by the caller of every way of listing, including one in the counting requests
-// of a scan.
+// TestPanickingHook checks that the caller of every way of listing can recover a panic in a hook, including a panic
+// during a count request of a scan.
 func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -649,7 +659,8 @@ func TestPanickingHook(t *testing.T) {
 	}
 }
 
-// Large regions are scanned, but not all of them at once, while small ones are listed page by page.
+// TestRegionsWithWorkers checks that large regions are scanned with a limited number of concurrent requests, and that
+// small regions are listed page by page.
 func TestRegionsWithWorkers(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -674,12 +685,12 @@ func TestRegionsWithWorkers(t *testing.T) {
 		start := time.Now()
 		got, err := collect(c.InstancesInRegions(t.Context(), slices.Collect(maps.Keys(sizes)), ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: 16}))
 		took := time.Since(start) / (50 * time.Millisecond)
-		if err != nil || len(got) != total || took > 16 { // page by page takes 70 round trips
+		if err != nil || len(got) != total || took > 16 { // listing page by page takes 70 rounds
 			t.Errorf("%d of %d instances in %d rounds, %v", len(got), total, took, err)
 		}
 		for _, s := range servers {
 			if len(s.rows) <= 300 && (s.lists > 3 || s.counts > 1) || s.mostAtOnce > 17 {
-				t.Errorf("region of %d: %d pages, %d counts, %d at once", len(s.rows), s.lists, s.counts, s.mostAtOnce)
+				t.Errorf("region of %d instances: %d pages, %d counts, %d concurrent requests", len(s.rows), s.lists, s.counts, s.mostAtOnce)
 			}
 		}
 	})
@@ -688,18 +699,19 @@ func TestRegionsWithWorkers(t *testing.T) {
 	}
 }
 
-// byHost sends each request to the server of the region in its host name.
+// byHost sends each request to the server of the region in the request's host name.
 type byHost map[string]*oddECS
 
 func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b[strings.Split(r.URL.Hostname(), ".")[1]].RoundTrip(r)
 }
 
-// TestMemoryOfAListing streams 100,000 instances, or 20,000 with -short. At the end, only the ids seen are still in memory.
+// TestMemoryOfAListing lists 100,000 instances, or 20,000 with -short. It checks that the listing keeps only the ids
+// in memory.
 func TestMemoryOfAListing(t *testing.T) { //nolint:paralleltest // measures the heap of the process
 	size := volume(100_000, 20_000)
 	o := &oddECS{rows: fleetOfRows(size)}
-	odd := strings.Repeat("x", 200) // other members, whose text the id must not keep in memory
+	odd := strings.Repeat("x", 200) // a member whose value must not be kept in memory
 	o.intercept = func(q url.Values, _ int) (int, []byte) {
 		from, _ := strconv.Atoi(q.Get("NextToken"))
 		token := ""

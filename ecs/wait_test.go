@@ -22,21 +22,21 @@ func TestGetInstances(t *testing.T) {
 			fleet := numbered(n, "cn-hangzhou")
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
-			slices.Reverse(fleet) // the caller's order, not the API's
+			slices.Reverse(fleet) // in the caller's order, which differs from the API's order
 			start := time.Now()
 			got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
 			if err != nil || !slices.Equal(ids(got), ids(fleet)) {
-				t.Fatalf("%d instances, %v", len(got), err)
+				t.Fatalf("got %d instances and error %v", len(got), err)
 			}
 			if requests := (n + 99) / 100; len(srv.Requests()) != requests {
-				t.Errorf("%d requests, want %d", len(srv.Requests()), requests)
+				t.Errorf("got %d requests, want %d", len(srv.Requests()), requests)
 			}
 			if took, rounds := time.Since(start), (n+1599)/1600; took != time.Duration(rounds)*50*time.Millisecond {
 				t.Errorf("took %v of virtual time, want %d rounds of 50 ms", took, rounds)
 			}
 		})
 	}
-	story(t, "repeated ids are asked for once", func(t *testing.T) {
+	story(t, "duplicate ids are sent once", func(t *testing.T) {
 		fleet := numbered(3, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		got, err := srv.client.GetInstances(t.Context(), fleet[1].InstanceID, fleet[0].InstanceID, fleet[1].InstanceID)
@@ -47,7 +47,7 @@ func TestGetInstances(t *testing.T) {
 			t.Error(asked)
 		}
 	})
-	story(t, "missing ids are named, in order", func(t *testing.T) {
+	story(t, "missing ids are reported in order", func(t *testing.T) {
 		fleet := numbered(300, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		var missing []string
@@ -60,29 +60,29 @@ func TestGetInstances(t *testing.T) {
 		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
 		e, ok := errorAs[*ecs.NotFoundError](err)
 		if !ok || !slices.Equal(e.InstanceIDs, missing) || len(got) != 200 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
 		if !strings.Contains(err.Error(), "100 instances not found") || len(err.Error()) > 500 {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{listed: 3}) // and no dry run, because some were found
+		srv.asked(map[string]int{listed: 3}) // no dry run, because some instances were found
 	})
-	story(t, "none found: missing", func(t *testing.T) {
+	story(t, "none found: all are reported as missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		got, err := srv.client.GetInstances(t.Context(), ids(numbered(250, "cn-hangzhou"))...)
 		if e, ok := errorAs[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
-			t.Errorf("%d instances, %v", len(got), err)
+			t.Errorf("got %d instances and error %v", len(got), err)
 		}
-		srv.asked(map[string]int{listed: 6, dryRan: 1}) // before and after the dry run
+		srv.asked(map[string]int{listed: 6, dryRan: 1}) // all batches, before and after the dry run
 	})
-	story(t, "none found: denied", func(t *testing.T) {
+	story(t, "none found: the permission is missing", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		_, err := srv.denying(ecs.Options{}, "DescribeInstances").GetInstances(t.Context(), ids(numbered(1, "cn-hangzhou"))...)
 		if _, missing := errorAs[*ecs.NotFoundError](err); missing || !errors.Is(err, ecs.ErrForbidden) {
 			t.Error(err)
 		}
 	})
-	story(t, "unreadable is not missing", func(t *testing.T) {
+	story(t, "an unreadable instance is not reported as missing", func(t *testing.T) {
 		fleet := numbered(3, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet[0], spoiled(fleet[1]))
 		got, err := srv.client.GetInstances(t.Context(), ids(fleet)...)
@@ -94,9 +94,9 @@ func TestGetInstances(t *testing.T) {
 		if got, err = srv.client.GetInstances(t.Context(), ids(fleet[1:2])...); len(got) != 1 || errors.As(err, &missing) && len(missing.InstanceIDs) != 1 || !errors.As(err, &incomplete) {
 			t.Error(got, err)
 		}
-		srv.asked(map[string]int{listed: 2}) // an instance that was returned counts as seen, even if it was unreadable
+		srv.asked(map[string]int{listed: 2}) // no dry run, because an unreadable instance counts as found
 	})
-	story(t, "one without an id that can be read may be any", func(t *testing.T) {
+	story(t, "with an unreadable id, no id is reported as missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}},{"InstanceId":"i-b"}]}}`)})
 		got, err := srv.client.GetInstances(t.Context(), "i-a", "i-b")
@@ -106,7 +106,7 @@ func TestGetInstances(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "one failing batch fails the call and stops the others", func(t *testing.T) {
+	story(t, "a failed batch ends the call", func(t *testing.T) {
 		fleet := numbered(5000, "cn-hangzhou")
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -116,7 +116,7 @@ func TestGetInstances(t *testing.T) {
 			t.Errorf("%d instances after %d requests, %v", len(got), len(srv.Requests()), err)
 		}
 	})
-	story(t, "empty ids are refused", func(t *testing.T) {
+	story(t, "empty ids are rejected", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if _, err := srv.client.GetInstances(t.Context(), "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "ids[1]") {
 			t.Error(err)
@@ -141,7 +141,7 @@ func lock(reason ecs.LockReason) func(*ecs.Instance) {
 	}
 }
 
-// waitError checks the error and the pending ids of a wait.
+// waitError checks that err is a WaitError with the given cause, part of the message and pending instances.
 func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
 	t.Helper()
 	e, ok := errorAs[*ecs.WaitError](err)
@@ -163,7 +163,7 @@ func TestWaitForStatus(t *testing.T) {
 	two := numbered(2, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusPending })
 	a, b := two[0].InstanceID, two[1].InstanceID
 
-	story(t, "there already", func(t *testing.T) {
+	story(t, "the status is already reached", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		start := time.Now()
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, ids(numbered(1, "cn-hangzhou"))...)
@@ -172,14 +172,14 @@ func TestWaitForStatus(t *testing.T) {
 		}
 		srv.asked(map[string]int{listed: 1})
 	})
-	story(t, "no ids are there at once", func(t *testing.T) {
+	story(t, "without ids, the wait ends immediately", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning); err != nil || len(got) != 0 {
 			t.Error(got, err)
 		}
 		srv.asked(map[string]int{})
 	})
-	story(t, "one after the other, in the order of the ids", func(t *testing.T) {
+	story(t, "one instance after another, returned in the order of the ids", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(5*time.Second, func() { srv.Update(b, setStatus(ecs.InstanceStatusRunning)) })
 		srv.after(30*time.Second, func() {
@@ -188,7 +188,7 @@ func TestWaitForStatus(t *testing.T) {
 		})
 		start := time.Now()
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b, a)
-		// in the state in which it was seen
+		// The instance b is returned in the status that it reached first.
 		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.InstanceStatusRunning {
 			t.Error(ids(got), err)
 		}
@@ -197,10 +197,10 @@ func TestWaitForStatus(t *testing.T) {
 		}
 		requests := srv.Requests()
 		if last := requests[len(requests)-1].Params.Get("InstanceIds"); last != fmt.Sprintf("[%q]", a) {
-			t.Errorf("the last poll still asked for %s", last)
+			t.Errorf("the last poll requested %s", last)
 		}
 	})
-	story(t, "created later", func(t *testing.T) {
+	story(t, "the instances are created during the wait", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.after(10*time.Second, func() { srv.Put(two...) })
 		srv.after(20*time.Second, func() {
@@ -211,11 +211,11 @@ func TestWaitForStatus(t *testing.T) {
 		if err != nil || len(got) != 2 {
 			t.Error(ids(got), err)
 		}
-		if n := srv.arrived()[dryRan]; n != 1 { // not one for each poll
-			t.Errorf("%d dry runs", n)
+		if n := srv.arrived()[dryRan]; n != 1 { // only one dry run, not one for each poll
+			t.Errorf("got %d dry runs", n)
 		}
 	})
-	story(t, "never: the context ends it", func(t *testing.T) {
+	story(t, "the context expires", func(t *testing.T) {
 		srv := newCloud(t, nil, two[1])
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -226,7 +226,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(got, time.Since(start))
 		}
 	})
-	story(t, "some: they are returned with the error", func(t *testing.T) {
+	story(t, "instances that reached the status are returned with the error", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Update(b, setStatus(ecs.InstanceStatusRunning))
 		cause := errors.New("enough")
@@ -238,7 +238,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "ended before it began", func(t *testing.T) {
+	story(t, "the context is canceled before the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -246,13 +246,13 @@ func TestWaitForStatus(t *testing.T) {
 		waitError(t, err, context.Canceled, "", pending{a: ""})
 		srv.asked(map[string]int{})
 	})
-	story(t, "released while it was waited for", func(t *testing.T) {
+	story(t, "an instance is released during the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Delete(a) })
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
 		waitError(t, err, nil, "instance "+a+" is gone", pending{a: ecs.InstanceStatusPending, b: ecs.InstanceStatusPending})
 	})
-	story(t, "missing once is not gone", func(t *testing.T) {
+	story(t, "an instance missing from one poll is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Skip: 1, Body: []byte(`{"Instances":{"Instance":[{"InstanceId":"` + b + `","Status":"Pending"}]}}`)})
 		srv.after(20*time.Second, func() {
@@ -263,7 +263,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "missing again after it was seen again is not gone", func(t *testing.T) {
+	story(t, "an instance missing from two separate polls is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		polls := 0
 		srv.Inject(ecstest.Fault{
@@ -284,7 +284,7 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), polls, err)
 		}
 	})
-	story(t, "permission lost is not gone", func(t *testing.T) {
+	story(t, "a missing permission does not mean that instances are gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
@@ -294,21 +294,21 @@ func TestWaitForStatus(t *testing.T) {
 		name   string
 		change func(*ecs.Instance)
 		want   ecs.InstanceStatus
-		text   string // "" if the wait continues
+		text   string // part of the error message; "" means that the wait continues
 	}{
 		{"locked for payment", lock("Financial"), ecs.InstanceStatusRunning, "locked (Financial) and cannot be started"},
 		{"locked for security", lock(ecs.LockReasonSecurity), ecs.InstanceStatusStarting, "cannot be started"},
 		{"locked with its host", lock(ecs.LockReasonDedicatedHostFinancial), ecs.InstanceStatusRunning, "cannot be started"},
 		{"reclaimed", lock("Recycling"), ecs.InstanceStatusStopped, "about to be released"},
 		{"refunded", lock(ecs.LockReasonRefunded), ecs.InstanceStatusRunning, "about to be released"},
-		{"reclaimed, but only stopped", func(i *ecs.Instance) {
+		{"reclaimed, but stopped instead of released", func(i *ecs.Instance) {
 			lock(ecs.LockReasonRecycling)(i)
 			i.SpotInterruptionBehavior = ecs.SpotInterruptionBehaviorStop
 		}, ecs.InstanceStatusStopped, ""},
 		{"past Pending", setStatus(ecs.InstanceStatusStarting), ecs.InstanceStatusPending, "only a new instance is Pending"},
-		{"locked, but it stops all the same", lock(ecs.LockReasonFinancial), ecs.InstanceStatusStopped, ""},
-		{"locked for a reason that is not known", lock("new-reason"), ecs.InstanceStatusRunning, ""},
-		{"locked for no reason", lock(""), ecs.InstanceStatusRunning, ""},
+		{"locked instances can still be stopped", lock(ecs.LockReasonFinancial), ecs.InstanceStatusStopped, ""},
+		{"locked for an unknown reason", lock("new-reason"), ecs.InstanceStatusRunning, ""},
+		{"locked without a reason", lock(""), ecs.InstanceStatusRunning, ""},
 	} {
 		story(t, tt.name, func(t *testing.T) {
 			starting := numbered(1, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStopping; tt.change(i) })
@@ -324,13 +324,13 @@ func TestWaitForStatus(t *testing.T) {
 				return
 			}
 			waitError(t, err, nil, tt.text, pending{starting[0].InstanceID: starting[0].Status})
-			// at once, and with the instances that reached the status
+			// The wait must end immediately, and must return the instance that has reached the status.
 			if time.Since(start) != 0 || !slices.Equal(ids(got), ids(running)) {
 				t.Errorf("%v after %v", ids(got), time.Since(start))
 			}
 		})
 	}
-	story(t, "a status that cannot be read", func(t *testing.T) {
+	story(t, "an unreadable status", func(t *testing.T) {
 		odd := two[0]
 		odd.Status, odd.Extra = "", map[string]json.RawMessage{"Status": json.RawMessage(`{"Name":"Running"}`)}
 		srv := newCloud(t, nil, odd, numbered(1, "cn-beijing", func(_ int, i *ecs.Instance) { i.RegionID = "cn-hangzhou" })[0])
@@ -340,13 +340,13 @@ func TestWaitForStatus(t *testing.T) {
 			t.Error(ids(got), err)
 		}
 	})
-	story(t, "one without an id that can be read", func(t *testing.T) {
+	story(t, "an unreadable id", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a)
 		waitError(t, err, nil, "unreadable id", pending{a: ""})
 	})
-	story(t, "a thousand at once", func(t *testing.T) {
+	story(t, "a thousand instances", func(t *testing.T) {
 		fleet := numbered(1000, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Status = ecs.InstanceStatusStarting })
 		srv := newCloud(t, nil, fleet...)
 		srv.after(time.Second, func() {
@@ -360,13 +360,13 @@ func TestWaitForStatus(t *testing.T) {
 		}
 		srv.asked(map[string]int{listed: 20})
 	})
-	story(t, "refused", func(t *testing.T) {
+	story(t, "invalid arguments are rejected", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if _, err := srv.client.WaitForStatus(t.Context(), "", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
 		if _, err := srv.client.WaitForStatus(t.Context(), "running", "i-1"); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), `"Running"`) {
-			t.Error(err) // no instance ever has this status
+			t.Error(err) // "running" is not the name of a status
 		}
 		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
@@ -380,7 +380,7 @@ func TestWaitUntilGone(t *testing.T) {
 	type pending = map[string]ecs.InstanceStatus
 	two := numbered(2, "cn-hangzhou")
 	a, b := two[0].InstanceID, two[1].InstanceID
-	story(t, "gone one after the other", func(t *testing.T) {
+	story(t, "instances are released one after another", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(5*time.Second, func() { srv.Delete(a) })
 		srv.after(20*time.Second, func() { srv.Delete(b) })
@@ -389,34 +389,34 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Error(err, time.Since(start))
 		}
 		if n := srv.arrived()[dryRan]; n != 1 {
-			t.Errorf("%d dry runs", n)
+			t.Errorf("got %d dry runs", n)
 		}
 	})
-	story(t, "trusted", func(t *testing.T) {
+	story(t, "TrustEmpty", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if err := srv.as(&ecs.Options{TrustEmpty: true}).WaitUntilGone(t.Context(), a); err != nil {
 			t.Error(err)
 		}
 		srv.asked(map[string]int{listed: 1})
 	})
-	story(t, "never allowed", func(t *testing.T) {
+	story(t, "the permission is missing from the beginning", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		err := srv.denying(ecs.Options{}, "DescribeInstances").WaitUntilGone(t.Context(), a, b)
 		waitError(t, err, ecs.ErrForbidden, "to be gone", pending{a: "", b: ""})
 	})
-	story(t, "permission lost meanwhile", func(t *testing.T) {
+	story(t, "the permission is withdrawn during the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Inject(ecstest.Fault{Denied: true, Times: -1}) })
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
-	story(t, "the dry run fails for a while: nobody knows", func(t *testing.T) {
+	story(t, "the dry run fails temporarily", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() {
 			srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "ServiceUnavailable", Times: 6}, ecstest.Fault{Denied: true, Times: -1})
 		})
 		waitError(t, srv.client.WaitUntilGone(t.Context(), a, b), ecs.ErrForbidden, "", pending{a: ecs.InstanceStatusRunning, b: ecs.InstanceStatusRunning})
 	})
-	story(t, "the dry run is inconclusive", func(t *testing.T) {
+	story(t, "an inconclusive dry run", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		srv.Inject(ecstest.Fault{Match: is(dryRan), Code: "InvalidParameter"})
 		err := srv.client.WaitUntilGone(t.Context(), a)
@@ -425,7 +425,7 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Errorf("got %v, want an UnconfirmedError", err)
 		}
 	})
-	story(t, "one that cannot be read is there", func(t *testing.T) {
+	story(t, "an unreadable instance is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, spoiled(two[0]))
 		srv.after(20*time.Second, func() { srv.Delete(a) })
 		start := time.Now()
@@ -433,7 +433,7 @@ func TestWaitUntilGone(t *testing.T) {
 			t.Error(err, time.Since(start))
 		}
 	})
-	story(t, "never", func(t *testing.T) {
+	story(t, "the context expires", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -445,7 +445,7 @@ func TestPollsThatFail(t *testing.T) {
 	t.Parallel()
 	a := numbered(1, "cn-hangzhou")[0].InstanceID
 	once := ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 1}}
-	story(t, "four in a row are survived, again and again", func(t *testing.T) {
+	story(t, "four consecutive failures do not end the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		for range 3 {
 			srv.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: 4}, ecstest.Fault{Latency: time.Millisecond})
@@ -455,7 +455,7 @@ func TestPollsThatFail(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "five in a row are not", func(t *testing.T) {
+	story(t, "five consecutive failures end the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Skip: 2, Reset: true, Times: -1})
 		_, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
@@ -470,14 +470,14 @@ func TestPollsThatFail(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	story(t, "a throttled poll without retries is a failed one", func(t *testing.T) {
+	story(t, "without retries, a throttled poll counts as a failure", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Code: "Throttling.User", Times: 4})
 		if _, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a); err != nil {
 			t.Error(err)
 		}
 	})
-	story(t, "what no time mends ends it at once", func(t *testing.T) {
+	story(t, "a permanent error ends the wait immediately", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
 		srv.Inject(ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
@@ -486,7 +486,7 @@ func TestPollsThatFail(t *testing.T) {
 	})
 }
 
-// The delays between polls are random and grow from MinDelay to MaxDelay.
+// TestPollPolicy checks that the delays between polls are random and grow from MinDelay to MaxDelay.
 func TestPollPolicy(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -523,17 +523,17 @@ func TestPollPolicy(t *testing.T) {
 				pauses = append(pauses, r.Time.Sub(requests[i].Time))
 			}
 			if least, most := slices.Min(pauses), slices.Max(pauses); least < tt.min || most > tt.max {
-				t.Errorf("pauses from %v to %v, want %v to %v", least, most, tt.min, tt.max)
+				t.Errorf("delays from %v to %v, want %v to %v", least, most, tt.min, tt.max)
 			}
 			if pauses[0] > tt.min*3/2 {
-				t.Errorf("the first pause is %v", pauses[0])
+				t.Errorf("the first delay is %v", pauses[0])
 			}
 			if last := pauses[len(pauses)-1]; tt.max < time.Hour && last < tt.max*2/3-time.Second {
-				t.Errorf("the last pause is %v", last)
+				t.Errorf("the last delay is %v", last)
 			}
 			slices.Sort(pauses)
 			if different := len(slices.Compact(pauses)); (different > 10) != tt.random {
-				t.Errorf("%d different pauses", different)
+				t.Errorf("%d different delays", different)
 			}
 		})
 	}
