@@ -44,7 +44,7 @@ type DescribeInstancesRequest struct {
 
 	// InstanceNetworkType may be left empty if PrivateIPAddresses, EIPAddresses or InnerIPAddresses is set. The client
 	// then sends the network type of these addresses, because the API ignores the addresses without it. A network type
-	// that contradicts the addresses is an ErrInvalidParameter.
+	// that contradicts the addresses is rejected with ErrInvalidParameter.
 	InstanceNetworkType InstanceNetworkType `url:"InstanceNetworkType,omitempty"`
 	InstanceChargeType  InstanceChargeType  `url:"InstanceChargeType,omitempty"`
 	InternetChargeType  InternetChargeType  `url:"InternetChargeType,omitempty"`
@@ -54,11 +54,11 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
 	// The fields below are lists of ids and addresses. A nil list does not filter, and an empty list matches nothing.
-	// Duplicate elements are sent once. An empty id or address is an ErrInvalidParameter.
+	// Duplicate elements are sent once. An empty id or address is rejected with ErrInvalidParameter.
 	//
 	// A single DescribeInstances call accepts at most 100 elements in each list. A listing accepts any number of
 	// elements in one of the lists, including IPv6Addresses, and sends them in batches of 100. A second list of more
-	// than 100 elements is an ErrInvalidParameter.
+	// than 100 elements is rejected with ErrInvalidParameter.
 	InstanceIDs        JSONList `url:"InstanceIds"`
 	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // in the classic network
 	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // of a VPC
@@ -78,8 +78,8 @@ type DescribeInstancesRequest struct {
 
 	// The fields below are time windows (Filter.1 CreationStartTime … Filter.4 ExpiredEndTime). The API compares whole
 	// minutes in UTC. The start of a window is rounded down and the end is rounded up, so rounding never narrows the
-	// window. A window that ends before it begins is an ErrInvalidParameter. The API does not document whether the
-	// bounds are inclusive.
+	// window. A window that ends before it begins is rejected with ErrInvalidParameter. The API does not document
+	// whether the bounds are inclusive.
 	CreatedAfter  time.Time `url:"-"`
 	CreatedBefore time.Time `url:"-"`
 	ExpiresAfter  time.Time `url:"-"`
@@ -93,7 +93,7 @@ type DescribeInstancesRequest struct {
 
 	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number. They are only for a single
 	// DescribeInstances call, and the API has announced their removal. In a listing, or together with MaxResults or
-	// NextToken, they are an ErrInvalidParameter, because the API would silently ignore them.
+	// NextToken, they are rejected with ErrInvalidParameter, because the API would silently ignore them.
 	PageNumber int `url:"PageNumber,omitempty"`
 	PageSize   int `url:"PageSize,omitempty"`
 	// MaxResults is the page size. The API raises values below 10 to 10 and caps values above 100 at 100. Zero means
