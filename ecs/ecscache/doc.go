@@ -120,12 +120,12 @@
 //		server.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
 //		time.Sleep(time.Hour)
 //		if _, ok := cache.Lookup("i-1"); !ok {
-//			t.Error("removed without proof")
+//			t.Error("the cache removed an instance without a complete listing")
 //		}
 //		server.ClearFaults()
 //		time.Sleep(time.Hour)
 //		if _, ok := cache.Lookup("i-1"); ok {
-//			t.Error("still there")
+//			t.Error("the cache still contains a deleted instance")
 //		}
 //	})
 package ecscache
