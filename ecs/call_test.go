@@ -157,7 +157,7 @@ func TestCall(t *testing.T) {
 			{"result of another shape", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not fit the result"},
 			{"no name", srv.client.Call(t.Context(), "", nil, nil), ecs.ErrInvalidParameter, "action"},
 			{"odd name", srv.client.Call(t.Context(), "A&B=c", nil, nil), ecs.ErrInvalidParameter, "action"},
-			{"odd parameters", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string, it must be"},
+			{"odd parameters", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string: it must be"},
 			{"no context", srv.client.Call(none, status, nil, nil), ecs.ErrInvalidParameter, "ctx"},
 			{"ended context", srv.client.Call(cancelled, status, nil, nil), context.Canceled, ""},
 		} {

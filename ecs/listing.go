@@ -18,9 +18,9 @@ import (
 // If the listing fails, the last iteration receives the zero Instance and the error. An [*IncompleteError] means that
 // some values could not be decoded and that everything else was delivered. An error that matches ErrForbidden means
 // that the caller lacks the permission. An [*UnconfirmedError] means that the server returned an empty page and that
-// the caller's permission could not be verified; see Options.TrustEmpty. A [*CappedError] means that the listing
-// reached a limit of the API. [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages] mean that the server kept
-// returning pages without end.
+// the permission could not be verified; see Options.TrustEmpty. A [*CappedError] means that the listing reached a
+// limit of the API. [pagination.ErrTokenLoop] means that the server repeated a token, and [pagination.ErrEmptyPages]
+// means that it kept returning pages without new instances.
 //
 // No request is sent before the loop starts. Breaking out of the loop ends all I/O. Each loop over the returned
 // sequence lists from the beginning. If ctx is done in the middle of a page, the rest of that page is still yielded.

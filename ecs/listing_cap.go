@@ -17,9 +17,9 @@ const (
 	// capSuspect is the number of instances from which on a listing is suspected to be truncated by the cap. It is
 	// smaller than the cap because instances may be released while the listing runs.
 	capSuspect = resourceCap - 50
-	// beyondCap is the number of instances above which a listing cannot have been truncated. It is larger than the
-	// cap: if instances are released after the listing has read them, a truncated listing may contain others in their
-	// place.
+	// beyondCap is the number of instances above which a listing cannot have been truncated. It is larger than the cap
+	// because a truncated listing may exceed the cap slightly: if instances are released after the listing has read
+	// them, the API may return other instances in their place.
 	beyondCap = resourceCap + 50
 	// resourceGroupTag is the key of the system tag with which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
@@ -176,7 +176,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
 		return page.TotalCount >= capSuspect, nil
 	}
-	// The server may not support page numbers, with or without reporting an error.
+	// The server may not support page numbers. Such a server may report an error or return a wrong TotalCount.
 	alone.MaxResults = maxPerRequest
 	all := l.client.newListing()
 	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.known() < capSuspect })

@@ -57,7 +57,7 @@ type Options struct {
 	// OnAttempt, if not nil, is called after every HTTP request. The call does not continue before OnAttempt returns,
 	// so OnAttempt should return quickly. Concurrent calls of the client call OnAttempt concurrently.
 	OnAttempt func(Attempt)
-	// UserAgent is appended to the User-Agent header of this module. It must be printable ASCII.
+	// UserAgent is appended to this module's User-Agent header. It must be printable ASCII.
 	UserAgent string
 }
 

@@ -171,7 +171,7 @@ type structEncoder struct {
 
 func (e *structEncoder) fields(v reflect.Value) error {
 	if v.Type() == requestType {
-		return invalid("params", "contains a DescribeInstancesRequest, which can only be sent as a whole")
+		return invalid("params", "contains a DescribeInstancesRequest: pass the request itself as params")
 	}
 	sent := false
 	for i := range v.NumField() {
@@ -205,9 +205,9 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 	}
 	switch {
 	case !field.IsExported():
-		return errors.New("is embedded and not exported")
+		return errors.New("is an embedded field of an unexported type, which cannot be sent")
 	case slices.Contains(e.names, name):
-		return fmt.Errorf("has the same name as another field: %s", name)
+		return fmt.Errorf("has the parameter name %s, which another field already has", name)
 	}
 	e.names = append(e.names, name)
 	return e.field(name, options, field.Tag, v)

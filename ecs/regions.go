@@ -137,7 +137,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "belongs to a single region: leave it empty to list several regions")
 	case err == nil && o.Workers < 0:
-		err = invalid("RegionsOptions.Workers", "is %d: must not be negative", o.Workers)
+		err = invalid("RegionsOptions.Workers", "is %d: it must not be negative", o.Workers)
 	}
 	if err != nil {
 		return invalidCall(describeInstances, "", err)
@@ -221,7 +221,7 @@ func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: meta.Attempts, Message: "the response contains no region"}
+		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: meta.Attempts, Message: "the response contains no regions"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {

@@ -32,13 +32,13 @@ type CheckStep struct {
 	// Optional is true if a listing works even if this step fails. [Report.Err] ignores optional steps.
 	Optional bool          `json:"optional,omitempty"`
 	Detail   string        `json:"detail,omitempty"` // what the step found, on one line without secrets
-	Advice   string        `json:"advice,omitempty"` // what to do about it, on one line; "" if there is nothing to do
+	Advice   string        `json:"advice,omitempty"` // what to do about the result, on one line; "" if there is nothing to do
 	Err      error         `json:"-"`                // why the step failed, or why its result is unknown; nil if it passed or was skipped
 	Duration time.Duration `json:"-"`                // encoded in JSON as "seconds"
 }
 
-// Report is the result of [Client.Check]. All verbs of package fmt print it as a table, and package json encodes it
-// as an object. The table and the object contain no secrets.
+// Report is the result of [Client.Check]. All verbs of package fmt print it as a table, and package encoding/json
+// encodes it as an object. The table and the object contain no secrets.
 type Report struct{ Steps []CheckStep }
 
 // Err returns nil if a listing would work. Otherwise, it returns the error of the first step that prevents a listing.
@@ -158,7 +158,7 @@ func (r *Report) String() string {
 		}
 	}
 	if policy := r.Policy(); policy != "" {
-		b.WriteString("missing policy:\n" + policy + "\n")
+		b.WriteString("policy that grants the missing permissions:\n" + policy + "\n")
 	}
 	return b.String()
 }

@@ -61,9 +61,9 @@ type DescribeInstancesRequest struct {
 	// than 100 elements is rejected with ErrInvalidParameter.
 	InstanceIDs        JSONList `url:"InstanceIds"`
 	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // in the classic network
-	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // of a VPC
+	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // in a VPC
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
-	EIPAddresses       JSONList `url:"EipAddresses"` // of a VPC
+	EIPAddresses       JSONList `url:"EipAddresses"` // in a VPC
 
 	// IPv6Addresses (Ipv6Address.N) is sent in batches like the lists above. The API cannot express an IPv6 list that
 	// matches nothing, so nil and empty lists do not filter.
@@ -218,11 +218,11 @@ func (r DescribeInstancesRequest) checkPaging() error {
 		value int
 	}{{"PageNumber", r.PageNumber}, {"PageSize", r.PageSize}, {"MaxResults", r.MaxResults}} {
 		if n.value < 0 {
-			return invalid(n.field, "is %d: must not be negative", n.value)
+			return invalid(n.field, "is %d: it must not be negative", n.value)
 		}
 	}
 	if l := r.HTTPPutResponseHopLimit; l != nil && *l < 0 {
-		return invalid("HTTPPutResponseHopLimit", "is %d: must not be negative", *l)
+		return invalid("HTTPPutResponseHopLimit", "is %d: it must not be negative", *l)
 	}
 	if (r.PageNumber != 0 || r.PageSize != 0) && (r.MaxResults != 0 || r.NextToken != "") {
 		return invalid("PageNumber", "and PageSize are ignored by the API together with MaxResults or NextToken: use either page numbers or tokens")
@@ -286,7 +286,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	if r.NextToken != "" {
 		return nil, invalid("NextToken", "cannot continue a listing with more than %d elements in %s", maxPerRequest, long.field)
 	}
-	if err := checkElements(long.field, long.values); err != nil { // in all batches, because only the first one is validated below
+	if err := checkElements(long.field, long.values); err != nil { // validate checks only the first batch
 		return nil, err
 	}
 	var batches []DescribeInstancesRequest

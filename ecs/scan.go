@@ -60,7 +60,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "cannot be used in a scan, which lists from the beginning: leave it empty")
 	case err == nil && o.Workers < 0:
-		err = invalid("ScanOptions.Workers", "is %d: must not be negative", o.Workers)
+		err = invalid("ScanOptions.Workers", "is %d: it must not be negative", o.Workers)
 	case err == nil:
 		err = c.ready()
 	}
@@ -80,8 +80,8 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	return l.finish(ctx, req, err, workers, deliver)
 }
 
-// isDivisible reports whether several parts of a listing may be fetched concurrently. A capped listing is not
-// divided, because the API does not document whether its cap applies to each part separately.
+// isDivisible reports whether several parts of a listing may be fetched concurrently. A capped listing is divided
+// only into batches of a list, because the API does not document whether its cap applies to each part separately.
 func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesRequest, workers int) bool {
 	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
 }
@@ -255,7 +255,7 @@ func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, cou
 }
 
 // blindWindows returns the requests for the windows of a scan that has no counts. The windows divide the ages of
-// instances into narrow steps, because it is not known how many instances have which age.
+// instances into narrow steps, because without counts it is not known which ages are frequent.
 func (c *Client) blindWindows(req DescribeInstancesRequest, token string, workers int) []DescribeInstancesRequest {
 	lo, now, _ := c.scanBounds(req)
 	var list []DescribeInstancesRequest

@@ -11,8 +11,9 @@ import (
 const (
 	// maxExpectedAge is the age beyond which no instances are expected. Older instances belong to the first window.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is the maximum number of ages for which the first counts are made. The counts confirm the order of the
-	// listing. If the listing has no order, the counts provide the first cuts.
+	// ageCounts is the maximum number of ages at which a scan counts the older instances before it divides time into
+	// windows. The counts confirm the order of the listing. If the listing has no order, the counts provide the first
+	// cuts.
 	ageCounts = 4
 	// minSpan is the length up to which a span is not divided. Neighboring windows overlap by a minute. A cut next to
 	// a minute in which many instances were created would therefore list those instances twice.
@@ -47,12 +48,12 @@ type scanPlan struct {
 	running           []*window
 }
 
-// span is a time range between two cuts. before and n are the numbers of instances created before the range and in
-// it.
+// span is a time range between two cuts. before and n are the numbers of instances created before and within the
+// range.
 type span struct {
 	from, to time.Time
-	before   int  // instances created before from
-	n        int  // instances created in the span
+	before   int  // number of instances created before from
+	n        int  // number of instances created in the span
 	round    int  // number of the last round of probes for the span, 0 if there was none
 	resisted int  // number of rounds of probes for the span
 	started  bool // whether a window with the span has been started
@@ -184,8 +185,8 @@ func (p *scanPlan) windowLimit() int {
 	return max(ceilDiv(left, p.workers*p.pageSize)*p.pageSize, longest)
 }
 
-// isLarge reports whether a span should be divided. A round of probes takes as long as a page, so a span may remain
-// larger after each round that has not divided it enough. Probes by position divide a span only once, because one
+// isLarge reports whether a span should be divided. A round of probes takes as long as a page, so the size limit of a
+// span grows with each round that has not divided it enough. Probes by position divide a span only once, because one
 // round finds all possible cuts.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
@@ -227,8 +228,8 @@ func (p *scanPlan) queueProbes(limit int) {
 }
 
 // cutTimes returns the times that divide a span. If the span does not touch the present, its parts are equal, because
-// nothing is known about the span. Otherwise, the parts become shorter towards the present, because the instances of
-// a young fleet may be years or minutes old.
+// nothing is known about the span. Otherwise, the parts become shorter towards the present, because the youngest
+// instances may be years or only minutes old.
 func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	var times []time.Time
 	width := float64(s.to.Sub(s.from))
@@ -292,8 +293,9 @@ func (p *scanPlan) start(r spanRange) *window {
 	return w
 }
 
-// ageSteps divides the time from lo to hi into n steps and returns the times between the steps. Young instances may
-// be years or hours old, so the steps become shorter towards hi. A higher power makes the last steps even shorter.
+// ageSteps divides the time from lo to hi into n steps and returns the times between the steps. The youngest
+// instances may be years or only hours old, so the steps become shorter towards hi. A higher power makes the last
+// steps even shorter.
 func ageSteps(lo, hi time.Time, n int, power float64) []time.Time {
 	var steps []time.Time
 	for i := n - 1; i > 0; i-- {

@@ -49,17 +49,17 @@ type Options struct {
 	AllRegions bool
 	// Exclude contains the regions that AllRegions skips, such as regions that a policy denies.
 	Exclude []string
-	// Interval is the time from the end of a region's listing to the start of the next, varied at random by up to 10
-	// %. 0 means one minute. After a failure, the interval is doubled; each further consecutive failure doubles it
-	// again. It never exceeds five minutes, or Interval if that is longer.
+	// Interval is the time from the end of a region's listing to the start of the next one, varied at random by up to
+	// 10%. 0 means one minute. Each consecutive failure doubles the interval, up to five minutes, or Interval if that
+	// is longer.
 	Interval time.Duration
 	// Workers, if greater than 1, makes the cache list each region with [ecs.Client.ScanInstances] and that number of
 	// workers. A scan is faster but takes more requests. With 0 or 1, the cache uses [ecs.Client.Instances].
 	Workers int
 	// OnError, if not nil, is called for every failure. Its argument is an [*ecs.RegionError] if the listing of a
-	// region was not complete, and another error if DescribeRegions failed. OnError is called in the goroutine of Run,
-	// one call at a time. Other failing regions wait until OnError returns, so OnError must not call [Cache.Refresh]
-	// or [Cache.WaitForSync].
+	// region was not complete. Any other error means that the discovery of regions failed. OnError is called in the
+	// goroutine of Run, one call at a time. Other failing regions wait until OnError returns, so OnError must not call
+	// [Cache.Refresh] or [Cache.WaitForSync].
 	OnError func(error)
 }
 
@@ -226,14 +226,15 @@ func (c *Cache) unfiltered() bool {
 	return reflect.ValueOf(req).IsZero()
 }
 
-// Refresh fetches the given instances from the API and updates the cache. As after a listing, an instance is added,
-// changed, or removed if it no longer matches the request. Listings that began before Refresh do not overwrite its
+// Refresh fetches the given instances from the API and updates the cache. As after a listing, instances are added,
+// changed, or removed if they no longer match the request. Listings that began before Refresh do not overwrite its
 // results. Call Refresh when an instance is known to have changed, for example after [ecs.Client.WaitForStatus].
 //
-// Refresh looks up an id that is in the cache in the region of the instance, and any other id in all regions. An
-// instance that does not exist is not an error. Without ids (nil), Refresh makes Run list everything immediately and
-// waits for the result; the error then names the regions whose listing failed. With an empty slice that is not nil,
-// Refresh does nothing.
+// If an id is in the cache, Refresh looks up the instance in its region. Any other id is looked up in all regions. It
+// is not an error if an instance does not exist.
+//
+// Without ids (nil), Refresh makes Run list everything immediately and waits for the result. The error then names the
+// regions whose listing failed. With an empty slice that is not nil, Refresh does nothing.
 func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	switch {
 	case ctx == nil:

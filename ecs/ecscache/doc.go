@@ -1,5 +1,5 @@
 // Package ecscache keeps the ECS instances that match a request in memory, and reports changes. It is an informer, as
-// used by controllers, service discoveries and autoscalers.
+// used by controllers, service discovery systems and autoscalers.
 //
 //	cache, err := ecscache.New(client, ecs.DescribeInstancesRequest{}, nil)
 //	if err != nil {
@@ -33,17 +33,17 @@
 // The cache removes an instance only if the API has shown that the instance is gone or no longer matches the request.
 // Each region is listed separately. If a listing ends without an error, it is complete, and the cache removes the
 // instances that the listing did not return. A listing ends with an error if the region fails, if the permission is
-// missing, if an empty list cannot be confirmed, if the listing reaches the API's cap of 1,000 instances, or if an
-// instance cannot be read. In that case, all instances of the region remain in the cache, and the instances that the
-// listing returned are still added or changed. An unreadable member of an instance is a change of the instance, and
-// never removes the instance. A region that DescribeRegions no longer returns is still listed.
+// missing, if an empty list cannot be confirmed, if the listing cannot be continued past the API's cap of 1,000
+// instances, or if an instance cannot be read. In that case, all instances of the region remain in the cache, and the
+// instances that the listing returned are still added or changed. If a member of an instance cannot be read, the
+// instance is changed but not removed. A region that DescribeRegions no longer returns is still listed.
 //
 // A removal therefore means that a complete and permitted listing, or a Refresh of the instance, did not find the
 // instance. The instance was released, or it no longer matches the request: a cache of running instances also removes
 // instances that were stopped. Use [ecs.Client.GetInstance] to distinguish the two cases.
 //
-// A listing that began before a [Cache.Refresh] or [Cache.Get] may have read an older state. It does not overwrite
-// their results.
+// If a listing began before a [Cache.Refresh] or [Cache.Get], it may have read an older state. The cache does not
+// overwrite newer results with that state.
 //
 // A program that acts on missing instances, for example by deleting the records of instances that are gone, must
 // first wait for [EventSynced] or [Cache.WaitForSync]. Until every region has been listed completely, an instance may
@@ -51,10 +51,10 @@
 // prevents the cache from becoming complete. Use [Options.Exclude] for the regions that you are not permitted to
 // list.
 //
-// After that, [EventRemoved] proves that an instance is gone or no longer matches. The absence of an instance proves
-// nothing: an instance that was created after the last listing is missing as well. If [Cache.Lookup] does not find an
-// instance, call [Cache.Get], and act only on an [*ecs.NotFoundError]. Any other error does not tell whether the
-// instance exists.
+// After that, [EventRemoved] proves that an instance is gone or no longer matches. That an instance is not in the
+// cache proves nothing, because an instance that was created after the last listing is missing as well. If
+// [Cache.Lookup] does not find an instance, call [Cache.Get], and act only on an [*ecs.NotFoundError]. Any other
+// error leaves it open whether the instance exists.
 //
 //	var gone *ecs.NotFoundError
 //	if _, err := cache.Get(ctx, id); errors.As(err, &gone) {

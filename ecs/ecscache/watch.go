@@ -69,14 +69,14 @@ func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 
 // watcher is the state of one loop over Watch.
 type watcher struct {
-	wake chan struct{} // contains an element if there may be a change
+	wake chan struct{} // contains an element if a change may be pending
 
 	mu      sync.Mutex
 	changes list.List                // elements of type change, in the order in which they are yielded
 	byID    map[string]*list.Element // pending change by instance id
 }
 
-// change is a change that the watcher has not seen yet. The zero value stands for EventSynced.
+// change is a pending change of one instance. The zero value stands for EventSynced.
 type change struct {
 	seen    *version // the state that the watcher saw last; nil if it has not seen the instance
 	latest  *version // the last known state
