@@ -25,8 +25,8 @@ const (
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isCapped reports whether the API's cap applies to the request. It returns false for a request that has both ids and
-// a system tag, because only the API knows which instances have a system tag.
+// isCapped reports whether the API's cap applies to the request. The cap is ignored for a request that has both ids
+// and a system tag, because only the API knows which instances have a system tag.
 func (r DescribeInstancesRequest) isCapped() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }
@@ -146,10 +146,10 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
 }
 
-// mayBeTruncated reports whether the cap may have truncated a listing. The API truncates a listing by tag or resource
-// group alone at 1,000 instances. If the request has other filters, such as ids, the API may apply the cap before or
-// after those filters. In that case, mayBeTruncated counts the instances that match the tag or group alone, unless
-// the listing has found all requested ids.
+// mayBeTruncated reports whether the cap may have truncated a listing. If tags or a resource group are the only
+// filters, the API truncates the listing at 1,000 instances. If the request has other filters, such as ids, the API
+// may apply the cap before or after those filters. In that case, mayBeTruncated counts the instances that match the
+// tags or the group, regardless of the other filters, unless the listing has found all requested ids.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
 	if !req.isCapped() || known > beyondCap {

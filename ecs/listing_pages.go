@@ -177,7 +177,7 @@ type sweep struct {
 	request DescribeInstancesRequest // the request for the first page
 	listed  *idHashes
 	unnamed int // number of instances without a readable id
-	total   int // TotalCount of the last numbered page; negative before the first
+	total   int // TotalCount of the last numbered page; negative if no numbered page has been read
 	yield   func(*instancePage, error) bool
 }
 

@@ -212,8 +212,8 @@ func (s *scanWorkers) update(change func(*scanPlan)) {
 	s.changed = make(chan struct{})
 }
 
-// scanBounds returns the time bounds of a scan. Instances are expected between lo and hi, and the youngest instances
-// at about now. The bounds never exceed the time window of the request.
+// scanBounds returns the time range of a scan: instances are expected to be created between lo and hi, and the
+// youngest instances at about now. None of the three times is outside the time window of the request.
 func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time) {
 	now = time.Now().Add(c.transport.ClockOffset()).Truncate(time.Minute)
 	hi = now.Add(maxExpectedAge) // the local clock may be slow

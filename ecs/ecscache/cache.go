@@ -28,7 +28,7 @@ type Cache struct {
 
 	mu      sync.RWMutex
 	records map[string]record // by instance id
-	// ids that a refresh did not find, with the number of its observation; see observation
+	// ids that a refresh did not find, each with the number of that refresh; see observation
 	missing      map[missing]uint64
 	observations map[uint64]struct{} // observations that have not ended
 	lastObserved uint64

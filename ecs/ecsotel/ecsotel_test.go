@@ -159,7 +159,8 @@ const (
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	// A span is described by the attributes that it shares with its data point, its other attributes, and its status.
+	// The three strings describe a span: the attributes that it shares with its data point, its other attributes, and
+	// the description of its status.
 	type span struct{ point, only, description string }
 	const noError = "none"
 	first := span{"http.response.status_code=200", "aliyun.request_id=OK-1", noError}
