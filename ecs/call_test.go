@@ -158,7 +158,7 @@ func TestCall(t *testing.T) {
 			{"result of another type", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not fit the result"},
 			{"no name", srv.client.Call(t.Context(), "", nil, nil), ecs.ErrInvalidParameter, "action"},
 			{"invalid name", srv.client.Call(t.Context(), "A&B=c", nil, nil), ecs.ErrInvalidParameter, "action"},
-			{"parameters of an unsupported type", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string, it must be"},
+			{"parameters of an unsupported type", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string: it must be"},
 			{"no context", srv.client.Call(none, status, nil, nil), ecs.ErrInvalidParameter, "ctx"},
 			{"canceled context", srv.client.Call(cancelled, status, nil, nil), context.Canceled, ""},
 		} {

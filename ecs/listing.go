@@ -15,15 +15,15 @@ import (
 // Instances yields every instance that matches the request, without duplicates. It fetches pages as the loop
 // proceeds. The listing is complete if and only if the loop ends without an error.
 //
-// An error is yielded once, last, with the zero Instance. [*IncompleteError] means that everything was delivered
-// except the values that it names. ErrForbidden and [*UnconfirmedError] end a listing whose last page was empty
-// because the permission is missing, or may be; see Options.TrustEmpty. [*CappedError] ends one that reached a
-// limit of the API, and [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages] end one that the server would
-// never end.
+// If the listing fails, the last iteration receives the zero Instance and the error. An [*IncompleteError] means that
+// some values could not be decoded and that everything else was delivered. An error that matches ErrForbidden means
+// that the caller lacks the permission. An [*UnconfirmedError] means that the server returned an empty page and that
+// the permission could not be verified; see Options.TrustEmpty. A [*CappedError] means that the listing reached a
+// limit of the API. [pagination.ErrTokenLoop] means that the server repeated a token, and [pagination.ErrEmptyPages]
+// means that it kept returning pages without new instances.
 //
-// Nothing is sent before the loop starts. Breaking out of the loop ends all I/O, and each loop over the returned
-// sequence lists from the beginning. If ctx is done in the middle of a page, the rest of that page is still
-// yielded.
+// No request is sent before the loop starts. Breaking out of the loop ends all I/O. Each loop over the returned
+// sequence lists from the beginning. If ctx is done in the middle of a page, the rest of that page is still yielded.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.newListing().listAll(ctx, req, eachInstance(yield)); err != nil {
@@ -33,14 +33,14 @@ func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) it
 }
 
 // StreamInstances is like [Client.Instances], but a goroutine lists the instances and sends them to the channel of
-// the returned stream. It fetches the next page while the consumer works on the current one.
+// the returned stream. The goroutine fetches the next page while the consumer works on the current page.
 //
-// The caller must read stream.C to its end, call Stop, or cancel ctx. After C is closed, Err returns nil if the
-// listing is complete or was stopped, otherwise the error that Instances would have yielded. A nil ctx, or a
-// request that cannot be sent, is reported by Err even if the stream is stopped at once.
+// The caller must receive from stream.C until the channel is closed, call Stop, or cancel ctx. After C is closed, Err
+// returns nil if the listing is complete or was stopped. Otherwise, Err returns the error that Instances would have
+// yielded. Err reports a nil ctx and a request that cannot be sent even if the stream is stopped immediately.
 func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) *pagination.Stream[Instance] {
-	// One less than a page: the next page, but no later one, is fetched once the first instance of this one is
-	// received.
+	// The buffer is one instance smaller than a page. When the consumer receives the first instance of a page, the
+	// next page is fetched, but not the page after that.
 	buffer := min(cmp.Or(max(req.MaxResults, 0), maxPerRequest), maxPerRequest) - 1
 	parent := ctx
 	if ctx == nil {
@@ -54,9 +54,9 @@ func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesReque
 	})
 }
 
-// InstancePages is like [Client.Instances], but yields pages, for callers that need request ids, or Undecoded for
-// each page. Instances that occurred on an earlier page are removed from later ones. A page may be empty without
-// being the last.
+// InstancePages is like [Client.Instances], but yields whole pages. Use it to read the request id or the Undecoded
+// values of each page. An instance that occurred on an earlier page is removed from later pages. A page may be empty
+// without being the last page.
 func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
 		if err := c.newListing().listAll(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
@@ -65,8 +65,8 @@ func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest
 	}
 }
 
-// listing is the state of one listing, which may consist of several API requests for one request of the caller.
-// Start reading at its method listAll.
+// listing is the state of one listing, which may send several API requests for a single request of the caller. Its
+// main method is listAll.
 type listing struct {
 	client    *Client
 	mode      retryMode
@@ -74,7 +74,7 @@ type listing struct {
 	unnamed   int                 // number of instances without a readable id
 	delivered int
 	undecoded []*DecodeError
-	showed    bool                       // an instance
+	showed    bool                       // whether a response contained an instance
 	emptyEnds []DescribeInstancesRequest // the requests whose last page was empty
 }
 
@@ -100,8 +100,8 @@ func eachInstance(yield func(Instance, error) bool) deliverFunc {
 // errStopped means that the consumer has stopped the listing.
 var errStopped = errors.New("stopped")
 
-// listAll delivers all pages of a listing, one request after the other. If the consumer stops the listing, it
-// returns nil.
+// listAll delivers all pages of a listing, one API request after the other. It returns nil if the consumer stops the
+// listing.
 func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	requests, err := req.split(ctx)
 	if err != nil {
@@ -111,9 +111,9 @@ func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, del
 	return l.finish(ctx, req, err, 1, deliver)
 }
 
-// finish completes a listing after all its requests have ended; err is their error, or nil. It fetches the
-// instances beyond the API's cap, verifies empty pages with at most parallel concurrent requests, and returns the
-// error of the listing.
+// finish completes a listing after all its requests have ended. err is the error that ended the requests, or nil.
+// finish fetches the instances beyond the API's cap, and verifies empty pages with at most parallel concurrent
+// requests. It returns the final error of the listing.
 func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err error, parallel int, deliver deliverFunc) error {
 	if err == nil {
 		err = l.continuePastCap(ctx, req, deliver)
@@ -124,12 +124,12 @@ func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err 
 	return l.finalError(err)
 }
 
-// followTokens delivers the pages of one request.
+// followTokens follows the tokens of one request and delivers its pages.
 func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req, l.countNew), deliver)
 }
 
-// followAll delivers the pages of several requests, one after the other or at most parallel of them at once.
+// followAll delivers the pages of several requests. It sends at most parallel requests at a time.
 func (l *listing) followAll(ctx context.Context, parallel int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
 	if parallel > 1 && len(reqs) > 1 {
 		return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, parallel, reqs), deliver)
@@ -154,7 +154,7 @@ func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deli
 	return nil
 }
 
-// dedupe records the instances of a page, and removes those that occurred before.
+// dedupe records the instances of a page in l. It returns the page without the instances that were recorded earlier.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 	if p.emptyEnd {
 		l.emptyEnds = append(l.emptyEnds, p.request)
@@ -164,7 +164,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 		l.client.permissions.recordInstances(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
-	reported := map[[2]string]bool{} // an instance that occurs twice on the page is reported once
+	reported := map[[2]string]bool{} // reports a value that occurs twice on the page only once
 	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
 		key := [2]string{d.InstanceID, d.Path}
 		repeated := d.InstanceID != "" && (l.hasSeen(d.InstanceID) || reported[key])
@@ -202,7 +202,8 @@ func (l *listing) countNew(ids []string) (n int) {
 	return n
 }
 
-// markSeen reports whether the id is new. The id keeps nothing else in memory: the decoder makes it a string of its own.
+// markSeen records an id and reports whether the id is new. A stored id does not keep its page in memory, because the
+// decoder copies every id.
 func (l *listing) markSeen(id string) bool {
 	if l.hasSeen(id) {
 		return false
@@ -211,12 +212,13 @@ func (l *listing) markSeen(id string) bool {
 	return true
 }
 
-// known returns the number of different instances seen so far.
+// known returns the number of distinct instances seen so far.
 func (l *listing) known() int { return len(l.seen) + l.unnamed }
 
-// finalError returns the error that the consumer of the listing receives; err is the error that ended it, or nil.
+// finalError returns the error that the consumer receives. err is the error that ended the listing, or nil.
 func (l *listing) finalError(err error) error {
-	// only err itself counts, not what it wraps: ctx may have been canceled with the error of another listing
+	// Check the type of err itself and not of the errors that it wraps: ctx may have been canceled with the error of
+	// another listing.
 	own := false
 	switch err.(type) { //nolint:errorlint // see above
 	case nil, *CappedError, *UnconfirmedError:

@@ -14,28 +14,30 @@ const (
 	// resourceCap is the maximum number of instances that DescribeInstances returns for a tag or resource group.
 	// The API does not indicate that there are more.
 	resourceCap = 1000
-	// capSuspect is the number of instances from which on a listing may have been truncated by the cap. It is less
-	// than the cap because some instances may have been released while the listing was read.
+	// capSuspect is the number of instances from which on a listing is suspected to be truncated by the cap. It is
+	// smaller than the cap because instances may be released while the listing runs.
 	capSuspect = resourceCap - 50
-	// beyondCap is how many instances prove that there is no cap. Up to that, others may have come within the cap in place of
-	// some that were released after the listing had read them.
+	// beyondCap is the number of instances above which a listing cannot have been truncated. It is larger than the cap
+	// because a truncated listing may exceed the cap slightly: if instances are released after the listing has read
+	// them, the API may return other instances in their place.
 	beyondCap = resourceCap + 50
-	// resourceGroupTag is the system tag by which ListTagResources finds the members of a resource group.
+	// resourceGroupTag is the key of the system tag with which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isCapped reports whether the API's cap applies to the request. A request for ids with a system tag does not
-// count: only the API can tell whether an instance has that tag.
+// isCapped reports whether the API's cap applies to the request. The cap is ignored for a request that has both ids
+// and a system tag, because only the API knows which instances have a system tag.
 func (r DescribeInstancesRequest) isCapped() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }
 
-// isSystemTag reports whether a tag is a system tag. Instances do not include their system tags.
+// isSystemTag reports whether t is a system tag. The API does not include system tags in the instances that it
+// returns.
 func isSystemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
 
-// continuePastCap completes a listing that the API may have truncated: it lists the ids of the tag or resource
-// group by ListTagResources, and fetches the instances that are not known yet by id, with the other filters of the
-// request.
+// continuePastCap completes a listing that the API may have truncated. It lists the ids of the tag or resource group
+// with ListTagResources. Then it fetches the instances that the listing has not seen yet, by id and with the other
+// filters of the request.
 func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	if truncated, err := l.mayBeTruncated(ctx, req); err != nil || !truncated {
 		return err
@@ -43,8 +45,8 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	if req.NextToken != "" {
 		return l.cappedErr(errors.New("it started at a NextToken, so the earlier instances are not known: list from the beginning"))
 	}
-	if req.InstanceIDs != nil { // then the candidates are known
-		l.emptyEnds = nil // all ids that have not been found are looked up once more
+	if req.InstanceIDs != nil { // the request already names all candidates
+		l.emptyEnds = nil // fetchMissing requests every missing id once more
 		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
 	}
 	listed := map[string]bool{}
@@ -74,21 +76,22 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
 		return err
 	}
-	// If ListTagResources omits instances that were already seen, its list cannot be trusted for the others. A few
-	// may have been released in the meantime.
+	// If ListTagResources omits instances that the listing has already seen, it may omit other instances as well. A
+	// few omissions are tolerated, because some instances may have been released in the meantime.
 	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
-		return l.cappedErr(fmt.Errorf("ListTagResources returned only %d instances, and only %d of the %d that had been listed", len(listed), relisted, seenBefore))
+		return l.cappedErr(fmt.Errorf("ListTagResources returned only %d instances, and only %d of the %d instances already listed", len(listed), relisted, seenBefore))
 	}
 	return nil
 }
 
-// cappedErr returns the error of a listing that could not be continued past the cap because of err.
+// cappedErr returns the error of a listing that could not be continued past the cap. err is the reason.
 func (l *listing) cappedErr(err error) error {
 	return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region}
 }
 
-// fetchMissing fetches the given ids, and delivers the instances that match the request. The tags and the group
-// are not sent, because the API may apply its cap before it filters by id; they are compared here.
+// fetchMissing fetches the instances with the given ids and delivers those that match the request. It sends neither
+// tags nor the resource group, because the API may apply its cap before it filters by id. Instead, it compares the
+// tags and the group of the returned instances.
 func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest, ids []string, deliver deliverFunc) error {
 	byID := req
 	byID.Tags, byID.ResourceGroupID, byID.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
@@ -115,7 +118,8 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 	return nil
 }
 
-// toTagRequest returns the ListTagResources request for the ids to which the cap applies.
+// toTagRequest returns the ListTagResources request that lists the ids of all instances with the tags of r. If r has
+// no tags, the request lists the members of the resource group.
 func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 	tags := r.Tags
 	if len(tags) == 0 {
@@ -126,9 +130,9 @@ func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 	}
 }
 
-// matchesTagFilters reports whether an instance that was fetched by id has the tags and the group of the request,
-// as far as ListTagResources has not verified it. ListTagResources does not filter by group if tags are given, and
-// it is not called at all if the caller names ids.
+// matchesTagFilters reports whether an instance that was fetched by id has the tags and the resource group of the
+// request. It skips the filters that ListTagResources has already applied. ListTagResources is not asked for the
+// group if the request has tags, and is not called at all if the request names ids.
 func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	if len(r.Tags) == 0 && r.InstanceIDs == nil {
 		return true
@@ -142,9 +146,10 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
 }
 
-// mayBeTruncated reports whether a listing may have been truncated by the cap. A listing by tag or resource group
-// alone is truncated at 1,000 instances. If there are other filters, such as ids, the API may apply the cap before
-// or after them; then the instances that match the tag or group alone are counted, unless all ids are known.
+// mayBeTruncated reports whether the cap may have truncated a listing. If tags or a resource group are the only
+// filters, the API truncates the listing at 1,000 instances. If the request has other filters, such as ids, the API
+// may apply the cap before or after those filters. In that case, mayBeTruncated counts the instances that match the
+// tags or the group, regardless of the other filters, unless the listing has found all requested ids.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
 	if !req.isCapped() || known > beyondCap {
@@ -171,7 +176,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
 		return page.TotalCount >= capSuspect, nil
 	}
-	// The server may lack page numbers, with or without reporting an error.
+	// The server may not support page numbers. Such a server may report an error or return a wrong TotalCount.
 	alone.MaxResults = maxPerRequest
 	all := l.client.newListing()
 	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.known() < capSuspect })
@@ -181,5 +186,5 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
 		err = l.client.verifyEmpty(ctx, alone)
 	}
-	return all.known() < known-maxPerRequest/2, err // a list that omits known instances is not evidence
+	return all.known() < known-maxPerRequest/2, err // a list that omits instances already seen proves nothing
 }

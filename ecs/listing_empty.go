@@ -9,25 +9,26 @@ import (
 	"time"
 )
 
-// permissionMemory is how long a confirmed empty result is remembered.
+// permissionMemory is the time for which a confirmed empty result is remembered.
 const permissionMemory = 5 * time.Minute
 
-// maxVerifications bounds how often the ends of one listing are verified, in case new instances come without end.
+// maxVerifications limits how often the empty pages of one listing are verified. Without the limit, a listing would
+// never end if new instances kept appearing.
 const maxVerifications = 3
 
-// verifyEmptyEnds verifies the requests of a listing that ended with an empty page.
+// verifyEmptyEnds verifies the permission for the requests of a listing that ended with an empty page.
 //
-// Some servers return an empty page, instead of an error, to a caller without permission. So a request that ends with an
-// empty page, whether it is the first or a token announced it, proves nothing: the permission may be missing, or may have
-// been withdrawn in the middle of the listing. After all requests have ended, one dry run checks the permission: see
-// [Client.verifyEmpty]. Instances that the listing showed do not count as evidence.
+// Some servers return an empty page, instead of an error, to a caller without permission. A request that ends with an
+// empty page therefore proves nothing, even if earlier pages contained instances: the permission may be missing, or
+// may have been withdrawn during the listing. After all requests have ended, one dry run checks the permission; see
+// [Client.verifyEmpty].
 //
-// The permission may also have come back just before the dry run, as that of a new user does when it takes effect. So the
-// requests that ended with an empty page are sent once more after the dry run. If that shows more instances, the empty
-// pages at its own end are verified in the same way.
+// The permission may also have been restored just before the dry run, or may have just taken effect for a new user.
+// The requests that ended with an empty page are therefore sent once more after the dry run. If they now return more
+// instances, their final empty pages are verified in the same way.
 //
-// It is enough that the same request was confirmed within five minutes, if it has shown no instance since. That is for
-// listings without ids only: a caller who names instances has a reason to expect them.
+// The dry run is skipped if the same request was confirmed within the last five minutes and has returned no instance
+// since. This applies only to requests without ids, because a caller who names instances expects them to exist.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
 	if l.client.trustEmpty || req.matchesNothing() {
 		return nil
@@ -55,11 +56,11 @@ func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequ
 	return nil
 }
 
-// verifyEmpty makes a dry run to verify that the caller is permitted to list what matches a request.
+// verifyEmpty makes a dry run to verify that the caller is permitted to list the instances that match a request.
 //
 //	the dry run …                                    verifyEmpty returns …
 //	passes                                           nil
-//	is denied, ecs:DescribeInstances is missing      the error of the dry run, which is ErrForbidden
+//	is denied, ecs:DescribeInstances is missing      the error of the dry run, which matches ErrForbidden
 //	is denied, another permission is missing         nil: listing is permitted, dry runs are not
 //	fails in any other way, or is ignored            *UnconfirmedError, or the error of ctx
 func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) error {
@@ -69,7 +70,7 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) 
 	case err == nil:
 	case ctx.Err() != nil:
 		return err
-	// without an error code, the refusal came from a proxy or gateway
+	// a response without an error code came from a proxy or gateway
 	case !errors.As(err, &e) || e.Code == "" || !errors.Is(e, ErrForbidden):
 		return &UnconfirmedError{Region: c.region, Err: err}
 	case e.AccessDenied == nil || !isOtherAction(e.AccessDenied.AuthAction):
@@ -79,21 +80,21 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) 
 	return nil
 }
 
-// isOtherAction reports whether action, such as "ecs:DryRun", names a permission that listing does not need. The name of the
-// service may be missing, and "*" stands for any action.
+// isOtherAction reports whether action names a permission that listing does not need, such as "ecs:DryRun". The
+// action may lack the service name. An action with the wildcard "*" does not count, because it includes listing.
 func isOtherAction(action string) bool {
 	name := strings.TrimSpace(action[strings.LastIndexByte(action, ':')+1:])
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
 }
 
-// withoutPaging returns the request without its paging parameters.
+// withoutPaging returns the request without its paging parameters and its additional attributes.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r
 }
 
-// permissionCache remembers for five minutes which empty results were confirmed. Clients share it if they share their
-// credentials. The zero value is empty.
+// permissionCache remembers for five minutes which empty results were confirmed. Clients that share credentials share
+// a permissionCache. The zero value is an empty cache.
 type permissionCache struct {
 	mu           sync.Mutex
 	confirmTimes map[string]time.Time // by region and filters
@@ -110,8 +111,7 @@ func (p *permissionCache) recordConfirmed(region string, filters DescribeInstanc
 	p.confirmTimes[permissionKey(region, filters)] = time.Now()
 }
 
-// wasConfirmed reports whether an empty result was confirmed recently, and the request has returned no instance
-// since.
+// wasConfirmed reports whether an empty result was confirmed recently and the request has returned no instance since.
 func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesRequest) bool {
 	key := permissionKey(region, filters)
 	p.mu.Lock()
@@ -119,8 +119,9 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// recordInstances records that a request showed instances: from now on, an empty result of that request, of the one without its ids,
-// and of the one without any filter would be a change.
+// recordInstances records that a request returned instances. It discards the confirmations of the same request, of
+// the request without its ids, and of the request without any filter, because an empty result of any of these
+// requests would be a change.
 func (p *permissionCache) recordInstances(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,8 +136,8 @@ func (p *permissionCache) recordInstances(region string, req DescribeInstancesRe
 	}
 }
 
-// recordDenied records that a dry run was denied. It discards all confirmations, in every region, because a policy rarely
-// concerns one region only.
+// recordDenied records that a dry run was denied. It discards all confirmations in every region, because a policy
+// rarely applies to a single region.
 func (p *permissionCache) recordDenied() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,7 +147,7 @@ func (p *permissionCache) recordDenied() {
 func permissionKey(region string, filters DescribeInstancesRequest) string {
 	params, err := filters.encode(region, true)
 	if err != nil {
-		return "" // never confirmed, because such a request is not sent
+		return "" // an invalid request is never sent, so it is never confirmed
 	}
 	return params.Encode()
 }

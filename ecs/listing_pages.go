@@ -12,24 +12,24 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// instancePage is a page of a listing and the request that fetches it.
+// instancePage is a page of a listing together with the request that fetched it.
 type instancePage struct {
 	*DescribeInstancesResponse
 	request DescribeInstancesRequest
 	rows    int // number of instances in the response, including those that could not be decoded
-	// emptyEnd reports whether the page has neither an instance nor a token. Some servers return such a page to a
-	// caller without permission, so it proves nothing until a dry run has succeeded.
+	// emptyEnd is true if the page has neither an instance nor a token. Some servers return such a page to a caller
+	// without permission, so the page proves nothing until a dry run has succeeded.
 	emptyEnd bool
 }
 
-// claimsMore reports whether the only page of a listing may come from a server that supports page numbers but no
-// tokens: it has no NextToken, but a TotalCount larger than the number of instances. Where tokens work, TotalCount
-// is meaningless.
+// claimsMore reports whether the server may have more instances although its first page has no NextToken. This is the
+// case if TotalCount exceeds the number of instances: the server may support page numbers but no tokens. TotalCount
+// is meaningless on servers that support tokens.
 func (p *instancePage) claimsMore() bool {
 	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
 
-// ids returns the ids of the instances on the page. Instances without a readable id are skipped.
+// ids returns the ids of the instances on the page, without instances whose id could not be read.
 func (p *instancePage) ids() []string {
 	ids := make([]string, 0, p.rows)
 	for i := range p.Instances {
@@ -43,7 +43,7 @@ func (p *instancePage) ids() []string {
 	return ids
 }
 
-// fetchPage sends one request of a listing.
+// fetchPage sends one request of a listing and returns the page.
 func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInstancesRequest) (*instancePage, error) {
 	resp, err := c.describeInstances(ctx, mode, req)
 	if err != nil {
@@ -53,15 +53,15 @@ func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInst
 	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
 }
 
-// tokenPages yields the pages of one request as they arrive, following NextToken. If the server turns out to
-// support page numbers only, it fetches the pages by number. For countNew, see followPages.
+// tokenPages yields the pages of one request as they arrive, following NextToken. If the server turns out to support
+// only page numbers, tokenPages fetches the remaining pages by number. See followPages for countNew.
 func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeInstancesRequest, countNew newIDsFunc) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
-		var listed idHashes // of a page that is continued by page number
+		var listed idHashes // ids on a first page that numbered pages follow
 		var last *instancePage
 		fetch := func(ctx context.Context, token string) (page *instancePage, next string, err error) {
 			r := req
-			r.NextToken = cmp.Or(token, req.NextToken) // the caller's token, on the first page
+			r.NextToken = cmp.Or(token, req.NextToken) // the first page uses the caller's token
 			if page, err = c.fetchPage(ctx, mode, r); err != nil {
 				return nil, "", err
 			}
@@ -81,7 +81,7 @@ func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeIns
 	}
 }
 
-// parallelTokenPages yields the pages of several requests, at most limit of them at a time.
+// parallelTokenPages yields the pages of several requests. At most limit requests are in progress at a time.
 func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit int, reqs []DescribeInstancesRequest) iter.Seq2[*instancePage, error] {
 	runs := make([]func(context.Context) iter.Seq2[*instancePage, error], len(reqs))
 	for i, req := range reqs {
@@ -95,12 +95,11 @@ func (c *Client) parallelTokenPages(ctx context.Context, mode retryMode, limit i
 // pageWithIDs is a page whose items have ids.
 type pageWithIDs interface{ ids() []string }
 
-// newIDsFunc returns how many of the ids of a page are new.
+// newIDsFunc returns how many of the ids on a page are new.
 type newIDsFunc func(ids []string) int
 
-// followPages yields the pages that fetch returns for successive tokens. A page without a new id counts as empty,
-// so that a listing ends with [pagination.ErrEmptyPages] if the server keeps returning new tokens for the same
-// items.
+// followPages yields the pages that fetch returns for successive tokens. A page without any new id counts as empty. A
+// listing therefore ends with [pagination.ErrEmptyPages] if the server keeps returning new tokens for the same items.
 func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var page P
@@ -125,14 +124,14 @@ func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch 
 	}
 }
 
-// idHashes is a compact set of ids, used to decide whether a page contains anything new. If two ids have the same
-// hash, a page merely seems to have one new id less.
+// idHashes is a compact set of ids. It is used to decide whether a page contains new ids. If two ids have the same
+// hash, the second id does not count as new.
 type idHashes struct {
 	seed   maphash.Seed
 	hashes map[uint64]struct{}
 }
 
-// add adds ids and returns how many of them are new.
+// add adds the ids to the set and returns how many of them are new.
 func (s *idHashes) add(ids []string) int {
 	if s.hashes == nil {
 		s.seed, s.hashes = maphash.MakeSeed(), map[uint64]struct{}{}
@@ -144,16 +143,17 @@ func (s *idHashes) add(ids []string) int {
 	return len(s.hashes) - before
 }
 
-// maxSweeps limits how often the pages of a changing list are read from the beginning.
+// maxSweeps is the maximum number of times that the pages of a changing list are read.
 const maxSweeps = 5
 
-// numberedPages yields the pages that follow first, by page number. While the list changes, instances move between
-// pages; if TotalCount changed or instances are missing, the pages are therefore read once more from the
-// beginning. If the server refuses page numbers, numberedPages ends without an error: the server then supports
-// tokens, and TotalCount was meaningless.
+// numberedPages yields the pages after first, by page number. Instances move between pages while the list changes. If
+// TotalCount has changed or instances are missing, numberedPages therefore reads all pages once more from the
+// beginning. If the server rejects page numbers, numberedPages ends without an error: such a server supports tokens,
+// and its TotalCount is meaningless.
 //
-// One thing cannot be noticed: an instance that was moved to a page already read, if instances are deleted and
-// created between two requests in equal numbers, so that TotalCount stays the same. Only tokens avoid that.
+// One change cannot be detected. If equal numbers of instances are deleted and created between two requests,
+// TotalCount stays the same, and an instance may move to a page that has already been read. Only a listing by tokens
+// avoids this problem.
 func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1
@@ -174,10 +174,10 @@ func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *insta
 type sweep struct {
 	client  *Client
 	mode    retryMode
-	request DescribeInstancesRequest // the page that the numbered pages continue
+	request DescribeInstancesRequest // the request for the first page
 	listed  *idHashes
 	unnamed int // number of instances without a readable id
-	total   int // TotalCount of the last numbered page; negative before the first
+	total   int // TotalCount of the last numbered page; negative if no numbered page has been read
 	yield   func(*instancePage, error) bool
 }
 
@@ -187,19 +187,20 @@ func (s *sweep) pageSize() int {
 
 func (s *sweep) known() int { return len(s.listed.hashes) + s.unnamed }
 
-// isComplete reports whether the number of known instances has reached the server's TotalCount, or the cap.
+// isComplete reports whether the number of known instances has reached the server's TotalCount or, for a capped
+// request, the API's cap.
 func (s *sweep) isComplete() bool {
 	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
 }
 
-// incomplete returns the error of a listing whose pages have fewer instances than the server claims.
+// incomplete returns the error of a listing whose pages contain fewer instances than TotalCount.
 func (s *sweep) incomplete() error {
 	return fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known())
 }
 
-// read reads pages, starting at a page number. It ends at the last page according to TotalCount, at the first
-// empty page, or after too many pages in a row without a new instance. repeat reports whether the pages have to be read
-// from the beginning, because the list changed or instances are missing.
+// read reads pages, starting with page number from. It stops after the last page according to TotalCount, after the
+// first empty page, or after too many consecutive pages without a new instance. repeat reports whether the pages must
+// be read once more from the beginning, because the list has changed or instances are missing.
 func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	req := s.request
 	req.PageSize, req.MaxResults = s.pageSize(), 0
@@ -232,8 +233,8 @@ func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	return changed || !s.isComplete(), nil
 }
 
-// refusesPageNumbers reports whether err means that the API does not support page numbers, as opposed to a failure
-// or a missing permission.
+// refusesPageNumbers reports whether err means that the API does not support page numbers, as opposed to a failure or
+// a missing permission.
 func refusesPageNumbers(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code != "" && e.StatusCode >= 400 && e.StatusCode < 500 &&

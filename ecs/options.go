@@ -12,100 +12,104 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Options configures a [Client]. The zero value of Options, and of every field, is a usable default. NewClient
-// copies the struct; the values that its pointers, interfaces and functions refer to are shared with the caller
-// and must be safe for concurrent use.
+// Options configures a [Client]. The zero value of Options and of each field is a usable default. NewClient copies
+// the struct. Values that are reached through its pointers, interfaces and functions are shared with the caller, and
+// must be safe for concurrent use.
 type Options struct {
-	// Credentials provides the access key that signs the requests. If nil, the default chain looks for a key when the first
-	// call is made: environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET,
-	// ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile, profile file, instance RAM role, credentials URI.
+	// Credentials provides the access key that signs the requests. If nil, the default credential chain looks for a
+	// key when the first call is made. The chain tries the environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID,
+	// ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), an OIDC role, the CLI profile, the profile file,
+	// the instance RAM role, and a credentials URI, in this order.
 	Credentials CredentialsProvider
 	// Network selects the endpoint of the region: NetworkPublic (the zero value) or NetworkVPC. A client with
 	// NetworkVPC never connects to a public host. Network cannot be combined with Endpoint.
 	Network Network
-	// Endpoint replaces the endpoint of the region, also in clients made by InRegion. It is a host, host:port, or
-	// a URL without a path; "{region}" is replaced by the region, as in "ecs.{region}.cloud.example". Requests use
-	// https, unless Endpoint is an http URL of a loopback host.
+	// Endpoint replaces the endpoint of the region, also in clients returned by InRegion. It is a host, host:port, or
+	// a URL without a path. The placeholder "{region}" is replaced by the region, as in "ecs.{region}.cloud.example".
+	// Requests use https, unless Endpoint is an http URL of a loopback host.
 	Endpoint string
-	// HTTPClient sends the requests. If nil, the client creates one, with finite timeouts, the proxy from the
-	// environment, at most 1 MiB of response headers, and HTTP/2 with pings. The caller's client is copied and
-	// never modified; redirects are never followed. If its Transport wraps an http.Transport, it should implement
-	// CloseIdleConnections, which a retry calls to discard dead connections.
+	// HTTPClient sends the requests. If nil, the client creates an http.Client with finite timeouts, the proxy from
+	// the environment, at most 1 MiB of response headers, and HTTP/2 with pings. A non-nil HTTPClient is copied and
+	// never modified. Redirects are never followed. A Transport that wraps an http.Transport should implement
+	// CloseIdleConnections, which is called before a retry to discard dead connections.
 	HTTPClient *http.Client
-	// Signer signs the requests. If nil, it is signer.V1{}. With signer.V3{}, the signature is sent in a header instead of
-	// the URL.
+	// Signer signs the requests. If nil, signer.V1{} is used. With signer.V3{}, the signature is sent in a header
+	// instead of the URL.
 	Signer signer.Signer
-	// Retry limits the retries of a call. Negative values are refused.
+	// Retry limits the retries of a call. NewClient returns an error for negative values.
 	Retry RetryPolicy
-	// Limiter, if not nil, is waited for before every HTTP request, in addition to the built-in throttle control, which
-	// learns the account's quota from the responses.
+	// Limiter, if not nil, delays every HTTP request, in addition to the built-in throttle control. The throttle
+	// control learns the account's quota from the responses.
 	Limiter Limiter
-	// Poll sets how often WaitForStatus and WaitUntilGone poll. Negative values are refused.
+	// Poll sets how often WaitForStatus and WaitUntilGone poll. NewClient returns an error for negative values.
 	Poll PollPolicy
-	// AdditionalAttributes are requested by every DescribeInstances request, in addition to those of the request
-	// itself. Duplicates are sent once; the API's limit of 20 applies to the combined list.
+	// AdditionalAttributes are added to the AdditionalAttributes of every DescribeInstances request. Duplicates are
+	// sent once. The API's limit of 20 applies to the combined list.
 	AdditionalAttributes []AdditionalAttribute
-	// TrustEmpty accepts an empty listing without a dry run. By default, a listing that found no instance makes
-	// one dry run, because the API may return an empty list to a caller who lacks the permission; if the dry run
-	// is denied, the listing ends with ErrForbidden, and if it passes, the request that found nothing is sent
-	// once more.
+	// TrustEmpty accepts an empty listing without a dry run. By default, a listing that ends with an empty page makes
+	// one dry run, because the API may return an empty list to a caller without permission. If the dry run is denied,
+	// the listing ends with ErrForbidden. If the dry run passes, the request for the empty page is sent once more.
 	TrustEmpty bool
-	// Logger receives one record per attempt at level Debug, one per retry at Info, and a warning when an older key is used
-	// because the provider fails. No record contains a secret. If nil, nothing is logged.
+	// Logger receives one record per attempt at level Debug and one record per retry at level Info. It receives a
+	// warning when an older key is used because the credentials provider fails. No record contains a secret. If nil,
+	// nothing is logged.
 	Logger *slog.Logger
-	// OnAttempt, if not nil, is called after every HTTP request. The call waits for it to return, so it should be
-	// quick. It must be safe for concurrent use, because a single listing or Check may send several requests at once.
+	// OnAttempt, if not nil, is called after every HTTP request. The call does not continue before OnAttempt returns,
+	// so OnAttempt should return quickly. It must be safe for concurrent use, because a single listing or Check may
+	// send several requests at once.
 	OnAttempt func(Attempt)
-	// UserAgent is appended to the User-Agent header of this module. It must be printable ASCII.
+	// UserAgent is appended to this module's User-Agent header. It must be printable ASCII.
 	UserAgent string
 }
 
-// RetryPolicy limits the retries of a call after a temporary failure: a connection error, a response that cannot
-// be read, or an internal error of the service. A zero field means the default.
+// RetryPolicy limits the retries of a call after a temporary failure: a connection error, an unreadable response, or
+// an internal error of the service. A zero field has the default value.
 //
-// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 4.5 s in at most 5 attempts, and each
-// page of a listing for up to 30 s, long enough for a restart of the service. If one of them is set, only that
-// limit applies. The context's deadline applies in any case.
+// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 4.5 s in at most 5 attempts. Each page of
+// a listing is retried for up to 30 s, which is long enough for a restart of the service. If only one of the two
+// fields is set, it is the only limit. The context's deadline always applies.
 //
-// Throttled attempts are not counted here. They have their own limits: 14 attempts, and a total wait up to
-// MaxElapsed if that is set, otherwise up to the context's deadline or, without a deadline, 2 minutes.
+// Throttled attempts do not count toward these limits. They have their own limits: at most 14 attempts, and a total
+// wait of at most MaxElapsed. If MaxElapsed is not set, the total wait is limited by the context's deadline or,
+// without a deadline, to 2 minutes.
 type RetryPolicy struct {
 	// MaxAttempts is the maximum number of attempts, including the first one. 1 disables all retries, including
 	// those of throttled attempts.
 	MaxAttempts int
-	// MaxElapsed is the maximum time from the first failure to the start of a retry.
+	// MaxElapsed is the maximum time from the first failure to the start of the last retry.
 	MaxElapsed time.Duration
-	// MinDelay sets the backoff: the first retry waits between half of MinDelay and MinDelay, and the upper bound doubles
+	// MinDelay sets the backoff. The first retry waits between half of MinDelay and MinDelay. The upper bound doubles
 	// with each further retry. 0 means 300 ms, or MaxDelay if that is less.
 	MinDelay time.Duration
 	// MaxDelay is the upper bound of the backoff. 0 means 3 s; a value below MinDelay is raised to MinDelay.
 	MaxDelay time.Duration
-	// AttemptTimeout limits one HTTP request, from connecting to the last byte of the response. 0 means 10 s.
+	// AttemptTimeout limits the duration of one HTTP request, from connecting to reading the last byte of the
+	// response. 0 means 10 s.
 	AttemptTimeout time.Duration
 }
 
-// PollPolicy sets how often WaitForStatus and WaitUntilGone poll. The first request is sent at once, the others after
-// delays that grow from MinDelay to MaxDelay, with jitter.
+// PollPolicy sets how often WaitForStatus and WaitUntilGone poll. The first poll is sent immediately. The delays
+// before the following polls grow from MinDelay to MaxDelay, with jitter.
 type PollPolicy struct {
 	MinDelay time.Duration // 0 means 2 s, or MaxDelay if that is less
 	MaxDelay time.Duration // 0 means 15 s; a value below MinDelay is raised to MinDelay
 }
 
-// Limiter delays requests. Wait blocks until a request may be sent; it must return an error when ctx is done, and must be
-// safe for concurrent use. *rate.Limiter of golang.org/x/time/rate implements it.
+// Limiter delays requests. Wait blocks until a request may be sent. It must return an error when ctx is done, and
+// must be safe for concurrent use. The type *rate.Limiter of golang.org/x/time/rate implements Limiter.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// Attempt describes one HTTP request of a call. It is passed to Options.OnAttempt when the request has ended.
+// Attempt describes one HTTP request of a call. It is passed to Options.OnAttempt after the request has ended.
 type Attempt struct {
-	Context    context.Context // the context of the call, for instance to find the parent span of a trace
+	Context    context.Context // the context of the call; it may contain the parent span of a trace
 	Action     string          // the operation, such as "DescribeInstances"
 	Region     string
 	Host       string
 	Number     int // 1 for the first attempt of a call
 	Start      time.Time
-	Duration   time.Duration // until the response was read and decoded
+	Duration   time.Duration // from Start until the response was read and decoded
 	StatusCode int           // HTTP status, 0 if there was no response
 	Code       string        // the API's error code, "" if there was none
 	RequestID  string
@@ -142,7 +146,7 @@ func (o *Options) validate() error {
 		return invalid("Options.AdditionalAttributes", "must not contain an empty string")
 	}
 	if n := len(mergeAttributes(o.AdditionalAttributes)); n > maxAttributes {
-		return invalid("Options.AdditionalAttributes", "has %d elements, the API accepts at most %d", n, maxAttributes)
+		return invalid("Options.AdditionalAttributes", "has %d elements: the API accepts at most %d", n, maxAttributes)
 	}
 	if strings.ContainsFunc(o.UserAgent, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return invalid("Options.UserAgent", "must be printable ASCII")

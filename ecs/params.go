@@ -19,10 +19,10 @@ import (
 )
 
 // The list types below determine how go-querystring encodes a list for the API. Use them in the parameters of
-// [Client.Call]; the documentation of an operation says which one it needs.
+// [Client.Call]. The documentation of each operation says which type of list it expects.
 
-// JSONList is a list sent as one parameter, a JSON array of strings. A nil list is not sent, and so is no filter. An empty
-// list is sent as "[]", which matches nothing. An empty element is refused.
+// JSONList is a list that is sent as one parameter, a JSON array of strings. A nil list is not sent, so it does not
+// filter. An empty list is sent as "[]", which matches nothing. An empty element is an error.
 type JSONList []string
 
 // EncodeValues implements [query.Encoder].
@@ -48,8 +48,8 @@ func (l JSONList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// RepeatList is a list sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent, and an empty element
-// is refused.
+// RepeatList is a list that is sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent. An
+// empty element is an error.
 type RepeatList[T ~string] []T
 
 // EncodeValues implements [query.Encoder].
@@ -63,8 +63,9 @@ func (l RepeatList[T]) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// TagList is a list sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty list is not sent.
-// The value of a tag is not sent if it is empty; as a filter, such a tag matches any value. An empty key is refused.
+// TagList is a list that is sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty
+// list is not sent. An empty value is not sent; a filter tag without a value matches any value. An empty key is an
+// error.
 type TagList []Tag
 
 // EncodeValues implements [query.Encoder].
@@ -87,8 +88,8 @@ func (l TagList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// timeFilter is a pair of parameters Filter.N.Key and Filter.N.Value. Each N has a fixed meaning, so the numbers
-// sent may have gaps.
+// timeFilter is a pair of parameters Filter.N.Key and Filter.N.Value. Each N has a fixed meaning, so the sequence of
+// numbers may have gaps.
 type timeFilter struct {
 	key string
 	at  time.Time
@@ -106,7 +107,8 @@ func (f timeFilter) EncodeValues(name string, v *url.Values) error {
 
 var _ = []query.Encoder{JSONList{}, RepeatList[string]{}, TagList{}, timeFilter{}}
 
-// encodeParams encodes a struct, or a pointer to one, as the parameters of a call; see Client.Call for the rules.
+// encodeParams encodes a struct, or a pointer to a struct, as the parameters of a call. The documentation of
+// Client.Call contains the rules.
 func encodeParams(params any) (url.Values, error) {
 	v := reflect.ValueOf(params)
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -116,10 +118,10 @@ func encodeParams(params any) (url.Values, error) {
 	switch {
 	case v.Kind() == reflect.Struct:
 		return values, encodeStruct(values, "", v)
-	case v.Kind() == reflect.Pointer && elemOf(v.Type()).Kind() == reflect.Struct: // nil
+	case v.Kind() == reflect.Pointer && elemOf(v.Type()).Kind() == reflect.Struct: // a nil pointer
 		return values, nil
 	default:
-		return nil, invalid("params", "is a %T, it must be nil, url.Values, or a struct with url tags", params)
+		return nil, invalid("params", "is a %T: it must be nil, url.Values, or a struct with url tags", params)
 	}
 }
 
@@ -131,9 +133,9 @@ var (
 	requestType   = reflect.TypeFor[DescribeInstancesRequest]()
 )
 
-// encodeStruct adds the fields of a struct to values, with names that start with prefix. go-querystring encodes
-// the fields that have a simple value. A value that it would encode differently from the API is corrected here, or
-// refused.
+// encodeStruct adds the fields of a struct to values. The name of each parameter starts with prefix. go-querystring
+// encodes the fields that have a simple value. For a value that it would encode in a form that the API does not
+// expect, encodeStruct either encodes the value itself or returns an error.
 func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	if strings.Count(prefix, ".") > 20 {
 		return invalid("params", "is nested too deeply at %.80q", prefix)
@@ -159,17 +161,17 @@ func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	return nil
 }
 
-// structEncoder encodes the fields that go-querystring does not encode in the API's form.
+// structEncoder encodes the fields that go-querystring does not encode in the form that the API expects.
 type structEncoder struct {
 	values url.Values
 	prefix string
-	names  []string          // of all fields
-	fixed  map[string]string // parameter name to the correct text; "" if the field is not sent or is encoded elsewhere
+	names  []string          // parameter names of all fields
+	fixed  map[string]string // correct value by parameter name; "" if the field is not sent or is encoded elsewhere
 }
 
 func (e *structEncoder) fields(v reflect.Value) error {
 	if v.Type() == requestType {
-		return invalid("params", "contains a DescribeInstancesRequest, which can only be sent as a whole")
+		return invalid("params", "contains a DescribeInstancesRequest: pass the request itself as params")
 	}
 	sent := false
 	for i := range v.NumField() {
@@ -203,15 +205,15 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 	}
 	switch {
 	case !field.IsExported():
-		return errors.New("is embedded and not exported")
+		return errors.New("is an embedded field of an unexported type, which cannot be sent")
 	case slices.Contains(e.names, name):
-		return fmt.Errorf("has the same name as another field: %s", name)
+		return fmt.Errorf("has the parameter name %s, which another field already has", name)
 	}
 	e.names = append(e.names, name)
 	return e.field(name, options, field.Tag, v)
 }
 
-// field encodes one field. Its errors do not name the field.
+// field encodes one field. Its errors do not contain the name of the field, which the caller adds.
 func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
 	switch {
 	case v.Kind() == reflect.Interface:
@@ -242,7 +244,8 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 	return nil
 }
 
-// setText sets the text of a field. A zero value cannot be sent as text, so it is refused.
+// setText sets the value that is sent for a field. It returns an error for a zero value, which cannot be sent as
+// text.
 func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
 	if v.IsZero() || text == "" {
 		return fmt.Errorf("is a zero %v: set it, or add the option omitempty", v.Type())
@@ -251,8 +254,8 @@ func (e *structEncoder) setText(name string, v reflect.Value, text string) error
 	return nil
 }
 
-// list encodes a list of structs. Other lists are refused unless go-querystring joins their elements into one
-// value: only the caller knows which form the operation expects.
+// list encodes a list of structs. For any other list, it returns an error unless go-querystring joins the elements
+// into one value, because only the caller knows which form the operation expects.
 func (e *structEncoder) list(name string, options []string, v reflect.Value) error {
 	element := elemOf(v.Type().Elem())
 	joined := slices.ContainsFunc(options, func(o string) bool { return o == "comma" || o == "space" || o == "semicolon" })
@@ -275,8 +278,8 @@ func (e *structEncoder) list(name string, options []string, v reflect.Value) err
 	return nil
 }
 
-// isScalar reports whether go-querystring encodes a value of type t in the form that the API expects. A duration
-// is not scalar, because it would be encoded as "1m0s".
+// isScalar reports whether go-querystring encodes a value of type t in the form that the API expects. A duration is
+// not a scalar, because go-querystring would encode it as "1m0s".
 func isScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
@@ -287,7 +290,7 @@ func isScalar(t reflect.Type) bool {
 	}
 }
 
-// typeName returns the name of a type for use in an error.
+// typeName returns the name of a type for use in error messages.
 func typeName(t reflect.Type) string { return cmp.Or(t.Name(), "params") }
 
 // elemOf returns the type that t points to, or t itself.

@@ -194,11 +194,11 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 		"params contains a pointerText, which has no fields": struct{ Text pointerText }{pointerText{"x"}},
 		"params contains a Location, which has no fields":    struct{ Location *time.Location }{time.UTC},
 		"params contains a Time, which has no fields":        struct{ time.Time }{time.Unix(0, 0)},
-		"params.B has the same name as another field: A": struct {
+		"params.B has the parameter name A, which another field already has": struct {
 			A time.Time
 			B time.Time `url:"A"`
 		}{time.Unix(1, 0), time.Unix(2, 0)},
-		"embeddedParams.ZoneID has the same name as another field: ZoneId": struct {
+		"embeddedParams.ZoneID has the parameter name ZoneId, which another field already has": struct {
 			Zone string `url:"ZoneId"`
 			embeddedParams
 		}{},
@@ -211,7 +211,7 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 		"params cannot be encoded: Tag[1].Key is empty":          struct{ Tag TagList }{TagList{{Key: "k"}, {Value: "v"}}},
 		"params cannot be encoded: TagFilter[0].TagKey is empty": struct{ TagFilter TagFilterList }{TagFilterList{{TagValues: []string{"v"}}}},
 		"params contains a DescribeInstancesRequest":             &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
-		"params contains a DescribeInstancesRequest, which": struct {
+		"params contains a DescribeInstancesRequest: pass the request itself as params": struct {
 			DescribeInstancesRequest
 			Extra string
 		}{},

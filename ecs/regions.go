@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// maxRegions is the maximum number of regions listed at once. There are about 30 public ones; together they
-	// take little more time than the slowest of them alone.
+	// maxRegions is the maximum number of regions that are listed concurrently. There are about 30 public regions.
+	// Listing all of them takes little longer than listing the slowest region alone.
 	maxRegions = 32
-	// smallRegion is the number of instances up to which a region is listed page after page, even if Workers is
-	// set.
+	// smallRegion is the number of instances up to which the pages of a region are fetched one after the other, even
+	// if Workers is set.
 	smallRegion = 3 * maxPerRequest
 )
 
@@ -36,7 +36,7 @@ type DescribeRegionsRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// DescribeRegionsResponse is the list of regions. The API returns all of them at once.
+// DescribeRegionsResponse contains the list of regions. The API returns all regions in a single response.
 type DescribeRegionsResponse struct {
 	RequestID string
 	Regions   []Region
@@ -50,7 +50,8 @@ type Region struct {
 	Status         RegionStatus // "" if not reported
 }
 
-// DescribeRegions returns the regions available to the account. It sends one request, to the client's own region.
+// DescribeRegions returns the regions available to the account. It sends one request, to the endpoint of the client's
+// own region.
 func (c *Client) DescribeRegions(ctx context.Context, req DescribeRegionsRequest) (*DescribeRegionsResponse, error) {
 	resp, _, err := c.describeRegions(ctx, req)
 	return resp, err
@@ -66,7 +67,7 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 		Regions   *struct{ Region []Region }
 	}
 	meta, err := c.do(ctx, retryRead, describeRegions, params, func(body []byte) error {
-		out.Regions = nil // an earlier attempt may have set it
+		out.Regions = nil // an earlier attempt may have set this field
 		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
 			return wrong
 		}
@@ -79,33 +80,33 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 	if err != nil {
 		return nil, meta, err
 	}
-	for i, r := range out.Regions.Region { // an id becomes part of host names and errors
+	for i, r := range out.Regions.Region { // region ids become part of host names and error messages
 		out.Regions.Region[i].RegionID = meta.Mask(r.RegionID)
 	}
 	return &DescribeRegionsResponse{RequestID: cmp.Or(meta.Mask(out.RequestID), meta.RequestID), Regions: out.Regions.Region}, meta, nil
 }
 
-// RegionsOptions configures InstancesInRegions. nil, and every zero field, means the default.
+// RegionsOptions configures InstancesInRegions. A nil *RegionsOptions, and each zero field, means the default.
 type RegionsOptions struct {
-	// Exclude names regions that are not listed, even if they are among the given regions.
+	// Exclude contains the ids of regions that are not listed, even if the regions argument contains them.
 	Exclude []string
-	// Workers is the number of pages of one large region that are fetched concurrently, as in [ScanOptions]. With
-	// 0 or 1, pages are fetched one after the other. In total, at most 64 pages of large regions are fetched at
-	// once.
+	// Workers is the number of pages of one large region that are fetched concurrently, as in [ScanOptions]. With 0 or
+	// 1, the pages of a region are fetched one after the other. At most 64 pages of all large regions together are
+	// fetched concurrently.
 	Workers int
 }
 
-// InstancesInRegions lists several regions concurrently, each like [Client.Instances] but through its own
-// endpoint; they share connections and credentials. nil regions means all that [Client.DescribeRegions] returns,
-// an empty list means none. Without Workers, the instances of one region are yielded in its order; those of
-// different regions are interleaved.
+// InstancesInRegions lists several regions concurrently. It lists each region like [Client.Instances], through the
+// endpoint of that region. All regions share the client's connections and credentials. A nil regions slice means all
+// regions that [Client.DescribeRegions] returns; an empty slice means no regions. The instances of different regions
+// are interleaved. Without Workers, the instances of one region are yielded in the order of its listing.
 //
-// A region that fails yields one [*RegionError], after the instances that it delivered, and the others continue:
-// keep ranging to receive them. A region is complete if and only if it yields no RegionError. In particular, each
-// region without instances is verified by its own dry run, because a policy may be limited to some regions; the
-// result is remembered for five minutes (see Options.TrustEmpty).
+// If a region fails, the loop receives one [*RegionError] after the instances that the region delivered. The other
+// regions continue: keep ranging to receive their instances. A region is complete if and only if it yields no
+// RegionError. Each region without instances is verified by its own dry run, because a policy may be limited to some
+// regions. The result is remembered for five minutes (see Options.TrustEmpty).
 //
-// Any other error is the last one: that of ctx, or of DescribeRegions.
+// Any other error is yielded last and ends the loop, for example the error of ctx or of DescribeRegions.
 func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, opts *RegionsOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		err := c.inRegions(ctx, regions, req, opts, yield)
@@ -120,8 +121,8 @@ func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req D
 	}
 }
 
-// notOfRegion hides a RegionError in the chain of its error from [errors.As]. A context may have been canceled with
-// the RegionError of another listing, and a caller would mistake it for the failure of a single region.
+// notOfRegion hides a RegionError in the chain of an error from [errors.As]. A context may have been canceled with
+// the RegionError of another listing. A caller would mistake such an error for the failure of a single region.
 type notOfRegion struct{ error }
 
 func (e notOfRegion) Is(target error) bool { return errors.Is(e.error, target) }
@@ -134,9 +135,9 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	_, err := req.split(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
-		err = invalid("NextToken", "belongs to one region")
+		err = invalid("NextToken", "belongs to a single region: leave it empty to list several regions")
 	case err == nil && o.Workers < 0:
-		err = invalid("RegionsOptions.Workers", "is %d, must not be negative", o.Workers)
+		err = invalid("RegionsOptions.Workers", "is %d: it must not be negative", o.Workers)
 	case err == nil:
 		err = checkRegions("RegionsOptions.Exclude", o.Exclude...)
 	}
@@ -150,7 +151,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	}
 	regions = slices.DeleteFunc(unique(regions), func(region string) bool { return slices.Contains(o.Exclude, region) })
 	workers := min(max(o.Workers, 1), maxWorkers)
-	large := make(chan struct{}, maxWorkers/workers) // limits how many large regions are listed at once
+	large := make(chan struct{}, maxWorkers/workers) // limits how many large regions are listed concurrently
 	runs := make([]func(context.Context) iter.Seq2[Instance, error], len(regions))
 	for i, region := range regions {
 		runs[i] = func(ctx context.Context) iter.Seq2[Instance, error] {
@@ -166,7 +167,8 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 		}
 	}
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
-		// an error of the region itself, not one that the context was canceled with
+		// Check the type of err itself: only a RegionError of this listing is yielded. ctx may have been canceled with
+		// the RegionError of another listing.
 		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // yielded as it is, never wrapped
 			return err
 		}
@@ -177,7 +179,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	return nil
 }
 
-// listRegion lists one of several regions. A region of more than a few pages is scanned as soon as large has a
+// listRegion lists one of several regions. It scans a region that has more than a few pages as soon as large has a
 // free slot.
 func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, workers int, large chan struct{}, deliver deliverFunc) error {
 	l := c.newListing()
@@ -189,7 +191,7 @@ func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, w
 	first, err := c.fetchPage(ctx, l.mode, rest)
 	switch {
 	case err != nil:
-	case first.claimsMore(): // a server without tokens
+	case first.claimsMore(): // the server does not support tokens
 		err = l.followTokens(ctx, rest, deliver)
 	case !deliver(l.dedupe(first)):
 		err = errStopped
@@ -221,7 +223,7 @@ func (c *Client) allRegions(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	if len(all.Regions) == 0 {
-		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: meta.Attempts, Message: "the response contains no region"}
+		return nil, &Error{Action: describeRegions, Region: c.region, RequestID: all.RequestID, StatusCode: 200, Attempts: meta.Attempts, Message: "the response contains no regions"}
 	}
 	regions := make([]string, len(all.Regions))
 	for i, r := range all.Regions {

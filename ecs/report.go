@@ -13,37 +13,37 @@ import (
 // CheckStatus is the result of a CheckStep.
 type CheckStatus string
 
-// The results of a step.
+// The results of a CheckStep.
 const (
 	CheckStatusPassed  CheckStatus = "passed"
 	CheckStatusFailed  CheckStatus = "failed"
-	CheckStatusUnknown CheckStatus = "unknown" // the step could not find out
-	CheckStatusSkipped CheckStatus = "skipped" // an earlier step failed, so this one could not run
+	CheckStatusUnknown CheckStatus = "unknown" // the step could not determine the result
+	CheckStatusSkipped CheckStatus = "skipped" // the step did not run because an earlier step failed
 )
 
 // CheckStep is one step of a Report.
 type CheckStep struct {
-	// Name is "credentials", "proxy", "dns", "connect", "tls", "response", "clock", "signature", "permission" or "quota", or
-	// "setup" if nothing could be checked because the client, the context or the options are unusable.
+	// Name is "credentials", "proxy", "dns", "connect", "tls", "response", "clock", "signature", "permission" or
+	// "quota". It is "setup" if nothing could be checked because the client, the context or the options are unusable.
 	Name   string      `json:"name"`
 	Region string      `json:"region,omitempty"` // "" if the step does not depend on a region
-	Action string      `json:"action,omitempty"` // the operation of a step "permission", such as "DescribeInstances"
+	Action string      `json:"action,omitempty"` // the operation of a "permission" step, such as "DescribeInstances"
 	Status CheckStatus `json:"status"`
-	// Optional says that a listing works without this step. [Report.Err] ignores it.
+	// Optional is true if a listing works even if this step fails. [Report.Err] ignores optional steps.
 	Optional bool          `json:"optional,omitempty"`
-	Detail   string        `json:"detail,omitempty"` // what was found, in one line without secrets
-	Advice   string        `json:"advice,omitempty"` // what to do, in one line; "" if there is nothing to do
+	Detail   string        `json:"detail,omitempty"` // what the step found, on one line without secrets
+	Advice   string        `json:"advice,omitempty"` // what to do about the result, on one line; "" if there is nothing to do
 	Err      error         `json:"-"`                // why the step failed, or why its result is unknown; nil if it passed or was skipped
-	Duration time.Duration `json:"-"`                // in JSON, "seconds"
+	Duration time.Duration `json:"-"`                // encoded in JSON as "seconds"
 }
 
-// Report is the result of [Client.Check]. It prints as a table, whatever the verb of package fmt, and encodes as JSON; both
-// are without secrets.
+// Report is the result of [Client.Check]. All verbs of package fmt print it as a table, and package encoding/json
+// encodes it as an object. The table and the object contain no secrets.
 type Report struct{ Steps []CheckStep }
 
-// Err returns nil if a listing would work, otherwise the error of the first step that prevents it. [errors.Is] tells its
-// kind, as for a call. A step whose result is unknown, because the API throttled the request or did not respond, prevents a
-// listing too. Optional steps do not.
+// Err returns nil if a listing would work. Otherwise, it returns the error of the first step that prevents a listing.
+// Use [errors.Is] to determine the kind of the error, as for a call. A step whose result is unknown, because the API
+// throttled the request or did not respond, also prevents a listing. Optional steps do not.
 func (r *Report) Err() error {
 	for _, s := range r.Steps {
 		if s.Err != nil && !s.Optional {
@@ -53,9 +53,9 @@ func (r *Report) Err() error {
 	return nil
 }
 
-// MissingActions returns the permissions that were denied and that a RAM policy can grant, such as
-// "ecs:DescribeInstances", in alphabetical order. They include those of optional steps. What another policy denies explicitly
-// is not among them, nor what no policy can grant: the advice of such a step says what to do.
+// MissingActions returns, in alphabetical order, the denied permissions that a RAM policy can grant, such as
+// "ecs:DescribeInstances". It includes the permissions of optional steps. It omits permissions that another policy
+// denies explicitly and permissions that no policy can grant: the Advice of such a step says what to do.
 func (r *Report) MissingActions() []string {
 	var actions []string
 	for _, s := range r.Steps {
@@ -67,7 +67,7 @@ func (r *Report) MissingActions() []string {
 	return slices.Compact(actions)
 }
 
-// denied returns the error of a step that a RAM policy can resolve.
+// denied returns the error of a step whose permission was denied and can be granted by a RAM policy.
 func (s CheckStep) denied() (*Error, bool) {
 	var e *Error
 	ok := errors.As(s.Err, &e) && isGrantable(e)
@@ -81,8 +81,9 @@ type policyStatement struct {
 	Resource []string
 }
 
-// Policy returns the smallest RAM policy that grants the MissingActions, as JSON, or "" if there are none. An action
-// that was denied in some regions and permitted in others is granted in the former only.
+// Policy returns the smallest RAM policy that grants the MissingActions, as JSON. It returns "" if no action is
+// missing. An action that was denied in some regions and permitted in others is granted only in the regions that
+// denied it.
 func (r *Report) Policy() string {
 	policy := struct {
 		Version   string
@@ -100,7 +101,7 @@ func (r *Report) Policy() string {
 	if len(policy.Statement) == 0 {
 		return ""
 	}
-	text, _ := json.MarshalIndent(policy, "", "  ") // only strings: it cannot fail
+	text, _ := json.MarshalIndent(policy, "", "  ") // cannot fail: policy contains only strings
 	return string(text)
 }
 
@@ -124,10 +125,11 @@ func (r *Report) missingResources(action string) []string {
 	return slices.Compact(resources)
 }
 
-// Format implements [fmt.Formatter]. It prints the text of String, whatever the verb.
+// Format implements [fmt.Formatter]. It prints the result of String for every verb.
 func (r *Report) Format(f fmt.State, verb rune) { formatText(f, verb, r.String()) }
 
-// String returns a table with a line for each step, the advice below it, and the missing policy at the end.
+// String returns a table with a line for each step. The advice for a step is on the line below it. The policy that
+// grants the missing actions follows the table.
 func (r *Report) String() string {
 	var b strings.Builder
 	width := 0
@@ -136,7 +138,7 @@ func (r *Report) String() string {
 			width = max(width, utf8.RuneCountInString(s.title()))
 		}
 	}
-	var skipped []string // names of consecutive steps, which share a line
+	var skipped []string // names of consecutive skipped steps, which share a line
 	for i, s := range r.Steps {
 		if s.Status == CheckStatusSkipped {
 			if !slices.Contains(skipped, s.Name) {
@@ -156,12 +158,12 @@ func (r *Report) String() string {
 		}
 	}
 	if policy := r.Policy(); policy != "" {
-		b.WriteString("missing policy:\n" + policy + "\n")
+		b.WriteString("policy that grants the missing permissions:\n" + policy + "\n")
 	}
 	return b.String()
 }
 
-// title names a step within its report.
+// title returns the name of a step within its report.
 func (s CheckStep) title() string {
 	if s.Action == "" {
 		return s.Name
@@ -169,7 +171,8 @@ func (s CheckStep) title() string {
 	return s.Name + " " + s.Action + inRegion(s.Region)
 }
 
-// MarshalJSON returns an object with the steps, whether a listing would work, the missing actions and the missing policy.
+// MarshalJSON returns an object with the steps, whether a listing would work, the missing actions, and the policy
+// that grants them.
 func (r *Report) MarshalJSON() ([]byte, error) {
 	out := struct {
 		OK             bool            `json:"ok"`
@@ -180,9 +183,10 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// MarshalJSON returns an object with the fields of the step, and of its error what helps to report it.
+// MarshalJSON returns an object with the fields of the step. If the step has an error, the object also contains the
+// text, the code and the request id of the error.
 func (s CheckStep) MarshalJSON() ([]byte, error) {
-	type fields CheckStep // without this method
+	type fields CheckStep // has the same fields, but no MarshalJSON method
 	out := struct {
 		fields
 		Error     string  `json:"error,omitempty"`

@@ -11,18 +11,18 @@ import (
 	"github.com/google/go-querystring/query"
 )
 
-// Limits of one DescribeInstances request, from the API's parameter table.
+// Limits of one DescribeInstances request, according to the API's parameter table.
 const (
 	maxPerRequest = 100 // elements of one list of ids or addresses, and instances on one page
 	maxTags       = 20
 	maxAttributes = 20
 )
 
-// DescribeInstancesRequest filters a listing. The zero value matches every instance of the client's region.
+// DescribeInstancesRequest filters a listing. The zero value matches every instance in the client's region.
 //
-// An instance must match all filters that are set; zero fields are not sent. Requests are passed by value and
-// never modified, so several goroutines may use the same one. A comment names the API's parameter if its name
-// differs from the field.
+// An instance must match all filters that are set. Zero fields are not sent. Requests are passed by value and never
+// modified, so several goroutines may use the same request. The url tag of a field, or its comment, contains the name
+// of the API's parameter.
 type DescribeInstancesRequest struct {
 	VPCID           string `url:"VpcId,omitempty"`
 	VSwitchID       string `url:"VSwitchId,omitempty"`
@@ -30,21 +30,21 @@ type DescribeInstancesRequest struct {
 	SecurityGroupID string `url:"SecurityGroupId,omitempty"`
 	ImageID         string `url:"ImageId,omitempty"`
 	KeyPairName     string `url:"KeyPairName,omitempty"`
-	// ResourceGroupID matches the members of a resource group. The API silently returns at most 1,000 of them; the
-	// listings fetch the others by id, or end with a [CappedError]. The API's documents disagree on whether the
-	// default group is supported.
+	// ResourceGroupID matches the members of a resource group. The API silently returns at most 1,000 of them. The
+	// listing methods fetch the remaining members by id, or end with a [CappedError]. The API's documentation is
+	// contradictory about whether the default group is supported.
 	ResourceGroupID string `url:"ResourceGroupId,omitempty"`
 	HPCClusterID    string `url:"HpcClusterId,omitempty"`
 	// InstanceName may contain the wildcard "*".
 	InstanceName       string `url:"InstanceName,omitempty"`
 	InstanceType       string `url:"InstanceType,omitempty"`
 	InstanceTypeFamily string `url:"InstanceTypeFamily,omitempty"`
-	// RDMAIPAddresses is a single address; the API does not document whether it accepts several.
+	// RDMAIPAddresses is a single address. The API does not document whether several addresses are accepted.
 	RDMAIPAddresses string `url:"RdmaIpAddresses,omitempty"`
 
-	// InstanceNetworkType may be left empty if PrivateIPAddresses, EIPAddresses or InnerIPAddresses is set: the network
-	// type of the addresses is then sent, because the API ignores these lists otherwise. A network type that
-	// contradicts them is an ErrInvalidParameter.
+	// InstanceNetworkType may be left empty if PrivateIPAddresses, EIPAddresses or InnerIPAddresses is set. The client
+	// then sends the network type of these addresses, because the API ignores the addresses without it. A network type
+	// that contradicts the addresses is rejected with ErrInvalidParameter.
 	InstanceNetworkType InstanceNetworkType `url:"InstanceNetworkType,omitempty"`
 	InstanceChargeType  InstanceChargeType  `url:"InstanceChargeType,omitempty"`
 	InternetChargeType  InternetChargeType  `url:"InternetChargeType,omitempty"`
@@ -53,50 +53,53 @@ type DescribeInstancesRequest struct {
 	HTTPEndpoint        MetadataEndpoint    `url:"HttpEndpoint,omitempty"`
 	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
-	// Lists of ids and addresses. A nil list is no filter, an empty one matches nothing, and an element that occurs twice
-	// is sent once. An empty id or address is an ErrInvalidParameter. A single DescribeInstances accepts at most 100 elements in each list. The listings accept any number in
-	// one of the lists, IPv6Addresses included, and send it in batches of 100; a second list of more than 100 elements is an
-	// ErrInvalidParameter.
+	// The fields below are lists of ids and addresses. A nil list does not filter, and an empty list matches nothing.
+	// Duplicate elements are sent once. An empty id or address is rejected with ErrInvalidParameter.
+	//
+	// A single DescribeInstances call accepts at most 100 elements in each list. A listing accepts any number of
+	// elements in one of the lists, including IPv6Addresses, and sends them in batches of 100. A second list of more
+	// than 100 elements is rejected with ErrInvalidParameter.
 	InstanceIDs        JSONList `url:"InstanceIds"`
 	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // in the classic network
-	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // of a VPC
+	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // in a VPC
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
-	EIPAddresses       JSONList `url:"EipAddresses"` // of a VPC
+	EIPAddresses       JSONList `url:"EipAddresses"` // in a VPC
 
-	// IPv6Addresses (Ipv6Address.N) is batched like the lists above. The API cannot express an IPv6 list that matches
-	// nothing: nil and empty are no filter.
+	// IPv6Addresses (Ipv6Address.N) is sent in batches like the lists above. The API cannot express an IPv6 list that
+	// matches nothing, so nil and empty lists do not filter.
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
-	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 are allowed; nil and empty lists do not filter. The
-	// API silently returns at most 1,000 instances; the listings fetch the others by id, or end with a
-	// [CappedError].
+	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 tags are allowed. Nil and empty lists do not filter.
+	// The API silently returns at most 1,000 instances. The listing methods fetch the remaining instances by id, or
+	// end with a [CappedError].
 	Tags TagList `url:"Tag"`
-	// AdditionalAttributes (AdditionalAttributes.N) requests members that the API leaves empty by default. At most
-	// 20 are allowed.
+	// AdditionalAttributes (AdditionalAttributes.N) requests response members that the API leaves empty by default. At
+	// most 20 attributes are allowed.
 	AdditionalAttributes RepeatList[AdditionalAttribute] `url:"AdditionalAttributes"`
 
-	// Time windows (Filter.1 CreationStartTime … Filter.4 ExpiredEndTime). The API compares whole minutes in UTC,
-	// so After is rounded down and Before is rounded up: rounding never narrows a window. A window that ends
-	// before it begins is an ErrInvalidParameter. The API does not document whether the bounds are inclusive.
+	// The fields below are time windows (Filter.1 CreationStartTime … Filter.4 ExpiredEndTime). The API compares whole
+	// minutes in UTC. The start of a window is rounded down and the end is rounded up, so rounding never narrows the
+	// window. A window that ends before it begins is rejected with ErrInvalidParameter. The API does not document
+	// whether the bounds are inclusive.
 	CreatedAfter  time.Time `url:"-"`
 	CreatedBefore time.Time `url:"-"`
 	ExpiresAfter  time.Time `url:"-"`
 	ExpiresBefore time.Time `url:"-"`
 
-	// Pointers that are nil are not sent.
+	// The fields below are pointers. A nil pointer is not sent.
 	IOOptimized             *bool `url:"IoOptimized,omitempty"`
 	NeedSaleCycle           *bool `url:"NeedSaleCycle,omitempty"`           // by invitation only
 	DeviceAvailable         *bool `url:"DeviceAvailable,omitempty"`         // by invitation only
 	HTTPPutResponseHopLimit *int  `url:"HttpPutResponseHopLimit,omitempty"` // by invitation only
 
-	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number, only in a single
-	// DescribeInstances. The API has announced their removal. In a listing, or together with MaxResults or
-	// NextToken, they are an ErrInvalidParameter: the API would silently ignore them.
+	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number. They are only for a single
+	// DescribeInstances call, and the API has announced their removal. In a listing, or together with MaxResults or
+	// NextToken, they are rejected with ErrInvalidParameter, because the API would silently ignore them.
 	PageNumber int `url:"PageNumber,omitempty"`
 	PageSize   int `url:"PageSize,omitempty"`
-	// MaxResults is the page size. The API raises values below 10 to 10 and caps those above 100. Zero means 100
-	// in a listing, and 10, the API's default, in a single DescribeInstances.
+	// MaxResults is the page size. The API raises values below 10 to 10 and caps values above 100 at 100. Zero means
+	// 100 in a listing. In a single DescribeInstances call, zero means 10, the API's default.
 	MaxResults int `url:"MaxResults,omitempty"`
-	// NextToken continues an earlier listing with the same filters.
+	// NextToken continues an earlier listing that had the same filters.
 	NextToken string `url:"NextToken,omitempty"`
 
 	// OwnerAccount and the fields below are for calls on behalf of another account.
@@ -106,7 +109,7 @@ type DescribeInstancesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// wireRequest has all the parameters of a request, including those that the caller cannot set.
+// wireRequest contains all parameters of a request, including those that the caller cannot set.
 type wireRequest struct {
 	DescribeInstancesRequest
 	RegionID      string     `url:"RegionId"`
@@ -117,7 +120,8 @@ type wireRequest struct {
 	DryRun        bool       `url:"DryRun,omitempty"`
 }
 
-// encode checks the request and returns its parameters. It refuses only requests that cannot succeed.
+// encode validates the request and returns its parameters. It returns an error only for a request that cannot
+// succeed.
 func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
@@ -136,7 +140,8 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 	})
 }
 
-// impliedNetwork returns the network type of the address lists in the request, or "" if there are none.
+// impliedNetwork returns the network type of the address lists in the request, or "" if no list implies a network
+// type.
 func (r DescribeInstancesRequest) impliedNetwork() InstanceNetworkType {
 	switch {
 	case r.PrivateIPAddresses != nil || r.EIPAddresses != nil:
@@ -189,15 +194,16 @@ func (r DescribeInstancesRequest) validate() error {
 
 func checkLength(field string, n, most int) error {
 	if n > most {
-		return invalid(field, "has %d elements, the API accepts at most %d", n, most)
+		return invalid(field, "has %d elements: the API accepts at most %d", n, most)
 	}
 	return nil
 }
 
-// checkElements refuses empty elements of a list: the API may ignore them, so that a list of nothing else is no filter.
+// checkElements returns an error if a list contains an empty element. The API may ignore empty elements, so a list of
+// only empty elements might not filter at all.
 func checkElements[T ~string](field string, list []T) error {
 	if i := slices.Index(list, ""); i >= 0 {
-		return invalid(fmt.Sprintf("%s[%d]", field, i), "is empty, and the API may ignore an empty element")
+		return invalid(fmt.Sprintf("%s[%d]", field, i), "is empty: remove it, because the API may ignore empty elements")
 	}
 	return nil
 }
@@ -215,19 +221,20 @@ func (r DescribeInstancesRequest) checkPaging() error {
 		value int
 	}{{"PageNumber", r.PageNumber}, {"PageSize", r.PageSize}, {"MaxResults", r.MaxResults}} {
 		if n.value < 0 {
-			return invalid(n.field, "is %d, must not be negative", n.value)
+			return invalid(n.field, "is %d: it must not be negative", n.value)
 		}
 	}
 	if l := r.HTTPPutResponseHopLimit; l != nil && *l < 0 {
-		return invalid("HTTPPutResponseHopLimit", "is %d, must not be negative", *l)
+		return invalid("HTTPPutResponseHopLimit", "is %d: it must not be negative", *l)
 	}
 	if (r.PageNumber != 0 || r.PageSize != 0) && (r.MaxResults != 0 || r.NextToken != "") {
-		return invalid("PageNumber", "and PageSize are ignored by the API together with MaxResults or NextToken: use one kind of paging")
+		return invalid("PageNumber", "and PageSize are ignored by the API together with MaxResults or NextToken: use either page numbers or tokens")
 	}
 	return nil
 }
 
-// checkNetwork refuses address lists that the API would ignore: it would return the whole network instead.
+// checkNetwork returns an error for address lists that the API would ignore. Without these lists, the API would
+// return all instances of the network.
 func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
 	switch inner := r.InnerIPAddresses != nil; {
@@ -245,7 +252,7 @@ func (r DescribeInstancesRequest) checkNetwork() error {
 	return nil
 }
 
-// matchesNothing reports whether the request has an empty list, which no instance matches.
+// matchesNothing reports whether the request contains an empty list, which no instance matches.
 func (r DescribeInstancesRequest) matchesNothing() bool {
 	lists := r.lists()
 	return slices.ContainsFunc(lists[:], func(l requestList) bool {
@@ -253,14 +260,14 @@ func (r DescribeInstancesRequest) matchesNothing() bool {
 	})
 }
 
-// split returns the requests that a listing sends: a single one, or one for each 100 elements of its long list. It
-// returns an error if the request cannot succeed in a listing.
+// split returns the requests that a listing sends: a single request, or one request for each 100 elements of a list
+// that is too long for a single request. It returns an error if the request cannot succeed in a listing.
 func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstancesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext
 	}
 	if r.PageNumber != 0 || r.PageSize != 0 {
-		return nil, invalid("PageNumber", "and PageSize are for a single DescribeInstances: set MaxResults for the page size of a listing")
+		return nil, invalid("PageNumber", "and PageSize are for a single DescribeInstances call: set MaxResults to choose the page size of a listing")
 	}
 	if r.MaxResults == 0 {
 		r.MaxResults = maxPerRequest
@@ -272,7 +279,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 			continue
 		}
 		if long != nil {
-			return nil, invalid(l.field, "and %s both have more than %d elements: a listing accepts only one such list, so split the other one into several listings", long.field, maxPerRequest)
+			return nil, invalid(l.field, "and %s both have more than %d elements: a listing accepts only one such list, so divide the other list among several listings", long.field, maxPerRequest)
 		}
 		long = &l
 	}
@@ -282,7 +289,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	if r.NextToken != "" {
 		return nil, invalid("NextToken", "cannot continue a listing with more than %d elements in %s", maxPerRequest, long.field)
 	}
-	if err := checkElements(long.field, long.values); err != nil { // of all batches
+	if err := checkElements(long.field, long.values); err != nil { // validate checks only the first batch
 		return nil, err
 	}
 	var batches []DescribeInstancesRequest
@@ -294,7 +301,8 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	return batches, batches[0].validate()
 }
 
-// unique returns the list without duplicates, in order. It preserves the difference between nil and empty.
+// unique returns the list without duplicates, in its original order. A nil list remains nil, and an empty list
+// remains empty.
 func unique(list []string) []string {
 	if len(list) < 2 {
 		return slices.Clone(list)
@@ -307,8 +315,8 @@ func unique(list []string) []string {
 	})
 }
 
-// floorMinute and ceilMinute round the start and the end of a time window to the whole minutes that the API accepts. The
-// rounded window contains the original one, so that no instance is missed.
+// floorMinute and ceilMinute round the start and the end of a time window to whole minutes, which the API requires.
+// The rounded window contains the original window, so no instance is missed.
 func floorMinute(t time.Time) time.Time { return t.Truncate(time.Minute) }
 
 func ceilMinute(t time.Time) time.Time {

@@ -11,9 +11,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// ScanOptions configure ScanInstances. nil, and every zero field, is the default.
+// ScanOptions configures ScanInstances. A nil *ScanOptions, and each zero field, means the default.
 type ScanOptions struct {
-	Workers int // requests at once, each on a connection of its own; 0 = 8; values above 64 are capped at 64
+	// Workers is the number of concurrent requests, each on its own connection. 0 means 8. Values above 64 are capped
+	// at 64.
+	Workers int
 }
 
 const (
@@ -21,23 +23,25 @@ const (
 	maxWorkers     = 64
 )
 
-// ScanInstances is like [Client.Instances], but fetches several pages at once, for regions of a thousand instances and
-// more. Instances fetches one page after the other, so n workers take about an nth of the time. Every instance is yielded
-// once, in no particular order.
+// ScanInstances is like [Client.Instances], but fetches several pages concurrently. It is meant for regions with a
+// thousand or more instances. Instances fetches one page after the other, so n workers take about 1/n of its time.
+// Every instance is yielded once, in no particular order.
 //
-// The instances are divided by their creation time, which never changes, into windows, and each window is listed by
-// tokens. Neighboring windows overlap by a minute, because the API does not document whether its bounds are inclusive. The
-// scan finds the windows with probes in page mode, which count instances and, if the server lists them in the order of
-// their creation, read some at the ends of the windows to be. It relies neither on the counts nor on the order: if they are refused
-// or wrong, the scan is slower and as complete as before. Instances that were created within the same minute are listed one
-// page after the other.
+// The scan divides the instances into windows by their creation time, which never changes. It lists each window by
+// tokens. Neighboring windows overlap by a minute, because the API does not document whether its time bounds are
+// inclusive. To choose the windows, the scan sends probes with page numbers. The probes count instances and, if the
+// server lists instances in creation order, read the creation times of instances near the intended window bounds. The
+// scan does not rely on the counts or the order: if the API rejects the probes or returns wrong values, the scan is
+// slower but still complete. Instances that were created within the same minute are in the same window, so their
+// pages are fetched one after the other.
 //
-// A scan costs two to three requests for each worker more than Instances. Besides one page for each worker it holds the ids
-// it has seen, as Instances does, about 80 bytes each.
+// A scan sends two to three more requests for each worker than Instances does. In memory, it holds one page for each
+// worker and, like Instances, the ids that it has seen, about 80 bytes each.
 //
-// Errors are those of Instances. The first one cancels all requests and ends the scan. The request must not set NextToken.
-// Batches of ids or addresses are fetched at the same time instead of windows. A listing by Tags or ResourceGroupID, which
-// the API caps, fetches one page after the other.
+// ScanInstances yields the same errors as Instances. The first error cancels all requests and ends the scan. The
+// request must not set NextToken. If the request contains InstanceIDs or more than 100 addresses, the scan fetches
+// batches of the list concurrently instead of windows. A scan by Tags or ResourceGroupID without such a list fetches
+// one page after the other, because the API caps the result.
 func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.scan(ctx, req, opts, eachInstance(yield)); err != nil {
@@ -54,9 +58,9 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	requests, err := req.split(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
-		err = invalid("NextToken", "cannot start a scan, which lists from the beginning")
+		err = invalid("NextToken", "cannot be used in a scan, which lists from the beginning: leave it empty")
 	case err == nil && o.Workers < 0:
-		err = invalid("ScanOptions.Workers", "is %d, must not be negative", o.Workers)
+		err = invalid("ScanOptions.Workers", "is %d: it must not be negative", o.Workers)
 	case err == nil:
 		err = c.ready()
 	}
@@ -76,14 +80,14 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	return l.finish(ctx, req, err, workers, deliver)
 }
 
-// isDivisible reports whether several parts of a listing may be fetched at once. Each part of a capped listing would
-// have a cap of its own, but the API does not document whether that holds.
+// isDivisible reports whether several parts of a listing may be fetched concurrently. A capped listing is divided
+// only into batches of a list, because the API does not document whether its cap applies to each part separately.
 func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesRequest, workers int) bool {
 	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
 }
 
-// scanOne delivers the first page of a scan, counts instances meanwhile to find out how to divide the rest, and delivers
-// the rest.
+// scanOne delivers the first page of a scan. Meanwhile, it counts instances to decide how to divide the rest of the
+// scan. Then it delivers the rest.
 func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) error {
 	type result struct {
 		first  *instancePage
@@ -108,7 +112,7 @@ func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, wor
 		case r.first == nil:
 			all.counts = r.counts
 			continue
-		case r.first.claimsMore(): // a server without tokens
+		case r.first.claimsMore(): // the server does not support tokens
 			return l.followTokens(ctx, req, deliver)
 		}
 		all.first = r.first
@@ -122,12 +126,12 @@ func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, wor
 	return l.scanRest(ctx, req, all.first, all.counts, workers, deliver)
 }
 
-// scanRest delivers what follows the first page of a scan.
+// scanRest delivers the pages after the first page of a scan.
 func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int, deliver deliverFunc) error {
 	switch {
-	case counts == nil || counts[0].n <= 0: // a listing of more than one page has instances
+	case counts == nil || counts[0].n <= 0: // unusable counts: a listing with more than one page has instances
 		return l.followAll(ctx, workers, l.client.blindWindows(req, first.NextToken, workers), deliver)
-	case counts[0].n <= smallRegion: // the first page is here, so two or three more cost no more than another round
+	case counts[0].n <= smallRegion: // fetching the few remaining pages takes no longer than a round of probes
 		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
@@ -136,17 +140,17 @@ func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, fi
 	return l.deliverAll(pagination.Merge(ctx, 0, slices.Repeat([]func(context.Context) iter.Seq2[*instancePage, error]{w.work}, workers)...), deliver)
 }
 
-// scanWorkers is what the workers of a scan share.
+// scanWorkers is the state that the workers of a scan share.
 type scanWorkers struct {
 	client  *Client
 	mode    retryMode
 	req     DescribeInstancesRequest
 	mu      sync.Mutex
 	plan    *scanPlan
-	changed chan struct{} // closed, and replaced, when the plan changes
+	changed chan struct{} // closed and replaced whenever the plan changes
 }
 
-// work yields the pages that one worker fetches, until the plan has nothing left to do.
+// work yields the pages that one worker fetches. It ends when the plan has no more work.
 func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
 		for {
@@ -166,7 +170,7 @@ func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] 
 	}
 }
 
-// list yields the pages of a window and reports whether to continue.
+// list yields the pages of a window and reports whether the worker should continue.
 func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instancePage, error) bool) bool {
 	for page, err := range s.client.tokenPages(ctx, s.mode, w.request(s.req), new(idHashes).add) {
 		if err == nil {
@@ -180,7 +184,8 @@ func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instanceP
 	return true
 }
 
-// next returns the probe to send, or the window to list. It returns neither if nothing is left to do, or ctx is done.
+// next returns the probe to send or the window to list next. It returns two nil values if no work is left or ctx is
+// done.
 func (s *scanWorkers) next(ctx context.Context) (probe *cutProbe, w *window) {
 	for {
 		s.mu.Lock()
@@ -198,7 +203,7 @@ func (s *scanWorkers) next(ctx context.Context) (probe *cutProbe, w *window) {
 	}
 }
 
-// update changes the plan and wakes the workers that wait for that.
+// update changes the plan and wakes the workers that are waiting for a change.
 func (s *scanWorkers) update(change func(*scanPlan)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,8 +212,8 @@ func (s *scanWorkers) update(change func(*scanPlan)) {
 	s.changed = make(chan struct{})
 }
 
-// scanBounds returns the times between which the instances of a scan are expected, and the time at which the youngest of
-// them are. On the way from one to the other the caller's own bounds are never crossed.
+// scanBounds returns the time range of a scan: instances are expected to be created between lo and hi, and the
+// youngest instances at about now. None of the three times is outside the time window of the request.
 func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time) {
 	now = time.Now().Add(c.transport.ClockOffset()).Truncate(time.Minute)
 	hi = now.Add(maxExpectedAge) // the local clock may be slow
@@ -225,11 +230,11 @@ func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time
 	return lo, now, hi
 }
 
-// firstCounts counts all instances, and then those created before several times, in order. It returns nil if it cannot
-// count.
+// firstCounts counts all instances, and then the instances created before each of several times, in ascending order.
+// It returns nil if the counting fails.
 func (c *Client) firstCounts(ctx context.Context, req DescribeInstancesRequest, workers int) []countAt {
 	lo, now, hi := c.scanBounds(req)
-	times := []time.Time{{}} // with the first page, one request more than workers
+	times := []time.Time{{}} // with the request for the first page, at most one request more than there are workers
 	if workers > 2 && req.CreatedAfter.IsZero() {
 		times = append(times, lo)
 	}
@@ -240,7 +245,7 @@ func (c *Client) firstCounts(ctx context.Context, req DescribeInstancesRequest, 
 	return c.counts(ctx, req, times)
 }
 
-// planScan returns the plan of a scan, of which there are the first page and the first counts.
+// planScan returns the plan of a scan whose first page and first counts are known.
 func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int) *scanPlan {
 	lo, now, hi := c.scanBounds(req)
 	p := newScanPlan(lo, hi, counts[1:], counts[0].n)
@@ -249,8 +254,8 @@ func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, cou
 	return p
 }
 
-// blindWindows returns windows for a scan without counts. The ages have to do, in narrow steps, because it is not known
-// which of them matter.
+// blindWindows returns the requests for the windows of a scan that has no counts. The windows divide the ages of
+// instances into narrow steps, because without counts it is not known which ages are frequent.
 func (c *Client) blindWindows(req DescribeInstancesRequest, token string, workers int) []DescribeInstancesRequest {
 	lo, now, _ := c.scanBounds(req)
 	var list []DescribeInstancesRequest
@@ -265,8 +270,9 @@ func (c *Client) blindWindows(req DescribeInstancesRequest, token string, worker
 	return list
 }
 
-// request returns the request for a window of a scan. It begins a minute before the end of the one before it, so that the
-// two leave out nothing, whether or not the API's bounds are inclusive, and whether it compares minutes or seconds.
+// request returns the request that lists a window. It begins one minute before the end of the preceding window.
+// Because of this overlap, no instance is missed, whether or not the API's bounds are inclusive, and whether the API
+// compares minutes or seconds.
 func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest {
 	if !w.from.IsZero() {
 		req.CreatedAfter = w.from.Add(-time.Minute)
@@ -277,8 +283,8 @@ func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest 
 	return req
 }
 
-// counts returns how many instances were created before each of the times; a zero time counts all of them. It returns
-// nil if a count fails, for instance because the API has withdrawn page mode.
+// counts returns how many instances were created before each of the times. A zero time counts all instances. It
+// returns nil if any count fails, for example because the API no longer supports page numbers.
 func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []countAt {
 	type result struct {
 		index int
@@ -303,7 +309,8 @@ func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, befor
 	return counts
 }
 
-// count returns how many instances were created before t, or all if t is zero. It may return nonsense.
+// count returns how many instances were created before t. If t is zero, it returns the number of all instances. The
+// result is the TotalCount of the server, which may be wrong.
 func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (countAt, error) {
 	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
 	if !t.IsZero() {

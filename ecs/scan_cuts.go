@@ -9,73 +9,78 @@ import (
 )
 
 const (
-	// maxExpectedAge is the age beyond which no instance is expected. Older ones are in the first window.
+	// maxExpectedAge is the age beyond which no instances are expected. Older instances belong to the first window.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is how many ages are counted at first, at most. The counts confirm the order of the listing and, if there
-	// is none, find the first cuts.
+	// ageCounts is the maximum number of ages at which a scan counts the older instances before it divides time into
+	// windows. The counts confirm the order of the listing. If the listing has no order, the counts provide the first
+	// cuts.
 	ageCounts = 4
-	// maxWindow is how many instances a window should have at most. Each window in progress remembers hashes of the ids
-	// it has listed.
+	// maxWindow is the maximum number of instances that a window should have, because each window in progress keeps
+	// hashes of the ids that it has listed.
 	maxWindow = 20_000
-	// minSpan is the length of the shortest span that is divided. Neighboring windows overlap by a minute, so a cut beside
-	// a minute in which many instances were created would list those twice.
+	// minSpan is the length up to which a span is not divided. Neighboring windows overlap by a minute. A cut next to
+	// a minute in which many instances were created would therefore list those instances twice.
 	minSpan = 4 * time.Minute
 )
 
-// countAt is a result of counting: n instances were created before t.
+// countAt is the result of counting instances: n instances were created before t.
 type countAt struct {
 	t     time.Time
 	n     int
-	first time.Time // when the instance was created with which a listing of them begins; zero if unknown
+	first time.Time // creation time of the first instance in a listing of the n instances; zero if unknown
 }
 
-// scanPlan decides what the workers of a scan do next: count the instances created before some time, or list a window.
+// scanPlan decides what the workers of a scan do next: send a probe, or list a window.
 //
-// It divides time into spans whose instances have been counted. Spans with few instances are joined to windows and listed
-// at once, the largest first, while those with many are divided by probes. What is few depends on what is left: no
-// window should take longer than all workers need for the rest. Probes only decide about speed: whatever they return, the
-// windows cover all of the time.
+// The plan divides time into spans. The number of instances in each span is known from counts. Spans with few
+// instances are joined into windows, which are listed immediately, the largest window first. Spans with many
+// instances are divided by probes. The limit between few and many depends on the remaining work: listing one window
+// should not take longer than all workers need for the rest. Probes affect only the speed of a scan. Whatever the
+// probes return, the windows cover all of the time.
 //
 // The methods must not be called concurrently.
 type scanPlan struct {
 	workers, pageSize int
 	now               time.Time // the time at which the youngest instances are expected
 	order             listOrder
-	spans             []span     // all of them in order, without gaps
-	queued, probing   []cutProbe // to be sent, and in progress
-	ordered           []countAt  // cuts that probes by position have found, until all of them are back
-	round             int        // the number of the last round of probes
-	probeless         bool       // a probe has failed
+	spans             []span     // all spans in ascending order, without gaps
+	queued, probing   []cutProbe // probes to be sent, and probes in progress
+	ordered           []countAt  // cuts found by probes by position, collected until all these probes have ended
+	round             int        // number of the last round of probes
+	probeless         bool       // a probe has failed, so no more probes are sent
 	running           []*window
 }
 
-// span is the time between two moments before which the instances have been counted.
+// span is a time range between two cuts. before and n are the numbers of instances created before and within the
+// range.
 type span struct {
 	from, to time.Time
-	before   int // instances created before from
-	n        int // instances created in the span
-	round    int // the number of the last round of probes that divided it, 0 before the first
-	resisted int // how many rounds of probes there were
-	started  bool
+	before   int  // number of instances created before from
+	n        int  // number of instances created in the span
+	round    int  // number of the last round of probes for the span, 0 if there was none
+	resisted int  // number of rounds of probes for the span
+	started  bool // whether a window with the span has been started
 }
 
-// cutProbe is a request that finds cuts: times, each with the number of instances created before it. It counts those before
-// the time t or, if the listing has an order, reads some around a position in it.
+// cutProbe is a request that finds cuts. A cut is a time and the number of instances created before that time. The
+// probe counts the instances created before t or, if the listing has an order, reads the instances around a position
+// in the listing.
 type cutProbe struct {
 	t        time.Time
 	position int
-	order    listOrder // unordered for a count
-	round    int       // the number of the round of probes that it belongs to
+	order    listOrder // unordered if the probe counts
+	round    int       // number of the round to which the probe belongs
 }
 
-// window is a part of a scan that one worker lists. A zero time is the bound of the whole scan.
+// window is a part of a scan that one worker lists. A zero from or to stands for the start or the end of the whole
+// scan.
 type window struct {
 	from, to time.Time
-	left     int // instances expected on the pages to come
+	left     int // number of instances expected on the remaining pages
 }
 
-// newScanPlan returns the plan for the instances created between lo and hi, of which there are total. The counts that are
-// known may contradict each other: instances come and go.
+// newScanPlan returns the plan for total instances created between lo and hi. The known counts may contradict each
+// other, because instances are created and released between the counts.
 func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
 	p := &scanPlan{}
 	from, before := lo, 0
@@ -87,8 +92,8 @@ func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
 	return p
 }
 
-// next returns the probe to send, or the window to list. If it returns neither, there is nothing to do until the probes in
-// progress have ended, or, with done, nothing at all.
+// next returns the probe to send or the window to list next. If it returns neither, and done is false, the caller
+// must wait until a probe in progress has ended. If done is true, no work is left.
 func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 	limit := p.windowLimit()
 	if len(p.queued) == 0 && !p.probeless {
@@ -105,13 +110,13 @@ func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 		return nil, nil, !waiting
 	}
 	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
-	if waiting && largest.n < limit*3/10 { // a small one may become part of a larger one
+	if waiting && largest.n < limit*3/10 { // a small range may become part of a larger window
 		return nil, nil, false
 	}
 	return nil, p.start(largest), false
 }
 
-// probed records what a probe has found. If it failed, there will be no others.
+// probed records the result of a probe. If the probe failed, no more probes are sent.
 func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	p.probing = slices.DeleteFunc(p.probing, func(other cutProbe) bool { return other == *probe })
 	switch {
@@ -129,7 +134,7 @@ func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	}
 }
 
-// divide divides the span that contains the time of a cut.
+// divide divides a span at the given cut, if the time of the cut is inside a span.
 func (p *scanPlan) divide(c countAt) {
 	for i, s := range p.spans {
 		if s.from.Before(c.t) && c.t.Before(s.to) && !s.started {
@@ -142,7 +147,7 @@ func (p *scanPlan) divide(c countAt) {
 	}
 }
 
-// listed records that a page of the window brought rows instances.
+// listed records that a page of a window contained rows instances.
 func (p *scanPlan) listed(w *window, rows int) { w.left = max(w.left-rows, 0) }
 
 // ended records that a window has been listed.
@@ -150,13 +155,14 @@ func (p *scanPlan) ended(w *window) {
 	p.running = slices.DeleteFunc(p.running, func(r *window) bool { return r == w })
 }
 
-// total returns how many instances there are.
+// total returns the number of instances in all spans.
 func (p *scanPlan) total() int {
 	last := p.spans[len(p.spans)-1]
 	return last.before + last.n
 }
 
-// left returns how many instances are still to be listed, and the most that a window in progress has.
+// left returns the number of instances that remain to be listed, and the largest number that remains in a single
+// window in progress.
 func (p *scanPlan) left() (all, longest int) {
 	for _, s := range p.spans {
 		if !s.started {
@@ -170,9 +176,10 @@ func (p *scanPlan) left() (all, longest int) {
 	return all, longest
 }
 
-// windowLimit returns how many instances a window that starts now should have at most: as many as the longest window in
-// progress has left or, if that is more, the share of a worker of all that is left. Where cuts can be found at any position,
-// that share is rounded up to whole pages; otherwise it is one and a half pages more, because windows are never equal.
+// windowLimit returns the maximum number of instances for a window that starts now. The limit is the larger of two
+// numbers: the instances that remain in the longest window in progress, and one worker's share of all remaining
+// instances. If cuts can be found at any position, the share is rounded up to whole pages. Otherwise, one and a half
+// pages are added to the share, because the windows differ in size.
 func (p *scanPlan) windowLimit() int {
 	left, longest := p.left()
 	share := ceilDiv(left, p.workers*p.pageSize) * p.pageSize
@@ -182,8 +189,9 @@ func (p *scanPlan) windowLimit() int {
 	return max(min(share, maxWindow), longest)
 }
 
-// isLarge reports whether a span should be divided. A round of probes takes as long as a page, so the more rounds a span
-// has resisted, the larger it may remain. One round of probes by position finds all there is.
+// isLarge reports whether a span should be divided. A round of probes takes as long as a page, so the size limit of a
+// span grows with each round that has not divided it enough. Probes by position divide a span only once, because one
+// round finds all possible cuts.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
 		return false
@@ -192,15 +200,16 @@ func (p *scanPlan) isLarge(s span, limit int) bool {
 	return s.n > limit+(1+resisted)*p.pageSize/2
 }
 
-// isProbed reports whether probes that divide the span, or the one that it was part of, are queued or in progress. Parts of
-// a span are not listed one by one: some may turn out to be empty, and those are best listed with a part beside them.
+// isProbed reports whether probes are queued or in progress for the span, or for the span that it was part of. The
+// parts of a span are not listed before these probes have ended: an empty part is best listed together with its
+// neighbor.
 func (p *scanPlan) isProbed(s span) bool {
 	same := func(probe cutProbe) bool { return probe.round == s.round }
 	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueProbes queues the probes that divide the spans that are too large: by position if the listing has an order,
-// otherwise by time, the largest first.
+// queueProbes queues the probes that divide the spans that are too large. If the listing has an order, the probes
+// read positions. Otherwise, they count instances by time, starting with the largest span.
 func (p *scanPlan) queueProbes(limit int) {
 	var large []span
 	for i := range p.spans {
@@ -222,8 +231,9 @@ func (p *scanPlan) queueProbes(limit int) {
 	}
 }
 
-// cutTimes returns the times that divide a span, into equal parts if it does not touch the present: nothing is known about
-// the span. Beside the present the parts become shorter, since a young fleet may be years or minutes old.
+// cutTimes returns the times that divide a span. If the span does not touch the present, its parts are equal, because
+// nothing is known about the span. Otherwise, the parts become shorter towards the present, because the youngest
+// instances may be years or only minutes old.
 func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	var times []time.Time
 	width := float64(s.to.Sub(s.from))
@@ -246,11 +256,12 @@ func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	return slices.CompactFunc(times, time.Time.Equal)
 }
 
-// spanRange is spans that can be listed as one window, with n instances.
+// spanRange is a range of spans that can be listed as one window. The spans contain n instances.
 type spanRange struct{ first, end, n int }
 
-// readySpans joins the spans that need no more probes to windows of at most limit instances; a single span may have more.
-// Spans without instances become part of the window beside them.
+// readySpans returns the windows that can be listed without further probes. It joins adjacent spans into windows of
+// at most limit instances; a single span may have more. A span without instances becomes part of a neighboring
+// window.
 func (p *scanPlan) readySpans(limit int) []spanRange {
 	var ready []spanRange
 	for i := 0; i < len(p.spans); {
@@ -270,7 +281,7 @@ func (p *scanPlan) readySpans(limit int) []spanRange {
 	return ready
 }
 
-// start returns the window of some spans.
+// start marks the spans of a range as started and returns their window.
 func (p *scanPlan) start(r spanRange) *window {
 	w := &window{left: r.n}
 	if r.first > 0 {
@@ -286,8 +297,9 @@ func (p *scanPlan) start(r spanRange) *window {
 	return w
 }
 
-// ageSteps returns times from lo to hi in n steps, shorter for younger instances, the more so the higher the power: they
-// may be years or hours old.
+// ageSteps divides the time from lo to hi into n steps and returns the times between the steps. The youngest
+// instances may be years or only hours old, so the steps become shorter towards hi. A higher power makes the last
+// steps even shorter.
 func ageSteps(lo, hi time.Time, n int, power float64) []time.Time {
 	var steps []time.Time
 	for i := n - 1; i > 0; i-- {

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// listOrder is the order in which the API lists instances. None is documented. If the first responses of a scan show one,
-// an instance's position in the listing says how many are older, and page mode can read the instances at any position. Then
-// one round of probes finds cuts between windows of the wanted size.
+// listOrder is the order in which the API lists instances. The API does not document an order. If the first responses
+// of a scan show an order, the position of an instance in the listing tells how many instances are older, and page
+// numbers can be used to read the instances at any position. One round of probes then finds cuts between windows of
+// the wanted size.
 type listOrder int
 
 const (
@@ -21,8 +22,8 @@ const (
 
 var errUnordered = errors.New("the instances are not in the order of their creation")
 
-// orderOf returns the order of a listing. The first page shows it, and the counts, sorted by time, confirm it: each has the
-// instance that a listing of those created before its time begins with.
+// orderOf returns the order of a listing. The first page shows the order. The counts, sorted by time, confirm it:
+// each count includes the creation time of the first instance in the listing that was counted.
 func orderOf(page []Instance, counts []countAt) listOrder {
 	times := creationTimes(page)
 	if len(times) == 0 || slices.ContainsFunc(times, time.Time.IsZero) {
@@ -57,13 +58,13 @@ func creationTimes(instances []Instance) []time.Time {
 	return times
 }
 
-// queuePositions queues probes that divide all instances into windows of equal size.
+// queuePositions queues the probes that divide all instances into windows of equal size.
 func (p *scanPlan) queuePositions(limit int) {
 	for i := range p.spans {
 		p.spans[i].round, p.spans[i].resisted = p.round, 1
 	}
 	total := p.total()
-	// windows are not full, because bursts cannot be divided and windows overlap
+	// Windows are planned smaller than the limit, because a burst of creations cannot be divided and windows overlap.
 	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
 	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // the total may be any number
 	for i := 1; i < windows; i++ {
@@ -71,8 +72,8 @@ func (p *scanPlan) queuePositions(limit int) {
 	}
 }
 
-// divideByOrder uses the cuts that probes by position have found, unless they contradict each other or the counts: then the
-// order of the listing is not that of creation.
+// divideByOrder divides the spans at the cuts that probes by position have found. If the cuts contradict each other
+// or the counts, the listing is not in creation order, and divideByOrder does not use the cuts.
 func (p *scanPlan) divideByOrder() {
 	cuts := p.ordered
 	p.ordered = nil
@@ -82,7 +83,7 @@ func (p *scanPlan) divideByOrder() {
 	slices.SortStableFunc(cuts, func(a, b countAt) int { return cmp.Or(a.t.Compare(b.t), cmp.Compare(a.n, b.n)) })
 	most := 0
 	for _, c := range cuts {
-		if c.n < most-p.pageSize { // instances come and go meanwhile
+		if c.n < most-p.pageSize { // allow for instances that are created or released in the meantime
 			p.order = unordered
 		}
 		most = max(most, c.n)
@@ -95,14 +96,14 @@ func (p *scanPlan) divideByOrder() {
 	}
 }
 
-// probe sends a probe.
+// probe sends a probe and returns the cuts that it finds.
 func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe *cutProbe) ([]countAt, error) {
 	if probe.order == unordered {
 		n, err := c.count(ctx, req, probe.t)
 		return []countAt{n}, err
 	}
 	size := pageSizeAround(probe.position)
-	before := probe.position / size // pages
+	before := probe.position / size // number of pages before the probed page
 	req.MaxResults, req.PageNumber, req.PageSize = 0, before+1, size
 	page, err := c.describeInstances(ctx, retryRead, req)
 	if err != nil {
@@ -119,7 +120,7 @@ func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe 
 	return cutsAmong(created, older), nil
 }
 
-// pageSizeAround returns the page size with which the instance at a position is nearest to the middle of its page.
+// pageSizeAround returns the page size for which the instance at a position is nearest to the middle of its page.
 func pageSizeAround(at int) int {
 	best, distance := maxPerRequest, maxPerRequest
 	for size := maxPerRequest; size > maxPerRequest/2; size-- {
@@ -130,10 +131,10 @@ func pageSizeAround(at int) int {
 	return best
 }
 
-// cutsAmong returns cuts between consecutive instances, given their creation times. older is how many others are older than
-// the first. Neighboring windows overlap by a minute, so a cut should be in a gap of three minutes without creations. If
-// there is none, the only cut is between the two minutes nearest to the middle or, if all were created within one minute,
-// before that minute.
+// cutsAmong returns cuts between instances with the given creation times, which are in ascending order. older is the
+// number of instances created before the first one. Neighboring windows overlap by a minute, so a cut should be in a
+// gap of three minutes without creations. If there is no such gap, the only cut is between the two minutes nearest to
+// the middle. If all instances were created within one minute, the only cut is before that minute.
 func cutsAmong(created []time.Time, older int) []countAt {
 	var cuts []countAt
 	middle, nearest := len(created)/2, 0

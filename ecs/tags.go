@@ -20,17 +20,18 @@ const (
 	maxResourceIDs   = 50 // maximum number in one ListTagResources request
 )
 
-// ListTagResourcesRequest filters a listing of tags. At least one of ResourceIDs, Tags and TagFilters must be set;
-// a resource must match all of those that are set.
+// ListTagResourcesRequest filters a listing of tags. At least one of ResourceIDs, Tags and TagFilters must be set. A
+// resource must match all filters that are set.
 type ListTagResourcesRequest struct {
 	ResourceType ResourceType `url:"ResourceType"` // "" means ResourceTypeInstance
-	// ResourceIDs (ResourceId.N) may have any length. They are sent in batches of 50, without duplicates.
+	// ResourceIDs (ResourceId.N) may have any number of elements. The ids are sent in batches of 50, without
+	// duplicates.
 	ResourceIDs RepeatList[string] `url:"ResourceId"`
-	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 are allowed. To match the members of a resource
-	// group, use the key "acs:rm:rgId" alone, with the id of the group as its value; the API does not support that
-	// for the default group.
+	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 tags are allowed. To match the members of a resource
+	// group, use a single tag with the key "acs:rm:rgId" and the id of the group as its value. The API does not
+	// support this tag for the default group.
 	Tags TagList `url:"Tag"`
-	// TagFilters (TagFilter.N) match a key with any of several values. The API offers them by invitation only.
+	// TagFilters (TagFilter.N) match a key with any of several values. The API supports TagFilters by invitation only.
 	TagFilters TagFilterList `url:"TagFilter"`
 	NextToken  string        `url:"NextToken,omitempty"` // continues an earlier listing
 
@@ -40,14 +41,15 @@ type ListTagResourcesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// TagFilter matches resources that have the tag TagKey with any of TagValues. Without TagValues, any value
+// TagFilter matches resources that have the tag TagKey with any of the TagValues. If TagValues is empty, any value
 // matches.
 type TagFilter struct {
 	TagKey    string   `url:"TagKey"`    // TagFilter.N.TagKey
 	TagValues []string `url:"TagValues"` // TagFilter.N.TagValues.M
 }
 
-// TagFilterList is a list sent as Name.1.TagKey, Name.1.TagValues.1 and so on. A nil or empty list is not sent.
+// TagFilterList is a list that is sent as the parameters Name.1.TagKey, Name.1.TagValues.1 and so on. A nil or empty
+// list is not sent. An empty TagKey is an error.
 type TagFilterList []TagFilter
 
 // EncodeValues implements [query.Encoder].
@@ -65,7 +67,7 @@ func (l TagFilterList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// TagResource is one tag of one resource. A resource is listed once for each of its tags, including tags that the
+// TagResource is one tag of one resource. A resource is yielded once for each of its tags, including tags that the
 // request does not name.
 type TagResource struct {
 	ResourceID   string `json:"ResourceId"`
@@ -74,9 +76,10 @@ type TagResource struct {
 	TagValue     string
 }
 
-// ListTagResources yields the tags of all matching resources. It fetches pages as the loop proceeds (API:
-// ListTagResources). An error is yielded once, last. Nothing is sent before the loop starts, and each loop lists
-// from the beginning.
+// ListTagResources yields the tags of all matching resources (API: ListTagResources). It fetches pages as the loop
+// proceeds. If the listing fails, the last iteration receives the zero TagResource and the error.
+//
+// No request is sent before the loop starts. Each loop over the returned sequence lists from the beginning.
 func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)
@@ -147,7 +150,7 @@ func checkTags(field string, tags []Tag) error {
 // tagPage is a page of ListTagResources.
 type tagPage []TagResource
 
-// ids returns a string for each tag of each resource.
+// ids returns a string for each tag of each resource. The string identifies the resource and the tag.
 func (p tagPage) ids() (ids []string) {
 	for _, t := range p {
 		ids = append(ids, t.ResourceID+"\n"+t.TagKey+"\n"+t.TagValue)
@@ -161,7 +164,7 @@ func (c *Client) tagPages(ctx context.Context, req ListTagResourcesRequest) iter
 		var listed idHashes
 		next := req
 		followPages(ctx, listed.add, func(ctx context.Context, token string) (tagPage, string, error) {
-			next.NextToken = cmp.Or(token, req.NextToken) // the caller's token, on the first page
+			next.NextToken = cmp.Or(token, req.NextToken) // the first page uses the caller's token
 			return c.fetchTagPage(ctx, next)
 		})(yield)
 	}
@@ -193,7 +196,7 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 		page, next = out.TagResources.TagResource, out.NextToken
 		return nil
 	})
-	if next == req.NextToken { // at the end, this operation may return the token of the request
+	if next == req.NextToken { // on the last page, the API may return the token of the request
 		next = ""
 	}
 	return page, next, err

@@ -13,25 +13,34 @@ import (
 )
 
 const (
-	// maxFailedPolls is the number of consecutive polls that may fail because the service is unavailable or
-	// throttles.
+	// maxFailedPolls is the number of consecutive failed polls that end a wait. It applies only if the service is
+	// unavailable or throttles the polls. Any other error ends the wait immediately.
 	maxFailedPolls = 5
 
 	defaultMinPoll = 2 * time.Second
 	defaultMaxPoll = 15 * time.Second
 )
 
-// WaitForStatus polls until every instance has been seen in the status want. It returns the instances as they were
-// seen then, in the order of the ids, without duplicates. It accepts any number of ids; Options.Poll sets the
-// delays. Ids that the API does not return yet are waited for. A status other than the InstanceStatus constants is waited
-// for as well, because the API may add others; one that does not exist is never reached, so the wait lasts until ctx is done.
+// WaitForStatus polls until every instance has been seen in the status want. It returns each instance in the state in
+// which it reached the status, in the order of the ids, without duplicates. It accepts any number of ids.
+// Options.Poll sets the delays between polls.
 //
-// It returns a [*WaitError] early if an instance can no longer reach the status: it existed and no longer does, it
-// is locked for a reason that leads to its release or prevents a start, it has left the status Pending, or its
-// status cannot be decoded. It also returns one when ctx is done (set a deadline), when the API refuses a poll,
-// when a dry run cannot confirm that missing instances are gone rather than hidden by a missing permission, and
-// when five consecutive polls fail in spite of retries. The WaitError names the instances that have not reached
-// the status; those that have are returned with it.
+// WaitForStatus also waits for instances that the API does not return yet. It accepts a status that is not one of the
+// InstanceStatus constants, because the API may add statuses. No instance reaches a status that does not exist, so in
+// that case the wait lasts until ctx is done.
+//
+// WaitForStatus returns a [*WaitError] in the following cases:
+//
+//   - An instance can no longer reach the status: it existed and is now gone, it is locked for a reason that leads to
+//     its release or prevents a start, it has left the status Pending and want is Pending, or its status cannot be
+//     decoded.
+//   - ctx is done. Set a deadline to limit the wait.
+//   - The API rejects a poll.
+//   - A dry run cannot confirm that missing instances are gone, rather than hidden by a missing permission.
+//   - Five consecutive polls fail despite retries.
+//
+// The WaitError names the instances that have not reached the status. The instances that have reached it are returned
+// together with the error.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
 	if err := checkStatus(want); err != nil {
 		return nil, invalidCall(describeInstances, c.Region(), err)
@@ -43,7 +52,7 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 		switch {
 		case len(undecoded) > 0 && inst.Status == "":
 			return undecoded[0]
-		case !found && p.missedOnce[id]: // a single miss may be a temporary inconsistency
+		case !found && p.missedOnce[id]: // a single poll without the instance may be a temporary inconsistency
 			return fmt.Errorf("instance %s is gone", id)
 		case !found:
 			p.missedOnce[id] = p.seen[id]
@@ -69,28 +78,29 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 	return instances, err
 }
 
-// checkStatus refuses an empty status and a known status in the wrong case, which no instance can have. Unknown
-// values are accepted, because the API may introduce others.
+// checkStatus returns an error for an empty status and for a known status in the wrong case, because no instance can
+// have such a status. It accepts unknown statuses, because the API may add statuses.
 func checkStatus(want InstanceStatus) error {
 	if want == "" {
-		return invalid("want", "is empty, use a status such as %q", InstanceStatusRunning)
+		return invalid("want", "is empty: use a status such as %q", InstanceStatusRunning)
 	}
 	for _, known := range []InstanceStatus{InstanceStatusPending, InstanceStatusRunning, InstanceStatusStarting, InstanceStatusStopping, InstanceStatusStopped} {
 		if want != known && strings.EqualFold(string(want), string(known)) {
-			return invalid("want", "is %q, use %q", string(want), known)
+			return invalid("want", "is %q: use %q", string(want), known)
 		}
 	}
 	return nil
 }
 
-// cannotReach returns why an instance will never reach the status, or "" if it may.
+// cannotReach returns the reason why an instance will never reach the status. It returns "" if the instance may still
+// reach the status.
 func cannotReach(i Instance, want InstanceStatus) string {
 	if want == InstanceStatusPending && i.Status != "" {
 		return "it is " + string(word(i.Status)) + ", and only a new instance is Pending"
 	}
 	for _, lock := range i.OperationLocks {
 		switch r := lock.LockReason; {
-		// it will be stopped, not released
+		// the instance will be stopped, not released
 		case r.Is(LockReasonRecycling) && i.SpotInterruptionBehavior == SpotInterruptionBehaviorStop:
 		case r.Is(LockReasonRecycling), r.Is(LockReasonRefunded):
 			return "it is locked (" + string(r) + ") and about to be released"
@@ -102,8 +112,8 @@ func cannotReach(i Instance, want InstanceStatus) string {
 	return ""
 }
 
-// word returns s if it is up to 32 letters, as all statuses are. Anything else that a server sends may repeat a secret, and
-// an error shows "***" instead.
+// word returns s if s consists of up to 32 letters, like every known status. Otherwise, word returns "***", because
+// any other value from the server may contain a secret, and the result appears in error messages.
 func word[T ~string](s T) T {
 	notLetter := func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' }
 	if len(s) > 32 || strings.ContainsFunc(string(s), notLetter) {
@@ -112,13 +122,13 @@ func word[T ~string](s T) T {
 	return s
 }
 
-// WaitUntilGone polls until none of the instances exists; an id that never existed counts as gone. For each
-// instance, one poll that does not return it is enough. Options.Poll sets the delays.
+// WaitUntilGone polls until none of the instances exists. An id that never existed counts as gone. A single poll that
+// does not return an instance is sufficient evidence that it is gone. Options.Poll sets the delays between polls.
 //
-// A batch of ids for which a poll returns nothing is checked by a dry run, so that a withdrawn permission does not
-// look like success; see Options.TrustEmpty. WaitUntilGone returns a [*WaitError], whose Want is "", when ctx is
-// done (set a deadline), when the API refuses a poll, when the dry run fails, and when five consecutive polls fail
-// in spite of retries.
+// If a poll returns no instance for a whole batch of ids, a dry run checks the permission, so that a withdrawn
+// permission is not mistaken for success; see Options.TrustEmpty. WaitUntilGone returns a [*WaitError] with an empty
+// Want if ctx is done, if the API rejects a poll, if the dry run fails, or if five consecutive polls fail despite
+// retries. Set a deadline on ctx to limit the wait.
 func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 	return c.pollUntil(ctx, "", ids, func(p *poll, id string) error {
 		if inst, ok := p.found.instances[id]; ok || !p.found.isMissing(id) {
@@ -130,19 +140,19 @@ func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 	})
 }
 
-// poll is the state of a waiter.
+// poll is the state of one call of WaitForStatus or WaitUntilGone.
 type poll struct {
-	want       InstanceStatus // "" for WaitUntilGone
-	pending    map[string]InstanceStatus
-	seen       map[string]bool // ids that a poll has returned
-	missedOnce map[string]bool // ids that were seen before and were missing from the last poll
-	found      *lookUpResult   // result of the last poll
-	confirmed  time.Time       // when a dry run last confirmed that missing ids are missing
+	want       InstanceStatus            // "" for WaitUntilGone
+	pending    map[string]InstanceStatus // last known status of the ids that are still waited for
+	seen       map[string]bool           // ids that a poll has returned
+	missedOnce map[string]bool           // ids that were seen before and were missing from the last poll
+	found      *lookUpResult             // result of the last poll
+	confirmed  time.Time                 // when a dry run last confirmed that the missing ids do not exist
 }
 
-// pollUntil polls the pending ids until step has removed all of them. After each poll it calls step for each
-// pending id; step records the status of an id that stays pending, and may return an error to end the wait. If
-// several do, the first error counts.
+// pollUntil polls the pending ids until step has removed all of them from p.pending. After each poll, it calls step
+// for each pending id. step records the status of an id that remains pending. If step returns an error, the wait
+// ends; if several calls of step return errors, the wait ends with the first error.
 func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(p *poll, id string) error) error {
 	if err := checkIDs(ctx, ids); err != nil {
 		return invalidCall(describeInstances, c.Region(), err)
@@ -174,15 +184,15 @@ func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []strin
 		}
 		select {
 		case <-time.After(c.poll.pause(polls)):
-		case <-ctx.Done(): // the next poll returns its error
+		case <-ctx.Done(): // the next poll returns the error of ctx
 		}
 	}
 	return nil
 }
 
-// pollOnce looks up the pending ids. An instance that was seen before, or that should be gone, counts as missing
-// only after a check for permission. For ids that were never seen, one check in five minutes is enough to detect a
-// caller without permission.
+// pollOnce looks up the pending ids. If an instance that was seen before, or that should be gone, is missing, a dry
+// run must first confirm the permission. For ids that have never been seen, one dry run in five minutes is enough to
+// detect a caller without permission.
 func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	found, err := c.lookUp(ctx, retryPage, ids, func(batch []string) bool {
 		return p.want != "" && isRecent(p.confirmed) && !slices.ContainsFunc(batch, func(id string) bool { return p.seen[id] })
@@ -192,7 +202,7 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	}
 	for _, d := range found.undecoded {
 		if d.InstanceID == "" {
-			return d // it may be any of the missing instances
+			return d // the unreadable instance may be any of the missing instances
 		}
 	}
 	p.found = found
@@ -202,13 +212,13 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	return nil
 }
 
-// pause returns the delay after the given number of polls. It is random, grows by half each time, and stays within
-// the bounds of the policy.
+// pause returns the delay after the given number of polls. The delay is random, grows by half after each poll, and
+// stays within the bounds of the policy.
 func (p PollPolicy) pause(polls int) time.Duration {
 	longest := cmp.Or(p.MaxDelay, defaultMaxPoll)
 	shortest := cmp.Or(p.MinDelay, min(defaultMinPoll, longest))
 	longest = max(longest, shortest)
-	last := max(shortest, longest-longest/3) // growth ends here, so that even the longest pauses are random
+	last := max(shortest, longest-longest/3) // the delay stops growing here, so that even the longest delays are random
 	from := shortest
 	for polls > 1 && from < last {
 		from += min(from/2+1, last-from)

@@ -18,8 +18,8 @@ import (
 
 const defaultInterval = time.Minute
 
-// Cache keeps the instances that match a request. Create one with [New] and start [Cache.Run] in a goroutine. It
-// is safe for concurrent use.
+// Cache keeps the instances that match a request in memory. Create a Cache with [New] and start [Cache.Run] in a
+// goroutine. A Cache is safe for concurrent use.
 type Cache struct {
 	client *ecs.Client
 	req    ecs.DescribeInstancesRequest
@@ -28,43 +28,43 @@ type Cache struct {
 
 	mu      sync.RWMutex
 	records map[string]record // by instance id
-	// ids that a refresh found missing, with the number of the observation; see observation
+	// ids that a refresh did not find, each with the number of that refresh; see observation
 	missing      map[missing]uint64
-	observations map[uint64]struct{} // the observations that have not ended
+	observations map[uint64]struct{} // observations that have not ended
 	lastObserved uint64
-	tasks        map[string]*task // by region; "" is the discovery of regions
+	tasks        map[string]*task // by region; "" is the task that discovers regions
 	watchers     map[*watcher]struct{}
 	state        runState
 	synced       bool          // whether every region has been listed completely at least once
-	changed      chan struct{} // closed and replaced when a task has finished a pass or Run has ended
+	changed      chan struct{} // closed and replaced whenever a task finishes a pass or Run ends
 }
 
-// Options configures a cache. The zero value, and every zero field, is a usable default.
+// Options configures a cache. The zero value of Options and of each field is a usable default.
 type Options struct {
-	// Regions are the regions to list. Empty means the client's own, unless AllRegions is set.
+	// Regions are the regions to list. If empty, the cache lists the client's own region, unless AllRegions is set.
 	Regions []string
-	// AllRegions lists every region that DescribeRegions returns, except those in Exclude. DescribeRegions is called once
-	// per Interval. A region that it no longer returns is still listed: its instances are removed only when a complete
-	// listing shows that they are gone.
+	// AllRegions makes the cache list every region that DescribeRegions returns, except those in Exclude.
+	// DescribeRegions is called once per Interval. A region that DescribeRegions no longer returns is still listed.
+	// Its instances are removed only when a complete listing shows that they are gone.
 	AllRegions bool
-	// Exclude names regions that AllRegions leaves out, such as those that a policy denies.
+	// Exclude contains the regions that AllRegions skips, such as regions that a policy denies.
 	Exclude []string
-	// Interval is the time from the end of a region's listing to the next one, varied at random by up to 10 %. 0
-	// means one minute. After a failure it is doubled, up to five minutes, or Interval if that is longer; each
-	// further consecutive failure doubles it once more.
+	// Interval is the time from the end of a region's listing to the start of the next one, varied at random by up to
+	// 10%. 0 means one minute. Each consecutive failure doubles the interval, up to five minutes, or Interval if that
+	// is longer.
 	Interval time.Duration
-	// Workers, if greater than 1, makes the cache list each region by [ecs.Client.ScanInstances] with that many
-	// workers, which is faster but takes more requests. 0 and 1 mean [ecs.Client.Instances].
+	// Workers, if greater than 1, makes the cache list each region with [ecs.Client.ScanInstances] and that number of
+	// workers. A scan is faster but takes more requests. With 0 or 1, the cache uses [ecs.Client.Instances].
 	Workers int
-	// OnError, if not nil, is called for every failure: with an [*ecs.RegionError] if the listing of a region was
-	// not complete, with any other error if DescribeRegions failed. It is called in the goroutine of Run, one call
-	// at a time. Other regions that fail wait until it returns, so it must not call [Cache.Refresh] or
-	// [Cache.WaitForSync].
+	// OnError, if not nil, is called for every failure. Its argument is an [*ecs.RegionError] if the listing of a
+	// region was not complete. Any other error means that the discovery of regions failed. OnError is called in the
+	// goroutine of Run, one call at a time. Other failing regions wait until OnError returns, so OnError must not call
+	// [Cache.Refresh] or [Cache.WaitForSync].
 	OnError func(error)
 }
 
 // New returns an empty cache for the instances that match req. It does no I/O. The request must be valid for
-// [ecs.Client.Instances] and have no NextToken; its slices must not be modified afterwards. If opts is nil, all
+// [ecs.Client.Instances] and must not set NextToken. Its slices must not be modified afterwards. If opts is nil, all
 // options have their defaults. Errors match [ecs.ErrInvalidParameter].
 func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*Cache, error) {
 	c := &Cache{
@@ -116,9 +116,9 @@ func (c *Cache) validate() error {
 	case c.opts.Workers < 0:
 		return invalid("Options.Workers must not be negative")
 	case c.req.NextToken != "":
-		return invalid("NextToken is set, but a cache lists from the beginning")
+		return invalid("NextToken must not be set, because a cache lists from the beginning")
 	}
-	// A listing checks its request first. If its context is done, it sends nothing.
+	// A listing validates its request first, and sends nothing if its context is done.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, err := range listInstances(ctx, c.client, c.req, c.opts.Workers) {
@@ -131,10 +131,10 @@ func (c *Cache) validate() error {
 
 func invalid(text string) error { return fmt.Errorf("%s: %w", text, ecs.ErrInvalidParameter) }
 
-var errNilContext = fmt.Errorf("ecscache: ctx is nil, use context.Background(): %w", ecs.ErrInvalidParameter)
+var errNilContext = fmt.Errorf("ecscache: ctx is nil: use context.Background(): %w", ecs.ErrInvalidParameter)
 
-// Lookup returns the instance with the given id in its last known state. ok is false if the cache does not contain
-// it, which does not mean that the instance does not exist: see [Cache.Get].
+// Lookup returns the instance with the given id in its last known state, without waiting for the API. It returns
+// false if the cache does not contain the instance, which may exist nevertheless: see [Cache.Get].
 func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	c.mu.RLock()
 	v := c.records[id].version
@@ -145,8 +145,8 @@ func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	return v.instance, true
 }
 
-// Instances yields the instances in the cache, without duplicates, in no particular order. Each loop over it sees
-// a snapshot of the moment at which the loop began.
+// Instances yields the instances in the cache, without duplicates, in no particular order. Each loop over the
+// returned sequence uses a snapshot that is taken when the loop begins.
 func (c *Cache) Instances() iter.Seq[ecs.Instance] {
 	return func(yield func(ecs.Instance) bool) {
 		c.mu.RLock()
@@ -160,7 +160,7 @@ func (c *Cache) Instances() iter.Seq[ecs.Instance] {
 	}
 }
 
-// snapshot returns the state of every instance. c.mu must be held.
+// snapshot returns the current version of every instance. c.mu must be held.
 func (c *Cache) snapshot() []*version {
 	versions := make([]*version, 0, len(c.records))
 	for _, r := range c.records {
@@ -169,15 +169,15 @@ func (c *Cache) snapshot() []*version {
 	return versions
 }
 
-// Get returns the instance with the given id: from the cache if it is there, no matter how old it is, and
-// otherwise from the API by [ecs.Client.GetInstance], which lets concurrent calls share requests. With several
-// regions, it queries all of them concurrently; with [Options.AllRegions], it first waits until Run has discovered
-// them.
+// Get returns the instance with the given id. If the cache contains the instance, Get returns it from the cache, no
+// matter how old it is. Otherwise, Get calls [ecs.Client.GetInstance], which lets concurrent calls share requests. If
+// the cache has several regions, Get queries all of them concurrently. With [Options.AllRegions], Get first waits
+// until Run has discovered the regions.
 //
-// The error is an [*ecs.NotFoundError] only if the API has confirmed for every region that the instance does not
+// Get returns an [*ecs.NotFoundError] only if the API has confirmed for every region that the instance does not
 // exist. If a region fails and no other region has the instance, the error is an [*ecs.RegionError]. The returned
-// instance is added to the cache if its request is the zero request; otherwise the cache cannot know whether the
-// instance matches.
+// instance is added to the cache only if the request of the cache is the zero request, because otherwise the cache
+// cannot tell whether the instance matches.
 func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 	if inst, ok := c.Lookup(id); ok {
 		return inst, nil
@@ -206,7 +206,7 @@ func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 			o.see()
 		}
 		once.Do(func() { found, inst, foundErr = true, got, err })
-		cancel() // the other regions are no longer needed
+		cancel() // the results of the other regions are no longer needed
 		return nil
 	})
 	if found {
@@ -223,22 +223,23 @@ func isNotFound(err error) bool {
 	return errors.As(err, &notFound)
 }
 
-// unfiltered reports whether every instance matches the request, and GetInstance returns it in the same form as a
-// listing.
+// unfiltered reports whether every instance matches the request and GetInstance returns instances in the same form as
+// a listing.
 func (c *Cache) unfiltered() bool {
 	req := c.req
 	req.MaxResults = 0
 	return reflect.ValueOf(req).IsZero()
 }
 
-// Refresh fetches the given instances from the API and updates the cache: they are added, changed, or removed if
-// they no longer match the request, as after a listing. Listings that began earlier do not overwrite its results.
-// Call it when an instance is known to have changed, for instance after [ecs.Client.WaitForStatus].
+// Refresh fetches the given instances from the API and updates the cache. As after a listing, instances are added,
+// changed, or removed if they no longer match the request. Listings that began before Refresh do not overwrite its
+// results. Call Refresh when an instance is known to have changed, for example after [ecs.Client.WaitForStatus].
 //
-// An id that is in the cache is looked up in its region, any other id in all regions. It is not an error if
-// instances do not exist. Without ids (nil), Refresh makes Run list everything now and waits until that is done;
-// the error then names the regions whose listing failed. With an empty slice that is not nil, Refresh does
-// nothing.
+// If an id is in the cache, Refresh looks up the instance in its region. Any other id is looked up in all regions. It
+// is not an error if an instance does not exist.
+//
+// Without ids (nil), Refresh makes Run list everything immediately and waits for the result. The error then names the
+// regions whose listing failed. With an empty slice that is not nil, Refresh does nothing.
 func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	switch {
 	case ctx == nil:
@@ -277,7 +278,7 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	}))
 }
 
-// matching returns the ids that are not excluded by the request's own list of ids.
+// matching returns the given ids without those that are missing from the request's own list of ids.
 func (c *Cache) matching(ids []string) []string {
 	if c.req.InstanceIDs == nil {
 		return ids

@@ -23,7 +23,7 @@ const (
 	beijing  = "cn-beijing"
 )
 
-// story runs a test in a synctest bubble, which detects leaked goroutines.
+// story runs a parallel subtest in a synctest bubble, which detects leaked goroutines.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -32,7 +32,7 @@ func story(t *testing.T, name string, tell func(t *testing.T)) {
 	})
 }
 
-// cloud is an in-memory ECS with a client for cn-hangzhou.
+// cloud is an in-memory ECS server with a client for cn-hangzhou.
 type cloud struct {
 	*ecstest.Server
 	t      *testing.T
@@ -52,7 +52,7 @@ func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud
 	return c
 }
 
-// cache returns a cache that runs until the end of the test.
+// cache returns a cache whose Run is in progress until the end of the test.
 func (c *cloud) cache(req ecs.DescribeInstancesRequest, opts *ecscache.Options) *ecscache.Cache {
 	c.t.Helper()
 	cache, err := ecscache.New(c.client, req, opts)
@@ -71,7 +71,7 @@ func (c *cloud) cache(req ecs.DescribeInstancesRequest, opts *ecscache.Options) 
 	return cache
 }
 
-// synced returns a cache for which every region has been listed.
+// synced returns a running cache that has listed every region.
 func (c *cloud) synced(req ecs.DescribeInstancesRequest, opts *ecscache.Options) *ecscache.Cache {
 	c.t.Helper()
 	cache := c.cache(req, opts)
@@ -81,14 +81,14 @@ func (c *cloud) synced(req ecs.DescribeInstancesRequest, opts *ecscache.Options)
 	return cache
 }
 
-// rename changes the name of an instance, or adds the instance.
+// rename changes the name of an instance. It creates the instance if the instance does not exist.
 func (c *cloud) rename(id, name string) {
 	if !c.Update(id, func(i *ecs.Instance) { i.InstanceName = name }) {
 		c.Put(named(id, name))
 	}
 }
 
-// lists counts the listings of a region: requests without ids for a first page.
+// lists returns how often a region was listed. It counts requests for a first page that contain no ids.
 func (c *cloud) lists(region string) (n int) {
 	for _, r := range c.Requests() {
 		if r.Action == "DescribeInstances" && r.Region == region && !r.Params.Has("NextToken") && !r.Params.Has("InstanceIds") && !r.Params.Has("DryRun") {
@@ -104,7 +104,7 @@ func named(id, name string) ecs.Instance {
 
 func in(region, id string) ecs.Instance { return ecs.Instance{InstanceID: id, RegionID: region} }
 
-// names returns the instances of a cache in the form "i-1=web i-2=db".
+// names returns the instances in a cache as a string such as "i-1=web i-2=db".
 func names(cache *ecscache.Cache) string {
 	var list []string
 	for i := range cache.Instances() {
@@ -117,7 +117,7 @@ func names(cache *ecscache.Cache) string {
 func wantNames(t *testing.T, cache *ecscache.Cache, want string) {
 	t.Helper()
 	if got := names(cache); got != want {
-		t.Errorf("the cache has %q, want %q", got, want)
+		t.Errorf("the cache contains %q, want %q", got, want)
 	}
 }
 
@@ -127,7 +127,7 @@ type log struct {
 	events []string
 }
 
-// watch starts a watcher that ends with the test.
+// watch starts a watcher that runs until the end of the test, and returns its log.
 func watch(t *testing.T, cache *ecscache.Cache) *log {
 	t.Helper()
 	l := &log{}
@@ -158,8 +158,8 @@ func text(ev ecscache.Event) string {
 	}
 }
 
-// want waits until nothing is in progress and compares the events since the last call. The events of one refresh
-// are in no particular order.
+// want waits until all goroutines are blocked, and compares the events since the last call of want. It ignores the
+// order of the events of one refresh.
 func (l *log) want(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -172,11 +172,11 @@ func (l *log) want(t *testing.T, want ...string) {
 	}
 }
 
-// minutes waits for n intervals.
+// minutes sleeps for n intervals of one minute, including the jitter.
 func minutes(n int) { time.Sleep(time.Duration(n) * 70 * time.Second) }
 
-// A cache lists at once and then every interval. Each watcher receives the existing instances, EventSynced, and
-// then the changes.
+// TestCache checks that a cache lists its instances immediately and then once per interval. Each watcher must receive
+// the existing instances, then EventSynced, and then the changes.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	story(t, "changes", func(t *testing.T) {
@@ -200,10 +200,10 @@ func TestCache(t *testing.T) {
 			l.want(t, "i-1=web>web-new", "+i-3=cron", "-i-2=db")
 		}
 		if inst, ok := cache.Lookup("i-1"); !ok || inst.InstanceName != "web-new" {
-			t.Errorf("Lookup: %q, %t", inst.InstanceName, ok)
+			t.Errorf("Lookup of i-1 = name %q, ok %t; want web-new, true", inst.InstanceName, ok)
 		}
 		if inst, ok := cache.Lookup("i-2"); ok {
-			t.Errorf("Lookup finds %q, which is gone", inst.InstanceID)
+			t.Errorf("Lookup found %q, which was deleted", inst.InstanceID)
 		}
 		minutes(10)
 		early.want(t)
@@ -253,13 +253,14 @@ func TestCache(t *testing.T) {
 			}
 		})
 		minutes(1)
-		l.want(t, "-i-249=x", "i-248=x>y", "+i-new=z") // i-000 was on a page before it was deleted
+		l.want(t, "-i-249=x", "i-248=x>y", "+i-new=z") // i-000 was deleted after its page had been read
 		minutes(1)
 		l.want(t, "-i-000=x")
 	})
 }
 
-// Instances missing from an incomplete listing are not removed; those that it returned are added or changed.
+// TestNoFalseRemoval checks that a listing that ends with an error removes no instances. Instances that the listing
+// returned before the error must still be added or changed.
 func TestNoFalseRemoval(t *testing.T) {
 	t.Parallel()
 	guest := signer.Credentials{AccessKeyID: "LTAI-guest", AccessKeySecret: "secret"}
@@ -270,7 +271,7 @@ func TestNoFalseRemoval(t *testing.T) {
 		t.Helper()
 		s := cache.Status().Regions[region]
 		if (s.Err != nil) != wantErr {
-			t.Errorf("Status of %s: error %v, want one: %t", region, s.Err, wantErr)
+			t.Errorf("Status of %s: error %v, want an error: %t", region, s.Err, wantErr)
 		}
 		return s
 	}
@@ -294,17 +295,17 @@ func TestNoFalseRemoval(t *testing.T) {
 			l.want(t, "i-o=>still-listed")
 			during := status(t, cache, failing, true)
 			if during.Instances != 1 || !during.Synced.Before(before.Synced.Add(2*time.Minute)) {
-				t.Errorf("the region that fails: %+v", during)
+				t.Errorf("status of the failing region: %+v", during)
 			}
 			if s := cache.Status(); !s.Synced.Equal(during.Synced) || s.Regions[other].Synced.Before(time.Now().Add(-2*time.Minute)) {
-				t.Errorf("the whole: %+v", s)
+				t.Errorf("status of the cache: %+v", s)
 			}
 			if len(failures) < 3 {
-				t.Fatalf("OnError was called %d times", len(failures))
+				t.Fatalf("OnError was called %d times, want at least 3", len(failures))
 			}
 			var regional *ecs.RegionError
 			if !errors.As(failures[0], &regional) || regional.Region != failing || !errors.Is(failures[0], ecs.ErrUnavailable) {
-				t.Errorf("OnError: %v", failures[0])
+				t.Errorf("OnError received %v, want an ErrUnavailable of the failing region", failures[0])
 			}
 
 			c.ClearFaults()
@@ -313,8 +314,8 @@ func TestNoFalseRemoval(t *testing.T) {
 			status(t, cache, failing, false)
 			lists := c.lists(failing)
 			minutes(10)
-			if n := c.lists(failing) - lists; n < 10 || n > 17 { // those that were confirmed to be empty count twice
-				t.Errorf("%d listings in 12 minutes after the failure", n)
+			if n := c.lists(failing) - lists; n < 10 || n > 17 { // a listing whose empty result is verified counts twice
+				t.Errorf("%d listings within 12 minutes after the failure, want 10 to 17", n)
 			}
 		})
 	}
@@ -328,7 +329,7 @@ func TestNoFalseRemoval(t *testing.T) {
 		minutes(20)
 		l.want(t)
 		if s := status(t, cache, hangzhou, true); !errors.Is(s.Err, ecs.ErrForbidden) {
-			t.Errorf("Status: %v", s.Err)
+			t.Errorf("Status: error %v, want ErrForbidden", s.Err)
 		}
 		c.Delete("i-2")
 		c.AddKey(ecstest.Key{Credentials: guest})
@@ -359,17 +360,17 @@ func TestNoFalseRemoval(t *testing.T) {
 		for range cache.Instances() {
 			n++
 		}
-		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900, plus 101 of the 200 new ones, up to the cap
-			t.Errorf("%d instances, i-0001 is there: %t", n, ok)
+		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900 old instances and the 101 new instances up to the cap
+			t.Errorf("the cache contains %d instances, want 1001; it contains i-0001: %t, want true", n, ok)
 		}
 		var capped *ecs.CappedError
 		if s := status(t, cache, hangzhou, true); !errors.As(s.Err, &capped) {
-			t.Errorf("Status: %v", s.Err)
+			t.Errorf("Status: error %v, want a CappedError", s.Err)
 		}
 		lists := c.lists(hangzhou)
 		minutes(5)
 		if n := c.lists(hangzhou) - lists; n < 4 {
-			t.Errorf("%d listings in 5 minutes: what can be listed gets old", n)
+			t.Errorf("%d listings in 5 minutes, want at least 4: a capped listing must not delay the next listing", n)
 		}
 	})
 	story(t, "a member cannot be read", func(t *testing.T) {
@@ -385,16 +386,16 @@ func TestNoFalseRemoval(t *testing.T) {
 		l.mu.Lock()
 		for _, ev := range l.events {
 			if strings.HasPrefix(ev, "-") {
-				t.Errorf("event %s", ev)
+				t.Errorf("unexpected event %s", ev)
 			}
 		}
 		if !slices.Contains(l.events, "i-2=b>b2") {
-			t.Errorf("events %q", l.events)
+			t.Errorf("events %q do not contain the change of i-2", l.events)
 		}
 		l.mu.Unlock()
 		var incomplete *ecs.IncompleteError
 		if s := status(t, cache, hangzhou, true); !errors.As(s.Err, &incomplete) || s.Instances != 3 {
-			t.Errorf("Status: %+v", s)
+			t.Errorf("Status: %+v, want an IncompleteError and 3 instances", s)
 		}
 	})
 	story(t, "the last page fails", func(t *testing.T) {
@@ -418,7 +419,7 @@ func TestNoFalseRemoval(t *testing.T) {
 	})
 }
 
-// With AllRegions, regions are discovered, and none is dropped.
+// TestAllRegions checks that a cache with AllRegions discovers regions and never drops a region.
 func TestAllRegions(t *testing.T) {
 	t.Parallel()
 	regions := func(c *cloud, list ...string) { c.Configure(func(s *ecstest.Settings) { s.Regions = list }) }
@@ -433,16 +434,16 @@ func TestAllRegions(t *testing.T) {
 		minutes(1)
 		l.want(t, "+i-e=")
 		if got := slices.Sorted(maps.Keys(cache.Status().Regions)); !slices.Equal(got, []string{beijing, hangzhou, "eu-central-1"}) {
-			t.Errorf("regions %q", got)
+			t.Errorf("Status contains the regions %q", got)
 		}
 
-		// DescribeRegions omits a region that still has instances.
+		// From now on, DescribeRegions omits a region that still has instances.
 		c.Inject(ecstest.Fault{Action: "DescribeRegions", Times: -1, Body: []byte(`{"RequestId":"r","Regions":{"Region":[{"RegionId":"cn-hangzhou"}]}}`)})
 		c.Update("i-e", func(i *ecs.Instance) { i.InstanceName = "alive" })
 		minutes(2)
 		l.want(t, "i-e=>alive")
 		if n := c.lists(hangzhou); n < 4 || n > 5 {
-			t.Errorf("%d listings of a region in 3.5 minutes", n)
+			t.Errorf("%d listings of a region in 3.5 minutes, want 4 or 5", n)
 		}
 	})
 	story(t, "excluded", func(t *testing.T) {
@@ -451,7 +452,7 @@ func TestAllRegions(t *testing.T) {
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{AllRegions: true, Exclude: []string{beijing}})
 		wantNames(t, cache, "i-h=")
 		if n := c.lists(beijing); n != 0 {
-			t.Errorf("%d requests to an excluded region", n)
+			t.Errorf("an excluded region was listed %d times", n)
 		}
 	})
 	story(t, "all are excluded", func(t *testing.T) {
@@ -461,7 +462,7 @@ func TestAllRegions(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := cache.WaitForSync(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "Options.Exclude") {
-			t.Errorf("WaitForSync: %v", err)
+			t.Errorf("WaitForSync returned %v, want a deadline error that mentions Options.Exclude", err)
 		}
 	})
 	story(t, "the discovery fails", func(t *testing.T) {
@@ -472,10 +473,10 @@ func TestAllRegions(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := cache.Get(ctx, "i-h"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Get before the regions are known: %v", err)
+			t.Errorf("Get before the discovery of regions returned %v", err)
 		}
 		if s := cache.Status(); !errors.Is(s.Err, ecs.ErrForbidden) || !s.Synced.IsZero() {
-			t.Errorf("Status: %+v", s)
+			t.Errorf("Status during the failure: %+v", s)
 		}
 		synctest.Wait()
 		if len(failures) == 0 || !errors.Is(failures[0], ecs.ErrForbidden) {
@@ -503,7 +504,7 @@ func TestNew(t *testing.T) {
 		client *ecs.Client
 		req    ecs.DescribeInstancesRequest
 		opts   *ecscache.Options
-		want   string // part of the error's text; "" means no error
+		want   string // part of the error message; "" means no error
 	}{
 		"defaults":            {client: client},
 		"many ids":            {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: strings.Fields(strings.Repeat("i-1 ", 1000) + "i-2")}},
@@ -527,10 +528,10 @@ func TestNew(t *testing.T) {
 			case tt.want == "" && err != nil:
 				t.Error(err)
 			case tt.want != "" && (!errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), tt.want) || cache != nil):
-				t.Errorf("error %v, want one about %s", err, tt.want)
+				t.Errorf("error %v, want ErrInvalidParameter with %q in the message", err, tt.want)
 			}
 			if n := len(srv.Requests()); n > 0 {
-				t.Errorf("New sent %d requests", n)
+				t.Errorf("New sent %d requests, want 0", n)
 			}
 		})
 	}

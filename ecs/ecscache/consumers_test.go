@@ -16,12 +16,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// nodeController synchronizes the nodes of a cluster with the instances, like the controller of a cloud provider.
-// A node whose instance is gone is deleted; deleting a node whose instance still exists would be an outage.
+// nodeController synchronizes the nodes of a cluster with the instances, like the controller of a cloud provider. It
+// deletes a node whose instance is gone. Deleting a node whose instance still exists would be an outage.
 type nodeController struct {
 	cache *ecscache.Cache
 	mu    sync.Mutex
-	nodes map[string]bool // by instance id, which a node knows
+	nodes map[string]bool // by the id of the instance on which the node runs
 }
 
 func (n *nodeController) run(ctx context.Context) {
@@ -29,13 +29,13 @@ func (n *nodeController) run(ctx context.Context) {
 		switch ev.Type {
 		case ecscache.EventRemoved:
 			n.delete(ev.Instance.InstanceID)
-		case ecscache.EventSynced: // whatever is missing now is gone: it was released while the controller was not running
+		case ecscache.EventSynced: // missing instances were released before the controller started
 			for _, id := range n.list() {
 				if _, ok := n.cache.Lookup(id); !ok {
 					n.delete(id)
 				}
 			}
-		case ecscache.EventAdded, ecscache.EventChanged: // an instance registers its own node
+		case ecscache.EventAdded, ecscache.EventChanged: // the instance registers its own node
 		}
 	}
 }
@@ -56,7 +56,7 @@ func TestNodeController(t *testing.T) {
 	t.Parallel()
 	story(t, "never deletes a node whose instance exists", func(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h1"), in(hangzhou, "i-h2"), in(beijing, "i-b1"))
-		c.Inject(ecstest.Fault{Region: beijing, Code: "ServiceUnavailable", Times: -1}) // from the start
+		c.Inject(ecstest.Fault{Region: beijing, Code: "ServiceUnavailable", Times: -1}) // the region fails from the beginning
 		n := &nodeController{
 			cache: c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}}),
 			nodes: map[string]bool{"i-h1": true, "i-h2": true, "i-b1": true, "i-released-long-ago": true},
@@ -68,7 +68,7 @@ func TestNodeController(t *testing.T) {
 			t.Helper()
 			minutes(20)
 			if got := n.list(); !slices.Equal(got, nodes) {
-				t.Errorf("%s the nodes are %q, want %q", when, got, nodes)
+				t.Errorf("%s, the nodes are %q, want %q", when, got, nodes)
 			}
 		}
 		want("while a region fails", "i-b1", "i-h1", "i-h2", "i-released-long-ago")
@@ -90,8 +90,8 @@ func TestNodeController(t *testing.T) {
 	})
 }
 
-// TestAutoscaler looks up 200 instances that were just created, each from its own goroutine, like an autoscaler
-// whose machines start at the same time. Some of them were never created.
+// TestAutoscaler checks that 200 goroutines can look up new instances at the same time, like an autoscaler whose
+// instances start at the same time. Some of the instances were never created.
 func TestAutoscaler(t *testing.T) {
 	t.Parallel()
 	story(t, "200 at once", func(t *testing.T) {
@@ -110,15 +110,15 @@ func TestAutoscaler(t *testing.T) {
 				inst, err := cache.Get(t.Context(), id)
 				var notFound *ecs.NotFoundError
 				if created := n%10 != 0; created && (err != nil || inst.InstanceID != id) {
-					t.Errorf("%s: %v", id, err)
+					t.Errorf("Get(%s) of a new instance: %v", id, err)
 				} else if !created && !(errors.As(err, &notFound) && slices.Equal(notFound.InstanceIDs, []string{id})) {
-					t.Errorf("%s was never created: %v", id, err)
+					t.Errorf("Get(%s) of an instance that was never created: error %v, want a NotFoundError", id, err)
 				}
 			})
 		}
 		wg.Wait()
 		if n := len(c.Requests()) - sent; n > maxGetRequests {
-			t.Errorf("%d requests, want at most %d", n, maxGetRequests)
+			t.Errorf("200 calls of Get sent %d requests, want at most %d", n, maxGetRequests)
 		}
 		sent = len(c.Requests())
 		for n := range 200 {
@@ -126,16 +126,16 @@ func TestAutoscaler(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if n := len(c.Requests()) - sent; n > 3*20 { // for each id that does not exist: two requests and a dry run
-			t.Errorf("%d requests for instances that are known", n)
+		if n := len(c.Requests()) - sent; n > 3*20 { // two requests and a dry run for each id that does not exist
+			t.Errorf("repeated calls of Get sent %d requests, want none for cached instances", n)
 		}
 		synctest.Wait()
 		if s := names(cache); strings.Count(s, "=new") != 180 {
-			t.Errorf("the cache has %s", s)
+			t.Errorf("the cache contains %s, want 180 new instances", s)
 		}
 	})
 }
 
 // maxGetRequests is small because concurrent calls of Get share requests, including the dry runs that check the
-// permission.
-const maxGetRequests = 20 // how many are needed depends on which calls arrive together
+// permission. The actual number depends on which calls happen to share a request.
+const maxGetRequests = 20

@@ -11,10 +11,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// digester computes digests of instances. Every state of an instance is hashed once, before the instance is
-// returned to any caller, and states are compared by their digests. Unlike a comparison of the instances
-// themselves, this never reads a slice or map that a caller may have modified. nil and empty lists have the same
-// digest. With 64 bits, one change in 10^19 goes unnoticed.
+// digester computes digests of instances. Each state of an instance is hashed before any caller receives the
+// instance. States are compared by digest, so a comparison never reads a slice or map that a caller may have
+// modified. A nil list and an empty list have the same digest. With 64 bits, about one change in 10^19 is not
+// detected.
 type digester struct {
 	seed maphash.Seed
 	buf  []byte
@@ -27,7 +27,7 @@ func (d *digester) digest(inst *ecs.Instance) uint64 {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// appendValue appends an encoding of v. No encoding is a prefix of that of another value of the same type.
+// appendValue appends an encoding of v. No encoding is a prefix of the encoding of another value of the same type.
 func appendValue(b []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.String:

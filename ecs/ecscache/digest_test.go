@@ -10,7 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// mutate changes each number, string, time and length in v in turn, calls check, and restores it.
+// mutate changes each number, string, time and length in v, one at a time. After each change, it calls check and
+// undoes the change.
 func mutate(v reflect.Value, path string, check func(path string)) {
 	old := reflect.New(v.Type()).Elem()
 	old.Set(v)
@@ -55,7 +56,7 @@ func mutate(v reflect.Value, path string, check func(path string)) {
 	}
 }
 
-// The digest depends on every field of an instance, and on nothing else.
+// TestDigest checks that the digest depends on every field of an instance, and on nothing else.
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	d := digester{seed: maphash.MakeSeed()}
@@ -69,7 +70,7 @@ func TestDigest(t *testing.T) {
 		seen[sum] = path
 	})
 	if len(seen) < 120 {
-		t.Errorf("%d digests: parts of an instance were left out", len(seen))
+		t.Errorf("%d different digests, want at least 120: some fields of an instance have no effect", len(seen))
 	}
 
 	for name, same := range map[string]ecs.Instance{
@@ -78,12 +79,12 @@ func TestDigest(t *testing.T) {
 		"another copy": inst,
 	} {
 		if d.digest(&same) != d.digest(&inst) {
-			t.Errorf("%s: another digest", name)
+			t.Errorf("%s: the digests of equal instances differ", name)
 		}
 	}
 	a := ecs.Instance{InstanceName: "ab", HostName: "c", Tags: []ecs.Tag{{Key: "k"}, {}}}
 	b := ecs.Instance{InstanceName: "a", HostName: "bc", Tags: []ecs.Tag{{}, {Key: "k"}}}
 	if d.digest(&a) == d.digest(&b) {
-		t.Error("texts that were split otherwise have the same digest")
+		t.Error("strings with different boundaries between fields have the same digest")
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// The test in the package documentation.
+// TestInVirtualTime is the test that the package documentation shows.
 func TestInVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,17 +39,17 @@ func TestInVirtualTime(t *testing.T) {
 		server.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: -1})
 		time.Sleep(time.Hour)
 		if _, ok := cache.Lookup("i-1"); !ok {
-			t.Error("removed without proof")
+			t.Error("the cache removed an instance without a complete listing")
 		}
 		server.ClearFaults()
 		time.Sleep(time.Hour)
 		if _, ok := cache.Lookup("i-1"); ok {
-			t.Error("still there")
+			t.Error("the cache still contains a deleted instance")
 		}
 	})
 }
 
-// The documentation contains the code compiled above.
+// TestDocumentation checks that the package documentation contains the code of TestInVirtualTime.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	block := func(file, prefix string) string {
@@ -61,11 +61,11 @@ func TestDocumentation(t *testing.T) {
 		_, after, found := strings.Cut(string(text), prefix+"synctest.Test(")
 		code, _, closed := strings.Cut(after, "\n"+prefix+"})\n")
 		if !found || !closed {
-			t.Fatalf("%s has no test", file)
+			t.Fatalf("%s does not contain the test", file)
 		}
 		return strings.ReplaceAll(strings.ReplaceAll(code, "\n"+prefix, "\n"), "\n"+strings.TrimSpace(prefix)+"\n", "\n\n")
 	}
 	if doc, code := block("doc.go", "//\t"), block("doc_test.go", "\t"); doc != code {
-		t.Errorf("the documentation shows\n%s\nand this file has\n%s", doc, code)
+		t.Errorf("the documentation contains\n%s\nbut this file contains\n%s", doc, code)
 	}
 }

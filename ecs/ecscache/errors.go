@@ -9,11 +9,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// panicError carries the panic of a hook from a goroutine of this package to a goroutine of the caller, who can
-// recover from it.
+// panicError carries a hook's panic from one of this package's goroutines to the caller's goroutine, where the caller
+// can recover from it.
 type panicError struct{ error }
 
-// catchPanic calls f. If f panics, it returns the panic as a panicError.
+// catchPanic calls f and returns its error. If f panics, catchPanic returns the panic as a panicError.
 func catchPanic(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -30,7 +30,7 @@ func rethrow(err error) {
 	}
 }
 
-// inParallel calls f for several regions concurrently and returns the errors.
+// inParallel calls f for several tasks concurrently. It returns the errors that are not nil.
 func inParallel(tasks []*task, f func(*task) error) []error {
 	errs := make([]error, len(tasks))
 	var wg sync.WaitGroup
@@ -45,7 +45,7 @@ func inParallel(tasks []*task, f func(*task) error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// inRegion adds the region of a task to its error.
+// inRegion returns the error of a task as an *ecs.RegionError, if the task belongs to a region.
 func inRegion(t *task, err error) error {
 	if err == nil || t.region == "" {
 		return err
@@ -53,7 +53,7 @@ func inRegion(t *task, err error) error {
 	return &ecs.RegionError{Region: t.region, Err: err}
 }
 
-// joinLine joins errors on one line. It returns nil if there are none.
+// joinLine joins errors into a single-line error. It returns nil if errs is empty.
 func joinLine(errs []error) error {
 	if len(errs) == 0 {
 		return nil

@@ -11,7 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// exampleCache returns a cache of a server with two instances. The cache runs until stop is called.
+// exampleCache returns a server with two instances and a cache of these instances. Run is in progress until stop is
+// called.
 func exampleCache() (server *ecstest.Server, cache *ecscache.Cache, stop func()) {
 	server = ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web"},
@@ -63,7 +64,7 @@ func ExampleCache_Watch() {
 			server.Update("i-1", func(i *ecs.Instance) { i.InstanceName = "web-2" })
 		}
 		if ev.Type != ecscache.EventAdded {
-			go func() { _ = cache.Refresh(ctx) }() // Run would detect the change within a minute
+			go func() { _ = cache.Refresh(ctx) }() // without Refresh, Run would detect the change within a minute
 		}
 	}
 	// Output:
@@ -96,7 +97,8 @@ func ExampleCache_Get() {
 	// i-none does not exist
 }
 
-// A program that knows that an instance has changed need not wait for the next listing.
+// A program that has changed an instance can refresh the instance immediately, instead of waiting for the next
+// listing.
 func ExampleCache_Refresh() {
 	server, cache, stop := exampleCache()
 	defer stop()
@@ -110,7 +112,7 @@ func ExampleCache_Refresh() {
 	// Output: web renamed
 }
 
-// A health check: is the content of the cache at most five minutes old?
+// This health check reports whether the content of the cache is at most five minutes old.
 func ExampleCache_Status() {
 	_, cache, stop := exampleCache()
 	defer stop()

@@ -15,13 +15,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// model predicts the content of a cache: for every instance, the result of the most recently begun observation.
+// model predicts the content of a cache. For each instance, it keeps the result of the observation that began last.
 type model struct {
 	t       *testing.T
 	rng     *rand.Rand
 	cache   *Cache
 	regions []*task
-	truth   map[string]string // names of the instances that exist, by id; "r-n" is in region r
+	truth   map[string]string // names of the existing instances by id; the id "r-n" belongs to region r
 	found   map[string]finding
 	open    []*look
 }
@@ -31,13 +31,13 @@ type finding struct {
 	name   string // "" means that the instance does not exist
 }
 
-// look is an observation in progress, and what the API returned for it, which may be out of date when the cache
-// processes it.
+// look is an observation in progress, together with the instances that the API has returned for it. These instances
+// may be out of date when the cache processes them.
 type look struct {
 	*observation
 	ids    []string // the requested ids; nil means the whole region
 	reads  []ecs.Instance
-	unread []string // ids on the remaining pages
+	unread []string // ids on pages that have not been read
 	seen   map[string]bool
 }
 
@@ -45,7 +45,7 @@ func (m *model) id(r, n int) string { return fmt.Sprintf("%d-%d", r, n) }
 
 func (m *model) randomID() string { return m.id(m.rng.IntN(len(m.regions)), m.rng.IntN(8)) }
 
-// begin starts a listing, or a refresh of some instances of a region.
+// begin starts an observation of a random region: either a listing, or a refresh of some of its instances.
 func (m *model) begin() {
 	t := m.regions[m.rng.IntN(len(m.regions))]
 	l := &look{observation: m.cache.observe(t), seen: map[string]bool{}}
@@ -60,8 +60,8 @@ func (m *model) begin() {
 	m.open = append(m.open, l)
 }
 
-// goOn executes one step of an observation: the API reads a page, the cache processes an instance, or the
-// observation ends with or without an error.
+// goOn executes one step of an observation. Either the API returns a page, the cache processes an instance, or the
+// observation ends, with or without an error.
 func (m *model) goOn(l *look) {
 	switch {
 	case len(l.unread) > 0 && (len(l.reads) == 0 || m.rng.IntN(3) == 0):
@@ -80,7 +80,7 @@ func (m *model) goOn(l *look) {
 		l.seen[inst.InstanceID] = true
 		m.find(inst.InstanceID, finding{l.number, inst.InstanceName})
 	default:
-		if m.rng.IntN(3) > 0 { // complete
+		if m.rng.IntN(3) > 0 { // the observation is complete
 			if l.ids == nil {
 				l.completeListing()
 			} else {
@@ -94,7 +94,7 @@ func (m *model) goOn(l *look) {
 		}
 		m.end(l)
 	}
-	if m.rng.IntN(20) == 0 { // it fails
+	if m.rng.IntN(20) == 0 { // the observation fails
 		m.end(l)
 	}
 }
@@ -124,11 +124,11 @@ func (m *model) check() {
 		got[inst.InstanceID] = inst.InstanceName
 	}
 	if !maps.Equal(got, want) {
-		m.t.Fatalf("the cache has %v, want %v", got, want)
+		m.t.Fatalf("the cache contains %v, want %v", got, want)
 	}
 }
 
-// replay is a slow watcher that maintains a set from the events alone, and checks each event.
+// replay is a slow watcher that builds a set of instances from its events, and checks each event.
 type replay struct {
 	mu  sync.Mutex
 	set map[string]ecs.Instance
@@ -141,18 +141,18 @@ func (r *replay) run(ctx context.Context, t *testing.T, c *Cache, seed uint64) {
 		id := ev.Instance.InstanceID
 		old, known := r.set[id]
 		if known != (ev.Type == EventChanged || ev.Type == EventRemoved) || !reflect.DeepEqual(old, ev.Old) {
-			t.Errorf("%s %s: Old is %q, the watcher saw %q (%t)", ev.Type, id, ev.Old.InstanceName, old.InstanceName, known)
+			t.Errorf("%s %s: Old is %q, but the watcher last saw %q (seen: %t)", ev.Type, id, ev.Old.InstanceName, old.InstanceName, known)
 		}
 		switch ev.Type {
 		case EventAdded, EventChanged:
 			r.set[id] = ev.Instance
 			if reflect.DeepEqual(old, ev.Instance) {
-				t.Errorf("%s %s: nothing has changed", ev.Type, id)
+				t.Errorf("%s %s: the instance has not changed", ev.Type, id)
 			}
 		case EventRemoved:
 			delete(r.set, id)
 		case EventSynced:
-			t.Error("synced, but no region was ever listed by Run")
+			t.Error("unexpected EventSynced: Run has not listed any region")
 		}
 		r.mu.Unlock()
 		if rng.IntN(4) == 0 {
@@ -161,8 +161,8 @@ func (r *replay) run(ctx context.Context, t *testing.T, c *Cache, seed uint64) {
 	}
 }
 
-// After any sequence of listings and refreshes that overlap, fail and read old states, the cache agrees with the
-// model, and so does a watcher that applies its events.
+// TestModel runs random sequences of overlapping listings and refreshes that may fail or read old states. After every
+// step, the content of the cache must agree with the model. At the end, the same must hold for the watchers.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -194,7 +194,7 @@ func runModel(t *testing.T, seed uint64) {
 	for step := range 1500 {
 		switch m.rng.IntN(10) {
 		case 0:
-			m.truth[m.randomID()] = fmt.Sprint("n", step/100) // often the same value once more
+			m.truth[m.randomID()] = fmt.Sprint("n", step/100) // often the same name as before
 		case 1:
 			delete(m.truth, m.randomID())
 		case 2:
@@ -219,30 +219,31 @@ func runModel(t *testing.T, seed uint64) {
 		m.end(m.open[0])
 	}
 	if n := len(cache.missing) + len(cache.observations); n > 0 {
-		t.Errorf("%d removed instances and observations are left", n)
+		t.Errorf("%d missing ids and observations were not discarded", n)
 	}
-	time.Sleep(time.Hour) // the watchers catch up
+	time.Sleep(time.Hour) // lets the watchers catch up
 	for i, r := range replays {
 		r.mu.Lock()
 		for id, inst := range r.set {
 			if now, ok := cache.Lookup(id); !ok || !reflect.DeepEqual(now, inst) {
-				t.Errorf("watcher %d has %s as %q, the cache %q (%t)", i, id, inst.InstanceName, now.InstanceName, ok)
+				t.Errorf("watcher %d has %s with name %q, but the cache has name %q (found: %t)", i, id, inst.InstanceName, now.InstanceName, ok)
 			}
 		}
 		if len(r.set) != len(cache.records) {
-			t.Errorf("watcher %d has %d instances, the cache %d", i, len(r.set), len(cache.records))
+			t.Errorf("watcher %d has %d instances, but the cache has %d", i, len(r.set), len(cache.records))
 		}
 		r.mu.Unlock()
 	}
 	cancel()
 	wg.Wait()
 	if n := len(cache.watchers); n > 0 {
-		t.Errorf("%d watchers are left", n)
+		t.Errorf("%d watchers were not removed", n)
 	}
 }
 
-// The number of events stored for a stalled watcher is bounded by the instances that it has seen or that exist, no
-// matter how many are created and deleted.
+// TestStalledWatcherIsBounded checks that the number of events stored for a stalled watcher does not grow with the
+// number of instances that are created and deleted. At most one event may be stored for each instance that the
+// watcher has seen or that exists.
 func TestStalledWatcherIsBounded(t *testing.T) {
 	t.Parallel()
 	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", "")})
@@ -267,6 +268,6 @@ func TestStalledWatcherIsBounded(t *testing.T) {
 		o.end()
 	}
 	if n, m := w.changes.Len(), len(w.byID); n != 11 || m != 11 {
-		t.Errorf("%d changes of %d instances are in store, want 11", n, m)
+		t.Errorf("%d changes of %d instances are stored, want 11 each", n, m)
 	}
 }

@@ -14,35 +14,35 @@ type version struct {
 	digest   uint64
 }
 
-// record is what the cache knows about one instance.
+// record contains the current version of an instance and how the cache received it.
 type record struct {
 	*version
-	from *task  // the region in which it was seen
-	seen uint64 // the most recent observation that saw it
+	from *task  // the task of the region in which the instance was seen
+	seen uint64 // number of the last observation that saw the instance
 }
 
-// observation is one query of the API: a listing, a refresh or a get. Observations are numbered in the order in
-// which they begin, and the result of one is never overwritten by that of an earlier one. For that purpose, the
-// cache remembers which observation saw an instance last, which listing of a region was the last complete one,
-// and, until every earlier observation has ended, which ids a refresh found missing.
+// observation is one query of the API: a listing, a refresh or a get. Observations are numbered in the order in which
+// they begin. The result of an observation is never overwritten by the result of an earlier observation. For that
+// purpose, the cache remembers which observation saw each instance last, and which listing of each region was the
+// last complete one. It also remembers which ids a refresh did not find, until every earlier observation has ended.
 //
-// The numbers are not times, so changes of the machine's clock have no effect.
+// The numbers are not times, so they do not depend on the machine's clock.
 type observation struct {
 	cache  *Cache
 	from   *task
 	number uint64
 
 	digest  digester
-	current ecs.Instance // a field and not a local variable, so that an unchanged instance costs no allocation
+	current ecs.Instance // a field, not a local variable, so that an unchanged instance needs no allocation
 }
 
-// missing identifies an instance that does not exist in a region.
+// missing identifies an instance that a refresh did not find in a region.
 type missing struct {
 	from *task
 	id   string
 }
 
-// observe begins an observation of a region. The caller must end it.
+// observe begins an observation of a region. The caller must call end when the observation is over.
 func (c *Cache) observe(t *task) *observation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,7 +66,7 @@ func (o *observation) end() {
 	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
 }
 
-// see adds o.current, which the API returned, to the cache, or updates it there.
+// see adds o.current, an instance that the API returned, to the cache, or updates the instance there.
 func (o *observation) see() {
 	digest := o.digest.digest(&o.current)
 	c := o.cache
@@ -99,13 +99,13 @@ func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error)
 	return nil
 }
 
-// completeListing records that a listing is complete, and removes the instances that it did not see.
+// completeListing records that a listing is complete, and removes the instances that the listing did not see.
 func (o *observation) completeListing() {
 	c := o.cache
 	c.mu.Lock()
 	o.from.complete = max(o.from.complete, o.number)
 	c.mu.Unlock()
-	c.mu.RLock() // so that readers need not wait
+	c.mu.RLock() // a read lock, so that readers do not have to wait
 	var unseen []string
 	for id, r := range c.records {
 		if o.missed(r) {
@@ -120,7 +120,8 @@ func (o *observation) completeListing() {
 	}
 }
 
-// completeRefresh records that a refresh is complete, and removes those of its ids that it did not see.
+// completeRefresh records that a refresh of the given ids is complete, and removes the instances that the refresh did
+// not see.
 func (o *observation) completeRefresh(ids []string) {
 	c := o.cache
 	c.mu.Lock()
@@ -134,8 +135,8 @@ func (o *observation) completeRefresh(ids []string) {
 	}
 }
 
-// remove removes an instance, unless it is in another region or was seen after the observation began. Instances
-// are removed nowhere else. c.mu must be held.
+// remove removes an instance, unless the instance is in another region or was seen after the observation began. No
+// other method removes instances. c.mu must be held.
 func (o *observation) remove(id string) {
 	if r := o.cache.records[id]; o.missed(r) {
 		delete(o.cache.records, id)

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// Refresh updates the given instances immediately.
+// TestRefresh checks that Refresh updates the given instances, or all instances, immediately.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	story(t, "some", func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestRefresh(t *testing.T) {
 		l.want(t, "i-h=>new", "-i-b=", "+i-added=")
 		sent := len(c.Requests())
 		if err := cache.Refresh(t.Context(), "i-h"); err != nil || len(c.Requests()) != sent+1 {
-			t.Errorf("a known instance: %v, %d requests", err, len(c.Requests())-sent)
+			t.Errorf("Refresh of a cached instance: error %v, %d requests, want 1", err, len(c.Requests())-sent)
 		}
 	})
 	story(t, "of a request", func(t *testing.T) {
@@ -58,7 +58,7 @@ func TestRefresh(t *testing.T) {
 		err := cache.Refresh(t.Context(), "i-h", "i-b")
 		var regional *ecs.RegionError
 		if !errors.As(err, &regional) || regional.Region != beijing || !errors.Is(err, ecs.ErrForbidden) {
-			t.Errorf("error %v", err)
+			t.Errorf("error %v, want ErrForbidden of the failing region", err)
 		}
 		l.want(t, "-i-h=")
 	})
@@ -70,10 +70,10 @@ func TestRefresh(t *testing.T) {
 			t.Error(err)
 		}
 		if err := cache.Refresh(t.Context(), ""); !errors.Is(err, ecs.ErrInvalidParameter) {
-			t.Errorf("an empty id: %v", err)
+			t.Errorf("an empty id: error %v, want ErrInvalidParameter", err)
 		}
 		if n := len(c.Requests()) - sent; n != 0 {
-			t.Errorf("%d requests", n)
+			t.Errorf("Refresh without work sent %d requests, want 0", n)
 		}
 	})
 	story(t, "everything", func(t *testing.T) {
@@ -91,12 +91,12 @@ func TestRefresh(t *testing.T) {
 		wg.Wait()
 		wantNames(t, cache, "i-b=")
 		if n := c.lists(beijing); n > 3 {
-			t.Errorf("50 calls at once took %d listings", n-1)
+			t.Errorf("50 concurrent calls of Refresh caused %d listings, want at most 2", n-1)
 		}
 		c.Inject(ecstest.Fault{Region: beijing, Code: "Forbidden.RAM", Times: -1})
 		var regional *ecs.RegionError
 		if err := cache.Refresh(t.Context()); !errors.As(err, &regional) || regional.Region != beijing {
-			t.Errorf("one region fails: %v", err)
+			t.Errorf("Refresh with a failing region: error %v, want a RegionError", err)
 		}
 	})
 	story(t, "everything, when all regions are listed", func(t *testing.T) {
@@ -118,21 +118,22 @@ func TestRefresh(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		if err := cache.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error %v", err)
+			t.Errorf("Refresh without Run: error %v, want a deadline error", err)
 		}
-		if err := cache.Refresh(t.Context(), "i-1"); err != nil { // needs no Run
+		if err := cache.Refresh(t.Context(), "i-1"); err != nil { // works without Run
 			t.Error(err)
 		}
 		wantNames(t, cache, "i-1=a")
 	})
 }
 
-// The result of a refresh is not overwritten by a listing that began earlier and read an older state.
+// TestRefreshOutlivesOlderListing checks that a listing does not overwrite the result of a refresh if the listing
+// began earlier and read an older state.
 func TestRefreshOutlivesOlderListing(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		change func(c *cloud)
-		during []string // events of the refresh
+		during []string // events that the refresh causes
 	}{
 		"changed": {func(c *cloud) { c.rename("i-1", "new") }, []string{"i-1=old>new"}},
 		"removed": {func(c *cloud) { c.Delete("i-1") }, []string{"-i-1=old"}},
@@ -140,7 +141,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 	} {
 		story(t, name, func(t *testing.T) {
 			var slow atomic.Bool
-			// The page is read, but delayed for ten seconds before the listing receives it.
+			// The server has sent the page, but the listing receives it ten seconds later.
 			c := newCloud(t, &ecs.Options{OnAttempt: func(ecs.Attempt) {
 				if slow.Swap(false) {
 					time.Sleep(10 * time.Second)
@@ -156,7 +157,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 			go func() { relisted <- cache.Refresh(t.Context()) }()
 			synctest.Wait()
 			if c.lists(hangzhou) != lists+1 {
-				t.Fatal("the listing has not begun")
+				t.Fatal("the listing has not started")
 			}
 			tt.change(c)
 			if err := cache.Refresh(t.Context(), "i-1", "i-2"); err != nil {
@@ -175,7 +176,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 	}
 }
 
-// Get returns instances that are in the cache, and asks the API for the others.
+// TestGet checks that Get returns cached instances without a request, and asks the API for all other instances.
 func TestGet(t *testing.T) {
 	t.Parallel()
 	both := &ecscache.Options{Regions: []string{hangzhou, beijing}, Interval: 24 * time.Hour}
@@ -194,11 +195,11 @@ func TestGet(t *testing.T) {
 		l.want(t, "+i-h=", "+i-b=", "synced")
 		sent := len(c.Requests())
 		if err := get(t, cache, "i-b"); err != nil || len(c.Requests()) != sent {
-			t.Errorf("a known one: %v, %d requests", err, len(c.Requests())-sent)
+			t.Errorf("Get of a cached instance: error %v, %d requests, want 0", err, len(c.Requests())-sent)
 		}
 		c.Put(in(beijing, "i-new"))
 		if err := get(t, cache, "i-new"); err != nil {
-			t.Errorf("a new one: %v", err)
+			t.Errorf("Get of a new instance: %v", err)
 		}
 		l.want(t, "+i-new=")
 	})
@@ -207,10 +208,10 @@ func TestGet(t *testing.T) {
 		cache := c.synced(ecs.DescribeInstancesRequest{}, both)
 		var notFound *ecs.NotFoundError
 		if err := get(t, cache, "i-unknown"); !errors.As(err, &notFound) || notFound.InstanceIDs[0] != "i-unknown" {
-			t.Errorf("error %v", err)
+			t.Errorf("error %v, want a NotFoundError for i-unknown", err)
 		}
 		if err := get(t, cache, ""); !errors.Is(err, ecs.ErrInvalidParameter) {
-			t.Errorf("an empty id: %v", err)
+			t.Errorf("an empty id: error %v, want ErrInvalidParameter", err)
 		}
 	})
 	for failing, other := range map[string]string{beijing: hangzhou, hangzhou: beijing} {
@@ -222,12 +223,12 @@ func TestGet(t *testing.T) {
 			var notFound *ecs.NotFoundError
 			err := get(t, cache, "i-unknown")
 			if err == nil || errors.As(err, &notFound) || !errors.Is(err, ecs.ErrForbidden) {
-				t.Errorf("error %v, which does not say that there is none", err)
+				t.Errorf("error %v, want ErrForbidden and no NotFoundError while a region fails", err)
 			}
 			c.Inject(ecstest.Fault{Region: failing, BlackHole: true, Times: -1})
 			began := time.Now()
 			if err = get(t, cache, "i-new"); err != nil || time.Since(began) > time.Second {
-				t.Errorf("one that the other region has: %v after %v", err, time.Since(began))
+				t.Errorf("Get of an instance in the other region: error %v after %v", err, time.Since(began))
 			}
 		})
 	}
@@ -252,7 +253,7 @@ func TestGet(t *testing.T) {
 	})
 }
 
-// Run lists until its context is done. Only one Run is allowed at a time.
+// TestRun checks that Run lists until its context is done, and that only one Run may be in progress.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	newCache := func(t *testing.T, c *cloud, opts *ecscache.Options) *ecscache.Cache {
@@ -267,7 +268,7 @@ func TestRun(t *testing.T) {
 		c := newCloud(t, nil, named("i-1", "a"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
 		if err := cache.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Run") {
-			t.Errorf("a second Run: %v", err)
+			t.Errorf("a second Run returned %v, want an error", err)
 		}
 	})
 	story(t, "ends and starts again", func(t *testing.T) {
@@ -284,15 +285,15 @@ func TestRun(t *testing.T) {
 		}
 		wantNames(t, cache, "i-1=")
 		if failures != 2 {
-			t.Errorf("%d failures of 2: the end of Run is none", failures)
+			t.Errorf("OnError was called %d times, want 2: the end of Run is not a failure", failures)
 		}
 		for what, err := range map[string]error{"WaitForSync": cache.WaitForSync(t.Context()), "Refresh": cache.Refresh(t.Context())} {
 			if err == nil || !strings.Contains(err.Error(), "Run has ended") {
-				t.Errorf("%s after Run: %v", what, err)
+				t.Errorf("%s after the end of Run: error %v, want one that says that Run has ended", what, err)
 			}
 		}
 		if err := cache.WaitForSync(t.Context()); !errors.Is(err, ecs.ErrForbidden) || !strings.Contains(err.Error(), beijing) {
-			t.Errorf("WaitForSync does not say why: %v", err)
+			t.Errorf("WaitForSync: error %v, want the error of the failing region", err)
 		}
 	})
 	story(t, "interrupted listing", func(t *testing.T) {
@@ -316,7 +317,7 @@ func TestRun(t *testing.T) {
 		began := time.Now()
 		_ = cache.Run(ctx)
 		if d := time.Since(began); d != 10*time.Second {
-			t.Errorf("Run returned after %v, but a hook takes 10s", d)
+			t.Errorf("Run returned after %v, want 10s: it must wait for the hook", d)
 		}
 	})
 	story(t, "pace", func(t *testing.T) {
@@ -332,11 +333,11 @@ func TestRun(t *testing.T) {
 			last[r.Region] = r.Time
 		}
 		if n := len(gaps[hangzhou]); n < 100 {
-			t.Errorf("the gaps between listings have %d lengths: no jitter", n)
+			t.Errorf("the gaps between listings have only %d different lengths, want jitter", n)
 		}
 		for gap := range gaps[hangzhou] {
 			if gap < 18*time.Second || gap > 22*time.Second {
-				t.Errorf("a gap of %v between listings", gap)
+				t.Errorf("a gap of %v between listings, want 18s to 22s", gap)
 			}
 		}
 		longest := time.Duration(0)
@@ -344,7 +345,7 @@ func TestRun(t *testing.T) {
 			longest = max(longest, gap)
 		}
 		if n := len(gaps[beijing]); n < 10 || n > 25 || longest < 270*time.Second || longest > 330*time.Second {
-			t.Errorf("%d listings in an hour of a region that fails, at most %v apart", n, longest)
+			t.Errorf("a failing region has %d different gaps between its listings, want 10 to 25; the longest is %v, want about 5m", n, longest)
 		}
 	})
 	story(t, "a slow region holds up no other", func(t *testing.T) {
@@ -368,8 +369,8 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// A panic in a function of the caller can be recovered by the caller of Run or Refresh, and the cache still works
-// afterwards.
+// TestPanic checks that a panic in a callback reaches the caller of Run, Refresh or Get, who can recover from it. The
+// cache must still work afterwards.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	recovered := func(f func()) (p any) {
@@ -385,12 +386,12 @@ func TestPanic(t *testing.T) {
 			t.Fatal(err)
 		}
 		if p := recovered(func() { _ = cache.Run(t.Context()) }); p != "mine" {
-			t.Errorf("recovered %v", p)
+			t.Errorf("recovered %v, want the panic of the callback", p)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := cache.Run(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Run afterwards: %v", err)
+			t.Errorf("Run after the panic: %v", err)
 		}
 		wantNames(t, cache, "i-1=a")
 	})
@@ -412,7 +413,7 @@ func TestPanic(t *testing.T) {
 			"Get":     func() { _, _ = cache.Get(t.Context(), "i-1") },
 		} {
 			if p := recovered(f); !strings.Contains(fmt.Sprint(p), "mine") {
-				t.Errorf("%s: recovered %v", what, p)
+				t.Errorf("%s: recovered %v, want the panic of the hook", what, p)
 			}
 		}
 		explode.Store(false)
@@ -429,7 +430,7 @@ func TestPanic(t *testing.T) {
 				panic("mine")
 			}
 		}); p != "mine" {
-			t.Errorf("recovered %v", p)
+			t.Errorf("recovered %v, want the panic of the callback", p)
 		}
 		c.rename("i-1", "b")
 		minutes(1)
@@ -437,7 +438,8 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// If one region has an instance, it does not matter that other regions do not have it.
+// TestRefreshInManyRegions checks that Refresh finds a new instance although all other regions do not have the
+// instance.
 func TestRefreshInManyRegions(t *testing.T) {
 	t.Parallel()
 	story(t, "new instances", func(t *testing.T) {

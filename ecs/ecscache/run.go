@@ -13,17 +13,17 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// maxBackoff limits the time to the next listing of a region that fails, unless the interval is longer.
+// maxBackoff is the maximum time between two listings of a failing region, unless the interval is longer.
 const maxBackoff = 5 * time.Minute
 
 // task is a unit of work that Run repeats: the listing of a region, or the discovery of regions.
 type task struct {
-	region string // "" for the discovery
+	region string // "" for the discovery of regions
 	client *ecs.Client
-	wake   chan struct{} // contains an element if the next pass is due at once
+	wake   chan struct{} // contains an element if the next pass is due immediately
 
 	// The fields below are guarded by Cache.mu.
-	finished uint64    // number of the last pass that has ended
+	finished uint64    // number of the last pass that ended
 	complete uint64    // number of the last listing that was complete
 	synced   time.Time // when the last complete pass began; zero if there was none
 	err      error     // why the last pass was not complete
@@ -41,10 +41,9 @@ const (
 	ended
 )
 
-// Run lists every region at once and then every [Options.Interval]. Regions are independent: one that fails or is
-// slow does not delay the others. When ctx is done, Run waits for its goroutines and returns the error of ctx. The
-// cache keeps its content, and Run may be called again. While one call of Run is in progress, another call returns
-// an error.
+// Run lists every region immediately and then once per [Options.Interval]. A region that fails or is slow does not
+// delay other regions. When ctx is done, Run waits for its goroutines and returns the error of ctx. The cache keeps
+// its content, and Run may be called again. While a call of Run is in progress, another call returns an error.
 //
 // Run panics if [Options.OnError] or a hook of the client, such as Options.OnAttempt, panics.
 func (c *Cache) Run(ctx context.Context) error {
@@ -88,7 +87,7 @@ func (c *Cache) markEnded() {
 	c.broadcast()
 }
 
-// runner is one call of Run.
+// runner is the state of one call of Run.
 type runner struct {
 	cache    *Cache
 	wg       sync.WaitGroup
@@ -106,7 +105,7 @@ func (r *runner) start(ctx context.Context, t *task) {
 		for failures := 0; ; {
 			err := catchPanic(func() error { return r.pass(ctx, t) })
 			if ctx.Err() != nil {
-				return // a listing that is canceled by the end of Run has not failed
+				return // Run has ended, which is not a failure of the listing
 			}
 			if err != nil {
 				select {
@@ -128,16 +127,16 @@ func (r *runner) start(ctx context.Context, t *task) {
 	})
 }
 
-// slowsDown reports whether the error delays the next listing. It does not if the API responds well and merely
-// some values cannot be read: a delay would only make the readable ones older.
+// slowsDown reports whether err delays the next listing. If the API responds and only some values cannot be read or
+// listed, err causes no delay, because a delay would only make the other values older.
 func slowsDown(err error) bool {
 	var incomplete *ecs.IncompleteError
 	var capped *ecs.CappedError
 	return !errors.As(err, &incomplete) && !errors.As(err, &capped)
 }
 
-// delay returns the time to the next pass after a number of consecutive failures. The jitter prevents caches that
-// started at the same time from listing in step.
+// delay returns the time until the next pass, after the given number of consecutive failures. The jitter prevents
+// caches that started at the same time from sending their requests at the same time.
 func (c *Cache) delay(failures int) time.Duration {
 	d := c.opts.Interval
 	for ; failures > 0 && d < maxBackoff; failures-- {
@@ -146,7 +145,7 @@ func (c *Cache) delay(failures int) time.Duration {
 	return time.Duration(float64(d) * (0.9 + 0.2*rand.Float64()))
 }
 
-// pass does the work of a task once.
+// pass performs one pass of a task.
 func (r *runner) pass(ctx context.Context, t *task) error {
 	c := r.cache
 	began := time.Now()
@@ -185,7 +184,8 @@ func listInstances(ctx context.Context, client *ecs.Client, req ecs.DescribeInst
 	return client.Instances(ctx, req)
 }
 
-// discover starts a task for each region that is not known yet. Known regions are kept, whatever the API returns.
+// discover starts a task for each new region that DescribeRegions returns. Existing tasks are kept, even if
+// DescribeRegions no longer returns their regions.
 func (r *runner) discover(ctx context.Context) error {
 	c := r.cache
 	resp, err := c.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})

@@ -12,13 +12,14 @@ import (
 
 // Status describes how complete and how old the content of a cache is.
 type Status struct {
-	// Synced is the oldest of the Synced times of all regions and of their discovery: the cache contains
-	// everything that existed at that time. It is zero until every region has been listed completely once.
+	// Synced is the time up to which the content is complete: the cache contains everything that existed at that time.
+	// It is the oldest of the Synced times of all regions and of the discovery of regions. It is zero until every
+	// region has been listed completely at least once.
 	Synced time.Time
-	// Err is the error of the last discovery of regions. It is nil if that succeeded, and without
-	// [Options.AllRegions].
+	// Err is the error of the last discovery of regions. It is nil if the discovery succeeded, or if
+	// [Options.AllRegions] is not set.
 	Err error
-	// Regions has an entry for every region that is listed.
+	// Regions contains an entry for every region that is listed.
 	Regions map[string]RegionStatus
 }
 
@@ -26,10 +27,10 @@ type Status struct {
 type RegionStatus struct {
 	Synced    time.Time // when the last complete listing began; zero if there was none
 	Instances int       // number of instances in the cache
-	Err       error     // why the last listing was not complete; nil if it was, or before the first one has ended
+	Err       error     // why the last listing was not complete; nil if it was complete or no listing has ended
 }
 
-// Status returns how complete and how old the content is.
+// Status returns how complete and how old the content of the cache is.
 func (c *Cache) Status() Status {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -52,8 +53,8 @@ func (c *Cache) Status() Status {
 }
 
 // WaitForSync waits until every region has been listed completely at least once. Before that, an instance may be
-// missing from the cache because it has not been listed yet. Start [Cache.Run] in another goroutine. If ctx is
-// done first, or Run ends, WaitForSync returns an error that says so and names the regions that fail.
+// missing from the cache because it has not been listed yet. Start [Cache.Run] in another goroutine. If ctx is done
+// or Run ends first, WaitForSync returns an error that names the failing regions.
 func (c *Cache) WaitForSync(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
@@ -73,7 +74,7 @@ func (c *Cache) WaitForSync(ctx context.Context) error {
 	return fmt.Errorf("ecscache: not every region has been listed completely yet: %w", joinLine(append(reasons, err)))
 }
 
-// refreshAll starts a pass of every task immediately, and waits for it.
+// refreshAll starts a pass of every task immediately, and waits until all passes have ended.
 func (c *Cache) refreshAll(ctx context.Context) error {
 	c.mu.RLock()
 	begun := c.lastObserved
@@ -113,17 +114,17 @@ func (c *Cache) regionTasks(ctx context.Context) (tasks []*task, err error) {
 		return tasks[0].region != "" || !tasks[0].synced.IsZero()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("ecscache: the regions are not known yet: %w", err)
+		return nil, fmt.Errorf("ecscache: the regions have not been discovered yet: %w", err)
 	}
 	return slices.DeleteFunc(tasks, func(t *task) bool { return t.region == "" }), nil
 }
 
-// allTasks returns all tasks, the discovery of regions first. c.mu must be held.
+// allTasks returns all tasks. The discovery of regions, if any, is the first. c.mu must be held.
 func (c *Cache) allTasks() []*task {
 	return slices.SortedFunc(maps.Values(c.tasks), func(a, b *task) int { return strings.Compare(a.region, b.region) })
 }
 
-// await waits until done returns true. done is called with c.mu held.
+// await waits until done returns true. It calls done with c.mu held.
 func (c *Cache) await(ctx context.Context, done func() bool) error {
 	for {
 		c.mu.RLock()

@@ -9,37 +9,38 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// EventType is the type of an event of [Cache.Watch].
+// EventType is the type of an [Event].
 type EventType string
 
 // The types of events.
 const (
-	EventAdded   EventType = "added"   // the watcher has not seen the instance before, or has seen it removed
-	EventChanged EventType = "changed" // the instance differs from its state in the watcher's previous event
-	EventRemoved EventType = "removed" // a complete listing no longer contains the instance
-	// EventSynced means that every region has been listed completely once, and that all instances found have been yielded.
+	EventAdded   EventType = "added"   // the instance is new to the watcher, or was removed before
+	EventChanged EventType = "changed" // the instance differs from its state in the watcher's previous event about it
+	EventRemoved EventType = "removed" // a complete listing or a refresh did not find the instance
+	// EventSynced means that every region has been listed completely at least once, and that all instances that were
+	// found have been yielded.
 	EventSynced EventType = "synced"
 )
 
-// Event is a change of the cache. Instance.InstanceID identifies the instance for every type except EventSynced,
-// which has neither Instance nor Old.
+// Event is a change of the cache. For every type except EventSynced, Instance.InstanceID identifies the instance. An
+// EventSynced has neither Instance nor Old.
 type Event struct {
 	Type EventType
-	// Instance is the current state of the instance or, after its removal, the last known state.
+	// Instance is the current state of the instance. For EventRemoved, it is the last known state.
 	Instance ecs.Instance
-	// Old is the state in the previous event of this watcher about the instance; zero for EventAdded.
+	// Old is the state of the instance in this watcher's previous event about it. It is zero for EventAdded.
 	Old ecs.Instance
 }
 
-// Watch yields the changes of the cache until ctx is done or the loop is left; it does not end when Run does. It
-// first yields an EventAdded for every instance in the cache, then further changes as they occur. It yields
-// EventSynced once: after every region has been listed completely and all instances found by then have been
-// yielded. Each loop is a separate watcher, which releases its resources when it ends. ctx must not be nil.
+// Watch yields the changes of the cache until ctx is done or the loop is left. The end of Run does not end the loop.
+// Watch first yields an EventAdded for every instance in the cache, and then further changes as they occur. It yields
+// a single EventSynced as soon as every region has been listed completely and all instances found by then have been
+// yielded. Each loop is a separate watcher, which releases its resources when the loop ends. ctx must not be nil.
 //
-// The events of one instance are in the order in which its states were seen. A slow watcher does not delay the
-// cache or other watchers: several changes of an instance are merged into one event, from the state that the
-// watcher saw last to the newest one, or into none if these are equal. So at most one event is stored for each
-// instance.
+// The events of an instance are in the order in which its states were seen. A slow watcher does not delay the cache
+// or other watchers. Several changes of an instance are merged into one event, from the state that the watcher saw
+// last to the newest state. If these two states are equal, there is no event. At most one event is therefore stored
+// for each instance.
 func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		w, snapshot := c.join()
@@ -66,23 +67,23 @@ func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// watcher is one loop over Watch.
+// watcher is the state of one loop over Watch.
 type watcher struct {
-	wake chan struct{} // contains an element if there may be a change
+	wake chan struct{} // contains an element if a change may be pending
 
 	mu      sync.Mutex
-	changes list.List                // elements of type change, in the order in which they are due
-	byID    map[string]*list.Element // the pending change of an instance
+	changes list.List                // elements of type change, in the order in which they are yielded
+	byID    map[string]*list.Element // pending change by instance id
 }
 
-// change is a change that the watcher has not seen yet. The zero change represents EventSynced.
+// change is a pending change of one instance. The zero value stands for EventSynced.
 type change struct {
 	seen    *version // the state that the watcher saw last; nil if it has not seen the instance
 	latest  *version // the last known state
 	removed bool
 }
 
-// join adds a watcher and returns the instances that it must see first.
+// join adds a watcher. It returns the watcher and the instances that the watcher must yield first.
 func (c *Cache) join() (*watcher, []*version) {
 	w := &watcher{wake: make(chan struct{}, 1), byID: map[string]*list.Element{}}
 	c.mu.Lock()
@@ -129,7 +130,7 @@ func (w *watcher) add(ch change) {
 	}
 }
 
-// next returns the event that is due. ok is false if there is none.
+// next returns the next event, and false if no event is pending.
 func (w *watcher) next() (Event, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 )
 
-// A watcher that stalls receives merged events, and misses nothing.
+// TestSlowWatcher checks that a stalled watcher receives merged events and misses no change.
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	fleet := func() []ecs.Instance {
@@ -28,7 +28,7 @@ func TestSlowWatcher(t *testing.T) {
 		go func() {
 			for ev := range cache.Watch(ctx) {
 				if ev.Type == ecscache.EventSynced {
-					<-stalled // it has seen the fleet, and then stalls
+					<-stalled // the watcher stalls after it has received all instances
 					continue
 				}
 				slow.mu.Lock()
@@ -66,7 +66,7 @@ func TestSlowWatcher(t *testing.T) {
 		fast.want(t, "i-6=f>f2")
 
 		close(stalled)
-		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 is back in its old state; i-5 was added and removed
+		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 has its old state again; i-5 was added and removed
 	})
 	story(t, "removed while the watcher is at the beginning", func(t *testing.T) {
 		c := newCloud(t, nil, fleet()[:2]...)
@@ -78,7 +78,7 @@ func TestSlowWatcher(t *testing.T) {
 			switch ev.Type {
 			case ecscache.EventAdded:
 				known[ev.Instance.InstanceID] = ev.Instance.InstanceName
-				if len(known) == 1 { // the other one is due
+				if len(known) == 1 { // the other instance has not been yielded yet
 					c.Delete("i-1", "i-2")
 					if err := cache.Refresh(ctx); err != nil {
 						t.Fatal(err)
@@ -87,16 +87,16 @@ func TestSlowWatcher(t *testing.T) {
 				}
 			case ecscache.EventRemoved:
 				if known[ev.Instance.InstanceID] != ev.Old.InstanceName || ev.Old.InstanceName == "" {
-					t.Errorf("event %s, known are %q", text(ev), known)
+					t.Errorf("unexpected event %s: the watcher knows %q", text(ev), known)
 				}
 				delete(known, ev.Instance.InstanceID)
 			case ecscache.EventChanged:
-				t.Errorf("event %s", text(ev))
+				t.Errorf("unexpected event %s", text(ev))
 			case ecscache.EventSynced:
 			}
 		}
 		if len(known) != 0 {
-			t.Errorf("the watcher was not told that %q are gone", known)
+			t.Errorf("the watcher received no EventRemoved for %q", known)
 		}
 	})
 	story(t, "holds up nobody", func(t *testing.T) {
@@ -122,7 +122,8 @@ func TestSlowWatcher(t *testing.T) {
 	})
 }
 
-// A watcher ends when its context is done, without another event, even if Run has ended or was never started.
+// TestWatchEnds checks that a watcher ends when its context is done, even if Run has ended or was never started. The
+// watcher must not yield another event.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	story(t, "cancelled", func(t *testing.T) {
@@ -139,7 +140,7 @@ func TestWatchEnds(t *testing.T) {
 			t.Errorf("%d events, want 1", events)
 		}
 		for ev := range cache.Watch(ctx) {
-			t.Errorf("event %s", text(ev))
+			t.Errorf("unexpected event %s", text(ev))
 		}
 	})
 	story(t, "without Run", func(t *testing.T) {
@@ -150,10 +151,10 @@ func TestWatchEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
 		for ev := range cache.Watch(ctx) {
-			t.Errorf("event %s", text(ev))
+			t.Errorf("unexpected event %s", text(ev))
 		}
 	})
-	story(t, "not synced", func(t *testing.T) { // the event that must not occur
+	story(t, "not synced", func(t *testing.T) { // EventSynced must not occur
 		c := newCloud(t, nil, in(hangzhou, "i-h"))
 		cache := c.cache(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, "eu-nowhere-1"}})
 		l := watch(t, cache)
@@ -162,7 +163,8 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
-// A caller that modifies a slice of an instance neither causes an event nor hides one.
+// TestModifiedByConsumer checks that a caller who modifies a slice of an instance causes no event and hides no later
+// change.
 func TestModifiedByConsumer(t *testing.T) {
 	t.Parallel()
 	tagged := func(value string) ecs.Instance {
@@ -194,7 +196,7 @@ func TestModifiedByConsumer(t *testing.T) {
 			modify(t, cache, func(inst ecs.Instance) { inst.Tags[0].Value = "test" })
 			minutes(1)
 			l.want(t)
-			c.Put(tagged("test")) // really
+			c.Put(tagged("test")) // a real change on the server
 			minutes(1)
 			l.want(t, "i-1=>")
 		})

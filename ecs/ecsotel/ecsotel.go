@@ -4,13 +4,13 @@
 //	…
 //	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{OnAttempt: onAttempt})
 //
-// It is a separate module, so that package ecs does not depend on OpenTelemetry.
+// The package is a separate module, so that package ecs does not depend on OpenTelemetry.
 //
 // # Spans
 //
-// Every HTTP request becomes a span of kind client, a child of the span in the context of the call. A call that is retried
-// has several spans; start a span of your own around the call to see it as a whole. The names and attributes follow the
-// semantic conventions for HTTP and RPC clients:
+// Every HTTP request is recorded as a span of kind client. The span is a child of the span in the context of the
+// call. A call that is retried has several spans; to trace the call as a whole, start your own span around it. The
+// names and attributes follow the semantic conventions for HTTP and RPC clients:
 //
 //	(name)                     Ecs/DescribeInstances
 //	rpc.system.name            alibaba_cloud
@@ -18,38 +18,42 @@
 //	rpc.response.status_code   the API's error code, if there was one
 //	http.request.method        POST
 //	http.request.resend_count  1 for the first retry, and so on
-//	http.response.status_code  unless there was no complete response
+//	http.response.status_code  omitted if there was no complete response
 //	server.address             the endpoint
-//	server.port                443 unless the endpoint has another
+//	server.port                the port of the endpoint, 443 by default
 //	cloud.provider             alibaba_cloud
 //	cloud.region               the client's region
 //	aliyun.request_id          identifies the request to the vendor's support
-//	error.type                 why the request failed, see below
+//	error.type                 why the request failed (see Errors)
 //
-// Nothing else of a request or its response is recorded. The attribute url.full of the conventions is left out on purpose:
-// the query contains the access key id and, with signer.V1, the signature. An instrumented Options.HTTPClient, such as one
-// of otelhttp, would record it.
+// No other part of a request or response is recorded. The attribute url.full of the conventions is omitted on
+// purpose: the query contains the access key id and, with signer.V1, the signature. Instrumentation of
+// Options.HTTPClient, for example with otelhttp, would record url.full.
 //
 // # Metric
 //
-// The histogram http.client.request.duration, in seconds, has those of the attributes that take few different values:
-// http.request.method, http.response.status_code, server.address, server.port, rpc.method, cloud.region and error.type.
-// Its count by error.type is the number of requests that were throttled (Throttling, Throttling.*) or failed otherwise.
+// The histogram http.client.request.duration, in seconds, has only attributes with few different values:
+// http.request.method, http.response.status_code, server.address, server.port, rpc.method, cloud.region and
+// error.type. Its count for each error.type is the number of requests that were throttled (Throttling, Throttling.*)
+// or that failed for another reason.
 //
 // # Errors
 //
-// error.type, which is also the description of a failed span's status, is one of
+// The attribute error.type has one of the following values. The value is also the description of a failed span's
+// status.
 //
 //   - the API's error code, such as Throttling.User or Forbidden.RAM;
-//   - the HTTP status, such as 502, if that is an error and there is no code (the span's status then has no description);
-//   - invalid_response: the HTTP status was a success, but the response could not be used;
+//   - the HTTP status, such as 502, if it is an error and there is no error code (the status of the span then has no
+//     description);
+//   - invalid_response: the HTTP status reported success, but the response was unusable;
 //   - canceled: the context of the call was canceled;
 //   - timeout: the attempt, the connection or the context of the call timed out;
 //   - dns: the host name of the endpoint could not be resolved;
 //   - tls: the server's certificate was not trusted;
-//   - network: anything else below HTTP, such as a refused or broken connection.
+//   - network: any other network failure, such as a refused or broken connection.
 //
-// A dry run that was allowed is not an error, although its HTTP status is 400. The client makes one when a listing is empty.
+// A dry run that was permitted is not an error, although its HTTP status is 400. The client makes a dry run if a
+// listing is empty.
 package ecsotel
 
 import (
@@ -81,9 +85,9 @@ type Options struct {
 	MeterProvider  metric.MeterProvider // nil means otel.GetMeterProvider()
 }
 
-// New returns a function for the OnAttempt field of [ecs.Options]. It may be used by any number of clients and called
-// concurrently. If opts is nil, the global providers of package otel are used. An error means that the MeterProvider could
-// not create the histogram.
+// New returns a function for the OnAttempt field of [ecs.Options]. The function may be used by any number of clients,
+// and may be called concurrently. If opts is nil, New uses the global providers of package otel. New returns an error
+// if the MeterProvider cannot create the histogram.
 func New(opts *Options) (func(ecs.Attempt), error) {
 	var o Options
 	if opts != nil {
@@ -105,14 +109,15 @@ func New(opts *Options) (func(ecs.Attempt), error) {
 		a.Code, a.RequestID = identifier(a.Code), identifier(a.RequestID)
 		common, errorType := describe(a)
 		ctx := span(tracer, a, common, errorType)
-		// in the context of the span, for exemplars
+		// Record in the context of the span, so that exemplars refer to the span.
 		duration.RecordSet(ctx, a.Duration.Seconds(), attribute.NewSet(common...))
 	}, nil
 }
 
-// describe returns the attributes shared by spans and the metric. They have few different values.
+// describe returns the error.type and the attributes that spans and the metric share. Each attribute has only few
+// different values.
 func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
-	host, port := a.Host, 443 // plain http is allowed for loopback hosts only
+	host, port := a.Host, 443 // plain http is possible only for loopback hosts
 	if h, p, err := net.SplitHostPort(a.Host); err == nil {
 		host = h
 		if n, err := strconv.Atoi(p); err == nil {
@@ -135,7 +140,7 @@ func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
 	return attrs, errorType
 }
 
-// span records a span for the attempt, which has ended, and returns the context of the span.
+// span records a span for an attempt that has ended, and returns the context of the span.
 func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, errorType string) context.Context {
 	attrs := append(slices.Clip(common), semconv.RPCSystemNameKey.String("alibaba_cloud"), semconv.CloudProviderAlibabaCloud)
 	if a.Number > 1 {
@@ -150,7 +155,7 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 	ctx, s := tracer.Start(a.Context, method(a), trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(a.Start), trace.WithAttributes(attrs...))
 	if errorType != "" {
 		description := errorType
-		// according to the conventions, a description must not repeat an attribute
+		// The conventions say that a description must not repeat an attribute.
 		if description == strconv.Itoa(a.StatusCode) {
 			description = ""
 		}
@@ -160,11 +165,11 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 	return ctx
 }
 
-// method returns the full name of the operation, which is also the name of the span.
+// method returns the full name of the operation. It is also the name of the span.
 func method(a ecs.Attempt) string { return "Ecs/" + a.Action }
 
-// identifier returns s if it has the form of an error code or a request id, otherwise "". Other texts do not come
-// from the API, and may be different each time.
+// identifier returns s if s has the form of an error code or a request id. Otherwise, it returns "", because any
+// other string does not come from the API, and could be different in each response.
 func identifier(s string) string {
 	if len(s) > 128 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return ""
@@ -172,8 +177,8 @@ func identifier(s string) string {
 	return s
 }
 
-// errorTypeOf returns the error.type of the attempt, or "" if it succeeded. It never uses the text of an error,
-// because the number of different texts is unbounded.
+// errorTypeOf returns the error.type of the attempt, or "" if the attempt succeeded. It never uses an error message,
+// because the number of different messages is unbounded.
 func errorTypeOf(a ecs.Attempt) string {
 	switch {
 	case a.Err == nil, a.Code == "DryRunOperation":

@@ -44,11 +44,11 @@ const (
 	token  = "CAISmadeUpTokenForThisTest0000000000000000000000000000"
 )
 
-// telemetry records in memory what a hook exports.
+// telemetry keeps the spans and metrics of a hook in memory.
 type telemetry struct {
 	spans  *tracetest.InMemoryExporter
 	reader *sdkmetric.ManualReader
-	tracer trace.Tracer // for spans around those of the client
+	tracer trace.Tracer // for parent spans
 	hook   func(ecs.Attempt)
 }
 
@@ -63,7 +63,7 @@ func newTelemetry(t *testing.T) *telemetry {
 	return &telemetry{spans: spans, reader: reader, tracer: tracers.Tracer("test"), hook: hook}
 }
 
-// metrics returns the scope and its only metric, a histogram.
+// metrics returns the only scope, and the data points of its only metric, a histogram.
 func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricdata.HistogramDataPoint[float64]) {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -71,7 +71,7 @@ func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricda
 		t.Fatal(err)
 	}
 	if len(all.ScopeMetrics) != 1 || len(all.ScopeMetrics[0].Metrics) != 1 {
-		t.Fatalf("metrics: %+v, want one", all.ScopeMetrics)
+		t.Fatalf("metrics: %+v, want exactly one", all.ScopeMetrics)
 	}
 	h, ok := all.ScopeMetrics[0].Metrics[0].Data.(metricdata.Histogram[float64])
 	if !ok {
@@ -80,7 +80,7 @@ func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricda
 	return all.ScopeMetrics[0], h.DataPoints
 }
 
-// show returns the attributes in sorted order, one per line.
+// show returns the sorted attributes, one per line.
 func show(attrs []attribute.KeyValue) string {
 	var list []string
 	for _, kv := range attrs {
@@ -90,12 +90,13 @@ func show(attrs []attribute.KeyValue) string {
 	return strings.Join(list, "\n")
 }
 
-// attrs converts attributes in a single line, in any order, to the form that show returns.
+// attrs converts lists of attributes separated by spaces to the form that show returns.
 func attrs(text ...string) string {
 	return strings.Join(slices.Sorted(slices.Values(strings.Fields(strings.Join(text, " ")))), "\n")
 }
 
-// answers returns a handler that sends the given responses in order, each after 120 ms, and repeats the last one.
+// answers returns a responder that sends the given responses in order and then repeats the last response. Each
+// response takes 120 ms.
 func answers(list ...httpmock.Responder) httpmock.Responder {
 	var mu sync.Mutex
 	n := 0
@@ -122,7 +123,7 @@ var (
 	broken = httpmock.NewErrorResponder
 )
 
-// never is a server that does not respond.
+// never is a responder that never responds.
 func never(req *http.Request) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, req.Context().Err()
@@ -137,7 +138,7 @@ func dryRun(ctx context.Context, c *ecs.Client) error {
 	return c.DryRun(ctx, ecs.DescribeInstancesRequest{})
 }
 
-// hurried lists with a deadline; impatient lists with a context that is canceled.
+// hurried lists instances with a deadline. impatient lists instances with a context that is canceled.
 func hurried(ctx context.Context, c *ecs.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
@@ -150,7 +151,7 @@ func impatient(ctx context.Context, c *ecs.Client) error {
 	return list(ctx, c)
 }
 
-// The attributes of every data point and every span.
+// onPoint and onSpan contain the attributes that every data point and every span has.
 const (
 	onPoint = "http.request.method=POST server.address=ecs-cn-hangzhou.aliyuncs.com server.port=443 rpc.method=Ecs/DescribeInstances cloud.region=cn-hangzhou"
 	onSpan  = onPoint + " rpc.system.name=alibaba_cloud cloud.provider=alibaba_cloud"
@@ -158,7 +159,8 @@ const (
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	// attributes of the data point and the span, attributes of the span only, and its status
+	// The three strings describe a span: the attributes that it shares with its data point, its other attributes, and
+	// the description of its status.
 	type span struct{ point, only, description string }
 	const noError = "none"
 	first := span{"http.response.status_code=200", "aliyun.request_id=OK-1", noError}
@@ -221,7 +223,7 @@ func TestAttempts(t *testing.T) {
 		{"canceled", impatient, never, ecs.RetryPolicy{}, []span{
 			{"error.type=canceled", "", "canceled"},
 		}},
-		// The error of the call is of both kinds; each span has the kind of its own attempt.
+		// The error of the call matches both errors. Each span must contain only the error of its own attempt.
 		{"throttled, then canceled", impatient, answers(refuse(400, "T", "Throttling"), never), ecs.RetryPolicy{}, []span{
 			{"http.response.status_code=400 error.type=Throttling", "rpc.response.status_code=Throttling aliyun.request_id=T", "Throttling"},
 			{"error.type=canceled", "http.request.resend_count=1", "canceled"},
@@ -243,7 +245,7 @@ func TestAttempts(t *testing.T) {
 				err = tc.do(ctx, client)
 				end := time.Now()
 				if allowed := tc.want[len(tc.want)-1].description == noError; (err == nil) != allowed {
-					t.Errorf("the call returns %v", err)
+					t.Errorf("the call returned %v", err)
 				}
 
 				spans := tel.spans.GetSpans()
@@ -266,33 +268,33 @@ func TestAttempts(t *testing.T) {
 						t.Errorf("span %d: %q, status %+v, kind %v, events %v; want status %+v", i, s.Name, s.Status, s.SpanKind, s.Events, status)
 					}
 					if s.Parent.SpanID() != parent.SpanContext().SpanID() || s.SpanContext.TraceID() != parent.SpanContext().TraceID() {
-						t.Errorf("span %d is not a child of the caller's", i)
+						t.Errorf("span %d is not a child of the caller's span", i)
 					}
 					seconds += s.EndTime.Sub(s.StartTime).Seconds()
 					ids[s.SpanContext.SpanID()] = true
 					points[attrs(onPoint, want.point)]++
 				}
 				if !spans[0].StartTime.Equal(begin) || !spans[len(spans)-1].EndTime.Equal(end) {
-					t.Errorf("the spans last from %v to %v, the call from %v to %v", spans[0].StartTime, spans[len(spans)-1].EndTime, begin, end)
+					t.Errorf("the spans last from %v to %v, but the call lasted from %v to %v", spans[0].StartTime, spans[len(spans)-1].EndTime, begin, end)
 				}
 
 				_, data := tel.metrics(t)
 				for _, p := range data {
 					at := show(p.Attributes.ToSlice())
 					if p.Count != points[at] {
-						t.Errorf("%d requests of:\n%s\nwant %d", p.Count, at, points[at])
+						t.Errorf("%d requests with the attributes\n%s\nwant %d", p.Count, at, points[at])
 					}
 					delete(points, at)
 					seconds -= p.Sum
 					for _, e := range p.Exemplars {
 						if !ids[trace.SpanID(e.SpanID)] {
-							t.Errorf("an exemplar is of span %x, which is not the attempt's", e.SpanID)
+							t.Errorf("an exemplar refers to span %x, which is not the span of an attempt", e.SpanID)
 						}
 						delete(ids, trace.SpanID(e.SpanID))
 					}
 				}
 				if len(points) != 0 || len(ids) != 0 || seconds > 1e-9 || seconds < -1e-9 {
-					t.Errorf("missing from the histogram: points %v, exemplars %v, %v s", points, ids, seconds)
+					t.Errorf("the histogram lacks the points %v, the exemplars %v, and a duration of %v s", points, ids, seconds)
 				}
 			})
 		})
@@ -308,16 +310,16 @@ func TestScopeAndHistogram(t *testing.T) {
 	scope, points := tel.metrics(t)
 	span := tel.spans.GetSpans()[0]
 	if scope.Scope != span.InstrumentationScope {
-		t.Errorf("scopes differ: %+v of the metric, %+v of the span", scope.Scope, span.InstrumentationScope)
+		t.Errorf("the scope of the metric is %+v, but the scope of the span is %+v", scope.Scope, span.InstrumentationScope)
 	}
 	if s := scope.Scope; s.Name != "github.com/aliyun-ecs/sdk-go/ecs/ecsotel" || s.Version != ecs.Version || s.SchemaURL != semconv.SchemaURL {
-		t.Errorf("scope %+v", s)
+		t.Errorf("unexpected scope %+v", s)
 	}
 	if m := scope.Metrics[0]; m.Name != "http.client.request.duration" || m.Unit != "s" {
-		t.Errorf("metric %s in %s", m.Name, m.Unit)
+		t.Errorf("unexpected metric %s with unit %s", m.Name, m.Unit)
 	}
 	if got := points[0]; got.Sum != 0.03 || !slices.Equal(got.Bounds, []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}) {
-		t.Errorf("sum %v, bounds %v", got.Sum, got.Bounds)
+		t.Errorf("unexpected sum %v or bounds %v", got.Sum, got.Bounds)
 	}
 	if end := begin.Add(30 * time.Millisecond); span.Name != "Ecs/DescribeRegions" || !span.StartTime.Equal(begin) || !span.EndTime.Equal(end) {
 		t.Errorf("span %s from %v to %v, want %v to %v", span.Name, span.StartTime, span.EndTime, begin, end)
@@ -336,13 +338,13 @@ func TestServerAddress(t *testing.T) {
 		tel.hook(ecs.Attempt{Context: t.Context(), Host: host})
 		got := slices.DeleteFunc(tel.spans.GetSpans()[0].Attributes, func(kv attribute.KeyValue) bool { return !strings.HasPrefix(string(kv.Key), "server.") })
 		if show(got) != attrs(want) {
-			t.Errorf("%s is\n%s\nwant\n%s", host, show(got), attrs(want))
+			t.Errorf("host %s has the attributes\n%s\nwant\n%s", host, show(got), attrs(want))
 		}
 	}
 }
 
-// TestNames checks that texts that are neither a code nor an id are omitted: each different text would create a
-// time series.
+// TestNames checks that strings are omitted if they have the form of neither an error code nor a request id. Each
+// different string would create a new time series.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -358,12 +360,13 @@ func TestNames(t *testing.T) {
 			return kv.Key != semconv.ErrorTypeKey && kv.Key != semconv.RPCResponseStatusCodeKey && kv.Key != "aliyun.request_id"
 		})
 		if show(got) != attrs(want) {
-			t.Errorf("%q becomes\n%s\nwant\n%s", text, show(got), attrs(want))
+			t.Errorf("%q results in the attributes\n%s\nwant\n%s", text, show(got), attrs(want))
 		}
 	}
 }
 
-// TestNoSecrets uses servers and networks that repeat everything they received wherever they can.
+// TestNoSecrets checks that no secret is recorded, even if a server or the network repeats the whole request in
+// errors, codes and request ids.
 func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	for name, sign := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -389,7 +392,7 @@ func TestNoSecrets(t *testing.T) {
 						signature = after
 					}
 					if len(signature) < 20 {
-						t.Errorf("no signature in %v", req)
+						t.Errorf("the request has no signature: %v", req)
 					}
 					secrets = append(secrets, signature, url.QueryEscape(signature))
 					header := strings.NewReplacer(`"`, "", "\r\n", " ").Replace(fmt.Sprint(req.Header))
@@ -403,7 +406,7 @@ func TestNoSecrets(t *testing.T) {
 					t.Fatal(err)
 				}
 				if err := list(t.Context(), client); err == nil {
-					t.Error("no error")
+					t.Error("the listing returned no error")
 				}
 				scope, _ := tel.metrics(t)
 				spans := tel.spans.GetSpans()
@@ -413,7 +416,7 @@ func TestNoSecrets(t *testing.T) {
 				}
 				for _, s := range append(secrets, "Signature", "Authorization") {
 					if strings.Contains(recorded, s) {
-						t.Errorf("%q is recorded, with span\n%s", s, show(spans[0].Attributes))
+						t.Errorf("the telemetry contains %q; attributes of the span:\n%s", s, show(spans[0].Attributes))
 					}
 				}
 			})
@@ -421,7 +424,7 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
-// TestManyGoroutines shares one hook between several clients.
+// TestManyGoroutines checks that several clients can use the same hook concurrently.
 func TestManyGoroutines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -462,7 +465,7 @@ func TestManyGoroutines(t *testing.T) {
 		requests := server.Requests()
 		spans := tel.spans.GetSpans()
 		if len(spans) != len(requests) || len(spans) != 3*3+1 {
-			t.Errorf("%d spans of %d requests, want 10", len(spans), len(requests))
+			t.Errorf("%d spans for %d requests, want 10", len(spans), len(requests))
 		}
 		_, points := tel.metrics(t)
 		got := map[string]uint64{}
@@ -480,13 +483,14 @@ func TestManyGoroutines(t *testing.T) {
 			if !slices.ContainsFunc(requests, func(r ecstest.Request) bool {
 				return slices.Contains(s.Attributes, attribute.String("aliyun.request_id", r.RequestID))
 			}) {
-				t.Errorf("no request belongs to the span\n%s", show(s.Attributes))
+				t.Errorf("no request belongs to the span with the attributes\n%s", show(s.Attributes))
 			}
 		}
 	})
 }
 
-// TestGlobalProviders is the only test that sets the global providers, so it may run in parallel with the others.
+// TestGlobalProviders checks that New(nil) uses the global providers. It may run in parallel with the other tests,
+// because no other test sets the global providers.
 func TestGlobalProviders(t *testing.T) {
 	t.Parallel()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()
@@ -498,7 +502,7 @@ func TestGlobalProviders(t *testing.T) {
 	}
 	hook(ecs.Attempt{Context: t.Context(), Action: "DescribeRegions"})
 	if list := spans.GetSpans(); len(list) != 1 || list[0].Name != "Ecs/DescribeRegions" {
-		t.Errorf("spans %+v", list)
+		t.Errorf("spans: %+v, want one named Ecs/DescribeRegions", list)
 	}
 	tel := telemetry{reader: reader}
 	if _, points := tel.metrics(t); len(points) != 1 {
@@ -510,7 +514,7 @@ func TestMeterFails(t *testing.T) {
 	t.Parallel()
 	hook, err := ecsotel.New(&ecsotel.Options{MeterProvider: failing{}})
 	if !errors.Is(err, errMeter) || hook != nil || !strings.Contains(err.Error(), "http.client.request.duration") {
-		t.Errorf("New returns %v", cmp.Or(err, errors.New("no error")))
+		t.Errorf("New returned %v, want the error of the meter", cmp.Or(err, errors.New("no error")))
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// The spans and the metric of a listing whose first request fails temporarily. Most programs set up their
-// exporters as the global providers, which ecsotel.New(nil) uses.
+// This example prints the spans and the metric of a listing whose first request fails temporarily. Most programs set
+// their exporters as the global providers, which ecsotel.New(nil) uses.
 func Example() {
 	ctx := context.Background()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()
@@ -32,7 +32,7 @@ func Example() {
 	server := ecstest.NewServer(ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"})
 	defer server.Close()
 	server.Inject(ecstest.Fault{Code: "ServiceUnavailable"})
-	client, err := server.Client("cn-hangzhou", &ecs.Options{ // in a program: ecs.NewClient
+	client, err := server.Client("cn-hangzhou", &ecs.Options{ // a real program calls ecs.NewClient
 		OnAttempt: onAttempt,
 		Retry:     ecs.RetryPolicy{MinDelay: time.Millisecond},
 	})
