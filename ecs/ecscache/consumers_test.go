@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aliyun-ecs/sdk-go/ecs"
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
@@ -97,6 +98,8 @@ func TestAutoscaler(t *testing.T) {
 	story(t, "200 at once", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-old", "old"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
+		// Virtual time advances only when every goroutine waits, so all calls have begun before the first response arrives.
+		c.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
 		for n := range 200 {
 			if n%10 != 0 {
 				c.Put(named(fmt.Sprintf("i-%03d", n), "new"))
@@ -137,5 +140,5 @@ func TestAutoscaler(t *testing.T) {
 }
 
 // maxGetRequests is small because concurrent calls of Get share requests, including the dry runs that check the
-// permission. The actual number depends on which calls happen to share a request.
+// permission. The exact number depends on which calls happen to share a request.
 const maxGetRequests = 20
