@@ -132,7 +132,7 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(n), nil
 			},
-			steps: []step{{at: "0s", took: "30s", text: "has not returned within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 3, took: "0s"}},
+			steps: []step{{at: "0s", took: "30s", text: "did not return within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 3, took: "0s"}},
 			calls: 3,
 		},
 		"a late key does not replace a newer one": {
@@ -146,7 +146,7 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(n), nil
 			},
-			steps: []step{{at: "0s", took: "30s", text: "has not returned within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 2, took: "0s", text: "down"}},
+			steps: []step{{at: "0s", took: "30s", text: "did not return within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 2, took: "0s", text: "down"}},
 			calls: 3,
 		},
 		"hangs with a valid key": {
@@ -158,9 +158,9 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			steps: []step{
 				{at: "0s", key: 1, took: "0s"},
-				{at: "10s", key: 1, took: "5s", text: "has not returned within 5s"},
+				{at: "10s", key: 1, took: "5s", text: "did not return within 5s"},
 				{at: "16s", key: 1, took: "0s"},
-				{at: "20s", key: 1, took: "0s", text: "has not returned within 5s"},
+				{at: "20s", key: 1, took: "0s", text: "did not return within 5s"},
 				{at: "41s", key: 3, took: "0s"},
 			},
 			calls: 3,
@@ -198,7 +198,7 @@ func TestCacheTimeline(t *testing.T) {
 				{at: "0s", limit: "3s", took: "3s", text: "deadline"},
 				{at: "3s", limit: "3s", took: "3s", text: "deadline"},
 				{at: "7s", limit: "3s", key: 2, took: "2s"},
-				{at: "10s", limit: "3s", key: 2, took: "1.5s", text: "not returned"},
+				{at: "10s", limit: "3s", key: 2, took: "1.5s", text: "did not return"},
 			},
 			calls: 3,
 		},

@@ -216,7 +216,7 @@ func TestChainFindsNothing(t *testing.T) {
 	_, err := chain.Credentials(t.Context())
 	checkText(t, err)
 	text := err.Error()
-	if !strings.HasPrefix(text, "the default chain found none: set ALIBABA_CLOUD_ACCESS_KEY_ID and") {
+	if !strings.HasPrefix(text, "the default chain found no key: set ALIBABA_CLOUD_ACCESS_KEY_ID and") {
 		t.Error(text)
 	}
 	for _, l := range chain.links {
@@ -336,7 +336,7 @@ func TestChainWithoutTheNamedProfile(t *testing.T) {
 		w := newWorld(t, "ALIBABA_CLOUD_PROFILE", "production")
 		w.serveMetadata("role", 1)
 		files(w)
-		if key, err := newChain(w.system).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "ALIBABA_CLOUD_PROFILE names the profile production") {
+		if key, err := newChain(w.system).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "ALIBABA_CLOUD_PROFILE is production") {
 			t.Errorf("%s: %v, %v", name, key, err)
 		}
 	}
@@ -396,7 +396,7 @@ func TestInstanceRole(t *testing.T) {
 		"a role of many lines": {func(w *world) {
 			w.serveMetadata("r", 1)
 			w.servers.RegisterResponder("GET", metadataRole, httpmock.NewStringResponder(200, "a\nb"))
-		}, 0, "named no RAM role"},
+		}, 0, "reported no RAM role"},
 		"an error": {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole+"r", 500, "planted") }, 0, "HTTP 500"},
 		"no JSON": {func(w *world) {
 			w.serveMetadata("r", 1)
@@ -535,7 +535,7 @@ func TestSTS(t *testing.T) {
 	}
 	for code, want := range map[string]string{
 		"NoPermission": "trust policy", "EntityNotExist.Role": "check its ARN", "InvalidAccessKeyId.NotFound": "unknown or inactive",
-		"AuthenticationFail.OIDCToken.Expired": "OIDC token was refused", "planted": "HTTP 403",
+		"AuthenticationFail.OIDCToken.Expired": "OIDC token was rejected", "planted": "HTTP 403",
 	} {
 		w.serve(http.MethodPost, stsURL, 403, map[string]string{"Code": code, "Message": "planted"})
 		_, err := w.assumeRole(t.Context(), keyOf(7), role{arn: "arn"})

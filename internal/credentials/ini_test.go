@@ -35,7 +35,7 @@ func TestParseINI(t *testing.T) {
 		"no delimiter":       {"[default]\n\nplanted\n", nil, "line 3 is not of the form key = value"},
 		"no key":             {"[x]\n=planted\n", nil, "line 2 is not of the form key = value"},
 		"no closing bracket": {"[planted\n", nil, "line 1 is not a section"},
-		"no closing quote":   {"[default]\na=`planted\n\n", nil, "line 2 begins a quoted value that does not end"},
+		"no closing quote":   {"[default]\na=`planted\n\n", nil, "line 2 begins a quoted value that has no closing quote"},
 	} {
 		got, err := parseINI(c.text, "default")
 		if c.err == "" && (err != nil || (got == nil) != (c.want == nil) || !maps.Equal(got, c.want)) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {

@@ -141,7 +141,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 			if ok, err := tryLock(file); !ok {
 				t.Fatal(err)
 			}
-		}, "another process keeps it locked"},
+		}, "another process keeps the file locked"},
 		"read-only": {expiredLogin, func(t *testing.T, _ *world, path string) {
 			if os.Getuid() == 0 {
 				t.Skip("root may write everything")
@@ -161,7 +161,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 					}
 				})
 			}
-		}, "its directory cannot be written"},
+		}, "the directory is not writable"},
 		"a login twice":    {strings.Replace(expiredLogin, `"x":null`, `"OAUTH_REFRESH_TOKEN":"refresh-0","Profiles":1`, 1), nil, ""},
 		"no refresh token": {strings.Replace(expiredLogin, "refresh-0", "", 1), nil, "the login has expired: log in"},
 		"profiles twice":   {strings.Replace(expiredLogin, `"current"`, `"profiles":[{"name":"p","mode":"OAuth","oauth_site_type":"CN"}], "current"`, 1), nil, ""},

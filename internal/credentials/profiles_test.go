@@ -93,14 +93,14 @@ func TestProfileErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		config, text string
 	}{
-		"RsaKeyPair":          {profilesJSON(`{"name":"p","mode":"rsakeypair","private_key":"planted"}`), "the mode RsaKeyPair cannot sign"},
-		"BearerToken":         {profilesJSON(`{"name":"p","mode":"BearerToken","bearer_token":"planted"}`), "the mode BearerToken cannot sign"},
-		"Anonymous":           {profilesJSON(`{"name":"p","mode":"Anonymous"}`), "the mode Anonymous cannot sign"},
-		"an unknown mode":     {profilesJSON(`{"name":"p","mode":"planted"}`), "not one that this library knows"},
-		"a profile of itself": {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"planted"}`), "cycle of 1"},
+		"RsaKeyPair":          {profilesJSON(`{"name":"p","mode":"rsakeypair","private_key":"planted"}`), "the mode RsaKeyPair is not supported"},
+		"BearerToken":         {profilesJSON(`{"name":"p","mode":"BearerToken","bearer_token":"planted"}`), "the mode BearerToken is not supported"},
+		"Anonymous":           {profilesJSON(`{"name":"p","mode":"Anonymous"}`), "the mode Anonymous is not supported"},
+		"an unknown mode":     {profilesJSON(`{"name":"p","mode":"planted"}`), "the mode in the profile is not supported"},
+		"a profile of itself": {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"planted"}`), "cycle of length 1"},
 		"a cycle": {profilesJSON(
 			`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q"}`, `{"name":"q","mode":"ChainableRamRoleArn","source_profile":"r"}`, `{"name":"r","mode":"ChainableRamRoleArn","source_profile":"q"}`,
-		), "cycle of 2"},
+		), "cycle of length 2"},
 		"a long chain":       {profilesJSON(long...), "more than 10 source profiles"},
 		"a missing source":   {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"planted"}`), "source_profile: does not exist"},
 		"no source":          {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","ram_role_arn":"r"}`), "source_profile is empty"},

@@ -261,7 +261,7 @@ func TestDescribeBody(t *testing.T) {
 		"html":          {502, "<html>\r\n <b>Bad\x1b[31m</b>\x00\xff", "Bad Gateway, body begins: <html> <b>Bad [31m</b>"},
 		"no body":       {503, "", "Service Unavailable, empty body"},
 		"odd status":    {999, "x", "unknown status, body begins: x"},
-		"success":       {200, "<html>", "not a response of this API, body begins: <html>"},
+		"success":       {200, "<html>", "not a response from this API, body begins: <html>"},
 		"long":          {500, strings.Repeat("é", 200), "Internal Server Error, body begins: " + strings.Repeat("é", 78) + "…"},
 		"secret at cut": {500, strings.Repeat("x", 150) + secretKey.SecurityToken, "Internal Server Error, body begins: " + strings.Repeat("x", 150) + "***"},
 		"secret beyond": {500, strings.Repeat(" ", 8<<10-20) + secretKey.SecurityToken, "Internal Server Error, body begins: (text withheld: it repeats credentials)"},
@@ -279,7 +279,7 @@ func TestSignatureAdvice(t *testing.T) {
 	for message, want := range map[string]string{
 		"server string to sign is:" + ours:             "secret is wrong",
 		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // contains ours
-		"server string to sign is:POST&%2F&Action%3DB": "changed on its way",
+		"server string to sign is:POST&%2F&Action%3DB": "changed in transit",
 		"no string": "otherwise",
 	} {
 		if got := signatureAdvice(message, query, "otherwise"); !strings.Contains(got, want) {

@@ -63,11 +63,11 @@ func TestProblems(t *testing.T) {
 		"old TLS":               {errors.New("remote error: tls: protocol version not supported"), TLSFailed, true, "TLS 1.2", nil},
 		"no TLS":                {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, TLSFailed, true, "does not speak TLS", nil},
 		"plain HTTP":            {fmt.Errorf("wrapped: %w", http.ErrSchemeMismatch), TLSFailed, true, "does not speak TLS", nil},
-		"proxy unknown":         {proxy(dial(unknown)), ProxyFailed, true, "the proxy's own host name does not exist", new(*net.DNSError)},
+		"proxy unknown":         {proxy(dial(unknown)), ProxyFailed, true, "the host name of the proxy does not exist", new(*net.DNSError)},
 		"proxy refused":         {proxy(dial(syscall.ECONNREFUSED)), ProxyFailed, false, "the proxy cannot be reached", nil},
 		"proxy untrusted":       {proxy(untrusted), ProxyFailed, true, "TLS connection to the proxy", nil},
 		"proxy forbids":         {proxyError(403), ProxyFailed, true, "NO_PROXY", nil},
-		"proxy wants a user":    {proxyError(407), ProxyFailed, true, "user and password", nil},
+		"proxy wants a user":    {proxyError(407), ProxyFailed, true, "user name and password", nil},
 		"proxy cannot reach":    {proxyError(503), ProxyFailed, false, "NO_PROXY", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -170,7 +170,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 					if want := c.repeat || kind != "change"; (err == nil) != want {
 						t.Errorf("%s: %d requests, %v", kind, len(g.requests), err)
 					}
-					if f, ok := asFailure(err); ok && !strings.Contains(f.Advice, "may have been carried out") {
+					if f, ok := asFailure(err); ok && !strings.Contains(f.Advice, "may already have taken effect") {
 						t.Errorf("%s: the advice is %q", kind, f.Advice)
 					}
 				})

@@ -98,7 +98,7 @@ func TestMismatch(t *testing.T) {
 	c := call()
 	c.Decode = func([]byte) error { return fmt.Errorf("%w: number", ErrMismatch) }
 	meta, err := g.Do(t.Context(), c)
-	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not fit the result: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
+	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not match the result type: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
 		t.Errorf("%+v", f)
 	}
 }

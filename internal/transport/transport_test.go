@@ -83,7 +83,7 @@ func TestDo(t *testing.T) {
 		"cut 404 for ever":          {serve: cut(404, `<html>`), attempts: 3, class: transient, status: 404, text: "unexpected EOF", is: io.ErrUnexpectedEOF},
 		"cut 400, code complete":    {serve: cut(400, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 400, text: "told"},
 		"bad page once":             {serve: once(always(200, "<html>")), attempts: 2},
-		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "not a response of this API, body begins: <html>: bad page"},
+		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "not a response from this API, body begins: <html>: bad page"},
 		"200 with an error":         {serve: always(200, codeBody("InternalError")), attempts: 3, class: transient, code: "InternalError", status: 200, text: "told"},
 		"200 with a final error":    {serve: always(200, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 200, text: "told"},
 		"204":                       {serve: always(204, ""), attempts: 3, class: transient, status: 204, text: "empty body"},
