@@ -39,7 +39,7 @@ func TestPanicInDecode(t *testing.T) {
 	})
 }
 
-// TestHookMayCall checks that OnAttempt may make calls itself.
+// TestHookMayCall checks that the OnAttempt hook may make calls with the same Transport.
 func TestHookMayCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestHookMayCall(t *testing.T) {
 	})
 }
 
-// TestPanicsOfTheCaller checks that a panic in code provided by the caller leaves no mutex locked.
+// TestPanicsOfTheCaller checks that a panic in the caller's code leaves no mutex locked.
 func TestPanicsOfTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(c *Config, explode func()){
@@ -153,7 +153,7 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	}
 }
 
-// TestObserve checks what is recorded of the headers of the most recent response.
+// TestObserve checks that Observe returns data from the headers of the most recent response.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestObserve(t *testing.T) {
 			t.Errorf("%+v, want %+v", o, want)
 		}
 		if offset := g.ClockOffset(); offset != 0 {
-			t.Errorf("offset %v, although nothing was refused", offset)
+			t.Errorf("the clock offset is %v although no request was rejected", offset)
 		}
 	})
 }

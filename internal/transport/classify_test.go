@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// TestClassifyCodes checks the class of the most important documented codes, with their documented statuses.
+// TestClassifyCodes checks the class of the most important documented error codes with each of their documented
+// statuses.
 func TestClassifyCodes(t *testing.T) {
 	t.Parallel()
 	const clockOff, stale = Credentials | skew, Credentials | renewKey
@@ -23,7 +24,7 @@ func TestClassifyCodes(t *testing.T) {
 		statuses []int
 		class    Class
 	}{
-		// errors of DescribeInstances itself
+		// Errors of DescribeInstances.
 		"InvalidTag.Mismatch":                         {[]int{400}, Invalid},
 		"InvalidTagCount":                             {[]int{400}, Invalid},
 		"InvalidHpcClusterId.NotFound":                {[]int{400}, NotFound},
@@ -37,7 +38,7 @@ func TestClassifyCodes(t *testing.T) {
 		"InvalidNetworkType.NotFound":                 {[]int{404}, Invalid},
 		"InvalidStatus.NotFound":                      {[]int{404}, Invalid},
 		"DryRunOperation":                             {[]int{400}, 0},
-		// errors of all operations
+		// Errors that every operation can return.
 		"Throttling":                                 {[]int{400, 403, 429, 503}, Throttled},
 		"Throttling.User":                            {[]int{400}, Throttled},
 		"Throttling.Api":                             {[]int{400}, Throttled},
@@ -114,7 +115,7 @@ func TestClassifyCodes(t *testing.T) {
 		"Duplicate.TagKey":                           {[]int{400}, Invalid},
 		"InvalidTagKey.Malformed":                    {[]int{400}, Invalid},
 	} {
-		for _, status := range append(want.statuses, 200, 418) { // must not make a difference
+		for _, status := range append(want.statuses, 200, 418) { // statuses that must not make a difference
 			if got, _ := classify(code, "", status, false, false); got != want.class {
 				t.Errorf("classify(%s, %d) = %b, want %b", code, status, got, want.class)
 			}
@@ -125,7 +126,7 @@ func TestClassifyCodes(t *testing.T) {
 	}
 }
 
-// TestAdvice checks the advice for codes whose message does not say what to do.
+// TestAdvice checks the advice for error codes whose message does not say what to do.
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
@@ -278,7 +279,7 @@ func TestSignatureAdvice(t *testing.T) {
 	const ours = "POST&%2F&AccessKeyId%3Did%26Action%3DA"
 	for message, want := range map[string]string{
 		"server string to sign is:" + ours:             "secret is wrong",
-		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // contains ours
+		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // this string begins with the client's string to sign
 		"server string to sign is:POST&%2F&Action%3DB": "changed in transit",
 		"no string": "otherwise",
 	} {

@@ -13,8 +13,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// FuzzErrorResponse checks that the fields of any error response are short, printable on one line, and free of
-// secrets.
+// FuzzErrorResponse checks that every field of an error response is short, printable on one line, and free of
+// secrets, whatever the server sends.
 func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		``, `{}`, `null`, `[]`, `{"Code":"Throttling","Message":"m","RequestId":"r","HostId":"h","Recommend":"https://r"}`,
@@ -54,7 +54,8 @@ func FuzzErrorResponse(f *testing.F) {
 	})
 }
 
-// FuzzHeaders checks that for any header values, the wait is bounded and the clock offset is at most a day.
+// FuzzHeaders checks that, for any header values, retryAfter is between 0 and maxRetryAfter, and a learned clock
+// offset is at most one day.
 func FuzzHeaders(f *testing.F) {
 	f.Add("1500", "2", "Limit:10,Remain:0,TimeLeft:1500,Reset:1", "Thu, 01 Jan 2026 00:00:00 GMT", "")
 	f.Add("-1", "Thu, 01 Jan 2026 00:00:00 GMT", "TimeLeft:99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "0")

@@ -35,7 +35,8 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// TestProblems checks that failures below HTTP are classified, and that permanent ones are not retried.
+// TestProblems checks the classification of failures without an HTTP response, and that permanent failures are not
+// retried.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
@@ -47,7 +48,7 @@ func TestProblems(t *testing.T) {
 		problem   Problem
 		permanent bool
 		advice    string
-		as        any // a pointer for errors.As, or nil
+		as        any // the target of errors.As, or nil
 	}{
 		"unknown host":          {dial(unknown), NameNotFound, true, "check the region id, the endpoint and the name server", new(*net.DNSError)},
 		"name server down":      {dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), NameLookup, false, "name server", new(*net.DNSError)},
@@ -86,14 +87,14 @@ func TestProblems(t *testing.T) {
 					t.Errorf("no %T in %v", c.as, err)
 				}
 				if errors.Is(err, context.DeadlineExceeded) || c.problem == TimedOut && !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("a timeout of whom? %v", err)
+					t.Errorf("%v: the timeout must match os.ErrDeadlineExceeded, and never context.DeadlineExceeded", err)
 				}
 			})
 		})
 	}
 }
 
-// TestErrorDocument checks which responses with a successful status are error documents.
+// TestErrorDocument checks which responses with a 2xx status are treated as errors.
 func TestErrorDocument(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -107,7 +108,7 @@ func TestErrorDocument(t *testing.T) {
 		{`200`, `"success"`, false},
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
-		{`"InternalError"`, ``, false}, // the response of an operation may have a member named Code
+		{`"InternalError"`, ``, false}, // an operation's response may have a member named Code
 		{`"InternalError"`, `"told"`, true},
 		{`"InternalError"`, `""`, true},
 		{`500`, `"told"`, true},
@@ -117,7 +118,7 @@ func TestErrorDocument(t *testing.T) {
 			t.Errorf("Code %s, Message %s: %v", c.code, c.message, got)
 		}
 	}
-	synctest.Test(t, func(t *testing.T) { // unreadable for another reason: its Code is not an error code
+	synctest.Test(t, func(t *testing.T) { // The response cannot be decoded, but the value of Code is not an error code.
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			return respond(200, `{"Code":"200","Message":"successful"}`), nil
 		}, nil)
@@ -128,7 +129,7 @@ func TestErrorDocument(t *testing.T) {
 	})
 }
 
-// TestRequestIDs checks that a request id that contains a secret is masked everywhere.
+// TestRequestIDs checks that a secret in a request id is masked wherever the request id is reported.
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]func(*http.Request) string{
@@ -156,7 +157,8 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestRequestIDOfASuccess checks that the request id of a response is reported in any form, up to 256 bytes.
+// TestRequestIDOfASuccess checks that the request id of a successful response is reported in any format, up to 256
+// bytes.
 func TestRequestIDOfASuccess(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-A1D7-6C044FE73368"
@@ -179,7 +181,7 @@ func TestRequestIDOfASuccess(t *testing.T) {
 	}
 }
 
-// TestIsUUID checks that only a UUID is reported without being masked.
+// TestIsUUID checks that isUUID accepts only UUIDs, because a UUID is reported without masking.
 func TestIsUUID(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-a1d7-6C044FE73368"

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that the error of a
-// call says so if it was not retried because the budget was spent.
+// TestRetryBudgetOfCalls checks that every operation in every region has its own retry budget. If a call is not
+// retried because the budget is used up, its error must say so.
 func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 			}
 		}
 		if refused < 6 {
-			t.Errorf("%d of 10 calls were told why they were not retried", refused)
+			t.Errorf("only %d of 10 errors say why the call was not retried", refused)
 		}
 		for _, other := range []func(*Call){func(c *Call) { c.Region = "cn-other" }, func(c *Call) { c.Action = "DescribeRegions" }} {
 			c := call()
@@ -44,7 +44,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 }
 
 // TestPartialOutage checks that many concurrent callers succeed although the service fails half of their requests,
-// and that they do not flood it with retries.
+// and that the retries do not flood the service.
 func TestPartialOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -74,18 +74,18 @@ func TestPartialOutage(t *testing.T) {
 	})
 }
 
-// testPolicy has delays without jitter.
+// testPolicy is a retry policy with minimal delays.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
 // TestRetryBudget checks that a server that stays down receives 1.2 requests per call in the long run, and that
-// responses refill the budget.
+// responses refill the retry budget.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o outage
 		retries := 0
 		try := func() bool { return o.await(t.Context(), testPolicy, time.Now(), time.Now().Add(time.Second)) == nil }
-		for range 1000 { // calls to a server that is down, each of which would retry twice
+		for range 1000 { // the server is down, and each call tries to retry twice
 			o.addCall()
 			for range 2 {
 				o.reportFault(testPolicy)
@@ -108,8 +108,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetWhileUp checks a retry when the budget is spent: it waits for the responses to other calls while
-// the service responds, and fails once the service is down.
+// TestRetryBudgetWhileUp checks what a retry does when the budget is used up. While the service is up, the retry
+// waits for responses to other calls. When the service goes down, the retry fails.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -132,7 +132,7 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}
 }
 
-// TestAwait checks the results of await.
+// TestAwait checks when await returns, and with which error.
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

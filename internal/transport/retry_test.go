@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestBackoff checks that backoffs grow, have jitter, and are added to the wait that the server requests.
+// TestBackoff checks that backoffs grow, contain jitter, and are added to the wait that the server requests.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestLimits checks which limits of a policy apply to a call.
+// TestLimits checks which limits of a Policy apply to a call.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -73,16 +73,16 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestMaxElapsed checks that no retry starts after MaxElapsed, that a last one starts when it is over, and that it
-// is counted from the first failure.
+// TestMaxElapsed checks that MaxElapsed is measured from the first failure, that the last retry starts when
+// MaxElapsed is reached, and that no retry starts later.
 func TestMaxElapsed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		policy     Policy
 		patient    bool
 		retryAfter string
-		last       time.Duration // when the last request is sent, counted from the first failure
-		requests   int           // 0: any number
+		last       time.Duration // time from the first failure to the last request
+		requests   int           // 0 means any number
 	}{
 		"short":                              {policy: Policy{MaxElapsed: time.Second}, last: time.Second},
 		"long":                               {policy: Policy{MaxElapsed: time.Minute}, last: time.Minute},
@@ -121,8 +121,8 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
-// TestChangesAreNotRepeated checks that an operation that may change something is retried only if it cannot have
-// been carried out, or has a ClientToken.
+// TestChangesAreNotRepeated checks that an operation that may change something is retried only if the failed
+// attempt cannot have taken effect, or if the request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -133,7 +133,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		first  roundTripper
-		repeat bool // although the operation may change something
+		repeat bool // whether the call is retried
 	}{
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"no route":           {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}), true},
@@ -196,7 +196,8 @@ func TestPolicyDefaults(t *testing.T) {
 	}
 }
 
-// TestBackoffRange checks that backoffs lie between the floor and the ceiling and are spread over the whole range.
+// TestBackoffRange checks that backoffs lie between the lower bound and the ceiling, and are spread over the whole
+// range.
 func TestBackoffRange(t *testing.T) {
 	t.Parallel()
 	p := Policy{MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 )
 
-// TestAttemptTimeout checks that an attempt that takes too long is reported as a timeout, and that idle
-// connections are closed.
+// TestAttemptTimeout checks that an attempt that exceeds AttemptTimeout is reported as a timeout, and that the
+// transport then closes idle connections.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestEveryAttemptIsSigned checks that every attempt has its own nonce, time and signature.
+// TestEveryAttemptIsSigned checks that every attempt has its own nonce, timestamp and signature.
 func TestEveryAttemptIsSigned(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -44,8 +44,8 @@ func TestEveryAttemptIsSigned(t *testing.T) {
 	}
 }
 
-// TestExpiredKey checks that a key that the API reports as expired is replaced once, and that nothing is sent if
-// there is no other key.
+// TestExpiredKey checks that a key that the API reports as expired is replaced once, and that no further request is
+// sent if there is no other key.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
 	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
@@ -91,7 +91,7 @@ func TestExpiredKey(t *testing.T) {
 	}
 }
 
-// TestMismatch checks that a response that does not fit the caller's type is not retried.
+// TestMismatch checks that the call is not retried if a response does not match the caller's type.
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
@@ -103,8 +103,8 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-// TestCredentialsUnreachable checks that a credentials provider that cannot reach its service is distinguished
-// from one that has no key, and that the provider's timeouts are not mistaken for those of the caller.
+// TestCredentialsUnreachable checks that an unreachable credentials service is distinguished from a missing key,
+// and that the provider's timeouts are not mistaken for the caller's.
 func TestCredentialsUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -140,7 +140,7 @@ func (saysUnavailable) Error() string { return "provider failed" }
 func (s saysUnavailable) Unavailable() bool { return bool(s) }
 
 // TestUnknownKeyIsRenewed checks that a key that the API reports as unknown or disabled is replaced once, like an
-// expired one.
+// expired key.
 func TestUnknownKeyIsRenewed(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive", "InvalidAccessKeyIdError", "Forbidden.AccessKeyDisabled", "InvalidSecurityToken.Expired"} {
@@ -159,7 +159,7 @@ func TestUnknownKeyIsRenewed(t *testing.T) {
 	}
 }
 
-// TestWithCredentials checks that a Transport for another account shares the connections and nothing else.
+// TestWithCredentials checks that a Transport for another account shares only the connections.
 func TestWithCredentials(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
