@@ -24,15 +24,16 @@ const (
 // of goroutines.
 //
 // Concurrent callers share one provider call. While refreshes fail, the Cache returns the last valid key for up to
-// 150 s, and calls the provider every 5 s. A last valid key that the API has rejected is not used in this way.
+// 150 s, and calls the provider every 5 s. After the API has rejected the last valid key, the Cache does not reuse
+// it.
 //
-// The provider may hang, panic or exit its goroutine. A provider call that has not returned within 30 s is
+// The provider may hang, panic or call runtime.Goexit. A provider call that has not returned within 30 s is
 // abandoned, and the next caller starts a new call. While four abandoned calls have not returned, no new call is
 // started.
 type Cache struct{ *cacheState }
 
-// cacheState is a separate struct so that Cache contains only a pointer: fmt then does not print the key. See
-// Static.
+// cacheState is a separate struct so that Cache contains only a pointer, which keeps fmt from printing the key. See
+// [Static].
 type cacheState struct {
 	provider Provider
 	redact   func(err error, keys ...signer.Credentials) error
@@ -199,8 +200,8 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 }
 
 // leave records that a caller stops waiting for r. If no callers are left and the context of the last caller is
-// done, leave cancels the refresh. It does not cancel two refreshes in a row: otherwise, a provider that is slower
-// than its callers would never return a key.
+// done, leave cancels the refresh. It does not cancel two refreshes in a row, because a provider that is slower
+// than its callers would then never return a key.
 func (c *Cache) leave(r *refresh, contextDone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -240,7 +241,7 @@ func (c *Cache) useLastValid(err error) (key signer.Credentials, warning, _ erro
 // doRefresh calls the provider and stores the result.
 func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 	defer r.cancel()
-	r.err = errors.New("the credentials provider ended its goroutine")
+	r.err = errors.New("the credentials provider called runtime.Goexit")
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()

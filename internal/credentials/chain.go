@@ -36,7 +36,7 @@ type link struct {
 // because the key of a later link may belong to another account. A Chain is safe for concurrent use.
 type Chain struct{ *chainState }
 
-// chainState is a separate struct so that Chain contains only a pointer: fmt then does not print the key. See
+// chainState is a separate struct so that Chain contains only a pointer, which keeps fmt from printing the key. See
 // [Static].
 type chainState struct {
 	links  []link
@@ -172,8 +172,8 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
 		case !search && isNotConfigured(err):
-			// A file may be missing only while it is being replaced. Do not try the next link, which may use
-			// another account.
+			// The file may be missing for a moment while another program replaces it. Do not try the next link,
+			// which may use another account.
 			err = errors.New(err.Error())
 		}
 		tried = append(tried, LinkReport{Name: l.name, Err: err})

@@ -32,7 +32,7 @@ func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error)
 	edited := trimBOM(content)
 	bom := content[:len(content)-len(edited)]
 	for i, value := range []any{token.access, token.refresh, token.expires} {
-		text, _ := json.Marshal(value) // cannot fail
+		text, _ := json.Marshal(value) // cannot fail for strings and numbers
 		edited = setMember(edited, index, loginMembers[i], text)
 	}
 	edited = append(bytes.Clone(bom), edited...)

@@ -60,8 +60,8 @@ func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, 
 }
 
 // refreshLogin refreshes the login of a profile and stores the new login in the file. A refresh token can be used
-// only once, so the login is lost if the new one cannot be stored. Therefore refreshLogin first checks every step
-// of storing it, and keeps the file locked until the new login is stored.
+// only once, so the login is lost if the new login cannot be stored. Therefore refreshLogin tries every step of the
+// update before it uses the refresh token, and keeps the file locked until the new login is stored.
 func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientID string) (oauthToken, error) {
 	file, err := openLocked(ctx, r.path)
 	if err != nil {

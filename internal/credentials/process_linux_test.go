@@ -145,7 +145,7 @@ type servers struct {
 	certificate  string // path of the file with the servers' certificate
 }
 
-// moods are the ways in which the servers respond. "" means that they work.
+// moods are the ways in which the servers respond. "" means that the servers work normally.
 var moods = []string{"", "echo", "error page", "not JSON", "no key"}
 
 func startServers(t *testing.T, mood string) *servers {
@@ -348,8 +348,8 @@ func (s *servers) prepare(t *testing.T, c processCase) *processRun {
 	return run
 }
 
-// environment returns the variables that are the same for all cases of a mood. net/http and crypto/x509 read some
-// of them only once per process.
+// environment returns the environment variables that are the same for all cases of a mood. net/http and crypto/x509
+// read some of these variables only once per process.
 func (s *servers) environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HTTPS_PROXY=" + s.proxy.URL, "HTTP_PROXY=" + s.proxy.URL, "SSL_CERT_FILE=" + s.certificate, "SSL_CERT_DIR=/none",

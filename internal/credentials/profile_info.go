@@ -43,9 +43,9 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 	return list, nil
 }
 
-// Region returns the region to use if the user has not named one. If name is not empty, Region returns the region
-// of that profile, or else ALIBABA_CLOUD_REGION_ID. If name is empty, ALIBABA_CLOUD_REGION_ID takes precedence over
-// the region of the current profile.
+// Region returns the region to use if the user has not specified one. If name is not empty, Region returns the
+// region of the named profile, or ALIBABA_CLOUD_REGION_ID if that profile has no region. If name is empty,
+// ALIBABA_CLOUD_REGION_ID takes precedence over the region of the current profile.
 func Region(name string) (string, error) { return newSystem().region(name) }
 
 func (s *system) region(name string) (string, error) {

@@ -22,28 +22,28 @@ var codeRules = []struct {
 	{"InvalidSecurityToken.MismatchWithAccessKey", Credentials | renewKey, "the security token belongs to another access key: set the id, secret and token of the same key"},
 	{"InvalidSecurityToken*", Credentials | renewKey, "get new temporary credentials"},
 	{"MissingSecurityToken", Credentials | renewKey, "a temporary access key requires its security token: set both"},
-	{"InvalidAccessKeyId.Inactive Forbidden.AccessKeyDisabled", Credentials | renewKey, "the access key is disabled: enable it or use another"},
+	{"InvalidAccessKeyId.Inactive Forbidden.AccessKeyDisabled", Credentials | renewKey, "the access key is disabled: enable it, or use another access key"},
 	{"InvalidAccessKeyId*", Credentials | renewKey, "check the access key id: it is unknown or disabled"},
 	{"MissingAccessKeyId", Credentials, "the request reached the API without its access key id: check the proxies"},
 	{"SignatureDoesNotMatch IncompleteSignature", Credentials, "check the access key secret"},
 
 	// Denials that no RAM policy can resolve.
-	{"Forbidden.RiskControl", Forbidden, "the account is under risk control: contact the vendor"},
+	{"Forbidden.RiskControl", Forbidden, "the account is under risk control: contact Alibaba Cloud support"},
 	{
 		"Forb*.NotSupportRAM Forb*.SubUser", Forbidden,
 		"RAM users and roles cannot be permitted to call this operation: use an access key of the account itself",
 	},
 	{
 		"Forb*.RegionId UnauthorizedRegion* RegionUnauthorized* Unauthorized.EmptyRegion", Forbidden,
-		"the region is not enabled for this account, and no RAM policy can permit it: exclude the region, or contact the vendor",
+		"the region is not enabled for this account, and no RAM policy can permit it: exclude the region, or contact Alibaba Cloud support",
 	},
 	{
 		"InvalidAction.Unauthorized ActionUnauthorized InvalidUser.NotInWhiteList UserNotInTheWhiteList", Forbidden,
-		"this operation is not enabled for the account, and no RAM policy can permit it: contact the vendor",
+		"this operation is not enabled for the account, and no RAM policy can permit it: contact Alibaba Cloud support",
 	},
 	{
 		"InvalidUserData.Forbidden InvalidDiskCategory.*Unauthorized InvalidSystemDiskCategory.*Unauthorized InvalidInstanceType.*Unauthorized", Forbidden,
-		"this value is not enabled for the account, and no RAM policy can permit it: contact the vendor",
+		"this value is not enabled for the account, and no RAM policy can permit it: contact Alibaba Cloud support",
 	},
 	{"*KMSUnauthorized", Forbidden, "ECS is not permitted to use the KMS key: authorize ECS in KMS"},
 	{"*InvalidAccount.NotFound InvalidAccount.Forb* ChargeTypeViolation", Forbidden, "check the state of the account"},
@@ -54,13 +54,13 @@ var codeRules = []struct {
 	},
 
 	// Denials that a RAM policy can resolve.
-	{"InvalidUser.*", Forbidden, ""}, // Unauthorized, PassRoleForbidden
+	{"InvalidUser.*", Forbidden, ""}, // such as InvalidUser.Unauthorized and InvalidUser.PassRoleForbidden
 	{"Forbidden* Forbbiden* Forbedden*", Forbidden, ""},
 	{"NoPermission* NoPermisson* PermissionDenied*", Forbidden, ""},
 	{"AuthenticationFail* AccessDenied* *Unauthorized*", Forbidden, ""},
 
 	// Endpoints and regions.
-	{"InvalidOperation.NotSupportedEndpoint", Invalid, "this endpoint does not serve the region: leave the endpoint empty or use the region's own"},
+	{"InvalidOperation.NotSupportedEndpoint", Invalid, "this endpoint does not serve the region: leave the endpoint empty, or use the endpoint of the region"},
 	{"InvalidRegionId*", Invalid, "check the region id"},
 	{"InvalidRegion*", Invalid, "check the region id and the endpoint"},
 	{"Invalid.RegionId *Region*.NotFound", Invalid, "check the region id"},
