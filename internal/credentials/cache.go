@@ -15,7 +15,7 @@ import (
 
 const (
 	refreshTimeout   = 30 * time.Second  // timeout of one provider call
-	slowAfter        = 5 * time.Second   // a refresh that takes longer is slow: calls use the last valid key instead of waiting
+	slowAfter        = 5 * time.Second   // if a refresh takes longer, calls use the last valid key instead of waiting
 	reuseLastValid   = 150 * time.Second // how long the last valid key may be used while refreshes fail
 	maxHungRefreshes = 4                 // maximum number of provider calls that have exceeded refreshTimeout and have not returned
 )

@@ -292,7 +292,7 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		}
 		wg.Wait()
 		if n := p.calls.Load(); n != 1 {
-			t.Errorf("%d calls", n)
+			t.Errorf("%d provider calls", n)
 		}
 		// Key 2 is rejected while a refresh that returns key 2 is already in progress. The callers must not use
 		// that result, and must share one more refresh.
@@ -307,7 +307,7 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		}
 		wg.Wait()
 		if n := p.calls.Load(); n != 3 {
-			t.Errorf("%d calls", n)
+			t.Errorf("%d provider calls", n)
 		}
 	})
 }
@@ -335,7 +335,7 @@ func TestRefreshContext(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), contextKey{}, "value"), limit)
 				defer cancel()
 				if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != limit {
-					t.Errorf("%v after %v", err, time.Since(start))
+					t.Errorf("Get returned %v after %v", err, time.Since(start))
 				}
 			})
 		}
@@ -344,12 +344,12 @@ func TestRefreshContext(t *testing.T) {
 			t.Errorf("the provider's context ended after %v", ended)
 		}
 		if key, _, err := cache.Get(t.Context(), none); key != keyOf(2) || err != nil || time.Since(start) != 2500*time.Millisecond {
-			t.Errorf("%v %v after %v", key, err, time.Since(start))
+			t.Errorf("Get returned %v, %v after %v", key, err, time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
-			t.Errorf("%v after %d calls", err, p.calls.Load())
+			t.Errorf("Get returned %v after %d provider calls", err, p.calls.Load())
 		}
 	})
 }
@@ -373,7 +373,7 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 			}
 		}
 		if time.Since(start) != 2*time.Second {
-			t.Errorf("%v", time.Since(start))
+			t.Errorf("two calls took %v", time.Since(start))
 		}
 		time.Sleep(10 * time.Minute)
 	})
@@ -430,7 +430,7 @@ func TestBadProviders(t *testing.T) {
 		t.Parallel()
 		for _, p := range []Provider{nil, (*providerFunc)(nil)} {
 			if _, err := NewCache(p, nil).Credentials(t.Context()); err == nil {
-				t.Errorf("%T", p)
+				t.Errorf("a nil %T returned no error", p)
 			}
 		}
 	})
@@ -446,7 +446,7 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 	key.AccessKeySecret += "\n"
 	if _, err := NewCache(NewStatic(key), nil).Credentials(t.Context()); err == nil {
-		t.Error("a line break passed")
+		t.Error("a key with a line break was accepted")
 	}
 	holder := struct {
 		s *Static
@@ -487,6 +487,6 @@ func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	}
 	wg.Wait()
 	if n := empty.Load(); n != 0 {
-		t.Errorf("%d empty keys", n)
+		t.Errorf("Get returned an empty key %d times", n)
 	}
 }

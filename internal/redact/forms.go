@@ -123,7 +123,7 @@ func (f *forms) mask(text string) string {
 // contains reports whether text contains a known secret.
 func (f *forms) contains(text string) bool { return len(f.find(text)) > 0 }
 
-// span is a range of bytes in a text.
+// span is the range of bytes from start to end in a text.
 type span struct{ start, end int }
 
 // find returns the positions of known secrets in text, in no particular order. Each round of the search removes one

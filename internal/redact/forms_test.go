@@ -104,7 +104,7 @@ func TestTransformations(t *testing.T) {
 			for _, text := range []string{"before " + form + " after", form, "x" + form + "y", "at https://h/?a=" + form + "&b=c"} {
 				got := r.Mask(text)
 				if shown := showsAny(got, secret); shown != "" || got == text {
-					t.Errorf("%s of %.30s:\n%s\nbecame\n%s", name, secret, text, got)
+					t.Errorf("%s of %.30s: masking\n%s\nreturned\n%s", name, secret, text, got)
 				}
 				if strings.HasPrefix(text, "before") && (!strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after")) {
 					t.Errorf("%s of %.30s lost more than the secret: %s", name, secret, got)
@@ -145,7 +145,7 @@ func TestOtherTextStays(t *testing.T) {
 		strings.Repeat("i-bp67acfmxazb4p**** ", 50), "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
 	} {
 		if got := r.Mask(text); got != text {
-			t.Errorf("%s became %s", text, got)
+			t.Errorf("Mask changed %s to %s", text, got)
 		}
 	}
 }
@@ -171,11 +171,11 @@ func FuzzMask(f *testing.F) {
 			t.Errorf("%s of %q is not found in %q", name, secret, text)
 		}
 		if r.forms.contains(got) {
-			t.Errorf("%s of %q still shows in %q", name, secret, got)
+			t.Errorf("%s of %q is still in %q", name, secret, got)
 		}
 		other := transformations[name](strings.Repeat("~", len(secret))) // a text without the secret, because the surrounding text may itself look like a part of the secret
 		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+other+" "+after, secret) == "" && !strings.Contains(mask, shown) {
-			t.Errorf("%s: %q shows in %q", name, shown, got)
+			t.Errorf("%s: %q is still in %q", name, shown, got)
 		}
 		if line := r.Line(text, 100); len(line) > 100 || strings.ContainsAny(line, "\r\n") {
 			t.Errorf("%q", line)

@@ -82,7 +82,7 @@ func TestShapes(t *testing.T) {
 		got := s.Line(text, maxErrorText)
 		for _, bad := range []string{"xyzsecret", "abcdef123456", "Ab9/+Ab9"} {
 			if strings.Contains(got, bad) {
-				t.Errorf("%s\nbecame %s", text, got)
+				t.Errorf("Line left a secret of\n%s\nin %s", text, got)
 			}
 		}
 		if !strings.Contains(got, mask) {
@@ -95,7 +95,7 @@ func TestShapes(t *testing.T) {
 		"/root/.alibabacloud/credentials: no such file", "The account of STS. is not found", `{"NextToken":"abc123def456","PageNumber":1}`,
 	} {
 		if got := s.Line(text, maxErrorText); got != text {
-			t.Errorf("%s became %s", text, got)
+			t.Errorf("Line changed %s to %s", text, got)
 		}
 	}
 }
@@ -167,7 +167,7 @@ func TestError(t *testing.T) {
 		}
 		walk(got, func(link error) {
 			if secret := holds(fmt.Sprintf("%v %+v %#v", link, link, link)); secret != "" {
-				t.Errorf("%s: a %T shows %s", name, link, secret)
+				t.Errorf("%s: a %T in the chain reveals %s", name, link, secret)
 			}
 		})
 	}

@@ -52,7 +52,7 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 		calls := 0
 		ticket, err := c.Admit(t.Context(), 0, slowLimiter(&calls))
 		if err != nil || ticket.Waited != 5*time.Second || calls != 1 {
-			t.Errorf("waited %v, %d calls, %v", ticket.Waited, calls, err)
+			t.Errorf("waited %v, %d limiter calls, error %v", ticket.Waited, calls, err)
 		}
 	})
 }

@@ -52,8 +52,9 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 	}
 }
 
-// passLimiterAtFront waits for the limiter while all other callers in the queue stand still. It extends the maximum
-// wait of every caller in the queue by that time, because the callers were not waiting for quota.
+// passLimiterAtFront waits for the limiter on behalf of the front of the queue. No other caller is admitted
+// meanwhile. That time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
+// caller in the queue by it.
 func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.Context) error) (took time.Duration, err error) {
 	start := time.Now()
 	c.limiting = true

@@ -299,12 +299,12 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := waiting(th); n != 1010 {
-			t.Fatalf("%d wait, want 1010", n)
+			t.Fatalf("%d callers are waiting, want 1010", n)
 		}
 		cancel()
 		left.Wait()
 		if took := time.Since(start); took != 0 {
-			t.Errorf("left after %v", took)
+			t.Errorf("the canceled callers returned after %v", took)
 		}
 		for range cap(errs) {
 			if err := <-errs; !errors.Is(err, context.Canceled) {
@@ -312,11 +312,11 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 			}
 		}
 		if n := waiting(th); n != 10 {
-			t.Errorf("%d wait on, want 10", n)
+			t.Errorf("%d callers are still waiting, want 10", n)
 		}
 		stayed.Wait()
 		if took := time.Since(start); took < 10*time.Second || took > 12*time.Second || waiting(th) != 0 {
-			t.Errorf("the others passed after %v, %d are left", took, waiting(th))
+			t.Errorf("the remaining callers were admitted after %v, and %d are left", took, waiting(th))
 		}
 	})
 }
@@ -389,7 +389,7 @@ func TestThrottleContext(t *testing.T) {
 		done, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := new(Control).Admit(done, 0, nil); !errors.Is(err, context.Canceled) {
-			t.Errorf("ended context, free: %v", err)
+			t.Errorf("free state and a context that is done: %v", err)
 		}
 		th := closedThrottle(t, time.Second)
 		go mustAdmit(t, th) // the probe has no response yet, so the send time of the next request is unknown
@@ -540,10 +540,10 @@ func TestThrottleOrder(t *testing.T) {
 		}
 		wg.Wait()
 		if !slices.IsSorted(got) || len(got) != 100 {
-			t.Errorf("order %v", got)
+			t.Errorf("callers were admitted in the order %v", got)
 		}
 		if at[0] != time.Second || !slices.IsSorted(at) || len(slices.Compact(at)) < 50 {
-			t.Errorf("times %v", at)
+			t.Errorf("callers were admitted at %v", at)
 		}
 	})
 }
@@ -578,7 +578,7 @@ func TestThrottleFreeAgain(t *testing.T) {
 		start := time.Now()
 		mustAdmit(t, th)
 		if time.Since(start) == 0 || !th.paced {
-			t.Error("not paced after a throttle")
+			t.Error("requests are not paced after a throttled response")
 		}
 		time.Sleep(freeAfter + time.Second)
 		start = time.Now()

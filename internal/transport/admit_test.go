@@ -39,7 +39,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 			for range cap(errs) {
 				err := <-errs
 				if f, ok := asFailure(err); !ok || !errors.Is(err, want) || f.Class&Throttled == 0 {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%s: the error is %v", name, err)
 				}
 			}
 		})
@@ -198,7 +198,7 @@ func TestMaxElapsedThrottled(t *testing.T) {
 		start := time.Now()
 		_, err := g.Do(t.Context(), call())
 		if f, ok := asFailure(err); !ok || f.Class&Throttled == 0 || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 8*time.Second {
-			t.Errorf("%v after %v", err, time.Since(start))
+			t.Errorf("got error %v after %v", err, time.Since(start))
 		}
 	})
 }

@@ -97,7 +97,7 @@ func TestBufferList(t *testing.T) {
 	l.put(nil)
 	l.put(make([]byte, 0, keepBuffer+1))
 	if len(l.free) != 0 {
-		t.Errorf("%d buffers kept, of sizes 0 and keepBuffer+1", len(l.free))
+		t.Errorf("%d buffers kept, although their sizes are 0 and keepBuffer+1", len(l.free))
 	}
 	l.put(make([]byte, 0, keepBuffer))
 	for size := range keepBuffers + 3 {
@@ -135,7 +135,7 @@ func TestBuffersAreReused(t *testing.T) {
 		_, _ = g.Do(t.Context(), c)
 	}
 	if len(seen) != 3 || seen[0] != seen[1] || seen[1] != seen[2] {
-		t.Errorf("three calls used the buffers %v", seen)
+		t.Errorf("the three calls did not share one buffer: %v", seen)
 	}
 }
 

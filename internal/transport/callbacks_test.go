@@ -26,7 +26,7 @@ func TestPanicInDecode(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() != "theirs" {
-					t.Error("no panic")
+					t.Error("the panic was swallowed")
 				}
 			}()
 			_, _ = g.Do(t.Context(), c)
@@ -109,7 +109,7 @@ func TestPanicsOfTheCaller(t *testing.T) {
 					func() {
 						defer func() {
 							if recover() != "theirs" {
-								t.Error("no panic")
+								t.Error("the panic was swallowed")
 							}
 						}()
 						_, _ = g.Do(t.Context(), call())
@@ -162,7 +162,7 @@ func TestObserve(t *testing.T) {
 			return respond(200, good, "Date", date.Format(http.TimeFormat), "X-RateLimit-User-API", "Limit:10,Remain:9"), nil
 		}, nil)
 		if o := g.Observe("cn-test", "DescribeInstances"); o != (Observation{}) {
-			t.Errorf("before any response: %+v", o)
+			t.Errorf("before any response, Observe returned %+v", o)
 		}
 		_, _ = g.Do(t.Context(), call())
 		want := Observation{ServerTime: date, LocalTime: time.Now(), RateLimitUserAPI: "Limit:10,Remain:9"}

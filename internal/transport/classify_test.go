@@ -122,7 +122,7 @@ func TestClassifyCodes(t *testing.T) {
 		}
 	}
 	if got, _ := classify("InvalidParameter", "The specified SecurityToken.Expired is not valid", 400, false, false); got != stale {
-		t.Errorf("an renewKey token worded as InvalidParameter is %b", got)
+		t.Errorf("InvalidParameter for an expired token has class %b", got)
 	}
 }
 
@@ -151,7 +151,7 @@ func TestAdvice(t *testing.T) {
 		"Forbidden.RiskControl":                 "risk control",
 	} {
 		if _, advice := classify(code, "", 400, false, false); !strings.Contains(advice, want) {
-			t.Errorf("%s: the advice is %q, want one with %q", code, advice, want)
+			t.Errorf("%s: the advice is %q, want a text that contains %q", code, advice, want)
 		}
 	}
 }
@@ -170,7 +170,7 @@ func TestClassifyStatus(t *testing.T) {
 	}
 	for status, want := range map[int]string{302: "redirects", 404: "endpoint", 407: "proxy"} {
 		if _, advice := classify("", "", status, false, false); !strings.Contains(advice, want) {
-			t.Errorf("the advice for %d is %q", status, advice)
+			t.Errorf("the advice for status %d is %q", status, advice)
 		}
 	}
 }
@@ -288,7 +288,7 @@ func TestSignatureAdvice(t *testing.T) {
 		}
 	}
 	if _, err := url.ParseQuery("%zz"); err == nil {
-		t.Fatal("no bad query")
+		t.Fatal("the query is not malformed")
 	}
 	if got := signatureAdvice(ours, "%zz", "otherwise"); got != "otherwise" {
 		t.Error(got)

@@ -24,16 +24,16 @@ func TestSkew(t *testing.T) {
 		g := newRig(serve, nil)
 		for i, want := range []int{2, 1, 1} {
 			if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != want {
-				t.Errorf("call %d: %d attempts, %v", i, meta.Attempts, err)
+				t.Errorf("call %d: %d attempts, error %v", i, meta.Attempts, err)
 			}
 		}
 		server = -2 * time.Hour // the local clock has jumped
 		if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 {
-			t.Errorf("after the jump: %d attempts, %v", meta.Attempts, err)
+			t.Errorf("after the clock jumped: %d attempts, error %v", meta.Attempts, err)
 		}
 		server = 25 * time.Hour // too large to be plausible
 		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 1 {
-			t.Errorf("absurd date: %d attempts, %v", meta.Attempts, err)
+			t.Errorf("implausible date: %d attempts, error %v", meta.Attempts, err)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // the server rejects every request
@@ -41,7 +41,7 @@ func TestSkew(t *testing.T) {
 			return respond(400, codeBody("IllegalTimestamp"), "Date", time.Now().Add(time.Duration(n)*time.Hour).UTC().Format(http.TimeFormat)), nil
 		}, nil)
 		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 3 {
-			t.Errorf("%d attempts, %v", meta.Attempts, err)
+			t.Errorf("%d attempts, error %v", meta.Attempts, err)
 		}
 	})
 }
@@ -60,10 +60,10 @@ func TestClockIsLearnedWithoutRetry(t *testing.T) {
 			return respond(200, good), nil
 		}, func(c *Config) { c.Retry.MaxAttempts = 1 })
 		if _, err := g.Do(t.Context(), call()); err == nil || len(g.requests) != 1 {
-			t.Errorf("%d requests: %v", len(g.requests), err)
+			t.Errorf("first call: %d requests, error %v", len(g.requests), err)
 		}
 		if _, err := g.Do(t.Context(), call()); err != nil || len(g.requests) != 2 {
-			t.Errorf("%d requests: %v", len(g.requests), err)
+			t.Errorf("second call: %d requests, error %v", len(g.requests), err)
 		}
 	})
 }

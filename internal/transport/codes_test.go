@@ -64,7 +64,7 @@ func TestDocumentedCodes(t *testing.T) {
 		for _, status := range append(c.statuses, 418) {
 			got := Classify(c.code, "", status, false, false) & kinds
 			if got != c.kind && (c.kind != 0 || status < 500) { // for a code without a class, the status may decide
-				t.Errorf("%s with status %d is %b, want %b", c.code, status, got, c.kind)
+				t.Errorf("%s with status %d has class %b, want %b", c.code, status, got, c.kind)
 			}
 		}
 	}
@@ -101,7 +101,7 @@ func TestCodeFamilies(t *testing.T) {
 			}
 			counts[i]++
 			if got := Classify(c.code, "", 403, false, false) & kinds; got != f.kind && got&f.kind == 0 {
-				t.Errorf("%s is %b, want %b", c.code, got, f.kind)
+				t.Errorf("%s has class %b, want %b", c.code, got, f.kind)
 			}
 			break
 		}
@@ -136,7 +136,7 @@ func TestUnknownCodes(t *testing.T) {
 		{code: "InvalidPrefixListId.NotFound", status: 404, want: NotFound},
 	} {
 		if got := Classify(c.code, "", c.status, c.denied, c.readOnly); got != c.want {
-			t.Errorf("%+v is %b", c, got)
+			t.Errorf("%+v has class %b", c, got)
 		}
 	}
 }
@@ -151,12 +151,12 @@ func TestDenialsNoGrantCures(t *testing.T) {
 		"InvalidAccountStatus.NotEnoughBalance", "InvalidAccount.Forbbiden", "UserNotInTheWhiteList", "InvalidInstanceType.ValueUnauthorized",
 	} {
 		if class, advice := classify(code, "", 403, false, true); class != Forbidden || advice == "" || strings.Contains(advice, "grant") {
-			t.Errorf("%s is %b with the advice %q", code, class, advice)
+			t.Errorf("%s has class %b and advice %q", code, class, advice)
 		}
 	}
 	for _, code := range []string{"Forbidden.RAM", "NoPermission", "Forbidden.Unauthorized", "PermissionDenied.Scope", "AuthenticationFail.NoPermission"} {
 		if class, advice := classify(code, "", 403, false, true); class != Forbidden || advice != "" {
-			t.Errorf("%s is %b with the advice %q", code, class, advice)
+			t.Errorf("%s has class %b and advice %q", code, class, advice)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func TestLongCode(t *testing.T) {
 		Classify(code, "", 400, false, false)
 	}
 	if took := time.Since(start); took > time.Second {
-		t.Errorf("took %v", took)
+		t.Errorf("classifying the code took %v", took)
 	}
 }
 

@@ -47,7 +47,7 @@ func FuzzErrorResponse(f *testing.F) {
 					t.Errorf("%s is not printable: %q", name, text)
 				}
 				if bad := holds(text); bad != "" {
-					t.Errorf("%s shows %s: %q", name, bad, text)
+					t.Errorf("%s contains the secret %s: %q", name, bad, text)
 				}
 			}
 		}
@@ -68,14 +68,14 @@ func FuzzHeaders(f *testing.F) {
 		}
 		for _, throttled := range []bool{true, false} {
 			if d := retryAfter(h, throttled); d < 0 || d > maxRetryAfter {
-				t.Errorf("retry after %v", d)
+				t.Errorf("retryAfter returned %v", d)
 			}
 		}
 		var k clock
 		learned := k.learn(h, 0)
 		offset := time.Duration(k.offset.Load())
 		if offset.Abs() > maxSkew+time.Second || learned && offset.Abs() < minSkew || !learned && offset != 0 || age != "" && learned {
-			t.Errorf("learned %v: %v", learned, offset)
+			t.Errorf("learned is %v, and the clock offset is %v", learned, offset)
 		}
 	})
 }
@@ -92,13 +92,13 @@ func FuzzClassify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, code, message string, status int) {
 		class := Classify(code, message, status, false, false)
 		if strings.HasPrefix(code, "Throttling") && class != Throttled {
-			t.Errorf("%q is %b", code, class)
+			t.Errorf("%q has class %b", code, class)
 		}
 		if class&(Forbidden|Invalid|Credentials|NotFound) != 0 && class&retryable != 0 {
-			t.Errorf("%q, %d is final and retried: %b", code, status, class)
+			t.Errorf("code %q with status %d has class %b", code, status, class)
 		}
 		if other := Classify(code, message, 418, false, false); class&(Forbidden|Invalid|Credentials|NotFound) != 0 && other != class {
-			t.Errorf("%q is %b with status %d and %b with 418", code, class, status, other)
+			t.Errorf("%q has class %b with status %d, but %b with 418", code, class, status, other)
 		}
 	})
 }

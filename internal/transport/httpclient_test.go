@@ -33,7 +33,7 @@ func TestCallersClient(t *testing.T) {
 		t.Errorf("%+v, redirected %d times", f, redirected)
 	}
 	if !maps.EqualFunc(before, params.Params, slices.Equal) {
-		t.Errorf("the parameters became %v", params.Params)
+		t.Errorf("the parameters were changed to %v", params.Params)
 	}
 }
 

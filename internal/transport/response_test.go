@@ -27,11 +27,11 @@ func TestTextsAreShort(t *testing.T) {
 	}, nil)
 	_, err := g.Do(t.Context(), call())
 	if f, ok := asFailure(err); !ok || len(f.Response.Message) > 8<<10 || len(f.Response.Message) < 8<<10-8 {
-		t.Errorf("%d bytes of message", len(f.Response.Message))
+		t.Errorf("the message has %d bytes", len(f.Response.Message))
 	}
 	g = newRig(func(int, *http.Request) (*http.Response, error) { return nil, errors.New(long) }, func(c *Config) { c.Retry.MaxAttempts = 1 })
 	if _, err = g.Do(t.Context(), call()); len(err.Error()) > 8<<10 {
-		t.Errorf("%d bytes of error", len(err.Error()))
+		t.Errorf("the error text has %d bytes", len(err.Error()))
 	}
 }
 
@@ -84,7 +84,7 @@ func TestProblems(t *testing.T) {
 					t.Errorf("%d requests, want %d", len(g.requests), want)
 				}
 				if c.as != nil && !errors.As(err, c.as) {
-					t.Errorf("no %T in %v", c.as, err)
+					t.Errorf("errors.As finds no %T in %v", c.as, err)
 				}
 				if errors.Is(err, context.DeadlineExceeded) || c.problem == TimedOut && !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("%v: the timeout must match os.ErrDeadlineExceeded, and never context.DeadlineExceeded", err)
@@ -177,7 +177,7 @@ func TestRequestIDOfASuccess(t *testing.T) {
 		return respond(200, good, "X-Acs-Request-Id", strings.Repeat("ab ", 1000)), nil
 	}, nil)
 	if meta, err := g.Do(t.Context(), call()); err != nil || len(meta.RequestID) < 200 || len(meta.RequestID) > 260 {
-		t.Errorf("a request id of 3,000 bytes is reported with %d: %q, %v", len(meta.RequestID), meta.RequestID, err)
+		t.Errorf("a request id of 3,000 bytes is reported with %d bytes: %q, error %v", len(meta.RequestID), meta.RequestID, err)
 	}
 }
 
@@ -186,12 +186,12 @@ func TestIsUUID(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-a1d7-6C044FE73368"
 	if !isUUID(uuid) {
-		t.Errorf("%s is a UUID", uuid)
+		t.Errorf("isUUID(%s) is false", uuid)
 	}
 	for i := range len(uuid) {
 		for _, other := range []string{"", "g", "G", "/", ":", "`", "@", "\x00", "--", "00"} {
 			if s := uuid[:i] + other + uuid[i+1:]; isUUID(s) {
-				t.Errorf("%q is no UUID", s)
+				t.Errorf("isUUID(%q) is true", s)
 			}
 		}
 	}

@@ -102,7 +102,7 @@ func TestRetryBudget(t *testing.T) {
 		}
 		for i := range retryBudget {
 			if !try() {
-				t.Fatalf("the budget was not refilled: %d retries", i)
+				t.Fatalf("the budget was not refilled: only %d retries", i)
 			}
 		}
 	})
@@ -126,7 +126,7 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 			time.AfterFunc(time.Second, func() { c.report(&o) })
 			err := o.await(t.Context(), testPolicy, start, start.Add(time.Minute))
 			if took := time.Since(start); !errors.Is(err, c.want) || c.want == nil && err != nil || name != "nothing" && took > time.Second+testPolicy.MaxDelay {
-				t.Errorf("%s: %v after %v", name, err, took)
+				t.Errorf("%s: await returned %v after %v", name, err, took)
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func TestAwait(t *testing.T) {
 		var o outage
 		start := time.Now()
 		if err := o.await(t.Context(), testPolicy, start.Add(time.Second), start.Add(time.Hour)); err != nil || time.Since(start) != time.Second {
-			t.Errorf("%v after %v", err, time.Since(start))
+			t.Errorf("await returned %v after %v", err, time.Since(start))
 		}
 
 		start = time.Now()
@@ -147,14 +147,14 @@ func TestAwait(t *testing.T) {
 		defer cancel()
 		err := o.await(ctx, testPolicy, start.Add(time.Second+1), start.Add(time.Hour))
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errPastDeadline) || time.Since(start) != 0 {
-			t.Errorf("a wait beyond the deadline: %v after %v", err, time.Since(start))
+			t.Errorf("wait beyond the deadline: await returned %v after %v", err, time.Since(start))
 		}
 		var timeout interface {
 			Timeout() bool
 			Temporary() bool
 		}
 		if !errors.As(err, &timeout) || !timeout.Timeout() || !timeout.Temporary() {
-			t.Errorf("%v is no timeout", err)
+			t.Errorf("%v is not a timeout", err)
 		}
 
 		cause := errors.New("cause")
@@ -162,7 +162,7 @@ func TestAwait(t *testing.T) {
 		time.AfterFunc(time.Second, func() { stop(cause) })
 		start = time.Now()
 		if err = o.await(ctx, testPolicy, start.Add(time.Minute), start.Add(time.Hour)); !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || time.Since(start) != time.Second {
-			t.Errorf("cancelled: %v after %v", err, time.Since(start))
+			t.Errorf("canceled context: await returned %v after %v", err, time.Since(start))
 		}
 		if err.Error() == "" || ContextError(ctx).Error() != "context canceled: cause" {
 			t.Errorf("%v", ContextError(ctx))

@@ -29,7 +29,7 @@ func TestBackoff(t *testing.T) {
 		distinct := map[time.Duration]bool{}
 		for i, d := range got {
 			if d < 50*time.Millisecond || d > ceilings[i]*time.Millisecond {
-				t.Errorf("gap %d is %v", i, d)
+				t.Errorf("pause %d is %v", i, d)
 			}
 			distinct[d] = true
 		}
@@ -44,7 +44,7 @@ func TestBackoff(t *testing.T) {
 		_, _ = g.Do(t.Context(), call())
 		for i, d := range g.gaps() {
 			if d < 2050*time.Millisecond || d > 2200*time.Millisecond {
-				t.Errorf("gap %d is %v", i, d)
+				t.Errorf("pause %d is %v", i, d)
 			}
 		}
 	})
@@ -114,7 +114,7 @@ func TestMaxElapsed(t *testing.T) {
 					t.Errorf("%d requests, the last %v after the first failure, want %v", len(g.times), last, c.last)
 				}
 				if c.policy.MaxElapsed > 0 && last > c.policy.MaxElapsed {
-					t.Errorf("a retry %v after the first failure", last)
+					t.Errorf("a retry was sent %v after the first failure", last)
 				}
 			})
 		})
@@ -168,7 +168,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 					k.ReadOnly, k.Repeatable = kind == "read", kind == "with ClientToken"
 					_, err := g.Do(t.Context(), k)
 					if want := c.repeat || kind != "change"; (err == nil) != want {
-						t.Errorf("%s: %d requests, %v", kind, len(g.requests), err)
+						t.Errorf("%s: %d requests, error %v", kind, len(g.requests), err)
 					}
 					if f, ok := asFailure(err); ok && !strings.Contains(f.Advice, "may already have taken effect") {
 						t.Errorf("%s: the advice is %q", kind, f.Advice)
@@ -189,10 +189,10 @@ func TestPolicyDefaults(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if got := (Policy{MinDelay: time.Minute}).withDefaults(); got.MaxDelay != time.Minute {
-		t.Errorf("a ceiling below the start: %+v", got)
+		t.Errorf("MaxDelay below MinDelay: %+v", got)
 	}
 	if got := (Policy{MaxDelay: time.Millisecond}).withDefaults(); got.MinDelay != time.Millisecond {
-		t.Errorf("a start above the ceiling: %+v", got)
+		t.Errorf("MinDelay above MaxDelay: %+v", got)
 	}
 }
 
@@ -273,7 +273,7 @@ func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		after := time.Now().Add(4 * time.Second).UTC().Format(http.TimeFormat)
 		if got := retryAfter(http.Header{"Retry-After": {after}}, false); got != 4*time.Second {
-			t.Errorf("without Date: %v", got)
+			t.Errorf("without a Date header, the wait is %v", got)
 		}
 	})
 }

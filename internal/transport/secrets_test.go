@@ -53,13 +53,13 @@ func TestNoSecretLeaves(t *testing.T) {
 				}
 				for _, text := range append(texts, fmt.Sprintf("%+v", answer)) {
 					if bad := holds(text); bad != "" {
-						t.Errorf("%s, %d: %s in %s", name, status, bad, text)
+						t.Errorf("%s, status %d: secret %s in %s", name, status, bad, text)
 					}
 					for _, r := range g.requests {
 						_, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
 						signature += r.URL.Query().Get("Signature")
 						if strings.Contains(text, signature) || strings.Contains(text, url.QueryEscape(signature)) {
-							t.Errorf("%s, %d: signature in %s", name, status, text)
+							t.Errorf("%s, status %d: signature in %s", name, status, text)
 						}
 					}
 				}
@@ -88,14 +88,14 @@ func TestCallersErrorsAreMasked(t *testing.T) {
 		g.cfg.Limiter = limiter(func(context.Context) error { return theirs })
 		_, byLimiter := g.Do(t.Context(), call())
 		if !errors.Is(byContext, context.Canceled) {
-			t.Errorf("%v is no cancellation", byContext)
+			t.Errorf("%v is not a cancellation", byContext)
 		}
 		for _, err := range []error{byContext, byLimiter} {
 			if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, "\n") || strings.Contains(text, secretKey.AccessKeySecret) {
 				t.Errorf("%q", text)
 			}
 			if errors.Is(err, theirs) != (theirs == plain) {
-				t.Errorf("%v: wraps the caller's error: %v", err, errors.Is(err, theirs))
+				t.Errorf("%v: errors.Is finds the caller's error: %v", err, errors.Is(err, theirs))
 			}
 		}
 	}

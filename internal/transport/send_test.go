@@ -22,11 +22,11 @@ func TestAttemptTimeout(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		if closer.closed != 2 {
-			t.Errorf("closed idle connections %d times between 3 attempts", closer.closed)
+			t.Errorf("idle connections were closed %d times between 3 attempts", closer.closed)
 		}
 		g.CloseIdleConnections()
 		if closer.closed != 3 {
-			t.Error("CloseIdleConnections did nothing")
+			t.Error("CloseIdleConnections did not close idle connections")
 		}
 	})
 }

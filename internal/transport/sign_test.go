@@ -79,10 +79,10 @@ func TestExpiredKey(t *testing.T) {
 			})
 			_, err := g.Do(t.Context(), call())
 			if len(g.requests) != c.requests || (err == nil) != c.ok {
-				t.Errorf("%s: %d requests, %v", name, len(g.requests), err)
+				t.Errorf("%s: %d requests, error %v", name, len(g.requests), err)
 			}
 			if !slices.Equal(stales, []signer.Credentials{{}, first}) {
-				t.Errorf("%s: told stale: %v", name, stales)
+				t.Errorf("%s: the provider was asked to replace %v", name, stales)
 			}
 			if f, ok := err.(*Failure); ok && (f.Response.Code != "InvalidSecurityToken.Expired" || f.Attempts != c.requests || f.Class&Credentials == 0) { //nolint:errorlint // as promised
 				t.Errorf("%s: %+v", name, f)
@@ -153,7 +153,7 @@ func TestUnknownKeyIsRenewed(t *testing.T) {
 				return respond(200, good), nil
 			}, func(c *Config) { c.Credentials = rotating(&keys) })
 			if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 || keys != 2 {
-				t.Errorf("%s: %d attempts, %d keys, %v", code, meta.Attempts, keys, err)
+				t.Errorf("%s: %d attempts, %d keys, error %v", code, meta.Attempts, keys, err)
 			}
 		})
 	}
@@ -174,7 +174,7 @@ func TestWithCredentials(t *testing.T) {
 		other := g.WithCredentials(rotating(&keys))
 		start := time.Now()
 		if _, err := other.Do(t.Context(), call()); err != nil || time.Since(start) != 0 || len(g.requests) != 2 {
-			t.Errorf("%v after %v", err, time.Since(start))
+			t.Errorf("got error %v after %v", err, time.Since(start))
 		}
 	})
 }

@@ -129,7 +129,7 @@ func (t *Transport) WithCredentials(
 	return New(cfg)
 }
 
-// RoundTripper returns the http.RoundTripper that sends the requests, or nil for http.DefaultTransport.
+// RoundTripper returns the http.RoundTripper that sends the requests. A nil result means http.DefaultTransport.
 func (t *Transport) RoundTripper() http.RoundTripper { return t.http.Transport }
 
 // CloseIdleConnections closes all connections that are not in use.

@@ -129,13 +129,13 @@ func TestDo(t *testing.T) {
 				}
 				f, ok := err.(*Failure) //nolint:errorlint // as promised
 				if !ok {
-					t.Fatalf("%T %v", err, err)
+					t.Fatalf("the error is a %T: %v", err, err)
 				}
 				if !strings.Contains(f.Error(), c.text) || f.Response.Code != c.code || f.Response.Status != c.status || f.Class != c.class || f.Attempts != c.attempts {
 					t.Errorf("%v: %+v", f, f)
 				}
 				if c.is != nil && !errors.Is(err, c.is) {
-					t.Errorf("%v is not %v", err, c.is)
+					t.Errorf("%v does not match %v", err, c.is)
 				}
 				if errors.Is(err, context.DeadlineExceeded) && c.is != context.DeadlineExceeded { //nolint:errorlint // the very one
 					t.Errorf("%v matches context.DeadlineExceeded, although the caller set no deadline", err)
@@ -239,13 +239,13 @@ func TestContext(t *testing.T) {
 					t.Errorf("%v matches the caller's deadline, although the attempt timed out", err)
 				}
 				if !errors.Is(err, c.is) || c.deadline == 0 && !errors.Is(err, context.Canceled) {
-					t.Errorf("%v is not %v", err, c.is)
+					t.Errorf("%v does not match %v", err, c.is)
 				}
 				if f := err.(*Failure); f.Attempts != c.attempts || f.Response.Code != c.code { //nolint:errorlint // as promised
 					t.Errorf("%d attempts, code %q", f.Attempts, f.Response.Code)
 				}
 				if n := len(g.requests); n != c.attempts {
-					t.Errorf("%d requests", n)
+					t.Errorf("%d requests were sent", n)
 				}
 				cancel(nil)
 			})
@@ -257,7 +257,7 @@ func TestContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := g.Do(ctx, call()); !errors.Is(err, context.Canceled) || len(g.requests) != 0 {
-			t.Errorf("%v after %d requests", err, len(g.requests))
+			t.Errorf("got error %v after %d requests", err, len(g.requests))
 		}
 	})
 }
