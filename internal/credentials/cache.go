@@ -17,7 +17,7 @@ const (
 	refreshTimeout   = 30 * time.Second  // timeout of one provider call
 	slowAfter        = 5 * time.Second   // if a refresh takes longer, calls use the last valid key instead of waiting
 	reuseLastValid   = 150 * time.Second // how long the last valid key may be used while refreshes fail
-	maxHungRefreshes = 4                 // maximum number of provider calls that have exceeded refreshTimeout and have not returned
+	maxHungRefreshes = 4                 // maximum number of abandoned provider calls
 )
 
 // Cache caches the key of a [Provider], so that Credentials can be called before every request and from any number

@@ -178,7 +178,8 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 				c.prepare(t, w, path)
 			}
 			var err error
-			synctest.Test(t, func(t *testing.T) { _, err = newProfile(w.system, "p").Credentials(t.Context()) }) // uses virtual time, because the call waits for the lock
+			// Use virtual time, because the call waits for the lock.
+			synctest.Test(t, func(t *testing.T) { _, err = newProfile(w.system, "p").Credentials(t.Context()) })
 			data, readErr := os.ReadFile(path)
 			if readErr != nil {
 				t.Fatal(readErr)

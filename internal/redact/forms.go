@@ -62,7 +62,8 @@ func (f *forms) addSecret(secret string) {
 	}
 	for _, v := range variants {
 		f.add(hex.EncodeToString([]byte(v)), 2*len(v))
-		for offset, dependent := range []int{0, 2, 3} { // number of base64 characters that depend on the bytes before the secret
+		// dependent is the number of base64 characters that depend on the bytes before the secret.
+		for offset, dependent := range []int{0, 2, 3} {
 			text := base64.StdEncoding.EncodeToString(append(make([]byte, offset, offset+len(v)), v...))[dependent:]
 			f.add(text, len(strings.TrimRight(text, "="))-1)
 		}

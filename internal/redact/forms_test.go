@@ -83,7 +83,8 @@ func showsAny(text, secret string) string {
 		encoded := base64.StdEncoding.EncodeToString([]byte(part))
 		for _, form := range []string{part, hex.EncodeToString([]byte(part)), encoded, base64.URLEncoding.EncodeToString([]byte(part))} {
 			form = strings.ToLower(strings.TrimRight(form, "="))
-			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) { // skip very short forms: nothing is left of "====", for example
+			// Skip very short forms. For example, nothing is left of "====".
+			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) {
 				return form
 			}
 		}
@@ -173,7 +174,9 @@ func FuzzMask(f *testing.F) {
 		if r.forms.contains(got) {
 			t.Errorf("%s of %q is still in %q", name, secret, got)
 		}
-		other := transformations[name](strings.Repeat("~", len(secret))) // a text without the secret, because the surrounding text may itself look like a part of the secret
+		// The surrounding text may itself look like a part of the secret, so compare with a text without the
+		// secret.
+		other := transformations[name](strings.Repeat("~", len(secret)))
 		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+other+" "+after, secret) == "" && !strings.Contains(mask, shown) {
 			t.Errorf("%s: %q is still in %q", name, shown, got)
 		}

@@ -126,12 +126,13 @@ func (c *Control) openGate(now time.Time) {
 // next probe.
 func (c *Control) closeGate(now time.Time, retryAfter time.Duration) {
 	if !c.closed {
-		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds()) // the lower bound applies if there were too few requests to estimate a rate
+		// The lower bound applies if there were too few requests to estimate a rate.
+		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds())
 		if c.paced {
 			used = min(used, c.rate(now))
 		}
 		c.closed, c.paced, c.rateAtThrottle = true, true, used
-		c.probeBackoff = max(minProbeBackoff, interval(used)) // at this rate, one unit of quota takes interval(used) to recover
+		c.probeBackoff = max(minProbeBackoff, interval(used)) // the quota cannot recover faster
 		c.seq++
 		c.closedAtSeq = c.seq
 	}

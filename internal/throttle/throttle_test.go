@@ -21,7 +21,8 @@ type tokenBucket struct {
 }
 
 func (b *tokenBucket) allow(now time.Time) (bool, time.Duration) {
-	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // on the first call, last is far in the past, so the bucket is full
+	// On the first call, last is far in the past, so the bucket is full.
+	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds())
 	b.last = now
 	if b.tokens < 1 {
 		return false, 0
@@ -489,7 +490,7 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			th.Report(probe, Unknown, 0)
 		}, 2 * probeTimeout},
-		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // the late response still shows that quota is available
+		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // the response still shows that quota is available
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},

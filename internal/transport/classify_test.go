@@ -279,7 +279,7 @@ func TestSignatureAdvice(t *testing.T) {
 	const ours = "POST&%2F&AccessKeyId%3Did%26Action%3DA"
 	for message, want := range map[string]string{
 		"server string to sign is:" + ours:             "secret is wrong",
-		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // this string begins with the client's string to sign
+		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // begins with the client's string
 		"server string to sign is:POST&%2F&Action%3DB": "changed in transit",
 		"no string": "otherwise",
 	} {

@@ -129,7 +129,7 @@ func TestUnknownCodes(t *testing.T) {
 		{code: "IncorrectInstanceStatus", status: 403, readOnly: true, want: 0},
 		{code: "QuotaExceed.Novel", status: 403, readOnly: true, want: 0},
 		{code: "OperationDenied.Novel", status: 403, readOnly: true, want: 0},
-		{code: "InvalidParameter", status: 403, denied: true, readOnly: true, want: Invalid}, // the known code takes precedence
+		{code: "InvalidParameter", status: 403, denied: true, readOnly: true, want: Invalid}, // the known code wins
 		{code: "Throttling.User", status: 403, denied: true, readOnly: true, want: Throttled},
 		{code: "AuthenticationFail.NoPermission", status: 403, want: Forbidden},
 		{code: "UnauthorizedRegion", status: 403, want: Forbidden},

@@ -93,7 +93,8 @@ func classifyProxy(err error) attemptResult {
 		}
 		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check the proxy's rules and NO_PROXY")
 	}
-	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) { // returned by an http.Transport without checkProxyResponse
+	// An http.Transport without checkProxyResponse returns this error.
+	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) {
 		return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 	}
 	var op *net.OpError

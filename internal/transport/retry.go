@@ -67,7 +67,8 @@ func (p Policy) limits(patient bool) (attempts int, elapsed time.Duration) {
 
 // ceiling returns the longest possible backoff after the n-th failure. The first failure is number 1.
 func (p Policy) ceiling(n int) time.Duration {
-	if shift := min(n-1, 62); p.MinDelay <= p.MaxDelay>>shift { // shift MaxDelay instead of MinDelay, because MinDelay<<shift could overflow
+	// Shift MaxDelay instead of MinDelay, because MinDelay<<shift could overflow.
+	if shift := min(n-1, 62); p.MinDelay <= p.MaxDelay>>shift {
 		return p.MinDelay << shift
 	}
 	return p.MaxDelay
@@ -138,7 +139,9 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	}
 	// The server may send the same retryAfter to all callers, so add the jitter to it.
 	r := retry{fault: true, earliest: now.Add(res.retryAfter + p.backoff(s.faults))}
-	if elapsed == 0 { // If only MaxAttempts is set, wait up to MaxDelay and AttemptTimeout longer, because other calls may send their probes first.
+	// If only MaxAttempts is set, wait up to MaxDelay and AttemptTimeout longer, because other calls may send their
+	// probes first.
+	if elapsed == 0 {
 		r.giveUp = r.earliest.Add(p.MaxDelay + p.AttemptTimeout)
 		return r, true
 	}

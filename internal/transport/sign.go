@@ -82,7 +82,7 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 			class |= Unavailable
 		}
 		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", notOfContext(err)), class: class, final: true}
-	case s.stale != (signer.Credentials{}) && key == s.stale: // the provider has no other key, so the API's rejection is final
+	case s.stale != (signer.Credentials{}) && key == s.stale: // the provider has no other key
 		res := s.last
 		res.sent, res.final = false, true
 		return key, &res
