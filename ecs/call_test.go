@@ -155,7 +155,7 @@ func TestCall(t *testing.T) {
 			{"no such operation", srv.client.Call(t.Context(), "DescribeNothing", nil, nil), ecs.ErrInvalidParameter, "DescribeNothing in cn-hangzhou: 404"},
 			{"denied", srv.denying(ecs.Options{}, status).Call(t.Context(), status, nil, nil), ecs.ErrForbidden, "ecs:DescribeInstanceStatus"},
 			{"wrong page size", srv.client.Call(t.Context(), status, statusRequest{PageSize: 51}, nil), ecs.ErrInvalidParameter, "PageSize"},
-			{"result of another type", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not fit the result"},
+			{"result of another type", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not match the result type"},
 			{"no name", srv.client.Call(t.Context(), "", nil, nil), ecs.ErrInvalidParameter, "action"},
 			{"invalid name", srv.client.Call(t.Context(), "A&B=c", nil, nil), ecs.ErrInvalidParameter, "action"},
 			{"parameters of an unsupported type", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string: it must be"},

@@ -77,7 +77,7 @@ func TestCallPages(t *testing.T) {
 		NextToken  string `url:"NextToken"`
 		PageNumber int    `url:",omitempty"`
 	}
-	const unfit = "does not fit"
+	const unfit = "does not match"
 	for name, tt := range map[string]struct {
 		params    any
 		list      string // "" means interfaceList

@@ -236,7 +236,7 @@ func TestDefaultChain(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, response.Load().(string)) }))
 	defer server.Close()
 	p := cacheCredentials(nil)
-	if _, err := p.Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "none: set ALIBABA_CLOUD_ACCESS_KEY_ID") || strings.Contains(err.Error(), "\n") {
+	if _, err := p.Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "no key: set ALIBABA_CLOUD_ACCESS_KEY_ID") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
 	}
 	t.Setenv("ALIBABA_CLOUD_CREDENTIALS_URI", server.URL)

@@ -940,7 +940,7 @@ var moreFaults = []fault{
 			status   string
 			attempts int
 			text     string
-		}{{"407 Proxy Authentication Required", 1, "user and password"}, {"403 Forbidden", map[bool]int{true: 1, false: 5}[v.own], "Forbidden"}, {"503 Service Unavailable", 5, "Unavailable"}, {"", 5, "EOF"}} {
+		}{{"407 Proxy Authentication Required", 1, "user name and password"}, {"403 Forbidden", map[bool]int{true: 1, false: 5}[v.own], "Forbidden"}, {"503 Service Unavailable", 5, "Unavailable"}, {"", 5, "EOF"}} {
 			g := tlsHost(t, v, (*exchange).ok)
 			g.proxy("proxy.test:3128", func(p io.ReadWriteCloser) bool {
 				if c.status != "" {

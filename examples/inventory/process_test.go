@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +103,9 @@ func TestProcess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if slices.ContainsFunc(signals, func(s os.Signal) bool { return signal.Ignored(s) }) {
+				t.Skip("the tests were started with this signal ignored")
+			}
 			slow := newServer(t, fleet(1000)...)
 			slow.Inject(ecstest.Fault{Skip: 3, BlackHole: true, Times: -1})
 			key := slow.Credentials()

@@ -14,53 +14,58 @@ import (
 )
 
 const (
-	refreshTimeout   = 30 * time.Second  // for one call of a provider
+	refreshTimeout   = 30 * time.Second  // timeout of one provider call
 	slowAfter        = 5 * time.Second   // if a refresh takes longer, calls use the last valid key instead of waiting
-	reuseLastValid   = 150 * time.Second // how long the last valid key is used while refreshes fail
-	maxHungRefreshes = 4                 // maximum number of provider calls that have not returned after refreshTimeout
+	reuseLastValid   = 150 * time.Second // how long the last valid key may be used while refreshes fail
+	maxHungRefreshes = 4                 // maximum number of abandoned provider calls
 )
 
-// Cache makes a [Provider] safe to call before every request, from any number of goroutines.
+// Cache caches the key of a [Provider], so that Credentials can be called before every request and from any number
+// of goroutines.
 //
-// All callers share one call of the provider at a time. While refreshes fail, the last valid key is reused for up
-// to 150 s and the provider is called every 5 s. A key that the API has refused is never reused in this way. A
-// provider may hang, panic or end its goroutine: a call that has not returned within 30 s is abandoned and a new
-// one is made. After four such calls, no other call is made until one of them returns.
+// Concurrent callers share one provider call. While refreshes fail, the Cache returns the last valid key for up to
+// 150 s, and calls the provider every 5 s. After the API has rejected the last valid key, the Cache does not reuse
+// it.
+//
+// The provider may hang, panic or call runtime.Goexit. A provider call that has not returned within 30 s is
+// abandoned, and the next caller starts a new call. While four abandoned calls have not returned, no new call is
+// started.
 type Cache struct{ *cacheState }
 
-// cacheState is behind a pointer, like the key of a [Static], so that fmt does not print a key.
+// cacheState is a separate struct so that Cache contains only a pointer, which keeps fmt from printing the key. See
+// [Static].
 type cacheState struct {
 	provider Provider
 	redact   func(err error, keys ...signer.Credentials) error
 
 	mu           sync.Mutex
-	current      *refresh           // the refresh that is under way
-	started      int                // number of refreshes so far
-	stored       int                // number of the refresh that set lastValid
-	hung         int                // number of refreshes that were abandoned and have not returned
-	lastValid    signer.Credentials // zero: none
-	refused      signer.Credentials // the last key that the API refused
-	failingSince time.Time          // time of the first failure since the last success; zero if there is none
-	retryAt      time.Time          // when to refresh next, while the last valid key is reused
-	cancelled    bool               // the last refresh was canceled because all its callers stopped waiting
+	current      *refresh           // the refresh in progress, or nil
+	started      int                // number of refreshes that have been started
+	stored       int                // the number of the refresh that set lastValid
+	hung         int                // number of refreshes that have been abandoned and have not returned
+	lastValid    signer.Credentials // zero if there is none
+	refused      signer.Credentials // the last key that the API rejected
+	failingSince time.Time          // the time of the first failure since the last success, or zero if there was none
+	retryAt      time.Time          // when to start the next refresh, while the last valid key is reused
+	cancelled    bool               // whether the last refresh was canceled because all its callers stopped waiting
 }
 
-// refresh is one call of the provider.
+// refresh is one provider call, which callers may share.
 type refresh struct {
 	number    int
 	started   time.Time
 	stale     signer.Credentials
 	cancel    context.CancelFunc
-	callers   int           // who wait for it
-	cancelled bool          // all callers had left
+	callers   int           // the number of callers that are waiting for the refresh
+	cancelled bool          // whether the refresh was canceled because all its callers stopped waiting
 	done      chan struct{} // closed when key and err are set
 	key       signer.Credentials
 	err       error
 }
 
-// NewCache returns a Cache of a provider. If the provider is a Cache, it is returned unchanged. redact returns a
-// provider's error with the given keys, and everything that looks like a secret, masked; nil returns errors
-// unchanged.
+// NewCache returns a Cache for p. If p is already a *Cache, NewCache returns p itself. redact returns an error of
+// the provider in which the given keys, and everything that looks like a secret, are masked. If redact is nil,
+// errors are returned unchanged.
 func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) error) *Cache {
 	if c, ok := p.(*Cache); ok {
 		return c
@@ -74,13 +79,13 @@ func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) err
 // Credentials implements [Provider].
 func (c *Cache) Credentials(ctx context.Context) (signer.Credentials, error) {
 	if ctx == nil {
-		return signer.Credentials{}, errors.New("ctx is nil, use context.Background()")
+		return signer.Credentials{}, errors.New("ctx is nil: use context.Background()")
 	}
 	key, _, err := c.Get(ctx, signer.Credentials{})
 	return key, err
 }
 
-// Format writes the type of the provider, for every verb.
+// Format implements fmt.Formatter. It writes the provider's type for every verb, never the key.
 func (c *Cache) Format(f fmt.State, verb rune) {
 	text := fmt.Sprintf("ecs.CredentialsProvider(%T)", c.provider)
 	if verb == 'q' {
@@ -89,7 +94,8 @@ func (c *Cache) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text)
 }
 
-// Report returns what the provider knows about its key, without I/O: nothing, unless it is a Chain.
+// Report returns what the provider knows about its key. It performs no I/O. The Report is empty unless the provider
+// is a *Chain.
 func (c *Cache) Report() Report {
 	chain, ok := c.provider.(*Chain)
 	if !ok {
@@ -104,8 +110,9 @@ func (c *Cache) Report() Report {
 	return r
 }
 
-// Get returns a key. stale is a key that the API has refused, or zero: it is not returned unless the provider has
-// no other. If the last valid key is reused after a failure, warning is that failure.
+// Get returns a key. stale is the key that the API has just rejected, or zero. Get returns stale only if the
+// provider has no other key. If a refresh failed and Get returns the last valid key instead, warning is the refresh
+// error.
 func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error) {
 	switch p := c.provider.(type) {
 	case *Static:
@@ -126,7 +133,7 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 		}
 		if r == nil {
 			if key = c.last(); key == (signer.Credentials{}) {
-				continue // another caller has just learned that the API refuses it
+				continue // another caller has just reported that the API rejects the key
 			}
 			return key, nil, nil
 		}
@@ -134,11 +141,11 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 		case <-r.done:
 			switch {
 			case r.err != nil && late:
-				continue // it was canceled before this caller arrived
+				continue // the refresh was canceled before this caller joined it
 			case r.err != nil:
 				return c.useLastValid(r.err)
 			case r.key == stale && r.stale != stale:
-				continue // it started before the key was known to be stale
+				continue // the refresh started before the key was known to be stale
 			}
 			return r.key, nil, nil
 		case <-ctx.Done():
@@ -146,14 +153,16 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 			return signer.Credentials{}, nil, ctx.Err()
 		case <-time.After(time.Until(r.started.Add(patience))):
 			c.leave(r, false)
-			return c.useLastValid(fmt.Errorf("the credentials provider has not returned within %v", patience))
+			return c.useLastValid(fmt.Errorf("the credentials provider did not return within %v", patience))
 		}
 	}
 }
 
-// joinOrStart returns the refresh in progress, or a new one. It also returns how long after its start to wait for
-// it, and whether it is late, which means that it has already been canceled. If the last valid key should be used
-// at once, it returns no refresh; if the provider hangs, it returns an error.
+// joinOrStart returns the refresh in progress, or starts a new one. patience is how long to wait, counted from the
+// start of the refresh. late reports whether the refresh has already been canceled.
+//
+// If the last valid key should be used immediately, r and err are nil. If too many provider calls hang, joinOrStart
+// returns an error.
 func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *refresh, patience time.Duration, late bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,7 +191,7 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 	patience = refreshTimeout
 	if c.lastValidUsable() {
 		patience = slowAfter
-		if deadline, ok := ctx.Deadline(); ok { // leave the request time, too
+		if deadline, ok := ctx.Deadline(); ok { // leave half of the time for the request itself
 			patience = min(patience, time.Since(c.current.started)+time.Until(deadline)/2)
 		}
 	}
@@ -190,9 +199,9 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 	return c.current, patience, c.current.cancelled, nil
 }
 
-// leave is called when a caller stops waiting. A refresh without callers is canceled if the context of the last
-// one is done, unless the previous refresh was canceled too: otherwise a provider that is slower than its callers
-// would never return a key.
+// leave records that a caller stops waiting for r. If no callers are left and the context of the last caller is
+// done, leave cancels the refresh. It does not cancel two refreshes in a row, because a provider that is slower
+// than its callers would then never return a key.
 func (c *Cache) leave(r *refresh, contextDone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -209,12 +218,13 @@ func (c *Cache) last() signer.Credentials {
 	return c.lastValid
 }
 
-// lastValidUsable reports whether the last valid key may be used instead of a new one.
+// lastValidUsable reports whether there is a last valid key that may still be used.
 func (c *Cache) lastValidUsable() bool {
 	return c.lastValid != (signer.Credentials{}) && (c.failingSince.IsZero() || time.Since(c.failingSince) < reuseLastValid)
 }
 
-// useLastValid returns the last valid key with err as a warning, or err if there is none to use.
+// useLastValid returns the last valid key with err as a warning. If no such key may be used, it returns err as the
+// error.
 func (c *Cache) useLastValid(err error) (key signer.Credentials, warning, _ error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,10 +238,10 @@ func (c *Cache) useLastValid(err error) (key signer.Credentials, warning, _ erro
 	return c.lastValid, err, nil
 }
 
-// doRefresh calls the provider and stores what it returned.
+// doRefresh calls the provider and stores the result.
 func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 	defer r.cancel()
-	r.err = errors.New("the credentials provider ended its goroutine")
+	r.err = errors.New("the credentials provider called runtime.Goexit")
 	defer func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -244,7 +254,7 @@ func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 			c.cancelled = false
 		}
 		if r.err == nil {
-			if r.number > c.stored && r.key != c.refused { // a late result does not replace a newer one
+			if r.number > c.stored && r.key != c.refused { // a late result must not replace a newer key
 				c.lastValid, c.stored = r.key, r.number
 				c.failingSince, c.retryAt = time.Time{}, time.Time{}
 			}
@@ -253,16 +263,16 @@ func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 	}()
 	key, err := callProvider(ctx, c.provider, r.stale)
 	if err != nil {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // this timeout is that of the refresh, not the caller's
-			err = fmt.Errorf("the credentials provider has not returned within %v: %w", refreshTimeout, os.ErrDeadlineExceeded)
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the refresh has timed out, not the caller
+			err = fmt.Errorf("the credentials provider did not return within %v: %w", refreshTimeout, os.ErrDeadlineExceeded)
 		}
-		// The text of the error is computed by the provider's code, which may take long: do not hold a lock here.
+		// The provider's own code formats its error, which may take long, so c.mu must not be locked here.
 		key, err = signer.Credentials{}, c.redact(err, c.last(), r.stale, key)
 	}
 	r.key, r.err = key, err
 }
 
-// callProvider calls the provider. It converts a panic and a malformed key to an error.
+// callProvider calls the provider. It returns an error if the provider panics or returns a malformed key.
 func callProvider(ctx context.Context, p Provider, stale signer.Credentials) (key signer.Credentials, err error) {
 	defer func() {
 		switch p := recover().(type) {
@@ -271,7 +281,7 @@ func callProvider(ctx context.Context, p Provider, stale signer.Credentials) (ke
 			err = fmt.Errorf("the credentials provider panicked: %w", p)
 		case string:
 			err = fmt.Errorf("the credentials provider panicked: %s", p)
-		default: // its fields may hold a key
+		default: // the value may contain a key, so only its type is printed
 			err = fmt.Errorf("the credentials provider panicked with a %T", p)
 		}
 	}()

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// providerFunc is a provider that counts its calls, starting at 1.
+// providerFunc is a provider that calls f with the number of the call. The first call is number 1.
 type providerFunc struct {
 	calls atomic.Int32
 	f     func(ctx context.Context, n int) (signer.Credentials, error)
@@ -39,7 +39,7 @@ var none signer.Credentials
 
 var errDown = errors.New("down")
 
-// sleep waits like time.Sleep, but no longer than the context.
+// sleep waits for d, or until ctx is done.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -49,16 +49,16 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// TestCacheTimeline checks, in virtual time, the result of each call while a provider misbehaves.
+// TestCacheTimeline checks the result of each call, in virtual time, while a provider misbehaves.
 func TestCacheTimeline(t *testing.T) {
 	t.Parallel()
 	type step struct {
 		at    string // when the call is made
-		limit string // the caller's timeout, "" is none
-		stale int    // the key that the API refused, 0 is none
-		key   int    // the key that is returned, 0 is none
+		limit string // the caller's timeout; "" means no timeout
+		stale int    // number of the key that the API rejected, or 0
+		key   int    // number of the returned key, or 0
 		took  string
-		text  string // of the warning, or of the error if there is no key
+		text  string // part of the warning, or of the error if no key is returned
 	}
 	between := func(from, to time.Duration, now time.Duration) bool { return from <= now && now < to }
 	for name, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestCacheTimeline(t *testing.T) {
 			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "59m", key: 1, took: "0s"}, {at: "1h", key: 2, took: "0s"}, {at: "61m", stale: 1, key: 2, took: "0s"}},
 			calls: 4,
 		},
-		"revocation": { // the API refuses key 1; the provider finds key 2 in the same call
+		"revocation": { // the API rejects key 1, and the provider finds key 2 in the same call
 			provide: func(_ context.Context, n int, _ time.Duration) (signer.Credentials, error) {
 				return keyOf(min(n, 2)), nil
 			},
@@ -121,7 +121,8 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(1), nil
 			},
-			// The provider returns the refused key once more, but it is not kept for the next failure.
+			// The provider returns the rejected key once more. The Cache does not keep that key for the next
+			// failure.
 			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", stale: 1, took: "0s", text: "down"}, {at: "2s", key: 1, took: "0s"}, {at: "3s", took: "0s", text: "down"}},
 			calls: 4,
 		},
@@ -132,7 +133,7 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(n), nil
 			},
-			steps: []step{{at: "0s", took: "30s", text: "has not returned within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 3, took: "0s"}},
+			steps: []step{{at: "0s", took: "30s", text: "did not return within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 3, took: "0s"}},
 			calls: 3,
 		},
 		"a late key does not replace a newer one": {
@@ -146,7 +147,7 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(n), nil
 			},
-			steps: []step{{at: "0s", took: "30s", text: "has not returned within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 2, took: "0s", text: "down"}},
+			steps: []step{{at: "0s", took: "30s", text: "did not return within 30s"}, {at: "31s", key: 2, took: "0s"}, {at: "2h", key: 2, took: "0s", text: "down"}},
 			calls: 3,
 		},
 		"hangs with a valid key": {
@@ -158,9 +159,9 @@ func TestCacheTimeline(t *testing.T) {
 			},
 			steps: []step{
 				{at: "0s", key: 1, took: "0s"},
-				{at: "10s", key: 1, took: "5s", text: "has not returned within 5s"},
+				{at: "10s", key: 1, took: "5s", text: "did not return within 5s"},
 				{at: "16s", key: 1, took: "0s"},
-				{at: "20s", key: 1, took: "0s", text: "has not returned within 5s"},
+				{at: "20s", key: 1, took: "0s", text: "did not return within 5s"},
 				{at: "41s", key: 3, took: "0s"},
 			},
 			calls: 3,
@@ -177,7 +178,7 @@ func TestCacheTimeline(t *testing.T) {
 				{at: "3m", took: "30s", text: "30s"},
 				{at: "4m", took: "0s", text: "4 calls have not returned"},
 				{at: "3h", took: "0s", text: "4 calls"},
-				{at: "4h1m", took: "30s", text: "30s"}, // one has returned
+				{at: "4h1m", took: "30s", text: "30s"}, // one of the hanging calls has returned
 			},
 			calls: 5,
 		},
@@ -198,7 +199,7 @@ func TestCacheTimeline(t *testing.T) {
 				{at: "0s", limit: "3s", took: "3s", text: "deadline"},
 				{at: "3s", limit: "3s", took: "3s", text: "deadline"},
 				{at: "7s", limit: "3s", key: 2, took: "2s"},
-				{at: "10s", limit: "3s", key: 2, took: "1.5s", text: "not returned"},
+				{at: "10s", limit: "3s", key: 2, took: "1.5s", text: "did not return"},
 			},
 			calls: 3,
 		},
@@ -259,7 +260,7 @@ func TestCacheTimeline(t *testing.T) {
 				if n := int(p.calls.Load()); n != c.calls {
 					t.Errorf("%d calls, want %d", n, c.calls)
 				}
-				time.Sleep(10 * time.Hour) // the hanging calls return, so that the bubble can end
+				time.Sleep(10 * time.Hour) // let the hanging calls return, so that the synctest bubble can end
 			})
 		})
 	}
@@ -291,10 +292,10 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		}
 		wg.Wait()
 		if n := p.calls.Load(); n != 1 {
-			t.Errorf("%d calls", n)
+			t.Errorf("%d provider calls", n)
 		}
-		// A refresh that started before its key was refused does not count: one more refresh is made for all
-		// callers.
+		// Key 2 is rejected while a refresh that returns key 2 is already in progress. The callers must not use
+		// that result, and must share one more refresh.
 		go func() { _, _ = cache.Credentials(t.Context()) }()
 		synctest.Wait()
 		for range 100 {
@@ -306,13 +307,13 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		}
 		wg.Wait()
 		if n := p.calls.Load(); n != 3 {
-			t.Errorf("%d calls", n)
+			t.Errorf("%d provider calls", n)
 		}
 	})
 }
 
-// The context of a refresh has the values of the first caller's context, outlives the first of several callers,
-// and ends with the last.
+// TestRefreshContext checks that the context of a refresh has the values of the first caller's context, stays valid
+// after the first of several callers has left, and is canceled when the last caller has left.
 func TestRefreshContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -334,7 +335,7 @@ func TestRefreshContext(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), contextKey{}, "value"), limit)
 				defer cancel()
 				if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != limit {
-					t.Errorf("%v after %v", err, time.Since(start))
+					t.Errorf("Get returned %v after %v", err, time.Since(start))
 				}
 			})
 		}
@@ -343,17 +344,17 @@ func TestRefreshContext(t *testing.T) {
 			t.Errorf("the provider's context ended after %v", ended)
 		}
 		if key, _, err := cache.Get(t.Context(), none); key != keyOf(2) || err != nil || time.Since(start) != 2500*time.Millisecond {
-			t.Errorf("%v %v after %v", key, err, time.Since(start))
+			t.Errorf("Get returned %v, %v after %v", key, err, time.Since(start))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, _, err := cache.Get(ctx, none); !errors.Is(err, context.Canceled) || p.calls.Load() != 2 {
-			t.Errorf("%v after %d calls", err, p.calls.Load())
+			t.Errorf("Get returned %v after %d provider calls", err, p.calls.Load())
 		}
 	})
 }
 
-// slowText is an error whose text takes long to compute.
+// slowText is an error whose message takes a long time to compute.
 type slowText struct{}
 
 func (slowText) Error() string { time.Sleep(time.Minute); return "slow" }
@@ -372,13 +373,13 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 			}
 		}
 		if time.Since(start) != 2*time.Second {
-			t.Errorf("%v", time.Since(start))
+			t.Errorf("two calls took %v", time.Since(start))
 		}
 		time.Sleep(10 * time.Minute)
 	})
 }
 
-// The cache's own timeout must not be mistaken for the caller's.
+// TestRefreshTimeoutIsNotTheCallers checks that the timeout of a refresh does not look like the caller's deadline.
 func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -390,7 +391,7 @@ func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	})
 }
 
-// Whatever a provider does, the caller receives an error and the process continues.
+// TestBadProviders checks that the caller receives an error, and the process continues, whatever a provider does.
 func TestBadProviders(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -410,8 +411,8 @@ func TestBadProviders(t *testing.T) {
 		"panic with an error": {func() (signer.Credentials, error) { panic(mine) }, "panicked: mine", mine},
 		"panic with a value":  {func() (signer.Credentials, error) { panic(struct{ k signer.Credentials }{key}) }, "panicked with a struct", nil},
 		"nil pointer":         {func() (signer.Credentials, error) { var p *struct{ k signer.Credentials }; return p.k, nil }, "panicked: runtime error", nil},
-		"ends its goroutine":  {func() (signer.Credentials, error) { runtime.Goexit(); return key, nil }, "ended its goroutine", nil},
-		"a panic with Goexit": {func() (signer.Credentials, error) { defer runtime.Goexit(); panic(mine) }, "ended its goroutine", nil},
+		"ends its goroutine":  {func() (signer.Credentials, error) { runtime.Goexit(); return key, nil }, "called runtime.Goexit", nil},
+		"a panic with Goexit": {func() (signer.Credentials, error) { defer runtime.Goexit(); panic(mine) }, "called runtime.Goexit", nil},
 		"a joined error":      {func() (signer.Credentials, error) { return none, errors.Join(mine, io.EOF) }, "mine", io.EOF},
 		"a nil panic":         {func() (signer.Credentials, error) { panic(nil) }, "panicked", nil},
 		"a direction mark":    {func() (signer.Credentials, error) { k := key; k.AccessKeyID += "\u202e"; return k, nil }, "line break", nil},
@@ -429,7 +430,7 @@ func TestBadProviders(t *testing.T) {
 		t.Parallel()
 		for _, p := range []Provider{nil, (*providerFunc)(nil)} {
 			if _, err := NewCache(p, nil).Credentials(t.Context()); err == nil {
-				t.Errorf("%T", p)
+				t.Errorf("a nil %T returned no error", p)
 			}
 		}
 	})
@@ -445,7 +446,7 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 	key.AccessKeySecret += "\n"
 	if _, err := NewCache(NewStatic(key), nil).Credentials(t.Context()); err == nil {
-		t.Error("a line break passed")
+		t.Error("a key with a line break was accepted")
 	}
 	holder := struct {
 		s *Static
@@ -458,7 +459,8 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 }
 
-// While some callers learn that the API refuses the last valid key, none of the others receives an empty one.
+// TestNoEmptyKeyBesideARefusal checks that no caller receives an empty key while other callers report that the API
+// has rejected the last valid key.
 func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	t.Parallel()
 	var empty atomic.Int32
@@ -485,6 +487,6 @@ func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	}
 	wg.Wait()
 	if n := empty.Load(); n != 0 {
-		t.Errorf("%d empty keys", n)
+		t.Errorf("Get returned an empty key %d times", n)
 	}
 }

@@ -14,45 +14,47 @@ import (
 )
 
 const (
-	// refreshBefore is how long before its expiry a key is replaced. It is longer than the time for which a Cache
-	// reuses a key while refreshes fail, so a reused key has not expired.
+	// refreshBefore is how long before its expiry a key is refreshed. It is longer than the time for which a Cache
+	// reuses the last valid key, so a reused key has not expired.
 	refreshBefore = 3 * time.Minute
-	// recheckAfter is how long a key without a known expiry is used before it is looked up once more.
+	// recheckAfter is how long a key without a known expiry is used before the Chain looks it up once more.
 	recheckAfter = time.Minute
 )
 
-// link is one place to look for a key. get does not keep state between calls, so that changes are noticed; refused
-// is a key that the API has refused, or zero.
+// link is one place in which a Chain looks for a key. get keeps no state between calls, so that configuration
+// changes are noticed. refused is a key that the API has rejected, or zero.
 type link struct {
 	name string
 	get  func(ctx context.Context, refused signer.Credentials) (foundKey, error)
 }
 
-// Chain looks for a key in several places and keeps it until it is about to expire. The link that returned the key
-// is the only one used as long as it works; after a failure, or when the API has refused the key, the next call
-// searches from the first link.
+// Chain looks for a key in several places, called links, and caches the key until it is about to expire. As long as
+// the link that returned the key works, the Chain uses only that link. After a failure, or after the API has
+// rejected the key, the next call searches from the first link.
 //
 // A link that is not configured is skipped. A link that is configured but fails ends the search with its error,
 // because the key of a later link may belong to another account. A Chain is safe for concurrent use.
 type Chain struct{ *chainState }
 
-// chainState is behind a pointer so that fmt does not print the key: see [Static].
+// chainState is a separate struct so that Chain contains only a pointer, which keeps fmt from printing the key. See
+// [Static].
 type chainState struct {
 	links  []link
-	advice string // what to do if no link has a key; "" for a single profile
+	advice string // what the user can do if no link has a key; "" for the Chain of a single profile
 
 	mu        sync.Mutex
 	key       foundKey
-	refused   signer.Credentials // a key that the API refused
-	refreshAt time.Time          // when to refresh key; zero means immediately
-	current   int                // index of the link that returned the key, or -1
+	refused   signer.Credentials // the last key that the API rejected
+	refreshAt time.Time          // when to refresh key; the zero time means immediately
+	current   int                // the index of the link that returned the key, or -1
 	report    Report
 }
 
-// NoKeyAdvice is what to do if the default chain finds no key.
+// NoKeyAdvice tells the user what to do if the default chain finds no key.
 const NoKeyAdvice = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials"
 
-// NewChain returns the default chain: environment, OIDC role, CLI profile, profile file, instance role, credentials URI.
+// NewChain returns the default chain. Its links are the environment, the OIDC role, the CLI profile, the profile
+// file, the instance role and the credentials URI, in this order.
 func NewChain() *Chain { return newChain(newSystem()) }
 
 func newChain(s *system) *Chain {
@@ -70,8 +72,8 @@ func newChain(s *system) *Chain {
 	}}
 }
 
-// NewProfile returns a provider for one profile of the vendor CLI's configuration. If name is empty, it is the
-// profile named by ALIBABA_CLOUD_PROFILE, or else the current one.
+// NewProfile returns a Chain for one profile of the vendor CLI's configuration. If name is empty,
+// ALIBABA_CLOUD_PROFILE names the profile. If that variable is empty too, the current profile is used.
 func NewProfile(name string) *Chain { return newProfile(newSystem(), name) }
 
 func newProfile(s *system, name string) *Chain {
@@ -80,8 +82,8 @@ func newProfile(s *system, name string) *Chain {
 	}}}}}
 }
 
-// environmentKey returns the key in the environment. An incomplete key is an error, because the next link may use
-// another account.
+// environmentKey returns the key in the environment variables. An incomplete key is an error, because the next link
+// may use another account.
 func (s *system) environmentKey() (foundKey, error) {
 	const id, secret = "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 	key := signer.Credentials{AccessKeyID: s.getenv(id), AccessKeySecret: s.getenv(secret), SecurityToken: s.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
@@ -102,7 +104,8 @@ func (s *system) environmentKey() (foundKey, error) {
 	return foundKey{Credentials: key, kind: "AK"}, nil
 }
 
-// environmentRole assumes the role described by the environment, as in pods of Container Service.
+// environmentRole assumes the OIDC role that the environment variables describe. Container Service sets these
+// variables in pods.
 func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	arn, provider := s.getenv("ALIBABA_CLOUD_ROLE_ARN"), s.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
 	token, file := s.getenv("ALIBABA_CLOUD_OIDC_TOKEN"), s.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")
@@ -110,17 +113,18 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	case provider == "" && token == "" && file == "":
 		return foundKey{}, notConfigured("ALIBABA_CLOUD_OIDC_TOKEN_FILE is not set")
 	case arn == "" || provider == "" || token == "" && file == "":
-		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all or none")
+		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all three or none")
 	}
 	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }
 
-// sectionLink returns the key of the profile file, which is the last place for the profile that ALIBABA_CLOUD_PROFILE
-// names. If it is not there either, that is an error, because the next link may use another account.
+// sectionLink returns the key in the profile file. This is the last link that may contain the profile named by
+// ALIBABA_CLOUD_PROFILE. If the file does not contain that profile either, sectionLink returns an error that ends
+// the search, because the next link may use another account.
 func (s *system) sectionLink(ctx context.Context) (foundKey, error) {
 	key, err := s.iniProfileKey(ctx)
 	if name := s.getenv("ALIBABA_CLOUD_PROFILE"); name != "" && isNotConfigured(err) {
-		err = fmt.Errorf("ALIBABA_CLOUD_PROFILE names the profile %s, which the CLI's configuration does not have, and %s: correct or unset it", show(name), err.Error())
+		err = fmt.Errorf("ALIBABA_CLOUD_PROFILE is %s, but the CLI's configuration has no such profile, and %s: correct or unset the variable", show(name), err.Error())
 	}
 	return key, err
 }
@@ -131,7 +135,7 @@ func (s *system) profileLink(ctx context.Context, refused signer.Credentials) (f
 	}
 	key, err := s.cliProfileKey(ctx, "", refused)
 	if err != nil && !isNotConfigured(err) && ctx.Err() == nil {
-		err = fmt.Errorf("%w (ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true passes CLI profiles over)", err)
+		err = fmt.Errorf("%w (to skip CLI profiles, set ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true)", err)
 	}
 	return key, err
 }
@@ -144,7 +148,8 @@ func (s *system) environmentURI(ctx context.Context) (foundKey, error) {
 	return s.credentialsURI(ctx, uri)
 }
 
-// Credentials returns the cached key, or looks for one.
+// Credentials returns the cached key. If the cached key is missing or due for a refresh, Credentials gets a key
+// from the links.
 func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	if key, fresh := c.peek(); fresh {
 		return key, nil
@@ -167,7 +172,8 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
 		case !search && isNotConfigured(err):
-			// A file may be missing while it is replaced. Do not go on to another link, which may use another account.
+			// The file may be missing for a moment while another program replaces it. Do not try the next link,
+			// which may use another account.
 			err = errors.New(err.Error())
 		}
 		tried = append(tried, LinkReport{Name: l.name, Err: err})
@@ -178,17 +184,18 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	return signer.Credentials{}, c.fail(tried)
 }
 
-// Format writes the type, whatever the verb.
+// Format implements fmt.Formatter. It writes the type for every verb, never the key.
 func (c *Chain) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credentials.Chain") }
 
-// peek returns the cached key without any I/O, unless it is time to refresh it.
+// peek returns the cached key without I/O. ok is false if it is time to refresh the key.
 func (c *Chain) peek() (key signer.Credentials, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.key.Credentials, time.Now().Before(c.refreshAt)
 }
 
-// store remembers a key and the link that returned it; links is nil if only that link was used.
+// store stores a key and the index of the link that returned it. links are the results of a search, or nil if only
+// the current link was used.
 func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -200,8 +207,8 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 	return key.Credentials
 }
 
-// refreshTime returns when to replace a key. A key that seems to have expired is still used: this machine's clock
-// may be wrong, and the API decides.
+// refreshTime returns when to refresh a key. A key that seems to have expired is still used, because the clock of
+// this machine may be wrong: the API decides.
 func refreshTime(key foundKey) time.Time {
 	left := time.Until(key.expires)
 	if key.expires.IsZero() || left <= 0 {
@@ -210,7 +217,8 @@ func refreshTime(key foundKey) time.Time {
 	return time.Now().Add(left - min(refreshBefore, left/4))
 }
 
-// fail forgets the link that last worked and returns an error: first what to do, then the reason of each link.
+// fail forgets the link that last worked and returns the error for a failed search. If no link is configured, the
+// error contains the advice first, followed by the reason for each link.
 func (c *Chain) fail(links []LinkReport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -227,10 +235,10 @@ func (c *Chain) fail(links []LinkReport) error {
 	for i, l := range links {
 		reasons[i] = l.Name + ": " + l.Err.Error()
 	}
-	return fmt.Errorf("the default chain found none: %s (%s)", c.advice, strings.Join(reasons, "; "))
+	return fmt.Errorf("the default chain found no key: %s (%s)", c.advice, strings.Join(reasons, "; "))
 }
 
-// forget drops a key that the API has refused, so that the next call searches from the first link.
+// forget drops a key that the API has rejected. If that key was cached, the next call searches from the first link.
 func (c *Chain) forget(key signer.Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -242,21 +250,22 @@ func (c *Chain) forget(key signer.Credentials) {
 
 // Report describes the last search of a Chain.
 type Report struct {
-	// Links are the links that were tried, in order. The last one returned the key unless its Err is set.
+	// Links are the links that were tried, in order. The last link returned the key, unless its Err is not nil.
 	Links []LinkReport
-	// Kind is the mode by which the key was obtained, in the CLI's terms; "" if there is none.
+	// Kind is the mode with which the key was obtained, in the CLI's terms, such as "AK" or "RamRoleArn". It is ""
+	// if there is no key.
 	Kind string
-	// Expires is zero if the key does not expire, or its expiry is unknown.
+	// Expires is the expiry of the key. It is zero if the key does not expire or its expiry is not known.
 	Expires time.Time
 }
 
-// LinkReport is one link of a Report.
+// LinkReport is the result of one link in a Report.
 type LinkReport struct {
 	Name string
-	Err  error // why it returned no key; nil if it did
+	Err  error // why the link returned no key, or nil if it returned one
 }
 
-// Report returns the result of the last search, without I/O.
+// Report returns the result of the last search. It performs no I/O.
 func (c *Chain) Report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()

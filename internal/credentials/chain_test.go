@@ -23,7 +23,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// world is a system with the environment, home directory and servers of a test.
+// world is a system with its own environment variables, home directory and simulated servers.
 type world struct {
 	*system
 	t       *testing.T
@@ -53,7 +53,7 @@ func (w *world) set(pairs ...string) {
 	}
 }
 
-// write creates a file in the home directory.
+// write creates a file in the home directory and returns its path.
 func (w *world) write(content string, elem ...string) string {
 	w.t.Helper()
 	path := filepath.Join(append([]string{w.home}, elem...)...)
@@ -71,12 +71,12 @@ func (w *world) config(content string) string {
 	return w.write(content, ".aliyun", "config.json")
 }
 
-// serve registers a JSON response for one method and URL.
+// serve registers a JSON response for a method and URL.
 func (w *world) serve(method, url string, status int, body any) {
 	w.servers.RegisterResponder(method, url, httpmock.NewJsonResponderOrPanic(status, body))
 }
 
-// issued is a key returned by a service, valid for an hour.
+// issued returns a service's response with key number n, which is valid for an hour.
 func issued(n int) map[string]any {
 	k := keyOf(n)
 	return map[string]any{
@@ -104,7 +104,7 @@ func (w *world) serveMetadata(role string, n int) {
 	})
 }
 
-// Each link in turn, with all later ones configured as well.
+// TestChainOrder checks that each link takes precedence over all later links.
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	for i, want := range []string{"environment", "OIDC role", "CLI profile", "profile file", "instance role", "credentials URI"} {
@@ -157,8 +157,8 @@ func TestChainOrder(t *testing.T) {
 	}
 }
 
-// A configuration that is incomplete or does not work is an error that names the cause: the next link may use
-// another account. In this test, each of the later links has a key.
+// TestChainDoesNotPassOverABrokenLink checks that an incomplete or broken configuration returns an error that names
+// the cause. Trying the next link instead could use another account. In this test, later links do have a key.
 func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -200,15 +200,16 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	}
 }
 
-// checkText verifies that an error is one line and contains no planted text.
+// checkText checks that an error message is a single line and contains no planted secret.
 func checkText(t *testing.T, err error) {
 	t.Helper()
 	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "planted") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("unfit to be shown: %s", text)
+		t.Errorf("the error is not a single line or contains a secret: %s", text)
 	}
 }
 
-// Without any configuration, the error begins with what to do, and says why each link returned no key.
+// TestChainFindsNothing checks the error if nothing is configured: it must begin with the advice and report why
+// each link returned no key.
 func TestChainFindsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -216,7 +217,7 @@ func TestChainFindsNothing(t *testing.T) {
 	_, err := chain.Credentials(t.Context())
 	checkText(t, err)
 	text := err.Error()
-	if !strings.HasPrefix(text, "the default chain found none: set ALIBABA_CLOUD_ACCESS_KEY_ID and") {
+	if !strings.HasPrefix(text, "the default chain found no key: set ALIBABA_CLOUD_ACCESS_KEY_ID and") {
 		t.Error(text)
 	}
 	for _, l := range chain.links {
@@ -233,7 +234,8 @@ func TestChainFindsNothing(t *testing.T) {
 	}
 }
 
-// Only the link that worked is used; after a failure or a refused key, the search starts from the first link.
+// TestChainRemembersAndSearchesAnew checks that the Chain uses only the link that returned the key, and that it
+// searches from the first link after a failure or a rejected key.
 func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -265,7 +267,7 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := cache.Get(t.Context(), ak(4)); err == nil {
-		t.Error("a key without a source")
+		t.Error("got a key although no link is configured")
 	}
 	w.config(profile(5))
 	expect("found again", none, ak(5))
@@ -274,15 +276,15 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 }
 
-// If something that a link needs is missing for a moment, such as a file that is being written, its last key is
-// used, and not that of a later link, which may belong to another account. If it stays missing, the next search
-// skips the link.
+// TestChainKeepsTheAccount checks that the last key stays in use if the configuration of a link is missing for a
+// moment, for example while a file is being written. A later link may belong to another account. If the
+// configuration stays missing, the next search skips the link.
 func TestChainKeepsTheAccount(t *testing.T) {
 	t.Parallel()
 	config := `{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id1","access_key_secret":"secret1"}]}`
 	for name, c := range map[string]struct {
 		change func(path string) error
-		later  string // the key that is used if the change persists
+		later  string // id of the key that is used if the change persists
 	}{
 		"truncated":    {func(path string) error { return os.Truncate(path, 0) }, "id1"},
 		"half written": {func(path string) error { return os.Truncate(path, 30) }, "id1"},
@@ -321,7 +323,8 @@ func TestChainKeepsTheAccount(t *testing.T) {
 	}
 }
 
-// A profile that is named and exists nowhere is an error: the links after the files may use another account.
+// TestChainWithoutTheNamedProfile checks that the Chain returns an error if the profile named by
+// ALIBABA_CLOUD_PROFILE does not exist, because the links after the files may use another account.
 func TestChainWithoutTheNamedProfile(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]func(w *world){
@@ -336,13 +339,14 @@ func TestChainWithoutTheNamedProfile(t *testing.T) {
 		w := newWorld(t, "ALIBABA_CLOUD_PROFILE", "production")
 		w.serveMetadata("role", 1)
 		files(w)
-		if key, err := newChain(w.system).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "ALIBABA_CLOUD_PROFILE names the profile production") {
+		if key, err := newChain(w.system).Credentials(t.Context()); err == nil || !strings.Contains(err.Error(), "ALIBABA_CLOUD_PROFILE is production") {
 			t.Errorf("%s: %v, %v", name, key, err)
 		}
 	}
 }
 
-// A key is refreshed three minutes before it expires, by the same link; a key without an expiry, once a minute.
+// TestChainRefreshesInTime checks that the link that returned the key refreshes it three minutes before it expires,
+// and once a minute if the expiry is not known.
 func TestChainRefreshesInTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -366,7 +370,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 			{57*time.Minute - time.Second, time.Hour, 1},
 			{2 * time.Second, 100 * time.Second, 2},
 			{74 * time.Second, -time.Hour, 2},
-			{2 * time.Second, -time.Hour, 3}, // expired according to this machine's clock, which may be wrong
+			{2 * time.Second, -time.Hour, 3}, // the key seems expired, but this machine's clock may be wrong
 			{59 * time.Second, 0, 3},
 			{2 * time.Second, 0, 4},
 			{59 * time.Second, 0, 4},
@@ -382,7 +386,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 	_ = w
 }
 
-// The metadata service in all its states.
+// TestInstanceRole checks the results for the usual and unusual responses of the metadata service.
 func TestInstanceRole(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -396,7 +400,7 @@ func TestInstanceRole(t *testing.T) {
 		"a role of many lines": {func(w *world) {
 			w.serveMetadata("r", 1)
 			w.servers.RegisterResponder("GET", metadataRole, httpmock.NewStringResponder(200, "a\nb"))
-		}, 0, "named no RAM role"},
+		}, 0, "reported no RAM role"},
 		"an error": {func(w *world) { w.serveMetadata("r", 1); w.serve(http.MethodGet, metadataRole+"r", 500, "planted") }, 0, "HTTP 500"},
 		"no JSON": {func(w *world) {
 			w.serveMetadata("r", 1)
@@ -440,13 +444,14 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
-// The caller's context ends every kind of I/O, and its error is in the chain.
+// TestContextEndsTheSearch checks that the caller's context ends the search at any point, and that the context's
+// error is in the chain.
 func TestContextEndsTheSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
 	w.servers.RegisterNoResponder(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
 	synctest.Test(t, func(t *testing.T) {
-		// before the search, in the first link that waits, in a later one
+		// The context ends before the search, in the first link that waits, and in a later link.
 		for _, limit := range []time.Duration{0, time.Second, 3 * time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
@@ -456,7 +461,7 @@ func TestContextEndsTheSearch(t *testing.T) {
 				t.Errorf("%v after %v, want %v", err, time.Since(start), limit)
 			}
 		}
-		// Without a deadline, each request has its own timeout, which is distinguished from the caller's.
+		// Without a deadline, each request has its own timeout, which must not look like the caller's deadline.
 		start := time.Now()
 		_, err := newChain(w.system).Credentials(t.Context())
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 14*time.Second {
@@ -465,7 +470,8 @@ func TestContextEndsTheSearch(t *testing.T) {
 	})
 }
 
-// Unusual responses of a credentials URI: nothing is quoted, and everything is limited in size.
+// TestCredentialsURI checks that errors quote nothing from the response of a credentials URI, and that the size of
+// the response is limited.
 func TestCredentialsURI(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -503,7 +509,8 @@ func TestCredentialsURI(t *testing.T) {
 	}
 }
 
-// STS requests are signed and sent in the body; errors of STS are translated, not quoted.
+// TestSTS checks that STS requests are signed and sent in the body, and that STS error codes are translated to
+// advice instead of being quoted.
 func TestSTS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -535,7 +542,7 @@ func TestSTS(t *testing.T) {
 	}
 	for code, want := range map[string]string{
 		"NoPermission": "trust policy", "EntityNotExist.Role": "check its ARN", "InvalidAccessKeyId.NotFound": "unknown or inactive",
-		"AuthenticationFail.OIDCToken.Expired": "OIDC token was refused", "planted": "HTTP 403",
+		"AuthenticationFail.OIDCToken.Expired": "OIDC token was rejected", "planted": "HTTP 403",
 	} {
 		w.serve(http.MethodPost, stsURL, 403, map[string]string{"Code": code, "Message": "planted"})
 		_, err := w.assumeRole(t.Context(), keyOf(7), role{arn: "arn"})

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// errLayout means that a configuration cannot be edited without changing anything else.
-var errLayout = errors.New("its layout is not the usual one")
+// errLayout means that a login cannot be replaced without changing other parts of the configuration.
+var errLayout = errors.New("its layout is unusual")
 
-// replaceLogin returns the content with the login of a profile replaced; every other byte is unchanged. It
-// verifies the result, and fails if anything else would change.
+// replaceLogin returns content with the login of the named profile replaced by token. Every other byte is
+// unchanged. replaceLogin verifies the result and returns errLayout if anything else would change.
 func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error) {
 	config, err := parseConfig("", content)
 	if err != nil {
@@ -32,7 +32,7 @@ func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error)
 	edited := trimBOM(content)
 	bom := content[:len(content)-len(edited)]
 	for i, value := range []any{token.access, token.refresh, token.expires} {
-		text, _ := json.Marshal(value) // cannot fail
+		text, _ := json.Marshal(value) // cannot fail for strings and numbers
 		edited = setMember(edited, index, loginMembers[i], text)
 	}
 	edited = append(bytes.Clone(bom), edited...)
@@ -43,11 +43,11 @@ func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error)
 	return edited, nil
 }
 
-// loginMembers are the members of a profile that make up an oauthToken, in the order of its fields.
+// loginMembers are the JSON members that store an oauthToken in a profile, in the order of its fields.
 var loginMembers = []string{"oauth_access_token", "oauth_refresh_token", "oauth_access_token_expire"}
 
-// setMember sets a member of the profile with the given index. A missing member is inserted before the others. If
-// there is no such profile, the result is not a valid configuration.
+// setMember sets a member of the profile with the given index. If the profile has no such member, setMember inserts
+// it before the other members. If the profile does not exist, the result is not a valid configuration.
 func setMember(content []byte, index int, name string, value []byte) []byte {
 	profiles, _ := memberOf(content, span{0, len(content)}, "profiles")
 	profile, _ := memberOf(content, profiles, strconv.Itoa(index))
@@ -59,9 +59,9 @@ func setMember(content []byte, index int, name string, value []byte) []byte {
 	return slices.Concat(content[:old.start], value, content[old.end:])
 }
 
-// withoutLogin decodes a configuration and removes the login of the profile with the given index.
+// withoutLogin decodes a configuration and removes the login members from the profile with the given index.
 func withoutLogin(content []byte, index int) (config map[string]any) {
-	_ = decodeJSON(content, &config) // parseConfig has accepted it
+	_ = decodeJSON(content, &config) // cannot fail: parseConfig has accepted the content
 	if profiles, _ := config["profiles"].([]any); index < len(profiles) {
 		profile, _ := profiles[index].(map[string]any)
 		for _, name := range loginMembers {
@@ -71,11 +71,11 @@ func withoutLogin(content []byte, index int) (config map[string]any) {
 	return config
 }
 
-// span is a part of a document.
+// span is a range of bytes in a document.
 type span struct{ start, end int }
 
-// memberOf returns the position of the last member with the given name, or of the element with the given index, in
-// the object or array at the given position.
+// memberOf returns the position of a value in the JSON object or array at the given position. In an object, name is
+// the member's name, and the last matching member is used. In an array, name is the index of the element.
 func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(content[at.start:at.end]))
 	open, err := dec.Token()
@@ -101,7 +101,7 @@ func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	return found, found != span{}
 }
 
-// lockedFile is a locked configuration file, with the temporary file that will replace it.
+// lockedFile is a locked configuration file and the temporary file that will replace it.
 type lockedFile struct {
 	path    string // with symbolic links resolved
 	file    *os.File
@@ -109,11 +109,14 @@ type lockedFile struct {
 	content []byte
 }
 
-// openLocked locks the configuration file in the same way as credentials-go when it writes it: with an exclusive
-// flock on the file itself (1.4.14, providers/cli_profile.go writeConfigurationToFileWithLock; LockFileEx on
-// Windows, where no login is refreshed here). The vendor CLI takes no lock at all (config/configuration.go
-// SaveConfiguration), so update reads the file once more and keeps its changes. openLocked waits for the lock up
-// to 15 s, longer than another process needs to refresh.
+// openLocked opens and locks the configuration file. It uses the same lock as credentials-go: an exclusive flock on
+// the file itself (1.4.14, providers/cli_profile.go, writeConfigurationToFileWithLock). On Windows, credentials-go
+// uses LockFileEx; this package does not refresh logins there.
+//
+// The vendor CLI takes no lock at all (config/configuration.go, SaveConfiguration). Therefore update reads the file
+// once more and keeps the changes that the CLI has made.
+//
+// openLocked waits for the lock for up to 15 s, which is longer than another process needs to refresh a login.
 func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -130,10 +133,11 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return nil, errors.New("another process keeps it locked")
+	return nil, errors.New("another process keeps the file locked")
 }
 
-// tryOpenLocked returns nil without an error if another process holds the lock, or has just replaced the file.
+// tryOpenLocked is like openLocked but does not wait. It returns nil and no error if another process holds the lock
+// or has just replaced the file.
 func tryOpenLocked(path string) (*lockedFile, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the user's own configuration
 	if err != nil {
@@ -148,7 +152,8 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 	return f, nil
 }
 
-// lock prepares f for update. It reports whether the lock is free and the file is still the one at its path.
+// lock locks f and prepares it for update. It returns false if another process holds the lock, or if the path now
+// refers to another file.
 func (f *lockedFile) lock() (bool, error) {
 	if locked, err := tryLock(f.file); err != nil || !locked {
 		return false, err
@@ -166,28 +171,30 @@ func (f *lockedFile) lock() (bool, error) {
 	return true, f.createTemp(info)
 }
 
-// createTemp creates the file that will replace the configuration, in the same directory and with the same mode
-// and owner.
+// createTemp creates the temporary file that will replace the configuration. It has the same directory, mode and
+// owner as the configuration.
 func (f *lockedFile) createTemp(info os.FileInfo) error {
 	temp, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".tmp-")
 	if err != nil {
-		return fmt.Errorf("its directory cannot be written: %w", osError(err))
+		return fmt.Errorf("the directory is not writable: %w", osError(err))
 	}
 	f.temp = temp
-	// A full disk must be detected before the login is refreshed. update overwrites what is written here.
+	// Write placeholder data, because a full disk must be detected before the login is refreshed. update overwrites
+	// the data.
 	if _, err = temp.Write(make([]byte, len(f.content)+16<<10)); err != nil {
 		return osError(err)
 	}
 	if err = keepOwner(temp, info); err != nil {
-		return fmt.Errorf("its owner cannot be kept: %w", osError(err))
+		return fmt.Errorf("the owner of the file cannot be preserved: %w", osError(err))
 	}
 	if err = temp.Chmod(info.Mode().Perm()); err != nil {
-		return fmt.Errorf("its mode cannot be kept: %w", osError(err))
+		return fmt.Errorf("the mode of the file cannot be preserved: %w", osError(err))
 	}
 	return nil
 }
 
-// update replaces the file's content atomically. Changes that others made after it was read are kept.
+// update replaces the content of the file atomically with the result of edit. It passes the current content to
+// edit, so changes that other programs have made after f was opened are kept.
 func (f *lockedFile) update(edit func([]byte) ([]byte, error)) error {
 	content, err := readFile(f.path, maxConfigFile)
 	if err != nil {
@@ -214,7 +221,7 @@ func (f *lockedFile) update(edit func([]byte) ([]byte, error)) error {
 	return nil
 }
 
-// close releases the lock and removes a temporary file that was not used.
+// close releases the lock. It also removes the temporary file if update has not used it.
 func (f *lockedFile) close() {
 	if f.temp != nil {
 		_ = f.temp.Close()

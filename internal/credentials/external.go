@@ -16,21 +16,21 @@ import (
 )
 
 const (
-	maxOutput = 64 << 10 // bytes that an external command may print
-	// how long to wait for processes that keep the command's output open after it has ended
+	maxOutput = 64 << 10 // maximum output of an external command in bytes
+	// outputWaitTime is how long to wait, after the command has exited, for child processes that keep its output
+	// open.
 	outputWaitTime = 2 * time.Second
 )
 
-// externalKey runs a command that prints a key as JSON. When the context is done, the command is killed, together
-// with the processes that it has started if the system has process groups. Its standard input is empty and its
-// error output is discarded.
+// externalKey runs a command that prints a key as JSON. The command's standard input is empty, and its standard
+// error is discarded. When the context is done, the command is killed. If the system has process groups, the
+// processes that the command has started are killed as well.
 func externalKey(ctx context.Context, command string) (foundKey, error) {
 	args, err := splitCommand(command, runtime.GOOS == "windows")
 	if err != nil {
 		return foundKey{}, fmt.Errorf("process_command %w", err)
 	}
 	var output limitedBuffer
-	// G204: running the user's own command is the purpose
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // running the command of the profile is the purpose
 	cmd.Stdout = &output
 	cmd.WaitDelay = outputWaitTime
@@ -56,14 +56,14 @@ func startError(err error) error {
 	case errors.Is(err, exec.ErrNotFound):
 		return errors.New("the program does not exist or is not in PATH")
 	case errors.Is(err, exec.ErrDot):
-		return errors.New("the program is in the current directory: write ./ in front")
+		return errors.New("the program is in the current directory: write ./ before its name")
 	case errors.Is(err, fs.ErrPermission), errors.As(err, &lookup):
 		return errors.New("the program is not an executable file")
 	}
 	return osError(err)
 }
 
-// externalOutput parses the output of the command.
+// externalOutput parses the JSON output of an external command.
 func externalOutput(data []byte) (foundKey, error) {
 	var out struct {
 		cliProfile
@@ -86,7 +86,7 @@ func externalOutput(data []byte) (foundKey, error) {
 	return foundKey{Credentials: key, expires: parseExpiration(out.Expiration)}, nil
 }
 
-// limitedBuffer keeps up to maxOutput bytes. If there are more, it fails, which ends the command.
+// limitedBuffer is a buffer for up to maxOutput bytes. A Write beyond the limit fails, which ends the command.
 type limitedBuffer struct {
 	data     bytes.Buffer
 	overflow bool
@@ -101,8 +101,9 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 }
 
 // splitCommand splits a command line into words by the rules of credentials-go. Single or double quotes keep white
-// space together. A backslash escapes the next character; in double quotes, only one of "\$`. A backslash before a
-// line break removes both. On Windows, a backslash is an ordinary character, except for \" in double quotes.
+// space inside a word. A backslash escapes the next character. Inside double quotes, a backslash escapes only one
+// of "\$`. A backslash before a line break removes both. On Windows, a backslash is an ordinary character, except
+// in \" inside double quotes.
 func splitCommand(line string, windows bool) ([]string, error) {
 	var (
 		words  []string
@@ -120,7 +121,7 @@ func splitCommand(line string, windows bool) ([]string, error) {
 				word.WriteRune(runes[i])
 				inWord = true
 			}
-		case r == '\\' && quote == 0 && !windows: // nothing follows
+		case r == '\\' && quote == 0 && !windows: // the backslash is the last character
 			return nil, errors.New("ends with a backslash")
 		case r == quote:
 			quote = 0
@@ -138,7 +139,7 @@ func splitCommand(line string, windows bool) ([]string, error) {
 		}
 	}
 	if quote != 0 {
-		return nil, errors.New("has a quote that is not closed")
+		return nil, errors.New("has an unclosed quote")
 	}
 	if inWord {
 		words = append(words, word.String())
@@ -149,7 +150,7 @@ func splitCommand(line string, windows bool) ([]string, error) {
 	return words, nil
 }
 
-// escapes reports whether a backslash before rest, inside quote, is an escape.
+// escapes reports whether a backslash that is followed by rest is an escape. quote is the open quote, or 0.
 func escapes(quote rune, rest []rune, windows bool) bool {
 	switch {
 	case len(rest) == 0 || quote == '\'':

@@ -4,5 +4,6 @@ package credentials
 
 import "os/exec"
 
-// killChildren does nothing here: only the command itself is killed when the context is done.
+// killChildren does nothing on systems without process groups. When the context is done, only the command itself is
+// killed.
 func killChildren(*exec.Cmd) {}

@@ -24,8 +24,8 @@ func TestSplitCommand(t *testing.T) {
 		{`tool \`, true, []string{"tool", `\`}, ""},
 		{``, false, nil, "is empty"},
 		{`""`, false, nil, "is empty"},
-		{`tool "a`, false, nil, "has a quote that is not closed"},
-		{`tool 'a`, false, nil, "has a quote that is not closed"},
+		{`tool "a`, false, nil, "has an unclosed quote"},
+		{`tool 'a`, false, nil, "has an unclosed quote"},
 		{`tool a\`, false, nil, "ends with a backslash"},
 	} {
 		got, err := splitCommand(c.line, c.windows)

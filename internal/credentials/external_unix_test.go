@@ -73,7 +73,8 @@ func TestExternal(t *testing.T) {
 	}
 }
 
-// When the context is done, the command is killed together with the processes that it has started.
+// TestExternalDiesWithItsChildren checks that the command and the processes that it has started are killed when the
+// context is done.
 func TestExternalDiesWithItsChildren(t *testing.T) {
 	t.Parallel()
 	pids := filepath.Join(t.TempDir(), "pids")
@@ -110,7 +111,8 @@ func TestExternalDiesWithItsChildren(t *testing.T) {
 	}
 }
 
-// running reports whether a process is running. A zombie, whose parent may never wait for it, does not count.
+// running reports whether a process is running. A zombie counts as not running, because its parent may never wait
+// for it.
 func running(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
@@ -119,7 +121,7 @@ func running(pid int) bool {
 	return err != nil || !strings.Contains(string(stat), ") Z ")
 }
 
-// A pipe in place of any file is refused at once instead of blocking.
+// TestPipesAreRefused checks that a pipe in place of a file is rejected immediately instead of blocking.
 func TestPipesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// iniProfileKey returns the key of the profile file, ~/.alibabacloud/credentials, from the section named by
-// ALIBABA_CLOUD_PROFILE, or else "default". If the file or the section does not exist, it returns a
+// iniProfileKey returns a key from the profile file, by default ~/.alibabacloud/credentials. ALIBABA_CLOUD_PROFILE
+// names the section; the default is "default". If the file or the section does not exist, iniProfileKey returns a
 // notConfiguredError.
 func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 	path := cmp.Or(s.getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), s.homeFile(".alibabacloud", "credentials"))
@@ -51,13 +51,15 @@ func (s *system) iniSectionKey(ctx context.Context, section map[string]string) (
 	case "":
 		return foundKey{}, errors.New("type is missing: set it to access_key, ecs_ram_role or ram_role_arn")
 	}
-	return foundKey{}, errors.New("the type is not supported here: use access_key, ecs_ram_role or ram_role_arn")
+	return foundKey{}, errors.New("the type is not supported: use access_key, ecs_ram_role or ram_role_arn")
 }
 
-// parseINI returns the values of one section, or nil if there is none, in the same way as credentials-go
-// (gopkg.in/ini.v1 with its defaults). Names are case-sensitive; if a key is repeated, the last value counts. #
-// and ; begin a comment, both on a line of its own and after a value, unless the value is in quotes, """ or
-// backquotes. A backslash at the end of a line continues the value. Variables such as %(name)s are not replaced.
+// parseINI returns the values of one section, or nil if the section does not exist. It parses text in the same way
+// as credentials-go, which uses gopkg.in/ini.v1 with its defaults.
+//
+// Names are case-sensitive. If a key is repeated, the last value counts. # and ; begin a comment on a line of its
+// own or after a value, unless the value is enclosed in quotes, """ or backquotes. A backslash at the end of a line
+// continues the value on the next line. Variables such as %(name)s are not expanded.
 func parseINI(text, name string) (section map[string]string, err error) {
 	lines := strings.Split(text, "\n")
 	current := "DEFAULT"
@@ -70,7 +72,7 @@ func parseINI(text, name string) (section map[string]string, err error) {
 		case line[0] == '[':
 			end := strings.LastIndexByte(line, ']')
 			if end < 2 {
-				return nil, fmt.Errorf("line %d is not a section such as [default]", number)
+				return nil, fmt.Errorf("line %d is not a section header such as [default]", number)
 			}
 			if current = line[1:end]; current == name && section == nil {
 				section = map[string]string{}
@@ -92,7 +94,7 @@ func parseINI(text, name string) (section map[string]string, err error) {
 	return section, nil
 }
 
-// iniValue returns the value that starts with text in line i, and its last line.
+// iniValue returns the value that begins with text in line i, and the number of the value's last line.
 func iniValue(lines []string, i int, text string) (value string, last int, err error) {
 	text = strings.TrimLeftFunc(text, unicode.IsSpace)
 	for _, quote := range []string{`"""`, "`"} {
@@ -124,14 +126,15 @@ func iniValue(lines []string, i int, text string) (value string, last int, err e
 	return text, i, nil
 }
 
-// iniMultiline returns a value up to its closing quote, which may be on a later line.
+// iniMultiline returns a quoted value that begins with text in line i. The closing quote may be on a later line,
+// whose number is returned as last.
 func iniMultiline(lines []string, i int, text, quote string) (value string, last int, err error) {
 	for {
 		if end := strings.LastIndex(text, quote); end >= 0 {
 			return value + text[:end], i, nil
 		}
 		if i+1 >= len(lines) {
-			return "", i, errors.New("begins a quoted value that does not end")
+			return "", i, errors.New("begins a quoted value that has no closing quote")
 		}
 		value += text + "\n"
 		i++

@@ -17,7 +17,7 @@ func TestParseINI(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text string
-		want map[string]string // nil: no section "default"
+		want map[string]string // nil means that there is no section "default"
 		err  string
 	}{
 		"plain":              {"[default]\ntype = access_key\naccess_key_id=a\r\n", map[string]string{"type": "access_key", "access_key_id": "a"}, ""},
@@ -35,7 +35,7 @@ func TestParseINI(t *testing.T) {
 		"no delimiter":       {"[default]\n\nplanted\n", nil, "line 3 is not of the form key = value"},
 		"no key":             {"[x]\n=planted\n", nil, "line 2 is not of the form key = value"},
 		"no closing bracket": {"[planted\n", nil, "line 1 is not a section"},
-		"no closing quote":   {"[default]\na=`planted\n\n", nil, "line 2 begins a quoted value that does not end"},
+		"no closing quote":   {"[default]\na=`planted\n\n", nil, "line 2 begins a quoted value that has no closing quote"},
 	} {
 		got, err := parseINI(c.text, "default")
 		if c.err == "" && (err != nil || (got == nil) != (c.want == nil) || !maps.Equal(got, c.want)) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
@@ -47,8 +47,8 @@ func TestParseINI(t *testing.T) {
 	}
 }
 
-// FuzzINI compares the parser with that of credentials-go: a key that either finds, the other finds too. What
-// credentials-go refuses may be read here.
+// FuzzINI compares the parser with the parser of credentials-go. If credentials-go finds a key, this package must
+// find the same key. This package may also accept files that credentials-go rejects.
 func FuzzINI(f *testing.F) {
 	for _, text := range []string{
 		"[default]\ntype = access_key\naccess_key_id = a\naccess_key_secret = b\n", "\ufeff[default]\ntype:access_key\naccess_key_id='a'\naccess_key_secret=\"b\"#c\n",
@@ -75,7 +75,7 @@ func FuzzINI(f *testing.F) {
 	})
 }
 
-// vendorKey returns what credentials-go reads, which may panic.
+// vendorKey returns the key that credentials-go reads. It converts a panic to an error.
 func vendorKey() (key signer.Credentials, err error) {
 	defer func() {
 		if recover() != nil {
@@ -93,7 +93,8 @@ func vendorKey() (key signer.Credentials, err error) {
 	return signer.Credentials{AccessKeyID: c.AccessKeyId, AccessKeySecret: c.AccessKeySecret}, nil
 }
 
-// Whatever the CLI's file contains, the result is a key or an error of one line that quotes nothing.
+// FuzzConfig checks that, for any content of the CLI's configuration file, the result is either a key or a
+// single-line error that quotes nothing.
 func FuzzConfig(f *testing.F) {
 	for _, profile := range []string{
 		`{"name":"p","mode":"AK","access_key_id":"id","access_key_secret":"planted"}`, `{"name":"p","mode":"ChainableRamRoleArn","source_profile":"p"}`,
@@ -105,7 +106,7 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		w := newWorld(t)
 		if strings.Contains(string(content), "process_command") || strings.Contains(string(content), `\u`) {
-			return // no command is run; and names may be spelled in escapes
+			return // skip inputs that could run a command; an escape may spell process_command
 		}
 		path := w.write(string(content), "config.json")
 		w.set("ALIBABA_CLOUD_CONFIG_FILE", path)

@@ -13,20 +13,20 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Provider returns the key that signs a request. It is the same as ecs.CredentialsProvider.
+// Provider returns the key that signs a request. The interface is identical to ecs.CredentialsProvider.
 type Provider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
 
-// foundKey is a key and its properties.
+// foundKey is a key, its expiry, and how it was obtained.
 type foundKey struct {
 	signer.Credentials
-	expires time.Time // zero: never, or not known
+	expires time.Time // zero if the key does not expire, or its expiry is not known
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
 }
 
-// notConfiguredError means that a link of the chain is not configured, so that the next one is tried. Any other
-// error ends the search: the link is configured but does not work, and the next one may use another account.
+// notConfiguredError means that a link of a Chain is not configured, so that the Chain tries the next link. Any
+// other error ends the search: the link is configured but does not work, and the next link may use another account.
 type notConfiguredError struct{ reason string }
 
 func (e *notConfiguredError) Error() string { return e.reason }
@@ -35,31 +35,34 @@ func notConfigured(format string, args ...any) error {
 	return &notConfiguredError{fmt.Sprintf(format, args...)}
 }
 
-// isNotConfigured does not examine wrapped errors: for a link that is configured, a missing file is an error.
+// isNotConfigured reports whether err itself is a notConfiguredError. It does not examine wrapped errors: in a link
+// that is configured, a missing file is a real error.
 func isNotConfigured(err error) bool {
 	_, ok := err.(*notConfiguredError) //nolint:errorlint // see above
 	return ok
 }
 
-// validateKey refuses a key that the API would reject with a less helpful error, or that would break a header.
+// validateKey returns an error for a key that the API would reject with a less helpful message, or that would break
+// an HTTP header.
 func validateKey(key signer.Credentials) error {
 	invalid := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 	switch {
 	case key.AccessKeyID == "" || key.AccessKeySecret == "":
 		return errors.New("the access key id or secret is empty: set both")
 	case strings.ContainsFunc(key.AccessKeyID, invalid), strings.ContainsFunc(key.AccessKeySecret, invalid), strings.ContainsFunc(key.SecurityToken, invalid):
-		return errors.New("the access key or token contains white space or control characters: was a line break copied with it?")
+		return errors.New("the access key or token contains white space or control characters: check whether a line break was copied with it")
 	}
 	return nil
 }
 
-// issuedKey is a key as returned by services. The JSON names match in any case.
+// issuedKey is a key in a service's JSON response. encoding/json matches the member names in any case.
 type issuedKey struct {
 	Code                                                    string
 	AccessKeyID, AccessKeySecret, SecurityToken, Expiration string
 }
 
-// key returns the temporary key of a service's response, which must have an id, a secret and a token.
+// key returns the temporary key in a service's response. It returns an error if the id, the secret or the token is
+// missing.
 func (k issuedKey) key(service, kind string) (foundKey, error) {
 	if k.AccessKeyID == "" || k.AccessKeySecret == "" || k.SecurityToken == "" {
 		return foundKey{}, fmt.Errorf("%s: the response contains no complete key (id, secret and token)", service)
@@ -71,15 +74,15 @@ func (k issuedKey) key(service, kind string) (foundKey, error) {
 	}, nil
 }
 
-// parseExpiration returns the zero time, which means unknown, for a value that it cannot parse: the key itself may
-// be valid.
+// parseExpiration parses an expiry in RFC 3339 format. If the value is malformed, it returns the zero time, which
+// means unknown, because the key itself may be valid.
 func parseExpiration(text string) time.Time {
 	at, _ := time.Parse(time.RFC3339, text)
 	return at
 }
 
-// decodeJSON is like json.Unmarshal, for a single untrusted document. It accepts a byte order mark, and its error
-// does not quote the document.
+// decodeJSON is like json.Unmarshal for an untrusted document. It accepts a byte order mark, and its errors do not
+// quote the document.
 func decodeJSON(data []byte, out any) error {
 	err := json.Unmarshal(trimBOM(data), out)
 	var (
@@ -99,7 +102,8 @@ func decodeJSON(data []byte, out any) error {
 
 func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
 
-// MaskID returns the part of an access key id that tells its kind, such as "LTAI****".
+// MaskID returns the prefix of an access key id, which identifies the kind of key, followed by asterisks, as in
+// "LTAI****". It returns "****" if id does not have the usual form.
 func MaskID(id string) string {
 	if len(id) < 16 || strings.ContainsFunc(id[:4], func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
 		return "****"

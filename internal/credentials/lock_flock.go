@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// tryLock takes an exclusive flock without waiting. Closing the file releases it.
+// tryLock tries to take an exclusive flock on file and does not wait for it. Closing the file releases the lock.
 func tryLock(file *os.File) (locked bool, err error) {
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) || errors.Is(err, syscall.EINTR) {
@@ -17,7 +17,7 @@ func tryLock(file *os.File) (locked bool, err error) {
 	return err == nil, err
 }
 
-// keepOwner gives a new file the owner and group of another.
+// keepOwner changes the owner and group of file to those of the file described by of.
 func keepOwner(file *os.File, of os.FileInfo) error {
 	want, ok := of.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// tryLock fails: an open file cannot be replaced here while it is locked.
+// tryLock always returns errors.ErrUnsupported: on these systems, a file cannot be replaced while it is open and
+// locked.
 func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
 
 func keepOwner(*os.File, os.FileInfo) error { return nil }

@@ -10,35 +10,36 @@ import (
 	"time"
 )
 
-// The sign-in services of the CLI's OAuth mode and the CLI's client ids, which are public (credentials-go 1.4.14,
-// providers/cli_profile.go).
+// oauthSites maps oauth_site_type to the URL of the sign-in service and the public client id of the CLI
+// (credentials-go 1.4.14, providers/cli_profile.go).
 var oauthSites = map[string]struct{ url, clientID string }{
 	"CN":   {"https://oauth.aliyun.com", "4038181954557748008"},
 	"INTL": {"https://oauth.alibabacloud.com", "4103531455503354461"},
 }
 
-// oauthService is what errors call the sign-in service.
+// oauthService is the name of the sign-in service in errors.
 const oauthService = "the OAuth sign-in service"
 
-// logInAgain is the end of every error that a new login resolves.
+// logInAgain is the advice at the end of every error that a new login resolves.
 const logInAgain = "log in with the CLI again (aliyun configure --mode OAuth)"
 
-// oauthToken is a login of the OAuth mode.
+// oauthToken is the stored login of a profile in OAuth mode.
 type oauthToken struct {
 	access, refresh string
-	expires         int64 // of access, Unix seconds
+	expires         int64 // expiry of the access token, in Unix seconds
 }
 
 func (p *cliProfile) oauthToken() oauthToken {
 	return oauthToken{p.OAuthAccessToken, p.OAuthRefreshToken, p.OAuthExpire}
 }
 
-// valid reports whether the access token can be used.
+// valid reports whether the access token is valid for at least another minute.
 func (t oauthToken) valid() bool {
 	return t.access != "" && t.expires > time.Now().Add(time.Minute).Unix()
 }
 
-// oauthKey exchanges the access token of an OAuth login for a key. An expired access token is refreshed first.
+// oauthKey exchanges the access token of an OAuth login for a key. If the access token has expired, oauthKey
+// refreshes it first.
 func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, error) {
 	site, ok := oauthSites[strings.ToUpper(p.OAuthSite)]
 	if !ok {
@@ -58,9 +59,9 @@ func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, 
 	return out.key(oauthService, "OAuth")
 }
 
-// refreshLogin refreshes the login of a profile and stores it. A refresh token can be used only once, so a login
-// that is not stored is lost. Therefore all steps of storing it are tried before, and the file stays locked until
-// it is stored.
+// refreshLogin refreshes the login of a profile and stores the new login in the file. A refresh token can be used
+// only once, so the login is lost if the new login cannot be stored. Therefore refreshLogin tries every step of the
+// update before it uses the refresh token, and keeps the file locked until the new login is stored.
 func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientID string) (oauthToken, error) {
 	file, err := openLocked(ctx, r.path)
 	if err != nil {
@@ -71,7 +72,7 @@ func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientI
 	switch {
 	case err != nil:
 		return oauthToken{}, err
-	case token.valid(): // another process has refreshed it
+	case token.valid(): // another process has refreshed the login
 		return token, nil
 	case token.refresh == "":
 		return oauthToken{}, errors.New("the login has expired: " + logInAgain)
@@ -79,8 +80,8 @@ func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientI
 	if _, err = replaceLogin(file.content, name, oauthToken{"access", "refresh", 1}); err != nil {
 		return oauthToken{}, fmt.Errorf("the login has expired, and was not refreshed because %s cannot be updated (%w): %s", show(r.path), err, logInAgain)
 	}
-	// From here on, the caller's context must not interrupt the time between using the refresh token and storing
-	// its successor.
+	// From here on, ignore the caller's cancellation: the new login must be stored after the refresh token has been
+	// used.
 	if ctx.Err() != nil {
 		return oauthToken{}, ctx.Err()
 	}
@@ -93,7 +94,7 @@ func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientI
 	return token, nil
 }
 
-// requestLogin uses the refresh token.
+// requestLogin uses the refresh token to request a new login.
 func (s *system) requestLogin(ctx context.Context, siteURL, clientID, refresh string) (oauthToken, error) {
 	form := url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {refresh}, "client_id": {clientID},
@@ -113,12 +114,12 @@ func (s *system) requestLogin(ctx context.Context, siteURL, clientID, refresh st
 		ExpiresIn    int64  `json:"expires_in"`
 	}
 	if err = decodeJSON(res.body, &out); err != nil || out.AccessToken == "" || out.RefreshToken == "" {
-		return oauthToken{}, errors.New(oauthService + " returned no login: " + logInAgain)
+		return oauthToken{}, errors.New(oauthService + " returned no usable login: " + logInAgain)
 	}
 	return oauthToken{out.AccessToken, out.RefreshToken, time.Now().Unix() + out.ExpiresIn}, nil
 }
 
-// storedLogin returns the login of a profile in the file's content.
+// storedLogin returns the login of the named profile in content, which was read from path.
 func storedLogin(path string, content []byte, name string) (oauthToken, error) {
 	config, err := parseConfig(path, content)
 	if err != nil {

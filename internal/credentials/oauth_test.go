@@ -19,13 +19,14 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// expiredLogin is a configuration in an unusual layout, with unknown members.
+// expiredLogin is a configuration file with an expired login, an unusual layout and unknown members.
 const expiredLogin = "\ufeff{\n\t\"current\" : \"p\",\"unknown\":{\"a\":[1.50, 2e3]},\n" +
 	"  \"profiles\": [ {\"name\":\"first\",\"oauth_refresh_token\":\"not-mine\"},\n\n" +
 	"    {\"note\":\"<é\\u00e9>\", \"name\" : \"p\" ,\"mode\":\"OAuth\",\"oauth_site_type\":\"CN\",\n" +
 	"     \"oauth_refresh_token\":\"refresh-0\" , \"oauth_access_token_expire\":1 ,\"x\":null }\n ] }\n\n"
 
-// loginServer refreshes logins: refresh token number n can be used once and returns number n+1.
+// loginServer simulates the sign-in service. Refresh token number n can be used once, and the response contains
+// refresh token number n+1.
 type loginServer struct {
 	mu   sync.Mutex
 	n    int
@@ -62,11 +63,12 @@ func needFlock(t *testing.T) {
 	switch runtime.GOOS {
 	case "darwin", "dragonfly", "freebsd", "linux", "netbsd", "openbsd":
 	default:
-		t.Skip("logins are not refreshed here")
+		t.Skip("logins are not refreshed on this system")
 	}
 }
 
-// A refresh changes only the login in the file, keeps its mode and links, and is made once for all processes.
+// TestLoginIsRefreshedAndStored checks that a refresh changes only the login in the file, keeps the file's mode and
+// symbolic links, and is made only once for concurrent processes.
 func TestLoginIsRefreshedAndStored(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -83,7 +85,7 @@ func TestLoginIsRefreshedAndStored(t *testing.T) {
 	}
 	w.set("ALIBABA_CLOUD_CONFIG_FILE", linked)
 	var wg sync.WaitGroup
-	for range 8 { // as many processes
+	for range 8 { // each goroutine simulates a process
 		wg.Go(func() {
 			if key, err := newProfile(w.system, "p").Credentials(t.Context()); key != keyOf(1) || err != nil {
 				t.Error(key.AccessKeyID, err)
@@ -123,7 +125,7 @@ func TestLoginIsRefreshedAndStored(t *testing.T) {
 	}
 }
 
-// If the new login could not be stored, the refresh token is not used.
+// TestLoginIsNotRefreshedInVain checks that the refresh token is not used if the new login could not be stored.
 func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -141,7 +143,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 			if ok, err := tryLock(file); !ok {
 				t.Fatal(err)
 			}
-		}, "another process keeps it locked"},
+		}, "another process keeps the file locked"},
 		"read-only": {expiredLogin, func(t *testing.T, _ *world, path string) {
 			if os.Getuid() == 0 {
 				t.Skip("root may write everything")
@@ -161,7 +163,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 					}
 				})
 			}
-		}, "its directory cannot be written"},
+		}, "the directory is not writable"},
 		"a login twice":    {strings.Replace(expiredLogin, `"x":null`, `"OAUTH_REFRESH_TOKEN":"refresh-0","Profiles":1`, 1), nil, ""},
 		"no refresh token": {strings.Replace(expiredLogin, "refresh-0", "", 1), nil, "the login has expired: log in"},
 		"profiles twice":   {strings.Replace(expiredLogin, `"current"`, `"profiles":[{"name":"p","mode":"OAuth","oauth_site_type":"CN"}], "current"`, 1), nil, ""},
@@ -176,12 +178,13 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 				c.prepare(t, w, path)
 			}
 			var err error
-			synctest.Test(t, func(t *testing.T) { _, err = newProfile(w.system, "p").Credentials(t.Context()) }) // waits for the lock
+			// Use virtual time, because the call waits for the lock.
+			synctest.Test(t, func(t *testing.T) { _, err = newProfile(w.system, "p").Credentials(t.Context()) })
 			data, readErr := os.ReadFile(path)
 			if readErr != nil {
 				t.Fatal(readErr)
 			}
-			if c.text == "" { // either it works and the file can be read afterwards, or nothing has happened
+			if c.text == "" { // either the refresh succeeds and the file remains valid, or nothing has changed
 				if (err == nil) != (server.n == 1) || (err == nil) == (string(data) == c.content) {
 					t.Errorf("%v; %d refreshes\n%s", err, server.n, data)
 				}
@@ -198,8 +201,8 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
-// A caller that stops waiting does not interrupt the time between the use of the refresh token and the storing of
-// its successor.
+// TestLoginIsStoredForACallerThatLeft checks that the new login is stored even if the caller's context is canceled
+// after the refresh token has been used.
 func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -221,7 +224,7 @@ func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	}
 }
 
-// The service refuses the refresh token.
+// TestRefusedLogin checks the error if the sign-in service rejects the refresh token.
 func TestRefusedLogin(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -240,7 +243,7 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-// For any configuration, replaceLogin changes only the login, or returns an error.
+// FuzzReplaceLogin checks that replaceLogin changes only the login or returns an error, for any configuration file.
 func FuzzReplaceLogin(f *testing.F) {
 	f.Add([]byte(expiredLogin), "p", "access", "refresh")
 	f.Add([]byte(profilesJSON(`{"name":"p","oauth_access_token":"a","OAuth_Access_Token":"b"}`)), "p", "\"\\\n<", "é\u2028")

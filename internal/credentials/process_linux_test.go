@@ -31,14 +31,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// childCase is one look for a key in the child process that TestProcesses starts.
+// childCase is one search for a key in the child process that TestProcesses starts.
 type childCase struct {
-	Env     []string // the whole environment
-	Profile bool     // look in the profile p only, instead of in the whole chain
-	Result  string   // the file to write the outcome to
+	Env     []string // all environment variables
+	Profile bool     // search only profile p instead of the default chain
+	Result  string   // path of the file for the outcome
 }
 
-// TestMain runs the test binary as a program that looks for keys, if a test has started it for that.
+// TestMain runs the tests. In the child process that TestProcesses starts, it runs the childCases instead.
 func TestMain(m *testing.M) {
 	file := os.Getenv("CREDENTIALS_TEST_CASES")
 	if file == "" {
@@ -89,21 +89,23 @@ func (c childCase) run() error {
 	return os.WriteFile(c.Result, []byte(result), 0o600)
 }
 
-// The secrets planted in files, responses and outputs. A leak of any is recognized in many forms.
+// planted contains the secrets in files, responses and command outputs. See leak for the forms in which they are
+// recognized.
 var planted = map[string]string{
 	"secret": "Pl4nt3dS3cr3tOfTheAccessKey01", "token": "CAISplantedSecurityTokenWithMany/Characters+And=Padding==", "oidc": "eyJplantedOidcTokenHeader.eyJplantedPayload.sig",
 	"access": "plantedOAuthAccessToken0123456789", "refresh": "plantedOAuthRefreshToken9876543210",
 }
 
-// leak returns a planted secret that occurs in the text: as it is, in halves, wrapped, or in base64, hex or percent form.
+// leak returns the name of a planted secret that text contains, or "". It finds a secret as a whole or in halves,
+// even if it is wrapped or encoded in base64, hexadecimal or percent-encoding.
 func leak(text string) string {
-	text = strings.Join(strings.Fields(text), "") // however it is wrapped
+	text = strings.Join(strings.Fields(text), "") // undo line breaks and indentation
 	lower := strings.ToLower(text)
 	for name, secret := range planted {
 		half := len(secret) / 2
 		for _, part := range []string{secret[:half], secret[half:]} {
 			forms := []string{part, url.QueryEscape(part), url.PathEscape(part)}
-			for offset := range 3 { // the middle of the base64 text, which does not depend on the surrounding text
+			for offset := range 3 { // compare only the middle of the base64 text, which does not depend on the surrounding text
 				encoded := base64.StdEncoding.EncodeToString([]byte("xxx"[:offset] + part))
 				forms = append(forms, strings.TrimRight(encoded, "=")[4:len(strings.TrimRight(encoded, "="))-2])
 			}
@@ -136,14 +138,14 @@ func TestLeakFindsEveryForm(t *testing.T) {
 	}
 }
 
-// servers are STS and the sign-in services over TLS, behind a proxy, and plain servers for the metadata service
-// and the credentials URI. mood determines their responses.
+// servers simulates STS and the sign-in services, which use TLS and are behind a proxy, and plain HTTP servers for
+// the metadata service and the credentials URI. The mood determines how all of them respond.
 type servers struct {
 	proxy, plain *httptest.Server
-	certificate  string // file
+	certificate  string // path of the file with the servers' certificate
 }
 
-// moods of the servers: "" is well.
+// moods are the ways in which the servers respond. "" means that the servers work normally.
 var moods = []string{"", "echo", "error page", "not JSON", "no key"}
 
 func startServers(t *testing.T, mood string) *servers {
@@ -194,7 +196,7 @@ func startServers(t *testing.T, mood string) *servers {
 	return s
 }
 
-// tunnel answers CONNECT to any host with a connection to one address.
+// tunnel handles a CONNECT request to any host by connecting to address.
 func tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	if r.Method != http.MethodConnect {
 		http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)
@@ -238,14 +240,15 @@ func makeCertificate(t *testing.T) (certificate tls.Certificate, file string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, file
 }
 
-// processCase is one way of obtaining a key: the contents of the home directory and the environment. SECRET and
-// similar words stand for the planted secrets, HOME and PLAIN for the directory and the plain server.
+// processCase is one way of getting a key: the files in the home directory and the environment variables. SECRET,
+// TOKEN and similar words stand for the planted secrets, HOME for the home directory, and PLAIN for the URL of the
+// plain HTTP server.
 type processCase struct {
-	profile string            // in ~/.aliyun/config.json
-	files   map[string]string // in the home directory
+	profile string            // members of profile p in ~/.aliyun/config.json
+	files   map[string]string // contents of files by their path in the home directory
 	env     []string
-	fixed   bool // no server is used: the key is found in every mood
-	writes  bool // the login is stored
+	fixed   bool // no server is used, so the key is found in every mood
+	writes  bool // a new login is stored in the configuration file
 }
 
 var processCases = map[string]processCase{
@@ -278,9 +281,9 @@ var processCases = map[string]processCase{
 
 var alwaysFails = []string{"External fails", "External spews", "a broken file", "a secret as the mode", "a secret as the source", "a broken ini file"}
 
-// TestProcesses checks, with real files and a real process for each mood of the servers, that nothing is printed, that no file
-// changes, and that no text contains a secret. One process tries all cases of a mood, one after the other, because starting a
-// process takes most of the time.
+// TestProcesses checks, with real files and a real process for each mood of the servers, that nothing is printed,
+// that no file changes, and that no text contains a secret. One process runs all cases of a mood, because most of
+// the time is spent on starting a process.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	for _, mood := range moods {
@@ -307,15 +310,15 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// processRun is a case with its files.
+// processRun is a processCase with its files.
 type processRun struct {
 	child  childCase
-	config string            // the path of the profiles
-	dir    string            // the directory of the profiles
-	files  map[string]string // contents by path
+	config string            // path of the CLI's configuration file
+	dir    string            // directory of the CLI's configuration file
+	files  map[string]string // file contents by path
 }
 
-// prepare writes the files of a case to a new home directory.
+// prepare writes the files of a processCase to a new home directory.
 func (s *servers) prepare(t *testing.T, c processCase) *processRun {
 	t.Helper()
 	home := t.TempDir()
@@ -345,7 +348,8 @@ func (s *servers) prepare(t *testing.T, c processCase) *processRun {
 	return run
 }
 
-// environment returns what is the same for all cases of a mood. net/http and crypto/x509 read it only once in a process.
+// environment returns the environment variables that are the same for all cases of a mood. net/http and crypto/x509
+// read some of these variables only once per process.
 func (s *servers) environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HTTPS_PROXY=" + s.proxy.URL, "HTTP_PROXY=" + s.proxy.URL, "SSL_CERT_FILE=" + s.certificate, "SSL_CERT_DIR=/none",
@@ -353,7 +357,7 @@ func (s *servers) environment() []string {
 	}
 }
 
-// runChild runs the cases in a child process, which must print nothing.
+// runChild runs the cases in a child process and checks that the process prints nothing.
 func (s *servers) runChild(t *testing.T, cases []childCase) {
 	t.Helper()
 	data, err := json.Marshal(cases)
@@ -371,8 +375,8 @@ func (s *servers) runChild(t *testing.T, cases []childCase) {
 	}
 }
 
-// outcome returns the id of the key, or "", and all that the case told, in which there must be no secret. Files must be unchanged,
-// except that the profiles must have changed if stored is true.
+// outcome returns the id of the key, or "", and the full output of the case. It checks that the output contains no
+// secret, and that no file has changed. If stored is true, the configuration file must have changed.
 func (r *processRun) outcome(t *testing.T, stored bool) (id, text string) {
 	t.Helper()
 	data, err := os.ReadFile(r.child.Result)

@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// ProfileInfo is the information about a profile that is not secret.
+// ProfileInfo contains the fields of a profile that are not secret.
 type ProfileInfo struct {
 	Name, Region string
 	Current      bool
 }
 
-// Profiles returns the profiles of the CLI's configuration, in its order. If there is no file, there are no
-// profiles.
+// Profiles returns the profiles in the CLI's configuration file, in the order of the file. If there is no such
+// file, Profiles returns no profiles and no error.
 func Profiles() ([]ProfileInfo, error) { return newSystem().profiles() }
 
 func (s *system) profiles() ([]ProfileInfo, error) {
@@ -31,7 +31,7 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 			Name   string `json:"name"`
 			Region string `json:"region_id"`
 		}
-		if err := decodeJSON(raw, &p); err != nil { // if it were left out, an account would be missing silently
+		if err := decodeJSON(raw, &p); err != nil { // skipping the profile would silently omit an account
 			return nil, fmt.Errorf("profile number %d in %s is %w", i+1, show(s.configPath()), err)
 		}
 		if p.Name == "" || seen[p.Name] {
@@ -43,8 +43,9 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 	return list, nil
 }
 
-// Region returns the region for programs that are run without one: that of the named profile, or else
-// ALIBABA_CLOUD_REGION_ID. If name is empty, the variable takes precedence over the current profile.
+// Region returns the region to use if the user has not specified one. If name is not empty, Region returns the
+// region of the named profile, or ALIBABA_CLOUD_REGION_ID if that profile has no region. If name is empty,
+// ALIBABA_CLOUD_REGION_ID takes precedence over the region of the current profile.
 func Region(name string) (string, error) { return newSystem().region(name) }
 
 func (s *system) region(name string) (string, error) {

@@ -14,14 +14,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// cliConfig is the vendor CLI's configuration file. Profiles are decoded when they are used, so that a broken one
-// does not affect the others.
+// cliConfig is the content of the vendor CLI's configuration file. Each profile is decoded only when it is used, so
+// that a malformed profile does not affect other profiles.
 type cliConfig struct {
 	Current  string            `json:"current"`
 	Profiles []json.RawMessage `json:"profiles"`
 }
 
-// cliProfile is one profile of that file, and also the output of an external command.
+// cliProfile is one profile in the configuration file. The output of an external command has the same format.
 type cliProfile struct {
 	Name              string `json:"name"`
 	Mode              string `json:"mode"`
@@ -29,7 +29,7 @@ type cliProfile struct {
 	AccessKeyID       string `json:"access_key_id"`
 	AccessKeySecret   string `json:"access_key_secret"`
 	StsToken          string `json:"sts_token"`
-	StsExpiration     int64  `json:"sts_expiration"` // Unix seconds; expiry of the key cached by the CLI
+	StsExpiration     int64  `json:"sts_expiration"` // expiry of the key cached by the CLI, in Unix seconds
 	StsRegion         string `json:"sts_region"`
 	VPC               bool   `json:"enable_vpc"`
 	RoleName          string `json:"ram_role_name"`
@@ -55,7 +55,7 @@ type cliProfile struct {
 	OAuthExpire       int64  `json:"oauth_access_token_expire"` // Unix seconds
 }
 
-// The modes of a profile. The CLI compares them ignoring case.
+// The modes of a profile. Like the CLI, this package ignores their case.
 var (
 	supportedModes = []string{
 		"AK", "StsToken", "RamRoleArn", "EcsRamRole", "RamRoleArnWithRoleName", "ChainableRamRoleArn", "OIDC",
@@ -64,10 +64,11 @@ var (
 	unsupportedModes = []string{"RsaKeyPair", "BearerToken", "Anonymous"}
 )
 
-// maxSources is the maximum length of a sequence of source profiles.
+// maxSources is the maximum number of profiles in a sequence in which each profile names the next one as its
+// source.
 const maxSources = 10
 
-// canonicalMode returns the canonical spelling of a known mode, or "".
+// canonicalMode returns the element of modes that equals mode if case is ignored, or "" if there is none.
 func canonicalMode(mode string, modes []string) string {
 	if i := slices.IndexFunc(modes, func(m string) bool { return strings.EqualFold(m, mode) }); i >= 0 {
 		return modes[i]
@@ -75,13 +76,14 @@ func canonicalMode(mode string, modes []string) string {
 	return ""
 }
 
-// configPath returns the path of the CLI's configuration, or "" without a home directory.
+// configPath returns the path of the CLI's configuration file, or "" if neither the path nor the home directory is
+// set.
 func (s *system) configPath() string {
 	return cmp.Or(s.getenv("ALIBABA_CLOUD_CONFIG_FILE"), s.homeFile(".aliyun", "config.json"))
 }
 
-// readConfig reads the CLI's configuration. If there is no file, or it has no profile, it returns a
-// notConfiguredError.
+// readConfig reads the CLI's configuration file. If the file does not exist or has no profiles, readConfig returns
+// a notConfiguredError.
 func readConfig(path string) (*cliConfig, error) {
 	if path == "" {
 		return nil, notConfigured("HOME is not set, so there is no ~/.aliyun/config.json")
@@ -104,7 +106,7 @@ func parseConfig(path string, data []byte) (*cliConfig, error) {
 	return &config, nil
 }
 
-// find returns the profile with the given name and its index, or nil if there is none.
+// find returns the profile with the given name and its index. If there is no such profile, p is nil.
 func (c *cliConfig) find(name string) (p *cliProfile, index int, err error) {
 	for i, raw := range c.Profiles {
 		var head struct{ Name string }
@@ -117,17 +119,17 @@ func (c *cliConfig) find(name string) (p *cliProfile, index int, err error) {
 	return nil, 0, nil
 }
 
-// profileReader gets the key of a profile.
+// profileReader gets keys from the profiles of one configuration file.
 type profileReader struct {
 	*system
 	path    string
 	config  *cliConfig
-	refused signer.Credentials // a key that the API has refused, which must not be taken from the CLI's cache
+	refused signer.Credentials // a key that the API has rejected, which must not be returned from the CLI's cache
 }
 
-// cliProfileKey returns the key of a profile of the CLI's configuration. If name is empty, it is the profile named
-// by ALIBABA_CLOUD_PROFILE, or else the current one. It returns a notConfiguredError if the profile does not exist
-// or is empty.
+// cliProfileKey returns the key of a profile in the CLI's configuration file. If name is empty,
+// ALIBABA_CLOUD_PROFILE names the profile. If that variable is empty too, the current profile is used. If the
+// profile does not exist or is empty, cliProfileKey returns a notConfiguredError.
 func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.Credentials) (foundKey, error) {
 	r := profileReader{system: s, path: s.configPath(), refused: refused}
 	config, err := readConfig(r.path)
@@ -152,7 +154,8 @@ func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.
 	return key, nil
 }
 
-// key gets the key of the profile with the given name. via lists the profiles that name it as their source, in order.
+// key returns the key of the named profile. via lists the profiles that led to this profile by their
+// source_profile, in order.
 func (r *profileReader) key(ctx context.Context, name string, via []string) (foundKey, error) {
 	p, _, err := r.config.find(name)
 	switch {
@@ -170,18 +173,19 @@ func (r *profileReader) key(ctx context.Context, name string, via []string) (fou
 	case p.Mode == "":
 		return foundKey{}, notConfigured("is empty: run aliyun configure")
 	default:
-		unusable := cmp.Or(canonicalMode(p.Mode, unsupportedModes), "(not one that this library knows)")
-		return foundKey{}, fmt.Errorf("the mode %s cannot sign requests: use one of %s", unusable, strings.Join(supportedModes, ", "))
+		unusable := cmp.Or(canonicalMode(p.Mode, unsupportedModes), "in the profile")
+		return foundKey{}, fmt.Errorf("the mode %s is not supported: use one of %s", unusable, strings.Join(supportedModes, ", "))
 	}
 	key, err := r.modeKey(ctx, p, mode, append(via, name))
-	if isNotConfigured(err) && mode != "AK" { // something that the profile needs is missing, not the profile itself
+	if isNotConfigured(err) && mode != "AK" { // the profile exists, but something that it needs is missing
 		err = errors.New(err.Error())
 	}
 	key.kind = mode
 	return key, err
 }
 
-// inferMode returns the mode of a profile without one as the CLI does, or "".
+// inferMode returns the mode of a profile that does not specify one, by the rules of the CLI. It returns "" if no
+// mode fits.
 func (p *cliProfile) inferMode() string {
 	switch {
 	case p.AccessKeyID != "" && p.AccessKeySecret != "" && p.StsToken != "":
@@ -202,24 +206,25 @@ func (p *cliProfile) inferMode() string {
 	return ""
 }
 
-// roleOfSource assumes a role with the key of the source profile.
+// roleOfSource assumes the role of p with the key of its source profile.
 func (r *profileReader) roleOfSource(ctx context.Context, p *cliProfile, via []string) (foundKey, error) {
 	switch {
 	case p.SourceProfile == "":
 		return foundKey{}, errors.New("source_profile is empty")
 	case slices.Contains(via, p.SourceProfile):
-		return foundKey{}, fmt.Errorf("the source profiles form a cycle of %d", len(via)-slices.Index(via, p.SourceProfile))
+		return foundKey{}, fmt.Errorf("the source profiles form a cycle of length %d", len(via)-slices.Index(via, p.SourceProfile))
 	case len(via) >= maxSources:
 		return foundKey{}, fmt.Errorf("there are more than %d source profiles in a row", maxSources)
 	}
 	source, err := r.key(ctx, p.SourceProfile, via)
 	if err != nil {
-		return foundKey{}, fmt.Errorf("its source_profile: %w", err)
+		return foundKey{}, fmt.Errorf("source_profile: %w", err)
 	}
 	return r.assumeRole(ctx, source.Credentials, r.role(p))
 }
 
-// modeKey gets the key of a profile in one of the supportedModes. The last element of via is the profile.
+// modeKey returns the key of a profile whose mode is one of supportedModes. The last element of via is the name of
+// the profile itself.
 func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string, via []string) (foundKey, error) {
 	static := signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret}
 	switch mode {
@@ -264,7 +269,8 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string,
 	return r.oauthKey(ctx, p)
 }
 
-// cachedKey returns the temporary key that the CLI stored in the profile, if it does not expire soon.
+// cachedKey returns the temporary key that the CLI has stored in the profile. The result is false if the key is
+// missing, is malformed, or expires within refreshBefore.
 func (p *cliProfile) cachedKey() (foundKey, bool) {
 	key := foundKey{
 		Credentials: signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret, SecurityToken: p.StsToken},

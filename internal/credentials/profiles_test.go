@@ -14,14 +14,14 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// profilesJSON returns a configuration with the given profiles; the first one is the current one.
+// profilesJSON returns a configuration file with the given profiles. The current profile is "p".
 func profilesJSON(profiles ...string) string {
 	return `{"current":"p","profiles":[` + strings.Join(profiles, ",") + `]}`
 }
 
 const hour = `4102444800` // a time in the future, in Unix seconds
 
-// Every mode that can sign, with local fakes of the services.
+// TestProfileModes checks that every supported mode returns a key from simulated services.
 func TestProfileModes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -82,7 +82,7 @@ func TestProfileModes(t *testing.T) {
 	}
 }
 
-// A profile that cannot work is reported on one clear line, which quotes nothing of the file.
+// TestProfileErrors checks that an unusable profile returns a single-line error that quotes nothing from the file.
 func TestProfileErrors(t *testing.T) {
 	t.Parallel()
 	var long []string
@@ -93,14 +93,14 @@ func TestProfileErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		config, text string
 	}{
-		"RsaKeyPair":          {profilesJSON(`{"name":"p","mode":"rsakeypair","private_key":"planted"}`), "the mode RsaKeyPair cannot sign"},
-		"BearerToken":         {profilesJSON(`{"name":"p","mode":"BearerToken","bearer_token":"planted"}`), "the mode BearerToken cannot sign"},
-		"Anonymous":           {profilesJSON(`{"name":"p","mode":"Anonymous"}`), "the mode Anonymous cannot sign"},
-		"an unknown mode":     {profilesJSON(`{"name":"p","mode":"planted"}`), "not one that this library knows"},
-		"a profile of itself": {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"planted"}`), "cycle of 1"},
+		"RsaKeyPair":          {profilesJSON(`{"name":"p","mode":"rsakeypair","private_key":"planted"}`), "the mode RsaKeyPair is not supported"},
+		"BearerToken":         {profilesJSON(`{"name":"p","mode":"BearerToken","bearer_token":"planted"}`), "the mode BearerToken is not supported"},
+		"Anonymous":           {profilesJSON(`{"name":"p","mode":"Anonymous"}`), "the mode Anonymous is not supported"},
+		"an unknown mode":     {profilesJSON(`{"name":"p","mode":"planted"}`), "the mode in the profile is not supported"},
+		"a profile of itself": {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"p","ram_role_arn":"planted"}`), "cycle of length 1"},
 		"a cycle": {profilesJSON(
 			`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q"}`, `{"name":"q","mode":"ChainableRamRoleArn","source_profile":"r"}`, `{"name":"r","mode":"ChainableRamRoleArn","source_profile":"q"}`,
-		), "cycle of 2"},
+		), "cycle of length 2"},
 		"a long chain":       {profilesJSON(long...), "more than 10 source profiles"},
 		"a missing source":   {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"planted"}`), "source_profile: does not exist"},
 		"no source":          {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","ram_role_arn":"r"}`), "source_profile is empty"},
@@ -144,7 +144,8 @@ func TestProfileErrors(t *testing.T) {
 	}
 }
 
-// The profile is that of the caller, the environment, or the file; a byte order mark is accepted.
+// TestProfileNames checks that the caller, the environment or the file can name the profile, in this order of
+// precedence, and that a byte order mark is accepted.
 func TestProfileNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -178,7 +179,7 @@ func TestProfileNames(t *testing.T) {
 		t.Error(region, err)
 	}
 	if _, err := w.region("missing"); err == nil {
-		t.Error("the region of no profile")
+		t.Error("got a region for a missing profile")
 	}
 	w.set("ALIBABA_CLOUD_CONFIG_FILE", other)
 	check("p", 4, "cn-4")
@@ -187,7 +188,7 @@ func TestProfileNames(t *testing.T) {
 	}
 	w.write(`{"profiles":[{"name":7}]}`, "other.json")
 	if list, err := w.profiles(); err == nil {
-		t.Errorf("a profile is left out silently: %v", list)
+		t.Errorf("a malformed profile was skipped without an error: %v", list)
 	}
 	w.set("ALIBABA_CLOUD_CONFIG_FILE", filepath.Join(w.home, "none"))
 	if list, err := w.profiles(); list != nil || err != nil {
@@ -195,7 +196,8 @@ func TestProfileNames(t *testing.T) {
 	}
 }
 
-// Files that are none.
+// TestReadFile checks the results of readFile for directories, devices, and files that are missing, too large or
+// not readable.
 func TestReadFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -232,7 +234,7 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// A key that the API has refused is not taken from the CLI's cache.
+// TestRefusedCachedKey checks that a key that the API has rejected is not read from the CLI's cache.
 func TestRefusedCachedKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// instanceRole returns the key of a RAM role from the metadata service of the instance. If name is empty, it is
-// ALIBABA_CLOUD_ECS_METADATA, or the role attached to the instance. Without a metadata service, as outside Alibaba
-// Cloud, or without a role, it returns a notConfiguredError.
+// instanceRole returns the key of a RAM role from the metadata service of the instance. If name is empty,
+// ALIBABA_CLOUD_ECS_METADATA names the role. If that variable is empty too, the role attached to the instance is
+// used. If there is no metadata service, as outside Alibaba Cloud, or no role, instanceRole returns a
+// notConfiguredError.
 func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error) {
 	if s.enabled("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
 		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED")
@@ -32,7 +33,7 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 		}
 		name = strings.TrimSpace(string(body))
 		if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return foundKey{}, notConfigured("the metadata service named no RAM role: attach one to the instance")
+			return foundKey{}, notConfigured("the metadata service reported no RAM role: attach a RAM role to the instance")
 		}
 	}
 	if body, err = s.getMetadata(ctx, path+url.PathEscape(name), header); err != nil {
@@ -49,8 +50,9 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 	return key, nil
 }
 
-// metadataToken requests the token that the hardened mode (IMDSv2) requires. If the service has none, it is used
-// without a token, unless ALIBABA_CLOUD_IMDSV1_DISABLED forbids that.
+// metadataToken requests the token that the hardened mode of the metadata service (IMDSv2) requires, and returns it
+// as a header. If the service has no tokens, metadataToken returns no header and no error, unless
+// ALIBABA_CLOUD_IMDSV1_DISABLED forbids requests without a token.
 func (s *system) metadataToken(ctx context.Context) (http.Header, error) {
 	ttl := http.Header{"X-Aliyun-Ecs-Metadata-Token-Ttl-Seconds": {"60"}}
 	res, err := fetch(ctx, s.metadata, metadataTimeout, http.MethodPut, s.metadataURL+"/latest/api/token", ttl, nil)
@@ -76,16 +78,17 @@ func (s *system) getMetadata(ctx context.Context, path string, header http.Heade
 	case err != nil:
 		return nil, notConfigured("the metadata service: %v", err)
 	case res.status == http.StatusNotFound:
-		return nil, notConfigured("the instance has no RAM role of that name, or none at all (HTTP 404)")
+		return nil, notConfigured("the instance has no RAM role, or its role has another name (HTTP 404)")
 	case res.status >= http.StatusInternalServerError:
-		return nil, fmt.Errorf("the metadata service returned HTTP %d: try later", res.status)
+		return nil, fmt.Errorf("the metadata service returned HTTP %d: try again later", res.status)
 	case res.status != http.StatusOK:
 		return nil, notConfigured("the metadata service returned HTTP %d", res.status)
 	}
 	return res.body, nil
 }
 
-// credentialsURI returns the key served at a URL, usually by a helper on the same machine.
+// credentialsURI returns the key that is served at the given URL. The server is usually a helper process on the
+// same machine.
 func (s *system) credentialsURI(ctx context.Context, address string) (foundKey, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -123,7 +126,8 @@ func (s *system) cloudSSO(ctx context.Context, p *cliProfile) (foundKey, error) 
 	return out.CloudCredential.key(service, "CloudSSO")
 }
 
-// exchangeToken sends the access token of a login to the service that issues keys for it.
+// exchangeToken sends the access token of a login to the given service, which returns a key, and decodes the
+// response into out.
 func (s *system) exchangeToken(ctx context.Context, service, address, token string, body []byte, out any) error {
 	return s.call(ctx, request{
 		service: service, method: http.MethodPost, url: address, body: body,

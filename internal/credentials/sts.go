@@ -16,18 +16,18 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// role describes a role to assume.
+// role describes a RAM role to assume.
 type role struct {
 	arn         string
-	sessionName string // "" is made up
-	seconds     int    // 0 is 3600
+	sessionName string // "" means ALIBABA_CLOUD_ROLE_SESSION_NAME, or a default name
+	seconds     int    // session duration; 0 means 3600
 	policy      string
 	externalID  string
-	stsRegion   string // "" means ALIBABA_CLOUD_STS_REGION, or the central endpoint
+	stsRegion   string // "" means ALIBABA_CLOUD_STS_REGION, or the central endpoint if that is empty too
 	vpc         bool
 }
 
-// assumeRole exchanges a key for a temporary key of the role.
+// assumeRole uses key to get a temporary key of the role r.
 func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role) (foundKey, error) {
 	if err := validateKey(key); err != nil {
 		return foundKey{}, err
@@ -49,8 +49,8 @@ func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role)
 	return s.callSTS(ctx, endpoint, signed.Query, "RamRoleArn")
 }
 
-// assumeRoleWithOIDC exchanges an OIDC token, or the one in a file, for a temporary key of the role. The request needs no
-// key. The file is read each time, because the token is rotated.
+// assumeRoleWithOIDC uses an OIDC token to get a temporary key of the role r. If token is empty, the token is read
+// from tokenFile. The request needs no key. The file is read on every call, because the token is rotated.
 func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
 	switch {
 	case providerARN == "":
@@ -77,7 +77,7 @@ func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, to
 	return s.callSTS(ctx, endpoint, params.Encode(), "OIDC")
 }
 
-// roleRequest returns the endpoint and the parameters shared by both ways of assuming a role.
+// roleRequest returns the STS endpoint and the parameters that AssumeRole and AssumeRoleWithOIDC have in common.
 func (s *system) roleRequest(r role) (endpoint string, params url.Values, err error) {
 	region := cmp.Or(r.stsRegion, s.getenv("ALIBABA_CLOUD_STS_REGION"))
 	seconds := r.seconds
@@ -109,7 +109,8 @@ func (s *system) roleRequest(r role) (endpoint string, params url.Values, err er
 	return endpoint, params, nil
 }
 
-// callSTS sends the parameters in the body, because proxies and servers do not log it.
+// callSTS sends the parameters to STS and returns the temporary key in the response. The parameters are sent in the
+// body, because proxies and servers often log URLs but not bodies.
 func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foundKey, error) {
 	service := "STS (" + endpoint + ")"
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
@@ -125,8 +126,8 @@ func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foun
 	return out.Credentials.key(service, kind)
 }
 
-// stsAdvice returns advice for an error code of STS. The code itself is not shown, because a proxy may have sent
-// it.
+// stsAdvice returns advice for an error code of STS, or "" if the code is not known. The error does not include the
+// code itself, because the code may come from a proxy.
 func stsAdvice(code string) string {
 	for _, advice := range []struct{ prefix, text string }{
 		{"NoPermission", "permission to assume the role was denied: allow sts:AssumeRole, and check the role's trust policy"},
@@ -134,11 +135,11 @@ func stsAdvice(code string) string {
 		{"InvalidAccessKeyId", "the key that assumes the role is unknown or inactive"},
 		{"SignatureDoesNotMatch", "check the secret of the key that assumes the role"},
 		{"InvalidSecurityToken", "the token of the key that assumes the role is invalid or has expired"},
-		{"AuthenticationFail.OIDCToken", "the OIDC token was refused: it has expired, or the identity provider does not accept it"},
+		{"AuthenticationFail.OIDCToken", "the OIDC token was rejected: it has expired, or the identity provider does not accept it"},
 		{"AuthenticationFail", "the identity provider did not accept the token"},
-		{"InvalidParameter", "a parameter was refused: check the role ARN, session name, duration and policy"},
+		{"InvalidParameter", "a parameter is invalid: check the role ARN, session name, duration and policy"},
 		{"InvalidTimeStamp", "set this machine's clock"},
-		{"Throttling", "STS is throttling: try later"},
+		{"Throttling", "STS throttled the request: try again later"},
 	} {
 		if strings.HasPrefix(code, advice.prefix) {
 			return ": " + advice.text

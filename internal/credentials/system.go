@@ -21,14 +21,15 @@ import (
 )
 
 const (
-	maxConfigFile   = 1 << 20  // bytes of a configuration file
-	maxTokenFile    = 64 << 10 // bytes of an OIDC token file
-	maxResponse     = 64 << 10 // bytes of an HTTP response
+	maxConfigFile   = 1 << 20  // maximum size of a configuration file in bytes
+	maxTokenFile    = 64 << 10 // maximum size of an OIDC token file in bytes
+	maxResponse     = 64 << 10 // maximum size of an HTTP response in bytes
 	requestTimeout  = 10 * time.Second
-	metadataTimeout = 2 * time.Second // the metadata service is one hop away
+	metadataTimeout = 2 * time.Second // short, because the metadata service is one hop away
 )
 
-// system is the part of the process and machine that this package uses; tests replace parts of it.
+// system provides the parts of the process and the machine that this package uses. Tests replace some of these
+// parts.
 type system struct {
 	getenv      func(string) string
 	client      *http.Client // for STS, sign-in services and credentials URIs
@@ -44,10 +45,10 @@ func newSystem() *system {
 				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
 				TLSHandshakeTimeout:    5 * time.Second,
 				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-				DisableKeepAlives:      true, // with one request an hour, it is not worth keeping a connection
+				DisableKeepAlives:      true, // one request an hour does not justify keeping a connection
 				MaxResponseHeaderBytes: maxResponse,
 			},
-			// Following a redirect would send a token or a signature to another host.
+			// Do not follow redirects: a token or a signature would be sent to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
@@ -59,13 +60,13 @@ func newSystem() *system {
 	}
 }
 
-// enabled reports whether an environment variable is "true".
+// enabled reports whether an environment variable has a value that strconv.ParseBool accepts as true.
 func (s *system) enabled(name string) bool {
 	on, _ := strconv.ParseBool(s.getenv(name))
 	return on
 }
 
-// homeFile returns a path below the user's home directory, or "" if there is none.
+// homeFile returns the path of a file in the user's home directory, or "" if there is no home directory.
 func (s *system) homeFile(elem ...string) string {
 	name := "HOME"
 	if filepath.Separator == '\\' {
@@ -78,14 +79,14 @@ func (s *system) homeFile(elem ...string) string {
 	return filepath.Join(append([]string{home}, elem...)...)
 }
 
-// response is a complete HTTP response of limited size.
+// response is a complete HTTP response. Its size is limited.
 type response struct {
 	status int
 	body   []byte
 }
 
-// fetch sends a request and reads the response, within timeout. An error names only the kind of failure: the text
-// of net/http would show the URL, and sometimes data sent by the server.
+// fetch sends a request and reads the whole response. Both must finish within timeout. The errors of fetch describe
+// only the kind of failure: an error of net/http would show the URL, and sometimes data sent by the server.
 func fetch(ctx context.Context, client *http.Client, timeout time.Duration, method, address string, header http.Header, body []byte) (response, error) {
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -109,16 +110,16 @@ func fetch(ctx context.Context, client *http.Client, timeout time.Duration, meth
 	return response{res.StatusCode, data}, nil
 }
 
-// request is a request to a service that issues keys.
+// request is an HTTP request to a service that returns keys.
 type request struct {
-	service     string // as errors name it
+	service     string // the name of the service in errors
 	method, url string
 	header      http.Header
 	body        []byte
 }
 
-// call sends a request and decodes the response, which is JSON, into out. If the status is not 200, the error ends with
-// the advice for the status; advice may read out, and may be nil.
+// call sends a request and decodes the JSON response into out. If the status is not 200, the error ends with the
+// result of advice. advice may use out, and may be nil.
 func (s *system) call(ctx context.Context, r request, out any, advice func(status int) string) error {
 	res, err := fetch(ctx, s.client, requestTimeout, r.method, r.url, r.header, r.body)
 	if err != nil {
@@ -136,10 +137,10 @@ func (s *system) call(ctx context.Context, r request, out any, advice func(statu
 	return nil
 }
 
-// errNoConnection is in the chain of a fetchError when the server could not be reached at all.
+// errNoConnection is in the error chain if no connection to the server could be established.
 var errNoConnection = errors.New("no connection")
 
-// fetchError describes a failure of net/http by its kind.
+// fetchError converts an error of net/http to an error that describes only the kind of failure.
 func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -170,11 +171,12 @@ func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the connection was closed before the response was complete")
 	}
-	return errors.New("the request failed: the server does not speak HTTP as expected, or the proxy refused it")
+	return errors.New("the request failed: the response is not valid HTTP, or the proxy rejected the request")
 }
 
-// readFile reads a regular file of at least one and at most limit bytes. Devices and pipes are refused, because
-// they may block or never end. It returns a notConfiguredError if the file does not exist or may not be opened.
+// readFile reads a regular file that is not empty and has at most limit bytes. Devices and pipes are rejected,
+// because reading them may block or never end. If the file does not exist or permission is denied, readFile returns
+// a notConfiguredError.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -203,7 +205,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s cannot be read: %w", show(path), osError(err))
 	case int64(len(data)) > limit:
 		return nil, tooLarge(path, limit)
-	case len(bytes.TrimSpace(data)) == 0: // temporarily, while a program writes it in place
+	case len(bytes.TrimSpace(data)) == 0: // a file may be empty while a program rewrites it in place
 		return nil, fmt.Errorf("%s is empty: write or remove it", show(path))
 	}
 	return data, nil
@@ -213,7 +215,7 @@ func tooLarge(path string, limit int64) error {
 	return fmt.Errorf("%s is larger than %d KiB", show(path), limit>>10)
 }
 
-// osError returns the error of the operating system, without the path that package os adds.
+// osError returns the operating system's error number in err, without the path that package os adds.
 func osError(err error) error {
 	var number syscall.Errno
 	if errors.As(err, &number) {
@@ -222,7 +224,8 @@ func osError(err error) error {
 	return errors.New("input/output error")
 }
 
-// show returns a path or name on one line, quoted if it is not printable.
+// show returns a path or name on one line. If text contains characters that are not printable, show returns it
+// quoted.
 func show(text string) string {
 	if quoted := strconv.Quote(text); quoted[1:len(quoted)-1] != text {
 		return quoted

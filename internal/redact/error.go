@@ -13,20 +13,21 @@ import (
 	"syscall"
 )
 
-// Error returns err in a form that is safe to show: on one line, without anything that looks like a secret. The
-// result wraps err, unless something in err's chain would reveal a masked text. In that case, the result wraps
-// only the well-known errors in the chain: the context's, end-of-file and connection errors, and a [*net.DNSError]
-// or [*tls.CertificateVerificationError] that contains no secret itself.
+// Error returns an error that is safe to show. Its message is the message of err on one line, with everything that
+// looks like a secret masked. The returned error wraps err unless err, or an error that err wraps, would reveal a
+// secret. In that case, the returned error wraps only the well-known errors in the chain of err: context,
+// end-of-file and connection errors, and a [*net.DNSError] or [*tls.CertificateVerificationError] that contains no
+// secret itself.
 func (r *Redactor) Error(err error) (safe error) {
 	defer func() {
-		if recover() != nil { // a nil pointer in an error, for instance
+		if recover() != nil { // for instance, because err contains a nil pointer
 			safe = &redactedError{text: fmt.Sprintf("an error that cannot be printed (%T)", err)}
 		}
 	}()
 	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it
-		err = u.Err // its own text is the signed URL
+		err = u.Err // the message of a url.Error contains the signed URL
 	}
-	text := fmt.Sprint(err) // unlike err.Error(), it does not panic on a nil pointer
+	text := fmt.Sprint(err) // unlike err.Error(), fmt.Sprint does not panic if err is a nil pointer
 	line := r.Line(text, maxErrorText)
 	switch {
 	case !r.safe(err):
@@ -37,8 +38,8 @@ func (r *Redactor) Error(err error) (safe error) {
 	return &redactedError{text: line, timeout: isTimeout(err), wrapped: []error{err}}
 }
 
-// Replace returns an error with the given text, which wraps only the well-known errors in the chain of err: see
-// Error.
+// Replace returns an error with the given message that wraps only the well-known errors in the chain of err. See
+// Error for a list.
 func (r *Redactor) Replace(err error, text string) error {
 	e := &redactedError{text: text, timeout: isTimeout(err)}
 	for _, known := range knownErrors {
@@ -62,12 +63,12 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// knownErrors stay in the chain if the error that wraps them must not be shown.
+// knownErrors are the well-known errors that stay in the chain even if the error that wraps them must not be shown.
 var knownErrors = []error{
 	context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET,
 }
 
-// safe reports whether err, and everything that it wraps, may be printed.
+// safe reports whether err and all errors that it wraps may be printed.
 func (r *Redactor) safe(err error) bool {
 	if err == nil {
 		return true
@@ -75,7 +76,7 @@ func (r *Redactor) safe(err error) bool {
 	if text := fmt.Sprint(err); r.Mask(text) != text || r.forms.contains(fmt.Sprintf("%+v %#v", err, err)) {
 		return false
 	}
-	var u *url.Error // also by a method As, without being wrapped
+	var u *url.Error // an As method may return a url.Error that err does not wrap
 	if errors.As(err, &u) && r.Mask(u.URL) != u.URL {
 		return false
 	}
@@ -88,11 +89,11 @@ func (r *Redactor) safe(err error) bool {
 	return true
 }
 
-// redactedError replaces an error whose text had to be changed.
+// redactedError replaces an error whose message had to be changed.
 type redactedError struct {
 	text    string
 	timeout bool
-	wrapped []error // the error itself if only its layout was changed, otherwise the well-known ones
+	wrapped []error // the original error if it is safe, otherwise only the well-known errors in its chain
 }
 
 func (e *redactedError) Error() string   { return e.text }

@@ -14,29 +14,30 @@ import (
 )
 
 const (
-	gram      = 8  // length of the pieces by which forms are found
-	maxEntity = 16 // the longest escape of HTML that is decoded, in bytes
+	gram      = 8  // length in bytes of the pieces by which forms are found
+	maxEntity = 16 // length in bytes of the longest HTML escape that is decoded
 )
 
-// forms finds secrets in every form in which a text may contain them. Only a few forms are enumerated, because the
-// text is normalized before it is searched: see normalize and unescape.
+// forms finds secrets in every form in which they may occur in text. Only a few forms are enumerated, because the
+// text is normalized before the search: see normalize and unescape.
 type forms struct {
-	short   []string // secrets of less than gram bytes, which are searched for unchanged
+	short   []string // secrets shorter than gram bytes, which are searched for unchanged
 	forms   []form
-	grams   map[[gram]byte]place // pieces of all forms
-	longest int                  // length in bytes of the longest form in a text
+	grams   map[[gram]byte]place // the pieces of all forms
+	longest int                  // length in bytes of the longest form that may occur in text
 }
 
-// form is one form of a secret, folded like the text in normalize.
+// form is one form of a secret, folded in the same way as the text that is searched.
 type form struct {
 	text []byte
-	core int // length of the part of text that does not depend on the bytes after the secret in the same base64 text
+	core int // length of the part of text that does not depend on the bytes after the secret in the same base64 string
 }
 
-// place is the position of a piece in a form.
+// place is the position of a piece within a form.
 type place struct{ form, offset int }
 
-// minSecretLength is the length of the shortest secrets that are masked. Shorter ones would hide ordinary words.
+// minSecretLength is the length in bytes of the shortest secrets that are masked. Masking shorter secrets would
+// also mask ordinary words.
 const minSecretLength = 4
 
 func newForms(secrets []string) forms {
@@ -53,7 +54,7 @@ func newForms(secrets []string) forms {
 }
 
 func (f *forms) addSecret(secret string) {
-	f.longest = max(f.longest, 5*len(secret)) // percent-encoded twice
+	f.longest = max(f.longest, 5*len(secret)) // the longest form is the secret percent-encoded twice
 	f.add(secret, len(secret))
 	variants := []string{secret}
 	if escaped := url.QueryEscape(secret); escaped != secret {
@@ -61,14 +62,16 @@ func (f *forms) addSecret(secret string) {
 	}
 	for _, v := range variants {
 		f.add(hex.EncodeToString([]byte(v)), 2*len(v))
-		for offset, dependent := range []int{0, 2, 3} { // number of characters that depend on the bytes before the secret
+		// dependent is the number of base64 characters that depend on the bytes before the secret.
+		for offset, dependent := range []int{0, 2, 3} {
 			text := base64.StdEncoding.EncodeToString(append(make([]byte, offset, offset+len(v)), v...))[dependent:]
 			f.add(text, len(strings.TrimRight(text, "="))-1)
 		}
 	}
 }
 
-// add registers the pieces of one form: those at multiples of gram, and the last one.
+// add registers a form by its pieces: the piece at each multiple of gram, and the last piece. Forms whose core is
+// shorter than gram are ignored.
 func (f *forms) add(text string, core int) {
 	if core < gram {
 		return
@@ -84,7 +87,8 @@ func (f *forms) add(text string, core int) {
 	f.grams[[gram]byte(folded[core-gram:])] = place{len(f.forms) - 1, core - gram}
 }
 
-// fold maps upper case to lower case and the base64 alphabet for URLs to the standard one.
+// fold maps upper case letters to lower case, and the two special characters of URL-safe base64 to those of
+// standard base64.
 func fold(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
@@ -97,7 +101,7 @@ func fold(c byte) byte {
 	return c
 }
 
-// mask replaces every secret in text.
+// mask replaces every known secret in text with "***".
 func (f *forms) mask(text string) string {
 	spans := f.find(text)
 	if len(spans) == 0 {
@@ -105,7 +109,7 @@ func (f *forms) mask(text string) string {
 	}
 	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
 	var b strings.Builder
-	end := 0 // of what is written or masked
+	end := 0 // the end of the part of text that has been written or masked
 	for i, s := range spans {
 		if s.start > end || i == 0 {
 			b.WriteString(text[end:s.start])
@@ -117,13 +121,14 @@ func (f *forms) mask(text string) string {
 	return b.String()
 }
 
-// contains reports whether text contains a secret.
+// contains reports whether text contains a known secret.
 func (f *forms) contains(text string) bool { return len(f.find(text)) > 0 }
 
-// span is a part of a text.
+// span is the range of bytes from start to end in a text.
 type span struct{ start, end int }
 
-// find returns the positions of secrets in text, in no particular order. Each round removes one layer of escapes.
+// find returns the positions of known secrets in text, in no particular order. Each round of the search removes one
+// layer of escapes.
 func (f *forms) find(text string) (spans []span) {
 	if len(f.forms) == 0 && len(f.short) == 0 {
 		return nil
@@ -163,7 +168,7 @@ func (f *forms) search(v view, spans []span) []span {
 			continue
 		}
 		start, end := f.forms[p.form].extend(folded, i, p.offset)
-		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // a short one matches only as a whole
+		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // a short form matches only as a whole
 			spans = append(spans, v.span(start, end))
 		}
 		i = max(i+1, end-gram+1)
@@ -171,7 +176,8 @@ func (f *forms) search(v view, spans []span) []span {
 	return spans
 }
 
-// extend returns the part of text around a piece that agrees with the form.
+// extend returns the longest range around a matching piece in which text agrees with the form. The piece begins at
+// index at in text, and at offset in the form.
 func (f form) extend(text []byte, at, offset int) (start, end int) {
 	start, end = at, at
 	for o := offset; o > 0 && start > 0 && text[start-1] == f.text[o-1]; o-- {
@@ -183,7 +189,7 @@ func (f form) extend(text []byte, at, offset int) (start, end int) {
 	return start, end
 }
 
-// view is a transformed text, with the position of each byte in the original text.
+// view is a transformed text that records the position of each byte in the original text.
 type view struct {
 	text  []byte
 	spans []span
@@ -204,8 +210,8 @@ func viewOf(text string) view {
 	return v
 }
 
-// normalize removes the characters that printable replaces by blanks: white space, control characters and invalid
-// UTF-8.
+// normalize removes white space, control characters and invalid UTF-8. These are the characters that printable
+// replaces with blanks.
 func normalize(v view) view {
 	plain := view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -219,7 +225,8 @@ func normalize(v view) view {
 	return plain
 }
 
-// unescape removes one layer of percent-encoding and of the escapes of JSON and HTML.
+// unescape removes one layer of percent-encoding, JSON escapes and HTML escapes. changed reports whether there was
+// anything to remove.
 func unescape(v view) (plain view, changed bool) {
 	plain = view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -238,7 +245,8 @@ func unescape(v view) (plain view, changed bool) {
 	return plain, changed
 }
 
-// unescapeOne decodes the escape at the start of text. n is its length, or 0 if there is none.
+// unescapeOne decodes the escape at the start of text. n is the length of the escape in bytes, or 0 if text does
+// not start with an escape.
 func unescapeOne(text []byte) (plain string, n int) {
 	number := func(digits []byte) uint64 {
 		v, err := strconv.ParseUint(string(digits), 16, 16)

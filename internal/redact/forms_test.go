@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// transformations are the forms in which secrets must be found.
+// transformations maps each form in which a secret must be found to a function that converts a secret to that form.
 var transformations = map[string]func(string) string{
 	"raw":                       func(s string) string { return s },
 	"upper case":                strings.ToUpper,
@@ -67,8 +67,8 @@ func wrap(s string, width int, separator string) string {
 	return strings.Join(append(lines, s), separator)
 }
 
-// showsAny returns a part of the secret that text contains in one of the documented forms, after all layers of
-// escapes and all white space were removed. It does not use the code under test.
+// showsAny returns a part of secret that text contains in one of the documented forms, or "". It first removes all
+// layers of escapes and all white space. It does not use the code under test.
 func showsAny(text, secret string) string {
 	for range 4 {
 		if plain, err := url.PathUnescape(text); err == nil {
@@ -83,7 +83,8 @@ func showsAny(text, secret string) string {
 		encoded := base64.StdEncoding.EncodeToString([]byte(part))
 		for _, form := range []string{part, hex.EncodeToString([]byte(part)), encoded, base64.URLEncoding.EncodeToString([]byte(part))} {
 			form = strings.ToLower(strings.TrimRight(form, "="))
-			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) { // of "====", nothing is left
+			// Skip very short forms. For example, nothing is left of "====".
+			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) {
 				return form
 			}
 		}
@@ -91,7 +92,7 @@ func showsAny(text, secret string) string {
 	return ""
 }
 
-// TestTransformations checks every documented form for every usual kind of secret.
+// TestTransformations checks that each usual kind of secret is masked in every documented form.
 func TestTransformations(t *testing.T) {
 	t.Parallel()
 	for _, secret := range []string{
@@ -104,7 +105,7 @@ func TestTransformations(t *testing.T) {
 			for _, text := range []string{"before " + form + " after", form, "x" + form + "y", "at https://h/?a=" + form + "&b=c"} {
 				got := r.Mask(text)
 				if shown := showsAny(got, secret); shown != "" || got == text {
-					t.Errorf("%s of %.30s:\n%s\nbecame\n%s", name, secret, text, got)
+					t.Errorf("%s of %.30s: masking\n%s\nreturned\n%s", name, secret, text, got)
 				}
 				if strings.HasPrefix(text, "before") && (!strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after")) {
 					t.Errorf("%s of %.30s lost more than the secret: %s", name, secret, got)
@@ -114,7 +115,8 @@ func TestTransformations(t *testing.T) {
 	}
 }
 
-// TestShortSecrets checks that short secrets are masked only as a whole, and the shortest ones not at all.
+// TestShortSecrets checks that a short secret is masked only as a whole, and that a very short secret is not masked
+// at all.
 func TestShortSecrets(t *testing.T) {
 	t.Parallel()
 	r := New("id", "key1", "elevenchars")
@@ -134,7 +136,7 @@ func TestShortSecrets(t *testing.T) {
 	}
 }
 
-// TestOtherTextStays checks that the usual texts of errors are not changed.
+// TestOtherTextStays checks that ordinary error messages are not changed.
 func TestOtherTextStays(t *testing.T) {
 	t.Parallel()
 	r := New("LTAI5tQnXbV3kdGdmc7iTest", "h2Vb8/pQ+kd73jx9zM0sLw1f4RtYuI", "CAIS"+strings.Repeat("Ab9/+xYz", 100)+"==")
@@ -144,13 +146,13 @@ func TestOtherTextStays(t *testing.T) {
 		strings.Repeat("i-bp67acfmxazb4p**** ", 50), "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9",
 	} {
 		if got := r.Mask(text); got != text {
-			t.Errorf("%s became %s", text, got)
+			t.Errorf("Mask changed %s to %s", text, got)
 		}
 	}
 }
 
-// FuzzMask hides a secret in a text in one of the documented forms, masks the text, and fails if the secret can
-// still be found.
+// FuzzMask puts a secret into text in one of the documented forms, masks the text, and checks that the secret can
+// no longer be found.
 func FuzzMask(f *testing.F) {
 	names := slices.Sorted(maps.Keys(transformations))
 	for i := range names {
@@ -170,11 +172,13 @@ func FuzzMask(f *testing.F) {
 			t.Errorf("%s of %q is not found in %q", name, secret, text)
 		}
 		if r.forms.contains(got) {
-			t.Errorf("%s of %q still shows in %q", name, secret, got)
+			t.Errorf("%s of %q is still in %q", name, secret, got)
 		}
-		other := transformations[name](strings.Repeat("~", len(secret))) // what surrounds a secret may look like a part of it
+		// The surrounding text may itself look like a part of the secret, so compare with a text without the
+		// secret.
+		other := transformations[name](strings.Repeat("~", len(secret)))
 		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+other+" "+after, secret) == "" && !strings.Contains(mask, shown) {
-			t.Errorf("%s: %q shows in %q", name, shown, got)
+			t.Errorf("%s: %q is still in %q", name, shown, got)
 		}
 		if line := r.Line(text, 100); len(line) > 100 || strings.ContainsAny(line, "\r\n") {
 			t.Errorf("%q", line)

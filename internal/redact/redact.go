@@ -1,4 +1,4 @@
-// Package redact masks secrets in texts from external sources: servers, proxies, credential providers, network
+// Package redact masks secrets in text from external sources: servers, proxies, credentials providers, and network
 // errors.
 package redact
 
@@ -12,39 +12,39 @@ import (
 const (
 	mask     = "***"
 	withheld = "(text withheld: it repeats credentials)"
-	// window is the number of bytes that are searched beyond the part of a text that is kept.
+	// window is the number of bytes that are searched for secrets beyond the part of the text that is kept.
 	window = 8 << 10
-	// maxErrorText is the maximum length of the text of an error in bytes.
+	// maxErrorText is the maximum length of an error message in bytes.
 	maxErrorText = 8 << 10
 )
 
-// Everything that looks like a secret is masked, whether or not it is known.
+// These patterns match text that looks like a secret, so that secrets unknown to a Redactor are masked as well.
 var (
-	// secretParam matches a parameter of a signed query, plain or percent-encoded, as servers and proxies return
-	// it.
+	// secretParam matches a parameter of a signed query, plain or percent-encoded. Servers and proxies quote such
+	// queries.
 	secretParam = regexp.MustCompile(`(?i)((?:AccessKeyId|AccessKeySecret|SecurityToken|Signature|SignatureNonce|BearerToken|Credential)(?:=|%3D|%253D|:))[^&%\s",;<>]+(?:%(?:25)?(?:2[BF]|3D)[^&%\s",;<>]*)*`)
-	// namedSecret matches a secret after its name, as credential providers print responses: text, JSON, or JSON
-	// inside a quoted text.
+	// namedSecret matches a secret that follows its name, as in the responses printed by credentials providers:
+	// plain text, JSON, or JSON inside a quoted string.
 	namedSecret = regexp.MustCompile(`(?i)(\b(?:[a-z_]*Access_?Key_?Id|(?:(?:access|refresh|id|oidc|sts|security|bearer|session|auth)_?)?Token|[a-z_]*Secret|Private_?Key|Password)\\*"?\s*[:=]\s*\\*"?)[^\s"\\,;&}]+`)
-	// secretHeader matches a header of a signed request, as a server returns it.
+	// secretHeader matches a header of a signed request. Servers quote such headers.
 	secretHeader = regexp.MustCompile(`(?i)((?:x-acs-(?:security-token|accesskey-id|signature-nonce|bearer-token)|authorization)"?:\s*"?(?:[\w-]+\s+)?)[^\s"]+`)
-	// keyShape matches the vendor's access key ids and security tokens, and OIDC tokens.
+	// keyShape matches Alibaba Cloud's access key ids and security tokens, and OIDC tokens.
 	keyShape = regexp.MustCompile(`\b(?:LTAI|STS\.|TMP\.)[A-Za-z0-9]{10,}|\bCAI[A-Za-z0-9+/]{40,}=*|\beyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?`)
-	// userInfo matches the user part of a URL.
+	// userInfo matches the user name and password in a URL.
 	userInfo = regexp.MustCompile(`://[^\s"]*@`)
 )
 
-// Redactor masks a set of secrets, and whatever else looks like one. The zero value knows no secrets. It is
-// immutable and safe for concurrent use.
+// Redactor masks a set of known secrets, and any other text that looks like a secret. The zero value knows no
+// secrets. A Redactor is immutable and safe for concurrent use.
 //
-// A secret is found unchanged, in any case, percent-encoded, escaped as in JSON or HTML, in hexadecimal, and in
-// base64 (either alphabet, with or without padding, at any offset), even if white space or line breaks were
-// inserted. Of a secret of 16 bytes or more, every part with 15 consecutive characters of such a form is found,
-// and so are the halves.
+// A known secret is found if it occurs unchanged, in any case, percent-encoded, escaped as in JSON or HTML, in
+// hexadecimal, or in base64 (either alphabet, with or without padding, at any offset), even if white space or line
+// breaks were inserted. If a secret has 16 bytes or more, the Redactor also finds each half of the secret, and
+// every part with at least 15 consecutive characters of one of these forms.
 type Redactor struct{ forms forms }
 
-// New returns a Redactor for the given secrets. Secrets of less than 4 bytes are ignored, because masking them
-// would make texts unreadable.
+// New returns a Redactor for the given secrets. Secrets shorter than 4 bytes are ignored, because masking them
+// would make ordinary text unreadable.
 func New(secrets ...string) *Redactor { return &Redactor{newForms(secrets)} }
 
 // Mask returns text with every secret replaced by "***".
@@ -57,18 +57,19 @@ func (r *Redactor) Mask(text string) string {
 	return keyShape.ReplaceAllString(text, mask)
 }
 
-// Line returns text without secrets, on one line, shortened to at most limit bytes.
+// Line returns text on one line, with secrets masked, and shortened to at most limit bytes.
 func (r *Redactor) Line(text string, limit int) string {
 	masked, whole := r.head(text, limit)
 	if !whole && len(masked) <= limit+r.forms.longest {
-		// So much was masked that the end of the searched part, at which a secret may have been cut in two, would
-		// become visible.
+		// Only the first part of text was searched, so a secret may be cut in two at the end of masked. Masking has
+		// shortened the text so much that this end would become visible.
 		masked = withheld
 	}
 	return shorten(printable(masked), limit)
 }
 
-// Excerpt is like Line, for text of any kind, such as an HTML page: runs of white space become a single blank.
+// Excerpt is like Line but also replaces each run of white space with a single blank. It is meant for large or
+// formatted text such as an HTML page.
 func (r *Redactor) Excerpt(text string, limit int) string {
 	masked, whole := r.head(text, limit)
 	masked = strings.Join(strings.Fields(printable(masked)), " ")
@@ -78,13 +79,13 @@ func (r *Redactor) Excerpt(text string, limit int) string {
 	return shorten(masked, limit)
 }
 
-// head masks the part of text that is searched. whole is false if that is not all of it.
+// head masks secrets in the first limit+window bytes of text. whole reports whether these bytes are all of text.
 func (r *Redactor) head(text string, limit int) (masked string, whole bool) {
 	n := min(len(text), limit+window)
 	return r.Mask(text[:n]), n == len(text)
 }
 
-// printable returns text on one line: every character that is not printable becomes a blank.
+// printable returns text on one line: each character that is not printable is replaced with a blank.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

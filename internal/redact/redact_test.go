@@ -14,14 +14,15 @@ import (
 	"testing"
 )
 
-// A key, and a query signed with it.
+// These secrets are a key and the signature of a query that was signed with the key.
 var (
 	secretToken = "CAISplanted+Token/3=" + strings.Repeat("q", 300)
 	signedQuery = "Action=A&Signature=" + url.QueryEscape("plantedSig+/4=") + "&SecurityToken=" + url.QueryEscape(secretToken)
 	secrets     = []string{"LTAIplantedKeyID01", "plantedSecret/+=2", secretToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds returns the secret that text contains in one of the usual encodings, or "".
+// holds returns the first secret that text contains, unencoded or in one of the usual encodings. It returns "" if
+// text contains no secret.
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)
@@ -57,7 +58,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// TestShapes checks that unknown secrets are recognized by their name or form.
+// TestShapes checks that secrets that the Redactor does not know are recognized by their name or format.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -81,7 +82,7 @@ func TestShapes(t *testing.T) {
 		got := s.Line(text, maxErrorText)
 		for _, bad := range []string{"xyzsecret", "abcdef123456", "Ab9/+Ab9"} {
 			if strings.Contains(got, bad) {
-				t.Errorf("%s\nbecame %s", text, got)
+				t.Errorf("Line left a secret of\n%s\nin %s", text, got)
 			}
 		}
 		if !strings.Contains(got, mask) {
@@ -94,7 +95,7 @@ func TestShapes(t *testing.T) {
 		"/root/.alibabacloud/credentials: no such file", "The account of STS. is not found", `{"NextToken":"abc123def456","PageNumber":1}`,
 	} {
 		if got := s.Line(text, maxErrorText); got != text {
-			t.Errorf("%s became %s", text, got)
+			t.Errorf("Line changed %s to %s", text, got)
 		}
 	}
 }
@@ -139,8 +140,8 @@ func TestError(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error
 		text string
-		is   error // still reachable, if not nil
-		not  error // no longer in the chain, if not nil
+		is   error // if not nil, an error that must still be in the chain
+		not  error // if not nil, an error that must not be in the chain
 	}{
 		"plain":              {plain, "plain", plain, nil},
 		"url.Error":          {&url.Error{Op: "Post", URL: signedURL, Err: plain}, "plain", plain, nil},
@@ -162,16 +163,16 @@ func TestError(t *testing.T) {
 			t.Errorf("%s: %v is lost", name, c.is)
 		}
 		if c.not != nil && errors.Is(got, c.not) {
-			t.Errorf("%s: %v is still there", name, c.not)
+			t.Errorf("%s: %v is still in the chain", name, c.not)
 		}
 		walk(got, func(link error) {
 			if secret := holds(fmt.Sprintf("%v %+v %#v", link, link, link)); secret != "" {
-				t.Errorf("%s: a %T shows %s", name, link, secret)
+				t.Errorf("%s: a %T in the chain reveals %s", name, link, secret)
 			}
 		})
 	}
 	if e, ok := asNetError(s.Error(timeout)); !ok || !e.Timeout() || !e.Temporary() { //nolint:staticcheck // deprecated, but still asked for
-		t.Error("a masked timeout is none")
+		t.Error("a masked timeout error is no longer a timeout")
 	}
 	if e, ok := asNetError(s.Error(errors.New(signedURL))); !ok || e.Timeout() {
 		t.Error("a masked error became a timeout")
@@ -181,7 +182,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// asError has an As method that returns an error that it neither prints nor wraps.
+// asError is an error whose As method returns an error that it neither prints nor wraps.
 type asError struct{ u *url.Error }
 
 func (asError) Error() string        { return "failed" }
@@ -194,7 +195,7 @@ func (e asError) As(target any) bool {
 	return ok
 }
 
-// hiding is an error whose text does not include what it wraps.
+// hiding is an error whose message does not include the message of the wrapped error.
 type hiding struct{ err error }
 
 func (hiding) Error() string   { return "hidden" }

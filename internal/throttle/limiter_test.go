@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// slowLimiter counts its calls and makes each of them wait for a second.
+// slowLimiter returns a limiter that counts its calls and makes each caller wait for one second.
 func slowLimiter(calls *int) func(context.Context) error {
 	return func(context.Context) error {
 		*calls++
@@ -17,8 +17,8 @@ func slowLimiter(calls *int) func(context.Context) error {
 	}
 }
 
-// TestGateClosesDuringLimiter checks a caller during whose wait for the limiter the gate closes: it must then wait
-// for the gate, and for the limiter once more.
+// TestGateClosesDuringLimiter checks a caller that is waiting for the limiter when the gate closes. The caller must
+// then wait for the gate, and for the limiter once more.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*testing.T) *Control{
@@ -38,13 +38,13 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 			calls := 0
 			ticket, err := c.Admit(t.Context(), 0, slowLimiter(&calls))
 			if took := time.Since(start); err != nil || !ticket.probe || took != 21500*time.Millisecond || calls != 2 {
-				t.Errorf("%s: admitted after %v and %d calls of the limiter, %v", name, took, calls, err)
+				t.Errorf("%s: admitted after %v and %d limiter calls, error %v", name, took, calls, err)
 			}
 		})
 	}
 }
 
-// TestWaitedLeavesOutTheLimiter checks that time spent in limiters does not count as time spent waiting for quota.
+// TestWaitedLeavesOutTheLimiter checks that the time spent in a limiter does not count as waiting for quota.
 func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -52,13 +52,13 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 		calls := 0
 		ticket, err := c.Admit(t.Context(), 0, slowLimiter(&calls))
 		if err != nil || ticket.Waited != 5*time.Second || calls != 1 {
-			t.Errorf("waited %v, %d calls, %v", ticket.Waited, calls, err)
+			t.Errorf("waited %v, %d limiter calls, error %v", ticket.Waited, calls, err)
 		}
 	})
 }
 
-// TestLimiterFails checks that an error of a limiter is returned, and that the next caller takes the place of the
-// one whose limiter failed.
+// TestLimiterFails checks that Admit returns the limiter's error, and that the failed caller does not block the
+// next caller.
 func TestLimiterFails(t *testing.T) {
 	t.Parallel()
 	for _, closed := range []bool{false, true} {

@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// waiter is a caller in the queue.
+// waiter is one caller in the queue.
 type waiter struct {
-	wake     chan struct{} // buffered, so that a signal is neither lost nor blocks
-	deadline time.Time     // deadline of the context, or zero
-	giveUpAt time.Time     // when the caller's maximum wait ends, or zero
+	wake     chan struct{} // has a buffer of 1, so that a signal is never lost and never blocks
+	deadline time.Time     // the deadline of the context, or zero if there is none
+	giveUpAt time.Time     // when the caller's maximum wait ends, or zero if there is no limit
 }
 
-// waitInQueue waits for the caller's turn. c.mu must be locked; it is also locked when waitInQueue returns.
+// waitInQueue waits in the queue until the caller is admitted. c.mu must be locked before the call, and is locked
+// when waitInQueue returns.
 func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limiter func(context.Context) error) (Ticket, error) {
 	start := time.Now()
 	w := &waiter{wake: make(chan struct{}, 1)}
@@ -33,7 +34,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			if err := c.pause(ctx, w, e, now); err != nil {
 				return Ticket{}, err
 			}
-			passed = false // requests that the limiter allowed earlier must not be added to those that it allows now
+			passed = false // ask the limiter again: an earlier permission must not be used together with later ones
 			continue
 		}
 		if limiter != nil && !passed {
@@ -43,7 +44,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			}
 			inLimiter += took
 			passed = true
-			continue // the gate may have closed in the meantime
+			continue // check once more: the gate may have closed in the meantime
 		}
 		t := c.issueTicket(now)
 		t.Waited = now.Sub(start) - inLimiter
@@ -51,8 +52,9 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 	}
 }
 
-// passLimiterAtFront waits for the limiter while the rest of the queue stands still. The maximum waits of the
-// other callers are extended by that time, because they are not waiting for quota.
+// passLimiterAtFront waits for the limiter on behalf of the front of the queue. No other caller is admitted
+// meanwhile. That time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
+// caller in the queue by it.
 func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.Context) error) (took time.Duration, err error) {
 	start := time.Now()
 	c.limiting = true
@@ -69,17 +71,18 @@ func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.C
 	return 0, c.passLimiter(ctx, limiter)
 }
 
-// pause waits for w to be admitted, to be woken, or to time out. c.mu must be locked; it is also locked when pause
-// returns.
+// pause waits until w is signaled, its next relevant time is reached, or ctx is done. It returns the context's
+// error, or ErrPastDeadline or ErrWaitedTooLong if w cannot be admitted in time. c.mu must be locked before the
+// call, and is locked when pause returns.
 func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now time.Time) error {
-	next := c.nextSendTime() // send time of the front of the queue; no caller is admitted before the front
+	next := c.nextSendTime() // when the front of the queue may send; no other caller is admitted earlier
 	if isPast(w.deadline, now) || !c.probing && isBefore(w.deadline, next) {
 		return ErrPastDeadline
 	}
 	if !c.limiting && (isPast(w.giveUpAt, now) || !c.probing && isBefore(w.giveUpAt, next)) {
 		return ErrWaitedTooLong
 	}
-	// Only the front of the queue has a timer for the next send time. A caller that leaves the queue or changes
+	// Only the front of the queue needs a timer for the next send time. A caller that leaves the queue or changes
 	// the next send time wakes the front.
 	var until time.Time
 	if c.queue.Front() == e {
@@ -104,13 +107,13 @@ func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now tim
 	return ctx.Err()
 }
 
-// isPast reports whether the time t has passed. It returns false if t is zero.
+// isPast reports whether time t has been reached. It returns false if t is zero.
 func isPast(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
-// isBefore reports whether the time t is before next. It returns false if t is zero.
+// isBefore reports whether t is before next. It returns false if t is zero.
 func isBefore(t, next time.Time) bool { return !t.IsZero() && t.Before(next) }
 
-// wakeFront makes the caller at the front of the queue recompute how long to wait.
+// wakeFront makes the caller at the front of the queue recompute how long it has to wait.
 func (c *Control) wakeFront() {
 	if e := c.queue.Front(); e != nil {
 		e.Value.(*waiter).signal()

@@ -11,17 +11,18 @@ import (
 	"time"
 )
 
-// serviceTime is how long the simulated server takes to respond.
+// serviceTime is the response time of the simulated server.
 const serviceTime = 20 * time.Millisecond
 
-// tokenBucket simulates a quota of rate requests per second that allows bursts of up to burst requests.
+// tokenBucket simulates a quota of rate requests per second with bursts of up to burst requests.
 type tokenBucket struct {
 	rate, burst, tokens float64
 	last                time.Time
 }
 
 func (b *tokenBucket) allow(now time.Time) (bool, time.Duration) {
-	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds()) // full at first, because last is far in the past
+	// On the first call, last is far in the past, so the bucket is full.
+	b.tokens = min(b.burst, b.tokens+b.rate*now.Sub(b.last).Seconds())
 	b.last = now
 	if b.tokens < 1 {
 		return false, 0
@@ -30,12 +31,12 @@ func (b *tokenBucket) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// fixedWindow simulates a quota of n requests per period. The periods are counted from start.
+// fixedWindow simulates a quota of n requests per period. The first period begins at start.
 type fixedWindow struct {
 	n      int
 	period time.Duration
 	start  time.Time
-	hint   bool // whether the server reports when the window ends
+	hint   bool // whether a rejection reports when the period ends
 
 	window time.Duration
 	used   int
@@ -56,17 +57,17 @@ func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// throttleLoad is a simulation in virtual time. Each client has its own Control, and workers that make one call
-// after the other and retry as the transport does.
+// throttleLoad is a simulation in virtual time. Each client has its own Control and several workers. Each worker
+// makes calls one after the other, with the same retries as the transport.
 type throttleLoad struct {
-	clients, workers, calls int // number of workers, and of calls, per client
+	clients, workers, calls int // workers and calls are per client
 	attempts                int
 	limit                   time.Duration
 	allow                   func(now time.Time) (bool, time.Duration)
 
 	mu               sync.Mutex
 	failed, rejected int
-	passed           []time.Duration // times at which requests were accepted, relative to the start
+	passed           []time.Duration // times of accepted requests, relative to the start
 }
 
 func (l *throttleLoad) run() (took time.Duration) {
@@ -122,14 +123,14 @@ func (l *throttleLoad) call(th *Control, start time.Time) error {
 	return errors.New("attempts used up")
 }
 
-// share returns the percentage of requests that were rejected.
+// share returns the percentage of requests that the server rejected.
 func (l *throttleLoad) share() float64 {
 	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
 }
 
-// TestThrottleLoad is the acceptance test of the throttle control. Every case runs many times, because its course
-// depends on jitter, and its limits must hold every time. Where phases is set, the windows begin at a different
-// time in each run.
+// TestThrottleLoad is the acceptance test of the throttle control. Every case runs many times because its course
+// depends on jitter, and every run must keep to the limits. If phases is set, each run starts at a different point
+// of the server's period.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
 	runs := 25
@@ -146,20 +147,20 @@ func TestThrottleLoad(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name                    string
-		clients, workers, calls int // number of workers, and of calls, per client
-		attempts                int // 0: 12
+		clients, workers, calls int // workers and calls are per client
+		attempts                int // 0 means 12
 		limit                   time.Duration
 		server                  func(start time.Time) func(time.Time) (bool, time.Duration)
 		phases                  bool
 		ideal, most             time.Duration
-		rejected                float64 // maximum percentage of the requests
+		rejected                float64 // maximum percentage of rejected requests
 	}{
 		{name: "bucket/1_client", clients: 1, workers: 16, calls: 2400, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/4_clients_of_4_workers", clients: 4, workers: 4, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/4_clients_of_16_workers", clients: 4, workers: 16, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/short", clients: 1, workers: 16, calls: 240, server: bucket40, ideal: 6 * time.Second, most: 10 * time.Second, rejected: 10},
-		// Without jitter, every n-th request would be throttled, where n is the number of workers: always the same
-		// call.
+		// Without jitter in Control, every n-th request would be throttled, where n is the number of workers. As a
+		// result, the same worker would be throttled every time.
 		{name: "bucket/in_step", clients: 1, workers: 16, calls: 1000, server: func(time.Time) func(time.Time) (bool, time.Duration) {
 			return (&tokenBucket{rate: 10, burst: 1.25}).allow
 		}, ideal: 100 * time.Second, most: 130 * time.Second, rejected: 20},
@@ -168,10 +169,10 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "window/hint_phases", clients: 1, workers: 16, calls: 600, server: window200(true), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint", clients: 1, workers: 16, calls: 600, server: window200(false), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint_phases", clients: 1, workers: 16, calls: 600, server: window200(false), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
-		// If the server does not report when the window ends, each client has to find out on its own, and the
-		// first client that does may use up the quota. The others wait for another window.
+		// If the server does not report when the period ends, each client has to find out for itself. The first
+		// client to do so may use up the quota, and the remaining clients then wait for another period.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
-		// A single caller sends all the probes, and needs more attempts.
+		// A single caller has to send all the probes itself, so it needs more attempts.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
 		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
 			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
@@ -213,13 +214,13 @@ func TestThrottleLoad(t *testing.T) {
 	}
 }
 
-// TestThrottleFollows checks that the rate follows a quota that falls and rises.
+// TestThrottleFollows checks that the rate follows a quota that decreases and then increases.
 func TestThrottleFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		quota, start := tokenBucket{burst: 10}, time.Now()
 		l := &throttleLoad{clients: 1, workers: 16, calls: 4500, attempts: 12, limit: 2 * time.Minute}
-		var rejected [5]int // counts per half minute
+		var rejected [5]int // number of rejected requests in each half minute
 		l.allow = func(now time.Time) (bool, time.Duration) {
 			period := int(now.Sub(start) / (30 * time.Second))
 			quota.rate = []float64{40, 5, 100, 100, 100}[min(period, 4)]
@@ -255,8 +256,8 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle returns a Control whose gate is closed for retryAfter, or for the first pause between probes if
-// retryAfter is 0.
+// closedThrottle returns a Control whose gate is closed for retryAfter. If retryAfter is 0, the gate is closed for
+// the first pause between probes.
 func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
@@ -299,12 +300,12 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 		}
 		synctest.Wait()
 		if n := waiting(th); n != 1010 {
-			t.Fatalf("%d wait, want 1010", n)
+			t.Fatalf("%d callers are waiting, want 1010", n)
 		}
 		cancel()
 		left.Wait()
 		if took := time.Since(start); took != 0 {
-			t.Errorf("left after %v", took)
+			t.Errorf("the canceled callers returned after %v", took)
 		}
 		for range cap(errs) {
 			if err := <-errs; !errors.Is(err, context.Canceled) {
@@ -312,11 +313,11 @@ func TestThrottleCancelledWaiters(t *testing.T) {
 			}
 		}
 		if n := waiting(th); n != 10 {
-			t.Errorf("%d wait on, want 10", n)
+			t.Errorf("%d callers are still waiting, want 10", n)
 		}
 		stayed.Wait()
 		if took := time.Since(start); took < 10*time.Second || took > 12*time.Second || waiting(th) != 0 {
-			t.Errorf("the others passed after %v, %d are left", took, waiting(th))
+			t.Errorf("the remaining callers were admitted after %v, and %d are left", took, waiting(th))
 		}
 	})
 }
@@ -341,24 +342,24 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		name  string
 		admit func(*testing.T, *Control) error
 		want  error
-		setup func(*testing.T, *Control) // happens while the call waits
-		after time.Duration              // when it fails
+		setup func(*testing.T, *Control) // runs while the call waits
+		after time.Duration              // when the call fails
 		hint  time.Duration
 	}{
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
 		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
 		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
-			go func() { // the probe, which is ahead of it in the queue
+			go func() { // the probe, which is ahead of the call in the queue
 				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
 				th.Report(k, Throttled, time.Minute)
 			}()
 			synctest.Wait()
-			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // and a caller that can wait long enough
+			go func() { _, _ = th.Admit(t.Context(), 0, nil) }() // another caller, which can wait long enough
 			synctest.Wait()
 		}},
 		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
-			go mustAdmit(t, th) // a probe that gets no response
+			go mustAdmit(t, th) // a probe that never receives a response
 			synctest.Wait()
 		}},
 		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
@@ -389,10 +390,10 @@ func TestThrottleContext(t *testing.T) {
 		done, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := new(Control).Admit(done, 0, nil); !errors.Is(err, context.Canceled) {
-			t.Errorf("ended context, free: %v", err)
+			t.Errorf("free state and a context that is done: %v", err)
 		}
 		th := closedThrottle(t, time.Second)
-		go mustAdmit(t, th) // the probe has no response yet, so the wait is unknown
+		go mustAdmit(t, th) // the probe has no response yet, so the send time of the next request is unknown
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -403,7 +404,7 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps checks the pauses between the probes of a caller that is throttled several times in a row.
+// TestThrottleGaps checks the pauses between probes if a caller is throttled several times in a row.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -414,7 +415,7 @@ func TestThrottleGaps(t *testing.T) {
 			k := mustAdmit(t, &th)
 			d := time.Since(last)
 			last = time.Now()
-			th.Report(k, Unknown, 0) // the next one is sent at once
+			th.Report(k, Unknown, 0) // the next probe is sent immediately
 			return d
 		}
 		jittered := false
@@ -430,16 +431,16 @@ func TestThrottleGaps(t *testing.T) {
 			t.Error("no jitter")
 		}
 		if got := gap(1500 * time.Millisecond); got != 1500*time.Millisecond {
-			t.Errorf("the server wanted 1.5 s and got %v", got)
+			t.Errorf("the pause is %v, although the server asked for 1.5 s", got)
 		}
 		if got := gap(time.Millisecond); got < 8*time.Second {
-			t.Errorf("the server wanted 1 ms, which is no pause, and got %v", got)
+			t.Errorf("the pause is %v, although the 1 ms that the server asked for is too short to be plausible", got)
 		}
 	})
 }
 
-// TestThrottleInFlight checks that if many requests are in flight when the quota is used up, only the first
-// throttled response closes the gate.
+// TestThrottleInFlight checks that only the first throttled response closes the gate if many requests are in flight
+// when the quota is used up.
 func TestThrottleInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -455,13 +456,13 @@ func TestThrottleInFlight(t *testing.T) {
 		th.Report(tickets[0], Accepted, 0)
 		k := mustAdmit(t, &th)
 		if got := time.Since(start); got != time.Second || !k.probe {
-			t.Errorf("the probe went after %v, want 1s", got)
+			t.Errorf("the probe was sent after %v, want 1s", got)
 		}
 		th.Report(tickets[1], Throttled, time.Minute)
 		th.Report(k, Accepted, 0)
 		mustAdmit(t, &th)
 		if got := time.Since(start); got > 1100*time.Millisecond {
-			t.Errorf("open again after %v", got)
+			t.Errorf("the gate opened after %v, want at most 1.1s", got)
 		}
 	})
 }
@@ -470,8 +471,8 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // a probe is in flight
-		want time.Duration                                 // when the next request is sent
+		play func(t *testing.T, th *Control, probe Ticket) // runs while a probe is in flight
+		want time.Duration                                 // time until the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
@@ -480,7 +481,7 @@ func TestThrottleProbes(t *testing.T) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
 		}, time.Second},
 		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
-		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // the second probe is in flight
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second probe is in flight
 			second := mustAdmit(t, th)
 			th.Report(probe, Throttled, time.Minute)
 			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
@@ -489,11 +490,11 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			th.Report(probe, Unknown, 0)
 		}, 2 * probeTimeout},
-		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // still evidence that quota is available
+		{"accepted_late", func(t *testing.T, th *Control, probe Ticket) { // the response still shows that quota is available
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		// the gate has opened and closed in the meantime
+		// The gate has opened and closed before the response arrives.
 		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) {
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
@@ -508,16 +509,17 @@ func TestThrottleProbes(t *testing.T) {
 				start := time.Now()
 				tt.play(t, th, probe)
 				mustAdmit(t, th)
-				// once open, the gate paces
+				// After the gate has opened, the request may also be paced.
 				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) {
-					t.Errorf("the next request went after %v, want %v", got, tt.want)
+					t.Errorf("the next request was sent after %v, want %v", got, tt.want)
 				}
 			})
 		})
 	}
 }
 
-// TestThrottleOrder checks that callers are admitted first in, first out, both as probes and when paced.
+// TestThrottleOrder checks that callers are admitted first in, first out, both while the gate is closed and while
+// requests are paced.
 func TestThrottleOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -539,19 +541,19 @@ func TestThrottleOrder(t *testing.T) {
 		}
 		wg.Wait()
 		if !slices.IsSorted(got) || len(got) != 100 {
-			t.Errorf("order %v", got)
+			t.Errorf("callers were admitted in the order %v", got)
 		}
 		if at[0] != time.Second || !slices.IsSorted(at) || len(slices.Compact(at)) < 50 {
-			t.Errorf("times %v", at)
+			t.Errorf("callers were admitted at %v", at)
 		}
 	})
 }
 
-// TestThrottleOvertaking checks that a caller that arrives at the very time at which the front of the queue may be
-// admitted does not overtake it.
+// TestThrottleOvertaking checks that a caller does not overtake the front of the queue, even if it arrives exactly
+// when the front may be admitted.
 func TestThrottleOvertaking(t *testing.T) {
 	t.Parallel()
-	for range 50 { // the scheduler decides who runs first
+	for range 50 { // repeat the test, because the scheduler decides which goroutine runs first
 		synctest.Test(t, func(t *testing.T) {
 			th := closedThrottle(t, time.Second)
 			var first sync.WaitGroup
@@ -561,14 +563,14 @@ func TestThrottleOvertaking(t *testing.T) {
 			k := mustAdmit(t, th)
 			th.Report(k, Accepted, 0)
 			if k.probe {
-				t.Error("overtaken")
+				t.Error("the new caller overtook the front of the queue")
 			}
 			first.Wait()
 		})
 	}
 }
 
-// TestThrottleFreeAgain checks that nothing is paced after a minute without a throttled response.
+// TestThrottleFreeAgain checks that requests are no longer paced after a minute without a throttled response.
 func TestThrottleFreeAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -577,7 +579,7 @@ func TestThrottleFreeAgain(t *testing.T) {
 		start := time.Now()
 		mustAdmit(t, th)
 		if time.Since(start) == 0 || !th.paced {
-			t.Error("not paced after a throttle")
+			t.Error("requests are not paced after a throttled response")
 		}
 		time.Sleep(freeAfter + time.Second)
 		start = time.Now()
@@ -587,7 +589,8 @@ func TestThrottleFreeAgain(t *testing.T) {
 		if took := time.Since(start); took != 0 || th.paced {
 			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
 		}
-		// The next throttled response starts from the current rate of requests, not from the regrown limit.
+		// After the next throttled response, the rate starts from the current request rate, not from the regrown
+		// rate.
 		th.Report(mustAdmit(t, th), Throttled, 0)
 		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
 			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)

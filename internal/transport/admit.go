@@ -12,7 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// admit waits until the caller's limiter and the throttle control allow a request.
+// admit waits until the caller's limiter and the throttle control admit a request. If the request is not admitted,
+// admit returns the result of the attempt.
 func (s *callState) admit(ctx context.Context) (throttle.Ticket, *attemptResult) {
 	if ctx.Err() != nil {
 		res := s.contextResult(ctx)
@@ -40,14 +41,14 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 	case errors.As(err, &limiterErr) && ctx.Err() == nil:
 		res := s.endedEarly(limiterErr)
 		if !errors.Is(err, context.DeadlineExceeded) && strings.Contains(fmt.Sprint(limiterErr.Err), "deadline") {
-			// The text is the only way to recognize that golang.org/x/time/rate expects to exceed the context's
-			// deadline.
+			// golang.org/x/time/rate returns an untyped error if its wait would exceed the context's deadline. The
+			// message is the only way to recognize that error.
 			res.err = fmt.Errorf("%w (%w)", res.err, context.DeadlineExceeded)
 		}
 		return res
 	case limiterErr != nil:
 		return s.contextResult(ctx)
-	case ctx.Err() != nil: // either of the two may be noticed first
+	case ctx.Err() != nil: // the context may end before the throttle control notices
 		res := s.contextResult(ctx)
 		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
 		return res
@@ -59,19 +60,20 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 	}
 }
 
-// contextResult returns the result of an attempt whose context, passed by the caller, is done.
+// contextResult returns the result of an attempt that ended because the caller's context is done.
 func (s *callState) contextResult(ctx context.Context) attemptResult {
 	return s.endedEarly(ContextError(ctx))
 }
 
-// endedEarly returns the result of an attempt that was ended by the caller's context or limiter. Secrets in the
-// caller's error are masked as in any other text.
+// endedEarly returns the result of an attempt that was ended by the caller's context or limiter. Secrets in err are
+// masked.
 func (s *callState) endedEarly(err error) attemptResult {
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
 	return attemptResult{err: err, class: s.last.class &^ retryable, advice: s.last.advice, final: true}
 }
 
-// latestKey returns the key of the most recent attempt, or else the latest key that the transport has used.
+// latestKey returns the key of the call's most recent attempt. Before the first attempt, it returns the key that
+// the transport used most recently.
 func (s *callState) latestKey() signer.Credentials {
 	return cmp.Or(s.key, s.t.latestKey())
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestEndedWhileWaitingForQuota checks the error of a call that ends while it waits for quota, before or after its
-// first request.
+// TestEndedWhileWaitingForQuota checks that a call that ends while it waits for quota returns the context's error
+// and the class Throttled. Some of the calls have sent a request before, and others have not.
 func TestEndedWhileWaitingForQuota(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
@@ -20,7 +20,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 				time.Sleep(time.Second)
 				return respond(400, codeBody("Throttling.User"), "x-acs-retry-after", "1000"), nil
 			}, nil)
-			const when = 2500 * time.Millisecond // the next probe is in flight
+			const when = 2500 * time.Millisecond // at this time, a probe is in flight
 			ctx, cancel := context.WithCancel(t.Context())
 			if name == "deadline" {
 				ctx, cancel = context.WithTimeout(t.Context(), when)
@@ -34,25 +34,25 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 					_, err := g.Do(ctx, call())
 					errs <- err
 				}()
-				time.Sleep(75 * time.Millisecond) // so that some calls arrive while the gate is closed
+				time.Sleep(75 * time.Millisecond) // let some calls arrive while the gate is closed
 			}
 			for range cap(errs) {
 				err := <-errs
 				if f, ok := asFailure(err); !ok || !errors.Is(err, want) || f.Class&Throttled == 0 {
-					t.Errorf("%s: %v", name, err)
+					t.Errorf("%s: the error is %v", name, err)
 				}
 			}
 		})
 	}
 }
 
-// TestLimiterWithThrottling checks that the caller's limit holds whatever the throttle control does, and that the
-// limiter is called no more often than necessary.
+// TestLimiterWithThrottling checks that the requests keep to the caller's limit while the API throttles them, and
+// that the limiter is not called more often than necessary.
 func TestLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		callers int
-		serve   func(n int, at time.Duration) bool // whether it is throttled
+		serve   func(n int, at time.Duration) bool // reports whether the server throttles request n
 		waits   int
 	}{
 		"alone":                {1, func(n int, _ time.Duration) bool { return n <= 3 }, 4},
@@ -73,7 +73,7 @@ func TestLimiterWithThrottling(t *testing.T) {
 					}
 					return respond(200, good), nil
 				}, func(cfg *Config) {
-					cfg.Limiter = limiter(func(ctx context.Context) error { // ten a second
+					cfg.Limiter = limiter(func(ctx context.Context) error { // ten requests per second
 						mu.Lock()
 						at := later(next, time.Now())
 						next = at.Add(100 * time.Millisecond)
@@ -93,7 +93,7 @@ func TestLimiterWithThrottling(t *testing.T) {
 				wg.Wait()
 				for i := 1; i < len(g.times); i++ {
 					if d := g.times[i].Sub(g.times[i-1]); d < 100*time.Millisecond {
-						t.Fatalf("request %d came %v after the one before", i+1, d)
+						t.Fatalf("request %d was sent %v after the previous request", i+1, d)
 					}
 				}
 				if c.waits > 0 && waits != c.waits {
@@ -105,8 +105,8 @@ func TestLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestGateClosesDuringLimiter checks that if the gate closes while a call waits for the limiter, the call then
-// waits for the gate.
+// TestGateClosesDuringLimiter checks that a call waits for the gate if the gate closes while the call waits for the
+// limiter.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 			switch n {
 			case 1:
 				return respond(400, codeBody("Throttling")), nil
-			case 80: // paced by now, and faster than the limiter allows
+			case 80: // by now, the requests are paced, and the pace is faster than the limiter
 				return respond(400, codeBody("Throttling"), "x-acs-retry-after", "20000"), nil
 			}
 			return respond(200, good), nil
@@ -140,17 +140,17 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 		}
 		wg.Wait()
 		if gap := g.times[80].Sub(g.times[79]); gap < closed {
-			t.Errorf("a request came %v after the server asked for %v", gap, closed)
+			t.Errorf("a request was sent %v after the server asked to wait %v", gap, closed)
 		}
 	})
 }
 
-// TestSlowLimiterWithThrottling checks that a probe that waits long for the limiter is not overtaken by later
-// probes.
+// TestSlowLimiterWithThrottling checks that later probes do not overtake a probe that waits a long time for the
+// limiter.
 func TestSlowLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	const callers = 3
-	for n := range 20 { // the course depends on jitter
+	for n := range 20 { // repeat the test, because its course depends on jitter
 		pause := time.Duration(8+n) * time.Second
 		synctest.Test(t, func(t *testing.T) {
 			start, next, waits := time.Now(), time.Now(), 0
@@ -182,7 +182,7 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 			}
 			wg.Wait()
 			if took := time.Since(start); took > 2*callers*pause || waits > 2*callers {
-				t.Errorf("one in %v: %d requests took %v, and the limiter was called %d times", pause, len(g.requests), took, waits)
+				t.Errorf("limit of one request per %v: %d requests took %v, and the limiter was called %d times", pause, len(g.requests), took, waits)
 			}
 		})
 	}
@@ -198,7 +198,7 @@ func TestMaxElapsedThrottled(t *testing.T) {
 		start := time.Now()
 		_, err := g.Do(t.Context(), call())
 		if f, ok := asFailure(err); !ok || f.Class&Throttled == 0 || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 8*time.Second {
-			t.Errorf("%v after %v", err, time.Since(start))
+			t.Errorf("got error %v after %v", err, time.Since(start))
 		}
 	})
 }
@@ -217,7 +217,7 @@ func TestSlowLimiter(t *testing.T) {
 				}
 				return respond(200, good), nil
 			}, func(cfg *Config) {
-				cfg.Limiter = limiter(func(ctx context.Context) error { // one in 20 s
+				cfg.Limiter = limiter(func(ctx context.Context) error { // one request per 20 s
 					mu.Lock()
 					at := later(next, time.Now())
 					next = at.Add(20 * time.Second)
@@ -236,7 +236,7 @@ func TestSlowLimiter(t *testing.T) {
 			wg.Wait()
 			for i := 1; i < len(g.times); i++ {
 				if d := g.times[i].Sub(g.times[i-1]); d < 20*time.Second {
-					t.Errorf("%s: request %d came %v after the one before", name, i+1, d)
+					t.Errorf("%s: request %d was sent %v after the previous request", name, i+1, d)
 				}
 			}
 		})

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Limits for the length of a body, after decompression.
+// Limits in bytes. Bodies are measured after decompression.
 const (
 	maxBody      = 32 << 20
 	maxErrorBody = 1 << 20
@@ -18,23 +18,23 @@ const (
 
 var errTooLarge = errors.New("response too large")
 
-// bufferList keeps the buffers of response bodies for reuse: a page has a few hundred kB, and decoding copies all
-// that is needed of it. The buffer used last is reused first. A sync.Pool would lose a third of the buffers, to
-// garbage collections and to goroutines that move between processors. The zero value is empty. It is safe for
-// concurrent use.
+// bufferList keeps the buffers of response bodies for reuse. A page takes a few hundred kB, and decoding copies
+// everything that it needs from the buffer. The most recently used buffer is reused first. A sync.Pool would lose a
+// third of the buffers, because garbage collections empty the pool and goroutines move between processors. The zero
+// value is empty. A bufferList is safe for concurrent use.
 type bufferList struct {
 	mu   sync.Mutex
 	free [][]byte
 }
 
 const (
-	// keepBuffers is the maximum number of buffers that are kept. Even with many parallel listings, few pages are
+	// keepBuffers is the maximum number of buffers to keep. Even with many parallel listings, only a few pages are
 	// read at the same moment.
 	keepBuffers = 4
-	// keepBuffer is the size of the largest buffer that is kept, so that a single huge response does not occupy
+	// keepBuffer is the size in bytes of the largest buffer to keep, so that a single huge response does not occupy
 	// memory forever.
 	keepBuffer = 1 << 20
-	// firstBuffer limits the initial allocation for a response that declares a large Content-Length.
+	// firstBuffer limits the initial buffer, in bytes, for a response that declares a large Content-Length.
 	firstBuffer = 1 << 20
 )
 
@@ -55,13 +55,13 @@ func (l *bufferList) put(buf []byte) {
 	}
 }
 
-// readBody reads the whole body into b, or into a larger buffer. It fails if the body is longer than limit. If it
-// fails, it also returns what was read so far.
+// readBody reads the whole body of resp into b, or into a larger buffer. If the body is longer than limit bytes or
+// cannot be read, readBody returns an error and the part that was read.
 func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 	b = b[:0]
 	if n := resp.ContentLength; n > int64(limit) {
 		return b, fmt.Errorf("%w: %d bytes, the limit is %d", errTooLarge, n, limit)
-		// one more byte, so that EOF is reached without growing the buffer
+		// The extra byte lets Read report EOF without growing the buffer.
 	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) {
 		b = make([]byte, 0, want)
 	}
@@ -79,11 +79,11 @@ func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 		switch {
 		case len(b) > limit:
 			return b, fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
-		case err == io.EOF: // a Reader may return it unwrapped
+		case err == io.EOF: // a Reader must return io.EOF unwrapped
 			return b, nil
 		case err != nil:
 			return b, err
-		case idle > 100: // a RoundTripper of the caller may return any Reader
+		case idle > 100: // the caller's RoundTripper may return a body whose Read returns 0 bytes and no error
 			return b, io.ErrNoProgress
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// TestNoMoreThanTheLimitIsRead checks that an endless body is read up to the limit, and that a page that declares
-// a larger size is not read at all.
+// TestNoMoreThanTheLimitIsRead checks that an endless body is read only up to the limit, and that a page that
+// declares a larger size is not read at all.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -28,9 +28,9 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			}))
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
-		// the unused part of a pooled buffer may be filled, too
+		// The last Read may fill the whole rest of a reused buffer.
 		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer {
-			t.Errorf("%d, Content-Length %d: %d bytes read, %v", c.status, c.length, read, err)
+			t.Errorf("status %d, Content-Length %d: %d bytes read, error %v", c.status, c.length, read, err)
 		}
 	}
 }
@@ -43,7 +43,7 @@ func TestReadBody(t *testing.T) {
 		length int64 // the declared length, or -1 if unknown
 		limit  int
 		err    error
-		want   int // the number of bytes read, or -1 if it does not matter
+		want   int // number of bytes read, or -1 if any number is allowed
 	}{
 		"empty":                {strings.NewReader(""), 0, 10, nil, 0},
 		"known length":         {strings.NewReader("abc"), 3, 10, nil, 3},
@@ -60,7 +60,7 @@ func TestReadBody(t *testing.T) {
 		"neither data nor end": {stuck{}, -1, 10, io.ErrNoProgress, 0},
 	} {
 		var buf []byte
-		for range 2 { // the second time with the buffer of the first
+		for range 2 { // the second round reuses the buffer of the first
 			if r, ok := c.body.(*strings.Reader); ok {
 				_, _ = r.Seek(0, io.SeekStart)
 			}
@@ -80,24 +80,24 @@ func TestReadBody(t *testing.T) {
 			}
 		}
 	}
-	// The declared length is not trusted.
+	// Content-Length is not trusted, so readBody must not allocate that much memory.
 	buf, _ := readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))
 	}
 }
 
-// TestBufferList checks which buffers are kept for the next responses, and in which order they are used.
+// TestBufferList checks which buffers are kept for later responses, and in which order they are reused.
 func TestBufferList(t *testing.T) {
 	t.Parallel()
 	var l bufferList
 	if l.get() != nil {
-		t.Error("a buffer that was never put")
+		t.Error("an empty list returned a buffer")
 	}
 	l.put(nil)
 	l.put(make([]byte, 0, keepBuffer+1))
 	if len(l.free) != 0 {
-		t.Errorf("%d buffers kept, of sizes 0 and keepBuffer+1", len(l.free))
+		t.Errorf("%d buffers kept, although their sizes are 0 and keepBuffer+1", len(l.free))
 	}
 	l.put(make([]byte, 0, keepBuffer))
 	for size := range keepBuffers + 3 {
@@ -108,7 +108,7 @@ func TestBufferList(t *testing.T) {
 	}
 	for want := 100 + keepBuffers - 2; want >= 100; want-- {
 		if got := cap(l.get()); got != want {
-			t.Errorf("a buffer of %d bytes, want the one used last, of %d", got, want)
+			t.Errorf("got a buffer of %d bytes, want the most recently used buffer of %d bytes", got, want)
 		}
 	}
 	if got := cap(l.get()); got != keepBuffer || l.get() != nil {
@@ -116,8 +116,8 @@ func TestBufferList(t *testing.T) {
 	}
 }
 
-// TestBuffersAreReused checks that the body of a response is read into the buffer of an earlier one, whether that one was
-// decoded or not.
+// TestBuffersAreReused checks that a response body is read into the buffer of the previous response, whether or not
+// the previous response could be decoded.
 func TestBuffersAreReused(t *testing.T) {
 	t.Parallel()
 	var seen []*byte
@@ -131,11 +131,11 @@ func TestBuffersAreReused(t *testing.T) {
 			}
 			return nil
 		}
-		c.ReadOnly = false // no retry
+		c.ReadOnly = false // disable retries
 		_, _ = g.Do(t.Context(), c)
 	}
 	if len(seen) != 3 || seen[0] != seen[1] || seen[1] != seen[2] {
-		t.Errorf("three calls used the buffers %v", seen)
+		t.Errorf("the three calls did not share one buffer: %v", seen)
 	}
 }
 

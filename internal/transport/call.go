@@ -12,17 +12,18 @@ import (
 
 // Failure describes why a call, or one attempt, failed.
 type Failure struct {
-	Response ErrorResponse // the last error response; zero if there was none
+	Response ErrorResponse // the most recent error response, or the zero value if the server sent none
 	Attempts int
 	Class    Class
-	Problem  Problem // below HTTP
-	Host     string  // the host that the request was sent to
-	Advice   string  // advice for the user, if it is more specific than that of the class
-	// the underlying error, such as that of a context or of the network; nil if the response is the only cause
+	Problem  Problem // the network problem, if there was no HTTP response
+	Host     string  // the host to which the request was sent
+	Advice   string  // what the user can do; "" if the advice for Class is sufficient
+	// Err is the underlying error, such as a context or network error. Err is nil if the error response is the only
+	// cause.
 	Err error
 }
 
-// Error returns the code and message of the response, and the underlying error.
+// Error returns the code and the message of the error response, followed by the underlying error.
 func (f *Failure) Error() string {
 	text := strings.TrimSpace(f.Response.Code + " " + f.Response.Message)
 	if f.Err != nil {
@@ -34,7 +35,8 @@ func (f *Failure) Error() string {
 // Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Do carries out the call. It returns nil once Decode has accepted a response, otherwise a *Failure.
+// Do makes the call. It returns a nil error as soon as Decode has accepted a response. Otherwise the error is a
+// *Failure.
 func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	s := &callState{t: t, call: call, scope: t.scope(call.Region, call.Action), throttleWait: t.cfg.Retry.throttleWait(ctx)}
 	s.scope.outage.addCall()
@@ -57,43 +59,46 @@ func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	}
 }
 
-// callState is the state of one call and its attempts.
+// callState is the state of one call across all attempts.
 type callState struct {
 	t     *Transport
 	call  Call
 	scope *quotaScope
-	last  attemptResult // the most recent error response
+	last  attemptResult // the most recent attempt that received an error response
 
 	throttleWait time.Duration // how long the call may still wait for quota; 0 means until the context's deadline
-	// when the outage began: the first temporary failure since the service last responded; zero if there is none
+	// firstFault is the time of the first temporary failure since the service last responded, or zero if there was
+	// none.
 	firstFault time.Time
 
 	sent, faults, throttles, skews int
 
-	connectionSuspect bool // whether the last attempt failed below HTTP
-	// the key of the last attempt, and the key that the API rejected, until it has been replaced
+	connectionSuspect bool // whether the last attempt failed without an HTTP response
+	// key is the key of the last attempt. stale is the key that the API has rejected, until another key replaces
+	// it.
 	key, stale signer.Credentials
 	keyRenewed bool
 }
 
-// attemptResult is the result of one attempt: success, an error response, or an error below HTTP.
+// attemptResult is the result of one attempt: success, an error response, or an error without an HTTP response.
 type attemptResult struct {
 	ok          bool
 	sent        bool
 	status      int
-	response    ErrorResponse // the error response; after success, it has only the request id
+	response    ErrorResponse // the error response; after a success, only the request id is set
 	err         error
 	class       Class
 	problem     Problem
 	advice      string
-	notReceived bool // the request cannot have reached the server
-	final       bool // another attempt cannot help
+	notReceived bool // whether the request certainly did not reach the server
+	final       bool // whether a retry is pointless
 	retryAfter  time.Duration
 	received    headers
-	offset      time.Duration // the clock offset with which the request was signed
+	offset      time.Duration // the clock offset that was used for signing the request
 }
 
-// attempt waits for the limiter and the throttle control, sends one request, and reports it to the caller.
+// attempt waits for the limiter and the throttle control, sends one request, and reports the request to the hook
+// and the logger.
 func (s *callState) attempt(ctx context.Context) attemptResult {
 	ticket, refused := s.admit(ctx)
 	if refused != nil {
@@ -114,8 +119,8 @@ func (s *callState) attemptFailure(res attemptResult) *Failure {
 	}
 }
 
-// callFailure describes why the call failed: because of its last attempt, and with the last error response. If the
-// call ended while it waited for a retry, the failure that caused the wait is included.
+// callFailure describes why the call failed. The class, problem, advice and error come from res. The response is
+// the most recent error response, which may come from an earlier attempt.
 func (s *callState) callFailure(res attemptResult) *Failure {
 	f := s.attemptFailure(res)
 	if f.Response.Status == 0 {
@@ -126,7 +131,8 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// report informs the caller's hook and logger of a finished attempt. Both may panic, and may use the transport.
+// report passes a finished attempt to the caller's hook and logger. The hook and the logger may panic, and they may
+// use the transport.
 func (s *callState) report(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),
@@ -145,13 +151,13 @@ func (s *callState) report(ctx context.Context, res attemptResult, start time.Ti
 	}
 }
 
-// logRetry logs that the call is about to wait for another attempt.
+// logRetry logs that the call will wait and then make another attempt.
 func (s *callState) logRetry(ctx context.Context, res attemptResult, r retry) {
 	attrs := []slog.Attr{
 		slog.String("action", s.call.Action), slog.String("region", s.call.Region), slog.Int("attempt", s.sent),
 		slog.String("reason", s.attemptFailure(res).Error()),
 	}
-	// if throttled, the throttle control determines how long the wait will be, and does not know it yet
+	// After a throttled response, the throttle control decides how long to wait, so the duration is not known yet.
 	if res.class&Throttled == 0 {
 		attrs = append(attrs, slog.Duration("wait", max(0, time.Until(r.earliest))))
 	}

@@ -26,7 +26,7 @@ func TestPanicInDecode(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() != "theirs" {
-					t.Error("no panic")
+					t.Error("the panic was swallowed")
 				}
 			}()
 			_, _ = g.Do(t.Context(), c)
@@ -39,7 +39,7 @@ func TestPanicInDecode(t *testing.T) {
 	})
 }
 
-// TestHookMayCall checks that OnAttempt may make calls itself.
+// TestHookMayCall checks that the OnAttempt hook may make calls with the same Transport.
 func TestHookMayCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -65,7 +65,7 @@ func TestHookMayCall(t *testing.T) {
 	})
 }
 
-// TestPanicsOfTheCaller checks that a panic in code provided by the caller leaves no mutex locked.
+// TestPanicsOfTheCaller checks that a panic in the caller's code leaves no mutex locked.
 func TestPanicsOfTheCaller(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(c *Config, explode func()){
@@ -109,7 +109,7 @@ func TestPanicsOfTheCaller(t *testing.T) {
 					func() {
 						defer func() {
 							if recover() != "theirs" {
-								t.Error("no panic")
+								t.Error("the panic was swallowed")
 							}
 						}()
 						_, _ = g.Do(t.Context(), call())
@@ -153,7 +153,7 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	}
 }
 
-// TestObserve checks what is recorded of the headers of the most recent response.
+// TestObserve checks that Observe returns data from the headers of the most recent response.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestObserve(t *testing.T) {
 			return respond(200, good, "Date", date.Format(http.TimeFormat), "X-RateLimit-User-API", "Limit:10,Remain:9"), nil
 		}, nil)
 		if o := g.Observe("cn-test", "DescribeInstances"); o != (Observation{}) {
-			t.Errorf("before any response: %+v", o)
+			t.Errorf("before any response, Observe returned %+v", o)
 		}
 		_, _ = g.Do(t.Context(), call())
 		want := Observation{ServerTime: date, LocalTime: time.Now(), RateLimitUserAPI: "Limit:10,Remain:9"}
@@ -170,7 +170,7 @@ func TestObserve(t *testing.T) {
 			t.Errorf("%+v, want %+v", o, want)
 		}
 		if offset := g.ClockOffset(); offset != 0 {
-			t.Errorf("offset %v, although nothing was refused", offset)
+			t.Errorf("the clock offset is %v although no request was rejected", offset)
 		}
 	})
 }

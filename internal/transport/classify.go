@@ -6,47 +6,51 @@ import (
 	"strings"
 )
 
-// Class is the set of kinds that a failure belongs to. Its unexported bits tell the attempt loop how to react.
+// Class is the set of kinds that a failure belongs to. The unexported bits tell the attempt loop how to react to
+// the failure.
 type Class uint16
 
-// The kinds that callers can distinguish. A failure may belong to several kinds, or to none.
+// The exported kinds are those that callers can distinguish. A failure may belong to several kinds, or to none.
 const (
 	Throttled   Class = 1 << iota
 	Forbidden         // permission denied, or the state of the account forbids the call
-	Credentials       // no usable key, or the API rejects the key
+	Credentials       // no key is usable, or the API rejects the key
 	Invalid           // the request cannot succeed unless it is changed
 	NotFound          // a resource named in the request does not exist
 	Unavailable       // the service or the network failed
 
 	retryable // temporary: retry after a backoff
-	skew      // the clock is wrong: retry once the server's time is known
+	skew      // the local clock is wrong: retry after learning the server's time
 	renewKey  // the key is expired or unknown: retry with another key
 )
 
 const transient = Unavailable | retryable
 
 const (
-	// maxCode limits how many bytes of an error code are examined.
+	// maxCode is the number of bytes of an error code that are examined.
 	maxCode = 256
 
 	adviceNoRedirects = "redirects are not followed: check the endpoint"
 )
 
-// Classify returns the kinds of an error response; see classify.
+// Classify returns the kinds of an error response. accessDenied reports whether the response has an
+// AccessDeniedDetail. readOnly reports whether the operation changes nothing.
 func Classify(code, message string, status int, accessDenied, readOnly bool) Class {
 	class, _ := classify(code, message, status, accessDenied, readOnly)
 	return class
 }
 
-// classify returns the kinds of an error response, and advice if more is known than the kinds tell. A known code
-// takes precedence, because the same code occurs with different statuses. Next come the details about permissions
-// (accessDenied means that the response has an AccessDeniedDetail), and last the status. An unknown code with
-// status 403 counts as a denial only if the operation is readOnly: for other operations it may also mean a wrong
-// state, a quota or a limit.
+// classify returns the kinds of an error response, and advice if classify knows more about the code than the kinds
+// express. accessDenied reports whether the response has an AccessDeniedDetail.
+//
+// A known code takes precedence, because the API returns the same code with different statuses. If the code is
+// unknown, accessDenied decides, and then the status. A response with status 403 and an unknown code means that
+// permission was denied only if the operation is readOnly. For other operations, it may also mean a wrong state or
+// an exceeded quota or limit.
 func classify(code, message string, status int, accessDenied, readOnly bool) (Class, string) {
 	code = code[:min(len(code), maxCode)]
 	if code == "InvalidParameter" && strings.Contains(message, "SecurityToken.Expired") {
-		code = "InvalidSecurityToken.Expired" // one of the phrases that ECS uses
+		code = "InvalidSecurityToken.Expired" // ECS reports an expired token in this form, too
 	}
 	for _, rule := range codeRules {
 		for pattern := range strings.FieldsSeq(rule.patterns) {
@@ -79,9 +83,10 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 	return 0, ""
 }
 
-// matches reports whether code matches pattern, in which "*" stands for any sequence of characters.
+// matches reports whether code matches pattern. "*" in pattern matches any sequence of characters.
 func matches(pattern, code string) bool {
-	// For path.Match, "*" does not match a slash. No pattern has one, nor an underscore.
+	// In path.Match, "*" does not match a slash, so replace slashes in code. No pattern contains a slash or an
+	// underscore.
 	ok, _ := path.Match(pattern, strings.ReplaceAll(code, "/", "_"))
 	return ok
 }

@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// TestClassifyCodes checks the class of the most important documented codes, with their documented statuses.
+// TestClassifyCodes checks the class of the most important documented error codes with each of their documented
+// statuses.
 func TestClassifyCodes(t *testing.T) {
 	t.Parallel()
 	const clockOff, stale = Credentials | skew, Credentials | renewKey
@@ -23,7 +24,7 @@ func TestClassifyCodes(t *testing.T) {
 		statuses []int
 		class    Class
 	}{
-		// errors of DescribeInstances itself
+		// Errors of DescribeInstances.
 		"InvalidTag.Mismatch":                         {[]int{400}, Invalid},
 		"InvalidTagCount":                             {[]int{400}, Invalid},
 		"InvalidHpcClusterId.NotFound":                {[]int{400}, NotFound},
@@ -37,7 +38,7 @@ func TestClassifyCodes(t *testing.T) {
 		"InvalidNetworkType.NotFound":                 {[]int{404}, Invalid},
 		"InvalidStatus.NotFound":                      {[]int{404}, Invalid},
 		"DryRunOperation":                             {[]int{400}, 0},
-		// errors of all operations
+		// Errors that every operation can return.
 		"Throttling":                                 {[]int{400, 403, 429, 503}, Throttled},
 		"Throttling.User":                            {[]int{400}, Throttled},
 		"Throttling.Api":                             {[]int{400}, Throttled},
@@ -114,18 +115,18 @@ func TestClassifyCodes(t *testing.T) {
 		"Duplicate.TagKey":                           {[]int{400}, Invalid},
 		"InvalidTagKey.Malformed":                    {[]int{400}, Invalid},
 	} {
-		for _, status := range append(want.statuses, 200, 418) { // must not make a difference
+		for _, status := range append(want.statuses, 200, 418) { // statuses that must not make a difference
 			if got, _ := classify(code, "", status, false, false); got != want.class {
 				t.Errorf("classify(%s, %d) = %b, want %b", code, status, got, want.class)
 			}
 		}
 	}
 	if got, _ := classify("InvalidParameter", "The specified SecurityToken.Expired is not valid", 400, false, false); got != stale {
-		t.Errorf("an renewKey token worded as InvalidParameter is %b", got)
+		t.Errorf("InvalidParameter for an expired token has class %b", got)
 	}
 }
 
-// TestAdvice checks the advice for codes whose message does not say what to do.
+// TestAdvice checks the advice for error codes whose message does not say what to do.
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{
@@ -150,7 +151,7 @@ func TestAdvice(t *testing.T) {
 		"Forbidden.RiskControl":                 "risk control",
 	} {
 		if _, advice := classify(code, "", 400, false, false); !strings.Contains(advice, want) {
-			t.Errorf("%s: the advice is %q, want one with %q", code, advice, want)
+			t.Errorf("%s: the advice is %q, want a text that contains %q", code, advice, want)
 		}
 	}
 }
@@ -169,7 +170,7 @@ func TestClassifyStatus(t *testing.T) {
 	}
 	for status, want := range map[int]string{302: "redirects", 404: "endpoint", 407: "proxy"} {
 		if _, advice := classify("", "", status, false, false); !strings.Contains(advice, want) {
-			t.Errorf("the advice for %d is %q", status, advice)
+			t.Errorf("the advice for status %d is %q", status, advice)
 		}
 	}
 }
@@ -261,7 +262,7 @@ func TestDescribeBody(t *testing.T) {
 		"html":          {502, "<html>\r\n <b>Bad\x1b[31m</b>\x00\xff", "Bad Gateway, body begins: <html> <b>Bad [31m</b>"},
 		"no body":       {503, "", "Service Unavailable, empty body"},
 		"odd status":    {999, "x", "unknown status, body begins: x"},
-		"success":       {200, "<html>", "not a response of this API, body begins: <html>"},
+		"success":       {200, "<html>", "not a response from this API, body begins: <html>"},
 		"long":          {500, strings.Repeat("é", 200), "Internal Server Error, body begins: " + strings.Repeat("é", 78) + "…"},
 		"secret at cut": {500, strings.Repeat("x", 150) + secretKey.SecurityToken, "Internal Server Error, body begins: " + strings.Repeat("x", 150) + "***"},
 		"secret beyond": {500, strings.Repeat(" ", 8<<10-20) + secretKey.SecurityToken, "Internal Server Error, body begins: (text withheld: it repeats credentials)"},
@@ -278,8 +279,8 @@ func TestSignatureAdvice(t *testing.T) {
 	const ours = "POST&%2F&AccessKeyId%3Did%26Action%3DA"
 	for message, want := range map[string]string{
 		"server string to sign is:" + ours:             "secret is wrong",
-		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // contains ours
-		"server string to sign is:POST&%2F&Action%3DB": "changed on its way",
+		"server string to sign is:" + ours + "%26B%3D": "secret is wrong", // begins with the client's string
+		"server string to sign is:POST&%2F&Action%3DB": "changed in transit",
 		"no string": "otherwise",
 	} {
 		if got := signatureAdvice(message, query, "otherwise"); !strings.Contains(got, want) {
@@ -287,7 +288,7 @@ func TestSignatureAdvice(t *testing.T) {
 		}
 	}
 	if _, err := url.ParseQuery("%zz"); err == nil {
-		t.Fatal("no bad query")
+		t.Fatal("the query is not malformed")
 	}
 	if got := signatureAdvice(ours, "%zz", "otherwise"); got != "otherwise" {
 		t.Error(got)

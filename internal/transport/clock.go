@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// The API refuses a request whose time is off by more than 15 minutes. A skew below minSkew is therefore never the
-// reason, and a Date that is off by more than maxSkew is not trusted.
+// The API rejects a request whose time is off by more than 15 minutes. A clock offset below minSkew is therefore
+// never the reason for a rejection. A Date header that is off by more than maxSkew is not trusted.
 const (
 	minSkew = 4 * time.Minute
 	maxSkew = 24 * time.Hour
 )
 
-// clock estimates the server's time: the local time plus an offset learned from a Date header. It is only used for
-// signing; all waiting uses timers, which do not depend on the wall clock.
+// clock estimates the server's time as the local time plus an offset learned from a Date header. The estimate is
+// used only for signing. All waits use timers, which do not depend on the wall clock.
 type clock struct{ offset atomic.Int64 }
 
 func (c *clock) now() (t time.Time, offset time.Duration) {
@@ -22,9 +22,9 @@ func (c *clock) now() (t time.Time, offset time.Duration) {
 	return time.Now().Add(offset), offset
 }
 
-// learn computes the offset from the Date header of a response that refused a request for its time. used is the
-// offset that the request was signed with. learn reports whether another attempt makes sense. The response of a cache
-// (one with an Age header) is ignored, because its Date is old.
+// learn computes the offset from the Date header of a response that rejected the time of a request. used is the
+// offset with which the request was signed. learn reports whether a retry with the new offset may succeed. It
+// ignores responses from a cache, which have an Age header, because their Date is old.
 func (c *clock) learn(h http.Header, used time.Duration) bool {
 	if h.Get("Age") != "" {
 		return false
@@ -41,7 +41,7 @@ func (c *clock) learn(h http.Header, used time.Duration) bool {
 		offset = 0
 	}
 	if (offset - used).Abs() < minSkew {
-		return false // the server has just refused this time
+		return false // the server has just rejected this offset
 	}
 	c.offset.Store(int64(offset))
 	return true

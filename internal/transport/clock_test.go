@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestSkew checks that the server's time is learned from a response that refuses the time of a request, that it is
-// remembered, and that it is learned at most once more in the same call.
+// TestSkew checks that the transport learns the server's time from a response that rejects the time of a request,
+// that later calls use that time, and that one call learns the time at most twice.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -24,30 +24,30 @@ func TestSkew(t *testing.T) {
 		g := newRig(serve, nil)
 		for i, want := range []int{2, 1, 1} {
 			if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != want {
-				t.Errorf("call %d: %d attempts, %v", i, meta.Attempts, err)
+				t.Errorf("call %d: %d attempts, error %v", i, meta.Attempts, err)
 			}
 		}
-		server = -2 * time.Hour // the local clock jumped
+		server = -2 * time.Hour // the local clock has jumped
 		if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 {
-			t.Errorf("after the jump: %d attempts, %v", meta.Attempts, err)
+			t.Errorf("after the clock jumped: %d attempts, error %v", meta.Attempts, err)
 		}
-		server = 25 * time.Hour // too far off to be true
+		server = 25 * time.Hour // too large to be plausible
 		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 1 {
-			t.Errorf("absurd date: %d attempts, %v", meta.Attempts, err)
+			t.Errorf("implausible date: %d attempts, error %v", meta.Attempts, err)
 		}
 	})
-	synctest.Test(t, func(t *testing.T) { // a server that refuses every time
+	synctest.Test(t, func(t *testing.T) { // the server rejects every request
 		g := newRig(func(n int, _ *http.Request) (*http.Response, error) {
 			return respond(400, codeBody("IllegalTimestamp"), "Date", time.Now().Add(time.Duration(n)*time.Hour).UTC().Format(http.TimeFormat)), nil
 		}, nil)
 		if meta, err := g.Do(t.Context(), call()); err == nil || meta.Attempts != 3 {
-			t.Errorf("%d attempts, %v", meta.Attempts, err)
+			t.Errorf("%d attempts, error %v", meta.Attempts, err)
 		}
 	})
 }
 
-// TestClockIsLearnedWithoutRetry checks that a call that is not retried still learns the server's time for the
-// next call.
+// TestClockIsLearnedWithoutRetry checks that the next call uses the server's time even if the rejected call was not
+// retried.
 func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,10 +60,10 @@ func TestClockIsLearnedWithoutRetry(t *testing.T) {
 			return respond(200, good), nil
 		}, func(c *Config) { c.Retry.MaxAttempts = 1 })
 		if _, err := g.Do(t.Context(), call()); err == nil || len(g.requests) != 1 {
-			t.Errorf("%d requests: %v", len(g.requests), err)
+			t.Errorf("first call: %d requests, error %v", len(g.requests), err)
 		}
 		if _, err := g.Do(t.Context(), call()); err != nil || len(g.requests) != 2 {
-			t.Errorf("%d requests: %v", len(g.requests), err)
+			t.Errorf("second call: %d requests, error %v", len(g.requests), err)
 		}
 	})
 }
@@ -81,7 +81,7 @@ func TestClock(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for name, c := range map[string]struct {
-			known   time.Duration // offset before
+			known   time.Duration // the offset with which the request was signed
 			header  http.Header
 			learned bool
 			want    time.Duration

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// kinds is the set of classes that callers can distinguish.
+// kinds is the set of all classes that callers can distinguish.
 const kinds = Throttled | Forbidden | Credentials | Invalid | NotFound | Unavailable
 
 var kindNames = map[string]Class{
@@ -52,29 +52,30 @@ func documentedCodes(t *testing.T) (codes []documentedCode) {
 	return codes
 }
 
-// TestDocumentedCodes checks the kind of every documented error code with every status.
+// TestDocumentedCodes checks the class of every documented error code with each of its documented statuses and with
+// an unusual status.
 func TestDocumentedCodes(t *testing.T) {
 	t.Parallel()
 	codes := documentedCodes(t)
 	if len(codes) < 850 {
-		t.Errorf("only %d codes", len(codes))
+		t.Errorf("testdata has only %d codes", len(codes))
 	}
 	for _, c := range codes {
 		for _, status := range append(c.statuses, 418) {
 			got := Classify(c.code, "", status, false, false) & kinds
-			if got != c.kind && (c.kind != 0 || status < 500) { // the status decides for an unknown code
-				t.Errorf("%s with status %d is %b, want %b", c.code, status, got, c.kind)
+			if got != c.kind && (c.kind != 0 || status < 500) { // for a code without a class, the status may decide
+				t.Errorf("%s with status %d has class %b, want %b", c.code, status, got, c.kind)
 			}
 		}
 	}
 }
 
-// TestCodeFamilies checks that no documented code is classified in the wrong family. The families do not depend on
-// the rules.
+// TestCodeFamilies checks that no documented code is in the wrong class. It groups the codes by patterns that are
+// independent of codeRules.
 func TestCodeFamilies(t *testing.T) {
 	t.Parallel()
 	families := []struct {
-		pattern string // the first match counts
+		pattern string // the first matching pattern counts
 		kind    Class
 	}{
 		{`AccessKey|SecurityToken|^Signature(DoesNot|Mis)|IncompleteSignature|[Tt]ime[Ss]tamp`, Credentials},
@@ -100,7 +101,7 @@ func TestCodeFamilies(t *testing.T) {
 			}
 			counts[i]++
 			if got := Classify(c.code, "", 403, false, false) & kinds; got != f.kind && got&f.kind == 0 {
-				t.Errorf("%s is %b, want %b", c.code, got, f.kind)
+				t.Errorf("%s has class %b, want %b", c.code, got, f.kind)
 			}
 			break
 		}
@@ -108,7 +109,7 @@ func TestCodeFamilies(t *testing.T) {
 	t.Logf("codes by family: %d", counts)
 }
 
-// TestUnknownCodes checks how responses with an unknown code are classified.
+// TestUnknownCodes checks the class of responses with an unknown error code.
 func TestUnknownCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -123,25 +124,25 @@ func TestUnknownCodes(t *testing.T) {
 		{code: "Novel.Code", status: 400, denied: true, want: Forbidden},
 		{code: "Novel.Code", status: 400, readOnly: true, want: 0},
 		{code: "Novel.Code", status: 404, readOnly: true, want: 0},
-		{code: "", status: 403, readOnly: true, want: 0}, // the response of a proxy or firewall
+		{code: "", status: 403, readOnly: true, want: 0}, // a response from a proxy or firewall
 		{code: "", status: 403, denied: true, want: Forbidden},
 		{code: "IncorrectInstanceStatus", status: 403, readOnly: true, want: 0},
 		{code: "QuotaExceed.Novel", status: 403, readOnly: true, want: 0},
 		{code: "OperationDenied.Novel", status: 403, readOnly: true, want: 0},
-		{code: "InvalidParameter", status: 403, denied: true, readOnly: true, want: Invalid}, // the code is known
+		{code: "InvalidParameter", status: 403, denied: true, readOnly: true, want: Invalid}, // the known code wins
 		{code: "Throttling.User", status: 403, denied: true, readOnly: true, want: Throttled},
 		{code: "AuthenticationFail.NoPermission", status: 403, want: Forbidden},
 		{code: "UnauthorizedRegion", status: 403, want: Forbidden},
 		{code: "InvalidPrefixListId.NotFound", status: 404, want: NotFound},
 	} {
 		if got := Classify(c.code, "", c.status, c.denied, c.readOnly); got != c.want {
-			t.Errorf("%+v is %b", c, got)
+			t.Errorf("%+v has class %b", c, got)
 		}
 	}
 }
 
-// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve. A denial without specific
-// advice would be reported with the permission to grant.
+// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve. Without specific advice,
+// the error would tell the user which permission to grant.
 func TestDenialsNoGrantCures(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{
@@ -150,17 +151,17 @@ func TestDenialsNoGrantCures(t *testing.T) {
 		"InvalidAccountStatus.NotEnoughBalance", "InvalidAccount.Forbbiden", "UserNotInTheWhiteList", "InvalidInstanceType.ValueUnauthorized",
 	} {
 		if class, advice := classify(code, "", 403, false, true); class != Forbidden || advice == "" || strings.Contains(advice, "grant") {
-			t.Errorf("%s is %b with the advice %q", code, class, advice)
+			t.Errorf("%s has class %b and advice %q", code, class, advice)
 		}
 	}
 	for _, code := range []string{"Forbidden.RAM", "NoPermission", "Forbidden.Unauthorized", "PermissionDenied.Scope", "AuthenticationFail.NoPermission"} {
 		if class, advice := classify(code, "", 403, false, true); class != Forbidden || advice != "" {
-			t.Errorf("%s is %b with the advice %q", code, class, advice)
+			t.Errorf("%s has class %b and advice %q", code, class, advice)
 		}
 	}
 }
 
-// TestLongCode checks that classifying a code is fast even if the code is very long.
+// TestLongCode checks that a very long error code is classified quickly.
 func TestLongCode(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
@@ -168,7 +169,7 @@ func TestLongCode(t *testing.T) {
 		Classify(code, "", 400, false, false)
 	}
 	if took := time.Since(start); took > time.Second {
-		t.Errorf("took %v", took)
+		t.Errorf("classifying the code took %v", took)
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// FuzzErrorResponse checks that the fields of any error response are short, printable on one line, and free of
-// secrets.
+// FuzzErrorResponse checks that every field of an error response is short, printable on one line, and free of
+// secrets, whatever the server sends.
 func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		``, `{}`, `null`, `[]`, `{"Code":"Throttling","Message":"m","RequestId":"r","HostId":"h","Recommend":"https://r"}`,
@@ -47,14 +47,15 @@ func FuzzErrorResponse(f *testing.F) {
 					t.Errorf("%s is not printable: %q", name, text)
 				}
 				if bad := holds(text); bad != "" {
-					t.Errorf("%s shows %s: %q", name, bad, text)
+					t.Errorf("%s contains the secret %s: %q", name, bad, text)
 				}
 			}
 		}
 	})
 }
 
-// FuzzHeaders checks that for any header values, the wait is bounded and the clock offset is at most a day.
+// FuzzHeaders checks that, for any header values, retryAfter is between 0 and maxRetryAfter, and a learned clock
+// offset is at most one day.
 func FuzzHeaders(f *testing.F) {
 	f.Add("1500", "2", "Limit:10,Remain:0,TimeLeft:1500,Reset:1", "Thu, 01 Jan 2026 00:00:00 GMT", "")
 	f.Add("-1", "Thu, 01 Jan 2026 00:00:00 GMT", "TimeLeft:99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "0")
@@ -67,14 +68,14 @@ func FuzzHeaders(f *testing.F) {
 		}
 		for _, throttled := range []bool{true, false} {
 			if d := retryAfter(h, throttled); d < 0 || d > maxRetryAfter {
-				t.Errorf("retry after %v", d)
+				t.Errorf("retryAfter returned %v", d)
 			}
 		}
 		var k clock
 		learned := k.learn(h, 0)
 		offset := time.Duration(k.offset.Load())
 		if offset.Abs() > maxSkew+time.Second || learned && offset.Abs() < minSkew || !learned && offset != 0 || age != "" && learned {
-			t.Errorf("learned %v: %v", learned, offset)
+			t.Errorf("learned is %v, and the clock offset is %v", learned, offset)
 		}
 	})
 }
@@ -91,13 +92,13 @@ func FuzzClassify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, code, message string, status int) {
 		class := Classify(code, message, status, false, false)
 		if strings.HasPrefix(code, "Throttling") && class != Throttled {
-			t.Errorf("%q is %b", code, class)
+			t.Errorf("%q has class %b", code, class)
 		}
 		if class&(Forbidden|Invalid|Credentials|NotFound) != 0 && class&retryable != 0 {
-			t.Errorf("%q, %d is final and retried: %b", code, status, class)
+			t.Errorf("code %q with status %d has class %b", code, status, class)
 		}
 		if other := Classify(code, message, 418, false, false); class&(Forbidden|Invalid|Credentials|NotFound) != 0 && other != class {
-			t.Errorf("%q is %b with status %d and %b with 418", code, class, status, other)
+			t.Errorf("%q has class %b with status %d, but %b with 418", code, class, status, other)
 		}
 	})
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// maxRetryAfter caps the wait that a server may request.
+// maxRetryAfter is the longest wait that a server can request. Longer waits are capped.
 const maxRetryAfter = time.Minute
 
-// headers holds the headers of a response, the time of its arrival, and what masks the secrets of the request in them. The
-// zero value means that there was no response.
+// headers holds the headers of a response, the time of the response, and the redactor for the secrets of the
+// request. The zero value means that there was no response.
 type headers struct {
 	header   http.Header
 	at       time.Time
@@ -24,16 +24,16 @@ type headers struct {
 
 // Observation holds data from the headers of the most recent response of an operation.
 type Observation struct {
-	// ServerTime and LocalTime are the server's and the local time of the response, with a precision of a second.
-	// ServerTime is zero if the response had no Date header, or came from a cache.
+	// ServerTime is the value of the Date header, with a precision of one second. LocalTime is the local time at
+	// which the response arrived. ServerTime is zero if the response had no Date header or came from a cache.
 	ServerTime, LocalTime time.Time
-	// RateLimitUserAPI is the quota of the account for this operation: "Limit:n,Remain:n,TimeLeft:ms,Reset:…". It is
-	// "" if the response did not contain it.
+	// RateLimitUserAPI is the account's quota for this operation, in the form
+	// "Limit:n,Remain:n,TimeLeft:ms,Reset:…". It is "" if the response did not report the quota.
 	RateLimitUserAPI string
 }
 
-// Observe returns data from the headers of the most recent response of an operation in a region, or the zero
-// Observation if there was none.
+// Observe returns data from the headers of the most recent response to an operation in a region. It returns the
+// zero Observation if there was no response.
 func (t *Transport) Observe(region, action string) (o Observation) {
 	h := t.scope(region, action).lastHeaders.Load()
 	if h == nil {
@@ -47,16 +47,18 @@ func (t *Transport) Observe(region, action string) (o Observation) {
 	return o
 }
 
-// ClockOffset returns the duration that is added to the local time when requests are signed. It is 0 until the API
-// refuses a request for its time.
+// ClockOffset returns the duration that is added to the local time when a request is signed. It is 0 until the API
+// rejects a request because of its time.
 func (t *Transport) ClockOffset() time.Duration {
 	_, offset := t.clock.now()
 	return offset
 }
 
-// retryAfter returns how long the server asks to wait: the largest value in its headers, capped. x-acs-retry-after
-// (milliseconds) and Retry-After apply to every failure. The rate limits, Limit:n,Remain:n,TimeLeft:ms, may be in
-// any response, so they apply only to a throttled one; windows that are used up take precedence over the others.
+// retryAfter returns how long the server asks to wait: the largest value in the headers, capped at maxRetryAfter.
+//
+// X-Acs-Retry-After (in milliseconds) and Retry-After apply to every failure. The rate limit headers, in the form
+// Limit:n,Remain:n,TimeLeft:ms, may be part of any response, so they are used only if throttled is true. A rate
+// limit that is not used up counts only if no other header requests a wait.
 func retryAfter(h http.Header, throttled bool) time.Duration {
 	ms, _ := parseNumber(h.Get("X-Acs-Retry-After"))
 	wait, notUsedUp := capped(ms, time.Millisecond), time.Duration(0)
@@ -74,7 +76,7 @@ func retryAfter(h http.Header, throttled bool) time.Duration {
 	if s, ok := parseNumber(after); ok {
 		wait = max(wait, capped(s, time.Second))
 	} else if t, err := http.ParseTime(after); err == nil {
-		from, err := http.ParseTime(h.Get("Date")) // relative to the server's clock, which may differ from the local one
+		from, err := http.ParseTime(h.Get("Date")) // use the server's clock, which may differ from the local clock
 		if err != nil {
 			from = time.Now()
 		}
@@ -83,7 +85,7 @@ func retryAfter(h http.Header, throttled bool) time.Duration {
 	return cmp.Or(wait, notUsedUp)
 }
 
-// parseRateLimit returns the members Remain and TimeLeft of a rate limit.
+// parseRateLimit returns the Remain and TimeLeft values of a rate limit header.
 func parseRateLimit(header string) (remain int64, left time.Duration) {
 	for part := range strings.SplitSeq(header, ",") {
 		name, value, _ := strings.Cut(part, ":")
@@ -98,13 +100,14 @@ func parseRateLimit(header string) (remain int64, left time.Duration) {
 	return remain, left
 }
 
-// parseNumber returns the number in s, or the closest int64 if it is out of range. Without a number, it returns 0.
+// parseNumber returns the integer in s. An integer that is out of range becomes the closest int64. If s is not an
+// integer, parseNumber returns 0 and false.
 func parseNumber(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
 	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
-// capped returns n units, limited to the range from 0 to maxRetryAfter.
+// capped returns n units, clamped to the range from 0 to maxRetryAfter.
 func capped(n int64, unit time.Duration) time.Duration {
 	return time.Duration(min(max(n, 0), int64(maxRetryAfter/unit))) * unit
 }

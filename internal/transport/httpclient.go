@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// NewHTTPClient returns an http.Client with finite timeouts. It shares nothing with http.DefaultTransport.
+// NewHTTPClient returns an http.Client with finite timeouts. The client shares no state with http.DefaultTransport.
 func NewHTTPClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -17,17 +17,17 @@ func NewHTTPClient() *http.Client {
 		TLSHandshakeTimeout:    5 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           256,
-		// with a smaller number, the workers of a parallel scan would keep closing and opening connections
+		// With a smaller limit, the workers of a parallel scan would keep closing and reopening connections.
 		MaxIdleConnsPerHost:    128,
 		IdleConnTimeout:        50 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
-		// Pings detect a peer that disappeared without closing the connection, within the time of one attempt.
+		// Within the time of one attempt, pings detect a peer that disappeared without closing the connection.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 6 * time.Second, PingTimeout: 3 * time.Second},
 	}}
 }
 
-// NewDialer returns the dialer that NewHTTPClient uses. All addresses of a host share its timeout, and IPv4 does
-// not wait for IPv6.
+// NewDialer returns the dialer that NewHTTPClient uses. The timeout applies to all addresses of a host together.
+// IPv4 addresses are tried in parallel if IPv6 is slow.
 func NewDialer() *net.Dialer {
 	return &net.Dialer{
 		Timeout:         5 * time.Second,

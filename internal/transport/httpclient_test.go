@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestCallersClient checks that the caller's http.Client and parameters are used but not modified.
+// TestCallersClient checks that the transport uses the caller's http.Client and parameters without modifying them.
 func TestCallersClient(t *testing.T) {
 	t.Parallel()
 	redirected := 0
@@ -33,7 +33,7 @@ func TestCallersClient(t *testing.T) {
 		t.Errorf("%+v, redirected %d times", f, redirected)
 	}
 	if !maps.EqualFunc(before, params.Params, slices.Equal) {
-		t.Errorf("the parameters became %v", params.Params)
+		t.Errorf("the parameters were changed to %v", params.Params)
 	}
 }
 
@@ -48,8 +48,8 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// TestConnections checks that parallel workers keep their connections: each opens only one. The server does not
-// respond until all workers are connected, which simulates a long round trip.
+// TestConnections checks that parallel workers reuse their connections, so each worker opens only one. The server
+// does not respond until all workers are connected, which simulates a long round trip.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 16, 64} {

@@ -13,38 +13,39 @@ import (
 	"syscall"
 )
 
-// Problem is the kind of a failure below HTTP.
+// Problem is the kind of a failure without an HTTP response.
 type Problem int
 
-// The problems. Those that persist until something is changed are not retried.
+// The kinds of network problems. Problems that persist until someone changes the configuration are not retried.
 const (
-	NoProblem         Problem = iota // a response was received, or nothing was sent
+	NoProblem         Problem = iota // a response was received, or no request was sent
 	NameNotFound                     // the host name does not exist
-	NameLookup                       // the host name lookup failed
+	NameLookup                       // the host name lookup failed for another reason
 	ConnectionRefused                // the connection was refused, or the host is unreachable
 	ConnectionLost                   // the connection broke before the response was complete
 	TLSNotTrusted                    // the server's certificate is not trusted
 	TLSFailed                        // the TLS handshake failed for another reason
-	ProxyFailed                      // the proxy is unreachable, or refuses to connect
-	TimedOut                         // no connection or no complete response in time
+	ProxyFailed                      // the proxy is unreachable, or rejects the connection
+	TimedOut                         // the connection or the response took too long
 )
 
-// notReceived returns the result of an attempt whose request cannot have reached the server.
+// notReceived returns the result of an attempt whose request certainly did not reach the server.
 func notReceived(class Class, problem Problem, advice string) attemptResult {
 	return attemptResult{class: class, problem: problem, advice: advice, notReceived: true}
 }
 
-// refusedTLS is a TLS handshake that failed because the two sides have no version or cipher in common, or because
-// one of them rejects the certificate. crypto/tls has no error types for most of these.
+// refusedTLS matches the message of a failed TLS handshake in which the two sides have no version or cipher suite
+// in common, or one side rejects the certificate. crypto/tls has no error types for most of these failures.
 var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
 
-const adviceProxyAuth = "the proxy requires authentication: put user and password into its URL"
+const adviceProxyAuth = "the proxy requires authentication: put the user name and password in the proxy URL"
 
-// classifyNetwork returns the result of an attempt that failed below HTTP, without its error: in particular, whether the
-// failure may be temporary. A refusal by a rule is not.
+// classifyNetwork classifies the error of an attempt that failed without a response. The Err field of the result is
+// not set. The class is transient if a retry may succeed; a failure caused by a configured rule, such as a proxy's,
+// is not transient.
 func classifyNetwork(err error) (res attemptResult) {
 	defer func() {
-		if recover() != nil { // a nil pointer as error, returned by a RoundTripper of the caller
+		if recover() != nil { // the caller's RoundTripper returned a nil pointer as its error
 			res = attemptResult{class: transient, problem: ConnectionLost}
 		}
 	}()
@@ -67,20 +68,20 @@ func classifyNetwork(err error) (res attemptResult) {
 		return attemptResult{class: transient, problem: TimedOut, notReceived: dialing || isTLSTimeout(err)}
 	case dialing, errors.Is(err, syscall.ECONNREFUSED):
 		return notReceived(transient, ConnectionRefused, "")
-	// returned by http.Client, although redirects are not followed
+	// http.Client parses the Location header even though redirects are disabled.
 	case strings.HasPrefix(err.Error(), "failed to parse Location header"):
 		return attemptResult{advice: adviceNoRedirects}
-	// net/http has no error type for it
+	// net/http has no error type for oversized response headers.
 	case errors.Is(err, errTooLarge), strings.Contains(err.Error(), "response headers exceeded"):
 		return attemptResult{class: Unavailable}
 	}
 	return attemptResult{class: transient, problem: ConnectionLost}
 }
 
-// isTLSTimeout recognizes net/http's timeout of a TLS handshake, which has no error type.
+// isTLSTimeout reports whether err is the TLS handshake timeout of net/http, which has no exported error type.
 func isTLSTimeout(err error) bool { return strings.Contains(err.Error(), "TLS handshake timeout") }
 
-// classifyProxy is like classifyNetwork, for the failures of a proxy. For others, it returns the zero result.
+// classifyProxy classifies a failure to connect through a proxy. It returns the zero result for any other error.
 func classifyProxy(err error) attemptResult {
 	var refused proxyError
 	if errors.As(err, &refused) {
@@ -88,11 +89,12 @@ func classifyProxy(err error) attemptResult {
 		case refused == http.StatusProxyAuthRequired:
 			return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 		case refused < 500:
-			return notReceived(Unavailable, ProxyFailed, "the proxy forbids the connection: check its rules and NO_PROXY")
+			return notReceived(Unavailable, ProxyFailed, "the proxy forbids the connection: check the proxy's rules and NO_PROXY")
 		}
-		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check its rules and NO_PROXY")
+		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check the proxy's rules and NO_PROXY")
 	}
-	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) { // from a Transport without checkProxyResponse
+	// An http.Transport without checkProxyResponse returns this error.
+	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) {
 		return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 	}
 	var op *net.OpError
@@ -101,7 +103,7 @@ func classifyProxy(err error) attemptResult {
 	}
 	var dns *net.DNSError
 	if errors.As(op.Err, &dns) && dns.IsNotFound {
-		return notReceived(Unavailable, ProxyFailed, "the proxy's own host name does not exist: check HTTPS_PROXY")
+		return notReceived(Unavailable, ProxyFailed, "the host name of the proxy does not exist: check HTTPS_PROXY")
 	}
 	if classifyTLS(op.Err).problem != NoProblem {
 		return notReceived(Unavailable, ProxyFailed, "the TLS connection to the proxy failed: check HTTPS_PROXY and the root certificates")
@@ -109,7 +111,8 @@ func classifyProxy(err error) attemptResult {
 	return notReceived(transient, ProxyFailed, "the proxy cannot be reached: check HTTPS_PROXY")
 }
 
-// classifyTLS is like classifyNetwork, for TLS handshakes that will fail every time. For others, it returns the zero result.
+// classifyTLS classifies a TLS handshake that would fail on every attempt. It returns the zero result for any other
+// error.
 func classifyTLS(err error) attemptResult {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -119,19 +122,20 @@ func classifyTLS(err error) attemptResult {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return notReceived(Unavailable, TLSFailed, "the server does not speak TLS: check the endpoint and the proxy")
 	case refusedTLS.MatchString(err.Error()):
-		return notReceived(Unavailable, TLSFailed, "the TLS handshake failed: TLS 1.2 or later and a certificate for the endpoint are needed")
+		return notReceived(Unavailable, TLSFailed, "the TLS handshake failed: the server must support TLS 1.2 or later and have a certificate for the endpoint")
 	}
 	return attemptResult{}
 }
 
-// proxyError is the status of a proxy that refused to connect.
+// proxyError is the HTTP status with which a proxy rejected the connection.
 type proxyError int
 
 func (e proxyError) Error() string {
 	return fmt.Sprintf("the proxy refused to connect: %d %s", int(e), http.StatusText(int(e)))
 }
 
-// checkProxyResponse returns a typed error for a failure that net/http reports as plain text.
+// checkProxyResponse returns a proxyError if the proxy rejected the connection. Without it, net/http returns an
+// untyped error.
 func checkProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return proxyError(resp.StatusCode)

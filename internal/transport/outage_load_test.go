@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// troubles are ways in which the simulated service can be down: without and with a response.
+// troubles are the ways in which the simulated service fails: without a response, and with an error response.
 var troubles = map[string]roundTripper{
 	"refused": func(int, *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -22,21 +22,20 @@ var troubles = map[string]roundTripper{
 	},
 }
 
-// outageLoad is a simulation in virtual time: each worker makes one call of pages pages after the other, each of
-// which takes 20 ms. The service is down for a while, starting 100 ms after the start. A worker stops at its first
-// failed call.
+// outageLoad is a simulation in virtual time. Each worker makes calls one after the other, and each request takes
+// 20 ms. The service goes down after 100 ms and stays down for a while. A worker stops at its first failed call.
 type outageLoad struct {
 	trouble  roundTripper
 	down     time.Duration
 	workers  int
-	pages    int // calls of each worker
+	pages    int // number of calls per worker
 	patient  bool
 	requests int
 }
 
 const outageStart = 100 * time.Millisecond
 
-// run returns how many workers finished all their calls.
+// run runs the simulation and returns how many workers finished all their calls.
 func (l *outageLoad) run(t *testing.T) (complete int) {
 	t.Helper()
 	start := time.Now()
@@ -55,7 +54,7 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 		wg.Go(func() {
 			time.Sleep(time.Duration(w) * time.Millisecond)
 			if l.pages == 1 {
-				time.Sleep(outageStart) // a single call that starts with the outage
+				time.Sleep(outageStart) // a single call starts when the outage starts
 			}
 			for range l.pages {
 				c := call()
@@ -72,9 +71,9 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 	return int(finished.Load())
 }
 
-// TestOutages checks how long an outage calls and listings survive. In loads of many workers every worker is a sample, so one
-// run is enough. All kinds of trouble but the 503 are errors of the network, whose classes TestProblems checks, so one of those stands
-// for the others; -short tries only that one.
+// TestOutages checks how long an outage can last before calls and listings fail. In loads with many workers, every
+// worker is a sample, so one run is enough. TestProblems checks that other network errors have the same class as a
+// refused connection, so no other network error is tested here. With -short, only the refused connection is tested.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -82,7 +81,7 @@ func TestOutages(t *testing.T) {
 		runs  int
 		load  outageLoad
 		down  []time.Duration
-		share []int // minimum percentage of workers that complete
+		share []int // minimum percentage of workers that finish all their calls
 	}{
 		{"single call", 30, outageLoad{workers: 1, pages: 1}, []time.Duration{200 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second}, []int{100, 100, 100, 100, 0}},
 		{"64 single calls", 1, outageLoad{workers: 64, pages: 1}, []time.Duration{200 * time.Millisecond, time.Second, 2 * time.Second, 3 * time.Second}, []int{100, 100, 100, 100}},
@@ -108,7 +107,7 @@ func TestOutages(t *testing.T) {
 					share := 100 * complete / (tt.runs * tt.load.workers)
 					t.Logf("down for %v: %d %% complete, %.1f requests per run", down, share, float64(requests)/float64(tt.runs))
 					if share < tt.share[i] {
-						t.Errorf("down for %v: only %d %% complete, want %d", down, share, tt.share[i])
+						t.Errorf("down for %v: only %d %% of the workers finished, want %d %%", down, share, tt.share[i])
 					}
 				}
 			})
@@ -116,13 +115,13 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TestDeadServer checks that a server that never responds properly gets no more requests than one for each call, one retry for
-// every five calls, and the retry budget once.
+// TestDeadServer checks that a server that never recovers receives at most one request per call, one retry per five
+// calls, and retryBudget further retries.
 func TestDeadServer(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name           string
-		callers, calls int // calls of each caller
+		callers, calls int // number of calls per caller
 		patient        bool
 	}{
 		{"one caller", 1, 500, false},

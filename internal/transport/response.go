@@ -16,24 +16,26 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// ErrMismatch marks an error of Call.Decode as final: the response is valid, but does not fit the caller's type.
-var ErrMismatch = errors.New("the response does not fit the result")
+// ErrMismatch marks an error of Call.Decode as permanent: the response is valid JSON but does not match the
+// caller's type, so the call is not retried.
+var ErrMismatch = errors.New("the response does not match the result type")
 
-// readResponse reads and decodes the body, or determines why it cannot be decoded.
+// readResponse reads and decodes the body of a response. If the response is an error or cannot be decoded,
+// readResponse determines the reason.
 func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	body := x.t.bodies.get()[:0]
 	defer func() { x.t.bodies.put(body) }()
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
-	} else if resp.ContentLength > maxErrorBody { // the part that was read may still contain the error
+	} else if resp.ContentLength > maxErrorBody { // read as much as the limit allows: the first part may contain the error
 		resp.ContentLength = -1
 	}
 	var err error
-	if resp.StatusCode >= 200 { // status 101 has no body: net/http would return the connection, which has no deadline
+	if resp.StatusCode >= 200 { // After status 101, the body is the connection itself, which has no read deadline.
 		body, err = readBody(body, resp, limit)
 	}
-	var unreadable attemptResult // the problem with the body
+	var unreadable attemptResult // why the body could not be read or decoded
 	switch {
 	case err == nil && success:
 		err = x.call.Decode(body)
@@ -60,7 +62,7 @@ func (x *exchange) readResponse(resp *http.Response) attemptResult {
 // requestID returns the request id of a response whose body was not parsed.
 func (x *exchange) requestID(h http.Header) string {
 	id := h.Get("X-Acs-Request-Id")
-	if id == "" || isUUID(id) { // the usual form, in which no secret can occur
+	if id == "" || isUUID(id) { // a UUID cannot contain a secret
 		return id
 	}
 	return x.redactor().Line(id, 256)
@@ -70,8 +72,8 @@ var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-
 
 func isUUID(id string) bool { return uuidForm.MatchString(id) }
 
-// parseFailure classifies an error response, or a successful response whose body is unreadable. Problems of the
-// body matter only if there is no error code.
+// parseFailure classifies an error response, or a successful response whose body could not be decoded. unreadable
+// describes a problem with the body; it is used only if the body contains no error code.
 func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable attemptResult) attemptResult {
 	e, ok := parseErrorResponse(resp.StatusCode, resp.Header, body)
 	res := attemptResult{status: resp.StatusCode}
@@ -91,14 +93,14 @@ func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable att
 	return res
 }
 
-// ErrorResponse is an error response of the API, or of a proxy or gateway on the way to it.
+// ErrorResponse is an error response from the API, or from a proxy or gateway in front of the API.
 type ErrorResponse struct {
 	Code, Message, RequestID, HostID, Recommend string
 	Status                                      int
 	AccessDenied                                *AccessDenied
 }
 
-// AccessDenied is the API's AccessDeniedDetail.
+// AccessDenied is the AccessDeniedDetail object of an error response.
 type AccessDenied struct {
 	AuthAction               string
 	AuthPrincipalType        string
@@ -109,7 +111,8 @@ type AccessDenied struct {
 	EncodedDiagnosticMessage string
 }
 
-// text reads a JSON string. A number or boolean becomes its literal text.
+// text is a string that can also be decoded from a JSON number or boolean, whose literal it then contains. Null, an
+// object and an array leave it unchanged.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
@@ -122,9 +125,10 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// IsErrorDocument reports whether a response with a successful status is an error document. code and message are
-// the JSON values of its members Code and Message, nil if absent. Some installations of the API include both in
-// every response: then they are empty, null, or contain "200" and "successful".
+// IsErrorDocument reports whether a response with a 2xx status is actually an error. code and message are the raw
+// JSON values of the members Code and Message, or nil if the member is absent. Some installations of the API add
+// both members to every response. In a successful response, their values are then empty, null, or words such as
+// "200" and "successful".
 func IsErrorDocument(code, message []byte) bool {
 	read := func(raw []byte) (string, bool) {
 		var t text
@@ -143,8 +147,8 @@ func saysSuccess(code, message string) bool {
 	return success(code) || code == "" && (message == "" || success(message))
 }
 
-// errorBody is the JSON of an error response. encoding/json ignores case in names, which covers gateways that use
-// lower camel case.
+// errorBody is the JSON or XML body of an error response. encoding/json matches names in any case, so errorBody
+// also decodes the lower camel case names of some gateways.
 type errorBody struct {
 	XMLName      xml.Name `json:"-" xml:"Error"`
 	RequestID    text     `json:"RequestId" xml:"RequestId"`
@@ -156,7 +160,7 @@ type errorBody struct {
 	AccessDenied json.RawMessage `json:"AccessDeniedDetail" xml:"-"`
 }
 
-// parseErrorResponse parses an error body in JSON or XML. ok is false if it is neither; the result then contains
+// parseErrorResponse parses a JSON or XML error body. If the body is not such an error, ok is false, and e contains
 // only the status and the request id.
 func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse, ok bool) {
 	e = ErrorResponse{Status: status, RequestID: h.Get("X-Acs-Request-Id")}
@@ -177,7 +181,7 @@ func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse
 		return e, false
 	}
 	var d AccessDenied
-	if json.Unmarshal(doc.AccessDenied, &d) == nil && d != (AccessDenied{}) { // optional in an error response
+	if json.Unmarshal(doc.AccessDenied, &d) == nil && d != (AccessDenied{}) { // AccessDeniedDetail is optional
 		e.AccessDenied = &d
 	}
 	e.Code, e.HostID, e.Recommend, e.Message = string(doc.Code), string(doc.HostID), string(doc.Recommend), message
@@ -185,7 +189,7 @@ func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse
 	return e, true
 }
 
-// redact masks the secrets in a response.
+// redact masks the secrets in every string field of e and limits the length of the fields.
 func (e *ErrorResponse) redact(r *redact.Redactor) {
 	for _, field := range []struct {
 		text  *string
@@ -203,11 +207,12 @@ func (e *ErrorResponse) redact(r *redact.Redactor) {
 	}
 }
 
-// describeBody returns the message of a response that does not come from the API.
+// describeBody returns the error message for a response that does not come from the API. The message includes the
+// beginning of the body.
 func describeBody(status int, body []byte, r *redact.Redactor) string {
 	what := cmp.Or(http.StatusText(status), "unknown status")
 	if status/100 == 2 {
-		what = "not a response of this API"
+		what = "not a response from this API"
 	}
 	if len(body) == 0 {
 		return what + ", empty body"
@@ -215,7 +220,9 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 	return what + ", body begins: " + r.Excerpt(string(body[:min(len(body), 16<<10)]), 160)
 }
 
-// signatureAdvice compares the string to sign that the server returned with that of the client.
+// signatureAdvice compares the string to sign in the server's message with the string that the client signed for
+// query. If the strings are equal, the secret is wrong. If they differ, the request was changed in transit. If
+// message contains no string to sign, signatureAdvice returns otherwise.
 func signatureAdvice(message, query, otherwise string) string {
 	const begin = http.MethodPost + "&%2F&"
 	params, err := url.ParseQuery(query)
@@ -226,5 +233,5 @@ func signatureAdvice(message, query, otherwise string) string {
 	if strings.Contains(message, signer.StringToSign(http.MethodPost, params)) {
 		return "the access key secret is wrong"
 	}
-	return "the request was changed on its way: check the proxies between this machine and the endpoint"
+	return "the request was changed in transit: check the proxies between this machine and the endpoint"
 }

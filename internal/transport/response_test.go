@@ -27,15 +27,16 @@ func TestTextsAreShort(t *testing.T) {
 	}, nil)
 	_, err := g.Do(t.Context(), call())
 	if f, ok := asFailure(err); !ok || len(f.Response.Message) > 8<<10 || len(f.Response.Message) < 8<<10-8 {
-		t.Errorf("%d bytes of message", len(f.Response.Message))
+		t.Errorf("the message has %d bytes", len(f.Response.Message))
 	}
 	g = newRig(func(int, *http.Request) (*http.Response, error) { return nil, errors.New(long) }, func(c *Config) { c.Retry.MaxAttempts = 1 })
 	if _, err = g.Do(t.Context(), call()); len(err.Error()) > 8<<10 {
-		t.Errorf("%d bytes of error", len(err.Error()))
+		t.Errorf("the error text has %d bytes", len(err.Error()))
 	}
 }
 
-// TestProblems checks that failures below HTTP are classified, and that permanent ones are not retried.
+// TestProblems checks the classification of failures without an HTTP response, and that permanent failures are not
+// retried.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
@@ -47,7 +48,7 @@ func TestProblems(t *testing.T) {
 		problem   Problem
 		permanent bool
 		advice    string
-		as        any // a pointer for errors.As, or nil
+		as        any // the target of errors.As, or nil
 	}{
 		"unknown host":          {dial(unknown), NameNotFound, true, "check the region id, the endpoint and the name server", new(*net.DNSError)},
 		"name server down":      {dial(&net.DNSError{Err: "server misbehaving", IsTemporary: true}), NameLookup, false, "name server", new(*net.DNSError)},
@@ -63,11 +64,11 @@ func TestProblems(t *testing.T) {
 		"old TLS":               {errors.New("remote error: tls: protocol version not supported"), TLSFailed, true, "TLS 1.2", nil},
 		"no TLS":                {tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}, TLSFailed, true, "does not speak TLS", nil},
 		"plain HTTP":            {fmt.Errorf("wrapped: %w", http.ErrSchemeMismatch), TLSFailed, true, "does not speak TLS", nil},
-		"proxy unknown":         {proxy(dial(unknown)), ProxyFailed, true, "the proxy's own host name does not exist", new(*net.DNSError)},
+		"proxy unknown":         {proxy(dial(unknown)), ProxyFailed, true, "the host name of the proxy does not exist", new(*net.DNSError)},
 		"proxy refused":         {proxy(dial(syscall.ECONNREFUSED)), ProxyFailed, false, "the proxy cannot be reached", nil},
 		"proxy untrusted":       {proxy(untrusted), ProxyFailed, true, "TLS connection to the proxy", nil},
 		"proxy forbids":         {proxyError(403), ProxyFailed, true, "NO_PROXY", nil},
-		"proxy wants a user":    {proxyError(407), ProxyFailed, true, "user and password", nil},
+		"proxy wants a user":    {proxyError(407), ProxyFailed, true, "user name and password", nil},
 		"proxy cannot reach":    {proxyError(503), ProxyFailed, false, "NO_PROXY", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,17 +84,17 @@ func TestProblems(t *testing.T) {
 					t.Errorf("%d requests, want %d", len(g.requests), want)
 				}
 				if c.as != nil && !errors.As(err, c.as) {
-					t.Errorf("no %T in %v", c.as, err)
+					t.Errorf("errors.As finds no %T in %v", c.as, err)
 				}
 				if errors.Is(err, context.DeadlineExceeded) || c.problem == TimedOut && !errors.Is(err, os.ErrDeadlineExceeded) {
-					t.Errorf("a timeout of whom? %v", err)
+					t.Errorf("%v: the timeout must match os.ErrDeadlineExceeded, and never context.DeadlineExceeded", err)
 				}
 			})
 		})
 	}
 }
 
-// TestErrorDocument checks which responses with a successful status are error documents.
+// TestErrorDocument checks which responses with a 2xx status are treated as errors.
 func TestErrorDocument(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -107,7 +108,7 @@ func TestErrorDocument(t *testing.T) {
 		{`200`, `"success"`, false},
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
-		{`"InternalError"`, ``, false}, // the response of an operation may have a member named Code
+		{`"InternalError"`, ``, false}, // an operation's response may have a member named Code
 		{`"InternalError"`, `"told"`, true},
 		{`"InternalError"`, `""`, true},
 		{`500`, `"told"`, true},
@@ -117,7 +118,7 @@ func TestErrorDocument(t *testing.T) {
 			t.Errorf("Code %s, Message %s: %v", c.code, c.message, got)
 		}
 	}
-	synctest.Test(t, func(t *testing.T) { // unreadable for another reason: its Code is not an error code
+	synctest.Test(t, func(t *testing.T) { // The response cannot be decoded, but the value of Code is not an error code.
 		g := newRig(func(int, *http.Request) (*http.Response, error) {
 			return respond(200, `{"Code":"200","Message":"successful"}`), nil
 		}, nil)
@@ -128,7 +129,7 @@ func TestErrorDocument(t *testing.T) {
 	})
 }
 
-// TestRequestIDs checks that a request id that contains a secret is masked everywhere.
+// TestRequestIDs checks that a secret in a request id is masked wherever the request id is reported.
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]func(*http.Request) string{
@@ -156,7 +157,8 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestRequestIDOfASuccess checks that the request id of a response is reported in any form, up to 256 bytes.
+// TestRequestIDOfASuccess checks that the request id of a successful response is reported in any format, up to 256
+// bytes.
 func TestRequestIDOfASuccess(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-A1D7-6C044FE73368"
@@ -175,21 +177,21 @@ func TestRequestIDOfASuccess(t *testing.T) {
 		return respond(200, good, "X-Acs-Request-Id", strings.Repeat("ab ", 1000)), nil
 	}, nil)
 	if meta, err := g.Do(t.Context(), call()); err != nil || len(meta.RequestID) < 200 || len(meta.RequestID) > 260 {
-		t.Errorf("a request id of 3,000 bytes is reported with %d: %q, %v", len(meta.RequestID), meta.RequestID, err)
+		t.Errorf("a request id of 3,000 bytes is reported with %d bytes: %q, error %v", len(meta.RequestID), meta.RequestID, err)
 	}
 }
 
-// TestIsUUID checks that only a UUID is reported without being masked.
+// TestIsUUID checks that isUUID accepts only UUIDs, because a UUID is reported without masking.
 func TestIsUUID(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-a1d7-6C044FE73368"
 	if !isUUID(uuid) {
-		t.Errorf("%s is a UUID", uuid)
+		t.Errorf("isUUID(%s) is false", uuid)
 	}
 	for i := range len(uuid) {
 		for _, other := range []string{"", "g", "G", "/", ":", "`", "@", "\x00", "--", "00"} {
 			if s := uuid[:i] + other + uuid[i+1:]; isUUID(s) {
-				t.Errorf("%q is no UUID", s)
+				t.Errorf("isUUID(%q) is true", s)
 			}
 		}
 	}

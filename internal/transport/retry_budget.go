@@ -10,42 +10,44 @@ import (
 )
 
 const (
-	// retryBudget is the number of retries that are available during short disruptions.
+	// retryBudget is the maximum number of saved-up retries. They cover short disruptions.
 	retryBudget = 50
-	// budgetPerCall is how much each call adds to the budget. In the long run, a server that stays down receives
-	// about 1.2 requests per call.
+	// budgetPerCall is the number of retries that each call adds to the budget. In the long run, a server that
+	// stays down receives about 1.2 requests per call.
 	budgetPerCall = 0.2
 )
 
 var (
-	// errPastDeadline means that a wait would exceed the context's deadline.
-	errPastDeadline error = throttle.DeadlineError("the wait before the next attempt would pass the context's deadline")
+	// errPastDeadline means that the next attempt could not start before the context's deadline.
+	errPastDeadline error = throttle.DeadlineError("the next attempt would start after the context's deadline")
 	// errBudgetSpent means that the retry budget is used up because too many calls have failed.
 	errBudgetSpent = errors.New("the retry budget is used up")
-	// errNoTimeLeft means that no time is left for retries.
+	// errNoTimeLeft means that the time limit of the retry policy was reached before a retry could be sent.
 	errNoTimeLeft = errors.New("no time is left for retries")
 )
 
-// outage coordinates the retries of all calls of a scope. The service counts as down from a failure until the next
-// response. During that time the waiting calls share their retries: one of them sends a probe, with growing pauses
-// between probes, and the others follow when the service responds. The number of requests during an outage thus
-// does not depend on the number of callers. A new call always sends its first request.
+// outage coordinates the retries of all calls of one scope. The service counts as down from a temporary failure
+// until the next response. While the service is down, the waiting calls share their retries: probes are sent one by
+// one, with growing pauses in between, and the remaining calls follow when the service responds. The number of
+// retries during an outage therefore does not depend on the number of callers. An outage never delays the first
+// request of a new call.
 //
-// Every retry takes one from the retry budget. Every response adds one, and every call adds a fifth. If the budget
-// is spent, a retry fails while the service is down; otherwise it waits for the responses to other calls.
+// Every retry costs one unit of the retry budget. Every response adds one unit, and every new call adds 0.2. If the
+// budget is used up, a retry fails while the service is down. While the service is up, the retry waits until
+// responses to other calls refill the budget.
 //
-// The zero value has a full budget. It is safe for concurrent use.
+// The zero value has a full budget. An outage is safe for concurrent use.
 type outage struct {
 	mu      sync.Mutex
-	spent   float64 // how much of retryBudget is used
+	spent   float64 // the used part of retryBudget
 	down    bool
 	probes  int       // probes sent since the last response
-	probeAt time.Time // while down, when the next probe may be sent
+	probeAt time.Time // when the next probe may be sent, if the service is down
 
-	changed chan struct{} // closed to make the calls in await check the state; nil until one waits
+	changed chan struct{} // closed when the state changes, to wake the calls in await; nil if no call is waiting
 }
 
-// addCall adds the share of a new call to the budget.
+// addCall adds budgetPerCall to the retry budget for a new call.
 func (o *outage) addCall() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -80,8 +82,9 @@ func (o *outage) wakeAll() {
 	}
 }
 
-// await waits until a retry may be sent, but at least until earliest. It returns errNoTimeLeft once giveUp is reached,
-// errBudgetSpent, errPastDeadline, or the context's error.
+// await waits until a retry may be sent, and at least until earliest. It returns errNoTimeLeft when giveUp is
+// reached, errBudgetSpent if the retry budget is used up, errPastDeadline if the context's deadline is before
+// earliest, and the context's error as soon as ctx is done.
 func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(earliest) {
 		return errPastDeadline
@@ -103,7 +106,8 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 	}
 }
 
-// tryRetry takes a retry from the budget and returns now. If no retry is available, it returns when to try next.
+// tryRetry takes one retry from the budget and returns now. If no retry may be sent yet, it returns the time of the
+// next try.
 func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, err error) {
 	next = earliest
 	if o.down && o.probeAt.After(next) {
@@ -115,7 +119,7 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 	case o.spent+1 <= retryBudget:
 	case o.down:
 		return now, errBudgetSpent
-	default: // the responses to other calls will refill the budget
+	default: // responses to other calls will refill the budget and wake this call
 		return now.Add(time.Hour), nil
 	}
 	o.spent++
@@ -126,7 +130,7 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 	return now, nil
 }
 
-// pause waits for d or for a change of the state, with o.mu unlocked.
+// pause waits until d has passed, the state has changed, or ctx is done. It unlocks o.mu while it waits.
 func (o *outage) pause(ctx context.Context, d time.Duration) error {
 	if o.changed == nil {
 		o.changed = make(chan struct{})

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestRetryBudgetOfCalls checks that every region and operation has its own retry budget, and that the error of a
-// call says so if it was not retried because the budget was spent.
+// TestRetryBudgetOfCalls checks that every operation in every region has its own retry budget. If a call is not
+// retried because the budget is used up, its error must say so.
 func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 			}
 		}
 		if refused < 6 {
-			t.Errorf("%d of 10 calls were told why they were not retried", refused)
+			t.Errorf("only %d of 10 errors say why the call was not retried", refused)
 		}
 		for _, other := range []func(*Call){func(c *Call) { c.Region = "cn-other" }, func(c *Call) { c.Action = "DescribeRegions" }} {
 			c := call()
@@ -44,7 +44,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 }
 
 // TestPartialOutage checks that many concurrent callers succeed although the service fails half of their requests,
-// and that they do not flood it with retries.
+// and that the retries do not flood the service.
 func TestPartialOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -74,18 +74,18 @@ func TestPartialOutage(t *testing.T) {
 	})
 }
 
-// testPolicy has delays without jitter.
+// testPolicy is a retry policy with minimal delays.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
 // TestRetryBudget checks that a server that stays down receives 1.2 requests per call in the long run, and that
-// responses refill the budget.
+// responses refill the retry budget.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o outage
 		retries := 0
 		try := func() bool { return o.await(t.Context(), testPolicy, time.Now(), time.Now().Add(time.Second)) == nil }
-		for range 1000 { // calls to a server that is down, each of which would retry twice
+		for range 1000 { // the server is down, and each call tries to retry twice
 			o.addCall()
 			for range 2 {
 				o.reportFault(testPolicy)
@@ -102,14 +102,14 @@ func TestRetryBudget(t *testing.T) {
 		}
 		for i := range retryBudget {
 			if !try() {
-				t.Fatalf("the budget was not refilled: %d retries", i)
+				t.Fatalf("the budget was not refilled: only %d retries", i)
 			}
 		}
 	})
 }
 
-// TestRetryBudgetWhileUp checks a retry when the budget is spent: it waits for the responses to other calls while
-// the service responds, and fails once the service is down.
+// TestRetryBudgetWhileUp checks what a retry does when the budget is used up. While the service is up, the retry
+// waits for responses to other calls. When the service goes down, the retry fails.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -126,20 +126,20 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 			time.AfterFunc(time.Second, func() { c.report(&o) })
 			err := o.await(t.Context(), testPolicy, start, start.Add(time.Minute))
 			if took := time.Since(start); !errors.Is(err, c.want) || c.want == nil && err != nil || name != "nothing" && took > time.Second+testPolicy.MaxDelay {
-				t.Errorf("%s: %v after %v", name, err, took)
+				t.Errorf("%s: await returned %v after %v", name, err, took)
 			}
 		})
 	}
 }
 
-// TestAwait checks the results of await.
+// TestAwait checks when await returns, and with which error.
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o outage
 		start := time.Now()
 		if err := o.await(t.Context(), testPolicy, start.Add(time.Second), start.Add(time.Hour)); err != nil || time.Since(start) != time.Second {
-			t.Errorf("%v after %v", err, time.Since(start))
+			t.Errorf("await returned %v after %v", err, time.Since(start))
 		}
 
 		start = time.Now()
@@ -147,14 +147,14 @@ func TestAwait(t *testing.T) {
 		defer cancel()
 		err := o.await(ctx, testPolicy, start.Add(time.Second+1), start.Add(time.Hour))
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, errPastDeadline) || time.Since(start) != 0 {
-			t.Errorf("a wait beyond the deadline: %v after %v", err, time.Since(start))
+			t.Errorf("wait beyond the deadline: await returned %v after %v", err, time.Since(start))
 		}
 		var timeout interface {
 			Timeout() bool
 			Temporary() bool
 		}
 		if !errors.As(err, &timeout) || !timeout.Timeout() || !timeout.Temporary() {
-			t.Errorf("%v is no timeout", err)
+			t.Errorf("%v is not a timeout", err)
 		}
 
 		cause := errors.New("cause")
@@ -162,7 +162,7 @@ func TestAwait(t *testing.T) {
 		time.AfterFunc(time.Second, func() { stop(cause) })
 		start = time.Now()
 		if err = o.await(ctx, testPolicy, start.Add(time.Minute), start.Add(time.Hour)); !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || time.Since(start) != time.Second {
-			t.Errorf("cancelled: %v after %v", err, time.Since(start))
+			t.Errorf("canceled context: await returned %v after %v", err, time.Since(start))
 		}
 		if err.Error() == "" || ContextError(ctx).Error() != "context canceled: cause" {
 			t.Errorf("%v", ContextError(ctx))

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestBackoff checks that backoffs grow, have jitter, and are added to the wait that the server requests.
+// TestBackoff checks that backoffs grow, contain jitter, and are added to the wait that the server requests.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestBackoff(t *testing.T) {
 		distinct := map[time.Duration]bool{}
 		for i, d := range got {
 			if d < 50*time.Millisecond || d > ceilings[i]*time.Millisecond {
-				t.Errorf("gap %d is %v", i, d)
+				t.Errorf("pause %d is %v", i, d)
 			}
 			distinct[d] = true
 		}
@@ -44,13 +44,13 @@ func TestBackoff(t *testing.T) {
 		_, _ = g.Do(t.Context(), call())
 		for i, d := range g.gaps() {
 			if d < 2050*time.Millisecond || d > 2200*time.Millisecond {
-				t.Errorf("gap %d is %v", i, d)
+				t.Errorf("pause %d is %v", i, d)
 			}
 		}
 	})
 }
 
-// TestLimits checks which limits of a policy apply to a call.
+// TestLimits checks which limits of a Policy apply to a call.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -73,16 +73,16 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestMaxElapsed checks that no retry starts after MaxElapsed, that a last one starts when it is over, and that it
-// is counted from the first failure.
+// TestMaxElapsed checks that MaxElapsed is measured from the first failure, that the last retry starts when
+// MaxElapsed is reached, and that no retry starts later.
 func TestMaxElapsed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		policy     Policy
 		patient    bool
 		retryAfter string
-		last       time.Duration // when the last request is sent, counted from the first failure
-		requests   int           // 0: any number
+		last       time.Duration // time from the first failure to the last request
+		requests   int           // 0 means any number
 	}{
 		"short":                              {policy: Policy{MaxElapsed: time.Second}, last: time.Second},
 		"long":                               {policy: Policy{MaxElapsed: time.Minute}, last: time.Minute},
@@ -114,15 +114,15 @@ func TestMaxElapsed(t *testing.T) {
 					t.Errorf("%d requests, the last %v after the first failure, want %v", len(g.times), last, c.last)
 				}
 				if c.policy.MaxElapsed > 0 && last > c.policy.MaxElapsed {
-					t.Errorf("a retry %v after the first failure", last)
+					t.Errorf("a retry was sent %v after the first failure", last)
 				}
 			})
 		})
 	}
 }
 
-// TestChangesAreNotRepeated checks that an operation that may change something is retried only if it cannot have
-// been carried out, or has a ClientToken.
+// TestChangesAreNotRepeated checks that an operation that may change something is retried only if the failed
+// attempt cannot have taken effect, or if the request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -133,7 +133,7 @@ func TestChangesAreNotRepeated(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		first  roundTripper
-		repeat bool // although the operation may change something
+		repeat bool // whether the call is retried
 	}{
 		"connection refused": {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), true},
 		"no route":           {fail(&net.OpError{Op: "dial", Net: "tcp", Err: syscall.EHOSTUNREACH}), true},
@@ -168,9 +168,9 @@ func TestChangesAreNotRepeated(t *testing.T) {
 					k.ReadOnly, k.Repeatable = kind == "read", kind == "with ClientToken"
 					_, err := g.Do(t.Context(), k)
 					if want := c.repeat || kind != "change"; (err == nil) != want {
-						t.Errorf("%s: %d requests, %v", kind, len(g.requests), err)
+						t.Errorf("%s: %d requests, error %v", kind, len(g.requests), err)
 					}
-					if f, ok := asFailure(err); ok && !strings.Contains(f.Advice, "may have been carried out") {
+					if f, ok := asFailure(err); ok && !strings.Contains(f.Advice, "may already have taken effect") {
 						t.Errorf("%s: the advice is %q", kind, f.Advice)
 					}
 				})
@@ -189,14 +189,15 @@ func TestPolicyDefaults(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if got := (Policy{MinDelay: time.Minute}).withDefaults(); got.MaxDelay != time.Minute {
-		t.Errorf("a ceiling below the start: %+v", got)
+		t.Errorf("MaxDelay below MinDelay: %+v", got)
 	}
 	if got := (Policy{MaxDelay: time.Millisecond}).withDefaults(); got.MinDelay != time.Millisecond {
-		t.Errorf("a start above the ceiling: %+v", got)
+		t.Errorf("MinDelay above MaxDelay: %+v", got)
 	}
 }
 
-// TestBackoffRange checks that backoffs lie between the floor and the ceiling and are spread over the whole range.
+// TestBackoffRange checks that backoffs lie between the lower bound and the ceiling, and are spread over the whole
+// range.
 func TestBackoffRange(t *testing.T) {
 	t.Parallel()
 	p := Policy{MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}
@@ -272,7 +273,7 @@ func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		after := time.Now().Add(4 * time.Second).UTC().Format(http.TimeFormat)
 		if got := retryAfter(http.Header{"Retry-After": {after}}, false); got != 4*time.Second {
-			t.Errorf("without Date: %v", got)
+			t.Errorf("without a Date header, the wait is %v", got)
 		}
 	})
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// roundTripper simulates the server. n is the number of the request, counted from 1.
+// roundTripper simulates the server. n is the number of the request. The first request is number 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
-// rig is a Transport that sends its requests to a roundTripper, and a record of the requests.
+// rig is a Transport that sends its requests to a roundTripper and records the requests, the attempts and the log.
 type rig struct {
 	*Transport
 	mu       sync.Mutex
@@ -80,7 +80,7 @@ func codeBody(code string) string {
 
 const good = `{"Instances":{}}`
 
-// call returns a call that succeeds with a valid response.
+// call returns a Call that succeeds if the response is valid.
 func call() Call {
 	return Call{
 		Region: "cn-test", Action: "DescribeInstances", Version: "2014-05-26", Scheme: "https", Host: "ecs.test",
@@ -94,7 +94,7 @@ func call() Call {
 	}
 }
 
-// gaps returns the pauses between the attempts.
+// gaps returns the times between successive requests.
 func (g *rig) gaps() (gaps []time.Duration) {
 	for i := 1; i < len(g.times); i++ {
 		gaps = append(gaps, g.times[i].Sub(g.times[i-1]))
@@ -124,7 +124,8 @@ func asFailure(err error) (f *Failure, ok bool) {
 	return f, ok
 }
 
-// sleepUntil waits like a rate.Limiter: it returns an error at once if the wait would exceed the deadline.
+// sleepUntil waits like a rate.Limiter: if the wait would exceed the context's deadline, it returns an error
+// immediately.
 func sleepUntil(ctx context.Context, at time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
 		return errPastDeadline
@@ -144,7 +145,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// rotating returns a provider that always returns a key other than the stale one.
+// rotating returns a credentials function that returns a new key on every call, and counts the calls.
 func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		*calls++

@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestNoSecretLeaves checks that no text of the server, the network or the provider leaks a secret into errors,
-// attempts or the log.
+// TestNoSecretLeaves checks that no text from the server, the network or the credentials provider leaks a secret
+// into errors, attempts or the log.
 func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -53,13 +53,13 @@ func TestNoSecretLeaves(t *testing.T) {
 				}
 				for _, text := range append(texts, fmt.Sprintf("%+v", answer)) {
 					if bad := holds(text); bad != "" {
-						t.Errorf("%s, %d: %s in %s", name, status, bad, text)
+						t.Errorf("%s, status %d: secret %s in %s", name, status, bad, text)
 					}
 					for _, r := range g.requests {
 						_, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
 						signature += r.URL.Query().Get("Signature")
 						if strings.Contains(text, signature) || strings.Contains(text, url.QueryEscape(signature)) {
-							t.Errorf("%s, %d: signature in %s", name, status, text)
+							t.Errorf("%s, status %d: signature in %s", name, status, text)
 						}
 					}
 				}
@@ -71,15 +71,15 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// TestCallersErrorsAreMasked checks that errors of the caller's limiter, and the cause of the caller's context,
-// are reported on one line without secrets. They stay in the chain unless they contain one.
+// TestCallersErrorsAreMasked checks that errors from the caller's limiter, and the cause of the caller's context,
+// are reported on one line and without secrets. The original error stays in the chain unless it contains a secret.
 func TestCallersErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("two\nlines")
 	secret := errors.New("it is " + secretKey.AccessKeySecret)
 	for _, theirs := range []error{plain, secret} {
 		g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
-		if _, err := g.Do(t.Context(), call()); err != nil { // so that the key is known
+		if _, err := g.Do(t.Context(), call()); err != nil { // make one call, so that the transport knows the key
 			t.Fatal(err)
 		}
 		canceled, cancel := context.WithCancelCause(t.Context())
@@ -88,20 +88,20 @@ func TestCallersErrorsAreMasked(t *testing.T) {
 		g.cfg.Limiter = limiter(func(context.Context) error { return theirs })
 		_, byLimiter := g.Do(t.Context(), call())
 		if !errors.Is(byContext, context.Canceled) {
-			t.Errorf("%v is no cancellation", byContext)
+			t.Errorf("%v is not a cancellation", byContext)
 		}
 		for _, err := range []error{byContext, byLimiter} {
 			if text := fmt.Sprintf("%v %+v", err, err); strings.Contains(text, "\n") || strings.Contains(text, secretKey.AccessKeySecret) {
 				t.Errorf("%q", text)
 			}
 			if errors.Is(err, theirs) != (theirs == plain) {
-				t.Errorf("%v: wraps the caller's error: %v", err, errors.Is(err, theirs))
+				t.Errorf("%v: errors.Is finds the caller's error: %v", err, errors.Is(err, theirs))
 			}
 		}
 	}
 }
 
-// TestMask checks that texts of a successful response can be masked with the key and the signature of its request.
+// TestMask checks that Meta.Mask masks the key and the signature of the request.
 func TestMask(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
@@ -121,7 +121,8 @@ var (
 	secrets = []string{secretKey.AccessKeyID, secretKey.AccessKeySecret, secretKey.SecurityToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds returns the secret that text contains in one of the usual encodings, or "".
+// holds returns the first secret that text contains, unencoded or in one of the usual encodings. It returns "" if
+// text contains no secret.
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)

@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// roundTrip sends the request and reads the response, within the timeout of the attempt.
+// roundTrip sends the request and reads the response. Both must finish within the attempt timeout.
 func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signed signer.Signed) attemptResult {
 	within, cancel := context.WithTimeout(ctx, s.t.cfg.Retry.AttemptTimeout)
 	defer cancel()
@@ -23,7 +23,8 @@ func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signe
 		redactor: sync.OnceValue(func() *redact.Redactor { return newRedactor(signed, key) }),
 	}
 	if s.connectionSuspect {
-		// The other idle connections may be dead as well, and an HTTP/2 connection may count as idle.
+		// The previous attempt failed without a response. Other idle connections may be dead too, and net/http may
+		// treat a broken HTTP/2 connection as idle.
 		s.t.CloseIdleConnections()
 		s.connectionSuspect = false
 	}
@@ -33,7 +34,7 @@ func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signe
 		return x.networkFailure(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode < 100 { // net/http accepts any three digits
+	if resp.StatusCode < 100 { // net/http accepts any three-digit status
 		return x.networkFailure(fmt.Errorf("malformed HTTP status %03d", resp.StatusCode))
 	}
 	res := x.readResponse(resp)
@@ -41,7 +42,7 @@ func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signe
 	return res
 }
 
-// newRequest returns the HTTP request.
+// newRequest returns the HTTP request for one attempt.
 func (s *callState) newRequest(ctx context.Context, signed signer.Signed) *http.Request {
 	req := (&http.Request{
 		Method: http.MethodPost,
@@ -58,15 +59,16 @@ func (s *callState) newRequest(ctx context.Context, signed signer.Signed) *http.
 	return req
 }
 
-// exchange is one request and its response.
+// exchange is one HTTP request and its response.
 type exchange struct {
 	*callState
-	ctx, within context.Context // the caller's context, and the one with the timeout of the attempt
-	query       string          // signed
+	ctx, within context.Context // ctx is the caller's context; within adds the attempt timeout
+	query       string          // the signed query
 	redactor    func() *redact.Redactor
 }
 
-// networkFailure returns the result of an attempt that failed below HTTP.
+// networkFailure returns the result of an attempt that failed without an HTTP response, or while the response was
+// read.
 func (x *exchange) networkFailure(err error) attemptResult {
 	x.connectionSuspect = true
 	switch {
@@ -87,7 +89,8 @@ func (x *exchange) networkFailure(err error) attemptResult {
 	return res
 }
 
-// timeoutError is returned for a timeout set by this package, as opposed to the caller's context.
+// timeoutError reports a timeout other than the deadline of the caller's context: the attempt timeout, or a timeout
+// inside the network stack or a credentials provider.
 type timeoutError string
 
 func (e timeoutError) Error() string      { return string(e) }
@@ -95,9 +98,10 @@ func (timeoutError) Timeout() bool        { return true }
 func (timeoutError) Temporary() bool      { return true }
 func (timeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
-// notOfContext returns err, or an error with the same text that does not match the errors of package context. It
-// is used for errors that occurred while the caller's context was not done: net, net/http and credential providers
-// return context.DeadlineExceeded for their own timeouts.
+// notOfContext returns err unless err matches context.DeadlineExceeded or context.Canceled. In that case, it
+// returns an error with the same message that matches neither. Use notOfContext for errors that occurred while the
+// caller's context was not done: net, net/http and credentials providers return context.DeadlineExceeded for their
+// own timeouts.
 func notOfContext(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -108,10 +112,11 @@ func notOfContext(err error) error {
 	return err
 }
 
-// ContextError returns the error of a context that is done, and its cause if the caller set one.
+// ContextError returns ctx.Err(). If the caller has set a cause, the returned error wraps the cause as well. ctx
+// must be done.
 func ContextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == nil || errors.Is(err, cause) { // without a cause of its own, Cause returns the error itself
+	if cause == nil || errors.Is(err, cause) { // without an explicit cause, context.Cause returns ctx.Err()
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, cause)

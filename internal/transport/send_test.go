@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 )
 
-// TestAttemptTimeout checks that an attempt that takes too long is reported as a timeout, and that idle
-// connections are closed.
+// TestAttemptTimeout checks that an attempt that exceeds AttemptTimeout is reported as a timeout, and that the
+// transport then closes idle connections.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -22,11 +22,11 @@ func TestAttemptTimeout(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		if closer.closed != 2 {
-			t.Errorf("closed idle connections %d times between 3 attempts", closer.closed)
+			t.Errorf("idle connections were closed %d times between 3 attempts", closer.closed)
 		}
 		g.CloseIdleConnections()
 		if closer.closed != 3 {
-			t.Error("CloseIdleConnections did nothing")
+			t.Error("CloseIdleConnections did not close idle connections")
 		}
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// signAndSend makes one admitted attempt. Its ticket is always reported, even if code provided by the caller
+// signAndSend makes one admitted attempt. It always reports the outcome for ticket, even if the caller's code
 // panics.
 func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (res attemptResult) {
 	outcome := throttle.Unknown
@@ -38,7 +38,7 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 		return attemptResult{err: newRedactor(signed, key).Error(err), class: Invalid, final: true}
 	}
 	if s.t.latestKey() != key {
-		latest := key // it escapes to the heap, unlike key
+		latest := key // copy key, because a pointer to key would move key to the heap on every call
 		s.t.lastKey.Store(&latest)
 	}
 	res = s.roundTrip(ctx, key, signed)
@@ -53,7 +53,8 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 	return res
 }
 
-// reportToScope records for the other calls of the scope what this attempt reveals about the service.
+// reportToScope records what the result of an attempt reveals about the service. All calls of the scope use that
+// information.
 func (s *callState) reportToScope(res attemptResult) {
 	if received := res.received; received.header != nil {
 		s.scope.lastHeaders.Store(&received)
@@ -66,7 +67,8 @@ func (s *callState) reportToScope(res attemptResult) {
 	}
 }
 
-// currentKey requests the key for one attempt.
+// currentKey returns the key for one attempt. If no key can be used, currentKey returns the result of the attempt
+// instead.
 func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemptResult) {
 	key, warning, err := s.t.cfg.Credentials(ctx, s.stale)
 	switch {
@@ -80,7 +82,7 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 			class |= Unavailable
 		}
 		return key, &attemptResult{err: fmt.Errorf("no credentials: %w", notOfContext(err)), class: class, final: true}
-	case s.stale != (signer.Credentials{}) && key == s.stale: // there is no other key, so the API's refusal is final
+	case s.stale != (signer.Credentials{}) && key == s.stale: // the provider has no other key
 		res := s.last
 		res.sent, res.final = false, true
 		return key, &res
@@ -90,7 +92,8 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 	return key, nil
 }
 
-// Key returns the key that a request would be signed with now. The error is that of a call without credentials, a *Failure.
+// Key returns the key that would sign a request now. If no key is available, the error is a *Failure, as returned
+// by Do.
 func (t *Transport) Key(ctx context.Context) (signer.Credentials, error) {
 	s := &callState{t: t}
 	key, refused := s.currentKey(ctx)
@@ -100,8 +103,8 @@ func (t *Transport) Key(ctx context.Context) (signer.Credentials, error) {
 	return key, nil
 }
 
-// isUnreachable reports whether a credentials provider failed because it could not reach its service. An error can
-// report that itself with a method named Unavailable.
+// isUnreachable reports whether a credentials provider failed because it could not reach its service. If the error
+// has a method Unavailable() bool, that method decides.
 func isUnreachable(err error) bool {
 	var says interface{ Unavailable() bool }
 	if errors.As(err, &says) {
@@ -117,7 +120,7 @@ func isUnreachable(err error) bool {
 		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// newRedactor returns a redactor that masks the secrets of a signed request, its signatures included.
+// newRedactor returns a Redactor for the secrets of a signed request: the key and the signatures.
 func newRedactor(signed signer.Signed, key signer.Credentials) *redact.Redactor {
 	query, _ := url.ParseQuery(signed.Query)
 	_, header, _ := strings.Cut(signed.Header.Get("Authorization"), "Signature=")

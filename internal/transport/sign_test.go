@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestEveryAttemptIsSigned checks that every attempt has its own nonce, time and signature.
+// TestEveryAttemptIsSigned checks that every attempt has its own nonce, timestamp and signature.
 func TestEveryAttemptIsSigned(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -44,8 +44,8 @@ func TestEveryAttemptIsSigned(t *testing.T) {
 	}
 }
 
-// TestExpiredKey checks that a key that the API reports as expired is replaced once, and that nothing is sent if
-// there is no other key.
+// TestExpiredKey checks that a key that the API reports as expired is replaced once, and that no further request is
+// sent if there is no other key.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
 	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
@@ -79,10 +79,10 @@ func TestExpiredKey(t *testing.T) {
 			})
 			_, err := g.Do(t.Context(), call())
 			if len(g.requests) != c.requests || (err == nil) != c.ok {
-				t.Errorf("%s: %d requests, %v", name, len(g.requests), err)
+				t.Errorf("%s: %d requests, error %v", name, len(g.requests), err)
 			}
 			if !slices.Equal(stales, []signer.Credentials{{}, first}) {
-				t.Errorf("%s: told stale: %v", name, stales)
+				t.Errorf("%s: the provider was asked to replace %v", name, stales)
 			}
 			if f, ok := err.(*Failure); ok && (f.Response.Code != "InvalidSecurityToken.Expired" || f.Attempts != c.requests || f.Class&Credentials == 0) { //nolint:errorlint // as promised
 				t.Errorf("%s: %+v", name, f)
@@ -91,20 +91,20 @@ func TestExpiredKey(t *testing.T) {
 	}
 }
 
-// TestMismatch checks that a response that does not fit the caller's type is not retried.
+// TestMismatch checks that the call is not retried if a response does not match the caller's type.
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
 	c := call()
 	c.Decode = func([]byte) error { return fmt.Errorf("%w: number", ErrMismatch) }
 	meta, err := g.Do(t.Context(), c)
-	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not fit the result: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
+	if f := err.(*Failure); meta.Attempts != 1 || f.Class != 0 || f.Error() != "the response does not match the result type: number" || !errors.Is(err, ErrMismatch) { //nolint:errorlint // as promised
 		t.Errorf("%+v", f)
 	}
 }
 
-// TestCredentialsUnreachable checks that a credentials provider that cannot reach its service is distinguished
-// from one that has no key, and that the provider's timeouts are not mistaken for those of the caller.
+// TestCredentialsUnreachable checks that an unreachable credentials service is distinguished from a missing key,
+// and that the provider's timeouts are not mistaken for the caller's.
 func TestCredentialsUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -140,7 +140,7 @@ func (saysUnavailable) Error() string { return "provider failed" }
 func (s saysUnavailable) Unavailable() bool { return bool(s) }
 
 // TestUnknownKeyIsRenewed checks that a key that the API reports as unknown or disabled is replaced once, like an
-// expired one.
+// expired key.
 func TestUnknownKeyIsRenewed(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive", "InvalidAccessKeyIdError", "Forbidden.AccessKeyDisabled", "InvalidSecurityToken.Expired"} {
@@ -153,13 +153,13 @@ func TestUnknownKeyIsRenewed(t *testing.T) {
 				return respond(200, good), nil
 			}, func(c *Config) { c.Credentials = rotating(&keys) })
 			if meta, err := g.Do(t.Context(), call()); err != nil || meta.Attempts != 2 || keys != 2 {
-				t.Errorf("%s: %d attempts, %d keys, %v", code, meta.Attempts, keys, err)
+				t.Errorf("%s: %d attempts, %d keys, error %v", code, meta.Attempts, keys, err)
 			}
 		})
 	}
 }
 
-// TestWithCredentials checks that a Transport for another account shares the connections and nothing else.
+// TestWithCredentials checks that a Transport for another account shares only the connections.
 func TestWithCredentials(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestWithCredentials(t *testing.T) {
 		other := g.WithCredentials(rotating(&keys))
 		start := time.Now()
 		if _, err := other.Do(t.Context(), call()); err != nil || time.Since(start) != 0 || len(g.requests) != 2 {
-			t.Errorf("%v after %v", err, time.Since(start))
+			t.Errorf("got error %v after %v", err, time.Since(start))
 		}
 	})
 }

@@ -1,6 +1,7 @@
-// Package transport sends signed requests and handles failures. A call is a loop of attempts. Each attempt takes
-// the same steps, one file per step: admit, sign, send, read, classify, wait. The package knows HTTP, the API's
-// error codes and time, but nothing about instances.
+// Package transport sends signed requests and handles failures. Transport.Do makes up to several attempts for one
+// call. Each attempt goes through the same steps, and each step has its own file: admission by the throttle,
+// signing, sending, reading the response, classifying a failure, and waiting for a retry. The package knows HTTP,
+// the API's error codes and time, but nothing about instances.
 package transport
 
 import (
@@ -19,20 +20,20 @@ import (
 
 // Config configures a Transport. Credentials and Signer are required.
 type Config struct {
-	HTTPClient *http.Client // nil means NewHTTPClient. It is copied, and the copy does not follow redirects.
+	HTTPClient *http.Client // nil means NewHTTPClient(). New copies the client and disables redirects in the copy.
 	Signer     signer.Signer
-	// Credentials returns the key for one attempt. stale is the key that the API has just rejected as expired or
-	// unknown, or zero. If the latest key could not be obtained but an older one is usable, that one is returned
-	// with a warning.
+	// Credentials returns the key that signs one attempt. stale is the key that the API has just rejected as
+	// expired or unknown, or the zero value. If no new key could be obtained but the last key is still usable,
+	// Credentials returns the last key and, as the warning, the reason.
 	Credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error)
 	Retry       Policy
-	Limiter     interface{ Wait(context.Context) error } // nil: none
+	Limiter     interface{ Wait(context.Context) error } // nil means no limiter
 	UserAgent   string
-	Logger      *slog.Logger // nil: silent
+	Logger      *slog.Logger // nil means no logging
 	OnAttempt   func(Attempt)
 }
 
-// Attempt describes one HTTP request after it has ended.
+// Attempt describes one HTTP request that has ended, with or without a response.
 type Attempt struct {
 	Context    context.Context
 	Action     string
@@ -47,66 +48,69 @@ type Attempt struct {
 	Err        error
 }
 
-// Call describes one call of an operation.
+// Call describes one call of an API operation.
 type Call struct {
 	Region, Action, Version string
 	Scheme, Host            string
 	Params                  url.Values
-	// Decode reads a successful response. The body is valid only until Decode returns. An error means that the
-	// response is unusable; the call is then retried, unless the error is an ErrMismatch.
+	// Decode decodes the body of a successful response. The body is valid only until Decode returns. If Decode
+	// returns an error, the response counts as unusable and the call is retried, unless the error matches
+	// ErrMismatch.
 	Decode func(body []byte) error
 
-	ReadOnly   bool // the operation changes nothing, so it may be sent any number of times
-	Repeatable bool // the request has a ClientToken, so that sending it more than once has the same effect as once
-	Patient    bool // retry for as long as it takes a service to restart; used for the pages of a listing
+	ReadOnly   bool // the operation changes nothing, so the request may be sent any number of times
+	Repeatable bool // the request has a ClientToken, so sending it twice has the same effect as sending it once
+	Patient    bool // keep retrying long enough for a service to restart; used for the pages of a listing
 }
 
-// Meta describes a successful call, except for its response.
+// Meta describes a successful call. It does not include the decoded response.
 type Meta struct {
-	RequestID string // from the header; the one in the body takes precedence
+	RequestID string // from the response header; a request id in the response body takes precedence
 	Attempts  int
 
 	redactor func() *redact.Redactor
 }
 
-// Mask returns text without the secrets of the request. Use it for values of a successful response that become part
-// of an error.
+// Mask returns text with the secrets of the request masked. Use Mask before a value of a successful response
+// becomes part of an error.
 func (m Meta) Mask(text string) string {
-	if text == "" || isUUID(text) { // as request ids are; masking takes its time
+	if text == "" || isUUID(text) { // Most request ids are UUIDs, which need no masking. Masking is slow.
 		return text
 	}
 	return m.redactor().Mask(text)
 }
 
-// Transport makes calls. Clients for several regions share one. It is safe for concurrent use.
+// Transport calls API operations. Clients for several regions share one Transport. A Transport is safe for
+// concurrent use.
 type Transport struct {
 	cfg     Config
 	http    *http.Client
 	clock   clock
 	bodies  bufferList
-	lastKey atomic.Pointer[signer.Credentials] // the key that signed the latest request
-	scopes  sync.Map                           // of *quotaScope, by scopeKey
+	lastKey atomic.Pointer[signer.Credentials] // the key that signed the most recent request
+	scopes  sync.Map                           // maps scopeKey to *quotaScope
 }
 
-// quotaScope is the state shared by all calls of one operation in one region: the API applies its quotas per
-// region and operation, and a region that is down must not use up the retries of the others.
+// quotaScope is the state shared by all calls of one operation in one region. The API applies its quotas per region
+// and operation. Each region also has its own retry budget, so that a region that is down does not use up the
+// retries of other regions.
 type quotaScope struct {
 	throttle    throttle.Control
 	outage      outage
-	lastHeaders atomic.Pointer[headers] // of the most recent response
+	lastHeaders atomic.Pointer[headers] // the headers of the most recent response
 }
 
 type scopeKey struct{ region, action string }
 
-// New returns a Transport.
+// New returns a Transport with the given configuration.
 func New(cfg Config) *Transport {
 	client := cfg.HTTPClient
 	if client == nil {
 		client = NewHTTPClient()
 	}
 	own := *client
-	// Following a redirect would send a signed query to another host. The response with its status is returned
-	// instead.
+	// Do not follow redirects: the signed query would be sent to another host. The client returns the redirect
+	// response itself.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	cfg.Retry = cfg.Retry.withDefaults()
 	if cfg.Logger == nil {
@@ -115,8 +119,8 @@ func New(cfg Config) *Transport {
 	return &Transport{cfg: cfg, http: &own}
 }
 
-// WithCredentials returns a Transport for another account. It shares t's connections, but not what t has learned
-// about quotas, outages and the clock.
+// WithCredentials returns a Transport for another account. The new Transport shares the connections of t. It does
+// not share what t has learned about quotas, outages and the server's clock.
 func (t *Transport) WithCredentials(
 	credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error),
 ) *Transport {
@@ -125,13 +129,13 @@ func (t *Transport) WithCredentials(
 	return New(cfg)
 }
 
-// RoundTripper returns the Transport of the http.Client that sends the requests. nil stands for http.DefaultTransport.
+// RoundTripper returns the http.RoundTripper that sends the requests. A nil result means http.DefaultTransport.
 func (t *Transport) RoundTripper() http.RoundTripper { return t.http.Transport }
 
-// CloseIdleConnections closes the connections that are not in use.
+// CloseIdleConnections closes all connections that are not in use.
 func (t *Transport) CloseIdleConnections() { t.http.CloseIdleConnections() }
 
-// latestKey returns the key that signed the latest request, or zero if there was none.
+// latestKey returns the key that signed the most recent request, or the zero value if no request has been signed.
 func (t *Transport) latestKey() signer.Credentials {
 	if key := t.lastKey.Load(); key != nil {
 		return *key

@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestDo checks the results of calls and their numbers of attempts.
+// TestDo checks the result and the number of attempts of a call for each kind of response and failure.
 func TestDo(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -45,10 +45,10 @@ func TestDo(t *testing.T) {
 		serve    roundTripper
 		edit     func(*Config)
 		attempts int
-		class    Class  // of the failure
-		code     string // of the failure
+		class    Class  // class of the Failure
+		code     string // error code of the Failure
 		status   int
-		text     string // part of the text of the failure; "" means that the call succeeds
+		text     string // part of the error message; "" means that the call succeeds
 		is       error
 	}{
 		"first time":                {serve: once(always(200, good)), attempts: 1},
@@ -83,7 +83,7 @@ func TestDo(t *testing.T) {
 		"cut 404 for ever":          {serve: cut(404, `<html>`), attempts: 3, class: transient, status: 404, text: "unexpected EOF", is: io.ErrUnexpectedEOF},
 		"cut 400, code complete":    {serve: cut(400, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 400, text: "told"},
 		"bad page once":             {serve: once(always(200, "<html>")), attempts: 2},
-		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "not a response of this API, body begins: <html>: bad page"},
+		"bad page for ever":         {serve: always(200, "<html>"), attempts: 3, class: transient, status: 200, text: "not a response from this API, body begins: <html>: bad page"},
 		"200 with an error":         {serve: always(200, codeBody("InternalError")), attempts: 3, class: transient, code: "InternalError", status: 200, text: "told"},
 		"200 with a final error":    {serve: always(200, codeBody("InvalidParameter")), attempts: 1, class: Invalid, code: "InvalidParameter", status: 200, text: "told"},
 		"204":                       {serve: always(204, ""), attempts: 3, class: transient, status: 204, text: "empty body"},
@@ -129,23 +129,23 @@ func TestDo(t *testing.T) {
 				}
 				f, ok := err.(*Failure) //nolint:errorlint // as promised
 				if !ok {
-					t.Fatalf("%T %v", err, err)
+					t.Fatalf("the error is a %T: %v", err, err)
 				}
 				if !strings.Contains(f.Error(), c.text) || f.Response.Code != c.code || f.Response.Status != c.status || f.Class != c.class || f.Attempts != c.attempts {
 					t.Errorf("%v: %+v", f, f)
 				}
 				if c.is != nil && !errors.Is(err, c.is) {
-					t.Errorf("%v is not %v", err, c.is)
+					t.Errorf("%v does not match %v", err, c.is)
 				}
 				if errors.Is(err, context.DeadlineExceeded) && c.is != context.DeadlineExceeded { //nolint:errorlint // the very one
-					t.Errorf("%v claims a deadline", err)
+					t.Errorf("%v matches context.DeadlineExceeded, although the caller set no deadline", err)
 				}
 			})
 		})
 	}
 }
 
-// forever is a connection that never sends anything and ignores deadlines.
+// forever is a connection that blocks in Read forever and ignores deadlines.
 type forever struct{}
 
 func (forever) Read([]byte) (int, error) { select {} }
@@ -193,7 +193,7 @@ func TestContext(t *testing.T) {
 	for name, c := range map[string]struct {
 		serve    roundTripper
 		edit     func(*Config)
-		deadline time.Duration // deadline of the context; 0 means that the context is canceled after a second
+		deadline time.Duration // the context's deadline; 0 means that the context is canceled after one second
 		took     time.Duration
 		attempts int
 		code     string
@@ -236,16 +236,16 @@ func TestContext(t *testing.T) {
 					t.Errorf("took %v, want %v", took, c.took)
 				}
 				if c.is == os.ErrDeadlineExceeded && errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%v blames the caller's deadline", err)
+					t.Errorf("%v matches the caller's deadline, although the attempt timed out", err)
 				}
 				if !errors.Is(err, c.is) || c.deadline == 0 && !errors.Is(err, context.Canceled) {
-					t.Errorf("%v is not %v", err, c.is)
+					t.Errorf("%v does not match %v", err, c.is)
 				}
 				if f := err.(*Failure); f.Attempts != c.attempts || f.Response.Code != c.code { //nolint:errorlint // as promised
 					t.Errorf("%d attempts, code %q", f.Attempts, f.Response.Code)
 				}
 				if n := len(g.requests); n != c.attempts {
-					t.Errorf("%d requests", n)
+					t.Errorf("%d requests were sent", n)
 				}
 				cancel(nil)
 			})
@@ -257,7 +257,7 @@ func TestContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := g.Do(ctx, call()); !errors.Is(err, context.Canceled) || len(g.requests) != 0 {
-			t.Errorf("%v after %d requests", err, len(g.requests))
+			t.Errorf("got error %v after %d requests", err, len(g.requests))
 		}
 	})
 }
@@ -269,8 +269,8 @@ func (u untilDone) Read([]byte) (int, error) {
 	return 0, u.ctx.Err()
 }
 
-// TestLastResponseIsKept checks that a call that ends with a different failure still reports the last error
-// response.
+// TestLastResponseIsKept checks that a failed call reports the most recent error response even if its last attempt
+// failed without a response.
 func TestLastResponseIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -285,12 +285,13 @@ func TestLastResponseIsKept(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 		if a := g.attempts[2]; a.StatusCode != 0 || a.Code != "" || a.Err.(*Failure).Response.Code != "" { //nolint:errorlint // as made
-			t.Errorf("the attempt has the answer of another: %+v", a)
+			t.Errorf("the attempt reports the response of another attempt: %+v", a)
 		}
 	})
 }
 
-// TestContextErrorKeepsTheLastFailure checks that a call ended by its context also reports the failure before it.
+// TestContextErrorKeepsTheLastFailure checks that a call that is ended by its context also reports the failure of
+// the previous attempt.
 func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset")
