@@ -74,12 +74,11 @@ const maxProbes = 64
 // InvalidSecurityToken.Expired. A mistyped region usually fails at the step dns, because no such host exists. With
 // Options.Endpoint, it fails at the step response with the code InvalidRegionId.NotFound.
 //
-// Check sends one DescribeRegions request, and for each region one ListTagResources request and one dry run of
-// DescribeInstances for each element of CheckOptions.Requests. With a single element, this makes two requests per
-// region and one more. A failed request is retried as in any other call. The first dry run is sent alone, to the
-// client's region or to the first of Regions. If the dry run shows that no other request can succeed, Check sends no
-// more requests. Otherwise it sends the remaining requests in parallel, up to 64 at a time, through the client's
-// limiter and throttle control.
+// Check sends one DescribeRegions request. For each region, it sends one ListTagResources request, and one dry run of
+// DescribeInstances for each element of CheckOptions.Requests. By default, these are two requests per region plus one.
+// A failed request is retried as in any other call. The first dry run is sent alone, to the client's region or to the
+// first of Regions. If this dry run shows that no other request can succeed, Check sends no more requests. Otherwise it
+// sends the remaining requests in parallel, up to 64 at a time, through the client's limiter and throttle control.
 //
 // ListTagResources is needed only for requests with tags or a resource group, and DescribeRegions only with AllRegions.
 // If a denied operation is not needed, its step is optional and Err ignores it.
@@ -315,7 +314,8 @@ func (k *checker) skipProbes(probes []probe) {
 }
 
 // permissionStep returns the step of a probe that ended with err, which may be nil. The step fails if the API rejected
-// the request for a permanent reason. After any other error, the result of the step is usually unknown.
+// the request for a permanent reason. The result is unknown if the API did not decide, or if the caller lacks only the
+// permission for dry runs.
 func permissionStep(p probe, err error) CheckStep {
 	s := p.step()
 	s.Status, s.Detail, s.Err = CheckStatusPassed, "permitted", err
@@ -350,7 +350,7 @@ func permissionStep(p probe, err error) CheckStep {
 	return s
 }
 
-// causeText returns the cause of a failed call, in at most 300 bytes. Unlike the text of e, it contains no operation,
+// causeText returns the cause of a failed call, in at most 300 bytes. Unlike e.Error(), it contains no operation,
 // region, request id or advice.
 func causeText(e *Error) string {
 	text := e.Message

@@ -16,12 +16,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// maxClockDifference is the clock error from which the report advises the user to set the clock. The API rejects
+// maxClockDifference is the clock difference at which the report starts to advise setting the clock. The API rejects
 // requests whose time is wrong by 15 minutes.
 const maxClockDifference = 4 * time.Minute
 
-// clockTolerance is the clock error that the report ignores. The measurement is not exact, because a Date header
-// contains whole seconds and the response may be slow.
+// clockTolerance is the largest difference at which two clocks are considered equal. The difference is not measured
+// exactly, because a Date header contains whole seconds and the response may be slow.
 const clockTolerance = 5 * time.Second
 
 // checkCredentials adds the credentials step and reports whether a key was found.
@@ -88,7 +88,7 @@ func earlierLinks(links []credentials.LinkReport) string {
 
 const (
 	adviceContext = "the context was done before the step ended: allow more time"
-	adviceNotAPI  = "the response did not come from the ECS API: check the endpoint, and any proxy before it"
+	adviceNotAPI  = "the response did not come from the ECS API: check the endpoint and any proxy in front of it"
 )
 
 // addEndpointSteps adds the steps from proxy to response and reports whether the API responded. failed is the error of
@@ -197,7 +197,7 @@ func endpointAdvice(c *Client, e *Error, step string) string {
 	case step == stepProxy:
 		return "the proxy cannot connect to " + c.host + ": check the proxy's rules and NO_PROXY"
 	case step == stepTLS:
-		return "the TLS handshake was not completed: check the endpoint, and any firewall or proxy before it"
+		return "the TLS handshake was not completed: check the endpoint and any firewall or proxy in front of it"
 	case step == stepDNS:
 		return "check the name server"
 	case e.Attempts == 0:
@@ -207,7 +207,7 @@ func endpointAdvice(c *Client, e *Error, step string) string {
 	case e.StatusCode != 0:
 		return adviceNotAPI
 	}
-	return "the connection was opened, but no response arrived: check any firewall or proxy before the endpoint, and try again later"
+	return "the connection was opened, but no response arrived: check any firewall or proxy in front of the endpoint, and try again later"
 }
 
 // connectAdvice returns the advice for an endpoint that cannot be reached because of the region or network of the
@@ -237,7 +237,7 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		direction = " behind"
 	}
 	amount := difference.Abs().String()
-	if difference.Abs() >= time.Minute { // show no seconds: a longer difference is not measured that exactly
+	if difference.Abs() >= time.Minute { // omit the seconds, which are too precise for a difference of minutes
 		amount = strings.TrimSuffix(difference.Abs().Round(time.Minute).String(), "0s")
 	}
 	text := "this machine's clock is " + amount + direction + " the API's clock"

@@ -96,7 +96,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	for more {
 		text, at := d.Name(i)
 		name, before := string(text), len(d.Problems())
-		if strings.EqualFold(name, "NextToken") { // in any case, the member means that there are more pages
+		if strings.EqualFold(name, "NextToken") { // match any letter case, so that no further page is missed
 			name = "NextToken"
 		}
 		if name == "Instances" && top.instances || name == "NextToken" && top.token {

@@ -15,9 +15,10 @@ type DescribeInstancesResponse struct {
 	// PageNumber, PageSize and TotalCount are meaningful only if the request selected a page by number.
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
-	// Undecoded describes the values that could not be decoded, or is nil if every value could be decoded. A value is
-	// either one member of an instance, and Instances contains the instance without this member, or a whole instance
-	// that is missing from Instances. In the latter case, InstanceID is empty.
+	// Undecoded describes the values that could not be decoded. It is nil if every value could be decoded. If a member
+	// of an instance could not be decoded, Instances contains the instance without this member. If the id of an
+	// instance could not be decoded, Instances does not contain the instance, and the InstanceID of its DecodeError is
+	// empty.
 	Undecoded []*DecodeError
 }
 

@@ -79,7 +79,7 @@
 //		return err
 //	}
 //
-// Check lists no instances. With one request to check, it sends two requests per region and one more: 61 requests for
+// Check lists no instances. With one request to check, it sends two requests per region plus one: 61 requests for
 // 30 regions, most of them in parallel. Check cannot detect policies that depend on the instances that a listing would
 // return, and does not know how much of a quota other programs use. A listing may fail even though a check has passed,
 // so handle the errors of listings as well.

@@ -56,7 +56,7 @@ var (
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
 	Message   string // the API's error message without control characters and secrets; at most 8 KiB
-	RequestID string // the request id, which the vendor's support asks for
+	RequestID string // the request id; the vendor's support uses it to find the request
 	HostID    string // the API's name for the endpoint, from the response
 	Recommend string // the URL of a diagnosis provided by the API
 	Action    string // the operation, such as "DescribeInstances"
@@ -86,7 +86,7 @@ type AccessDeniedDetail struct {
 	EncodedDiagnosticMessage string
 }
 
-// Error returns a message of one line. The message contains the operation, the region, the API's error or another
+// Error returns a one-line message. The message contains the operation, the region, the API's error or another
 // cause, the request id or the host, and, if possible, advice.
 func (e *Error) Error() string {
 	var b strings.Builder
@@ -122,7 +122,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// maxMessageText limits how many bytes of Message appear in the text of an Error, so that the rest stays visible.
+// maxMessageText is the maximum number of bytes of Error.Message in the result of Error.Error. The limit keeps the
+// request id and the advice visible.
 const maxMessageText = 1 << 10
 
 // truncate shortens s to at most n bytes, without splitting a character, and appends an ellipsis if it removed bytes.
@@ -134,7 +135,7 @@ func truncate(s string, n int) string {
 }
 
 // details returns the details that the error message shows in parentheses. They include the host if the response did
-// not come from the API, because then the host, or a proxy before it, is the likely cause.
+// not come from the API, because then the host, or a proxy in front of it, is the likely cause.
 func (e *Error) details() (details []string) {
 	if e.Host != "" && e.Code == "" && (e.err == nil || !strings.Contains(e.err.Error(), e.Host)) {
 		details = append(details, "host "+e.Host)

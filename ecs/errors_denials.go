@@ -34,8 +34,8 @@ func isExplicit(e *Error) bool {
 	return e.AccessDenied != nil && e.AccessDenied.NoPermissionType == "ExplicitDeny"
 }
 
-// isGrantable reports whether the denied call would be permitted if a policy attached to the caller granted the missing
-// permission. This is not the case if another policy denies the call, or if the call failed for another reason.
+// isGrantable reports whether the call that failed with e would be permitted if a policy attached to the caller granted
+// the missing permission. It returns false if another policy denies the call, or if the call failed for another reason.
 func isGrantable(e *Error) bool {
 	if !errors.Is(e, ErrForbidden) || e.Code == "" || e.advice != "" || isExplicit(e) {
 		return false

@@ -107,8 +107,8 @@ func (e *NotFoundError) Error() string {
 }
 
 // UnconfirmedError is returned if the result of a listing, or of a lookup by id, was empty and a dry run could not
-// verify the caller's permission to list. There may be instances that the caller is not permitted to see. Err is the
-// error of the dry run.
+// verify the caller's permission to list. There may be instances that the API did not return. Err is the error of
+// the dry run.
 type UnconfirmedError struct {
 	Region string
 	Err    error

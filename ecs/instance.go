@@ -8,7 +8,8 @@ import (
 )
 
 // Instance is an ECS instance as returned by DescribeInstances. The fields have the names of the API's members, except
-// that initialisms are in upper case, such as InstanceID for InstanceId. All times are in UTC.
+// that initialisms are in upper case, such as InstanceID for InstanceId. Comments name any other difference. All times
+// are in UTC.
 //
 // A field has its zero value if the member is absent from the response, or is null, {} or "". A field is a pointer only
 // if zero differs in meaning from "not reported". Some fields are filled only on request: see [AdditionalAttribute].
@@ -52,7 +53,7 @@ type Instance struct {
 
 	ImageID string `json:"ImageId"`
 	OSType  OSType `json:"OSType"`
-	// OSName is the name of the operating system in the account's language, which usually is Chinese. It may be "".
+	// OSName is the localized name of the operating system, which is in Chinese for most accounts. It may be "".
 	// OSNameEn is the English name, which may contain two consecutive spaces.
 	OSName       string       `json:"OSName"`
 	OSNameEn     string       `json:"OSNameEn"`
@@ -89,7 +90,7 @@ type Instance struct {
 	AutoReleaseTime time.Time `json:"AutoReleaseTime"`
 	CreationTime    time.Time `json:"CreationTime"` // with a precision of one minute; never changes
 	StartTime       time.Time `json:"StartTime"`    // the time of the last start
-	SaleCycle       string    `json:"SaleCycle"`    // deprecated by the API
+	SaleCycle       string    `json:"SaleCycle"`    // no longer used by the API
 	Recyclable      bool      `json:"Recyclable"`
 	// DeletionProtection specifies whether release through the console or the API is prevented. It applies to
 	// pay-as-you-go instances.
@@ -119,9 +120,9 @@ type Instance struct {
 	EnableNVS                  bool                       `json:"EnableNVS,omitzero"`
 
 	// Extra contains the members of the response for which this version has no field, and the members whose values
-	// could not be decoded. In the latter case, the field is zero; see [DecodeError]. The values are compact JSON.
-	// Extra is nil if there are no such members. [json.Marshal] writes the members to their original places, except for
-	// members whose fields have been set.
+	// could not be decoded. If a value could not be decoded, its field is zero; see [DecodeError]. The values of Extra
+	// are compact JSON. Extra is nil if there are no such members. [json.Marshal] writes the members to their original
+	// places, except for members whose fields have been set.
 	//
 	// A key is the path of the member within the API's JSON object of the instance. The parts of the path are separated
 	// by dots: "NewMember", "CpuOptions.NewMember" or "Tags.Tag.0.NewMember". In the name of a member, ~ is escaped as
