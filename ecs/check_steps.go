@@ -218,7 +218,7 @@ func connectAdvice(c *Client, e *Error) string {
 	case unreachable && (c.network == NetworkVPC || strings.HasPrefix(c.host, "ecs-vpc.")):
 		return "the VPC endpoint can be reached only from a VPC in " + c.region + ": elsewhere, use NetworkPublic"
 	case e.problem == transport.NameNotFound && c.endpoint == "":
-		return strconv.Quote(c.region) + " is probably not a region: check the region id, then the name server"
+		return strconv.Quote(c.region) + " may be a misspelled region id: check the region id, then the name server"
 	}
 	return ""
 }
