@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// PrivateAddrs returns the addresses of the instance within its network, without duplicates, the primary address
-// first. In a VPC these are the addresses of all network interfaces, including secondary ones; in the classic
-// network, the inner addresses. The IPv6 addresses come last (see [Instance.IPv6Addrs]). Values that are not
-// addresses are left out. The result is nil if there are none.
+// PrivateAddrs returns the instance's private addresses without duplicates. The primary address comes first, the
+// IPv6 addresses (see [Instance.IPv6Addrs]) come last. In a VPC, the result contains the primary and secondary
+// addresses of all network interfaces; in the classic network, it contains the inner addresses. Invalid and
+// unspecified addresses are skipped. PrivateAddrs returns nil if the instance has no private address.
 func (i Instance) PrivateAddrs() []netip.Addr {
 	var a addrs
 	a.add(i.primary())
@@ -26,9 +26,9 @@ func (i Instance) PrivateAddrs() []netip.Addr {
 	return a
 }
 
-// IPv6Addrs returns the IPv6 addresses of the network interfaces, without duplicates, primary ones first. The API
-// reports them only with [AdditionalAttributeNetworkPrimaryENIIP]. Values that are not addresses are left out. The
-// result is nil if there are none.
+// IPv6Addrs returns the IPv6 addresses of the instance's network interfaces without duplicates, primary addresses
+// first. The API returns IPv6 addresses only if the request includes [AdditionalAttributeNetworkPrimaryENIIP].
+// Invalid and unspecified addresses are skipped. IPv6Addrs returns nil if the instance has no IPv6 address.
 func (i Instance) IPv6Addrs() []netip.Addr {
 	var a addrs
 	for _, primary := range []bool{true, false} {
@@ -43,8 +43,8 @@ func (i Instance) IPv6Addrs() []netip.Addr {
 	return a
 }
 
-// PublicAddrs returns the fixed public addresses, followed by the elastic one. Values that are not addresses are
-// left out. The result is nil if there are none.
+// PublicAddrs returns the instance's fixed public addresses, followed by its elastic IP address. Invalid and
+// unspecified addresses are skipped. PublicAddrs returns nil if the instance has no public address.
 func (i Instance) PublicAddrs() []netip.Addr {
 	var a addrs
 	a.add(i.PublicIPAddress...)
@@ -52,9 +52,10 @@ func (i Instance) PublicAddrs() []netip.Addr {
 	return a
 }
 
-// PrivateAddr returns the address at which the instance can be reached from inside its network: the primary
-// private address, or else an inner address (classic network), or else an IPv6 address. If there is none, it
-// returns the zero Addr, which is not valid.
+// PrivateAddr returns the address at which the instance can be reached from inside its network. This is the first
+// address of [Instance.PrivateAddrs]: the primary private address in a VPC, an inner address in the classic
+// network, or an IPv6 address if the instance has no private IPv4 address. PrivateAddr returns the zero Addr, which
+// is not valid, if the instance has no private address.
 func (i Instance) PrivateAddr() netip.Addr {
 	if a := i.PrivateAddrs(); len(a) > 0 {
 		return a[0]
@@ -62,7 +63,7 @@ func (i Instance) PrivateAddr() netip.Addr {
 	return netip.Addr{}
 }
 
-// primary returns the primary address of the network interface that is marked as primary.
+// primary returns the primary address of the primary network interface, or "" if no interface is marked as primary.
 func (i Instance) primary() string {
 	for _, n := range i.NetworkInterfaces {
 		if n.Type == NetworkInterfaceTypePrimary {
@@ -72,7 +73,7 @@ func (i Instance) primary() string {
 	return ""
 }
 
-// addrs is a list of valid addresses without duplicates.
+// addrs is a list of valid IP addresses without duplicates.
 type addrs []netip.Addr
 
 func (a *addrs) add(texts ...string) {

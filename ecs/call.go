@@ -19,32 +19,33 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Call calls an operation of the ECS API (version 2014-05-26) that has no method of its own. Signing, retries,
-// throttle control and errors are the same as for the other methods.
+// Call calls any operation of the ECS API, version 2014-05-26. Use it for operations for which Client has no method.
+// Signing, retries, throttle control and errors are the same as for the other methods.
 //
-// params is nil, a [url.Values], or a struct, or a pointer to one, whose fields have `url` tags as for go-querystring: the
-// name of the parameter, "-" for a field that is not sent, and options such as "omitempty". Without the option omitempty, a
-// zero value is sent, except for a nil pointer. Values that go-querystring would encode in a form that the API ignores
-// are encoded in the API's form, or refused with an error that names the field:
+// The parameters of the operation, params, are nil, a [url.Values], a struct or a pointer to a struct. The fields of
+// a struct have `url` tags, as in the package go-querystring: the name of the parameter, or "-" if the field is not
+// sent, followed by options such as "omitempty". A zero value is sent unless its tag has the option omitempty; a nil
+// pointer is never sent. For the following types, Call uses the form that the API expects instead of
+// go-querystring's. If a value cannot be encoded for the API, Call returns an error that names the field.
 //
-//   - a nested struct as SystemDisk.Category, and a list of structs as DataDisk.1.Size, DataDisk.2.Size …;
-//   - a list of other values only with a type that determines its form, [RepeatList] or [JSONList], or the option "comma";
-//   - a [time.Time] in UTC, by default as 2006-01-02T15:04:05Z; another layout is set by a `layout` tag;
-//   - a type that implements [encoding.TextMarshaler], such as [net/netip.Addr], as its text.
+//   - A nested struct is sent as SystemDisk.Category, and a list of structs as DataDisk.1.Size, DataDisk.2.Size …
+//   - A list of other values must have the type [RepeatList] or [JSONList], or the option "comma".
+//   - A [time.Time] is sent in UTC, as 2006-01-02T15:04:05Z by default. A `layout` tag sets another layout.
+//   - A type that implements [encoding.TextMarshaler], such as [net/netip.Addr], is sent as the text it marshals to.
 //
-// The parameter RegionId is the client's region unless params contains one.
+// If params has no RegionId, Call adds the client's region.
 //
-// out is nil or a pointer that [json.Unmarshal] can decode the response into; see [CallPages] for an operation that
-// returns pages.
+// The response is decoded into out as by [json.Unmarshal]; out must be nil or a non-nil pointer. For an operation that
+// returns pages, see [CallPages].
 //
-// A call whose action begins with Describe, List, Get or Query is retried like every call that only reads. Any other
-// action may change something: it is retried only if the failed attempt cannot have been carried out, or if params contains
-// a ClientToken, with which the API recognizes a request that it has already carried out.
+// An action that begins with Describe, List, Get or Query is retried like the other methods that only read. Any other
+// action may change something. It is retried only if the failed attempt certainly had no effect, or if params contains
+// a ClientToken, which lets the API detect a repeated request.
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	values, mode, err := c.prepareCall(action, params)
-	// encoding/json would refuse such an out as well, but only after the operation has been carried out.
+	// Check out before the request is sent: json.Unmarshal would report the error only after the operation has run.
 	if v := reflect.ValueOf(out); err == nil && out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		err = invalidCall(action, c.region, invalid("out", "is a %T, it must be nil or a pointer that is not nil", out))
+		err = invalidCall(action, c.region, invalid("out", "is a %T: use nil or a non-nil pointer", out))
 	}
 	if err != nil {
 		return err
@@ -53,24 +54,26 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 	return err
 }
 
-// CallPages calls an operation that returns pages, and yields the elements of all its pages in order. It is for the
-// operations of the ECS API that page by NextToken and have no method of their own, such as DescribeNetworkInterfaces.
+// CallPages calls an operation that returns its result in pages and yields the elements of all pages in order. Use it
+// for operations of the ECS API that page by NextToken and for which Client has no method, such as
+// DescribeNetworkInterfaces.
 //
-// params are those of [Client.Call]. Most operations page by token only if MaxResults, the page size, is among them.
-// list is the path of the list in the response, such as "NetworkInterfaceSets.NetworkInterfaceSet", and T the type that
-// [json.Unmarshal] decodes its elements into.
+// params has the same form as in [Client.Call]. Most operations page by token only if params contains MaxResults, the
+// page size. list is the path of the list in the response, such as "NetworkInterfaceSets.NetworkInterfaceSet". Each
+// element of the list is decoded into a T by [json.Unmarshal].
 //
-// The listing is complete if and only if the loop ends without an error. An error is yielded once, last, with the zero T. It
-// is an error if a response has no such list, if the server repeats a token ([pagination.ErrTokenLoop]), and if the
-// response has no NextToken although its TotalCount says that there are more elements: the operation then pages by number,
-// and has to be called by [Client.Call]. For the same reason, the parameters PageNumber and PageSize are refused. An
-// element that the server returns on two pages is yielded twice.
+// The listing is complete if and only if the loop ends without an error. An error ends the loop and is yielded with the
+// zero T. CallPages yields an error if a response does not contain the list, if the server repeats a token
+// ([pagination.ErrTokenLoop]), or if the first response has no NextToken but a TotalCount greater than the number of
+// elements on the page. In the last case, the operation pages by number: use [Client.Call]. CallPages therefore does
+// not accept the parameters PageNumber and PageSize. If the server returns an element on two pages, it is yielded
+// twice.
 //
-// Unlike the listings of instances, CallPages does not check permissions. Some operations return an
-// empty list to a caller without permission; if the permission is withdrawn in the middle of a listing, the last page is empty.
+// Unlike the instance listings, CallPages does not check permissions. Some operations return an empty list to a caller
+// without permission. If the permission is revoked during a listing, such an operation returns an empty last page.
 //
-// Nothing is sent before the loop starts, and each loop over the returned sequence lists from the beginning. Each page may
-// be retried for as long as a page of [Client.Instances].
+// No request is sent before the loop starts, and each loop over the returned sequence starts with the first page. Each
+// page is retried for as long as a page of [Client.Instances].
 func CallPages[T any](ctx context.Context, c *Client, action string, params any, list string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		p := pager[T]{client: c, action: action, list: strings.Split(list, ".")}
@@ -93,7 +96,7 @@ type pager[T any] struct {
 	action string
 	params url.Values
 	mode   retryMode
-	list   []string // path of the list in a response
+	list   []string // the path of the list in the response
 }
 
 func (p *pager[T]) prepare(ctx context.Context, params any) (err error) {
@@ -107,9 +110,9 @@ func (p *pager[T]) prepare(ctx context.Context, params any) (err error) {
 	case ctx == nil:
 		err = errNilContext
 	case slices.Contains(p.list, ""):
-		err = invalid("list", "%.80q is not the path of a list such as %q", strings.Join(p.list, "."), "NetworkInterfaceSets.NetworkInterfaceSet")
+		err = invalid("list", "%.80q is not a path in the response: use a path such as %q", strings.Join(p.list, "."), "NetworkInterfaceSets.NetworkInterfaceSet")
 	case p.params.Has("PageNumber") || p.params.Has("PageSize"):
-		err = invalid("params", "has PageNumber or PageSize, which select a single page: set MaxResults, or use Client.Call")
+		err = invalid("params", "contains PageNumber or PageSize, which select a single page: set MaxResults instead, or use Client.Call")
 	}
 	if err != nil {
 		return invalidCall(p.action, p.client.region, err)
@@ -117,7 +120,7 @@ func (p *pager[T]) prepare(ctx context.Context, params any) (err error) {
 	return nil
 }
 
-// fetch returns the page with the given token. An empty token stands for the first page.
+// fetch returns the page with the given token, or the first page if token is empty.
 func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Page[T], err error) {
 	params := p.params
 	if token != "" {
@@ -126,17 +129,18 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 	}
 	_, err = p.client.do(ctx, p.mode, p.action, params, func(body []byte) (err error) {
 		page, err = decodePage[T](body, p.list)
-		// On later pages TotalCount may be meaningless, and elements may have been added or removed.
+		// Only the first page is checked. On later pages, TotalCount may be meaningless, and elements may have been
+		// added or removed during the listing.
 		if err == nil && page.Next == "" && params.Get("NextToken") == "" && totalCount(body) > len(page.Items) {
-			err = fmt.Errorf("%w: it has no NextToken, but its TotalCount of %d is more than the %d elements on the page: set MaxResults, "+
-				"or, if the operation has no NextToken, page by PageNumber with Client.Call", transport.ErrMismatch, totalCount(body), len(page.Items))
+			err = fmt.Errorf("%w: the response has no NextToken, but its TotalCount is %d and the page has only %d elements: set MaxResults, "+
+				"or, if the operation has no NextToken, use Client.Call with PageNumber", transport.ErrMismatch, totalCount(body), len(page.Items))
 		}
 		return err
 	})
 	return page, err
 }
 
-// decodePage decodes the list at a path of a response, and its NextToken.
+// decodePage decodes the NextToken of a response and the list at the given path.
 func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err error) {
 	if err := jsonscan.CheckPage(body, jsonscan.MaxValues); err != nil {
 		return page, err
@@ -153,7 +157,7 @@ func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err
 		}
 		value = object[name]
 		if value == nil || string(value) == "null" {
-			return page, fmt.Errorf("%w: it has no list %s", transport.ErrMismatch, printable(strings.Join(list, ".")))
+			return page, fmt.Errorf("%w: the response has no list %s", transport.ErrMismatch, printable(strings.Join(list, ".")))
 		}
 	}
 	if err := json.Unmarshal(value, &page.Items); err != nil {
@@ -163,7 +167,8 @@ func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err
 	return page, nil
 }
 
-// totalCount returns the TotalCount of a response, a number or a string of digits, or 0 if it has none.
+// totalCount returns the TotalCount of a response, which is a number or a string of digits. It returns 0 if the
+// response has no TotalCount.
 func totalCount(body []byte) int {
 	var head struct{ TotalCount json.RawMessage }
 	if json.Unmarshal(body, &head) != nil {
@@ -176,13 +181,13 @@ func totalCount(body []byte) int {
 	return n
 }
 
-// prepareCall checks and encodes the arguments of Call.
+// prepareCall validates and encodes the arguments of Call and CallPages.
 func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, error) {
 	if err := c.ready(); err != nil {
 		return nil, 0, invalidCall("Call", "", err)
 	}
 	if action == "" || strings.Trim(action, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return nil, 0, invalidCall("Call", c.region, invalid("action", "%.80q is not the name of an operation", action))
+		return nil, 0, invalidCall("Call", c.region, invalid("action", "%.80q is not the name of an operation: use a name such as %q", action, "DescribeInstances"))
 	}
 	values, err := c.encodeCall(params)
 	if err != nil {
@@ -201,7 +206,7 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	}
 }
 
-// encodeCall encodes the parameters of Call, in a map that the caller does not share.
+// encodeCall encodes the parameters of Call. The returned map is not shared with the caller.
 func (c *Client) encodeCall(params any) (url.Values, error) {
 	switch p := params.(type) {
 	case nil:
@@ -209,19 +214,19 @@ func (c *Client) encodeCall(params any) (url.Values, error) {
 	case url.Values:
 		for name, list := range p {
 			if name == "" || len(list) == 0 {
-				return nil, invalid("params", "has a parameter %.80q without a name or without a value, which would not be sent", name)
+				return nil, invalid("params", "contains the parameter %.80q, which has an empty name or no value: remove the parameter or set both", name)
 			}
 		}
 		values := url.Values{}
 		maps.Copy(values, p)
 		return values, nil
-	case DescribeInstancesRequest: // its tags alone would omit the time windows
+	case DescribeInstancesRequest: // the url tags of its fields do not cover the time windows
 		return c.withAttributes(p).encode(c.region, false)
 	}
 	return encodeParams(params)
 }
 
-// onlyReads reports whether an operation changes nothing, judging by its name.
+// onlyReads reports whether the name of an operation shows that the operation only reads.
 func onlyReads(action string) bool {
 	for _, verb := range []string{"Describe", "List", "Get", "Query"} {
 		if rest, ok := strings.CutPrefix(action, verb); ok && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
@@ -231,9 +236,9 @@ func onlyReads(action string) bool {
 	return false
 }
 
-// decodeInto returns a function that decodes a response into out. If out is nil, the response is only checked. An
-// error that wraps transport.ErrMismatch means that the response is valid but does not fit out; any other error
-// means that it is not a response of this API.
+// decodeInto returns a function that decodes a response into out, or only checks the response if out is nil. The
+// function returns an error that wraps transport.ErrMismatch if the response is valid but does not fit out. Any other
+// error means that the response did not come from this API.
 func decodeInto(out any) func([]byte) error {
 	return func(body []byte) error {
 		if err := jsonscan.Check(body, jsonscan.MaxValues); err != nil {

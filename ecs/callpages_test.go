@@ -105,15 +105,15 @@ func TestCallPages(t *testing.T) {
 		"the path ends in a list":             {list: interfaceList + ".Items", responses: []string{interfacePage("", "1")}, err: unfit},
 		"an element of another type":          {responses: []string{`{"NetworkInterfaceSets":{"NetworkInterfaceSet":[{"NetworkInterfaceId":1}]}}`}, err: unfit},
 		"a token of another type":             {responses: []string{strings.Replace(interfacePage("", "1"), `""`, `7`, 1)}, err: unfit},
-		"pages by number":                     {responses: []string{strings.Replace(interfacePage("", "1"), `"TotalCount":0`, `"TotalCount":2`, 1)}, err: "TotalCount of 2 is more than the 1 elements"},
-		"pages by number, as a string":        {responses: []string{strings.Replace(interfacePage("", "1"), `"TotalCount":0`, `"TotalCount":"20"`, 1)}, err: "TotalCount of 20"},
-		"pages by number, without elements":   {responses: []string{strings.Replace(interfacePage(""), `"TotalCount":0`, `"TotalCount":2`, 1)}, err: "TotalCount of 2"},
+		"pages by number":                     {responses: []string{strings.Replace(interfacePage("", "1"), `"TotalCount":0`, `"TotalCount":2`, 1)}, err: "its TotalCount is 2 and the page has only 1 elements"},
+		"pages by number, as a string":        {responses: []string{strings.Replace(interfacePage("", "1"), `"TotalCount":0`, `"TotalCount":"20"`, 1)}, err: "TotalCount is 20"},
+		"pages by number, without elements":   {responses: []string{strings.Replace(interfacePage(""), `"TotalCount":0`, `"TotalCount":2`, 1)}, err: "TotalCount is 2"},
 		"PageNumber":                          {params: page{PageNumber: 1}, err: "PageNumber", is: ecs.ErrInvalidParameter, sent: -1},
 		"PageSize":                            {params: url.Values{"PageSize": {"50"}}, err: "PageSize", is: ecs.ErrInvalidParameter, sent: -1},
 		"a repeated token":                    {responses: []string{interfacePage("x", "1"), interfacePage("x", "2")}, ids: "12", err: "token", is: pagination.ErrTokenLoop},
 		"a []string without an encoding":      {params: struct{ IDs []string }{}, err: "params.IDs has type []string", is: ecs.ErrInvalidParameter, sent: -1},
-		"an empty path":                       {list: "A..B", err: "not the path of a list", is: ecs.ErrInvalidParameter, sent: -1},
-		"a path with a dot at the end":        {list: "A.", err: "not the path of a list", is: ecs.ErrInvalidParameter, sent: -1},
+		"an empty path":                       {list: "A..B", err: "not a path in the response", is: ecs.ErrInvalidParameter, sent: -1},
+		"a path with a dot at the end":        {list: "A.", err: "not a path in the response", is: ecs.ErrInvalidParameter, sent: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

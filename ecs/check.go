@@ -18,24 +18,25 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// CheckOptions configure Check. nil, and every zero field, is the default.
+// CheckOptions contains the options of [Client.Check]. A nil pointer or a zero field means the default.
 type CheckOptions struct {
-	// Regions are the regions whose permissions are checked. If empty, it is the client's own region.
+	// Regions lists the regions in which permissions are checked. The default is the client's region.
 	Regions []string
-	// AllRegions checks all regions that DescribeRegions returns. It cannot be combined with Regions.
+	// AllRegions checks every region that DescribeRegions returns. It cannot be combined with Regions.
 	AllRegions bool
-	// Exclude names regions that are not checked even if AllRegions is set. The client's own region is still asked for
-	// the list of regions. An id that no region has excludes nothing.
+	// Exclude lists regions that are not checked even if AllRegions is set. If it contains the client's own region,
+	// that region is only asked for the list of regions. An id that no region has excludes nothing.
 	Exclude []string
-	// Requests are the requests that the caller means to list with: a policy may permit some filters and deny others. Only
-	// the first 100 elements of a longer list are checked. If empty, it is the zero request.
+	// Requests contains the requests that the caller intends to list with. A policy may permit some filters and deny
+	// other filters, so Check tests each request. If a request has a list of more than 100 elements, only the first 100
+	// are checked. The default is the zero request.
 	Requests []DescribeInstancesRequest
-	// OnStep, if not nil, is called with each step as soon as it and all steps before it have ended. It is called by the
-	// goroutine that called Check.
+	// OnStep, if not nil, is called with each step as soon as that step and all steps before it have ended. It is
+	// called in the goroutine that called Check.
 	OnStep func(CheckStep)
 }
 
-// The names of the steps, in the order in which things can go wrong.
+// The names of the steps, in the order of the report.
 const (
 	stepSetup       = "setup"
 	stepCredentials = "credentials"
@@ -52,42 +53,48 @@ const (
 
 const describeRegions = "DescribeRegions"
 
-// maxProbes is how many requests Check sends at once.
+// maxProbes is the maximum number of requests that Check sends in parallel.
 const maxProbes = 64
 
-// Check determines whether the client can list instances and, if not, why. It lists nothing and changes nothing, and
-// returns no error itself: [Report.Err] says whether a listing would work.
+// Check determines whether the client can list instances and, if not, why. It neither lists nor changes anything. The
+// result is in the report: [Report.Err] returns nil if a listing would succeed.
 //
-// The steps of the report are, in this order: the credentials; the way to the endpoint (proxy, dns, connect, tls,
-// response); the clock; the signature; the permission for each operation in each region; and the quota. The step setup
-// comes first, and alone, if the client, ctx or the options are unusable.
+// The report has the following steps, in this order:
 //
-// A wrong key and an expired token both fail at the step signature and match ErrCredentials; Code of the [*Error] tells
-// them apart: InvalidAccessKeyId.NotFound, SignatureDoesNotMatch, InvalidSecurityToken.Expired and others. A mistyped
-// region usually fails at the step dns, because it has no host; with Options.Endpoint, at the step response, with the code
-// InvalidRegionId.NotFound. A missing permission fails at the step permission, and a broken network at one of the steps
-// from proxy to response.
+//   - credentials: the client has an access key.
+//   - proxy, dns, connect, tls and response: the client can reach the endpoint.
+//   - clock: the API accepts the local time.
+//   - signature: the API accepts the key and the signature.
+//   - permission: the caller is permitted to call an operation in a region. Every request of Check adds such a step.
+//   - quota: the rate limits that the API reported.
 //
-// Check sends a dry run of DescribeInstances for each request and region, ListTagResources once for each region, and
-// DescribeRegions once: with a single request, 2 requests for each region and 1 more. A failed request is retried like
-// that of any call. The first dry run, in the client's own region or the first one of Regions, is sent alone; if it shows
-// that no other request can succeed, none is sent. The others are sent in parallel, up to 64 at once, through the
-// client's limiter and throttle control.
+// If the client, ctx or opts cannot be used, the report has a single step, setup.
 //
-// A denied ListTagResources or DescribeRegions does not make Err return an error unless a listing would need it: the one
-// for requests with tags or a resource group, the other with AllRegions.
+// A wrong key and an expired token both fail at the step signature with an error that matches ErrCredentials. The Code
+// of the [*Error] distinguishes them, such as InvalidAccessKeyId.NotFound, SignatureDoesNotMatch or
+// InvalidSecurityToken.Expired. A mistyped region usually fails at the step dns, because no such host exists. With
+// Options.Endpoint, it fails at the step response with the code InvalidRegionId.NotFound.
 //
-// Check relies on the API's response to a dry run. It cannot detect policies that decide by the instances that a listing
-// would return, nor predict how much of a quota other programs will use.
+// Check sends one DescribeRegions request. For each region, it sends one ListTagResources request, and one dry run of
+// DescribeInstances for each element of CheckOptions.Requests. By default, these are two requests per region plus one.
+// A failed request is retried as in any other call. The first dry run is sent alone, to the client's region or to the
+// first of Regions. If this dry run shows that no other request can succeed, Check sends no more requests. Otherwise it
+// sends the remaining requests in parallel, up to 64 at a time, through the client's limiter and throttle control.
+//
+// ListTagResources is needed only for requests with tags or a resource group, and DescribeRegions only with AllRegions.
+// If a denied operation is not needed, its step is optional and Err ignores it.
+//
+// Check relies on the API's response to a dry run. It cannot detect policies that depend on the instances that a
+// listing would return, and cannot predict how much of a quota other programs will use.
 func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 	k := &checker{client: c, report: &Report{}}
 	if opts != nil {
 		k.CheckOptions = *opts
 	}
 	if err := k.prepare(ctx); err != nil {
-		advice := "correct the call of Check"
+		advice := "correct the call to Check"
 		if !errors.Is(err, ErrInvalidParameter) {
-			advice = "the context had ended before Check was called: call it with one that is not done"
+			advice = "the context was done before Check started: pass a context that is not done"
 		}
 		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: advice, Err: err})
 		return k.report
@@ -96,17 +103,17 @@ func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 	return k.report
 }
 
-// checker is one call of Check.
+// checker holds the state of one call of Check.
 type checker struct {
 	CheckOptions
-	client  *Client   // the caller's
-	regions []*Client // clients of the regions to check; the first dry run is sent through the first of them
+	client  *Client   // the receiver of Check
+	regions []*Client // one client for each region to check; the first client sends the first dry run
 	report  *Report
-	source  string // where the key came from
+	source  string // the source of the key, such as "Options.Credentials"
 	probed  []probe
 }
 
-// probe is one request whose result is a step.
+// probe is a request that tests one permission. Its result is a step of the report.
 type probe struct {
 	client   *Client
 	action   string
@@ -114,7 +121,7 @@ type probe struct {
 	send     func(context.Context) error
 }
 
-// step returns the step of a probe, without a result.
+// step returns the probe's step without a result.
 func (p probe) step() CheckStep {
 	return CheckStep{Name: stepPermission, Region: p.client.region, Action: p.action, Optional: p.optional}
 }
@@ -127,7 +134,7 @@ func (k *checker) add(s CheckStep) {
 	}
 }
 
-// prepare checks the arguments of Check.
+// prepare validates the arguments of Check and sets k.Requests and k.regions.
 func (k *checker) prepare(ctx context.Context) error {
 	const call = "Check"
 	if err := k.client.ready(); err != nil {
@@ -161,7 +168,8 @@ func (k *checker) prepare(ctx context.Context) error {
 	return k.addRegions(k.Regions)
 }
 
-// addRegions appends clients of the given regions, each once; the client's own region comes first.
+// addRegions appends one client for each of the given regions to k.regions, without duplicates. If regions is empty or
+// contains the region of k.client, that region is added first.
 func (k *checker) addRegions(regions []string) error {
 	own := k.client.region
 	if len(regions) == 0 || slices.Contains(regions, own) {
@@ -183,7 +191,7 @@ func (k *checker) addRegions(regions []string) error {
 	return nil
 }
 
-// run carries out the steps.
+// run executes the steps.
 func (k *checker) run(ctx context.Context) {
 	first := k.regions[0]
 	probes := k.probes(first, true)
@@ -198,7 +206,7 @@ func (k *checker) run(ctx context.Context) {
 	var trace connectionTrace
 	start := time.Now()
 	err := probes[0].send(httptrace.WithClientTrace(ctx, trace.hooks()))
-	e, _ := err.(*Error) //nolint:errorlint // the failed call itself
+	e, _ := err.(*Error) //nolint:errorlint // the error of this dry run, not an error that it wraps
 	reached := k.addEndpointSteps(first, &trace, e, ctx.Err() != nil)
 	accepted := k.addClock(first, e, reached) && k.addSignature(e, reached)
 	switch {
@@ -222,7 +230,8 @@ func (k *checker) run(ctx context.Context) {
 	k.addQuota()
 }
 
-// sendElsewhere checks the regions whose endpoint is not host, which does not respond.
+// sendElsewhere sends the probes of the regions that have another endpoint than host, and skips the probes of the other
+// regions. The caller has found that host does not respond.
 func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	var elsewhere []probe
 	for _, p := range k.otherProbes() {
@@ -235,7 +244,8 @@ func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	k.sendProbes(ctx, elsewhere)
 }
 
-// probes returns the requests of one region. DescribeRegions is sent to the first region only.
+// probes returns the probes of one region. If first is true, they include DescribeRegions, which Check sends only to
+// the first region.
 func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
 		return []probe{k.regionsProbe(c)}
@@ -254,7 +264,7 @@ func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	}})
 }
 
-// regionsProbe returns the request that lists the regions.
+// regionsProbe returns the probe that lists the regions.
 func (k *checker) regionsProbe(c *Client) probe {
 	return probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
 		regions, err := c.allRegions(ctx)
@@ -265,7 +275,7 @@ func (k *checker) regionsProbe(c *Client) probe {
 	}}
 }
 
-// otherProbes returns the requests of all regions but the first.
+// otherProbes returns the probes of all regions except the first.
 func (k *checker) otherProbes() (probes []probe) {
 	for _, c := range k.regions[1:] {
 		probes = append(probes, k.probes(c, false)...)
@@ -273,7 +283,7 @@ func (k *checker) otherProbes() (probes []probe) {
 	return probes
 }
 
-// sendProbes sends requests in parallel and adds their steps in order.
+// sendProbes sends the probes in parallel and adds their steps in the order of the probes.
 func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 	if len(probes) == 0 || ctx.Err() != nil {
 		k.skipProbes(probes)
@@ -286,7 +296,7 @@ func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 	}
 	runs := make([]func(context.Context) iter.Seq2[result, error], len(probes))
 	for i, p := range probes {
-		// The context of Merge is not for the probes: they report themselves that ctx has ended.
+		// Use ctx instead of Merge's context, so that each probe reports when ctx is done.
 		runs[i] = func(context.Context) iter.Seq2[result, error] {
 			return func(yield func(result, error) bool) {
 				start := time.Now()
@@ -304,7 +314,7 @@ func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 	}
 }
 
-// skip adds a step that could not run because an earlier one failed.
+// skip adds a step that was not executed because an earlier step failed.
 func (k *checker) skip(s CheckStep) {
 	s.Status, s.Detail = CheckStatusSkipped, "an earlier step failed"
 	k.add(s)
@@ -316,48 +326,50 @@ func (k *checker) skipProbes(probes []probe) {
 	}
 }
 
-// permissionStep returns the step of a probe that ended with err. The permission is unknown unless the API itself refused
-// the request, for a reason that does not pass.
+// permissionStep returns the step of a probe that ended with err, which may be nil. The step fails if the API rejected
+// the request for a permanent reason. The result is unknown if the API did not decide, or if the caller lacks only the
+// permission for dry runs.
 func permissionStep(p probe, err error) CheckStep {
 	s := p.step()
 	s.Status, s.Detail, s.Err = CheckStatusPassed, "permitted", err
-	e, ok := err.(*Error) //nolint:errorlint // the failed call itself
+	e, ok := err.(*Error) //nolint:errorlint // the error of the probe itself, not an error that it wraps
 	if !ok {
 		return s
 	}
 	s.Status, s.Detail, s.Advice = CheckStatusUnknown, causeText(e), cmp.Or(connectAdvice(p.client, e), e.whatToDo())
 	switch {
 	case e.Code == "" && e.Message != "" && e.err == nil: // the server ignored DryRun
-		s.Advice = "only a listing can show whether it is permitted: Options.TrustEmpty accepts an empty one"
+		s.Advice = "the permission can be checked only by a listing: set Options.TrustEmpty to accept an empty listing"
 		s.Optional = p.client.trustEmpty
 	case e.Code == "" || errors.Is(e, ErrThrottled) || errors.Is(e, ErrUnavailable):
-		s.Advice = cmp.Or(s.Advice, "the API did not decide: check the network, and try again later")
+		s.Advice = cmp.Or(s.Advice, "the API did not check the permission: check the network, and try again later")
 	case errors.Is(e, ErrForbidden):
 		if p.action == describeInstances && e.AccessDenied != nil && isOtherAction(e.AccessDenied.AuthAction) {
 			s.Optional = true // see verifyEmpty
-			s.Advice = "listing works without " + printable(e.AccessDenied.AuthAction) + ", which only the dry run needs"
+			s.Advice = "no action is needed: only the dry run needs " + printable(e.AccessDenied.AuthAction) + ", a listing does not"
 			break
 		}
 		s.Status, s.Detail, s.Advice = CheckStatusFailed, s.Detail+policyText(e), denialAdvice(e)
 	default:
 		s.Status = CheckStatusFailed
-		s.Advice = cmp.Or(s.Advice, "the API does not accept this request: correct it")
+		s.Advice = cmp.Or(s.Advice, "the API rejected the request: correct its parameters")
 	}
 	if s.Optional && s.Status == CheckStatusFailed {
 		s.Advice += map[string]string{
-			describeRegions:  ": it is needed only to list all regions",
-			listTagResources: ": it is needed only to list more than 1,000 instances by tag or resource group",
+			describeRegions:  " (needed only to list all regions)",
+			listTagResources: " (needed only to list more than 1,000 instances by tag or resource group)",
 		}[p.action]
 	}
 	return s
 }
 
-// causeText returns what went wrong in a call, without what identifies the request and without advice.
+// causeText returns the cause of a failed call, in at most 300 bytes. Unlike e.Error(), it contains no operation,
+// region, request id or advice.
 func causeText(e *Error) string {
 	text := e.Message
 	switch {
 	case e.Code != "":
-		message, _, _ := strings.Cut(e.Message, " server string to sign") // of SignatureDoesNotMatch
+		message, _, _ := strings.Cut(e.Message, " server string to sign") // only in SignatureDoesNotMatch
 		text = strings.TrimSuffix(e.Code+": "+message, ": ")
 	case e.StatusCode != 0 && e.StatusCode != http.StatusOK:
 		text = strings.TrimSuffix("HTTP status "+strconv.Itoa(e.StatusCode)+": "+e.Message, ": ")

@@ -16,14 +16,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// maxClockDifference is how far this machine's clock may be off before the report advises to set it. The API refuses
-// requests that are 15 minutes off.
+// maxClockDifference is the clock difference at which the report starts to advise setting the clock. The API rejects
+// requests whose time is wrong by 15 minutes.
 const maxClockDifference = 4 * time.Minute
 
-// clockTolerance is what a Date header of full seconds and a slow response may seem to be off.
+// clockTolerance is the largest difference at which two clocks are considered equal. The difference is not measured
+// exactly, because a Date header contains whole seconds and the response may be slow.
 const clockTolerance = 5 * time.Second
 
-// checkCredentials adds the step of the credentials and reports whether there is a key.
+// checkCredentials adds the credentials step and reports whether a key was found.
 func (k *checker) checkCredentials(ctx context.Context) bool {
 	c := k.client
 	start := time.Now()
@@ -34,7 +35,7 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 		s.Err = failure("Check", c.region, err)
 		s.Status, s.Detail = CheckStatusFailed, strings.TrimPrefix(reason(errors.Unwrap(s.Err)), "no credentials: ")
 		s.Advice = credentialsAdvice(s.Err, report.Links)
-		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // no link of the chain is configured
+		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // no source of the chain is configured
 			s.Detail = "none found" + earlierLinks(report.Links)
 		}
 		if ctx.Err() != nil {
@@ -60,22 +61,23 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	return true
 }
 
-// credentialsAdvice returns what to do when there is no key. links are those that were searched, if any.
+// credentialsAdvice returns the advice for a client that has no key. links contains the sources of the default chain
+// that were searched; it is empty for other providers.
 func credentialsAdvice(err error, links []credentials.LinkReport) string {
 	switch n := len(links); {
 	case errors.Is(err, ErrUnavailable):
-		return "the service that issues the key cannot be reached: check the network, or use another kind of credentials"
+		return "the service that issues the key cannot be reached: check the network, or use other credentials"
 	case n == 0:
-		return "correct the key, or its provider, in Options.Credentials"
+		return "correct the key or the provider in Options.Credentials"
 	case n == 1 && links[0].Name == "CLI profile":
-		return "choose another profile (aliyun configure list names them), or run aliyun configure"
+		return "choose another profile (list the profiles with aliyun configure list), or run aliyun configure"
 	case errors.Is(err, links[n-1].Err):
-		return "correct the settings of this source, the " + links[n-1].Name + ", or remove them so that the next source is used"
+		return "correct the credentials in the " + links[n-1].Name + ", or remove them to use the next source"
 	}
 	return credentials.NoKeyAdvice
 }
 
-// earlierLinks says why the links of the default chain returned no key.
+// earlierLinks returns the errors of the given sources of the default chain, each after "; ".
 func earlierLinks(links []credentials.LinkReport) string {
 	var b strings.Builder
 	for _, l := range links {
@@ -85,12 +87,12 @@ func earlierLinks(links []credentials.LinkReport) string {
 }
 
 const (
-	adviceContext = "the context ended first: allow more time"
-	adviceNotAPI  = "this is no response of the ECS API: check the endpoint, and what a proxy on the way does"
+	adviceContext = "the context was done before the step ended: allow more time"
+	adviceNotAPI  = "the response did not come from the ECS API: check the endpoint and any proxy in front of it"
 )
 
-// addEndpointSteps adds the steps of the way to the endpoint, and reports whether the API responded. failed is the error
-// of the first dry run, or nil.
+// addEndpointSteps adds the steps from proxy to response and reports whether the API responded. failed is the error of
+// the first dry run, or nil. ended reports whether the caller's context is done.
 func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Error, ended bool) bool {
 	events, proxy := trace.events(), c.proxy()
 	name, notSeen := events.nameText(c, proxy.url)
@@ -133,8 +135,8 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 	return at == ""
 }
 
-// isAPIResponse reports whether an error is a response of the ECS API of the client's region. Codes of ErrInvalidParameter
-// for which there is advice come from an endpoint or region that is wrong.
+// isAPIResponse reports whether an error shows that the ECS API of the client's region responded. It returns false if
+// the error matches ErrInvalidParameter and has advice, because such a response comes from a wrong endpoint or region.
 func isAPIResponse(e *Error) bool {
 	if e.Code == "" {
 		return e.StatusCode == http.StatusOK && e.Message != "" && e.err == nil // the server ignored DryRun
@@ -142,15 +144,15 @@ func isAPIResponse(e *Error) bool {
 	return !errors.Is(e, ErrUnavailable) && (!errors.Is(e, ErrInvalidParameter) || e.advice == "")
 }
 
-// proxySetting is the proxy of a client's requests.
+// proxySetting describes the proxy that a client uses.
 type proxySetting struct {
-	url     string // without user and password; "" if there is none
-	unknown bool   // the caller's http.Client has a RoundTripper of another type
-	invalid bool   // the setting is not the URL of a proxy, so no request can be sent
+	url     string // the proxy URL without user and password; "" if no proxy is used
+	unknown bool   // the http.Client has a custom RoundTripper, which may use a proxy
+	invalid bool   // the proxy setting is not a valid URL, so no request can be sent
 }
 
 func (c *Client) proxy() proxySetting {
-	choose := http.ProxyFromEnvironment // of an http.Client without a Transport
+	choose := http.ProxyFromEnvironment // the default if the http.Client has no Transport
 	if custom := c.transport.RoundTripper(); custom != nil {
 		t, ok := custom.(*http.Transport)
 		if !ok {
@@ -173,12 +175,12 @@ func (c *Client) proxy() proxySetting {
 
 func (p proxySetting) String() string {
 	if p.unknown {
-		return "not known: the http.Client has a RoundTripper of its own"
+		return "unknown: the http.Client has a custom RoundTripper"
 	}
 	return cmp.Or(p.url, "none")
 }
 
-// endpointAdvice returns what to do about a failure to reach the endpoint.
+// endpointAdvice returns the advice for a step from proxy to response that failed with e.
 func endpointAdvice(c *Client, e *Error, step string) string {
 	if advice := connectAdvice(c, e); advice != "" {
 		return advice
@@ -191,36 +193,37 @@ func endpointAdvice(c *Client, e *Error, step string) string {
 	case step == stepConnect:
 		return "nothing accepts connections at " + c.host + ": check the endpoint, the network, the firewall, and whether a proxy (HTTPS_PROXY) is needed"
 	case step == stepProxy && c.proxy().invalid:
-		return "the setting of the proxy is not a URL: correct HTTPS_PROXY"
+		return "the proxy setting is not a valid URL: correct HTTPS_PROXY"
 	case step == stepProxy:
-		return "the proxy does not connect to " + c.host + ": check its rules and NO_PROXY"
+		return "the proxy cannot connect to " + c.host + ": check the proxy's rules and NO_PROXY"
 	case step == stepTLS:
-		return "the TLS handshake did not end: check the endpoint, and what a firewall or proxy on the way does"
+		return "the TLS handshake was not completed: check the endpoint and any firewall or proxy in front of it"
 	case step == stepDNS:
 		return "check the name server"
 	case e.Attempts == 0:
-		return "no request was sent: correct what the error says"
+		return "no request was sent: correct the cause that is named in the error"
 	case e.Code != "":
-		return strings.TrimSuffix("the service itself failed: try again later, or report it to the vendor with the request id "+e.RequestID, " with the request id ")
+		return strings.TrimSuffix("the service failed: try again later, or report the failure to the vendor with the request id "+e.RequestID, " with the request id ")
 	case e.StatusCode != 0:
 		return adviceNotAPI
 	}
-	return "the connection was made but no response came: check what a firewall or proxy on the way does, and try again later"
+	return "the connection was opened, but no response arrived: check any firewall or proxy in front of the endpoint, and try again later"
 }
 
-// connectAdvice returns advice for the failures that depend on how the endpoint was chosen, or "".
+// connectAdvice returns the advice for an endpoint that cannot be reached because of the region or network of the
+// client. For any other failure, it returns "".
 func connectAdvice(c *Client, e *Error) string {
 	unreachable := slices.Contains([]transport.Problem{transport.NameNotFound, transport.NameLookup, transport.ConnectionRefused, transport.TimedOut}, e.problem)
 	switch {
 	case unreachable && (c.network == NetworkVPC || strings.HasPrefix(c.host, "ecs-vpc.")):
-		return "the VPC endpoint can be reached only from a VPC in " + c.region + ": anywhere else, use NetworkPublic"
+		return "the VPC endpoint can be reached only from a VPC in " + c.region + ": elsewhere, use NetworkPublic"
 	case e.problem == transport.NameNotFound && c.endpoint == "":
-		return strconv.Quote(c.region) + " may not be a region: check the region id, then the name server"
+		return strconv.Quote(c.region) + " may be a misspelled region id: check the region id, then the name server"
 	}
 	return ""
 }
 
-// addClock adds the step of the clock, and reports whether the API accepts the time of the requests.
+// addClock adds the clock step. It returns false if the API rejected the dry run because of its time.
 func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 	s := CheckStep{Name: stepClock, Region: c.region, Status: CheckStatusPassed}
 	if !reached {
@@ -234,10 +237,10 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		direction = " behind"
 	}
 	amount := difference.Abs().String()
-	if difference.Abs() >= time.Minute { // with a precision of a second, the seconds of a longer time mean nothing
+	if difference.Abs() >= time.Minute { // omit the seconds, which are too precise for a difference of minutes
 		amount = strings.TrimSuffix(difference.Abs().Round(time.Minute).String(), "0s")
 	}
-	text := "this machine's clock is " + amount + direction + " the API's"
+	text := "this machine's clock is " + amount + direction + " the API's clock"
 	switch {
 	case failed != nil && (strings.HasPrefix(failed.Code, "InvalidTimeStamp") || failed.Code == "IllegalTimestamp"):
 		s.Status, s.Err, s.Detail, s.Advice = CheckStatusFailed, failed, causeText(failed), cmp.Or(failed.advice, "set this machine's clock")
@@ -245,22 +248,22 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 			s.Detail = text + "; " + s.Detail
 		}
 	case seen.ServerTime.IsZero():
-		s.Status, s.Detail = CheckStatusUnknown, "the response does not say what time it is"
+		s.Status, s.Detail = CheckStatusUnknown, "the response contains no usable Date header"
 	case difference.Abs() <= clockTolerance:
-		s.Detail = "agrees with the API's"
+		s.Detail = "agrees with the API's clock"
 	case difference.Abs() < maxClockDifference:
 		s.Detail = text
 	default:
-		s.Detail, s.Advice = text+", within the 15 minutes that the API accepts", "set this machine's clock"
+		s.Detail, s.Advice = text+"; the API accepts up to 15 minutes", "set this machine's clock"
 		if c.transport.ClockOffset() != 0 {
-			s.Detail = text + "; requests are corrected by that"
+			s.Detail = text + "; the client corrects the time of its requests"
 		}
 	}
 	k.add(s)
 	return s.Status != CheckStatusFailed
 }
 
-// addSignature adds the step of the signature, and reports whether the API accepts it as far as is known.
+// addSignature adds the signature step. It returns false if the API rejected the key or the signature.
 func (k *checker) addSignature(failed *Error, reached bool) bool {
 	s := CheckStep{Name: stepSignature, Region: k.regions[0].region, Status: CheckStatusPassed, Detail: "accepted"}
 	switch {
@@ -272,13 +275,13 @@ func (k *checker) addSignature(failed *Error, reached bool) bool {
 		s.Status, s.Err, s.Detail = CheckStatusFailed, failed, causeText(failed)
 		s.Advice = cmp.Or(failed.advice, "check the access key") + "; the key comes from " + k.source
 	default:
-		s.Status, s.Detail = CheckStatusUnknown, "the API refused the request for another reason"
+		s.Status, s.Detail = CheckStatusUnknown, "the API rejected the request for another reason"
 	}
 	k.add(s)
 	return s.Status != CheckStatusFailed
 }
 
-// addQuota adds the step of the rate limits that the responses told.
+// addQuota adds the quota step, which shows the rate limits that the API reported.
 func (k *checker) addQuota() {
 	var limits []string
 	for _, p := range k.probed {
@@ -293,12 +296,12 @@ func (k *checker) addQuota() {
 		k.skip(s)
 		return
 	case len(limits) == 0:
-		s.Status, s.Detail = CheckStatusUnknown, "the responses do not name a rate limit"
+		s.Status, s.Detail = CheckStatusUnknown, "the responses contain no rate limit"
 	}
 	k.add(s)
 }
 
-// limitText returns "59 of 60 left" for "Limit:60,Remain:59,…", or the text as it is.
+// limitText returns "59 of 60 left" for the header value "Limit:60,Remain:59,…". It returns any other value unchanged.
 func limitText(header string) string {
 	values := map[string]string{}
 	for part := range strings.SplitSeq(header, ",") {
@@ -311,7 +314,7 @@ func limitText(header string) string {
 	return values["Remain"] + " of " + values["Limit"] + " left"
 }
 
-// between returns the time from start to end, or 0 if one of them did not happen.
+// between returns the time from start to end, or 0 if start or end is not set.
 func between(start, end time.Time) time.Duration {
 	if start.IsZero() || end.Before(start) {
 		return 0

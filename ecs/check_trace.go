@@ -11,28 +11,29 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// connectionTrace records which events of a connection the last attempt of a call reached. Its hooks may be called by several goroutines.
+// connectionTrace records the connection events of the last attempt of a call. It is safe for concurrent use.
 type connectionTrace struct {
 	mu sync.Mutex
 	connectionEvents
-	opened connectionEvents // of an earlier attempt that opened a connection
+	opened connectionEvents // the events of the last earlier attempt that obtained a connection
 }
 
+// connectionEvents contains the times of the events of one attempt. The time of an event that did not happen is zero.
 type connectionEvents struct {
 	dnsStart, dnsDone, connectStart, connectDone, tlsStart, tlsDone, wrote, firstByte time.Time
 
-	connected, reused bool // the request had a connection, one that was open before
+	connected, reused bool // whether the attempt had a connection, and whether that connection was already open
 	lookedUp, address string
 }
 
-// hooks returns the functions that net/http calls.
+// hooks returns the callbacks to pass to httptrace.WithClientTrace.
 func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 	record := func(change func()) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		change()
 	}
-	// reached records the time of an event that ended with err.
+	// reached records the time of an event unless the event failed with an error.
 	reached := func(event *time.Time, err error) {
 		if err == nil {
 			record(func() { *event = time.Now() })
@@ -72,14 +73,14 @@ func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// events returns what was recorded so far.
+// events returns the events that have been recorded so far.
 func (t *connectionTrace) events() connectionEvents {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.connectionEvents
 }
 
-// failedStep returns the step at which a request without a usable response failed.
+// failedStep returns the name of the step at which a request failed. The request received no valid response.
 func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	step := map[transport.Problem]string{
 		transport.ProxyFailed: stepProxy, transport.NameNotFound: stepDNS, transport.NameLookup: stepDNS,
@@ -102,8 +103,8 @@ func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	return stepConnect
 }
 
-// nameText says how the name of the endpoint was resolved. notSeen reports whether that is unknown, because the caller's
-// dialer does not report lookups.
+// nameText describes how the endpoint's host name was resolved. notSeen is true if this is unknown because a custom
+// dialer reported no lookup.
 func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSeen bool) {
 	name, _, _ := strings.Cut(c.host, ":")
 	_, err := netip.ParseAddr(name)
@@ -117,7 +118,7 @@ func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSee
 	case err == nil || e.connected:
 		return "no lookup was needed for " + c.host, false
 	}
-	return "the dialer of the http.Client did not report a lookup of " + c.host, true
+	return "the http.Client's dialer did not report a lookup of " + c.host, true
 }
 
 func (e connectionEvents) connectText(c *Client) string {
@@ -133,7 +134,7 @@ func (e connectionEvents) connectText(c *Client) string {
 func (e connectionEvents) tlsText(c *Client) string {
 	switch {
 	case c.scheme == "http":
-		return "none: the endpoint is a loopback address"
+		return "not used: the endpoint is a loopback address"
 	case e.reused:
 		return "an open connection was reused"
 	}

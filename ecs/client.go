@@ -15,21 +15,21 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Version is the version of this module, as sent in the User-Agent header.
+// Version is the version of this module. The client sends it in the User-Agent header.
 const Version = "0.1.0"
 
 const apiVersion = "2014-05-26"
 
-// Client calls the ECS API in one region. Create one with [NewClient] and reuse it: it is immutable, keeps connections
-// open, and is safe for concurrent use.
+// Client is a client of the ECS API in one region. Create it with [NewClient]. A Client is immutable and safe for
+// concurrent use, and should be reused because it keeps connections open.
 //
-// Every call of the zero Client, or of a nil one, returns an error that matches ErrInvalidParameter.
+// The zero Client and a nil *Client cannot be used: every call returns an error that matches ErrInvalidParameter.
 type Client struct {
 	region       string
 	scheme, host string
 
 	network    Network
-	endpoint   string // Options.Endpoint, in which "{region}" is not replaced
+	endpoint   string // Options.Endpoint, which may contain "{region}"
 	attributes []AdditionalAttribute
 	poll       PollPolicy
 	trustEmpty bool
@@ -37,21 +37,21 @@ type Client struct {
 	*account // nil in the zero Client
 }
 
-// account is the state shared by the clients of one account in all regions. Client refers to it by a pointer,
-// partly for secrecy: with a verb that does not fit, package fmt may follow the first pointer in a Client, but not
-// the second.
+// account contains the state that the clients of one account share across regions. Client embeds it by pointer, which
+// also prevents package fmt from printing credentials: if a verb does not match the type of a value, fmt may follow the
+// pointer to account, but never the pointers inside account.
 type account struct {
 	transport *transport.Transport
 	keys      *credentials.Cache
 
 	permissions permissionCache // see listing_empty.go
-	lookups     sync.Map        // of *lookupQueue, by region; see get_instance.go
+	lookups     sync.Map        // maps a region to its *lookupQueue; see get_instance.go
 }
 
-// NewClient returns a client for a region, such as "cn-hangzhou". If opts is nil, all options have their defaults.
+// NewClient returns a client for a region, such as "cn-hangzhou". If opts is nil, the default options are used.
 //
-// It checks the region and the options, fixed keys included, and does no I/O. An error matches ErrInvalidParameter and
-// names the field that is wrong; no call was made, so there is no [*Error] in its chain.
+// NewClient does no I/O. It validates the region and the options, including a key from [StaticCredentials]. An error
+// matches ErrInvalidParameter and names the invalid field. It does not contain an [*Error], because no call was made.
 func NewClient(region string, opts *Options) (*Client, error) {
 	var o Options
 	if opts != nil {
@@ -89,8 +89,8 @@ func NewClient(region string, opts *Options) (*Client, error) {
 	}, nil
 }
 
-// InRegion returns a client for another region that shares the connections, the credentials and the throttle control of
-// this one. An error matches ErrInvalidParameter.
+// InRegion returns a client for another region. The new client shares the connections, the credentials and the throttle
+// control with c. If the region is invalid, InRegion returns an error that matches ErrInvalidParameter.
 func (c *Client) InRegion(region string) (*Client, error) {
 	err := c.ready()
 	other := &Client{}
@@ -105,12 +105,12 @@ func (c *Client) InRegion(region string) (*Client, error) {
 	return other, nil
 }
 
-// WithCredentials returns a client for the same region that signs with other credentials, such as those of another
-// account. If p is nil, the default chain is used.
+// WithCredentials returns a client for the same region with other credentials, for example for another account. If p
+// is nil, the new client uses the default credential chain.
 //
-// The two clients share their connections and all options. They do not share state that depends on the account:
-// the throttle control, which learns an account's quota, and the remembered permissions. Unlike NewClient,
-// WithCredentials does not check fixed keys; the first call does.
+// The two clients share their connections and all other options. They do not share the throttle control and the
+// remembered permissions, which depend on the account. Unlike NewClient, WithCredentials does not validate a key from
+// [StaticCredentials]; if the key is malformed, the first call returns an error.
 func (c *Client) WithCredentials(p CredentialsProvider) *Client {
 	if c.ready() != nil {
 		return &Client{}
@@ -120,7 +120,7 @@ func (c *Client) WithCredentials(p CredentialsProvider) *Client {
 	return &other
 }
 
-// Region returns the region of the client, "" for the zero Client.
+// Region returns the client's region, or "" for the zero Client.
 func (c *Client) Region() string {
 	if c.ready() != nil {
 		return ""
@@ -128,8 +128,8 @@ func (c *Client) Region() string {
 	return c.region
 }
 
-// Endpoint returns the URL that the client sends its requests to, such as "https://ecs.cn-beijing.aliyuncs.com". It may be
-// used as [Options.Endpoint]. It is "" for the zero Client.
+// Endpoint returns the URL to which the client sends its requests, such as "https://ecs.cn-beijing.aliyuncs.com". The
+// URL is a valid value for [Options.Endpoint]. Endpoint returns "" for the zero Client.
 func (c *Client) Endpoint() string {
 	if c.ready() != nil {
 		return ""
@@ -137,15 +137,15 @@ func (c *Client) Endpoint() string {
 	return c.scheme + "://" + c.host
 }
 
-// CloseIdleConnections closes the connections that are not in use, including those shared with other clients. The
-// client remains usable.
+// CloseIdleConnections closes all connections that are idle, including connections that c shares with other clients.
+// The client can still be used afterwards.
 func (c *Client) CloseIdleConnections() {
 	if c.ready() == nil {
 		c.transport.CloseIdleConnections()
 	}
 }
 
-// Format implements [fmt.Formatter]. For every verb it prints the region and the endpoint, and no options.
+// Format implements [fmt.Formatter]. For every verb, it prints only the region and the host of the endpoint.
 func (c *Client) Format(f fmt.State, verb rune) {
 	if c == nil {
 		formatText(f, verb, "ecs.Client(nil)")
@@ -154,7 +154,7 @@ func (c *Client) Format(f fmt.State, verb rune) {
 	formatText(f, verb, "ecs.Client("+c.region+" at "+c.host+")")
 }
 
-// errNotReady is returned by every call of a client that was not created by NewClient.
+// errNotReady is the error for a client that was not created by NewClient.
 var errNotReady = invalid("client", "was not created by NewClient")
 
 // ready returns an error if c is nil or the zero Client.
@@ -165,7 +165,7 @@ func (c *Client) ready() error {
 	return nil
 }
 
-// orZero returns c, or the zero Client, whose calls return an error, if c is nil.
+// orZero returns c, or the zero Client if c is nil. Calls of the zero Client return an error instead of panicking.
 func (c *Client) orZero() *Client {
 	if c == nil {
 		return &Client{}
@@ -173,7 +173,7 @@ func (c *Client) orZero() *Client {
 	return c
 }
 
-// withAttributes adds Options.AdditionalAttributes to those of a request.
+// withAttributes returns req with Options.AdditionalAttributes added to its own AdditionalAttributes.
 func (c *Client) withAttributes(req DescribeInstancesRequest) DescribeInstancesRequest {
 	if len(c.attributes) > 0 {
 		req.AdditionalAttributes = mergeAttributes(req.AdditionalAttributes, c.attributes)
@@ -181,7 +181,7 @@ func (c *Client) withAttributes(req DescribeInstancesRequest) DescribeInstancesR
 	return req
 }
 
-// mergeAttributes returns the attributes of all lists in a new slice, without duplicates.
+// mergeAttributes concatenates the lists into a new slice without duplicates.
 func mergeAttributes(lists ...[]AdditionalAttribute) []AdditionalAttribute {
 	var merged []AdditionalAttribute
 	for _, attribute := range slices.Concat(lists...) {
@@ -192,17 +192,17 @@ func mergeAttributes(lists ...[]AdditionalAttribute) []AdditionalAttribute {
 	return merged
 }
 
-// retryMode determines how a call may be retried.
+// retryMode determines whether and for how long a failed call is retried.
 type retryMode int
 
 const (
 	retryRead   retryMode = iota // a call that only reads: retry for a few seconds
-	retryPage                    // a page of a listing: like retryRead, but long enough for a restart of the service
-	retryChange                  // a call that may change something: retry only if it cannot have been carried out
-	retryToken                   // a call with a ClientToken, which may be repeated safely: like retryRead
+	retryPage                    // a page of a listing: retry long enough to outlast a restart of the service
+	retryChange                  // a call that may change something: retry only if the attempt certainly had no effect
+	retryToken                   // a call with a ClientToken, which is safe to repeat: retry like retryRead
 )
 
-// do makes one call and passes a successful response to decode. Every error it returns is an *Error.
+// do makes one call and passes a successful response to decode. Every error returned by do is an *Error.
 func (c *Client) do(ctx context.Context, mode retryMode, action string, params url.Values, decode func([]byte) error) (transport.Meta, error) {
 	if err := c.ready(); err != nil {
 		return transport.Meta{}, invalidCall(action, "", err)

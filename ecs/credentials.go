@@ -13,55 +13,59 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// CredentialsProvider returns the key that signs a request. Credentials is called before every attempt; implementations
-// should cache the key and refresh it before it expires.
+// CredentialsProvider provides the key with which requests are signed. The client calls Credentials before every
+// attempt. Implementations should cache the key and refresh it before it expires.
 //
-// A client makes one call at a time, and concurrent requests share it. Each stops waiting when its context is done, or
-// after 30 s; a call that has not returned by then is given up and a new one is made, up to four. The context that
-// Credentials receives ends after 30 s, or when nobody waits for the call any longer.
+// A client makes only one call of Credentials at a time, and concurrent requests share the result. A request stops
+// waiting when its context is done. The context passed to Credentials is done after 30 s, or earlier if all requests
+// have stopped waiting. If Credentials does not return within 30 s, the client abandons the call and makes a new call
+// when a request needs a key. It makes no new call while four abandoned calls have not returned.
 //
-// When a call fails or takes more than 5 s, the last valid key is reused for up to 150 s, unless the API refused it:
-// Options.Logger is warned and the provider is called every 5 s. A panic is an error. Whatever looks like a secret is
-// masked in the provider's errors.
+// If Credentials returns an error or takes longer than 5 s, the client reuses the last valid key for up to 150 s.
+// During this time it logs a warning to Options.Logger and calls Credentials every 5 s. A key that the API rejected is
+// not reused. A panic in Credentials is returned as an error. In the errors of a provider, all strings that look like
+// secrets are masked.
 type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
 
-// CredentialsFunc is a function that implements [CredentialsProvider].
+// CredentialsFunc is an adapter that allows the use of a function as a [CredentialsProvider].
 type CredentialsFunc func(ctx context.Context) (signer.Credentials, error)
 
 // Credentials calls f.
 func (f CredentialsFunc) Credentials(ctx context.Context) (signer.Credentials, error) { return f(ctx) }
 
-// StaticCredentials returns a provider of a fixed key; securityToken is "" unless the key is temporary. A malformed key
-// is refused by [NewClient], or by the first call of a client made by [Client.WithCredentials].
+// StaticCredentials returns a provider that always returns the given key. securityToken is "" for a permanent key. If
+// the key is malformed, [NewClient] returns an error. For a client returned by [Client.WithCredentials], the first call
+// returns the error.
 func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) CredentialsProvider {
 	return credentials.NewStatic(signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken})
 }
 
-// ProfileCredentials returns a provider for a profile of the vendor CLI, read from ~/.aliyun/config.json or the
-// file named by ALIBABA_CLOUD_CONFIG_FILE. If name is empty, it is the profile named by ALIBABA_CLOUD_PROFILE, or
-// else the current one. [ProfileRegion] returns the matching region.
+// ProfileCredentials returns a provider that uses a profile of the Alibaba Cloud CLI. The profiles are read from the
+// file named by the environment variable ALIBABA_CLOUD_CONFIG_FILE, or else from ~/.aliyun/config.json. If name is
+// empty, the profile named by ALIBABA_CLOUD_PROFILE is used, or else the current profile. See [ProfileRegion] for the
+// profile's region.
 //
-// The modes AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, ChainableRamRoleArn, OIDC,
-// CredentialsURI, External, CloudSSO and OAuth are supported. The file is read when a key is needed, and when the
-// API has refused the previous key. It is not written, except for the login of the OAuth mode, whose refresh token
-// changes with every use; if the file cannot be locked and replaced, as on Windows, an expired login is an error
-// instead.
+// The supported modes are AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, ChainableRamRoleArn, OIDC,
+// CredentialsURI, External, CloudSSO and OAuth. The file is read when a key is needed and when the API has rejected the
+// previous key. Only the OAuth mode writes to the file, because its refresh token changes with every use. If the file
+// cannot be locked and replaced, as on Windows, the OAuth mode returns an error when the login has expired.
 //
-// The provider may be shared by any number of clients and goroutines.
+// The provider is safe for concurrent use and may be shared by several clients.
 func ProfileCredentials(name string) CredentialsProvider {
 	return cacheCredentials(credentials.NewProfile(name))
 }
 
-// Profile describes a profile of the vendor CLI.
+// Profile describes a profile of the Alibaba Cloud CLI.
 type Profile struct {
 	Name    string
-	Region  string // "" if the profile has none
-	Current bool   // the profile that ProfileCredentials("") uses
+	Region  string // "" if the profile has no region
+	Current bool   // whether ProfileCredentials("") uses this profile
 }
 
-// Profiles returns the profiles of the vendor CLI in the order of its file. If there is no file, there are no profiles.
+// Profiles returns the profiles of the Alibaba Cloud CLI in the order of its configuration file. If the file does not
+// exist, Profiles returns no profiles and no error.
 func Profiles() ([]Profile, error) {
 	list, err := credentials.Profiles()
 	if err != nil {
@@ -74,10 +78,11 @@ func Profiles() ([]Profile, error) {
 	return profiles, nil
 }
 
-// ProfileRegion returns the region for a program whose user did not specify one: that of the given profile, or
-// else ALIBABA_CLOUD_REGION_ID. If name is empty, the variable takes precedence over the profile that
-// ProfileCredentials("") uses. ProfileRegion returns "" if no region is set, and an error if the profile does not
-// exist or the CLI's configuration cannot be read.
+// ProfileRegion returns the default region of a program that uses the given profile of the Alibaba Cloud CLI. This is
+// the profile's region, or the value of the environment variable ALIBABA_CLOUD_REGION_ID if the profile has no region.
+// If name is empty, the variable takes precedence, followed by the region of the profile that ProfileCredentials("")
+// uses. ProfileRegion returns "" if no region is set. It returns an error if the profile does not exist or the CLI's
+// configuration file cannot be read.
 func ProfileRegion(name string) (string, error) {
 	region, err := credentials.Region(name)
 	if err != nil {
@@ -86,17 +91,19 @@ func ProfileRegion(name string) (string, error) {
 	return region, nil
 }
 
-// CredentialsFrom returns a provider for a credential of github.com/aliyun/credentials-go. Bearer tokens are not
-// supported. If c is nil, the first call fails.
+// CredentialsFrom returns a provider that uses a credential of github.com/aliyun/credentials-go. Bearer tokens are not
+// supported. If c is nil, the first call of a client returns an error.
 //
-// The provider may be shared by any number of clients and goroutines, although the values of credentials-go may
-// not: calls are made one at a time, waiting ends with the caller's context, and panics are recovered. Wrap each
-// credential only once. Parts of error texts in which credentials-go quotes files and responses are omitted.
+// The provider is safe for concurrent use and may be shared by several clients, even though c is not safe for
+// concurrent use: the provider makes one call of c at a time, and returns a panic of c as an error. A caller stops
+// waiting when its context is done. Call CredentialsFrom only once for each credential. The provider's errors omit the
+// parts of error messages in which credentials-go quotes files or responses.
 func CredentialsFrom(c vendor.Credential) CredentialsProvider {
 	return cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})
 }
 
-// cacheCredentials makes a provider safe to call for every attempt. nil stands for the default chain.
+// cacheCredentials wraps a provider in a cache that is called before every attempt. If p is nil, the default chain is
+// used.
 func cacheCredentials(p CredentialsProvider) *credentials.Cache {
 	if p == nil {
 		p = credentials.NewChain()
@@ -104,7 +111,7 @@ func cacheCredentials(p CredentialsProvider) *credentials.Cache {
 	return credentials.NewCache(p, redactKeys)
 }
 
-// redactKeys returns err with the keys, and whatever looks like a secret, masked in its text.
+// redactKeys returns err with a message in which the given keys, and all strings that look like secrets, are masked.
 func redactKeys(err error, keys ...signer.Credentials) error {
 	var secrets []string
 	for _, key := range keys {
@@ -113,15 +120,16 @@ func redactKeys(err error, keys ...signer.Credentials) error {
 	return redact.New(secrets...).Error(err)
 }
 
-// vendorCredentials calls a credential of credentials-go, which takes no context and must not be called concurrently.
+// vendorCredentials is a provider that uses a credential of credentials-go. The credential takes no context and must
+// not be called concurrently.
 type vendorCredentials struct {
 	credential vendor.Credential
-	turn       chan struct{} // holds a value during a call
+	turn       chan struct{} // a semaphore that allows one call at a time
 }
 
 func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credentials, err error) {
 	if v.credential == nil {
-		return key, errors.New("the credential is nil")
+		return key, errors.New("the credential passed to CredentialsFrom is nil")
 	}
 	select {
 	case v.turn <- struct{}{}:
@@ -147,9 +155,9 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	return key, nil
 }
 
-// vendorError returns an error of credentials-go with its text up to the point at which it may quote a file or a
-// response. If the text is cut, only well-known errors in its chain are kept, because the text of any other error
-// may be part of the quotation.
+// vendorError returns an error of credentials-go whose message ends before the first quotation of a file or response.
+// If the message is shortened, the returned error wraps only well-known errors of the chain, because the messages of
+// other errors may contain quoted text as well.
 func vendorError(err error) error {
 	text, _, cut := strings.Cut(err.Error(), "\n")
 	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {

@@ -13,22 +13,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// This file decodes a page: the members around the instances, and each instance with its errors. The functions
-// that read the types within an instance are generated; see zz_instance_json.go. They are built on package
-// internal/jsonscan.
+// This file decodes a page: its top-level members, and the list of instances with their decode errors. The functions
+// that decode a single instance are generated into zz_instance_json.go. They use package internal/jsonscan.
 
-// Limits of one page, so that a broken or hostile response cannot expand to gigabytes of values.
+// Limits for one page. They prevent a malformed or malicious response from using gigabytes of memory.
 const (
-	maxTokenLength = 8 << 10
-	maxInstances   = 10_000 // the API returns at most 100
-	// limit of JSON values in a response that encoding/json reads into a list; enough for about 20,000 elements
+	maxTokenLength = 8 << 10 // maximum length of NextToken, in bytes
+	maxInstances   = 10_000  // the API returns at most 100
+	// maximum number of JSON values in a response that encoding/json decodes; enough for a list of about 20,000
+	// elements
 	maxListValues = 100_000
-	maxRawTexts   = 100      // number of DecodeErrors per page that keep their Raw value
-	maxRawLength  = 16 << 10 // of each
+	maxRawTexts   = 100      // maximum number of DecodeErrors with a Raw value in one page
+	maxRawLength  = 16 << 10 // maximum length of a Raw value, in bytes
 )
 
-// decodeDescribeInstances decodes a page. An error means that the body is not a page, or is not complete. The
-// result does not refer to body.
+// decodeDescribeInstances decodes a page. It returns an error if body is not a page or is incomplete. The result does
+// not reference body.
 func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	d := newDecoder(body)
 	defer d.release()
@@ -46,7 +46,7 @@ func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	return r, nil
 }
 
-// rows returns how many instances the API sent, including those that could not be read.
+// rows returns the number of instances in the response, including instances that could not be decoded.
 func (r *DescribeInstancesResponse) rows() int {
 	n := len(r.Instances)
 	for _, d := range r.Undecoded {
@@ -60,11 +60,12 @@ func (r *DescribeInstancesResponse) rows() int {
 // pageDecoder reads the instances of one page.
 type pageDecoder struct {
 	jsonscan.Decoder
-	instanceCount int // number of list elements, readable or not
+	instanceCount int // number of list elements so far, including elements that could not be decoded
 	rawTexts      int // number of DecodeErrors with a Raw value
 }
 
-// decoders keeps decoders for reuse, because of what they have learned.
+// decoders is a pool of decoders. A reused decoder is faster, because it remembers the order of the members and the
+// recurring strings of earlier pages.
 var decoders = sync.Pool{New: func() any { return &pageDecoder{Decoder: jsonscan.Decoder{Members: &members}} }}
 
 func newDecoder(data []byte) *pageDecoder {
@@ -82,8 +83,8 @@ func (d *pageDecoder) release() {
 
 // topMembers are the members that distinguish a page from other JSON documents.
 type topMembers struct {
-	instances, token bool   // that there is one
-	code, message    []byte // JSON values, nil if absent
+	instances, token bool   // whether the page has the members Instances and NextToken
+	code, message    []byte // the JSON values of Code and Message, or nil
 }
 
 // page reads the top-level members of the response.
@@ -95,7 +96,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	for more {
 		text, at := d.Name(i)
 		name, before := string(text), len(d.Problems())
-		if strings.EqualFold(name, "NextToken") { // in other letters it is no less a sign that the listing goes on
+		if strings.EqualFold(name, "NextToken") { // match any letter case, so that no further page is missed
 			name = "NextToken"
 		}
 		if name == "Instances" && top.instances || name == "NextToken" && top.token {
@@ -144,7 +145,7 @@ func (d *pageDecoder) nextToken(r *DescribeInstancesResponse, i int) (end int) {
 	return end
 }
 
-// instances reads the value of the member Instances: {"Instance": list}, or a list without the wrapper.
+// instances reads the value of the member Instances, which is {"Instance": list} or the list itself.
 func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 	if d.At(i) != '{' || d.IsEmptyValue(i) {
 		return d.instanceList(r, i)
@@ -187,12 +188,12 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 		n := len(r.Instances)
 		if n == cap(r.Instances) {
 			more := 1
-			if n == 1 { // allocate only once: estimate the number from the size of the first instance, and add a few
+			if n == 1 { // to allocate only once, estimate the number of instances from the size of the first, plus a margin
 				more += min(98, (len(d.Data)-i)*5/4/(i-begin))
 			}
 			r.Instances = slices.Grow(r.Instances, more)
 		}
-		r.Instances = r.Instances[:n+1] // is zero; an append of Instance{} would copy its 1.4 kB
+		r.Instances = r.Instances[:n+1] // the new element is zero; append(r.Instances, Instance{}) would copy 1.4 kB
 		var problems []*DecodeError
 		problems, i = d.instance(&r.Instances[n], i)
 		if r.Instances[n].InstanceID == "" {
@@ -208,8 +209,8 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 	return i
 }
 
-// instance reads one element of the list. It returns an error for each member that could not be read. If the id
-// could not be read, it returns a single error without an InstanceID.
+// instance reads one element of the list into inst. It returns a DecodeError for each member that could not be decoded.
+// If the id could not be decoded, it returns a single DecodeError without an InstanceID.
 func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, end int) {
 	if d.At(i) != '{' {
 		end = d.Skip(i)
@@ -232,10 +233,11 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 	return problems, end
 }
 
-// members reads an instance. Members that are unknown or could not be read are stored in Extra.
+// members reads the members of an instance. It stores unknown members, and members that could not be decoded, in Extra.
 func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	end = jsonscan.ReadRoot(&d.Decoder, inst, i, readInstance)
-	// a caller that keeps only the id must not keep the other strings of the instance in memory
+	// All strings of an instance share one allocation. Copy the id, so that keeping the id does not keep the other
+	// strings.
 	inst.InstanceID = strings.Clone(inst.InstanceID)
 	if extra := d.Extra(); len(extra) > 0 {
 		inst.Extra = make(map[string]json.RawMessage, len(extra))
@@ -246,7 +248,7 @@ func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	return end
 }
 
-// rawText returns a copy of a part of the page for DecodeError.Raw, within the limits documented there.
+// rawText returns a copy of a part of the page for DecodeError.Raw. The limits are documented at DecodeError.
 func (d *pageDecoder) rawText(begin, end int) []byte {
 	if d.rawTexts++; d.rawTexts > maxRawTexts {
 		return nil
@@ -254,8 +256,8 @@ func (d *pageDecoder) rawText(begin, end int) []byte {
 	return bytes.Clone(d.Data[begin:min(end, begin+maxRawLength)])
 }
 
-// MarshalJSON returns the instance in the API's shape, with the members of Extra in their places. A member of
-// Extra is left out if it belongs to a list element that no longer exists, or if its field is not zero.
+// MarshalJSON encodes the instance in the JSON format of the API, including the members of Extra. A member of Extra is
+// omitted if it belongs to a list element that no longer exists, or if the field for the member is not zero.
 func (i Instance) MarshalJSON() ([]byte, error) {
 	b, err := jsonscan.Marshal(i, i.Extra)
 	if err != nil {
@@ -264,9 +266,8 @@ func (i Instance) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalJSON decodes an instance in the API's shape, as returned by the API or by MarshalJSON. It is as
-// tolerant as the decoding of responses: members that are unknown or cannot be read are kept in Extra. An instance
-// without an id is accepted.
+// UnmarshalJSON decodes an instance in the JSON format of the API, which MarshalJSON also writes. As in a response,
+// unknown members and members that cannot be decoded are stored in Extra. Unlike in a response, the id may be missing.
 func (i *Instance) UnmarshalJSON(data []byte) error {
 	return unmarshal(data, i, func(d *pageDecoder, inst *Instance, at int) (end int, err error) {
 		if d.At(at) != '{' {
@@ -276,7 +277,7 @@ func (i *Instance) UnmarshalJSON(data []byte) error {
 	})
 }
 
-// marshalPart implements MarshalJSON for a part of an instance.
+// marshalPart implements MarshalJSON for the types of an instance's fields.
 func marshalPart(v any) ([]byte, error) {
 	b, err := jsonscan.Marshal(v, nil)
 	if err != nil {
@@ -285,8 +286,8 @@ func marshalPart(v any) ([]byte, error) {
 	return b, nil
 }
 
-// unmarshalPart implements UnmarshalJSON for a part of an instance. A part has no Extra, so values that cannot be
-// read are an error.
+// unmarshalPart implements UnmarshalJSON for the types of an instance's fields. These types have no Extra, so
+// unmarshalPart returns an error if a value cannot be decoded.
 func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, int) int) error {
 	return unmarshal(data, to, func(d *pageDecoder, v *T, i int) (end int, err error) {
 		end = jsonscan.ReadRoot(&d.Decoder, v, i, read)
@@ -297,8 +298,8 @@ func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, i
 	})
 }
 
-// unmarshal decodes a document with read. By the convention of encoding/json, null changes nothing; after an
-// error, the target is unchanged as well.
+// unmarshal decodes a JSON document with the function read. As is the convention of encoding/json, the value null
+// leaves the target unchanged. After an error, the target is unchanged, too.
 func unmarshal[T any](data []byte, to *T, read func(*pageDecoder, *T, int) (int, error)) error {
 	d := newDecoder(data)
 	defer d.release()

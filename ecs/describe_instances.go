@@ -15,18 +15,20 @@ type DescribeInstancesResponse struct {
 	// PageNumber, PageSize and TotalCount are meaningful only if the request selected a page by number.
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
-	// Undecoded describes the values that could not be read. Each is a member of an instance, which is in
-	// Instances without it, or a whole instance (with an empty InstanceID). Undecoded is nil if everything could
-	// be read.
+	// Undecoded describes the values that could not be decoded. It is nil if every value could be decoded. If a member
+	// of an instance could not be decoded, Instances contains the instance without this member. If the id of an
+	// instance could not be decoded, Instances does not contain the instance, and the InstanceID of its DecodeError is
+	// empty.
 	Undecoded []*DecodeError
 }
 
-// DescribeInstances fetches one page. A zero request returns at most 10 instances, the API's default; use
-// [Client.Instances] to list all of them. A list of more than 100 elements in the request is an
-// ErrInvalidParameter.
+// DescribeInstances fetches one page. With a zero request, the page has at most 10 instances, which is the API's
+// default. Use [Client.Instances] to list all instances. If a list in the request has more than 100 elements,
+// DescribeInstances returns an error that matches ErrInvalidParameter.
 //
-// Values that could not be decoded are described in the response's Undecoded. An empty page may mean that the
-// caller lacks permission. The listing methods check for that; for a single page, use [Client.DryRun].
+// Values that could not be decoded are described in the field Undecoded of the response. An empty page may mean that
+// the caller lacks the permission to list. The listing methods check the permission in this case; after a call of
+// DescribeInstances, use [Client.DryRun] to check it.
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
 	return c.orZero().describeInstances(ctx, retryRead, req)
 }
@@ -51,10 +53,10 @@ func (c *Client) describeInstances(ctx context.Context, mode retryMode, req Desc
 	return resp, nil
 }
 
-// DryRun checks, without listing anything, whether the caller is permitted to list and whether the API accepts the
-// request. It returns nil if the request would succeed, an error matching ErrForbidden if the permission is
-// missing, and one matching ErrInvalidParameter if a parameter is wrong. If the server ignores the dry run, DryRun
-// returns an error as well.
+// DryRun checks whether the caller is permitted to list and whether the API accepts the request, without listing any
+// instances. It returns nil if the request would succeed. The error matches ErrForbidden if a permission is missing,
+// and ErrInvalidParameter if a parameter is invalid. DryRun also returns an error if the server ignores the parameter
+// DryRun and lists instances.
 func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
 	return c.orZero().dryRun(ctx, retryRead, req)
 }

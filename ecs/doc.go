@@ -1,5 +1,6 @@
-// Package ecs lists the ECS instances of an Alibaba Cloud account: completely, fast and typed. It calls the API operation
-// DescribeInstances, version 2014-05-26, and distinguishes "there are none" from "permission denied".
+// Package ecs lists the ECS instances of an Alibaba Cloud account. It calls the operation DescribeInstances of the ECS
+// API, version 2014-05-26. A listing is complete, its instances have Go types, and an empty result is distinguished
+// from a missing permission.
 //
 //	client, err := ecs.NewClient("cn-hangzhou", nil) // credentials from the default chain
 //	if err != nil {
@@ -17,45 +18,60 @@
 // A listing is complete if and only if it ends without an error.
 //
 //   - [Client.Instances] yields every instance in a loop. Start here.
-//   - [Client.StreamInstances] sends the instances to a channel, for several workers, and prefetches the next page.
-//   - [Client.InstancePages] yields pages, with request ids.
-//   - [Client.ScanInstances] fetches several pages at once, for regions of a thousand instances and more.
-//   - [Client.InstancesInRegions] lists several or all regions at once. A region that fails does not end the others.
-//   - [Client.GetInstances] finds instances by id, and [Client.GetInstance] a single one; both report missing ids.
-//   - [Client.DescribeInstances] fetches a single page: 10 instances unless MaxResults is set.
+//   - [Client.StreamInstances] sends the instances to a channel that several workers can read, and prefetches the next
+//     page.
+//   - [Client.InstancePages] yields pages, which include the request ids.
+//   - [Client.ScanInstances] fetches several pages in parallel. Use it for regions with a thousand instances or more.
+//   - [Client.InstancesInRegions] lists several or all regions in parallel. If a region fails, the other regions are
+//     still listed.
+//   - [Client.GetInstances] finds instances by id, and [Client.GetInstance] finds a single instance. Both methods
+//     report missing ids.
+//   - [Client.DescribeInstances] fetches a single page, which has at most 10 instances unless MaxResults is set.
 //
-// [Client.WaitForStatus] and [Client.WaitUntilGone] poll until instances have changed. [Client.ListTagResources] lists tags.
-// [Client.Call] and [CallPages] call any other operation of the ECS API.
+// [Client.WaitForStatus] and [Client.WaitUntilGone] poll until instances have reached a status or are gone.
+// [Client.ListTagResources] lists tags. For every other operation of the ECS API, use [Client.Call], or [CallPages] if
+// the operation pages by token.
 //
 // # Contexts and goroutines
 //
-// A client is immutable and safe for concurrent use: create one and reuse it. Requests are plain values that no call
-// modifies. The context reaches the connection, the delays, the limiter and the credentials. When it is done, the call ends
-// with an error that matches the context's error. A nil context is an ErrInvalidParameter. Iterators run in the goroutine of
-// their loop, unless they fetch several pages at once; breaking out of the loop ends all requests and goroutines.
+// A client is immutable and safe for concurrent use. Create one client and reuse it. Requests are plain values, and no
+// call modifies them.
+//
+// The context of a call applies to its connections, its delays, the limiter and the credentials provider. When the
+// context is done, the call returns an error that matches the context's error. If the context is nil, the call returns
+// an error that matches ErrInvalidParameter.
+//
+// An iterator runs in the goroutine of its loop, unless it fetches several pages in parallel. Leaving the loop ends all
+// of the iterator's requests and goroutines.
 //
 // # Permissions
 //
-// The API may respond in two ways to a caller without the permission ecs:DescribeInstances. According to the vendor's announcement
-// of 2025-09-25, the API answers with HTTP 403 and the code Forbidden.RAM in all regions from 2025-12-20. Before that date it
-// answered with HTTP 200 and an empty list, and private clouds and older installations may still do so.
+// Listing requires the permission ecs:DescribeInstances. To list all regions, ecs:DescribeRegions is required as well,
+// and to list more than about 1,000 instances by tag or resource group, ecs:ListTagResources.
 //
-// The listings handle both. A denied request ends the listing with [ErrForbidden]. A request that ends with an empty page
-// is checked by one dry run, also in the middle of a listing: if the dry run is denied, the listing ends with ErrForbidden; if
-// it fails in any other way, the listing ends with [*UnconfirmedError]. If it passes, the request is sent once more, since
-// the permission may have been granted in the meantime; a second empty page is accepted. An empty listing that was confirmed is
-// remembered for five minutes for the same region and request. [Options.TrustEmpty] accepts empty pages without a check.
+// The API may respond to a caller without ecs:DescribeInstances in two ways. According to the vendor's announcement of
+// 2025-09-25, the response in all regions from 2025-12-20 is HTTP status 403 with the code Forbidden.RAM. Before that
+// date, the response was HTTP status 200 with an empty list. Private clouds and older installations may still return an
+// empty list.
 //
-// The smallest policy is ecs:DescribeInstances, with
-// ecs:DescribeRegions to list all regions and ecs:ListTagResources to list more than about 1,000 instances by tag or
-// resource group.
+// The listing methods handle both responses. If a request is denied, the listing ends with [ErrForbidden]. If the last
+// page is empty, even after pages with instances, the client sends one dry run to check the permission:
+//
+//   - If the dry run is denied, the listing ends with ErrForbidden.
+//   - If the dry run fails for another reason, the listing ends with [*UnconfirmedError].
+//   - If the dry run passes, the client requests the empty page once more, because the permission may have been granted
+//     in the meantime. A second empty page is accepted.
+//
+// After an empty listing has been confirmed, the client accepts an empty listing of the same region and request without
+// a dry run for five minutes. With [Options.TrustEmpty], empty pages are always accepted.
 //
 // # Checking permissions
 //
-// [Client.DryRun] checks, by one request, the permission to list in one region. [Client.Check] finds out why a listing does
-// not work: it tells apart missing credentials, a mistyped region, a broken network, proxy or certificate, a wrong clock, a
-// key or token that the API does not accept, and missing permissions, with advice for each. The [Report] prints as a table
-// and as JSON, and [Report.Policy] is the RAM policy that is missing.
+// [Client.DryRun] sends one request to check the permission to list in one region. [Client.Check] determines why a
+// listing does not work: missing credentials, a mistyped region, a problem with the network, the proxy or a
+// certificate, a wrong clock, a key or token that the API rejects, or missing permissions. The [Report] gives advice
+// for each problem, and can be printed as a table or encoded as JSON. [Report.Policy] returns a RAM policy that grants
+// the missing permissions.
 //
 //	report := client.Check(ctx, &ecs.CheckOptions{AllRegions: true})
 //	fmt.Println(report)
@@ -63,86 +79,106 @@
 //		return err
 //	}
 //
-// Check lists nothing. It sends, for each region, one dry run of DescribeInstances for each request in
-// CheckOptions.Requests and one ListTagResources, and one DescribeRegions altogether: 61 requests for 30 regions, most of
-// them in parallel. It cannot know of policies that depend on the instances that a listing would return, nor how much of a
-// quota other programs use. That a service refuses nothing does not prove that it will be up a minute later: handle the
-// errors of listings as well.
+// Check lists no instances. With one request to check, it sends two requests per region plus one: 61 requests for
+// 30 regions, most of them in parallel. Check cannot detect policies that depend on the instances that a listing would
+// return, and does not know how much of a quota other programs use. A listing may fail even though a check has passed,
+// so handle the errors of listings as well.
 //
-// # What the API does silently
+// # Pitfalls of the API
 //
-//   - It may return an empty list to a caller without permission. See above.
-//   - A page has 10 instances by default. The listings request 100 and read all pages.
-//   - A listing by tag or resource group stops at 1,000 instances. The listings find the others by ListTagResources and
-//     fetch them by id, or end with a [*CappedError].
-//   - Unknown parameters are ignored, so a typo lists everything. Requests are typed.
-//   - An empty list of ids matches nothing, and a missing one matches everything. A nil and an empty [JSONList] preserve
-//     the difference.
-//   - Private, inner and elastic addresses are ignored without InstanceNetworkType, so it is sent with them.
-//   - MaxResults below 10 is raised to 10, so a page may have more instances than requested.
-//   - Page numbers are ignored if MaxResults or NextToken is set. Such a request is refused.
-//   - An instance may be on two pages if the list changes during the listing. It is delivered once.
-//   - Ids that do not exist are left out. GetInstances reports them in a [*NotFoundError].
-//   - TotalCount has no meaning in a listing by tokens. It is used only to detect a server that supports page numbers only.
-//     Such a server, an old private cloud for instance, cannot be listed exactly while instances are created and deleted.
+// In the following cases the API returns no error, but its result may be unexpected. This package handles most of them.
+//
+//   - The API may return an empty list to a caller without permission: see Permissions.
+//   - A page has 10 instances by default. The listing methods request pages of 100 instances and read all pages.
+//   - A listing by tag or resource group stops at 1,000 instances. The listing methods find the remaining instances
+//     with ListTagResources and fetch them by id, or end with a [*CappedError].
+//   - The API ignores unknown parameters, so a request with a misspelled filter lists all instances. This package has
+//     typed requests instead.
+//   - An empty list of ids matches no instance, but a request without the list matches all instances. An empty
+//     [JSONList] is sent as an empty list, and a nil JSONList is not sent.
+//   - The API ignores private, inner and elastic addresses in a request without InstanceNetworkType. This package sends
+//     InstanceNetworkType with such addresses.
+//   - The API raises a MaxResults below 10 to 10, so a page may have more instances than requested.
+//   - The API ignores page numbers if MaxResults or NextToken is set. This package returns an error for such a request.
+//   - An instance may be on two pages if instances are created or deleted during the listing. The listing methods
+//     return the instance once.
+//   - The API omits instances whose ids do not exist. GetInstances reports these ids in a [*NotFoundError].
+//   - TotalCount is meaningless in a listing by token. This package uses TotalCount only to detect a server that
+//     supports only page numbers, such as an old private cloud. A listing of such a server may be inexact if instances
+//     are created or deleted during the listing.
 //
 // # Errors
 //
-// A failed call returns an [*Error] with the API's code and the request id. [errors.Is] tells the kinds apart:
-// [ErrThrottled], [ErrForbidden], [ErrCredentials], [ErrInvalidParameter], [ErrUnavailable], [ErrNotFound], and the errors of
-// the context. Each text is one line, says what to do, and contains no secret.
+// A failed call returns an [*Error] with the API's error code and the request id. Use [errors.Is] to test for the kind
+// of failure: [ErrThrottled], [ErrForbidden], [ErrCredentials], [ErrInvalidParameter], [ErrUnavailable], [ErrNotFound],
+// or an error of package context. Error messages are one line long, usually contain advice, and never contain a secret.
 //
-// Listings may also end with [*UnconfirmedError], [*CappedError], [*IncompleteError] for what could not be decoded, or, if
-// the server never ends the listing, [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages]. InstancesInRegions yields
-// [*RegionError], and the waiters return [*WaitError].
+// A listing may also end with the following errors:
+//
+//   - [*UnconfirmedError], if an empty result could not be verified;
+//   - [*CappedError], if a listing by tag or resource group could not be continued after 1,000 instances;
+//   - [*IncompleteError], if values could not be decoded;
+//   - [pagination.ErrTokenLoop] or [pagination.ErrEmptyPages], if the server does not end the listing.
+//
+// InstancesInRegions yields a [*RegionError] for each region that fails, and WaitForStatus and WaitUntilGone return a
+// [*WaitError].
 //
 // # Retries and throttling
 //
-// Connection errors, unreadable responses, internal errors and the statuses 408, 500, 502, 503 and 504 are retried with
-// jittered backoff, a single call for a few seconds and each page of a listing long enough for a restart of the service; see
-// [RetryPolicy]. Each attempt has a new signature and times out after 10 s. Untrusted certificates and unknown hosts are not
-// retried. A retry budget limits the requests to a server that stays down. A wrong local clock is detected and corrected.
+// A call is retried after connection errors, unreadable responses, internal errors of the service, and the HTTP
+// statuses 408, 500, 502, 503 and 504. It is not retried if the certificate is untrusted or the host is unknown. A
+// single call is retried for a few seconds, and each page of a listing long enough to outlast a restart of the service;
+// see [RetryPolicy]. Retries use exponential backoff with jitter. Each attempt has a new signature and times out after
+// 10 s. A retry budget limits the number of requests to a server that stays down. The client detects a wrong local
+// clock and corrects the time in its requests.
 //
-// A throttled call waits in a throttle control, one for each region and operation, which all goroutines and the clients made
-// by [Client.InRegion] share. It adds no delay until the first throttled response. Then it learns the quota and sends
-// requests at the rate that the API accepts. [Options.Limiter] adds a limit. A delay that would pass the deadline of the
-// context ends the call immediately, with an error that matches both the context's error and the last response.
+// Throttled calls are delayed by a throttle control. There is one throttle control per region and operation, shared by
+// all goroutines and by the clients that [Client.InRegion] returns. It adds no delay until a response is throttled.
+// Then it learns the quota and sends requests at the rate that the API accepts. [Options.Limiter] can limit the rate
+// further. If a delay would exceed the context's deadline, the call returns immediately with an error that matches both
+// the context's error and the kind of the last response.
 //
 // The details of retries may change between releases.
 //
 // # Signing
 //
-// [signer.V1], the default, signs with HMAC-SHA1 and sends the signature, and the token of a temporary key, in the query
-// string, where a proxy that decrypts TLS may log them. [signer.V3] signs with HMAC-SHA256 in headers: use it behind such a
-// proxy, with FIPS 140, or if a policy requires it. The API accepts both for every call.
+// [signer.V1] is the default. It signs with HMAC-SHA1 and sends the signature, and the security token of a temporary
+// key, in the query string. A proxy that decrypts TLS may log the query string. [signer.V3] signs with HMAC-SHA256 and
+// sends the signature in headers. Use V3 behind such a proxy, in FIPS 140 mode, or if a policy requires it. The API
+// accepts both signatures for every call.
 //
 // # Credentials
 //
-// Without [Options.Credentials], the first call looks for a key in these places:
+// If [Options.Credentials] is nil, the client uses the default credential chain. The first call searches for a key in
+// the following places, in this order:
 //
-//  1. ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a temporary key, ALIBABA_CLOUD_SECURITY_TOKEN
-//  2. an OIDC role: ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN, ALIBABA_CLOUD_OIDC_TOKEN_FILE
-//  3. the profile of the vendor's CLI, ~/.aliyun/config.json
-//  4. the profile file, ~/.alibabacloud/credentials
-//  5. the RAM role of the instance, unless ALIBABA_CLOUD_ECS_METADATA_DISABLED is true
-//  6. ALIBABA_CLOUD_CREDENTIALS_URI
+//  1. the environment variables ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET and, for a temporary key,
+//     ALIBABA_CLOUD_SECURITY_TOKEN
+//  2. an OIDC role, set by the environment variables ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and
+//     ALIBABA_CLOUD_OIDC_TOKEN_FILE
+//  3. the profile of the Alibaba Cloud CLI, in ~/.aliyun/config.json
+//  4. the profile file ~/.alibabacloud/credentials
+//  5. the RAM role of the ECS instance on which the program runs, unless ALIBABA_CLOUD_ECS_METADATA_DISABLED is true
+//  6. the URL in the environment variable ALIBABA_CLOUD_CREDENTIALS_URI
 //
-// [CredentialsFrom] accepts any credential of github.com/aliyun/credentials-go, and [StaticCredentials] a fixed key; any
-// [CredentialsProvider] will do. [Client.WithCredentials] returns a client for another account.
+// Other credentials are passed in Options.Credentials: a fixed key from [StaticCredentials], a credential of
+// github.com/aliyun/credentials-go from [CredentialsFrom], a profile from [ProfileCredentials], or your own
+// [CredentialsProvider]. [Client.WithCredentials] returns a client for another account.
 //
 // # Observability
 //
-// [Options.Logger] receives attempts at level Debug, retries at Info, and a warning when an older key is used because the
-// provider fails. [Options.OnAttempt] is called after every HTTP request; the module
-// github.com/aliyun-ecs/sdk-go/ecs/ecsotel turns that into OpenTelemetry spans and metrics. Neither sees a secret.
+// [Options.Logger] receives a record for each attempt at level Debug and for each retry at level Info, and a warning
+// when the last valid key is reused because the credentials provider fails. [Options.OnAttempt] is called after every
+// HTTP request. The module github.com/aliyun-ecs/sdk-go/ecs/ecsotel uses OnAttempt to create OpenTelemetry spans and
+// metrics. Neither the logger nor OnAttempt receives a secret.
 //
 // # Testing your code
 //
-// Package [github.com/aliyun-ecs/sdk-go/ecs/ecstest] is an in-memory ECS, over HTTP on a loopback address, that checks
-// signatures, filters, pages, throttles, and fails on demand.
+// Package [github.com/aliyun-ecs/sdk-go/ecs/ecstest] provides an in-memory ECS server that listens on a loopback
+// address. The server checks signatures, supports filters and paging, and can throttle requests or inject failures.
 //
-// # What is not documented
+// # Undocumented behavior of the API
 //
 // The API does not document whether the bounds of its time filters are inclusive, whether tokens expire, in which order
-// instances are listed, and which quota applies. This client does not depend on any of them.
+// instances are listed, or which quota applies to an account. This package does not depend on any of these details.
 package ecs

@@ -14,9 +14,9 @@ var (
 	hostName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 )
 
-// publicHosts maps the regions whose public endpoint is not ecs.{region}.aliyuncs.com to the first label of its
-// host name. The values are those of the vendor's own clients, except for regions that are internal to the vendor.
-// VPC endpoints have no such exceptions.
+// publicHosts contains the regions whose public endpoint is not ecs.{region}.aliyuncs.com. A value is the first label
+// of the endpoint's host name. The map contains the same regions as the vendor's own SDKs, except for the vendor's
+// internal regions. VPC endpoints have no exceptions.
 var publicHosts = map[string]string{
 	"cn-hangzhou":             "ecs-cn-hangzhou",
 	"cn-shanghai-finance-1":   "ecs-cn-hangzhou",
@@ -28,23 +28,23 @@ var publicHosts = map[string]string{
 	"cn-north-2-gov-1":        "ecs",
 }
 
-// checkRegions checks the form of region ids.
+// checkRegions returns an error for the first string that does not have the form of a region id.
 func checkRegions(field string, regions ...string) error {
 	for _, region := range regions {
 		if region == "" {
 			return invalid(field, "is empty: use a region id such as %q", "cn-hangzhou")
 		}
 		if len(region) > 63 || !regionName.MatchString(region) {
-			return invalid(field, "%.80q is not a region id: use one such as %q", region, "cn-hangzhou")
+			return invalid(field, "%.80q is not a region id: use a region id such as %q", region, "cn-hangzhou")
 		}
 	}
 	return nil
 }
 
-// endpoint returns the scheme and the host of the endpoint of a region. If override is not empty, it replaces the
-// region's own endpoint; see Options.Endpoint.
+// endpoint returns the scheme and the host of the endpoint for a region. If override is not empty, it is used as the
+// endpoint; see Options.Endpoint.
 func endpoint(region string, network Network, override string) (scheme, host string, err error) {
-	if err := checkRegions("region", region); err != nil { // the region becomes part of a host name, so it is checked first
+	if err := checkRegions("region", region); err != nil { // the region is validated first, because it becomes part of a host name
 		return "", "", err
 	}
 	switch {
@@ -58,11 +58,11 @@ func endpoint(region string, network Network, override string) (scheme, host str
 	return "https", cmp.Or(publicHosts[region], "ecs."+region) + ".aliyuncs.com", nil
 }
 
-// parseEndpoint parses a host, host:port or URL. It refuses everything that could send a signed request to an
-// unexpected place: plain http to a host that is not loopback, user information, a path, or a query.
+// parseEndpoint parses a host, host:port or URL. It returns an error for anything that could send a signed request to
+// an unintended destination: http to a host other than loopback, user information, a path or a query.
 func parseEndpoint(s string) (scheme, host string, err error) {
 	bad := func(format string, args ...any) (string, string, error) {
-		// the value is not included in the error: it may contain a password
+		// The error does not include the value, because the value may contain a password.
 		return "", "", invalid("Options.Endpoint", format, args...)
 	}
 	text := s
@@ -78,7 +78,7 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "":
 		return bad("must be a host, host:port, or URL without a path or query")
 	}
-	u.Host = strings.ToLower(u.Host) // net/http bypasses the proxy of the environment only for the lower-case "localhost"
+	u.Host = strings.ToLower(u.Host) // net/http bypasses the environment's proxy for "localhost" only in lower case
 	name := u.Hostname()
 	addr, addrErr := netip.ParseAddr(name)
 	if addrErr != nil && (len(name) > 253 || !hostName.MatchString(name)) || addr.Zone() != "" {
@@ -94,10 +94,10 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	case "https":
 	case "http":
 		if !loopback {
-			return bad("must use https: plain http is allowed for loopback hosts only")
+			return bad("must use https: http is allowed only for loopback hosts")
 		}
 	default:
-		return bad("has scheme %.20q, it must be https", u.Scheme)
+		return bad("has the scheme %.20q: use https", u.Scheme)
 	}
 	return u.Scheme, u.Host, nil
 }

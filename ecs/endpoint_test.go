@@ -71,7 +71,7 @@ func TestEndpointOverride(t *testing.T) {
 		"http://2130706433":                "must use https",
 		"http://[::]:80":                   "must use https",
 		"http://0.0.0.0":                   "must use https",
-		"ftp://127.0.0.1":                  "has scheme",
+		"ftp://127.0.0.1":                  "has the scheme",
 		"://127.0.0.1":                     "neither",
 		"user:secretpw@host.example":       "user information",
 		"https://user:secretpw@127.0.0.1":  "user information",

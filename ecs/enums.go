@@ -2,15 +2,15 @@ package ecs
 
 import "strings"
 
-// The enum types are open: a value that the API adds later is kept unchanged and can be sent. In a response, ""
-// means that the value was not reported; in a request, "" is not sent.
+// The enum types accept values that have no constant, such as values that the API adds later. In a response, "" means
+// that the API did not report the value. In a request, "" is not sent.
 
-// InstanceStatus is the life-cycle state of an instance.
+// InstanceStatus is the lifecycle state of an instance.
 type InstanceStatus string
 
 // The documented states.
 const (
-	InstanceStatusPending  InstanceStatus = "Pending" // being created
+	InstanceStatusPending  InstanceStatus = "Pending" // the instance is being created
 	InstanceStatusRunning  InstanceStatus = "Running"
 	InstanceStatusStarting InstanceStatus = "Starting"
 	InstanceStatusStopping InstanceStatus = "Stopping"
@@ -20,7 +20,7 @@ const (
 // StoppedMode is the billing mode of a stopped instance.
 type StoppedMode string
 
-// The documented modes. Running instances have StoppedModeNotApplicable.
+// The documented modes. An instance that is not stopped has StoppedModeNotApplicable.
 const (
 	StoppedModeKeepCharging  StoppedMode = "KeepCharging"
 	StoppedModeStopCharging  StoppedMode = "StopCharging"
@@ -33,7 +33,7 @@ type InstanceNetworkType string
 // The documented network types.
 const (
 	InstanceNetworkTypeVPC     InstanceNetworkType = "vpc"
-	InstanceNetworkTypeClassic InstanceNetworkType = "classic" // out of service for new instances
+	InstanceNetworkTypeClassic InstanceNetworkType = "classic" // not available for new instances
 )
 
 // InstanceChargeType is the billing method of an instance.
@@ -45,7 +45,7 @@ const (
 	InstanceChargeTypePostPaid InstanceChargeType = "PostPaid" // pay as you go, including spot instances
 )
 
-// InternetChargeType is the billing method of public traffic.
+// InternetChargeType is the billing method for public network traffic.
 type InternetChargeType string
 
 // The documented charge types.
@@ -54,23 +54,23 @@ const (
 	InternetChargeTypePayByTraffic   InternetChargeType = "PayByTraffic"
 )
 
-// LockReason is the reason why operations on an instance are locked. The API writes the values in varying case,
-// such as "Recycling": compare with [LockReason.Is].
+// LockReason is the reason why an instance is locked. The letter case of the API's values varies ("recycling" or
+// "Recycling"), so use [LockReason.Is] to compare values.
 type LockReason string
 
 // The documented reasons.
 const (
 	LockReasonFinancial              LockReason = "financial" // overdue payment
 	LockReasonSecurity               LockReason = "security"
-	LockReasonRecycling              LockReason = "recycling" // a spot instance about to be released
+	LockReasonRecycling              LockReason = "recycling" // the spot instance is about to be released
 	LockReasonDedicatedHostFinancial LockReason = "dedicatedhostfinancial"
 	LockReasonRefunded               LockReason = "refunded"
 )
 
-// Is reports whether r and other are the same reason, ignoring case.
+// Is reports whether r and other are the same reason, ignoring letter case.
 func (r LockReason) Is(other LockReason) bool { return strings.EqualFold(string(r), string(other)) }
 
-// SpotStrategy is the pricing strategy of a spot instance, or SpotStrategyNoSpot.
+// SpotStrategy is the bidding strategy of a spot instance. It is SpotStrategyNoSpot for all other instances.
 type SpotStrategy string
 
 // The documented strategies.
@@ -80,7 +80,7 @@ const (
 	SpotStrategySpotAsPriceGo      SpotStrategy = "SpotAsPriceGo"
 )
 
-// SpotInterruptionBehavior determines what happens to a spot instance that is reclaimed.
+// SpotInterruptionBehavior determines whether a spot instance is released or stopped when it is reclaimed.
 type SpotInterruptionBehavior string
 
 // The documented behaviors.
@@ -98,7 +98,7 @@ const (
 	CreditSpecificationUnlimited CreditSpecification = "Unlimited"
 )
 
-// NetworkInterfaceType distinguishes the primary network interface of an instance from the secondary ones.
+// NetworkInterfaceType specifies whether a network interface is an instance's primary or a secondary interface.
 type NetworkInterfaceType string
 
 // The documented types.
@@ -107,7 +107,7 @@ const (
 	NetworkInterfaceTypeSecondary NetworkInterfaceType = "Secondary"
 )
 
-// MetadataEndpoint is the state of an instance's metadata service, enabled or disabled (API: HttpEndpoint).
+// MetadataEndpoint specifies whether an instance's metadata service is enabled. The API calls it HttpEndpoint.
 type MetadataEndpoint string
 
 // The documented values.
@@ -116,7 +116,7 @@ const (
 	MetadataEndpointDisabled MetadataEndpoint = "disabled"
 )
 
-// MetadataTokens determines whether an instance's metadata service requires tokens (API: HttpTokens).
+// MetadataTokens specifies whether an instance's metadata service requires tokens. The API calls it HttpTokens.
 type MetadataTokens string
 
 // The documented values.
@@ -125,10 +125,10 @@ const (
 	MetadataTokensRequired MetadataTokens = "required"
 )
 
-// AdditionalAttribute requests members of [Instance] that DescribeInstances leaves empty by default.
+// AdditionalAttribute selects fields of [Instance] that DescribeInstances fills only on request.
 type AdditionalAttribute string
 
-// The known attributes (API: AdditionalAttributes.N), each with the fields that it fills.
+// The known attributes. The comment of each constant names the fields that the attribute fills.
 const (
 	AdditionalAttributeMetaOptions            AdditionalAttribute = "META_OPTIONS"              // MetadataOptions
 	AdditionalAttributeDDHCluster             AdditionalAttribute = "DDH_CLUSTER"               // DedicatedHostAttribute.DedicatedHostClusterID
@@ -136,11 +136,11 @@ const (
 	AdditionalAttributeCPUOptionsTopologyType AdditionalAttribute = "CPU_OPTIONS_TOPOLOGY_TYPE" // CPUOptions.TopologyType
 	AdditionalAttributePrivateDNSOptions      AdditionalAttribute = "PRIVATE_DNS_OPTIONS"       // PrivateDNSNameOptions
 	AdditionalAttributeCurrentOSNVMeSupported AdditionalAttribute = "CURRENT_OS_NVME_SUPPORTED" // ImageOptions.CurrentOSNVMeSupported
-	// AdditionalAttributeSecureBoot fills SecurityOptions. The API does not document it.
+	// AdditionalAttributeSecureBoot fills SecurityOptions. The API does not document this attribute.
 	AdditionalAttributeSecureBoot AdditionalAttribute = "SECURE_BOOT"
 )
 
-// OSType is the type of operating system of an instance.
+// OSType is the type of an instance's operating system.
 type OSType string
 
 // The documented types.
@@ -149,25 +149,25 @@ const (
 	OSTypeWindows OSType = "windows"
 )
 
-// Affinity determines whether an instance on a dedicated host stays on that host when it is restarted.
+// Affinity specifies whether an instance stays on the same dedicated host when it is restarted.
 type Affinity string
 
 // The documented values.
 const (
-	AffinityDefault Affinity = "default" // not tied to one host
+	AffinityDefault Affinity = "default" // the instance may be moved to another host
 	AffinityHost    Affinity = "host"
 )
 
-// Tenancy determines whether an instance runs on a dedicated host.
+// Tenancy specifies whether an instance runs on a dedicated host.
 type Tenancy string
 
 // The documented values.
 const (
-	TenancyDefault Tenancy = "default" // on a shared host
+	TenancyDefault Tenancy = "default" // the instance runs on a shared host
 	TenancyHost    Tenancy = "host"
 )
 
-// HostnameType determines how the private DNS name of an instance is formed.
+// HostnameType determines from which value the private DNS name of an instance is formed.
 type HostnameType string
 
 // The documented values.
@@ -177,7 +177,7 @@ const (
 	HostnameTypeInstanceIDBased HostnameType = "InstanceIdBased"
 )
 
-// PTPStatus is the state of the Precision Time Protocol.
+// PTPStatus specifies whether the Precision Time Protocol is enabled.
 type PTPStatus string
 
 // The documented values.
@@ -186,7 +186,7 @@ const (
 	PTPStatusDisabled PTPStatus = "disabled"
 )
 
-// InstanceMetadataTags determines whether an instance's tags can be read from its metadata service.
+// InstanceMetadataTags specifies whether an instance's tags can be read from its metadata service.
 type InstanceMetadataTags string
 
 // The documented values.
@@ -195,7 +195,7 @@ const (
 	InstanceMetadataTagsDisabled InstanceMetadataTags = "disabled"
 )
 
-// RegionStatus is the availability of instances in a region.
+// RegionStatus specifies whether new instances are available in a region.
 type RegionStatus string
 
 // The documented values.
@@ -204,11 +204,11 @@ const (
 	RegionStatusSoldOut   RegionStatus = "soldOut"
 )
 
-// ResourceType is a type of resource. DescribeRegions lists the regions in which resources of that type can be
-// bought; ListTagResources lists their tags.
+// ResourceType is a type of ECS resource. DescribeRegions lists the regions in which resources of a type can be bought,
+// and ListTagResources lists the tags of such resources.
 type ResourceType string
 
-// The most common types. The API documents more; convert their names to ResourceType.
+// The most common types. For any other type, convert the type's name in the API documentation to ResourceType.
 const (
 	ResourceTypeInstance ResourceType = "instance"
 	ResourceTypeDisk     ResourceType = "disk"
@@ -217,11 +217,11 @@ const (
 	ResourceTypeENI      ResourceType = "eni"
 )
 
-// Network selects which endpoint of a region a client uses.
+// Network selects the public endpoint or the VPC endpoint of a region.
 type Network string
 
 // The networks. NetworkPublic is the zero value.
 const (
 	NetworkPublic Network = ""
-	NetworkVPC    Network = "vpc" // reachable only from VPCs of the region, without internet access
+	NetworkVPC    Network = "vpc" // reachable only from VPCs in the region; needs no internet access
 )

@@ -12,75 +12,82 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// The kinds of failure. Test for them with [errors.Is], which works for an [*Error] and for every error that wraps
-// one. An error may be of several kinds, or of none, such as an HTTP redirect; see its Code and StatusCode then.
+// The kinds of failure. Use [errors.Is] to test whether an error is of a kind; this works for an [*Error] and for any
+// error that wraps an *Error. An error may be of several kinds. If an error is of no kind, such as an HTTP redirect,
+// examine Error.Code and Error.StatusCode.
 var (
-	// ErrThrottled means that the account's quota for the operation in the region was used up, and that retries
-	// failed as well (codes Throttling and Throttling.*).
+	// ErrThrottled means that the account's quota for the operation in the region was exhausted, and that retries were
+	// throttled as well. The API's codes are Throttling and Throttling.*.
 	ErrThrottled = errors.New("throttled")
-	// ErrForbidden means that the account or user lacks a permission (Forbidden, Forbidden.*, NoPermission,
-	// *.Unauthorized …). It does not cover credentials that are wrong in themselves; those are ErrCredentials.
+	// ErrForbidden means that the caller lacks a permission. The API's codes are Forbidden, Forbidden.*, NoPermission,
+	// *.Unauthorized and similar codes. Invalid credentials are reported as ErrCredentials instead.
 	ErrForbidden = errors.New("forbidden")
-	// ErrCredentials means that there are no usable credentials, or that the API did not accept them
-	// (InvalidAccessKeyId.*, SignatureDoesNotMatch, InvalidSecurityToken.*, a wrong clock, a provider that failed …).
+	// ErrCredentials means that the client has no valid credentials or that the API rejected the credentials. Causes
+	// include a failed credentials provider, a wrong local clock, and the API's codes InvalidAccessKeyId.*,
+	// SignatureDoesNotMatch and InvalidSecurityToken.*.
 	ErrCredentials = errors.New("credentials not accepted")
-	// ErrInvalidParameter means that the request cannot succeed unless it is changed. Either it was refused before
-	// it was sent (Attempts is 0), or the API refused it (Invalid*, Missing*, UnsupportedParameter …).
+	// ErrInvalidParameter means that the request cannot succeed unless it is changed. Either the client detected an
+	// invalid parameter and sent no request (Error.Attempts is 0), or the API rejected the request with a code such as
+	// Invalid*, Missing* or UnsupportedParameter.
 	ErrInvalidParameter = errors.New("invalid parameter")
-	// ErrUnavailable means that the service, or the network on the way to it, failed, and that retries failed as well
-	// (InternalError, ServiceUnavailable, HTTP status 5xx, connection errors, timeouts, unreadable responses). An unknown
-	// host, which is what a mistyped region leads to, and an untrusted certificate match as well, although they are not
-	// retried and do not pass by themselves: a [*net.DNSError] with IsNotFound, or a [*crypto/tls.CertificateVerificationError],
-	// is in their chain.
+	// ErrUnavailable means that the service failed or could not be reached, and that retries failed as well. Causes
+	// include connection errors, timeouts, unreadable responses, HTTP status 5xx, and the API's codes InternalError and
+	// ServiceUnavailable.
+	//
+	// ErrUnavailable also covers an unknown host, which is often a mistyped region, and an untrusted certificate. These
+	// failures are permanent and are not retried. To recognize them, use [errors.As] to find a [*net.DNSError] with
+	// IsNotFound or a [*crypto/tls.CertificateVerificationError].
 	ErrUnavailable = errors.New("unavailable")
-	// ErrNotFound means that a resource named in the request does not exist in the region, or is not visible to the caller
-	// (InvalidInstanceId.NotFound, InvalidDiskId.NotFound …). A [*NotFoundError] matches it too. It does not cover an
-	// operation, product, region or access key that the API does not know.
+	// ErrNotFound means that a resource named in the request does not exist in the region or is not visible to the
+	// caller. The API's codes are InvalidInstanceId.NotFound, InvalidDiskId.NotFound and similar codes. A
+	// [*NotFoundError] matches ErrNotFound, too. An unknown operation, product, region or access key does not match.
 	ErrNotFound = errors.New("not found")
 )
 
-// Error describes a failed call. Fields that do not apply are zero: Code, for example, if there was no response.
+// Error describes a failed call. Fields that do not apply are zero. For example, Code is "" if there was no response.
 //
-// An Error matches the kinds above with [errors.Is], and unwraps to its cause: the error of a context, of the
-// network, or of a credentials provider. A call that is canceled between two attempts matches both the error of
-// the context and the kind of the last response.
+// Use [errors.Is] to test an Error for the kinds above. An Error unwraps to its cause, such as an error of the context,
+// the network or the credentials provider. If the context is done between two attempts, the Error matches both the
+// context's error and the kind of the last response.
 //
-// Every error that a call, a listing or a waiter returns has an Error in its chain, unless no call failed: see
-// [NotFoundError], [IncompleteError], [CappedError] and [WaitError]. Its text is a single line without secrets.
+// Every error returned by a call, a listing or a waiter has an *Error in its chain, unless no call failed. See
+// [NotFoundError], [IncompleteError], [CappedError] and [WaitError] for errors without a failed call. The error message
+// is a single line without secrets.
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
-	Message   string // the API's explanation, without control characters and secrets, at most 8 KiB
-	RequestID string // identifies the request for the vendor's support
-	HostID    string // the endpoint, as named in the response
-	Recommend string // link to a diagnosis, provided by the API
+	Message   string // the API's error message without control characters and secrets; at most 8 KiB
+	RequestID string // the request id; the vendor's support uses it to find the request
+	HostID    string // the API's name for the endpoint, from the response
+	Recommend string // the URL of a diagnosis provided by the API
 	Action    string // the operation, such as "DescribeInstances"
 	Region    string // the client's region
-	Host      string // the host that the request was sent to; "" if none was sent
+	Host      string // the host to which the request was sent; "" if no request was sent
 
-	StatusCode int // the HTTP status of the last response; 0 if there was none
-	Attempts   int // the number of HTTP requests sent
+	StatusCode int // the HTTP status of the last response; 0 if there was no response
+	Attempts   int // the number of HTTP requests that were sent
 
-	// AccessDenied says which permission is missing. It is nil if the API did not report it.
+	// AccessDenied describes the missing permission. It is nil if the API did not report the permission.
 	AccessDenied *AccessDeniedDetail
 
 	class   transport.Class
 	problem transport.Problem
-	advice  string // what to do, if that is more specific than the advice for the class
+	advice  string // advice that is more specific than the advice for the class, or ""
 	err     error
 }
 
-// AccessDeniedDetail is the API's explanation of a denied call. Members that are absent from the response are "".
+// AccessDeniedDetail describes a denied call as reported by the API. Fields that the API did not report are "".
 type AccessDeniedDetail struct {
-	AuthAction               string // the permission that is needed, such as "ecs:DescribeInstances"
+	AuthAction               string // the missing permission, such as "ecs:DescribeInstances"
 	AuthPrincipalType        string
-	AuthPrincipalOwnerID     string // API: AuthPrincipalOwnerId
+	AuthPrincipalOwnerID     string // AuthPrincipalOwnerId in the API
 	AuthPrincipalDisplayName string
 	PolicyType               string
 	NoPermissionType         string
 	EncodedDiagnosticMessage string
 }
 
-// Error returns one line: the operation and region, the response or the cause, the request id or host, and advice.
+// Error returns a one-line message. The message contains the operation, the region, the API's error or another
+// cause, the request id or the host, and, if possible, advice.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ecs: " + e.Action + inRegion(e.Region) + ":")
@@ -96,7 +103,7 @@ func (e *Error) Error() string {
 		}
 		message := truncate(e.Message, maxMessageText)
 		if e.err != nil {
-			message = strings.TrimSuffix(message, ".") // the sentence goes on
+			message = strings.TrimSuffix(message, ".") // the text of e.err follows
 		}
 		b.WriteString(" " + message)
 	}
@@ -115,10 +122,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// maxMessageText limits how many bytes of Message appear in the text of an Error, so that the rest stays visible.
+// maxMessageText is the maximum number of bytes of Error.Message in the result of Error.Error. The limit keeps the
+// request id and the advice visible.
 const maxMessageText = 1 << 10
 
-// truncate shortens s to at most n bytes plus an ellipsis, without splitting a character.
+// truncate shortens s to at most n bytes, without splitting a character, and appends an ellipsis if it removed bytes.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -126,8 +134,8 @@ func truncate(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// details returns the request id, or else the host. The host is included if the response did not come from the
-// API: then the host, or something on the way to it, is the problem.
+// details returns the details that the error message shows in parentheses. They include the host if the response did
+// not come from the API, because then the host, or a proxy in front of it, is the likely cause.
 func (e *Error) details() (details []string) {
 	if e.Host != "" && e.Code == "" && (e.err == nil || !strings.Contains(e.err.Error(), e.Host)) {
 		details = append(details, "host "+e.Host)
@@ -141,7 +149,7 @@ func (e *Error) details() (details []string) {
 	return details
 }
 
-// whatToDo returns the advice at the end of the text, or "".
+// whatToDo returns the advice at the end of the error message, or "" if there is no advice.
 func (e *Error) whatToDo() string {
 	switch {
 	case e.advice != "":
@@ -154,11 +162,11 @@ func (e *Error) whatToDo() string {
 	return ""
 }
 
-// Unwrap returns the cause, or nil if the API's response is the cause.
+// Unwrap returns the cause of the failure, or nil if the cause is the API's response.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is reports whether the failure is of the kind target, one of the Err… variables of this package. For an Error
-// that this package did not return, such as one created by a fake in a test, its exported fields decide.
+// Is reports whether the failure is of the kind target, which is one of the Err… variables of this package. If e was
+// not returned by this package, but was created by a test, for example, Is derives the kind from the exported fields.
 func (e *Error) Is(target error) bool {
 	class := e.class
 	if class == 0 {
@@ -182,10 +190,12 @@ func (e *Error) Is(target error) bool {
 	}
 }
 
-// Format implements [fmt.Formatter]. For every verb it prints the text of Error, so that %+v and %#v reveal nothing else.
+// Format implements [fmt.Formatter]. For every verb, it prints the result of [Error.Error], so that %+v and %#v do not
+// reveal secrets.
 func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
-// LogValue implements [slog.LogValuer]. It returns a group with the error text, and the fields that identify the kind of failure.
+// LogValue implements [slog.LogValuer]. It returns a group that contains the error message, the action and the region.
+// If they are set, the group also contains the host, the code, the request id, the status and the number of attempts.
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("action", e.Action), slog.String("region", e.Region)}
 	for _, a := range []slog.Attr{
@@ -198,7 +208,8 @@ func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// printable returns s for use in a single line of text: quoted and shortened if it is long or not printable.
+// printable returns s in a form that fits in a one-line message. If s is longer than 80 bytes or contains characters
+// that are not printable, the result is quoted and shortened.
 func printable[T ~string](s T) string {
 	if len(s) > 80 || strings.ContainsFunc(string(s), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return fmt.Sprintf("%.80q", s)
@@ -214,7 +225,7 @@ func inRegion(region string) string {
 	return " in " + printable(region)
 }
 
-// reason returns the text of err for use inside the text of another error.
+// reason returns the message of err without the prefix "ecs: ", for use in another error message.
 func reason(err error) string { return strings.TrimPrefix(fmt.Sprint(err), "ecs: ") }
 
 func instanceCount(n int) string {
@@ -224,10 +235,11 @@ func instanceCount(n int) string {
 	return strconv.Itoa(n) + " instances"
 }
 
-// maxNamed is the maximum number of instances named in the text of an error.
+// maxNamed is the maximum number of items that an error message lists.
 const maxNamed = 10
 
-// enumerate joins the first maxNamed items, and appends how many of the n items are not named.
+// enumerate joins the first maxNamed items. If n is greater than maxNamed, enumerate appends the number of items that
+// are not listed.
 func enumerate(items []string, n int) string {
 	text := strings.Join(items[:min(maxNamed, len(items))], ", ")
 	if n > maxNamed {
@@ -243,11 +255,11 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = io.WriteString(f, text)
 }
 
-// failure returns err as an *Error, or nil if err is nil. An error that did not come from a call, such as one of package
-// pagination, is the cause of a new one.
+// failure converts err to an *Error, or returns nil if err is nil. An error that did not come from a call, such as an
+// error of package pagination, becomes the cause of a new *Error.
 func failure(action, region string, err error) error {
-	// Only the type of err itself counts. An *Error that it wraps may belong to another call: the one whose error
-	// canceled the context (as with errgroup), or one made by a credentials provider.
+	// Check only the type of err itself. If err wraps an *Error, that *Error may belong to another call, for example
+	// the call whose error canceled the context (as with errgroup), or a call made by a credentials provider.
 	switch f := err.(type) { //nolint:errorlint // see above
 	case nil:
 		return nil
@@ -267,7 +279,8 @@ func failure(action, region string, err error) error {
 	return &Error{Action: action, Region: region, err: err}
 }
 
-// invalidField reports an invalid field of a request or of Options. It matches ErrInvalidParameter.
+// invalidField is the error for an invalid argument or for an invalid field of a request or of Options. It matches
+// ErrInvalidParameter.
 type invalidField struct{ field, text string }
 
 func (e invalidField) Error() string { return e.field + " " + e.text }
@@ -278,9 +291,9 @@ func invalid(field, format string, args ...any) error {
 	return invalidField{field, fmt.Sprintf(format, args...)}
 }
 
-var errNilContext = invalid("ctx", "is nil, use context.Background()")
+var errNilContext = invalid("ctx", "is nil: use context.Background()")
 
-// invalidCall returns an *Error for a call that is not sent, because err would make it fail.
+// invalidCall returns an *Error for a call that was not sent because of err.
 func invalidCall(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// identityPolicy is how the names of the types of policies end that are attached to users, groups and roles.
+// identityPolicy is the suffix of AccessDeniedDetail.PolicyType for policies that are attached to users, groups or
+// roles.
 const identityPolicy = "IdentityBasedPolicy"
 
 // missingAction returns the permission that a denied call needs.
@@ -16,7 +17,8 @@ func missingAction(e *Error) string {
 	return "ecs:" + e.Action
 }
 
-// policyText says which kind of policy denies a call, " (explicitly denied by …)", or "" if the response did not say.
+// policyText describes the type of policy that denies a call, such as " (explicitly denied by …)". It returns "" if the
+// response did not contain the type.
 func policyText(e *Error) string {
 	if e.AccessDenied == nil || e.AccessDenied.PolicyType == "" {
 		return ""
@@ -32,8 +34,8 @@ func isExplicit(e *Error) bool {
 	return e.AccessDenied != nil && e.AccessDenied.NoPermissionType == "ExplicitDeny"
 }
 
-// isGrantable reports whether a policy attached to the caller resolves a denial: no other policy forbids it, and it is a
-// matter of permissions at all.
+// isGrantable reports whether the call that failed with e would be permitted if a policy attached to the caller granted
+// the missing permission. It returns false if another policy denies the call, or if the call failed for another reason.
 func isGrantable(e *Error) bool {
 	if !errors.Is(e, ErrForbidden) || e.Code == "" || e.advice != "" || isExplicit(e) {
 		return false
@@ -41,7 +43,7 @@ func isGrantable(e *Error) bool {
 	return e.AccessDenied == nil || e.AccessDenied.PolicyType == "" || strings.HasSuffix(e.AccessDenied.PolicyType, identityPolicy)
 }
 
-// denialAdvice returns what to do about a denied call.
+// denialAdvice returns the advice for a denied call.
 func denialAdvice(e *Error) string {
 	action, policy := missingAction(e), ""
 	if e.AccessDenied != nil {
@@ -51,11 +53,11 @@ func denialAdvice(e *Error) string {
 	case e.advice != "":
 		return e.advice
 	case isExplicit(e):
-		return "remove " + action + " from the Deny statement of the policy: granting it does not help"
+		return "remove " + action + " from the Deny statement of the policy: a grant does not override a Deny statement"
 	case policy == "ControlPolicy":
 		return "a control policy of the resource directory does not permit " + action + ": ask its administrator"
 	case policy == "SessionPolicy":
-		return "the policy passed to AssumeRole does not permit " + action + ": add it there"
+		return "the policy passed to AssumeRole does not permit " + action + ": add the permission to this policy"
 	case policy != "" && !strings.HasSuffix(policy, identityPolicy):
 		return "permit " + action + " in the " + printable(policy)
 	case e.AccessDenied != nil && e.AccessDenied.AuthPrincipalDisplayName != "":
@@ -64,7 +66,7 @@ func denialAdvice(e *Error) string {
 	return "grant " + action + " to the caller"
 }
 
-// principalText names the user or role that a denied call was made by.
+// principalText returns the name of the user or role that made a denied call.
 func principalText(d *AccessDeniedDetail) string {
 	kind := printable(d.AuthPrincipalType)
 	switch kind {

@@ -6,22 +6,23 @@ import (
 	"strings"
 )
 
-// The errors that listings, lookups and waiters end with, besides *Error.
+// This file contains the error types, other than Error, that listings, lookups and waiters return.
 
-// DecodeError describes a part of a response that could not be read. With an InstanceID, it is a member of that
-// instance: the instance is delivered without it, and keeps its value in Extra. Without an InstanceID, it is a
-// whole instance, which is withheld because its id could not be read.
+// DecodeError describes a part of a response that could not be decoded. If InstanceID is not empty, this part is a
+// member of the instance with that id. The instance is returned without the member, and [Instance.Extra] contains the
+// member's value. If InstanceID is empty, this part is a whole instance, which is not returned because its id could not
+// be decoded.
 type DecodeError struct {
-	InstanceID string // "" if the id could not be read
-	Path       string // the path of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
-	// Raw is the value of the member, or the withheld instance, as the API sent it. It is truncated to 16 KiB, and
-	// is nil except in the first 100 errors of a page or listing. It may be private, so it is neither printed nor
-	// marshaled.
+	InstanceID string // "" if the id could not be decoded
+	Path       string // the path of the member, in the format of the keys of [Instance.Extra]; "" if the instance is not an object
+	// Raw is the value of the member, or the whole instance, as it was received from the API. It is truncated to 16 KiB
+	// and is set only in the first 100 errors of a page or listing. Raw may contain private data, so it is neither
+	// printed nor marshaled.
 	Raw []byte `json:"-"`
-	Err error  // what is wrong with the value
+	Err error  // the reason why the value could not be decoded
 }
 
-// Error names the instance and the member. It does not include the value.
+// Error returns a message that contains the instance id, the path of the member and the reason, but not the value.
 func (e *DecodeError) Error() string {
 	what := "instance " + printable(e.InstanceID)
 	if e.InstanceID == "" {
@@ -33,27 +34,28 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("ecs: %s could not be read: %v", what, e.Err)
 }
 
-// Format implements [fmt.Formatter]. It prints the text of Error, whatever the verb, so that %+v and %#v do not show Raw.
+// Format implements [fmt.Formatter]. For every verb, it prints the result of [DecodeError.Error], so that %+v and %#v
+// do not print Raw.
 func (e *DecodeError) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
 // Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IncompleteError is the last error of a listing that was read to its end, but contained values that could not be
-// read. All other values were delivered. No call failed, so there is no [*Error] in its chain.
+// IncompleteError is returned at the end of a listing if some values could not be decoded. All other values have been
+// returned. No call failed, so the chain of an IncompleteError contains no [*Error].
 type IncompleteError struct {
 	Undecoded []*DecodeError
 
 	region string
 }
 
-// Error returns the number of values and the first reason.
+// Error returns a message that contains the number of values that could not be decoded, and the first DecodeError.
 func (e *IncompleteError) Error() string {
 	text := "ecs: listing" + inRegion(e.region) + " incomplete"
 	if len(e.Undecoded) == 0 {
 		return text
 	}
-	return fmt.Sprintf("%s: %d of its values could not be read, the first: %s", text, len(e.Undecoded), reason(e.Undecoded[0]))
+	return fmt.Sprintf("%s: %d values could not be read; the first error: %s", text, len(e.Undecoded), reason(e.Undecoded[0]))
 }
 
 // Unwrap returns the elements of Undecoded.
@@ -65,13 +67,14 @@ func (e *IncompleteError) Unwrap() []error {
 	return errs
 }
 
-// RegionError is yielded by InstancesInRegions for a region that could not be listed completely; the others continue.
+// RegionError is yielded by [Client.InstancesInRegions] for a region that could not be listed completely. The listings
+// of the other regions continue.
 type RegionError struct {
 	Region string
 	Err    error
 }
 
-// Error names the region and the reason.
+// Error returns a message that contains the region and the reason.
 func (e *RegionError) Error() string {
 	text := reason(e.Err)
 	if strings.Contains(text, inRegion(e.Region)+": ") { // the reason already names the region
@@ -83,8 +86,8 @@ func (e *RegionError) Error() string {
 // Unwrap returns Err.
 func (e *RegionError) Unwrap() error { return e.Err }
 
-// NotFoundError lists the ids of instances that do not exist in the region or are not visible to the caller. It matches
-// ErrNotFound. No call failed, so there is no [*Error] in its chain.
+// NotFoundError contains the ids of instances that do not exist in the region or are not visible to the caller. It
+// matches ErrNotFound. No call failed, so the chain of a NotFoundError contains no [*Error].
 type NotFoundError struct {
 	InstanceIDs []string
 
@@ -94,7 +97,7 @@ type NotFoundError struct {
 // Is reports whether target is ErrNotFound.
 func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
 
-// Error names up to ten of the ids.
+// Error returns a message that contains up to ten of the ids.
 func (e *NotFoundError) Error() string {
 	var ids []string
 	for _, id := range e.InstanceIDs[:min(maxNamed, len(e.InstanceIDs))] {
@@ -103,32 +106,32 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("ecs: %s not found%s: %s", instanceCount(len(e.InstanceIDs)), inRegion(e.region), enumerate(ids, len(e.InstanceIDs)))
 }
 
-// UnconfirmedError ends a listing, or a lookup of ids, that returned an empty result when a dry run could not
-// verify the caller's permission to list: there may be instances. Err is the error of the dry run.
+// UnconfirmedError is returned if the result of a listing, or of a lookup by id, was empty and a dry run could not
+// verify the caller's permission to list. There may be instances that the API did not return. Err is the error of
+// the dry run.
 type UnconfirmedError struct {
 	Region string
 	Err    error
 }
 
-// Error names the region and the reason.
+// Error returns a message that contains the region and the reason.
 func (e *UnconfirmedError) Error() string {
-	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run that checks the permission failed: %s", inRegion(e.Region), reason(e.Err))
+	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run to check the permission failed: %s", inRegion(e.Region), reason(e.Err))
 }
 
 // Unwrap returns Err.
 func (e *UnconfirmedError) Unwrap() error { return e.Err }
 
-// CappedError ends a listing by tag or resource group that reached the API's cap of 1,000 instances and could not be
-// continued: there may be more instances than the Delivered ones. Err is the reason, with an [*Error] in its chain if
-// a call failed.
+// CappedError is returned if a listing by tag or resource group reached the API's cap of 1,000 instances and could not
+// be continued. There may be more instances.
 type CappedError struct {
-	Delivered int
-	Err       error
+	Delivered int   // the number of instances that were returned
+	Err       error // the reason; an [*Error] is in its chain if a call failed
 
 	region string
 }
 
-// Error returns the number of delivered instances and the reason.
+// Error returns a message that contains the number of returned instances and the reason.
 func (e *CappedError) Error() string {
 	return fmt.Sprintf("ecs: listing%s stopped at the API's cap after %s and could not be continued: %s", inRegion(e.region), instanceCount(e.Delivered), reason(e.Err))
 }
@@ -136,15 +139,19 @@ func (e *CappedError) Error() string {
 // Unwrap returns Err.
 func (e *CappedError) Unwrap() error { return e.Err }
 
-// WaitError is returned by a waiter that ends before all instances have reached the desired status.
+// WaitError is returned by [Client.WaitForStatus] and [Client.WaitUntilGone] if the wait ended before all instances had
+// reached the desired status or were gone.
 type WaitError struct {
-	Want    InstanceStatus            // "" in an error of WaitUntilGone
-	Pending map[string]InstanceStatus // last known status of the instances that are not there, "" if not listed
-	// why the wait ended: the context's error, a failed call, or a status from which Want cannot be reached
+	Want InstanceStatus // the desired status; "" in an error of WaitUntilGone
+	// Pending maps the id of each instance that the waiter was still waiting for to the instance's last known status.
+	// The status is "" for an instance that was not listed.
+	Pending map[string]InstanceStatus
+	// Err is the reason why the wait ended: the context's error, a failed call, or a status from which Want cannot be
+	// reached.
 	Err error
 }
 
-// Error names up to ten of the pending instances.
+// Error returns a message that contains up to ten of the pending instances.
 func (e *WaitError) Error() string {
 	ids := make([]string, 0, len(e.Pending))
 	for id, status := range e.Pending {

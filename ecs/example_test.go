@@ -54,7 +54,7 @@ func ExampleNewClient() {
 	fmt.Println(errors.Is(err, ecs.ErrInvalidParameter), err)
 	// Output:
 	// ecs.Client(cn-hangzhou at ecs-vpc.cn-hangzhou.aliyuncs.com) <nil>
-	// true ecs: NewClient: region "Hangzhou" is not a region id: use one such as "cn-hangzhou"
+	// true ecs: NewClient: region "Hangzhou" is not a region id: use a region id such as "cn-hangzhou"
 }
 
 func ExampleClient_Instances() {

@@ -12,17 +12,18 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// GetInstance returns the instance with the given id. Concurrent calls share requests: if no request is in
-// progress, a call is sent at once; calls made during a request are combined in the next requests, up to 100 ids
-// in each.
+// GetInstance returns the instance with the given id.
 //
-// [*NotFoundError] means that the region has no such instance, verified as in [Client.GetInstances]. An id that
-// does not exist does not affect the other calls. With an [*IncompleteError], the instance is returned as far as
-// it could be decoded.
+// Concurrent calls share requests. If no request is in progress, GetInstance sends a request immediately. Ids that
+// arrive while a request is in progress are combined in the next requests, each with up to 100 ids. When ctx is done,
+// only this call ends. A shared request is canceled when all its callers have stopped waiting.
 //
-// When ctx is done, only this call ends. A shared request is canceled when none of its callers waits any longer. A
-// panic of a hook such as Options.OnAttempt is passed on to one caller; the ids of the others are sent with the
-// next request.
+// If the region has no such instance, GetInstance returns a [*NotFoundError], after the check described at
+// [Client.GetInstances]. Other calls that share the request are not affected. If a part of the instance could not be
+// decoded, GetInstance returns the other parts and an [*IncompleteError].
+//
+// If a hook such as Options.OnAttempt panics during a shared request, one of the callers panics, and the ids of the
+// other callers are sent with the next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
 		return Instance{}, invalidCall(describeInstances, c.Region(), err)
@@ -47,13 +48,13 @@ func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 // lookupQueue collects the callers of GetInstance for one region while requests are in progress.
 type lookupQueue struct {
 	mu      sync.Mutex
-	running bool // whether a goroutine is working on the queue
+	running bool // whether a goroutine is processing the queue
 	waiting []*lookupWaiter
 }
 
-// lookupWaiter is one call of GetInstance. Its results are set before done is closed.
+// lookupWaiter represents one call of GetInstance. The fields instance, err and crash are set before done is closed.
 type lookupWaiter struct {
-	ctx      context.Context //nolint:containedctx // the context of the caller
+	ctx      context.Context //nolint:containedctx // the caller's context
 	id       string
 	done     chan struct{}
 	instance Instance
@@ -71,7 +72,7 @@ func (q *lookupQueue) join(c *Client, waiters ...*lookupWaiter) {
 	}
 }
 
-// work sends one round of requests after the other until no caller is waiting.
+// work sends one round of requests after another until no caller is waiting.
 func (q *lookupQueue) work(c *Client) {
 	for {
 		q.mu.Lock()
@@ -90,7 +91,7 @@ func (q *lookupQueue) work(c *Client) {
 	}
 }
 
-// batchByID divides the callers into batches of at most 100 different ids.
+// batchByID divides the callers into batches. The callers of a batch request at most 100 different ids.
 func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 	batchOf := map[string]int{}
 	var batches [][]*lookupWaiter
@@ -108,8 +109,8 @@ func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 	return batches
 }
 
-// send looks up the ids of a batch and delivers the results to its callers. The request carries the values of the
-// first caller's context, and is canceled when no caller waits any longer.
+// send looks up the ids of a batch and delivers the results to the callers. The context of the request has the values
+// of the first caller's context, and is canceled when all callers have stopped waiting.
 func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	batch = slices.DeleteFunc(batch, func(w *lookupWaiter) bool { return w.ctx.Err() != nil })
 	if len(batch) == 0 {
@@ -146,8 +147,8 @@ func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	finished = true
 }
 
-// passOn delivers the panic of a request to its first caller, and queues the ids of the others for the next
-// request.
+// passOn delivers a panic that occurred during a request to the first caller of the batch, and queues the other callers
+// for the next request.
 func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
 	first := batch[0]
 	if err, ok := value.(error); ok {
@@ -161,7 +162,7 @@ func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
 	}
 }
 
-// instanceOf returns the result for one id of a lookup that ended with err, which may be nil.
+// instanceOf returns the result of GetInstance for one id. err is the error of the whole lookup, or nil.
 func (r *lookUpResult) instanceOf(c *Client, id string, err error) (Instance, error) {
 	if err != nil {
 		return Instance{}, err

@@ -6,19 +6,20 @@ import (
 	"slices"
 )
 
-// maxParallelBatches is the maximum number of batches of ids that are looked up concurrently.
+// maxParallelBatches is the maximum number of batches of ids that are looked up in parallel.
 const maxParallelBatches = 16
 
-// GetInstances returns the instances with the given ids, in the order of the ids, without duplicates. It accepts
-// any number of ids and looks them up in batches of 100, at most 16 at once. Without ids it returns nothing and
-// sends nothing.
+// GetInstances returns the instances with the given ids, without duplicates and in the order of the ids. The number of
+// ids is not limited; GetInstances looks them up in batches of 100, at most 16 of them in parallel. If there are no
+// ids, GetInstances sends no request and returns an empty slice.
 //
-// [*NotFoundError] names the ids that do not exist in the region, and [*IncompleteError] the values that could not
-// be decoded; with these two errors, the instances that were found are returned as well. An id is reported as
-// missing only if the caller is known to have the permission: a batch in which none of the ids is found is checked
-// by a dry run, and if that fails, GetInstances returns an error matching ErrForbidden or an [*UnconfirmedError];
-// see Options.TrustEmpty. If the response contains an instance whose id cannot be read, it may be any of the
-// missing ones, so no id is reported as missing.
+// If some ids do not exist in the region, GetInstances returns a [*NotFoundError]. If some values could not be decoded,
+// it returns an [*IncompleteError]. In both cases it also returns the instances that were found.
+//
+// An id is reported as missing only after the permission of the caller has been verified. If no id of a batch is found,
+// GetInstances sends a dry run to check the permission. If the dry run fails, GetInstances returns an error that
+// matches ErrForbidden, or an [*UnconfirmedError]; see Options.TrustEmpty. If the response contains an instance whose
+// id cannot be decoded, no id is reported as missing, because this instance may have any of the missing ids.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
 		return nil, invalidCall(describeInstances, c.Region(), err)
@@ -60,16 +61,16 @@ func checkIDs(ctx context.Context, ids []string) error {
 type lookUpResult struct {
 	instances map[string]Instance
 	undecoded []*DecodeError
-	confirmed bool // whether a dry run confirmed an empty batch
+	confirmed bool // whether a dry run verified the permission because a batch was empty
 }
 
-// isMissing reports whether an id that is not among the instances does not exist, as opposed to one that was
-// returned but could not be decoded.
+// isMissing reports whether an id that has no entry in r.instances does not exist. If the API may have returned an
+// instance with this id that could not be decoded, isMissing returns false.
 func (r *lookUpResult) isMissing(id string) bool {
 	return len(r.undecodedOf(id)) == 0
 }
 
-// undecodedOf returns the decode errors of an instance and those without a readable id.
+// undecodedOf returns the decode errors of the instance with the given id, and of all instances without a readable id.
 func (r *lookUpResult) undecodedOf(id string) (list []*DecodeError) {
 	for _, d := range r.undecoded {
 		if d.InstanceID == id || d.InstanceID == "" {
@@ -79,8 +80,8 @@ func (r *lookUpResult) undecodedOf(id string) (list []*DecodeError) {
 	return list
 }
 
-// lookUp looks up ids in parallel batches. A batch without any result is checked for permission, unless trust
-// returns true for it; a nil trust checks all of them.
+// lookUp looks up ids in parallel batches. If a batch returns no instance, lookUp verifies the permission to list. If
+// trust is not nil, lookUp skips this check for the batches for which trust returns true.
 func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust func(batch []string) bool) (*lookUpResult, error) {
 	found := &lookUpResult{instances: make(map[string]Instance, len(ids))}
 	if len(ids) == 0 {

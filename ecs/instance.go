@@ -7,15 +7,17 @@ import (
 	"time"
 )
 
-// Instance is an ECS instance as returned by DescribeInstances. The comments below name the API's member where its
-// spelling differs by more than initialisms. Times are in UTC.
+// Instance is an ECS instance as returned by DescribeInstances. The fields have the names of the API's members, except
+// that initialisms are in upper case, such as InstanceID for InstanceId. Comments name any other difference. All times
+// are in UTC.
 //
-// It is a plain value. A copy shares the slices, the pointers and Extra with the original. Keeping an instance
-// does not keep its page in memory. A member that is absent from the response, or is null, {} or "", is the zero
-// value; pointers are used only where "not reported" and zero differ in meaning. The API wraps lists in objects,
-// such as {"Tag": […]}; the fields are plain slices, and [json.Marshal] restores the wrappers.
+// A field has its zero value if the member is absent from the response, or is null, {} or "". A field is a pointer only
+// if zero differs in meaning from "not reported". Some fields are filled only on request: see [AdditionalAttribute].
+// The API wraps lists in objects, such as {"Tag": […]}; the fields are plain slices, and [json.Marshal] restores the
+// wrappers.
 //
-// Some members are filled only on request: see [AdditionalAttribute].
+// An Instance is a plain value. A copy shares the slices, the pointers and the map Extra with the original. An Instance
+// does not reference the page from which it was decoded, so keeping an Instance does not keep the page in memory.
 //
 // Do not embed an Instance in a struct that is marshaled to JSON: the outer struct would inherit its MarshalJSON
 // and UnmarshalJSON, and lose all its other fields. Use a named field instead.
@@ -24,7 +26,7 @@ type Instance struct {
 	InstanceName string `json:"InstanceName"`
 	HostName     string `json:"HostName"`
 	Description  string `json:"Description"`
-	SerialNumber string `json:"SerialNumber"` // like a UUID
+	SerialNumber string `json:"SerialNumber"` // in the format of a UUID
 
 	RegionID  string `json:"RegionId"`
 	ZoneID    string `json:"ZoneId"`
@@ -38,12 +40,12 @@ type Instance struct {
 	CPU                int    `json:"Cpu"`                // vCPUs
 	Memory             int    `json:"Memory"`             // MiB
 	GPUAmount          int    `json:"GPUAmount"`          // number of GPUs
-	GPUSpec            string `json:"GPUSpec"`            // model of the GPUs; "" if there are none
+	GPUSpec            string `json:"GPUSpec"`            // model of the GPUs; "" if the instance has no GPU
 	IOOptimized        bool   `json:"IoOptimized"`
 	LocalStorageAmount int    `json:"LocalStorageAmount,omitzero"` // number of local disks
-	// LocalStorageCapacity is the size of the local disks in GiB; 0 if there are none.
+	// LocalStorageCapacity is the size of the local disks in GiB. It is 0 if the instance has no local disk.
 	LocalStorageCapacity int64               `json:"LocalStorageCapacity,omitzero"`
-	CreditSpecification  CreditSpecification `json:"CreditSpecification"` // "" unless burstable
+	CreditSpecification  CreditSpecification `json:"CreditSpecification"` // "" unless the instance is burstable
 	CPUOptions           CPUOptions          `json:"CpuOptions"`
 	AdditionalInfo       AdditionalInfo      `json:"AdditionalInfo,omitzero"`
 	ClockOptions         ClockOptions        `json:"ClockOptions,omitzero"`
@@ -51,7 +53,8 @@ type Instance struct {
 
 	ImageID string `json:"ImageId"`
 	OSType  OSType `json:"OSType"`
-	// OSName is localized (Chinese for most accounts) or ""; OSNameEn is in English and may have two spaces in a row.
+	// OSName is the localized name of the operating system, which is in Chinese for most accounts. It may be "".
+	// OSNameEn is the English name, which may contain two consecutive spaces.
 	OSName       string       `json:"OSName"`
 	OSNameEn     string       `json:"OSNameEn"`
 	ImageOptions ImageOptions `json:"ImageOptions"`
@@ -61,42 +64,46 @@ type Instance struct {
 	VPCAttributes     VPCAttributes      `json:"VpcAttributes"`
 	NetworkInterfaces []NetworkInterface `json:"NetworkInterfaces" wrap:"NetworkInterface"`
 	SecurityGroupIDs  []string           `json:"SecurityGroupIds" wrap:"SecurityGroupId"`
-	// PublicIPAddress lists the fixed public addresses, never the elastic one: see EIPAddress and [Instance.PublicAddrs].
+	// PublicIPAddress lists the fixed public addresses, but not the elastic IP address. See also EIPAddress and
+	// [Instance.PublicAddrs].
 	PublicIPAddress []string   `json:"PublicIpAddress" wrap:"IpAddress"`
 	EIPAddress      EIPAddress `json:"EipAddress"`
 	InnerIPAddress  []string   `json:"InnerIpAddress" wrap:"IpAddress"` // classic network only
 	RDMAIPAddress   []string   `json:"RdmaIpAddress,omitzero" wrap:"IpAddress"`
-	// InternetChargeType is "" if the instance has an elastic address: see EIPAddress.InternetChargeType.
+	// InternetChargeType is "" if the instance has an elastic IP address. See EIPAddress.InternetChargeType in this
+	// case.
 	InternetChargeType InternetChargeType `json:"InternetChargeType"`
-	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidth of the fixed public address in Mbit/s.
-	// In is -1 on most instances, which means unknown; Out is 0 without public bandwidth. For an elastic address,
-	// see EIPAddress.Bandwidth.
+	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidths of the fixed public address in Mbit/s. On
+	// most instances, InternetMaxBandwidthIn is -1, which means unknown. InternetMaxBandwidthOut is 0 if the instance
+	// has no public bandwidth. For the bandwidth of an elastic IP address, see EIPAddress.Bandwidth.
 	InternetMaxBandwidthIn  int    `json:"InternetMaxBandwidthIn"`
 	InternetMaxBandwidthOut int    `json:"InternetMaxBandwidthOut"`
 	VLANID                  string `json:"VlanId"`        // deprecated by the API
-	ISP                     string `json:"ISP,omitempty"` // for invited accounts only; may be the text "null"
+	ISP                     string `json:"ISP,omitempty"` // for invited accounts only; may be the string "null"
 
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType"`
-	// ExpiredTime is when a subscription ends. Pay-as-you-go instances have a date in the year 2099 or later, which means
-	// never: use [Instance.Expires].
+	// ExpiredTime is the time at which the subscription ends. For a pay-as-you-go instance, it is a date in the year
+	// 2099 or later, which means that the instance does not expire. [Instance.Expires] handles this case.
 	ExpiredTime time.Time `json:"ExpiredTime"`
-	// when the instance will be released automatically; zero if it will not be
+	// AutoReleaseTime is the time at which the instance will be released automatically. It is zero if no automatic
+	// release is set.
 	AutoReleaseTime time.Time `json:"AutoReleaseTime"`
-	CreationTime    time.Time `json:"CreationTime"` // with a precision of a minute; never changes
-	StartTime       time.Time `json:"StartTime"`    // time of the last start
-	SaleCycle       string    `json:"SaleCycle"`    // discontinued by the API
+	CreationTime    time.Time `json:"CreationTime"` // with a precision of one minute; never changes
+	StartTime       time.Time `json:"StartTime"`    // the time of the last start
+	SaleCycle       string    `json:"SaleCycle"`    // no longer used by the API
 	Recyclable      bool      `json:"Recyclable"`
-	// DeletionProtection means that a pay-as-you-go instance cannot be released through the console or the API.
+	// DeletionProtection specifies whether release through the console or the API is prevented. It applies to
+	// pay-as-you-go instances.
 	DeletionProtection bool         `json:"DeletionProtection"`
 	SpotStrategy       SpotStrategy `json:"SpotStrategy"`
-	// SpotPriceLimit is the maximum hourly price, in the account's currency; 0 if there is no limit.
+	// SpotPriceLimit is the maximum hourly price in the account's currency. It is 0 if there is no limit.
 	SpotPriceLimit float64 `json:"SpotPriceLimit"`
-	// number of hours for which a spot instance is protected
+	// SpotDuration is the number of hours for which a spot instance is protected from being reclaimed.
 	SpotDuration             int                      `json:"SpotDuration,omitzero"`
 	SpotInterruptionBehavior SpotInterruptionBehavior `json:"SpotInterruptionBehavior,omitzero"`
 
 	ResourceGroupID string          `json:"ResourceGroupId"`
-	Tags            []Tag           `json:"Tags,omitzero" wrap:"Tag"` // nil if there are none
+	Tags            []Tag           `json:"Tags,omitzero" wrap:"Tag"` // nil if the instance has no tags
 	OperationLocks  []OperationLock `json:"OperationLocks" wrap:"LockReason"`
 
 	DeploymentSetID            string                     `json:"DeploymentSetId"`
@@ -112,18 +119,20 @@ type Instance struct {
 	DeviceAvailable            bool                       `json:"DeviceAvailable"` // whether data disks can be attached
 	EnableNVS                  bool                       `json:"EnableNVS,omitzero"`
 
-	// Extra holds, as compact JSON, the members that have no field in this version, and those whose value could
-	// not be read (see [DecodeError]; their field is zero). It is nil if there are none. [json.Marshal] writes
-	// them back in their places; a value is left out if its field has been set.
+	// Extra contains the members of the response for which this version has no field, and the members whose values
+	// could not be decoded. If a value could not be decoded, its field is zero; see [DecodeError]. The values of Extra
+	// are compact JSON. Extra is nil if there are no such members. [json.Marshal] writes the members to their original
+	// places, except for members whose fields have been set.
 	//
-	// The key is the path below the instance in the API's shape, joined by dots: "NewMember",
-	// "CpuOptions.NewMember", "Tags.Tag.0.NewMember". In the name of a member, ~ is escaped as ~0 and a dot as ~1.
+	// A key is the path of the member within the API's JSON object of the instance. The parts of the path are separated
+	// by dots: "NewMember", "CpuOptions.NewMember" or "Tags.Tag.0.NewMember". In the name of a member, ~ is escaped as
+	// ~0 and a dot as ~1.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
-// Expires returns the time at which the subscription of the instance ends. ok is false if it never ends, which the
-// API reports as a date in the year 2099 or later, and if no time is set: the zero time or, in private clouds,
-// 1970-01-01.
+// Expires returns the time at which the instance's subscription ends. ok is false if the instance does not expire,
+// which the API reports as a date in the year 2099 or later. ok is also false if ExpiredTime is not set, which means
+// that it is the zero time or, in private clouds, 1970-01-01.
 func (i Instance) Expires() (at time.Time, ok bool) {
 	at = i.ExpiredTime
 	if at.Unix() <= 0 || at.Year() >= 2099 {
@@ -132,10 +141,10 @@ func (i Instance) Expires() (at time.Time, ok bool) {
 	return at, true
 }
 
-// Tag is a tag of an instance. In a request it is a filter, and an empty Value matches any value of the key.
+// Tag is a tag of an instance. In a request, a Tag is a filter: an empty Value matches all instances that have the Key.
 type Tag struct {
-	Key   string `json:"TagKey" url:"Key"`     // API: TagKey in responses, Tag.N.Key in requests
-	Value string `json:"TagValue" url:"Value"` // API: TagValue in responses, Tag.N.Value in requests; may be ""
+	Key   string `json:"TagKey" url:"Key"`     // TagKey in responses of the API, Tag.N.Key in requests
+	Value string `json:"TagValue" url:"Value"` // TagValue in responses of the API, Tag.N.Value in requests; may be ""
 }
 
 // VPCAttributes describes the location of an instance in a VPC. It is zero in the classic network.
@@ -146,9 +155,9 @@ type VPCAttributes struct {
 	NATIPAddress     string   `json:"NatIpAddress"` // usually ""
 }
 
-// EIPAddress is the elastic public address of an instance. It is zero if there is none.
+// EIPAddress describes the elastic IP address of an instance. It is zero if the instance has no elastic IP address.
 type EIPAddress struct {
-	AllocationID         string             `json:"AllocationId"` // "eip-…"; "" means no elastic address
+	AllocationID         string             `json:"AllocationId"` // "eip-…"; "" if there is no elastic IP address
 	IPAddress            string             `json:"IpAddress"`
 	InternetChargeType   InternetChargeType `json:"InternetChargeType"`
 	Bandwidth            int                `json:"Bandwidth,omitzero"` // Mbit/s
@@ -162,39 +171,39 @@ type NetworkInterface struct {
 	MACAddress         string               `json:"MacAddress"`
 	PrimaryIPAddress   string               `json:"PrimaryIpAddress"`
 	PrivateIPSets      []PrivateIPSet       `json:"PrivateIpSets" wrap:"PrivateIpSet"`
-	// The next three fields are filled for the primary interface only, with
+	// The next three fields are filled only for the primary interface, and only if the request includes
 	// [AdditionalAttributeNetworkPrimaryENIIP].
 	IPv6Sets       []IPv6Set       `json:"Ipv6Sets,omitzero" wrap:"Ipv6Set"`
 	IPv4PrefixSets []IPv4PrefixSet `json:"Ipv4PrefixSets,omitzero" wrap:"Ipv4PrefixSet"`
 	IPv6PrefixSets []IPv6PrefixSet `json:"Ipv6PrefixSets,omitzero" wrap:"Ipv6PrefixSet"`
 }
 
-// PrivateIPSet is one private IPv4 address of a network interface.
+// PrivateIPSet is a private IPv4 address of a network interface.
 type PrivateIPSet struct {
 	PrivateIPAddress string `json:"PrivateIpAddress"`
 	Primary          bool   `json:"Primary"`
 	PrivateDNSName   string `json:"PrivateDnsName,omitzero"`
 }
 
-// IPv6Set is one IPv6 address of a network interface.
+// IPv6Set is an IPv6 address of a network interface.
 type IPv6Set struct {
 	IPv6Address string `json:"Ipv6Address"`
 	Primary     bool   `json:"Primary,omitzero"`
 }
 
-// IPv4PrefixSet is one IPv4 prefix (CIDR) of a network interface.
+// IPv4PrefixSet is an IPv4 prefix of a network interface, in CIDR notation.
 type IPv4PrefixSet struct {
 	IPv4Prefix string `json:"Ipv4Prefix"`
 }
 
-// IPv6PrefixSet is one IPv6 prefix (CIDR) of a network interface.
+// IPv6PrefixSet is an IPv6 prefix of a network interface, in CIDR notation.
 type IPv6PrefixSet struct {
 	IPv6Prefix string `json:"Ipv6Prefix"`
 }
 
-// OperationLock is a reason why an instance is locked against operations.
+// OperationLock describes why operations on an instance are locked.
 type OperationLock struct {
-	LockReason LockReason `json:"LockReason"` // in varying case: compare with [LockReason.Is]
+	LockReason LockReason `json:"LockReason"` // compare values with [LockReason.Is], because the letter case varies
 	LockMsg    string     `json:"LockMsg"`
 }
 
@@ -211,11 +220,11 @@ type CPUOptions struct {
 	EnableVRDT           bool   `json:"EnableVRDT,omitzero"`
 }
 
-// AdditionalInfo has information for invited accounts only; it is zero for others.
+// AdditionalInfo contains information that is available only to invited accounts. It is zero for all other accounts.
 type AdditionalInfo struct {
 	EnableHighDensityMode bool   `json:"EnableHighDensityMode,omitzero"`
 	NodeSerialNumber      string `json:"NodeSerialNumber,omitzero"`
-	ManagedHostID         string `json:"ManagedHostId,omitzero"` // "" if not on a managed host
+	ManagedHostID         string `json:"ManagedHostId,omitzero"` // "" unless the instance runs on a managed host
 }
 
 // ClockOptions describes the clock of an instance.
@@ -223,13 +232,14 @@ type ClockOptions struct {
 	PTPStatus PTPStatus `json:"PtpStatus,omitzero"`
 }
 
-// SecurityOptions describes the trusted boot settings of an instance.
+// SecurityOptions describes the secure boot settings of an instance.
 type SecurityOptions struct {
-	// EnableSecureBoot tells whether UEFI secure boot is enabled; nil means not reported.
+	// EnableSecureBoot specifies whether UEFI Secure Boot is enabled. It is nil if the API did not report the setting.
 	EnableSecureBoot *bool `json:"EnableSecureBoot,omitzero"`
 }
 
-// DedicatedHostAttribute names the dedicated host of an instance. It is zero if there is none.
+// DedicatedHostAttribute identifies the dedicated host on which an instance runs. It is zero if the instance does not
+// run on a dedicated host.
 type DedicatedHostAttribute struct {
 	DedicatedHostID        string `json:"DedicatedHostId"`
 	DedicatedHostName      string `json:"DedicatedHostName"`
@@ -242,33 +252,36 @@ type DedicatedInstanceAttribute struct {
 	Tenancy  Tenancy  `json:"Tenancy"`  // "" if not reported
 }
 
-// ECSCapacityReservationAttr names the capacity reservation that an instance uses. It is zero if there is none.
+// ECSCapacityReservationAttr identifies the capacity reservation that an instance uses. It is zero if the instance uses
+// no capacity reservation.
 type ECSCapacityReservationAttr struct {
 	CapacityReservationID         string `json:"CapacityReservationId"` // "cr-…"
 	CapacityReservationPreference string `json:"CapacityReservationPreference"`
 }
 
-// HibernationOptions tells whether an instance can hibernate. It is zero except for invited accounts.
+// HibernationOptions specifies whether hibernation is configured for an instance. It is zero except for invited
+// accounts.
 type HibernationOptions struct {
 	Configured bool `json:"Configured"`
 }
 
-// ImageOptions has properties of the image of an instance. In an Instance, nil means not reported.
+// ImageOptions contains properties of an instance's image. A field is nil if the API did not report the property.
 type ImageOptions struct {
 	LoginAsNonRoot         *bool `json:"LoginAsNonRoot,omitzero"`
 	CurrentOSNVMeSupported *bool `json:"CurrentOSNVMeSupported,omitzero"` // only with [AdditionalAttributeCurrentOSNVMeSupported]
 }
 
-// MetadataOptions configures the metadata service of an instance. It is filled only with [AdditionalAttributeMetaOptions].
+// MetadataOptions describes the configuration of an instance's metadata service. It is filled only if the request
+// includes [AdditionalAttributeMetaOptions].
 type MetadataOptions struct {
 	HTTPEndpoint            MetadataEndpoint     `json:"HttpEndpoint"`
 	HTTPTokens              MetadataTokens       `json:"HttpTokens"`
-	HTTPPutResponseHopLimit *int                 `json:"HttpPutResponseHopLimit,omitzero"` // nil means not reported
+	HTTPPutResponseHopLimit *int                 `json:"HttpPutResponseHopLimit,omitzero"` // nil if not reported
 	InstanceMetadataTags    InstanceMetadataTags `json:"InstanceMetadataTags,omitzero"`
 }
 
-// PrivateDNSNameOptions configures the private DNS names of an instance. It is filled only with
-// [AdditionalAttributePrivateDNSOptions]; in an Instance, nil means not reported.
+// PrivateDNSNameOptions describes the private DNS names of an instance. It is filled only if the request includes
+// [AdditionalAttributePrivateDNSOptions]. A pointer field is nil if the API did not report the setting.
 type PrivateDNSNameOptions struct {
 	HostnameType                  HostnameType `json:"HostnameType,omitzero"`
 	EnableInstanceIDDNSAAAARecord *bool        `json:"EnableInstanceIdDnsAAAARecord,omitzero"`

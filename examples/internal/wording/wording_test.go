@@ -95,8 +95,8 @@ func TestPlain(t *testing.T) {
 	_, endpoint := ecs.NewClient("cn-hangzhou", &ecs.Options{Endpoint: "http://192.0.2.1"})
 	_, region := ecs.NewClient("Hang!", nil)
 	for want, err := range map[string]error{
-		"-endpoint must use https: plain http is allowed for loopback hosts only": endpoint,
-		`region "Hang!" is not a region id: use one such as "cn-hangzhou"`:        region,
+		"-endpoint must use https: http is allowed only for loopback hosts":        endpoint,
+		`region "Hang!" is not a region id: use a region id such as "cn-hangzhou"`: region,
 		"EOF": io.EOF,
 		"400 SignatureDoesNotMatch: Specified signature is not matched with our calculation. (request 1): the access key secret is wrong": errors.New("ecs: 400 SignatureDoesNotMatch: Specified signature is not matched with our calculation. server string to sign is:POST&%2F&AccessKeyId%3D*** (request 1): the access key secret is wrong"),
 		"does not match our calculation. (request 1)":                                                                errors.New("does not match our calculation. server StringToSign is [ACS3-HMAC-SHA256 0123] (request 1)"),
