@@ -17,10 +17,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// The program as a process: environment, signals, pipes.
+// command returns a command that runs the program as a process, to test its environment, signals and pipes.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.Command(os.Args[0], args...) //nolint:noctx // the test sends it signals
+	c := exec.Command(os.Args[0], args...) //nolint:noctx // the test ends the process with signals
 	c.Env = []string{"TEST_RUN_INVENTORY=1", "HOME=" + t.TempDir(), "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true"}
 	return c
 }

@@ -20,7 +20,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// watched runs the program with -watch for several minutes of virtual time, in which the fleet changes.
+// watched runs the program with -watch for several minutes of virtual time, and calls change in the meantime to
+// modify the fleet.
 func watched(t *testing.T, args string, minutes int, change func(s *ecstest.Server)) (r result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +51,7 @@ func withoutTimes(lines string) string {
 	return b.String()
 }
 
-// changeFleet adds, changes and removes one instance each.
+// changeFleet adds an instance, changes another and removes a third.
 func changeFleet(s *ecstest.Server) {
 	s.Put(ecs.Instance{InstanceID: "i-new", RegionID: "cn-hangzhou", InstanceName: "new"})
 	s.Update("i-0001", func(i *ecs.Instance) { i.Status, i.InstanceName = ecs.InstanceStatusStopped, "db" })
@@ -62,7 +63,7 @@ func TestWatch(t *testing.T) {
 	for _, tt := range []struct {
 		name, args string
 		change     func(s *ecstest.Server)
-		want       string // the lines without their times
+		want       string // the lines without the times
 		stderr     string
 	}{
 		{
@@ -71,7 +72,7 @@ func TestWatch(t *testing.T) {
 		},
 		{"what no column shows", "-columns id", func(s *ecstest.Server) {
 			s.Update("i-0001", func(i *ecs.Instance) { i.SerialNumber = "x" })
-		}, "+ i-0000\n+ i-0001\n~ i-0001  web-1  something that no column shows (-o ndjson does)\n", ""},
+		}, "+ i-0000\n+ i-0001\n~ i-0001  web-1  a property without a column (use -o ndjson to see it)\n", ""},
 		{"a region that fails loses nothing", "-columns id", func(s *ecstest.Server) {
 			s.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: 3})
 			s.Delete("i-0000")
@@ -95,12 +96,12 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// sortedLines sorts lines, because the results of one listing arrive in any order.
+// sortedLines sorts lines, because the instances of one listing arrive in random order.
 func sortedLines(text string) string {
 	return strings.Join(slices.Sorted(strings.SplitSeq(text, "\n")), "\n")
 }
 
-// At any time after "synced", the events describe the complete fleet.
+// TestWatchEvents verifies that the events describe the complete fleet at any time after "synced".
 func TestWatchEvents(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, changeFleet)
@@ -120,7 +121,7 @@ func TestWatchEvents(t *testing.T) {
 			have[id] = ev.Instance.InstanceName
 		case "changed":
 			if ev.Old.InstanceName != have[id] {
-				t.Errorf("old is %s, want %s", ev.Old.InstanceName, have[id])
+				t.Errorf("the old name is %s, want %s", ev.Old.InstanceName, have[id])
 			}
 			have[id] = ev.Instance.InstanceName
 		case "removed":
@@ -138,7 +139,8 @@ func TestWatchEvents(t *testing.T) {
 	}
 }
 
-// A watch ends if it cannot begin, if its output is closed, and after -timeout.
+// TestWatchEnds verifies that a watch ends if the first listing fails permanently, if the output is closed, and after
+// -timeout.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -183,7 +185,8 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// No name controls the terminal: names in events are escaped, and are printable on a terminal.
+// TestWatchHostileNames verifies that no name can control the terminal: names are escaped in JSON events, and control
+// characters are replaced in lines.
 func TestWatchHostileNames(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, func(s *ecstest.Server) {
@@ -197,7 +200,7 @@ func TestWatchHostileNames(t *testing.T) {
 		}
 	}
 	if n := strings.Count(r.stdout, "i-hostile-"); n != len(hostile.Names()) {
-		t.Errorf("%d events of %d names", n, len(hostile.Names()))
+		t.Errorf("%d events for %d names", n, len(hostile.Names()))
 	}
 	w := &watch{look: look{terminal: true}}
 	for _, name := range hostile.Escapes() {
@@ -207,7 +210,7 @@ func TestWatchHostileNames(t *testing.T) {
 	}
 }
 
-// changedEvent is the event of an instance that is renamed to name.
+// changedEvent returns the event of an instance that is renamed to name.
 func changedEvent(name string) ecscache.Event {
 	return ecscache.Event{
 		Type: ecscache.EventChanged, Old: ecs.Instance{InstanceID: "i-1"},
@@ -215,7 +218,8 @@ func changedEvent(name string) ecscache.Event {
 	}
 }
 
-// A name cannot make a line of its own, even in a pipe: a program that reads it would take it for an event.
+// TestWatchForgedLine verifies that a name cannot begin a new line, even in a pipe, where a program would read the
+// line as another event.
 func TestWatchForgedLine(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-columns id,name", 2, func(s *ecstest.Server) {

@@ -19,17 +19,17 @@ func api(code string, status int) error {
 	return &ecs.Error{Code: code, StatusCode: status, Action: "DescribeInstances", Message: "x"}
 }
 
-// wrapped is a network failure as the client returns it.
+// wrapped returns a network failure in the form in which the client returns it.
 func wrapped(err error) error { return fmt.Errorf("ecs: %w: %w", err, ecs.ErrUnavailable) }
 
-// The exit codes, kinds and advice of possible failures.
+// TestMatrix verifies the kind, exit code and advice of every failure.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		err    error
 		kind   Kind
 		code   int
-		advice string // part of it; "" is none
+		advice string // a part of the advice; "" means that there is no advice
 	}{
 		{api("Throttling", 400), Throttled, 5, ""},
 		{api("Throttling.User", 400), Throttled, 5, ""},
@@ -103,7 +103,7 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// The advice is not something that the user already does.
+// TestAdviceFitsTheFlags verifies that the advice does not recommend a flag that is already set.
 func TestAdviceFitsTheFlags(t *testing.T) {
 	t.Parallel()
 	unknown, refused := wrapped(&net.DNSError{Err: "no such host", IsNotFound: true}), wrapped(errors.New("connection refused"))

@@ -21,7 +21,8 @@ func TestSuggestRegion(t *testing.T) {
 	}
 }
 
-// A region that does not exist has no host, or is refused by the API of another region.
+// TestMisspeltRegion verifies the advice for a misspelt region: either its endpoint's host does not exist, or the API
+// of another region rejects its id.
 func TestMisspeltRegion(t *testing.T) {
 	t.Parallel()
 	noHost := wrapped(&net.DNSError{Err: "no such host", IsNotFound: true})
