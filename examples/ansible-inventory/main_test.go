@@ -346,14 +346,14 @@ func TestExitCodes(t *testing.T) {
 		args   string
 	}{
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
-		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, stderr: "cn-beijing: ", failed: "cn-beijing"},
-		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, stderr: "-exclude-region", failed: "cn-beijing"},
-		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}},
-		{name: "a region fails, strictly", args: "-strict", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: "},
+		{name: "a region is denied", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, stderr: "cn-beijing: ", failed: "cn-beijing"},
+		{name: "a region is not enabled", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, stderr: "-exclude-region", failed: "cn-beijing"},
+		{name: "a region that is not enabled is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}},
+		{name: "a region fails with -strict", args: "-strict", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: "},
 		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, stderr: "cn-beijing: ", failed: "cn-beijing"},
-		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
+		{name: "invalid parameter", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
 		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9"},
 		{name: "interrupted", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 	} {
@@ -397,7 +397,7 @@ func TestUsage(t *testing.T) {
 		{args: "-demo=maybe --list", want: "want true or false"},
 		{args: "-region cn-hangzhou -endpoint http://10.0.0.1 --list", want: "ecs-inventory: -endpoint must use https"},
 		{args: "-demo --list web-1", want: `"web-1" is neither a flag nor`},
-		{args: "--list", want: "which region?"},
+		{args: "--list", want: "no region selected"},
 		{args: "-demo --list -host-name ip", want: "want name, id or tag:KEY"},
 		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runnin", want: `ECS_INVENTORY_STATUS="Runnin": want Pending, Running, Starting, Stopping, Stopped: did you mean Running?`},
 		{args: "--list", env: "ECS_INVENTORY_DEMO", value: "maybe", want: `ECS_INVENTORY_DEMO="maybe": want true or false`},

@@ -91,7 +91,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "Running"}, `"Running"`},
 		{[]string{"-demo", "-region", ","}, "no region"},
 		{[]string{"-demo", "-region", "Hang Zhou!"}, "region"},
-		{nil, "which region?"},
+		{nil, "no region selected"},
 		{[]string{"-region", "cn-hangzhou", "cn-beijing"}, `"cn-beijing" is neither a flag nor the value of a flag: separate several values with commas`},
 		{[]string{"-demo", "docter"}, `there is no command "docter": did you mean doctor?`},
 		{[]string{"-demo", "-format", "json"}, "there is no flag -format: use -o (-h"},

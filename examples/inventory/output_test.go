@@ -162,7 +162,7 @@ func TestTableColors(t *testing.T) {
 	colored, _ := render(t, l, list...)
 	for i := range plain {
 		if terminal.Unstyled(colored[i]) != plain[i] {
-			t.Errorf("%q, want the text of %q", colored[i], plain[i])
+			t.Errorf("without colors, %q differs from %q", colored[i], plain[i])
 		}
 	}
 }

@@ -28,7 +28,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 func TestProcess(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals between processes")
+		t.Skip("Windows has no signals")
 	}
 	s := newServer(t, fleet(1000)...)
 	key := s.Credentials()

@@ -88,7 +88,7 @@ func TestSSHReadsConfig(t *testing.T) {
 			}
 			owner[name] = id
 			if got := ask(name); got["hostname"] != address || got["user"] != "ops" || got["hostkeyalias"] != id {
-				t.Errorf("ssh %s goes to %s as %s, host key of %s; want %s, ops, %s", name, got["hostname"], got["user"], got["hostkeyalias"], address, id)
+				t.Errorf("ssh %s connects to %s as %s with the host key of %s; want %s, ops, %s", name, got["hostname"], got["user"], got["hostkeyalias"], address, id)
 			}
 		}
 	}

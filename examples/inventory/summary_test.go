@@ -121,7 +121,7 @@ func TestSummaryColors(t *testing.T) {
 	list[3].Status = ecs.InstanceStatusStopped
 	plain, colored := summarize(t, look{width: 140}, list...), summarize(t, look{width: 140, color: true}, list...)
 	if strings.Contains(plain, "\x1b") || terminal.Unstyled(colored) != plain {
-		t.Errorf("%q, want the text of %q", colored, plain)
+		t.Errorf("without colors, %q differs from %q", colored, plain)
 	}
 }
 

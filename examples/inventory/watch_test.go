@@ -70,18 +70,18 @@ func TestWatch(t *testing.T) {
 			"for a person", "-columns id,name", changeFleet,
 			"+ i-0000  web-0\n+ i-0001  web-1\n~ i-0001  db  name: web-1 -> db, status: Running -> Stopped\n- i-0000  web-0\n+ i-new  new\n", "2 instances; watching for changes every 30s\n",
 		},
-		{"what no column shows", "-columns id", func(s *ecstest.Server) {
+		{"a change without a column", "-columns id", func(s *ecstest.Server) {
 			s.Update("i-0001", func(i *ecs.Instance) { i.SerialNumber = "x" })
 		}, "+ i-0000\n+ i-0001\n~ i-0001  web-1  a property without a column (use -o ndjson to see it)\n", ""},
-		{"a region that fails loses nothing", "-columns id", func(s *ecstest.Server) {
+		{"a region that fails removes no instances", "-columns id", func(s *ecstest.Server) {
 			s.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: 3})
 			s.Delete("i-0000")
 		}, "+ i-0000\n+ i-0001\n- i-0000\n", "ServiceUnavailable"},
-		{"a lost permission loses nothing", "-columns id", func(s *ecstest.Server) {
+		{"a lost permission removes no instances", "-columns id", func(s *ecstest.Server) {
 			s.Configure(func(c *ecstest.Settings) { c.EmptyIfDenied = true })
 			s.Inject(ecstest.Fault{Denied: true, Times: -1})
 		}, "+ i-0000\n+ i-0001\n", "403"},
-		{"begins and ceases to match", "-columns id -status Running,Starting", func(s *ecstest.Server) {
+		{"starts and stops matching", "-columns id -status Running,Starting", func(s *ecstest.Server) {
 			s.Update("i-0001", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusStopped })
 			time.AfterFunc(time.Minute, func() { s.Update("i-0001", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusStarting }) })
 		}, "+ i-0000\n+ i-0001\n- i-0001\n+ i-0001\n", ""},
@@ -150,14 +150,14 @@ func TestWatchEnds(t *testing.T) {
 		code       int
 		stderr     string
 	}{
-		{name: "time is up", args: "-timeout 1m", code: failure.ExitOK},
-		{name: "time is up before everything was read", args: "-timeout 1m", fault: ecstest.Fault{Code: "ServiceUnavailable"}, code: failure.ExitIncomplete, stderr: "-timeout"},
+		{name: "timeout", args: "-timeout 1m", code: failure.ExitOK},
+		{name: "timeout before the first listing", args: "-timeout 1m", fault: ecstest.Fault{Code: "ServiceUnavailable"}, code: failure.ExitIncomplete, stderr: "-timeout"},
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: failure.ExitForbidden, stderr: "AliyunECSReadOnlyAccess"},
 		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: failure.ExitCredentials, stderr: "access key id"},
 		{name: "list of regions denied", args: "-region all", fault: ecstest.Fault{Action: "DescribeRegions", Code: "Forbidden.RAM"}, code: failure.ExitForbidden, stderr: "DescribeRegions"},
 		{name: "one of several regions denied", args: "-region cn-hangzhou,cn-beijing -timeout 1m", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: failure.ExitIncomplete, stderr: "cn-beijing"},
 		{name: "disk full", output: errors.New("disk full"), code: failure.ExitFailed, stderr: "disk full"},
-		{name: "reader gone", output: syscall.EPIPE, code: failure.ExitOK},
+		{name: "closed pipe", output: syscall.EPIPE, code: failure.ExitOK},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -49,10 +49,10 @@ The server
   -allow-host H[,H...] additional host names that requests may use for the server; always allowed are IP addresses,
                        localhost, the name of this machine and the host of -listen; other names are rejected, so that
                        a web page cannot read the list through DNS rebinding
-  -interval D          the time between two listings of a region, varied by up to a tenth; default 1m, at least 5s; for a
-                       region that fails, the interval grows to up to 5 minutes
-  -stale-after D       /healthz reports an error if no region could be listed for this time; default 5 intervals. This is
-                       also the longest time for which the first list waits for a region that is unavailable
+  -interval D          the time between two listings of a region, varied by up to a tenth; default 1m, at least 5s; the
+                       interval of a region that fails grows to up to 5 minutes
+  -stale-after D       /healthz reports an error if no region could be listed for this time; default 5 intervals; the
+                       first list waits at most as long for a region that is unavailable
   -state FILE          save the instances in this file and load them at the start, so that a restart loses no targets of
                        a region that fails
   -once                print the list and exit; a region that fails is left out, and the exit code is 6

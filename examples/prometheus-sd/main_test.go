@@ -220,13 +220,13 @@ func TestOnce(t *testing.T) {
 	}{
 		{name: "works", code: failure.ExitOK, want: whole},
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
-		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 6, stderr: "prometheus-sd: cn-beijing: ", want: hangzhou},
-		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, code: 6, stderr: "-exclude-region", want: hangzhou},
-		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, want: hangzhou},
+		{name: "a region is denied", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 6, stderr: "prometheus-sd: cn-beijing: ", want: hangzhou},
+		{name: "a region is not enabled", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, code: 6, stderr: "-exclude-region", want: hangzhou},
+		{name: "a region that is not enabled is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, want: hangzhou},
 		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: ", want: hangzhou},
-		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
+		{name: "invalid parameter", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
 		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9", want: hangzhou},
 		{name: "interrupted", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 	} {
@@ -277,7 +277,7 @@ func TestParse(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel() // so that a command line that is accepted by mistake does not run forever
 	for args, want := range map[string]string{
-		"":                         "which region?",
+		"":                         "no region selected",
 		"-demo -port 0":            "65535",
 		"-demo -port 9100,":        "65535",
 		"-demo -port http":         "65535",

@@ -193,7 +193,7 @@ func TestRealPrometheus(t *testing.T) {
 			t.Errorf("%s: labels %v, want %v", inst.InstanceID, got.Labels, relabelled)
 		}
 		if scraped && got.ScrapeURL != sd+"/metrics" {
-			t.Fatalf("%s would scrape %s", inst.InstanceID, got.ScrapeURL)
+			t.Fatalf("Prometheus would scrape %s at %s", inst.InstanceID, got.ScrapeURL)
 		}
 	}
 
@@ -230,7 +230,7 @@ func TestRealPrometheus(t *testing.T) {
 		}
 		for kind, inst := range lost {
 			if !strings.Contains(list, inst.InstanceID) || all[inst.InstanceID].DiscoveredLabels == nil {
-				t.Errorf("%s: a target is lost %s", kind, when)
+				t.Errorf("%s: a target was lost %s", kind, when)
 			}
 		}
 	}
@@ -285,7 +285,7 @@ func until(t *testing.T, done func() bool) {
 			return
 		}
 	}
-	t.Fatal("waited for three minutes")
+	t.Fatal("the condition does not hold after three minutes")
 }
 
 // Counters of Prometheus: how often it has fetched the list, and how often it has applied a list to its scrape

@@ -154,7 +154,7 @@ func tagLabels(tags []ecs.Tag) map[string]string {
 		}
 		return cmp.Compare(a.Key, b.Key)
 	})
-	next := map[string]int{} // for each name, the number to try next
+	next := map[string]int{} // for each label name, the last number that was tried
 	for _, tag := range inOrder {
 		plain := labelName(tag.Key)
 		name := plain

@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	home := flag.String("region", "cn-hangzhou", "the region whose endpoint is asked for the list of regions")
+	home := flag.String("region", "cn-hangzhou", "the region whose endpoint returns the list of regions")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
@@ -54,7 +54,7 @@ func count(ctx context.Context, client *ecs.Client) error {
 		fmt.Printf("%-16s %d\n", region, instances[region])
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d regions could not be listed to their end", failed)
+		return fmt.Errorf("%d regions could not be listed completely", failed)
 	}
 	return nil
 }

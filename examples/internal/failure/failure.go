@@ -171,9 +171,9 @@ func (s Setup) Advice(err error) string {
 	case Forbidden:
 		return forbidden(err)
 	case Closed:
-		return "leave out regions that are not enabled for the account with -exclude-region"
+		return "use -exclude-region to leave out regions that are not enabled for the account"
 	case Unconfirmed:
-		return "the API may hide instances from callers without permission, and this region could not be checked: \"inventory doctor\" shows what is wrong"
+		return "the API may hide instances from callers without permission, and the permission for this region could not be verified: run \"inventory doctor\" to find the cause"
 	case Endpoint:
 		return s.endpoint(err)
 	case Invalid:
@@ -195,9 +195,9 @@ func forbidden(err error) string {
 	}
 	switch d := api.AccessDenied; {
 	case d != nil && strings.EqualFold(d.NoPermissionType, "ExplicitDeny"):
-		return "a policy denies this explicitly: granting a permission does not help, change that policy"
+		return "a policy explicitly denies this request: change that policy, because granting a permission does not help"
 	case d != nil && d.AuthAction != "", slices.Contains(grantable, api.Code), strings.HasPrefix(api.Code, "NoPermission"):
-		return "the system policy AliyunECSReadOnlyAccess permits listing; \"inventory doctor\" shows what is missing"
+		return "attach the system policy AliyunECSReadOnlyAccess, which permits listing, or run \"inventory doctor\" to find the missing permissions"
 	default:
 		return ""
 	}
@@ -239,7 +239,7 @@ func (s Setup) endpoint(err error) string {
 	case s.Endpoint != "":
 		return "check the host of -endpoint and the name server: retrying does not help"
 	case s.VPC:
-		return checkRegion + "the endpoints of -network vpc can only be resolved inside a VPC of that region: elsewhere leave out -network vpc"
+		return checkRegion + "the endpoints of -network vpc can be resolved only inside a VPC of that region: leave out -network vpc on other machines"
 	default:
 		return checkRegion + "retrying does not help"
 	}
@@ -252,7 +252,7 @@ func (s Setup) network() string {
 	case s.VPC:
 		return "check the network; the endpoints of -network vpc are reachable only inside a VPC of that region"
 	default:
-		return "check the network; inside a VPC without public access use -network vpc"
+		return "check the network; inside a VPC without public access, use -network vpc"
 	}
 }
 

@@ -32,5 +32,5 @@ func SuggestRegion(name string, others ...string) string {
 		}
 	}
 	similar := cmp.Or(wording.DidYouMean("", name, known), wording.DidYouMean("cn-", name, chinese), ":")
-	return similar + ` "inventory -region all -dry-run" names all regions`
+	return similar + ` "inventory -region all -dry-run" lists all regions`
 }

@@ -18,7 +18,7 @@ func TestWatch(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		signals []os.Signal
-		pause   time.Duration // between the signals
+		pause   time.Duration // the pause between two signals
 		exits   int
 	}{
 		{"one", []os.Signal{syscall.SIGTERM}, 0, 0},

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals between processes")
+		t.Skip("Windows has no signals")
 	}
 	for _, tt := range []struct {
 		start  string // the shell command that starts the program

@@ -141,14 +141,14 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	if region == "" && account.Name == "" {
 		var err error
 		if region, err = ecs.ProfileRegion(""); err != nil {
-			return src, fmt.Errorf("which region? Use -region: the region of the CLI's profile could not be read: %w", err)
+			return src, fmt.Errorf("no region selected: use -region; the region of the CLI's profile could not be read: %w", err)
 		}
 	}
 	switch region {
 	case "":
-		text := "which region? Use -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo"
+		text := "no region selected: use -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo"
 		if account.Name != "" {
-			text = fmt.Sprintf("which region? The profile %s has no region: use -region", account.Name)
+			text = fmt.Sprintf("no region selected, and the profile %s has none: use -region", account.Name)
 		}
 		return src, errors.New(text)
 	case "all":

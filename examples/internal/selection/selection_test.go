@@ -97,7 +97,7 @@ func TestRegions(t *testing.T) { //nolint:paralleltest // the test sets environm
 	}
 	withProfiles(t, none)
 	for args, want := range map[string]string{
-		"":                                       "which region?",
+		"":                                       "no region selected",
 		"-region ,":                              "contains no region",
 		"-region all,cn-hangzhou":                `"all" cannot be combined`,
 		"-region all -network lan":               "public or vpc",
@@ -117,13 +117,13 @@ func TestRegions(t *testing.T) { //nolint:paralleltest // the test sets environm
 		}
 	}
 	withProfiles(t, `{"access_key_secret":"verysecret`)
-	for args, want := range map[string]string{"": "which region?", "-profile prod": "-profile: "} {
+	for args, want := range map[string]string{"": "no region selected", "-profile prod": "-profile: "} {
 		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "verysecret") {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
 	withProfiles(t, profiles)
-	for args, want := range map[string]string{"-profile nobody": `no profile matches "nobody": the profiles are dev, prod, bare`, "-profile bare": "The profile bare has no region", "-profile [": "is not a pattern"} {
+	for args, want := range map[string]string{"-profile nobody": `no profile matches "nobody": the profiles are dev, prod, bare`, "-profile bare": "the profile bare has none: use -region", "-profile [": "is not a pattern"} {
 		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
