@@ -125,8 +125,7 @@ func (p *program) fail(ctx context.Context, c *config, printed int, failures ...
 	return code
 }
 
-// causes returns the failures. If ctx is done, it returns the timeout or the interrupt instead, which caused the
-// failures.
+// causes returns the failures. If ctx is done, it returns only the reason, which is the timeout or the interrupt.
 func causes(ctx context.Context, failures []error) []error {
 	switch {
 	case len(failures) == 0 || ctx.Err() == nil:

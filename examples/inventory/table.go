@@ -60,8 +60,8 @@ func (r *tableRenderer) end([]error) error {
 	return err
 }
 
-// leftOut describes the columns that the table does not show, or returns "" if it shows every column. dropped are the
-// columns that do not fit, empty those without values.
+// leftOut describes the columns that the table does not show, or returns "" if it shows every column. dropped
+// contains the columns that do not fit, and empty contains the columns without values.
 func leftOut(dropped, empty []string) string {
 	list := func(names []string) string {
 		const longest = 80

@@ -71,7 +71,7 @@ func (p place) String() string {
 	return name
 }
 
-// newDiscovery returns a discovery with the settings of the command line. It reads the file of -state, but sends no
+// newDiscovery returns a discovery with the settings of the command line. It reads the state file, but sends no
 // requests.
 func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *metrics) (*discovery, error) {
 	d := &discovery{
@@ -98,7 +98,7 @@ func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *me
 		return nil, err
 	}
 	if of, d.saved, err = load(d.stateFile); err == nil && len(d.saved) > 0 && of != d.filters {
-		log.Warn("ignoring the file of -state: it was saved with other filters")
+		log.Warn("ignoring the -state file, which was saved with other filters")
 		d.saved = nil
 	}
 	return d, err

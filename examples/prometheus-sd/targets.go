@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// group is a target group in the format of Prometheus.
+// group is a Prometheus target group, as it is written in JSON.
 type group struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`

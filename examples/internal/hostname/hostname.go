@@ -31,8 +31,8 @@ var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-
 var instanceID = regexp.MustCompile(`^[iI]-[0-9A-Za-z]+$`)
 
 // OfName returns the host name for a name that a person chose. It is like Clean, but returns "" if the name may be an
-// instance id: an instance that is named with another instance's id must not be reached under that id when the other
-// instance is not listed.
+// instance id. Otherwise, an instance that was given the id of another instance as its name would be reached in place
+// of the other instance if the other instance is not listed.
 func OfName(name string) string {
 	clean := Clean(name)
 	if instanceID.MatchString(clean) {

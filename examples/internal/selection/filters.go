@@ -37,7 +37,7 @@ func (s *Selection) IsFilter(name string) bool { return slices.Contains(s.filter
 
 // anyOf defines a filter with one or more values, separated by commas. The API applies a filter with a single value.
 // Several values are not sent to the API; Matches rejects the instances that have none of them. If known values are
-// given, other values are an error, and the case is ignored.
+// given, any other value is an error, and case is ignored.
 func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values func(ecs.Instance) []T, known ...T) {
 	s.filter(fs, name, func(text string) error {
 		var wanted []T
@@ -245,8 +245,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// Interruptible returns a reader whose Read returns when ctx is done, even if r is still waiting for input. So a user
-// who is to type ids at a terminal can stop the program with Ctrl-C.
+// Interruptible returns a reader whose Read returns when ctx is done, even if r is still waiting for input. A user
+// who is typing ids at a terminal can then stop the program with Ctrl-C.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	type result struct {
 		n   int

@@ -148,7 +148,7 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	case "":
 		text := "no region selected: use -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo"
 		if account.Name != "" {
-			text = fmt.Sprintf("no region selected, and the profile %s has none: use -region", account.Name)
+			text = fmt.Sprintf("no region selected: use -region, because the profile %s has no region", account.Name)
 		}
 		return src, errors.New(text)
 	case "all":

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// withProfiles makes config the profile file of the vendor CLI for the duration of a test.
+// withProfiles writes config to a file and makes it the profile file of the vendor CLI for the duration of a test.
 func withProfiles(t *testing.T, config string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.json")
@@ -123,7 +123,7 @@ func TestRegions(t *testing.T) { //nolint:paralleltest // the test sets environm
 		}
 	}
 	withProfiles(t, profiles)
-	for args, want := range map[string]string{"-profile nobody": `no profile matches "nobody": the profiles are dev, prod, bare`, "-profile bare": "the profile bare has none: use -region", "-profile [": "is not a pattern"} {
+	for args, want := range map[string]string{"-profile nobody": `no profile matches "nobody": the profiles are dev, prod, bare`, "-profile bare": "the profile bare has no region", "-profile [": "is not a pattern"} {
 		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}

@@ -15,7 +15,7 @@ func TestCheckValues(t *testing.T) {
 		"-limit -tag x":              "-limit has no value",
 		"-demo -tag x -tag -timeout": "-tag has no value: the next argument, -timeout, is a flag",
 		"-demo=false -tag -demo":     "-tag has no value",
-		"-tag=-demo":                 "", // explicit
+		"-tag=-demo":                 "", // the "=" makes the value explicit
 		"-tag -other":                "", // -other is not a flag
 		"-tag demo":                  "",
 		"-tag -":                     "",
