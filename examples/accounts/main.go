@@ -35,7 +35,7 @@ func main() {
 }
 
 func list(ctx context.Context, profiles []string, inMemory bool) error {
-	first, done, err := demo.ClientOf(30, inMemory, "cn-hangzhou", nil) // without -demo: ecs.NewClient("cn-hangzhou", nil)
+	first, done, err := demo.ClientOf(30, inMemory, "cn-hangzhou", nil) // without -demo, this calls ecs.NewClient("cn-hangzhou", nil)
 	if err != nil {
 		return err
 	}

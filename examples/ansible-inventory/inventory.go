@@ -163,7 +163,7 @@ func nameOf(inst ecs.Instance, nameBy string) string {
 	return ""
 }
 
-// word replaces every character that is not a letter of any script or a digit by an underscore.
+// word replaces every character that is not a letter of any script or a digit with an underscore.
 func word(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

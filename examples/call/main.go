@@ -45,7 +45,7 @@ func main() {
 }
 
 func count(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ var signs = map[ecs.CheckStatus]struct {
 	ecs.CheckStatusSkipped: {"skip", terminal.Yellow},
 }
 
-// flagWords replaces Go names in messages by the flags of this program.
+// flagWords replaces Go names in messages with the flags of this program.
 var flagWords = strings.NewReplacer(
 	"or set Options.Credentials", "or use -profile",
 	"Options.Credentials", "the program",

@@ -78,7 +78,7 @@ func TestFormatsInAFile(t *testing.T) {
 	server := newServer(t, list...)
 	want := map[string]string{}
 	for _, inst := range list {
-		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // replaces invalid UTF-8 by U+FFFD
+		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // replaces invalid UTF-8 with U+FFFD
 	}
 	var instances []ecs.Instance
 	r := world{server: server}.run(t, "-region", "cn-hangzhou", "-o", "json")

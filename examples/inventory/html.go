@@ -151,7 +151,7 @@ func pageTitle(c column) string {
 }
 
 // months returns all months from the first group of a chart to the last, including months without instances. If there
-// are too many months for a chart, it returns years instead, and replaces the months in the rows by years.
+// are too many months for a chart, it returns years instead, and replaces the months in the rows with years.
 func (r *htmlRenderer) months(c pageChart) []string {
 	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
 	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))

@@ -167,7 +167,7 @@ func (r *summaryRenderer) end([]error) error {
 	return err
 }
 
-// sideBySide arranges blocks of lines in columns of similar height, and separates blocks by an empty line.
+// sideBySide arranges blocks of lines in columns of similar height, with an empty line between two blocks.
 func sideBySide(blocks [][]string, columns, width int) string {
 	height := 0
 	for _, b := range blocks {

@@ -27,7 +27,7 @@ func summarize(t *testing.T, l look, instances ...ecs.Instance) string {
 	return b.String()
 }
 
-// row returns the numbers of a group.
+// row returns the counts of a group in the summary.
 func row(t *testing.T, summary, group string) (instances, cpu, gib int) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)(?:^| {4})` + regexp.QuoteMeta(group) + ` +[▏▎▍▌▋▊▉█]* +([\d,]+) +<?\d+ % +([\d,]+) +([\d,]+)`).FindStringSubmatch(summary)

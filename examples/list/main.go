@@ -28,7 +28,7 @@ func main() {
 }
 
 func list(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	client, done, err := demo.Client(*inMemory, *home, nil) // without -demo: ecs.NewClient(*home, nil)
+	client, done, err := demo.Client(*inMemory, *home, nil) // without -demo, this calls ecs.NewClient(*home, nil)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func main() {
 
 func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error {
 	const many = 15_000                                             // large enough for more than 1,000 tagged instances in cn-hangzhou
-	client, done, err := demo.ClientOf(many, inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.ClientOf(many, inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func wait(ctx context.Context, region string, ids []string, inMemory bool) error
 	if inMemory {
 		ids = []string{"i-bp1quick", "i-bp1slow"}
 	}
-	client, done, err := demo.ChangingClient(inMemory, region, // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.ChangingClient(inMemory, region, // without -demo, this calls ecs.NewClient(region, nil)
 		func(s *ecstest.Server) {
 			s.Update("i-bp1slow", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusRunning })
 		},

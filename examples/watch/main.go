@@ -38,7 +38,7 @@ func main() {
 }
 
 func watch(ctx context.Context, region string, interval time.Duration, inMemory bool) error {
-	client, done, err := demo.ChangingClient(inMemory, region, // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.ChangingClient(inMemory, region, // without -demo, this calls ecs.NewClient(region, nil)
 		func(s *ecstest.Server) {
 			s.Update("i-bp1web", func(i *ecs.Instance) { i.InstanceName = "web-2" })
 			s.Delete("i-bp1db")

@@ -66,7 +66,7 @@ func flagName(arg string) (name string, isFlag bool) {
 	return strings.TrimPrefix(name, "-"), isFlag && name != "" && name != "-"
 }
 
-// Value replaces the error "parse error" of package flag by a message that names the kind of value that the flag
+// Value replaces the error "parse error" of package flag with a message that names the kind of value that the flag
 // requires.
 func Value(f *flag.Flag, err error) error {
 	typed, ok := f.Value.(flag.Getter)
@@ -146,7 +146,7 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// flagNames replaces the names of Go options in messages by the corresponding flags.
+// flagNames replaces the names of Go options in messages with the corresponding flags.
 var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Options.Credentials", "or choose a profile with -profile")
 
 // stringToSign matches the string to sign that the API quotes when a signature does not match. The quoted string is
