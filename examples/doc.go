@@ -1,3 +1,3 @@
-// Package examples is empty: each directory below it is a program. They are a module of their own, so that what they need is
-// not a dependency of programs that import the client.
+// Package examples contains no code: each directory below it is a program. The examples are a separate module, so
+// that programs that import the client do not depend on the packages that the examples import.
 package examples

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// Every program runs in demo mode and prints what it should.
+// TestPrograms verifies that every program runs in demo mode and prints the expected output.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("builds all programs, and without the race detector")
+		t.Skip("builds and runs all programs")
 	}
 	programs := map[string]struct {
 		args string
@@ -26,7 +26,7 @@ func TestPrograms(t *testing.T) {
 		"check":             {"-demo", `(?s)^passed   credentials .*\npassed   permission +DescribeInstances +permitted\n.*\nready\n$`},
 		"stream":            {"-demo -workers 3", `^[1-9]\d* instances of cn-hangzhou have a public address, found by 3 workers\n$`},
 		"dryrun":            {"-demo", `^listing the instances of cn-hangzhou is permitted\n$`},
-		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug.*within a nanosecond: try again later.*operation that does not exist: .*key that does not exist: wrong or missing`},
+		"errors":            {"-demo", `(?s)permission to list: no error.*does not exist: not found.*tag without key: a bug in the program.*within a nanosecond: try again later.*operation that does not exist: .*key that does not exist: wrong or missing`},
 		"regions":           {"-demo", `^(\S+ +[1-9]\d*\n){6}$`},
 		"tags":              {"-demo", `^1\d\d\d instances in cn-hangzhou have the tag env\nListTagResources returns 1\d\d\d such tags\n$`},
 		"call":              {"-demo", `(?m)^Running +[1-9]\d*$`},
@@ -56,7 +56,7 @@ func TestPrograms(t *testing.T) {
 			continue
 		}
 		c := exec.CommandContext(ctx, filepath.Join(bin, name), strings.Fields(program.args)...)
-		c.Env = []string{"HOME=" + t.TempDir(), "SystemRoot=" + os.Getenv("SystemRoot")} // so the developer's own credentials are not used
+		c.Env = []string{"HOME=" + t.TempDir(), "SystemRoot=" + os.Getenv("SystemRoot")} // hides the developer's own credentials
 		out, err := c.Output()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -66,7 +66,7 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 
-	for _, args := range [][]string{nil, {"-demo", "i-1"}} { // neither and both of ids and -demo
+	for _, args := range [][]string{nil, {"-demo", "i-1"}} { // without ids and -demo, and with both
 		c := exec.CommandContext(ctx, filepath.Join(bin, "wait"), args...)
 		out, err := c.CombinedOutput()
 		if c.ProcessState.ExitCode() != 2 || !strings.HasPrefix(string(out), "usage: wait ") {

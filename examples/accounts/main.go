@@ -1,4 +1,5 @@
-// Command accounts lists the instances of several accounts at once, one for each profile of the vendor CLI.
+// Command accounts lists the instances of several accounts concurrently, one account for each profile of the vendor
+// CLI.
 //
 //	go run ./examples/accounts -profiles dev,staging,prod
 //	go run ./examples/accounts -demo
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	profiles := flag.String("profiles", "dev,staging,prod", "the profiles to list")
+	profiles := flag.String("profiles", "dev,staging,prod", "profiles whose accounts to list, separated by commas")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet for each profile, no account needed")
 	flag.Parse()
 
@@ -34,20 +35,20 @@ func main() {
 }
 
 func list(ctx context.Context, profiles []string, inMemory bool) error {
-	first, done, err := demo.ClientOf(30, inMemory, "cn-hangzhou", nil) // without -demo: ecs.NewClient("cn-hangzhou", nil)
+	first, done, err := demo.ClientOf(30, inMemory, "cn-hangzhou", nil) // without -demo, this calls ecs.NewClient("cn-hangzhou", nil)
 	if err != nil {
 		return err
 	}
 	defer done()
 	var listings []func(context.Context) iter.Seq2[string, error]
 	for _, profile := range profiles {
-		client := first // in a demo, every account has the same instances
+		client := first // in demo mode, every account has the same instances
 		if !inMemory {
 			region, err := ecs.ProfileRegion(profile)
 			if err != nil {
 				return err
 			}
-			// The clients share their connections, but each account has a quota of its own.
+			// The clients share connections. The API counts the quota of each account separately.
 			if client, err = first.WithCredentials(ecs.ProfileCredentials(profile)).InRegion(cmp.Or(region, first.Region())); err != nil {
 				return err
 			}
@@ -65,7 +66,7 @@ func list(ctx context.Context, profiles []string, inMemory bool) error {
 	return failures
 }
 
-// lines yields a line for each instance of an account.
+// lines yields one line for each instance of an account.
 func lines(ctx context.Context, client *ecs.Client, profile string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for inst, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{}) {

@@ -15,14 +15,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// inventory is the result of a query by Ansible: groups of host names, and variables for each host.
+// inventory is the response to Ansible's query: groups of hosts, and variables for each host.
 type inventory struct {
 	groups map[string][]string
 	hosts  map[string]map[string]any
 	failed []string // regions that could not be listed
 }
 
-// list returns the response to --list. If it contains _meta, Ansible does not call the script for each host.
+// list returns the response to --list. The response contains _meta, so that Ansible does not call the script for each
+// host.
 func (inv *inventory) list() map[string]any {
 	list := map[string]any{"_meta": map[string]any{"hostvars": inv.hosts}}
 	for name, hosts := range inv.groups {
@@ -34,13 +35,13 @@ func (inv *inventory) list() map[string]any {
 	return list
 }
 
-// The sources of host names; any other is a tag, "tag:KEY".
+// The sources of host names. Any other source is "tag:KEY".
 const (
 	byName = "name"
 	byID   = "id"
 )
 
-// build creates the inventory of a fleet. The result does not depend on the order of the instances.
+// build returns the inventory of a fleet. The result does not depend on the order of the instances.
 func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *inventory {
 	fleet = slices.SortedFunc(slices.Values(fleet), func(a, b ecs.Instance) int {
 		return cmp.Or(cmp.Compare(a.RegionID, b.RegionID), cmp.Compare(a.InstanceID, b.InstanceID))
@@ -56,10 +57,10 @@ func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *invento
 	return inv
 }
 
-// group is the property that the instances of a group have in common.
-type group struct{ kind, key, value string } // key is a tag's, else ""
+// group identifies a group by the property that its hosts have in common.
+type group struct{ kind, key, value string } // key is the key of a tag, and "" for other groups
 
-// groupsOf returns the groups of an instance.
+// groupsOf returns the groups to which an instance belongs.
 func groupsOf(inst ecs.Instance) []group {
 	groups := slices.DeleteFunc([]group{
 		{"account", "", selection.Account(inst)},
@@ -78,8 +79,8 @@ func groupsOf(inst ecs.Instance) []group {
 	return groups
 }
 
-// name returns the name of the group, with characters that Ansible accepts, including Chinese ones. Several groups
-// may have the same name.
+// name returns the name of the group, in which underscores replace the characters that Ansible does not accept.
+// Chinese letters are accepted. Different groups may have the same name; see groupNames.
 func (g group) name() string {
 	parts := []string{g.kind}
 	for _, part := range []string{g.key, g.value} {
@@ -90,9 +91,9 @@ func (g group) name() string {
 	return strings.Join(parts, "_")
 }
 
-// groupNames returns a unique name for each group. If several names are equal, as those of the tags a.b=c and
-// a=b_c, none of the groups gets that name: a play for one of them should match no host rather than those of the
-// others. Nor does a group whose tag was chosen to look like such a name with its end.
+// groupNames returns a unique name for each group. If several groups have the same name, such as those of the tags
+// a.b=c and a=b_c, a hash is appended to each of their names. So a play for the plain name matches no host, rather
+// than the hosts of the wrong group. The same applies to a group whose tag was chosen to imitate a name with a hash.
 func groupNames(fleet []ecs.Instance) map[group]string {
 	names := map[group]string{}
 	for _, inst := range fleet {
@@ -120,12 +121,12 @@ func groupNames(fleet []ecs.Instance) map[group]string {
 	}
 }
 
-// hostNames returns a unique name for each instance: the one that nameBy returns if it is unique, otherwise that
-// name with the id appended.
+// hostNames returns a unique name for each instance: the name that nameBy selects if it is unique, and otherwise that
+// name followed by the id.
 func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []string {
 	taken := map[string]int{}
 	for name := range maps.Values(groups) {
-		taken[name]++ // Ansible warns if a host and a group have the same name, and cannot distinguish them
+		taken[name]++ // Ansible cannot distinguish a host and a group of the same name, and prints a warning
 	}
 	short, long := make([]string, len(fleet)), make([]string, len(fleet))
 	for i, inst := range fleet {
@@ -145,7 +146,7 @@ func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []s
 	return short
 }
 
-// nameOf returns the name of an instance according to nameBy.
+// nameOf returns the name of an instance from the source nameBy, or "" for byID.
 func nameOf(inst ecs.Instance, nameBy string) string {
 	key, isTag := strings.CutPrefix(nameBy, "tag:")
 	switch {
@@ -162,7 +163,7 @@ func nameOf(inst ecs.Instance, nameBy string) string {
 	return ""
 }
 
-// word replaces every character that is neither a letter, in any script, nor a digit by an underscore.
+// word replaces every character that is not a letter of any script or a digit with an underscore.
 func word(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

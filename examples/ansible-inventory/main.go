@@ -1,5 +1,5 @@
-// Command ansible-inventory is an inventory script for Ansible: the ECS instances of an Alibaba Cloud account, in groups.
-// Its README shows the use. Try it without an account:
+// Command ansible-inventory is an inventory script for Ansible. It lists the ECS instances of an Alibaba Cloud
+// account as hosts in groups. The README explains how to use the script. To run it without an account:
 //
 //	go run ./examples/ansible-inventory -demo --list
 //	go run ./examples/ansible-inventory -h
@@ -28,41 +28,44 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// name is what users call the program: ansible-inventory is a command of Ansible itself.
+// name is the name under which users install the program, because Ansible itself has a command called
+// ansible-inventory.
 const name = "ecs-inventory"
 
-// Ansible calls a script with --list only, so every flag is also an environment variable.
+// prefix begins the names of the environment variables. Every flag is also an environment variable, because Ansible
+// calls a script only with --list or --host.
 const prefix = "ECS_INVENTORY_"
 
-const help = `ecs-inventory is an inventory script for Ansible: the ECS instances of an Alibaba Cloud account, in groups.
+const help = `ecs-inventory is an inventory script for Ansible. It lists the ECS instances of an Alibaba Cloud account in groups.
 
   ECS_INVENTORY_REGION=cn-hangzhou ansible-inventory -i ./ecs-inventory --graph
   ECS_INVENTORY_DEMO=true ansible -i ./ecs-inventory 'tag_env_prod:&status_Running' --list-hosts
 
-  --list               all hosts, groups and variables
-  --host NAME          the variables of one host
+  --list               print all hosts, groups and variables
+  --host NAME          print the variables of one host
 
 Where
 ` + selection.WhereHelp + `
 ` + selection.WhichHelp + `
 How
-  -host-name W         name hosts by their instance's "name" (the default), by its "id", or by the value of a tag,
-                       "tag:KEY"; where several have the same name, or it is a group's, the id is appended. Letters of
-                       any script, digits, "_" and "-" stay, runs of other characters become "-"; what is an address,
-                       "localhost" or empty goes by the id
-  -prefer-public       reach a host at its public address where it has one, else at its private one
-  -strict              fail when a region cannot be listed; else the others are printed, and the variable
-                       ecs_failed_regions of all hosts names it
+  -host-name W         the source of host names: "name" (the default) for the instance name, "id" for the instance id,
+                       or "tag:KEY" for the value of a tag. If a name is not unique or is also the name of a group, the
+                       id is appended. Letters of any script, digits, "_" and "-" are kept; "-" replaces each run of
+                       other characters. If a name is empty, an address or "localhost", the host is named by its id
+  -prefer-public       connect to the public address of a host if it has one, else to its private address
+  -strict              fail if a region cannot be listed; without -strict, the hosts of the other regions are printed,
+                       and the variable ecs_failed_regions of all hosts contains the failed regions
 
-Ansible calls a script with no flags but --list: set them in the environment, ECS_INVENTORY_PREFER_PUBLIC=true for
--prefer-public, ECS_INVENTORY_TAG='env=prod app=web' for several tags. Flags add to these or override them.
+Ansible calls a script only with --list or --host. Set the other flags in the environment, for example
+ECS_INVENTORY_PREFER_PUBLIC=true for -prefer-public, or ECS_INVENTORY_TAG='env=prod app=web' for several tags. A flag on
+the command line overrides its variable, or adds to it if the flag is repeatable.
 
-Groups are region_, zone_, vpc_, type_, family_, status_, charge_, os_ and account_ followed by the value, and
-tag_KEY_VALUE. What is no letter, digit or underscore becomes one: region_cn_hangzhou, tag_环境_生产.
+Each group is called region_, zone_, vpc_, type_, family_, status_, charge_, os_ or account_ followed by the value, or
+tag_KEY_VALUE. An underscore replaces every character that is not a letter or digit: region_cn_hangzhou, tag_环境_生产.
 
 ` + selection.CredentialsHelp + `
 Exit codes
-` + failure.ExitCodes + `  6    incomplete: part of an instance could not be read, or with -strict a region
+` + failure.ExitCodes + `  6    incomplete: part of an instance was unreadable, or a region failed and -strict is set
   130  interrupted
 `
 
@@ -71,18 +74,18 @@ func main() {
 	process.Main(p.run)
 }
 
-// program is the program with its inputs and outputs.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string // "name=value"
 	connect        selection.Connect
 }
 
-// lookup returns a variable of the environment.
+// lookup returns the value of an environment variable, and whether the variable is set.
 func (p *program) lookup(name string) (value string, ok bool) {
 	for _, variable := range p.environ {
 		if v, found := strings.CutPrefix(variable, name+"="); found {
-			value, ok = v, true // the last one counts
+			value, ok = v, true // the last definition of a variable counts
 		}
 	}
 	return value, ok
@@ -93,13 +96,13 @@ func (p *program) getenv(name string) string {
 	return value
 }
 
-// config is the parsed command line and environment.
+// config contains the settings of the command line and of the environment.
 type config struct {
 	selection.Selection
 
 	list, strict, help bool
 	host               string
-	nameBy             string // the source of host names, as in -host-name
+	nameBy             string // the value of -host-name
 }
 
 // define defines the flags that are also environment variables.
@@ -139,13 +142,13 @@ func (p *program) parse(args []string) (*config, error) {
 	case fs.NArg() > 0:
 		return nil, wording.Stray(fs.Arg(0))
 	case c.list == (c.host != ""):
-		return nil, errors.New("use either --list or --host NAME; to look at the groups, ask Ansible: ansible-inventory -i THIS-PROGRAM --graph")
+		return nil, errors.New("use either --list or --host NAME; to see the groups, run ansible-inventory -i THIS-PROGRAM --graph")
 	}
 	return c, c.Finish(p.getenv)
 }
 
-// setFromEnvironment sets the flags whose variables are set. An empty filter is an error: otherwise a play would
-// reach hosts that it should not.
+// setFromEnvironment sets the flags whose environment variables are set. An empty filter is an error, because without
+// the filter a play would run on hosts for which it is not intended.
 func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) {
 	var known []string
 	fs.VisitAll(func(f *flag.Flag) {
@@ -168,8 +171,8 @@ func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) 
 	return cmp.Or(p.unknown(known), wrong)
 }
 
-// unknown finds a variable with this program's prefix that is not one of its flags. One that is empty may be a filter, misspelt
-// and not set.
+// unknown returns an error if an environment variable begins with this program's prefix but does not name a flag.
+// That includes empty variables, which may be misspelt filters whose value is not set.
 func (p *program) unknown(known []string) error {
 	for _, variable := range slices.Sorted(slices.Values(p.environ)) {
 		name, _, _ := strings.Cut(variable, "=")
@@ -181,12 +184,12 @@ func (p *program) unknown(known []string) error {
 		for _, k := range known {
 			names = append(names, strings.TrimPrefix(k, prefix))
 		}
-		return fmt.Errorf("no setting is called %s%s", name, wording.DidYouMean(prefix, own, names))
+		return fmt.Errorf("there is no setting %s%s", name, wording.DidYouMean(prefix, own, names))
 	}
 	return nil
 }
 
-// run executes one command line and returns its exit code.
+// run executes one command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	c, err := p.parse(args)
 	if err != nil {
@@ -230,7 +233,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		case c.strict:
 			return failure.ExitIncomplete
 		}
-		p.say("the hosts of the other regions are in the inventory; -strict would fail instead")
+		p.say("the inventory contains the hosts of the other regions; with -strict, it would fail instead")
 	}
 
 	inv := build(fleet, &c.Selection, c.nameBy)
@@ -240,14 +243,15 @@ func (p *program) run(ctx context.Context, args []string) int {
 	}
 	vars, ok := inv.hosts[c.host]
 	if !ok {
-		p.say(fmt.Sprintf("there is no host %q among %d%s", c.host, len(inv.hosts), namesakes(inv, c.host)))
+		p.say(fmt.Sprintf("there is no host %q in the inventory of %d hosts%s", c.host, len(inv.hosts), namesakes(inv, c.host)))
 		return failure.ExitFailed
 	}
 	return p.print(vars)
 }
 
-// failedRegions returns the regions that failed, with their accounts if there are several. whole is true if a
-// failure concerns more than a single region, or if instances could not be read: then there is no inventory.
+// failedRegions returns the regions that failed, preceded by their accounts if there are several accounts. whole
+// reports whether there can be no inventory, because a failure concerns more than a single region or instances were
+// unreadable.
 func failedRegions(failures []error) (names []string, whole bool) {
 	for _, err := range failures {
 		var regional *ecs.RegionError
@@ -265,7 +269,7 @@ func failedRegions(failures []error) (names []string, whole bool) {
 	return names, false
 }
 
-// namesakes lists the hosts that would have the same name.
+// namesakes returns the end of a message that lists the hosts whose names consist of the given name and an id.
 func namesakes(inv *inventory, name string) string {
 	var names []string
 	for host := range inv.hosts {
@@ -281,10 +285,10 @@ func namesakes(inv *inventory, name string) string {
 	case n > most:
 		names = append(names[:most], fmt.Sprintf("and %d more", n-most))
 	}
-	return ", but " + strings.Join(names, ", ")
+	return "; similar hosts: " + strings.Join(names, ", ")
 }
 
-// print writes indented JSON.
+// print writes v as indented JSON to stdout and returns the exit code.
 func (p *program) print(v any) int {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
@@ -301,6 +305,6 @@ func (p *program) print(v any) int {
 	return failure.ExitOK
 }
 
-// say writes a line to stderr. Ansible prints stderr in red even if the inventory is complete, so say writes
-// nothing in that case.
+// say writes a line to stderr. Ansible shows stderr in red, so the program writes nothing there for a complete
+// inventory, except warnings about flags and the notice of the demo.
 func (p *program) say(line string) { process.Say(p.stderr, name)(line) }

@@ -27,12 +27,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain runs the script itself if Ansible has started it.
+// TestMain runs the tests or, if Ansible has started the process, the script itself.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_ANSIBLE_INVENTORY") != "" {
 		main()
 	}
-	// The developer's own profiles and region do not affect the test.
+	// Isolate the tests from the developer's own profiles and region.
 	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
 	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
 	os.Exit(m.Run())
@@ -82,11 +82,11 @@ func fleet() []ecs.Instance {
 	}
 }
 
-// world is the environment in which a test runs the program; without a server it is the demo.
+// world is the environment in which a test runs the program. Without a server, the program runs in demo mode.
 type world struct {
 	server *ecstest.Server
 	env    map[string]string
-	ctx    context.Context //nolint:containedctx // of one run
+	ctx    context.Context //nolint:containedctx // the context of one run
 }
 
 func (w world) run(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -132,11 +132,11 @@ func TestListAndHost(t *testing.T) {
 		t.Errorf("%d %s, want %s", code, host, want)
 	}
 	code, host, stderr = w.run(t, "-region", "all", "--host", "web-1")
-	if code != failure.ExitFailed || host != "" || !strings.HasSuffix(stderr, `no host "web-1" among 4, but web-1.i-2zeweb1, web-1.i-bp1web1`+"\n") {
+	if code != failure.ExitFailed || host != "" || !strings.HasSuffix(stderr, `no host "web-1" in the inventory of 4 hosts; similar hosts: web-1.i-2zeweb1, web-1.i-bp1web1`+"\n") {
 		t.Errorf("%d %s %s", code, host, stderr)
 	}
-	if _, _, stderr = w.run(t, "-region", "all", "--host", "web"); !strings.HasSuffix(stderr, `no host "web" among 4`+"\n") {
-		t.Errorf("another name: %s", stderr)
+	if _, _, stderr = w.run(t, "-region", "all", "--host", "web"); !strings.HasSuffix(stderr, `no host "web" in the inventory of 4 hosts`+"\n") {
+		t.Errorf("a similar name: %s", stderr)
 	}
 	many := &inventory{hosts: map[string]map[string]any{}}
 	for i := range 12 {
@@ -203,7 +203,7 @@ func TestHostNames(t *testing.T) {
 		{"a=all b=ungrouped c=localhost d=region_cn_hangzhou e=github.com f=127.0.0.1 g=LOCALHOST", "a b c f g github-com region_cn_hangzhou.d"},
 		{"a=web:1 b=web/2 c=旧机器", "web-1 web-2 旧机器"},
 		{"a=b b=web", "b web"},
-		{"a=i-bp1victim b=web", "a web"}, // the id of an instance that is not in the inventory
+		{"a=i-bp1victim b=web", "a web"}, // the name is the id of an instance that is not in the inventory
 	} {
 		var list []ecs.Instance
 		for pair := range strings.FieldsSeq(tt.instances) {
@@ -215,7 +215,7 @@ func TestHostNames(t *testing.T) {
 			t.Errorf("%s: %v, want %s", tt.instances, got, tt.want)
 		}
 		if n := len(inv.hosts); n != len(list) {
-			t.Errorf("%s: %d hosts", tt.instances, n)
+			t.Errorf("%s: %d hosts, want one for each instance", tt.instances, n)
 		}
 	}
 }
@@ -251,13 +251,13 @@ func TestGroupNames(t *testing.T) {
 	}
 }
 
-// For any names and tags, every host and group has a unique name that Ansible accepts.
+// FuzzNames verifies for any names and tags that every host and group has a unique name that Ansible accepts.
 func FuzzNames(f *testing.F) {
 	f.Add("web", "web", "a.b", "c", "a", "b_c")
 	f.Add("all", "tag_a", "a", "", "a_", "")
 	f.Add("web.i-2", "web", "环", "境", "\xff", "{{")
 	f.Add("हिन्दी", "000\u0336i", "हिन्दी", "वेब", "\u0301", "e\u0301")
-	group := regexp.MustCompile(`^[\pL\p{Nd}_]+$`) // no marks (\pM): they are not in Python's \w
+	group := regexp.MustCompile(`^[\pL\p{Nd}_]+$`) // without marks (\pM), which Python's \w does not match
 	host := regexp.MustCompile(`^[\pL\p{Nd}][\pL\pM\p{Nd}_.-]*$`)
 	f.Fuzz(func(t *testing.T, name1, name2, key1, value1, key2, value2 string) {
 		list := []ecs.Instance{
@@ -289,7 +289,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// Every text that is not plain is marked as unsafe, wherever it comes from.
+// TestVariables verifies that every string that may contain a template is marked as unsafe.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	for _, evil := range slices.Concat(hostile.Templates(), hostile.Escapes(), hostile.Markup()) {
@@ -321,7 +321,7 @@ func TestVariables(t *testing.T) {
 					t.Errorf("%s: %v", path, v)
 				}
 			default:
-				t.Errorf("%s is a %T", path, v)
+				t.Errorf("%s has the unexpected type %T", path, v)
 			}
 		}
 		check("", variables(inst, &selection.Selection{}))
@@ -339,21 +339,21 @@ func TestExitCodes(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		fault  ecstest.Fault
-		ctx    context.Context //nolint:containedctx // of one run
+		ctx    context.Context //nolint:containedctx // the context of one run
 		code   int
 		stderr string
 		failed string // the value of ecs_failed_regions
 		args   string
 	}{
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
-		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, stderr: "cn-beijing: ", failed: "cn-beijing"},
-		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, stderr: "-exclude-region", failed: "cn-beijing"},
-		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}},
-		{name: "a region fails, strictly", args: "-strict", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: "},
+		{name: "a region is denied", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, stderr: "cn-beijing: ", failed: "cn-beijing"},
+		{name: "a region is not enabled", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, stderr: "-exclude-region", failed: "cn-beijing"},
+		{name: "a region that is not enabled is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}},
+		{name: "a region fails with -strict", args: "-strict", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: "},
 		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, stderr: "cn-beijing: ", failed: "cn-beijing"},
-		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
+		{name: "invalid parameter", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
 		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9"},
 		{name: "interrupted", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 	} {
@@ -397,16 +397,16 @@ func TestUsage(t *testing.T) {
 		{args: "-demo=maybe --list", want: "want true or false"},
 		{args: "-region cn-hangzhou -endpoint http://10.0.0.1 --list", want: "ecs-inventory: -endpoint must use https"},
 		{args: "-demo --list web-1", want: `"web-1" is neither a flag nor`},
-		{args: "--list", want: "which region?"},
+		{args: "--list", want: "no region selected"},
 		{args: "-demo --list -host-name ip", want: "want name, id or tag:KEY"},
 		{args: "--list", env: "ECS_INVENTORY_STATUS", value: "Runnin", want: `ECS_INVENTORY_STATUS="Runnin": want Pending, Running, Starting, Stopping, Stopped: did you mean Running?`},
 		{args: "--list", env: "ECS_INVENTORY_DEMO", value: "maybe", want: `ECS_INVENTORY_DEMO="maybe": want true or false`},
-		{args: "-demo --list", env: "ECS_INVENTORY_REGOIN", value: "cn-beijing", want: "no setting is called ECS_INVENTORY_REGOIN: did you mean ECS_INVENTORY_REGION?"},
+		{args: "-demo --list", env: "ECS_INVENTORY_REGOIN", value: "cn-beijing", want: "there is no setting ECS_INVENTORY_REGOIN: did you mean ECS_INVENTORY_REGION?"},
 		{args: "-demo --list", env: "ECS_INVENTORY_STATSU", value: "Running", want: "did you mean ECS_INVENTORY_STATUS?"},
 		{args: "-demo --list", env: "ECS_INVENTORY_PREFER-PUBLIC", value: "true", want: "did you mean ECS_INVENTORY_PREFER_PUBLIC?"},
-		{args: "-demo --list", env: "ECS_INVENTORY_CACHE", value: "1", want: "no setting is called ECS_INVENTORY_CACHE"},
+		{args: "-demo --list", env: "ECS_INVENTORY_CACHE", value: "1", want: "there is no setting ECS_INVENTORY_CACHE"},
 		{args: "--list", env: "ECS_INVENTORY_REGION", value: "Hang!", want: "region"},
-		{args: "-name --list", want: "-name has no value: --list after it is a flag"},
+		{args: "-name --list", want: "-name has no value: the next argument, --list, is a flag"},
 	} {
 		w := world{env: map[string]string{tt.env: tt.value}}
 		if code, stdout, stderr := w.run(t, strings.Fields(tt.args)...); code != failure.ExitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {
@@ -430,11 +430,11 @@ func TestUsage(t *testing.T) {
 		}
 	}
 	if code, _, stderr := (world{env: map[string]string{"ECS_INVENTORY_REGION": "cn-hangzhou", "ECS_INVENTORY_ENDPOINT": "", "REGOIN": "x"}}).run(t, "-demo", "--list"); code != failure.ExitOK {
-		t.Errorf("variables that are empty, or another's: %d %s", code, stderr)
+		t.Errorf("empty variables, or variables of other programs: %d %s", code, stderr)
 	}
 	code, help, _ := world{}.run(t, "-h")
 	for line := range strings.Lines(help) {
-		if len(line) > 124 { // Chinese letters are three bytes
+		if len(line) > 124 { // the limit is higher than 120 because Chinese letters have three bytes
 			t.Errorf("too long: %s", line)
 		}
 	}
@@ -460,7 +460,8 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// The messages on stderr, which Ansible prints, contain no escape sequences.
+// TestMessagesHoldNoControlCharacters verifies that the messages on stderr, which Ansible prints, contain no control
+// characters.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
@@ -475,7 +476,7 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// With several accounts, the account of each host is a variable and a group.
+// TestAccounts verifies that the account of each host is a variable and a group if several accounts are listed.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	inst := selection.Source{Account: "prod {{ x }}"}.Mark(ecs.Instance{InstanceID: "i-1", InstanceName: "web"})
@@ -486,7 +487,7 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// Hosts can be named by a tag.
+// TestNameByTag verifies that hosts can be named by the value of a tag.
 func TestNameByTag(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -499,7 +500,7 @@ func TestNameByTag(t *testing.T) {
 	}
 }
 
-// A filter that is misspelt and not set is refused, too.
+// TestMisspeltAndEmpty verifies that a misspelt filter without a value is an error.
 func TestMisspeltAndEmpty(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := world{env: map[string]string{"ECS_INVENTORY_STATSU": ""}}.run(t, "-demo", "--list")
@@ -508,7 +509,8 @@ func TestMisspeltAndEmpty(t *testing.T) {
 	}
 }
 
-// A tag that is chosen to look like a name with an end does not join the group that has it.
+// TestForgedGroupName verifies that a tag that imitates a group name with a hash does not add its instance to that
+// group.
 func TestForgedGroupName(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{Tags: []ecs.Tag{{Key: "a.b", Value: "c"}, {Key: "a", Value: "b_c"}}}

@@ -20,8 +20,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// ansible runs one of Ansible's commands on the inventory, with env as its environment, and returns its output.
-// Any message on stderr fails the test, because Ansible prints warnings there; that of the demo is expected.
+// ansible runs one of Ansible's commands with the inventory script, with env as its environment, and returns the
+// output. It fails the test if there is any message on stderr except the notice of the demo, because Ansible prints
+// warnings there.
 func ansible(t *testing.T, env []string, command string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", command), append([]string{"-i", os.Args[0]}, args...)...)
@@ -39,7 +40,7 @@ func ansible(t *testing.T, env []string, command string, args ...string) string 
 	return string(out)
 }
 
-// of returns the environment for an inventory of a server's fleet.
+// of returns the environment variables with which the script lists a server's fleet.
 func of(server *ecstest.Server) []string {
 	key := server.Credentials()
 	return []string{
@@ -48,7 +49,8 @@ func of(server *ecstest.Server) []string {
 	}
 }
 
-// The real ansible-inventory lists the demo fleet, each instance in its groups with its variables.
+// TestRealDemoFleet verifies with the real ansible-inventory that each instance of the demo fleet is listed in its
+// groups and with its variables.
 func TestRealDemoFleet(t *testing.T) {
 	t.Parallel()
 	env := []string{"ECS_INVENTORY_DEMO=true"}
@@ -67,7 +69,7 @@ func TestRealDemoFleet(t *testing.T) {
 		t.Fatal(err)
 	}
 	hosts := list["_meta"].HostVars
-	names := map[string]string{} // of hosts, by instance id
+	names := map[string]string{} // host names by instance id
 	for name, vars := range hosts {
 		names[vars.ID] = name
 	}
@@ -77,7 +79,7 @@ func TestRealDemoFleet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer done()
-	want := map[string][]string{} // hosts by group, with the names written by hand
+	want := map[string][]string{} // the expected hosts of each group
 	fleet := 0
 	underscores := strings.NewReplacer("-", "_", ".", "_", ":", "_")
 	for inst, err := range client.InstancesInRegions(t.Context(), nil, ecs.DescribeInstancesRequest{}, nil) {
@@ -113,7 +115,7 @@ func TestRealDemoFleet(t *testing.T) {
 		}
 	}
 	if fleet < 1000 || len(hosts) != fleet || len(names) != fleet {
-		t.Errorf("%d hosts of %d instances", len(hosts), fleet)
+		t.Errorf("%d hosts for %d instances", len(hosts), fleet)
 	}
 	got := map[string][]string{}
 	for name, g := range list {
@@ -137,7 +139,8 @@ func TestRealDemoFleet(t *testing.T) {
 	compare("--graph", parseGraph(ansible(t, env, "ansible-inventory", "--graph")))
 }
 
-// parseGraph returns the hosts by group. The order of groups differs between versions of Ansible.
+// parseGraph returns the hosts of each group. It ignores the order of groups, which differs between versions of
+// Ansible.
 func parseGraph(text string) map[string][]string {
 	graph := map[string][]string{}
 	var group string
@@ -158,7 +161,7 @@ func merge(a, b map[string][]string) map[string][]string {
 	return m
 }
 
-// The groups as displayed to a user.
+// TestRealGraph verifies the groups that Ansible displays to a user.
 func TestRealGraph(t *testing.T) {
 	t.Parallel()
 	env := of(newServer(t, fleet()...))
@@ -182,7 +185,7 @@ func TestRealGraph(t *testing.T) {
 	}
 }
 
-// Ansible does not evaluate templates in names and tags.
+// TestRealTemplates verifies that Ansible does not evaluate templates in names and tags.
 func TestRealTemplates(t *testing.T) {
 	t.Parallel()
 	trace := filepath.Join(t.TempDir(), "trace")
@@ -194,15 +197,15 @@ func TestRealTemplates(t *testing.T) {
 	out := ansible(t, of(newServer(t, inst)), "ansible", "web", "-m", "debug", "-a",
 		`msg="{{ ecs_tags.env }} {{ ecs_description }} {{ ecs_host_name }} {{ ecs_image_id }} {{ ecs_key_pair }} {{ ecs_security_groups }} {{ ecs_security_groups[1] }} {{ ecs_tags }}"`)
 	if n := strings.Count(out, "{{ 'evalu' ~ 'ated' }}"); n != 10 || strings.Contains(out, "evaluated") {
-		t.Errorf("%d of 10 templates are as they were: %s", n, out)
+		t.Errorf("%d of 10 templates are unchanged: %s", n, out)
 	}
 	if _, err := os.Stat(trace); err == nil {
 		t.Error("a tag ran a command")
 	}
 }
 
-// A region that fails does not affect the others: Ansible has their hosts and shows what failed, and a play can
-// check it.
+// TestRealFailedRegion verifies that a region that fails does not affect the other regions: Ansible lists their
+// hosts, shows the failure, and makes the failed region available to a play.
 func TestRealFailedRegion(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
@@ -217,8 +220,8 @@ func TestRealFailedRegion(t *testing.T) {
 	}
 }
 
-// No instance name becomes a host that Ansible or another program already knows, and no tag of one instance
-// becomes the name of another host.
+// TestRealHostileNames verifies that no instance takes over a host that Ansible or another program already knows, and
+// that no tag takes over the name of another host.
 func TestRealHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -240,20 +243,20 @@ func TestRealHostileNames(t *testing.T) {
 	}
 	hosts := got["_meta"].HostVars
 	if len(hosts) != len(list) {
-		t.Errorf("%d hosts of %d instances", len(hosts), len(list))
+		t.Errorf("%d hosts for %d instances", len(hosts), len(list))
 	}
 	for name, vars := range hosts {
 		if own := name == vars.ID || strings.HasSuffix(name, "."+vars.ID); strings.ContainsAny(name, ".:/ ") && !own || slices.Contains(hostile.Hosts(), name) && name != "Host" && !own {
-			t.Errorf("%s is host %q", vars.ID, name)
+			t.Errorf("instance %s has the host name %q", vars.ID, name)
 		}
 	}
 	out := ansible(t, env, "ansible", "localhost", "-m", "debug", "-a", "msg={{ansible_host|default(inventory_hostname)}}/{{ecs_instance_id|default('none')}}")
 	if !strings.Contains(out, "/none") {
-		t.Errorf("localhost is an instance: %s", out)
+		t.Errorf("localhost leads to an instance: %s", out)
 	}
 }
 
-// Ansible shows why there is no inventory.
+// TestRealFailure verifies that Ansible shows the reason why there is no inventory.
 func TestRealFailure(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)

@@ -8,12 +8,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// A region that does not exist is pointed out, with the name that was probably meant.
+// TestMisspeltRegions verifies that a message names a region that does not exist and suggests a similar region.
 func TestMisspeltRegions(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"-region cn-hangzou --list":                     "did you mean cn-hangzhou?",
-		"-region all -exclude-region cn-hangzou --list": "ecs-inventory: -exclude-region cn-hangzou leaves out nothing, since there is no such region: did you mean cn-hangzhou?",
+		"-region all -exclude-region cn-hangzou --list": "ecs-inventory: -exclude-region cn-hangzou has no effect: there is no such region: did you mean cn-hangzhou?",
 	} {
 		if _, _, stderr := (world{server: newServer(t, fleet()...)}).run(t, strings.Fields(args)...); !strings.Contains(stderr, want) {
 			t.Errorf("%s: %s", args, stderr)

@@ -11,10 +11,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// variables returns the variables of a host, without empty ones.
+// variables returns the variables of a host. Variables with empty values are left out.
 func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
-	// Without an address, Ansible would connect to the host's name, which may belong to anybody; .invalid never
-	// resolves (RFC 2606).
+	// Without an address, Ansible would connect to the host's name, which may belong to anybody. Names ending in
+	// .invalid never resolve (RFC 2606).
 	address := inst.InstanceID + ".has-no-address.invalid"
 	if addr := s.Addr(inst); addr.IsValid() {
 		address = addr.String()
@@ -44,10 +44,10 @@ func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
 		tags[tag.Key] = tag.Value
 	}
 	vars["ecs_tags"] = tags
-	return safe(vars).(map[string]any) //nolint:forcetypeassert // safe keeps the type of a map
+	return safe(vars).(map[string]any) //nolint:forcetypeassert // safe returns a map for a map
 }
 
-// texts are the variables with a single string.
+// texts returns the variables whose value is a single string.
 func texts(inst ecs.Instance) map[string]string {
 	all := map[string]string{
 		"account":              selection.Account(inst),
@@ -80,8 +80,8 @@ func texts(inst ecs.Instance) map[string]string {
 	return all
 }
 
-// lists are the variables with several strings. Each whose name ends in _ips has a variable ending in _ip with its
-// first element.
+// lists returns the variables whose value is a list of strings. For each variable whose name ends in _ips, there is
+// also a variable whose name ends in _ip, which contains the first element.
 func lists(inst ecs.Instance) map[string][]string {
 	all := map[string][]string{"security_groups": inst.SecurityGroupIDs}
 	for _, n := range inst.NetworkInterfaces {
@@ -103,9 +103,9 @@ func lists(inst ecs.Instance) map[string][]string {
 // plain matches strings that cannot contain a template.
 var plain = regexp.MustCompile(`^[\pL\pM\pN .,:;_@/+=()<>-]*$`)
 
-// safe returns a value that Ansible does not evaluate. Ansible evaluates templates in any string of a variable, on
-// the machine that runs the play and with its permissions; people who may name or tag an instance must not be able
-// to do that. Every variable is passed through this function.
+// safe converts a value to a value that Ansible does not evaluate. Ansible evaluates templates in every string
+// variable, on the machine that runs the play and with the permissions of the play. People who may name or tag an
+// instance must not be able to make use of that, so every variable must be passed through safe.
 func safe(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -121,7 +121,7 @@ func safe(value any) any {
 		return list
 	case map[string]any:
 		m := make(map[string]any, len(v))
-		// so keys that stay unchanged come before those that become equal to them
+		// in this order, a key that is unchanged comes before the keys that become equal to it
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			name := safeKey(key)
 			for _, taken := m[name]; taken; _, taken = m[name] {
@@ -130,15 +130,15 @@ func safe(value any) any {
 			m[name] = safe(v[key])
 		}
 		return m
-	default: // numbers
+	default: // a number
 		return v
 	}
 }
 
 var braces = strings.NewReplacer("{", "(", "}", ")")
 
-// safeKey returns a map key that Ansible does not evaluate. Keys cannot be marked as unsafe, so braces become
-// parentheses, and a key that Ansible would interpret as an encoding gets an underscore.
+// safeKey converts a map key to a key that Ansible does not evaluate. Keys cannot be marked as unsafe, so parentheses
+// replace braces, and an underscore is put before a key that Ansible would interpret as an encoding.
 func safeKey(key string) string {
 	if strings.HasPrefix(key, "__ansible") {
 		key = "_" + key

@@ -1,4 +1,4 @@
-// Command call counts instances by status with DescribeInstanceStatus, an operation that the client has no method for.
+// Command call counts instances by status with DescribeInstanceStatus, an operation for which the client has no method.
 //
 //	go run ./examples/call -demo
 package main
@@ -17,13 +17,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 )
 
-// statusRequest has those parameters of the operation that are needed. It pages by number.
+// statusRequest contains the parameters of DescribeInstanceStatus that this program uses. The operation is paged by
+// page number.
 type statusRequest struct {
 	PageNumber int `url:"PageNumber"`
 	PageSize   int `url:"PageSize"` // at most 50
 }
 
-// statusResponse has the members of the response that are needed.
+// statusResponse contains the members of the response that this program uses.
 type statusResponse struct {
 	TotalCount       int
 	InstanceStatuses struct {
@@ -44,7 +45,7 @@ func main() {
 }
 
 func count(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}

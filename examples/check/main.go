@@ -1,4 +1,5 @@
-// Command check is a start-up check: it tells why a listing would not work, before the first one is needed.
+// Command check runs a start-up check: it reports why a listing would fail before the program needs the first
+// listing.
 //
 //	go run ./examples/check -demo
 package main
@@ -29,7 +30,7 @@ func main() {
 		log.Fatal(err)
 	}
 	report := client.Check(ctx, &ecs.CheckOptions{
-		Requests: []ecs.DescribeInstancesRequest{{Status: ecs.InstanceStatusRunning}}, // what the program will list
+		Requests: []ecs.DescribeInstancesRequest{{Status: ecs.InstanceStatusRunning}}, // the request that the program will send
 		OnStep:   func(s ecs.CheckStep) { fmt.Printf("%-8s %-11s %-17s %s\n", s.Status, s.Name, s.Action, s.Detail) },
 	})
 	done()
@@ -39,10 +40,10 @@ func main() {
 		fmt.Println("ready")
 	case errors.Is(err, ecs.ErrForbidden) && report.Policy() != "":
 		log.Fatalf("attach this policy to the caller:\n%s", report.Policy())
-	case errors.As(err, &dns) && dns.IsNotFound: // an ErrUnavailable that stays, such as that of a mistyped region
+	case errors.As(err, &dns) && dns.IsNotFound: // an ErrUnavailable that a retry cannot resolve: the region may be mistyped
 		log.Fatal(err)
 	case errors.Is(err, ecs.ErrUnavailable), errors.Is(err, ecs.ErrThrottled):
-		log.Fatalf("try again later: %v", err) // a supervisor may restart the program
+		log.Fatalf("try again later: %v", err) // restarting the program may help
 	default:
 		log.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func main() {
 	permitted, err := mayList(ctx, *region, *inMemory)
 	switch {
 	case err != nil:
-		log.Fatal(err) // neither permitted nor denied: the check failed
+		log.Fatal(err) // the check failed, so the permission is unknown
 	case !permitted:
 		fmt.Println("listing the instances of", *region, "is not permitted")
 		os.Exit(3)

@@ -1,4 +1,4 @@
-// Command errors makes calls that fail, and shows how to tell the errors apart.
+// Command errors makes requests that fail, and shows how a program can tell their errors apart.
 //
 //	go run ./examples/errors -demo
 package main
@@ -24,25 +24,25 @@ func main() {
 	}
 }
 
-// explain describes an error for the user of a program.
+// explain describes an error in words for a program's user.
 func explain(err error) string {
 	var missing *ecs.NotFoundError
-	var failed *ecs.Error // every failed call returns one
+	var failed *ecs.Error // every failed call returns an *ecs.Error
 	switch {
 	case err == nil:
 		return "no error"
 	case errors.As(err, &missing):
-		return fmt.Sprintf("not found: %v; the others were found", missing.InstanceIDs)
+		return fmt.Sprintf("not found: %v; all other instances were found", missing.InstanceIDs)
 	case errors.Is(err, context.Canceled):
-		return "cancelled by this program, not an error of the API"
+		return "cancelled by this program; the API returned no error"
 	case errors.Is(err, ecs.ErrCredentials):
 		return "wrong or missing credentials: retrying does not help"
 	case errors.Is(err, ecs.ErrForbidden):
 		return "no permission: grant ecs:DescribeInstances"
 	case errors.Is(err, ecs.ErrInvalidParameter):
-		return "a bug in the request"
+		return "a bug in the program: the request is invalid"
 	case errors.Is(err, ecs.ErrThrottled), errors.Is(err, ecs.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
-		return "try again later, or with more time: the client's own retries were not enough"
+		return "try again later, or with a longer timeout: the client's own retries did not succeed"
 	case errors.As(err, &failed):
 		return fmt.Sprintf("code %s, HTTP status %d, request %s, %d attempts", failed.Code, failed.StatusCode, failed.RequestID, failed.Attempts)
 	default:
@@ -51,7 +51,7 @@ func explain(err error) string {
 }
 
 func provoke(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func provoke(ctx context.Context, region string, inMemory bool) error {
 	defer cancel()
 	show("a response within a nanosecond", client.DryRun(short, ecs.DescribeInstancesRequest{}))
 	show("an operation that does not exist", client.Call(ctx, "DescribeNothing", nil, nil))
-	if inMemory { // a wrong key must not be sent to the real API
+	if inMemory { // do not send a wrong key to the real API
 		wrong := client.WithCredentials(ecs.StaticCredentials("LTAImadeup", "wrong", ""))
 		show("a key that does not exist", wrong.DryRun(ctx, ecs.DescribeInstancesRequest{}))
 	}

@@ -11,15 +11,16 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// smallTargets lists what one can click that is less than 24 pixels wide or high. A box with a label is as large as the label, and
-// a name on a card as large as the card. The months are excepted: there are too many of them.
+// smallTargets lists the clickable elements that are less than 24 pixels wide or high. The label of a checkbox counts
+// as part of the checkbox, and the whole card as part of the name on it. The bars of months are excluded, because
+// there are too many of them.
 const smallTargets = `[...document.querySelectorAll("button, input, select, summary")]
 	.filter((e) => e.checkVisibility() && !e.matches(".columns .bar"))
 	.map((e) => [e, (e.closest("label") ?? e.closest(".card-row td") ?? e).getBoundingClientRect()])
 	.filter(([, r]) => r.width < 24 || r.height < 24)
 	.map(([e, r]) => e.outerHTML.slice(0, 80) + " " + r.width + "x" + r.height)`
 
-// The details of the page that make it pleasant to use, on a desktop, a phone and paper.
+// TestPageDetailsInBrowser verifies usability details of the page on a desktop, a phone and paper.
 func TestPageDetailsInBrowser(t *testing.T) {
 	t.Parallel()
 	chromium := browser(t)
@@ -44,7 +45,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 			eval[any](p, `document.getElementById("clear").click()`)
 			eval[any](p, `document.getElementById("chooser").open = false`)
 		}
-		p.click(".card-row .rest") // beside the name
+		p.click(".card-row .rest") // next to the name
 		p.want("a card opens its details", eval[bool](p, `document.getElementById("details").open`), true)
 	})
 
@@ -76,7 +77,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 	})
 
-	// A single shadow beside the first column says that others are below it.
+	// A single shadow next to the first column shows that the other columns continue under it.
 	t.Run("edge", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, ecstest.Fleet(50, 4)...)}.run(t, "-region", "all", "-columns", "all", "-o", "html")
@@ -92,7 +93,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 	})
 
-	// While a filter is typed, columns neither move nor change.
+	// The columns neither move nor change while a filter is typed.
 	t.Run("calm", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, many)
@@ -116,7 +117,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		p.want("total", eval[string](p, `document.querySelector("#totals dt").textContent`), "Instance")
 	})
 
-	// Paper has room for more columns than a small window.
+	// Paper shows more columns than a small window.
 	t.Run("paper", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, many)
@@ -136,7 +137,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		p.want("columns afterwards", eval[int](p, heads), before)
 	})
 
-	// Hostile names change neither the size of a row nor that of the page.
+	// Hostile names change neither the height of a row nor the width of the page.
 	t.Run("hostile", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, hostileFleet()...)}.run(t, "-region", "cn-hangzhou", "-o", "html")
@@ -148,7 +149,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 		p.want("rows", p.count(), instances(len(hostile.Names())))
 
-		// The keys of tags become titles, and groups become bars and filters.
+		// Tag keys become column titles, and groups become bars and filters.
 		args := []string{"-region", "cn-hangzhou", "-o", "html", "-columns", "id"}
 		for _, text := range hostile.Markup() {
 			if !strings.Contains(text, ",") {

@@ -29,7 +29,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// browser starts a real browser. Each page is opened in its own tab.
+// browser starts a real browser. Each test opens its page in a new tab.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realtool.Find(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
@@ -39,7 +39,7 @@ func browser(t *testing.T) context.Context {
 	} {
 		options = append(options, chromedp.Flag(name, true))
 	}
-	// This is not t.Context, which ends before the cleanup that closes the browser and waits for it.
+	// Do not use t.Context, which ends before the cleanup that closes the browser and waits for it.
 	ctx, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, _ = chromedp.NewContext(ctx)
 	t.Cleanup(func() {
@@ -67,11 +67,11 @@ func savePage(t *testing.T, html string) (url string) {
 // tab is an open page.
 type tab struct {
 	*testing.T
-	ctx context.Context //nolint:containedctx // is the tab
+	ctx context.Context //nolint:containedctx // the context represents the tab
 }
 
-// open opens a page in a tab. When the test ends, the page must not have logged an error or requested anything but
-// itself.
+// open opens a page in a new tab. At the end of the test, it fails the test if the page has logged an error or
+// requested anything except the page itself.
 func open(t *testing.T, browser context.Context, url string) tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(browser)
@@ -103,15 +103,15 @@ func open(t *testing.T, browser context.Context, url string) tab {
 		mu.Lock()
 		defer mu.Unlock()
 		if len(complaints) > 0 {
-			t.Errorf("the page complains: %s", complaints)
+			t.Errorf("the page logged errors: %s", complaints)
 		}
 		if !slices.Equal(requests, []string{url}) {
-			t.Errorf("requests %s, want one for the page itself", requests)
+			t.Errorf("requests %s, want only the page itself", requests)
 		}
 	})
 	call(p, log.Enable, cdp.Empty{})
 	call(p, network.Enable, network.EnableParams{})
-	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // other tabs are open
+	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // needed because other tabs are open
 	p.size(1440, 900)
 	p.do(chromedp.Navigate(url))
 	return p
@@ -146,7 +146,7 @@ func (p tab) keys(keys string) {
 	p.do(chromedp.KeyEvent(keys))
 }
 
-// eval returns the value of an expression, after the page has drawn its next frame.
+// eval returns the value of a JavaScript expression after the page has drawn its next frame.
 func eval[T any](p tab, expression string) T {
 	p.Helper()
 	wait := `new Promise((done) => requestAnimationFrame(() => setTimeout(done)))`
@@ -159,7 +159,7 @@ func eval[T any](p tab, expression string) T {
 
 func (p tab) count() string { return eval[string](p, `document.getElementById("count").textContent`) }
 
-// column returns the texts of a column in the first rows.
+// column returns a column's texts in the first rows.
 func (p tab) column(title string) []string {
 	return eval[[]string](p, fmt.Sprintf(`(() => {
 		const at = [...document.querySelectorAll("th")].findIndex((th) => th.firstChild.title === %q);
@@ -167,7 +167,7 @@ func (p tab) column(title string) []string {
 	})()`, title))
 }
 
-// sortBy clicks a column's title.
+// sortBy clicks a column's title to sort by the column.
 func (p tab) sortBy(title string) { p.click(fmt.Sprintf(`th button[title=%q]`, title)) }
 
 func (p tab) want(what string, got, want any) {
@@ -188,7 +188,7 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	args := []string{"-region", "all", "-columns", "id,name,status,region,private-ip,cpu,created,expires,description,tags"}
 	server := newServer(t, instances...)
-	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // so the page has a warning
+	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // makes the page show a warning
 	page := world{server: server}.run(t, append(args, "-o", "html", "-sort", "id")...)
 	if page.code != failure.ExitIncomplete {
 		t.Fatalf("exit code %d: %s", page.code, page.stderr)
@@ -204,7 +204,7 @@ func TestPageInBrowser(t *testing.T) {
 			stoppedInBeijing++
 		}
 	}
-	// first returns the contents of a column in the first rows after sorting.
+	// first returns a column's texts in the first rows after sorting.
 	first := func(text func(ecs.Instance) string, compare func(a, b ecs.Instance) int) (texts []string) {
 		for _, i := range slices.SortedStableFunc(slices.Values(instances), compare)[:20] {
 			texts = append(texts, text(i))
@@ -233,13 +233,13 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("first rows", p.column("ID"), ids(instances[:20]))
 		rows := func() int { return eval[int](p, `document.querySelectorAll("tbody tr").length`) }
 		if n := rows(); n > 80 {
-			t.Errorf("%d rows in the page at once", n)
+			t.Errorf("the page contains %d rows", n)
 		}
 		eval[any](p, `document.getElementById("scroller").scrollTop = 1e9`)
 		last := eval[string](p, `[...document.querySelectorAll("tbody tr[aria-rowindex]")].at(-1).cells[0].textContent`)
 		p.want("last row", last, instances[len(instances)-1].InstanceID)
 		if n := rows(); n > 80 {
-			t.Errorf("%d rows in the page at once, at its end", n)
+			t.Errorf("scrolled to the end, the page contains %d rows", n)
 		}
 	})
 
@@ -252,7 +252,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns for charts", eval[bool](p, `document.querySelector("main").getBoundingClientRect().left > document.querySelector("header").getBoundingClientRect().left`), false)
 	})
 
-	// A small table makes a small card, and a long command does not displace the numbers.
+	// The card of a small table is small, and a long command line does not displace the totals.
 	t.Run("renders little", func(t *testing.T) {
 		t.Parallel()
 		list := fleet(5)
@@ -287,7 +287,8 @@ func TestPageInBrowser(t *testing.T) {
 			p.sortBy(tt.title)
 			p.want("the order of the list", p.column("ID"), ids(instances[:20]))
 		}
-		// sorted numerically, so that 10.0.0.9 is before 10.0.0.10; instances without an address are last
+		// The addresses are sorted numerically, so 10.0.0.9 is before 10.0.0.10. Instances without an address are
+		// last.
 		ip, _ := find("private-ip")
 		p.sortBy("Private IP")
 		p.want("addresses", p.column("Private IP"), first(ip.text, func(a, b ecs.Instance) int {
@@ -296,7 +297,7 @@ func TestPageInBrowser(t *testing.T) {
 			}
 			return a.PrivateAddr().Compare(b.PrivateAddr())
 		}))
-		expires, _ := find("expires") // "never" is last
+		expires, _ := find("expires") // "never" is sorted last
 		p.sortBy("Expires")
 		p.want("expiry", p.column("Expires"), first(func(i ecs.Instance) string { return minutes(expires.text(i)) }, expires.compare))
 		p.sortBy("Description")
@@ -346,7 +347,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("no filter", p.count(), "5,000 instances")
 	})
 
-	// Names are displayed as text, whatever they look like.
+	// Names are displayed as text, even if they contain markup.
 	t.Run("trusts no name", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -370,7 +371,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		p.keys("/")
 		p.want("focus", focus(), "search")
-		p.keys(kb.Backspace + "cn-beijing") // the protocol types the "/" although the page handles the key
+		p.keys(kb.Backspace + "cn-beijing") // delete the "/", which chromedp types although the page handles the key
 		p.want("count", p.count(), thousands(inRegion["cn-beijing"])+" of 5,000 instances")
 		p.keys(kb.Tab + kb.Tab)
 		p.want("focus", focus(), "clear")
@@ -384,7 +385,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.keys(strings.Repeat(kb.Tab, 10))
 		row := func() string { return eval[string](p, `document.activeElement.closest("tr")?.ariaRowIndex`) }
 		p.want("focus in the first row", row(), "2")
-		for range 20 { // rows are added and removed while one has the focus
+		for range 20 { // rows are added and removed while a row has the focus
 			p.keys(strings.Repeat(kb.Tab, 5))
 			_ = row()
 		}
@@ -413,7 +414,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns", titles(), "ID,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags,Locks")
 	})
 
-	// The search covers the displayed text, and every match is marked.
+	// The search covers the displayed text and marks every match.
 	t.Run("marks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -429,18 +430,18 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("text is as it was", eval[bool](p, `[...document.querySelectorAll("tbody td")].every((td) => td.title === "" || td.title === td.textContent)`), true)
 		p.click("#clear")
 		p.want("no marks", eval[int](p, `document.querySelectorAll("mark").length`), 0)
-		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "ecs.g6")) // types are in a hidden column
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "ecs.g6")) // the type column is hidden
 		p.want("count", p.count(), "0 of 5,000 instances")
 		p.click("#chooser summary")
 		eval[any](p, `[...document.querySelectorAll("#chooser label")].find((l) => l.textContent.trim() === "Type").querySelector("input").click()`)
 		if strings.HasPrefix(p.count(), "0 ") {
-			t.Error("the column is shown, but not looked at")
+			t.Error("the search ignores a column that is shown")
 		}
-		p.do(chromedp.SendKeys(chromedp.CSS("#search"), ` ( [ \ .* $&`)) // not a regular expression
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), ` ( [ \ .* $&`)) // the words of a search are not regular expressions
 		p.want("count", p.count(), "0 of 5,000 instances")
 	})
 
-	// As many of the default columns are shown as fit into the window.
+	// The page shows as many of the default columns as fit the window.
 	t.Run("fits", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, ecstest.Fleet(300, 4)...)}.run(t, "-region", "all", "-o", "html")
@@ -467,7 +468,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
-	// All text is readable: none is too pale for WCAG AA, and the page fits the screen.
+	// All text is readable: its contrast meets WCAG AA, and the page fits the width of the screen.
 	t.Run("looks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -480,12 +481,12 @@ func TestPageInBrowser(t *testing.T) {
 		for _, width := range []int64{320, 390, 768, 901, 1440, 2560} {
 			p.size(width, 900)
 			if w := eval[int64](p, `document.documentElement.scrollWidth`); w > width {
-				t.Errorf("the page is %d wide at %d", w, width)
+				t.Errorf("the page is %d pixels wide in a window of %d", w, width)
 			}
 		}
 	})
 
-	// On a small laptop, there is a single scroll area, whose edges indicate that there is more.
+	// On a small laptop, there is a single scroll area, and its edges show that there is more to scroll to.
 	t.Run("fills the window", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -522,7 +523,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 }
 
-// paleTexts lists texts whose contrast to their background is below 4.5.
+// paleTexts lists the texts whose contrast to their background is below 4.5.
 const paleTexts = `(() => {
 	const parse = (color) => color.match(/[\d.]+/g).map(Number);
 	const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)

@@ -15,20 +15,21 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// column is a property of an instance, for tables, CSV and sorting.
+// column is a property of an instance that can be shown in tables, records, pages and CSV, and by which instances can
+// be sorted.
 type column struct {
 	name, help string
 	text       func(ecs.Instance) string
-	// compare compares instances by the property; if it is nil, the texts are compared.
+	// compare compares two instances by the property; if it is nil, their texts are compared.
 	compare func(a, b ecs.Instance) int
-	// narrowest is the width to which a table may shorten the texts to fit the terminal; 0 means that it must not
-	// shorten them.
+	// narrowest is the smallest width to which a table may shorten the texts to fit the terminal; 0 means that the
+	// texts must not be shortened.
 	narrowest int
-	snip      func(text string, width int) string // shortens a text; nil means at its end
+	snip      func(text string, width int) string // shortens a text; nil cuts its end
 	kind      kind
 }
 
-// kind determines how the texts of a column are displayed and, in a page, sorted.
+// kind determines how the texts of a column are displayed and, in an HTML page, sorted.
 type kind string
 
 const (
@@ -37,11 +38,11 @@ const (
 	code   kind = "code" // ids and addresses
 )
 
-// defaultColumns are ordered by importance: a narrow terminal shows the first ones.
+// defaultColumns contains the default columns in order of importance: a narrow terminal shows only the first columns.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
 
-// defaults returns the columns of a format if none are selected; with several accounts, the account is one of
-// them.
+// defaults returns the columns of a format if none are selected. If several accounts are listed, they include the
+// account.
 func defaults(format string, accounts bool) string {
 	list := defaultColumns
 	if format == "record" {
@@ -57,16 +58,16 @@ func columns() []column {
 		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
 		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, snip: terminal.SnipMiddle},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
-		{name: "private-ip", help: "primary private address, else the first IPv6 address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
+		{name: "private-ip", help: "primary private address, or else the first IPv6 address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
-		{name: "public-ip", help: "public addresses, elastic ones included", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
+		{name: "public-ip", help: "public addresses, including elastic addresses", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
 		{name: "ipv6", help: "IPv6 addresses", text: func(i ecs.Instance) string { return addrs(i.IPv6Addrs()...) }, compare: byAddr(firstIPv6), narrowest: 15, kind: code},
 		{name: "type", help: "instance type", text: func(i ecs.Instance) string { return i.InstanceType }, narrowest: 13, snip: terminal.SnipStart},
 		{name: "family", help: "instance type family", text: func(i ecs.Instance) string { return i.InstanceTypeFamily }},
 		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
 		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), kind: number},
 		{name: "gpu", help: "number and kind of GPUs", text: gpu, compare: by(func(i ecs.Instance) int { return i.GPUAmount }), narrowest: 12},
-		{name: "account", help: "profile that the instance was listed with, see -profile", text: selection.Account, narrowest: 8},
+		{name: "account", help: "profile with which the instance was listed, see -profile", text: selection.Account, narrowest: 8},
 		{name: "region", help: "region", text: func(i ecs.Instance) string { return i.RegionID }},
 		{name: "zone", help: "zone", text: func(i ecs.Instance) string { return i.ZoneID }},
 		{name: "vpc", help: "VPC id, empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }, kind: code},
@@ -85,13 +86,13 @@ func columns() []column {
 		{name: "description", help: "description", text: func(i ecs.Instance) string { return i.Description }, narrowest: 16},
 		{name: "key-pair", help: "SSH key pair", text: func(i ecs.Instance) string { return i.KeyPairName }, narrowest: 12},
 		{name: "resource-group", help: "resource group id", text: func(i ecs.Instance) string { return i.ResourceGroupID }},
-		{name: "protected", help: "whether deletion protection is on", text: func(i ecs.Instance) string { return strconv.FormatBool(i.DeletionProtection) }},
-		{name: "locks", help: "why operations are locked", text: locks, narrowest: 12},
+		{name: "protected", help: "whether deletion protection is enabled", text: func(i ecs.Instance) string { return strconv.FormatBool(i.DeletionProtection) }},
+		{name: "locks", help: "reasons why operations are locked", text: locks, narrowest: 12},
 		{name: "tags", help: "all tags", text: tags, narrowest: 16},
 	}
 }
 
-// tagColumn returns the column for the values of a tag.
+// tagColumn returns a column that shows the value of the tag with the given key.
 func tagColumn(key string) column {
 	return column{name: "tag:" + key, narrowest: 12, text: func(i ecs.Instance) string {
 		n := slices.IndexFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == key })
@@ -102,7 +103,7 @@ func tagColumn(key string) column {
 	}}
 }
 
-// findColumn returns the column with a name; tag:KEY is a column for any key.
+// findColumn returns the column with the given name; "tag:KEY" names a tag column.
 func findColumn(name string) (column, error) {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok && key != "" {
 		return tagColumn(key), nil
@@ -115,13 +116,13 @@ func findColumn(name string) (column, error) {
 	return column{}, columnError(fmt.Sprintf("no column %q%s", name, wording.DidYouMean("", name, names)))
 }
 
-// columnError is the error for a column that does not exist.
+// columnError is the error for the name of a column that does not exist.
 type columnError string
 
 func (e columnError) Error() string { return string(e) }
 
-// parseColumns parses a list of columns. A leading + adds to the default ones, "all" means all, and "" the
-// default.
+// parseColumns parses a list of column names. A leading "+" adds the columns to the default columns, "all" selects
+// all columns, and "" selects the default columns.
 func parseColumns(list, defaults string) ([]column, error) {
 	more, adds := strings.CutPrefix(list, "+")
 	switch {
@@ -142,14 +143,14 @@ func parseColumns(list, defaults string) ([]column, error) {
 			return nil, err
 		}
 		if adds && slices.ContainsFunc(chosen, func(other column) bool { return other.name == c.name }) {
-			continue // it is a default one
+			continue // the column is already one of the default columns
 		}
 		chosen = append(chosen, c)
 	}
 	return chosen, nil
 }
 
-// parseSort parses a list of columns to sort by; "-" before a name means descending order.
+// parseSort parses a list of columns to sort by. "-" before a name selects descending order.
 func parseSort(list string) (func(a, b ecs.Instance) int, error) {
 	var orders []func(a, b ecs.Instance) int
 	for part := range strings.SplitSeq(list, ",") {
@@ -238,7 +239,7 @@ func gpu(i ecs.Instance) string {
 }
 
 func system(i ecs.Instance) string {
-	return strings.Join(strings.Fields(cmp.Or(i.OSName, i.OSNameEn, string(i.OSType))), " ") // double blanks are common
+	return strings.Join(strings.Fields(cmp.Or(i.OSName, i.OSNameEn, string(i.OSType))), " ") // names with double spaces are common
 }
 
 func expires(i ecs.Instance) string {

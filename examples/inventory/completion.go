@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// words are the possible values of flags. Lists are separated by commas.
+// words returns the possible values of flags. The values of a list are separated by commas in a command line.
 func words() map[string][]string {
 	names := []string{"all", "help"}
 	var order []string
@@ -29,13 +29,13 @@ func words() map[string][]string {
 	}
 }
 
-// isList reports whether a flag takes several values with commas between them.
+// isList reports whether the value of a flag is a list separated by commas.
 func isList(flag string) bool {
 	return slices.Contains([]string{"columns", "sort", "status", "charge-type"}, flag)
 }
 
 const bashCompletion = `# Completion for inventory. bash: eval "$(inventory -completion bash)"
-# zsh: autoload -U +X bashcompinit && bashcompinit, and then the same.
+# zsh: run "autoload -U +X bashcompinit && bashcompinit" first, and then the same command.
 _inventory() {
   local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD-1]} words= first=
   [[ $COMP_CWORD == 1 ]] && first=doctor
@@ -53,7 +53,7 @@ _inventory() {
 complete -F _inventory inventory
 `
 
-// completion returns the script for command-line completion in a shell.
+// completion returns the completion script for a shell.
 func completion(shell string, fs *flag.FlagSet) (string, error) {
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })

@@ -14,13 +14,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// accountReport is the report of one account, as -o json writes it.
+// accountReport is the report of one account in the output of -o json.
 type accountReport struct {
 	Account string      `json:"account,omitempty"`
 	Report  *ecs.Report `json:"report"`
 }
 
-// check finds out for each account what stands in the way of a listing, and returns the exit code of a listing.
+// check reports for each account whether a listing would succeed, and returns the exit code of that listing.
 func (p *program) check(ctx context.Context, c *config, sources []selection.Source) int {
 	reports := []accountReport{}
 	for _, source := range sources {
@@ -56,13 +56,13 @@ func (p *program) check(ctx context.Context, c *config, sources []selection.Sour
 	switch {
 	case len(failures) == 0:
 		return failure.ExitOK
-	case c.dryRun || ctx.Err() != nil: // the other forms have told what failed
+	case c.dryRun || ctx.Err() != nil: // the other output formats already report the failures
 		return p.fail(ctx, c, 0, failures...)
 	}
 	return failure.ExitCode(failures[0])
 }
 
-// inTheWay returns what would make a listing fail, in the order of the steps.
+// inTheWay returns the errors that would make a listing fail, in the order of the steps.
 func inTheWay(reports []accountReport) (failures []error) {
 	for _, r := range reports {
 		for _, s := range r.Report.Steps {
@@ -74,7 +74,7 @@ func inTheWay(reports []accountReport) (failures []error) {
 	return failures
 }
 
-// printPermissions prints for each region whether a listing would be permitted.
+// printPermissions prints for each region whether a listing is permitted.
 func printPermissions(w io.Writer, account string, report *ecs.Report) {
 	for _, s := range report.Steps {
 		if s.Action != "DescribeInstances" {
@@ -91,19 +91,20 @@ func printPermissions(w io.Writer, account string, report *ecs.Report) {
 	}
 }
 
-// doctorScreen shows the steps of a check as they end.
+// doctorScreen prints the steps of a check as soon as they end.
 type doctorScreen struct {
 	w       io.Writer
 	setup   failure.Setup
-	width   int // lines are broken at it; 0: they are not
+	width   int // maximum width of a line; 0 means that lines are not wrapped
 	color   bool
-	skipped []string // names of the steps that were skipped since the last line
+	skipped []string // names of the steps skipped since the last printed line
 }
 
-// indent is where the text of a line begins, after the sign and the name.
+// indent is the column in which the text of a line begins, after the sign and the name of the step.
 const indent = 19
 
-// signs are words, so that they can be read without colors and in any character set.
+// signs contains the sign of each status. The signs are words, so that users can read them without colors and in any
+// character set.
 var signs = map[ecs.CheckStatus]struct {
 	word  string
 	style terminal.Style
@@ -114,21 +115,21 @@ var signs = map[ecs.CheckStatus]struct {
 	ecs.CheckStatusSkipped: {"skip", terminal.Yellow},
 }
 
-// flagWords replaces what only programmers know by the flags of this program.
+// flagWords replaces Go names in messages with the flags of this program.
 var flagWords = strings.NewReplacer(
 	"or set Options.Credentials", "or use -profile",
 	"Options.Credentials", "the program",
 	"use NetworkPublic", "leave out -network vpc",
 )
 
-// begin names the account, if there may be several.
+// begin prints the name of the account, unless the check uses the default credentials.
 func (d *doctorScreen) begin(source selection.Source) {
 	if source.Account != "" {
 		fmt.Fprintln(d.w, "account "+terminal.Printable(source.Account))
 	}
 }
 
-// step shows one step. Steps that were skipped share a line.
+// step prints a step. Consecutive skipped steps share a line.
 func (d *doctorScreen) step(s ecs.CheckStep) {
 	if s.Status == ecs.CheckStatusSkipped {
 		if !slices.Contains(d.skipped, s.Name) {
@@ -157,7 +158,7 @@ func (d *doctorScreen) step(s ecs.CheckStep) {
 	}
 }
 
-// suggestRegion returns advice if the region of a step may be misspelt, otherwise "".
+// suggestRegion returns advice if the region of a step may be misspelt, and "" otherwise.
 func (d *doctorScreen) suggestRegion(s ecs.CheckStep) string {
 	if kind := failure.KindOf(s.Err); kind != failure.Endpoint && kind != failure.Invalid || failure.KnownRegion(s.Region) {
 		return ""
@@ -172,23 +173,23 @@ func (d *doctorScreen) showSkipped() {
 	}
 }
 
-// end shows the verdict, and the policy to paste.
+// end prints the verdict and, if permissions are missing, a RAM policy that grants them.
 func (d *doctorScreen) end(report *ecs.Report) {
 	d.showSkipped()
-	verdict, style := "A listing would work.", terminal.Green
+	verdict, style := "A listing would succeed.", terminal.Green
 	if i := slices.IndexFunc(report.Steps, func(s ecs.CheckStep) bool { return s.Err != nil && !s.Optional }); i >= 0 {
-		verdict, style = "A listing would not work.", terminal.Red
+		verdict, style = "A listing would fail.", terminal.Red
 		if report.Steps[i].Status == ecs.CheckStatusUnknown {
-			verdict, style = "It is not known whether a listing would work.", terminal.Yellow
+			verdict, style = "It is unknown whether a listing would succeed.", terminal.Yellow
 		}
 	}
 	fmt.Fprintln(d.w, "\n"+d.paint(style, verdict))
 	if policy := report.Policy(); policy != "" {
-		fmt.Fprintln(d.w, "This RAM policy is missing; attach it to the user or role:\n"+policy)
+		fmt.Fprintln(d.w, "Permissions are missing; attach this RAM policy to the user or role:\n"+policy)
 	}
 }
 
-// line writes a sign, a name and a text, which continues below itself where it is too wide.
+// line prints a sign, a name and a text. A text that is too wide continues on indented lines.
 func (d *doctorScreen) line(word string, style terminal.Style, name, text string) {
 	head := terminal.Pad(word, 5)
 	if word != "" {
@@ -208,8 +209,8 @@ func (d *doctorScreen) paint(style terminal.Style, text string) string {
 	return style.Paint(text)
 }
 
-// wrap breaks a text at spaces into lines of at most that width. A width that is too small for words, as 0 is, keeps it
-// whole, and a longer word has a line of its own.
+// wrap breaks a text at spaces into lines of at most the given width. A word that is longer than a line gets its own
+// line. If the width is less than 20, wrap returns the text as one line.
 func wrap(text string, width int) []string {
 	if width < 20 {
 		return []string{text}

@@ -17,10 +17,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// throughProxy is an http.Client whose proxy does not listen.
+// throughProxy is an HTTP client with a proxy that refuses connections.
 var throughProxy = &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:1"})}}
 
-// TestDoctorScreens compares what a person sees in a terminal of 80 columns, for five causes, with testdata/doctor.txt.
+// TestDoctorScreens compares the output on a terminal of 80 columns with testdata/doctor.txt, for five causes of
+// failure.
 func TestDoctorScreens(t *testing.T) {
 	t.Parallel()
 	var all bytes.Buffer
@@ -53,7 +54,7 @@ func TestDoctorScreens(t *testing.T) {
 			d := &doctorScreen{w: &b, width: 80, color: color}
 			cause.opts.Retry.MaxElapsed = 50 * time.Millisecond
 			client, err := server.Client("cn-hangzhou", &cause.opts)
-			if cause.opts.HTTPClient != nil { // the server is on loopback, which needs no proxy
+			if cause.opts.HTTPClient != nil { // use the real endpoint: the client uses no proxy for the loopback address of the server
 				cause.opts.Credentials = ecs.StaticCredentials("LTAI5tTestTestTestTest", "secret", "")
 				client, err = ecs.NewClient("cn-hangzhou", &cause.opts)
 			}
@@ -82,7 +83,7 @@ func TestDoctorScreens(t *testing.T) {
 	golden(t, "doctor.txt", all.String())
 }
 
-// TestDoctor checks the exit codes, which are those of a listing, and where the output goes.
+// TestDoctor verifies that the exit codes are those of a listing, and that the output goes to the expected stream.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	denied := ecstest.Fault{Action: "DescribeInstances", Denied: true, Times: -1}
@@ -91,26 +92,26 @@ func TestDoctor(t *testing.T) {
 		faults []ecstest.Fault
 		key    ecs.CredentialsProvider
 		code   int
-		stdout string // part of it
+		stdout string // a part of stdout
 		stderr string
 	}{
-		{args: "doctor -region cn-hangzhou", stdout: "A listing would work."},
-		{args: "-doctor -region cn-hangzhou", stdout: "A listing would work."},
+		{args: "doctor -region cn-hangzhou", stdout: "A listing would succeed."},
+		{args: "-doctor -region cn-hangzhou", stdout: "A listing would succeed."},
 		{args: "doctor -region all -exclude-region cn-beijing", stdout: "cn-shanghai: permitted"},
-		{args: "doctor -region cn-hangzhou -tag env=prod", stdout: "A listing would work."},
+		{args: "doctor -region cn-hangzhou -tag env=prod", stdout: "A listing would succeed."},
 		{args: "doctor -region cn-hangzhou", faults: []ecstest.Fault{denied}, code: failure.ExitForbidden, stdout: "\"ecs:DescribeInstances\""},
 		{args: "doctor -region cn-hangzhou", faults: []ecstest.Fault{{Action: "ListTagResources", Denied: true}}, stdout: "warn permission    ListTagResources"},
 		{args: "doctor -region cn-hangzhou -tag env", faults: []ecstest.Fault{{Action: "ListTagResources", Denied: true}}, code: failure.ExitForbidden, stdout: "FAIL permission    ListTagResources"},
 		{args: "doctor -region cn-hangzhou", faults: []ecstest.Fault{{Code: "ServiceUnavailable", Times: -1}}, code: failure.ExitUnavailable, stdout: "skip"},
 		{args: "doctor -region cn-hangzhou", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: failure.ExitCredentials, stdout: "FAIL signature"},
 		{args: "doctor -region cn-hangzhou -o json", faults: []ecstest.Fault{denied}, code: failure.ExitForbidden, stdout: `"missing_actions"`},
-		{args: "doctor -region cn-hangzhou -o csv", code: failure.ExitUsage, stderr: "-o csv does nothing for doctor"},
-		{args: "doctor -region cn-hangzhou -limit 3", code: failure.ExitUsage, stderr: "-limit does nothing for doctor"},
-		{args: "doctor -region cn-hangzhou -dry-run", code: failure.ExitUsage, stderr: "-dry-run does nothing for doctor"},
+		{args: "doctor -region cn-hangzhou -o csv", code: failure.ExitUsage, stderr: "-o csv has no effect with doctor"},
+		{args: "doctor -region cn-hangzhou -limit 3", code: failure.ExitUsage, stderr: "-limit has no effect with doctor"},
+		{args: "doctor -region cn-hangzhou -dry-run", code: failure.ExitUsage, stderr: "-dry-run has no effect with doctor"},
 		{args: "doctor now", code: failure.ExitUsage, stderr: `"now" is neither a flag`},
 		{args: "docter", code: failure.ExitUsage, stderr: `there is no command "docter": did you mean doctor?`},
 		{args: "-region cn-hangzhou doctor", code: failure.ExitUsage, stderr: "doctor must come before all flags"},
-		{args: "doctor -timeout 1ns -region cn-hangzhou", code: failure.ExitIncomplete, stderr: "-timeout has passed"},
+		{args: "doctor -timeout 1ns -region cn-hangzhou", code: failure.ExitIncomplete, stderr: "-timeout expired"},
 	} {
 		s := newServer(t)
 		s.Inject(tt.faults...)

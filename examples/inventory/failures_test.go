@@ -31,10 +31,10 @@ func TestExitCodes(t *testing.T) {
 		args   string
 		faults []ecstest.Fault
 		key    ecs.CredentialsProvider
-		ctx    context.Context //nolint:containedctx // of one run
+		ctx    context.Context //nolint:containedctx // the context of one run
 		code   int
-		stdout int    // lines
-		stderr string // part of it
+		stdout int    // number of lines
+		stderr string // a part of stderr
 	}{
 		{name: "permitted", args: "-region cn-hangzhou -dry-run", code: failure.ExitOK, stdout: 1},
 		{name: "permitted everywhere", args: "-region cn-hangzhou,cn-beijing -dry-run", code: failure.ExitOK, stdout: 2},
@@ -47,13 +47,13 @@ func TestExitCodes(t *testing.T) {
 		{name: "wrong secret, V3", args: "-region cn-hangzhou -v3", key: ecs.StaticCredentials("LTAInobody", "secret", ""), code: failure.ExitCredentials, stderr: "InvalidAccessKeyId"},
 		{name: "throttled", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "Throttling.User", Times: -1}}, code: failure.ExitUnavailable, stderr: "quota"},
 		{name: "unavailable", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "ServiceUnavailable", Times: -1}}, code: failure.ExitUnavailable, stderr: "check the network"},
-		{name: "cannot be confirmed", args: "-region cn-shanghai", faults: []ecstest.Fault{{Match: func(r ecstest.Request) bool { return r.Params.Get("DryRun") == "true" }, Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stderr: "could not be checked"},
+		{name: "cannot be confirmed", args: "-region cn-shanghai", faults: []ecstest.Fault{{Match: func(r ecstest.Request) bool { return r.Params.Get("DryRun") == "true" }, Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stderr: "could not be verified"},
 		{name: "unknown zone", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "InvalidParameter", Times: -1}}, code: failure.ExitUsage, stderr: "InvalidParameter"},
 		{name: "unexpected", args: "-region cn-hangzhou", faults: []ecstest.Fault{{Code: "SomethingNew", Times: -1}}, code: failure.ExitFailed, stderr: "SomethingNew"},
-		{name: "breaks off", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Skip: 1, Code: "SomethingNew", Times: -1}}, code: failure.ExitFailed, stdout: 100, stderr: "100 instances printed"},
+		{name: "fails after the first page", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Skip: 1, Code: "SomethingNew", Times: -1}}, code: failure.ExitFailed, stdout: 100, stderr: "100 instances printed"},
 		{name: "one region fails", args: "-region cn-hangzhou,cn-beijing -o ids", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stdout: 150, stderr: "cn-beijing"},
 		{name: "one region fails, sorted", args: "-region cn-hangzhou,cn-beijing -o ids -sort name -limit 10", faults: []ecstest.Fault{{Region: "cn-beijing", Code: "SomethingNew", Times: -1}}, code: failure.ExitIncomplete, stdout: 10, stderr: "cn-beijing"},
-		{name: "regions unknown", args: "-region all", faults: []ecstest.Fault{{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1}}, code: failure.ExitUnavailable, stderr: "DescribeRegions"},
+		{name: "list of regions unavailable", args: "-region all", faults: []ecstest.Fault{{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1}}, code: failure.ExitUnavailable, stderr: "DescribeRegions"},
 		{name: "unreadable", args: "-region cn-hangzhou -o ids", faults: []ecstest.Fault{{Body: []byte(`{"RequestId":"R","NextToken":"","Instances":{"Instance":[{"InstanceId":"i-1"},{"InstanceId":"i-2","Cpu":"many"}]}}`)}}, code: failure.ExitIncomplete, stdout: 2, stderr: "i-2"},
 		{name: "interrupted", args: "-region cn-hangzhou", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 		{name: "interrupted regions", args: "-region all", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
@@ -74,7 +74,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// Which region responds first affects neither the exit code nor the order of the messages.
+// TestFailuresInOrder verifies that neither the exit code nor the order of the messages depends on which region
+// responds first.
 func TestFailuresInOrder(t *testing.T) {
 	t.Parallel()
 	var results []result
@@ -101,7 +102,7 @@ func TestFailuresInOrder(t *testing.T) {
 	}
 }
 
-// Without any region the dry run does not report a permission.
+// TestDryRunOfNoRegion verifies that a dry run without any region does not report a permission.
 func TestDryRunOfNoRegion(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -111,7 +112,7 @@ func TestDryRunOfNoRegion(t *testing.T) {
 	}
 }
 
-// With -id -, the program may wait for input that never comes.
+// TestInterruptedReading verifies that an interrupt ends the program while it waits for ids on stdin.
 func TestInterruptedReading(t *testing.T) {
 	t.Parallel()
 	stdin, typed := io.Pipe()
@@ -128,7 +129,8 @@ func TestInterruptedReading(t *testing.T) {
 	}
 }
 
-// The instances listed before an interrupt are printed in a complete format.
+// TestInterrupted verifies that the instances listed before an interrupt are printed, and that the output is complete
+// in its format.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"table", "json", "csv", "ids", "ssh-config", "html"} {
@@ -159,7 +161,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// The timeout ends a listing that hangs, and the instances listed before are printed. The clock is virtual.
+// TestTimeout verifies that -timeout ends a listing that hangs, and that the instances listed before are printed. The
+// clock is virtual.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -167,13 +170,14 @@ func TestTimeout(t *testing.T) {
 		defer s.Close()
 		s.Inject(ecstest.Fault{Skip: 1, BlackHole: true, Times: -1})
 		r := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ids", "-timeout", "2s")
-		if r.code != failure.ExitIncomplete || len(r.lines()) != 100 || !strings.Contains(r.stderr, "-timeout has passed") {
+		if r.code != failure.ExitIncomplete || len(r.lines()) != 100 || !strings.Contains(r.stderr, "-timeout expired") {
 			t.Errorf("exit code %d, %d lines, stderr %s", r.code, len(r.lines()), r.stderr)
 		}
 	})
 }
 
-// An endpoint that does not exist or is not trusted will not work later: the exit code does not suggest a retry.
+// TestEndpointFailures verifies that the exit code does not suggest a retry if the host of the endpoint does not
+// exist or is not trusted, because a retry would not succeed.
 func TestEndpointFailures(t *testing.T) {
 	t.Parallel()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
@@ -181,12 +185,12 @@ func TestEndpointFailures(t *testing.T) {
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	for _, tt := range []struct {
 		args   string
-		dial   error // of the connection; nil dials
+		dial   error // the error of connecting; nil connects to the server
 		code   int
 		stderr string
 	}{
 		{"", &net.DNSError{Err: "no such host", Name: "ecs.cn-hangzou.aliyuncs.com", IsNotFound: true}, failure.ExitFailed, "check the region id"},
-		{"-network vpc", &net.DNSError{Err: "no such host", IsNotFound: true}, failure.ExitFailed, "elsewhere leave out -network vpc"},
+		{"-network vpc", &net.DNSError{Err: "no such host", IsNotFound: true}, failure.ExitFailed, "leave out -network vpc on other machines"},
 		{"", &net.DNSError{Err: "server misbehaving", IsTemporary: true}, failure.ExitUnavailable, "check the network"},
 		{"-network vpc", errors.New("connection refused"), failure.ExitUnavailable, "only inside a VPC"},
 		{"-endpoint " + untrusted.URL, nil, failure.ExitFailed, "root certificates"},

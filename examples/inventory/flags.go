@@ -23,68 +23,72 @@ import (
 
 const help = `inventory lists the ECS instances of an Alibaba Cloud account.
 
-  inventory -demo                                 a made-up fleet, no account needed
-  inventory -region cn-hangzhou                   a region, with the default credentials
-  inventory -region all -status Running           all regions, running instances only
+  inventory -demo                                 list a made-up fleet, no account needed
+  inventory -region cn-hangzhou                   list a region, with the default credentials
+  inventory -region all -status Running           list the running instances of all regions
   inventory -region cn-hangzhou -tag env=prod -tag team -columns id,name,private-ip,tag:team
   inventory -region all -expires-after 0d -expires-before 30d -charge-type PrePaid -sort expires
   inventory -region cn-hangzhou -name web-1 -o record
   inventory -region cn-beijing -o ids | xargs ...
-  inventory -region all -o summary -expiring 14   counts and sizes, and what expires within 14 days
-  inventory -region cn-hangzhou -watch 30s        report instances added, changed and removed, until Ctrl-C
-  inventory -region all -o html > fleet.html      a single page for the browser, to search or share
+  inventory -region all -o summary -expiring 14   counts and sizes, and subscriptions that end within 14 days
+  inventory -region cn-hangzhou -watch 30s        report added, changed and removed instances, until Ctrl-C
+  inventory -region all -o html > fleet.html      one HTML file, to search in a browser or to share
   inventory doctor -region cn-hangzhou            find out why a listing fails, and what to do about it
-  inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   see README.md for how to include it
+  inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   README.md explains how to include the file
 
 Where
-` + selection.WhereHelp + `  -workers N           list each region of a few hundred instances and more by N requests at a time (1 to 64); several
-                       regions are listed at once anyway
-  -timeout D           stop after D (30s, 5m) and print what was listed; default never
+` + selection.WhereHelp + `  -workers N           list each region with up to N concurrent requests (1 to 64), if the region has a few hundred
+                       instances or more; regions are always listed concurrently
+  -timeout D           stop after D (30s, 5m) and print the instances listed so far; default: no timeout
   -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
   -v                   log every request to stderr
 
-` + selection.WhichHelp + `  -id -                reads the ids from stdin, and -private-ip - and so on the addresses
+` + selection.WhichHelp + `  -id -                read the ids from stdin; -private-ip, -public-ip, -eip and -ipv6 accept - as well
   -limit N             stop after N instances; with -sort, show the first N in order
 
 How
   -o FORMAT            %s
-  -columns C[,C...]    for table, record, html and csv; "+C" adds to the default ones; "all"; "help" lists them
-  -sort C[,C...]       by columns, "-C" descending, and where these are the same by id; keeps everything in memory until
-                       the end
+  -columns C[,C...]    for table, record, html and csv: the columns to show; "+C" adds C to the default columns, "all"
+                       shows all columns, "help" lists the names
+  -sort C[,C...]       sort by these columns ("-C" for descending order), then by id; all instances are kept in memory
+                       until the listing ends
   -expiring N          for summary and html: count the subscriptions that end within N days; default 30
-  -spreadsheet         for csv: values that a spreadsheet would calculate get an apostrophe before them
+  -spreadsheet         for csv: put an apostrophe before values that a spreadsheet would evaluate as formulas
   -public              for ssh-config: connect to public addresses instead of private ones
   -user NAME  -proxy-jump HOST  -identity-file FILE
                        for ssh-config: User, ProxyJump and IdentityFile of every host
-  -host-name TEMPLATE  for ssh-config: names made of {name}, {id}, {region}, {account} and {tag:KEY}; default "{name}"
-  -watch D             list every D (30s; at least 5s), and print instances added (+), changed (~) and removed (-):
-                       lines with -o table, events with -o ndjson. A region that fails removes nothing: "-" means that
-                       a complete listing did not have the instance, so it was released or no longer matches a filter
-  -doctor              the same as doctor: list nothing, check step by step whether a listing would work (credentials,
-                       network, clock, key, permissions); exits with 0 if so, else with the code that the listing
-                       would have; of the formats, it accepts only -o json
-  -dry-run             the short form of it: print for each region whether listing would be permitted
+  -host-name TEMPLATE  for ssh-config: host names made of {name}, {id}, {region}, {account}, {tag:KEY}; default "{name}"
+  -watch D             list every D (30s; at least 5s), and print added (+), changed (~) and removed (-) instances: as
+                       lines with -o table, as events with -o ndjson. "-" means that a complete listing of the region
+                       does not contain the instance: it was released or no longer matches the filters. The instances of
+                       a region that fails are not reported as removed
+  -doctor              same as the command doctor: check step by step whether a listing would succeed (credentials,
+                       network, clock, key, permissions), without listing; the exit code is the one that the listing
+                       would have; -o json is the only other format
+  -dry-run             print for each region whether a listing would be permitted, without listing
   -completion SHELL    print the completion script for bash, zsh or fish
 
-A table is fitted to the terminal; piped, it is complete. json, ndjson, csv and ids are written as instances come: in
-any order when there are several regions or workers (-sort puts them in order). NO_COLOR=1 leaves out colors.
+A table is shortened to the width of the terminal; in a pipe or a file, it is complete. json, ndjson, csv and ids print
+each instance as soon as it is listed, so the order is random with several regions or workers, unless -sort is set.
+NO_COLOR=1 switches colors off.
 
 ` + selection.CredentialsHelp + `
-Exit codes: every code but 0 means that the list is not complete
-` + failure.ExitCodes + `  6    incomplete: a region failed or could not be checked for permission, part of an instance was unreadable, or
-       -timeout has passed; the rest was printed
-  7    ids not found: -id, without other filters or -limit, names some that no listed region has; the rest was printed
-  130  interrupted; what was listed so far was printed
-"go run" turns all of these but 0 into 1: go build it first.
+Exit codes: every code except 0 means that the list is incomplete
+` + failure.ExitCodes + `  6    incomplete: a region failed, the permission for a region could not be verified, part of an instance was
+       unreadable, or -timeout expired; the other instances were printed
+  7    ids not found: no listed region has some of the instances of -id (only without other filters and -limit); the
+       other instances were printed
+  130  interrupted; the instances listed so far were printed
+"go run" exits with 1 instead of any code except 0: to see the code, build the program with "go build".
 `
 
 // config is the parsed command line.
 type config struct {
 	selection.Selection
 
-	help    string // to be printed instead of listing
-	doctor  bool   // check what stands in the way of a listing, step by step
-	dryRun  bool   // the same, and print no more than whether each region may be listed
+	help    string // if not empty, the text to print instead of a listing
+	doctor  bool   // check step by step whether a listing would succeed
+	dryRun  bool   // print only whether listing each region is permitted
 	verbose bool
 	timeout time.Duration
 	watch   time.Duration // 0 lists once
@@ -94,18 +98,18 @@ type config struct {
 	sort   func(a, b ecs.Instance) int
 	limit  int
 
-	raw struct { // flags that are processed after all are parsed
+	raw struct { // values of flags that depend on other flags
 		output, columns, sort, completion string
 		v3                                bool
 	}
 }
 
-// oneRegion reports whether a single region of a single account is listed.
+// oneRegion reports whether the selection is a single region of a single account.
 func (c *config) oneRegion() bool {
 	return len(c.Sources) == 1 && len(c.Sources[0].Regions) == 1
 }
 
-// onlyFor lists the flags that apply to some formats only. With other formats they are an error.
+// onlyFor contains the flags that apply only to some formats. With any other format, such a flag is an error.
 var onlyFor = map[string][]string{
 	"columns":       {"table", "record", "html", "csv"},
 	"expiring":      {"summary", "html"},
@@ -142,17 +146,17 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	ssh := &c.look.ssh
 	fs.BoolVar(&ssh.public, "public", false, "")
 	fs.Func("user", "", matching(&ssh.user, loginName, "a login name"))
-	fs.Func("proxy-jump", "", matching(&ssh.proxyJump, jumpHosts, "[USER@]HOST[:PORT], several separated by commas"))
-	fs.Func("identity-file", "", matching(&ssh.identityFile, identityFile, "the path of a file, without quotes and backslashes"))
+	fs.Func("proxy-jump", "", matching(&ssh.proxyJump, jumpHosts, "[USER@]HOST[:PORT]; separate several hosts with commas"))
+	fs.Func("identity-file", "", matching(&ssh.identityFile, identityFile, "a file path without quotes and backslashes"))
 	fs.Func("host-name", "", ssh.setTemplate)
 	fs.BoolVar(&c.doctor, "doctor", false, "")
 	fs.BoolVar(&c.dryRun, "dry-run", false, "")
 	fs.StringVar(&c.raw.completion, "completion", "", "")
 }
 
-// parse parses the command line. Its errors say what is wrong with it.
+// parse parses the command line.
 func parse(args []string, stdin io.Reader, getenv func(string) string, now time.Time) (*config, error) {
-	if slices.ContainsFunc(args, isDemo) { // the meaning of the other flags depends on it
+	if slices.ContainsFunc(args, isDemo) { // look for -demo first, because relative times depend on it
 		now = demo.Now() // the demo fleet has a fixed time
 	}
 	c := &config{look: look{now: now, expiring: 30, command: shellLine("inventory", args)}}
@@ -215,30 +219,30 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	return c, c.arrange()
 }
 
-// checkUse refuses flags that would have no effect.
+// checkUse returns an error if a flag would have no effect.
 func (c *config) checkUse(given map[string]bool) error {
 	if c.doctor && given["o"] && c.format.name != "json" {
-		return fmt.Errorf("-o %s does nothing for doctor: leave it out, or use -o json", c.format.name)
+		return fmt.Errorf("-o %s has no effect with doctor: leave it out, or use -o json", c.format.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		formats, some := onlyFor[name]
 		switch {
 		case c.doctor && (some || name == "sort" || name == "limit" || name == "workers" || name == "dry-run"):
-			return fmt.Errorf("-%s does nothing for doctor, which lists nothing", name)
+			return fmt.Errorf("-%s has no effect with doctor, which lists no instances", name)
 		case c.dryRun && (some || name == "o" || name == "sort" || name == "limit"):
-			return fmt.Errorf("-%s does nothing for -dry-run, which lists nothing", name)
+			return fmt.Errorf("-%s has no effect with -dry-run, which lists no instances", name)
 		case some && !slices.Contains(formats, c.format.name):
 			list := strings.Join(formats[:len(formats)-1], ", -o ")
 			if list != "" {
 				list += " and -o "
 			}
-			return fmt.Errorf("-%s does nothing for -o %s: it is for -o %s", name, c.format.name, list+formats[len(formats)-1])
+			return fmt.Errorf("-%s has no effect with -o %s: use it with -o %s", name, c.format.name, list+formats[len(formats)-1])
 		}
 	}
 	return nil
 }
 
-// arrange chooses the columns and the order.
+// arrange sets the columns and the order of the instances.
 func (c *config) arrange() (err error) {
 	accounts := c.Sources[0].Account != ""
 	if c.look.columns, err = parseColumns(c.raw.columns, defaults(c.format.name, accounts)); err != nil {
@@ -246,13 +250,13 @@ func (c *config) arrange() (err error) {
 	}
 	c.look.fit = c.raw.columns == ""
 	if c.raw.sort != "" {
-		// regions arrive in any order, so ties would be broken at random
+		// without the id, instances with equal values would be in random order
 		if c.sort, err = parseSort(c.raw.sort + ",id"); err != nil {
 			return fmt.Errorf("-sort: %w", err)
 		}
 	}
-	// Regions are listed concurrently and arrive in any order, as do the results of several workers. A format that
-	// waits for all instances sorts them, and so does the demo.
+	// Regions are listed concurrently, so instances arrive in random order; with several workers, so do the instances
+	// of one region. Sort them if the format waits for all instances, and in demo mode.
 	if c.sort == nil && (!c.oneRegion() || c.Workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
 		order := "region"
 		if c.Workers > 0 {
@@ -266,19 +270,19 @@ func (c *config) arrange() (err error) {
 		}
 	}
 	if c.sort == nil && c.limit > 0 && !c.IsFiltered() {
-		c.Request.MaxResults = min(c.limit, 100) // full pages are not needed
+		c.Request.MaxResults = min(c.limit, 100) // do not request more instances than the limit
 	}
 	return nil
 }
 
-// isDemo recognizes -demo in every form that package flag accepts.
+// isDemo reports whether an argument sets -demo, in any form that package flag accepts.
 func isDemo(arg string) bool {
 	name, value, given := strings.Cut(arg, "=")
 	on, err := strconv.ParseBool(value)
 	return (name == "-demo" || name == "--demo") && (!given || on && err == nil)
 }
 
-// shellLine returns a command line that can be pasted into a shell.
+// shellLine returns a command line that the user can paste into a shell.
 func shellLine(name string, args []string) string {
 	words := []string{name}
 	for _, arg := range args {
@@ -287,7 +291,7 @@ func shellLine(name string, args []string) string {
 	return strings.Join(words, " ")
 }
 
-// shellWord quotes a word unless a shell would leave it unchanged.
+// shellWord quotes a word if a shell would change it.
 func shellWord(arg string) string {
 	if arg == "" || strings.ContainsFunc(arg, isSpecial) {
 		return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -295,13 +299,13 @@ func shellWord(arg string) string {
 	return arg
 }
 
-// isSpecial reports whether r may have a special meaning in a shell. Letters of any script, digits and a few signs
-// have none.
+// isSpecial reports whether r may have a special meaning in a shell. It returns false for letters of any script,
+// digits and a few punctuation marks.
 func isSpecial(r rune) bool {
 	return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("-_.,:/=+@%", r)
 }
 
-// flagError describes an error of package flag, with a suggestion if there is one.
+// flagError rewords an error of package flag for users, and suggests a similar flag if there is one.
 func flagError(err error, fs *flag.FlagSet) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	_, noFormat := findFormat(name)
@@ -316,7 +320,7 @@ func flagError(err error, fs *flag.FlagSet) error {
 
 func columnHelp() string {
 	var b strings.Builder
-	b.WriteString("The columns; * are the default ones.\n\n")
+	b.WriteString("The columns; * marks the default columns.\n\n")
 	marked := strings.Split(defaultColumns, ",")
 	for _, c := range columns() {
 		mark := " "

@@ -16,7 +16,7 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		args []string
-		want string // in the message
+		want string // a part of the message
 	}{
 		{[]string{"-demo", "-o", "jason"}, "did you mean json?"},
 		{[]string{"-demo", "-o", "ndjsn"}, "did you mean ndjson?"},
@@ -39,51 +39,51 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "-limit", "many"}, `-limit "many": want a number`},
 		{[]string{"-demo", "-timeout", "-1s"}, "negative"},
 		{[]string{"-demo", "-timeout", "5"}, `-timeout "5": want a duration such as 30s`},
-		{[]string{"-demo", "-private-ip", "10.0.0.300"}, `-private-ip "10.0.0.300": "10.0.0.300" is no IP address`},
-		{[]string{"-demo", "-public-ip", "192.0.2.1,192.0.2.0/24"}, `"192.0.2.0/24" is no IP address`},
-		{[]string{"-demo", "-eip", "i-1"}, `"i-1" is no IP address`},
-		{[]string{"-demo", "-private-ip", "fe80::1%eth0"}, "is no IP address"},
+		{[]string{"-demo", "-private-ip", "10.0.0.300"}, `-private-ip "10.0.0.300": "10.0.0.300" is not an IP address`},
+		{[]string{"-demo", "-public-ip", "192.0.2.1,192.0.2.0/24"}, `"192.0.2.0/24" is not an IP address`},
+		{[]string{"-demo", "-eip", "i-1"}, `"i-1" is not an IP address`},
+		{[]string{"-demo", "-private-ip", "fe80::1%eth0"}, "is not an IP address"},
 		{[]string{"-demo", "-private-ip", "2001:db8::1"}, "2001:db8::1 is an IPv6 address: use -ipv6"},
 		{[]string{"-demo", "-eip", "2001:db8::1"}, "use -ipv6"},
 		{[]string{"-demo", "-ipv6", "192.0.2.1"}, "is an IPv4 address: use -private-ip"},
-		{[]string{"-demo", "-tag", "env="}, "-tag env selects any value, -tag-empty env the empty one"},
+		{[]string{"-demo", "-tag", "env="}, "use -tag env to match any value, or -tag-empty env to match the empty value"},
 		{[]string{"-demo", "-tag", "env= "}, "the value is empty"},
-		{[]string{"-demo", "-tag-any", "env=prod,"}, "none of them empty"},
+		{[]string{"-demo", "-tag-any", "env=prod,"}, "without empty parts"},
 		{[]string{"-demo", "-tag-any", "env"}, "want KEY=VALUE,VALUE"},
 		{[]string{"-demo", "-status", "Running,Runnin"}, "did you mean Running?"},
-		{[]string{"-region", "cn-hangzhou", "-exclude-region", "cn-hangzhou"}, "leaves no region"},
+		{[]string{"-region", "cn-hangzhou", "-exclude-region", "cn-hangzhou"}, "excludes every region"},
 		{[]string{"-demo", "-completion", "bsh"}, "did you mean bash?"},
-		{[]string{"-demo", "-o", "ssh-config", "-host-name", "{nome}"}, "there is no {nome}"},
-		{[]string{"-demo", "-o", "ssh-config", "-host-name", "web *"}, "want a name such as"},
+		{[]string{"-demo", "-o", "ssh-config", "-host-name", "{nome}"}, "there is no placeholder {nome}"},
+		{[]string{"-demo", "-o", "ssh-config", "-host-name", "web *"}, "want a template such as"},
 		{[]string{"-demo", "-o", "ssh-config", "-proxy-jump", "-oProxyCommand=id"}, "want [USER@]HOST"},
 		{[]string{"-demo", "-o", "ssh-config", "-proxy-jump", "a\nProxyCommand id"}, "want [USER@]HOST"},
-		{[]string{"-demo", "-o", "ssh-config", "-identity-file", "a\"b"}, "path of a file"},
-		{[]string{"-demo", "-o", "json", "-spreadsheet"}, "for -o csv"},
+		{[]string{"-demo", "-o", "ssh-config", "-identity-file", "a\"b"}, "a file path"},
+		{[]string{"-demo", "-o", "json", "-spreadsheet"}, "use it with -o csv"},
 		{[]string{"-demo", "-profile", "x"}, "-demo"},
 		{[]string{"-demo", "-expires-after", "30d", "-expires-before", "10d"}, "-expires-after (2025-12-01T00:00Z) is later than -expires-before (2025-11-11T00:00Z)"},
 		{[]string{"-demo", "-created-after", "10d", "-created-before", "2025-01-31"}, "-created-after (2025-10-22T00:00Z) is later than -created-before (2025-01-31T00:00Z)"},
 		{[]string{"-demo", "-workers", "-1"}, "1 to 64"},
 		{[]string{"-demo", "-watch", "1s"}, "-watch 1s: want 5s or more"},
-		{[]string{"doctor", "-demo", "-watch", "30s"}, "-watch does nothing for doctor"},
+		{[]string{"doctor", "-demo", "-watch", "30s"}, "-watch has no effect with doctor"},
 		{[]string{"-demo", "-watch", "0s"}, "-watch 0s: want 5s or more"},
 		{[]string{"-demo", "-watch", "30"}, "want a duration such as 30s"},
-		{[]string{"-demo", "-watch", "30s", "-o", "html"}, "-watch is for -o table and -o ndjson"},
-		{[]string{"-demo", "-watch", "30s", "-sort", "id"}, "-sort does nothing for -watch"},
-		{[]string{"-demo", "-watch", "30s", "-limit", "3"}, "-limit does nothing for -watch"},
+		{[]string{"-demo", "-watch", "30s", "-o", "html"}, "-watch supports -o table and -o ndjson"},
+		{[]string{"-demo", "-watch", "30s", "-sort", "id"}, "-sort has no effect with -watch"},
+		{[]string{"-demo", "-watch", "30s", "-limit", "3"}, "-limit has no effect with -watch"},
 		{[]string{"-demo", "-workers", "65"}, "1 to 64"},
 		{[]string{"-demo", "-workers", "0"}, "-workers 0: want 1 to 64"},
-		{[]string{"-demo", "-dry-run", "-o", "json"}, "-o does nothing for -dry-run"},
-		{[]string{"-demo", "-dry-run", "-limit", "3"}, "-limit does nothing for -dry-run"},
-		{[]string{"-demo", "-dry-run", "-columns", "id"}, "-columns does nothing for -dry-run"},
-		{[]string{"-region", "all,cn-hangzhou"}, `-region "all,cn-hangzhou": "all" must stand alone`},
-		{[]string{"-demo", "-id", "-"}, `-id "-": nothing on stdin`},
+		{[]string{"-demo", "-dry-run", "-o", "json"}, "-o has no effect with -dry-run"},
+		{[]string{"-demo", "-dry-run", "-limit", "3"}, "-limit has no effect with -dry-run"},
+		{[]string{"-demo", "-dry-run", "-columns", "id"}, "-columns has no effect with -dry-run"},
+		{[]string{"-region", "all,cn-hangzhou"}, `-region "all,cn-hangzhou": "all" cannot be combined`},
+		{[]string{"-demo", "-id", "-"}, `-id "-": stdin is empty`},
 		{[]string{"-demo", "-o", "html", "-expiring", "soon"}, "number of days"},
 		{[]string{"-demo", "-o", "html", "-expiring", "-3"}, "number of days"},
-		{[]string{"-demo", "-expiring", "3"}, "for -o summary and -o html"},
-		{[]string{"-demo", "-o", "json", "-columns", "id"}, "-columns does nothing for -o json: it is for -o table, -o record, -o html and -o csv"},
-		{[]string{"-demo", "-o", "ids", "-columns", "id"}, "does nothing for -o ids"},
-		{[]string{"-demo", "-o", "html", "-public"}, "for -o ssh-config"},
-		{[]string{"-demo", "-user", "ops"}, "for -o ssh-config"},
+		{[]string{"-demo", "-expiring", "3"}, "use it with -o summary and -o html"},
+		{[]string{"-demo", "-o", "json", "-columns", "id"}, "-columns has no effect with -o json: use it with -o table, -o record, -o html and -o csv"},
+		{[]string{"-demo", "-o", "ids", "-columns", "id"}, "has no effect with -o ids"},
+		{[]string{"-demo", "-o", "html", "-public"}, "use it with -o ssh-config"},
+		{[]string{"-demo", "-user", "ops"}, "use it with -o ssh-config"},
 		{[]string{"-demo", "-o", "ssh-config", "-user", "a b"}, "login name"},
 		{[]string{"-demo", "-o", "ssh-config", "-user", "-oProxyCommand=id"}, "login name"},
 		{[]string{"-demo", "-network", "classic"}, "public or vpc"},
@@ -91,15 +91,15 @@ func TestUsage(t *testing.T) {
 		{[]string{"-demo", "Running"}, `"Running"`},
 		{[]string{"-demo", "-region", ","}, "no region"},
 		{[]string{"-demo", "-region", "Hang Zhou!"}, "region"},
-		{nil, "which region?"},
-		{[]string{"-region", "cn-hangzhou", "cn-beijing"}, `"cn-beijing" is neither a flag nor the value of one: several values are separated by commas`},
+		{nil, "no region selected"},
+		{[]string{"-region", "cn-hangzhou", "cn-beijing"}, `"cn-beijing" is neither a flag nor the value of a flag: separate several values with commas`},
 		{[]string{"-demo", "docter"}, `there is no command "docter": did you mean doctor?`},
 		{[]string{"-demo", "-format", "json"}, "there is no flag -format: use -o (-h"},
 		{[]string{"-demo", "--output=json"}, "there is no flag -output: use -o (-h"},
-		{[]string{"-demo", "-name", "-o", "ids"}, "-name has no value: -o after it is a flag (a variable that is not set?); if it is meant as the value, write -name=-o (-h for help)\n"},
-		{[]string{"doctor", "-region", "--status=Running"}, "-region has no value: --status=Running"},
-		{[]string{"-demo", "-columns", "nme"}, `-columns: no column "nme": did you mean name? (-columns help lists all)` + "\n"},
-		{[]string{"-demo", "-sort", "-nme"}, `-sort: no column "nme": did you mean name? (-columns help lists all)` + "\n"},
+		{[]string{"-demo", "-name", "-o", "ids"}, "-name has no value: the next argument, -o, is a flag (a variable that is not set?); to use it as the value, write -name=-o (-h for help)\n"},
+		{[]string{"doctor", "-region", "--status=Running"}, "-region has no value: the next argument, --status=Running"},
+		{[]string{"-demo", "-columns", "nme"}, `-columns: no column "nme": did you mean name? (-columns help lists all columns)` + "\n"},
+		{[]string{"-demo", "-sort", "-nme"}, `-sort: no column "nme": did you mean name? (-columns help lists all columns)` + "\n"},
 		{[]string{"-region", "cn-hangzhou", "-endpoint", "http://10.0.0.1"}, "inventory: -endpoint must use https"},
 	} {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	}
 }
 
-// The command line in the output can be pasted into a shell.
+// TestCommandIsQuoted verifies that a user can paste the command line in the output into a shell.
 func TestCommandIsQuoted(t *testing.T) {
 	t.Parallel()
 	args := []string{"-demo", "-name", "web-*", "-tag", "a=it's $HOME `id` \\ \"x\" ~", "-tag", "环境=生产", "-user", "ops", "-o", "ssh-config", "-zone", "!1 & 2 > 3; #4", "-vpc", "~root", "-tag", "home=~", "-image", "a\tb"}
@@ -146,7 +146,7 @@ func TestCommandIsQuoted(t *testing.T) {
 		t.Errorf("%s, want %s", c.look.command, want)
 	}
 	if runtime.GOOS == "windows" {
-		return // no shell of this kind
+		return // Windows has no POSIX shell
 	}
 	for _, shell := range []string{"sh", "bash"} {
 		path, err := exec.LookPath(shell)

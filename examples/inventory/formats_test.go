@@ -42,7 +42,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// All formats list the same instances, and each can be read back.
+// TestFormatsAgree verifies that all formats list the same instances, by parsing the output of each.
 func TestFormatsAgree(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, ecstest.Fleet(600, 2)...)
@@ -55,7 +55,7 @@ func TestFormatsAgree(t *testing.T) {
 	}
 	want := list("ids").lines()
 	if len(want) < 100 || len(want) != len(slices.Compact(slices.Sorted(slices.Values(want)))) {
-		t.Fatalf("%d ids, want more than a page, each once", len(want))
+		t.Fatalf("%d ids, want more than a page and no duplicates", len(want))
 	}
 
 	var instances []ecs.Instance
@@ -84,7 +84,7 @@ func TestFormatsAgree(t *testing.T) {
 		"table":  lastFields(list("table", "-columns", "name,id").lines()[1:]),
 	} {
 		if !slices.Equal(got, want) {
-			t.Errorf("%s lists %d instances, or in another order: want %d", format, len(got), len(want))
+			t.Errorf("%s lists %d instances, want %d, or the order differs", format, len(got), len(want))
 		}
 	}
 }
@@ -111,7 +111,8 @@ func lastFields(lines []string) (list []string) {
 	return list
 }
 
-// JSON output has the API's shape, so that tools for the vendor's output can read it.
+// TestJSONShape verifies that JSON output has the form of the API's responses, so that tools for the vendor CLI's
+// output can read it.
 func TestJSONShape(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{
@@ -123,7 +124,7 @@ func TestJSONShape(t *testing.T) {
 		text := strings.Join(strings.Fields(r.stdout), "")
 		for _, want := range []string{`"Tags":{"Tag":[{"TagKey":"env","TagValue":"prod"}]}`, `"PrivateIpAddress":{"IpAddress":["192.0.2.1"]}`, `"InstanceName":"<a&b>"`} {
 			if !strings.Contains(text, want) {
-				t.Errorf("%s misses %s: %s", format, want, r.stdout)
+				t.Errorf("%s does not contain %s: %s", format, want, r.stdout)
 			}
 		}
 	}
@@ -142,7 +143,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// Columns that are added to the default ones are not repeated.
+// TestAddedColumns verifies that a default column that is added with "+" is not shown twice.
 func TestAddedColumns(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(1)...)
@@ -173,13 +174,14 @@ func TestOutputFails(t *testing.T) {
 				t.Errorf("%s, %v: %+v", format, tt.err, r)
 			}
 			if n := len(s.Requests()); (format == "json" || format == "ndjson" || format == "ids") && n > 2 {
-				t.Errorf("%s: %d requests, although the output is closed", format, n)
+				t.Errorf("%s: %d requests after the output was closed", format, n)
 			}
 		}
 	}
 }
 
-// The README shows the program's output, and names every format and exit code.
+// TestReadme verifies that the README shows the actual output of the program, and that it names every format and exit
+// code.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	file, err := os.ReadFile("README.md")
@@ -200,16 +202,16 @@ func TestReadme(t *testing.T) {
 		}
 	}
 	if shown < 2 {
-		t.Errorf("%d runs are shown", shown)
+		t.Errorf("the README shows %d runs", shown)
 	}
 	for _, f := range formats() {
 		if !strings.Contains(readme, "`"+f.name+"`") {
-			t.Errorf("-o %s is not explained", f.name)
+			t.Errorf("the README does not explain -o %s", f.name)
 		}
 	}
 	for _, code := range []int{failure.ExitOK, failure.ExitFailed, failure.ExitUsage, failure.ExitForbidden, failure.ExitCredentials, failure.ExitUnavailable, failure.ExitIncomplete, failure.ExitNotFound, failure.ExitInterrupted} {
 		if !strings.Contains(readme, fmt.Sprintf("\n| %d | ", code)) {
-			t.Errorf("exit code %d is not explained", code)
+			t.Errorf("the README does not explain exit code %d", code)
 		}
 	}
 }

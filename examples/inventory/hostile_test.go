@@ -23,7 +23,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// hostileFleet has every hostile name as the name, description, host name, tag key and tag value of an instance.
+// hostileFleet returns an instance for each hostile name. The name is also the description, host name, tag key and
+// tag value of the instance.
 func hostileFleet() []ecs.Instance {
 	names := hostile.Names()
 	list := fleet(len(names))
@@ -38,19 +39,19 @@ func hostileFleet() []ecs.Instance {
 	return list
 }
 
-// controls reports whether a text displayed on a terminal could do more than occupy cells.
+// controls reports whether a text can have an effect on a terminal other than occupying cells.
 func controls(text string) bool {
 	return strings.ContainsFunc(strings.ReplaceAll(terminal.Unstyled(text), "\n", ""), func(r rune) bool {
 		return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 	})
 }
 
-// No name controls the terminal, in any format.
+// TestFormatsOnATerminal verifies that no name can control the terminal, in any format.
 func TestFormatsOnATerminal(t *testing.T) {
 	t.Parallel()
 	for _, f := range formats() {
 		if f.name == "html" {
-			continue // is never written to a terminal
+			continue // -o html is never written to a terminal
 		}
 		var out bytes.Buffer
 		l := look{terminal: true, width: 120, color: true, columns: columns(), now: testNow, note: func(string) {}, command: "inventory"}
@@ -65,19 +66,19 @@ func TestFormatsOnATerminal(t *testing.T) {
 			t.Fatal(err)
 		}
 		if out.Len() == 0 || controls(out.String()) {
-			t.Errorf("%s has control characters, or is empty: %.300q", f.name, out.String())
+			t.Errorf("%s contains control characters or is empty: %.300q", f.name, out.String())
 		}
 	}
 }
 
-// In files, JSON and CSV contain what the API returned.
+// TestFormatsInAFile verifies that JSON and CSV files contain the strings that the API returned.
 func TestFormatsInAFile(t *testing.T) {
 	t.Parallel()
 	list := hostileFleet()
 	server := newServer(t, list...)
 	want := map[string]string{}
 	for _, inst := range list {
-		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // with U+FFFD in place of invalid UTF-8
+		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // replaces invalid UTF-8 with U+FFFD
 	}
 	var instances []ecs.Instance
 	r := world{server: server}.run(t, "-region", "cn-hangzhou", "-o", "json")
@@ -97,18 +98,18 @@ func TestFormatsInAFile(t *testing.T) {
 			t.Fatalf("%d records, %v", len(records), err)
 		}
 		for _, record := range records[1:] {
-			got, name := record[1], strings.ReplaceAll(want[record[0]], "\r\n", "\n") // as a reader of CSV has it
+			got, name := record[1], strings.ReplaceAll(want[record[0]], "\r\n", "\n") // a CSV reader converts \r\n to \n
 			if args == nil && got != name {
 				t.Errorf("%s: %q, want %q", record[0], got, name)
 			}
 			if first := strings.TrimLeft(got, " "); args != nil && first != "" && strings.ContainsAny(first[:1], "=+-@\t\r") {
-				t.Errorf("%s may be calculated: %q", record[0], got)
+				t.Errorf("%s: a spreadsheet may evaluate %q", record[0], got)
 			}
 		}
 	}
 }
 
-// The messages on stderr cannot control the terminal either.
+// TestMessagesHoldNoControlCharacters verifies that the messages on stderr cannot control the terminal either.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet(1)...)
@@ -127,8 +128,8 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// The real ssh, with the file included at the end of a configuration: no name takes over a host, and each leads to its own
-// instance.
+// TestSSHHostileNames includes the output at the end of an ssh configuration. It verifies with the real ssh that no
+// instance name takes over another host, and that each name leads to its own instance.
 func TestSSHHostileNames(t *testing.T) {
 	t.Parallel()
 	ssh := realtool.Find(t, "openssh-client", "ssh")
@@ -158,20 +159,20 @@ func TestSSHHostileNames(t *testing.T) {
 				continue
 			}
 			if got := ask(host); strings.Contains(got, "\nhostkeyalias ") || strings.Contains(got, "\nhostname 10.0.") {
-				t.Errorf("%s is taken over:\n%.300s", host, got)
+				t.Errorf("the configuration of the other host %s is changed:\n%.300s", host, got)
 			}
 		}
 		got := "\n" + ask("i-0001")
 		if !strings.Contains(got, "\nhostname 10.0.0.2\n") || args != nil && (!strings.Contains(got, "\nproxyjump ops@bastion.corp.example:22\n") || !strings.Contains(got, "\nidentityfile ~/.ssh/id ed\n")) {
-			t.Errorf("i-0001 leads elsewhere: %.400s", got)
+			t.Errorf("i-0001 leads to another address: %.400s", got)
 		}
 		if args != nil && !strings.Contains(r.stdout, "\nHost github-com.ecs i-0000\n") {
-			t.Errorf("no host by the template:\n%.500s", r.stdout)
+			t.Errorf("the host name of the template is missing:\n%.500s", r.stdout)
 		}
 	}
 }
 
-// An instance that has only an IPv6 address is in every format that needs an address.
+// TestIPv6Only verifies that an instance that has only an IPv6 address appears in every format that needs an address.
 func TestIPv6Only(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{
@@ -191,7 +192,8 @@ func TestIPv6Only(t *testing.T) {
 	}
 }
 
-// A region that is not enabled does not affect the others, and can be excluded.
+// TestClosedRegion verifies that a region that is not enabled for the account does not affect the other regions and
+// can be excluded.
 func TestClosedRegion(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)
@@ -218,11 +220,11 @@ func TestClosedRegion(t *testing.T) {
 	}
 }
 
-// The completion script works in the real bash.
+// TestCompletion verifies that the completion script works in the real bash.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no bash")
+		t.Skip("no bash on this system")
 	}
 	bash := realtool.Find(t, "bash", "bash")
 	r := world{}.run(t, "-completion", "bash")
@@ -238,7 +240,7 @@ func TestCompletion(t *testing.T) {
 		"inventory -status Run":           "Running",
 		"inventory -exclude":              "-exclude-region",
 		"inventory d":                     "doctor",
-		"inventory doctor -demo d":        "", // a command comes first
+		"inventory doctor -demo d":        "", // doctor is completed only as the first word
 	} {
 		words := strings.Fields(line)
 		script := r.stdout + fmt.Sprintf("COMP_WORDS=(%s); COMP_CWORD=%d; _inventory; echo \"${COMPREPLY[@]}\"", line, len(words)-1)
@@ -283,7 +285,7 @@ func TestFishCompletion(t *testing.T) {
 		out, err := c.Output()
 		var words []string
 		for found := range strings.Lines(string(out)) {
-			words = append(words, strings.Fields(found)[0]) // a description follows
+			words = append(words, strings.Fields(found)[0]) // cut off the description
 		}
 		if got := strings.Join(words, " "); err != nil || got != want {
 			t.Errorf("%s: %q, want %q, %v", line, got, want, err)

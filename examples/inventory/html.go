@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/sha256"
-	_ "embed" // the page
+	_ "embed" // for the files of the page
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
@@ -28,7 +28,8 @@ var (
 	tableJS string
 )
 
-// htmlRenderer writes a self-contained page: its script draws charts and a table from the data in it.
+// htmlRenderer writes a self-contained HTML page. The script in the page draws charts and a table from the data in
+// the page.
 type htmlRenderer struct {
 	w io.Writer
 	look
@@ -37,12 +38,12 @@ type htmlRenderer struct {
 	rows     []pageRow
 }
 
-// pageData is the data for the page's script.
+// pageData is the data that the script of the page reads.
 type pageData struct {
 	Columns []pageColumn `json:"columns"`
 	Charts  []pageChart  `json:"charts"`
 	Rows    []pageRow    `json:"rows"`
-	Fit     bool         `json:"fit"` // only as many columns are shown as fit
+	Fit     bool         `json:"fit"` // show only as many columns as fit the window
 }
 
 type pageColumn struct {
@@ -52,23 +53,23 @@ type pageColumn struct {
 	Shown bool   `json:"shown"`
 }
 
-// pageChart is a grouping with its groups in order.
+// pageChart is a chart: a grouping and its groups in display order.
 type pageChart struct {
 	Title  string   `json:"title"`
-	Of     int      `json:"of"` // the index into pageRow.Groups
+	Of     int      `json:"of"` // index into pageRow.Groups
 	Groups []string `json:"groups"`
 }
 
 type pageRow struct {
 	Cells  []any    `json:"cells"`
-	Groups []string `json:"groups"` // "" is no group
+	Groups []string `json:"groups"` // the group in each section; "" means that the row is in no group
 	CPU    int      `json:"cpu"`
 	Memory int      `json:"memory"` // MiB
 	GPUs   int      `json:"gpus"`
 }
 
 func newHTML(w io.Writer, l look) renderer {
-	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // in JSON [], not null
+	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // not nil, because the script expects [] rather than null
 	for _, c := range columns() {
 		if !slices.ContainsFunc(r.all, func(chosen column) bool { return chosen.name == c.name }) {
 			r.all = append(r.all, c)
@@ -112,7 +113,7 @@ func (r *htmlRenderer) end(missing []error) error {
 	}
 	for _, s := range useful(r.sections) {
 		if groups := s.sorted(); len(groups) == 1 && groups[0].instances == len(r.rows) {
-			continue // a single bar compares nothing, and filters nothing
+			continue // a single bar that represents all rows is of no use for comparing or filtering
 		}
 		chart := pageChart{Title: s.title, Of: slices.Index(r.sections, s)}
 		for _, g := range s.sorted() {
@@ -125,14 +126,14 @@ func (r *htmlRenderer) end(missing []error) error {
 	}
 	script := pageJS + tableJS
 	page := map[string]any{
-		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(script), //nolint:gosec // these are files of this program
+		"Data": data, "Style": template.CSS(pageCSS), "Script": template.JS(script), //nolint:gosec // the files are part of this program
 		"StyleHash": integrity(pageCSS), "ScriptHash": integrity(script),
 		"Command": terminal.Printable(r.command), "Demo": r.demo, "Now": r.now.UTC(), "Expiring": r.expiring, "Missing": missing,
 	}
 	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": func(err error) string { return terminal.Printable(failure.Text(err)) }}).Parse(pageHTML)).Execute(r.w, page)
 }
 
-// pageTitle returns the display name of a column.
+// pageTitle returns the title of a column in the page.
 func pageTitle(c column) string {
 	if strings.HasPrefix(c.name, "tag:") {
 		return title(c)
@@ -149,8 +150,8 @@ func pageTitle(c column) string {
 	return strings.ToUpper(joined[:1]) + joined[1:]
 }
 
-// months returns all months from the first to the last one. If there are too many for a chart, it returns years,
-// and changes the groups of the rows to years.
+// months returns all months from the first group of a chart to the last, including months without instances. If there
+// are too many months for a chart, it returns years instead, and replaces the months in the rows with years.
 func (r *htmlRenderer) months(c pageChart) []string {
 	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
 	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))
@@ -168,7 +169,7 @@ func (r *htmlRenderer) months(c pageChart) []string {
 	return all
 }
 
-// integrity returns the hash of a text for a content security policy.
+// integrity returns the hash of a script or style sheet for the content security policy.
 func integrity(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -53,18 +53,18 @@ func TestHTMLHoldsTheList(t *testing.T) {
 		t.Errorf("columns %v", data.Columns)
 	}
 	for n, row := range data.Rows {
-		got = append(got, row.Cells[1].(string)) //nolint:forcetypeassert // a test
+		got = append(got, row.Cells[1].(string)) //nolint:forcetypeassert // a panic fails the test
 		if len(row.Cells) != len(data.Columns) || row.Cells[3] != float64(row.CPU) {
 			t.Fatalf("row %d: %v", n, row)
 		}
 	}
 	if want := (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "ids").lines(); !slices.Equal(got, want) {
-		t.Errorf("%d instances, or in another order, want %d", len(got), len(want))
+		t.Errorf("%d instances, want %d, or the order differs", len(got), len(want))
 	}
 	counted := 0
 	for _, c := range data.Charts {
 		if c.Title == byRegion {
-			t.Error("a chart of a single region")
+			t.Error("the page has a chart for a single region")
 		}
 		if c.Title == byZone {
 			for _, row := range data.Rows {
@@ -78,11 +78,11 @@ func TestHTMLHoldsTheList(t *testing.T) {
 		t.Errorf("%d of %d rows in a zone", counted, len(data.Rows))
 	}
 	if n := strings.Count(strings.ToLower(r.stdout), "<script"); n != 2 {
-		t.Errorf("%d scripts, want the data and the page's own", n)
+		t.Errorf("%d scripts, want 2: the data and the script of the page", n)
 	}
 }
 
-// The page refers to nothing outside of it.
+// TestHTMLStandsAlone verifies that the page does not refer to other resources.
 func TestHTMLStandsAlone(t *testing.T) {
 	t.Parallel()
 	r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", "html")
@@ -90,14 +90,15 @@ func TestHTMLStandsAlone(t *testing.T) {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)
 	}
 	if m := regexp.MustCompile(`(?i)(?:src|href|action)\s*=\s*"?[^"#]|https?:|@import|url\(|fetch|XMLHttp|\sstyle\s*=\s*"|\son\w+\s*=\s*"`).FindString(r.stdout); m != "" {
-		t.Errorf("the page has %q", m)
+		t.Errorf("the page contains %q", m)
 	}
 	if !strings.Contains(r.stdout, "default-src 'none'") {
 		t.Error("no content security policy")
 	}
 }
 
-// A page may be passed on without the messages on stderr, so the page itself says that something is missing.
+// TestHTMLSaysWhatIsMissing verifies that the page itself reports missing instances, because users may pass the page
+// on without the messages on stderr.
 func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(150)...)
@@ -107,14 +108,15 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 		t.Errorf("exit code %d: %s", r.code, r.stderr)
 	}
 	if r = (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "html"); strings.Contains(r.stdout, "incomplete") {
-		t.Error("a complete list is called incomplete")
+		t.Error("a complete list is reported as incomplete")
 	}
 	if r = (world{}).run(t, "-demo", "-limit", "1", "-o", "html"); !strings.Contains(r.stdout, "made-up") || !strings.Contains(r.stdout, "Listed 2025-11-01 00:00 UTC") {
-		t.Error("the demo does not say so")
+		t.Error("the page does not say that its instances are made up")
 	}
 }
 
-// The months of a chart have no gaps; if there are too many, years are shown.
+// TestMonths verifies that the months of a chart have no gaps, and that the chart shows years if there are too many
+// months.
 func TestMonths(t *testing.T) {
 	t.Parallel()
 	day := func(text string) time.Time {
@@ -129,7 +131,7 @@ func TestMonths(t *testing.T) {
 		want    string
 	}{
 		{[]time.Time{day("2024-11-30"), {}, day("2025-02-01")}, "2024-11 2024-12 2025-01 2025-02"},
-		{[]time.Time{day("2025-02-28")}, ""}, // a single bar tells nothing
+		{[]time.Time{day("2025-02-28")}, ""}, // no chart for a single bar
 		{[]time.Time{day("2025-02-28"), {}}, "2025-02"},
 		{[]time.Time{day("2018-12-31"), day("2025-01-01")}, "2018 2019 2020 2021 2022 2023 2024 2025"},
 		{[]time.Time{{}}, ""},

@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// all lists the selected instances, in the order that the format or the flags require.
+// all lists the selected instances, sorted if the format or the flags require it.
 func (p *program) all(ctx context.Context, c *config, sources []selection.Source) iter.Seq2[ecs.Instance, error] {
 	list := selection.Instances(ctx, sources)
 	list = p.counted(c, list)
@@ -28,7 +28,7 @@ func (p *program) all(ctx context.Context, c *config, sources []selection.Source
 	return list
 }
 
-// list prints what matches.
+// list prints the selected instances and returns the exit code.
 func (p *program) list(ctx context.Context, c *config, sources []selection.Source) int {
 	out := bufio.NewWriterSize(p.stdout, 64<<10)
 	l := c.look
@@ -39,7 +39,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	r := c.format.new(out, l)
 
 	printed := 0
-	missing := map[string]bool{} // the requested ids that have not been found yet
+	missing := map[string]bool{} // requested ids that have not been listed yet
 	if c.limit == 0 && c.IDsOnly() {
 		for _, id := range c.Request.InstanceIDs {
 			missing[id] = true
@@ -50,13 +50,13 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	var outputErr error
 	for inst, err := range p.all(ctx, c, sources) {
 		if err != nil {
-			failures = append(failures, err) // other regions follow
+			failures = append(failures, err) // the listing continues with the other regions
 			continue
 		}
 		printed++
 		delete(missing, inst.InstanceID)
 		if outputErr = r.add(inst); outputErr == nil && printed%100 == 0 {
-			outputErr = out.Flush() // so that the reader of a pipe receives pages as they arrive
+			outputErr = out.Flush() // pass each page on to the reader of a pipe
 		}
 		if outputErr != nil || printed == c.limit {
 			break
@@ -68,7 +68,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 		notFound = missingIDs(slices.Sorted(maps.Keys(missing)), ids)
 		reasons = []error{notFound}
 	}
-	// an empty list after a failure would claim that there are no instances
+	// After a failure, an empty list would wrongly mean that there are no instances.
 	if outputErr == nil && (printed > 0 || len(failures) == 0) {
 		outputErr = r.end(reasons)
 	}
@@ -78,7 +78,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	}
 	switch {
 	case errors.Is(outputErr, syscall.EPIPE):
-		return failure.ExitOK // the reader, such as `head`, has read enough
+		return failure.ExitOK // the reader, such as `head`, closed the pipe because it has read enough
 	case outputErr != nil:
 		p.say("cannot write the list: " + outputErr.Error())
 		return failure.ExitFailed
@@ -93,7 +93,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	}
 }
 
-// conclude prints the number of instances of a complete list.
+// conclude prints the number of instances of a complete list. If there are none, it suggests possible reasons.
 func (p *program) conclude(c *config, printed int) {
 	switch {
 	case printed == 0:
@@ -106,33 +106,35 @@ func (p *program) conclude(c *config, printed int) {
 	}
 }
 
-// zone matches the end of a zone id; region ids do not match.
+// zone matches the end of a zone id, but not that of a region id.
 var zone = regexp.MustCompile(`(-|\d)[a-z]$`)
 
-// advice returns possible reasons why nothing matches: values that seem to be intended for another flag.
+// advice returns possible reasons why no instance matches: it looks for incomplete values, and for values that seem
+// to be intended for another flag.
 func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	if r.InstanceName != "" && !strings.Contains(r.InstanceName, "*") {
-		list = append(list, "-name is the whole name: try "+shellWord("*"+r.InstanceName+"*"))
+		list = append(list, "-name must match the whole name: try "+shellWord("*"+r.InstanceName+"*"))
 	}
 	switch {
 	case r.InstanceType != "" && !strings.HasPrefix(r.InstanceType, "ecs."):
-		list = append(list, "-type is the whole type, such as ecs.g7.large")
+		list = append(list, "-type must be a complete instance type, such as ecs.g7.large")
 	case strings.Count(r.InstanceType, ".") == 1:
-		list = append(list, "-type is a type such as "+r.InstanceType+".large: for the family try -family "+shellWord(r.InstanceType))
+		list = append(list, "-type must be an instance type such as "+r.InstanceType+".large: to select the family, try -family "+shellWord(r.InstanceType))
 	}
 	if r.InstanceTypeFamily != "" && strings.Count(r.InstanceTypeFamily, ".") != 1 {
-		list = append(list, "-family is a family such as ecs.g7")
+		list = append(list, "-family must be an instance type family such as ecs.g7")
 	}
 	switch {
 	case failure.KnownRegion(r.ZoneID):
-		list = append(list, "-zone is a zone such as "+r.ZoneID+"-h: for a region try -region "+r.ZoneID)
+		list = append(list, "-zone must be a zone such as "+r.ZoneID+"-h: to select the region, try -region "+r.ZoneID)
 	case r.ZoneID != "" && !zone.MatchString(r.ZoneID):
-		list = append(list, "-zone is a zone such as cn-hangzhou-h")
+		list = append(list, "-zone must be a zone such as cn-hangzhou-h")
 	}
 	return list
 }
 
-// missingIDs returns an error with the ids that a complete listing has not returned.
+// missingIDs returns an error that names the requested ids that a complete listing does not contain. of is the number
+// of requested ids.
 func missingIDs(ids []string, of int) error {
 	const most = 20
 	text := strings.Join(ids[:min(len(ids), most)], ", ")
@@ -142,7 +144,8 @@ func missingIDs(ids []string, of int) error {
 	return fmt.Errorf("%d of %d ids not found: %s", len(ids), of, text)
 }
 
-// sorted reads a listing to its end and yields it in order. Errors come first, so that a limit does not cut them off.
+// sorted reads a listing to its end and yields its instances in order. It yields errors before the instances, so that
+// -limit does not cut them off.
 func sorted(all iter.Seq2[ecs.Instance, error], compare func(a, b ecs.Instance) int) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		var instances []ecs.Instance

@@ -1,5 +1,5 @@
-// Command inventory lists the ECS instances of an Alibaba Cloud account, as a table and in formats for scripts. Try it
-// without an account:
+// Command inventory lists the ECS instances of an Alibaba Cloud account as a table for people or in a format for
+// scripts. To run it without an account:
 //
 //	go run ./examples/inventory -demo
 //	go run ./examples/inventory -h
@@ -25,12 +25,12 @@ import (
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // with `| head`, the write fails instead, so that the terminal is restored
+	signal.Ignore(syscall.SIGPIPE) // the write fails instead, for example with `| head`, and the program can restore the terminal
 	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now(), connect: demo.Client}
 	process.Main(p.run)
 }
 
-// program is the program with its inputs and outputs.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -40,11 +40,11 @@ type program struct {
 }
 
 var (
-	errTimeout     = errors.New("-timeout has passed")
+	errTimeout     = errors.New("-timeout expired")
 	errInterrupted = errors.New("interrupted")
 )
 
-// run executes one command line and returns its exit code.
+// run executes one command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	c, err := parse(args, selection.Interruptible(ctx, p.stdin), p.getenv, p.now)
 	switch {
@@ -53,7 +53,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	case err != nil:
 		help := "-h for help"
 		if errors.As(err, new(columnError)) {
-			help = "-columns help lists all"
+			help = "-columns help lists all columns"
 		}
 		p.say(err.Error() + " (" + help + ")")
 		return failure.ExitUsage
@@ -63,7 +63,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		return failure.ExitOK
 	}
 	if c.format.name == "html" && terminal.Is(p.stdout) {
-		p.say("-o html writes a page for a browser: send it to a file, such as > fleet.html")
+		p.say("-o html writes a page for a browser: redirect it to a file, such as > fleet.html")
 		return failure.ExitUsage
 	}
 	if c.Demo {
@@ -84,7 +84,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	}
 	defer done()
 	if c.watch > 0 {
-		p.warn(ctx, c, sources) // first, because a watch may run for days
+		p.warn(ctx, c, sources) // warn at the start, because a watch may run for days
 		return p.watch(ctx, c, sources)
 	}
 	defer p.warn(ctx, c, sources)
@@ -94,14 +94,15 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.list(ctx, c, sources)
 }
 
-// warn prints which regions of -exclude-region do not exist.
+// warn prints a warning for each region of -exclude-region that does not exist.
 func (p *program) warn(ctx context.Context, c *config, sources []selection.Source) {
 	for _, warning := range c.UselessExclusions(ctx, sources) {
 		p.say(warning)
 	}
 }
 
-// fail prints what went wrong and returns the exit code.
+// fail reports the failures and returns the exit code. printed is the number of instances that have been printed; if
+// it is not 0, fail also reports that the list is incomplete.
 func (p *program) fail(ctx context.Context, c *config, printed int, failures ...error) int {
 	first := failure.Sorted(failures)[0]
 	failures = causes(ctx, failures)
@@ -119,12 +120,12 @@ func (p *program) fail(ctx context.Context, c *config, printed int, failures ...
 		code = failure.ExitIncomplete
 	}
 	if printed > 0 {
-		p.say(fmt.Sprintf("the list is incomplete: %s printed, there may be more", instances(printed)))
+		p.say(fmt.Sprintf("the list is incomplete: %s printed, but there may be more", instances(printed)))
 	}
 	return code
 }
 
-// causes returns the failures, or the reason why ctx is done if that caused them.
+// causes returns the failures. If ctx is done, it returns only the reason, which is the timeout or the interrupt.
 func causes(ctx context.Context, failures []error) []error {
 	switch {
 	case len(failures) == 0 || ctx.Err() == nil:
@@ -136,7 +137,7 @@ func causes(ctx context.Context, failures []error) []error {
 	}
 }
 
-// instances counts in words.
+// instances returns n with the noun, such as "1 instance" or "1,500 instances".
 func instances(n int) string {
 	if n == 1 {
 		return "1 instance"
@@ -144,5 +145,5 @@ func instances(n int) string {
 	return thousands(n) + " instances"
 }
 
-// say writes a line to stderr.
+// say writes a line to stderr after the name of the program.
 func (p *program) say(line string) { process.Say(p.stderr, "inventory")(line) }

@@ -19,12 +19,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain runs the program itself when a test has started it as a process.
+// TestMain runs the tests or, in a process that a test has started, the program itself.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_INVENTORY") != "" {
 		main()
 	}
-	// The developer's own profiles and region do not affect the test.
+	// Isolate the tests from the developer's own profiles and region.
 	os.Setenv("ALIBABA_CLOUD_CONFIG_FILE", "testdata/no-such-file.json")
 	os.Unsetenv("ALIBABA_CLOUD_REGION_ID")
 	os.Exit(m.Run())
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 var testNow = time.Date(2025, 6, 15, 12, 0, 0, 0, time.UTC)
 
-// result is the result of a run.
+// result contains the exit code and the output of a run.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -40,14 +40,14 @@ type result struct {
 
 func (r result) lines() []string { return strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n") }
 
-// world is the environment in which a test runs the program; without a server it is the demo.
+// world is the environment in which a test runs the program. Without a server, the program runs in demo mode.
 type world struct {
 	server *ecstest.Server
-	key    ecs.CredentialsProvider // nil is the server's own
+	key    ecs.CredentialsProvider // nil means the key of the server
 	env    map[string]string
 	stdin  string
-	ctx    context.Context //nolint:containedctx // of one run
-	stdout io.Writer       // nil means that the output is in the result
+	ctx    context.Context //nolint:containedctx // the context of one run
+	stdout io.Writer       // nil writes the output to the result
 }
 
 func (w world) run(t *testing.T, args ...string) result {
@@ -83,7 +83,7 @@ func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return s
 }
 
-// fleet returns n instances of one region.
+// fleet returns n instances in one region.
 func fleet(n int) []ecs.Instance {
 	list := make([]ecs.Instance, n)
 	for i := range list {
@@ -109,6 +109,6 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s: go test -update shows the difference; got\n%s", path, got)
+		t.Errorf("%s differs (run go test -update to see how); got\n%s", path, got)
 	}
 }

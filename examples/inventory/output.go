@@ -15,32 +15,32 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// renderer writes instances in one format. If it needs all of them first, it writes in end.
+// renderer writes instances in one format. A renderer that needs all instances first writes them in end.
 type renderer interface {
 	add(ecs.Instance) error
-	// end is passed the reason why instances may be missing.
+	// end completes the output. missing contains the failures because of which instances may be missing.
 	end(missing []error) error
 }
 
-// format is an output format by name.
+// format is an output format.
 type format struct {
 	name, help string
-	whole      bool // it is written when all instances are known
+	whole      bool // the output is written after all instances are known
 	new        func(w io.Writer, l look) renderer
 }
 
-// look contains the settings of a format.
+// look contains the settings of a renderer.
 type look struct {
 	columns  []column
-	fit      bool // the columns are the default ones: a page may hide some for lack of space
-	terminal bool // the output is one
-	width    int  // width of the terminal; 0 means that the output is not a terminal, and nothing is shortened
+	fit      bool // the columns are the default columns: a page may hide those that do not fit
+	terminal bool // the output is a terminal
+	width    int  // width of the terminal in cells; 0 means that the output is not a terminal, so nothing is shortened
 	color    bool
-	note     func(string) // prints, after the list, what was left out
+	note     func(string) // prints a note about columns or instances that were left out, after the list
 
 	now         time.Time
-	expiring    int    // number of days before the end of a subscription in which it counts as near
-	command     string // the command line
+	expiring    int    // a subscription that ends within this number of days is counted as expiring
+	command     string // the command line that the output quotes
 	demo        bool
 	spreadsheet bool // the CSV is intended for a spreadsheet
 	ssh         sshOptions
@@ -48,12 +48,12 @@ type look struct {
 
 func formats() []format {
 	return []format{
-		{"table", "for reading", true, func(w io.Writer, l look) renderer { return &tableRenderer{w: w, look: l} }},
-		{"record", "a line for each property: for one or a few instances", false, func(w io.Writer, l look) renderer { return &recordRenderer{w: w, look: l} }},
+		{"table", "a table for people", true, func(w io.Writer, l look) renderer { return &tableRenderer{w: w, look: l} }},
+		{"record", "one line for each property; for one or a few instances", false, func(w io.Writer, l look) renderer { return &recordRenderer{w: w, look: l} }},
 		{"summary", "counts, vCPUs and memory by region, status, type and so on, as bars", true, newSummary},
-		{"html", "a page of charts and a table to sort and filter; works without network", true, newHTML},
-		{"json", "one array of instances in the API's shape", false, func(w io.Writer, _ look) renderer { return &jsonRenderer{w: w} }},
-		{"ndjson", "an instance a line, in the API's shape", false, func(w io.Writer, _ look) renderer {
+		{"html", "an HTML page with charts and a table to sort and filter; works offline", true, newHTML},
+		{"json", "an array of instances, in the API's JSON format", false, func(w io.Writer, _ look) renderer { return &jsonRenderer{w: w} }},
+		{"ndjson", "one instance per line, in the API's JSON format", false, func(w io.Writer, _ look) renderer {
 			return lineRenderer(func(i ecs.Instance) error {
 				line, err := apiJSON(i)
 				if err == nil {
@@ -62,18 +62,18 @@ func formats() []format {
 				return err
 			})
 		}},
-		{"csv", "the columns, with their names in the first line", false, newCSV},
-		{"ids", "an instance id a line", false, func(w io.Writer, l look) renderer {
+		{"csv", "the columns, with a header line", false, newCSV},
+		{"ids", "one instance id per line", false, func(w io.Writer, l look) renderer {
 			return lineRenderer(func(i ecs.Instance) error {
 				_, err := fmt.Fprintln(w, l.plain(i.InstanceID))
 				return err
 			})
 		}},
-		{"ssh-config", "Host entries for ssh, by name and by id; web-1.i-... where a name is not unique", true, func(w io.Writer, l look) renderer { return &sshRenderer{w: w, look: l} }},
+		{"ssh-config", "Host entries for ssh, by name and id; a name that is not unique becomes web-1.i-...", true, func(w io.Writer, l look) renderer { return &sshRenderer{w: w, look: l} }},
 	}
 }
 
-// plain returns a text as it may appear in the output: unchanged in a file or pipe, printable on a terminal.
+// plain returns s as it is to be written: unchanged to a file or pipe, and without control characters to a terminal.
 func (l look) plain(s string) string {
 	if l.terminal {
 		return terminal.Printable(s)
@@ -113,8 +113,8 @@ func (f lineRenderer) add(i ecs.Instance) error { return f(i) }
 
 func (lineRenderer) end([]error) error { return nil }
 
-// apiJSON returns an instance as a line of JSON. Characters that could control a terminal are escaped, which makes
-// no difference to programs.
+// apiJSON returns an instance as a line of JSON in the form in which the API returns it. Characters that could
+// control a terminal are escaped; JSON parsers decode them to the same strings.
 func apiJSON(i ecs.Instance) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -123,7 +123,7 @@ func apiJSON(i ecs.Instance) ([]byte, error) {
 	return terminal.EscapeJSON(b.Bytes()), err
 }
 
-// jsonRenderer writes an array, one element at a time.
+// jsonRenderer writes a JSON array, one element at a time.
 type jsonRenderer struct {
 	w     io.Writer
 	begun bool
@@ -157,7 +157,7 @@ func (r *jsonRenderer) end([]error) error {
 	return err
 }
 
-// csvRenderer writes the columns, with a header line.
+// csvRenderer writes a header line and the columns as CSV.
 type csvRenderer struct {
 	w *csv.Writer
 	look
@@ -203,12 +203,13 @@ func (r *csvRenderer) begin() error {
 	return r.w.Write(names)
 }
 
-// formula matches the place where a text, or what a spreadsheet takes for a cell of its own, begins like a formula: where a comma
-// separates decimals, spreadsheets separate cells at semicolons, and break lines within quotes that they do not see.
+// formula matches the positions at which a string begins like a formula. It also matches after semicolons and line
+// breaks: in locales with a decimal comma, a spreadsheet separates cells at semicolons and may not recognize the
+// quotes, so that the rest of a string becomes a cell.
 var formula = regexp.MustCompile("(^|[;\t\r\n])([\\pZ\\pC\"]*[=+@＝＋－＠-])")
 
-// cell returns a text for the output. A spreadsheet would evaluate a text that begins like a formula; an apostrophe before it
-// prevents that.
+// cell returns a string for the output. With -spreadsheet, it puts an apostrophe before a string that begins like a
+// formula, so that a spreadsheet does not evaluate the string.
 func (r *csvRenderer) cell(s string) string {
 	s = r.plain(s)
 	if !r.spreadsheet {

@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// render returns the lines of a table and its note.
+// render returns the lines of a table and the note about columns that are left out.
 func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, note string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -56,17 +56,17 @@ func TestTableFitsTheTerminal(t *testing.T) {
 		lines, note := render(t, defaultLook(t, width), wide()...)
 		for _, line := range lines {
 			if w := terminal.Width(line); w > width {
-				t.Errorf("at %d columns a line of %d: %s", width, w, line)
+				t.Errorf("terminal width %d: a line is %d wide: %s", width, w, line)
 			}
 		}
 		if len(lines) != 4 || !strings.HasPrefix(lines[0], "ID") {
-			t.Errorf("at %d columns: %q", width, lines)
+			t.Errorf("terminal width %d: %q", width, lines)
 		}
 		if name := strings.Fields(lines[3])[1]; !strings.HasPrefix(name, "a-long-nam") || !strings.HasSuffix(name, "name-") {
-			t.Errorf("at %d columns the name is %q: rather leave columns out", width, name)
+			t.Errorf("terminal width %d: the name is shortened to %q instead of leaving out a column", width, name)
 		}
 		if hidden := !strings.Contains(lines[0], "TAGS"); hidden != strings.Contains(note, "tags") {
-			t.Errorf("at %d columns: header %q, note %q", width, lines[0], note)
+			t.Errorf("terminal width %d: header %q, note %q", width, lines[0], note)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func TestTableIsCompleteWithoutTerminal(t *testing.T) {
 	text := strings.Join(lines, "\n")
 	for _, want := range []string{list[1].InstanceName, list[2].InstanceName, list[1].OSName, "TAGS"} {
 		if !strings.Contains(text, want) {
-			t.Errorf("misses %s", want)
+			t.Errorf("the output does not contain %s", want)
 		}
 	}
 	if note != "" {
@@ -86,7 +86,8 @@ func TestTableIsCompleteWithoutTerminal(t *testing.T) {
 	}
 }
 
-// Columns that do not fit are left out, even if they were selected, and a line says so.
+// TestTableLeavesColumnsOut verifies that columns that do not fit are left out, even if the user selected them, and
+// that a note names them.
 func TestTableLeavesColumnsOut(t *testing.T) {
 	t.Parallel()
 	l := defaultLook(t, 80)
@@ -94,14 +95,14 @@ func TestTableLeavesColumnsOut(t *testing.T) {
 	lines, note := render(t, l, wide()...)
 	for _, line := range lines {
 		if w := terminal.Width(line); w > 80 {
-			t.Errorf("a line of %d: %s", w, line)
+			t.Errorf("a line is %d wide: %s", w, line)
 		}
 	}
 	if strings.Contains(lines[0], "IPV6") {
-		t.Errorf("an empty column takes room: %q, note %q", lines[0], note)
+		t.Errorf("an empty column is shown: %q, note %q", lines[0], note)
 	}
 	shown := len(regexp.MustCompile("  +").Split(lines[0], -1))
-	m := regexp.MustCompile(`^no room for (.*): choose with -columns, or use -o record; left out because empty: (\d+) columns$`).FindStringSubmatch(note)
+	m := regexp.MustCompile(`^columns that do not fit: (.*) \(select columns with -columns, or use -o record\); empty columns left out: (\d+) columns$`).FindStringSubmatch(note)
 	if m == nil || fmt.Sprint(len(l.columns)-shown-len(strings.Split(m[1], ", "))) != m[2] {
 		t.Errorf("%d columns shown, note %q", shown, note)
 	}
@@ -115,9 +116,9 @@ func TestLeftOut(t *testing.T) {
 		want           string
 	}{
 		{nil, nil, ""},
-		{[]string{"os", "tags"}, nil, "no room for os, tags: choose with -columns, or use -o record"},
-		{nil, []string{"ipv6"}, "left out because empty: ipv6"},
-		{many, many[:2], "no room for 30 columns: choose with -columns, or use -o record; left out because empty: column, column"},
+		{[]string{"os", "tags"}, nil, "columns that do not fit: os, tags (select columns with -columns, or use -o record)"},
+		{nil, []string{"ipv6"}, "empty columns left out: ipv6"},
+		{many, many[:2], "columns that do not fit: 30 columns (select columns with -columns, or use -o record); empty columns left out: column, column"},
 	} {
 		if got := leftOut(tt.dropped, tt.empty); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
@@ -125,7 +126,7 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// Chinese characters are two cells wide: the text after them starts at the same cell in every line.
+// TestTableAlignsChinese verifies that columns are aligned although Chinese characters are two cells wide.
 func TestTableAlignsChinese(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{0, 80, 140} {
@@ -135,7 +136,7 @@ func TestTableAlignsChinese(t *testing.T) {
 			starts = append(starts, terminal.Width(line[:strings.Index(line, "Running")]))
 		}
 		if len(slices.Compact(starts)) != 1 {
-			t.Errorf("at %d: the status starts at cells %v:\n%s", width, starts, strings.Join(lines, "\n"))
+			t.Errorf("width %d: the status starts at cells %v:\n%s", width, starts, strings.Join(lines, "\n"))
 		}
 	}
 }
@@ -161,7 +162,7 @@ func TestTableColors(t *testing.T) {
 	colored, _ := render(t, l, list...)
 	for i := range plain {
 		if terminal.Unstyled(colored[i]) != plain[i] {
-			t.Errorf("%q, want the text of %q", colored[i], plain[i])
+			t.Errorf("without colors, %q differs from %q", colored[i], plain[i])
 		}
 	}
 }
@@ -189,7 +190,8 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// Where a comma separates decimals, a spreadsheet separates cells at semicolons: they do not begin with a formula either.
+// TestSpreadsheetSemicolons verifies that no part of a value begins with a formula if a spreadsheet separates cells
+// at semicolons, as it does in locales with a decimal comma.
 func TestSpreadsheetSemicolons(t *testing.T) {
 	t.Parallel()
 	list := fleet(4)

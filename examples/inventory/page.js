@@ -1,10 +1,11 @@
 "use strict";
-// The page's data comes from Go (type pageData). Text gets into the page by textContent alone, so that no name is markup.
+// The data of the page comes from Go (type pageData). Strings are added to the page only as text, so that names
+// cannot contain markup.
 const {columns, charts, rows, fit} = JSON.parse(document.getElementById("data").textContent);
 
 const $ = (id) => document.getElementById(id);
 
-// h makes an element: properties, attributes where there is no property, children.
+// h creates an element. A key of props that is not a property of the element becomes an attribute.
 function h(tag, props = {}, ...children) {
   const e = document.createElement(tag);
   for (const [key, value] of Object.entries(props)) {
@@ -19,7 +20,8 @@ const number = new Intl.NumberFormat("en").format;
 const capital = (s) => s[0].toUpperCase() + s.slice(1);
 const memory = (mib) => mib >= 10 << 20 ? (mib / (1 << 20)).toFixed(1) + " TiB" : number(Math.round(mib / 1024)) + " GiB";
 
-// What is shown: rows in the order of sort, filtered by the words and by the groups chosen in charts.
+// The state of the page: all rows in the selected order, and the rows that match the words and the groups chosen in
+// charts.
 let words = [];
 let sort = {column: -1, descending: false};
 let ordered = rows;
@@ -28,7 +30,8 @@ for (const chart of charts) chart.chosen = new Set();
 
 // Filtering
 
-// indexTexts prepares each row for the search: words are looked for in what is shown, so that a match can be seen.
+// indexTexts prepares the rows for the search. The search covers only the columns that are shown, so that users can
+// see every match.
 function indexTexts() {
   const shown = shownColumns();
   for (const row of rows) row.text = shown.map((i) => show(row.cells[i], columns[i].kind)).join("\n").toLowerCase();
@@ -41,7 +44,7 @@ function update() {
   for (const row of ordered) {
     if (!words.every((w) => row.text.includes(w))) continue;
     const against = charts.filter((c) => c.chosen.size > 0 && !c.chosen.has(row.groups[c.of]));
-    for (const chart of charts) { // a chart counts what the other charts leave: its own bars stay to be chosen
+    for (const chart of charts) { // a chart ignores its own filter, so that its other bars can still be chosen
       if (against.length > 1 || against.length === 1 && against[0] !== chart) continue;
       const group = row.groups[chart.of];
       chart.counts.set(group, (chart.counts.get(group) ?? 0) + 1);
@@ -113,14 +116,14 @@ document.addEventListener("keydown", (e) => {
 
 // Charts
 
-// bar is a button that toggles the filter by its group.
+// bar returns a button that toggles the filter by its group.
 function bar(chart, group, ...children) {
   const e = h("button", {className: "bar", onclick: () => choose(chart, group)}, ...children);
   e.dataset.group = group;
   return e;
 }
 
-// drawBars shows what the bars of a chart count now, the longest in full length.
+// drawBars updates the bars of a chart to the current counts. The longest bar has the full length.
 function drawBars(chart, bars, length, label) {
   const most = Math.max(...chart.counts.values(), 1);
   for (const e of bars) {
@@ -136,7 +139,7 @@ function drawBars(chart, bars, length, label) {
   }
 }
 
-// roving makes one tab stop of many buttons; arrows move between them.
+// roving makes a group of buttons a single tab stop, in which the arrow keys move the focus.
 function roving(container) {
   const buttons = [...container.querySelectorAll(".bar")];
   buttons.forEach((b, i) => { b.tabIndex = i === 0 ? 0 : -1; });
@@ -179,7 +182,7 @@ function barChart(chart) {
   $("charts").append(box);
 }
 
-// columnChart draws months or years, all from the first to the last.
+// columnChart draws a bar for every month or year from the first to the last.
 function columnChart(chart) {
   const bars = chart.groups.map((group) => bar(chart, group, h("span", {className: "now"})));
   const plot = h("div", {className: "columns"}, ...bars);

@@ -19,10 +19,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// The program as a process: environment, signals, pipes.
+// command returns a command that runs the program as a process, to test its environment, signals and pipes.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	c := exec.Command(os.Args[0], args...) //nolint:noctx // the test sends it signals
+	c := exec.Command(os.Args[0], args...) //nolint:noctx // the test ends the process with signals
 	c.Env = []string{"TEST_RUN_INVENTORY=1", "HOME=" + t.TempDir(), "ALIBABA_CLOUD_ECS_METADATA_DISABLED=true"}
 	return c
 }
@@ -30,7 +30,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 func TestProcess(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals between processes")
+		t.Skip("Windows has no signals")
 	}
 	s := newServer(t, fleet(1000)...)
 	key := s.Credentials()

@@ -11,18 +11,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// progress shows on a terminal how many instances have been listed so far.
+// progress shows on a terminal how many instances have been listed.
 type progress struct {
 	w     io.Writer
-	where string        // the regions
-	width int           // of the terminal
+	where string        // the regions, for display
+	width int           // width of the terminal
 	every time.Duration // minimum time between two updates
-	line  bool          // the terminal cannot overwrite a line, so each update is on its own line
+	line  bool          // print each update on its own line, because the terminal cannot overwrite a line
 	last  time.Time
 	shown bool
 }
 
-// counted shows the progress of a listing, if stderr is a terminal and nothing else is written to it.
+// counted returns the listing unchanged, and shows its progress if stderr is a terminal to which nothing else is
+// being written.
 func (p *program) counted(c *config, all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	buffered := c.sort != nil || c.format.whole
 	if !terminal.Is(p.stderr) || c.verbose || !buffered && terminal.Is(p.stdout) {
@@ -66,7 +67,7 @@ func (b *progress) show(text string) {
 		return
 	}
 	b.shown = true
-	fmt.Fprint(b.w, "\r\x1b[K"+terminal.Snip(text, b.width-1)) // a longer text would continue on the next line, which is not erased
+	fmt.Fprint(b.w, "\r\x1b[K"+terminal.Snip(text, b.width-1)) // a longer text would wrap to the next line, which is not erased
 }
 
 func (b *progress) clear() {

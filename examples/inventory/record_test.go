@@ -8,7 +8,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// A value that is too long for the terminal continues below itself. In a pipe it is one line, and a short one is never changed.
+// TestRecordContinuesLongValues verifies that a value that is too long for the terminal continues on the next lines.
+// In a pipe, every value is on one line. Short values are never changed.
 func TestRecordContinuesLongValues(t *testing.T) {
 	t.Parallel()
 	long := strings.TrimSpace(strings.Repeat("环境=prod team ", 20))

@@ -8,7 +8,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// A region that does not exist is pointed out, with the name that was probably meant.
+// TestMisspeltRegions verifies that a message names a region that does not exist and suggests a similar region.
 func TestMisspeltRegions(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -18,7 +18,7 @@ func TestMisspeltRegions(t *testing.T) {
 	}{
 		{"-region cn-hangzou", failure.ExitUsage, "did you mean cn-hangzhou?"},
 		{"doctor -region cn-hangzou", failure.ExitUsage, ""},
-		{"-region all -exclude-region cn-hangzou", failure.ExitOK, "inventory: -exclude-region cn-hangzou leaves out nothing, since there is no such region: did you mean cn-hangzhou?"},
+		{"-region all -exclude-region cn-hangzou", failure.ExitOK, "inventory: -exclude-region cn-hangzou has no effect: there is no such region: did you mean cn-hangzhou?"},
 		{"-region all -exclude-region cn-hangzou -o json", failure.ExitOK, "did you mean cn-hangzhou?"},
 		{"-region all -exclude-region cn-hangzou -dry-run", failure.ExitOK, "did you mean cn-hangzhou?"},
 		{"doctor -region all -exclude-region cn-hangzou", failure.ExitOK, "did you mean cn-hangzhou?"},

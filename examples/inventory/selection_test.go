@@ -15,26 +15,26 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// If nothing matches, a line suggests what may have been intended.
+// TestHints verifies that a message suggests what the user may have intended if no instance matches.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"-name web":                         "inventory: -name is the whole name: try '*web*'\n",
+		"-name web":                         "inventory: -name must match the whole name: try '*web*'\n",
 		"-name it's":                        `try '*it'\''s*'` + "\n",
 		"-name x*":                          "",
-		"-type ecs.g6":                      "inventory: -type is a type such as ecs.g6.large: for the family try -family ecs.g6\n",
+		"-type ecs.g6":                      "inventory: -type must be an instance type such as ecs.g6.large: to select the family, try -family ecs.g6\n",
 		"-type ecs.g6.large":                "",
-		"-zone cn-hangzhou":                 "inventory: -zone is a zone such as cn-hangzhou-h: for a region try -region cn-hangzhou\n",
+		"-zone cn-hangzhou":                 "inventory: -zone must be a zone such as cn-hangzhou-h: to select the region, try -region cn-hangzhou\n",
 		"-zone ap-southeast-1":              "try -region ap-southeast-1\n",
 		"-zone cn-hangzhou-b":               "",
-		"-zone h":                           "inventory: -zone is a zone such as cn-hangzhou-h\n",
-		"-type g6":                          "inventory: -type is the whole type, such as ecs.g7.large\n",
-		"-type g6.large":                    "inventory: -type is the whole type, such as ecs.g7.large\n",
-		"-family g6":                        "inventory: -family is a family such as ecs.g7\n",
-		"-family ecs.g6.large":              "inventory: -family is a family such as ecs.g7\n",
+		"-zone h":                           "inventory: -zone must be a zone such as cn-hangzhou-h\n",
+		"-type g6":                          "inventory: -type must be a complete instance type, such as ecs.g7.large\n",
+		"-type g6.large":                    "inventory: -type must be a complete instance type, such as ecs.g7.large\n",
+		"-family g6":                        "inventory: -family must be an instance type family such as ecs.g7\n",
+		"-family ecs.g6.large":              "inventory: -family must be an instance type family such as ecs.g7\n",
 		"-family ecs.g6":                    "",
 		"-zone ap-southeast-1a":             "",
-		"-zone cn-beijing -type ecs.g6e -v": "-family ecs.g6e\ninventory: -zone is",
+		"-zone cn-beijing -type ecs.g6e -v": "-family ecs.g6e\ninventory: -zone must be",
 		"":                                  "",
 		"-id i-nope -name web -status Stopped -o ids": "'*web*'\n",
 	} {
@@ -45,11 +45,11 @@ func TestHints(t *testing.T) {
 		}
 	}
 	if r := (world{server: newServer(t, fleet(3)...)}).run(t, "-region", "cn-hangzhou", "-name", "web-1", "-o", "ids"); r.stderr != "" {
-		t.Errorf("a name that matches: %s", r.stderr)
+		t.Errorf("advice although an instance matches: %s", r.stderr)
 	}
 }
 
-// Every filter is sent to the API.
+// TestFilters verifies that every filter is sent to the API.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -93,7 +93,7 @@ func TestFilters(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			r := world{server: s, stdin: "i-8 i-9\ni-10\n"}.run(t, append([]string{"-region", "cn-hangzhou"}, tt.args...)...)
-			if r.code != failure.ExitOK && r.code != failure.ExitNotFound { // there is nothing to be found
+			if r.code != failure.ExitOK && r.code != failure.ExitNotFound { // the server has no instances
 				t.Fatalf("exit code %d: %s", r.code, r.stderr)
 			}
 			got := map[string]string{}
@@ -113,7 +113,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// Flags set the options of the client.
+// TestConnection verifies that the flags set the options of the client.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -139,13 +139,13 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// The demo has a fixed time, however the flag is written.
+// TestDemoTime verifies that -demo sets a fixed time in every form of the flag.
 func TestDemoTime(t *testing.T) {
 	t.Parallel()
 	for args, demoed := range map[string]bool{"-demo": true, "--demo": true, "-demo=true": true, "--demo=1": true, "-demo=false -region r": false, "-region r": false} {
 		c, err := parse(strings.Fields(args), nil, func(string) string { return "" }, testNow)
 		if err != nil || c.look.now.Equal(demo.Now()) != demoed || c.Demo != demoed {
-			t.Errorf("%s: now is %v, %v", args, c.look.now, err)
+			t.Errorf("%s: the time is %v, %v", args, c.look.now, err)
 		}
 	}
 }
@@ -170,12 +170,12 @@ func TestSortAndLimit(t *testing.T) {
 
 	s := newServer(t, fleet(250)...)
 	if r := (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "ids", "-limit", "150"); len(r.lines()) != 150 || len(s.Requests()) != 2 {
-		t.Errorf("%d lines by %d requests, want 150 by 2", len(r.lines()), len(s.Requests()))
+		t.Errorf("%d lines after %d requests, want 150 after 2", len(r.lines()), len(s.Requests()))
 	}
 }
 
-// The order of instances that are equal in the sort columns, and which of them are within the limit, do not depend
-// on which region responds first.
+// TestSortTies verifies that the order of instances with equal sort columns, and the choice of the instances within
+// the limit, do not depend on which region responds first.
 func TestSortTies(t *testing.T) {
 	t.Parallel()
 	instances := fleet(4)
@@ -185,7 +185,7 @@ func TestSortTies(t *testing.T) {
 		s.Inject(ecstest.Fault{Region: slow, Latency: 100 * time.Millisecond})
 		r := world{server: s}.run(t, "-region", "cn-hangzhou,cn-beijing", "-o", "ids", "-sort", "-status", "-limit", "3")
 		if got := strings.Join(r.lines(), " "); got != "i-0000 i-0001 i-0002" {
-			t.Errorf("%s is slow: %s", slow, got)
+			t.Errorf("when %s is slow: %s", slow, got)
 		}
 	}
 }
@@ -197,7 +197,7 @@ func TestRegions(t *testing.T) {
 		t.Errorf("%d instances in all regions of the demo", n)
 	}
 	if second := (world{}).run(t, "-demo", "-o", "ids"); second != demoed {
-		t.Error("the demo is not the same every time")
+		t.Error("two runs of the demo differ")
 	}
 	if !strings.Contains(demoed.stderr, "made up") {
 		t.Errorf("stderr does not say that this is a demo: %q", demoed.stderr)
@@ -225,7 +225,7 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// Several workers list the same instances as one, both in one region and in several.
+// TestWorkers verifies that several workers list the same instances as one worker, in one region and in several.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(1200, 3)
@@ -243,7 +243,7 @@ func TestWorkers(t *testing.T) {
 		pages, want := list("-region", regions)
 		requests, got := list("-region", regions, "-workers", "4")
 		if !slices.Equal(got, want) || requests <= pages {
-			t.Errorf("%s: %d instances by %d requests, want %d by more than %d", regions, len(got), requests, len(want), pages)
+			t.Errorf("%s: %d instances after %d requests, want %d after more than %d", regions, len(got), requests, len(want), pages)
 		}
 	}
 
@@ -254,11 +254,11 @@ func TestWorkers(t *testing.T) {
 		tables = append(tables, world{server: s}.run(t, "-region", "cn-hangzhou", "-workers", "8").stdout)
 	}
 	if len(slices.Compact(tables)) != 1 {
-		t.Error("the table is different each time")
+		t.Error("two tables differ")
 	}
 }
 
-// Ids that do not exist are reported if only ids were selected and no region failed.
+// TestIDsNotFound verifies that ids that do not exist are reported if only ids were selected and no region failed.
 func TestIDsNotFound(t *testing.T) {
 	t.Parallel()
 	instances := fleet(150)
@@ -277,7 +277,7 @@ func TestIDsNotFound(t *testing.T) {
 		{name: "some", args: "-id i-0000,i-nope", code: failure.ExitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n", never: "instances"},
 		{name: "twice", args: "-id i-nope,i-0000 -id i-nope", code: failure.ExitNotFound, found: 1, want: "inventory: 1 of 2 ids not found: i-nope\n"},
 		{name: "all", args: "-id i-nope", code: failure.ExitNotFound, want: "inventory: 1 of 1 ids not found: i-nope\n", never: "no instance matches"},
-		{name: "as JSON", args: "-id i-nope -o json", code: failure.ExitNotFound, found: 1, want: "not found: i-nope"}, // the line is []
+		{name: "as JSON", args: "-id i-nope -o json", code: failure.ExitNotFound, found: 1, want: "not found: i-nope"}, // prints []
 		{name: "from stdin", args: "-id -", stdin: "i-0000\ni-nope\n", code: failure.ExitNotFound, found: 1, want: "1 of 2 ids"},
 		{name: "many", args: "-id i-0000," + strings.Join(gone, ","), code: failure.ExitNotFound, found: 1, want: "25 of 26 ids not found: " + strings.Join(gone[:20], ", ") + " and 5 more\n"},
 		{name: "in any region", args: "-region cn-beijing,cn-hangzhou -id i-0000,i-0001", code: failure.ExitOK, found: 2, never: "not found"},
@@ -294,7 +294,7 @@ func TestIDsNotFound(t *testing.T) {
 			s.Inject(tt.faults...)
 			r := world{server: s, stdin: tt.stdin}.run(t, append([]string{"-region", "cn-hangzhou", "-o", "ids"}, strings.Fields(tt.args)...)...)
 			if r.code != tt.code || !strings.Contains(r.stderr, tt.want) || tt.never != "" && strings.Contains(r.stderr, tt.never) {
-				t.Errorf("exit code %d, want %d, %q and no %q: %s", r.code, tt.code, tt.want, tt.never, r.stderr)
+				t.Errorf("exit code %d, want %d; stderr must contain %q and not %q: %s", r.code, tt.code, tt.want, tt.never, r.stderr)
 			}
 			if n := strings.Count(r.stdout, "\n"); n != tt.found {
 				t.Errorf("%d lines, want %d: %s", n, tt.found, r.stdout)
@@ -307,6 +307,6 @@ func TestIDsNotFound(t *testing.T) {
 	}
 	r = world{server: newServer(t, instances...)}.run(t, "-region", "cn-hangzhou", "-id", "i-0000,i-nope", "-o", "html")
 	if r.code != failure.ExitNotFound || !strings.Contains(r.stdout, "<li>1 of 2 ids not found: i-nope</li>") {
-		t.Errorf("exit code %d, and the page does not say so: %s", r.code, r.stderr)
+		t.Errorf("exit code %d, or the page does not name the missing id: %s", r.code, r.stderr)
 	}
 }

@@ -14,16 +14,16 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// sshOptions are the flags for -o ssh-config.
+// sshOptions contains the flags for -o ssh-config.
 type sshOptions struct {
-	public       bool   // connect to public addresses
-	user         string // log in as
+	public       bool   // connect to public instead of private addresses
+	user         string // login name
 	proxyJump    string
 	identityFile string
-	template     string // of the names; "" is {name}
+	template     string // template of the host names; "" means "{name}"
 }
 
-// Valid values of these flags: ssh would interpret others in its own way.
+// The patterns of valid values for these flags. ssh would interpret other values in its own way.
 var (
 	loginName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
 	jumpHosts    = regexp.MustCompile(`^[A-Za-z0-9_\[][A-Za-z0-9_.@:,\[\]-]*$`)
@@ -32,7 +32,8 @@ var (
 	ownText      = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
 )
 
-// matching returns a setter for a flag whose value must match.
+// matching returns a function that sets *to to a value that matches the pattern, and returns an error for any other
+// value.
 func matching(to *string, pattern *regexp.Regexp, want string) func(string) error {
 	return func(s string) error {
 		if !pattern.MatchString(s) {
@@ -43,27 +44,27 @@ func matching(to *string, pattern *regexp.Regexp, want string) func(string) erro
 	}
 }
 
-// setTemplate accepts a name template, such as "{name}.ecs" or "{tag:role}-{id}".
+// setTemplate sets the template of the host names, such as "{name}.ecs" or "{tag:role}-{id}".
 func (o *sshOptions) setTemplate(s string) error {
 	for _, m := range placeholder.FindAllStringSubmatch(s, -1) {
 		switch key, isTag := strings.CutPrefix(m[1], "tag:"); {
 		case isTag && key != "", m[1] == "name", m[1] == "id", m[1] == "region", m[1] == "account":
 		default:
-			return fmt.Errorf("there is no {%s}: want {name}, {id}, {region}, {account} or {tag:KEY}", m[1])
+			return fmt.Errorf("there is no placeholder {%s}: want {name}, {id}, {region}, {account} or {tag:KEY}", m[1])
 		}
 	}
 	if s == "" || !ownText.MatchString(placeholder.ReplaceAllString(s, "")) || !placeholder.MatchString(s) {
-		return errors.New(`want a name such as "{name}.ecs": placeholders, letters, digits, ".", "_" and "-"`)
+		return errors.New(`want a template such as "{name}.ecs", made of placeholders, letters, digits, ".", "_" and "-"`)
 	}
-	// An instance called github with the tag com must not take over github.com.
+	// With the template "{name}.{tag:domain}", an instance could take over github.com.
 	if _, domain, dotted := cutLast(s, "."); dotted && (strings.Contains(domain, "{name}") || strings.Contains(domain, "{tag:")) {
-		return errors.New("after the last dot {name} and {tag:KEY} may not stand: an instance could take over a host of the Internet")
+		return errors.New("{name} and {tag:KEY} are not allowed after the last dot, because an instance could take over the name of an Internet host")
 	}
 	o.template = s
 	return nil
 }
 
-// cutLast is like strings.Cut, around the last separator. Dots within placeholders do not count.
+// cutLast is like strings.Cut, but cuts at the last separator. It ignores separators within placeholders.
 func cutLast(template, separator string) (before, after string, found bool) {
 	masked := placeholder.ReplaceAllStringFunc(template, func(m string) string { return strings.Repeat("_", len(m)) })
 	if n := strings.LastIndex(masked, separator); n >= 0 {
@@ -72,7 +73,8 @@ func cutLast(template, separator string) (before, after string, found bool) {
 	return template, "", false
 }
 
-// alias returns the name of an instance according to the template, or "" if a placeholder has no valid value.
+// alias returns the host name of an instance according to the template, or "" if the instance has no valid value for
+// a placeholder.
 func (o *sshOptions) alias(i ecs.Instance) string {
 	if o.template == "" {
 		return hostname.OfName(i.InstanceName)
@@ -87,14 +89,14 @@ func (o *sshOptions) alias(i ecs.Instance) string {
 		complete = complete && value != ""
 		return value
 	})
-	// The parts may be harmless, and the whole not: "local" and "host". Only {id} itself may be an id.
+	// Harmless values can form a reserved name, such as "local" and "host". Only {id} may result in an instance id.
 	if !complete || hostname.Clean(name) == "" || hostname.OfName(name) == "" && name != i.InstanceID {
 		return ""
 	}
 	return name
 }
 
-// sshRenderer writes a Host entry for each instance, to be included in ~/.ssh/config.
+// sshRenderer writes a Host entry for each instance. The user includes the output in ~/.ssh/config.
 type sshRenderer struct {
 	w io.Writer
 	look
@@ -104,7 +106,7 @@ type sshRenderer struct {
 
 type sshHost struct {
 	id, alias string
-	name      string // id of the instance, if the alias had to differ
+	name      string // the instance name, if it differs from the alias
 	address   netip.Addr
 }
 
@@ -118,7 +120,7 @@ func (r *sshRenderer) add(i ecs.Instance) error {
 	}
 	switch {
 	case h.id == "":
-		return fmt.Errorf("the id %q cannot stand in a file of ssh", i.InstanceID)
+		return fmt.Errorf("instance id %q is not valid in an ssh configuration", i.InstanceID)
 	case !h.address.IsValid():
 		r.unreachable++
 	default:
@@ -127,9 +129,9 @@ func (r *sshRenderer) add(i ecs.Instance) error {
 	return nil
 }
 
-// end writes all entries: ssh uses the first entry that matches, so no two instances may have the same name.
+// end writes all entries. ssh uses the first entry that matches a name, so no two instances may have the same name.
 func (r *sshRenderer) end([]error) error {
-	uses := map[string]int{} // in lower case, because ssh compares names ignoring case
+	uses := map[string]int{} // keys are in lower case, because ssh ignores case in host names
 	for _, h := range r.hosts {
 		uses[strings.ToLower(h.id)]++
 		if h.alias != h.id {
@@ -141,7 +143,7 @@ func (r *sshRenderer) end([]error) error {
 	for _, h := range r.hosts {
 		names := h.id
 		if h.alias != "" && uses[strings.ToLower(h.alias)] > 1 {
-			h.alias += "." + h.id // a counter would change to another instance when one is released
+			h.alias += "." + h.id // do not append a counter, which would refer to another instance after a release
 			uses[strings.ToLower(h.alias)]++
 		}
 		if h.alias != "" && h.alias != h.id && uses[strings.ToLower(h.alias)] == 1 {
@@ -151,7 +153,7 @@ func (r *sshRenderer) end([]error) error {
 		if h.name != "" {
 			fmt.Fprintf(&b, "# %s\n", h.name)
 		}
-		// The host key belongs to the instance, because another instance may get its address later.
+		// Store the host key under the instance id, because another instance may get the address later.
 		fmt.Fprintf(&b, "Host %s\n    HostName %s\n    HostKeyAlias %s\n", names, h.address.WithZone(""), h.id)
 		r.options(&b)
 	}
@@ -160,13 +162,13 @@ func (r *sshRenderer) end([]error) error {
 		if r.ssh.public {
 			kind = "public"
 		}
-		r.note(fmt.Sprintf("left out without a %s address: %s", kind, instances(r.unreachable)))
+		r.note(fmt.Sprintf("left out %[2]s without a %[1]s address", kind, instances(r.unreachable)))
 	}
 	_, err := io.WriteString(r.w, b.String())
 	return err
 }
 
-// options writes the settings of the flags for each host.
+// options writes the settings that the flags add to each host.
 func (r *sshRenderer) options(b *strings.Builder) {
 	if r.ssh.user != "" {
 		fmt.Fprintf(b, "    User %s\n", r.ssh.user)

@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// namesakes returns instances whose names are hard to write into a configuration file.
+// namesakes returns instances whose names are difficult to write into a configuration file.
 func namesakes() []ecs.Instance {
 	names := []string{
 		"web", "db", "db", "订单服务", "web server (1)", "*", "", "-oProxyCommand=id", `"quoted" 'twice' \`, "a\nHost *\n    ProxyCommand id",
@@ -35,22 +35,23 @@ func TestSSHConfig(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, namesakes()...)
 	private := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
-	if private.code != failure.ExitOK || !strings.Contains(private.stderr, "left out without a private address: 1 instance") {
+	if private.code != failure.ExitOK || !strings.Contains(private.stderr, "left out 1 instance without a private address") {
 		t.Errorf("exit code %d: %s", private.code, private.stderr)
 	}
 	golden(t, "ssh-config.txt", private.stdout)
 	public := world{server: s}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-public")
 	if public.code != failure.ExitOK || strings.Count(public.stdout, "\nHost ") != 2 || !strings.Contains(public.stdout, "HostName 192.0.2.4\n") ||
-		strings.Contains(public.stdout, "User") || !strings.Contains(public.stderr, "without a public address: 14 instances") {
+		strings.Contains(public.stdout, "User") || !strings.Contains(public.stderr, "left out 14 instances without a public address") {
 		t.Errorf("%+v", public)
 	}
 }
 
-// The real ssh reads the file: each name leads to its own instance, and no other host is changed.
+// TestSSHReadsConfig verifies with the real ssh that each name in the output leads to its own instance, and that the
+// configuration of other hosts is unchanged.
 func TestSSHReadsConfig(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("arguments are not UTF-8")
+		t.Skip("arguments are not UTF-8 on this system")
 	}
 	ssh := realtool.Find(t, "openssh-client", "ssh")
 	r := world{server: newServer(t, namesakes()...)}.run(t, "-region", "cn-hangzhou", "-o", "ssh-config", "-user", "ops")
@@ -72,7 +73,7 @@ func TestSSHReadsConfig(t *testing.T) {
 		return config
 	}
 
-	owner := map[string]string{} // of each name
+	owner := map[string]string{} // the instance id of each name
 	for entry := range strings.SplitSeq(r.stdout, "\nHost ") {
 		if strings.HasPrefix(entry, "#") {
 			continue
@@ -83,11 +84,11 @@ func TestSSHReadsConfig(t *testing.T) {
 		id := names[len(names)-1]
 		for _, name := range names {
 			if owner[name] != "" {
-				t.Errorf("%s is both %s and %s", name, owner[name], id)
+				t.Errorf("the name %s belongs to both %s and %s", name, owner[name], id)
 			}
 			owner[name] = id
 			if got := ask(name); got["hostname"] != address || got["user"] != "ops" || got["hostkeyalias"] != id {
-				t.Errorf("ssh %s goes to %s as %s, host key of %s; want %s, ops, %s", name, got["hostname"], got["user"], got["hostkeyalias"], address, id)
+				t.Errorf("ssh %s connects to %s as %s with the host key of %s; want %s, ops, %s", name, got["hostname"], got["user"], got["hostkeyalias"], address, id)
 			}
 		}
 	}
@@ -96,12 +97,13 @@ func TestSSHReadsConfig(t *testing.T) {
 	}
 	for _, other := range []string{"example.com", "db", "webs", "Host"} {
 		if got := ask(other); got["hostname"] != strings.ToLower(other) || got["user"] == "ops" || got["proxycommand"] != "" {
-			t.Errorf("ssh %s is changed: to %s as %s through %q", other, got["hostname"], got["user"], got["proxycommand"])
+			t.Errorf("the configuration of %s is changed: address %s, user %s, proxy %q", other, got["hostname"], got["user"], got["proxycommand"])
 		}
 	}
 }
 
-// Nobody takes over the id of an instance that is not in the list, or a known host with parts that are harmless each.
+// TestSSHForeignNames verifies that an instance can take over neither the id of an instance that is not listed nor a
+// known host whose name is made of harmless parts.
 func TestSSHForeignNames(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)

@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tally counts the instances, vCPUs and memory of a group.
+// tally contains the number of instances, vCPUs and MiB of memory of a group.
 type tally struct {
 	name           string
 	instances, cpu int
@@ -26,15 +26,15 @@ func (t *tally) add(i ecs.Instance) {
 	t.memory += i.Memory
 }
 
-// grouping puts instances into groups by a property.
+// grouping assigns instances to groups by a property.
 type grouping struct {
 	title string
 	key   func(ecs.Instance) string // "" means that the instance is in no group
-	order []string                  // order of the groups; nil means the largest first
+	order []string                  // order of the groups; nil sorts the largest group first
 }
 
-// Groupings of which only one is shown: with several regions there are too many zones, and a single region is not
-// informative.
+// A summary shows only one of these groupings: with several regions there are too many zones, and with a single
+// region the grouping by region shows nothing new.
 const (
 	byRegion = "region"
 	byZone   = "zone"
@@ -76,7 +76,7 @@ func charge(i ecs.Instance) string {
 	return string(i.InstanceChargeType)
 }
 
-// section is a grouping with its counts.
+// section is a grouping with the counts of its groups.
 type section struct {
 	grouping
 	groups map[string]*tally
@@ -93,7 +93,7 @@ func (s *section) add(i ecs.Instance) {
 	s.groups[name].add(i)
 }
 
-// sorted returns the groups in order.
+// sorted returns the groups in the order in which they are displayed.
 func (s *section) sorted() []*tally {
 	return slices.SortedFunc(maps.Values(s.groups), func(a, b *tally) int {
 		if s.order != nil {
@@ -124,7 +124,7 @@ func newSections(list []grouping) []*section {
 	return sections
 }
 
-// summaryRenderer counts instances and draws bars.
+// summaryRenderer counts instances and draws a bar for each group.
 type summaryRenderer struct {
 	w io.Writer
 	look
@@ -167,7 +167,7 @@ func (r *summaryRenderer) end([]error) error {
 	return err
 }
 
-// sideBySide arranges blocks of lines in columns of about the same height, with an empty line between blocks.
+// sideBySide arranges blocks of lines in columns of similar height, with an empty line between two blocks.
 func sideBySide(blocks [][]string, columns, width int) string {
 	height := 0
 	for _, b := range blocks {
@@ -197,7 +197,7 @@ func sideBySide(blocks [][]string, columns, width int) string {
 	return b.String()
 }
 
-// bars draws a section in lines of the given width. All sections have the same columns.
+// bars draws a section in lines of the given width. The columns are at the same positions in all sections.
 func (r *summaryRenderer) bars(s *section, width int) []string {
 	const most = 10
 	groups := s.sorted()
@@ -226,7 +226,7 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	}
 	lines := []string{head}
 	for _, g := range groups {
-		length := 0 // the others are no group of their own
+		length := 0 // no bar for the others, which are not a group
 		if g != &others {
 			length = max(g.instances*room*8/largest, 1)
 		}
@@ -236,7 +236,7 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	return lines
 }
 
-// bar returns a bar that is the given number of eighths of a cell long.
+// bar returns a bar whose length is the given number of eighths of a cell.
 func bar(eighths int) string {
 	return strings.Repeat("█", eighths/8) + []string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}[eighths%8]
 }
@@ -261,7 +261,7 @@ func (r *summaryRenderer) paint(name, bar string) string {
 
 func gib(mib int) string { return thousands((mib + 512) / 1024) }
 
-// thousands formats a number in groups of three digits.
+// thousands formats n with a comma between groups of three digits.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

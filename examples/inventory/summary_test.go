@@ -27,12 +27,12 @@ func summarize(t *testing.T, l look, instances ...ecs.Instance) string {
 	return b.String()
 }
 
-// row returns the numbers of a group.
+// row returns the counts of a group in the summary.
 func row(t *testing.T, summary, group string) (instances, cpu, gib int) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)(?:^| {4})` + regexp.QuoteMeta(group) + ` +[▏▎▍▌▋▊▉█]* +([\d,]+) +<?\d+ % +([\d,]+) +([\d,]+)`).FindStringSubmatch(summary)
 	if m == nil {
-		t.Fatalf("no row %s:\n%s", group, summary)
+		t.Fatalf("no row for %s:\n%s", group, summary)
 	}
 	number := func(s string) int {
 		n, _ := strconv.Atoi(strings.ReplaceAll(s, ",", ""))
@@ -68,29 +68,30 @@ func TestSummaryCounts(t *testing.T) {
 			"within 14 days": 5, "in the past": 2, "later": 1983, "ecs.g0.large": 67, "21 others": 2000 - 9*67,
 		} {
 			if n, cpu, gib := row(t, got, group); n != want || cpu != 4*want || gib != 8*want {
-				t.Errorf("at %d: %s: %d instances, %d vCPU, %d GiB; want %d", width, group, n, cpu, gib, want)
+				t.Errorf("width %d: %s: %d instances, %d vCPU, %d GiB; want %d", width, group, n, cpu, gib, want)
 			}
 		}
 		if !strings.HasPrefix(got, "2,000 instances   8,000 vCPU   16,000 GiB memory   2 GPUs\n") || strings.Contains(got, "ZONE") {
-			t.Errorf("at %d:\n%s", width, got)
+			t.Errorf("width %d:\n%s", width, got)
 		}
 		for line := range strings.Lines(got) {
 			if w := terminal.Width(strings.TrimSuffix(line, "\n")); w > max(width, 60) && width > 0 || strings.HasSuffix(line, " \n") {
-				t.Errorf("at %d a line of %d: %q", width, w, line)
+				t.Errorf("width %d: a line is %d wide: %q", width, w, line)
 			}
 		}
 	}
 
 	one := summarize(t, look{now: testNow, expiring: 14}, list[20:]...)
 	if strings.Contains(one, "REGION") {
-		t.Error("a single region is shown")
+		t.Error("the summary shows the grouping of a single region")
 	}
 	if n, _, _ := row(t, one, "cn-hangzhou-h"); n != 1980 {
 		t.Errorf("%d instances in the zone", n)
 	}
 }
 
-// The lengths of bars are proportional to their numbers, and no bar is invisible.
+// TestBars verifies that the length of a bar is proportional to its number of instances, and that every bar is
+// visible.
 func TestBars(t *testing.T) {
 	t.Parallel()
 	list := fleet(1000)
@@ -120,7 +121,7 @@ func TestSummaryColors(t *testing.T) {
 	list[3].Status = ecs.InstanceStatusStopped
 	plain, colored := summarize(t, look{width: 140}, list...), summarize(t, look{width: 140, color: true}, list...)
 	if strings.Contains(plain, "\x1b") || terminal.Unstyled(colored) != plain {
-		t.Errorf("%q, want the text of %q", colored, plain)
+		t.Errorf("without colors, %q differs from %q", colored, plain)
 	}
 }
 

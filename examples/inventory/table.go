@@ -10,7 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tableRenderer keeps the texts of all rows, because a column is as wide as its widest text.
+// tableRenderer writes a table. It keeps the texts of all rows, because the width of a column depends on its widest
+// text.
 type tableRenderer struct {
 	w io.Writer
 	look
@@ -59,7 +60,8 @@ func (r *tableRenderer) end([]error) error {
 	return err
 }
 
-// leftOut describes which columns are not in the table, or returns "" if all are.
+// leftOut describes the columns that the table does not show, or returns "" if it shows every column. dropped
+// contains the columns that do not fit, and empty contains the columns without values.
 func leftOut(dropped, empty []string) string {
 	list := func(names []string) string {
 		const longest = 80
@@ -70,15 +72,15 @@ func leftOut(dropped, empty []string) string {
 	}
 	var parts []string
 	if len(dropped) > 0 {
-		parts = append(parts, "no room for "+list(dropped)+": choose with -columns, or use -o record")
+		parts = append(parts, "columns that do not fit: "+list(dropped)+" (select columns with -columns, or use -o record)")
 	}
 	if len(empty) > 0 {
-		parts = append(parts, "left out because empty: "+list(empty))
+		parts = append(parts, "empty columns left out: "+list(empty))
 	}
 	return strings.Join(parts, "; ")
 }
 
-// leaveOutEmpty removes columns without any value if there is no room for all columns, and returns their names.
+// leaveOutEmpty removes the columns without values if not all columns fit the terminal, and returns their names.
 func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	if r.width == 0 || len(r.fitWidths()) == len(r.columns) {
 		return nil
@@ -97,7 +99,7 @@ func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	return names
 }
 
-// line writes cells in columns of the given widths, without trailing spaces.
+// line writes a line of cells, padded to the given widths, without trailing spaces.
 func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, style func(n int, text string) terminal.Style) {
 	blank := 0
 	for n, width := range widths {
@@ -124,8 +126,9 @@ func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, s
 	b.WriteByte('\n')
 }
 
-// fitWidths returns the widths of the columns to show: all at their full width if there is no terminal, otherwise
-// as many as fit, from the left, with the widest texts shortened.
+// fitWidths returns the widths of the columns to show. If the output is not a terminal, these are the full widths of
+// all columns. Otherwise they are the widths of the leftmost columns that fit the terminal; the widest columns are
+// narrowed first.
 func (r *tableRenderer) fitWidths() []int {
 	full, least := make([]int, len(r.columns)), make([]int, len(r.columns))
 	for n, c := range r.columns {
@@ -155,7 +158,7 @@ func (r *tableRenderer) fitWidths() []int {
 			}
 		}
 		if widest < 0 {
-			break // all are as narrow as they may be
+			break // no column can be narrowed further
 		}
 		widths[widest]--
 	}
@@ -188,7 +191,7 @@ func statusStyle(s ecs.InstanceStatus) terminal.Style {
 	}
 }
 
-// recordRenderer writes each instance as a block with a line for each column that is not empty.
+// recordRenderer writes each instance as a block of lines, one line for each column that is not empty.
 type recordRenderer struct {
 	w io.Writer
 	look

@@ -1,26 +1,27 @@
-// The table of the page. This file is the second half of the script that page.js begins.
+// The table of the page. This file is appended to page.js to form one script.
 
-const narrow = matchMedia("screen and (max-width: 600px)"); // then a row is a card of two lines
+const narrow = matchMedia("screen and (max-width: 600px)"); // on narrow screens, a row is a card of two lines
 const rowHeight = () => narrow.matches ? 60 : 32;
 const table = document.querySelector("table");
 const [thead, tbody] = [table.tHead, table.tBodies[0]];
 const [above, below] = [h("tr", {"aria-hidden": "true"}, h("td")), h("tr", {"aria-hidden": "true"}, h("td"))];
-let live = new Map(); // the rows in the page, by index: those in view and some around them
+let live = new Map(); // the rows that are in the page, by index: the visible rows and some rows around them
 let printing = false;
-let marks = null; // matches the words of the search
+let marks = null; // regular expression for the words of the search
 const ends = charts.find((c) => c.title === "subscription ends");
 
 const shownColumns = () => columns.flatMap((c, i) => c.shown ? [i] : []);
 const show = (value, kind) => kind === "time" ? String(value).replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d).*/, "$1 $2") : String(value);
 
-// measure makes columns wide enough for their texts: the page holds few rows at a time, so that the browser cannot. In words
-// the widest of a hundred may be cut off; a half id or time would be of no use.
+// measure sets the widths of the columns to those of their texts. The browser cannot do this, because the page
+// contains only a few rows at a time. In a column of words, the widest one percent of the texts may be cut off, but
+// ids and times are never cut off.
 function measure() {
   const context = document.createElement("canvas").getContext("2d");
   const style = getComputedStyle(table);
   const cells = (s) => s.length + (s.match(/[^\x00-\xff]/g)?.length ?? 0);
   columns.forEach((column, i) => {
-    const lengths = []; // for each, how many texts have it, and one of them
+    const lengths = []; // for each length, the number of texts and one of the texts
     for (const row of rows) {
       const text = show(row.cells[i], column.kind);
       (lengths[cells(text)] ??= {n: 0, text}).n++;
@@ -39,10 +40,10 @@ function measure() {
   });
 }
 
-// fitColumns leaves out those of the default columns that are empty, and the last ones that the window has no room for, until
-// a column was chosen.
+// fitColumns hides the default columns that are empty, and the last columns that do not fit the window. It does
+// nothing after the user has chosen a column.
 let automatic = fit;
-const paperWidth = 1600; // of A4 landscape, in the pixels of the larger text on a screen
+const paperWidth = 1600; // width of A4 landscape, scaled to the larger font size of a screen
 const byDefault = columns.flatMap((c, i) => c.shown ? [i] : []);
 const hasValues = columns.map((_, i) => rows.length === 0 || rows.some((row) => row.cells[i] !== ""));
 function fitColumns() {
@@ -69,7 +70,7 @@ function drawHead() {
     for (const spacer of [above, below]) spacer.firstChild.colSpan = 1;
     return;
   }
-  const widths = shown.map((i, n) => columns[i].width + (n === 0 ? 8 : 0) + (n === shown.length - 1 ? 8 : 0)); // the edges
+  const widths = shown.map((i, n) => columns[i].width + (n === 0 ? 8 : 0) + (n === shown.length - 1 ? 8 : 0)); // the padding at the edges of the table
   const total = widths.reduce((sum, width) => sum + width, 0);
   table.querySelector("colgroup").replaceChildren(...widths.map((width) => {
     const col = h("col");
@@ -87,7 +88,7 @@ function drawHead() {
   for (const spacer of [above, below]) spacer.firstChild.colSpan = shown.length;
 }
 
-// sortMenu replaces the column heads where there is no room for them.
+// sortMenu returns a menu that replaces the column heads on narrow screens.
 function sortMenu() {
   const option = (value, text) => h("option", {value, selected: value === `${sort.column}${sort.descending ? "-" : ""}`}, text);
   return h("select", {"aria-label": "Sort by", onchange(e) {
@@ -97,7 +98,7 @@ function sortMenu() {
   }}, option("-1", "Not sorted"), ...shownColumns().flatMap((i) => [option(`${i}`, `${columns[i].title} ↑`), option(`${i}-`, `${columns[i].title} ↓`)]));
 }
 
-// sortBy goes through ascending, descending and the order of the list.
+// sortBy switches the order of a column from ascending to descending and then back to the order of the list.
 function sortBy(i) {
   if (sort.column !== i) sort = {column: i, descending: false};
   else if (!sort.descending) sort.descending = true;
@@ -108,10 +109,10 @@ function sortBy(i) {
   update();
 }
 
-// order puts the rows in order. Empty cells are last in both directions.
+// order sorts the rows. Empty cells are last in both directions.
 function order() {
   const i = sort.column;
-  const natural = new Intl.Collator(undefined, {numeric: true}).compare; // 2 before 10, also in addresses and dates
+  const natural = new Intl.Collator(undefined, {numeric: true}).compare; // sorts 2 before 10, also within addresses
   const compare = columns[i]?.kind === "number" ? (a, b) => a - b : natural;
   const sign = sort.descending ? -1 : 1;
   ordered = sort.column < 0 ? rows : rows.toSorted(({cells: {[i]: a}}, {cells: {[i]: b}}) =>
@@ -129,17 +130,17 @@ function drawTable() {
   drawEdges();
 }
 
-// drawEdges shows that there is more at the right, or at the left below the first column.
+// drawEdges shows at the right edge, or next to the first column, that the table continues there.
 function drawEdges() {
   const s = $("scroller");
   $("sheet").classList.toggle("scrolled", s.scrollLeft > 0);
   $("sheet").classList.toggle("continues", s.scrollLeft + s.clientWidth < s.scrollWidth - 1);
-  $("sheet").style.setProperty("--bar", `${s.offsetWidth - s.clientWidth}px`); // the scrollbars stay as they are
+  $("sheet").style.setProperty("--bar", `${s.offsetWidth - s.clientWidth}px`); // the shadows must not cover the scrollbars
   $("sheet").style.setProperty("--first", `${thead.rows[0]?.cells[0]?.offsetWidth ?? 0}px`);
   $("sheet").style.setProperty("--foot", `${s.offsetHeight - s.clientHeight}px`);
 }
 
-// drawRows keeps the rows around the window in the page, and no others.
+// drawRows adds the rows in and around the visible area to the page and removes all other rows.
 function drawRows(all = false) {
   const margin = 10;
   const high = rowHeight();
@@ -164,13 +165,13 @@ function drawRows(all = false) {
   }
 }
 
-// marked returns the nodes of a text in which the words of the search are marked.
+// marked returns the nodes of a text, with the words of the search marked.
 function marked(text) {
   if (!marks) return [text];
   return text.split(marks).map((part, i) => i % 2 === 1 ? h("mark", {}, part) : part);
 }
 
-// card is a row in two lines: the name, and below it the rest.
+// card returns a row as a card of two lines: the name, and the other cells below the name.
 function card(row, index) {
   const shown = shownColumns().filter((i) => row.cells[i] !== "" && columns[i].name !== "status");
   const main = shown.find((i) => columns[i].name === "name") ?? shown[0];
@@ -208,7 +209,7 @@ let frame = 0;
 function redraw() {
   frame ||= requestAnimationFrame(() => { frame = 0; drawRows(); drawEdges(); });
 }
-// columnsChanged draws everything that depends on which columns are shown.
+// columnsChanged redraws everything that depends on the shown columns.
 function columnsChanged() {
   indexTexts();
   drawHead();
@@ -241,7 +242,7 @@ function drawChooser() {
   boxes.forEach((box, i) => { box.checked = columns[i].shown; });
   $("chooser").querySelector(".n").textContent = `${shownColumns().length} of ${columns.length}`;
 }
-$("chooser").addEventListener("toggle", () => { // the list ends above the end of the window, so that the page does not grow
+$("chooser").addEventListener("toggle", () => { // limit the height of the list to the window, so that the page does not grow
   const list = $("chooser").querySelector("fieldset");
   list.style.maxHeight = narrow.matches ? "" : `${Math.max(innerHeight - list.getBoundingClientRect().top - 12, 160)}px`;
 });

@@ -12,12 +12,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// onATerminal runs the program on a pseudo-terminal of 100 columns and returns its output, stdout and stderr
-// combined.
+// onATerminal runs the program on a pseudo-terminal of 100 columns and returns the combined output of stdout and
+// stderr.
 func onATerminal(t *testing.T, server *ecstest.Server, term string, args ...string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("script(1) has other flags here")
+		t.Skip("script(1) has different flags on this system")
 	}
 	script := realtool.Find(t, "bsdutils", "script")
 	line := shellLine(os.Args[0], append(args, "-endpoint", server.URL(), "-region", "cn-hangzhou"))
@@ -34,7 +34,7 @@ func onATerminal(t *testing.T, server *ecstest.Server, term string, args ...stri
 	return strings.ReplaceAll(string(out), "\r\n", "\n")
 }
 
-// ownSequences are the escape sequences that the program itself writes.
+// ownSequences matches the escape sequences that the program itself writes.
 var ownSequences = regexp.MustCompile("\x1b\\[[0-9]*m|\r\x1b\\[K")
 
 func TestOnATerminal(t *testing.T) {
@@ -50,12 +50,12 @@ func TestOnATerminal(t *testing.T) {
 		}
 	}
 	if got := onATerminal(t, server, "dumb"); strings.ContainsAny(got, "\x1b\r") {
-		t.Errorf("a terminal that knows no escape sequences gets some: %.300q", got)
+		t.Errorf("escape sequences on a terminal that does not support them: %.300q", got)
 	}
 
 	slow := newServer(t, fleet(1000)...)
 	slow.Configure(func(s *ecstest.Settings) { s.Latency = 150e6 })
 	if got := onATerminal(t, slow, "xterm"); !regexp.MustCompile("\r\x1b\\[Klisting: [1-9][0-9]* instances so far in cn-hangzhou\r").MatchString(got) {
-		t.Errorf("no count while listing: %.300q", got)
+		t.Errorf("the progress is not shown: %.300q", got)
 	}
 }

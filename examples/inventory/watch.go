@@ -22,29 +22,29 @@ import (
 // shortestWatch is the minimum interval of a watch.
 const shortestWatch = 5 * time.Second
 
-// checkWatch refuses combinations that -watch does not support.
+// checkWatch returns an error if -watch is combined with a flag that it does not support.
 func (c *config) checkWatch(given map[string]bool) error {
 	if !given["watch"] {
 		return nil
 	}
 	if c.doctor {
-		return errors.New("-watch does nothing for doctor, which lists nothing")
+		return errors.New("-watch has no effect with doctor, which lists no instances")
 	}
 	if c.watch < shortestWatch {
-		return fmt.Errorf("-watch %s: want %s or more, since every client of this account shares its quota", c.watch, shortestWatch)
+		return fmt.Errorf("-watch %s: want %s or more, because all clients of an account share its API quota", c.watch, shortestWatch)
 	}
 	if c.format.name != "table" && c.format.name != "ndjson" {
-		return fmt.Errorf("-watch is for -o table and -o ndjson, not for -o %s", c.format.name)
+		return fmt.Errorf("-watch supports -o table and -o ndjson, but not -o %s", c.format.name)
 	}
 	for _, name := range []string{"sort", "limit", "dry-run"} {
 		if given[name] {
-			return fmt.Errorf("-%s does nothing for -watch", name)
+			return fmt.Errorf("-%s has no effect with -watch", name)
 		}
 	}
 	return nil
 }
 
-// watchColumns returns the columns of a watch if none are selected.
+// watchColumns returns the default columns of -watch.
 func watchColumns(accounts bool) (list []column) {
 	for _, c := range columns() {
 		switch c.name {
@@ -59,7 +59,7 @@ func watchColumns(accounts bool) (list []column) {
 	return list
 }
 
-// watch is one run with -watch.
+// watch is the state of a run with -watch.
 type watch struct {
 	c    *config
 	out  io.Writer
@@ -67,12 +67,13 @@ type watch struct {
 	say  func(line string)
 	end  context.CancelCauseFunc
 
-	mu     sync.Mutex // guards out and what follows
+	mu     sync.Mutex // guards out and the fields below
 	count  map[string]int
-	synced int // accounts for which EventSynced has been received
+	synced int // number of accounts whose EventSynced has been received
 }
 
-// watch prints the existing instances, and then what is added, changed and removed, until ctx is done.
+// watch prints the existing instances, and then reports instances that are added, changed or removed, until ctx is
+// done. It returns the exit code.
 func (p *program) watch(ctx context.Context, c *config, sources []selection.Source) int {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -101,7 +102,7 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	var stopped stopError
 	switch cause := context.Cause(ctx); {
 	case errors.As(cause, &stopped) && errors.Is(cause, syscall.EPIPE):
-		return failure.ExitOK // the reader, such as `head`, has read enough
+		return failure.ExitOK // the reader, such as `head`, closed the pipe because it has read enough
 	case errors.As(cause, &stopped) && stopped.output:
 		p.say("cannot write the list: " + stopped.Error())
 		return failure.ExitFailed
@@ -114,8 +115,8 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	}
 }
 
-// stopError is an error that ends a watch: an error of the output, or one of the API that persists until something
-// is changed.
+// stopError is an error that ends a watch: either the output failed, or the API returned an error that waiting does
+// not resolve.
 type stopError struct {
 	error
 
@@ -124,7 +125,8 @@ type stopError struct {
 
 func (e stopError) Unwrap() error { return e.error }
 
-// failed reports an incomplete listing. It ends the watch if nothing has been read yet and waiting does not help.
+// failed reports an error of a cache. It ends the watch if the error concerns the whole selection, no account has
+// been listed yet and waiting does not help.
 func (w *watch) failed(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -138,7 +140,7 @@ func (w *watch) failed(err error) {
 	w.say(failure.Text(err))
 }
 
-// show prints an event of the cache of an account.
+// show prints an event from the cache of an account.
 func (w *watch) show(src selection.Source, ev ecscache.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -173,8 +175,8 @@ func (w *watch) show(src selection.Source, ev ecscache.Event) {
 	}
 }
 
-// typeOf returns the type that an event has for the selected instances, or "" if it does not concern them. The API does not
-// know all filters, so a changed instance may have begun or ceased to match.
+// typeOf returns the type of an event with regard to the selected instances, or "" if the event does not concern
+// them. Some filters are not sent to the API, so a change can make an instance start or stop matching.
 func (w *watch) typeOf(ev ecscache.Event) ecscache.EventType {
 	before := ev.Type != ecscache.EventAdded && w.c.Matches(ev.Old)
 	now := ev.Type != ecscache.EventRemoved && w.c.Matches(ev.Instance)
@@ -190,13 +192,13 @@ func (w *watch) typeOf(ev ecscache.Event) ecscache.EventType {
 	}
 }
 
-// event is an event as a line of JSON.
+// event is an event in the output of -o ndjson.
 type event struct {
 	Type     ecscache.EventType `json:"type"`
 	Time     time.Time          `json:"time"`
 	Account  string             `json:"account,omitempty"`
-	Instance json.RawMessage    `json:"instance,omitempty"` // not of "synced"
-	Old      json.RawMessage    `json:"old,omitempty"`      // of "changed": what it was
+	Instance json.RawMessage    `json:"instance,omitempty"` // absent in "synced" events
+	Old      json.RawMessage    `json:"old,omitempty"`      // only in "changed" events: the instance before the change
 }
 
 func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
@@ -221,7 +223,7 @@ func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
 	return err
 }
 
-// line returns an event as a line of text: the time, a sign, and the columns or their changes.
+// line returns an event as a line of text: the time, a sign, and the columns of the instance or their changes.
 func (w *watch) line(ev ecscache.Event) string {
 	sign, texts := map[ecscache.EventType]string{ecscache.EventAdded: "+", ecscache.EventChanged: "~", ecscache.EventRemoved: "-"}[ev.Type], []string(nil)
 	if ev.Type == ecscache.EventChanged {
@@ -232,14 +234,14 @@ func (w *watch) line(ev ecscache.Event) string {
 		}
 	}
 	for i, text := range texts {
-		if texts[i] = terminal.Printable(text); text == "" { // in a pipe, too: a name with a line feed would be an event of its own
+		if texts[i] = terminal.Printable(text); text == "" { // also in a pipe, where a line feed in a name would look like another event
 			texts[i] = "-"
 		}
 	}
 	return time.Now().Format(time.TimeOnly) + " " + sign + " " + strings.Join(texts, "  ")
 }
 
-// changes lists the columns, shown or not, in which two states of an instance differ.
+// changes lists the columns in which two states of an instance differ, including columns that are not shown.
 func (w *watch) changes(before, now ecs.Instance) string {
 	var list []string
 	for _, c := range columns() {
@@ -248,7 +250,7 @@ func (w *watch) changes(before, now ecs.Instance) string {
 		}
 	}
 	if list == nil {
-		return "something that no column shows (-o ndjson does)"
+		return "a property without a column (use -o ndjson to see it)"
 	}
 	return strings.Join(list, ", ")
 }

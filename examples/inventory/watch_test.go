@@ -20,7 +20,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// watched runs the program with -watch for several minutes of virtual time, in which the fleet changes.
+// watched runs the program with -watch for several minutes of virtual time, and calls change in the meantime to
+// modify the fleet.
 func watched(t *testing.T, args string, minutes int, change func(s *ecstest.Server)) (r result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +51,7 @@ func withoutTimes(lines string) string {
 	return b.String()
 }
 
-// changeFleet adds, changes and removes one instance each.
+// changeFleet adds an instance, changes another and removes a third.
 func changeFleet(s *ecstest.Server) {
 	s.Put(ecs.Instance{InstanceID: "i-new", RegionID: "cn-hangzhou", InstanceName: "new"})
 	s.Update("i-0001", func(i *ecs.Instance) { i.Status, i.InstanceName = ecs.InstanceStatusStopped, "db" })
@@ -62,25 +63,25 @@ func TestWatch(t *testing.T) {
 	for _, tt := range []struct {
 		name, args string
 		change     func(s *ecstest.Server)
-		want       string // the lines without their times
+		want       string // the lines without the times
 		stderr     string
 	}{
 		{
 			"for a person", "-columns id,name", changeFleet,
 			"+ i-0000  web-0\n+ i-0001  web-1\n~ i-0001  db  name: web-1 -> db, status: Running -> Stopped\n- i-0000  web-0\n+ i-new  new\n", "2 instances; watching for changes every 30s\n",
 		},
-		{"what no column shows", "-columns id", func(s *ecstest.Server) {
+		{"a change without a column", "-columns id", func(s *ecstest.Server) {
 			s.Update("i-0001", func(i *ecs.Instance) { i.SerialNumber = "x" })
-		}, "+ i-0000\n+ i-0001\n~ i-0001  web-1  something that no column shows (-o ndjson does)\n", ""},
-		{"a region that fails loses nothing", "-columns id", func(s *ecstest.Server) {
+		}, "+ i-0000\n+ i-0001\n~ i-0001  web-1  a property without a column (use -o ndjson to see it)\n", ""},
+		{"a region that fails removes no instances", "-columns id", func(s *ecstest.Server) {
 			s.Inject(ecstest.Fault{Code: "ServiceUnavailable", Times: 3})
 			s.Delete("i-0000")
 		}, "+ i-0000\n+ i-0001\n- i-0000\n", "ServiceUnavailable"},
-		{"a lost permission loses nothing", "-columns id", func(s *ecstest.Server) {
+		{"a lost permission removes no instances", "-columns id", func(s *ecstest.Server) {
 			s.Configure(func(c *ecstest.Settings) { c.EmptyIfDenied = true })
 			s.Inject(ecstest.Fault{Denied: true, Times: -1})
 		}, "+ i-0000\n+ i-0001\n", "403"},
-		{"begins and ceases to match", "-columns id -status Running,Starting", func(s *ecstest.Server) {
+		{"starts and stops matching", "-columns id -status Running,Starting", func(s *ecstest.Server) {
 			s.Update("i-0001", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusStopped })
 			time.AfterFunc(time.Minute, func() { s.Update("i-0001", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusStarting }) })
 		}, "+ i-0000\n+ i-0001\n- i-0001\n+ i-0001\n", ""},
@@ -95,12 +96,12 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// sortedLines sorts lines, because the results of one listing arrive in any order.
+// sortedLines sorts lines, because the instances of one listing arrive in random order.
 func sortedLines(text string) string {
 	return strings.Join(slices.Sorted(strings.SplitSeq(text, "\n")), "\n")
 }
 
-// At any time after "synced", the events describe the complete fleet.
+// TestWatchEvents verifies that the events describe the complete fleet at any time after "synced".
 func TestWatchEvents(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, changeFleet)
@@ -120,7 +121,7 @@ func TestWatchEvents(t *testing.T) {
 			have[id] = ev.Instance.InstanceName
 		case "changed":
 			if ev.Old.InstanceName != have[id] {
-				t.Errorf("old is %s, want %s", ev.Old.InstanceName, have[id])
+				t.Errorf("the old name is %s, want %s", ev.Old.InstanceName, have[id])
 			}
 			have[id] = ev.Instance.InstanceName
 		case "removed":
@@ -138,7 +139,8 @@ func TestWatchEvents(t *testing.T) {
 	}
 }
 
-// A watch ends if it cannot begin, if its output is closed, and after -timeout.
+// TestWatchEnds verifies that a watch ends if the first listing fails permanently, if the output is closed, and after
+// -timeout.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -148,14 +150,14 @@ func TestWatchEnds(t *testing.T) {
 		code       int
 		stderr     string
 	}{
-		{name: "time is up", args: "-timeout 1m", code: failure.ExitOK},
-		{name: "time is up before everything was read", args: "-timeout 1m", fault: ecstest.Fault{Code: "ServiceUnavailable"}, code: failure.ExitIncomplete, stderr: "-timeout"},
+		{name: "timeout", args: "-timeout 1m", code: failure.ExitOK},
+		{name: "timeout before the first listing", args: "-timeout 1m", fault: ecstest.Fault{Code: "ServiceUnavailable"}, code: failure.ExitIncomplete, stderr: "-timeout"},
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: failure.ExitForbidden, stderr: "AliyunECSReadOnlyAccess"},
 		{name: "wrong key", fault: ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, code: failure.ExitCredentials, stderr: "access key id"},
 		{name: "list of regions denied", args: "-region all", fault: ecstest.Fault{Action: "DescribeRegions", Code: "Forbidden.RAM"}, code: failure.ExitForbidden, stderr: "DescribeRegions"},
 		{name: "one of several regions denied", args: "-region cn-hangzhou,cn-beijing -timeout 1m", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: failure.ExitIncomplete, stderr: "cn-beijing"},
 		{name: "disk full", output: errors.New("disk full"), code: failure.ExitFailed, stderr: "disk full"},
-		{name: "reader gone", output: syscall.EPIPE, code: failure.ExitOK},
+		{name: "closed pipe", output: syscall.EPIPE, code: failure.ExitOK},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -183,7 +185,8 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// No name controls the terminal: names in events are escaped, and are printable on a terminal.
+// TestWatchHostileNames verifies that no name can control the terminal: names are escaped in JSON events, and control
+// characters are replaced in lines.
 func TestWatchHostileNames(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, func(s *ecstest.Server) {
@@ -197,7 +200,7 @@ func TestWatchHostileNames(t *testing.T) {
 		}
 	}
 	if n := strings.Count(r.stdout, "i-hostile-"); n != len(hostile.Names()) {
-		t.Errorf("%d events of %d names", n, len(hostile.Names()))
+		t.Errorf("%d events for %d names", n, len(hostile.Names()))
 	}
 	w := &watch{look: look{terminal: true}}
 	for _, name := range hostile.Escapes() {
@@ -207,7 +210,7 @@ func TestWatchHostileNames(t *testing.T) {
 	}
 }
 
-// changedEvent is the event of an instance that is renamed to name.
+// changedEvent returns the event of an instance that is renamed to name.
 func changedEvent(name string) ecscache.Event {
 	return ecscache.Event{
 		Type: ecscache.EventChanged, Old: ecs.Instance{InstanceID: "i-1"},
@@ -215,7 +218,8 @@ func changedEvent(name string) ecscache.Event {
 	}
 }
 
-// A name cannot make a line of its own, even in a pipe: a program that reads it would take it for an event.
+// TestWatchForgedLine verifies that a name cannot begin a new line, even in a pipe, where a program would read the
+// line as another event.
 func TestWatchForgedLine(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-columns id,name", 2, func(s *ecstest.Server) {

@@ -28,7 +28,7 @@ func main() {
 }
 
 func list(ctx context.Context, region string, inMemory bool) error {
-	client, done, err := demo.Client(inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.Client(inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
@@ -38,11 +38,11 @@ func list(ctx context.Context, region string, inMemory bool) error {
 	n := 0
 	for inst, err := range client.Instances(ctx, running) {
 		if err != nil {
-			return err // the instances so far are correct, but not all
+			return err // the instances printed so far are correct, but incomplete
 		}
 		fmt.Println(inst.InstanceID, inst.InstanceType, inst.ZoneID, inst.PrivateAddr(), inst.InstanceName)
 		n++
 	}
-	fmt.Println(n, "running instances in", region) // if it is 0, there are none: a missing permission is an error
+	fmt.Println(n, "running instances in", region) // 0 is reliable: a missing permission is an error, not an empty listing
 	return nil
 }

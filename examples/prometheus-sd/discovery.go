@@ -15,31 +15,32 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// discovery keeps the list of targets: the instances in the cache of each account and, for regions that have not been listed
-// completely since the program started, those that an earlier run saved.
+// discovery maintains the list of targets. The list contains the instances in the cache of each account. For regions
+// that have not been listed completely since the program started, it also contains the instances that an earlier run
+// saved.
 type discovery struct {
 	accounts   []account
 	selection  *selection.Selection
 	ports      []string
 	interval   time.Duration
 	staleAfter time.Duration
-	stateFile  string // "" saves nothing
-	filters    string // of the requests, as saved in the file
+	stateFile  string // "" means that instances are not saved
+	filters    string // the filters of the requests, as saved in the state file
 	log        *slog.Logger
 	metrics    *metrics
 
 	started time.Time
-	ready   atomic.Bool // there is a list to serve
+	ready   atomic.Bool // set when the list can be served
 
 	rendering sync.Mutex
 	list      rendered
 
 	mu     sync.Mutex
-	saved  fleet               // what an earlier run saved, for regions that have not been listed completely yet
-	partly map[place]time.Time // when the last listing that could not read some members of instances ended
+	saved  fleet               // instances saved by an earlier run, for regions that have not been listed completely yet
+	partly map[place]time.Time // end of the last listing in which members of instances were unreadable
 }
 
-// account is an account and the cache of its instances.
+// account is an account with the cache of its instances.
 type account struct {
 	selection.Source
 
@@ -54,7 +55,7 @@ func (f fleet) add(inst ecs.Instance) {
 	f[where] = append(f[where], inst)
 }
 
-// place is a region of an account. Without a region, it represents the account's list of regions.
+// place is a region of an account. A place without a region represents the DescribeRegions request of the account.
 type place struct{ account, region string }
 
 func (p place) compare(other place) int {
@@ -70,7 +71,8 @@ func (p place) String() string {
 	return name
 }
 
-// newDiscovery returns the discovery for a command line. It does no I/O, except for reading the file of -state.
+// newDiscovery returns a discovery with the settings of the command line. It reads the state file, but sends no
+// requests.
 func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *metrics) (*discovery, error) {
 	d := &discovery{
 		selection: &c.Selection, ports: c.ports, interval: c.interval, staleAfter: c.staleAfter, stateFile: c.state,
@@ -96,7 +98,7 @@ func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *me
 		return nil, err
 	}
 	if of, d.saved, err = load(d.stateFile); err == nil && len(d.saved) > 0 && of != d.filters {
-		log.Warn("the file of -state was saved with other filters, so it is not used")
+		log.Warn("ignoring the -state file, which was saved with other filters")
 		d.saved = nil
 	}
 	return d, err
@@ -106,7 +108,7 @@ func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *me
 func (d *discovery) run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, a := range d.accounts {
-		running.Go(func() { _ = a.cache.Run(a.Context(ctx)) }) // its only error is that of ctx
+		running.Go(func() { _ = a.cache.Run(a.Context(ctx)) }) // Run returns an error only if ctx is done
 	}
 	if d.stateFile != "" {
 		running.Go(func() { d.saveRegularly(ctx) })
@@ -114,7 +116,7 @@ func (d *discovery) run(ctx context.Context) {
 	running.Wait()
 }
 
-// warn logs which regions of -exclude-region do not exist.
+// warn logs a warning for each region of -exclude-region that does not exist.
 func (d *discovery) warn(ctx context.Context) {
 	var sources []selection.Source
 	for _, a := range d.accounts {
@@ -140,17 +142,18 @@ func (d *discovery) failed(src selection.Source, err error) {
 		d.mu.Unlock()
 	}
 	d.metrics.failures.WithLabelValues(where.account, where.region, string(kind)).Inc()
-	d.log.Warn("not everything could be read; the instances known from before stay in the list", "region", where, "kind", kind, "error", failure.Text(err))
+	d.log.Warn("listing is incomplete; the list keeps the instances that are already known", "region", where, "kind", kind, "error", failure.Text(err))
 }
 
-// status says how current the content of a place is.
+// status describes how current the instances of a place are.
 type status struct {
-	read time.Time // the last listing without an error, or with no error but unreadable members; zero if there was none
-	err  error     // of the last listing
+	read time.Time // last listing that was complete except for unreadable members; zero if there was none
+	err  error     // error of the last listing
 }
 
-// status returns the state of every region, and of the lists of regions that failed. complete is when all regions
-// were last read completely; zero means never.
+// status returns the status of every region, and of each DescribeRegions request that failed. complete is the time of
+// the last complete listing of all regions; with several accounts, it is the earliest of their times. Zero means that
+// the regions of an account have never been listed completely.
 func (d *discovery) status() (places map[place]status, complete time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -175,9 +178,10 @@ func (d *discovery) status() (places map[place]status, complete time.Time) {
 	return places, complete
 }
 
-// isReady reports whether the list can be served. Until then Prometheus keeps the targets that it knows. A first list without
-// a region would remove that region's targets, so it waits, up to staleAfter, for regions whose failure may pass by itself. If
-// nothing at all could be read, it waits longer. Once isReady has returned true, it always does.
+// isReady reports whether the list can be served. Until then, Prometheus keeps its targets. If a region were missing
+// from the first list, Prometheus would remove the targets of that region. So the first list waits, for up to
+// staleAfter, for regions whose failure may be temporary. If no region could be listed at all, it continues to wait.
+// Once isReady has returned true, it always returns true.
 func (d *discovery) isReady() bool {
 	if d.ready.Load() {
 		return true
@@ -202,7 +206,7 @@ func (d *discovery) isReady() bool {
 	return d.ready.Load()
 }
 
-// fleet returns the instances of the current list.
+// fleet returns the instances that the list contains now.
 func (d *discovery) fleet() fleet {
 	now, known := fleet{}, map[string]bool{}
 	for _, a := range d.accounts {

@@ -46,7 +46,7 @@ func testFleet() []ecs.Instance {
 	}
 }
 
-// world is a discovery and its in-memory ECS, in a synctest bubble.
+// world is a discovery with an in-memory ECS in a synctest bubble.
 type world struct {
 	*discovery
 	server *ecstest.Server
@@ -55,7 +55,7 @@ type world struct {
 
 func newWorld(t *testing.T, instances ...ecs.Instance) *world { return newWorldOf(t, "", instances...) }
 
-// newWorldOf creates a world with a command line, which selects all regions by default.
+// newWorldOf creates a world with the flags in args. All regions are listed by default.
 func newWorldOf(t *testing.T, args string, instances ...ecs.Instance) *world {
 	t.Helper()
 	w := &world{server: ecstest.NewPipeServer(instances...)}
@@ -95,13 +95,13 @@ func (w *world) start(t *testing.T) {
 	synctest.Wait()
 }
 
-// refresh lists all regions now.
+// refresh lists all regions immediately.
 func (w *world) refresh(t *testing.T) {
 	t.Helper()
 	for _, a := range w.accounts {
-		_ = a.cache.Refresh(t.Context()) // what failed is logged
+		_ = a.cache.Refresh(t.Context()) // the discovery logs the error
 	}
-	time.Sleep(time.Second) // a list is served for as long
+	time.Sleep(time.Second) // a rendered list is served for a second
 	synctest.Wait()
 }
 
@@ -111,7 +111,7 @@ func (w *world) get(path string) *httptest.ResponseRecorder {
 	return r
 }
 
-// ids returns the ids in the list, in its order, or "503" if there is no list.
+// ids returns the ids in the list, in the order of the list, or "503" if there is no list.
 func (w *world) ids(t *testing.T) string {
 	t.Helper()
 	r := w.get("/sd")
@@ -129,7 +129,7 @@ func (w *world) ids(t *testing.T) string {
 	return strings.Join(ids, " ")
 }
 
-// failuresOf returns the counter of one kind of failure in a region.
+// failuresOf returns how often a region failed with the given kind of failure.
 func (w *world) failuresOf(region, kind string) int {
 	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("", region, kind)))
 }
@@ -138,7 +138,7 @@ func instance(id, region string) ecs.Instance {
 	return ecs.Instance{InstanceID: id, RegionID: region, VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"10.0.0.1"}}}
 }
 
-// The list follows the fleet with each refresh.
+// TestFollows verifies that each refresh updates the list to the current fleet.
 func TestFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestFollows(t *testing.T) {
 			t.Errorf("first: %s", got)
 		}
 		w.server.Put(instance("i-3", "cn-hangzhou"))
-		w.server.Delete("i-2") // the last one of its region: removed, because listing is permitted
+		w.server.Delete("i-2") // the last instance of its region: an empty listing is reliable, because listing is permitted
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
 		if got := w.ids(t); got != "i-2 i-1" {
@@ -180,7 +180,7 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-// A region that cannot be read keeps its targets; the others are refreshed.
+// TestOneRegionFails verifies that a region that fails keeps its targets, and that the other regions are refreshed.
 func TestOneRegionFails(t *testing.T) {
 	t.Parallel()
 	page := `{"RequestId":"R","NextToken":"%s","Instances":{"Instance":[{"InstanceId":"i-4","RegionId":"cn-beijing","InnerIpAddress":{"IpAddress":["10.0.0.4"]}},%s]}}`
@@ -188,7 +188,7 @@ func TestOneRegionFails(t *testing.T) {
 		name  string
 		fault ecstest.Fault
 		kind  string
-		want  string // of the two regions
+		want  string // the ids in the list
 	}{
 		{"error", ecstest.Fault{Code: "SomethingNew"}, "other", "i-2 i-4 i-3"},
 		{"throttled", ecstest.Fault{Code: "Throttling.User"}, "throttled", "i-2 i-4 i-3"},
@@ -197,7 +197,7 @@ func TestOneRegionFails(t *testing.T) {
 		{"no response", ecstest.Fault{BlackHole: true}, "unavailable", "i-2 i-4 i-3"},
 		{"key revoked", ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"}, "credentials", "i-2 i-4 i-3"},
 		{"permission lost, which looks empty", ecstest.Fault{Denied: true}, "forbidden", "i-2 i-4 i-3"},
-		{"breaks off", ecstest.Fault{Body: fmt.Appendf(nil, page, "more", "{}")}, "", "i-2 i-4 i-3"},
+		{"the second page fails", ecstest.Fault{Body: fmt.Appendf(nil, page, "more", "{}")}, "", "i-2 i-4 i-3"},
 		{"one unreadable", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-2","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.2"]}}`)}, "incomplete", "i-2 i-4 i-3"},
 		{"one unreadable and new", ecstest.Fault{Body: fmt.Appendf(nil, page, "", `{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}`)}, "incomplete", "i-2 i-4 i-9 i-3"},
 	} {
@@ -241,7 +241,7 @@ func TestOneRegionFails(t *testing.T) {
 	}
 }
 
-// If nothing can be read, the list is kept, and /healthz reports for how long.
+// TestAllFails verifies that the list is kept if all regions fail, and that /healthz reports for how long.
 func TestAllFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -253,7 +253,7 @@ func TestAllFails(t *testing.T) {
 			t.Errorf("after 4 minutes: %d %s", code, text)
 		}
 		time.Sleep(2 * time.Minute)
-		if code, text := w.health(time.Now()); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "stale: 2 targets, nothing could be read for 6m0s") {
+		if code, text := w.health(time.Now()); code != http.StatusServiceUnavailable || !strings.HasPrefix(text, "stale: 2 targets, no region could be listed for 6m0s") {
 			t.Errorf("after 6 minutes: %d %s", code, text)
 		}
 		if got := w.ids(t); got != "i-2 i-1" {
@@ -266,7 +266,7 @@ func TestAllFails(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // without the list of regions, the known ones are still read
+	synctest.Test(t, func(t *testing.T) { // if DescribeRegions fails, the known regions are still listed
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		w.start(t)
 		w.server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1})
@@ -278,7 +278,8 @@ func TestAllFails(t *testing.T) {
 	})
 }
 
-// Prometheus keeps its targets while there is no list: the first list waits for a region that is unavailable.
+// TestFirstList verifies that the first list waits for a region that is unavailable. Prometheus keeps its targets
+// until there is a list.
 func TestFirstList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -296,19 +297,19 @@ func TestFirstList(t *testing.T) {
 			t.Errorf("after 4 minutes: %s", got)
 		}
 		if got := w.get("/metrics").Body.String(); strings.Contains(got, "ecs_sd_targets") || strings.Contains(got, "ecs_sd_list_age") {
-			t.Errorf("metrics of a list that is not there:\n%s", got)
+			t.Errorf("metrics of a list that does not exist:\n%s", got)
 		}
 		time.Sleep(2 * time.Minute)
 		if got := w.ids(t); got != "i-1" {
 			t.Errorf("after 6 minutes: %s", got)
 		}
-		if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "not read yet") {
+		if code, text := w.health(time.Now()); code != http.StatusOK || !strings.Contains(text, "not listed yet") {
 			t.Errorf("after 6 minutes: %d %s", code, text)
 		}
 	})
 
-	// A region that is denied by a policy or not enabled fails until that is changed: the list does not wait for
-	// it.
+	// A region that a policy denies, or that is not enabled, fails until somebody changes that, so the list does not
+	// wait for the region.
 	for kind, fault := range map[string]ecstest.Fault{"forbidden": {Denied: true}, "closed": {Code: "UnauthorizedRegion", Status: 403}, "invalid": {Code: "InvalidParameter"}} {
 		for _, regions := range []string{"all", "cn-hangzhou,cn-beijing,cn-shanghai"} {
 			synctest.Test(t, func(t *testing.T) {
@@ -328,17 +329,17 @@ func TestFirstList(t *testing.T) {
 		}
 	}
 
-	synctest.Test(t, func(t *testing.T) { // an empty list must not be served if nothing could be read
+	synctest.Test(t, func(t *testing.T) { // an empty list must not be served if all regions failed
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		w.server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
 		w.start(t)
 		time.Sleep(time.Hour)
 		if got := w.ids(t); got != "503" {
-			t.Errorf("nothing was read: %s", got)
+			t.Errorf("a list was served although all regions failed: %s", got)
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // a member that cannot be read does not delay the list
+	synctest.Test(t, func(t *testing.T) { // an unreadable member does not delay the list
 		w := newWorldOf(t, "-region cn-beijing")
 		w.server.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}]}}`), Times: -1})
 		w.start(t)
@@ -348,17 +349,17 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // a list that was made too early is not served
+	synctest.Test(t, func(t *testing.T) { // /healthz and /metrics do not make the program serve an incomplete list
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.get("/healthz")
 		w.get("/metrics")
 		w.start(t)
 		if got := w.ids(t); got != "i-2 i-1" {
-			t.Errorf("after a look at /healthz: %s", got)
+			t.Errorf("after a request for /healthz: %s", got)
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region is read
+	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region has been listed
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
 		w.start(t)
@@ -372,7 +373,7 @@ func TestFirstList(t *testing.T) {
 	})
 }
 
-// With -state, no target is lost in a restart, whatever fails.
+// TestState verifies that a restart with -state loses no targets, even if the API fails.
 func TestState(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")
@@ -401,16 +402,16 @@ func TestState(t *testing.T) {
 	}
 	restart("no file yet", ecstest.Fault{}, "i-2 i-1", nil)
 	restart("a region fails", ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: -1}, "i-2 i-1", nil)
-	restart("nothing works", ecstest.Fault{BlackHole: true, Times: -1}, "i-2 i-1", nil)
+	restart("all requests fail", ecstest.Fault{BlackHole: true, Times: -1}, "i-2 i-1", nil)
 	restart("permission lost, which looks empty", ecstest.Fault{Region: "cn-beijing", Denied: true, Times: -1}, "i-2 i-1", func(t *testing.T, w *world) {
 		w.server.ClearFaults()
 		w.server.Delete("i-2")
 		w.refresh(t)
 		if got := w.ids(t); got != "i-1" {
-			t.Errorf("an instance that is gone stays: %s", got)
+			t.Errorf("the list still contains a released instance: %s", got)
 		}
 	})
-	restart("it was gone in the last run", ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: -1}, "i-1", nil)
+	restart("released in the last run", ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: -1}, "i-1", nil)
 
 	if err := os.WriteFile(file, []byte("no list"), 0o600); err != nil {
 		t.Fatal(err)
@@ -421,7 +422,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-// A listing that is interrupted by the end of the server is not a failure.
+// TestStopped verifies that a listing that is interrupted when the server stops is not reported as a failure.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -446,8 +447,8 @@ func TestStopped(t *testing.T) {
 	})
 }
 
-// Several accounts are listed concurrently: the same region of two accounts is two places, and one that fails
-// keeps its own targets without affecting the other.
+// TestAccounts verifies that the same region of two accounts is treated as two places. If one of them fails, it keeps
+// its targets and does not affect the other.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -488,7 +489,8 @@ func TestAccounts(t *testing.T) {
 	})
 }
 
-// After a restart with another filter, instances that it leaves out are not served, even if their region fails.
+// TestStateOfAnotherFilter verifies that saved instances are not served after a restart with other filters, even if
+// their region fails.
 func TestStateOfAnotherFilter(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")
@@ -513,6 +515,6 @@ func TestStateOfAnotherFilter(t *testing.T) {
 		})
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("others may read the file: %v, %v", info, err)
+		t.Errorf("other users may read the file: %v, %v", info, err)
 	}
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// In a folder where others may write, the file of -state may be a link to something else: it is replaced, not written to.
+// TestStateReplacesLinks verifies that saving replaces a symbolic link instead of writing to the file behind it.
+// Somebody may have put the link there if others may write to the directory.
 func TestStateReplacesLinks(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -40,11 +41,12 @@ func TestStateReplacesLinks(t *testing.T) {
 		t.Errorf("%v, %v", saved, err)
 	}
 	if left, _ := filepath.Glob(file + ".*"); len(left) > 0 {
-		t.Errorf("left over: %s", left)
+		t.Errorf("temporary files remain: %s", left)
 	}
 }
 
-// Whatever an address looks like, a target is an address and a port.
+// TestTargetsAreAddresses verifies that every target is an address and a port, even if the API returns hostile
+// addresses.
 func TestTargetsAreAddresses(t *testing.T) {
 	t.Parallel()
 	inst := instance("i-1", "cn-hangzhou")
@@ -56,7 +58,7 @@ func TestTargetsAreAddresses(t *testing.T) {
 	}
 }
 
-// Regions whose names are no text, or not even names, do not break the metrics.
+// TestHostileRegions verifies that hostile region names, including invalid UTF-8, do not break the metrics.
 func TestHostileRegions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -76,7 +78,7 @@ func TestHostileRegions(t *testing.T) {
 	})
 }
 
-// A browser is told not to guess the type of a response.
+// TestNoSniffing verifies that every response tells browsers not to guess its content type.
 func TestNoSniffing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Command prometheus-sd tells Prometheus which ECS instances there are: a server for http_sd_configs. Its README shows
-// the configuration of Prometheus. Try it without an account:
+// Command prometheus-sd is a server that provides the ECS instances of an Alibaba Cloud account to Prometheus
+// (http_sd_configs). The README shows the configuration of Prometheus. To run it without an account:
 //
 //	go run ./examples/prometheus-sd -demo
 //	go run ./examples/prometheus-sd -h
@@ -28,39 +28,41 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-const help = `prometheus-sd tells Prometheus which ECS instances an Alibaba Cloud account has (http_sd_configs).
+const help = `prometheus-sd provides the ECS instances of an Alibaba Cloud account to Prometheus (http_sd_configs).
 
-  prometheus-sd -demo                             a made-up fleet, no account needed
-  prometheus-sd -region all -port 9100,9256       all regions, two exporters on each instance
+  prometheus-sd -demo                             serve a made-up fleet, no account needed
+  prometheus-sd -region all -port 9100,9256       serve all regions, with two exporters on each instance
   prometheus-sd -region cn-hangzhou -tag env=prod -status Running -listen :9465
-  prometheus-sd -region all -once >ecs.json       a list for file_sd_configs
+  prometheus-sd -region all -once >ecs.json       print a list for file_sd_configs
 
-It serves /sd for Prometheus, /metrics about itself, and /healthz.
+The server provides /sd for Prometheus, /metrics with its own metrics, and /healthz.
 
 Where
 ` + selection.WhereHelp + `
 ` + selection.WhichHelp + `
 Targets
-  -port N[,N...]       the ports of the exporters, a target for each; default 9100
-  -prefer-public       reach an instance at its public address where it has one, else at its private one
+  -port N[,N...]       the ports of the exporters; each instance has a target for each port; default 9100
+  -prefer-public       use the public address of an instance if it has one, else its private address
 
 The server
-  -listen ADDR         default 127.0.0.1:9465; whoever reaches it sees the list
-  -allow-host H[,H...] host names by which clients may address the server, besides IP addresses, localhost, this
-                       machine's name and that of -listen; so no web page reads the list under a name of its own
-  -interval D          how often to list each region, plus or minus a tenth; default 1m, at least 5s. A region that
-                       fails is listed less and less often, down to once in 5 minutes
-  -stale-after D       /healthz reports when nothing could be read for so long; default 5 intervals. The first list
-                       waits no longer for a region that is unavailable
-  -state FILE          save the instances here, and start with them: so a restart loses no target of a region that fails
-  -once                print the list and exit; a region that fails is left out, with an exit code of its own
+  -listen ADDR         the address to listen on; default 127.0.0.1:9465; every client that can connect can read the list
+  -allow-host H[,H...] additional host names that requests may use for the server; always allowed are IP addresses,
+                       localhost, the name of this machine and the host of -listen; other names are rejected, so that
+                       a web page cannot read the list through DNS rebinding
+  -interval D          the time between two listings of a region, varied by up to a tenth; default 1m, at least 5s; the
+                       interval of a region that fails grows to up to 5 minutes
+  -stale-after D       /healthz reports an error if no region could be listed for this time; default 5 intervals; the
+                       first list waits at most as long for a region that is unavailable
+  -state FILE          save the instances in this file and load them at the start, so that a restart loses no targets of
+                       a region that fails
+  -once                print the list and exit; a region that fails is left out, and the exit code is 6
   -v                   log every request to the API
 
 ` + selection.CredentialsHelp + `
 Exit codes
-` + failure.ExitCodes + `  6    incomplete: -once printed a list that lacks a region or part of an instance
+` + failure.ExitCodes + `  6    incomplete: in the list that -once printed, a region or part of an instance is missing
   130  interrupted
-The server itself ends with 0 when it is told to (SIGTERM, Ctrl-C), and never because of the API.
+The server exits with 0 after SIGTERM or Ctrl-C. A failure of the API never ends it.
 `
 
 func main() {
@@ -68,7 +70,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program is the program with its inputs and outputs.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
@@ -88,7 +90,7 @@ type config struct {
 	once, verbose, help  bool
 }
 
-// minInterval is the shortest interval at which the regions may be listed.
+// minInterval is the minimum value of -interval.
 const minInterval = 5 * time.Second
 
 // define defines the flags.
@@ -137,13 +139,13 @@ func parse(args []string, getenv func(string) string, minInterval time.Duration)
 		return nil, fmt.Errorf("-listen %q: want HOST:PORT or :PORT%s", c.listen, suggestion)
 	}
 	if c.interval < minInterval {
-		return nil, fmt.Errorf("-interval %s: want %s or more, since every client of this account shares its quota", c.interval, minInterval)
+		return nil, fmt.Errorf("-interval %s: want %s or more, because all clients of an account share its API quota", c.interval, minInterval)
 	}
 	if c.staleAfter < 0 {
 		return nil, fmt.Errorf("-stale-after %s is negative", c.staleAfter)
 	}
 	if c.once && c.state != "" {
-		return nil, errors.New("-state does nothing for -once")
+		return nil, errors.New("-state has no effect with -once")
 	}
 	if c.staleAfter == 0 {
 		c.staleAfter = 5 * c.interval
@@ -151,7 +153,7 @@ func parse(args []string, getenv func(string) string, minInterval time.Duration)
 	return c, c.Finish(getenv)
 }
 
-// run executes one command line and returns its exit code.
+// run executes one command line and returns the exit code.
 func (p *program) run(ctx context.Context, args []string) int {
 	c, err := parse(args, p.getenv, p.minInterval)
 	if err != nil {
@@ -167,7 +169,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
-	if c.once && !c.verbose { // then the errors at the end are sufficient
+	if c.once && !c.verbose { // the program reports the failures at the end
 		logger = slog.New(slog.DiscardHandler)
 	}
 	m := newMetrics()
@@ -190,7 +192,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.serve(ctx, d, c)
 }
 
-// once prints the list once. If a part is missing because of a failure, the exit code indicates it.
+// once prints the list and returns the exit code. If a part of the list is missing because of a failure, the exit
+// code indicates that.
 func (p *program) once(ctx context.Context, c *config, sources []selection.Source) int {
 	all := fleet{}
 	var failures []error
@@ -213,7 +216,7 @@ func (p *program) once(ctx context.Context, c *config, sources []selection.Sourc
 		if code = c.Setup().Report(p.say, failures...); len(all) == 0 {
 			return code
 		}
-		p.say("the list is incomplete: the rest was printed")
+		p.say("the list is incomplete: the other instances were printed")
 		code = failure.ExitIncomplete
 	}
 	list, summaries := (&discovery{selection: &c.Selection, ports: c.ports}).render(all)
@@ -222,7 +225,7 @@ func (p *program) once(ctx context.Context, c *config, sources []selection.Sourc
 		unreachable += sum.unreachable
 	}
 	if unreachable > 0 {
-		p.say(fmt.Sprintf("instances without an address, which are not in the list: %d", unreachable))
+		p.say(fmt.Sprintf("instances left out because they have no address: %d", unreachable))
 	}
 	if _, err := p.stdout.Write(list); err != nil {
 		p.say("cannot write the list: " + err.Error())
@@ -231,7 +234,7 @@ func (p *program) once(ctx context.Context, c *config, sources []selection.Sourc
 	return code
 }
 
-// serve runs until ctx is done.
+// serve runs the server until ctx is done and returns the exit code.
 func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.listen)
 	if err != nil {
@@ -256,7 +259,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 		<-ctx.Done()
 		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer stop()
-		_ = server.Shutdown(patience) // requests that are still in progress are then aborted
+		_ = server.Shutdown(patience) // after the timeout, requests in progress are aborted
 	})
 	err = server.Serve(listener)
 	cancel()

@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// output is a buffer that can be read while it is written to.
+// output is a buffer that can be read while it is being written.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
-	wait chan string // gets the server's address
+	wait chan string // receives the server's URL
 }
 
 var served = regexp.MustCompile(`url=(http://\S+)/sd\n`)
@@ -55,7 +55,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// newProgram creates a program that uses a server, or the demo if the server is nil.
+// newProgram creates a program that uses server, or runs in demo mode if server is nil.
 func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	stdout, stderr = &output{wait: make(chan string, 1)}, &output{wait: make(chan string, 1)}
 	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client, minInterval: minInterval}
@@ -69,7 +69,8 @@ func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	return p, stdout, stderr
 }
 
-// start runs the program as a server, with any interval, and returns its address. stop ends it and returns the exit code and the log.
+// start runs the program as a server, without a minimum interval, and returns its URL. stop ends the program and
+// returns its exit code and its log.
 func start(t *testing.T, server *ecstest.Server, args ...string) (url string, stop func() (int, string)) {
 	t.Helper()
 	p, _, stderr := newProgram(server)
@@ -91,7 +92,7 @@ func start(t *testing.T, server *ecstest.Server, args ...string) (url string, st
 	return url, stop
 }
 
-// get sends requests until the response has the given status.
+// get sends requests until the response has the given status, and returns the body of that response.
 func get(t *testing.T, url string, status int) string {
 	t.Helper()
 	var last string
@@ -116,7 +117,7 @@ func get(t *testing.T, url string, status int) string {
 	return ""
 }
 
-// poll yields until the caller has found what it waits for, for at most three minutes.
+// poll yields repeatedly until the loop breaks. It fails the test after three minutes.
 func poll(t *testing.T) func(func() bool) {
 	return func(yield func() bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -140,7 +141,7 @@ func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return s
 }
 
-// The program serves the demo until it is stopped.
+// TestServe verifies that the program serves the demo until it is stopped.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	url, stop := start(t, nil, "-demo", "-status", "running", "-tag", "env=prod")
@@ -159,7 +160,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// A key that is not accepted does not end the server, and does not appear in any output.
+// TestWrongKey verifies that a rejected key does not end the server and does not appear in any output.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -183,14 +184,14 @@ func TestWrongKey(t *testing.T) {
 	}
 	for name, text := range map[string]string{"health": health, "metrics": metrics, "log": log} {
 		if strings.Contains(text, key.AccessKeyID) || strings.Contains(text, key.AccessKeySecret) || strings.Contains(text, "Signature=") {
-			t.Errorf("%s gives away the key: %s", name, text)
+			t.Errorf("%s contains the key: %s", name, text)
 		}
 	}
 }
 
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // of a test
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a listener of a test
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +212,7 @@ func TestOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		fault  ecstest.Fault
-		ctx    context.Context //nolint:containedctx // of one run
+		ctx    context.Context //nolint:containedctx // the context of one run
 		code   int
 		stderr string
 		want   string
@@ -219,13 +220,13 @@ func TestOnce(t *testing.T) {
 	}{
 		{name: "works", code: failure.ExitOK, want: whole},
 		{name: "denied", fault: ecstest.Fault{Denied: true}, code: 3, stderr: "AliyunECSReadOnlyAccess"},
-		{name: "a region is hidden", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 6, stderr: "prometheus-sd: cn-beijing: ", want: hangzhou},
-		{name: "a region is closed", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, code: 6, stderr: "-exclude-region", want: hangzhou},
-		{name: "the closed region is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, want: hangzhou},
+		{name: "a region is denied", fault: ecstest.Fault{Region: "cn-beijing", Denied: true}, code: 6, stderr: "prometheus-sd: cn-beijing: ", want: hangzhou},
+		{name: "a region is not enabled", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, code: 6, stderr: "-exclude-region", want: hangzhou},
+		{name: "a region that is not enabled is excluded", args: "-exclude-region cn-beijing", fault: ecstest.Fault{Region: "cn-beijing", Code: "UnauthorizedRegion", Status: 403}, want: hangzhou},
 		{name: "wrong key", fault: ecstest.Fault{Code: "SignatureDoesNotMatch"}, code: 4, stderr: "check the access key"},
 		{name: "throttled", fault: ecstest.Fault{Code: "Throttling.User"}, code: 5, stderr: "Throttling.User"},
 		{name: "one region fails", fault: ecstest.Fault{Region: "cn-beijing", Code: "SomethingNew"}, code: 6, stderr: "cn-beijing: ", want: hangzhou},
-		{name: "refused", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
+		{name: "invalid parameter", fault: ecstest.Fault{Code: "InvalidParameter"}, code: 2, stderr: "InvalidParameter"},
 		{name: "unreadable", fault: ecstest.Fault{Region: "cn-beijing", Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","Cpu":"many"}]}}`)}, code: 6, stderr: "i-9", want: hangzhou},
 		{name: "interrupted", ctx: cancelled, code: failure.ExitInterrupted, stderr: "interrupted"},
 	} {
@@ -274,9 +275,9 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // so that a command line that should be refused does not run forever
+	cancel() // so that a command line that is accepted by mistake does not run forever
 	for args, want := range map[string]string{
-		"":                         "which region?",
+		"":                         "no region selected",
 		"-demo -port 0":            "65535",
 		"-demo -port 9100,":        "65535",
 		"-demo -port http":         "65535",
@@ -288,7 +289,7 @@ func TestParse(t *testing.T) {
 		"-demo -interval 1ms":      "-interval 1ms: want 5s or more",
 		"-demo -interval 5":        `-interval "5": want a duration such as 30s`,
 		"-demo -stale-after -1s":   "-stale-after -1s is negative",
-		"-demo -once -state x":     "-state does nothing for -once",
+		"-demo -once -state x":     "-state has no effect with -once",
 		"-demo all":                `"all" is neither a flag`,
 		"-demo -ports 9100":        "did you mean -port?",
 		"-demo -intreval 1m":       "did you mean -interval?",
@@ -320,7 +321,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// The messages on stderr hold no escape sequences.
+// TestMessagesHoldNoControlCharacters verifies that the messages on stderr contain no control characters.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, instance("i-1", "cn-hangzhou"))
@@ -336,11 +337,11 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// What -once leaves out for want of an address is told.
+// TestOnceUnreachable verifies that -once reports how many instances it leaves out because they have no address.
 func TestOnceUnreachable(t *testing.T) {
 	t.Parallel()
 	p, stdout, stderr := newProgram(newServer(t, ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"}))
-	if code := p.run(t.Context(), []string{"-region", "cn-hangzhou", "-once"}); code != failure.ExitOK || strings.Contains(stdout.String(), "i-1") || !strings.Contains(stderr.String(), "without an address, which are not in the list: 1\n") {
+	if code := p.run(t.Context(), []string{"-region", "cn-hangzhou", "-once"}); code != failure.ExitOK || strings.Contains(stdout.String(), "i-1") || !strings.Contains(stderr.String(), "instances left out because they have no address: 1\n") {
 		t.Errorf("%d: %s%s", code, stdout, stderr)
 	}
 }

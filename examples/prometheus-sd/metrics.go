@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// metrics are the metrics of the discovery itself. The label account is empty with the default credentials.
+// metrics contains the metrics of the program itself. The label account is empty with the default credentials.
 type metrics struct {
 	registry *prometheus.Registry
 	failures *prometheus.CounterVec
@@ -23,13 +23,13 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_refresh_failures_total", Help: "Listings of a region that were not complete, by kind of failure; without region: the list of regions.",
+			Name: "ecs_sd_refresh_failures_total", Help: "Incomplete listings of a region, by kind of failure. An empty region means the list of regions.",
 		}, []string{"account", "region", "kind"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_api_attempts_total", Help: "HTTP requests to the API, retries included, by result: ok or the kind of failure.",
+			Name: "ecs_sd_api_attempts_total", Help: "HTTP requests to the API, including retries, by result: ok or the kind of failure.",
 		}, []string{"account", "action", "region", "result"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "ecs_sd_api_attempt_duration_seconds", Help: "How long an HTTP request to the API took, until its whole response was read.",
+			Name: "ecs_sd_api_attempt_duration_seconds", Help: "Duration of an HTTP request to the API, including reading the response.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"action"}),
 	}
@@ -37,7 +37,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// attempt counts one request to the API; see ecs.Options.OnAttempt.
+// attempt counts one HTTP request to the API; see ecs.Options.OnAttempt.
 func (m *metrics) attempt(a ecs.Attempt) {
 	result := "ok"
 	if a.Err != nil {
@@ -50,8 +50,8 @@ func (m *metrics) attempt(a ecs.Attempt) {
 // Describe implements [prometheus.Collector].
 func (d *discovery) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(d, ch) }
 
-// Collect implements [prometheus.Collector]. The values are computed when they are collected, so that the ages are
-// current.
+// Collect implements [prometheus.Collector]. It computes the values when they are collected, so that the ages are up
+// to date.
 func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 	if !d.isReady() {
 		return
@@ -62,7 +62,7 @@ func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 	}
 	places, complete := d.status()
 	if !complete.IsZero() {
-		gauge("ecs_sd_list_age_seconds", "Time since all regions were read.", now.Sub(complete).Seconds(), nil)
+		gauge("ecs_sd_list_age_seconds", "Time since all regions were listed completely.", now.Sub(complete).Seconds(), nil)
 	}
 	_, summaries := d.targets()
 	for where, s := range places {
@@ -70,10 +70,10 @@ func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 			continue
 		}
 		labels := prometheus.Labels{"account": where.account, "region": where.region}
-		gauge("ecs_sd_targets", "Targets in the list.", float64(summaries[where].targets), labels)
-		gauge("ecs_sd_unreachable_instances", "Instances without an address, which are not in the list.", float64(summaries[where].unreachable), labels)
+		gauge("ecs_sd_targets", "Number of targets in the list.", float64(summaries[where].targets), labels)
+		gauge("ecs_sd_unreachable_instances", "Number of instances that are not in the list because they have no address.", float64(summaries[where].unreachable), labels)
 		if !s.read.IsZero() {
-			gauge("ecs_sd_region_age_seconds", "Time since the region's part of the list was read.", now.Sub(s.read).Seconds(), labels)
+			gauge("ecs_sd_region_age_seconds", "Time since the region was listed.", now.Sub(s.read).Seconds(), labels)
 		}
 	}
 }

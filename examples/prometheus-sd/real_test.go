@@ -21,7 +21,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// block returns the n-th code block of the README in a language.
+// block returns the n-th code block of the given language in the README.
 func block(t *testing.T, language string, n int) string {
 	t.Helper()
 	readme, err := os.ReadFile("README.md")
@@ -30,7 +30,7 @@ func block(t *testing.T, language string, n int) string {
 	}
 	blocks := regexp.MustCompile("(?s)\n```"+language+"\n(.*?)\n```\n").FindAllSubmatch(readme, -1)
 	if len(blocks) <= n {
-		t.Fatalf("README has %d blocks of %s", len(blocks), language)
+		t.Fatalf("the README has only %d code blocks of %s", len(blocks), language)
 	}
 	return string(blocks[n][1])
 }
@@ -47,7 +47,7 @@ func startPrometheus(t *testing.T, config string) string {
 	c := exec.CommandContext(t.Context(), realtool.Find(t, "prometheus", "prometheus"),
 		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0")
 	c.Stderr = log
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it flushes its data before the folder is removed
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // Prometheus writes its data before the directory is removed
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func startPrometheus(t *testing.T, config string) string {
 	}
 }
 
-// prometheusLog waits for the log line with the address at which Prometheus listens.
+// prometheusLog receives the log of Prometheus and waits for the line with the address on which Prometheus listens.
 type prometheusLog struct {
 	text      bytes.Buffer
 	listening chan string
@@ -84,7 +84,7 @@ func (l *prometheusLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// target is an element of /api/v1/targets.
+// target is an element in the response of /api/v1/targets.
 type target struct {
 	DiscoveredLabels map[string]string `json:"discoveredLabels"`
 	Labels           map[string]string `json:"labels"`
@@ -107,7 +107,7 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 		for _, target := range list {
 			if id := target.DiscoveredLabels["__meta_ecs_instance_id"]; id != "" {
 				if _, twice := m[id]; twice {
-					t.Errorf("%s is a target twice", id)
+					t.Errorf("%s appears twice among the targets", id)
 				}
 				m[id] = target
 			}
@@ -117,15 +117,16 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 	return byID(response.Data.ActiveTargets), byID(response.Data.DroppedTargets)
 }
 
-// The real Prometheus, with the configuration of the README, discovers the fleet and its changes, and never loses a target that
-// still exists. All addresses are replaced by that of this server, so that nothing else is scraped.
+// TestRealPrometheus verifies that the real Prometheus, configured as in the README, discovers the fleet and its
+// changes, and never loses a target that still exists. The configuration replaces all addresses by the address of
+// this server, so that nothing else is scraped.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
 	realtool.Find(t, "prometheus", "prometheus")
 	fleet := ecstest.Fleet(100, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
 	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
-	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not become labels of that name
+	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not overwrite the labels of the same names
 	server := newServer(t, fleet...)
 	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
 	args := []string{"-region", "all", "-interval", "200ms", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}
@@ -180,7 +181,7 @@ func TestRealPrometheus(t *testing.T) {
 				want["__meta_ecs_tag_acs_autoscaling_scalingGroupId"] = tag.Value
 			}
 		}
-		if !scraped { // Prometheus 2.42 shows the address of the others as it is after relabelling
+		if !scraped { // for scraped targets, Prometheus 2.42 shows the address after relabelling
 			want["__address__"] = private + ":9100"
 		}
 		for name, value := range want {
@@ -192,7 +193,7 @@ func TestRealPrometheus(t *testing.T) {
 			t.Errorf("%s: labels %v, want %v", inst.InstanceID, got.Labels, relabelled)
 		}
 		if scraped && got.ScrapeURL != sd+"/metrics" {
-			t.Fatalf("%s would scrape %s", inst.InstanceID, got.ScrapeURL)
+			t.Fatalf("Prometheus would scrape %s at %s", inst.InstanceID, got.ScrapeURL)
 		}
 	}
 
@@ -209,11 +210,11 @@ func TestRealPrometheus(t *testing.T) {
 		}
 	}
 	if all := merged(active, dropped); len(all) != len(fleet) || all["i-fresh"].DiscoveredLabels == nil {
-		t.Errorf("%d targets after one left and one came", len(all))
+		t.Errorf("%d targets after one was removed and one was added", len(all))
 	}
 
-	// One region is throttled for three refreshes, and another one appears empty because the permission is lost. Then the server
-	// restarts. No target is lost meanwhile.
+	// One region is throttled for three refreshes, and another region appears empty because the permission is lost.
+	// Then the server restarts. No target may be lost in the meantime.
 	lost := map[string]ecs.Instance{"throttled": fleet[2], "forbidden": inAnotherRegion(t, fleet[3:], fleet[2].RegionID)}
 	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
 		fault.Region, fault.Times = lost[kind].RegionID, -1
@@ -229,7 +230,7 @@ func TestRealPrometheus(t *testing.T) {
 		}
 		for kind, inst := range lost {
 			if !strings.Contains(list, inst.InstanceID) || all[inst.InstanceID].DiscoveredLabels == nil {
-				t.Errorf("%s: a target is lost %s", kind, when)
+				t.Errorf("%s: a target was lost %s", kind, when)
 			}
 		}
 	}
@@ -243,7 +244,7 @@ func TestRealPrometheus(t *testing.T) {
 	stop()
 	sd, _ = start(t, server, append(args, "-listen", address)...)
 	get(t, sd+"/sd", http.StatusOK)
-	// Prometheus fetches the list of the new process, and then twice applies what it has fetched.
+	// Wait until Prometheus has fetched the list of the new process and has then applied its targets twice.
 	refreshed := counter(t, prometheus, refreshes)
 	until(t, func() bool { return counter(t, prometheus, refreshes) > refreshed+1 })
 	applied := counter(t, prometheus, applications)
@@ -262,7 +263,7 @@ func TestRealPrometheus(t *testing.T) {
 		return !there
 	})
 	if all := merged(active, dropped); len(all) != len(fleet)-1 {
-		t.Errorf("%d targets after one left", len(all))
+		t.Errorf("%d targets after one was removed", len(all))
 	}
 }
 
@@ -276,7 +277,7 @@ func inAnotherRegion(t *testing.T, fleet []ecs.Instance, region string) ecs.Inst
 	return fleet[n]
 }
 
-// until checks repeatedly whether a condition holds, and fails the test after three minutes.
+// until waits until a condition holds. It fails the test after three minutes.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
 	for range poll(t) {
@@ -284,17 +285,17 @@ func until(t *testing.T, done func() bool) {
 			return
 		}
 	}
-	t.Fatal("waited for three minutes")
+	t.Fatal("the condition does not hold after three minutes")
 }
 
-// Counters of Prometheus: how often it has fetched the list, and how often it has applied a list to the targets that it scrapes,
-// which it does every five seconds at most.
+// Counters of Prometheus: how often it has fetched the list, and how often it has applied a list to its scrape
+// targets. It applies a list at most every five seconds.
 const (
 	refreshes    = `prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\}`
 	applications = `prometheus_target_sync_length_seconds_count\{scrape_job="node"\}`
 )
 
-// counter returns the value of a counter of Prometheus.
+// counter returns the value of a Prometheus counter.
 func counter(t *testing.T, prometheus, pattern string) (n int) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^` + pattern + ` (\d+)$`).FindStringSubmatch(get(t, prometheus+"/metrics", http.StatusOK))
@@ -314,7 +315,8 @@ func merged(a, b map[string]target) map[string]target {
 	return m
 }
 
-// Prometheus accepts the alerts in the README, and the metrics that they use exist.
+// TestRealPromtool verifies that Prometheus accepts the alerts in the README, and that the metrics in the alerts
+// exist.
 func TestRealPromtool(t *testing.T) {
 	t.Parallel()
 	promtool := realtool.Find(t, "prometheus", "promtool")

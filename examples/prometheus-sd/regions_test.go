@@ -12,12 +12,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// A region that does not exist is pointed out, with the name that was probably meant.
+// TestMisspeltRegions verifies that a message names a region that does not exist and suggests a similar region.
 func TestMisspeltRegions(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
 		"-region cn-hangzou -once":                     "did you mean cn-hangzhou?",
-		"-region all -exclude-region cn-hangzou -once": "prometheus-sd: -exclude-region cn-hangzou leaves out nothing, since there is no such region: did you mean cn-hangzhou?",
+		"-region all -exclude-region cn-hangzou -once": "prometheus-sd: -exclude-region cn-hangzou has no effect: there is no such region: did you mean cn-hangzhou?",
 	} {
 		p, _, stderr := newProgram(newServer(t, instance("i-1", "cn-hangzhou")))
 		if p.run(t.Context(), strings.Fields(args)); !strings.Contains(stderr.String(), want) {
@@ -28,7 +28,7 @@ func TestMisspeltRegions(t *testing.T) {
 	url, stop := start(t, server, "-region", "all", "-exclude-region", "cn-hangzou")
 	get(t, url+"/sd", http.StatusOK)
 	for range poll(t) {
-		if len(slices.Collect(regionRequests(server))) == 2 { // of the listing, and of the check
+		if len(slices.Collect(regionRequests(server))) == 2 { // one for the listing, one for the check
 			break
 		}
 	}
@@ -37,7 +37,7 @@ func TestMisspeltRegions(t *testing.T) {
 	}
 }
 
-// regionRequests returns the requests for the list of regions.
+// regionRequests returns the DescribeRegions requests that the server has received.
 func regionRequests(s *ecstest.Server) iter.Seq[ecstest.Request] {
 	return func(yield func(ecstest.Request) bool) {
 		for _, r := range s.Requests() {

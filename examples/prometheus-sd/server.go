@@ -16,14 +16,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-const index = `Service discovery for Prometheus: the ECS instances of an Alibaba Cloud account
+const index = `Service discovery for Prometheus of the ECS instances of an Alibaba Cloud account
 
   /sd       the targets, for http_sd_configs
-  /metrics  metrics of the discovery itself
-  /healthz  200 while the list is fresh
+  /metrics  the server's own metrics
+  /healthz  status 200 while the list is up to date
 `
 
-// handler serves Prometheus.
+// handler returns the HTTP handler of the server.
 func (d *discovery) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, index) })
@@ -31,13 +31,14 @@ func (d *discovery) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", d.serveHealth)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(d.metrics.registry, promhttp.HandlerOpts{}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff") // a name in the list may look like a web page
+		w.Header().Set("X-Content-Type-Options", "nosniff") // an instance name in the list may contain HTML
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// knownHosts passes on only requests for a known host name of this server. Otherwise, a web page whose name
-// resolves to this server (DNS rebinding) could read the list through a visitor's browser.
+// knownHosts returns a handler that rejects requests whose host name is not known, and passes all other requests to
+// next. Otherwise, a web page whose host name resolves to this server (DNS rebinding) could read the list through a
+// visitor's browser.
 func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range allowed {
@@ -56,18 +57,18 @@ func knownHosts(next http.Handler, listen string, allowed []string) http.Handler
 		}
 		host = strings.TrimSuffix(host, ".")
 		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil && !known[host] {
-			http.Error(w, "this server is not known by the name in the request: start it with -allow-host NAME", http.StatusMisdirectedRequest)
+			http.Error(w, "host name not allowed: to allow it, start the server with -allow-host NAME", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// serveList responds with the known targets, however old: after an error response Prometheus would keep its
-// targets too, but lose them when it restarts.
+// serveList serves the known targets, even if they are old. After an error response, Prometheus would keep its
+// targets as well, but it would lose them in a restart.
 func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	if !d.isReady() {
-		http.Error(w, "there is no list yet, see /healthz", http.StatusServiceUnavailable)
+		http.Error(w, "there is no list yet: see /healthz", http.StatusServiceUnavailable)
 		return
 	}
 	list, _ := d.targets()
@@ -75,7 +76,7 @@ func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(list)
 }
 
-// serveHealth reports how fresh the list is, and what could not be read.
+// serveHealth reports how old the list is, and which regions could not be listed.
 func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	code, text := d.health(now)
@@ -104,29 +105,29 @@ func (d *discovery) health(now time.Time) (code int, text string) {
 	code = http.StatusServiceUnavailable
 	switch {
 	case !d.isReady() && failed == 0:
-		lines.WriteString("starting: the first list is being made\n")
+		lines.WriteString("starting: the regions are being listed for the first time\n")
 	case !d.isReady():
 		lines.WriteString("not ready: there is no list yet\n")
 	case now.Sub(newest) > d.staleAfter:
-		fmt.Fprintf(&lines, "stale: %d targets, nothing could be read for %s; the old list is still served\n", targets, age(newest, now))
+		fmt.Fprintf(&lines, "stale: %d targets, no region could be listed for %s; the old list is still served\n", targets, age(newest, now))
 	default:
 		code = http.StatusOK
-		fmt.Fprintf(&lines, "ok: %d targets in %d regions, read %s ago\n", targets, len(summaries), age(newest, now))
+		fmt.Fprintf(&lines, "ok: %d targets in %d regions, listed %s ago\n", targets, len(summaries), age(newest, now))
 	}
 	for _, where := range slices.SortedFunc(maps.Keys(places), place.compare) {
 		s := places[where]
 		if s.err == nil {
 			continue
 		}
-		known := "not read yet"
+		known := "not listed yet"
 		switch {
 		case where.region == "":
-			known = "the regions known from before are still read"
+			known = "the regions that are already known are still listed"
 		case !s.read.IsZero():
-			known = "read " + age(s.read, now).String() + " ago"
+			known = "listed " + age(s.read, now).String() + " ago"
 		}
 		if n := summaries[where].targets; n > 0 {
-			known = fmt.Sprintf("%s; %d targets stay in the list", known, n)
+			known = fmt.Sprintf("%s; the list keeps its %d targets", known, n)
 		}
 		fmt.Fprintf(&lines, "failed: %s: %s (%s)\n", terminal.Printable(where.String()), terminal.Printable(failure.Text(s.err)), known)
 	}

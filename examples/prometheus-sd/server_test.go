@@ -25,28 +25,28 @@ func TestMetrics(t *testing.T) {
 		time.Sleep(11 * time.Second)
 
 		want := `
-# HELP ecs_sd_list_age_seconds Time since all regions were read.
+# HELP ecs_sd_list_age_seconds Time since all regions were listed completely.
 # TYPE ecs_sd_list_age_seconds gauge
 ecs_sd_list_age_seconds 42
-# HELP ecs_sd_refresh_failures_total Listings of a region that were not complete, by kind of failure; without region: the list of regions.
+# HELP ecs_sd_refresh_failures_total Incomplete listings of a region, by kind of failure. An empty region means the list of regions.
 # TYPE ecs_sd_refresh_failures_total counter
 ecs_sd_refresh_failures_total{account="",kind="throttled",region="cn-beijing"} 1
-# HELP ecs_sd_region_age_seconds Time since the region's part of the list was read.
+# HELP ecs_sd_region_age_seconds Time since the region was listed.
 # TYPE ecs_sd_region_age_seconds gauge
 ecs_sd_region_age_seconds{account="",region="cn-beijing"} 42
 ecs_sd_region_age_seconds{account="",region="cn-hangzhou"} 12
 ecs_sd_region_age_seconds{account="",region="cn-shanghai"} 12
-# HELP ecs_sd_targets Targets in the list.
+# HELP ecs_sd_targets Number of targets in the list.
 # TYPE ecs_sd_targets gauge
 ecs_sd_targets{account="",region="cn-beijing"} 1
 ecs_sd_targets{account="",region="cn-hangzhou"} 2
 ecs_sd_targets{account="",region="cn-shanghai"} 0
-# HELP ecs_sd_unreachable_instances Instances without an address, which are not in the list.
+# HELP ecs_sd_unreachable_instances Number of instances that are not in the list because they have no address.
 # TYPE ecs_sd_unreachable_instances gauge
 ecs_sd_unreachable_instances{account="",region="cn-beijing"} 1
 ecs_sd_unreachable_instances{account="",region="cn-hangzhou"} 0
 ecs_sd_unreachable_instances{account="",region="cn-shanghai"} 0
-# HELP ecs_sd_api_attempts_total HTTP requests to the API, retries included, by result: ok or the kind of failure.
+# HELP ecs_sd_api_attempts_total HTTP requests to the API, including retries, by result: ok or the kind of failure.
 # TYPE ecs_sd_api_attempts_total counter
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="ok"} 1
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="throttled"} 1
@@ -68,7 +68,7 @@ ecs_sd_api_attempts_total{account="",action="DescribeRegions",region="cn-hangzho
 	})
 }
 
-// A web page cannot read the list through DNS rebinding.
+// TestKnownHosts verifies that a web page cannot read the list through DNS rebinding.
 func TestKnownHosts(t *testing.T) {
 	t.Parallel()
 	own, err := os.Hostname()

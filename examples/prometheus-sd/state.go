@@ -15,20 +15,21 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// state is what the file holds.
+// state is the content of the state file.
 type state struct {
-	Filters   string         `json:"filters"` // with which the API selected the instances
+	Filters   string         `json:"filters"` // the filters of the requests that returned the instances
 	Instances []ecs.Instance `json:"instances"`
 }
 
-// filtersOf returns the filters of a request as a text to compare. Times are left out: those relative to now differ at each start.
+// filtersOf returns the filters of a request as a string that can be compared. It leaves out the times, because times
+// relative to now differ at each start.
 func filtersOf(r ecs.DescribeInstancesRequest) (string, error) {
 	r.CreatedAfter, r.CreatedBefore, r.ExpiresAfter, r.ExpiresBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	text, err := json.Marshal(r)
 	return string(text), err
 }
 
-// load reads the instances saved by an earlier run. If there is no file, there are none.
+// load reads the instances that an earlier run saved. It returns no instances if the file does not exist.
 func load(file string) (filters string, saved fleet, err error) {
 	if file == "" {
 		return "", nil, nil
@@ -39,8 +40,8 @@ func load(file string) (filters string, saved fleet, err error) {
 		return "", nil, nil
 	case err != nil:
 		return "", nil, fmt.Errorf("-state: %w", err)
-	case !info.Mode().IsRegular(): // reading a pipe or a device might never end
-		return "", nil, fmt.Errorf("-state: %s is not a file", file)
+	case !info.Mode().IsRegular(): // reading from a pipe or a device might never end
+		return "", nil, fmt.Errorf("-state: %s is not a regular file", file)
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -48,7 +49,7 @@ func load(file string) (filters string, saved fleet, err error) {
 	}
 	var content state
 	if err := json.Unmarshal(text, &content); err != nil {
-		return "", nil, fmt.Errorf("-state: %s is not a list that this program has saved: %w", file, err)
+		return "", nil, fmt.Errorf("-state: %s was not saved by this program: %w", file, err)
 	}
 	saved = fleet{}
 	for _, inst := range content.Instances {
@@ -57,15 +58,15 @@ func load(file string) (filters string, saved fleet, err error) {
 	return content.Filters, saved, nil
 }
 
-// hasSaved reports whether instances saved by an earlier run are still used.
+// hasSaved reports whether the list still contains instances that an earlier run saved.
 func (d *discovery) hasSaved() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.saved) > 0
 }
 
-// unconfirmed returns the saved instances of regions that have not been listed completely since the start. The
-// others are dropped, as are regions that are no longer selected.
+// unconfirmed returns the saved instances of regions that have not been listed completely since the start. It drops
+// the saved instances of all other regions, and of regions that are no longer selected.
 func (d *discovery) unconfirmed() fleet {
 	places, _ := d.status()
 	d.mu.Lock()
@@ -79,7 +80,7 @@ func (d *discovery) unconfirmed() fleet {
 	return maps.Clone(d.saved)
 }
 
-// mayList reports whether a region may be selected. As long as the list of regions is not known, any region may.
+// mayList reports whether a region may still turn out to be selected, because the list of regions is not known yet.
 func (d *discovery) mayList(where place) bool {
 	for _, a := range d.accounts {
 		if a.Account == where.account {
@@ -89,7 +90,7 @@ func (d *discovery) mayList(where place) bool {
 	return false
 }
 
-// saveRegularly saves the targets after each interval and when ctx is done.
+// saveRegularly saves the instances after each interval and when ctx is done.
 func (d *discovery) saveRegularly(ctx context.Context) {
 	tick := time.NewTicker(d.interval)
 	defer tick.Stop()
@@ -99,15 +100,16 @@ func (d *discovery) saveRegularly(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		if !d.isReady() {
-			continue // targets saved by an earlier run are better than none
+			continue // keep the instances that an earlier run saved
 		}
 		if err := save(d.stateFile, d.filters, d.fleet()); err != nil {
-			d.log.Warn("cannot save the list", "error", err)
+			d.log.Warn("cannot save the instances", "error", err)
 		}
 	}
 }
 
-// save replaces the file atomically: after a crash, the old one is still there. A symbolic link is replaced as well, not followed.
+// save replaces the file atomically, so that the old file still exists after a crash. It replaces a symbolic link
+// instead of following it.
 func save(file, filters string, f fleet) error {
 	instances := []ecs.Instance{}
 	for _, where := range slices.SortedFunc(maps.Keys(f), place.compare) {

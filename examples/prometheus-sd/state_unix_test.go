@@ -11,7 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// What is not a file would block the start, or never end.
+// TestStateIsAFile verifies that -state accepts only regular files: reading a pipe would block the start, and reading
+// a device might never end.
 func TestStateIsAFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -22,7 +23,7 @@ func TestStateIsAFile(t *testing.T) {
 	for _, file := range []string{pipe, folder, "/dev/zero"} {
 		p, _, stderr := newProgram(newServer(t))
 		code := p.run(t.Context(), []string{"-region", "all", "-state", file})
-		if code != failure.ExitFailed || !strings.Contains(stderr.String(), "-state: "+file+" is not a file") {
+		if code != failure.ExitFailed || !strings.Contains(stderr.String(), "-state: "+file+" is not a regular file") {
 			t.Errorf("%s: %d, %s", file, code, stderr)
 		}
 	}

@@ -16,28 +16,28 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// group is a target group of Prometheus.
+// group is a Prometheus target group, as it is written in JSON.
 type group struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`
 }
 
-// summary is the contribution of a region to the list.
+// summary counts the targets of a region.
 type summary struct {
 	targets     int
 	unreachable int // instances without an address
 }
 
-// rendered is the list and its summary at a time.
+// rendered is the list and its summaries at a point in time.
 type rendered struct {
 	at        time.Time
-	ready     bool // the list could be served
+	ready     bool // whether the list could be served
 	json      []byte
 	summaries map[place]summary
 }
 
-// targets returns the list and its summary. Once the list can be served it is made at most once a second, however many
-// clients ask for it.
+// targets returns the list and its summaries. As soon as the list can be served, it is rendered at most once per
+// second, even if many clients request it.
 func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	d.rendering.Lock()
 	defer d.rendering.Unlock()
@@ -48,7 +48,7 @@ func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	return d.list.json, d.list.summaries
 }
 
-// render writes the list, one line for each instance and always in the same order, and summarizes it.
+// render returns the list, with one line for each instance in a fixed order, and a summary of each region.
 func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary) {
 	var out bytes.Buffer
 	summaries = map[place]summary{}
@@ -68,7 +68,7 @@ func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary)
 			}
 			line, err := json.Marshal(g)
 			if err != nil {
-				panic(err) // strings can always be written
+				panic(err) // cannot happen: a group contains only strings
 			}
 			if out.Len() > 1 {
 				out.WriteByte(',')
@@ -83,8 +83,8 @@ func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary)
 	return out.Bytes(), summaries
 }
 
-// labels returns the labels of an instance, in the style of Prometheus' discoveries for other clouds: empty values
-// are left out, and lists are joined with a comma before, between and after the elements, so that a regular
+// labels returns the labels of an instance, in the style of Prometheus's service discovery for other clouds. Empty
+// values are left out. A list is joined with a comma before, between and after its elements, so that a regular
 // expression can match ",sg-1,".
 func labels(inst ecs.Instance) map[string]string {
 	all := map[string]string{
@@ -135,7 +135,7 @@ func labels(inst ecs.Instance) map[string]string {
 	return named
 }
 
-// joined returns a list with a comma before, between and after its elements.
+// joined joins the elements of a list with a comma before, between and after them.
 func joined(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -143,8 +143,8 @@ func joined(list []string) string {
 	return "," + strings.Join(list, ",") + ","
 }
 
-// tagLabels returns a unique label for every tag. If two keys result in the same name, such as "a.b" and "a-b", a
-// number is appended; a key that is already a valid name takes precedence.
+// tagLabels returns a unique label for every tag. If two keys result in the same label name, such as "a.b" and "a-b",
+// a number is appended to one of the names. A key that is a valid label name is never changed.
 func tagLabels(tags []ecs.Tag) map[string]string {
 	named := make(map[string]string, len(tags))
 	inOrder := slices.SortedFunc(slices.Values(tags), func(a, b ecs.Tag) int {
@@ -154,7 +154,7 @@ func tagLabels(tags []ecs.Tag) map[string]string {
 		}
 		return cmp.Compare(a.Key, b.Key)
 	})
-	next := map[string]int{} // for each name, the number to try next
+	next := map[string]int{} // for each label name, the last number that was tried
 	for _, tag := range inOrder {
 		plain := labelName(tag.Key)
 		name := plain
@@ -167,9 +167,10 @@ func tagLabels(tags []ecs.Tag) map[string]string {
 	return named
 }
 
-// labelName returns the label name of a tag's key, without its prefix. As in Prometheus' other discoveries,
-// characters that a label name cannot contain become underscores. Non-ASCII characters become their code points
-// instead, such as _u73af for 环: with underscores, all Chinese keys of two characters would be equal.
+// labelName returns the label name for a tag key, without the prefix. As in the other service discoveries of
+// Prometheus, underscores replace the characters that a label name cannot contain. Non-ASCII characters are replaced
+// by their code points instead, such as _u73af for 环: with underscores, all Chinese keys of the same length would be
+// equal.
 func labelName(key string) string {
 	var name strings.Builder
 	for _, r := range key {

@@ -44,20 +44,20 @@ func TestList(t *testing.T) {
 		if !bytes.Equal(got.Bytes(), want) {
 			t.Errorf("got %s\nwant %s\n(-update writes the file)", &got, want)
 		}
-		if _, text := w.health(time.Now()); text != "ok: 6 targets in 2 regions, read 0s ago\n" {
+		if _, text := w.health(time.Now()); text != "ok: 6 targets in 2 regions, listed 0s ago\n" {
 			t.Errorf("health: %s", text)
 		}
 		first := r.Body.String()
 		w.refresh(t)
 		if second := w.get("/sd").Body.String(); second != first {
-			t.Error("the same fleet makes a different list the second time")
+			t.Error("the same fleet resulted in two different lists")
 		}
 
 		w.selection.PreferPublic = true
 		w.refresh(t)
 		for _, target := range []string{`["192.0.2.1:9100","192.0.2.1:9256"]`, `["192.0.2.2:9100",`} {
 			if !strings.Contains(w.get("/sd").Body.String(), target) {
-				t.Errorf("public addresses preferred, but no %s", target)
+				t.Errorf("with -prefer-public, the target %s is missing", target)
 			}
 		}
 	})
@@ -88,7 +88,7 @@ func TestTagLabels(t *testing.T) {
 		{"😀", "_U0001f600"},
 		{"a.b a-b a_b", "a_b a_b_2 a_b_3"},
 		{"a.b a_b_2 a-b", "a_b a_b_2 a_b_3"},
-		{"1st", "1st"}, // after the prefix a digit may stand
+		{"1st", "1st"}, // a digit is valid, because the prefix precedes it
 	} {
 		var tags []ecs.Tag
 		for key := range strings.FieldsSeq(tt.keys) {
@@ -105,7 +105,7 @@ func TestTagLabels(t *testing.T) {
 		}
 	}
 	if named := tagLabels([]ecs.Tag{{Key: "a-b", Value: "1"}, {Key: "a_b", Value: "2"}}); named["a_b"] != "2" || named["a_b_2"] != "1" {
-		t.Errorf("the key that is a name keeps it: %v", named)
+		t.Errorf("a key that is a valid label name was changed: %v", named)
 	}
 }
 
@@ -121,13 +121,14 @@ func FuzzTagLabels(f *testing.F) {
 		}
 		for name := range named {
 			if !valid.MatchString(name) {
-				t.Errorf("%q is no part of a label name", name)
+				t.Errorf("%q is not valid in a label name", name)
 			}
 		}
 	})
 }
 
-// Thousands of keys that result in the same label take no longer than others.
+// TestManyEqualLabels verifies that thousands of keys that result in the same label name do not take
+// disproportionately long.
 func TestManyEqualLabels(t *testing.T) {
 	t.Parallel()
 	digits := strings.NewReplacer("0", "!", "1", "#", "2", "$", "3", "%", "4", "&", "5", "(", "6", ")", "7", "*", "8", "+", "9", ",")
@@ -142,7 +143,8 @@ func TestManyEqualLabels(t *testing.T) {
 	}
 }
 
-// For any names and tags, the list is valid and contains only the labels of this program.
+// TestHostileNames verifies for any names and tags that the list is valid JSON and contains only the labels of this
+// program.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -172,7 +174,8 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
-// Instances that have only an IPv6 address are targets; spot strategy and interfaces are labels.
+// TestIPv6AndMore verifies that instances with only an IPv6 address are targets, and that the spot strategy and the
+// interfaces are labels.
 func TestIPv6AndMore(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{

@@ -19,13 +19,13 @@ import (
 )
 
 func main() {
-	home := flag.String("region", "cn-hangzhou", "the region whose endpoint is asked for the list of regions")
+	home := flag.String("region", "cn-hangzhou", "the region whose endpoint returns the list of regions")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	client, done, err := demo.Client(*inMemory, *home, nil) // without -demo: ecs.NewClient(*home, nil)
+	client, done, err := demo.Client(*inMemory, *home, nil) // without -demo, this calls ecs.NewClient(*home, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func main() {
 
 func count(ctx context.Context, client *ecs.Client) error {
 	instances, failed := map[string]int{}, 0
-	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil: all regions
+	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil lists all regions
 		var region *ecs.RegionError
 		if errors.As(err, &region) {
 			log.Print(region) // this region's instances are incomplete; the other regions continue
@@ -54,7 +54,7 @@ func count(ctx context.Context, client *ecs.Client) error {
 		fmt.Printf("%-16s %d\n", region, instances[region])
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d regions could not be listed to their end", failed)
+		return fmt.Errorf("%d regions could not be listed completely", failed)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// A region that fails makes the count fail, however the others fare.
+// TestFailedRegion verifies that count returns an error if a region fails, even if the other regions succeed.
 func TestFailedRegion(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ecstest.Fault{

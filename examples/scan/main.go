@@ -1,4 +1,4 @@
-// Command scan lists a large region with several requests at a time.
+// Command scan lists a large region with concurrent requests.
 //
 //	go run ./examples/scan -demo -workers 16
 package main
@@ -18,7 +18,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
-	workers := flag.Int("workers", 8, "how many requests at a time")
+	workers := flag.Int("workers", 8, "maximum number of concurrent requests")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
@@ -46,6 +46,6 @@ func scan(ctx context.Context, region string, workers int, inMemory bool) error 
 		cores += inst.CPU
 	}
 	fmt.Printf("%d instances with %d vCPUs in %s\n", n, cores, region)
-	log.Print(requests.Load(), " requests") // some only count instances, to divide the fleet into even parts
+	log.Print(requests.Load(), " requests") // some requests only count instances, to divide the fleet into parts of equal size
 	return nil
 }

@@ -1,4 +1,5 @@
-// Command stream passes the instances of a region to several goroutines through a channel, while the listing goes on.
+// Command stream distributes the instances of a region to several goroutines through a channel while the listing is
+// still running.
 //
 //	go run ./examples/stream -demo
 package main
@@ -18,7 +19,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
-	workers := flag.Int("workers", 4, "how many goroutines process instances")
+	workers := flag.Int("workers", 4, "number of goroutines that process instances")
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
@@ -43,8 +44,8 @@ func stream(ctx context.Context, region string, workers int, inMemory bool) erro
 	counts := make([]int, max(workers, 1))
 	for worker := range counts {
 		wg.Go(func() {
-			for inst := range stream.C { // the channel is closed at the end of the listing, after an error, and when ctx is done
-				if len(inst.PublicAddrs()) > 0 { // stands for work that takes time
+			for inst := range stream.C { // stream.C is closed after the last instance, after an error, and when ctx is done
+				if len(inst.PublicAddrs()) > 0 { // replace this with slower work, such as a request to each instance
 					counts[worker]++
 				}
 			}

@@ -1,4 +1,5 @@
-// Command tags counts the instances that have a tag. The API returns at most 1,000 of them; the client continues beyond that.
+// Command tags counts the instances that have a tag. The API returns at most 1,000 instances for a tag filter; the
+// client lists the instances beyond that limit as well.
 //
 //	go run ./examples/tags -demo -key env
 package main
@@ -19,7 +20,7 @@ import (
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
 	key := flag.String("key", "env", "the tag's key")
-	value := flag.String("value", "", `the tag's value; "" is any`)
+	value := flag.String("value", "", `the tag's value; "" matches any value`)
 	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
 	flag.Parse()
 
@@ -31,8 +32,8 @@ func main() {
 }
 
 func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error {
-	const many = 15_000                                             // so that more than 1,000 in cn-hangzhou have the tag
-	client, done, err := demo.ClientOf(many, inMemory, region, nil) // without -demo: ecs.NewClient(region, nil)
+	const many = 15_000                                             // large enough for more than 1,000 tagged instances in cn-hangzhou
+	client, done, err := demo.ClientOf(many, inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error
 	for _, err := range client.Instances(ctx, ecs.DescribeInstancesRequest{Tags: []ecs.Tag{tag}}) {
 		var capped *ecs.CappedError
 		if errors.As(err, &capped) {
-			return fmt.Errorf("there may be more than %d, grant ecs:ListTagResources to see them: %w", capped.Delivered, err)
+			return fmt.Errorf("there may be more than %d instances: grant ecs:ListTagResources to list all of them: %w", capped.Delivered, err)
 		}
 		if err != nil {
 			return err
@@ -55,12 +56,12 @@ func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error
 	}
 	fmt.Printf("%d instances in %s have the tag %s\n", n, region, name)
 
-	rows := 0 // instances, disks, images and other resources
+	rows := 0 // counts instances, disks, images and other resources
 	for row, err := range client.ListTagResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
 		if err != nil {
 			return err
 		}
-		if row.TagKey == tag.Key { // the other tags of the same resources are returned as well
+		if row.TagKey == tag.Key { // the API also returns the other tags of these resources
 			rows++
 		}
 	}

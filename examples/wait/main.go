@@ -21,7 +21,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region of the instances")
-	timeout := flag.Duration("timeout", 5*time.Minute, "how long to wait")
+	timeout := flag.Duration("timeout", 5*time.Minute, "maximum time to wait")
 	inMemory := flag.Bool("demo", false, "wait for two made-up instances, one of which starts after a second")
 	flag.Parse()
 	if flag.NArg() == 0 != *inMemory {
@@ -32,7 +32,7 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, *timeout) // the wait ends when its context is done
+	ctx, cancel := context.WithTimeout(ctx, *timeout) // WaitForStatus returns when ctx is done
 	defer cancel()
 	if err := wait(ctx, *region, flag.Args(), *inMemory); err != nil {
 		log.Fatal(err)
@@ -43,7 +43,7 @@ func wait(ctx context.Context, region string, ids []string, inMemory bool) error
 	if inMemory {
 		ids = []string{"i-bp1quick", "i-bp1slow"}
 	}
-	client, done, err := demo.ChangingClient(inMemory, region, // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.ChangingClient(inMemory, region, // without -demo, this calls ecs.NewClient(region, nil)
 		func(s *ecstest.Server) {
 			s.Update("i-bp1slow", func(i *ecs.Instance) { i.Status = ecs.InstanceStatusRunning })
 		},
@@ -55,7 +55,7 @@ func wait(ctx context.Context, region string, ids []string, inMemory bool) error
 	defer done()
 
 	running, err := client.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids...)
-	for _, inst := range running { // also those of a wait that failed
+	for _, inst := range running { // if the wait fails, running contains the instances that are running already
 		fmt.Println(inst.InstanceID, inst.Status)
 	}
 	var w *ecs.WaitError

@@ -1,4 +1,4 @@
-// Command watch prints the instances of a region, and then what appears, changes and disappears there.
+// Command watch prints the instances of a region, and then reports instances that are added, changed or removed.
 //
 //	go run ./examples/watch -demo
 //	go run ./examples/watch -region cn-hangzhou -interval 30s
@@ -21,7 +21,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to watch")
-	interval := flag.Duration("interval", time.Minute, "the time between two listings")
+	interval := flag.Duration("interval", time.Minute, "time between two listings")
 	inMemory := flag.Bool("demo", false, "watch two made-up instances for three seconds, no account needed")
 	flag.Parse()
 
@@ -38,7 +38,7 @@ func main() {
 }
 
 func watch(ctx context.Context, region string, interval time.Duration, inMemory bool) error {
-	client, done, err := demo.ChangingClient(inMemory, region, // without -demo: ecs.NewClient(region, nil)
+	client, done, err := demo.ChangingClient(inMemory, region, // without -demo, this calls ecs.NewClient(region, nil)
 		func(s *ecstest.Server) {
 			s.Update("i-bp1web", func(i *ecs.Instance) { i.InstanceName = "web-2" })
 			s.Delete("i-bp1db")
@@ -52,7 +52,7 @@ func watch(ctx context.Context, region string, interval time.Duration, inMemory 
 
 	cache, err := ecscache.New(client, ecs.DescribeInstancesRequest{}, &ecscache.Options{
 		Interval: interval,
-		OnError:  func(err error) { log.Print(err) }, // what is known stays, and the next listing may succeed
+		OnError:  func(err error) { log.Print(err) }, // the cached instances stay valid, and the next listing may succeed
 	})
 	if err != nil {
 		return err
@@ -62,9 +62,9 @@ func watch(ctx context.Context, region string, interval time.Duration, inMemory 
 		switch ev.Type {
 		case ecscache.EventChanged:
 			fmt.Println("changed", ev.Instance.InstanceID, ev.Old.InstanceName, "->", ev.Instance.InstanceName)
-		case ecscache.EventSynced: // all that was there has been printed
+		case ecscache.EventSynced: // every existing instance has been printed
 			fmt.Println("watching", client.Region())
-		case ecscache.EventAdded, ecscache.EventRemoved: // removed: a complete listing did not have it any more
+		case ecscache.EventAdded, ecscache.EventRemoved: // EventRemoved: a complete listing no longer contains the instance
 			fmt.Println(ev.Type, ev.Instance.InstanceID, ev.Instance.InstanceName)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package demo lets every example run without an account.
+// Package demo provides clients with which every example runs without an account.
 package demo
 
 import (
@@ -8,28 +8,28 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// The generated fleet is the same in every run.
+// A fixed seed generates the same fleet in every run.
 const (
 	size = 3000
 	seed = 1
 )
 
-// Now returns the time for which the fleet was generated: some instances are new then, and some subscriptions end
-// soon.
+// Now returns the time for which the fleet was generated: at this time, some instances have just been created and
+// some subscriptions are about to expire.
 func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 
-// Notice returns a line for people, who should know that what they see is not real.
+// Notice returns a line that tells the user that the listed instances are not real.
 func Notice() string {
 	return "demo: these instances are made up, as of " + Now().Format(time.DateOnly)
 }
 
-// Client returns a client for a region: with the default credentials or, if demo is true, for an in-memory ECS
-// with generated instances. Call done when the client is no longer needed.
+// Client returns a client for a region. If demo is true, the client uses an in-memory ECS with generated instances;
+// otherwise it uses the default credentials. The caller must call done when it no longer needs the client.
 func Client(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	return ClientOf(size, demo, region, opts)
 }
 
-// ClientOf is like Client, with the given number of generated instances.
+// ClientOf is like Client, but the in-memory ECS has the given number of generated instances.
 func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	if !demo {
 		client, err = ecs.NewClient(region, opts)
@@ -38,7 +38,8 @@ func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ec
 	return serve(ecstest.NewServer(ecstest.Fleet(size, seed)...), region, opts)
 }
 
-// ChangingClient is like Client, with the given instances, which change changes a second later.
+// ChangingClient is like Client, but the in-memory ECS has the given instances. It calls change after a second, to
+// modify them.
 func ChangingClient(demo bool, region string, change func(*ecstest.Server), instances ...ecs.Instance) (client *ecs.Client, done func(), err error) {
 	if !demo {
 		return Client(false, region, nil)
@@ -48,7 +49,7 @@ func ChangingClient(demo bool, region string, change func(*ecstest.Server), inst
 	return serve(server, region, nil)
 }
 
-// serve returns a client for a server. done closes the server.
+// serve returns a client that sends its requests to server. done closes the server.
 func serve(server *ecstest.Server, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	client, err = server.Client(region, opts)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package failure classifies the failures of a listing, for messages, exit codes and metric labels.
+// Package failure classifies the failures of a listing for messages, exit codes and metric labels.
 package failure
 
 import (
@@ -16,25 +16,25 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// A Kind is the kind of a failure, used as a metric label.
+// A Kind is a class of failures. Metrics use it as a label.
 type Kind string
 
 // The kinds of failure.
 const (
-	Incomplete  Kind = "incomplete"  // instances could not be read, or the API's cap was hit
+	Incomplete  Kind = "incomplete"  // instances were unreadable, or the API's cap was reached
 	Closed      Kind = "closed"      // the region is not enabled for the account
-	Credentials Kind = "credentials" // missing or not accepted
-	Forbidden   Kind = "forbidden"   // not permitted
+	Credentials Kind = "credentials" // the credentials are missing or were rejected
+	Forbidden   Kind = "forbidden"   // the request is not permitted
 	Throttled   Kind = "throttled"   // the API's quota was used up
-	Endpoint    Kind = "endpoint"    // the host does not exist, is not trusted or does not speak TLS
+	Endpoint    Kind = "endpoint"    // the host does not exist, is not trusted or does not use TLS
 	Unavailable Kind = "unavailable" // the service or the network failed temporarily
 	Invalid     Kind = "invalid"     // the request cannot succeed unless it is changed
-	Timeout     Kind = "timeout"     // the timeout of the program expired
-	Unconfirmed Kind = "unconfirmed" // no instance was found, and the permission could not be verified
+	Timeout     Kind = "timeout"     // the program's timeout expired, or the program was interrupted
+	Unconfirmed Kind = "unconfirmed" // the listing was empty, and the permission could not be verified
 	Other       Kind = "other"
 )
 
-// The exit codes of the programs. Only Unavailable means that another attempt may succeed.
+// The exit codes of the programs. Only after ExitUnavailable may another attempt succeed without a change.
 const (
 	ExitOK          = 0
 	ExitFailed      = 1
@@ -48,16 +48,16 @@ const (
 )
 
 // ExitCodes explains the exit codes that all programs share.
-const ExitCodes = `  0    done
-  1    failed, and trying again does not help; also when the endpoint's host does not exist or is not trusted
-  2    usage: a flag is wrong, or the API refuses a value
+const ExitCodes = `  0    success
+  1    failure that a retry does not resolve, such as an endpoint whose host does not exist or is not trusted
+  2    usage error: a flag is wrong, or the API rejected a value
   3    not permitted, or the region is not enabled for the account
-  4    credentials missing or not accepted
+  4    credentials missing or rejected
   5    throttled or unavailable, even after retries: try again later
 `
 
-// isClosed reports whether a region is not enabled for the account, regardless of permissions: the code is that of
-// a denial and names the region, or is one of the other codes for it.
+// isClosed reports whether the account has not enabled the region, regardless of permissions. The error code is
+// either a denial that names the region, or one of two other codes for such a region.
 func isClosed(err error) bool {
 	var api *ecs.Error
 	if !errors.As(err, &api) {
@@ -67,7 +67,7 @@ func isClosed(err error) bool {
 		api.Code == "InvalidRegion.NotSupport" || api.Code == "InvalidOperation.InvalidRegion"
 }
 
-// KindOf returns the kind of a failure.
+// KindOf classifies a failure.
 func KindOf(err error) Kind {
 	var incomplete *ecs.IncompleteError
 	var capped *ecs.CappedError
@@ -98,7 +98,7 @@ func KindOf(err error) Kind {
 	}
 }
 
-// isEndpoint reports whether the failure is that of an endpoint that will never work.
+// isEndpoint reports whether retrying cannot help because the endpoint itself is unusable.
 func isEndpoint(err error) bool {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError
@@ -109,12 +109,12 @@ func isEndpoint(err error) bool {
 		errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &record)
 }
 
-// Lasting reports whether the failure persists until something is changed: waiting does not help.
+// Lasting reports whether the failure persists until the user changes something, so that waiting does not help.
 func (k Kind) Lasting() bool {
 	return k != Throttled && k != Unavailable && k != Timeout
 }
 
-// ExitCode returns the exit code for a failure.
+// ExitCode returns the exit code of a program that ends with the failure.
 func ExitCode(err error) int {
 	switch KindOf(err) {
 	case Invalid:
@@ -132,7 +132,8 @@ func ExitCode(err error) int {
 	}
 }
 
-// Text returns a failure as one line, in the words of [wording.Plain], starting with the region.
+// Text describes a failure in one line that starts with the account, if it is known, and the region. It uses the
+// words of [wording.Plain].
 func Text(err error) string {
 	var account *AccountError
 	var region *ecs.RegionError
@@ -146,33 +147,33 @@ func Text(err error) string {
 	}
 }
 
-// AccountError is a failure of one of several accounts.
+// AccountError is a failure to list one of several accounts.
 type AccountError struct {
 	Account string
 	Err     error
 }
 
-// Error names the account.
+// Error returns the message of the failure, preceded by the account.
 func (e *AccountError) Error() string { return e.Account + ": " + e.Err.Error() }
 
-// Unwrap returns the failure.
+// Unwrap returns the failure without the account.
 func (e *AccountError) Unwrap() error { return e.Err }
 
-// Setup is the configuration that the advice for a failure depends on.
+// Setup contains the settings on which the advice for a failure depends.
 type Setup struct {
 	VPC      bool
 	Endpoint string
 }
 
-// Advice returns what to do about a failure if the text of the error does not say it, otherwise "".
+// Advice returns what the user can do about a failure, or "" if the error text already explains that.
 func (s Setup) Advice(err error) string {
 	switch KindOf(err) {
 	case Forbidden:
 		return forbidden(err)
 	case Closed:
-		return "leave out regions that are not enabled for the account with -exclude-region"
+		return "use -exclude-region to leave out regions that are not enabled for the account"
 	case Unconfirmed:
-		return "the API may hide instances from callers without permission, and this region could not be checked: \"inventory doctor\" shows what is wrong"
+		return "the API may hide instances from callers without permission, and the permission for this region could not be verified: run \"inventory doctor\" to find the cause"
 	case Endpoint:
 		return s.endpoint(err)
 	case Invalid:
@@ -184,7 +185,7 @@ func (s Setup) Advice(err error) string {
 	}
 }
 
-// grantable are the codes of denials that a RAM policy can resolve.
+// grantable contains the error codes of denials that a RAM policy can resolve.
 var grantable = []string{"Forbidden", "Forbidden.RAM", "Forbidden.Unauthorized", "PermissionDenied", "AccessDenied", "Unauthorized", "InvalidUser.Unauthorized"}
 
 func forbidden(err error) string {
@@ -194,15 +195,15 @@ func forbidden(err error) string {
 	}
 	switch d := api.AccessDenied; {
 	case d != nil && strings.EqualFold(d.NoPermissionType, "ExplicitDeny"):
-		return "a policy denies this explicitly: granting a permission does not help, change that policy"
+		return "a policy explicitly denies this request: change that policy, because granting a permission does not help"
 	case d != nil && d.AuthAction != "", slices.Contains(grantable, api.Code), strings.HasPrefix(api.Code, "NoPermission"):
-		return "the system policy AliyunECSReadOnlyAccess permits listing; \"inventory doctor\" shows what is missing"
+		return "attach the system policy AliyunECSReadOnlyAccess, which permits listing, or run \"inventory doctor\" to find the missing permissions"
 	default:
 		return ""
 	}
 }
 
-// regionOf returns the region that a failure concerns, or "".
+// regionOf returns the region of a failed request, or "" if the region is unknown.
 func regionOf(err error) string {
 	var regional *ecs.RegionError
 	var api *ecs.Error
@@ -216,7 +217,7 @@ func regionOf(err error) string {
 	}
 }
 
-// invalidRegion returns advice if the API does not know the region.
+// invalidRegion returns advice if the API rejected the region id, and "" otherwise.
 func invalidRegion(err error) string {
 	var api *ecs.Error
 	if !errors.As(err, &api) || !strings.HasPrefix(api.Code, "InvalidRegionId") {
@@ -238,7 +239,7 @@ func (s Setup) endpoint(err error) string {
 	case s.Endpoint != "":
 		return "check the host of -endpoint and the name server: retrying does not help"
 	case s.VPC:
-		return checkRegion + "the endpoints of -network vpc can only be resolved inside a VPC of that region: elsewhere leave out -network vpc"
+		return checkRegion + "the endpoints of -network vpc can be resolved only inside a VPC of that region: leave out -network vpc on other machines"
 	default:
 		return checkRegion + "retrying does not help"
 	}
@@ -251,12 +252,12 @@ func (s Setup) network() string {
 	case s.VPC:
 		return "check the network; the endpoints of -network vpc are reachable only inside a VPC of that region"
 	default:
-		return "check the network; inside a VPC without public access use -network vpc"
+		return "check the network; inside a VPC without public access, use -network vpc"
 	}
 }
 
-// Report prints what failed, with each piece of advice once, and returns the exit code: that of the first failure
-// in the order of their texts, so that it does not depend on which region responded first.
+// Report prints the failures and then each piece of advice once. It returns the exit code of the first failure in
+// alphabetical order, so that the code does not depend on which region responded first. failures must not be empty.
 func (s Setup) Report(say func(line string), failures ...error) int {
 	failures = Sorted(failures)
 	const most = 10
@@ -276,7 +277,7 @@ func (s Setup) Report(say func(line string), failures ...error) int {
 	return ExitCode(failures[0])
 }
 
-// Sorted returns failures ordered by their texts.
+// Sorted returns the failures in the alphabetical order of their texts.
 func Sorted(failures []error) []error {
 	return slices.SortedStableFunc(slices.Values(failures), func(a, b error) int { return cmp.Compare(Text(a), Text(b)) })
 }

@@ -19,17 +19,17 @@ func api(code string, status int) error {
 	return &ecs.Error{Code: code, StatusCode: status, Action: "DescribeInstances", Message: "x"}
 }
 
-// wrapped is a network failure as the client returns it.
+// wrapped returns a network failure in the form in which the client returns it.
 func wrapped(err error) error { return fmt.Errorf("ecs: %w: %w", err, ecs.ErrUnavailable) }
 
-// The exit codes, kinds and advice of possible failures.
+// TestMatrix verifies the kind, exit code and advice of every failure.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		err    error
 		kind   Kind
 		code   int
-		advice string // part of it; "" is none
+		advice string // a part of the advice; "" means that there is no advice
 	}{
 		{api("Throttling", 400), Throttled, 5, ""},
 		{api("Throttling.User", 400), Throttled, 5, ""},
@@ -56,7 +56,7 @@ func TestMatrix(t *testing.T) {
 		{api("NoPermisson", 403), Forbidden, 3, ""},
 		{api("Forbidden.RiskControl", 403), Forbidden, 3, ""},
 		{api("InsufficientBalance", 400), Forbidden, 3, ""},
-		{&ecs.Error{Code: "Forbidden.RAM", StatusCode: 403, AccessDenied: &ecs.AccessDeniedDetail{AuthAction: "ecs:DescribeInstances", NoPermissionType: "ExplicitDeny"}}, Forbidden, 3, "denies this explicitly"},
+		{&ecs.Error{Code: "Forbidden.RAM", StatusCode: 403, AccessDenied: &ecs.AccessDeniedDetail{AuthAction: "ecs:DescribeInstances", NoPermissionType: "ExplicitDeny"}}, Forbidden, 3, "explicitly denies this request"},
 		{&ecs.Error{Code: "Forbidden.Other", StatusCode: 403, AccessDenied: &ecs.AccessDeniedDetail{AuthAction: "ecs:DescribeInstances", NoPermissionType: "ImplicitDeny"}}, Forbidden, 3, "AliyunECSReadOnlyAccess"},
 		{api("UnauthorizedRegion", 403), Closed, 3, "-exclude-region"},
 		{api("Forbidden.RegionId", 403), Closed, 3, "-exclude-region"},
@@ -70,7 +70,7 @@ func TestMatrix(t *testing.T) {
 		{api("Forbidden.AccessKeyDisabled", 403), Credentials, 4, ""},
 		{ecs.ErrCredentials, Credentials, 4, ""},
 		{api("InvalidParameter", 400), Invalid, 2, ""},
-		{api("InvalidRegionId.NotFound", 404), Invalid, 2, "names all regions"},
+		{api("InvalidRegionId.NotFound", 404), Invalid, 2, "lists all regions"},
 		{api("MissingParameter", 400), Invalid, 2, ""},
 		{api("", 302), Other, 1, ""},
 		{api("", 404), Other, 1, ""},
@@ -82,8 +82,8 @@ func TestMatrix(t *testing.T) {
 		{&ecs.UnconfirmedError{Err: api("ServiceUnavailable", 503)}, Unavailable, 5, "check the network"},
 		{&ecs.UnconfirmedError{Err: api("Throttling.User", 400)}, Throttled, 5, ""},
 		{&ecs.UnconfirmedError{Err: api("InvalidAccessKeyId.NotFound", 404)}, Credentials, 4, ""},
-		{&ecs.UnconfirmedError{Err: api("SomethingNew", 400)}, Unconfirmed, 6, "could not be checked"},
-		{&ecs.UnconfirmedError{Err: api("InvalidParameter", 400)}, Unconfirmed, 6, "could not be checked"},
+		{&ecs.UnconfirmedError{Err: api("SomethingNew", 400)}, Unconfirmed, 6, "could not be verified"},
+		{&ecs.UnconfirmedError{Err: api("InvalidParameter", 400)}, Unconfirmed, 6, "could not be verified"},
 		{&ecs.UnconfirmedError{Err: context.DeadlineExceeded}, Timeout, 5, ""},
 		{&ecs.RegionError{Region: "cn-a", Err: api("Throttling", 400)}, Throttled, 5, ""},
 		{&AccountError{"prod", &ecs.RegionError{Region: "cn-a", Err: api("Forbidden.RAM", 403)}}, Forbidden, 3, "AliyunECSReadOnlyAccess"},
@@ -103,7 +103,7 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// The advice is not something that the user already does.
+// TestAdviceFitsTheFlags verifies that the advice does not recommend a flag that is already set.
 func TestAdviceFitsTheFlags(t *testing.T) {
 	t.Parallel()
 	unknown, refused := wrapped(&net.DNSError{Err: "no such host", IsNotFound: true}), wrapped(errors.New("connection refused"))
@@ -134,7 +134,7 @@ func TestReport(t *testing.T) {
 		&ecs.RegionError{Region: "cn-a", Err: fmt.Errorf("ecs: none: %w", ecs.ErrUnavailable)},
 		&ecs.RegionError{Region: "cn-c", Err: fmt.Errorf("ecs: no: %w", ecs.ErrForbidden)},
 	)
-	if code != 5 || len(lines) != 5 || lines[0] != "cn-a: none: unavailable" || !strings.HasPrefix(lines[1], "cn-b: DescribeInstances: 403 Forbidden.RAM") || !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "the system policy") }) {
+	if code != 5 || len(lines) != 5 || lines[0] != "cn-a: none: unavailable" || !strings.HasPrefix(lines[1], "cn-b: DescribeInstances: 403 Forbidden.RAM") || !slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "attach the system policy") }) {
 		t.Errorf("%d %q", code, lines)
 	}
 

@@ -8,28 +8,29 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// publicRegions are the ids of the public regions. They are used for suggestions only: a region that is not among them may exist.
+// publicRegions contains the ids of the public regions. SuggestRegion and KnownRegion use the list for suggestions
+// only: a region that is not in the list may exist.
 var publicRegions = strings.Fields(`
 	cn-qingdao cn-beijing cn-zhangjiakou cn-huhehaote cn-wulanchabu cn-hangzhou cn-shanghai cn-nanjing cn-fuzhou cn-wuhan-lr
 	cn-shenzhen cn-heyuan cn-guangzhou cn-chengdu cn-hongkong ap-northeast-1 ap-northeast-2 ap-southeast-1 ap-southeast-2
 	ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-south-1 us-east-1 us-west-1 na-south-1 eu-west-1 eu-central-1
 	me-east-1 me-central-1 cn-beijing-finance-1 cn-shanghai-finance-1 cn-shenzhen-finance-1 cn-north-2-gov-1`)
 
-// KnownRegion reports whether there is a region of that name: a public one, or one of others.
+// KnownRegion reports whether name is the id of a public region or is in others.
 func KnownRegion(name string, others ...string) bool {
 	return slices.Contains(publicRegions, name) || slices.Contains(others, name)
 }
 
-// SuggestRegion returns the end of a message about a region that may not exist: a region with a similar name, a public one or
-// one of others, and how to find all.
+// SuggestRegion returns the end of a message about a region that may not exist. It names a region with a similar id,
+// if there is one among the public regions and others, and explains how to list all regions.
 func SuggestRegion(name string, others ...string) string {
 	known := slices.Concat(others, publicRegions)
-	var chinese []string // without "cn-", which is easily forgotten
+	var chinese []string // without the prefix "cn-", which users easily forget
 	for _, region := range known {
 		if city, ok := strings.CutPrefix(region, "cn-"); ok {
 			chinese = append(chinese, city)
 		}
 	}
 	similar := cmp.Or(wording.DidYouMean("", name, known), wording.DidYouMean("cn-", name, chinese), ":")
-	return similar + ` "inventory -region all -dry-run" names all regions`
+	return similar + ` "inventory -region all -dry-run" lists all regions`
 }

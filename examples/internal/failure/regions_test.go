@@ -15,13 +15,14 @@ func TestSuggestRegion(t *testing.T) {
 		"us-west1": "us-west-1", "eu-central": "eu-central-1", "cn-privat-1": "cn-private-1", "moon": "", "": "",
 	} {
 		got := SuggestRegion(name, "cn-private-1")
-		if strings.Contains(got, "did you mean") != (want != "") || !strings.Contains(got, want) || !strings.HasSuffix(got, "names all regions") {
+		if strings.Contains(got, "did you mean") != (want != "") || !strings.Contains(got, want) || !strings.HasSuffix(got, "lists all regions") {
 			t.Errorf("%s%s, want %q", name, got, want)
 		}
 	}
 }
 
-// A region that does not exist has no host, or is refused by the API of another region.
+// TestMisspeltRegion verifies the advice for a misspelt region: either its endpoint's host does not exist, or the API
+// of another region rejects its id.
 func TestMisspeltRegion(t *testing.T) {
 	t.Parallel()
 	noHost := wrapped(&net.DNSError{Err: "no such host", IsNotFound: true})
@@ -37,7 +38,7 @@ func TestMisspeltRegion(t *testing.T) {
 		{"cn-hangzou", Setup{Endpoint: "x"}, noHost, "the host of -endpoint", "did you mean"},
 		{"cn-hangzou", Setup{Endpoint: "x"}, refused, "did you mean cn-hangzhou?", ""},
 		{"cn-hangzhou", Setup{}, noHost, "check the name server", "region id"},
-		{"xx-new-1", Setup{}, noHost, `check the region id xx-new-1: "inventory -region all -dry-run" names all regions`, "did you mean"},
+		{"xx-new-1", Setup{}, noHost, `check the region id xx-new-1: "inventory -region all -dry-run" lists all regions`, "did you mean"},
 	} {
 		got := tt.setup.Advice(&ecs.RegionError{Region: tt.region, Err: tt.err})
 		if !strings.Contains(got, tt.want) || tt.never != "" && strings.Contains(got, tt.never) {

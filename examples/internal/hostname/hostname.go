@@ -1,6 +1,6 @@
-// Package hostname converts instance names to host names. People who may name an instance must not be able to take
-// over a host that other programs know: an SSH alias or an inventory host called "github.com", "localhost" or
-// "192.0.2.7" would.
+// Package hostname converts instance names to host names. A person who may name an instance must not be able to take
+// over a host that other programs know. A name such as "github.com", "localhost" or "192.0.2.7" would do so as an SSH
+// alias or as an inventory host.
 package hostname
 
 import (
@@ -11,26 +11,28 @@ import (
 	"unicode"
 )
 
-// Rule explains the conversion in a sentence, for help texts.
-const Rule = `letters of any script, digits, "_" and "-" stay, runs of other characters, dots included, become "-"; an instance whose name
-is an address, a number, an instance id, "localhost" or longer than 128 characters goes by its id`
+// Rule explains the conversion for help texts.
+const Rule = `letters of any script, digits, "_" and "-" are kept, and "-" replaces each run of other characters, including dots; an
+instance is listed under its id if its name is an address, a number, an instance id or "localhost", or is longer than 128 characters`
 
 const maxLength = 128
 
-// reserved are names with a meaning to ssh, Ansible or /etc/hosts.
+// reserved contains names that have a meaning to ssh, Ansible or /etc/hosts.
 var reserved = []string{
 	"all", "ungrouped", "_meta", "localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "ip6-localnet",
 	"ip6-allnodes", "ip6-allrouters", "ip6-mcastprefix", "broadcasthost", "loopback", "none", "host", "match", "self", "implicit",
 }
 
-// number matches what the C library parses as (a part of) an IPv4 address: "127.1", "0x7f000001", "2130706433".
+// number matches what the C library parses as an IPv4 address or as part of an address: "127.1", "0x7f000001",
+// "2130706433".
 var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-F]*|[0-9]+)){0,3}$`)
 
-// instanceID matches what may be the id of an instance.
+// instanceID matches a string that may be an instance id.
 var instanceID = regexp.MustCompile(`^[iI]-[0-9A-Za-z]+$`)
 
-// OfName returns the host name for a text that people chose: like Clean, but "" for what may be the id of an instance. An
-// instance that somebody calls by the id of another must not be reached in its place when that one is not in the list.
+// OfName returns the host name for a name that a person chose. It is like Clean, but returns "" if the name may be an
+// instance id. Otherwise, an instance that was given the id of another instance as its name would be reached in place
+// of the other instance if the other instance is not listed.
 func OfName(name string) string {
 	clean := Clean(name)
 	if instanceID.MatchString(clean) {
@@ -39,8 +41,9 @@ func OfName(name string) string {
 	return clean
 }
 
-// Clean returns a host name that contains only letters of any script, digits, "_" and "-", and does not begin or
-// end with a sign. It returns "" if nothing is left, or if the name is an address, a number, reserved or too long.
+// Clean converts a name to a host name that contains only letters of any script, digits, "_" and "-", and that begins
+// and ends with a letter or a digit. It returns "" if no such character is left, or if the name is an address, a
+// number, reserved or too long.
 func Clean(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return r == unicode.ReplacementChar || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != '_' && r != '-'

@@ -26,7 +26,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// A name that may be the id of another instance is not used.
+// TestOfName verifies that a name that may be another instance's id is not used.
 func TestOfName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"i-bp1victim": "", "I-BP1": "", " i.bp1 ": "", "i-web-1": "i-web-1", "web-1": "web-1", "localhost": ""} {
@@ -36,7 +36,7 @@ func TestOfName(t *testing.T) {
 	}
 }
 
-// For any name, the result is not an address, and has no special meaning to a program.
+// check verifies that the host name for any instance name is not an address and has no special meaning to a program.
 func check(t *testing.T, name string) {
 	t.Helper()
 	clean := Clean(name)
@@ -47,7 +47,7 @@ func check(t *testing.T, name string) {
 		t.Errorf("%q is the host %q", name, clean)
 	}
 	if Clean(clean) != clean {
-		t.Errorf("%q: %q, and that is %q", name, clean, Clean(clean))
+		t.Errorf("%q: %q, which Clean changes to %q", name, clean, Clean(clean))
 	}
 }
 

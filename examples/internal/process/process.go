@@ -1,4 +1,4 @@
-// Package process contains the process handling that the programs share: signals, and messages on stderr.
+// Package process contains the signal handling and the stderr messages that all programs share.
 package process
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// sameSignal is how long after a signal another one counts as the same: timeout(1) and service managers signal
-// both the process and its group, so that the signal arrives twice.
+// sameSignal is the time after the first signal in which a second signal is ignored: timeout(1) and service managers
+// signal both the process and its process group, so the process receives the signal twice.
 const sameSignal = 500 * time.Millisecond
 
-// Main runs a program and exits with its code. SIGINT, SIGTERM and SIGHUP cancel the context, so that the program
-// can print its results so far; those that the parent ignores, as nohup does with SIGHUP, stay ignored. A second
-// Ctrl-C ends the process immediately.
+// Main calls run and exits with the code that it returns. SIGINT, SIGTERM and SIGHUP cancel the context, so that run
+// can print its results so far. A signal that the parent process made this process ignore, as nohup does with SIGHUP,
+// is still ignored. A second Ctrl-C ends the process immediately.
 func Main(run func(ctx context.Context, args []string) int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 8)
@@ -34,7 +34,8 @@ func Main(run func(ctx context.Context, args []string) int) {
 	os.Exit(code)
 }
 
-// watch calls cancel at the first signal, and exit at a second Ctrl-C.
+// watch calls cancel at the first signal, and exit at a second Ctrl-C. It ignores a Ctrl-C within sameSignal of the
+// first signal.
 func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	<-signals
 	cancel()
@@ -46,8 +47,8 @@ func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	}
 }
 
-// Say returns a function that writes lines to stderr, each beginning with the program's name. Quoted names or
-// responses cannot control the terminal.
+// Say returns a function that writes a line to stderr after the program's name. It removes control characters, so
+// that names or responses that a line quotes cannot control the terminal.
 func Say(stderr io.Writer, program string) func(line string) {
 	return func(line string) { fmt.Fprintln(stderr, program+": "+terminal.Printable(line)) }
 }

@@ -11,19 +11,20 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// A signal that arrives twice does not end the process before it has printed its results; a second Ctrl-C does.
+// TestWatch verifies that a second SIGTERM does not end the process before it has printed its results, and that a
+// second Ctrl-C does.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name    string
 		signals []os.Signal
-		pause   time.Duration // between the signals
+		pause   time.Duration // the pause between two signals
 		exits   int
 	}{
 		{"one", []os.Signal{syscall.SIGTERM}, 0, 0},
 		{"terminated twice, as by timeout(1)", []os.Signal{syscall.SIGTERM, syscall.SIGTERM}, time.Millisecond, 0},
-		{"terminated again and again", []os.Signal{syscall.SIGTERM, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM}, 5 * time.Second, 0},
-		{"interrupted twice at once", []os.Signal{os.Interrupt, os.Interrupt}, 10 * time.Millisecond, 0},
+		{"terminated several times", []os.Signal{syscall.SIGTERM, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGTERM}, 5 * time.Second, 0},
+		{"Ctrl-C delivered twice", []os.Signal{os.Interrupt, os.Interrupt}, 10 * time.Millisecond, 0},
 		{"a second Ctrl-C", []os.Signal{os.Interrupt, os.Interrupt}, time.Second, 1},
 		{"Ctrl-C after being terminated", []os.Signal{syscall.SIGTERM, os.Interrupt}, time.Second, 1},
 	} {

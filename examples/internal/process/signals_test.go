@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestMain runs, in a process that a test has started, a program that reports for each line of its input whether a signal has
-// ended it.
+// TestMain runs the tests or, in a process that TestSignals started, a program that reports for each input line
+// whether it is still running.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_PROCESS") == "" {
 		os.Exit(m.Run())
@@ -35,15 +35,15 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// Each signal ends a program in its own way of ending, unless whoever started it has made it ignore that signal: a shell does so
-// with SIGINT for "program &" in a script, and nohup with SIGHUP.
+// TestSignals verifies that each signal cancels the context of a program, unless the parent process made the program
+// ignore the signal: a shell does so with SIGINT for "program &" in a script, and nohup with SIGHUP.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("no signals between processes")
+		t.Skip("Windows has no signals")
 	}
 	for _, tt := range []struct {
-		start  string // a line for sh
+		start  string // the shell command that starts the program
 		signal syscall.Signal
 		ends   bool
 	}{

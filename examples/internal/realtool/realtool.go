@@ -1,4 +1,5 @@
-// Package realtool finds the programs that the examples work with, such as Prometheus and ssh, for tests that run them.
+// Package realtool finds installed programs, such as Prometheus and ssh, for tests that run the examples together
+// with them.
 package realtool
 
 import (
@@ -7,8 +8,9 @@ import (
 	"testing"
 )
 
-// Find returns the path of the first of the named programs that is installed. If there is none, the test is skipped, or fails
-// if ECS_REAL_TOOLS is set, as in .ci/run. With -short, the test is skipped in any case.
+// Find returns the path of the first of the named programs that is installed. If none of them is installed, Find
+// fails the test if ECS_REAL_TOOLS is set, as .ci/run does, and skips the test otherwise. With -short, Find always
+// skips the test.
 func Find(t testing.TB, debianPackage string, names ...string) string {
 	t.Helper()
 	if testing.Short() {
@@ -20,8 +22,8 @@ func Find(t testing.TB, debianPackage string, names ...string) string {
 		}
 	}
 	if os.Getenv("ECS_REAL_TOOLS") != "" {
-		t.Fatalf("no %v: install Debian's package %s", names, debianPackage)
+		t.Fatalf("%v not found: install Debian's package %s", names, debianPackage)
 	}
-	t.Skipf("no %v: install Debian's package %s to run this test", names, debianPackage)
+	t.Skipf("%v not found: install Debian's package %s to run this test", names, debianPackage)
 	return ""
 }

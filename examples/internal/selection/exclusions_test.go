@@ -8,24 +8,25 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// A misspelt name in -exclude-region leaves out nothing, so it is reported. A request is sent only if it is needed.
+// TestUselessExclusions verifies that a misspelt name in -exclude-region, which excludes no region, is reported, and
+// that a request is sent only if it is needed.
 func TestUselessExclusions(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		args     string
-		fails    bool   // DescribeRegions does
+		fails    bool   // DescribeRegions fails
 		want     string // parts of the warnings, separated by |
 		requests int
 	}{
-		{args: "-region all -exclude-region cn-heyuann,cn-fuzhou", want: "-exclude-region cn-heyuann leaves out nothing, since there is no such region: did you mean cn-heyuan?", requests: 1},
-		{args: "-region all -exclude-region cn-privat-1,moon", want: "did you mean cn-private-1?|-exclude-region moon leaves out nothing", requests: 1},
+		{args: "-region all -exclude-region cn-heyuann,cn-fuzhou", want: "-exclude-region cn-heyuann has no effect: there is no such region: did you mean cn-heyuan?", requests: 1},
+		{args: "-region all -exclude-region cn-privat-1,moon", want: "did you mean cn-private-1?|-exclude-region moon has no effect", requests: 1},
 		{args: "-region all -exclude-region cn-private-1", requests: 1},
 		{args: "-region all -exclude-region cn-heyuan"},
 		{args: "-region all"},
 		{args: "-region all -exclude-region moon", fails: true, requests: 1}, // the listing reports the failure
 		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own-1"},
 		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own1", want: "did you mean cn-own-1?"},
-		{args: "-region cn-hangzhou -exclude-region cn-beijing"}, // a setting for all runs
+		{args: "-region cn-hangzhou -exclude-region cn-beijing"}, // no warning: the setting may be intended for several command lines
 	} {
 		s, err := parse(tt.args, nil)
 		if err != nil {

@@ -17,11 +17,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// errEmpty refuses a filter without a value: in a script it is most likely a variable that is not set, and without
-// the filter everything would be selected.
-var errEmpty = errors.New("the value is empty (a variable that is not set?); leave it out if that is meant")
+// errEmpty is the error for a filter without a value. In a script, the cause is most likely a variable that is not
+// set, and without the filter everything would be selected.
+var errEmpty = errors.New("the value is empty (a variable that is not set?): set a value or leave the flag out")
 
-// filter defines a flag that selects instances. Its value must not be empty.
+// filter defines a flag that restricts the selection. An empty value is an error.
 func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string) error) {
 	s.filters = append(s.filters, name)
 	fs.Func(name, "", func(value string) error {
@@ -32,12 +32,12 @@ func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string)
 	})
 }
 
-// IsFilter reports whether the flag selects instances, so that an empty value is a mistake.
+// IsFilter reports whether the flag restricts the selection, so that an empty value is an error.
 func (s *Selection) IsFilter(name string) bool { return slices.Contains(s.filters, name) }
 
-// anyOf defines a filter with values separated by commas. A single value is filtered by the API. Several values
-// are not sent to the API; instances that have none of them are removed afterwards. If the possible values are
-// known, they may be given in any case, and others are refused.
+// anyOf defines a filter with one or more values, separated by commas. The API applies a filter with a single value.
+// Several values are not sent to the API; Matches rejects the instances that have none of them. If known values are
+// given, any other value is an error, and case is ignored.
 func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values func(ecs.Instance) []T, known ...T) {
 	s.filter(fs, name, func(text string) error {
 		var wanted []T
@@ -66,12 +66,12 @@ func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values
 	})
 }
 
-// one returns a list with a single value.
+// one returns a function that returns a list with a single value.
 func one[T any](value func(ecs.Instance) T) func(ecs.Instance) []T {
 	return func(inst ecs.Instance) []T { return []T{value(inst)} }
 }
 
-// defineFilters defines the flags that select instances. Times are relative to now.
+// defineFilters defines the flags that filter instances. A duration as a time filter is relative to now.
 func (s *Selection) defineFilters(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	req := &s.Request
 	s.filter(fs, "id", func(text string) error { return addWords(&req.InstanceIDs, text, stdin) })
@@ -97,8 +97,8 @@ func (s *Selection) defineFilters(fs *flag.FlagSet, stdin io.Reader, now time.Ti
 	s.filter(fs, "expires-before", timeIn(&req.ExpiresBefore, now, +1))
 }
 
-// defineTags defines the filters by tag. The API cannot filter by one of several values or by an empty one: the
-// request contains the key, and the values are compared afterwards.
+// defineTags defines the filters by tag. The API cannot filter by several values of a tag or by an empty value: in
+// these cases, the request contains only the key, and Matches compares the values.
 func (s *Selection) defineTags(fs *flag.FlagSet) {
 	tag := func(key, value string) { s.Request.Tags = append(s.Request.Tags, ecs.Tag{Key: key, Value: value}) }
 	s.filter(fs, "tag", func(text string) error {
@@ -107,7 +107,7 @@ func (s *Selection) defineTags(fs *flag.FlagSet) {
 		case strings.TrimSpace(key) == "":
 			return errors.New("want KEY or KEY=VALUE")
 		case given && strings.TrimSpace(value) == "":
-			return fmt.Errorf("the value is empty (a variable that is not set?): -tag %s selects any value, -tag-empty %s the empty one", key, key)
+			return fmt.Errorf("the value is empty (a variable that is not set?): use -tag %s to match any value, or -tag-empty %s to match the empty value", key, key)
 		}
 		tag(key, value)
 		return nil
@@ -122,7 +122,7 @@ func (s *Selection) defineTags(fs *flag.FlagSet) {
 		key, list, _ := strings.Cut(text, "=")
 		values := strings.Split(list, ",")
 		if strings.TrimSpace(key) == "" || slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) == "" }) {
-			return errors.New("want KEY=VALUE,VALUE..., none of them empty")
+			return errors.New("want KEY=VALUE,VALUE... without empty parts")
 		}
 		if anyValue[key] == nil {
 			tag(key, "")
@@ -141,7 +141,7 @@ func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	for name, list := range map[string]*ecs.JSONList{"private-ip": &req.PrivateIPAddresses, "public-ip": &req.PublicIPAddresses, "eip": &req.EIPAddresses} {
 		s.filter(fs, name, func(text string) error {
 			if name != "public-ip" {
-				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // the API ignores these addresses without it
+				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // without a network type, the API ignores these addresses
 			}
 			return addAddrs(list, text, stdin, false)
 		})
@@ -154,11 +154,12 @@ func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	})
 }
 
-// addWords appends a list separated by commas or spaces. For "-", it appends the words on stdin.
+// addWords appends the elements of text, which are separated by commas or white space, to list. If text is "-", it
+// appends the words on stdin.
 func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 	before := len(*list)
 	if text == "-" && stdin == nil {
-		return errors.New("nothing is read from stdin here")
+		return errors.New("this program does not read values from stdin")
 	}
 	if text == "-" {
 		words := bufio.NewScanner(stdin)
@@ -170,7 +171,7 @@ func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 			return fmt.Errorf("reading stdin: %w", err)
 		}
 		if len(*list) == before {
-			return errors.New("nothing on stdin")
+			return errors.New("stdin is empty")
 		}
 		return nil
 	}
@@ -180,7 +181,7 @@ func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 	return nil
 }
 
-// addAddrs is like addWords, for addresses of one family in canonical form.
+// addAddrs is like addWords, but accepts only addresses of one family and appends them in canonical form.
 func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error {
 	before := len(*list)
 	if err := addWords(list, text, stdin); err != nil {
@@ -191,7 +192,7 @@ func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error
 		a = a.Unmap()
 		switch {
 		case err != nil || a.Zone() != "":
-			return fmt.Errorf("%q is no IP address", word)
+			return fmt.Errorf("%q is not an IP address", word)
 		case ipv6 && a.Is4():
 			return fmt.Errorf("%s is an IPv4 address: use -private-ip, -public-ip or -eip", word)
 		case !ipv6 && a.Is6():
@@ -202,7 +203,8 @@ func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error
 	return nil
 }
 
-// timeIn parses a time, or its distance from now in the given direction.
+// timeIn returns a function that parses a date, a time or a duration and sets *to. A duration is relative to now;
+// direction is +1 for times after now and -1 for times before now.
 func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) error {
 	return func(text string) error {
 		if text == "now" {
@@ -223,13 +225,13 @@ func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) 
 			*to = now.Add(distance * direction)
 		}
 		if err != nil || strings.HasPrefix(text, "-") {
-			return errors.New("want a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, now, or a distance such as 30d or 12h")
+			return errors.New("want a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, now, or a duration such as 30d or 12h")
 		}
 		return nil
 	}
 }
 
-// inOrder refuses a time window that cannot contain anything.
+// inOrder returns an error if after is later than before, so that no instance can match.
 func inOrder(of string, after, before time.Time) error {
 	if after.IsZero() || before.IsZero() || !after.After(before) {
 		return nil
@@ -238,13 +240,13 @@ func inOrder(of string, after, before time.Time) error {
 	return fmt.Errorf("-%s-after (%s) is later than -%[1]s-before (%[3]s): nothing can match", of, after.UTC().Format(layout), before.UTC().Format(layout))
 }
 
-// readerFunc is called for each read.
+// readerFunc implements [io.Reader] with a function.
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// Interruptible returns a reader that stops waiting for input when ctx is done: a user who is asked for ids at a
-// terminal may press Ctrl-C.
+// Interruptible returns a reader whose Read returns when ctx is done, even if r is still waiting for input. A user
+// who is typing ids at a terminal can then stop the program with Ctrl-C.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	type result struct {
 		n   int

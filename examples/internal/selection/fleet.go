@@ -12,21 +12,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// Connect returns a client for a region, like demo.Client. Call done when the client is no longer needed.
+// Connect returns a client for a region, as demo.Client does. The caller must call done when it no longer needs the
+// client.
 type Connect func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
 
-// Source is an account and the selected part of it.
+// Source is an account and its selected regions.
 type Source struct {
-	Account string   // the name of its profile; "" with the default credentials
-	Home    string   // the region to which the request for all regions is sent
-	Regions []string // nil is all
+	Account string   // the name of the profile; "" means the default credentials
+	Home    string   // the region to which the DescribeRegions request is sent
+	Regions []string // nil selects all regions
 	Client  *ecs.Client
 
 	s *Selection
 }
 
-// Open creates the client of each account. The clients share their connections. prepare, which may be nil, can
-// change the options; [AccountOf] returns the account of a request in a hook such as Options.OnAttempt.
+// Open creates a client for each account. The clients share connections. prepare, which may be nil, can change the
+// options. In a hook such as Options.OnAttempt, [AccountOf] returns the account of a request.
 func (s *Selection) Open(connect Connect, prepare func(opts *ecs.Options)) (sources []Source, done func(), err error) {
 	opts := s.Options
 	if prepare != nil {
@@ -51,10 +52,10 @@ func (s *Selection) Open(connect Connect, prepare func(opts *ecs.Options)) (sour
 	return sources, done, nil
 }
 
-// Instances lists the selected instances of all accounts, one account after another and all regions of an account
-// concurrently. A failure yields an error, an *ecs.RegionError if it is that of a region, and the other regions
-// and accounts continue; with several accounts, the error is wrapped in a [*failure.AccountError]. An error is the
-// last one only if ctx is done.
+// Instances lists the selected instances of all accounts. It lists the accounts one after another, and all regions of
+// an account concurrently. If a region fails, Instances yields an *ecs.RegionError and continues with the other
+// regions and accounts; any other failure affects one account. With several accounts, each error is wrapped in a
+// [*failure.AccountError]. The listing ends early only if ctx is done.
 func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for _, source := range sources {
@@ -70,7 +71,7 @@ func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, er
 	}
 }
 
-// Instances lists the selected instances of one account; see the function [Instances].
+// Instances lists the selected instances of one account. It yields errors as the function [Instances] does.
 func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		opts := &ecs.RegionsOptions{Exclude: src.s.Exclude, Workers: src.s.Workers}
@@ -85,9 +86,10 @@ func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] 
 	}
 }
 
-// UselessExclusions returns a warning for each name of -exclude-region that no region has: the one that was meant is not left out. To
-// find out whether a region that is not public exists, it sends a DescribeRegions request for each account of which all regions
-// are listed. If one of these requests fails, it returns nothing.
+// UselessExclusions returns a warning for each name in -exclude-region that is not the id of a region: the name may
+// be misspelt, so that the intended region is not excluded. To find out whether a region that is not public exists,
+// it sends a DescribeRegions request for each account whose regions are all selected. If one of these requests fails,
+// it returns no warnings.
 func (s *Selection) UselessExclusions(ctx context.Context, sources []Source) (warnings []string) {
 	isKnown := func(name string) bool { return failure.KnownRegion(name, s.given...) }
 	unknown := slices.DeleteFunc(slices.Clone(s.Exclude), isKnown)
@@ -109,13 +111,13 @@ func (s *Selection) UselessExclusions(ctx context.Context, sources []Source) (wa
 	}
 	for _, name := range unknown {
 		if !slices.Contains(existing, name) {
-			warnings = append(warnings, fmt.Sprintf("-exclude-region %s leaves out nothing, since there is no such region%s", name, failure.SuggestRegion(name, existing...)))
+			warnings = append(warnings, fmt.Sprintf("-exclude-region %s has no effect: there is no such region%s", name, failure.SuggestRegion(name, existing...)))
 		}
 	}
 	return warnings
 }
 
-// Wrap adds the account to an error.
+// Wrap adds the account to an error, unless src uses the default credentials.
 func (src Source) Wrap(err error) error {
 	if err == nil || src.Account == "" {
 		return err
@@ -123,37 +125,37 @@ func (src Source) Wrap(err error) error {
 	return &failure.AccountError{Account: src.Account, Err: err}
 }
 
-// accountKey is the key of the account in a context.
+// accountKey is the context key of the account.
 type accountKey struct{}
 
-// Context returns a context for the requests of this account.
+// Context returns a context for the requests of this account. AccountOf returns the account of such a context.
 func (src Source) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, accountKey{}, src.Account)
 }
 
-// AccountOf returns the account whose request has this context; "" with the default credentials.
+// AccountOf returns the account of a context that Context returned; "" means the default credentials.
 func AccountOf(ctx context.Context) string {
 	account, _ := ctx.Value(accountKey{}).(string)
 	return account
 }
 
-// accountMember is the key of the account in Instance.Extra, so that the account is also in the JSON of the
-// instance.
+// accountMember is the key of the account in Instance.Extra. As part of Extra, the account also appears in the JSON
+// of the instance.
 const accountMember = "Account"
 
-// Mark returns a copy of an instance that contains the name of its account.
+// Mark returns a copy of an instance to which the name of the account has been added.
 func (src Source) Mark(inst ecs.Instance) ecs.Instance {
 	if src.Account == "" || inst.InstanceID == "" {
 		return inst
 	}
 	extra := map[string]json.RawMessage{}
-	maps.Copy(extra, inst.Extra) // a cache shares the map with others
+	maps.Copy(extra, inst.Extra) // do not modify the map of the original, which a cache may share
 	extra[accountMember], _ = json.Marshal(src.Account)
 	inst.Extra = extra
 	return inst
 }
 
-// Account returns the account that an instance was listed from; "" with the default credentials.
+// Account returns the account with which an instance was listed; "" means the default credentials.
 func Account(inst ecs.Instance) (account string) {
 	_ = json.Unmarshal(inst.Extra[accountMember], &account)
 	return account

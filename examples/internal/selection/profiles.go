@@ -10,9 +10,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// findProfiles returns the profiles of the vendor CLI that match the patterns, without duplicates, in the order of
-// the patterns and of the CLI's file. "*" in a pattern matches any sequence of characters. It is an error if a
-// pattern matches none.
+// findProfiles returns the profiles of the vendor CLI that match the patterns, without duplicates. The profiles are
+// ordered by pattern; profiles that match the same pattern keep the order of the CLI's file. "*" in a pattern matches
+// any sequence of characters. A pattern that matches no profile is an error.
 func findProfiles(patterns []string) ([]ecs.Profile, error) {
 	all, err := ecs.Profiles()
 	if err != nil {
@@ -20,7 +20,7 @@ func findProfiles(patterns []string) ([]ecs.Profile, error) {
 	}
 	all = slices.DeleteFunc(all, func(p ecs.Profile) bool { return p.Name == "" })
 	if len(all) == 0 {
-		return nil, errors.New("the vendor's CLI has no profiles: make one with \"aliyun configure\"")
+		return nil, errors.New("the vendor's CLI has no profiles: create one with \"aliyun configure\"")
 	}
 	var found []ecs.Profile
 	for _, pattern := range patterns {
@@ -43,7 +43,7 @@ func findProfiles(patterns []string) ([]ecs.Profile, error) {
 			for i, p := range all {
 				names[i] = p.Name
 			}
-			return nil, fmt.Errorf("no profile %q among %s", pattern, strings.Join(names, ", "))
+			return nil, fmt.Errorf("no profile matches %q: the profiles are %s", pattern, strings.Join(names, ", "))
 		}
 	}
 	return found, nil

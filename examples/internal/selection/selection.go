@@ -1,5 +1,5 @@
-// Package selection contains what the programs share to select instances: the flags for accounts, regions and
-// filters, the listing of the selected instances, and the address at which to reach one.
+// Package selection contains the code with which all programs select instances: the flags for accounts, regions and
+// filters, the listing of the selected instances, and the choice of an instance's address.
 package selection
 
 import (
@@ -18,67 +18,69 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// WhereHelp and WhichHelp explain the flags that Define defines.
+// WhereHelp, WhichHelp and CredentialsHelp explain the flags that Define defines.
 const (
-	WhereHelp = `  -region R[,R...]     regions, or "all"; default the -profile's region, else $ALIBABA_CLOUD_REGION_ID, else the
-                       region of the CLI's current profile; with -demo all
+	WhereHelp = `  -region R[,R...]     regions, or "all"; default: the region of the -profile, else $ALIBABA_CLOUD_REGION_ID, else the
+                       region of the CLI's current profile; with -demo: all regions
   -exclude-region R[,R...]
-                       leave these regions out, such as those that are not enabled for the account
-  -profile P[,P...]    profiles of the vendor's CLI (~/.aliyun/config.json), an account each; * is a wildcard, '*' all
-                       of them; default: the default credentials
-  -demo                a made-up fleet in an in-memory ECS, no account needed
-  -network vpc         use the API's endpoints inside a VPC, for a machine without public access
-  -endpoint HOST       another endpoint of the API, for all regions
+                       regions to leave out, such as regions that are not enabled for the account
+  -profile P[,P...]    profiles of the vendor's CLI (~/.aliyun/config.json), one for each account; * is a wildcard, '*'
+                       selects all profiles; default: the default credentials
+  -demo                list a made-up fleet from an in-memory ECS, no account needed
+  -network vpc         use the API endpoints for machines inside a VPC, if this machine has no public access
+  -endpoint HOST       use this API endpoint for all regions
 `
-	WhichHelp = `Which: instances must match all filters; an empty value is an error (a variable that is not set would select all)
-  -id ID[,ID...]       instance ids, any number; repeatable
+	WhichHelp = `Which: an instance must match all filters; an empty value is an error (else an unset variable would select everything)
+  -id ID[,ID...]       any number of instance ids; repeatable
   -name NAME           the whole instance name, * is a wildcard: -name 'web-*'
-  -status S[,S...]     Pending, Running, Starting, Stopping or Stopped; here and below several values mean any of them
+  -status S[,S...]     Pending, Running, Starting, Stopping or Stopped; this filter and the next ones accept several
+                       values, of which an instance must match one
   -type T  -family F   instance type (ecs.g7.large), instance type family (ecs.g7)
   -zone Z  -vpc ID  -vswitch ID  -security-group ID  -resource-group ID  -image ID  -key-pair NAME
   -charge-type C       PrePaid (subscription) or PostPaid (pay as you go)
-  -tag KEY[=VALUE]     repeatable, all must match; KEY alone is any value
-  -tag-any KEY=V,V...  one of several values of a tag; repeatable
-  -tag-empty KEY       the tag without a value
-  -private-ip IP[,IP]  private IPv4 address in a VPC; repeatable
-  -public-ip IP  -eip IP  -ipv6 IP
-                       fixed public, elastic and IPv6 addresses, the same way
+  -tag KEY[=VALUE]     a tag; KEY alone matches any value; repeatable, and an instance must have all of the tags
+  -tag-any KEY=V,V...  a tag that has one of several values; repeatable
+  -tag-empty KEY       a tag with an empty value
+  -private-ip IP[,IP]  private IPv4 addresses in a VPC; repeatable
+  -public-ip IP[,IP]  -eip IP[,IP]  -ipv6 IP[,IP]
+                       fixed public addresses, elastic addresses and IPv6 addresses; repeatable
   -created-after T  -created-before T  -expires-after T  -expires-before T
-                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z) or a distance from now (30d, 12h,
-                       now): back for created, ahead for expires; without -expires-after 0d, subscriptions that have
-                       ended match, too
+                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z), now, or a duration (30d, 12h): before
+                       now for -created-..., after now for -expires-...; add -expires-after 0d to leave out
+                       subscriptions that have already ended
 `
-	CredentialsHelp = `Without -profile the first credentials found are used: environment (ALIBABA_CLOUD_ACCESS_KEY_ID,
+	CredentialsHelp = `Without -profile, the first credentials found are used: environment (ALIBABA_CLOUD_ACCESS_KEY_ID,
 ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile
 file, instance RAM role, credentials URI.
 `
 )
 
-// Selection contains the values of the flags.
+// Selection contains the values of the flags that all programs share.
 type Selection struct {
 	Demo         bool
-	Sources      []Source // the accounts; at least one
-	Exclude      []string // regions
-	Workers      int      // as in ecs.RegionsOptions
+	Sources      []Source // one for each account; not empty after Finish
+	Exclude      []string // the regions to leave out
+	Workers      int      // see ecs.RegionsOptions
 	Request      ecs.DescribeInstancesRequest
 	Options      ecs.Options
 	PreferPublic bool
 
-	filters                   []string // the names of the flags that are filters
+	filters                   []string // the names of the flags whose value must not be empty
 	matchers                  map[string]func(ecs.Instance) bool
-	given                     []string // the regions of -region, or what stands for it, before those of -exclude-region are left out
+	given                     []string // the regions to list, before -exclude-region is applied
 	region, network, profiles string
 }
 
-// Define defines the flags. Times are relative to now; ids may be read from stdin, unless it is nil.
+// Define defines the flags. A duration as a time filter is relative to now. Filters with the value "-" read ids or
+// addresses from stdin; if stdin is nil, "-" is an error.
 func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.matchers = map[string]func(ecs.Instance) bool{}
-	// Without it the API does not return IPv6 addresses.
+	// Without this attribute, the API does not return IPv6 addresses.
 	s.Options.AdditionalAttributes = []ecs.AdditionalAttribute{ecs.AdditionalAttributeNetworkPrimaryENIIP}
 	s.filter(fs, "region", func(text string) error { s.region = text; return nil })
 	s.filter(fs, "exclude-region", func(text string) error {
 		if len(Split(text)) == 0 {
-			return errEmpty // as "$A,$B" is when neither is set
+			return errEmpty // such as "$A,$B" if neither variable is set
 		}
 		s.Exclude = append(s.Exclude, Split(text)...)
 		return nil
@@ -95,7 +97,8 @@ func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.defineFilters(fs, stdin, now)
 }
 
-// Finish must be called after the flags have been parsed. It reports mistakes that involve several flags.
+// Finish completes the selection after the flags have been parsed. It returns an error if the values of several flags
+// contradict each other.
 func (s *Selection) Finish(getenv func(string) string) error {
 	switch {
 	case s.network != "" && s.network != "public" && s.network != string(ecs.NetworkVPC):
@@ -104,7 +107,7 @@ func (s *Selection) Finish(getenv func(string) string) error {
 		s.Options.Network = ecs.NetworkVPC
 	}
 	if s.Demo && (s.Options.Endpoint != "" || s.profiles != "") {
-		return errors.New("-demo has an endpoint and an account of its own: leave out -demo, or -endpoint and -profile")
+		return errors.New("-demo cannot be used with -endpoint or -profile: leave out -demo, or leave out -endpoint and -profile")
 	}
 	r := &s.Request
 	if err := cmp.Or(inOrder("created", r.CreatedAfter, r.CreatedBefore), inOrder("expires", r.ExpiresAfter, r.ExpiresBefore)); err != nil {
@@ -130,28 +133,28 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	return nil
 }
 
-// source determines the selected regions of an account. fallback is the region for programs that are run without
-// one.
+// source returns the selected regions of an account. fallback is the region to use if neither -region nor the profile
+// sets one.
 func (s *Selection) source(account ecs.Profile, fallback string) (Source, error) {
 	src := Source{Account: account.Name}
 	region := cmp.Or(s.region, account.Region, fallback)
 	if region == "" && account.Name == "" {
 		var err error
 		if region, err = ecs.ProfileRegion(""); err != nil {
-			return src, fmt.Errorf("which region? Use -region; the CLI's profile does not tell: %w", err)
+			return src, fmt.Errorf("no region selected: use -region; the region of the CLI's profile could not be read: %w", err)
 		}
 	}
 	switch region {
 	case "":
-		text := "which region? Use -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo"
+		text := "no region selected: use -region cn-hangzhou or -region all, set ALIBABA_CLOUD_REGION_ID, or try -demo"
 		if account.Name != "" {
-			text = fmt.Sprintf("which region? The profile %s has none: use -region", account.Name)
+			text = fmt.Sprintf("no region selected: use -region, because the profile %s has no region", account.Name)
 		}
 		return src, errors.New(text)
 	case "all":
-		src.Home = "cn-hangzhou" // a region that every account has, for the request for all regions
+		src.Home = "cn-hangzhou" // the DescribeRegions request needs a region that every account can use
 		for _, regions := range []string{account.Region, fallback} {
-			// the variable may contain whatever -region may
+			// the environment variable accepts the same values as -region
 			if names := Split(regions); len(names) > 0 && names[0] != "all" {
 				src.Home = names[0]
 				break
@@ -162,24 +165,25 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	src.Regions = Split(region)
 	switch {
 	case len(src.Regions) == 0:
-		return src, fmt.Errorf("-region %q names no region", region)
+		return src, fmt.Errorf("-region %q contains no region", region)
 	case slices.Contains(src.Regions, "all"):
-		return src, fmt.Errorf("-region %q: \"all\" must stand alone", region)
+		return src, fmt.Errorf("-region %q: \"all\" cannot be combined with other regions", region)
 	}
 	s.given = append(s.given, src.Regions...)
 	if src.Regions = without(src.Regions, s.Exclude); len(src.Regions) == 0 {
-		return src, errors.New("-exclude-region leaves no region of -region")
+		return src, errors.New("-exclude-region excludes every region of -region")
 	}
 	src.Home = src.Regions[0]
 	return src, nil
 }
 
-// Setup returns what the advice for failures depends on.
+// Setup returns the settings on which the advice for a failure depends.
 func (s *Selection) Setup() failure.Setup {
 	return failure.Setup{VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
 }
 
-// Matches reports whether an instance returned by the API is selected: some filters are not sent to the API.
+// Matches reports whether an instance that the API returned is selected. Some filters are not sent to the API,
+// because it does not support them.
 func (s *Selection) Matches(inst ecs.Instance) bool {
 	for _, matches := range s.matchers {
 		if !matches(inst) {
@@ -189,28 +193,29 @@ func (s *Selection) Matches(inst ecs.Instance) bool {
 	return true
 }
 
-// IsFiltered reports whether some of the instances that the API returns may be left out.
+// IsFiltered reports whether Matches may reject some of the instances that the API returns.
 func (s *Selection) IsFiltered() bool { return len(s.matchers) > 0 }
 
-// IDsOnly reports whether instances are selected by their ids only. Then a complete listing shows which ids do not
+// IDsOnly reports whether the ids are the only filter. If so, an id that is missing from a complete listing does not
 // exist.
 func (s *Selection) IDsOnly() bool {
 	only := ecs.DescribeInstancesRequest{InstanceIDs: s.Request.InstanceIDs}
 	return len(only.InstanceIDs) > 0 && !s.IsFiltered() && reflect.DeepEqual(s.Request, only)
 }
 
-// Split splits a list separated by commas or white space.
+// Split splits a list whose elements are separated by commas or white space.
 func Split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 
-// without returns the names that are not among the excluded ones.
+// without returns the names that are not in excluded.
 func without(names, excluded []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(excluded, name) })
 }
 
-// Addr returns the address of an instance; it is not valid if the instance has none. Private addresses are
-// preferred to public ones, unless PreferPublic is set, and an IPv6 address is used if there is no other.
+// Addr returns the address of an instance, or an invalid address if the instance has none. It prefers private
+// addresses to public addresses unless PreferPublic is set, and returns an IPv6 address only if there is no IPv4
+// address.
 func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	public := inst.PublicAddrs()
 	private := inst.PrivateAddr()
@@ -218,5 +223,5 @@ func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	if len(public) > 0 && (s.PreferPublic || !private.IsValid()) {
 		addr = public[0]
 	}
-	return addr.WithZone("") // a zone may be any text, and means nothing on another machine
+	return addr.WithZone("") // an IPv6 zone may be any string, and has no meaning on another machine
 }

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// withProfiles sets a file of profiles for the duration of a test.
+// withProfiles writes config to a file and makes it the profile file of the vendor CLI for the duration of a test.
 func withProfiles(t *testing.T, config string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.json")
@@ -54,11 +54,11 @@ func withProfiles(t *testing.T, config string) {
 	t.Setenv("ALIBABA_CLOUD_CONFIG_FILE", file)
 }
 
-func TestRegions(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestRegions(t *testing.T) { //nolint:paralleltest // the test sets environment variables
 	none, profiles := `{}`, `{"current":"dev","profiles":[{"name":"dev","region_id":"cn-qingdao"},{"name":"prod","region_id":"cn-beijing"},{"name":"bare"},{"name":""}]}`
 	for _, tt := range []struct {
 		args, env, config string
-		want              string // account:home:regions of each source
+		want              string // "account:home:regions" for each source
 	}{
 		{args: "-region all", want: ":cn-hangzhou:all"},
 		{args: "-demo", want: ":cn-hangzhou:all"},
@@ -97,17 +97,17 @@ func TestRegions(t *testing.T) { //nolint:paralleltest // it sets the environmen
 	}
 	withProfiles(t, none)
 	for args, want := range map[string]string{
-		"":                                       "which region?",
-		"-region ,":                              "names no region",
-		"-region all,cn-hangzhou":                `"all" must stand alone`,
+		"":                                       "no region selected",
+		"-region ,":                              "contains no region",
+		"-region all,cn-hangzhou":                `"all" cannot be combined`,
 		"-region all -network lan":               "public or vpc",
 		"-demo -endpoint localhost":              "-demo",
 		"-profile prod":                          "the vendor's CLI has no profiles",
-		"-region cn-a -exclude-region cn-a,cn-b": "leaves no region",
+		"-region cn-a -exclude-region cn-a,cn-b": "excludes every region",
 		"-region cn-a -expires-after 30d -expires-before 10d":         "nothing can match",
 		"-region cn-a -created-after 10d -created-before 2025-01-31":  "nothing can match",
 		"-region all -status Runnin":                                  "did you mean Running?",
-		"-region all -id - -id -":                                     "nothing on stdin",
+		"-region all -id - -id -":                                     "stdin is empty",
 		"-region all -private-ip 10.0.0.1 -private-ip 2001:db8::1":    "use -ipv6",
 		"-region all -tag a=b -tag team=":                             "-tag-empty team",
 		"-region all -status Running,Stopped -charge-type PrePaidish": "did you mean PrePaid?",
@@ -117,20 +117,21 @@ func TestRegions(t *testing.T) { //nolint:paralleltest // it sets the environmen
 		}
 	}
 	withProfiles(t, `{"access_key_secret":"verysecret`)
-	for args, want := range map[string]string{"": "which region?", "-profile prod": "-profile: "} {
+	for args, want := range map[string]string{"": "no region selected", "-profile prod": "-profile: "} {
 		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "verysecret") {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
 	withProfiles(t, profiles)
-	for args, want := range map[string]string{"-profile nobody": `no profile "nobody" among dev, prod, bare`, "-profile bare": "The profile bare has none", "-profile [": "is not a pattern"} {
+	for args, want := range map[string]string{"-profile nobody": `no profile matches "nobody": the profiles are dev, prod, bare`, "-profile bare": "the profile bare has no region", "-profile [": "is not a pattern"} {
 		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
 }
 
-// No filter may be empty: a variable that is not set must not select everything.
+// TestEmptyFilters verifies that no filter accepts an empty value: a variable that is not set must not select
+// everything.
 func TestEmptyFilters(t *testing.T) {
 	t.Parallel()
 	s := &Selection{}
@@ -143,7 +144,7 @@ func TestEmptyFilters(t *testing.T) {
 		}
 		filters++
 		if !s.IsFilter(f.Name) {
-			t.Errorf("-%s is not known as a filter", f.Name)
+			t.Errorf("IsFilter(%q) is false", f.Name)
 		}
 		for _, value := range []string{"", " ", "\t\n"} {
 			if _, err := parseArgs([]string{"-region", "all", "-" + f.Name, value}, nil); err == nil {
@@ -161,7 +162,7 @@ func TestEmptyFilters(t *testing.T) {
 	}
 }
 
-// Filters that the API does not support are applied afterwards.
+// TestMatches verifies the filters that the API does not support, which the program applies itself.
 func TestMatches(t *testing.T) {
 	t.Parallel()
 	instances := []ecs.Instance{
@@ -177,7 +178,7 @@ func TestMatches(t *testing.T) {
 	for args, want := range map[string]string{
 		"-status running,STOPPED":                    "i-1 i-2",
 		"-status running":                            "i-1",
-		"-status running,stopped -status pending":    "i-3", // the last one counts
+		"-status running,stopped -status pending":    "i-3", // the last -status overrides the first
 		"-zone z-b,z-c":                              "i-2 i-3",
 		"-zone z-b,z-c -status pending,running":      "i-3",
 		"-security-group sg-2,sg-3":                  "i-1 i-2",
@@ -221,7 +222,8 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// With several accounts, each instance has its account, and one that fails does not affect the others.
+// TestAccounts verifies that each instance carries the name of its account, and that an account that fails does not
+// affect the other accounts.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	s, err := parse("-region cn-hangzhou", nil)
@@ -336,7 +338,8 @@ func TestIDsOnly(t *testing.T) {
 	}
 }
 
-// A list of nothing, as "$A,$B" is when neither is set, would exclude no region.
+// TestListsOfNothing verifies that a list without elements is an error. "$A,$B" is such a list if neither variable is
+// set, and would exclude no region.
 func TestListsOfNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"exclude-region", "profile", "id", "zone"} {
@@ -345,7 +348,7 @@ func TestListsOfNothing(t *testing.T) {
 		fs.SetOutput(io.Discard)
 		s.Define(fs, nil, time.Now())
 		if err := fs.Parse([]string{"-" + name, " , "}); err == nil {
-			t.Errorf("-%s is accepted", name)
+			t.Errorf("-%s accepts an empty list", name)
 		}
 	}
 }

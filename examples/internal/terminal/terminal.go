@@ -14,8 +14,8 @@ func Is(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Columns returns the width of the terminal w, or the value of $COLUMNS if it is set. It is 0 if w is not a
-// terminal.
+// Columns returns the width of the terminal w in cells; if $COLUMNS is set, its value overrides the width. It returns
+// 0 if w is not a terminal, and 80 if the width is unknown.
 func Columns(w io.Writer, getenv func(string) string) int {
 	if !Is(w) {
 		return 0
@@ -23,14 +23,14 @@ func Columns(w io.Writer, getenv func(string) string) int {
 	if n, err := strconv.Atoi(getenv("COLUMNS")); err == nil && n > 0 {
 		return n
 	}
-	width, _, err := term.GetSize(int(w.(*os.File).Fd())) //nolint:forcetypeassert // Is has checked it
+	width, _, err := term.GetSize(int(w.(*os.File).Fd())) //nolint:forcetypeassert // Is verified that w is an *os.File
 	if err != nil {
 		return 80
 	}
 	return max(width, 1)
 }
 
-// A Style is an escape sequence that switches on a color or weight.
+// A Style is an escape sequence that switches on a color or bold text.
 type Style string
 
 // The styles that the programs use.
@@ -42,7 +42,7 @@ const (
 	Cyan   Style = "\x1b[36m"
 )
 
-// Paint returns s in the style.
+// Paint returns s with the style switched on before it and off after it.
 func (style Style) Paint(s string) string {
 	if s == "" {
 		return ""
@@ -50,8 +50,8 @@ func (style Style) Paint(s string) string {
 	return string(style) + s + "\x1b[0m"
 }
 
-// Styled reports whether to use colors on w: it is a terminal that supports them, and the user has not disabled
-// them (no-color.org).
+// Styled reports whether to write colors to w: w is a terminal that supports colors, and the user has not disabled
+// them with $NO_COLOR (see no-color.org).
 func Styled(w io.Writer, getenv func(string) string) bool {
 	return Is(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

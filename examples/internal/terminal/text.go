@@ -1,6 +1,6 @@
-// Package terminal prepares text of unknown origin for display: it removes control characters and fits the text to
-// the width of a terminal. Instance names, tags and error messages are chosen by other people and may contain
-// anything.
+// Package terminal prepares strings of unknown origin for display: it removes control characters and shortens strings
+// to the width of a terminal. Other people choose instance names, tags and error messages, so these strings may
+// contain any characters.
 package terminal
 
 import (
@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns s on one line without characters that could move the cursor, change colors or reorder text:
-// white space becomes a space, and every other character that is not printable (escape sequences, C1 controls,
-// bidirectional controls) becomes U+FFFD.
+// Printable returns s on one line without characters that could move the cursor, change colors or reorder text. A
+// space replaces each white space character, and U+FFFD replaces each character that is not printable, such as escape
+// sequences, C1 controls and bidirectional controls.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -29,8 +29,8 @@ func Printable(s string) string {
 	}, s)
 }
 
-// EscapeJSON returns equivalent JSON in which non-ASCII characters that are not printable are written as \u
-// escapes. (ASCII control characters are escaped in any JSON.)
+// EscapeJSON returns equivalent JSON in which \u escapes replace all non-ASCII characters that are not printable.
+// (Valid JSON contains ASCII control characters only in escaped form.)
 func EscapeJSON(text []byte) []byte {
 	harmless := func(r rune) bool { return r < 0x7f || r != utf8.RuneError && unicode.IsPrint(r) }
 	var out []byte
@@ -50,7 +50,7 @@ func EscapeJSON(text []byte) []byte {
 	return out
 }
 
-// wide are the ranges of characters that occupy two cells of a terminal: Chinese, Japanese and Korean scripts, full-width
+// wide contains the characters that occupy two cells of a terminal: Chinese, Japanese and Korean scripts, full-width
 // forms and emoji.
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
@@ -85,10 +85,10 @@ func runeWidth(r rune) int {
 	}
 }
 
-// styled matches what [Style.Paint] adds.
+// styled matches the escape sequences that [Style.Paint] adds.
 var styled = regexp.MustCompile("\x1b\\[[0-9]*m")
 
-// Unstyled returns s without styles.
+// Unstyled returns s without the escape sequences of styles.
 func Unstyled(s string) string {
 	if !strings.Contains(s, "\x1b") {
 		return s
@@ -105,7 +105,7 @@ func Width(s string) int {
 	return n
 }
 
-// Snip shortens a text to the given width at its end, and marks the cut.
+// Snip shortens s to the given width by cutting its end, and marks the cut with "…".
 func Snip(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -119,8 +119,8 @@ func Snip(s string, width int) string {
 	return s
 }
 
-// SnipMiddle shortens a text to the given width in its middle: names often end in a number, which distinguishes
-// them.
+// SnipMiddle shortens s to the given width by cutting its middle. It suits names, because many names differ only in a
+// number at the end.
 func SnipMiddle(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -134,7 +134,8 @@ func SnipMiddle(s string, width int) string {
 	return Snip(s, width-Width(tail)) + tail
 }
 
-// SnipStart shortens a text to the given width at its beginning: instance types begin alike.
+// SnipStart shortens s to the given width by cutting its beginning. It suits instance types, which all begin with the
+// same characters.
 func SnipStart(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -148,8 +149,8 @@ func SnipStart(s string, width int) string {
 	return s
 }
 
-// Pad appends spaces up to the given width.
+// Pad appends spaces to s up to the given width.
 func Pad(s string, width int) string { return s + strings.Repeat(" ", max(width-Width(s), 0)) }
 
-// PadLeft prepends spaces up to the given width.
+// PadLeft prepends spaces to s up to the given width.
 func PadLeft(s string, width int) string { return strings.Repeat(" ", max(width-Width(s), 0)) + s }

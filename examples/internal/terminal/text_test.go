@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// isControl reports whether a character could affect a terminal other than by occupying cells.
+// isControl reports whether a character can have an effect on a terminal other than occupying cells.
 func isControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
@@ -43,7 +43,7 @@ func TestEscapeJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(escaped, &got); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("another meaning: %q, %v", got, err)
+		t.Errorf("escaping changed the meaning: %q, %v", got, err)
 	}
 }
 
@@ -59,7 +59,8 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// The end of a name is kept, because it distinguishes the instances of a group.
+// TestSnip verifies how strings are shortened. SnipMiddle keeps the end of a name, which often distinguishes the
+// instances of a group.
 func TestSnip(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

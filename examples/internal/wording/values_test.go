@@ -5,23 +5,24 @@ import (
 	"testing"
 )
 
-// A flag must not take the next one as its value: that happens when a variable is not set.
+// TestCheckValues verifies that a flag does not take the next flag as its value, as it would if a variable in a
+// script is not set.
 func TestCheckValues(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"-tag -demo":                 "-tag has no value: -demo after it is a flag (a variable that is not set?); if it is meant as the value, write -tag=-demo",
-		"--tag --limit=3":            "-tag has no value: --limit=3 after it",
+		"-tag -demo":                 "-tag has no value: the next argument, -demo, is a flag (a variable that is not set?); to use it as the value, write -tag=-demo",
+		"--tag --limit=3":            "-tag has no value: the next argument, --limit=3, is a flag",
 		"-limit -tag x":              "-limit has no value",
-		"-demo -tag x -tag -timeout": "-tag has no value: -timeout",
+		"-demo -tag x -tag -timeout": "-tag has no value: the next argument, -timeout, is a flag",
 		"-demo=false -tag -demo":     "-tag has no value",
-		"-tag=-demo":                 "", // on purpose
-		"-tag -other":                "", // a name that begins with a dash
+		"-tag=-demo":                 "", // the "=" makes the value explicit
+		"-tag -other":                "", // -other is not a flag
 		"-tag demo":                  "",
 		"-tag -":                     "",
 		"-tag -- -tag":               "",
-		"-columns -tag":              "", // an exception
-		"-tag":                       "", // package flag reports it
-		"-unknown -tag -demo":        "", // and this
+		"-columns -tag":              "", // -columns is in except
+		"-tag":                       "", // package flag reports the missing value
+		"-unknown -tag -demo":        "", // package flag reports the unknown flag
 		"word -tag -demo":            "",
 		"-- -tag -demo":              "",
 		"-demo -limit 3":             "",

@@ -1,4 +1,5 @@
-// Package wording contains the messages that the programs share: errors in a command line, and failures.
+// Package wording contains the messages that all programs share: errors in a command line, and error texts without Go
+// names.
 package wording
 
 import (
@@ -11,11 +12,11 @@ import (
 	"time"
 )
 
-// badValue matches the messages of package flag about a value that a flag does not accept.
+// badValue matches a message of package flag about a value that a flag does not accept.
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): (.+)$`)
 
-// Usage returns an error of package flag in plainer words, with a suggestion if a name is similar to an existing
-// one.
+// Usage rewords an error of package flag for users. If the user misspelt the name of a flag, the message suggests a
+// similar name.
 func Usage(err error, fs *flag.FlagSet) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		var names []string
@@ -30,15 +31,16 @@ func Usage(err error, fs *flag.FlagSet) error {
 	return err
 }
 
-// CheckValues refuses a flag that would take the next flag as its value, as "-name $UNSET -o ids" does in a script: package flag
-// accepts it. Such a value can be given on purpose as -name=-o. The flags in except take values that begin with "-".
+// CheckValues returns an error if a flag would take the next flag as its value. Package flag accepts that, but it is
+// most likely a mistake: in a script, "-name $UNSET -o ids" becomes "-name -o ids". The user can write -name=-o to
+// pass such a value on purpose. The flags in except take values that begin with "-".
 func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
 	for len(args) > 0 {
 		name, isFlag := flagName(args[0])
 		name, _, hasValue := strings.Cut(name, "=")
 		f := fs.Lookup(name)
 		if !isFlag || f == nil {
-			return nil // package flag stops here, too
+			return nil // package flag stops parsing here as well
 		}
 		args = args[1:]
 		if isSwitch, ok := f.Value.(interface{ IsBoolFlag() bool }); hasValue || ok && isSwitch.IsBoolFlag() || len(args) == 0 {
@@ -46,25 +48,26 @@ func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
 		}
 		next, looksLikeFlag := flagName(args[0])
 		if next, _, _ = strings.Cut(next, "="); looksLikeFlag && fs.Lookup(next) != nil && !slices.Contains(except, name) {
-			return fmt.Errorf("-%s has no value: %s after it is a flag (a variable that is not set?); if it is meant as the value, write -%[1]s=%[2]s", name, args[0])
+			return fmt.Errorf("-%s has no value: the next argument, %s, is a flag (a variable that is not set?); to use it as the value, write -%[1]s=%[2]s", name, args[0])
 		}
 		args = args[1:]
 	}
 	return nil
 }
 
-// Stray returns the error for a word that is neither a flag nor the value of one.
+// Stray returns the error for an argument that is neither a flag nor the value of a flag.
 func Stray(word string) error {
-	return fmt.Errorf("%q is neither a flag nor the value of one: several values are separated by commas, and a value with spaces needs quotes", word)
+	return fmt.Errorf("%q is neither a flag nor the value of a flag: separate several values with commas, and quote a value that contains spaces", word)
 }
 
-// flagName returns an argument without the dashes that make it a flag.
+// flagName removes the leading dashes of a flag, and reports whether the argument is a flag.
 func flagName(arg string) (name string, isFlag bool) {
 	name, isFlag = strings.CutPrefix(arg, "-")
 	return strings.TrimPrefix(name, "-"), isFlag && name != "" && name != "-"
 }
 
-// Value replaces the "parse error" of package flag by the kind of value that the flag requires.
+// Value replaces the error "parse error" of package flag with a message that names the kind of value that the flag
+// requires.
 func Value(f *flag.Flag, err error) error {
 	typed, ok := f.Value.(flag.Getter)
 	if !ok || err.Error() != "parse error" {
@@ -82,8 +85,8 @@ func Value(f *flag.Flag, err error) error {
 	}
 }
 
-// DidYouMean returns a suggestion if one of the names is similar to what was written, otherwise "". The names are
-// compared without their common prefix.
+// DidYouMean returns a suggestion such as ": did you mean -limit?" if one of the names is similar to the written one,
+// and "" otherwise. prefix is put before the name, but is not compared.
 func DidYouMean(prefix, written string, names []string) string {
 	best, least := "", max(len(written)/3, 1)+1
 	for _, name := range names {
@@ -101,7 +104,8 @@ func DidYouMean(prefix, written string, names []string) string {
 	return fmt.Sprintf(": did you mean %s%s?", prefix, best)
 }
 
-// OneOf returns a setter that accepts one of the values, ignoring case.
+// OneOf returns a function that sets *to to one of the values, ignoring case, and returns an error for any other
+// string.
 func OneOf[T ~string](to *T, values ...T) func(string) error {
 	return func(s string) error {
 		var names []string
@@ -116,10 +120,10 @@ func OneOf[T ~string](to *T, values ...T) func(string) error {
 	}
 }
 
-// distance returns how many bytes have to be inserted, removed, replaced or swapped with the next one to turn a into b: the
-// Damerau-Levenshtein distance.
+// distance returns the Damerau-Levenshtein distance of a and b: the number of bytes to insert, remove, replace or
+// swap with the next byte to turn a into b.
 func distance(a, b string) int {
-	var before []int // the row above last
+	var before []int // the row before last
 	last := make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
@@ -142,20 +146,22 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// flagNames replaces the names of Go options in messages by the names of the corresponding flags.
+// flagNames replaces the names of Go options in messages with the corresponding flags.
 var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Options.Credentials", "or choose a profile with -profile")
 
-// stringToSign matches what the API quotes when a signature does not match. It hides the end of the message, which says what is
-// wrong, and tells users nothing.
+// stringToSign matches the string to sign that the API quotes when a signature does not match. The quoted string is
+// of no use to users, and it is so long that they would overlook the end of the message, which describes the problem.
 var stringToSign = regexp.MustCompile(`(?i)\s*server string ?to ?sign is:?\s*(\[[^\]]*\]|\S+)`)
 
-// Plain returns the text of an error for the user of a program, who knows its flags and not the names of the Go API.
+// Plain returns an error's text for a program's user, who knows the flags of the program but not the names of the Go
+// API.
 func Plain(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
 	return flagNames.Replace(stringToSign.ReplaceAllString(text, ""))
 }
 
-// Time returns t as the API writes it: in UTC, to the minute, or to the second if it has one. It returns "" for the zero time.
+// Time formats t as the API does, in UTC to the minute. If t has seconds, the result includes them. Time returns ""
+// for the zero time.
 func Time(t time.Time) string {
 	switch u := t.UTC(); {
 	case t.IsZero():
