@@ -11,10 +11,6 @@ import (
 	"unicode"
 )
 
-// Rule explains the conversion for help texts.
-const Rule = `letters of any script, digits, "_" and "-" are kept, and "-" replaces each run of other characters, including dots; an
-instance is listed under its id if its name is an address, a number, an instance id or "localhost", or is longer than 128 characters`
-
 const maxLength = 128
 
 // reserved contains names that have a meaning to ssh, Ansible or /etc/hosts.
