@@ -36,8 +36,8 @@ type CredentialsFunc func(ctx context.Context) (signer.Credentials, error)
 func (f CredentialsFunc) Credentials(ctx context.Context) (signer.Credentials, error) { return f(ctx) }
 
 // StaticCredentials returns a provider that always returns the given key. securityToken is "" for a permanent key. If
-// the key is malformed, [NewClient] returns an error. For a client returned by [Client.WithCredentials], the first call
-// returns the error.
+// the key is malformed, [NewClient] returns an error that matches ErrInvalidParameter. For a client returned by
+// [Client.WithCredentials], the first call returns an error that matches ErrCredentials.
 func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) CredentialsProvider {
 	return credentials.NewStatic(signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken})
 }

@@ -88,7 +88,8 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 
 // RegionsOptions configures InstancesInRegions. A nil *RegionsOptions, and each zero field, means the default.
 type RegionsOptions struct {
-	// Exclude contains the ids of regions that are not listed, even if the regions argument contains them.
+	// Exclude contains the ids of regions that are not listed, even if the regions argument contains them. An id that
+	// no region has excludes nothing.
 	Exclude []string
 	// Workers is the number of pages of one large region that are fetched concurrently, as in [ScanOptions]. With 0 or
 	// 1, the pages of a region are fetched one after the other. At most 64 pages of all large regions together are

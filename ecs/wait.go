@@ -32,8 +32,9 @@ const (
 // WaitForStatus returns a [*WaitError] in the following cases:
 //
 //   - An instance can no longer reach the status: it existed and is now gone, it is locked for a reason that leads to
-//     its release or prevents a start, it has left the status Pending and want is Pending, or its status cannot be
-//     decoded.
+//     its release or prevents a start, or its status cannot be decoded. If want is Pending, an instance that has
+//     another status also ends the wait. A stopped instance does not end a wait for Running, because another program may
+//     start it.
 //   - ctx is done. Set a deadline to limit the wait.
 //   - The API rejects a poll.
 //   - A dry run cannot confirm that missing instances are gone, rather than hidden by a missing permission.

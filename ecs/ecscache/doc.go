@@ -23,7 +23,8 @@
 //
 //   - [Cache.Lookup] and [Cache.Instances] read the cache and never wait for the API.
 //   - [Cache.Get] asks the API for an instance that is not in the cache, such as one that was just created.
-//   - [Cache.Watch] yields the existing instances and then every change.
+//   - [Cache.Watch] yields the existing instances and then every change that a listing or [Cache.Get] finds. A change
+//     that is reverted between two listings is not reported. A quick restart shows only as a newer StartTime.
 //   - [Cache.Refresh] updates some or all instances immediately.
 //   - [Cache.WaitForSync] waits for the first complete listing.
 //   - [Cache.Status] returns how complete and how old the content of the cache is.

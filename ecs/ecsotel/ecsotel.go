@@ -181,7 +181,7 @@ func identifier(s string) string {
 // because the number of different messages is unbounded.
 func errorTypeOf(a ecs.Attempt) string {
 	switch {
-	case a.Err == nil, a.Code == "DryRunOperation":
+	case a.Err == nil:
 		return ""
 	case a.Code != "":
 		return a.Code

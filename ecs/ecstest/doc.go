@@ -10,8 +10,10 @@
 //	client, err := srv.Client("cn-hangzhou", nil)
 //
 // The client is an ordinary [ecs.Client]. Code that creates its own client needs [Server.URL] as Options.Endpoint
-// and the key from [Server.Credentials]. Servers share no state, so every test can have its own server and run in
-// parallel. [Server.Requests] returns the requests that the server received.
+// and the key k from [Server.Credentials], as ecs.StaticCredentials(k.AccessKeyID, k.AccessKeySecret, k.SecurityToken).
+// A server is one account: every key sees all instances, so a test of two accounts needs two servers. Servers share no
+// state, so every test can have its own server and run in parallel. [Server.Requests] returns the requests that the
+// server received.
 //
 // A unit test that needs no HTTP can do without a server: see [Seq] and the example that uses httpmock.
 //

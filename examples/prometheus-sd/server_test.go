@@ -51,8 +51,7 @@ ecs_sd_unreachable_instances{account="",region="cn-shanghai"} 0
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="ok"} 1
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="throttled"} 1
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-hangzhou",result="ok"} 2
-ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-shanghai",result="ok"} 3
-ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-shanghai",result="other"} 1
+ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-shanghai",result="ok"} 4
 ecs_sd_api_attempts_total{account="",action="DescribeRegions",region="cn-hangzhou",result="ok"} 2
 `
 		names := []string{"ecs_sd_list_age_seconds", "ecs_sd_refresh_failures_total", "ecs_sd_region_age_seconds", "ecs_sd_targets", "ecs_sd_unreachable_instances", "ecs_sd_api_attempts_total"}
