@@ -857,11 +857,15 @@ func TestAnyOrder(t *testing.T) {
 	var page struct {
 		Instances struct{ Instance []map[string]json.RawMessage }
 	}
+	orders := 10
+	if testing.Short() {
+		orders = 2
+	}
 	for _, body := range [][]byte{fullPage(3), typicalPage(40)} {
 		if err := json.Unmarshal(body, &page); err != nil {
 			t.Fatal(err)
 		}
-		for range 10 {
+		for range orders {
 			var elements []string
 			for _, inst := range page.Instances.Instance {
 				var members []string
@@ -925,7 +929,11 @@ func TestLargeLists(t *testing.T) {
 			return c.Call(t.Context(), "DescribeNew", nil, &out)
 		}},
 	} {
-		body := fmt.Sprintf(call.body, strings.Repeat("{},", 8<<20))
+		n := 8 << 20
+		if testing.Short() {
+			n = 1 << 20
+		}
+		body := fmt.Sprintf(call.body, strings.Repeat("{},", n))
 		c := mocked(t, func(*http.Request) (*http.Response, error) { return httpmock.NewStringResponse(200, body), nil })
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

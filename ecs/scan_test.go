@@ -173,7 +173,7 @@ func TestScanPanics(t *testing.T) {
 	t.Parallel()
 	for name, attempt := range map[string]int32{"first counts": 1, "counts while listing": 20, "pages": 60} {
 		story(t, name, func(t *testing.T) {
-			srv := newCloud(t, nil, fleetOf(10_000, shapes["bursts"])...)
+			srv := newCloud(t, nil, fleetOf(volume(10_000, 6_000), shapes["bursts"])...)
 			srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 			var attempts atomic.Int32
 			c := srv.as(&ecs.Options{OnAttempt: func(ecs.Attempt) {
@@ -198,7 +198,7 @@ func TestScanPanics(t *testing.T) {
 func TestRegionsScanALargeOne(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
-		fleet := fleetOf(10_000, shapes["uniform"])
+		fleet := fleetOf(volume(10_000, 3_000), shapes["uniform"])
 		large := fleet
 		regions := []string{"cn-hangzhou"}
 		for i := range 29 {
@@ -216,7 +216,7 @@ func TestRegionsScanALargeOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		sameOnce(t, got, fleet)
-		if took := time.Since(start); took > alone*13/10 {
+		if took := time.Since(start); took > alone*13/10 && !testing.Short() { // with -short, the region is not so large
 			t.Errorf("all regions took %v, the large region alone took %v", took, alone)
 		}
 	})
@@ -498,7 +498,7 @@ func TestScanWithFilters(t *testing.T) {
 func TestScanDelivers(t *testing.T) {
 	t.Parallel()
 	story(t, "the first page is yielded immediately", func(t *testing.T) {
-		fleet := fleetOf(10_000, shapes["uniform"])
+		fleet := fleetOf(1_000, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 		start := time.Now()
@@ -510,7 +510,7 @@ func TestScanDelivers(t *testing.T) {
 		}
 	})
 	story(t, "pages are not requested far ahead of a slow consumer", func(t *testing.T) {
-		fleet := fleetOf(10_000, shapes["uniform"])
+		fleet := fleetOf(volume(10_000, 3_000), shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		n := 0
 		for _, err := range srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: 8}) {
