@@ -117,7 +117,7 @@ func TestEmptyOrDenied(t *testing.T) {
 	}
 }
 
-// TestDryRunAsksTheSame checks that the dry run has the filters of the listing but no paging parameters.
+// TestDryRunAsksTheSame checks that a dry run has the same filters as its listing, but no paging parameters.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "same filters", func(t *testing.T, list way) {

@@ -12,8 +12,8 @@ func errorAs[T error](err error) (T, bool) {
 	return target, ok
 }
 
-// volume returns full, or short if the test runs with -short. Runs with the race detector use -short, because they
-// are ten times slower but do not need large volumes.
+// volume returns full in a normal run, and short with -short. Runs with the race detector use -short, because the
+// race detector makes them ten times slower and they do not need large volumes.
 func volume[T any](full, short T) T {
 	if testing.Short() {
 		return short

@@ -23,7 +23,7 @@ import (
 )
 
 // model is a server with random behavior. The fleet changes only between two requests, so the model knows which
-// instances a complete listing must contain: the instances that existed during the whole listing.
+// instances a complete listing must contain: every instance that existed during the whole listing.
 type model struct {
 	rng *rand.Rand
 
@@ -252,7 +252,7 @@ func (m *model) tags() []byte {
 
 var modelSeeds = flag.Int("model", 200, "number of servers that TestModel uses for each way of listing; at most 20 with -short")
 
-// modelForms returns the ways of listing that TestModel tries.
+// modelForms returns the ways of listing instances that TestModel tries.
 func modelForms(rows []row) map[string]way {
 	forms := truthForms(rows)
 	forms["ScanInstances, 64 workers"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -322,7 +322,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// judge checks the result of a listing. It returns a description of the problem, or "" if the result is correct.
+// judge checks the result of a listing. It returns a description of the mistake, or "" if the result is correct.
 func (m *model) judge(got map[string]int, err error, form string) string {
 	byID := strings.Contains(form, "by id") || form == "GetInstances"
 	for id, n := range got {

@@ -125,7 +125,7 @@ func TestGetInstances(t *testing.T) {
 	})
 }
 
-// after calls change after a delay in virtual time.
+// after calls change after a delay of virtual time.
 func (c *cloud) after(d time.Duration, change func()) {
 	timer := time.AfterFunc(d, change)
 	c.t.Cleanup(func() { timer.Stop() })
@@ -188,7 +188,7 @@ func TestWaitForStatus(t *testing.T) {
 		})
 		start := time.Now()
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b, a)
-		// The instance b is returned in the status that it reached first.
+		// Instance b must be returned in the status that it reached first.
 		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.InstanceStatusRunning {
 			t.Error(ids(got), err)
 		}

@@ -128,7 +128,7 @@ func TestRefresh(t *testing.T) {
 }
 
 // TestRefreshOutlivesOlderListing checks that a listing does not overwrite the result of a refresh if the listing
-// began earlier and read an older state.
+// began before the refresh and read an older state.
 func TestRefreshOutlivesOlderListing(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -369,8 +369,8 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestPanic checks that a panic in a callback reaches the caller of Run, Refresh or Get, who can recover from it. The
-// cache must still work afterwards.
+// TestPanic checks that a panic in a callback reaches the caller of Run, Refresh or Get. The caller can recover from
+// the panic, and the cache must still work afterwards.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	recovered := func(f func()) (p any) {
@@ -438,8 +438,7 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// TestRefreshInManyRegions checks that Refresh finds a new instance although all other regions do not have the
-// instance.
+// TestRefreshInManyRegions checks that Refresh finds a new instance that exists in only one of many regions.
 func TestRefreshInManyRegions(t *testing.T) {
 	t.Parallel()
 	story(t, "new instances", func(t *testing.T) {

@@ -122,8 +122,8 @@ func TestSlowWatcher(t *testing.T) {
 	})
 }
 
-// TestWatchEnds checks that a watcher ends when its context is done, even if Run has ended or was never started. The
-// watcher must not yield another event.
+// TestWatchEnds checks that a watcher ends when its context is done, even if Run has ended or was never started.
+// After its context is done, the watcher must not yield any event.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	story(t, "cancelled", func(t *testing.T) {
@@ -163,8 +163,8 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
-// TestModifiedByConsumer checks that a caller who modifies a slice of an instance causes no event and hides no later
-// change.
+// TestModifiedByConsumer checks what happens if a consumer modifies a slice of an instance that the cache returned.
+// The modification must not cause an event, and must not hide a later change of the instance.
 func TestModifiedByConsumer(t *testing.T) {
 	t.Parallel()
 	tagged := func(value string) ecs.Instance {

@@ -70,7 +70,7 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// TestMeters checks that requests for nonexistent operations do not exhaust the memory.
+// TestMeters checks that requests for nonexistent operations do not make the server use more and more memory.
 func TestMeters(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)

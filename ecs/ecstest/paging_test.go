@@ -48,8 +48,8 @@ func TestPageMode(t *testing.T) {
 	}
 }
 
-// TestTokens checks that page sizes are clamped, and that tokens are opaque, reusable and bound to the filters of
-// their request.
+// TestTokens checks that page sizes are clamped to the API's limits. It also checks that tokens are opaque and
+// reusable, and are valid only with the filters of the request for which they were returned.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(250)...)
@@ -150,7 +150,8 @@ func TestChangingFleet(t *testing.T) {
 	}
 }
 
-// TestOverlap checks that the setting repeats instances, and that the listing is nevertheless complete.
+// TestOverlap checks that the setting Overlap repeats instances on the next page, and that the listing nevertheless
+// contains every instance.
 func TestOverlap(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(35)...)

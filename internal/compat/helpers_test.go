@@ -9,5 +9,5 @@ func errorAs[T error](err error) (T, bool) {
 	return target, ok
 }
 
-// ptr returns a pointer to a copy of v. It is used for fields in which absent and zero differ.
+// ptr returns a pointer to a copy of v. It is used for optional fields, which distinguish an absent value from zero.
 func ptr[T any](v T) *T { return &v }
