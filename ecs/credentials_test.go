@@ -110,7 +110,7 @@ func model(n int) *vendor.CredentialModel {
 	return (&vendor.CredentialModel{}).SetAccessKeyId(k.AccessKeyID).SetAccessKeySecret(k.AccessKeySecret).SetSecurityToken(k.SecurityToken)
 }
 
-// chainOf yields err and all errors in its tree.
+// chainOf yields err and all errors that err wraps, directly or indirectly.
 func chainOf(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for queue := []error{err}; len(queue) > 0; queue = queue[1:] {

@@ -357,8 +357,8 @@ func TestOddMembers(t *testing.T) {
 	}
 }
 
-// checkProblems compares the errors of a page with want, a list separated by "; ". Each value that could not be read
-// must be kept in Instance.Extra, and must be written to its original place by MarshalJSON.
+// checkProblems compares the decode errors of a page with want, which separates errors with "; ". It also checks that
+// each unreadable value is kept in Instance.Extra, and that MarshalJSON writes the value at its original place.
 func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, want string) {
 	t.Helper()
 	inst := r.Instances[1]

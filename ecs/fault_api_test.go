@@ -109,8 +109,8 @@ func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	return int(failures.Load())
 }
 
-// metered returns a handler that responds after 20 ms. If allow returns false, the handler throttles the request and
-// increments rejected.
+// metered returns a handler that responds to each request after 20 ms. If allow returns false, the response reports
+// throttling, and the handler increments rejected.
 func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.Duration)) func(*exchange) {
 	var mu sync.Mutex
 	return func(x *exchange) {
@@ -246,8 +246,8 @@ func strict(skew func() time.Duration, date func(now time.Time) []string) func(*
 
 func dated(now time.Time) []string { return []string{"Date", now.UTC().Format(http.TimeFormat)} }
 
-// echo returns the message of a server that computed a different signature. The message quotes the string to sign,
-// including the key id and the token.
+// echo returns the error message of a server that has computed a different signature. The message quotes the string
+// to sign, which includes the key id and the token.
 func echo(x *exchange) string {
 	return "Specified signature is not matched with our calculation. server string to sign is:" + signer.StringToSign("POST", x.query()) +
 		" canonical request is:" + signer.CanonicalRequest(signer.Request{Method: "POST", Host: x.Host, Params: x.query()}, x.Header) +

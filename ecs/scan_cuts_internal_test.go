@@ -171,8 +171,8 @@ func TestOrderOf(t *testing.T) {
 	}
 }
 
-// TestProbe checks which page a scan's probe requests, and how many older instances are reported for each cut in the
-// probe's result.
+// TestProbe checks how a scan finds points in time at which it can divide the fleet: which page it requests, and how
+// many older instances it reports for each point.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	// created returns the creation time of the instance that has n older instances.

@@ -35,8 +35,8 @@ func denied(q url.Values) (int, []byte) {
 	return 200, []byte(emptyList)
 }
 
-// fleetOfRows returns n instances. The youngest instance was created now, and each of the others was created one day
-// before the next.
+// fleetOfRows returns n instances. The first instance was created now, and each further instance was created one day
+// before the previous instance.
 func fleetOfRows(n int) []row {
 	now := time.Now()
 	rows := make([]row, n)

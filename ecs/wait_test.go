@@ -141,7 +141,8 @@ func lock(reason ecs.LockReason) func(*ecs.Instance) {
 	}
 }
 
-// waitError checks that err is a WaitError with the given cause, part of the message and pending instances.
+// waitError checks that err is a WaitError that matches want and has the given pending instances, and that the error
+// message contains text.
 func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
 	t.Helper()
 	e, ok := errorAs[*ecs.WaitError](err)

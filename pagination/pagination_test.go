@@ -447,7 +447,7 @@ func TestPagesContext(t *testing.T) {
 	})
 }
 
-// script is a random listing with the items and the error that are expected.
+// script is a random listing, together with the items and the error that the listing must yield.
 type script struct {
 	*server
 	want []int

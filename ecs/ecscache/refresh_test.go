@@ -253,7 +253,8 @@ func TestGet(t *testing.T) {
 	})
 }
 
-// TestRun checks that Run lists until its context is done, and that only one Run may be in progress.
+// TestRun checks that Run keeps listing until its context is done. While Run is in progress, a second call of Run
+// must fail.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	newCache := func(t *testing.T, c *cloud, opts *ecscache.Options) *ecscache.Cache {

@@ -11,7 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 )
 
-// TestSlowWatcher checks that a stalled watcher receives merged events and misses no change.
+// TestSlowWatcher checks a watcher that stops reading events for some time. The watcher may then receive merged
+// events, but must not miss a change.
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	fleet := func() []ecs.Instance {

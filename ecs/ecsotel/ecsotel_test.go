@@ -225,8 +225,8 @@ func TestAttempts(t *testing.T) {
 		{"canceled", impatient, never, ecs.RetryPolicy{}, []span{
 			{"error.type=canceled", "", "canceled"},
 		}},
-		// The call returns an error that matches both failures. Each span must contain only the failure of its own
-		// attempt.
+		// The call returns an error that matches both the throttling and the cancellation. The span of each attempt
+		// must contain only the failure of that attempt.
 		{"throttled, then canceled", impatient, answers(refuse(400, "T", "Throttling"), never), ecs.RetryPolicy{}, []span{
 			{"http.response.status_code=400 error.type=Throttling", "rpc.response.status_code=Throttling aliyun.request_id=T", "Throttling"},
 			{"error.type=canceled", "http.request.resend_count=1", "canceled"},

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestRequestLog checks that the server keeps only the most recent requests, and that large requests do not
-// exhaust the memory.
+// TestRequestLog checks that the server keeps only the most recent requests, and that large requests do not use up
+// the memory.
 func TestRequestLog(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)

@@ -120,8 +120,8 @@ func TestEndOfFilter(t *testing.T) {
 	}
 }
 
-// TestChangingFleet checks that an instance that exists throughout a listing is listed exactly once, even if the
-// fleet changes meanwhile.
+// TestChangingFleet checks a listing during which the fleet changes. An instance that exists during the whole listing
+// must be listed exactly once.
 func TestChangingFleet(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(200)...)

@@ -35,7 +35,7 @@ func (inv *inventory) list() map[string]any {
 	return list
 }
 
-// The sources of host names. Any other source is "tag:KEY".
+// These constants are sources of host names. The only other source is a tag, written as "tag:KEY".
 const (
 	byName = "name"
 	byID   = "id"

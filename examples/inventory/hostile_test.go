@@ -109,7 +109,8 @@ func TestFormatsInAFile(t *testing.T) {
 	}
 }
 
-// TestMessagesHoldNoControlCharacters verifies that the messages on stderr cannot control the terminal either.
+// TestMessagesHoldNoControlCharacters verifies that messages on stderr cannot control the terminal, even if they
+// quote hostile flags or error messages.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet(1)...)

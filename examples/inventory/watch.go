@@ -22,7 +22,7 @@ import (
 // shortestWatch is the minimum interval for -watch.
 const shortestWatch = 5 * time.Second
 
-// checkWatch returns an error if -watch is combined with a flag that it does not support.
+// checkWatch returns an error if the user has set a flag that cannot be combined with -watch.
 func (c *config) checkWatch(given map[string]bool) error {
 	if !given["watch"] {
 		return nil

@@ -36,9 +36,9 @@ func (d *discovery) handler() http.Handler {
 	})
 }
 
-// knownHosts returns a handler that rejects requests whose host name is not known, and passes all other requests to
-// next. Otherwise, a web page whose host name resolves to this server (DNS rebinding) could read the list through a
-// visitor's browser.
+// knownHosts returns a handler that rejects requests with an unknown host name and passes all other requests to next.
+// Without this check, an attacker's web page could read the list through a visitor's browser, if the page's host name
+// resolves to this server (DNS rebinding).
 func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range allowed {

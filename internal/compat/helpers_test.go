@@ -2,7 +2,7 @@ package compat_test
 
 import "errors"
 
-// errorAs returns the first error of type T in the tree of err, and whether there is one.
+// errorAs returns the first error of type T in the error tree of err, and whether there is such an error.
 func errorAs[T error](err error) (T, bool) {
 	var target T
 	ok := errors.As(err, &target)

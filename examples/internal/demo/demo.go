@@ -38,8 +38,8 @@ func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ec
 	return serve(ecstest.NewServer(ecstest.Fleet(size, seed)...), region, opts)
 }
 
-// ChangingClient is like Client, but the in-memory ECS has the given instances. It calls change after a second, to
-// modify them.
+// ChangingClient is like Client, but the in-memory ECS has the given instances. After one second, it calls change to
+// modify the instances.
 func ChangingClient(demo bool, region string, change func(*ecstest.Server), instances ...ecs.Instance) (client *ecs.Client, done func(), err error) {
 	if !demo {
 		return Client(false, region, nil)

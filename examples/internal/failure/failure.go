@@ -134,8 +134,8 @@ func ExitCode(err error) int {
 	}
 }
 
-// Text describes a failure in one line. The line begins with the account, if the account is known, and the region.
-// The words are those of [wording.Plain].
+// Text describes a failure in one line. The line begins with the account and the region, if these are known, followed
+// by the error text that [wording.Plain] returns.
 func Text(err error) string {
 	var account *AccountError
 	var region *ecs.RegionError
@@ -167,7 +167,7 @@ type Setup struct {
 	Endpoint string
 }
 
-// Advice returns what the user can do about a failure, or "" if the error text already explains that.
+// Advice tells the user how to resolve a failure. It returns "" if the error text already contains an explanation.
 func (s Setup) Advice(err error) string {
 	switch KindOf(err) {
 	case Forbidden:

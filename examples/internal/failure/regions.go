@@ -16,7 +16,7 @@ var publicRegions = strings.Fields(`
 	ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-south-1 us-east-1 us-west-1 na-south-1 eu-west-1 eu-central-1
 	me-east-1 me-central-1 cn-beijing-finance-1 cn-shanghai-finance-1 cn-shenzhen-finance-1 cn-north-2-gov-1`)
 
-// KnownRegion reports whether name is the id of a public region or is contained in others.
+// KnownRegion reports whether name is the id of a public region or is one of the names in others.
 func KnownRegion(name string, others ...string) bool {
 	return slices.Contains(publicRegions, name) || slices.Contains(others, name)
 }

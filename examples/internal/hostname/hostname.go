@@ -19,8 +19,8 @@ var reserved = []string{
 	"ip6-allnodes", "ip6-allrouters", "ip6-mcastprefix", "broadcasthost", "loopback", "none", "host", "match", "self", "implicit",
 }
 
-// number matches what the C library parses as an IPv4 address or as part of an address: "127.1", "0x7f000001",
-// "2130706433".
+// number matches strings that the C library parses as an IPv4 address or as a part of an IPv4 address, such as
+// "127.1", "0x7f000001" and "2130706433".
 var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-F]*|[0-9]+)){0,3}$`)
 
 // instanceID matches a string that may be an instance id.

@@ -35,8 +35,8 @@ func Main(run func(ctx context.Context, args []string) int) {
 	os.Exit(code)
 }
 
-// watch calls cancel at the first signal, and exit at a second Ctrl-C. It ignores a Ctrl-C within sameSignal of the
-// first signal.
+// watch calls cancel when the first signal arrives. If the user presses Ctrl-C more than sameSignal later, watch
+// calls exit.
 func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	<-signals
 	cancel()

@@ -71,7 +71,8 @@ func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, er
 	}
 }
 
-// Instances lists the selected instances of one account. It yields errors as the function [Instances] does.
+// Instances lists the selected instances of one account. The function [Instances] describes the errors that are
+// yielded.
 func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		opts := &ecs.RegionsOptions{Exclude: src.s.Exclude, Workers: src.s.Workers}

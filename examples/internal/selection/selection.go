@@ -182,8 +182,8 @@ func (s *Selection) Setup() failure.Setup {
 	return failure.Setup{VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
 }
 
-// Matches reports whether an instance that the API returned is selected. Some filters are not sent to the API,
-// because it does not support them.
+// Matches reports whether an instance that the API returned is selected. Matches applies the filters that the API
+// does not support.
 func (s *Selection) Matches(inst ecs.Instance) bool {
 	for _, matches := range s.matchers {
 		if !matches(inst) {

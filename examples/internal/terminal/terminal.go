@@ -8,7 +8,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Is reports whether w is a terminal.
+// Is reports whether w is connected to a terminal.
 func Is(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
