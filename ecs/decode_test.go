@@ -795,7 +795,8 @@ func TestConcurrentPages(t *testing.T) {
 	wg.Wait()
 }
 
-// compare decodes body with decodeDescribeInstances and with the oracle, and fails the test if the results differ.
+// compare decodes body both with decodeDescribeInstances and with the oracle, a second implementation. It fails the
+// test if the results differ.
 func compare(t *testing.T, body []byte) {
 	t.Helper()
 	got, err := decodeDescribeInstances(body)
@@ -884,7 +885,8 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle compares the decoder with the oracle on pages that are too large for the seeds of the fuzz test.
+// TestAgainstOracle compares the decoder with a second implementation, the oracle. The pages in this test are too
+// large to be seeds of the fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {

@@ -174,8 +174,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestPagesOfUnreadableInstances checks that pages whose instances cannot be decoded are not treated as empty, even
-// if there are many in a row.
+// TestPagesOfUnreadableInstances checks that a page whose instances cannot be decoded is not treated as an empty
+// page, even if many such pages follow one another.
 func TestPagesOfUnreadableInstances(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "all unreadable", func(t *testing.T, list way) {

@@ -79,8 +79,8 @@ var apiFaults = []fault{
 	}},
 }
 
-// throttledOnce returns a fault case in which the first attempt is throttled. The second attempt must succeed, after
-// a delay of at least least and at most most.
+// throttledOnce returns a fault case in which the first attempt is throttled. The second attempt must follow after a
+// delay between least and most, and must succeed.
 func throttledOnce(least, most time.Duration, status int, code string, header ...string) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, failsOnce(status, code, header...))

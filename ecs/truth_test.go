@@ -88,7 +88,7 @@ func truthForms(rows []row) map[string]way {
 	return forms
 }
 
-// signedBy returns a function that sets the signer: V1 if n is even, V3 if n is odd.
+// signedBy returns a function that sets the signer in the options. The signer is V1 if n is even, and V3 if n is odd.
 func signedBy(n int) func(*ecs.Options) {
 	return func(o *ecs.Options) { o.Signer = []signer.Signer{signer.V1{}, signer.V3{}}[n%2] }
 }

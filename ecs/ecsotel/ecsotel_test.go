@@ -346,8 +346,8 @@ func TestServerAddress(t *testing.T) {
 	}
 }
 
-// TestNames checks that a string is omitted unless it has the form of an error code or a request id. Each different
-// string would create a new time series.
+// TestNames checks that a string from a response is recorded only if it has the form of an error code or a request
+// id. Otherwise, each different string would create a new time series.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -322,7 +322,7 @@ func ExampleServer_Update() {
 	// Stopped
 }
 
-// Fleet returns instances for tests that need many different ones.
+// Fleet returns instances for tests that need many different instances.
 func ExampleFleet() {
 	regions := map[string]int{}
 	for _, i := range ecstest.Fleet(1000, 1) {

@@ -153,8 +153,8 @@ func list(t *testing.T, srv *ecstest.Server, params ...string) response {
 	return ask(t, srv, "DescribeInstances", params...)
 }
 
-// pages follows the tokens of a listing to its end and returns the ids on each page. Between two pages, pages calls
-// the function meanwhile.
+// pages follows the tokens of a listing to its end and returns the ids on each page. It calls the function meanwhile
+// after each page except the last.
 func pages(t *testing.T, srv *ecstest.Server, meanwhile func(page int), params ...string) [][]string {
 	t.Helper()
 	var all [][]string
