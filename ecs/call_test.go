@@ -348,7 +348,7 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 		`{"N":1,"Code":"","Message":""}`:                            true,
 		`{"N":1,"Code":null,"Message":null}`:                        true,
 		`{"N":1,"Code":"Success","Message":"OK"}`:                   true,
-		`{"N":1,"Code":"x"}`:                                        true, // Code is the operation's own member
+		`{"N":1,"Code":"x"}`:                                        true, // Code is a member of the operation's result, not an error code
 		`{"N":1,"Message":"x"}`:                                     true,
 		` {"N":1} `:                                                 true,
 		`{"N":1,"Code":"Forbidden.RAM","Message":"denied"}`:         false,

@@ -23,7 +23,7 @@ var emptyCases = []struct {
 	req         ecs.DescribeInstancesRequest
 	deny        bool          // whether the user lacks the permission to list instances
 	fault       ecstest.Fault // affects only dry runs
-	timeout     time.Duration // timeout of the context; 0 means none
+	timeout     time.Duration // timeout of the context; 0 means no timeout
 	dry         int           // the expected number of dry runs, including retries
 	want        error         // expected error; nil means no error unless unconfirmed is set
 	unconfirmed bool          // whether an UnconfirmedError is expected

@@ -211,7 +211,7 @@ func (c *conn) end(err error) error {
 	c.in.change(func() {
 		c.gone = true
 		if c.in.err == nil {
-			c.in.err = io.ErrClosedPipe // makes later writes of the peer fail
+			c.in.err = io.ErrClosedPipe // causes later writes of the peer to fail
 		}
 	})
 	c.out.change(func() {
@@ -320,7 +320,7 @@ func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReade
 type exchange struct {
 	*http.Request
 	*conn
-	w    io.Writer // the connection, or the TLS connection above it
+	w    io.Writer // the connection, or the TLS connection that uses it
 	n    int       // number of the request on this server, counted from 1
 	nth  int       // number of the request on its connection, counted from 1
 	time time.Time

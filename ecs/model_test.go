@@ -36,7 +36,7 @@ type model struct {
 	unreadable    int           // index of an instance with an unreadable member; negative means none
 	tagCap        int           // maximum number of instances that a tag filter returns; 0 means unlimited
 	denials       [][2]int      // ranges of requests, counted from 1, that are denied; the end is exclusive
-	hides         bool          // whether a denied listing is empty instead of rejected
+	hides         bool          // whether a denied listing is empty rather than rejected with an error
 	dryRun        func() string // the response to a dry run; "" means the correct response
 	faults        int           // percentage of requests that fail with 503
 	changes       int           // percentage of requests after which the fleet changes

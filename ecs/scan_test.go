@@ -291,7 +291,7 @@ func TestScanOfOddServers(t *testing.T) {
 
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
-	for _, pages := range []int{1, 2} { // page mode is rejected (1) or treated as token mode (2)
+	for _, pages := range []int{1, 2} { // 1 rejects requests in page mode, 2 treats them as token mode
 		story(t, fmt.Sprint(pages), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()

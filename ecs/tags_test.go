@@ -309,7 +309,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 				srv.Delete(ids(gone)...)
 			}
 		}
-		if n != 1100 { // the released instances were yielded before
+		if n != 1100 { // the released instances had already been yielded
 			t.Errorf("got %d instances", n)
 		}
 	})
@@ -416,7 +416,7 @@ func TestListTagResources(t *testing.T) {
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
 			list := srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
-			srv.asked(map[string]int{}) // no request is sent before the loop
+			srv.asked(map[string]int{}) // no request is sent before the loop starts
 			for range 2 {               // each loop lists from the beginning
 				rows, err := rowsOf(list)
 				if err != nil || len(rows) != 400 {

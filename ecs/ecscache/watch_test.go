@@ -67,7 +67,7 @@ func TestSlowWatcher(t *testing.T) {
 		fast.want(t, "i-6=f>f2")
 
 		close(stalled)
-		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 has its old state again; i-5 was added and removed
+		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 is back in its old state; i-5 was added and removed
 	})
 	story(t, "removed while the watcher is at the beginning", func(t *testing.T) {
 		c := newCloud(t, nil, fleet()[:2]...)

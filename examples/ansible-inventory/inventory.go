@@ -127,7 +127,7 @@ func groupNames(fleet []ecs.Instance) map[group]string {
 func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []string {
 	taken := map[string]int{}
 	for name := range maps.Values(groups) {
-		taken[name]++ // Ansible cannot distinguish a host and a group of the same name, and prints a warning
+		taken[name]++ // Ansible prints a warning if a host and a group have the same name
 	}
 	short, long := make([]string, len(fleet)), make([]string, len(fleet))
 	for i, inst := range fleet {

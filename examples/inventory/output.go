@@ -33,7 +33,7 @@ type format struct {
 // look contains the settings for displaying instances.
 type look struct {
 	columns  []column
-	fit      bool // the columns are the default columns: a page may hide those that do not fit
+	fit      bool // the columns are the default columns, so a page may hide columns that do not fit
 	terminal bool // the output is a terminal
 	width    int  // width of the terminal in cells; 0 means that the output is not a terminal, so nothing is shortened
 	color    bool

@@ -126,7 +126,7 @@ func TestRealPrometheus(t *testing.T) {
 	fleet := ecstest.Fleet(100, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
 	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
-	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not overwrite the labels of the same names
+	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // these tags must not overwrite the labels with the same names
 	server := newServer(t, fleet...)
 	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
 	args := []string{"-region", "all", "-interval", "200ms", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}

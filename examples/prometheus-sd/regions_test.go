@@ -29,7 +29,7 @@ func TestMisspeltRegions(t *testing.T) {
 	url, stop := start(t, server, "-region", "all", "-exclude-region", "cn-hangzou")
 	get(t, url+"/sd", http.StatusOK)
 	for range poll(t) {
-		if len(slices.Collect(regionRequests(server))) == 2 { // one for the listing, one for the check
+		if len(slices.Collect(regionRequests(server))) == 2 { // one request for the listing and one for the check
 			break
 		}
 	}
