@@ -7,9 +7,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// This example lists the names of all instances with an element type that declares only the fields it needs. A real
-// program would call an operation that the client has no method for, such as DescribeNetworkInterfaces with the list
-// path "NetworkInterfaceSets.NetworkInterfaceSet".
+// This example lists the names of all instances. The element type declares only the fields that the example needs. A
+// real program would call an operation for which the client has no method, such as DescribeNetworkInterfaces, whose
+// list path is "NetworkInterfaceSets.NetworkInterfaceSet".
 func ExampleCallPages() {
 	client, done := connect(nil) // in a real program: ecs.NewClient("cn-hangzhou", nil)
 	defer done()

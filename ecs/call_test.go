@@ -172,8 +172,9 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// calls contains one function for every method that calls the API. The key is the name of the method. The function
-// "past the cap" lists more instances than the API returns for a tag filter.
+// calls maps the name of each client method that calls the API to a function that calls the method. The additional
+// entry "past the cap" lists instances with a tag filter that matches more instances than the API returns for a tag
+// filter.
 var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error{
 	"DescribeInstances": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
 		_, err := c.DescribeInstances(ctx, ecs.DescribeInstancesRequest{InstanceName: `a b*~+/=&%中文`})
@@ -336,8 +337,8 @@ func TestCallRegion(t *testing.T) {
 	}
 }
 
-// TestCallTellsSuccessFromFailure checks that Call recognizes successful responses. Some installations include Code
-// and Message in every response.
+// TestCallTellsSuccessFromFailure checks how Call distinguishes successful responses from errors. A successful
+// response may contain Code and Message, because some installations of the API include them in every response.
 func TestCallTellsSuccessFromFailure(t *testing.T) {
 	t.Parallel()
 	for body, ok := range map[string]bool{
@@ -347,7 +348,7 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 		`{"N":1,"Code":"","Message":""}`:                            true,
 		`{"N":1,"Code":null,"Message":null}`:                        true,
 		`{"N":1,"Code":"Success","Message":"OK"}`:                   true,
-		`{"N":1,"Code":"x"}`:                                        true, // Code is the operation's own member
+		`{"N":1,"Code":"x"}`:                                        true, // Code is a member of the operation's result, not an error code
 		`{"N":1,"Message":"x"}`:                                     true,
 		` {"N":1} `:                                                 true,
 		`{"N":1,"Code":"Forbidden.RAM","Message":"denied"}`:         false,
@@ -369,8 +370,8 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 	}
 }
 
-// TestCallRetries checks which failed operations are retried. An operation that changes something and may have been
-// carried out must not be retried, unless it has a ClientToken.
+// TestCallRetries checks which failed operations are retried. Unless the request has a ClientToken, an operation that
+// changes something must not be retried if the failed attempt may have taken effect.
 func TestCallRetries(t *testing.T) {
 	t.Parallel()
 	type token struct {

@@ -58,7 +58,7 @@ func interfacePage(token string, ids ...string) string {
 	return fmt.Sprintf(`{"RequestId":"R","NextToken":%q,"TotalCount":0,"NetworkInterfaceSets":{"NetworkInterfaceSet":[%s]}}`, token, strings.Join(rows, ","))
 }
 
-// collectAll reads seq to its end. It returns all items and the last error.
+// collectAll reads seq to its end. It returns all items and the last error that seq yielded.
 func collectAll[T any](seq iter.Seq2[T, error]) (items []T, last error) {
 	for item, err := range seq {
 		if err != nil {

@@ -19,8 +19,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// listings returns all ways of listing instances, with their names as keys. They include a listing of all regions, a
-// listing past the cap of a tag filter, and a scan of many ids.
+// listings returns all ways of listing instances, keyed by name. They include a listing of all regions, a listing
+// that continues past the API's limit for tag filters, and a scan of many ids.
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -39,8 +39,8 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled returns a cloud with latency in which some requests are throttled and others are reset. A cancellation may
-// therefore occur during any kind of delay.
+// troubled returns a cloud with latency that throttles some requests and resets the connections of others. Canceling
+// a call can therefore interrupt any kind of delay.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -52,7 +52,7 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// still fails the test if requests are sent within the next hour.
+// still lets one hour pass and fails the test if the server receives a request during that hour.
 func (c *cloud) still() {
 	c.t.Helper()
 	synctest.Wait()
@@ -63,7 +63,7 @@ func (c *cloud) still() {
 	}
 }
 
-// ended fails the test unless err is nil, or the context's error with the given cause.
+// ended fails the test unless err is nil or is the context's error with the given cause.
 func ended(t *testing.T, err, cause error) {
 	t.Helper()
 	_, region := errorAs[*ecs.RegionError](err)
@@ -78,8 +78,8 @@ func ended(t *testing.T, err, cause error) {
 }
 
 // TestListingsEndAtAnyMoment cancels listings, or breaks out of their loops, at random moments. A listing must not
-// yield duplicates, must end without an error or with the context's error, and must not send requests after it has
-// returned.
+// yield duplicates, and must end either without an error or with the context's error. After the listing has returned,
+// it must not send any requests.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()
@@ -133,8 +133,8 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// TestCallsEndAtAnyMoment cancels every call in calls at random moments. A call must end without an error or with the
-// context's error, and must not send requests after it has returned.
+// TestCallsEndAtAnyMoment cancels every call in calls at random moments. A call must end either without an error or
+// with the context's error. After the call has returned, it must not send any requests.
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
@@ -153,8 +153,8 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// TestCancelledWithAnotherError cancels contexts with the error of another call as the cause, as errgroup does. The
-// canceled call must return its own *ecs.Error, which wraps the error of the other call.
+// TestCancelledWithAnotherError cancels a context with the error of another call as the cause, as package errgroup
+// does. The canceled call must return a new *ecs.Error that wraps the error of the other call.
 func TestCancelledWithAnotherError(t *testing.T) {
 	t.Parallel()
 	boo, gone := errors.New("boo"), fmt.Errorf("gone: %w", context.Canceled)

@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestCheckAllRegions checks that Check checks all regions in parallel and sends exactly the documented number of
-// requests.
+// TestCheckAllRegions checks that Check checks all regions in parallel and sends exactly the number of requests that
+// its documentation promises.
 func TestCheckAllRegions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,8 +128,8 @@ func TestCheckExclude(t *testing.T) {
 	}
 }
 
-// TestCheckUnusable checks that Check returns a report of the problem, without a panic, if its client, context or
-// options are unusable.
+// TestCheckUnusable checks that Check does not panic, and returns a report of the problem, if the client, the context
+// or the options are unusable.
 func TestCheckUnusable(t *testing.T) {
 	t.Parallel()
 	srv := ecstest.NewServer()
@@ -252,7 +252,8 @@ func TestCheckPanics(t *testing.T) {
 	})
 }
 
-// TestReport checks the methods of a Report that was not created by Check, such as a report in a user's test.
+// TestReport checks the methods of a Report that was not created by Check. Users may create such a report in their
+// own tests.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	denied := func(action, authAction, policy, how string) error {
@@ -311,8 +312,8 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestCheckAgreesWithListing checks that Check and an empty listing draw the same conclusion from the details of a
-// denied dry run.
+// TestCheckAgreesWithListing checks that Check and an empty listing draw the same conclusion from a denied dry run:
+// both must decide from the action in the error details whether the user may list instances.
 func TestCheckAgreesWithListing(t *testing.T) {
 	t.Parallel()
 	for authAction, permitted := range map[string]bool{

@@ -35,7 +35,8 @@ type checkSetup struct {
 	opts   *ecs.CheckOptions
 }
 
-// checkCause is a reason why listings fail, or a situation that only looks like such a reason.
+// checkCause is a reason why a listing fails, or a situation that resembles such a reason but does not make a listing
+// fail.
 type checkCause struct {
 	what   string
 	setup  func(t *testing.T) checkSetup
@@ -48,7 +49,7 @@ type checkCause struct {
 // kinds contains the errors that callers can distinguish with errors.Is.
 var kinds = []error{ecs.ErrCredentials, ecs.ErrForbidden, ecs.ErrInvalidParameter, ecs.ErrThrottled, ecs.ErrUnavailable, ecs.ErrNotFound, context.Canceled, context.DeadlineExceeded}
 
-// errNoKind represents an error that matches none of the kinds.
+// errNoKind represents an error that matches none of the errors in kinds.
 var errNoKind = errors.New("an error of no kind")
 
 const failed, unknown, passed = ecs.CheckStatusFailed, ecs.CheckStatusUnknown, ecs.CheckStatusPassed
@@ -231,14 +232,14 @@ func withNameServer(code byte) func(t *testing.T) checkSetup {
 	}
 }
 
-// Response codes of a name server.
+// These constants are the response codes of a name server.
 const (
 	serverFailure = 2
 	nameNotFound  = 3
 )
 
-// failingLookup returns a dialer that looks up names at a name server on loopback. The name server responds to every
-// query with the given code.
+// failingLookup returns a dialer that looks up host names at a name server on loopback. The name server responds to
+// every query with the given code.
 func failingLookup(t *testing.T, code byte) *net.Dialer {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -347,7 +348,8 @@ func withToken(issue func(*ecstest.Server) signer.Credentials) func(t *testing.T
 	}
 }
 
-// withDenial returns a client whose DescribeInstances requests are denied by a policy of the given type.
+// withDenial returns a client whose DescribeInstances requests are denied by a policy. policy is the type of the
+// policy, and how is the type of the denial.
 func withDenial(policy, how string) func(t *testing.T) checkSetup {
 	return withFault(ecstest.Fault{Times: -1, Action: "DescribeInstances", Status: 403, Body: []byte(`{"RequestId":"R","Code":"Forbidden.RAM",
 		"Message":"User not authorized to operate on the specified resource.","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances",
@@ -373,8 +375,8 @@ func isolateEnvironment(t *testing.T) string {
 // volatile matches the parts of a report that differ between runs.
 var volatile = regexp.MustCompile(`127\.0\.0\.1:\d{2,5}|/\S*/home|\[?[\w.:]+\]?:53\b|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}`)
 
-// TestCheckCauses produces every cause and compares the reports with testdata/check.txt. That file also shows
-// maintainers what the reports look like.
+// TestCheckCauses simulates every cause in checkCauses and compares the resulting reports with testdata/check.txt.
+// Maintainers can also read that file to see what the reports look like.
 func TestCheckCauses(t *testing.T) { //nolint:paralleltest // it sets environment variables
 	isolateEnvironment(t)
 	var got bytes.Buffer
@@ -409,7 +411,7 @@ func TestCheckCauses(t *testing.T) { //nolint:paralleltest // it sets environmen
 	}
 }
 
-// verify checks the step that the cause affects, and properties that every report must have.
+// verify checks the step of the report that the cause affects, and checks properties that every report must have.
 func (c checkCause) verify(t *testing.T, report *ecs.Report) {
 	t.Helper()
 	found := false
@@ -450,7 +452,7 @@ func (c checkCause) verify(t *testing.T, report *ecs.Report) {
 	searchSecrets(t, append(allTexts(report), string(text)), []string{plantedSecret, "LTAI5tTestTestTestTest"})
 }
 
-// kindNames returns the names of the kinds that err matches, or "none".
+// kindNames returns the names of the error kinds that err matches, or "none".
 func kindNames(err error) string {
 	var names []string
 	for _, kind := range kinds {

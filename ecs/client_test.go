@@ -164,8 +164,8 @@ func (p provide) Credentials(context.Context) (signer.Credentials, error) {
 	return signer.Credentials(p), nil
 }
 
-// TestErrorNamesTheHost checks that an error message includes the host if the host may be the problem: after a
-// network error, or after a response that does not come from the API.
+// TestErrorNamesTheHost checks that an error message includes the host if the host may be the cause. The host may be
+// the cause of a network error, or of a response that does not come from the API.
 func TestErrorNamesTheHost(t *testing.T) {
 	t.Parallel()
 	const host = "ecs.cn-beijing.aliyuncs.com"

@@ -10,8 +10,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestPoolOfDeadConnections checks a call whose idle connections are all dead, as after a restart of a load balancer
-// or NAT gateway. The call must not use up its attempts by trying one dead connection after another.
+// TestPoolOfDeadConnections checks a call whose idle connections have all been lost, for example because a load
+// balancer or NAT gateway was restarted. The call must not use up its attempts by trying the lost connections one
+// after another.
 func TestPoolOfDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

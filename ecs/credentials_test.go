@@ -40,7 +40,8 @@ func (e *typedNil) Error() string { return e.text }
 
 func (e *typedNil) Unwrap() error { return errors.New(e.text) }
 
-// TestProviderErrorsAreMasked checks that the error of a provider is returned to the caller with all secrets masked.
+// TestProviderErrorsAreMasked checks that an error of a credentials provider is returned to the caller with all
+// secrets masked.
 func TestProviderErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -109,7 +110,7 @@ func model(n int) *vendor.CredentialModel {
 	return (&vendor.CredentialModel{}).SetAccessKeyId(k.AccessKeyID).SetAccessKeySecret(k.AccessKeySecret).SetSecurityToken(k.SecurityToken)
 }
 
-// chainOf yields err and all errors in its tree.
+// chainOf yields err and all errors that err wraps, directly or indirectly.
 func chainOf(err error) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for queue := []error{err}; len(queue) > 0; queue = queue[1:] {
@@ -227,7 +228,7 @@ func isolate(t *testing.T) (home string) {
 	return home
 }
 
-// TestDefaultChain checks the real default chain, but only with sources on this machine.
+// TestDefaultChain checks the real default chain, but uses only key sources on this machine.
 func TestDefaultChain(t *testing.T) {
 	isolate(t)
 	secret := "planted-by-the-uri"
@@ -259,8 +260,8 @@ func TestDefaultChain(t *testing.T) {
 	}
 }
 
-// TestSecretsInPlaceOfNames checks that a secret does not appear in an error if it was entered by mistake in place of
-// a name or path.
+// TestSecretsInPlaceOfNames checks that an error does not contain a secret that the user entered by mistake where a
+// name or path was expected.
 func TestSecretsInPlaceOfNames(t *testing.T) {
 	isolate(t)
 	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0." + strings.Repeat("c2lnbmF0dXJl_-", 40)

@@ -13,8 +13,8 @@ import (
 // obj is a JSON object that is not yet encoded.
 type obj = map[string]any
 
-// fullPage returns a page of n instances with every documented member. Each instance has its own ids, names and
-// addresses, two network interfaces and five tags, and takes about 3.9 kB.
+// fullPage returns a page of n instances that have every documented member. Each instance has its own ids, names and
+// addresses, two network interfaces and five tags. The JSON of an instance takes about 3.9 kB.
 func fullPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {
@@ -76,7 +76,8 @@ func fullPage(n int) []byte {
 	return pageOf(instances)
 }
 
-// typicalPage returns a page of n instances with the members that most accounts use; see realInstance.
+// typicalPage returns a page of n instances that have only the members that most accounts use. Function realInstance
+// generates the instances.
 func typicalPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {

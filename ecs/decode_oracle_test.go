@@ -154,7 +154,7 @@ func (o *oracle) keep(path string, n node) {
 	o.extra[path] = b.Bytes()
 }
 
-// below returns the path of the member called name in the value at path.
+// below returns the path of the member with the given name in the value at path.
 func below(path, name string) string {
 	name = strings.NewReplacer("~", "~0", ".", "~1").Replace(name)
 	if path == "" {
@@ -322,8 +322,8 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// twice reports whether an object in n contains a member twice. In that case, Instance.Extra contains the unknown
-// members of both values, but only one invalid value, so a round trip does not reproduce the instance.
+// twice reports whether an object in n contains the same member twice. Encoding and decoding such an instance changes
+// the instance: Instance.Extra contains the unknown members of both values, but only one invalid value.
 func (n node) twice() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {

@@ -29,7 +29,7 @@ func onePage(elements ...string) string {
 	return `{"RequestId":"R","Instances":{"Instance":[` + strings.Join(elements, ",") + `]}}`
 }
 
-// ids returns the ids of a page's instances, followed by the ids in its decode errors.
+// ids returns the ids of the instances on a page, followed by the ids in the page's decode errors.
 func ids(r *DescribeInstancesResponse) (ids []string) {
 	for _, inst := range r.Instances {
 		ids = append(ids, inst.InstanceID)
@@ -136,8 +136,8 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// TestCut checks that a body truncated at any byte causes an error that wraps io.ErrUnexpectedEOF, and that no part
-// of the page is returned.
+// TestCut checks that a body that was truncated at any byte causes an error that wraps io.ErrUnexpectedEOF. The
+// decoder must not return any part of the page.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile("testdata/sample.json")
@@ -332,8 +332,8 @@ var odd = []struct{ member, want string }{
 	{`"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90), `"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90)},
 }
 
-// TestOddMembers decodes every unusual member of odd. It also checks that the previous and the next instance are not
-// affected.
+// TestOddMembers decodes every unusual member in the variable odd. It also checks that the neighboring instances are
+// not affected.
 func TestOddMembers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range odd {
@@ -357,8 +357,8 @@ func TestOddMembers(t *testing.T) {
 	}
 }
 
-// checkProblems compares the errors of a page with want, a list separated by "; ". Each value that could not be read
-// must be kept in Instance.Extra, and must be written to its original place by MarshalJSON.
+// checkProblems compares the decode errors of a page with want, which separates errors with "; ". It also checks that
+// each unreadable value is kept in Instance.Extra, and that MarshalJSON writes the value at its original place.
 func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, want string) {
 	t.Helper()
 	inst := r.Instances[1]
@@ -414,7 +414,7 @@ func checkMember(t *testing.T, from string, inst Instance, want string) {
 	}
 }
 
-// TestWithheldInstances checks that an instance is withheld only if its id cannot be read.
+// TestWithheldInstances checks that an instance is left out of a page only if the id of the instance cannot be read.
 func TestWithheldInstances(t *testing.T) {
 	t.Parallel()
 	for element, want := range map[string]DecodeError{
@@ -617,7 +617,8 @@ func TestNothingOfTheBodyIsKept(t *testing.T) {
 	}
 }
 
-// TestAnInstanceHoldsNoOther checks that an instance does not keep its page, its body or other instances in memory.
+// TestAnInstanceHoldsNoOther checks that an instance does not keep its page, the response body or other instances in
+// memory.
 func TestAnInstanceHoldsNoOther(t *testing.T) {
 	t.Parallel()
 	const page, at = 20, 10
@@ -688,8 +689,9 @@ func TestNoRoomIsShared(t *testing.T) {
 	}
 }
 
-// TestSharedTexts checks that instances share strings that are the same in many of them. All other strings of an
-// instance share one buffer, except its id, so a caller who keeps an id does not keep the whole instance in memory.
+// TestSharedTexts checks which strings share memory. Strings that are the same in many instances are shared by these
+// instances. All other strings of an instance share one buffer, except the id, so a caller who keeps an id does not
+// keep the whole instance in memory.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
 	r, err := decodeDescribeInstances(typicalPage(100))
@@ -706,7 +708,7 @@ func TestSharedTexts(t *testing.T) {
 		}
 		address := func(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
 		name, host, id := address(inst.InstanceName), address(inst.HostName), address(inst.InstanceID)
-		// The size of the first instance's buffer cannot be predicted.
+		// Skip the first instance, because the decoder cannot predict the size of its buffer.
 		if apart := max(name, host) - min(name, host); apart > 4096 && i > 0 {
 			t.Fatalf("two strings of %s are %d bytes apart", inst.InstanceID, apart)
 		}
@@ -721,8 +723,8 @@ func TestSharedTexts(t *testing.T) {
 	}
 }
 
-// TestAnIDHoldsNoInstance checks that an id does not keep its instance in memory. It tries the usual form of an id
-// and another form.
+// TestAnIDHoldsNoInstance checks that an id does not keep its instance in memory. It tests an id in the usual form
+// and an id in an unusual form.
 func TestAnIDHoldsNoInstance(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"i-bp67acfmxazb4p0001", "eci-" + strings.Repeat("x", 40)} {
@@ -793,7 +795,8 @@ func TestConcurrentPages(t *testing.T) {
 	wg.Wait()
 }
 
-// compare decodes body with decodeDescribeInstances and with the oracle, and fails the test if the results differ.
+// compare decodes body both with decodeDescribeInstances and with the oracle, a second implementation. It fails the
+// test if the results differ.
 func compare(t *testing.T, body []byte) {
 	t.Helper()
 	got, err := decodeDescribeInstances(body)
@@ -886,7 +889,8 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle compares the decoder with the oracle on pages that are too large for the seeds of the fuzz test.
+// TestAgainstOracle compares the decoder with a second implementation, the oracle. The pages in this test are too
+// large to be seeds of the fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {
@@ -905,8 +909,8 @@ func TestAgainstOracle(t *testing.T) {
 	}
 }
 
-// TestLargeLists checks that a response with many small elements does not take gigabytes of memory. Such a response
-// may have only 32 kB when compressed.
+// TestLargeLists checks that a response with many small elements does not take gigabytes of memory. When compressed,
+// such a response may be as small as 32 kB.
 //
 //nolint:paralleltest // measures the allocations of the whole process
 func TestLargeLists(t *testing.T) {

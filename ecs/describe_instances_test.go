@@ -55,7 +55,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 		keys := map[string]string{"Filter.1": "CreationStartTime", "Filter.2": "CreationEndTime", "Filter.3": "ExpiredStartTime", "Filter.4": "ExpiredEndTime"}
 		return url.Values{name + ".Key": {keys[name]}, name + ".Value": {"2024-02-04T12:46Z"}}
 	case **bool:
-		*v = ptr(false) // harder than true, because false must be distinguished from nil
+		*v = ptr(false) // use false instead of true, because false must be distinguished from nil
 		return url.Values{name: {"false"}}
 	case **int:
 		*v = ptr(0)

@@ -233,7 +233,7 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestVersion checks that the newest section of CHANGELOG.md is about the current Version.
+// TestVersion checks that the newest section of CHANGELOG.md describes the current Version.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../CHANGELOG.md")
@@ -260,7 +260,7 @@ func headings(t *testing.T, file string) map[string]bool {
 	return anchors
 }
 
-// run runs the program at path with only the given environment variables and returns its output.
+// run runs the program at path and returns its output. The program's environment contains only the given variables.
 func run(t *testing.T, path string, env ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -274,8 +274,8 @@ func run(t *testing.T, path string, env ...string) string {
 	return string(out)
 }
 
-// internet returns environment variables for a process in which host is the given server and no other host is
-// reachable. The variables set an HTTP proxy that connects to the server, a certificate authority, and a key.
+// internet returns environment variables for a process whose requests to host are sent to server. The process cannot
+// reach any other host. The variables set an HTTP proxy that connects to server, a certificate authority, and a key.
 func internet(t *testing.T, server *ecstest.Server, host string) (env []string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -23,7 +23,7 @@ var emptyCases = []struct {
 	req         ecs.DescribeInstancesRequest
 	deny        bool          // whether the user lacks the permission to list instances
 	fault       ecstest.Fault // affects only dry runs
-	timeout     time.Duration // timeout of the context; 0 means none
+	timeout     time.Duration // timeout of the context; 0 means no timeout
 	dry         int           // the expected number of dry runs, including retries
 	want        error         // expected error; nil means no error unless unconfirmed is set
 	unconfirmed bool          // whether an UnconfirmedError is expected
@@ -117,7 +117,7 @@ func TestEmptyOrDenied(t *testing.T) {
 	}
 }
 
-// TestDryRunAsksTheSame checks that the dry run has the filters of the listing but no paging parameters.
+// TestDryRunAsksTheSame checks that a dry run has the same filters as its listing, but no paging parameters.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "same filters", func(t *testing.T, list way) {
@@ -174,8 +174,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestPagesOfUnreadableInstances checks that pages whose instances cannot be decoded are not treated as empty, even
-// if there are many in a row.
+// TestPagesOfUnreadableInstances checks that a page whose instances cannot be decoded is not treated as an empty
+// page, even if many such pages follow one another.
 func TestPagesOfUnreadableInstances(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "all unreadable", func(t *testing.T, list way) {

@@ -106,8 +106,8 @@ func TestErrorTextIsOneLine(t *testing.T) {
 	}
 }
 
-// TestEmptyErrorsHaveText checks that errors with empty fields have a message. Callers may create such errors, for
-// example in tests.
+// TestEmptyErrorsHaveText checks that an error whose fields are empty still has a message. Callers may create such
+// errors, for example in tests.
 func TestEmptyErrorsHaveText(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
@@ -181,8 +181,8 @@ func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	}
 }
 
-// TestNotFound checks which codes match ErrNotFound. A program may interpret ErrNotFound as "the instance is gone",
-// so a wrong region or operation must not match ErrNotFound.
+// TestNotFound checks which error codes match ErrNotFound. A program may conclude from ErrNotFound that an instance
+// no longer exists, so an error code for a wrong region or operation must not match ErrNotFound.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{

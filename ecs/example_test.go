@@ -30,8 +30,8 @@ func inMemory() *ecstest.Server {
 	)
 }
 
-// connect returns a client for cn-hangzhou that is connected to an in-memory server. The examples use it in place of
-// ecs.NewClient.
+// connect starts an in-memory server and returns a client for cn-hangzhou that is connected to the server. The
+// examples call connect where a real program would call ecs.NewClient.
 func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	server := inMemory()
 	client, err := server.Client("cn-hangzhou", opts)
@@ -41,7 +41,7 @@ func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	return client, server.Close
 }
 
-// This client uses the VPC endpoint, signs requests in headers, and retries for longer than by default.
+// This client uses the VPC endpoint, signs requests with headers, and retries for longer than the default.
 func ExampleNewClient() {
 	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{
 		Network: ecs.NetworkVPC,

@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// refused returns a fault case for an API error that must be returned unchanged after one attempt and must match only
-// the given kind.
+// refused returns a fault case for an API error that is not retried. The call must return the error unchanged after
+// one attempt, and the error must match only the given kind.
 func refused(status int, code string, kind error) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.fail(status, code) })
@@ -79,8 +79,8 @@ var apiFaults = []fault{
 	}},
 }
 
-// throttledOnce returns a fault case in which the first attempt is throttled. The second attempt must succeed after a
-// delay between least and most.
+// throttledOnce returns a fault case in which the first attempt is throttled. The second attempt must follow after a
+// delay between least and most, and must succeed.
 func throttledOnce(least, most time.Duration, status int, code string, header ...string) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, failsOnce(status, code, header...))
@@ -92,7 +92,7 @@ func throttledOnce(least, most time.Duration, status int, code string, header ..
 	}
 }
 
-// many makes calls from several goroutines. It returns the number of calls that failed.
+// many makes calls from several goroutines and returns the number of calls that failed.
 func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	var wg sync.WaitGroup
 	var failures, begun atomic.Int64
@@ -109,8 +109,8 @@ func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	return int(failures.Load())
 }
 
-// metered returns a handler that responds after 20 ms. It throttles a request if allow returns false, and counts the
-// throttled requests in rejected.
+// metered returns a handler that responds to each request after 20 ms. If allow returns false, the response reports
+// throttling, and the handler increments rejected.
 func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.Duration)) func(*exchange) {
 	var mu sync.Mutex
 	return func(x *exchange) {
@@ -221,7 +221,7 @@ var throttleFaults = []fault{
 	}},
 }
 
-// timestamp returns the time for which the client signed the request.
+// timestamp returns the timestamp that the client has signed in the request.
 func (x *exchange) timestamp() time.Time {
 	t, _ := time.Parse(time.RFC3339, x.query().Get("Timestamp")+x.Header.Get("X-Acs-Date"))
 	return t
@@ -246,8 +246,8 @@ func strict(skew func() time.Duration, date func(now time.Time) []string) func(*
 
 func dated(now time.Time) []string { return []string{"Date", now.UTC().Format(http.TimeFormat)} }
 
-// echo returns the message of a server that computed a different signature. The message quotes the string to sign,
-// including the key id and the token.
+// echo returns the error message of a server that has computed a different signature. The message quotes the string
+// to sign, which includes the key id and the token.
 func echo(x *exchange) string {
 	return "Specified signature is not matched with our calculation. server string to sign is:" + signer.StringToSign("POST", x.query()) +
 		" canonical request is:" + signer.CanonicalRequest(signer.Request{Method: "POST", Host: x.Host, Params: x.query()}, x.Header) +
@@ -302,7 +302,7 @@ var clockFaults = []fault{
 		})
 		defer g.finish()
 		g.succeeds(2)
-		// The request is not retried if the provider has no other key.
+		// If the provider has no other key, the request must not be retried.
 		g = newRig(t, v, func(x *exchange) { x.fail(400, "InvalidSecurityToken.Expired") })
 		defer g.finish()
 		if err := g.fails(t.Context(), 1); !errors.Is(err, ecs.ErrCredentials) {
@@ -325,7 +325,7 @@ var clockFaults = []fault{
 	}},
 }
 
-// list lists all instances. It returns their ids and the error of the listing.
+// list lists all instances. It returns the instance ids and the error with which the listing ended.
 func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error) {
 	var r ecs.DescribeInstancesRequest
 	if len(req) > 0 {
@@ -345,8 +345,9 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	return ids, err
 }
 
-// pages returns a handler that serves n pages of two instances each, with the tokens p2 to pn. The handler first
-// calls before, unless before is nil. If before returns true, before has sent the response itself.
+// pages returns a handler that serves n pages of two instances each, with the tokens p2 to pn. If before is not nil,
+// the handler calls before first. If before returns true, the handler does nothing more, because before has already
+// responded.
 func pages(n int, before func(x *exchange, page int) bool) func(*exchange) {
 	return func(x *exchange) {
 		p := 1
@@ -447,7 +448,7 @@ var credentialFaults = []fault{
 			o.Credentials = providerFunc(func(context.Context) (signer.Credentials, error) { return rotating(int(n.Add(1)) / 3), nil })
 		})
 		defer g.finish()
-		// The server checks that key id, token and signature belong together.
+		// The server checks that the id, the token and the signature belong to the same key.
 		if failed := g.many(t.Context(), 20, 200); failed != 0 {
 			t.Errorf("%d failed", failed)
 		}

@@ -35,8 +35,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// tells returns a fault case with calls that fail in the transport. rig.finish searches the errors of these calls for
-// secrets.
+// tells returns a fault case whose failures might reveal secrets: a connection reset, an invalid status line and an
+// error page. The method rig.finish searches the errors of the calls for secrets.
 func tells(s signer.Signer) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		v.signer = s
@@ -68,7 +68,8 @@ func tlsHost(t *testing.T, v variant, serve func(*exchange), edit ...func(*x509.
 	return g
 }
 
-// refusesTLS returns a fault case in which the TLS handshake must fail in a single attempt, before a request is sent.
+// refusesTLS returns a fault case in which the TLS handshake must fail in a single attempt, so that no request is
+// sent.
 func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := tlsHost(t, v, (*exchange).ok, edit)
@@ -81,9 +82,9 @@ func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*te
 
 var oldTLS = func(_ *x509.Certificate, c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }
 
-// proxy starts an HTTP proxy at addr and makes the rig's client use it with the user name "user" and the password
-// "proxypassword". If refuse is not nil, refuse may respond to a connection itself and return true. proxy returns the
-// headers of the most recent CONNECT request.
+// proxy starts an HTTP proxy at addr. The rig's client uses the proxy with the user name "user" and the password
+// "proxypassword". If refuse is not nil, refuse may handle a connection itself and return true. The returned pointer
+// refers to the headers of the most recent CONNECT request.
 func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.Header {
 	var seen http.Header
 	g.listen(addr, func(c *conn) {
@@ -243,7 +244,8 @@ var securityFaults = []fault{
 	}},
 }
 
-// TestOtherProcess does nothing by itself. Other tests run it in a separate process with a different environment.
+// TestOtherProcess is a helper for other tests, which run it in a separate process with a different environment. It
+// does nothing in a normal test run.
 func TestOtherProcess(t *testing.T) {
 	t.Parallel()
 	switch os.Getenv("ECS_OTHER_PROCESS") {
@@ -358,8 +360,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, frames is the response to the first request on
-// the first connection. last returns the server's end of the most recent connection.
+// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, the server sends these frames in response to
+// the first request on the first connection. last returns the server's side of the most recent connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -894,7 +896,8 @@ var moreFaults = []fault{
 		last().vanish()
 		g.start = time.Now()
 		g.succeeds(1)
-		// The library's own client sends HTTP/2 pings and therefore detects the dead peer earlier.
+		// A client from NewHTTPClient sends HTTP/2 pings and therefore detects sooner that the server no longer
+		// responds.
 		g.within(map[bool]string{true: "10s", false: "20s"}[v.own])
 		if n := len(g.attempts); n != 3 || g.dialed() != 2 {
 			t.Errorf("%d attempts, %d dials", n, g.dialed())

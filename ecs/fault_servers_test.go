@@ -38,8 +38,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// network is an in-memory network that simulates connection faults in virtual time. net.Pipe does not suffice: it has
-// no resets, no peers that vanish, and no write buffers.
+// network is an in-memory network that simulates connection faults in virtual time. It is used in place of net.Pipe,
+// which cannot simulate resets, peers that vanish, and write buffers.
 type network struct {
 	mu    sync.Mutex
 	serve map[string]func(*conn) // handlers by address; each call runs in its own goroutine
@@ -57,8 +57,8 @@ func (n *network) listen(addr string, serve func(*conn)) {
 	n.serve[addr] = serve
 }
 
-// dial connects to the handler of addr. If addr is unknown, the connection is refused. If the handler is nil, dial
-// hangs until ctx is done.
+// dial connects to the handler that is registered for addr. If addr is not registered, the connection is refused. If
+// its handler is nil, dial hangs until ctx is done.
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	serve, ok := n.serve[addr]
@@ -211,7 +211,7 @@ func (c *conn) end(err error) error {
 	c.in.change(func() {
 		c.gone = true
 		if c.in.err == nil {
-			c.in.err = io.ErrClosedPipe // makes later writes of the peer fail
+			c.in.err = io.ErrClosedPipe // causes later writes of the peer to fail
 		}
 	})
 	c.out.change(func() {
@@ -237,10 +237,10 @@ func (c *conn) closed() bool {
 // hang reads and discards data until the client closes the connection.
 func (c *conn) hang() { _, _ = io.Copy(io.Discard, c) }
 
-// ignore waits until the client closes the connection, or for an hour, without reading.
+// ignore leaves all received data unread until the client closes the connection, but for at most an hour.
 func (c *conn) ignore() { c.pause(time.Hour) }
 
-// pause waits for d. It returns false early if the client closes the connection.
+// pause waits for d and returns true. If the client closes the connection earlier, pause returns false immediately.
 func (c *conn) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -320,7 +320,7 @@ func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReade
 type exchange struct {
 	*http.Request
 	*conn
-	w    io.Writer // the connection, or the TLS connection above it
+	w    io.Writer // the connection, or the TLS connection that uses it
 	n    int       // number of the request on this server, counted from 1
 	nth  int       // number of the request on its connection, counted from 1
 	time time.Time
@@ -369,15 +369,15 @@ func apiError(code, message string) string {
 	return fmt.Sprintf(`{"RequestId":"0A1B2C3D-0000-4000-8000-00000000000E","HostId":"ecs.test","Code":%q,"Message":%q,"Recommend":"https://api.aliyun.com/troubleshoot?q=%s"}`, code, message, code)
 }
 
-// The planted key, whose values are easy to find in any output.
+// These constants are the rig's access key. Their values are easy to find in any output.
 const (
 	plantedID     = "LTAIplantedkeyid0001"
 	plantedSecret = "plantedSecret+/=0001"
 	plantedToken  = "CAISplantedtoken+/=0001plantedplantedplanted"
 )
 
-// rig is a client in an in-memory network, together with a server that verifies every signature with its own
-// implementation.
+// rig combines a client, an in-memory network and a server. The server verifies every signature with a separate
+// implementation of the signature algorithm.
 type rig struct {
 	*testing.T
 	*network
@@ -403,8 +403,8 @@ type variant struct {
 	bubble bool // run in virtual time, in a synctest bubble
 }
 
-// variants covers each signer and each kind of http.Client. Other combinations would test nothing new, because a
-// signer only sets parameters or headers, and an http.Client only sends them.
+// variants covers each signer and each kind of http.Client. Other combinations need no test, because a signer only
+// sets parameters or headers, and an http.Client only sends them.
 var variants = []variant{
 	{"V1, own client", signer.V1{}, true, true},
 	{"V3, caller's client", signer.V3{}, false, true},
@@ -541,8 +541,8 @@ func (g *rig) secret(s ...string) {
 	}
 }
 
-// secretOf returns the secret and the token for an access key id: the planted key, or a rotated key whose id is, for
-// example, rotatingid7.
+// secretOf returns the secret and the token for an access key id. The id must be plantedID or the id of a rotated
+// key, such as rotatingid7.
 func (g *rig) secretOf(id, token string) string {
 	if id == plantedID && token == plantedToken {
 		return plantedSecret
@@ -573,7 +573,7 @@ func (g *rig) get(ctx context.Context) (*ecs.DescribeInstancesResponse, error) {
 	return resp, err
 }
 
-// note records an error, so that finish searches it for secrets.
+// note records an error. At the end of the test, finish searches the recorded errors for secrets.
 func (g *rig) note(err error) {
 	if err != nil {
 		g.mu.Lock()
@@ -599,7 +599,7 @@ func (g *rig) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// finish closes idle connections. It fails the test if any connection is still open or if a secret was revealed.
+// finish closes idle connections. It fails the test if a connection is still open or if an output contains a secret.
 func (g *rig) finish() {
 	g.client.CloseIdleConnections()
 	if g.variant.bubble {
@@ -636,7 +636,8 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue returns a certificate for the template. The first certificate is the authority's own certificate.
+// issue creates a private key and a certificate from template. The authority signs the certificate. If the authority
+// has no certificate yet, the new certificate is self-signed.
 func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fault is an entry of the fault catalog. what describes the behavior of a server, the network or a caller, and run
-// tests how the client handles that behavior.
+// fault is an entry in the fault catalog. The field what describes a faulty behavior of a server, the network or a
+// caller. The field run tests how the client handles that behavior.
 type fault struct {
 	id, name, what string
 	run            func(t *testing.T, v variant)
@@ -31,8 +31,8 @@ func (f fault) String() string { return f.id + "_" + f.name }
 // faults is the fault catalog, ordered by id.
 var faults = slices.Concat(transportFaults, once(httpFaults), once(apiFaults), once(throttleFaults), clockFaults, once(pageFaults), bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
 
-// once sets the field once of the faults. It is for faults that the transport handles independently of the signer and
-// the http.Client.
+// once sets the field once of each fault. Use it for faults for which the signer and the http.Client make no
+// difference.
 func once(faults []fault) []fault {
 	for i := range faults {
 		faults[i].once = true
@@ -43,7 +43,8 @@ func once(faults []fault) []fault {
 // survived maps the id of each fault to the outcome of its test.
 var survived sync.Map
 
-// TestFault runs the fault catalog. Some cases measure the memory of the process; the other cases run in parallel.
+// TestFault runs the fault catalog. Cases that measure the memory of the process run alone; all other cases run in
+// parallel.
 func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others run in parallel
 	seen := map[string]bool{}
 	for _, f := range faults {
@@ -90,7 +91,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// printSurvived prints the outcomes as a table. It prints nothing if no case was run.
+// printSurvived prints a table with the outcome of each fault case. It prints nothing if no case was run.
 func printSurvived(w io.Writer) {
 	run, yes := 0, 0
 	for _, f := range faults {
@@ -128,8 +129,8 @@ func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	return resp
 }
 
-// fails makes a call and fails the test unless the call fails in exactly the given number of attempts. -1 means any
-// number of attempts. The error must wrap an *ecs.Error whose message is a single line.
+// fails makes a call and fails the test unless the call fails after exactly the given number of attempts. If attempts
+// is -1, any number is accepted. The error must wrap an *ecs.Error whose message is a single line.
 func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	g.Helper()
 	before := g.arrived()

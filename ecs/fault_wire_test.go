@@ -23,7 +23,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// then returns a handler that calls f for the first requests and responds with success to all later requests.
+// then returns a handler that passes the first requests to f and responds with success to all later requests. first
+// is the number of requests for f.
 func then(first int, f func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		if x.n <= first {
@@ -106,7 +107,8 @@ var transportFaults = []fault{
 		if err := g.fails(t.Context(), 0); !isTimeout(err) || err.Attempts != 2 {
 			t.Errorf("%v", err)
 		}
-		// An http.Client of the caller has no handshake timeout here, so the attempt timeout applies.
+		// If the caller sets its own http.Client, that client has no handshake timeout, so the attempt timeout
+		// applies.
 		g.within(map[bool]string{true: "30s", false: "31s"}[v.own])
 	}},
 	{id: "T11", name: "refused", what: "connection refused for every attempt", run: func(t *testing.T, v variant) {

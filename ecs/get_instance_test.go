@@ -106,8 +106,8 @@ func TestGetInstance(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if i != 1 {
-				// The first call is canceled during its own request. The last call is canceled during the request
-				// that it shares with the second call.
+				// The first call is canceled during its own request. The last call is canceled while it shares a
+				// request with the second call.
 				time.AfterFunc(time.Duration(100+i*200)*time.Millisecond, func() { cancel(cause) })
 			}
 			calls.Go(func() {

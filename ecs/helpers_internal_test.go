@@ -2,7 +2,7 @@ package ecs
 
 import "errors"
 
-// errorAs returns the first error in the tree of err that has type T.
+// errorAs returns the first error of type T in the error tree of err, and whether there is such an error.
 func errorAs[T error](err error) (T, bool) {
 	var target T
 	ok := errors.As(err, &target)

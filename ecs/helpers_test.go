@@ -5,15 +5,15 @@ import (
 	"testing"
 )
 
-// errorAs returns the first error in the tree of err that has type T.
+// errorAs returns the first error of type T in the error tree of err, and whether there is such an error.
 func errorAs[T error](err error) (T, bool) {
 	var target T
 	ok := errors.As(err, &target)
 	return target, ok
 }
 
-// volume returns full, or short if the test runs with -short. Runs with the race detector use -short, because they
-// are ten times slower but do not need large volumes.
+// volume returns full in a normal run, and short with -short. Runs with the race detector use -short, because the
+// race detector makes them ten times slower and they do not need large volumes.
 func volume[T any](full, short T) T {
 	if testing.Short() {
 		return short

@@ -19,12 +19,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// apiMember is a JSON member of the response that has a Go field.
+// apiMember is a JSON member of the response for which there is a Go field.
 type apiMember struct {
 	path string // in the notation of testdata/members.txt
 	typ  string // the JSON type
-	// index leads from Instance to the field, as for reflect.Value.FieldByIndex, but may pass through lists. It is
-	// nil if the member is not part of an instance.
+	// index leads from Instance to the field. It has the form of an index for reflect.Value.FieldByIndex, but may
+	// lead through lists. It is nil if the member is not part of an instance.
 	index []int
 }
 
@@ -119,7 +119,8 @@ func TestEveryMemberHasAField(t *testing.T) {
 	}
 }
 
-// TestEveryMemberTravels decodes and encodes instances that have a single member. No value may be lost or added.
+// TestEveryMemberTravels decodes and encodes instances that have a single member. Encoding must neither lose nor add
+// a value.
 func TestEveryMemberTravels(t *testing.T) {
 	t.Parallel()
 	tested := 0
@@ -178,8 +179,8 @@ func TestEveryMemberTravels(t *testing.T) {
 	}
 }
 
-// fieldAt returns the field with the given index. If the index leads through a list, fieldAt uses the first element
-// of the list.
+// fieldAt returns the field at the given index. If the index leads through a list, fieldAt uses the list's first
+// element.
 func fieldAt(v reflect.Value, index []int) reflect.Value {
 	for _, i := range index {
 		if v.Kind() == reflect.Slice {
@@ -232,9 +233,9 @@ func nonZero(doc any) (n int) {
 	return n
 }
 
-// TestGolden decodes testdata/sample.json and testdata/fleet.json. sample.json is the response in the API's
-// documentation, including the asterisks that mask its addresses. fleet.json contains 43 instances that resemble
-// published responses. The .txt files list the fields that are not zero.
+// TestGolden decodes testdata/sample.json and testdata/fleet.json, and compares the fields that are not zero with the
+// .txt files. sample.json is the response in the API's documentation, in which asterisks mask the addresses.
+// fleet.json contains 43 instances that resemble published responses.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	if *update {
@@ -296,8 +297,8 @@ func writeGolden(t *testing.T, name string, data []byte) {
 	}
 }
 
-// roundTrip checks that json.Marshal writes exactly the members and values of element i of the page, in any order.
-// The only exception is an empty PrivateDnsNameOptions object, which the API often omits.
+// roundTrip checks that json.Marshal writes exactly the members and values that element i of the page has, in any
+// order. An empty PrivateDnsNameOptions object may be missing, because the API often omits it.
 func roundTrip(t *testing.T, page []byte, i int, inst Instance) {
 	t.Helper()
 	var doc struct {

@@ -83,7 +83,7 @@ func newLive(t *testing.T) *live {
 	return &live{client: client, wire: wire}
 }
 
-// list reads all instances into l. It fails the test for each member that cannot be read.
+// list reads all instances into l. For each member that cannot be read, list fails the test.
 func (l *live) list(t *testing.T) {
 	t.Helper()
 	l.all = map[string]ecs.Instance{}
@@ -218,7 +218,7 @@ func (l *live) logFacts(t *testing.T) {
 	t.Logf("FACT responses: %v", l.wire.seen)
 }
 
-// logValues logs members that have no Go field, and values that differ between installations.
+// logValues logs members that have no Go field, and values that may differ between installations of the API.
 func (l *live) logValues(t *testing.T) {
 	values := map[string]int{}
 	for _, inst := range l.order {

@@ -23,7 +23,7 @@ func TestLoad(t *testing.T) {
 		clients, workers, calls int // number of clients, workers for each client, and calls in total
 		quota                   func() func(time.Time) (bool, time.Duration)
 		ideal                   time.Duration
-		over, rejected          float64 // maximum percentage of time over the ideal, and of throttled requests
+		over, rejected          float64 // maximum percentages: time in excess of the ideal, and throttled requests
 	}{
 		{"bucket of 40/s, 1 client", 1, 16, 2400, bucket, time.Minute, 10, 10},
 		{"bucket of 40/s, 4 clients", 4, 4, 2400, bucket, time.Minute, 10, 10},

@@ -23,7 +23,7 @@ import (
 )
 
 // model is a server with random behavior. The fleet changes only between two requests, so the model knows which
-// instances a complete listing must contain: the instances that existed during the whole listing.
+// instances a complete listing must contain: every instance that existed during the whole listing.
 type model struct {
 	rng *rand.Rand
 
@@ -36,7 +36,7 @@ type model struct {
 	unreadable    int           // index of an instance with an unreadable member; negative means none
 	tagCap        int           // maximum number of instances that a tag filter returns; 0 means unlimited
 	denials       [][2]int      // ranges of requests, counted from 1, that are denied; the end is exclusive
-	hides         bool          // whether a denied listing is empty instead of rejected
+	hides         bool          // whether a denied listing is empty rather than rejected with an error
 	dryRun        func() string // the response to a dry run; "" means the correct response
 	faults        int           // percentage of requests that fail with 503
 	changes       int           // percentage of requests after which the fleet changes
@@ -252,7 +252,7 @@ func (m *model) tags() []byte {
 
 var modelSeeds = flag.Int("model", 200, "number of servers that TestModel uses for each way of listing; at most 20 with -short")
 
-// modelForms returns the ways of listing that TestModel tries.
+// modelForms returns the ways of listing instances that TestModel tries.
 func modelForms(rows []row) map[string]way {
 	forms := truthForms(rows)
 	forms["ScanInstances, 64 workers"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -322,7 +322,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// judge checks the result of a listing. It returns a description of the problem, or "" if the result is correct.
+// judge checks the result of a listing. It returns a description of the mistake, or "" if the result is correct.
 func (m *model) judge(got map[string]int, err error, form string) string {
 	byID := strings.Contains(form, "by id") || form == "GetInstances"
 	for id, n := range got {

@@ -150,8 +150,8 @@ type pointerText struct{ text string }
 
 func (p *pointerText) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
-// TestParamsThatCannotBeSent checks that parameters that cannot be encoded cause an error. A filter must not be
-// dropped silently or sent in a form that the API ignores.
+// TestParamsThatCannotBeSent checks that parameters that cannot be encoded cause an error. The client must not
+// silently drop a filter, or send it in a form that the API ignores.
 func TestParamsThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	type Request struct{ InstanceID []string }
@@ -229,8 +229,8 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// FuzzTimeFilter checks that time bounds are rounded to whole minutes in UTC, and that rounding only widens the
-// window.
+// FuzzTimeFilter checks that the bounds of a time filter are rounded to whole minutes in UTC, and that rounding only
+// extends the time range.
 func FuzzTimeFilter(f *testing.F) {
 	for _, at := range []time.Time{
 		{},

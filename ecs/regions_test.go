@@ -228,7 +228,7 @@ func TestEmptyRegions(t *testing.T) {
 		if len(failed) != 29 || err != nil {
 			t.Errorf("%d failed, %v", len(failed), err)
 		}
-		// The regions, the listings and the dry runs take one round each.
+		// The DescribeRegions request, the listings and the dry runs each take one round trip.
 		if took := time.Since(start); took != 3*50*time.Millisecond {
 			t.Errorf("took %v of virtual time", took)
 		}
@@ -273,8 +273,8 @@ func TestEndpointOfEachRegion(t *testing.T) {
 	}
 }
 
-// TestThrottledRegionHoldsUpNoOther checks that throttling in one region does not delay another region, because each
-// region has its own quota.
+// TestThrottledRegionHoldsUpNoOther checks that throttling in one region does not delay requests in another region,
+// because each region has its own quota.
 func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {

@@ -16,13 +16,14 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts. The windows
-// of a plan must cover every instance, whatever the counts are.
+// TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts. Whatever
+// counts the server returns, the scan's time windows must cover every instance.
 func TestScanPlan(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
 	now := time.Date(2026, 11, 29, 8, 40, 0, 0, time.UTC)
-	// Each function returns the start, spread and size of a burst. The start and the spread are in minutes.
+	// Each function returns the start, the spread and the size of a burst of new instances. The start and the spread
+	// are in minutes.
 	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){
 		"minutes": func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 1, 50 + rng.IntN(400) },
 		"hours":   func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(4 * year), 120, 20 + rng.IntN(580) },
@@ -81,8 +82,8 @@ func TestScanPlan(t *testing.T) {
 	}
 }
 
-// TestContradictingPositions checks that cuts found by position are discarded if they contradict each other or the
-// counts.
+// TestContradictingPositions checks points in time at which a scan plans to divide the fleet. The plan must discard
+// these points if their positions in the listing contradict each other or the counts.
 func TestContradictingPositions(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -107,8 +108,8 @@ func TestContradictingPositions(t *testing.T) {
 	}
 }
 
-// TestPositionsOfHugeCounts checks that probe positions stay increasing and in range if the server reports a huge
-// count.
+// TestPositionsOfHugeCounts checks a scan of a server that reports a huge count. The positions that the scan probes
+// must increase and stay within the range of the listing.
 func TestPositionsOfHugeCounts(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -127,7 +128,7 @@ func TestPositionsOfHugeCounts(t *testing.T) {
 	}
 }
 
-// TestOrderOf checks which order orderOf infers from the first page of a listing and the first counts.
+// TestOrderOf checks which sort order orderOf infers from the first page of a listing and the first counts.
 func TestOrderOf(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -170,7 +171,8 @@ func TestOrderOf(t *testing.T) {
 	}
 }
 
-// TestProbe checks which page a probe reads, and how many older instances the returned cuts report.
+// TestProbe checks how a scan finds points in time at which it can divide the fleet: which page it requests, and how
+// many older instances it reports for each point.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	// created returns the creation time of the instance that has n older instances.
@@ -215,7 +217,8 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestCutsAmong checks which cuts cutsAmong finds in a page of consecutive instances.
+// TestCutsAmong checks the function cutsAmong, which finds points in time between the instances of a page at which a
+// scan can divide the fleet.
 func TestCutsAmong(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }

@@ -61,9 +61,9 @@ func scanned(t *testing.T, c *ecs.Client, req ecs.DescribeInstancesRequest, work
 func TestScanIsExact(t *testing.T) {
 	t.Parallel()
 	const round = 20 * time.Millisecond
-	// most is the maximum number of rounds for a scan with 16 workers. In one round, each worker requests a page or a
-	// count. The ideal number of rounds for 10,000 instances is 6.25. Instances that were created in the same minute
-	// can only be listed page by page.
+	// most is the maximum number of rounds for a scan with 16 workers. In each round, every worker requests a page or
+	// a count. A scan of 10,000 instances ideally takes 6.25 rounds. Instances that were created in the same minute
+	// can only be listed one page at a time, which takes more rounds.
 	most := map[string]map[int]int{
 		"uniform": {101: 2, 1_000: 4, 10_000: 12}, "young": {101: 2, 1_000: 10, 10_000: 13}, "bursts": {101: 2, 1_000: 12, 10_000: 16},
 		"one minute": {101: 2, 1_000: 19, 10_000: 107}, "some unknown": {101: 2, 1_000: 7, 10_000: 17}, "future": {101: 2, 10_000: 13},
@@ -94,8 +94,8 @@ func TestScanIsExact(t *testing.T) {
 	}
 }
 
-// TestScanWithASlowClock checks scans of fleets whose instances are younger than the local clock. The local clock may
-// be slow or may not have been set.
+// TestScanWithASlowClock checks scans on a machine whose clock is slow or has not been set. According to such a
+// clock, some instances were created in the future.
 func TestScanWithASlowClock(t *testing.T) {
 	t.Parallel()
 	for _, slow := range []time.Duration{0, time.Hour, 24 * time.Hour, 3 * 365 * 24 * time.Hour} {
@@ -111,9 +111,9 @@ func TestScanWithASlowClock(t *testing.T) {
 	}
 }
 
-// TestScanInOrder checks scans of fleets that the server lists in the order of creation, and of fleets that only seem
-// to be in that order at first. A scan needs fewer rounds if the fleet is in order. The ideal number of rounds for
-// 10,000 instances and 16 workers is 6.25.
+// TestScanInOrder checks scans of fleets that the server lists in the order of creation, and of fleets whose first
+// instances only happen to be in that order. A scan needs fewer rounds if the fleet is in order. A scan of 10,000
+// instances with 16 workers ideally takes 6.25 rounds.
 func TestScanInOrder(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
@@ -168,7 +168,8 @@ func TestScanInOrder(t *testing.T) {
 	}
 }
 
-// TestScanPanics checks that a panic in a hook, which runs in a worker goroutine, reaches the caller's loop.
+// TestScanPanics checks that a panic in a hook reaches the caller's loop, although the hook runs in a worker
+// goroutine.
 func TestScanPanics(t *testing.T) {
 	t.Parallel()
 	for name, attempt := range map[string]int32{"first counts": 1, "counts while listing": 20, "pages": 60} {
@@ -193,8 +194,8 @@ func TestScanPanics(t *testing.T) {
 	}
 }
 
-// TestRegionsScanALargeOne checks a listing of all regions where one region has nearly all instances. The listing
-// must take little longer than a scan of that region.
+// TestRegionsScanALargeOne checks a listing of all regions in which one region has nearly all instances. The listing
+// must take only slightly longer than a scan of the large region.
 func TestRegionsScanALargeOne(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -248,8 +249,8 @@ func TestScanOfALargeFleet(t *testing.T) {
 	}
 }
 
-// TestScanOfOddServers checks that a scan is exact however the server interprets time bounds and whatever counts the
-// server returns. Time bounds and counts may affect only the speed of the scan.
+// TestScanOfOddServers checks that a scan yields every instance exactly once, however the server interprets time
+// bounds and whatever counts it returns. Unusual time bounds and counts may affect only the speed of the scan.
 func TestScanOfOddServers(t *testing.T) {
 	t.Parallel()
 	lies := map[string]func(rng *rand.Rand) func(int) int{
@@ -290,7 +291,7 @@ func TestScanOfOddServers(t *testing.T) {
 
 func TestScanWithoutCounts(t *testing.T) {
 	t.Parallel()
-	for _, pages := range []int{1, 2} { // page mode is rejected (1) or treated as token mode (2)
+	for _, pages := range []int{1, 2} { // 1 rejects requests in page mode, 2 treats them as token mode
 		story(t, fmt.Sprint(pages), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			now := time.Now()
@@ -420,8 +421,8 @@ func TestScanUnderTrouble(t *testing.T) {
 	}
 }
 
-// TestScanWithFilters checks that all requests of a scan keep the caller's filters. The bounds of time filters are
-// kept to the minute.
+// TestScanWithFilters checks that every request of a scan contains the caller's filters. The bounds of a time filter
+// must be exact to the minute.
 func TestScanWithFilters(t *testing.T) {
 	t.Parallel()
 	base := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -519,7 +520,8 @@ func TestScanDelivers(t *testing.T) {
 			}
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
-				// Each worker may be one page ahead, and the windows overlap.
+				// Each worker may be one page ahead. The time windows of the workers overlap, so more pages are
+				// requested than the instances would fill.
 				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 {
 					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}
@@ -643,8 +645,8 @@ func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	return last
 }
 
-// TestScanKeepsToItsWorkers checks that a scan has at most one more concurrent request than workers. The number of
-// workers is capped at 64.
+// TestScanKeepsToItsWorkers checks that a scan sends at most one more concurrent request than it has workers, and
+// that the number of workers is capped at 64.
 func TestScanKeepsToItsWorkers(t *testing.T) {
 	t.Parallel()
 	for _, workers := range volume([]int{2, 3, 8, 64, 1000}, []int{3, 1000}) {

@@ -72,8 +72,8 @@ type echoLog struct {
 	secrets []string
 }
 
-// echoingClient returns a client whose server repeats the key id, the token and the signature of each request in its
-// responses. If readable is true, the server returns one instance whose status is the signature.
+// echoingClient returns a client whose server copies the key id, the token and the signature of each request into its
+// response. If readable is true, the response contains one instance, whose status is the signature.
 func echoingClient(t *testing.T, s signer.Signer, readable bool) (*ecs.Client, *echoLog) {
 	t.Helper()
 	log := &echoLog{secrets: []string{plantedID, plantedSecret, plantedToken}}

@@ -30,7 +30,8 @@ import (
 // allTexts returns v in every form that may be logged. If v is an error, the result includes all errors in its tree.
 func allTexts(v any) (texts []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "%d", "%t", "%p", "%20.10v"} {
-		// fmt calls no methods for %p, as package signer documents; go vet reports such calls.
+		// fmt calls no methods for the verb %p, as the documentation of package signer explains. go vet reports such
+		// calls.
 		if _, ok := v.(signer.Credentials); ok && verb == "%p" {
 			continue
 		}
@@ -64,7 +65,7 @@ func allTexts(v any) (texts []string) {
 	return texts
 }
 
-// searchSecrets fails the test if any text contains a secret, plain or encoded.
+// searchSecrets fails the test if any text contains a secret, unencoded or encoded.
 func searchSecrets(t *testing.T, texts, secrets []string) {
 	t.Helper()
 	for secret, where := range findSecrets(strings.Join(texts, "\n"), secrets) {
@@ -106,8 +107,8 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 	return found
 }
 
-// TestSecrets checks that printed values of the exported types reveal no secrets. The values contain a secret in
-// every field that can hold one.
+// TestSecrets checks that values of the exported types reveal no secrets when they are printed. The test puts a
+// secret into every field that can hold one.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	printEverything(t)
@@ -195,7 +196,7 @@ func printEverything(t *testing.T) {
 		for _, v := range list {
 			texts = append(texts, allTexts(v)...)
 			switch v.(type) {
-			// fmt calls no methods of values in unexported fields, as package signer documents.
+			// fmt calls no methods of values in unexported fields, as the documentation of package signer explains.
 			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed:
 				continue
 			}
@@ -225,8 +226,8 @@ type freely struct{}
 
 func (freely) Wait(context.Context) error { return nil }
 
-// holders returns the exported types of the package in dir that may contain a secret: types that refer to interfaces,
-// functions or types of other packages. In package signer, holders returns every exported type.
+// holders returns the exported types of the package in dir that may contain a secret, which are the types that refer
+// to interfaces, functions or types of other packages. In package signer, every exported type may contain a secret.
 func holders(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

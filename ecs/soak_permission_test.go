@@ -81,8 +81,8 @@ func TestSoakOfPermissions(t *testing.T) {
 	})
 }
 
-// trouble causes different failures one after another until ctx is done. Between two failures there is enough time
-// for a dry run and the following request: the client cannot notice a missing permission if the permission exists
+// trouble causes different failures one after another until ctx is done. Between two failures, it leaves enough time
+// for a dry run and the next request, because the client cannot detect a missing permission if the permission exists
 // only during the dry run.
 func trouble(ctx context.Context, srv *cloud, rng *rand.Rand) {
 	seconds := func(least, most float64) {

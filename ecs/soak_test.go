@@ -117,8 +117,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc) >> 10
 }
 
-// TestSoak runs soak for an hour of virtual time, or for 20 minutes with -short. It checks that memory use does not
-// grow.
+// TestSoak runs the function soak for an hour of virtual time, or for 20 minutes with -short. It checks that the
+// process does not use more and more memory.
 func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	synctest.Test(t, func(t *testing.T) {
 		var early, late int64
@@ -139,8 +139,8 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of th
 
 var soakTime = flag.Duration("soak", 0, "how long TestSoakOverTCP runs; 0 skips the test")
 
-// TestSoakOverTCP lists instances from 32 goroutines in real time, over loopback, from a server that throttles and
-// fails.
+// TestSoakOverTCP lists instances from 32 goroutines in real time. The server throttles some requests and fails
+// others, and the connections use the loopback network.
 func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the goroutines and measures the memory of the process
 	if *soakTime == 0 {
 		t.Skip("needs the flag -soak=10s")

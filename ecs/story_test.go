@@ -26,7 +26,7 @@ type cloud struct {
 	t      *testing.T
 }
 
-// story runs a parallel subtest in virtual time. The subtest fails if it leaks a goroutine.
+// story runs tell as a parallel subtest in virtual time. The subtest fails if tell leaks a goroutine.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud
 	return c
 }
 
-// as returns another client of the same server.
+// as returns another client for the same server.
 func (c *cloud) as(opts *ecs.Options) *ecs.Client {
 	c.t.Helper()
 	client, err := c.Client("cn-hangzhou", opts)
@@ -55,7 +55,7 @@ func (c *cloud) as(opts *ecs.Options) *ecs.Client {
 	return client
 }
 
-// denying returns a client whose user lacks the permission for the given operations.
+// denying returns a client whose user is denied the given operations.
 func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	c.t.Helper()
 	key := signer.Credentials{AccessKeyID: "LTAIdenied" + strconv.Itoa(len(actions)), AccessKeySecret: "s"}
@@ -64,7 +64,8 @@ func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	return c.as(&opts)
 }
 
-// Kinds of requests returned by kind. For any other operation, kind returns the operation's name.
+// These constants are the kinds of requests that the function kind distinguishes. For an operation other than
+// DescribeInstances, kind returns the operation's name.
 const (
 	listed = "list"  // DescribeInstances by token
 	dryRan = "dry"   // DescribeInstances with DryRun
@@ -93,7 +94,8 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails the test unless the number of received requests of each kind equals want.
+// asked fails the test unless the server has received exactly the requests in want, which maps each kind of request
+// to a number.
 func (c *cloud) asked(want map[string]int) {
 	c.t.Helper()
 	if got := c.arrived(); !maps.Equal(got, want) {
@@ -106,14 +108,15 @@ func is(what string) func(ecstest.Request) bool {
 	return func(r ecstest.Request) bool { return kind(r) == what }
 }
 
-// spoiled returns inst with a Cpu member that cannot be decoded.
+// spoiled returns a copy of inst with a Cpu member that cannot be decoded.
 func spoiled(inst ecs.Instance) ecs.Instance {
 	inst.CPU = 0
 	inst.Extra = map[string]json.RawMessage{"Cpu": json.RawMessage(`{"cores":4}`)}
 	return inst
 }
 
-// numbered returns n instances of a region, modified by changes.
+// numbered returns n instances in a region. It passes each instance to the functions in changes, which can modify the
+// instance.
 func numbered(n int, region string, changes ...func(i int, inst *ecs.Instance)) []ecs.Instance {
 	list := make([]ecs.Instance, n)
 	for i := range list {
@@ -136,8 +139,8 @@ func ids(instances []ecs.Instance) []string {
 	return list
 }
 
-// collect reads a listing to its end and counts how often each instance was yielded. A listing must yield at most one
-// error, as its last element and together with the zero instance.
+// collect reads a listing to its end and counts how often each instance was yielded. A listing may yield only one
+// error. The error must be the last element, together with the zero instance.
 func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	got := map[string]int{}
 	var last error
@@ -171,7 +174,7 @@ func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	}
 }
 
-// way is a method of listing the instances of a single region.
+// way is a function that lists the instances of a single region.
 type way func(*ecs.Client, context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
 
 var ways = map[string]way{
@@ -210,7 +213,7 @@ var ways = map[string]way{
 	},
 }
 
-// everyWay runs a story for each way of listing.
+// everyWay runs a subtest for each way of listing.
 func everyWay(t *testing.T, name string, tell func(t *testing.T, list way)) {
 	t.Helper()
 	for _, called := range slices.Sorted(maps.Keys(ways)) {

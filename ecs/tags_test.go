@@ -23,8 +23,8 @@ var (
 	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.InstanceStatusStopped}
 )
 
-// taggedFleet returns 2n instances. Every other instance has the tag env=prod and is in the group rg-1. Of these n
-// instances, every fifth is stopped and every second has two more tags.
+// taggedFleet returns 2n instances. Every other instance has the tag env=prod and belongs to the group rg-1. Of the n
+// instances with the tag, every fifth is stopped and every second has two more tags.
 func taggedFleet(n int) []ecs.Instance {
 	return numbered(2*n, "cn-hangzhou", func(i int, inst *ecs.Instance) {
 		if i%2 == 0 {
@@ -57,8 +57,8 @@ func matching(fleet []ecs.Instance, req ecs.DescribeInstancesRequest) []ecs.Inst
 	})
 }
 
-// TestPastTheCap checks that a listing with a tag or group filter returns all instances, although the API returns at
-// most 1,000 instances for such a filter.
+// TestPastTheCap checks that a listing with a tag or group filter returns all matching instances, although the API
+// returns at most 1,000 instances for such a filter.
 func TestPastTheCap(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -101,8 +101,9 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// TestCostOfTheCap checks how many requests a listing with a tag or group filter needs to continue past the API's cap
-// of 1,000 instances, or to find out that no more instances exist.
+// TestCostOfTheCap counts the requests of a listing with a tag or group filter. The API returns at most 1,000
+// instances for such a filter, so the client needs additional requests to list the remaining instances, or to find
+// out that there are none.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -146,8 +147,8 @@ func TestCostOfTheCap(t *testing.T) {
 	}
 }
 
-// TestIDsBeyondTheCap checks that instances beyond the cap are requested by id, without the tag and group filters.
-// The API may apply the cap before it filters by id.
+// TestIDsBeyondTheCap checks that instances beyond the API's cap for tag and group filters are requested by id,
+// without these filters. The API may apply the cap before it filters by id.
 func TestIDsBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	story(t, "the other filters are kept", func(t *testing.T) {
@@ -183,8 +184,8 @@ func TestIDsBeyondTheCap(t *testing.T) {
 				// If there are two tags, half of the instances have both.
 				fleet := taggedFleet(1100 * max(len(req.Tags), 1))
 				srv := newCloud(t, nil, fleet...)
-				// If the API applies the cap before the ids, a request with a tag or group filter omits the instances
-				// beyond the cap.
+				// If the API applies the cap before it filters by id, a request with a tag or group filter omits the
+				// instances beyond the cap.
 				last := fleet[len(fleet)-1].InstanceID
 				srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[]},"NextToken":""}`), Match: func(r ecstest.Request) bool {
 					return strings.Contains(r.Params.Get("InstanceIds"), last) && (r.Params.Has("Tag.1.Key") || r.Params.Has("ResourceGroupId"))
@@ -205,7 +206,8 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	}
 }
 
-// TestClosedCap checks that a listing ends with a CappedError if it reaches the cap and cannot be continued.
+// TestClosedCap checks that a listing ends with a CappedError if the API's cap for tag and group filters makes it
+// impossible to list all instances.
 func TestClosedCap(t *testing.T) {
 	t.Parallel()
 	rows := func(fleet []ecs.Instance) []byte {
@@ -307,7 +309,7 @@ func TestCapInAMovingFleet(t *testing.T) {
 				srv.Delete(ids(gone)...)
 			}
 		}
-		if n != 1100 { // the released instances were yielded before
+		if n != 1100 { // the released instances had already been yielded
 			t.Errorf("got %d instances", n)
 		}
 	})
@@ -368,8 +370,8 @@ func TestCapInAMovingFleet(t *testing.T) {
 	})
 }
 
-// TestCountsAreAHint checks that no instance is missing if the server returns wrong counts, even if no instance
-// before the cap matches. Wrong counts may only cause additional requests.
+// TestCountsAreAHint checks that a listing misses no instance if the server returns wrong counts. Wrong counts may
+// only cause additional requests, even if none of the first 1,000 instances matches.
 func TestCountsAreAHint(t *testing.T) {
 	t.Parallel()
 	for name, total := range map[string]int{"zero": 0, "too few": 7, "too many": 1 << 30} {
@@ -414,7 +416,7 @@ func TestListTagResources(t *testing.T) {
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
 			list := srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
-			srv.asked(map[string]int{}) // no request is sent before the loop
+			srv.asked(map[string]int{}) // no request is sent before the loop starts
 			for range 2 {               // each loop lists from the beginning
 				rows, err := rowsOf(list)
 				if err != nil || len(rows) != 400 {

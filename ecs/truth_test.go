@@ -26,7 +26,8 @@ import (
 
 const emptyList = `{"RequestId":"R","NextToken":"","TotalCount":0,"Instances":{"Instance":[]}}`
 
-// denied responds like a server that hides a missing permission: lists are empty, and only dry runs are rejected.
+// denied responds like a server that does not report a missing permission: lists are empty, and only dry runs are
+// rejected.
 func denied(q url.Values) (int, []byte) {
 	if q.Get("DryRun") == "true" {
 		return 403, []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances"}}`)
@@ -34,7 +35,8 @@ func denied(q url.Values) (int, []byte) {
 	return 200, []byte(emptyList)
 }
 
-// fleetOfRows returns n instances that were created at intervals of one day until now.
+// fleetOfRows returns n instances. The first instance was created now, and each further instance was created one day
+// before the previous instance.
 func fleetOfRows(n int) []row {
 	now := time.Now()
 	rows := make([]row, n)
@@ -52,7 +54,7 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms returns ways of listing a region, with their names as keys. Each of them must return a complete listing
+// truthForms returns the ways of listing a region, keyed by name. Each of them must return either a complete listing
 // or an error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
@@ -86,7 +88,7 @@ func truthForms(rows []row) map[string]way {
 	return forms
 }
 
-// signedBy returns a function that sets the signer: V1 if n is even, V3 if n is odd.
+// signedBy returns a function that sets the signer in the options. The signer is V1 if n is even, and V3 if n is odd.
 func signedBy(n int) func(*ecs.Options) {
 	return func(o *ecs.Options) { o.Signer = []signer.Signer{signer.V1{}, signer.V3{}}[n%2] }
 }
@@ -118,7 +120,7 @@ func TestPermissionWithdrawnMidway(t *testing.T) {
 	}
 }
 
-// TestPermissionAwayForAMoment checks that all instances are listed if the permission is missing for only one page.
+// TestPermissionAwayForAMoment checks that a listing is complete if the permission is missing for only one page.
 func TestPermissionAwayForAMoment(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -143,8 +145,8 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 	}
 }
 
-// TestPermissionThatComesLate checks that all instances are listed if the permission takes effect only after the
-// first request, as for a new user. In that case, the first page is empty but the dry run succeeds.
+// TestPermissionThatComesLate checks that a listing is complete if the permission takes effect only after the first
+// request, as can happen for a new user. In this case, the first page is empty but the dry run succeeds.
 func TestPermissionThatComesLate(t *testing.T) {
 	t.Parallel()
 	late := func(rows int) *oddECS {
@@ -180,8 +182,8 @@ func TestPermissionThatComesLate(t *testing.T) {
 			t.Errorf("the instance exists, but WaitUntilGone returned %v", err)
 		}
 	})
-	// If the permission is later withdrawn, the listing must also verify an empty page that follows the successful
-	// dry run.
+	// The permission is withdrawn after the third page request. The next page is empty, and the listing must not rely
+	// on the earlier dry run, which succeeded.
 	story(t, "and is withdrawn later", func(t *testing.T) {
 		o := late(450)
 		first := o.intercept
@@ -286,10 +288,11 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 }
 
 // TestWaitWithoutPermission checks that a wait ends with ErrForbidden if the permission is withdrawn. The wait must
-// not conclude that the instances are gone.
+// not treat the instances as deleted.
 func TestWaitWithoutPermission(t *testing.T) {
 	t.Parallel()
-	// If part is 1, all ids are denied. Otherwise, only the batch of the first id is permitted.
+	// If part is 1, the requests for all instances are denied. Otherwise, only requests that contain the first id are
+	// still permitted.
 	for _, part := range []int{1, 150, 250} {
 		story(t, fmt.Sprint(part), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(250)}
@@ -463,8 +466,8 @@ func TestListingWithoutEnd(t *testing.T) {
 	})
 }
 
-// TestNearTheCap releases instances while a capped listing is read. The server then lists fewer than 1,000 instances,
-// but the client must notice that more instances exist.
+// TestNearTheCap releases instances during a listing that the API limits to 1,000 instances. The API then returns
+// fewer than 1,000 instances, but the client must notice that more instances exist.
 func TestNearTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
@@ -496,8 +499,9 @@ func TestNearTheCap(t *testing.T) {
 	}
 }
 
-// TestBeyondTheCap releases instances that were already read from a capped listing, so that other instances move
-// within the cap. The client reads more than 1,000 instances, but must notice that more exist.
+// TestBeyondTheCap releases instances that were already listed, during a listing that the API limits to 1,000
+// instances. Other instances then become visible, so the client reads more than 1,000 instances. The client must
+// notice that even more instances exist.
 func TestBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
@@ -524,8 +528,9 @@ func TestBeyondTheCap(t *testing.T) {
 	}
 }
 
-// TestCappedWithUnreadableTags checks an instance that is requested by id because of the cap. If its tags or group
-// cannot be read, the instance may match, so the listing must end with an IncompleteError.
+// TestCappedWithUnreadableTags checks an instance that the client requests by id because the API's limit for tag
+// filters has been reached. If the tags or the group of the instance cannot be read, the instance may match, so the
+// listing must end with an IncompleteError.
 func TestCappedWithUnreadableTags(t *testing.T) {
 	t.Parallel()
 	for member, req := range map[string]ecs.DescribeInstancesRequest{"Tags": byTag, "ResourceGroupId": {ResourceGroupID: "rg-1"}} {
@@ -546,8 +551,9 @@ func TestCappedWithUnreadableTags(t *testing.T) {
 	}
 }
 
-// TestAmbiguousPages checks pages that contain a list or a token twice, or a token in another letter case. A listing
-// must not treat such a page as its last page.
+// TestAmbiguousPages checks pages that contain the same list or token twice, and pages in which the name of the token
+// member is written with unusual capital letters, such as "nextToken". A listing must not treat such a page as its
+// last page.
 func TestAmbiguousPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
@@ -588,7 +594,8 @@ func TestAmbiguousPages(t *testing.T) {
 	}
 }
 
-// TestLongLists checks that any one of the list filters may have more elements than a single request permits.
+// TestLongLists checks list filters that have more elements than a single request permits. Each list filter is tested
+// alone.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)
@@ -628,8 +635,8 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
-// TestPanickingHook checks that the caller of every way of listing can recover a panic in a hook, including a panic
-// during a count request of a scan.
+// TestPanickingHook checks for every way of listing that the caller can recover from a panic in a hook. The hook may
+// also be called for a request in which a scan counts instances.
 func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -706,8 +713,8 @@ func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b[strings.Split(r.URL.Hostname(), ".")[1]].RoundTrip(r)
 }
 
-// TestMemoryOfAListing lists 100,000 instances, or 20,000 with -short. It checks that the listing keeps only the ids
-// in memory.
+// TestMemoryOfAListing lists 100,000 instances, or 20,000 with -short. It checks that the listing keeps only the
+// instance ids in memory.
 func TestMemoryOfAListing(t *testing.T) { //nolint:paralleltest // measures the heap of the process
 	size := volume(100_000, 20_000)
 	o := &oddECS{rows: fleetOfRows(size)}

@@ -125,7 +125,7 @@ func TestGetInstances(t *testing.T) {
 	})
 }
 
-// after calls change after a delay in virtual time.
+// after calls change after a delay of virtual time.
 func (c *cloud) after(d time.Duration, change func()) {
 	timer := time.AfterFunc(d, change)
 	c.t.Cleanup(func() { timer.Stop() })
@@ -141,7 +141,8 @@ func lock(reason ecs.LockReason) func(*ecs.Instance) {
 	}
 }
 
-// waitError checks that err is a WaitError with the given cause, part of the message and pending instances.
+// waitError checks that err is a WaitError that matches want and has the given pending instances, and that the error
+// message contains text.
 func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
 	t.Helper()
 	e, ok := errorAs[*ecs.WaitError](err)
@@ -188,7 +189,7 @@ func TestWaitForStatus(t *testing.T) {
 		})
 		start := time.Now()
 		got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b, a)
-		// The instance b is returned in the status that it reached first.
+		// Instance b must be returned in the status that it reached first.
 		if err != nil || !slices.Equal(ids(got), []string{a, b}) || got[1].Status != ecs.InstanceStatusRunning {
 			t.Error(ids(got), err)
 		}

@@ -9,7 +9,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// record is as large as a struct with many strings, because a listing spends most of its time copying items.
+// record is a struct with many strings. It is large because a listing of large items spends most of its time copying
+// the items.
 type record struct {
 	_ [64]string
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Tests with goroutines use synctest, for two reasons: a test fails if a goroutine stays blocked, and waiting
-// takes no real time.
+// The tests with goroutines use package synctest for two reasons: a test fails if a goroutine stays blocked, and
+// waiting takes no real time.
 
-// collectStream receives all items of a stream and returns them and the stream's error, if there is one.
+// collectStream receives all items of a stream. It returns the items and the stream's error.
 func collectStream(ctx context.Context, buffer int, r run) (items []int, errs []error) {
 	s := pagination.NewStream(ctx, buffer, r)
 	for item := range s.C {
@@ -39,7 +39,7 @@ func stopped[T any](s *pagination.Stream[T]) error {
 	return s.Err()
 }
 
-// sequence returns a run that yields the n items from, from+1 and so on. The run ignores its context.
+// sequence returns a run that ignores its context and yields n items: from, from+1 and so on.
 func sequence(from, n int) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {
@@ -52,14 +52,14 @@ func sequence(from, n int) run {
 	}
 }
 
-// failing returns a run that yields err together with an item that must be ignored.
+// failing returns a run that yields err together with an item. The consumer must ignore the item.
 func failing(err error) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) { yield(7, err) }
 	}
 }
 
-// TestStreamStop checks that stopping early is not an error, and that nothing is fetched after Stop.
+// TestStreamStop checks that stopping a stream early is not an error, and that no page is fetched after Stop.
 func TestStreamStop(t *testing.T) {
 	t.Parallel()
 	for _, buffer := range []int{-3, 0, 1, 2, 5} {
@@ -179,8 +179,8 @@ func TestStreamErr(t *testing.T) {
 	}
 }
 
-// TestStreamNested checks a stream inside the run of another stream. If the outer stream is stopped, the inner
-// stream must not appear to be complete.
+// TestStreamNested checks a stream that another stream consumes in its run function. If the outer stream is stopped,
+// the inner stream must not appear to be complete.
 func TestStreamNested(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -206,8 +206,8 @@ func TestStreamNested(t *testing.T) {
 	})
 }
 
-// TestStreamStoppedAtOnce checks that an error that does not depend on the context, such as an invalid request or
-// a nil context, is returned even if the stream is stopped immediately.
+// TestStreamStoppedAtOnce checks an error that does not depend on the context, such as an invalid request or a nil
+// context. The error must be returned even if the stream is stopped immediately.
 func TestStreamStoppedAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -225,7 +225,7 @@ func TestStreamStoppedAtOnce(t *testing.T) {
 	}
 }
 
-// TestStreamStopDiscards checks that C is closed and empty after Stop.
+// TestStreamStopDiscards checks that the channel C is closed and empty after Stop.
 func TestStreamStopDiscards(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestStreamStopDiscards(t *testing.T) {
 	})
 }
 
-// TestStreamCanceled checks that canceling the context ends a stream even if the consumer does not call Stop.
+// TestStreamCanceled checks that a stream ends when its context is canceled, even if the consumer does not call Stop.
 func TestStreamCanceled(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -281,8 +281,8 @@ func TestStreamCanceled(t *testing.T) {
 	})
 }
 
-// TestStreamCanceledBetweenPages checks that a run that is canceled in the middle of a page can yield its own
-// error.
+// TestStreamCanceledBetweenPages checks that a run that is canceled between two pages can still yield an error of its
+// own.
 func TestStreamCanceledBetweenPages(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -311,7 +311,7 @@ func TestStreamCanceledBetweenPages(t *testing.T) {
 	}
 }
 
-// TestCanceledRunStops checks that yield returns false soon after the context is done.
+// TestCanceledRunStops checks that the yield function of a run returns false soon after the context is done.
 func TestCanceledRunStops(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -353,8 +353,8 @@ func TestCanceledRunStops(t *testing.T) {
 	}
 }
 
-// foreignContext is a Context that package context does not implement. A goroutine cancels the children of such a
-// context, with a short delay.
+// foreignContext is a Context that is not implemented by package context. Its children are canceled by a goroutine,
+// after a short delay.
 type foreignContext struct {
 	context.Context
 	done chan struct{}
@@ -371,8 +371,8 @@ func (c foreignContext) Err() error {
 	}
 }
 
-// TestStopAfterDeadline checks that a stream that is ended by its context returns the context's error, even if
-// Stop is called at the same time.
+// TestStopAfterDeadline checks a stream that ends because its context is done. The stream must return the context's
+// error, even if Stop is called at the same time.
 func TestStopAfterDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -385,8 +385,8 @@ func TestStopAfterDeadline(t *testing.T) {
 	})
 }
 
-// TestStreamReleasesContext checks that the context passed to run is canceled when the run ends. Otherwise the
-// parent context would keep a reference to it.
+// TestStreamReleasesContext checks that the context passed to a run is canceled when the run ends. If it were not
+// canceled, the parent context would keep a reference to it.
 func TestStreamReleasesContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -404,8 +404,8 @@ func TestStreamReleasesContext(t *testing.T) {
 	})
 }
 
-// TestStreamPrefetchesOnePage uses a buffer of one item less than a page. It checks that, while the
-// consumer processes the first item of a page, the next page has been fetched, but no later page.
+// TestStreamPrefetchesOnePage checks a stream whose buffer is one item smaller than a page. While the consumer
+// processes the first item of a page, the stream must have fetched exactly one more page.
 func TestStreamPrefetchesOnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -574,7 +574,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestMergeCopiesRuns checks that the caller may modify its slice of runs after calling Merge.
+// TestMergeCopiesRuns checks that the caller may modify the slice of runs after it has passed the slice to Merge.
 func TestMergeCopiesRuns(t *testing.T) {
 	t.Parallel()
 	runs := []run{nil, sequence(0, 3), nil}
@@ -588,8 +588,8 @@ func TestMergeCopiesRuns(t *testing.T) {
 	wantErr(t, errs)
 }
 
-// TestMergeContinuesAfterErrors checks that after an error the other runs continue, and that the run that yielded
-// the error can continue too.
+// TestMergeContinuesAfterErrors checks that an error of one run does not end the other runs. The failed run may also
+// continue.
 func TestMergeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -613,8 +613,8 @@ func TestMergeContinuesAfterErrors(t *testing.T) {
 	})
 }
 
-// TestMergeBreak checks that leaving the loop ends every run before the range statement returns, and
-// that no run is more than one item ahead of the loop.
+// TestMergeBreak checks what happens when the consumer leaves the loop over merged runs. Every run must end before
+// the range statement returns, and no run may be more than one item ahead of the loop.
 func TestMergeBreak(t *testing.T) {
 	t.Parallel()
 	for take := range 20 {
@@ -652,8 +652,8 @@ func TestMergeBreak(t *testing.T) {
 	}
 }
 
-// TestMergeContext checks that the context's error is yielded exactly once, as the last value, instead of the
-// errors of the runs.
+// TestMergeContext checks a merge whose context is done. The context's error must be yielded exactly once, as the
+// last value, instead of the errors of the runs.
 func TestMergeContext(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{0, 1, 3} {
@@ -743,7 +743,7 @@ func TestMergeOfNothing(t *testing.T) {
 	}
 }
 
-// TestRandomMerges checks that a merge of random listings yields exactly the items of all listings.
+// TestRandomMerges checks that a merge of random listings yields exactly the items of these listings.
 func TestRandomMerges(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {
@@ -781,8 +781,8 @@ func TestRandomMerges(t *testing.T) {
 }
 
 // TestRandomInterruption cancels, stops or leaves listings at random moments. Servers and consumers have random
-// speeds. The test checks that the received items are a prefix of the served items, that an incomplete listing
-// never appears to be complete, and that nothing happens after the interruption.
+// speeds. The received items must be a prefix of the served items, an incomplete listing must never appear to be
+// complete, and nothing may happen after the interruption.
 func TestRandomInterruption(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {
@@ -794,8 +794,8 @@ func TestRandomInterruption(t *testing.T) {
 					}
 				}()
 				r := rand.New(rand.NewPCG(seed, 4))
-				// Servers and consumers act only at whole milliseconds. The interruption happens between two
-				// milliseconds.
+				// Servers and consumers act only at whole milliseconds. The interruption happens between two of these
+				// times.
 				speed := r.IntN(4)
 				var servers []*server
 				var runs []run
@@ -892,7 +892,7 @@ func TestRandomInterruption(t *testing.T) {
 				time.Sleep(time.Second)
 				for _, s := range servers {
 					for _, begun := range s.times {
-						// The body of the loop decides when to leave the loop, so the body may still be running
+						// The loop's own body decides when to leave the loop. The body may therefore still be running
 						// at the time of the interruption.
 						if begun.After(at) && how != "Merge break" {
 							t.Errorf("fetch %v after the end", begun.Sub(at))

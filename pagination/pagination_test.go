@@ -26,7 +26,7 @@ var (
 	errCause  = errors.New("the user went away")
 )
 
-// server returns prepared pages by their token. It can serve only one listing at a time.
+// server returns prepared pages, keyed by token. It can serve only one listing at a time.
 type server struct {
 	pages   map[string]page
 	fail    map[string]error // errors to return, by token
@@ -95,7 +95,7 @@ func upTo(n int) []int {
 }
 
 // collect ranges over seq to its end. It fails the test if an error is yielded together with an item. If once is
-// true, it also fails the test if anything is yielded after an error.
+// true, collect also fails the test if anything is yielded after an error.
 func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, errs []error) {
 	t.Helper()
 	for item, err := range seq {
@@ -114,8 +114,8 @@ func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, e
 	return items, errs
 }
 
-// wantErr fails the test unless got contains exactly one error and it matches all errors in want. If want is
-// empty, got must be empty too.
+// wantErr fails the test unless got contains exactly one error that matches all errors in want. If want is empty, got
+// must also be empty.
 func wantErr(t *testing.T, got []error, want ...error) {
 	t.Helper()
 	if len(want) == 0 {
@@ -142,8 +142,8 @@ func equal(t *testing.T, what string, got, want []int) {
 	}
 }
 
-// TestListing checks complete and failing listings, with every kind of iterator. The ids in the names of the cases
-// refer to the fault catalog in the tests of package ecs.
+// TestListing checks complete and failing listings with every kind of iterator. The names of the cases contain ids of
+// the fault catalog in the tests of package ecs.
 func TestListing(t *testing.T) {
 	t.Parallel()
 	empties := func(n int) map[string]page {
@@ -240,7 +240,7 @@ func TestListing(t *testing.T) {
 	}
 }
 
-// TestFetchRetries checks that retries inside the fetch function do not change the result of the listing.
+// TestFetchRetries checks that the result of a listing does not change if the fetch function retries failed requests.
 func TestFetchRetries(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(5, 2), fail: map[string]error{"2": errServer}}
@@ -268,7 +268,8 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestItemsEndsAtFirstError checks that Items ends at the first error, even if the iterator over pages continues.
+// TestItemsEndsAtFirstError checks that Items ends at the first error, even if the underlying page iterator
+// continues.
 func TestItemsEndsAtFirstError(t *testing.T) {
 	t.Parallel()
 	pages := func(yield func(page, error) bool) {
@@ -279,7 +280,7 @@ func TestItemsEndsAtFirstError(t *testing.T) {
 	wantErr(t, errs, errServer)
 }
 
-// TestIteratorsAreLazy checks that nothing is fetched before the range statement.
+// TestIteratorsAreLazy checks that an iterator fetches nothing until it is used in a range statement.
 func TestIteratorsAreLazy(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(2, 2)}
@@ -291,8 +292,8 @@ func TestIteratorsAreLazy(t *testing.T) {
 	}
 }
 
-// TestIteratorsRestart checks that each range statement starts from the beginning, even while another range
-// statement runs.
+// TestIteratorsRestart checks that each range statement over an iterator starts from the beginning, even while
+// another range statement over the same iterator runs.
 func TestIteratorsRestart(t *testing.T) {
 	t.Parallel()
 	pages := numbered(3, 2)
@@ -326,8 +327,8 @@ func TestIteratorsRestart(t *testing.T) {
 	}
 }
 
-// TestBreak checks that leaving the loop stops fetching, and that the iterator does not call yield
-// afterwards, which would panic.
+// TestBreak checks that no page is fetched after the loop is left. The iterator must not call yield after that
+// either, because the call would panic.
 func TestBreak(t *testing.T) {
 	t.Parallel()
 	for n := range 6 {
@@ -350,7 +351,7 @@ func TestBreak(t *testing.T) {
 			t.Errorf("break at the page of item %d: %d fetches, want %d", n, len(s.fetched), want)
 		}
 	}
-	// The same holds if the loop is left when an error is yielded.
+	// Leaving the loop when an error is yielded must also stop fetching.
 	for _, s := range []*server{
 		{fail: map[string]error{"": errServer}},
 		{pages: map[string]page{"": {nil, "a"}, "a": {nil, "a"}}},
@@ -364,8 +365,8 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestPagesContext checks how a listing ends if its context is done before a fetch or between fetches,
-// and that the error includes the context's cause.
+// TestPagesContext checks how a listing ends if its context is done before or between fetches. The error must include
+// the context's cause.
 func TestPagesContext(t *testing.T) {
 	t.Parallel()
 	t.Run("L01 already canceled", func(t *testing.T) {
@@ -446,7 +447,7 @@ func TestPagesContext(t *testing.T) {
 	})
 }
 
-// script is a random listing together with its expected items and error.
+// script is a random listing, together with the items and the error that the listing must yield.
 type script struct {
 	*server
 	want []int
@@ -522,7 +523,7 @@ func (s script) check(t *testing.T, how string, items []int, errs []error) {
 	}
 }
 
-// TestRandomListings checks that every listing ends, and that it yields exactly the items that the server
+// TestRandomListings checks that every random listing ends, and that it yields exactly the items that the server
 // returned.
 func TestRandomListings(t *testing.T) {
 	t.Parallel()
@@ -559,8 +560,8 @@ func TestRandomListings(t *testing.T) {
 	}
 }
 
-// TestChangingList changes a list while it is listed from a server whose tokens are offsets. Such a server may
-// skip or repeat items. The test checks that the iterator yields exactly the items that it receives.
+// TestChangingList changes a list during a listing. The tokens of the server are offsets, so the server may skip or
+// repeat items. The iterator must yield exactly the items that it receives.
 func TestChangingList(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {

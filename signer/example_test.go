@@ -26,7 +26,7 @@ var (
 	credentials = signer.Credentials{AccessKeyID: "testid", AccessKeySecret: "testsecret"}
 )
 
-// This example signs a request and creates an HTTP request from the result. The same code works with any Signer.
+// This example signs a request and converts the result to an HTTP request. The same code works with any Signer.
 func Example() {
 	signed, err := signer.V3{}.Sign(request, credentials)
 	if err != nil {
@@ -74,14 +74,14 @@ func ExampleV1() {
 	// Signature=MS%2Bva6H5E5%2FQrCtHQMepPMMrIpA%3D
 }
 
-// StringToSign returns the string to compare with the one in a SignatureDoesNotMatch error.
+// If the API returns SignatureDoesNotMatch, compare the result of StringToSign with the string in the error message.
 func ExampleStringToSign() {
 	fmt.Println(signer.StringToSign("GET", url.Values{"InstanceName": {"web *"}}))
 	// Output:
 	// GET&%2F&InstanceName%3Dweb%2520%252A
 }
 
-// CanonicalRequest returns the string whose hash V3 signs. A server computes it from a received request.
+// CanonicalRequest returns the string whose hash is signed by V3. A server can use it to verify a request.
 func ExampleCanonicalRequest() {
 	header := http.Header{"Accept": {"application/json"}, "X-Acs-Action": {"DescribeInstances"}, "X-Acs-Version": {"2014-05-26"}}
 	fmt.Println(signer.CanonicalRequest(request, header))
@@ -97,7 +97,7 @@ func ExampleCanonicalRequest() {
 	// e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 }
 
-// The output of printed or logged credentials does not contain the secret.
+// Credentials can be printed and logged safely, because the output does not contain the secret.
 func ExampleCredentials() {
 	c := signer.Credentials{AccessKeyID: "LTAI5tExampleKeyId00", AccessKeySecret: "example"}
 	fmt.Printf("%+v\n", c)
@@ -105,7 +105,8 @@ func ExampleCredentials() {
 	// signer.Credentials{AccessKeyID: LTAI****, AccessKeySecret: ****, SecurityToken: unset}
 }
 
-// hostSigner is a Signer that signs with the host name that the service receives from a proxy.
+// hostSigner is a Signer for requests that pass through a proxy. It signs with the host name that the service
+// receives from the proxy.
 type hostSigner struct{ host string }
 
 func (s hostSigner) Sign(r signer.Request, c signer.Credentials) (signer.Signed, error) {

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// The functions below verify signatures in the way a server does. They are a second implementation, based on the
+// The functions below verify signatures as a server does. They are a second implementation, which is based on the
 // vendor's documentation.
 
 func referenceEscape(s string) string {
@@ -114,8 +114,8 @@ func text(rnd *rand.Rand) string {
 	return s.String()
 }
 
-// TestSignRandomRequests signs random requests with both signers. It checks that each signature can be verified,
-// that it depends only on the documented inputs, and that a change of any input changes the signature.
+// TestSignRandomRequests signs random requests with both signers and verifies each signature. A signature must depend
+// only on the documented inputs, and must change if any input changes.
 func TestSignRandomRequests(t *testing.T) {
 	t.Parallel()
 	for name, s := range signers {
@@ -191,8 +191,8 @@ func TestSignRandomRequests(t *testing.T) {
 	}
 }
 
-// TestSignEdgeCases checks requests with absent or empty parameters or an empty method. It also checks that the
-// returned headers share no memory.
+// TestSignEdgeCases checks requests with missing or empty parameters or with an empty method. It also checks that the
+// returned headers do not share memory.
 func TestSignEdgeCases(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -387,7 +387,7 @@ func TestRedactedStrings(t *testing.T) {
 	sameText(t, s, "signer.Signed{Query: 3 bytes, Header: 1 fields}")
 }
 
-// sameText checks that every way of printing v prints want.
+// sameText checks that every method of v that formats v returns want.
 func sameText(t *testing.T, v interface {
 	fmt.Stringer
 	fmt.GoStringer
@@ -411,8 +411,9 @@ func sameText(t *testing.T, v interface {
 	}
 }
 
-// TestNoSecretPrinted prints credentials and signed requests with every verb and flag and checks that the output
-// contains no secret. It omits %T, %p and %w, because fmt calls no method for them. go vet reports %p and %w.
+// TestNoSecretPrinted prints credentials and signed requests with every verb and flag of package fmt and checks that
+// the output contains no secret. The verbs %T, %p and %w are omitted, because fmt calls no method for them. go vet
+// reports %p and %w.
 func TestNoSecretPrinted(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -470,7 +471,7 @@ func TestNoSecretPrinted(t *testing.T) {
 	}
 }
 
-// benchmarkRequest returns a request with 8 parameters. A large request also has 100 ids and 20 tags.
+// benchmarkRequest returns a request with 8 parameters. If large is true, the request also has 100 ids and 20 tags.
 func benchmarkRequest(large bool) (Request, Credentials) {
 	r, c := valid()
 	r.Params = kv("RegionId", "cn-hangzhou", "VpcId", "vpc-bp67acfmxazb4ph5m6fg", "Status", "Running", "MaxResults", "100",

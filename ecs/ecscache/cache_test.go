@@ -23,7 +23,7 @@ const (
 	beijing  = "cn-beijing"
 )
 
-// story runs a parallel subtest in a synctest bubble, which detects leaked goroutines.
+// story runs tell as a parallel subtest in virtual time. The subtest fails if tell leaks a goroutine.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud
 	return c
 }
 
-// cache returns a cache whose Run is in progress until the end of the test.
+// cache returns a cache whose Run method runs until the end of the test.
 func (c *cloud) cache(req ecs.DescribeInstancesRequest, opts *ecscache.Options) *ecscache.Cache {
 	c.t.Helper()
 	cache, err := ecscache.New(c.client, req, opts)
@@ -88,7 +88,8 @@ func (c *cloud) rename(id, name string) {
 	}
 }
 
-// lists returns how often a region was listed. It counts requests for a first page that contain no ids.
+// lists returns how often a region has been listed. It counts the requests for a first page, except dry runs and
+// requests that contain ids.
 func (c *cloud) lists(region string) (n int) {
 	for _, r := range c.Requests() {
 		if r.Action == "DescribeInstances" && r.Region == region && !r.Params.Has("NextToken") && !r.Params.Has("InstanceIds") && !r.Params.Has("DryRun") {
@@ -104,7 +105,7 @@ func named(id, name string) ecs.Instance {
 
 func in(region, id string) ecs.Instance { return ecs.Instance{InstanceID: id, RegionID: region} }
 
-// names returns the instances in a cache as a string such as "i-1=web i-2=db".
+// names returns the ids and names of the instances in a cache as a string such as "i-1=web i-2=db".
 func names(cache *ecscache.Cache) string {
 	var list []string
 	for i := range cache.Instances() {
@@ -158,8 +159,8 @@ func text(ev ecscache.Event) string {
 	}
 }
 
-// want waits until all goroutines are blocked, and compares the events since the last call of want. It ignores the
-// order of the events of one refresh.
+// want waits until all goroutines are blocked. It then fails the test unless the events that arrived after the
+// previous call of want are equal to the given events, in any order.
 func (l *log) want(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -172,7 +173,7 @@ func (l *log) want(t *testing.T, want ...string) {
 	}
 }
 
-// minutes sleeps for n intervals of one minute, including the jitter.
+// minutes sleeps for n intervals of one minute each, and for the jitter that is added to each interval.
 func minutes(n int) { time.Sleep(time.Duration(n) * 70 * time.Second) }
 
 // TestCache checks that a cache lists its instances immediately and then once per interval. Each watcher must receive

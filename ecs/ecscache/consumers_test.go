@@ -17,8 +17,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// nodeController synchronizes the nodes of a cluster with the instances, like the controller of a cloud provider. It
-// deletes a node whose instance is gone. Deleting a node whose instance still exists would be an outage.
+// nodeController keeps the nodes of a cluster in sync with the instances, as a cloud provider's controller does. It
+// deletes a node whose instance no longer exists. Deleting a node whose instance still exists would be an outage.
 type nodeController struct {
 	cache *ecscache.Cache
 	mu    sync.Mutex
@@ -91,8 +91,8 @@ func TestNodeController(t *testing.T) {
 	})
 }
 
-// TestAutoscaler checks that 200 goroutines can look up new instances at the same time, like an autoscaler whose
-// instances start at the same time. Some of the instances were never created.
+// TestAutoscaler checks that 200 goroutines can look up new instances at the same time, as an autoscaler does after
+// it has started many instances. Some of the goroutines look up instances that were never created.
 func TestAutoscaler(t *testing.T) {
 	t.Parallel()
 	story(t, "200 at once", func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestInVirtualTime is the test that the package documentation shows.
+// TestInVirtualTime is the example test in the package documentation.
 func TestInVirtualTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

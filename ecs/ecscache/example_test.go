@@ -11,8 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// exampleCache returns a server with two instances and a cache of these instances. Run is in progress until stop is
-// called.
+// exampleCache returns a server with two instances and a cache of these instances. The cache's Run method runs until
+// stop is called.
 func exampleCache() (server *ecstest.Server, cache *ecscache.Cache, stop func()) {
 	server = ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web"},
@@ -112,7 +112,7 @@ func ExampleCache_Refresh() {
 	// Output: web renamed
 }
 
-// This health check reports whether the content of the cache is at most five minutes old.
+// This health check reports whether the content of the cache is no older than five minutes.
 func ExampleCache_Status() {
 	_, cache, stop := exampleCache()
 	defer stop()

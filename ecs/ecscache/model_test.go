@@ -15,7 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// model predicts the content of a cache. For each instance, it keeps the result of the observation that began last.
+// model predicts the content of a cache. For each instance, it stores the result of the most recently started
+// observation, which is a listing or a refresh.
 type model struct {
 	t       *testing.T
 	rng     *rand.Rand
@@ -31,8 +32,8 @@ type finding struct {
 	name   string // "" means that the instance does not exist
 }
 
-// look is an observation in progress, together with the instances that the API has returned for it. These instances
-// may be out of date when the cache processes them.
+// look is an observation in progress, with the instances that the API has already returned. These instances may be
+// out of date when the cache processes them.
 type look struct {
 	*observation
 	ids    []string // the requested ids; nil means the whole region
@@ -60,8 +61,8 @@ func (m *model) begin() {
 	m.open = append(m.open, l)
 }
 
-// goOn executes one step of an observation. Either the API returns a page, the cache processes an instance, or the
-// observation ends, with or without an error.
+// goOn executes one step of an observation: the API returns a page, the cache processes an instance, or the
+// observation ends. An observation may end with an error.
 func (m *model) goOn(l *look) {
 	switch {
 	case len(l.unread) > 0 && (len(l.reads) == 0 || m.rng.IntN(3) == 0):
@@ -128,7 +129,7 @@ func (m *model) check() {
 	}
 }
 
-// replay is a slow watcher that builds a set of instances from its events, and checks each event.
+// replay is a slow watcher that maintains a set of instances from the events that it receives, and checks each event.
 type replay struct {
 	mu  sync.Mutex
 	set map[string]ecs.Instance
@@ -161,8 +162,9 @@ func (r *replay) run(ctx context.Context, t *testing.T, c *Cache, seed uint64) {
 	}
 }
 
-// TestModel runs random sequences of overlapping listings and refreshes that may fail or read old states. After every
-// step, the content of the cache must agree with the model. At the end, the same must hold for the watchers.
+// TestModel runs random sequences of overlapping listings and refreshes, which may fail or read old states. After
+// every step, it compares the content of the cache with the model. At the end, it also compares the content that each
+// watcher has seen with the model.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {

@@ -128,7 +128,7 @@ func TestRefresh(t *testing.T) {
 }
 
 // TestRefreshOutlivesOlderListing checks that a listing does not overwrite the result of a refresh if the listing
-// began earlier and read an older state.
+// began before the refresh and read an older state.
 func TestRefreshOutlivesOlderListing(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -253,7 +253,8 @@ func TestGet(t *testing.T) {
 	})
 }
 
-// TestRun checks that Run lists until its context is done, and that only one Run may be in progress.
+// TestRun checks that Run keeps listing until its context is done. While Run is in progress, a second call of Run
+// must fail.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	newCache := func(t *testing.T, c *cloud, opts *ecscache.Options) *ecscache.Cache {
@@ -369,8 +370,8 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestPanic checks that a panic in a callback reaches the caller of Run, Refresh or Get, who can recover from it. The
-// cache must still work afterwards.
+// TestPanic checks that a panic in a callback reaches the caller of Run, Refresh or Get. The caller can recover from
+// the panic, and the cache must still work afterwards.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	recovered := func(f func()) (p any) {
@@ -438,8 +439,7 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// TestRefreshInManyRegions checks that Refresh finds a new instance although all other regions do not have the
-// instance.
+// TestRefreshInManyRegions checks that Refresh finds a new instance that exists in only one of many regions.
 func TestRefreshInManyRegions(t *testing.T) {
 	t.Parallel()
 	story(t, "new instances", func(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 )
 
-// TestSlowWatcher checks that a stalled watcher receives merged events and misses no change.
+// TestSlowWatcher checks a watcher that stops reading events for some time. The watcher may then receive merged
+// events, but must not miss a change.
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	fleet := func() []ecs.Instance {
@@ -66,7 +67,7 @@ func TestSlowWatcher(t *testing.T) {
 		fast.want(t, "i-6=f>f2")
 
 		close(stalled)
-		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 has its old state again; i-5 was added and removed
+		slow.want(t, "i-1=a>a3", "-i-3=c", "i-4=d>d4", "+i-6=f2") // i-2 is back in its old state; i-5 was added and removed
 	})
 	story(t, "removed while the watcher is at the beginning", func(t *testing.T) {
 		c := newCloud(t, nil, fleet()[:2]...)
@@ -122,8 +123,8 @@ func TestSlowWatcher(t *testing.T) {
 	})
 }
 
-// TestWatchEnds checks that a watcher ends when its context is done, even if Run has ended or was never started. The
-// watcher must not yield another event.
+// TestWatchEnds checks that a watcher ends when its context is done, even if Run has ended or was never started.
+// After its context is done, the watcher must not yield any event.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	story(t, "cancelled", func(t *testing.T) {
@@ -163,8 +164,8 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
-// TestModifiedByConsumer checks that a caller who modifies a slice of an instance causes no event and hides no later
-// change.
+// TestModifiedByConsumer checks what happens if a consumer modifies a slice of an instance that the cache returned.
+// The modification must not cause an event, and must not hide a later change of the instance.
 func TestModifiedByConsumer(t *testing.T) {
 	t.Parallel()
 	tagged := func(value string) ecs.Instance {

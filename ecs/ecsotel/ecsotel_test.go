@@ -63,7 +63,8 @@ func newTelemetry(t *testing.T) *telemetry {
 	return &telemetry{spans: spans, reader: reader, tracer: tracers.Tracer("test"), hook: hook}
 }
 
-// metrics returns the only scope, and the data points of its only metric, a histogram.
+// metrics returns the recorded scope and the data points of its histogram. It fails the test unless exactly one scope
+// with exactly one metric was recorded.
 func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricdata.HistogramDataPoint[float64]) {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -80,7 +81,7 @@ func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricda
 	return all.ScopeMetrics[0], h.DataPoints
 }
 
-// show returns the sorted attributes, one per line.
+// show returns the sorted attributes as a string with one attribute per line.
 func show(attrs []attribute.KeyValue) string {
 	var list []string
 	for _, kv := range attrs {
@@ -90,7 +91,8 @@ func show(attrs []attribute.KeyValue) string {
 	return strings.Join(list, "\n")
 }
 
-// attrs converts lists of attributes separated by spaces to the form that show returns.
+// attrs sorts the attributes in text, which are separated by spaces, and returns a string with one attribute per
+// line.
 func attrs(text ...string) string {
 	return strings.Join(slices.Sorted(slices.Values(strings.Fields(strings.Join(text, " ")))), "\n")
 }
@@ -151,7 +153,7 @@ func impatient(ctx context.Context, c *ecs.Client) error {
 	return list(ctx, c)
 }
 
-// onPoint and onSpan contain the attributes that every data point and every span has.
+// onPoint contains the attributes that every data point has. onSpan contains the attributes that every span has.
 const (
 	onPoint = "http.request.method=POST server.address=ecs-cn-hangzhou.aliyuncs.com server.port=443 rpc.method=Ecs/DescribeInstances cloud.region=cn-hangzhou"
 	onSpan  = onPoint + " rpc.system.name=alibaba_cloud cloud.provider=alibaba_cloud"
@@ -159,8 +161,8 @@ const (
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	// The three strings describe a span: the attributes that it shares with its data point, its other attributes, and
-	// the description of its status.
+	// The fields of span describe a span: point contains the attributes that the span shares with its data point,
+	// only contains its other attributes, and description is the description of its status.
 	type span struct{ point, only, description string }
 	const noError = "none"
 	first := span{"http.response.status_code=200", "aliyun.request_id=OK-1", noError}
@@ -223,7 +225,8 @@ func TestAttempts(t *testing.T) {
 		{"canceled", impatient, never, ecs.RetryPolicy{}, []span{
 			{"error.type=canceled", "", "canceled"},
 		}},
-		// The error of the call matches both errors. Each span must contain only the error of its own attempt.
+		// The call returns an error that matches both the throttling and the cancellation. The span of each attempt
+		// must contain only the failure of that attempt.
 		{"throttled, then canceled", impatient, answers(refuse(400, "T", "Throttling"), never), ecs.RetryPolicy{}, []span{
 			{"http.response.status_code=400 error.type=Throttling", "rpc.response.status_code=Throttling aliyun.request_id=T", "Throttling"},
 			{"error.type=canceled", "http.request.resend_count=1", "canceled"},
@@ -343,8 +346,8 @@ func TestServerAddress(t *testing.T) {
 	}
 }
 
-// TestNames checks that strings are omitted if they have the form of neither an error code nor a request id. Each
-// different string would create a new time series.
+// TestNames checks that a string from a response is recorded only if it has the form of an error code or a request
+// id. Otherwise, each different string would create a new time series.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -365,7 +368,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNoSecrets checks that no secret is recorded, even if a server or the network repeats the whole request in
+// TestNoSecrets checks that no secret is recorded, even if a server or the network copies the whole request into
 // errors, codes and request ids.
 func TestNoSecrets(t *testing.T) {
 	t.Parallel()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestRequestLog checks that the server keeps only the most recent requests, and that large requests do not
-// exhaust the memory.
+// TestRequestLog checks that the server keeps only the most recent requests, and that large requests do not use up
+// the memory.
 func TestRequestLog(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)
@@ -70,7 +70,7 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// TestMeters checks that requests for nonexistent operations do not exhaust the memory.
+// TestMeters checks that requests for nonexistent operations do not make the server use more and more memory.
 func TestMeters(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)

@@ -188,7 +188,8 @@ func TestBadParameters(t *testing.T) {
 	}
 }
 
-// TestExclusiveTimes checks how instances whose time equals the bound of a time filter are listed.
+// TestExclusiveTimes checks the setting ExclusiveTimes: an instance whose time equals the bound of a time filter must
+// not be listed.
 func TestExclusiveTimes(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())
@@ -204,8 +205,8 @@ func TestExclusiveTimes(t *testing.T) {
 	}
 }
 
-// TestCap checks that filters by tag or resource group match at most 1,000 resources, and that the response does
-// not indicate that more resources match.
+// TestCap checks that a filter by tag or resource group matches at most 1,000 resources, and that the response does
+// not reveal whether more resources match.
 func TestCap(t *testing.T) {
 	t.Parallel()
 	fleet := small(2100)
@@ -240,7 +241,8 @@ func TestCap(t *testing.T) {
 	}
 }
 
-// TestAdditionalAttributes checks that some members are returned on request only.
+// TestAdditionalAttributes checks that some members are returned only if the request asks for them in
+// AdditionalAttributes.
 func TestAdditionalAttributes(t *testing.T) {
 	t.Parallel()
 	full := every()

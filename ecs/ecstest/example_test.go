@@ -31,7 +31,7 @@ func runningNames(ctx context.Context, client *ecs.Client) ([]string, error) {
 	return names, nil
 }
 
-// This example tests code that lists instances. The server has three instances.
+// This example shows how to test code that lists instances. The server has three instances.
 func Example() {
 	srv := ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web-1", Status: ecs.InstanceStatusRunning},
@@ -130,7 +130,7 @@ func ExampleServer_UpdateKey() {
 	// 500 <nil>
 }
 
-// startUpCheck represents a program's check that it can access ECS.
+// startUpCheck represents the check with which a program verifies, when it starts, that it can access ECS.
 func startUpCheck(ctx context.Context, client *ecs.Client) string {
 	err := client.DryRun(ctx, ecs.DescribeInstancesRequest{})
 	switch {
@@ -322,7 +322,7 @@ func ExampleServer_Update() {
 	// Stopped
 }
 
-// Fleet returns instances for tests that need many different ones.
+// Fleet returns instances for tests that need many different instances.
 func ExampleFleet() {
 	regions := map[string]int{}
 	for _, i := range ecstest.Fleet(1000, 1) {

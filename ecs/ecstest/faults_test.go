@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFaultMatching checks which requests a fault applies to, and how often it applies.
+// TestFaultMatching checks to which requests a fault applies, and how often the fault applies.
 func TestFaultMatching(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -55,7 +55,7 @@ func TestFaultMatching(t *testing.T) {
 	}
 }
 
-// TestFaultResponses checks faults that replace or change the response.
+// TestFaultResponses checks faults that replace or change the server's response.
 func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -106,7 +106,8 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// TestFaultConnections checks faults that withhold or truncate the response.
+// TestFaultConnections checks faults that affect the connection or truncate the response, such as Reset and
+// BlackHole.
 func TestFaultConnections(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)

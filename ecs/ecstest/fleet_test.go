@@ -185,7 +185,8 @@ func TestFleetRoundTrip(t *testing.T) {
 	}
 }
 
-// TestFleetIn checks fleets in a single region, both in a region that Fleet uses and in other regions.
+// TestFleetIn checks fleets in a single region. The region may be one of the regions that Fleet uses, or any other
+// region.
 func TestFleetIn(t *testing.T) {
 	t.Parallel()
 	for region, form := range map[string]string{

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// FuzzQuery checks that readQuery returns a valid query or one of the API's errors, whatever the parameters are.
+// FuzzQuery checks that, for any parameters, readQuery returns either a valid query or one of the API's errors.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", `InstanceIds=["i-1"]&Status=Running`, "InstanceIds=['i-1']", "InstanceIds=[1", "Tag.1.Key=a&Tag.1.Value=b&Tag.2.key=c", "Tag.-1.Key=a", "Tag.99999999999999999999.Key=a",

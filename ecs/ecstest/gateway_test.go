@@ -21,7 +21,8 @@ const listing = "RegionId=cn-hangzhou&InstanceIds=%5B%22i-bp67acfmxazb4p****%22%
 	"&Tag.1.Key=%E7%8E%AF%E5%A2%83&Tag.1.Value=a%20b%2A~%2B%2F%3D%26%25&Filter.1.Key=CreationStartTime&Filter.1.Value=2017-12-05T22%3A40Z&AdditionalAttributes.1=META_OPTIONS" +
 	"&DryRun=false&InstanceName=web-%2A"
 
-// vectors are published requests with their signatures. The last three were created with the vendor's own code.
+// vectors contains published requests with their signatures. The last three requests were signed with the vendor's
+// own code.
 var vectors = []struct {
 	name, method, query, signature string
 	host, action, date, nonce      string // for V3 only
@@ -68,7 +69,8 @@ var vectors = []struct {
 	},
 }
 
-// TestVectors checks that known signatures are accepted, and that they are rejected if one character is changed.
+// TestVectors checks that the server accepts requests with known signatures, and rejects the same requests if one
+// character of the signature is changed.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors {
@@ -274,7 +276,7 @@ func TestMethodsAndForms(t *testing.T) {
 	}
 }
 
-// requestV3 returns a request that package signer has signed with V3.
+// requestV3 returns a request that was signed with V3 by package signer.
 func requestV3(t *testing.T, srv *ecstest.Server, params url.Values, body string) *http.Request {
 	t.Helper()
 	host := strings.TrimPrefix(srv.URL(), "http://")
@@ -302,7 +304,7 @@ func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	r.Header.Set("Authorization", "ACS3-HMAC-SHA256 Credential="+srv.Credentials().AccessKeyID+",SignedHeaders="+names+",Signature="+hex.EncodeToString(m.Sum(nil)))
 }
 
-// mismatchV3 matches the gateway's message for a wrong V3 signature. The message contains only the hash of the
+// mismatchV3 matches the API's error message for a wrong V3 signature. The message quotes only the hash of the
 // canonical request.
 var mismatchV3 = regexp.MustCompile(`^Specified signature does not match our calculation. server StringToSign is \[ACS3-HMAC-SHA256 [0-9a-f]{64}\]$`)
 
@@ -378,7 +380,8 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestReplay checks that a nonce is used up by an authentic request, but not by a rejected request.
+// TestReplay checks that a nonce cannot be reused after an authentic request. A rejected request does not use up its
+// nonce.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)

@@ -66,8 +66,8 @@ func pairs(list ...string) url.Values {
 	return v
 }
 
-// request returns a request signed with V1. It has the usual parameters and params. If both contain a name,
-// params has precedence, and the value "-" removes the parameter.
+// request returns a request that is signed with V1. It has the usual parameters and the parameters in params. If a
+// name occurs in both, the value in params is used. The value "-" removes the parameter.
 func request(t *testing.T, srv *ecstest.Server, action string, params url.Values) *http.Request {
 	t.Helper()
 	p := pairs("Action", action, "Version", "2014-05-26", "Format", "JSON", "AccessKeyId", srv.Credentials().AccessKeyID,
@@ -153,8 +153,8 @@ func list(t *testing.T, srv *ecstest.Server, params ...string) response {
 	return ask(t, srv, "DescribeInstances", params...)
 }
 
-// pages follows the tokens of a listing to its end. It calls meanwhile after each page except the last, and
-// returns the ids on each page.
+// pages follows the tokens of a listing to its end and returns the ids on each page. It calls the function meanwhile
+// after each page except the last.
 func pages(t *testing.T, srv *ecstest.Server, meanwhile func(page int), params ...string) [][]string {
 	t.Helper()
 	var all [][]string
@@ -223,5 +223,5 @@ func last(srv *ecstest.Server) ecstest.Request {
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
-// ptr returns a pointer to a copy of v. It is used for fields in which absent and zero differ.
+// ptr returns a pointer to a copy of v. It is used for optional fields, which distinguish an absent value from zero.
 func ptr[T any](v T) *T { return &v }

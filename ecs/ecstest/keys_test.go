@@ -50,7 +50,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestDeny checks that permissions are denied with every form of the operation's name, and in single regions.
+// TestDeny checks every way to name a denied operation, and checks permissions that are denied only in a single
+// region.
 func TestDeny(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every(), ecs.Instance{InstanceID: "i-2", RegionID: "cn-beijing"})
@@ -93,7 +94,8 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestDenyUnknown checks that a denial that can never take effect causes a panic.
+// TestDenyUnknown checks that a key is rejected with a panic if one of its denials can never take effect, for example
+// because the operation's name is misspelt.
 func TestDenyUnknown(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -124,7 +126,7 @@ func TestDenyUnknown(t *testing.T) {
 	}
 }
 
-// TestEmptyIfDenied checks the setting that reproduces the API's behavior before 2025-12-20.
+// TestEmptyIfDenied checks the setting EmptyIfDenied, which reproduces the API's behavior before 2025-12-20.
 func TestEmptyIfDenied(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())

@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestHandle checks how the server sends a handler's result.
+// TestHandle checks the response that the server creates from the result of a custom handler.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -60,7 +60,8 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// TestHandleBuiltIn checks that Handle replaces a built-in operation and restores it.
+// TestHandleBuiltIn checks that a custom handler replaces a built-in operation, and that removing the handler
+// restores the built-in operation.
 func TestHandleBuiltIn(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(3)...)
@@ -79,7 +80,7 @@ func TestHandleBuiltIn(t *testing.T) {
 	}
 }
 
-// TestSeq checks what the iterator returned by Seq yields.
+// TestSeq checks which instances and which error the iterator returned by Seq yields.
 func TestSeq(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")

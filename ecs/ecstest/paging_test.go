@@ -48,8 +48,8 @@ func TestPageMode(t *testing.T) {
 	}
 }
 
-// TestTokens checks that page sizes are clamped, and that tokens are opaque, reusable and bound to the filters of
-// their request.
+// TestTokens checks that page sizes are clamped to the API's limits. It also checks that tokens are opaque and
+// reusable, and are valid only with the filters of the request for which they were returned.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(250)...)
@@ -120,8 +120,8 @@ func TestEndOfFilter(t *testing.T) {
 	}
 }
 
-// TestChangingFleet checks that an instance that exists throughout a listing is listed exactly once, even if the
-// fleet changes meanwhile.
+// TestChangingFleet checks a listing during which the fleet changes. An instance that exists during the whole listing
+// must be listed exactly once.
 func TestChangingFleet(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(200)...)
@@ -150,7 +150,8 @@ func TestChangingFleet(t *testing.T) {
 	}
 }
 
-// TestOverlap checks that the setting repeats instances, and that the listing is nevertheless complete.
+// TestOverlap checks that the setting Overlap repeats instances on the next page, and that the listing nevertheless
+// contains every instance.
 func TestOverlap(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(35)...)

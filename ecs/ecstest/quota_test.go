@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// pipe runs a test in virtual time with a server that does not use the network.
+// pipe runs a test in virtual time. The server uses an in-memory connection instead of the network.
 func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs.Client), instances ...ecs.Instance) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

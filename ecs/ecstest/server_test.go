@@ -108,7 +108,7 @@ func TestVirtualTime(t *testing.T) {
 	})
 }
 
-// TestClose checks that Close aborts requests, closes the port, and can be called twice.
+// TestClose checks that Close aborts requests and closes the port, and that Close can be called twice.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	for name, srv := range map[string]*ecstest.Server{"loopback": ecstest.NewServer(), "pipe": ecstest.NewPipeServer(), "slow": ecstest.NewServer()} {

@@ -48,7 +48,7 @@ func list(ctx context.Context, profiles []string, inMemory bool) error {
 			if err != nil {
 				return err
 			}
-			// The clients share connections. The API counts the quota of each account separately.
+			// The clients share their connections. The API applies a separate quota to each account.
 			if client, err = first.WithCredentials(ecs.ProfileCredentials(profile)).InRegion(cmp.Or(region, first.Region())); err != nil {
 				return err
 			}

@@ -22,8 +22,8 @@ type inventory struct {
 	failed []string // regions that could not be listed
 }
 
-// list returns the response to --list. The response contains _meta, so that Ansible does not call the script for each
-// host.
+// list returns the response to --list. The response contains the member _meta with the variables of all hosts, so
+// that Ansible does not call the script for each host.
 func (inv *inventory) list() map[string]any {
 	list := map[string]any{"_meta": map[string]any{"hostvars": inv.hosts}}
 	for name, hosts := range inv.groups {
@@ -35,13 +35,13 @@ func (inv *inventory) list() map[string]any {
 	return list
 }
 
-// The sources of host names. Any other source is "tag:KEY".
+// These constants are sources of host names. The only other source is a tag, written as "tag:KEY".
 const (
 	byName = "name"
 	byID   = "id"
 )
 
-// build returns the inventory of a fleet. The result does not depend on the order of the instances.
+// build returns the inventory of a fleet. The inventory does not depend on the order of the instances.
 func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *inventory {
 	fleet = slices.SortedFunc(slices.Values(fleet), func(a, b ecs.Instance) int {
 		return cmp.Or(cmp.Compare(a.RegionID, b.RegionID), cmp.Compare(a.InstanceID, b.InstanceID))
@@ -79,8 +79,8 @@ func groupsOf(inst ecs.Instance) []group {
 	return groups
 }
 
-// name returns the name of the group, in which underscores replace the characters that Ansible does not accept.
-// Chinese letters are accepted. Different groups may have the same name; see groupNames.
+// name returns the name of the group. Underscores replace the characters that Ansible does not accept; Chinese
+// letters are accepted. Different groups may have the same name: groupNames makes the names unique.
 func (g group) name() string {
 	parts := []string{g.kind}
 	for _, part := range []string{g.key, g.value} {
@@ -91,9 +91,10 @@ func (g group) name() string {
 	return strings.Join(parts, "_")
 }
 
-// groupNames returns a unique name for each group. If several groups have the same name, such as those of the tags
-// a.b=c and a=b_c, a hash is appended to each of their names. So a play for the plain name matches no host, rather
-// than the hosts of the wrong group. The same applies to a group whose tag was chosen to imitate a name with a hash.
+// groupNames returns a unique name for each group. If several groups would have the same name, such as the groups for
+// the tags a.b=c and a=b_c, a hash is appended to each name. A play that uses the name without a hash then matches no
+// host, instead of hosts in the wrong group. A tag that was chosen to imitate a name with a hash is handled in the
+// same way.
 func groupNames(fleet []ecs.Instance) map[group]string {
 	names := map[group]string{}
 	for _, inst := range fleet {
@@ -121,12 +122,12 @@ func groupNames(fleet []ecs.Instance) map[group]string {
 	}
 }
 
-// hostNames returns a unique name for each instance: the name that nameBy selects if it is unique, and otherwise that
-// name followed by the id.
+// hostNames returns a unique name for each instance. If the name that nameBy selects is not unique, the id is
+// appended.
 func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []string {
 	taken := map[string]int{}
 	for name := range maps.Values(groups) {
-		taken[name]++ // Ansible cannot distinguish a host and a group of the same name, and prints a warning
+		taken[name]++ // Ansible prints a warning if a host and a group have the same name
 	}
 	short, long := make([]string, len(fleet)), make([]string, len(fleet))
 	for i, inst := range fleet {
@@ -163,7 +164,8 @@ func nameOf(inst ecs.Instance, nameBy string) string {
 	return ""
 }
 
-// word replaces every character that is not a letter of any script or a digit with an underscore.
+// word returns text with an underscore in place of every character that is neither a letter of any script nor a
+// digit.
 func word(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

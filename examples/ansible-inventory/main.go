@@ -32,8 +32,8 @@ import (
 // ansible-inventory.
 const name = "ecs-inventory"
 
-// prefix begins the names of the environment variables. Every flag is also an environment variable, because Ansible
-// calls a script only with --list or --host.
+// prefix is the beginning of the environment variables' names. Every flag can also be set with an environment
+// variable, because Ansible passes no other flags than --list or --host to a script.
 const prefix = "ECS_INVENTORY_"
 
 const help = `ecs-inventory is an inventory script for Ansible. It lists the ECS instances of an Alibaba Cloud account in groups.
@@ -74,14 +74,14 @@ func main() {
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program, which tests replace.
+// program contains the inputs and outputs of the program. Tests replace them.
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string // "name=value"
 	connect        selection.Connect
 }
 
-// lookup returns the value of an environment variable, and whether the variable is set.
+// lookup returns the value of an environment variable and reports whether the variable is set.
 func (p *program) lookup(name string) (value string, ok bool) {
 	for _, variable := range p.environ {
 		if v, found := strings.CutPrefix(variable, name+"="); found {
@@ -96,7 +96,7 @@ func (p *program) getenv(name string) string {
 	return value
 }
 
-// config contains the settings of the command line and of the environment.
+// config contains the settings from the command line and the environment variables.
 type config struct {
 	selection.Selection
 
@@ -105,7 +105,7 @@ type config struct {
 	nameBy             string // the value of -host-name
 }
 
-// define defines the flags that are also environment variables.
+// define defines the flags that can also be set with environment variables.
 func (c *config) define(fs *flag.FlagSet) {
 	c.Define(fs, nil, time.Now())
 	fs.BoolVar(&c.PreferPublic, "prefer-public", false, "")
@@ -147,8 +147,8 @@ func (p *program) parse(args []string) (*config, error) {
 	return c, c.Finish(p.getenv)
 }
 
-// setFromEnvironment sets the flags whose environment variables are set. An empty filter is an error, because without
-// the filter a play would run on hosts for which it is not intended.
+// setFromEnvironment sets the flags whose environment variables are set. An empty filter is an error: without the
+// filter, a play could run on hosts for which it is not intended.
 func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) {
 	var known []string
 	fs.VisitAll(func(f *flag.Flag) {
@@ -172,7 +172,7 @@ func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) 
 }
 
 // unknown returns an error if an environment variable begins with this program's prefix but does not name a flag.
-// That includes empty variables, which may be misspelt filters whose value is not set.
+// Empty variables are checked as well, because an empty variable may be a misspelt filter whose value was not set.
 func (p *program) unknown(known []string) error {
 	for _, variable := range slices.Sorted(slices.Values(p.environ)) {
 		name, _, _ := strings.Cut(variable, "=")
@@ -249,9 +249,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.print(vars)
 }
 
-// failedRegions returns the regions that failed, preceded by their accounts if there are several accounts. whole
-// reports whether there can be no inventory, because a failure concerns more than a single region or instances were
-// unreadable.
+// failedRegions returns the names of the regions that failed. With several accounts, each name begins with the
+// account. If an error does not concern a single region, or if instances could not be read, failedRegions returns
+// whole as true, and there can be no inventory.
 func failedRegions(failures []error) (names []string, whole bool) {
 	for _, err := range failures {
 		var regional *ecs.RegionError
@@ -269,7 +269,8 @@ func failedRegions(failures []error) (names []string, whole bool) {
 	return names, false
 }
 
-// namesakes returns the end of a message that lists the hosts whose names consist of the given name and an id.
+// namesakes returns the last part of a message. It lists the hosts whose names consist of the given name and an
+// instance id.
 func namesakes(inv *inventory, name string) string {
 	var names []string
 	for host := range inv.hosts {

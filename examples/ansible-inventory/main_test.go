@@ -27,7 +27,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain runs the tests or, if Ansible has started the process, the script itself.
+// TestMain runs the tests. If Ansible has started this process, TestMain runs the inventory script instead.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_ANSIBLE_INVENTORY") != "" {
 		main()
@@ -55,7 +55,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// fleet returns instances that cover the rules for names, groups and variables.
+// fleet returns instances that together cover all rules for names, groups and variables.
 func fleet() []ecs.Instance {
 	created := time.Date(2024, 3, 1, 8, 30, 0, 0, time.UTC)
 	return []ecs.Instance{
@@ -82,7 +82,7 @@ func fleet() []ecs.Instance {
 	}
 }
 
-// world is the environment in which a test runs the program. Without a server, the program runs in demo mode.
+// world contains the environment in which a test runs the program. Without a server, the program runs in demo mode.
 type world struct {
 	server *ecstest.Server
 	env    map[string]string
@@ -500,7 +500,8 @@ func TestNameByTag(t *testing.T) {
 	}
 }
 
-// TestMisspeltAndEmpty verifies that a misspelt filter without a value is an error.
+// TestMisspeltAndEmpty verifies that an environment variable for a misspelt filter is an error even if its value is
+// empty.
 func TestMisspeltAndEmpty(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := world{env: map[string]string{"ECS_INVENTORY_STATSU": ""}}.run(t, "-demo", "--list")

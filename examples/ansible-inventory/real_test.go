@@ -20,9 +20,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// ansible runs one of Ansible's commands with the inventory script, with env as its environment, and returns the
-// output. It fails the test if there is any message on stderr except the notice of the demo, because Ansible prints
-// warnings there.
+// ansible runs one of Ansible's commands with the inventory script and the given environment, and returns the output.
+// It fails the test if Ansible writes anything except the demo notice to stderr, because Ansible writes its warnings
+// to stderr.
 func ansible(t *testing.T, env []string, command string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", command), append([]string{"-i", os.Args[0]}, args...)...)
@@ -40,7 +40,7 @@ func ansible(t *testing.T, env []string, command string, args ...string) string 
 	return string(out)
 }
 
-// of returns the environment variables with which the script lists a server's fleet.
+// of returns environment variables with which the script lists the instances of a server.
 func of(server *ecstest.Server) []string {
 	key := server.Credentials()
 	return []string{
@@ -204,8 +204,8 @@ func TestRealTemplates(t *testing.T) {
 	}
 }
 
-// TestRealFailedRegion verifies that a region that fails does not affect the other regions: Ansible lists their
-// hosts, shows the failure, and makes the failed region available to a play.
+// TestRealFailedRegion verifies that a failed region does not affect the other regions. Ansible must list the hosts
+// of the other regions, show the failure, and provide the name of the failed region to a play.
 func TestRealFailedRegion(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
@@ -220,8 +220,8 @@ func TestRealFailedRegion(t *testing.T) {
 	}
 }
 
-// TestRealHostileNames verifies that no instance takes over a host that Ansible or another program already knows, and
-// that no tag takes over the name of another host.
+// TestRealHostileNames verifies that an instance cannot take over a host that Ansible or another program already
+// knows, and that a tag cannot take over the name of another host.
 func TestRealHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance

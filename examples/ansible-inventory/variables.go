@@ -13,8 +13,8 @@ import (
 
 // variables returns the variables of a host. Variables with empty values are left out.
 func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
-	// Without an address, Ansible would connect to the host's name, which may belong to anybody. Names ending in
-	// .invalid never resolve (RFC 2606).
+	// Without an address, Ansible would connect to a host with the instance's name, and such a host may belong to
+	// anybody. Names that end in .invalid never resolve (RFC 2606).
 	address := inst.InstanceID + ".has-no-address.invalid"
 	if addr := s.Addr(inst); addr.IsValid() {
 		address = addr.String()
@@ -103,9 +103,9 @@ func lists(inst ecs.Instance) map[string][]string {
 // plain matches strings that cannot contain a template.
 var plain = regexp.MustCompile(`^[\pL\pM\pN .,:;_@/+=()<>-]*$`)
 
-// safe converts a value to a value that Ansible does not evaluate. Ansible evaluates templates in every string
-// variable, on the machine that runs the play and with the permissions of the play. People who may name or tag an
-// instance must not be able to make use of that, so every variable must be passed through safe.
+// safe converts a value to a value in which Ansible does not evaluate templates. Ansible evaluates templates in every
+// string variable, on the machine that runs the play and with the permissions of the play. People who may name or tag
+// an instance must not be able to run code in this way, so every variable must be passed through safe.
 func safe(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -121,7 +121,8 @@ func safe(value any) any {
 		return list
 	case map[string]any:
 		m := make(map[string]any, len(v))
-		// in this order, a key that is unchanged comes before the keys that become equal to it
+		// Iterate over the keys in sorted order, so that a key that is not changed comes before keys that become
+		// equal to it.
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			name := safeKey(key)
 			for _, taken := m[name]; taken; _, taken = m[name] {
@@ -137,8 +138,9 @@ func safe(value any) any {
 
 var braces = strings.NewReplacer("{", "(", "}", ")")
 
-// safeKey converts a map key to a key that Ansible does not evaluate. Keys cannot be marked as unsafe, so parentheses
-// replace braces, and an underscore is put before a key that Ansible would interpret as an encoding.
+// safeKey converts a map key to a key that Ansible does not evaluate. Unlike values, keys cannot be marked as unsafe.
+// safeKey therefore replaces braces with parentheses, and puts an underscore before a key that Ansible would
+// interpret as an encoding.
 func safeKey(key string) string {
 	if strings.HasPrefix(key, "__ansible") {
 		key = "_" + key

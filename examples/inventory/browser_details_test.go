@@ -11,16 +11,16 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// smallTargets lists the clickable elements that are less than 24 pixels wide or high. The label of a checkbox counts
-// as part of the checkbox, and the whole card as part of the name on it. The bars of months are excluded, because
-// there are too many of them.
+// smallTargets lists the clickable elements that are less than 24 pixels wide or high. A checkbox includes its label.
+// On small screens, each instance is a card, and the name on a card includes the whole card. The bars of a monthly
+// chart are excluded, because there are too many months.
 const smallTargets = `[...document.querySelectorAll("button, input, select, summary")]
 	.filter((e) => e.checkVisibility() && !e.matches(".columns .bar"))
 	.map((e) => [e, (e.closest("label") ?? e.closest(".card-row td") ?? e).getBoundingClientRect()])
 	.filter(([, r]) => r.width < 24 || r.height < 24)
 	.map(([e, r]) => e.outerHTML.slice(0, 80) + " " + r.width + "x" + r.height)`
 
-// TestPageDetailsInBrowser verifies usability details of the page on a desktop, a phone and paper.
+// TestPageDetailsInBrowser verifies usability details of the HTML page on a desktop, on a phone and on paper.
 func TestPageDetailsInBrowser(t *testing.T) {
 	t.Parallel()
 	chromium := browser(t)
@@ -77,7 +77,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 	})
 
-	// A single shadow next to the first column shows that the other columns continue under it.
+	// A single shadow next to the first column indicates that other columns continue underneath.
 	t.Run("edge", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, ecstest.Fleet(50, 4)...)}.run(t, "-region", "all", "-columns", "all", "-o", "html")
@@ -93,7 +93,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 	})
 
-	// The columns neither move nor change while a filter is typed.
+	// The columns must not move or change while the user types a filter.
 	t.Run("calm", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, many)
@@ -117,7 +117,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		p.want("total", eval[string](p, `document.querySelector("#totals dt").textContent`), "Instance")
 	})
 
-	// Paper shows more columns than a small window.
+	// A printed page shows more columns than a small window.
 	t.Run("paper", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, many)
@@ -137,7 +137,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		p.want("columns afterwards", eval[int](p, heads), before)
 	})
 
-	// Hostile names change neither the height of a row nor the width of the page.
+	// Hostile names must not change the height of a row or the width of the page.
 	t.Run("hostile", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, hostileFleet()...)}.run(t, "-region", "cn-hangzhou", "-o", "html")
@@ -149,7 +149,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 		p.want("rows", p.count(), instances(len(hostile.Names())))
 
-		// Tag keys become column titles, and groups become bars and filters.
+		// Tag keys with markup are shown as column titles, and groups with markup are shown in charts and filters.
 		args := []string{"-region", "cn-hangzhou", "-o", "html", "-columns", "id"}
 		for _, text := range hostile.Markup() {
 			if !strings.Contains(text, ",") {

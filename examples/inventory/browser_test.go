@@ -29,7 +29,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// browser starts a real browser. Each test opens its page in a new tab.
+// browser starts a real browser, which several tests can share. Each test opens its page in a new tab.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realtool.Find(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
@@ -70,7 +70,7 @@ type tab struct {
 	ctx context.Context //nolint:containedctx // the context represents the tab
 }
 
-// open opens a page in a new tab. At the end of the test, it fails the test if the page has logged an error or
+// open opens a page in a new tab. When the test ends, open fails the test if the page has logged an error or has
 // requested anything except the page itself.
 func open(t *testing.T, browser context.Context, url string) tab {
 	t.Helper()
@@ -204,7 +204,7 @@ func TestPageInBrowser(t *testing.T) {
 			stoppedInBeijing++
 		}
 	}
-	// first returns a column's texts in the first rows after sorting.
+	// first sorts the instances and returns the texts of a column for the first 20 instances.
 	first := func(text func(ecs.Instance) string, compare func(a, b ecs.Instance) int) (texts []string) {
 		for _, i := range slices.SortedStableFunc(slices.Values(instances), compare)[:20] {
 			texts = append(texts, text(i))
@@ -252,7 +252,8 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns for charts", eval[bool](p, `document.querySelector("main").getBoundingClientRect().left > document.querySelector("header").getBoundingClientRect().left`), false)
 	})
 
-	// The card of a small table is small, and a long command line does not displace the totals.
+	// A table with few rows must not fill the window, and a long command line must not push the totals out of the
+	// header.
 	t.Run("renders little", func(t *testing.T) {
 		t.Parallel()
 		list := fleet(5)
@@ -414,7 +415,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns", titles(), "ID,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags,Locks")
 	})
 
-	// The search covers the displayed text and marks every match.
+	// The search looks for its words in the displayed text and highlights every match.
 	t.Run("marks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -441,7 +442,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("count", p.count(), "0 of 5,000 instances")
 	})
 
-	// The page shows as many of the default columns as fit the window.
+	// The page must show as many of the default columns as fit into the window.
 	t.Run("fits", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, ecstest.Fleet(300, 4)...)}.run(t, "-region", "all", "-o", "html")
@@ -468,7 +469,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
-	// All text is readable: its contrast meets WCAG AA, and the page fits the width of the screen.
+	// All text must be readable: its contrast meets WCAG AA, and the page fits the width of the screen.
 	t.Run("looks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -486,7 +487,8 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
-	// On a small laptop, there is a single scroll area, and its edges show that there is more to scroll to.
+	// On a small laptop, the page must have a single scroll area. The edges of the scroll area must indicate that it
+	// can be scrolled.
 	t.Run("fills the window", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -523,7 +525,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 }
 
-// paleTexts lists the texts whose contrast to their background is below 4.5.
+// paleTexts lists the texts whose contrast with the background is below 4.5.
 const paleTexts = `(() => {
 	const parse = (color) => color.match(/[\d.]+/g).map(Number);
 	const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)

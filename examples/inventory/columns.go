@@ -20,16 +20,16 @@ import (
 type column struct {
 	name, help string
 	text       func(ecs.Instance) string
-	// compare compares two instances by the property; if it is nil, their texts are compared.
+	// compare compares two instances by the property. If compare is nil, the texts of the column are compared.
 	compare func(a, b ecs.Instance) int
-	// narrowest is the smallest width to which a table may shorten the texts to fit the terminal; 0 means that the
-	// texts must not be shortened.
+	// narrowest is the minimum width to which a table may shorten the column's texts to fit the terminal. 0 means
+	// that the texts must not be shortened.
 	narrowest int
 	snip      func(text string, width int) string // shortens a text; nil cuts its end
 	kind      kind
 }
 
-// kind determines how the texts of a column are displayed and, in an HTML page, sorted.
+// kind determines how the texts of a column are displayed, and how an HTML page sorts the column.
 type kind string
 
 const (
@@ -38,11 +38,12 @@ const (
 	code   kind = "code" // ids and addresses
 )
 
-// defaultColumns contains the default columns in order of importance: a narrow terminal shows only the first columns.
+// defaultColumns contains the default columns, the most important columns first. A narrow terminal shows only the
+// first columns.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
 
-// defaults returns the columns of a format if none are selected. If several accounts are listed, they include the
-// account.
+// defaults returns the columns of a format if the user does not select any. If several accounts are listed, the
+// columns include the account.
 func defaults(format string, accounts bool) string {
 	list := defaultColumns
 	if format == "record" {
@@ -116,13 +117,13 @@ func findColumn(name string) (column, error) {
 	return column{}, columnError(fmt.Sprintf("no column %q%s", name, wording.DidYouMean("", name, names)))
 }
 
-// columnError is the error for the name of a column that does not exist.
+// columnError is the error for an unknown column. Its value is the name of the column.
 type columnError string
 
 func (e columnError) Error() string { return string(e) }
 
-// parseColumns parses a list of column names. A leading "+" adds the columns to the default columns, "all" selects
-// all columns, and "" selects the default columns.
+// parseColumns parses a list of column names. If the list begins with "+", the columns are added to the default
+// columns. "all" selects all columns, and "" selects the default columns.
 func parseColumns(list, defaults string) ([]column, error) {
 	more, adds := strings.CutPrefix(list, "+")
 	switch {
@@ -150,7 +151,7 @@ func parseColumns(list, defaults string) ([]column, error) {
 	return chosen, nil
 }
 
-// parseSort parses a list of columns to sort by. "-" before a name selects descending order.
+// parseSort parses a list of columns to sort by. A "-" before a name selects descending order.
 func parseSort(list string) (func(a, b ecs.Instance) int, error) {
 	var orders []func(a, b ecs.Instance) int
 	for part := range strings.SplitSeq(list, ",") {

@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// words returns the possible values of flags. The values of a list are separated by commas in a command line.
+// words returns the possible values of each flag, for the completion of command lines.
 func words() map[string][]string {
 	names := []string{"all", "help"}
 	var order []string
@@ -29,7 +29,7 @@ func words() map[string][]string {
 	}
 }
 
-// isList reports whether the value of a flag is a list separated by commas.
+// isList reports whether the value of the flag is a list separated by commas.
 func isList(flag string) bool {
 	return slices.Contains([]string{"columns", "sort", "status", "charge-type"}, flag)
 }

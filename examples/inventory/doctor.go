@@ -14,13 +14,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// accountReport is the report of one account in the output of -o json.
+// accountReport is the report of a check for one account, as printed with -o json.
 type accountReport struct {
 	Account string      `json:"account,omitempty"`
 	Report  *ecs.Report `json:"report"`
 }
 
-// check reports for each account whether a listing would succeed, and returns the exit code of that listing.
+// check reports for each account whether a listing would succeed. It returns the exit code that the listing would
+// have.
 func (p *program) check(ctx context.Context, c *config, sources []selection.Source) int {
 	reports := []accountReport{}
 	for _, source := range sources {
@@ -62,7 +63,7 @@ func (p *program) check(ctx context.Context, c *config, sources []selection.Sour
 	return failure.ExitCode(failures[0])
 }
 
-// inTheWay returns the errors that would make a listing fail, in the order of the steps.
+// inTheWay returns the errors that would make a listing fail, in the order of the report's steps.
 func inTheWay(reports []accountReport) (failures []error) {
 	for _, r := range reports {
 		for _, s := range r.Report.Steps {
@@ -74,7 +75,7 @@ func inTheWay(reports []accountReport) (failures []error) {
 	return failures
 }
 
-// printPermissions prints for each region whether a listing is permitted.
+// printPermissions prints for each region whether the user is permitted to list instances.
 func printPermissions(w io.Writer, account string, report *ecs.Report) {
 	for _, s := range report.Steps {
 		if s.Action != "DescribeInstances" {
@@ -91,7 +92,7 @@ func printPermissions(w io.Writer, account string, report *ecs.Report) {
 	}
 }
 
-// doctorScreen prints the steps of a check as soon as they end.
+// doctorScreen prints each step of a check as soon as the step ends.
 type doctorScreen struct {
 	w       io.Writer
 	setup   failure.Setup
@@ -100,11 +101,11 @@ type doctorScreen struct {
 	skipped []string // names of the steps skipped since the last printed line
 }
 
-// indent is the column in which the text of a line begins, after the sign and the name of the step.
+// indent is the column in which the text of a line begins. The sign and the name of the step come before the text.
 const indent = 19
 
-// signs contains the sign of each status. The signs are words, so that users can read them without colors and in any
-// character set.
+// signs contains the sign that is printed for each status. The signs are words, so that users can understand them
+// without colors and in any character set.
 var signs = map[ecs.CheckStatus]struct {
 	word  string
 	style terminal.Style
@@ -115,7 +116,7 @@ var signs = map[ecs.CheckStatus]struct {
 	ecs.CheckStatusSkipped: {"skip", terminal.Yellow},
 }
 
-// flagWords replaces Go names in messages with the flags of this program.
+// flagWords replaces names of the Go API in messages with the flags of this program.
 var flagWords = strings.NewReplacer(
 	"or set Options.Credentials", "or use -profile",
 	"Options.Credentials", "the program",
@@ -129,7 +130,7 @@ func (d *doctorScreen) begin(source selection.Source) {
 	}
 }
 
-// step prints a step. Consecutive skipped steps share a line.
+// step prints a step. Consecutive steps that were skipped share a single line.
 func (d *doctorScreen) step(s ecs.CheckStep) {
 	if s.Status == ecs.CheckStatusSkipped {
 		if !slices.Contains(d.skipped, s.Name) {
@@ -158,7 +159,7 @@ func (d *doctorScreen) step(s ecs.CheckStep) {
 	}
 }
 
-// suggestRegion returns advice if the region of a step may be misspelt, and "" otherwise.
+// suggestRegion returns advice if the step failed because its region may be misspelt, and "" otherwise.
 func (d *doctorScreen) suggestRegion(s ecs.CheckStep) string {
 	if kind := failure.KindOf(s.Err); kind != failure.Endpoint && kind != failure.Invalid || failure.KnownRegion(s.Region) {
 		return ""
@@ -173,7 +174,8 @@ func (d *doctorScreen) showSkipped() {
 	}
 }
 
-// end prints the verdict and, if permissions are missing, a RAM policy that grants them.
+// end prints whether a listing would succeed. If permissions are missing, end also prints a RAM policy that grants
+// the permissions.
 func (d *doctorScreen) end(report *ecs.Report) {
 	d.showSkipped()
 	verdict, style := "A listing would succeed.", terminal.Green
@@ -189,7 +191,7 @@ func (d *doctorScreen) end(report *ecs.Report) {
 	}
 }
 
-// line prints a sign, a name and a text. A text that is too wide continues on indented lines.
+// line prints a sign, a name and a text. If the text is too long for the line, it continues on indented lines.
 func (d *doctorScreen) line(word string, style terminal.Style, name, text string) {
 	head := terminal.Pad(word, 5)
 	if word != "" {
@@ -209,8 +211,8 @@ func (d *doctorScreen) paint(style terminal.Style, text string) string {
 	return style.Paint(text)
 }
 
-// wrap breaks a text at spaces into lines of at most the given width. A word that is longer than a line gets its own
-// line. If the width is less than 20, wrap returns the text as one line.
+// wrap breaks a text at spaces into lines of at most the given width. A word that is longer than the width gets its
+// own line. If the width is less than 20, wrap returns the whole text as one line.
 func wrap(text string, width int) []string {
 	if width < 20 {
 		return []string{text}

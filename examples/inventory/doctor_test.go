@@ -83,7 +83,8 @@ func TestDoctorScreens(t *testing.T) {
 	golden(t, "doctor.txt", all.String())
 }
 
-// TestDoctor verifies that the exit codes are those of a listing, and that the output goes to the expected stream.
+// TestDoctor verifies that a check has the same exit codes as a listing, and that its output is written to the right
+// stream.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	denied := ecstest.Fault{Action: "DescribeInstances", Denied: true, Times: -1}

@@ -102,7 +102,8 @@ func TestFailuresInOrder(t *testing.T) {
 	}
 }
 
-// TestDryRunOfNoRegion verifies that a dry run without any region does not report a permission.
+// TestDryRunOfNoRegion verifies that a dry run does not report that the user is permitted to list instances if there
+// is no region.
 func TestDryRunOfNoRegion(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -129,8 +130,8 @@ func TestInterruptedReading(t *testing.T) {
 	}
 }
 
-// TestInterrupted verifies that the instances listed before an interrupt are printed, and that the output is complete
-// in its format.
+// TestInterrupted verifies what the program prints after an interrupt. It must print the instances that were listed
+// before, and the output must be valid in its format.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"table", "json", "csv", "ids", "ssh-config", "html"} {
@@ -161,8 +162,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestTimeout verifies that -timeout ends a listing that hangs, and that the instances listed before are printed. The
-// clock is virtual.
+// TestTimeout verifies that -timeout ends a listing that hangs, and that the program prints the instances that were
+// listed before. The test uses a virtual clock.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,8 +177,8 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// TestEndpointFailures verifies that the exit code does not suggest a retry if the host of the endpoint does not
-// exist or is not trusted, because a retry would not succeed.
+// TestEndpointFailures verifies that the exit code does not suggest a retry if the endpoint's host does not exist or
+// is not trusted. In these cases, a retry cannot succeed.
 func TestEndpointFailures(t *testing.T) {
 	t.Parallel()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())

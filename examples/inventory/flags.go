@@ -250,13 +250,14 @@ func (c *config) arrange() (err error) {
 	}
 	c.look.fit = c.raw.columns == ""
 	if c.raw.sort != "" {
-		// without the id, instances with equal values would be in random order
+		// Sort by the id last: otherwise, instances with equal values would be in random order.
 		if c.sort, err = parseSort(c.raw.sort + ",id"); err != nil {
 			return fmt.Errorf("-sort: %w", err)
 		}
 	}
-	// Regions are listed concurrently, so instances arrive in random order; with several workers, so do the instances
-	// of one region. Sort them if the format waits for all instances, and in demo mode.
+	// Instances of several regions arrive in random order, because the regions are listed concurrently. With several
+	// workers, the instances of a single region arrive in random order too. Sort the instances in demo mode, and if
+	// the format waits for all instances.
 	if c.sort == nil && (!c.oneRegion() || c.Workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
 		order := "region"
 		if c.Workers > 0 {
@@ -282,7 +283,7 @@ func isDemo(arg string) bool {
 	return (name == "-demo" || name == "--demo") && (!given || on && err == nil)
 }
 
-// shellLine returns a command line that the user can paste into a shell.
+// shellLine returns a command line in a form that the user can paste into a shell.
 func shellLine(name string, args []string) string {
 	words := []string{name}
 	for _, arg := range args {

@@ -23,8 +23,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// hostileFleet returns an instance for each hostile name. The name is also the description, host name, tag key and
-// tag value of the instance.
+// hostileFleet returns an instance for each hostile name. The name is also the description, the host name, and the
+// key and value of a tag.
 func hostileFleet() []ecs.Instance {
 	names := hostile.Names()
 	list := fleet(len(names))
@@ -39,7 +39,7 @@ func hostileFleet() []ecs.Instance {
 	return list
 }
 
-// controls reports whether a text can have an effect on a terminal other than occupying cells.
+// controls reports whether a terminal may do anything with a text except display it.
 func controls(text string) bool {
 	return strings.ContainsFunc(strings.ReplaceAll(terminal.Unstyled(text), "\n", ""), func(r rune) bool {
 		return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
@@ -109,7 +109,8 @@ func TestFormatsInAFile(t *testing.T) {
 	}
 }
 
-// TestMessagesHoldNoControlCharacters verifies that the messages on stderr cannot control the terminal either.
+// TestMessagesHoldNoControlCharacters verifies that messages on stderr cannot control the terminal, even if they
+// quote hostile flags or error messages.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet(1)...)
@@ -128,8 +129,8 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// TestSSHHostileNames includes the output at the end of an ssh configuration. It verifies with the real ssh that no
-// instance name takes over another host, and that each name leads to its own instance.
+// TestSSHHostileNames writes the output into an ssh configuration, after other entries. It verifies with the real ssh
+// that no instance name takes over another host, and that each name leads to the right instance.
 func TestSSHHostileNames(t *testing.T) {
 	t.Parallel()
 	ssh := realtool.Find(t, "openssh-client", "ssh")
@@ -172,7 +173,7 @@ func TestSSHHostileNames(t *testing.T) {
 	}
 }
 
-// TestIPv6Only verifies that an instance that has only an IPv6 address appears in every format that needs an address.
+// TestIPv6Only verifies that every format that needs an address includes an instance that has only an IPv6 address.
 func TestIPv6Only(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{
@@ -192,8 +193,8 @@ func TestIPv6Only(t *testing.T) {
 	}
 }
 
-// TestClosedRegion verifies that a region that is not enabled for the account does not affect the other regions and
-// can be excluded.
+// TestClosedRegion verifies the handling of a region that is not enabled for the account. The region must not affect
+// the other regions, and the user must be able to exclude it.
 func TestClosedRegion(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)

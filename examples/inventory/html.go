@@ -28,8 +28,8 @@ var (
 	tableJS string
 )
 
-// htmlRenderer writes a self-contained HTML page. The script in the page draws charts and a table from the data in
-// the page.
+// htmlRenderer writes an HTML page that needs no other files. A script in the page draws charts and a table from the
+// data in the page.
 type htmlRenderer struct {
 	w io.Writer
 	look
@@ -53,7 +53,7 @@ type pageColumn struct {
 	Shown bool   `json:"shown"`
 }
 
-// pageChart is a chart: a grouping and its groups in display order.
+// pageChart is the data of a chart: the property by which instances are grouped, and the groups in display order.
 type pageChart struct {
 	Title  string   `json:"title"`
 	Of     int      `json:"of"` // index into pageRow.Groups
@@ -150,8 +150,8 @@ func pageTitle(c column) string {
 	return strings.ToUpper(joined[:1]) + joined[1:]
 }
 
-// months returns all months from the first group of a chart to the last, including months without instances. If there
-// are too many months for a chart, it returns years instead, and replaces the months in the rows with years.
+// months returns all months from the first group of a chart to the last group, including months without instances. If
+// there are too many months for a chart, it returns years instead, and replaces the months in the rows with years.
 func (r *htmlRenderer) months(c pageChart) []string {
 	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
 	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))
@@ -169,7 +169,7 @@ func (r *htmlRenderer) months(c pageChart) []string {
 	return all
 }
 
-// integrity returns the hash of a script or style sheet for the content security policy.
+// integrity returns the hash of a script or style sheet in the form that a content security policy requires.
 func integrity(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

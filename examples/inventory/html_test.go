@@ -82,7 +82,7 @@ func TestHTMLHoldsTheList(t *testing.T) {
 	}
 }
 
-// TestHTMLStandsAlone verifies that the page does not refer to other resources.
+// TestHTMLStandsAlone verifies that the HTML page does not refer to other resources.
 func TestHTMLStandsAlone(t *testing.T) {
 	t.Parallel()
 	r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", "html")
@@ -97,8 +97,8 @@ func TestHTMLStandsAlone(t *testing.T) {
 	}
 }
 
-// TestHTMLSaysWhatIsMissing verifies that the page itself reports missing instances, because users may pass the page
-// on without the messages on stderr.
+// TestHTMLSaysWhatIsMissing verifies that the HTML page itself reports that instances are missing. Users may pass on
+// the page without the messages on stderr.
 func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(150)...)
@@ -115,7 +115,7 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestMonths verifies that the months of a chart have no gaps, and that the chart shows years if there are too many
+// TestMonths verifies that the months in a chart have no gaps, and that the chart shows years if there are too many
 // months.
 func TestMonths(t *testing.T) {
 	t.Parallel()

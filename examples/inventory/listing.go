@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// all lists the selected instances, sorted if the format or the flags require it.
+// all lists the selected instances. The instances are sorted if the format or the flags require it.
 func (p *program) all(ctx context.Context, c *config, sources []selection.Source) iter.Seq2[ecs.Instance, error] {
 	list := selection.Instances(ctx, sources)
 	list = p.counted(c, list)
@@ -68,7 +68,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 		notFound = missingIDs(slices.Sorted(maps.Keys(missing)), ids)
 		reasons = []error{notFound}
 	}
-	// After a failure, an empty list would wrongly mean that there are no instances.
+	// After a failure, do not print an empty list: it would wrongly mean that there are no instances.
 	if outputErr == nil && (printed > 0 || len(failures) == 0) {
 		outputErr = r.end(reasons)
 	}
@@ -93,7 +93,8 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	}
 }
 
-// conclude prints the number of instances of a complete list. If there are none, it suggests possible reasons.
+// conclude prints the number of instances after a complete list. If there are no instances, it also prints possible
+// reasons.
 func (p *program) conclude(c *config, printed int) {
 	switch {
 	case printed == 0:
@@ -106,11 +107,11 @@ func (p *program) conclude(c *config, printed int) {
 	}
 }
 
-// zone matches the end of a zone id, but not that of a region id.
+// zone matches the end of a zone id, but does not match the end of a region id.
 var zone = regexp.MustCompile(`(-|\d)[a-z]$`)
 
-// advice returns possible reasons why no instance matches: it looks for incomplete values, and for values that seem
-// to be intended for another flag.
+// advice returns possible reasons why no instance matches the filters, such as an incomplete value or a value that
+// belongs to another flag.
 func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	if r.InstanceName != "" && !strings.Contains(r.InstanceName, "*") {
 		list = append(list, "-name must match the whole name: try "+shellWord("*"+r.InstanceName+"*"))
@@ -133,8 +134,7 @@ func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	return list
 }
 
-// missingIDs returns an error that names the requested ids that a complete listing does not contain. of is the number
-// of requested ids.
+// missingIDs returns an error with the requested ids that were not found. of is the total number of requested ids.
 func missingIDs(ids []string, of int) error {
 	const most = 20
 	text := strings.Join(ids[:min(len(ids), most)], ", ")
@@ -144,8 +144,8 @@ func missingIDs(ids []string, of int) error {
 	return fmt.Errorf("%d of %d ids not found: %s", len(ids), of, text)
 }
 
-// sorted reads a listing to its end and yields its instances in order. It yields errors before the instances, so that
-// -limit does not cut them off.
+// sorted reads a listing to its end and yields the instances in order. It yields errors before the instances, so that
+// -limit does not suppress the errors.
 func sorted(all iter.Seq2[ecs.Instance, error], compare func(a, b ecs.Instance) int) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		var instances []ecs.Instance

@@ -30,7 +30,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program, which tests replace.
+// program contains the inputs and outputs of the program. Tests replace them.
 type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -94,15 +94,15 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.list(ctx, c, sources)
 }
 
-// warn prints a warning for each region of -exclude-region that does not exist.
+// warn prints a warning for each region in -exclude-region that does not exist.
 func (p *program) warn(ctx context.Context, c *config, sources []selection.Source) {
 	for _, warning := range c.UselessExclusions(ctx, sources) {
 		p.say(warning)
 	}
 }
 
-// fail reports the failures and returns the exit code. printed is the number of instances that have been printed; if
-// it is not 0, fail also reports that the list is incomplete.
+// fail reports the failures and returns the exit code. printed is the number of instances that were printed. If
+// printed is not 0, fail also reports that the list is incomplete.
 func (p *program) fail(ctx context.Context, c *config, printed int, failures ...error) int {
 	first := failure.Sorted(failures)[0]
 	failures = causes(ctx, failures)
@@ -125,7 +125,8 @@ func (p *program) fail(ctx context.Context, c *config, printed int, failures ...
 	return code
 }
 
-// causes returns the failures. If ctx is done, it returns only the reason, which is the timeout or the interrupt.
+// causes returns the failures to report. If the listing ended because of a timeout or an interrupt, causes returns
+// only the timeout or the interrupt.
 func causes(ctx context.Context, failures []error) []error {
 	switch {
 	case len(failures) == 0 || ctx.Err() == nil:
@@ -137,7 +138,7 @@ func causes(ctx context.Context, failures []error) []error {
 	}
 }
 
-// instances returns n with the noun, such as "1 instance" or "1,500 instances".
+// instances returns the number n followed by a noun, such as "1 instance" or "1,500 instances".
 func instances(n int) string {
 	if n == 1 {
 		return "1 instance"

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestMain runs the tests or, in a process that a test has started, the program itself.
+// TestMain runs the tests. If a test has started this process, TestMain runs the program instead.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_INVENTORY") != "" {
 		main()
@@ -40,7 +40,7 @@ type result struct {
 
 func (r result) lines() []string { return strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n") }
 
-// world is the environment in which a test runs the program. Without a server, the program runs in demo mode.
+// world contains the environment in which a test runs the program. Without a server, the program runs in demo mode.
 type world struct {
 	server *ecstest.Server
 	key    ecs.CredentialsProvider // nil means the key of the server

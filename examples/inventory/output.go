@@ -15,10 +15,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// renderer writes instances in one format. A renderer that needs all instances first writes them in end.
+// renderer writes instances in one format. If a format needs all instances before it can write anything, the renderer
+// writes in end.
 type renderer interface {
 	add(ecs.Instance) error
-	// end completes the output. missing contains the failures because of which instances may be missing.
+	// end completes the output. missing contains the errors because of which instances may be missing.
 	end(missing []error) error
 }
 
@@ -29,10 +30,10 @@ type format struct {
 	new        func(w io.Writer, l look) renderer
 }
 
-// look contains the settings of a renderer.
+// look contains the settings for displaying instances.
 type look struct {
 	columns  []column
-	fit      bool // the columns are the default columns: a page may hide those that do not fit
+	fit      bool // the columns are the default columns, so a page may hide columns that do not fit
 	terminal bool // the output is a terminal
 	width    int  // width of the terminal in cells; 0 means that the output is not a terminal, so nothing is shortened
 	color    bool
@@ -73,7 +74,8 @@ func formats() []format {
 	}
 }
 
-// plain returns s as it is to be written: unchanged to a file or pipe, and without control characters to a terminal.
+// plain returns s in the form in which it must be written. If the output is a terminal, control characters are
+// removed. Otherwise, s is not changed.
 func (l look) plain(s string) string {
 	if l.terminal {
 		return terminal.Printable(s)
@@ -203,9 +205,9 @@ func (r *csvRenderer) begin() error {
 	return r.w.Write(names)
 }
 
-// formula matches the positions at which a string begins like a formula. It also matches after semicolons and line
-// breaks: in locales with a decimal comma, a spreadsheet separates cells at semicolons and may not recognize the
-// quotes, so that the rest of a string becomes a cell.
+// formula matches the positions in a string at which a spreadsheet may recognize a formula. These include positions
+// after semicolons and line breaks: in locales with a decimal comma, a spreadsheet separates cells at semicolons and
+// may not recognize quotes, so the text after a semicolon may become a cell.
 var formula = regexp.MustCompile("(^|[;\t\r\n])([\\pZ\\pC\"]*[=+@＝＋－＠-])")
 
 // cell returns a string for the output. With -spreadsheet, it puts an apostrophe before a string that begins like a

@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// render returns the lines of a table and the note about columns that are left out.
+// render returns the lines of a table, and the note that names the columns left out of the table.
 func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, note string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -86,8 +86,8 @@ func TestTableIsCompleteWithoutTerminal(t *testing.T) {
 	}
 }
 
-// TestTableLeavesColumnsOut verifies that columns that do not fit are left out, even if the user selected them, and
-// that a note names them.
+// TestTableLeavesColumnsOut verifies that a table leaves out columns that do not fit, even if the user selected these
+// columns, and that a note names the columns.
 func TestTableLeavesColumnsOut(t *testing.T) {
 	t.Parallel()
 	l := defaultLook(t, 80)
@@ -126,7 +126,8 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// TestTableAlignsChinese verifies that columns are aligned although Chinese characters are two cells wide.
+// TestTableAlignsChinese verifies that a table with Chinese characters is aligned, although a Chinese character is
+// two columns wide.
 func TestTableAlignsChinese(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{0, 80, 140} {
@@ -190,8 +191,8 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestSpreadsheetSemicolons verifies that no part of a value begins with a formula if a spreadsheet separates cells
-// at semicolons, as it does in locales with a decimal comma.
+// TestSpreadsheetSemicolons verifies that no part of a value can become a formula. In locales with a decimal comma, a
+// spreadsheet splits values at semicolons.
 func TestSpreadsheetSemicolons(t *testing.T) {
 	t.Parallel()
 	list := fleet(4)

@@ -22,8 +22,8 @@ type progress struct {
 	shown bool
 }
 
-// counted returns the listing unchanged, and shows its progress if stderr is a terminal to which nothing else is
-// being written.
+// counted returns a listing with the same elements as all. If stderr is a terminal to which nothing else is being
+// written, the listing shows its progress there.
 func (p *program) counted(c *config, all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	buffered := c.sort != nil || c.format.whole
 	if !terminal.Is(p.stderr) || c.verbose || !buffered && terminal.Is(p.stdout) {

@@ -9,7 +9,7 @@ import (
 )
 
 // TestRecordContinuesLongValues verifies that a value that is too long for the terminal continues on the next lines.
-// In a pipe, every value is on one line. Short values are never changed.
+// In a pipe, every value must be on one line. Short values must never be changed.
 func TestRecordContinuesLongValues(t *testing.T) {
 	t.Parallel()
 	long := strings.TrimSpace(strings.Repeat("环境=prod team ", 20))

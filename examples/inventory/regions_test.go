@@ -8,7 +8,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// TestMisspeltRegions verifies that a message names a region that does not exist and suggests a similar region.
+// TestMisspeltRegions verifies the message for a region that does not exist. The message must name that region and
+// suggest a similar region.
 func TestMisspeltRegions(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestHints verifies that a message suggests what the user may have intended if no instance matches.
+// TestHints verifies that, if no instance matches, a message suggests what the user may have intended.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -139,7 +139,7 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// TestDemoTime verifies that -demo sets a fixed time in every form of the flag.
+// TestDemoTime verifies that -demo sets a fixed time, whichever form of the flag is used.
 func TestDemoTime(t *testing.T) {
 	t.Parallel()
 	for args, demoed := range map[string]bool{"-demo": true, "--demo": true, "-demo=true": true, "--demo=1": true, "-demo=false -region r": false, "-region r": false} {
@@ -174,8 +174,8 @@ func TestSortAndLimit(t *testing.T) {
 	}
 }
 
-// TestSortTies verifies that the order of instances with equal sort columns, and the choice of the instances within
-// the limit, do not depend on which region responds first.
+// TestSortTies verifies a listing of several regions with equal values in the sort columns. The order of the
+// instances, and the instances within the limit, must not depend on which region responds first.
 func TestSortTies(t *testing.T) {
 	t.Parallel()
 	instances := fleet(4)
@@ -225,7 +225,8 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// TestWorkers verifies that several workers list the same instances as one worker, in one region and in several.
+// TestWorkers verifies that several workers list the same instances as a single worker, both in one region and in
+// several regions.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(1200, 3)
@@ -247,7 +248,7 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 
-	// A format that waits for all instances sorts them.
+	// A format that waits for all instances sorts the instances.
 	s := newServer(t, instances...)
 	var tables []string
 	for range 3 {
@@ -258,7 +259,8 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
-// TestIDsNotFound verifies that ids that do not exist are reported if only ids were selected and no region failed.
+// TestIDsNotFound verifies that the program reports ids that do not exist, provided that ids are the only filter and
+// no region failed.
 func TestIDsNotFound(t *testing.T) {
 	t.Parallel()
 	instances := fleet(150)

@@ -23,7 +23,8 @@ type sshOptions struct {
 	template     string // template of the host names; "" means "{name}"
 }
 
-// The patterns of valid values for these flags. ssh would interpret other values in its own way.
+// These patterns match the valid values of flags and templates. ssh could interpret other values in an unexpected
+// way.
 var (
 	loginName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
 	jumpHosts    = regexp.MustCompile(`^[A-Za-z0-9_\[][A-Za-z0-9_.@:,\[\]-]*$`)
@@ -32,8 +33,8 @@ var (
 	ownText      = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
 )
 
-// matching returns a function that sets *to to a value that matches the pattern, and returns an error for any other
-// value.
+// matching returns a function that sets *to to its argument if the argument matches the pattern, and returns an error
+// otherwise.
 func matching(to *string, pattern *regexp.Regexp, want string) func(string) error {
 	return func(s string) error {
 		if !pattern.MatchString(s) {
@@ -44,7 +45,7 @@ func matching(to *string, pattern *regexp.Regexp, want string) func(string) erro
 	}
 }
 
-// setTemplate sets the template of the host names, such as "{name}.ecs" or "{tag:role}-{id}".
+// setTemplate sets the template for host names, such as "{name}.ecs" or "{tag:role}-{id}".
 func (o *sshOptions) setTemplate(s string) error {
 	for _, m := range placeholder.FindAllStringSubmatch(s, -1) {
 		switch key, isTag := strings.CutPrefix(m[1], "tag:"); {
@@ -89,7 +90,8 @@ func (o *sshOptions) alias(i ecs.Instance) string {
 		complete = complete && value != ""
 		return value
 	})
-	// Harmless values can form a reserved name, such as "local" and "host". Only {id} may result in an instance id.
+	// Even harmless values can form a reserved name: for example, "local" and "host" form "localhost". Only {id} may
+	// produce an instance id.
 	if !complete || hostname.Clean(name) == "" || hostname.OfName(name) == "" && name != i.InstanceID {
 		return ""
 	}
@@ -129,7 +131,7 @@ func (r *sshRenderer) add(i ecs.Instance) error {
 	return nil
 }
 
-// end writes all entries. ssh uses the first entry that matches a name, so no two instances may have the same name.
+// end writes all entries. For each host name, ssh uses only the first entry, so every name must be unique.
 func (r *sshRenderer) end([]error) error {
 	uses := map[string]int{} // keys are in lower case, because ssh ignores case in host names
 	for _, h := range r.hosts {
@@ -153,7 +155,7 @@ func (r *sshRenderer) end([]error) error {
 		if h.name != "" {
 			fmt.Fprintf(&b, "# %s\n", h.name)
 		}
-		// Store the host key under the instance id, because another instance may get the address later.
+		// Use the instance id to store the host key, because the address may later belong to another instance.
 		fmt.Fprintf(&b, "Host %s\n    HostName %s\n    HostKeyAlias %s\n", names, h.address.WithZone(""), h.id)
 		r.options(&b)
 	}
@@ -168,7 +170,7 @@ func (r *sshRenderer) end([]error) error {
 	return err
 }
 
-// options writes the settings that the flags add to each host.
+// options writes the settings from the flags, which apply to each host.
 func (r *sshRenderer) options(b *strings.Builder) {
 	if r.ssh.user != "" {
 		fmt.Fprintf(b, "    User %s\n", r.ssh.user)

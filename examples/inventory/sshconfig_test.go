@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// namesakes returns instances whose names are difficult to write into a configuration file.
+// namesakes returns instances whose names are difficult to write into an ssh configuration file.
 func namesakes() []ecs.Instance {
 	names := []string{
 		"web", "db", "db", "订单服务", "web server (1)", "*", "", "-oProxyCommand=id", `"quoted" 'twice' \`, "a\nHost *\n    ProxyCommand id",
@@ -46,8 +46,8 @@ func TestSSHConfig(t *testing.T) {
 	}
 }
 
-// TestSSHReadsConfig verifies with the real ssh that each name in the output leads to its own instance, and that the
-// configuration of other hosts is unchanged.
+// TestSSHReadsConfig verifies with the real ssh that each name in the output leads to the right instance, and that
+// the output does not change the configuration of other hosts.
 func TestSSHReadsConfig(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -102,8 +102,8 @@ func TestSSHReadsConfig(t *testing.T) {
 	}
 }
 
-// TestSSHForeignNames verifies that an instance can take over neither the id of an instance that is not listed nor a
-// known host whose name is made of harmless parts.
+// TestSSHForeignNames verifies that an instance cannot take over the id of another instance that is not listed. It
+// also verifies that an instance cannot take over a known host whose name consists of harmless parts.
 func TestSSHForeignNames(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)

@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tally contains the number of instances, vCPUs and MiB of memory of a group.
+// tally contains the totals of a group: the number of instances, the number of vCPUs and the memory in MiB.
 type tally struct {
 	name           string
 	instances, cpu int
@@ -26,15 +26,15 @@ func (t *tally) add(i ecs.Instance) {
 	t.memory += i.Memory
 }
 
-// grouping assigns instances to groups by a property.
+// grouping assigns each instance to a group by a property of the instance.
 type grouping struct {
 	title string
 	key   func(ecs.Instance) string // "" means that the instance is in no group
 	order []string                  // order of the groups; nil sorts the largest group first
 }
 
-// A summary shows only one of these groupings: with several regions there are too many zones, and with a single
-// region the grouping by region shows nothing new.
+// A summary groups instances either by region or by zone. With several regions, there are too many zones. With a
+// single region, grouping by region would show nothing new.
 const (
 	byRegion = "region"
 	byZone   = "zone"
@@ -76,7 +76,7 @@ func charge(i ecs.Instance) string {
 	return string(i.InstanceChargeType)
 }
 
-// section is a grouping with the counts of its groups.
+// section is a part of the summary: a grouping and the totals of its groups.
 type section struct {
 	grouping
 	groups map[string]*tally
@@ -167,7 +167,8 @@ func (r *summaryRenderer) end([]error) error {
 	return err
 }
 
-// sideBySide arranges blocks of lines in columns of similar height, with an empty line between two blocks.
+// sideBySide arranges blocks of lines in columns of similar height. It separates blocks in the same column with an
+// empty line.
 func sideBySide(blocks [][]string, columns, width int) string {
 	height := 0
 	for _, b := range blocks {
@@ -197,7 +198,7 @@ func sideBySide(blocks [][]string, columns, width int) string {
 	return b.String()
 }
 
-// bars draws a section in lines of the given width. The columns are at the same positions in all sections.
+// bars draws a section in lines of the given width. The columns of all sections are aligned with each other.
 func (r *summaryRenderer) bars(s *section, width int) []string {
 	const most = 10
 	groups := s.sorted()
@@ -236,7 +237,7 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	return lines
 }
 
-// bar returns a bar whose length is the given number of eighths of a cell.
+// bar returns a bar of the given length. The length is measured in eighths of a character.
 func bar(eighths int) string {
 	return strings.Repeat("█", eighths/8) + []string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}[eighths%8]
 }
@@ -261,7 +262,7 @@ func (r *summaryRenderer) paint(name, bar string) string {
 
 func gib(mib int) string { return thousands((mib + 512) / 1024) }
 
-// thousands formats n with a comma between groups of three digits.
+// thousands formats n with commas as thousands separators.
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

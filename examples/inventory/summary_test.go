@@ -90,8 +90,8 @@ func TestSummaryCounts(t *testing.T) {
 	}
 }
 
-// TestBars verifies that the length of a bar is proportional to its number of instances, and that every bar is
-// visible.
+// TestBars verifies that the length of a bar is proportional to the number of instances, and that even the shortest
+// bar is visible.
 func TestBars(t *testing.T) {
 	t.Parallel()
 	list := fleet(1000)

@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tableRenderer writes a table. It keeps the texts of all rows, because the width of a column depends on its widest
+// tableRenderer writes a table. It keeps all rows in memory, because the width of a column depends on its longest
 // text.
 type tableRenderer struct {
 	w io.Writer
@@ -60,8 +60,8 @@ func (r *tableRenderer) end([]error) error {
 	return err
 }
 
-// leftOut describes the columns that the table does not show, or returns "" if it shows every column. dropped
-// contains the columns that do not fit, and empty contains the columns without values.
+// leftOut returns a description of the columns that are missing from the table, or "" if no column is missing.
+// dropped contains the columns that do not fit, and empty contains the columns without values.
 func leftOut(dropped, empty []string) string {
 	list := func(names []string) string {
 		const longest = 80
@@ -80,7 +80,8 @@ func leftOut(dropped, empty []string) string {
 	return strings.Join(parts, "; ")
 }
 
-// leaveOutEmpty removes the columns without values if not all columns fit the terminal, and returns their names.
+// leaveOutEmpty removes the columns without values if the terminal is too narrow for all columns. It returns the
+// names of the removed columns.
 func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	if r.width == 0 || len(r.fitWidths()) == len(r.columns) {
 		return nil
@@ -99,7 +100,7 @@ func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	return names
 }
 
-// line writes a line of cells, padded to the given widths, without trailing spaces.
+// line writes a line of cells. It pads the cells to the given widths, and removes trailing spaces.
 func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, style func(n int, text string) terminal.Style) {
 	blank := 0
 	for n, width := range widths {
@@ -126,9 +127,9 @@ func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, s
 	b.WriteByte('\n')
 }
 
-// fitWidths returns the widths of the columns to show. If the output is not a terminal, these are the full widths of
-// all columns. Otherwise they are the widths of the leftmost columns that fit the terminal; the widest columns are
-// narrowed first.
+// fitWidths returns the widths of the columns to show. If the output is not a terminal, it returns the full widths of
+// all columns. Otherwise, it returns the widths of the first columns, as many as fit the terminal. The widest columns
+// are narrowed first.
 func (r *tableRenderer) fitWidths() []int {
 	full, least := make([]int, len(r.columns)), make([]int, len(r.columns))
 	for n, c := range r.columns {
@@ -191,7 +192,7 @@ func statusStyle(s ecs.InstanceStatus) terminal.Style {
 	}
 }
 
-// recordRenderer writes each instance as a block of lines, one line for each column that is not empty.
+// recordRenderer writes each instance as a block of lines. The block has one line for each column that is not empty.
 type recordRenderer struct {
 	w io.Writer
 	look

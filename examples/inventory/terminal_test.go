@@ -12,8 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// onATerminal runs the program on a pseudo-terminal of 100 columns and returns the combined output of stdout and
-// stderr.
+// onATerminal runs the program on a simulated terminal that is 100 columns wide. It returns the combined output of
+// stdout and stderr.
 func onATerminal(t *testing.T, server *ecstest.Server, term string, args ...string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {

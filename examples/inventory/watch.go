@@ -19,10 +19,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// shortestWatch is the minimum interval of a watch.
+// shortestWatch is the minimum interval for -watch.
 const shortestWatch = 5 * time.Second
 
-// checkWatch returns an error if -watch is combined with a flag that it does not support.
+// checkWatch returns an error if the user has set a flag that cannot be combined with -watch.
 func (c *config) checkWatch(given map[string]bool) error {
 	if !given["watch"] {
 		return nil
@@ -59,7 +59,7 @@ func watchColumns(accounts bool) (list []column) {
 	return list
 }
 
-// watch is the state of a run with -watch.
+// watch is the state of the program when it runs with -watch.
 type watch struct {
 	c    *config
 	out  io.Writer
@@ -72,8 +72,8 @@ type watch struct {
 	synced int // number of accounts whose EventSynced has been received
 }
 
-// watch prints the existing instances, and then reports instances that are added, changed or removed, until ctx is
-// done. It returns the exit code.
+// watch prints the existing instances. It then reports each instance that is added, changed or removed, until ctx is
+// done, and returns the exit code.
 func (p *program) watch(ctx context.Context, c *config, sources []selection.Source) int {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -115,8 +115,8 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	}
 }
 
-// stopError is an error that ends a watch: either the output failed, or the API returned an error that waiting does
-// not resolve.
+// stopError is an error that ends a watch. Either writing the output failed, or the API returned an error that
+// persists until the user changes something.
 type stopError struct {
 	error
 
@@ -125,8 +125,8 @@ type stopError struct {
 
 func (e stopError) Unwrap() error { return e.error }
 
-// failed reports an error of a cache. It ends the watch if the error concerns the whole selection, no account has
-// been listed yet and waiting does not help.
+// failed reports an error of a cache. If no account has been listed yet, the error concerns the whole selection and
+// waiting does not help, failed also ends the watch.
 func (w *watch) failed(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -175,8 +175,8 @@ func (w *watch) show(src selection.Source, ev ecscache.Event) {
 	}
 }
 
-// typeOf returns the type of an event with regard to the selected instances, or "" if the event does not concern
-// them. Some filters are not sent to the API, so a change can make an instance start or stop matching.
+// typeOf returns the type of an event for the selected instances, or "" if the event does not concern a selected
+// instance. Some filters are not sent to the API, so an instance that changes can start or stop matching the filters.
 func (w *watch) typeOf(ev ecscache.Event) ecscache.EventType {
 	before := ev.Type != ecscache.EventAdded && w.c.Matches(ev.Old)
 	now := ev.Type != ecscache.EventRemoved && w.c.Matches(ev.Instance)
@@ -223,7 +223,8 @@ func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
 	return err
 }
 
-// line returns an event as a line of text: the time, a sign, and the columns of the instance or their changes.
+// line returns an event as a line of text. The line contains the time, a sign for the type of the event, and either
+// the columns of the instance or the changes.
 func (w *watch) line(ev ecscache.Event) string {
 	sign, texts := map[ecscache.EventType]string{ecscache.EventAdded: "+", ecscache.EventChanged: "~", ecscache.EventRemoved: "-"}[ev.Type], []string(nil)
 	if ev.Type == ecscache.EventChanged {
@@ -241,7 +242,8 @@ func (w *watch) line(ev ecscache.Event) string {
 	return time.Now().Format(time.TimeOnly) + " " + sign + " " + strings.Join(texts, "  ")
 }
 
-// changes lists the columns in which two states of an instance differ, including columns that are not shown.
+// changes returns the differences between two states of an instance. It compares all columns, including columns that
+// are not shown.
 func (w *watch) changes(before, now ecs.Instance) string {
 	var list []string
 	for _, c := range columns() {

@@ -20,8 +20,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// watched runs the program with -watch for several minutes of virtual time, and calls change in the meantime to
-// modify the fleet.
+// watched runs the program with -watch for several minutes of virtual time. Meanwhile, it calls change to modify the
+// fleet.
 func watched(t *testing.T, args string, minutes int, change func(s *ecstest.Server)) (r result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -96,12 +96,12 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// sortedLines sorts lines, because the instances of one listing arrive in random order.
+// sortedLines sorts the lines of a text. Tests use it because the instances of a listing arrive in random order.
 func sortedLines(text string) string {
 	return strings.Join(slices.Sorted(strings.SplitSeq(text, "\n")), "\n")
 }
 
-// TestWatchEvents verifies that the events describe the complete fleet at any time after "synced".
+// TestWatchEvents verifies that, at any time after the line "synced", the events describe the complete fleet.
 func TestWatchEvents(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, changeFleet)
@@ -139,8 +139,8 @@ func TestWatchEvents(t *testing.T) {
 	}
 }
 
-// TestWatchEnds verifies that a watch ends if the first listing fails permanently, if the output is closed, and after
-// -timeout.
+// TestWatchEnds verifies that a watch ends in three cases: the first listing fails permanently, the output is closed,
+// or the -timeout expires.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -185,8 +185,8 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// TestWatchHostileNames verifies that no name can control the terminal: names are escaped in JSON events, and control
-// characters are replaced in lines.
+// TestWatchHostileNames verifies that no name can control the terminal. In JSON events, names must be escaped. In
+// text lines, control characters must be replaced.
 func TestWatchHostileNames(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, func(s *ecstest.Server) {
@@ -218,8 +218,8 @@ func changedEvent(name string) ecscache.Event {
 	}
 }
 
-// TestWatchForgedLine verifies that a name cannot begin a new line, even in a pipe, where a program would read the
-// line as another event.
+// TestWatchForgedLine verifies that an instance name cannot begin a new line, even in a pipe. A program that reads
+// the pipe would mistake the new line for another event.
 func TestWatchForgedLine(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-columns id,name", 2, func(s *ecstest.Server) {

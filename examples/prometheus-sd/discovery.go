@@ -15,9 +15,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// discovery maintains the list of targets. The list contains the instances in the cache of each account. For regions
-// that have not been listed completely since the program started, it also contains the instances that an earlier run
-// saved.
+// discovery maintains the list of targets for Prometheus. The list contains the instances in the cache of each
+// account. If a region has not been listed completely since the program started, the list also contains the region's
+// instances that an earlier run saved.
 type discovery struct {
 	accounts   []account
 	selection  *selection.Selection
@@ -55,7 +55,7 @@ func (f fleet) add(inst ecs.Instance) {
 	f[where] = append(f[where], inst)
 }
 
-// place is a region of an account. A place without a region represents the DescribeRegions request of the account.
+// place is a region of an account. If the region is empty, place represents the account's DescribeRegions request.
 type place struct{ account, region string }
 
 func (p place) compare(other place) int {
@@ -127,7 +127,8 @@ func (d *discovery) warn(ctx context.Context) {
 	}
 }
 
-// failed logs and counts an error of a cache: a region, or the list of regions, could not be listed completely.
+// failed logs and counts an error of a cache. The error means that a region, or the list of regions, could not be
+// listed completely.
 func (d *discovery) failed(src selection.Source, err error) {
 	where := place{account: src.Account}
 	var regional *ecs.RegionError
@@ -145,15 +146,15 @@ func (d *discovery) failed(src selection.Source, err error) {
 	d.log.Warn("listing is incomplete; the list keeps the instances that are already known", "region", where, "kind", kind, "error", failure.Text(err))
 }
 
-// status describes how current the instances of a place are.
+// status describes how current the known instances of a place are.
 type status struct {
 	read time.Time // last listing that was complete except for unreadable members; zero if there was none
 	err  error     // error of the last listing
 }
 
-// status returns the status of every region, and of each DescribeRegions request that failed. complete is the time of
-// the last complete listing of all regions; with several accounts, it is the earliest of their times. Zero means that
-// the regions of an account have never been listed completely.
+// status returns the status of every region, and of each failed DescribeRegions request. complete is the time when
+// all regions were last listed completely. With several accounts, complete is the earliest time of all accounts. Zero
+// means that an account has never been listed completely.
 func (d *discovery) status() (places map[place]status, complete time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -178,10 +179,10 @@ func (d *discovery) status() (places map[place]status, complete time.Time) {
 	return places, complete
 }
 
-// isReady reports whether the list can be served. Until then, Prometheus keeps its targets. If a region were missing
-// from the first list, Prometheus would remove the targets of that region. So the first list waits, for up to
-// staleAfter, for regions whose failure may be temporary. If no region could be listed at all, it continues to wait.
-// Once isReady has returned true, it always returns true.
+// isReady reports whether the list of targets can be served. Prometheus removes the targets of a region that is
+// missing from the first list. The first list therefore waits, for up to staleAfter, for regions whose failure may be
+// temporary. It waits longer if no region could be listed at all. After isReady has returned true, it always returns
+// true.
 func (d *discovery) isReady() bool {
 	if d.ready.Load() {
 		return true
@@ -206,7 +207,7 @@ func (d *discovery) isReady() bool {
 	return d.ready.Load()
 }
 
-// fleet returns the instances that the list contains now.
+// fleet returns the instances that the list of targets currently contains.
 func (d *discovery) fleet() fleet {
 	now, known := fleet{}, map[string]bool{}
 	for _, a := range d.accounts {

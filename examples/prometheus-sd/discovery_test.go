@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// testFleet returns instances that cover the rules for labels and targets.
+// testFleet returns instances that together cover all rules for labels and targets.
 func testFleet() []ecs.Instance {
 	return []ecs.Instance{
 		{
@@ -46,7 +46,7 @@ func testFleet() []ecs.Instance {
 	}
 }
 
-// world is a discovery with an in-memory ECS in a synctest bubble.
+// world contains a discovery that runs against an in-memory ECS in virtual time.
 type world struct {
 	*discovery
 	server *ecstest.Server
@@ -111,7 +111,8 @@ func (w *world) get(path string) *httptest.ResponseRecorder {
 	return r
 }
 
-// ids returns the ids in the list, in the order of the list, or "503" if there is no list.
+// ids returns the instance ids in the list of targets, in the order of the list. It returns "503" if there is no
+// list.
 func (w *world) ids(t *testing.T) string {
 	t.Helper()
 	r := w.get("/sd")
@@ -129,7 +130,7 @@ func (w *world) ids(t *testing.T) string {
 	return strings.Join(ids, " ")
 }
 
-// failuresOf returns how often a region failed with the given kind of failure.
+// failuresOf returns how often the given kind of failure was counted for a region.
 func (w *world) failuresOf(region, kind string) int {
 	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("", region, kind)))
 }
@@ -180,7 +181,7 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-// TestOneRegionFails verifies that a region that fails keeps its targets, and that the other regions are refreshed.
+// TestOneRegionFails verifies that the targets of a failed region are kept, and that the other regions are refreshed.
 func TestOneRegionFails(t *testing.T) {
 	t.Parallel()
 	page := `{"RequestId":"R","NextToken":"%s","Instances":{"Instance":[{"InstanceId":"i-4","RegionId":"cn-beijing","InnerIpAddress":{"IpAddress":["10.0.0.4"]}},%s]}}`
@@ -241,7 +242,8 @@ func TestOneRegionFails(t *testing.T) {
 	}
 }
 
-// TestAllFails verifies that the list is kept if all regions fail, and that /healthz reports for how long.
+// TestAllFails verifies that the list of targets is kept if all regions fail, and that /healthz reports how old the
+// list is.
 func TestAllFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -278,8 +280,8 @@ func TestAllFails(t *testing.T) {
 	})
 }
 
-// TestFirstList verifies that the first list waits for a region that is unavailable. Prometheus keeps its targets
-// until there is a list.
+// TestFirstList verifies that the first list of targets waits for a region that is unavailable. Prometheus keeps its
+// old targets until it receives a list.
 func TestFirstList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -308,8 +310,8 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	// A region that a policy denies, or that is not enabled, fails until somebody changes that, so the list does not
-	// wait for the region.
+	// A region that is denied by a policy, or that is not enabled, fails until somebody changes the configuration.
+	// The list must not wait for such a region.
 	for kind, fault := range map[string]ecstest.Fault{"forbidden": {Denied: true}, "closed": {Code: "UnauthorizedRegion", Status: 403}, "invalid": {Code: "InvalidParameter"}} {
 		for _, regions := range []string{"all", "cn-hangzhou,cn-beijing,cn-shanghai"} {
 			synctest.Test(t, func(t *testing.T) {
@@ -373,7 +375,7 @@ func TestFirstList(t *testing.T) {
 	})
 }
 
-// TestState verifies that a restart with -state loses no targets, even if the API fails.
+// TestState verifies that a restart with -state does not lose any targets, even if the API fails.
 func TestState(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")
@@ -422,7 +424,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-// TestStopped verifies that a listing that is interrupted when the server stops is not reported as a failure.
+// TestStopped verifies that stopping the server during a listing is not reported as a failure of the listing.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -447,8 +449,8 @@ func TestStopped(t *testing.T) {
 	})
 }
 
-// TestAccounts verifies that the same region of two accounts is treated as two places. If one of them fails, it keeps
-// its targets and does not affect the other.
+// TestAccounts verifies that a region that belongs to two accounts is listed separately for each account. If the
+// region fails in one account, its targets are kept and the other account is not affected.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -489,8 +491,8 @@ func TestAccounts(t *testing.T) {
 	})
 }
 
-// TestStateOfAnotherFilter verifies that saved instances are not served after a restart with other filters, even if
-// their region fails.
+// TestStateOfAnotherFilter verifies that saved instances are not used after a restart with other filters, even if
+// their region cannot be listed.
 func TestStateOfAnotherFilter(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")

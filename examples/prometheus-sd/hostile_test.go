@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestStateReplacesLinks verifies that saving replaces a symbolic link instead of writing to the file behind it.
-// Somebody may have put the link there if others may write to the directory.
+// TestStateReplacesLinks verifies that saving the state replaces a symbolic link instead of writing to the link's
+// target. If other users may write to the directory, an attacker may have created the link.
 func TestStateReplacesLinks(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

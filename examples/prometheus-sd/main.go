@@ -70,7 +70,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program, which tests replace.
+// program contains the inputs and outputs of the program. Tests replace them.
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
@@ -192,8 +192,8 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.serve(ctx, d, c)
 }
 
-// once prints the list and returns the exit code. If a part of the list is missing because of a failure, the exit
-// code indicates that.
+// once prints the list of targets and returns the exit code. If targets are missing because of a failure, the exit
+// code reports the failure.
 func (p *program) once(ctx context.Context, c *config, sources []selection.Source) int {
 	all := fleet{}
 	var failures []error

@@ -55,7 +55,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// newProgram creates a program that uses server, or runs in demo mode if server is nil.
+// newProgram creates a program that sends its requests to server. If server is nil, the program runs in demo mode.
 func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	stdout, stderr = &output{wait: make(chan string, 1)}, &output{wait: make(chan string, 1)}
 	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client, minInterval: minInterval}
@@ -69,8 +69,8 @@ func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	return p, stdout, stderr
 }
 
-// start runs the program as a server, without a minimum interval, and returns its URL. stop ends the program and
-// returns its exit code and its log.
+// start runs the program as a server, without a minimum interval, and returns its URL. The function stop ends the
+// program and returns its exit code and its log.
 func start(t *testing.T, server *ecstest.Server, args ...string) (url string, stop func() (int, string)) {
 	t.Helper()
 	p, _, stderr := newProgram(server)
@@ -92,7 +92,7 @@ func start(t *testing.T, server *ecstest.Server, args ...string) (url string, st
 	return url, stop
 }
 
-// get sends requests until the response has the given status, and returns the body of that response.
+// get sends requests until a response has the given status, and returns the body of that response.
 func get(t *testing.T, url string, status int) string {
 	t.Helper()
 	var last string
@@ -117,7 +117,7 @@ func get(t *testing.T, url string, status int) string {
 	return ""
 }
 
-// poll yields repeatedly until the loop breaks. It fails the test after three minutes.
+// poll yields at intervals until the loop breaks. After three minutes, poll fails the test.
 func poll(t *testing.T) func(func() bool) {
 	return func(yield func() bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -141,7 +141,7 @@ func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return s
 }
 
-// TestServe verifies that the program serves the demo until it is stopped.
+// TestServe verifies that the program serves the demo instances until it is stopped.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	url, stop := start(t, nil, "-demo", "-status", "running", "-tag", "env=prod")
@@ -160,7 +160,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestWrongKey verifies that a rejected key does not end the server and does not appear in any output.
+// TestWrongKey verifies that a key that the API rejects does not end the server and does not appear in any output.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -337,7 +337,7 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// TestOnceUnreachable verifies that -once reports how many instances it leaves out because they have no address.
+// TestOnceUnreachable verifies that -once reports how many instances are left out because they have no address.
 func TestOnceUnreachable(t *testing.T) {
 	t.Parallel()
 	p, stdout, stderr := newProgram(newServer(t, ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"}))

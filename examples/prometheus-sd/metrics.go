@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// metrics contains the metrics of the program itself. The label account is empty with the default credentials.
+// metrics contains the program's own metrics. The label account is empty for the default credentials.
 type metrics struct {
 	registry *prometheus.Registry
 	failures *prometheus.CounterVec
@@ -50,8 +50,8 @@ func (m *metrics) attempt(a ecs.Attempt) {
 // Describe implements [prometheus.Collector].
 func (d *discovery) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(d, ch) }
 
-// Collect implements [prometheus.Collector]. It computes the values when they are collected, so that the ages are up
-// to date.
+// Collect implements [prometheus.Collector]. The values are computed when Prometheus collects them, so that ages are
+// up to date.
 func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 	if !d.isReady() {
 		return

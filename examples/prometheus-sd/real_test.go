@@ -67,7 +67,7 @@ func startPrometheus(t *testing.T, config string) string {
 	}
 }
 
-// prometheusLog receives the log of Prometheus and waits for the line with the address on which Prometheus listens.
+// prometheusLog receives Prometheus's log and waits for the line with Prometheus's listen address.
 type prometheusLog struct {
 	text      bytes.Buffer
 	listening chan string
@@ -91,7 +91,7 @@ type target struct {
 	ScrapeURL        string            `json:"scrapeUrl"`
 }
 
-// targets returns the scraped and the dropped targets, by instance id.
+// targets returns the targets that Prometheus scrapes and the targets that it has dropped, keyed by instance id.
 func targets(t *testing.T, prometheus string) (active, dropped map[string]target) {
 	t.Helper()
 	var response struct {
@@ -117,16 +117,16 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 	return byID(response.Data.ActiveTargets), byID(response.Data.DroppedTargets)
 }
 
-// TestRealPrometheus verifies that the real Prometheus, configured as in the README, discovers the fleet and its
-// changes, and never loses a target that still exists. The configuration replaces all addresses by the address of
-// this server, so that nothing else is scraped.
+// TestRealPrometheus runs the real Prometheus with the configuration in the README. It verifies that Prometheus
+// discovers the fleet and its changes, and never loses a target that still exists. The test replaces all target
+// addresses with the address of a local server, so that Prometheus scrapes nothing else.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
 	realtool.Find(t, "prometheus", "prometheus")
 	fleet := ecstest.Fleet(100, 1)
 	fleet[0].Tags = append(fleet[0].Tags, ecs.Tag{Key: "环境", Value: "生产"}, ecs.Tag{Key: "monitoring", Value: "off"})
 	fleet[0].Status, fleet[3].Status = ecs.InstanceStatusRunning, ecs.InstanceStatusRunning
-	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // must not overwrite the labels of the same names
+	fleet[3].Tags = append(fleet[3].Tags, ecs.Tag{Key: "job", Value: "x"}, ecs.Tag{Key: "instance", Value: "x"}, ecs.Tag{Key: "region", Value: "x"}) // these tags must not overwrite the labels with the same names
 	server := newServer(t, fleet...)
 	server.Configure(func(s *ecstest.Settings) { s.EmptyIfDenied = true })
 	args := []string{"-region", "all", "-interval", "200ms", "-stale-after", "5m", "-state", filepath.Join(t.TempDir(), "state.json")}
@@ -213,8 +213,8 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%d targets after one was removed and one was added", len(all))
 	}
 
-	// One region is throttled for three refreshes, and another region appears empty because the permission is lost.
-	// Then the server restarts. No target may be lost in the meantime.
+	// One region is throttled for three refreshes. Another region appears empty because the permission is withdrawn.
+	// Then the program restarts. Prometheus must not lose any target in the meantime.
 	lost := map[string]ecs.Instance{"throttled": fleet[2], "forbidden": inAnotherRegion(t, fleet[3:], fleet[2].RegionID)}
 	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
 		fault.Region, fault.Times = lost[kind].RegionID, -1
@@ -244,7 +244,7 @@ func TestRealPrometheus(t *testing.T) {
 	stop()
 	sd, _ = start(t, server, append(args, "-listen", address)...)
 	get(t, sd+"/sd", http.StatusOK)
-	// Wait until Prometheus has fetched the list of the new process and has then applied its targets twice.
+	// Wait until Prometheus has fetched the new process's list and has then updated its targets twice.
 	refreshed := counter(t, prometheus, refreshes)
 	until(t, func() bool { return counter(t, prometheus, refreshes) > refreshed+1 })
 	applied := counter(t, prometheus, applications)
@@ -267,7 +267,7 @@ func TestRealPrometheus(t *testing.T) {
 	}
 }
 
-// inAnotherRegion returns an instance that is not in the region.
+// inAnotherRegion returns an instance of the fleet that is not in the given region.
 func inAnotherRegion(t *testing.T, fleet []ecs.Instance, region string) ecs.Instance {
 	t.Helper()
 	n := slices.IndexFunc(fleet, func(i ecs.Instance) bool { return i.RegionID != region })
@@ -277,7 +277,7 @@ func inAnotherRegion(t *testing.T, fleet []ecs.Instance, region string) ecs.Inst
 	return fleet[n]
 }
 
-// until waits until a condition holds. It fails the test after three minutes.
+// until waits until done returns true. After three minutes, until fails the test.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
 	for range poll(t) {
@@ -288,8 +288,8 @@ func until(t *testing.T, done func() bool) {
 	t.Fatal("the condition does not hold after three minutes")
 }
 
-// Counters of Prometheus: how often it has fetched the list, and how often it has applied a list to its scrape
-// targets. It applies a list at most every five seconds.
+// These constants are the names of two Prometheus counters: how often Prometheus has fetched the list, and how often
+// it has updated its scrape targets. Prometheus updates the scrape targets at most every five seconds.
 const (
 	refreshes    = `prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\}`
 	applications = `prometheus_target_sync_length_seconds_count\{scrape_job="node"\}`
@@ -315,8 +315,8 @@ func merged(a, b map[string]target) map[string]target {
 	return m
 }
 
-// TestRealPromtool verifies that Prometheus accepts the alerts in the README, and that the metrics in the alerts
-// exist.
+// TestRealPromtool verifies that Prometheus accepts the alert rules in the README, and that the metrics in these
+// rules exist.
 func TestRealPromtool(t *testing.T) {
 	t.Parallel()
 	promtool := realtool.Find(t, "prometheus", "promtool")

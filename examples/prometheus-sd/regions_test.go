@@ -12,7 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// TestMisspeltRegions verifies that a message names a region that does not exist and suggests a similar region.
+// TestMisspeltRegions verifies the message for a region that does not exist. The message must name that region and
+// suggest a similar region.
 func TestMisspeltRegions(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -28,7 +29,7 @@ func TestMisspeltRegions(t *testing.T) {
 	url, stop := start(t, server, "-region", "all", "-exclude-region", "cn-hangzou")
 	get(t, url+"/sd", http.StatusOK)
 	for range poll(t) {
-		if len(slices.Collect(regionRequests(server))) == 2 { // one for the listing, one for the check
+		if len(slices.Collect(regionRequests(server))) == 2 { // one request for the listing and one for the check
 			break
 		}
 	}

@@ -36,9 +36,9 @@ func (d *discovery) handler() http.Handler {
 	})
 }
 
-// knownHosts returns a handler that rejects requests whose host name is not known, and passes all other requests to
-// next. Otherwise, a web page whose host name resolves to this server (DNS rebinding) could read the list through a
-// visitor's browser.
+// knownHosts returns a handler that rejects requests with an unknown host name and passes all other requests to next.
+// Without this check, an attacker's web page could read the list through a visitor's browser, if the page's host name
+// resolves to this server (DNS rebinding).
 func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range allowed {
@@ -64,8 +64,8 @@ func knownHosts(next http.Handler, listen string, allowed []string) http.Handler
 	})
 }
 
-// serveList serves the known targets, even if they are old. After an error response, Prometheus would keep its
-// targets as well, but it would lose them in a restart.
+// serveList serves the list of targets, even if the list is old. If serveList returned an error instead, Prometheus
+// would keep its targets, but would lose them when it restarts.
 func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	if !d.isReady() {
 		http.Error(w, "there is no list yet: see /healthz", http.StatusServiceUnavailable)
@@ -76,7 +76,7 @@ func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(list)
 }
 
-// serveHealth reports how old the list is, and which regions could not be listed.
+// serveHealth reports how old the list of targets is, and which regions could not be listed.
 func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	code, text := d.health(now)

@@ -21,8 +21,8 @@ type state struct {
 	Instances []ecs.Instance `json:"instances"`
 }
 
-// filtersOf returns the filters of a request as a string that can be compared. It leaves out the times, because times
-// relative to now differ at each start.
+// filtersOf returns the filters of a request as a string, so that they can be compared. The string does not contain
+// time filters, because times relative to now differ whenever the program starts.
 func filtersOf(r ecs.DescribeInstancesRequest) (string, error) {
 	r.CreatedAfter, r.CreatedBefore, r.ExpiresAfter, r.ExpiresBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	text, err := json.Marshal(r)
@@ -58,15 +58,15 @@ func load(file string) (filters string, saved fleet, err error) {
 	return content.Filters, saved, nil
 }
 
-// hasSaved reports whether the list still contains instances that an earlier run saved.
+// hasSaved reports whether the list of targets still contains instances that an earlier run saved.
 func (d *discovery) hasSaved() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.saved) > 0
 }
 
-// unconfirmed returns the saved instances of regions that have not been listed completely since the start. It drops
-// the saved instances of all other regions, and of regions that are no longer selected.
+// unconfirmed returns the saved instances of regions that have not been listed completely since the program started.
+// It discards the saved instances of all other regions, and of regions that are no longer selected.
 func (d *discovery) unconfirmed() fleet {
 	places, _ := d.status()
 	d.mu.Lock()
@@ -80,7 +80,8 @@ func (d *discovery) unconfirmed() fleet {
 	return maps.Clone(d.saved)
 }
 
-// mayList reports whether a region may still turn out to be selected, because the list of regions is not known yet.
+// mayList reports whether it is still unknown whether a region is selected, because the list of regions has not been
+// received.
 func (d *discovery) mayList(where place) bool {
 	for _, a := range d.accounts {
 		if a.Account == where.account {
@@ -90,7 +91,7 @@ func (d *discovery) mayList(where place) bool {
 	return false
 }
 
-// saveRegularly saves the instances after each interval and when ctx is done.
+// saveRegularly saves the instances at the end of each interval and when ctx is done.
 func (d *discovery) saveRegularly(ctx context.Context) {
 	tick := time.NewTicker(d.interval)
 	defer tick.Stop()
@@ -108,8 +109,8 @@ func (d *discovery) saveRegularly(ctx context.Context) {
 	}
 }
 
-// save replaces the file atomically, so that the old file still exists after a crash. It replaces a symbolic link
-// instead of following it.
+// save replaces the state file atomically: if the program crashes, the old file still exists. A symbolic link is
+// replaced, not followed.
 func save(file, filters string, f fleet) error {
 	instances := []ecs.Instance{}
 	for _, where := range slices.SortedFunc(maps.Keys(f), place.compare) {

@@ -11,8 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// TestStateIsAFile verifies that -state accepts only regular files: reading a pipe would block the start, and reading
-// a device might never end.
+// TestStateIsAFile verifies that -state accepts only regular files. Reading a pipe would block the program, and
+// reading a device might never end.
 func TestStateIsAFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

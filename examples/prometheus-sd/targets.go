@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// group is a Prometheus target group, as it is written in JSON.
+// group is a Prometheus target group in its JSON form.
 type group struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`
@@ -28,7 +28,7 @@ type summary struct {
 	unreachable int // instances without an address
 }
 
-// rendered is the list and its summaries at a point in time.
+// rendered is the list of targets and its summaries at a point in time.
 type rendered struct {
 	at        time.Time
 	ready     bool // whether the list could be served
@@ -36,8 +36,8 @@ type rendered struct {
 	summaries map[place]summary
 }
 
-// targets returns the list and its summaries. As soon as the list can be served, it is rendered at most once per
-// second, even if many clients request it.
+// targets returns the list of targets and its summaries. After the list has become available, it is rendered at most
+// once per second, however many clients request it.
 func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	d.rendering.Lock()
 	defer d.rendering.Unlock()
@@ -48,7 +48,8 @@ func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	return d.list.json, d.list.summaries
 }
 
-// render returns the list, with one line for each instance in a fixed order, and a summary of each region.
+// render returns the list of targets and a summary of each region. The list has one line for each instance, in a
+// fixed order.
 func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary) {
 	var out bytes.Buffer
 	summaries = map[place]summary{}
@@ -83,9 +84,9 @@ func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary)
 	return out.Bytes(), summaries
 }
 
-// labels returns the labels of an instance, in the style of Prometheus's service discovery for other clouds. Empty
-// values are left out. A list is joined with a comma before, between and after its elements, so that a regular
-// expression can match ",sg-1,".
+// labels returns the labels of an instance, named as in Prometheus's service discovery for other clouds. Empty values
+// are left out. A list is joined with commas before, between and after its elements, so that a regular expression can
+// match ",sg-1,".
 func labels(inst ecs.Instance) map[string]string {
 	all := map[string]string{
 		"account":           selection.Account(inst),
@@ -135,7 +136,7 @@ func labels(inst ecs.Instance) map[string]string {
 	return named
 }
 
-// joined joins the elements of a list with a comma before, between and after them.
+// joined joins the elements of a list. It puts a comma before, between and after the elements.
 func joined(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -143,8 +144,9 @@ func joined(list []string) string {
 	return "," + strings.Join(list, ",") + ","
 }
 
-// tagLabels returns a unique label for every tag. If two keys result in the same label name, such as "a.b" and "a-b",
-// a number is appended to one of the names. A key that is a valid label name is never changed.
+// tagLabels returns a label with a unique name for every tag. If two tag keys produce the same label name, such as
+// "a.b" and "a-b", a number is appended to one of the names. A key that is already a valid label name is never
+// changed.
 func tagLabels(tags []ecs.Tag) map[string]string {
 	named := make(map[string]string, len(tags))
 	inOrder := slices.SortedFunc(slices.Values(tags), func(a, b ecs.Tag) int {
@@ -167,9 +169,9 @@ func tagLabels(tags []ecs.Tag) map[string]string {
 	return named
 }
 
-// labelName returns the label name for a tag key, without the prefix. As in the other service discoveries of
-// Prometheus, underscores replace the characters that a label name cannot contain. Non-ASCII characters are replaced
-// by their code points instead, such as _u73af for 环: with underscores, all Chinese keys of the same length would be
+// labelName returns the label name for a tag key, without the prefix. ASCII characters that a label name cannot
+// contain are replaced with underscores, as in Prometheus's other service discoveries. Other characters are replaced
+// with their code points, such as _u73af for 环, because underscores would make all Chinese keys of the same length
 // equal.
 func labelName(key string) string {
 	var name strings.Builder

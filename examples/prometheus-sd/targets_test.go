@@ -127,8 +127,8 @@ func FuzzTagLabels(f *testing.F) {
 	})
 }
 
-// TestManyEqualLabels verifies that thousands of keys that result in the same label name do not take
-// disproportionately long.
+// TestManyEqualLabels verifies that naming the labels of thousands of tags does not take disproportionately long if
+// all keys produce the same label name.
 func TestManyEqualLabels(t *testing.T) {
 	t.Parallel()
 	digits := strings.NewReplacer("0", "!", "1", "#", "2", "$", "3", "%", "4", "&", "5", "(", "6", ")", "7", "*", "8", "+", "9", ",")
@@ -143,8 +143,8 @@ func TestManyEqualLabels(t *testing.T) {
 	}
 }
 
-// TestHostileNames verifies for any names and tags that the list is valid JSON and contains only the labels of this
-// program.
+// TestHostileNames verifies, for any names and tags, that the list of targets is valid JSON and contains only labels
+// that this program defines.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -174,8 +174,8 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
-// TestIPv6AndMore verifies that instances with only an IPv6 address are targets, and that the spot strategy and the
-// interfaces are labels.
+// TestIPv6AndMore verifies that an instance that has only an IPv6 address is a target, and that the spot strategy and
+// the network interfaces appear in labels.
 func TestIPv6AndMore(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{

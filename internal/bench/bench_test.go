@@ -41,8 +41,8 @@ func newServer(tb testing.TB, to setup) *server {
 	return s
 }
 
-// TestPages checks that both SDKs decode the same pages, because otherwise a comparison would be meaningless, and
-// that the pages match their description in README.md.
+// TestPages checks that both SDKs decode the pages of the benchmark to the same instances; otherwise a comparison
+// would be meaningless. It also checks that the pages match their description in README.md.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -137,8 +137,8 @@ func TestFullPageIsFull(t *testing.T) {
 	}
 }
 
-// TestServer checks that a listing yields every instance of the fleet exactly once, both with inclusive and with
-// exclusive bounds of creation times.
+// TestServer checks that a listing yields every instance of the fleet exactly once, whether the bounds of creation
+// times are inclusive or exclusive.
 func TestServer(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -180,8 +180,8 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestServerWindows checks that a filter by creation time matches the instances within its bounds, and that
-// TotalCount in page mode is their number.
+// TestServerWindows checks that a filter by creation time matches exactly the instances within its bounds, and that
+// TotalCount in page mode is the number of these instances.
 func TestServerWindows(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -224,7 +224,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// cpu runs work b.N times and reports the CPU time per operation in addition to the elapsed time.
+// cpu runs work b.N times. In addition to the elapsed time, it reports the CPU time per operation.
 func cpu(b *testing.B, work func() error) {
 	b.ReportAllocs()
 	start := cpuTime()
@@ -323,7 +323,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkCall measures the cost of a call apart from its page: the response is empty and comes from memory.
+// BenchmarkCall measures the cost of a call without the cost of decoding a page. The response is empty and comes from
+// memory.
 func BenchmarkCall(b *testing.B) {
 	const nowhere = "http://127.0.0.1:1"
 	w, empty := typicalWish(), memory{emptyPage}
@@ -337,7 +338,7 @@ func BenchmarkCall(b *testing.B) {
 	b.Run("old", func(b *testing.B) { cpu(b, func() error { return oldClient.call(w) }) })
 }
 
-// BenchmarkInstance measures how long 10,000 instances from memory take to pass through an iterator or a channel.
+// BenchmarkInstance measures how long it takes to pass 10,000 instances from memory through an iterator or a channel.
 func BenchmarkInstance(b *testing.B) {
 	text, err := body(full)
 	if err != nil {

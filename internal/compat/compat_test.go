@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// both returns a client of each SDK for the same region of a server.
+// both returns a client of this SDK and a client of the vendor's SDK for the same region of a server.
 func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
 	t.Helper()
 	u, err := url.Parse(srv.URL())
@@ -109,7 +109,7 @@ func serve(t *testing.T) (*ecstest.Server, []ecs.Instance) {
 	return srv, fleet
 }
 
-// TestSameIDs checks that each client lists the whole fleet in every region.
+// TestSameIDs checks that both SDKs list the whole fleet in every region.
 func TestSameIDs(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -141,7 +141,7 @@ func TestSameIDs(t *testing.T) {
 	}
 }
 
-// TestFilters checks that a filter matches the same instances with both clients.
+// TestFilters checks that a filter matches the same instances with both SDKs.
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -192,7 +192,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestMembers checks that both clients decode the members of an instance in the same way.
+// TestMembers checks that both SDKs decode the members of an instance in the same way.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -237,7 +237,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// TestPageMode checks a listing by page number that ends when TotalCount is reached.
+// TestPageMode checks a listing by page number that ends as soon as TotalCount instances have been received.
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)

@@ -22,7 +22,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestMigrating checks that the code for the vendor's old client in MIGRATING.md compiles.
+// TestMigrating checks that the example code for the vendor's old client in MIGRATING.md compiles.
 func TestMigrating(t *testing.T) {
 	t.Parallel()
 	blocks, err := docblocks.Read("../../MIGRATING.md")
@@ -51,7 +51,7 @@ func TestMigrating(t *testing.T) {
 	}
 }
 
-// TestComparison checks every row of the comparison in README.md with both clients.
+// TestComparison checks every row of the comparison table in README.md with the clients of both SDKs.
 func TestComparison(t *testing.T) {
 	t.Parallel()
 	claims := map[string]func(*testing.T){
@@ -107,7 +107,7 @@ func crowd(t *testing.T, n int) *ecstest.Server {
 	return srv
 }
 
-// results contains what both clients return for the same request when the same fault is applied to it.
+// results contains the results of both SDKs for the same request and the same fault.
 type results struct {
 	theirs   *vendor.DescribeInstancesResponse
 	theirErr error
@@ -132,7 +132,7 @@ func ask(t *testing.T, srv *ecstest.Server, key signer.Credentials, fault ecstes
 	return a
 }
 
-// last lists instances and returns the error that ended the listing, or nil.
+// last reads a listing to its end. It returns the error with which the listing ended, or nil.
 func last(t *testing.T, client *ecs.Client) (err error) {
 	t.Helper()
 	for _, err = range client.Instances(t.Context(), ecs.DescribeInstancesRequest{}) {

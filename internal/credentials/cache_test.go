@@ -49,7 +49,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// TestCacheTimeline checks the result of each call, in virtual time, while a provider misbehaves.
+// TestCacheTimeline runs a Cache in virtual time with providers that misbehave, and checks the result of each call.
 func TestCacheTimeline(t *testing.T) {
 	t.Parallel()
 	type step struct {
@@ -121,8 +121,8 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(1), nil
 			},
-			// The provider returns the rejected key once more. The Cache does not keep that key for the next
-			// failure.
+			// The provider returns the rejected key a second time. If the provider fails later, the Cache must not
+			// reuse that key.
 			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", stale: 1, took: "0s", text: "down"}, {at: "2s", key: 1, took: "0s"}, {at: "3s", took: "0s", text: "down"}},
 			calls: 4,
 		},
@@ -294,8 +294,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		if n := p.calls.Load(); n != 1 {
 			t.Errorf("%d provider calls", n)
 		}
-		// Key 2 is rejected while a refresh that returns key 2 is already in progress. The callers must not use
-		// that result, and must share one more refresh.
+		// Key 2 is rejected while a refresh is in progress that will return key 2. The callers must not use the
+		// result of that refresh, and must share a second refresh.
 		go func() { _, _ = cache.Credentials(t.Context()) }()
 		synctest.Wait()
 		for range 100 {
@@ -312,8 +312,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 	})
 }
 
-// TestRefreshContext checks that the context of a refresh has the values of the first caller's context, stays valid
-// after the first of several callers has left, and is canceled when the last caller has left.
+// TestRefreshContext checks the context of a refresh. It must have the values of the first caller's context. It must
+// stay valid if the first of several callers stops waiting, and must be canceled when the last caller stops waiting.
 func TestRefreshContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -379,7 +379,8 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 	})
 }
 
-// TestRefreshTimeoutIsNotTheCallers checks that the timeout of a refresh does not look like the caller's deadline.
+// TestRefreshTimeoutIsNotTheCallers checks that the error of a refresh that times out does not match the error of a
+// caller whose deadline has expired.
 func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -391,7 +392,8 @@ func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	})
 }
 
-// TestBadProviders checks that the caller receives an error, and the process continues, whatever a provider does.
+// TestBadProviders checks that the caller receives an error, and the process does not crash, whatever a provider
+// does.
 func TestBadProviders(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -459,8 +461,8 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 }
 
-// TestNoEmptyKeyBesideARefusal checks that no caller receives an empty key while other callers report that the API
-// has rejected the last valid key.
+// TestNoEmptyKeyBesideARefusal checks concurrent callers, some of which report that the API has rejected the last
+// valid key. The other callers must not receive an empty key.
 func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	t.Parallel()
 	var empty atomic.Int32

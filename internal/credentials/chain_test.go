@@ -23,7 +23,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// world is a system with its own environment variables, home directory and simulated servers.
+// world simulates a computer with its own environment variables, home directory and servers.
 type world struct {
 	*system
 	t       *testing.T
@@ -53,7 +53,7 @@ func (w *world) set(pairs ...string) {
 	}
 }
 
-// write creates a file in the home directory and returns its path.
+// write creates a file in the simulated home directory and returns the path of the file.
 func (w *world) write(content string, elem ...string) string {
 	w.t.Helper()
 	path := filepath.Join(append([]string{w.home}, elem...)...)
@@ -76,7 +76,7 @@ func (w *world) serve(method, url string, status int, body any) {
 	w.servers.RegisterResponder(method, url, httpmock.NewJsonResponderOrPanic(status, body))
 }
 
-// issued returns a service's response with key number n, which is valid for an hour.
+// issued returns the response with which a service issues key number n. The key is valid for an hour.
 func issued(n int) map[string]any {
 	k := keyOf(n)
 	return map[string]any{
@@ -104,7 +104,8 @@ func (w *world) serveMetadata(role string, n int) {
 	})
 }
 
-// TestChainOrder checks that each link takes precedence over all later links.
+// TestChainOrder checks the order in which the Chain searches its key sources, which are called links. Each link must
+// take precedence over all later links.
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	for i, want := range []string{"environment", "OIDC role", "CLI profile", "profile file", "instance role", "credentials URI"} {
@@ -157,8 +158,9 @@ func TestChainOrder(t *testing.T) {
 	}
 }
 
-// TestChainDoesNotPassOverABrokenLink checks that an incomplete or broken configuration returns an error that names
-// the cause. Trying the next link instead could use another account. In this test, later links do have a key.
+// TestChainDoesNotPassOverABrokenLink checks that an incomplete or broken configuration of a key source returns an
+// error that names the cause. The Chain must not try the next source, because a key from there could belong to
+// another account. In this test, later sources do have a key.
 func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -200,7 +202,7 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	}
 }
 
-// checkText checks that an error message is a single line and contains no planted secret.
+// checkText checks that an error message is a single line and does not contain any of the test's secrets.
 func checkText(t *testing.T, err error) {
 	t.Helper()
 	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "planted") || strings.Contains(err.Error(), "\n") {
@@ -208,8 +210,8 @@ func checkText(t *testing.T, err error) {
 	}
 }
 
-// TestChainFindsNothing checks the error if nothing is configured: it must begin with the advice and report why
-// each link returned no key.
+// TestChainFindsNothing checks the error of a search if no key source is configured. The error must begin with
+// advice, and must explain for each source why it returned no key.
 func TestChainFindsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -234,8 +236,8 @@ func TestChainFindsNothing(t *testing.T) {
 	}
 }
 
-// TestChainRemembersAndSearchesAnew checks that the Chain uses only the link that returned the key, and that it
-// searches from the first link after a failure or a rejected key.
+// TestChainRemembersAndSearchesAnew checks that the Chain continues to use the key source that returned the key.
+// After a failure or a rejected key, the Chain must search all sources in order.
 func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -276,9 +278,9 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 }
 
-// TestChainKeepsTheAccount checks that the last key stays in use if the configuration of a link is missing for a
-// moment, for example while a file is being written. A later link may belong to another account. If the
-// configuration stays missing, the next search skips the link.
+// TestChainKeepsTheAccount checks that the last key stays in use if the configuration of its source disappears for a
+// moment, for example while a file is being written. A key from a later source may belong to another account. If the
+// configuration does not come back, the next search skips the source.
 func TestChainKeepsTheAccount(t *testing.T) {
 	t.Parallel()
 	config := `{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id1","access_key_secret":"secret1"}]}`
@@ -324,7 +326,7 @@ func TestChainKeepsTheAccount(t *testing.T) {
 }
 
 // TestChainWithoutTheNamedProfile checks that the Chain returns an error if the profile named by
-// ALIBABA_CLOUD_PROFILE does not exist, because the links after the files may use another account.
+// ALIBABA_CLOUD_PROFILE does not exist. It must not search later key sources, because they may use another account.
 func TestChainWithoutTheNamedProfile(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]func(w *world){
@@ -345,8 +347,8 @@ func TestChainWithoutTheNamedProfile(t *testing.T) {
 	}
 }
 
-// TestChainRefreshesInTime checks that the link that returned the key refreshes it three minutes before it expires,
-// and once a minute if the expiry is not known.
+// TestChainRefreshesInTime checks that the Chain refreshes a key three minutes before the key expires. If the expiry
+// is not known, the Chain must refresh the key once a minute.
 func TestChainRefreshesInTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -386,7 +388,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 	_ = w
 }
 
-// TestInstanceRole checks the results for the usual and unusual responses of the metadata service.
+// TestInstanceRole checks which key or error results from usual and unusual responses of the metadata service.
 func TestInstanceRole(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -444,14 +446,15 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheSearch checks that the caller's context ends the search at any point, and that the context's
-// error is in the chain.
+// TestContextEndsTheSearch checks that the caller's context can end a search for a key at any point, and that the
+// returned error wraps the context's error.
 func TestContextEndsTheSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
 	w.servers.RegisterNoResponder(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
 	synctest.Test(t, func(t *testing.T) {
-		// The context ends before the search, in the first link that waits, and in a later link.
+		// The three limits end the context before the search, during the request of the first source that waits, and
+		// during the request of a later source.
 		for _, limit := range []time.Duration{0, time.Second, 3 * time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
@@ -461,7 +464,8 @@ func TestContextEndsTheSearch(t *testing.T) {
 				t.Errorf("%v after %v, want %v", err, time.Since(start), limit)
 			}
 		}
-		// Without a deadline, each request has its own timeout, which must not look like the caller's deadline.
+		// If the caller sets no deadline, each request has its own timeout, which must not be mistaken for a deadline
+		// of the caller.
 		start := time.Now()
 		_, err := newChain(w.system).Credentials(t.Context())
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 14*time.Second {
@@ -509,8 +513,8 @@ func TestCredentialsURI(t *testing.T) {
 	}
 }
 
-// TestSTS checks that STS requests are signed and sent in the body, and that STS error codes are translated to
-// advice instead of being quoted.
+// TestSTS checks that requests to STS are signed and that their parameters are sent in the body. Error codes of STS
+// must be translated to advice and must not be quoted.
 func TestSTS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -73,8 +73,8 @@ func TestExternal(t *testing.T) {
 	}
 }
 
-// TestExternalDiesWithItsChildren checks that the command and the processes that it has started are killed when the
-// context is done.
+// TestExternalDiesWithItsChildren checks that the external command, and every process that the command has started,
+// is killed when the context is done.
 func TestExternalDiesWithItsChildren(t *testing.T) {
 	t.Parallel()
 	pids := filepath.Join(t.TempDir(), "pids")
@@ -111,7 +111,7 @@ func TestExternalDiesWithItsChildren(t *testing.T) {
 	}
 }
 
-// running reports whether a process is running. A zombie counts as not running, because its parent may never wait
+// running reports whether a process is running. A zombie does not count as running, because its parent may never wait
 // for it.
 func running(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
@@ -121,7 +121,8 @@ func running(pid int) bool {
 	return err != nil || !strings.Contains(string(stat), ") Z ")
 }
 
-// TestPipesAreRefused checks that a pipe in place of a file is rejected immediately instead of blocking.
+// TestPipesAreRefused checks that a pipe is rejected immediately where a file is expected. Opening the pipe would
+// block.
 func TestPipesAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -47,8 +47,8 @@ func TestParseINI(t *testing.T) {
 	}
 }
 
-// FuzzINI compares the parser with the parser of credentials-go. If credentials-go finds a key, this package must
-// find the same key. This package may also accept files that credentials-go rejects.
+// FuzzINI compares the parser with the parser of credentials-go. Whenever credentials-go finds a key, this package
+// must find the same key. This package may accept files that credentials-go rejects.
 func FuzzINI(f *testing.F) {
 	for _, text := range []string{
 		"[default]\ntype = access_key\naccess_key_id = a\naccess_key_secret = b\n", "\ufeff[default]\ntype:access_key\naccess_key_id='a'\naccess_key_secret=\"b\"#c\n",
@@ -75,7 +75,8 @@ func FuzzINI(f *testing.F) {
 	})
 }
 
-// vendorKey returns the key that credentials-go reads. It converts a panic to an error.
+// vendorKey returns the key that credentials-go reads. If credentials-go panics, vendorKey returns the panic as an
+// error.
 func vendorKey() (key signer.Credentials, err error) {
 	defer func() {
 		if recover() != nil {
@@ -93,8 +94,8 @@ func vendorKey() (key signer.Credentials, err error) {
 	return signer.Credentials{AccessKeyID: c.AccessKeyId, AccessKeySecret: c.AccessKeySecret}, nil
 }
 
-// FuzzConfig checks that, for any content of the CLI's configuration file, the result is either a key or a
-// single-line error that quotes nothing.
+// FuzzConfig checks the result for any content of the CLI's configuration file. The result must be either a key, or
+// an error that is a single line and does not quote the file.
 func FuzzConfig(f *testing.F) {
 	for _, profile := range []string{
 		`{"name":"p","mode":"AK","access_key_id":"id","access_key_secret":"planted"}`, `{"name":"p","mode":"ChainableRamRoleArn","source_profile":"p"}`,

@@ -19,14 +19,14 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// expiredLogin is a configuration file with an expired login, an unusual layout and unknown members.
+// expiredLogin is a CLI configuration file that contains an expired login, an unusual layout and unknown members.
 const expiredLogin = "\ufeff{\n\t\"current\" : \"p\",\"unknown\":{\"a\":[1.50, 2e3]},\n" +
 	"  \"profiles\": [ {\"name\":\"first\",\"oauth_refresh_token\":\"not-mine\"},\n\n" +
 	"    {\"note\":\"<é\\u00e9>\", \"name\" : \"p\" ,\"mode\":\"OAuth\",\"oauth_site_type\":\"CN\",\n" +
 	"     \"oauth_refresh_token\":\"refresh-0\" , \"oauth_access_token_expire\":1 ,\"x\":null }\n ] }\n\n"
 
-// loginServer simulates the sign-in service. Refresh token number n can be used once, and the response contains
-// refresh token number n+1.
+// loginServer simulates the sign-in service. A refresh token can be used only once. The response to refresh token
+// number n contains refresh token number n+1.
 type loginServer struct {
 	mu   sync.Mutex
 	n    int
@@ -67,8 +67,9 @@ func needFlock(t *testing.T) {
 	}
 }
 
-// TestLoginIsRefreshedAndStored checks that a refresh changes only the login in the file, keeps the file's mode and
-// symbolic links, and is made only once for concurrent processes.
+// TestLoginIsRefreshedAndStored checks how an expired login is refreshed. The refresh must change only the login in
+// the configuration file, must keep the file's mode and symbolic links, and must be sent only once if several
+// processes need it.
 func TestLoginIsRefreshedAndStored(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -125,7 +126,7 @@ func TestLoginIsRefreshedAndStored(t *testing.T) {
 	}
 }
 
-// TestLoginIsNotRefreshedInVain checks that the refresh token is not used if the new login could not be stored.
+// TestLoginIsNotRefreshedInVain checks that a refresh token is not used up if the new login could not be stored.
 func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -201,8 +202,8 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
-// TestLoginIsStoredForACallerThatLeft checks that the new login is stored even if the caller's context is canceled
-// after the refresh token has been used.
+// TestLoginIsStoredForACallerThatLeft checks that a new login is stored even if the caller's context is canceled
+// after the refresh token was used.
 func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -224,7 +225,7 @@ func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	}
 }
 
-// TestRefusedLogin checks the error if the sign-in service rejects the refresh token.
+// TestRefusedLogin checks the error that is returned if the sign-in service rejects the refresh token.
 func TestRefusedLogin(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -243,7 +244,8 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-// FuzzReplaceLogin checks that replaceLogin changes only the login or returns an error, for any configuration file.
+// FuzzReplaceLogin checks for any configuration file that replaceLogin either changes nothing except the login, or
+// returns an error.
 func FuzzReplaceLogin(f *testing.F) {
 	f.Add([]byte(expiredLogin), "p", "access", "refresh")
 	f.Add([]byte(profilesJSON(`{"name":"p","oauth_access_token":"a","OAuth_Access_Token":"b"}`)), "p", "\"\\\n<", "é\u2028")

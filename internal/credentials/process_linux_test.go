@@ -31,14 +31,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// childCase is one search for a key in the child process that TestProcesses starts.
+// childCase describes one search for a key. TestProcesses starts child processes that run several searches each.
 type childCase struct {
 	Env     []string // all environment variables
 	Profile bool     // search only profile p instead of the default chain
 	Result  string   // path of the file for the outcome
 }
 
-// TestMain runs the tests. In the child process that TestProcesses starts, it runs the childCases instead.
+// TestMain runs the tests. In a child process that TestProcesses has started, TestMain runs the searches in the file
+// CREDENTIALS_TEST_CASES instead.
 func TestMain(m *testing.M) {
 	file := os.Getenv("CREDENTIALS_TEST_CASES")
 	if file == "" {
@@ -89,15 +90,16 @@ func (c childCase) run() error {
 	return os.WriteFile(c.Result, []byte(result), 0o600)
 }
 
-// planted contains the secrets in files, responses and command outputs. See leak for the forms in which they are
-// recognized.
+// planted maps a short name to each secret that this test puts into files, server responses and command outputs. The
+// function leak searches output for these secrets.
 var planted = map[string]string{
 	"secret": "Pl4nt3dS3cr3tOfTheAccessKey01", "token": "CAISplantedSecurityTokenWithMany/Characters+And=Padding==", "oidc": "eyJplantedOidcTokenHeader.eyJplantedPayload.sig",
 	"access": "plantedOAuthAccessToken0123456789", "refresh": "plantedOAuthRefreshToken9876543210",
 }
 
-// leak returns the name of a planted secret that text contains, or "". It finds a secret as a whole or in halves,
-// even if it is wrapped or encoded in base64, hexadecimal or percent-encoding.
+// leak searches text for the test's secrets. If text contains the first or second half of a secret, leak returns the
+// secret's name and the form that was found; otherwise it returns "". The half may be unencoded or encoded in base64,
+// hexadecimal or percent-encoding, and may contain line breaks or spaces.
 func leak(text string) string {
 	text = strings.Join(strings.Fields(text), "") // undo line breaks and indentation
 	lower := strings.ToLower(text)
@@ -138,14 +140,15 @@ func TestLeakFindsEveryForm(t *testing.T) {
 	}
 }
 
-// servers simulates STS and the sign-in services, which use TLS and are behind a proxy, and plain HTTP servers for
-// the metadata service and the credentials URI. The mood determines how all of them respond.
+// servers simulates the services that issue keys. STS and the sign-in services use TLS, and clients reach them
+// through the server proxy. The server plain provides the metadata service and the credentials URI over plain HTTP.
 type servers struct {
 	proxy, plain *httptest.Server
 	certificate  string // path of the file with the servers' certificate
 }
 
-// moods are the ways in which the servers respond. "" means that the servers work normally.
+// moods lists the ways in which the simulated servers can misbehave, such as "error page". "" means that the servers
+// work normally.
 var moods = []string{"", "echo", "error page", "not JSON", "no key"}
 
 func startServers(t *testing.T, mood string) *servers {
@@ -240,9 +243,9 @@ func makeCertificate(t *testing.T) (certificate tls.Certificate, file string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, file
 }
 
-// processCase is one way of getting a key: the files in the home directory and the environment variables. SECRET,
-// TOKEN and similar words stand for the planted secrets, HOME for the home directory, and PLAIN for the URL of the
-// plain HTTP server.
+// processCase is a configuration of a key, which consists of files in the home directory and environment variables.
+// In their contents, SECRET, TOKEN and similar words are replaced with the test's secrets, HOME with the home
+// directory, and PLAIN with the URL of the plain HTTP server.
 type processCase struct {
 	profile string            // members of profile p in ~/.aliyun/config.json
 	files   map[string]string // contents of files by their path in the home directory
@@ -281,9 +284,9 @@ var processCases = map[string]processCase{
 
 var alwaysFails = []string{"External fails", "External spews", "a broken file", "a secret as the mode", "a secret as the source", "a broken ini file"}
 
-// TestProcesses checks, with real files and a real process for each mood of the servers, that nothing is printed,
-// that no file changes, and that no text contains a secret. One process runs all cases of a mood, because most of
-// the time is spent on starting a process.
+// TestProcesses searches for keys in a real process with real files, once for each way in which the servers can
+// misbehave. The process must print nothing, must reveal no secret and, unless it stores a new login, must change no
+// file. One process runs all cases, because starting a process takes most of the time.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	for _, mood := range moods {
@@ -310,7 +313,7 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// processRun is a processCase with its files.
+// processRun contains the files and the child process's settings for a processCase.
 type processRun struct {
 	child  childCase
 	config string            // path of the CLI's configuration file
@@ -348,7 +351,7 @@ func (s *servers) prepare(t *testing.T, c processCase) *processRun {
 	return run
 }
 
-// environment returns the environment variables that are the same for all cases of a mood. net/http and crypto/x509
+// environment returns the environment variables that all cases of a child process share. net/http and crypto/x509
 // read some of these variables only once per process.
 func (s *servers) environment() []string {
 	return []string{
@@ -375,8 +378,9 @@ func (s *servers) runChild(t *testing.T, cases []childCase) {
 	}
 }
 
-// outcome returns the id of the key, or "", and the full output of the case. It checks that the output contains no
-// secret, and that no file has changed. If stored is true, the configuration file must have changed.
+// outcome returns the id of the key that a case found, or "" if it found no key, and the full output of the case. It
+// checks that the output contains no secret and that no file has changed. If stored is true, the configuration file
+// must have changed.
 func (r *processRun) outcome(t *testing.T, stored bool) (id, text string) {
 	t.Helper()
 	data, err := os.ReadFile(r.child.Result)

@@ -21,7 +21,7 @@ func profilesJSON(profiles ...string) string {
 
 const hour = `4102444800` // a time in the future, in Unix seconds
 
-// TestProfileModes checks that every supported mode returns a key from simulated services.
+// TestProfileModes checks every supported profile mode: the mode must return a key from the simulated services.
 func TestProfileModes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -82,7 +82,8 @@ func TestProfileModes(t *testing.T) {
 	}
 }
 
-// TestProfileErrors checks that an unusable profile returns a single-line error that quotes nothing from the file.
+// TestProfileErrors checks the error for each kind of unusable profile. The error must be a single line and must not
+// quote the configuration file.
 func TestProfileErrors(t *testing.T) {
 	t.Parallel()
 	var long []string
@@ -144,8 +145,8 @@ func TestProfileErrors(t *testing.T) {
 	}
 }
 
-// TestProfileNames checks that the caller, the environment or the file can name the profile, in this order of
-// precedence, and that a byte order mark is accepted.
+// TestProfileNames checks where the name of the profile may come from: the caller, the environment or the
+// configuration file, in this order of precedence. It also checks that the file may begin with a byte order mark.
 func TestProfileNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -234,7 +235,7 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// TestRefusedCachedKey checks that a key that the API has rejected is not read from the CLI's cache.
+// TestRefusedCachedKey checks that a key in the CLI's cache is not used after the API has rejected the key.
 func TestRefusedCachedKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -15,7 +15,8 @@ import (
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
 // TestWhereItIsDecided checks the table "Where it is decided" in CONTRIBUTING.md. Each row must name at least one
-// file that exists. An identifier in backquotes before a file must be declared at the top level of that file.
+// file, and the files must exist. If an identifier in backquotes precedes a file, the file must declare the
+// identifier at the top level.
 func TestWhereItIsDecided(t *testing.T) {
 	t.Parallel()
 	const root = "../.."
@@ -80,8 +81,8 @@ func tableRows(text string) (rows [][]string) {
 	return rows[min(2, len(rows)):]
 }
 
-// declarations returns the names that a Go file declares at its top level. It returns a method both as Method and
-// as Type.Method.
+// declarations returns the names that a Go file declares at its top level. For a method, it returns both Method and
+// Type.Method.
 func declarations(file string) (map[string]bool, error) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 	if err != nil {
@@ -111,7 +112,7 @@ func declarations(file string) (map[string]bool, error) {
 	return names, nil
 }
 
-// typeName returns the name of a receiver's type, without a pointer and without type parameters.
+// typeName returns the type name in the type of a receiver. A pointer and type parameters are ignored.
 func typeName(expr ast.Expr) string {
 	switch e := expr.(type) {
 	case *ast.StarExpr:

@@ -12,8 +12,8 @@ import (
 	"testing/fstest"
 )
 
-// TestExcerpt compares this module with a small excerpt of the vendor's package, to which some differences have
-// been added.
+// TestExcerpt compares this module with a small excerpt of the vendor's package. The excerpt contains some
+// intentional differences.
 func TestExcerpt(t *testing.T) {
 	t.Parallel()
 	findings, err := compare(t.Context(), os.DirFS("testdata"))
@@ -52,7 +52,7 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
-// TestPackage checks that the command reads the excerpt from a package file.
+// TestPackage checks that the command can read the vendor's package from a package file.
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	var archive bytes.Buffer
@@ -100,7 +100,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// TestOtherForm checks that a package in an unknown format causes an error. It must not be treated as a package
+// TestOtherForm checks that a vendor package in an unknown format causes an error, and does not look like a package
 // without differences.
 func TestOtherForm(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// box is the struct that the tests in this file decode. The tests in package ecs decode the API's structs.
+// box is the struct that the tests in this file decode. The API's own structs are tested in package ecs.
 type box struct {
 	Name  string   `json:"Name"`
 	Size  int      `json:"Size,omitzero"`
@@ -35,7 +35,7 @@ func readBox(d *Decoder, v *box, i int) int {
 	return i
 }
 
-// TestDecoder checks that one decoder reads several documents, one after the other.
+// TestDecoder checks that the same decoder can read several documents one after another.
 func TestDecoder(t *testing.T) {
 	t.Parallel()
 	d := &Decoder{Members: &boxMembers}

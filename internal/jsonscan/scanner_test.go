@@ -18,8 +18,8 @@ func scan(data []byte) (*Scanner, error) {
 	return s, s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// tree returns the value at i in the form in which encoding/json, with UseNumber, decodes a value into an any. It
-// also checks that Skip ends at the same position.
+// tree returns the value at position i in the form in which encoding/json would decode it into an any with UseNumber.
+// It also checks that Skip ends at the same position.
 func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 	t.Helper()
 	switch c := s.At(i); c {
@@ -134,8 +134,8 @@ func TestAgainstEncodingJSON(t *testing.T) {
 	for _, text := range seeds {
 		check(t, []byte(text))
 	}
-	// Strings are scanned eight bytes at a time. Test every byte at each of the eight positions, both in a string
-	// and as a value.
+	// The scanner reads strings eight bytes at a time. Test every byte at each of the eight positions, both inside a
+	// string and as a value.
 	for c := range 256 {
 		for at := range 17 {
 			text := []byte(`"` + strings.Repeat("a", 17) + `"`)

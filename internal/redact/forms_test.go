@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// transformations maps each form in which a secret must be found to a function that converts a secret to that form.
+// transformations maps the name of each form in which the Redactor must find a secret to a function that converts a
+// secret to that form.
 var transformations = map[string]func(string) string{
 	"raw":                       func(s string) string { return s },
 	"upper case":                strings.ToUpper,
@@ -67,8 +68,8 @@ func wrap(s string, width int, separator string) string {
 	return strings.Join(append(lines, s), separator)
 }
 
-// showsAny returns a part of secret that text contains in one of the documented forms, or "". It first removes all
-// layers of escapes and all white space. It does not use the code under test.
+// showsAny searches text for the secret or half of the secret, in any of the documented forms. It returns the form
+// that it finds, or "". It first removes all escapes and white space from text. It does not use the code under test.
 func showsAny(text, secret string) string {
 	for range 4 {
 		if plain, err := url.PathUnescape(text); err == nil {
@@ -83,7 +84,7 @@ func showsAny(text, secret string) string {
 		encoded := base64.StdEncoding.EncodeToString([]byte(part))
 		for _, form := range []string{part, hex.EncodeToString([]byte(part)), encoded, base64.URLEncoding.EncodeToString([]byte(part))} {
 			form = strings.ToLower(strings.TrimRight(form, "="))
-			// Skip very short forms. For example, nothing is left of "====".
+			// Skip forms that are very short. For example, the form of "====" is empty.
 			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) {
 				return form
 			}
@@ -151,8 +152,8 @@ func TestOtherTextStays(t *testing.T) {
 	}
 }
 
-// FuzzMask puts a secret into text in one of the documented forms, masks the text, and checks that the secret can
-// no longer be found.
+// FuzzMask puts a secret into a text in one of the documented forms and masks the text. It then checks that the
+// secret can no longer be found.
 func FuzzMask(f *testing.F) {
 	names := slices.Sorted(maps.Keys(transformations))
 	for i := range names {
@@ -174,8 +175,8 @@ func FuzzMask(f *testing.F) {
 		if r.forms.contains(got) {
 			t.Errorf("%s of %q is still in %q", name, secret, got)
 		}
-		// The surrounding text may itself look like a part of the secret, so compare with a text without the
-		// secret.
+		// The surrounding text may itself look like a part of the secret. Therefore compare the result with a text
+		// without the secret.
 		other := transformations[name](strings.Repeat("~", len(secret)))
 		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+other+" "+after, secret) == "" && !strings.Contains(mask, shown) {
 			t.Errorf("%s: %q is still in %q", name, shown, got)

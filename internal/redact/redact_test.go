@@ -58,7 +58,8 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// TestShapes checks that secrets that the Redactor does not know are recognized by their name or format.
+// TestShapes checks that the Redactor recognizes secrets that it does not know, by the name or the format of the
+// value.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -182,7 +183,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// asError is an error whose As method returns an error that it neither prints nor wraps.
+// asError is an error from which errors.As extracts a *url.Error. The error neither prints nor wraps the *url.Error.
 type asError struct{ u *url.Error }
 
 func (asError) Error() string        { return "failed" }

@@ -17,8 +17,9 @@ func slowLimiter(calls *int) func(context.Context) error {
 	}
 }
 
-// TestGateClosesDuringLimiter checks a caller that is waiting for the limiter when the gate closes. The caller must
-// then wait for the gate, and for the limiter once more.
+// TestGateClosesDuringLimiter checks a caller that waits for the limiter while a response to another request is
+// throttled. After the limiter, the caller must wait until the quota is available, and must then wait for the limiter
+// a second time.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*testing.T) *Control{
@@ -44,7 +45,8 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	}
 }
 
-// TestWaitedLeavesOutTheLimiter checks that the time spent in a limiter does not count as waiting for quota.
+// TestWaitedLeavesOutTheLimiter checks that the time that a caller waits for the limiter is not counted as time
+// waited for quota.
 func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +59,7 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	})
 }
 
-// TestLimiterFails checks that Admit returns the limiter's error, and that the failed caller does not block the
+// TestLimiterFails checks that Admit returns an error of the limiter, and that the failed caller does not block the
 // next caller.
 func TestLimiterFails(t *testing.T) {
 	t.Parallel()

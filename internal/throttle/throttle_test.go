@@ -14,7 +14,7 @@ import (
 // serviceTime is the response time of the simulated server.
 const serviceTime = 20 * time.Millisecond
 
-// tokenBucket simulates a quota of rate requests per second with bursts of up to burst requests.
+// tokenBucket simulates a quota of rate requests per second, with bursts of up to burst requests.
 type tokenBucket struct {
 	rate, burst, tokens float64
 	last                time.Time
@@ -58,7 +58,7 @@ func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
 }
 
 // throttleLoad is a simulation in virtual time. Each client has its own Control and several workers. Each worker
-// makes calls one after the other, with the same retries as the transport.
+// makes calls one after another. A call is retried in the same way as in the transport.
 type throttleLoad struct {
 	clients, workers, calls int // workers and calls are per client
 	attempts                int
@@ -128,9 +128,9 @@ func (l *throttleLoad) share() float64 {
 	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
 }
 
-// TestThrottleLoad is the acceptance test of the throttle control. Every case runs many times because its course
-// depends on jitter, and every run must keep to the limits. If phases is set, each run starts at a different point
-// of the server's period.
+// TestThrottleLoad is the acceptance test of Control. Every case runs many times, because its course depends on
+// jitter, and every run must keep to the limits. If phases is set, each run starts at a different point in the
+// server's quota period.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
 	runs := 25
@@ -169,10 +169,11 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "window/hint_phases", clients: 1, workers: 16, calls: 600, server: window200(true), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint", clients: 1, workers: 16, calls: 600, server: window200(false), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint_phases", clients: 1, workers: 16, calls: 600, server: window200(false), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
-		// If the server does not report when the period ends, each client has to find out for itself. The first
-		// client to do so may use up the quota, and the remaining clients then wait for another period.
+		// If the server does not report when the quota period ends, each client has to find out when it can continue.
+		// The first client to find out may use up the new quota, so the other clients have to wait for another
+		// period.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
-		// A single caller has to send all the probes itself, so it needs more attempts.
+		// A single caller needs more attempts, because it has to send all the probes itself.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
 		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
 			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
@@ -256,8 +257,8 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle returns a Control whose gate is closed for retryAfter. If retryAfter is 0, the gate is closed for
-// the first pause between probes.
+// closedThrottle returns a Control whose gate is closed: it admits no requests for retryAfter. If retryAfter is 0,
+// the gate is closed for the initial pause between probes.
 func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
@@ -404,7 +405,8 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps checks the pauses between probes if a caller is throttled several times in a row.
+// TestThrottleGaps checks the pauses between requests that probe the quota, if the server throttles several of these
+// requests in a row.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -439,8 +441,8 @@ func TestThrottleGaps(t *testing.T) {
 	})
 }
 
-// TestThrottleInFlight checks that only the first throttled response closes the gate if many requests are in flight
-// when the quota is used up.
+// TestThrottleInFlight checks a Control that has many requests in flight when the quota is used up. Only the first
+// throttled response may close the gate.
 func TestThrottleInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -494,7 +496,7 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		// The gate has opened and closed before the response arrives.
+		// Before the response to the first probe arrives, the gate has been opened and closed.
 		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) {
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
@@ -509,7 +511,7 @@ func TestThrottleProbes(t *testing.T) {
 				start := time.Now()
 				tt.play(t, th, probe)
 				mustAdmit(t, th)
-				// After the gate has opened, the request may also be paced.
+				// After the gate has opened, the next request may also be paced.
 				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) {
 					t.Errorf("the next request was sent after %v, want %v", got, tt.want)
 				}
@@ -518,8 +520,8 @@ func TestThrottleProbes(t *testing.T) {
 	}
 }
 
-// TestThrottleOrder checks that callers are admitted first in, first out, both while the gate is closed and while
-// requests are paced.
+// TestThrottleOrder checks that callers are admitted in the order of their arrival, both while requests are blocked
+// and while requests are paced.
 func TestThrottleOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -549,8 +551,8 @@ func TestThrottleOrder(t *testing.T) {
 	})
 }
 
-// TestThrottleOvertaking checks that a caller does not overtake the front of the queue, even if it arrives exactly
-// when the front may be admitted.
+// TestThrottleOvertaking checks that a caller does not overtake the caller at the front of the queue, even if it
+// arrives exactly when the caller at the front may be admitted.
 func TestThrottleOvertaking(t *testing.T) {
 	t.Parallel()
 	for range 50 { // repeat the test, because the scheduler decides which goroutine runs first
@@ -570,7 +572,7 @@ func TestThrottleOvertaking(t *testing.T) {
 	}
 }
 
-// TestThrottleFreeAgain checks that requests are no longer paced after a minute without a throttled response.
+// TestThrottleFreeAgain checks that requests are no longer paced after a minute without throttled responses.
 func TestThrottleFreeAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -589,8 +591,8 @@ func TestThrottleFreeAgain(t *testing.T) {
 		if took := time.Since(start); took != 0 || th.paced {
 			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
 		}
-		// After the next throttled response, the rate starts from the current request rate, not from the regrown
-		// rate.
+		// When the server throttles a request, the new rate is based on the current request rate, not on the rate to
+		// which the pacing had grown.
 		th.Report(mustAdmit(t, th), Throttled, 0)
 		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
 			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestEndedWhileWaitingForQuota checks that a call that ends while it waits for quota returns the context's error
-// and the class Throttled. Some of the calls have sent a request before, and others have not.
+// TestEndedWhileWaitingForQuota checks a call whose context ends while the call waits for quota. The call must return
+// the context's error with the class Throttled, whether or not it has already sent a request.
 func TestEndedWhileWaitingForQuota(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
@@ -46,8 +46,8 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 	}
 }
 
-// TestLimiterWithThrottling checks that the requests keep to the caller's limit while the API throttles them, and
-// that the limiter is not called more often than necessary.
+// TestLimiterWithThrottling checks that the requests keep to the caller's limit while the API throttles some of the
+// requests. The limiter must not be called more often than necessary.
 func TestLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -105,8 +105,8 @@ func TestLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestGateClosesDuringLimiter checks that a call waits for the gate if the gate closes while the call waits for the
-// limiter.
+// TestGateClosesDuringLimiter checks calls that wait for the limiter when the API throttles another request. The
+// calls must then also wait for the time that the API asks for.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -145,8 +145,8 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	})
 }
 
-// TestSlowLimiterWithThrottling checks that later probes do not overtake a probe that waits a long time for the
-// limiter.
+// TestSlowLimiterWithThrottling checks a request that probes the quota and waits a long time for the limiter. Later
+// probes must not overtake that request.
 func TestSlowLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	const callers = 3
@@ -188,7 +188,7 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestMaxElapsedThrottled checks that MaxElapsed also limits the time that a call waits for quota.
+// TestMaxElapsedThrottled checks that the time that a call waits for quota is also limited by MaxElapsed.
 func TestMaxElapsedThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

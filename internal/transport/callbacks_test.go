@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestPanicInDecode checks that a panic in Decode does not block other calls.
+// TestPanicInDecode checks that a panic in the caller's Decode function does not block other calls.
 func TestPanicInDecode(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -153,7 +153,7 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	}
 }
 
-// TestObserve checks that Observe returns data from the headers of the most recent response.
+// TestObserve checks that Observe returns the data that the headers of the most recent response contain.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

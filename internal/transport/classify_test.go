@@ -24,7 +24,7 @@ func TestClassifyCodes(t *testing.T) {
 		statuses []int
 		class    Class
 	}{
-		// Errors of DescribeInstances.
+		// These are errors of DescribeInstances.
 		"InvalidTag.Mismatch":                         {[]int{400}, Invalid},
 		"InvalidTagCount":                             {[]int{400}, Invalid},
 		"InvalidHpcClusterId.NotFound":                {[]int{400}, NotFound},
@@ -38,7 +38,7 @@ func TestClassifyCodes(t *testing.T) {
 		"InvalidNetworkType.NotFound":                 {[]int{404}, Invalid},
 		"InvalidStatus.NotFound":                      {[]int{404}, Invalid},
 		"DryRunOperation":                             {[]int{400}, 0},
-		// Errors that every operation can return.
+		// These are errors that every operation can return.
 		"Throttling":                                 {[]int{400, 403, 429, 503}, Throttled},
 		"Throttling.User":                            {[]int{400}, Throttled},
 		"Throttling.Api":                             {[]int{400}, Throttled},
@@ -126,7 +126,7 @@ func TestClassifyCodes(t *testing.T) {
 	}
 }
 
-// TestAdvice checks the advice for error codes whose message does not say what to do.
+// TestAdvice checks the advice for error codes whose message does not tell the user what to do.
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]string{

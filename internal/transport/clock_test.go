@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// TestSkew checks that the transport learns the server's time from a response that rejects the time of a request,
-// that later calls use that time, and that one call learns the time at most twice.
+// TestSkew checks how the transport corrects a wrong local clock. It must learn the server's time from a response
+// that rejects the time of a request, and use that time for later calls. During one call, it may learn the time at
+// most twice.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -46,8 +47,8 @@ func TestSkew(t *testing.T) {
 	})
 }
 
-// TestClockIsLearnedWithoutRetry checks that the next call uses the server's time even if the rejected call was not
-// retried.
+// TestClockIsLearnedWithoutRetry checks that the transport learns the server's time even from a call that is not
+// retried. The next call must use that time.
 func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

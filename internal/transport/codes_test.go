@@ -70,8 +70,8 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// TestCodeFamilies checks that no documented code is in the wrong class. It groups the codes by patterns that are
-// independent of codeRules.
+// TestCodeFamilies checks the class of documented error codes with patterns such as prefixes. The patterns do not
+// depend on codeRules.
 func TestCodeFamilies(t *testing.T) {
 	t.Parallel()
 	families := []struct {
@@ -141,8 +141,8 @@ func TestUnknownCodes(t *testing.T) {
 	}
 }
 
-// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve. Without specific advice,
-// the error would tell the user which permission to grant.
+// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve. Without special advice, the
+// error would tell the user to grant a permission.
 func TestDenialsNoGrantCures(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{

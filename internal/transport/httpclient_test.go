@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestCallersClient checks that the transport uses the caller's http.Client and parameters without modifying them.
+// TestCallersClient checks that the transport uses the caller's http.Client and parameters, and does not modify them.
 func TestCallersClient(t *testing.T) {
 	t.Parallel()
 	redirected := 0
@@ -48,8 +48,8 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// TestConnections checks that parallel workers reuse their connections, so each worker opens only one. The server
-// does not respond until all workers are connected, which simulates a long round trip.
+// TestConnections checks that parallel workers reuse their connections, so that each worker opens only one
+// connection. To simulate a long round trip, the server does not respond until all workers are connected.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 16, 64} {

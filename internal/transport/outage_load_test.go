@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// troubles are the ways in which the simulated service fails: without a response, and with an error response.
+// troubles contains the ways in which the simulated service fails: it sends no response, or it sends an error
+// response.
 var troubles = map[string]roundTripper{
 	"refused": func(int, *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -22,8 +23,8 @@ var troubles = map[string]roundTripper{
 	},
 }
 
-// outageLoad is a simulation in virtual time. Each worker makes calls one after the other, and each request takes
-// 20 ms. The service goes down after 100 ms and stays down for a while. A worker stops at its first failed call.
+// outageLoad is a simulation in virtual time. Each worker makes calls one after another, and each request takes 20
+// ms. After 100 ms, the service fails for some time. A worker stops at its first failed call.
 type outageLoad struct {
 	trouble  roundTripper
 	down     time.Duration
@@ -71,9 +72,10 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 	return int(finished.Load())
 }
 
-// TestOutages checks how long an outage can last before calls and listings fail. In loads with many workers, every
-// worker is a sample, so one run is enough. TestProblems checks that other network errors have the same class as a
-// refused connection, so no other network error is tested here. With -short, only the refused connection is tested.
+// TestOutages checks how long an outage can last before calls and listings fail. In a simulation with many workers,
+// every worker is a sample, so a single run is enough. The only network error that is tested is a refused connection,
+// because TestProblems checks that other network errors have the same class. With -short, error responses are not
+// tested.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -115,8 +117,8 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TestDeadServer checks that a server that never recovers receives at most one request per call, one retry per five
-// calls, and retryBudget further retries.
+// TestDeadServer checks how many requests a server receives if it never recovers. It must receive at most one request
+// per call, plus one retry per five calls, plus retryBudget retries.
 func TestDeadServer(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -35,7 +35,7 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// TestProblems checks the classification of failures without an HTTP response, and that permanent failures are not
+// TestProblems checks how failures without an HTTP response are classified, and that permanent failures are not
 // retried.
 func TestProblems(t *testing.T) {
 	t.Parallel()
@@ -129,7 +129,7 @@ func TestErrorDocument(t *testing.T) {
 	})
 }
 
-// TestRequestIDs checks that a secret in a request id is masked wherever the request id is reported.
+// TestRequestIDs checks that a secret in a request id is masked in every place where the request id is reported.
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]func(*http.Request) string{
@@ -181,7 +181,8 @@ func TestRequestIDOfASuccess(t *testing.T) {
 	}
 }
 
-// TestIsUUID checks that isUUID accepts only UUIDs, because a UUID is reported without masking.
+// TestIsUUID checks that isUUID accepts nothing but UUIDs. The test matters because a request id that is a UUID is
+// reported without masking.
 func TestIsUUID(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-a1d7-6C044FE73368"

@@ -12,7 +12,7 @@ import (
 )
 
 // TestRetryBudgetOfCalls checks that every operation in every region has its own retry budget. If a call is not
-// retried because the budget is used up, its error must say so.
+// retried because the budget is used up, the call's error must mention that.
 func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -43,8 +43,8 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 	})
 }
 
-// TestPartialOutage checks that many concurrent callers succeed although the service fails half of their requests,
-// and that the retries do not flood the service.
+// TestPartialOutage checks many concurrent callers while the service fails half of their requests. All callers must
+// succeed, and their retries must not flood the service.
 func TestPartialOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -77,8 +77,8 @@ func TestPartialOutage(t *testing.T) {
 // testPolicy is a retry policy with minimal delays.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
-// TestRetryBudget checks that a server that stays down receives 1.2 requests per call in the long run, and that
-// responses refill the retry budget.
+// TestRetryBudget checks how many retries the budget permits. A server that stays down must receive 1.2 requests per
+// call in the long run. Responses must refill the budget.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,8 +108,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetWhileUp checks what a retry does when the budget is used up. While the service is up, the retry
-// waits for responses to other calls. When the service goes down, the retry fails.
+// TestRetryBudgetWhileUp checks a retry for which there is no budget left. While the service is up, the retry must
+// wait for responses to other calls. When the service goes down, the retry must fail.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -132,7 +132,7 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}
 }
 
-// TestAwait checks when await returns, and with which error.
+// TestAwait checks when the method await returns, and which error it returns.
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

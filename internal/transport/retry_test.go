@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// TestBackoff checks that backoffs grow, contain jitter, and are added to the wait that the server requests.
+// TestBackoff checks that backoffs grow and contain jitter. If the server requests a wait, the backoff must be added
+// to that wait.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +51,7 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestLimits checks which limits of a Policy apply to a call.
+// TestLimits checks which limits of a retry Policy apply to a call.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -73,8 +74,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestMaxElapsed checks that MaxElapsed is measured from the first failure, that the last retry starts when
-// MaxElapsed is reached, and that no retry starts later.
+// TestMaxElapsed checks that MaxElapsed is measured from the first failure. The last retry must start when MaxElapsed
+// is reached, and no retry may start later.
 func TestMaxElapsed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -121,8 +122,8 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
-// TestChangesAreNotRepeated checks that an operation that may change something is retried only if the failed
-// attempt cannot have taken effect, or if the request has a ClientToken.
+// TestChangesAreNotRepeated checks that an operation that may change something is retried only in two cases: the
+// failed attempt cannot have taken effect, or the request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -196,7 +197,7 @@ func TestPolicyDefaults(t *testing.T) {
 	}
 }
 
-// TestBackoffRange checks that backoffs lie between the lower bound and the ceiling, and are spread over the whole
+// TestBackoffRange checks that backoffs are between the lower bound and the ceiling, and are spread over the whole
 // range.
 func TestBackoffRange(t *testing.T) {
 	t.Parallel()

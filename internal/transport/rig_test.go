@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// roundTripper simulates the server. n is the number of the request. The first request is number 1.
+// roundTripper simulates the server. n is the number of the request, counted from 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
 // rig is a Transport that sends its requests to a roundTripper and records the requests, the attempts and the log.
@@ -124,8 +124,8 @@ func asFailure(err error) (f *Failure, ok bool) {
 	return f, ok
 }
 
-// sleepUntil waits like a rate.Limiter: if the wait would exceed the context's deadline, it returns an error
-// immediately.
+// sleepUntil waits until the given time, as a rate.Limiter does. If the context's deadline is earlier, it returns an
+// error immediately.
 func sleepUntil(ctx context.Context, at time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
 		return errPastDeadline
@@ -145,7 +145,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// rotating returns a credentials function that returns a new key on every call, and counts the calls.
+// rotating returns a credentials function that returns a new key on every call and increments calls.
 func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		*calls++

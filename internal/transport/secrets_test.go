@@ -15,8 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestNoSecretLeaves checks that no text from the server, the network or the credentials provider leaks a secret
-// into errors, attempts or the log.
+// TestNoSecretLeaves checks that secrets in strings from the server, the network or the credentials provider do not
+// appear in errors, attempts or the log.
 func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -71,8 +71,9 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// TestCallersErrorsAreMasked checks that errors from the caller's limiter, and the cause of the caller's context,
-// are reported on one line and without secrets. The original error stays in the chain unless it contains a secret.
+// TestCallersErrorsAreMasked checks the errors of the caller's limiter and the cause of the caller's context. They
+// must be reported on one line and without secrets. The original error must stay in the error chain unless it
+// contains a secret.
 func TestCallersErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("two\nlines")

@@ -145,7 +145,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// forever is a connection that blocks in Read forever and ignores deadlines.
+// forever is a connection whose Read method blocks forever and ignores deadlines.
 type forever struct{}
 
 func (forever) Read([]byte) (int, error) { select {} }
@@ -269,8 +269,8 @@ func (u untilDone) Read([]byte) (int, error) {
 	return 0, u.ctx.Err()
 }
 
-// TestLastResponseIsKept checks that a failed call reports the most recent error response even if its last attempt
-// failed without a response.
+// TestLastResponseIsKept checks that a failed call reports the most recent error response, even if the last attempt
+// received no response.
 func TestLastResponseIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -290,8 +290,8 @@ func TestLastResponseIsKept(t *testing.T) {
 	})
 }
 
-// TestContextErrorKeepsTheLastFailure checks that a call that is ended by its context also reports the failure of
-// the previous attempt.
+// TestContextErrorKeepsTheLastFailure checks a call that ends because its context is done. Its error must also report
+// the failure of the previous attempt.
 func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset")

@@ -1,4 +1,4 @@
-// Package demo provides clients with which every example runs without an account.
+// Package demo provides clients that let every example run without an account.
 package demo
 
 import (
@@ -14,8 +14,8 @@ const (
 	seed = 1
 )
 
-// Now returns the time for which the fleet was generated: at this time, some instances have just been created and
-// some subscriptions are about to expire.
+// Now returns the time for which the demo instances were generated. At this time, some instances have just been
+// created and some subscriptions are about to expire.
 func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 
 // Notice returns a line that tells the user that the listed instances are not real.
@@ -23,8 +23,8 @@ func Notice() string {
 	return "demo: these instances are made up, as of " + Now().Format(time.DateOnly)
 }
 
-// Client returns a client for a region. If demo is true, the client uses an in-memory ECS with generated instances;
-// otherwise it uses the default credentials. The caller must call done when it no longer needs the client.
+// Client returns a client for a region. If demo is true, the client uses an in-memory ECS with generated instances.
+// Otherwise, the client uses the default credentials. The caller must call done when it no longer needs the client.
 func Client(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error) {
 	return ClientOf(size, demo, region, opts)
 }
@@ -38,8 +38,8 @@ func ClientOf(size int, demo bool, region string, opts *ecs.Options) (client *ec
 	return serve(ecstest.NewServer(ecstest.Fleet(size, seed)...), region, opts)
 }
 
-// ChangingClient is like Client, but the in-memory ECS has the given instances. It calls change after a second, to
-// modify them.
+// ChangingClient is like Client, but the in-memory ECS has the given instances. After one second, it calls change to
+// modify the instances.
 func ChangingClient(demo bool, region string, change func(*ecstest.Server), instances ...ecs.Instance) (client *ecs.Client, done func(), err error) {
 	if !demo {
 		return Client(false, region, nil)

@@ -1,4 +1,4 @@
-// Package failure classifies the failures of a listing for messages, exit codes and metric labels.
+// Package failure classifies the failures of a listing. The classes determine messages, exit codes and metric labels.
 package failure
 
 import (
@@ -34,7 +34,8 @@ const (
 	Other       Kind = "other"
 )
 
-// The exit codes of the programs. Only after ExitUnavailable may another attempt succeed without a change.
+// These are the exit codes of the programs. ExitUnavailable is the only exit code after which running the program a
+// second time may succeed without any other change.
 const (
 	ExitOK          = 0
 	ExitFailed      = 1
@@ -56,8 +57,8 @@ const ExitCodes = `  0    success
   5    throttled or unavailable, even after retries: try again later
 `
 
-// isClosed reports whether the account has not enabled the region, regardless of permissions. The error code is
-// either a denial that names the region, or one of two other codes for such a region.
+// isClosed reports whether the account has not enabled the region. In this case, permissions make no difference: the
+// API either denies the request with an error code that contains "Region", or returns one of two other codes.
 func isClosed(err error) bool {
 	var api *ecs.Error
 	if !errors.As(err, &api) {
@@ -98,7 +99,7 @@ func KindOf(err error) Kind {
 	}
 }
 
-// isEndpoint reports whether retrying cannot help because the endpoint itself is unusable.
+// isEndpoint reports whether the endpoint itself is unusable, so that retrying cannot help.
 func isEndpoint(err error) bool {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError
@@ -109,12 +110,13 @@ func isEndpoint(err error) bool {
 		errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &record)
 }
 
-// Lasting reports whether the failure persists until the user changes something, so that waiting does not help.
+// Lasting reports whether the failure persists until the user changes something. Waiting does not resolve a lasting
+// failure.
 func (k Kind) Lasting() bool {
 	return k != Throttled && k != Unavailable && k != Timeout
 }
 
-// ExitCode returns the exit code of a program that ends with the failure.
+// ExitCode returns the exit code for a program that failed with err.
 func ExitCode(err error) int {
 	switch KindOf(err) {
 	case Invalid:
@@ -132,8 +134,8 @@ func ExitCode(err error) int {
 	}
 }
 
-// Text describes a failure in one line that starts with the account, if it is known, and the region. It uses the
-// words of [wording.Plain].
+// Text describes a failure in one line. The line begins with the account and the region, if these are known, followed
+// by the error text that [wording.Plain] returns.
 func Text(err error) string {
 	var account *AccountError
 	var region *ecs.RegionError
@@ -147,13 +149,13 @@ func Text(err error) string {
 	}
 }
 
-// AccountError is a failure to list one of several accounts.
+// AccountError is the error that occurred when one of several accounts was listed.
 type AccountError struct {
 	Account string
 	Err     error
 }
 
-// Error returns the message of the failure, preceded by the account.
+// Error returns the name of the account and the message of the failure.
 func (e *AccountError) Error() string { return e.Account + ": " + e.Err.Error() }
 
 // Unwrap returns the failure without the account.
@@ -165,7 +167,7 @@ type Setup struct {
 	Endpoint string
 }
 
-// Advice returns what the user can do about a failure, or "" if the error text already explains that.
+// Advice tells the user how to resolve a failure. It returns "" if the error text already contains an explanation.
 func (s Setup) Advice(err error) string {
 	switch KindOf(err) {
 	case Forbidden:
@@ -217,7 +219,7 @@ func regionOf(err error) string {
 	}
 }
 
-// invalidRegion returns advice if the API rejected the region id, and "" otherwise.
+// invalidRegion returns advice for the user if the API rejected the region id, and "" otherwise.
 func invalidRegion(err error) string {
 	var api *ecs.Error
 	if !errors.As(err, &api) || !strings.HasPrefix(api.Code, "InvalidRegionId") {
@@ -256,8 +258,9 @@ func (s Setup) network() string {
 	}
 }
 
-// Report prints the failures and then each piece of advice once. It returns the exit code of the first failure in
-// alphabetical order, so that the code does not depend on which region responded first. failures must not be empty.
+// Report prints each failure, and then prints each different piece of advice once. It returns the exit code of the
+// first failure in alphabetical order, so that the code does not depend on which region responded first. failures
+// must not be empty.
 func (s Setup) Report(say func(line string), failures ...error) int {
 	failures = Sorted(failures)
 	const most = 10
@@ -277,7 +280,7 @@ func (s Setup) Report(say func(line string), failures ...error) int {
 	return ExitCode(failures[0])
 }
 
-// Sorted returns the failures in the alphabetical order of their texts.
+// Sorted returns the failures in the alphabetical order of their descriptions.
 func Sorted(failures []error) []error {
 	return slices.SortedStableFunc(slices.Values(failures), func(a, b error) int { return cmp.Compare(Text(a), Text(b)) })
 }

@@ -19,7 +19,7 @@ func api(code string, status int) error {
 	return &ecs.Error{Code: code, StatusCode: status, Action: "DescribeInstances", Message: "x"}
 }
 
-// wrapped returns a network failure in the form in which the client returns it.
+// wrapped returns err in the form in which the client returns network errors.
 func wrapped(err error) error { return fmt.Errorf("ecs: %w: %w", err, ecs.ErrUnavailable) }
 
 // TestMatrix verifies the kind, exit code and advice of every failure.

@@ -16,13 +16,13 @@ var publicRegions = strings.Fields(`
 	ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-south-1 us-east-1 us-west-1 na-south-1 eu-west-1 eu-central-1
 	me-east-1 me-central-1 cn-beijing-finance-1 cn-shanghai-finance-1 cn-shenzhen-finance-1 cn-north-2-gov-1`)
 
-// KnownRegion reports whether name is the id of a public region or is in others.
+// KnownRegion reports whether name is the id of a public region or is one of the names in others.
 func KnownRegion(name string, others ...string) bool {
 	return slices.Contains(publicRegions, name) || slices.Contains(others, name)
 }
 
-// SuggestRegion returns the end of a message about a region that may not exist. It names a region with a similar id,
-// if there is one among the public regions and others, and explains how to list all regions.
+// SuggestRegion returns the last part of a message about a region that may not exist. It suggests a similar id, if
+// there is one among the public regions and others, and explains how to list all regions.
 func SuggestRegion(name string, others ...string) string {
 	known := slices.Concat(others, publicRegions)
 	var chinese []string // without the prefix "cn-", which users easily forget

@@ -1,5 +1,5 @@
-// Package hostile contains instance names and tags that can do harm in programs that are not prepared for them. The
-// tests of all programs use these strings.
+// Package hostile contains instance names and tags that can harm unprepared programs. The tests of all programs use
+// these strings.
 package hostile
 
 import "strings"
@@ -45,7 +45,7 @@ func Odd() []string {
 	return []string{"", " ", "web server (1)", `"quoted" 'twice' \`, "a,b;c", "订单服务", "été", "e\u0301te\u0301", "😀", "a=b", "a.b", "a-b", "a_b", strings.Repeat("long-", 60), strings.Repeat("长", 300)}
 }
 
-// Names returns the strings of all the other functions.
+// Names returns the strings that the other functions of this package return.
 func Names() (all []string) {
 	for _, list := range [][]string{Hosts(), Templates(), Escapes(), Formulas(), Markup(), Odd()} {
 		all = append(all, list...)

@@ -1,6 +1,6 @@
-// Package hostname converts instance names to host names. A person who may name an instance must not be able to take
-// over a host that other programs know. A name such as "github.com", "localhost" or "192.0.2.7" would do so as an SSH
-// alias or as an inventory host.
+// Package hostname converts instance names to host names. Programs use a host name as an SSH alias or as an inventory
+// host. A person who may name an instance must not be able to take over an existing host with a name such as
+// "github.com", "localhost" or "192.0.2.7".
 package hostname
 
 import (
@@ -19,16 +19,16 @@ var reserved = []string{
 	"ip6-allnodes", "ip6-allrouters", "ip6-mcastprefix", "broadcasthost", "loopback", "none", "host", "match", "self", "implicit",
 }
 
-// number matches what the C library parses as an IPv4 address or as part of an address: "127.1", "0x7f000001",
-// "2130706433".
+// number matches strings that the C library parses as an IPv4 address or as a part of an IPv4 address, such as
+// "127.1", "0x7f000001" and "2130706433".
 var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-F]*|[0-9]+)){0,3}$`)
 
 // instanceID matches a string that may be an instance id.
 var instanceID = regexp.MustCompile(`^[iI]-[0-9A-Za-z]+$`)
 
-// OfName returns the host name for a name that a person chose. It is like Clean, but returns "" if the name may be an
-// instance id. Otherwise, an instance that was given the id of another instance as its name would be reached in place
-// of the other instance if the other instance is not listed.
+// OfName returns the host name for a name that a person chose. Unlike Clean, it returns "" if the name may be an
+// instance id. Otherwise, a person could name an instance after the id of another instance, and a user who connects
+// to that id would reach the wrong instance.
 func OfName(name string) string {
 	clean := Clean(name)
 	if instanceID.MatchString(clean) {
@@ -38,8 +38,8 @@ func OfName(name string) string {
 }
 
 // Clean converts a name to a host name that contains only letters of any script, digits, "_" and "-", and that begins
-// and ends with a letter or a digit. It returns "" if no such character is left, or if the name is an address, a
-// number, reserved or too long.
+// and ends with a letter or a digit. It returns "" if nothing is left of the name, or if the name is an address, a
+// number, a reserved name or too long.
 func Clean(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return r == unicode.ReplacementChar || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != '_' && r != '-'

@@ -26,7 +26,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// TestOfName verifies that a name that may be another instance's id is not used.
+// TestOfName verifies that an instance name that may be the id of another instance is not used as a host name.
 func TestOfName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"i-bp1victim": "", "I-BP1": "", " i.bp1 ": "", "i-web-1": "i-web-1", "web-1": "web-1", "localhost": ""} {
@@ -36,7 +36,8 @@ func TestOfName(t *testing.T) {
 	}
 }
 
-// check verifies that the host name for any instance name is not an address and has no special meaning to a program.
+// check verifies that the host name for an instance name is not an address and has no special meaning to other
+// programs.
 func check(t *testing.T, name string) {
 	t.Helper()
 	clean := Clean(name)

@@ -13,13 +13,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// sameSignal is the time after the first signal in which a second signal is ignored: timeout(1) and service managers
-// signal both the process and its process group, so the process receives the signal twice.
+// sameSignal is the period after the first signal in which a second signal is ignored. A process may receive the same
+// signal twice within this period, because timeout(1) and service managers send the signal to the process and to its
+// process group.
 const sameSignal = 500 * time.Millisecond
 
-// Main calls run and exits with the code that it returns. SIGINT, SIGTERM and SIGHUP cancel the context, so that run
-// can print its results so far. A signal that the parent process made this process ignore, as nohup does with SIGHUP,
-// is still ignored. A second Ctrl-C ends the process immediately.
+// Main calls run and exits with the code that run returns. SIGINT, SIGTERM and SIGHUP cancel the context, so that run
+// can print its partial results. If the parent process made this process ignore a signal, as nohup does with SIGHUP,
+// the signal is still ignored. A second Ctrl-C ends the process immediately.
 func Main(run func(ctx context.Context, args []string) int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 8)
@@ -34,8 +35,8 @@ func Main(run func(ctx context.Context, args []string) int) {
 	os.Exit(code)
 }
 
-// watch calls cancel at the first signal, and exit at a second Ctrl-C. It ignores a Ctrl-C within sameSignal of the
-// first signal.
+// watch calls cancel when the first signal arrives. If the user presses Ctrl-C more than sameSignal later, watch
+// calls exit.
 func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	<-signals
 	cancel()
@@ -47,8 +48,8 @@ func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	}
 }
 
-// Say returns a function that writes a line to stderr after the program's name. It removes control characters, so
-// that names or responses that a line quotes cannot control the terminal.
+// Say returns a function that writes the program's name and a line to stderr. The function removes control
+// characters, because a line may quote names or responses, which must not control the terminal.
 func Say(stderr io.Writer, program string) func(line string) {
 	return func(line string) { fmt.Fprintln(stderr, program+": "+terminal.Printable(line)) }
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// TestWatch verifies that a second SIGTERM does not end the process before it has printed its results, and that a
-// second Ctrl-C does.
+// TestWatch verifies that a program that receives a second SIGTERM can still print its results, and that a second
+// Ctrl-C ends the program immediately.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Find returns the path of the first of the named programs that is installed. If none of them is installed, Find
-// fails the test if ECS_REAL_TOOLS is set, as .ci/run does, and skips the test otherwise. With -short, Find always
-// skips the test.
+// Find returns the path of the first of the named programs that is installed. If none of the programs is installed,
+// Find skips the test, or fails the test if ECS_REAL_TOOLS is set, as in .ci/run. With -short, Find always skips the
+// test.
 func Find(t testing.TB, debianPackage string, names ...string) string {
 	t.Helper()
 	if testing.Short() {

@@ -8,8 +8,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestUselessExclusions verifies that a misspelt name in -exclude-region, which excludes no region, is reported, and
-// that a request is sent only if it is needed.
+// TestUselessExclusions verifies that the program reports a misspelt region in -exclude-region, because a misspelt
+// name excludes no region. The program must send a request only if it needs to.
 func TestUselessExclusions(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

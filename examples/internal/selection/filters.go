@@ -17,8 +17,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// errEmpty is the error for a filter without a value. In a script, the cause is most likely a variable that is not
-// set, and without the filter everything would be selected.
+// errEmpty is the error for a filter without a value. The most likely cause is a variable in a script that is not
+// set. Without the filter, the script would select every instance.
 var errEmpty = errors.New("the value is empty (a variable that is not set?): set a value or leave the flag out")
 
 // filter defines a flag that restricts the selection. An empty value is an error.
@@ -32,12 +32,12 @@ func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string)
 	})
 }
 
-// IsFilter reports whether the flag restricts the selection, so that an empty value is an error.
+// IsFilter reports whether the named flag restricts the selection. An empty value of such a flag is an error.
 func (s *Selection) IsFilter(name string) bool { return slices.Contains(s.filters, name) }
 
-// anyOf defines a filter with one or more values, separated by commas. The API applies a filter with a single value.
-// Several values are not sent to the API; Matches rejects the instances that have none of them. If known values are
-// given, any other value is an error, and case is ignored.
+// anyOf defines a filter with one or more values, separated by commas. A single value is sent to the API. Several
+// values are not sent to the API; instead, Matches rejects the instances that have none of the values. If known
+// values are given, case is ignored and any other value is an error.
 func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values func(ecs.Instance) []T, known ...T) {
 	s.filter(fs, name, func(text string) error {
 		var wanted []T
@@ -154,8 +154,8 @@ func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	})
 }
 
-// addWords appends the elements of text, which are separated by commas or white space, to list. If text is "-", it
-// appends the words on stdin.
+// addWords splits text at commas and white space and appends the elements to list. If text is "-", it appends the
+// words that it reads from stdin.
 func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 	before := len(*list)
 	if text == "-" && stdin == nil {
@@ -203,8 +203,8 @@ func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error
 	return nil
 }
 
-// timeIn returns a function that parses a date, a time or a duration and sets *to. A duration is relative to now;
-// direction is +1 for times after now and -1 for times before now.
+// timeIn returns a function that parses a date, a time or a duration and sets *to. A duration is relative to now: it
+// is added to now if direction is +1, and subtracted if direction is -1.
 func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) error {
 	return func(text string) error {
 		if text == "now" {

@@ -71,7 +71,8 @@ func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, er
 	}
 }
 
-// Instances lists the selected instances of one account. It yields errors as the function [Instances] does.
+// Instances lists the selected instances of one account. The function [Instances] describes the errors that are
+// yielded.
 func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		opts := &ecs.RegionsOptions{Exclude: src.s.Exclude, Workers: src.s.Workers}
@@ -86,10 +87,10 @@ func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] 
 	}
 }
 
-// UselessExclusions returns a warning for each name in -exclude-region that is not the id of a region: the name may
-// be misspelt, so that the intended region is not excluded. To find out whether a region that is not public exists,
-// it sends a DescribeRegions request for each account whose regions are all selected. If one of these requests fails,
-// it returns no warnings.
+// UselessExclusions returns a warning for each name in -exclude-region that is not a region id. Such a name is
+// probably misspelt, so the intended region is not excluded. To find out whether a region that is not public exists,
+// UselessExclusions sends a DescribeRegions request for each account whose regions are all selected. If one of these
+// requests fails, it returns no warnings.
 func (s *Selection) UselessExclusions(ctx context.Context, sources []Source) (warnings []string) {
 	isKnown := func(name string) bool { return failure.KnownRegion(name, s.given...) }
 	unknown := slices.DeleteFunc(slices.Clone(s.Exclude), isKnown)
@@ -128,22 +129,23 @@ func (src Source) Wrap(err error) error {
 // accountKey is the context key of the account.
 type accountKey struct{}
 
-// Context returns a context for the requests of this account. AccountOf returns the account of such a context.
+// Context returns a context for requests of this account. The function AccountOf returns the account of such a
+// context.
 func (src Source) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, accountKey{}, src.Account)
 }
 
-// AccountOf returns the account of a context that Context returned; "" means the default credentials.
+// AccountOf returns the account of a context that Context returned, or "" for the default credentials.
 func AccountOf(ctx context.Context) string {
 	account, _ := ctx.Value(accountKey{}).(string)
 	return account
 }
 
-// accountMember is the key of the account in Instance.Extra. As part of Extra, the account also appears in the JSON
-// of the instance.
+// accountMember is the key in Instance.Extra under which the account is stored. Because it is in Extra, the account
+// is also a member of the instance's JSON.
 const accountMember = "Account"
 
-// Mark returns a copy of an instance to which the name of the account has been added.
+// Mark returns a copy of an instance with the name of the account added.
 func (src Source) Mark(inst ecs.Instance) ecs.Instance {
 	if src.Account == "" || inst.InstanceID == "" {
 		return inst
@@ -155,7 +157,7 @@ func (src Source) Mark(inst ecs.Instance) ecs.Instance {
 	return inst
 }
 
-// Account returns the account with which an instance was listed; "" means the default credentials.
+// Account returns the account with which an instance was listed, or "" for the default credentials.
 func Account(inst ecs.Instance) (account string) {
 	_ = json.Unmarshal(inst.Extra[accountMember], &account)
 	return account

@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// WhereHelp, WhichHelp and CredentialsHelp explain the flags that Define defines.
+// These texts explain the flags that the method Define defines.
 const (
 	WhereHelp = `  -region R[,R...]     regions, or "all"; default: the region of the -profile, else $ALIBABA_CLOUD_REGION_ID, else the
                        region of the CLI's current profile; with -demo: all regions
@@ -71,8 +71,8 @@ type Selection struct {
 	region, network, profiles string
 }
 
-// Define defines the flags. A duration as a time filter is relative to now. Filters with the value "-" read ids or
-// addresses from stdin; if stdin is nil, "-" is an error.
+// Define defines the flags. A duration as the value of a time filter is relative to now. If a filter for ids or
+// addresses has the value "-", the values are read from stdin. If stdin is nil, the value "-" is an error.
 func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.matchers = map[string]func(ecs.Instance) bool{}
 	// Without this attribute, the API does not return IPv6 addresses.
@@ -97,7 +97,7 @@ func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.defineFilters(fs, stdin, now)
 }
 
-// Finish completes the selection after the flags have been parsed. It returns an error if the values of several flags
+// Finish completes the selection after the flags have been parsed. It returns an error if the values of two flags
 // contradict each other.
 func (s *Selection) Finish(getenv func(string) string) error {
 	switch {
@@ -133,8 +133,8 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	return nil
 }
 
-// source returns the selected regions of an account. fallback is the region to use if neither -region nor the profile
-// sets one.
+// source returns an account and its selected regions. If neither -region nor the profile sets a region, source uses
+// the region fallback.
 func (s *Selection) source(account ecs.Profile, fallback string) (Source, error) {
 	src := Source{Account: account.Name}
 	region := cmp.Or(s.region, account.Region, fallback)
@@ -154,7 +154,7 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	case "all":
 		src.Home = "cn-hangzhou" // the DescribeRegions request needs a region that every account can use
 		for _, regions := range []string{account.Region, fallback} {
-			// the environment variable accepts the same values as -region
+			// The environment variable accepts the same values as the flag -region.
 			if names := Split(regions); len(names) > 0 && names[0] != "all" {
 				src.Home = names[0]
 				break
@@ -182,8 +182,8 @@ func (s *Selection) Setup() failure.Setup {
 	return failure.Setup{VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
 }
 
-// Matches reports whether an instance that the API returned is selected. Some filters are not sent to the API,
-// because it does not support them.
+// Matches reports whether an instance that the API returned is selected. Matches applies the filters that the API
+// does not support.
 func (s *Selection) Matches(inst ecs.Instance) bool {
 	for _, matches := range s.matchers {
 		if !matches(inst) {
@@ -196,8 +196,8 @@ func (s *Selection) Matches(inst ecs.Instance) bool {
 // IsFiltered reports whether Matches may reject some of the instances that the API returns.
 func (s *Selection) IsFiltered() bool { return len(s.matchers) > 0 }
 
-// IDsOnly reports whether the ids are the only filter. If so, an id that is missing from a complete listing does not
-// exist.
+// IDsOnly reports whether the instance ids are the only filter. In that case, an id that is missing from a complete
+// listing does not exist.
 func (s *Selection) IDsOnly() bool {
 	only := ecs.DescribeInstancesRequest{InstanceIDs: s.Request.InstanceIDs}
 	return len(only.InstanceIDs) > 0 && !s.IsFiltered() && reflect.DeepEqual(s.Request, only)

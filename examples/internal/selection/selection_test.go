@@ -222,8 +222,8 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// TestAccounts verifies that each instance carries the name of its account, and that an account that fails does not
-// affect the other accounts.
+// TestAccounts verifies that each instance carries the name of its account, and that a failed account does not affect
+// the other accounts.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	s, err := parse("-region cn-hangzhou", nil)
@@ -338,8 +338,8 @@ func TestIDsOnly(t *testing.T) {
 	}
 }
 
-// TestListsOfNothing verifies that a list without elements is an error. "$A,$B" is such a list if neither variable is
-// set, and would exclude no region.
+// TestListsOfNothing verifies that a list without elements is an error. For example, "$A,$B" is such a list if
+// neither variable is set. In -exclude-region, such a list would exclude no region.
 func TestListsOfNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"exclude-region", "profile", "id", "zone"} {

@@ -8,14 +8,14 @@ import (
 	"golang.org/x/term"
 )
 
-// Is reports whether w is a terminal.
+// Is reports whether w is connected to a terminal.
 func Is(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Columns returns the width of the terminal w in cells; if $COLUMNS is set, its value overrides the width. It returns
-// 0 if w is not a terminal, and 80 if the width is unknown.
+// Columns returns the width of the terminal w as a number of columns. If the environment variable COLUMNS is set, its
+// value is used instead. Columns returns 0 if w is not a terminal, and 80 if the width is unknown.
 func Columns(w io.Writer, getenv func(string) string) int {
 	if !Is(w) {
 		return 0
@@ -33,7 +33,7 @@ func Columns(w io.Writer, getenv func(string) string) int {
 // A Style is an escape sequence that switches on a color or bold text.
 type Style string
 
-// The styles that the programs use.
+// These are the styles that the programs use.
 const (
 	Bold   Style = "\x1b[1m"
 	Red    Style = "\x1b[31m"
@@ -42,7 +42,7 @@ const (
 	Cyan   Style = "\x1b[36m"
 )
 
-// Paint returns s with the style switched on before it and off after it.
+// Paint returns s between the escape sequences that switch the style on and off.
 func (style Style) Paint(s string) string {
 	if s == "" {
 		return ""
@@ -50,8 +50,8 @@ func (style Style) Paint(s string) string {
 	return string(style) + s + "\x1b[0m"
 }
 
-// Styled reports whether to write colors to w: w is a terminal that supports colors, and the user has not disabled
-// them with $NO_COLOR (see no-color.org).
+// Styled reports whether colors may be written to w. That is the case if w is a terminal that supports colors and the
+// user has not disabled them with $NO_COLOR (see no-color.org).
 func Styled(w io.Writer, getenv func(string) string) bool {
 	return Is(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

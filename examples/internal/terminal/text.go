@@ -13,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns s on one line without characters that could move the cursor, change colors or reorder text. A
-// space replaces each white space character, and U+FFFD replaces each character that is not printable, such as escape
-// sequences, C1 controls and bidirectional controls.
+// Printable returns s as a single line without characters that could move the cursor, change colors or reorder text.
+// A space replaces each white space character. U+FFFD replaces each other character that is not printable, such as
+// escape sequences, C1 controls and bidirectional controls.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -50,8 +50,8 @@ func EscapeJSON(text []byte) []byte {
 	return out
 }
 
-// wide contains the characters that occupy two cells of a terminal: Chinese, Japanese and Korean scripts, full-width
-// forms and emoji.
+// wide contains the characters that are two columns wide on a terminal: Chinese, Japanese and Korean scripts,
+// full-width forms and emoji.
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x1100, 0x115f, 1},
@@ -71,7 +71,7 @@ var wide = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x16fe0, 0x18aff, 1}, {0x1b000, 0x1b2ff, 1}, {0x1f300, 0x1f64f, 1}, {0x1f680, 0x1f6ff, 1}, {0x1f900, 0x1f9ff, 1}, {0x20000, 0x3fffd, 1}},
 }
 
-// runeWidth returns how many cells of a terminal a printable character occupies.
+// runeWidth returns the width of a printable character on a terminal as a number of columns.
 func runeWidth(r rune) int {
 	switch {
 	case r < 0x300:
@@ -96,7 +96,7 @@ func Unstyled(s string) string {
 	return styled.ReplaceAllString(s, "")
 }
 
-// Width returns how many cells of a terminal s occupies, ignoring styles.
+// Width returns the width of s on a terminal as a number of columns. It ignores the escape sequences of styles.
 func Width(s string) int {
 	n := 0
 	for _, r := range Unstyled(s) {
@@ -119,8 +119,8 @@ func Snip(s string, width int) string {
 	return s
 }
 
-// SnipMiddle shortens s to the given width by cutting its middle. It suits names, because many names differ only in a
-// number at the end.
+// SnipMiddle shortens s to the given width by cutting its middle. Use SnipMiddle for names, because many names differ
+// only in a number at the end.
 func SnipMiddle(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -134,8 +134,8 @@ func SnipMiddle(s string, width int) string {
 	return Snip(s, width-Width(tail)) + tail
 }
 
-// SnipStart shortens s to the given width by cutting its beginning. It suits instance types, which all begin with the
-// same characters.
+// SnipStart shortens s to the given width by cutting its beginning. Use SnipStart for instance types, which all begin
+// with the same characters.
 func SnipStart(s string, width int) string {
 	if Width(s) <= width {
 		return s

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestCheckValues verifies that a flag does not take the next flag as its value, as it would if a variable in a
-// script is not set.
+// TestCheckValues verifies that a flag does not take the name of the next flag as its value. This could happen if a
+// variable in a script is not set.
 func TestCheckValues(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{

@@ -15,7 +15,7 @@ import (
 // badValue matches a message of package flag about a value that a flag does not accept.
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): (.+)$`)
 
-// Usage rewords an error of package flag for users. If the user misspelt the name of a flag, the message suggests a
+// Usage rewords an error of package flag for users. If the name of a flag was misspelt, the message suggests a
 // similar name.
 func Usage(err error, fs *flag.FlagSet) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
@@ -31,9 +31,10 @@ func Usage(err error, fs *flag.FlagSet) error {
 	return err
 }
 
-// CheckValues returns an error if a flag would take the next flag as its value. Package flag accepts that, but it is
-// most likely a mistake: in a script, "-name $UNSET -o ids" becomes "-name -o ids". The user can write -name=-o to
-// pass such a value on purpose. The flags in except take values that begin with "-".
+// CheckValues returns an error if a flag would take the next flag as its value. Package flag accepts such a value,
+// but it is most likely a mistake. For example, if UNSET is not set, "-name $UNSET -o ids" in a script becomes "-name
+// -o ids". A user who really means such a value can write -name=-o. The flags in except accept values that begin with
+// "-".
 func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
 	for len(args) > 0 {
 		name, isFlag := flagName(args[0])
@@ -66,8 +67,8 @@ func flagName(arg string) (name string, isFlag bool) {
 	return strings.TrimPrefix(name, "-"), isFlag && name != "" && name != "-"
 }
 
-// Value replaces the error "parse error" of package flag with a message that names the kind of value that the flag
-// requires.
+// Value returns a better message for the error "parse error" of package flag. The message names the kind of value
+// that the flag requires.
 func Value(f *flag.Flag, err error) error {
 	typed, ok := f.Value.(flag.Getter)
 	if !ok || err.Error() != "parse error" {
@@ -85,8 +86,8 @@ func Value(f *flag.Flag, err error) error {
 	}
 }
 
-// DidYouMean returns a suggestion such as ": did you mean -limit?" if one of the names is similar to the written one,
-// and "" otherwise. prefix is put before the name, but is not compared.
+// DidYouMean returns a suggestion such as ": did you mean -limit?" if one of the names is similar to written, and ""
+// otherwise. The suggestion contains prefix before the name, but prefix is not compared.
 func DidYouMean(prefix, written string, names []string) string {
 	best, least := "", max(len(written)/3, 1)+1
 	for _, name := range names {
@@ -104,8 +105,8 @@ func DidYouMean(prefix, written string, names []string) string {
 	return fmt.Sprintf(": did you mean %s%s?", prefix, best)
 }
 
-// OneOf returns a function that sets *to to one of the values, ignoring case, and returns an error for any other
-// string.
+// OneOf returns a function that parses a string, ignoring case. The function sets *to if the string is one of the
+// values, and returns an error otherwise.
 func OneOf[T ~string](to *T, values ...T) func(string) error {
 	return func(s string) error {
 		var names []string
@@ -120,8 +121,8 @@ func OneOf[T ~string](to *T, values ...T) func(string) error {
 	}
 }
 
-// distance returns the Damerau-Levenshtein distance of a and b: the number of bytes to insert, remove, replace or
-// swap with the next byte to turn a into b.
+// distance returns the Damerau-Levenshtein distance of a and b, which is the smallest number of changes that turn a
+// into b. A change inserts, removes or replaces a byte, or swaps two neighboring bytes.
 func distance(a, b string) int {
 	var before []int // the row before last
 	last := make([]int, len(b)+1)
@@ -153,8 +154,8 @@ var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Opt
 // of no use to users, and it is so long that they would overlook the end of the message, which describes the problem.
 var stringToSign = regexp.MustCompile(`(?i)\s*server string ?to ?sign is:?\s*(\[[^\]]*\]|\S+)`)
 
-// Plain returns an error's text for a program's user, who knows the flags of the program but not the names of the Go
-// API.
+// Plain returns the text of an error for the user of a program, who knows the program's flags but not the names of
+// the Go API.
 func Plain(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
 	return flagNames.Replace(stringToSign.ReplaceAllString(text, ""))
