@@ -31,8 +31,8 @@ type CheckOptions struct {
 	// other filters, so Check tests each request. If a request has a list of more than 100 elements, only the first 100
 	// are checked. The default is the zero request.
 	Requests []DescribeInstancesRequest
-	// OnStep, if not nil, is called for each step, in the order of the report, as soon as the result of the step is
-	// known. It is called in the goroutine that called Check.
+	// OnStep, if not nil, is called for each step in the order of the report, as soon as the results of the step and of
+	// all earlier steps are known. OnStep is called in the goroutine that called Check.
 	OnStep func(CheckStep)
 }
 
@@ -371,7 +371,7 @@ func causeText(e *Error) string {
 	text := e.Message
 	switch {
 	case e.Code != "":
-		message, _, _ := strings.Cut(e.Message, " server string to sign") // only the message of SignatureDoesNotMatch contains this phrase
+		message, _, _ := strings.Cut(e.Message, " server string to sign") // the message of SignatureDoesNotMatch
 		text = strings.TrimSuffix(e.Code+": "+message, ": ")
 	case e.StatusCode != 0 && e.StatusCode != http.StatusOK:
 		text = strings.TrimSuffix("HTTP status "+strconv.Itoa(e.StatusCode)+": "+e.Message, ": ")

@@ -35,7 +35,7 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 		s.Err = failure("Check", c.region, err)
 		s.Status, s.Detail = CheckStatusFailed, strings.TrimPrefix(reason(errors.Unwrap(s.Err)), "no credentials: ")
 		s.Advice = credentialsAdvice(s.Err, report.Links)
-		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // the error is not from a single source, so no source of the default chain is configured
+		if n := len(report.Links); n > 1 && !errors.Is(s.Err, report.Links[n-1].Err) { // no source of the chain is configured
 			s.Detail = "none found" + earlierLinks(report.Links)
 		}
 		if ctx.Err() != nil {

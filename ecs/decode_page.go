@@ -95,7 +95,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	for more {
 		text, at := d.Name(i)
 		name, before := string(text), len(d.Problems())
-		if strings.EqualFold(name, "NextToken") { // ignore case, so that a misspelled NextToken does not end the listing early
+		if strings.EqualFold(name, "NextToken") { // ignore case: a missed token would end the listing
 			name = "NextToken"
 		}
 		if name == "Instances" && top.instances || name == "NextToken" && top.token {
@@ -187,12 +187,12 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 		n := len(r.Instances)
 		if n == cap(r.Instances) {
 			more := 1
-			if n == 1 { // allocate once: estimate the number of instances from the size of the first instance, and add a margin
+			if n == 1 { // estimate the number of instances from the size of the first, plus a margin
 				more += min(98, (len(d.Data)-i)*5/4/(i-begin))
 			}
 			r.Instances = slices.Grow(r.Instances, more)
 		}
-		r.Instances = r.Instances[:n+1] // the new element is already zero, and append(r.Instances, Instance{}) would copy 1.4 kB
+		r.Instances = r.Instances[:n+1] // the new element is zero; append(r.Instances, Instance{}) would copy 1.4 kB
 		var problems []*DecodeError
 		problems, i = d.instance(&r.Instances[n], i)
 		if r.Instances[n].InstanceID == "" {

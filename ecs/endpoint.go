@@ -44,7 +44,7 @@ func checkRegions(field string, regions ...string) error {
 // endpoint returns the scheme and the host of the endpoint for a region. If override is not empty, it replaces the
 // default endpoint; see Options.Endpoint.
 func endpoint(region string, network Network, override string) (scheme, host string, err error) {
-	if err := checkRegions("region", region); err != nil { // validate the region first, because it becomes part of a host name
+	if err := checkRegions("region", region); err != nil { // the region becomes part of a host name
 		return "", "", err
 	}
 	switch {

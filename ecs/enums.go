@@ -227,5 +227,5 @@ type Network string
 // The networks from which a client can reach the API. NetworkPublic is the zero value.
 const (
 	NetworkPublic Network = ""
-	NetworkVPC    Network = "vpc" // the VPC endpoint, which can be reached only from VPCs in the region, without internet access
+	NetworkVPC    Network = "vpc" // reachable only from VPCs in the region, without internet access
 )

@@ -14,7 +14,7 @@ import (
 // the listing does not return that instance.
 type DecodeError struct {
 	InstanceID string // "" if the id could not be decoded
-	Path       string // the path of the member, in the format of the keys of [Instance.Extra]; "" if the value for the whole instance is not an object
+	Path       string // the path of the member, in the format of the keys of [Instance.Extra]; "" if the instance is not an object
 	// Raw is the value of the member, or the whole instance, as it was received from the API. It is truncated to 16 KiB
 	// and is set only in the first 100 errors of a page or listing. Raw may contain private data, so it is neither
 	// printed nor marshaled.
