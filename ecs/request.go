@@ -236,7 +236,7 @@ func (r DescribeInstancesRequest) checkPaging() error {
 	return nil
 }
 
-// checkNetwork returns an error if the network type contradicts an address list. The API would ignore the addresses and
+// checkNetwork returns an error if the API would ignore an address list because of the network type. The API might then
 // return all instances of the network.
 func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil

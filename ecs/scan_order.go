@@ -67,7 +67,7 @@ func (p *scanPlan) queuePositions(limit int) {
 	// Plan windows that are smaller than the limit, because windows overlap and because instances that were created at
 	// the same time cannot be divided.
 	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
-	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // limit the number of windows, because the server's total may be wrong
+	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // limited, because total may be wrong
 	for i := 1; i < windows; i++ {
 		p.queued = append(p.queued, cutProbe{position: total / windows * i, order: p.order, round: p.round})
 	}

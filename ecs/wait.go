@@ -53,7 +53,7 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 		switch {
 		case len(undecoded) > 0 && inst.Status == "":
 			return undecoded[0]
-		case !found && p.missedOnce[id]: // the API may temporarily omit an instance
+		case !found && p.missedOnce[id]: // the second miss; a single miss may be temporary
 			return fmt.Errorf("instance %s is gone", id)
 		case !found:
 			p.missedOnce[id] = p.seen[id]
@@ -144,7 +144,7 @@ func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 // poll is the state of one call of WaitForStatus or WaitUntilGone.
 type poll struct {
 	want       InstanceStatus            // "" for WaitUntilGone
-	pending    map[string]InstanceStatus // the last known status of each instance that the wait has not completed for
+	pending    map[string]InstanceStatus // maps each id that is still waited for to the last known status
 	seen       map[string]bool           // ids that a poll has returned
 	missedOnce map[string]bool           // ids that were returned before, but not by the last poll
 	found      *lookUpResult             // result of the last poll
@@ -219,7 +219,7 @@ func (p PollPolicy) pause(polls int) time.Duration {
 	longest := cmp.Or(p.MaxDelay, defaultMaxPoll)
 	shortest := cmp.Or(p.MinDelay, min(defaultMinPoll, longest))
 	longest = max(longest, shortest)
-	last := max(shortest, longest-longest/3) // the upper limit of the growth, so that even the longest delays are random
+	last := max(shortest, longest-longest/3) // the limit of the growth, so that even the longest delays are random
 	from := shortest
 	for polls > 1 && from < last {
 		from += min(from/2+1, last-from)
