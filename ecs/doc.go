@@ -128,10 +128,10 @@
 //
 // A call is retried after connection errors, unreadable responses, internal errors of the service, and the HTTP
 // statuses 408, 500, 502, 503 and 504. It is not retried if the certificate is untrusted or the host is unknown. A
-// single call is retried for a few seconds. Each page of a listing is retried for up to 30 s, which is longer than a
-// restart of the service takes; see [RetryPolicy]. Retries use exponential backoff with jitter. Each attempt has a new
-// signature and times out after 10 s. A retry budget limits the number of requests to a server that stays down. If the
-// local clock is wrong, the client uses the server's time in its requests.
+// single call is retried for a few seconds. Each page of a listing is retried for up to 30 s, which is usually longer
+// than a restart of the service takes; see [RetryPolicy]. Retries use exponential backoff with jitter. Each attempt has
+// a new signature and times out after 10 s. A retry budget limits the number of requests to a server that stays down.
+// If the local clock is wrong, the client uses the server's time in its requests.
 //
 // Throttled calls are delayed by a throttle control. There is one throttle control per region and operation, shared by
 // all goroutines and by the clients that [Client.InRegion] returns. The throttle control adds no delay until the API

@@ -105,7 +105,7 @@ func (r *runner) start(ctx context.Context, t *task) {
 		for failures := 0; ; {
 			err := catchPanic(func() error { return r.pass(ctx, t) })
 			if ctx.Err() != nil {
-				return // the pass failed because Run is ending
+				return // Run is ending, so err is not a failure of the listing
 			}
 			if err != nil {
 				select {
