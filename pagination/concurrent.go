@@ -226,7 +226,8 @@ func startAll[T any](
 	return out, func() error { return crash }
 }
 
-// send sends v to ch and returns true. If ctx is done before v could be sent, it returns false.
+// send sends v to ch and reports whether the caller should continue. It returns false as soon as ctx is done, even if v
+// could not be sent.
 func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	if ctx.Err() != nil {
 		return false

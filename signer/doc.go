@@ -29,8 +29,8 @@
 //
 // # Implementing a Signer
 //
-// A [Signer] can wrap another Signer, as in the following example. A Signer can also call a signing service that stores
-// the secret, and ignore the credentials that are passed to Sign.
+// A [Signer] can call a signing service that stores the secret, and ignore the credentials that are passed to Sign. A
+// Signer can also wrap another Signer, as in this example:
 //
 //	type fixedHost struct{ host string }
 //

@@ -132,8 +132,8 @@ func maskID(id string) string {
 // characters, so s must not contain any other characters.
 func quote(s string) []byte { return strconv.AppendQuote(nil, s) }
 
-// check returns an error if the request cannot be signed, or if the signer would change its meaning, for example by
-// replacing a parameter. The error names the field or parameter, but never contains the value.
+// check returns an error if the request cannot be signed, or if the signed request would have a different meaning. The
+// error names the field or parameter, but never contains the value.
 func check(r Request, c Credentials, v3 bool) error {
 	fields := [...]param{
 		{"Credentials.AccessKeySecret", c.AccessKeySecret},
@@ -192,8 +192,8 @@ func checkParams(params url.Values, v3 bool) error {
 	return nil
 }
 
-// isOwn reports whether the signer itself sets the parameter with the given name. V3 sends the value as a header
-// instead, and a parameter of the same name could contradict the header.
+// isOwn reports whether the signer itself sets the parameter with the given name. V3 sends such values as headers, and
+// a parameter with the same name could contradict the header.
 func isOwn(name string) bool {
 	switch name {
 	case "AccessKeyId", "Action", "BearerToken", "SecurityToken", "Timestamp", "Version":
