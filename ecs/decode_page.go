@@ -68,7 +68,7 @@ type pageDecoder struct {
 var decoders = sync.Pool{New: func() any { return &pageDecoder{Decoder: jsonscan.Decoder{Members: &members}} }}
 
 func newDecoder(data []byte) *pageDecoder {
-	d := decoders.Get().(*pageDecoder) //nolint:forcetypeassert // the pool contains no other type
+	d := decoders.Get().(*pageDecoder) //nolint:forcetypeassert // the pool holds nothing else
 	d.Reset(data)
 	d.instanceCount, d.rawTexts = 0, 0
 	return d

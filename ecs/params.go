@@ -181,7 +181,7 @@ func (e *structEncoder) fields(v reflect.Value) error {
 		}
 		sent = true
 		if err := e.namedField(cmp.Or(name, field.Name), strings.Split(options, ","), field, v.Field(i)); err != nil {
-			if _, ok := err.(invalidField); !ok { //nolint:errorlint // an invalidField already names the nested field
+			if _, ok := err.(invalidField); !ok { //nolint:errorlint // the error already names the field of a nested struct
 				err = invalid(typeName(v.Type())+"."+field.Name, "%v", err)
 			}
 			return err

@@ -172,7 +172,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
 		// Check only the type of err itself. A RegionError that err wraps may come from another listing, if it was the
 		// reason for canceling ctx.
-		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // this listing never wraps a RegionError
+		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // yielded as it is, never wrapped
 			return err
 		}
 		if !yield(inst, err) {

@@ -134,7 +134,7 @@ func contextError(ctx context.Context) error {
 		return nil
 	}
 	cause := context.Cause(ctx)
-	if cause == err { //nolint:errorlint // no separate cause was set
+	if cause == err { //nolint:errorlint // the context has no separate cause
 		return err
 	}
 	// Wrap the cause instead of returning it, because the cause may be an error of another listing.

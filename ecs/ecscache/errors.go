@@ -25,7 +25,7 @@ func catchPanic(f func() error) (err error) {
 
 // rethrow panics if err is a panicError.
 func rethrow(err error) {
-	if p, ok := err.(panicError); ok { //nolint:errorlint // a panicError is never wrapped
+	if p, ok := err.(panicError); ok { //nolint:errorlint // never wrapped
 		panic(p.error)
 	}
 }

@@ -34,7 +34,7 @@ func main() {
 	}
 	source, err := generate(dir)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, output), source, 0o644) //nolint:gosec // source code may be readable by everyone
+		err = os.WriteFile(filepath.Join(dir, output), source, 0o644) //nolint:gosec // the source code is as readable as the rest of the repository
 	}
 	if err != nil {
 		log.Fatal("decodegen: ", err)

@@ -177,7 +177,7 @@ func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]
 	if err := os.WriteFile(filepath.Join(outDir, "overlay.json"), text, 0o600); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // the arguments are files of this repository
+	cmd := exec.CommandContext(ctx, "go", args...) //nolint:gosec // runs the go command on this repository's own files
 	cmd.Dir = moduleDir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return errors.Join(err, errors.New(string(out)))

@@ -48,7 +48,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
 			*previous = position{i + 1, end - 1}
-		} else if previous.begin < d.begin { // the string also occurred in an earlier value, so it may occur in the next value
+		} else if previous.begin < d.begin { // it also occurred in an earlier value and may occur again
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end

@@ -81,7 +81,7 @@ func (r *Redactor) safe(err error) bool {
 	if errors.As(err, &u) && r.Mask(u.URL) != u.URL {
 		return false
 	}
-	switch e := err.(type) { //nolint:errorlint // safe examines each error in the chain separately
+	switch e := err.(type) { //nolint:errorlint // only the links of the chain themselves count
 	case interface{ Unwrap() error }:
 		return r.safe(e.Unwrap())
 	case interface{ Unwrap() []error }:

@@ -31,7 +31,7 @@ type forms struct {
 // for.
 type form struct {
 	text []byte
-	core int // length of the part of text that is always the same; in base64, the end of text depends on what follows the secret
+	core int // length of text without the last base64 characters, which depend on the next bytes
 }
 
 // place is the position of a piece within a form.

@@ -63,8 +63,8 @@ func (r *Redactor) Line(text string, limit int) string {
 	masked, whole := r.head(text, limit)
 	if !whole && len(masked) <= limit+r.forms.longest {
 		// Only the first limit+window bytes of text were searched for secrets. A secret that continues after these
-		// bytes may not have been recognized. Masking has shortened the text so much that the result would contain a
-		// part of such a secret, so return no text at all.
+		// bytes may not have been recognized. Masking has shortened the text so much that the result might contain a
+		// part of such a secret, so replace the whole text.
 		masked = withheld
 	}
 	return shorten(printable(masked), limit)
