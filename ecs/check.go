@@ -245,8 +245,8 @@ func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	k.sendProbes(ctx, elsewhere)
 }
 
-// probes returns the probes of one region. If first is true, they include DescribeRegions, which Check sends only to
-// the first region.
+// probes returns the probes, which are requests that test a permission, for one region. If first is true, the result
+// includes a probe for DescribeRegions, which Check sends only to the first region.
 func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
 		return []probe{k.regionsProbe(c)}
@@ -276,7 +276,7 @@ func (k *checker) regionsProbe(c *Client) probe {
 	}}
 }
 
-// otherProbes returns the probes of all regions except the first.
+// otherProbes returns the probes, which are requests that test a permission, for all regions except the first.
 func (k *checker) otherProbes() (probes []probe) {
 	for _, c := range k.regions[1:] {
 		probes = append(probes, k.probes(c, false)...)

@@ -16,7 +16,7 @@ var (
 
 // publicHosts contains the regions whose public endpoint is not ecs.{region}.aliyuncs.com. Each value is the first
 // label of the endpoint's host name. The map contains the same regions as the vendor's own SDKs, except for the
-// vendor's internal regions. The host names of VPC endpoints always follow the pattern.
+// vendor's internal regions. The map does not apply to VPC endpoints, whose host names all follow the same pattern.
 var publicHosts = map[string]string{
 	"cn-hangzhou":             "ecs-cn-hangzhou",
 	"cn-shanghai-finance-1":   "ecs-cn-hangzhou",

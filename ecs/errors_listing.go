@@ -139,8 +139,8 @@ func (e *CappedError) Error() string {
 // Unwrap returns Err.
 func (e *CappedError) Unwrap() error { return e.Err }
 
-// WaitError is returned by [Client.WaitForStatus] and [Client.WaitUntilGone] if the wait ended before all instances had
-// reached the desired status or were gone.
+// WaitError is returned by [Client.WaitForStatus] if the wait ended before all instances had reached the desired
+// status, and by [Client.WaitUntilGone] if the wait ended before all instances were gone.
 type WaitError struct {
 	Want InstanceStatus // the desired status; "" in an error of WaitUntilGone
 	// Pending contains the instances that had not reached the desired status, or were not gone, when the wait ended. It

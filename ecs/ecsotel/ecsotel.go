@@ -114,8 +114,8 @@ func New(opts *Options) (func(ecs.Attempt), error) {
 	}, nil
 }
 
-// describe returns the error.type and the attributes that spans and the metric share. Each attribute has only few
-// different values.
+// describe returns the error.type and the attributes that spans and the metric share. Each of these attributes has only
+// a small number of different values.
 func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
 	host, port := a.Host, 443 // the default port; http is possible only for loopback hosts
 	if h, p, err := net.SplitHostPort(a.Host); err == nil {

@@ -226,7 +226,7 @@ func ipv4(a uint32) string {
 	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).String()
 }
 
-// publicAddress allocates a public address. It uses the documentation ranges first.
+// publicAddress allocates a public address. It first uses the address ranges that are reserved for documentation.
 func (g *generator) publicAddress() string {
 	n := g.public
 	g.public++

@@ -86,7 +86,8 @@ func (s *Server) authenticate(x *exchange) *apiError {
 	return s.verify(x, a)
 }
 
-// authentication contains the parts of a request that prove who sent it.
+// authentication contains the parts of a request with which the sender proves its identity: the key id and the
+// signature, for example.
 type authentication struct {
 	version, keyID, token, time, nonce string
 	signature                          []byte

@@ -62,7 +62,8 @@ func (s *Server) Delete(ids ...string) {
 	}
 }
 
-// Update changes an instance and reports whether the instance exists. change must not call the server.
+// Update calls change with a copy of an instance and stores the changed instance. It returns false if the instance does
+// not exist. The function change must not call the server.
 func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	f := &s.fleet
 	f.mu.Lock()

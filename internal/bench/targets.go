@@ -342,7 +342,7 @@ type stream struct {
 	items iter.Seq2[ecs.Instance, error]
 }
 
-// streams returns each way to list instances without keeping them.
+// streams returns the SDK's iterators that list instances without keeping all of them in memory.
 func streams(ctx context.Context, client *ecs.Client) []stream {
 	return []stream{
 		{"Instances", client.Instances(ctx, ecs.DescribeInstancesRequest{})},

@@ -112,7 +112,7 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	d.begin = i
 	// Discard the buffer, because the strings of the previous value may use its memory.
 	d.texts.Reset()
-	// Most values need about as much memory as the previous value.
+	// Allocate a buffer of the size that the previous value needed, because most values are of similar size.
 	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
 	d.listRoom, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)

@@ -87,8 +87,8 @@ func (s *Scanner) Reset(data []byte) {
 	}
 }
 
-// Stop sets s.Err to err, unless an earlier error has occurred, and returns len(s.Data), the position that ends all
-// reading.
+// Stop sets s.Err to err, unless an earlier error has occurred, and returns len(s.Data). A method that reads at this
+// position finds the end of the data.
 func (s *Scanner) Stop(err error) int {
 	if s.Err == nil {
 		s.Err = err

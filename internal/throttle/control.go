@@ -23,8 +23,8 @@ const (
 	// half a second. As a result, the next burst is so slow that only a few requests are in progress when it is
 	// throttled.
 	rateSpan = 500 * time.Millisecond
-	// maxLag is the maximum delay for which the pacing compensates by sending requests earlier. Delays are caused by
-	// late timers and idle periods.
+	// maxLag is the maximum delay that the pacing makes up for. If late timers or an idle period have delayed requests,
+	// the following requests are admitted earlier.
 	maxLag = 250 * time.Millisecond
 	// minProbeBackoff and maxProbeBackoff are the shortest and the longest pause between probes, without jitter. Jitter
 	// adds up to 25%, so no pause is longer than 10 s.

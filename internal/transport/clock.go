@@ -24,8 +24,8 @@ func (c *clock) now() (t time.Time, offset time.Duration) {
 }
 
 // learn computes the offset from the Date header of a response with which the server rejected the time of a request.
-// The request was signed with the offset used. learn reports whether a retry with the new offset may succeed. It
-// ignores responses with an Age header, which come from a cache and have an old Date.
+// The argument used is the offset with which that request was signed. learn reports whether a retry with the new offset
+// may succeed. It ignores responses with an Age header, which come from a cache and have an old Date.
 func (c *clock) learn(h http.Header, used time.Duration) bool {
 	if h.Get("Age") != "" {
 		return false
