@@ -113,7 +113,7 @@ func cacheCredentials(p CredentialsProvider) *credentials.Cache {
 	return credentials.NewCache(p, redactKeys)
 }
 
-// redactKeys returns err with a message in which the given keys, and all strings that look like secrets, are masked.
+// redactKeys masks the given keys, and all strings that look like secrets, in the message of err.
 func redactKeys(err error, keys ...signer.Credentials) error {
 	var secrets []string
 	for _, key := range keys {

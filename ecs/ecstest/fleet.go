@@ -190,8 +190,8 @@ const (
 	idSpace = 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
-// id returns an id that ends in 20 characters: the region's prefix, 10 random characters, and 7 characters that
-// are unique in the fleet.
+// id returns a new resource id. The last 20 characters of the id are the region's prefix, 10 random characters, and 7
+// characters that are unique in the fleet.
 func (g *generator) id(kind string, s *site) string {
 	g.ids++
 	b := make([]byte, 0, 32)

@@ -149,8 +149,8 @@ func (s *system) environmentURI(ctx context.Context) (foundKey, error) {
 	return s.credentialsURI(ctx, uri)
 }
 
-// Credentials returns the cached key. If the cached key is missing or due for a refresh, Credentials gets a key
-// from the links.
+// Credentials returns the cached key. If there is no cached key, or if the cached key must be refreshed, Credentials
+// searches for a key.
 func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	if key, fresh := c.peek(); fresh {
 		return key, nil
@@ -252,7 +252,8 @@ func (c *Chain) forget(key signer.Credentials) {
 
 // Report describes the last search of a Chain.
 type Report struct {
-	// Links are the links that were tried, in order. The last link returned the key, unless its Err is not nil.
+	// Links contains the result for each place in which the Chain has searched, in order. If the Err of the last
+	// element is nil, that place contained the key.
 	Links []LinkReport
 	// Kind describes how the key was obtained. It is one of the CLI's names for the mode of a profile, such as "AK" or
 	// "RamRoleArn", or "" if there is no key.

@@ -162,7 +162,8 @@ func appendField(b []byte, v reflect.Value, wrap string, extra *extraNode) ([]by
 	}
 }
 
-// appendList appends a list and its wrapper, including the extra members of the wrapper and of the list elements.
+// appendList appends a list and its wrapper, which is an object with the list as its member. It also appends the extra
+// members of the wrapper and of the list elements.
 func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []byte, err error) {
 	list := extra.child(wrap)
 	b = appendName(append(b, '{'), wrap)

@@ -150,8 +150,8 @@ func (c *Control) closeGate(now time.Time, retryAfter time.Duration) {
 	}
 }
 
-// rate returns how many requests per second may be sent. The rate starts at decrease*rateAtThrottle and reaches
-// rateAtThrottle after recovery.
+// rate returns how many requests per second may be sent. The rate starts at decrease*rateAtThrottle, and reaches
+// rateAtThrottle after the time recovery has passed.
 func (c *Control) rate(now time.Time) float64 {
 	x := float64(now.Sub(c.regrowthStart))/float64(recovery) - 1
 	return max(minRate, c.rateAtThrottle*(1+(1-decrease)*x*x*x))
