@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// PrivateAddrs returns the instance's private addresses without duplicates. The primary address comes first, the
-// IPv6 addresses (see [Instance.IPv6Addrs]) come last. In a VPC, the result contains the primary and secondary
-// addresses of all network interfaces; in the classic network, it contains the inner addresses. Invalid and
-// unspecified addresses are skipped. PrivateAddrs returns nil if the instance has no private address.
+// PrivateAddrs returns the instance's private addresses without duplicates. The primary address comes first, and IPv6
+// addresses (see [Instance.IPv6Addrs]) come last. In a VPC, the result contains the primary and secondary addresses of
+// all network interfaces; in the classic network, it contains the inner addresses. Invalid and unspecified addresses
+// are skipped. PrivateAddrs returns nil if the instance has no private address.
 func (i Instance) PrivateAddrs() []netip.Addr {
 	var a addrs
 	a.add(i.primary())
@@ -26,9 +26,10 @@ func (i Instance) PrivateAddrs() []netip.Addr {
 	return a
 }
 
-// IPv6Addrs returns the IPv6 addresses of the instance's network interfaces without duplicates, primary addresses
-// first. The API returns IPv6 addresses only if the request includes [AdditionalAttributeNetworkPrimaryENIIP].
-// Invalid and unspecified addresses are skipped. IPv6Addrs returns nil if the instance has no IPv6 address.
+// IPv6Addrs returns the IPv6 addresses of the instance's network interfaces without duplicates. The addresses of the
+// primary interface come first. The API returns IPv6 addresses only if the request includes
+// [AdditionalAttributeNetworkPrimaryENIIP]. Invalid and unspecified addresses are skipped. IPv6Addrs returns nil if the
+// instance has no IPv6 address.
 func (i Instance) IPv6Addrs() []netip.Addr {
 	var a addrs
 	for _, primary := range []bool{true, false} {

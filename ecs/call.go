@@ -20,30 +20,34 @@ import (
 )
 
 // Call calls any operation of the ECS API, version 2014-05-26. Use it for operations for which Client has no method.
-// Signing, retries, throttle control and errors are the same as for the other methods.
+// Call signs, retries and throttles requests in the same way as the other methods of Client, and returns the same
+// errors.
 //
-// The parameters of the operation, params, are nil, a [url.Values], a struct or a pointer to a struct. The fields of
-// a struct have `url` tags, as in the package go-querystring: the name of the parameter, or "-" if the field is not
-// sent, followed by options such as "omitempty". A zero value is sent unless its tag has the option omitempty; a nil
-// pointer is never sent. For the following types, Call uses the form that the API expects instead of
-// go-querystring's. If a value cannot be encoded for the API, Call returns an error that names the field.
+// The argument params contains the parameters of the operation. It is nil, a [url.Values], a struct or a pointer to a
+// struct. The fields of a struct have `url` tags, as in the package go-querystring. A tag contains the name of the
+// parameter, or "-" if the field is not sent, followed by options such as "omitempty". A zero value is sent unless its
+// tag has the option omitempty. A nil pointer is never sent. Call encodes values of the following types in the form
+// that the API expects, which differs from the encoding of go-querystring. If a value cannot be encoded for the API,
+// Call returns an error that names the field.
 //
 //   - A nested struct is sent as SystemDisk.Category, and a list of structs as DataDisk.1.Size, DataDisk.2.Size …
 //   - A list of other values must have the type [RepeatList] or [JSONList], or the option "comma".
 //   - A [time.Time] is sent in UTC, as 2006-01-02T15:04:05Z by default. A `layout` tag sets another layout.
-//   - A type that implements [encoding.TextMarshaler], such as [net/netip.Addr], is sent as the text it marshals to.
+//   - A value whose type implements [encoding.TextMarshaler], such as [net/netip.Addr], is sent as the result of
+//     MarshalText.
 //
 // If params has no RegionId, Call adds the client's region.
 //
 // The response is decoded into out as by [json.Unmarshal]; out must be nil or a non-nil pointer. For an operation that
 // returns pages, see [CallPages].
 //
-// An action that begins with Describe, List, Get or Query is retried like the other methods that only read. Any other
-// action may change something. It is retried only if the failed attempt certainly had no effect, or if params contains
-// a ClientToken, which lets the API detect a repeated request.
+// Call assumes that an action only reads if its name begins with Describe, List, Get or Query, and retries it after
+// every temporary failure. Any other action may change something. Call retries such an action only if the failed
+// attempt certainly had no effect, or if params contains a ClientToken, which lets the API detect a repeated request.
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	values, mode, err := c.prepareCall(action, params)
-	// Check out before the request is sent: json.Unmarshal would report the error only after the operation has run.
+	// Validate the argument out before the request is sent. Otherwise, json.Unmarshal would report an invalid argument
+	// only after the operation has run.
 	if v := reflect.ValueOf(out); err == nil && out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		err = invalidCall(action, c.region, invalid("out", "is a %T: use nil or a non-nil pointer", out))
 	}
@@ -58,9 +62,9 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // for operations of the ECS API that page by NextToken and for which Client has no method, such as
 // DescribeNetworkInterfaces.
 //
-// params has the same form as in [Client.Call]. Most operations page by token only if params contains MaxResults, the
-// page size. list is the path of the list in the response, such as "NetworkInterfaceSets.NetworkInterfaceSet". Each
-// element of the list is decoded into a T by [json.Unmarshal].
+// The argument params has the same form as in [Client.Call]. Most operations page by token only if params contains
+// MaxResults, the page size. The argument list is the path of the list in the response, such as
+// "NetworkInterfaceSets.NetworkInterfaceSet". Each element of the list is decoded into a T by [json.Unmarshal].
 //
 // The listing is complete if and only if the loop ends without an error. An error ends the loop and is yielded with the
 // zero T. CallPages yields an error if a response does not contain the list, if the server repeats a token
@@ -70,10 +74,11 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 // twice.
 //
 // Unlike the instance listings, CallPages does not check permissions. Some operations return an empty list to a caller
-// without permission. If the permission is revoked during a listing, such an operation returns an empty last page.
+// without permission. If the permission is revoked during a listing, the last page returned by such an operation is
+// empty.
 //
-// No request is sent before the loop starts, and each loop over the returned sequence starts with the first page. Each
-// page is retried for as long as a page of [Client.Instances].
+// No request is sent before the loop starts, and each loop over the returned sequence starts with the first page. A
+// failed request for a page is retried as in [Client.Instances].
 func CallPages[T any](ctx context.Context, c *Client, action string, params any, list string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		p := pager[T]{client: c, action: action, list: strings.Split(list, ".")}
@@ -90,7 +95,7 @@ func CallPages[T any](ctx context.Context, c *Client, action string, params any,
 	}
 }
 
-// pager fetches the pages of one CallPages loop.
+// pager fetches the pages for one loop over the result of CallPages.
 type pager[T any] struct {
 	client *Client
 	action string
@@ -129,8 +134,8 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 	}
 	_, err = p.client.do(ctx, p.mode, p.action, params, func(body []byte) (err error) {
 		page, err = decodePage[T](body, p.list)
-		// Only the first page is checked. On later pages, TotalCount may be meaningless, and elements may have been
-		// added or removed during the listing.
+		// Compare TotalCount only on the first page. On later pages, TotalCount may be meaningless, and elements may
+		// have been added or removed during the listing.
 		if err == nil && page.Next == "" && params.Get("NextToken") == "" && totalCount(body) > len(page.Items) {
 			err = fmt.Errorf("%w: the response has no NextToken, but its TotalCount is %d and the page has only %d elements: set MaxResults, "+
 				"or, if the operation has no NextToken, use Client.Call with PageNumber", transport.ErrMismatch, totalCount(body), len(page.Items))
@@ -140,7 +145,7 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 	return page, err
 }
 
-// decodePage decodes the NextToken of a response and the list at the given path.
+// decodePage returns the NextToken of a response and the elements of the list at the given path.
 func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err error) {
 	if err := jsonscan.CheckPage(body, jsonscan.MaxValues); err != nil {
 		return page, err
@@ -236,9 +241,9 @@ func onlyReads(action string) bool {
 	return false
 }
 
-// decodeInto returns a function that decodes a response into out, or only checks the response if out is nil. The
-// function returns an error that wraps transport.ErrMismatch if the response is valid but does not fit out. Any other
-// error means that the response did not come from this API.
+// decodeInto returns a function that decodes a response into out. If out is nil, the function only checks that the
+// response is valid. The function returns an error that wraps transport.ErrMismatch if the response is valid but cannot
+// be stored in out. Any other error means that the response did not come from this API.
 func decodeInto(out any) func([]byte) error {
 	return func(body []byte) error {
 		if err := jsonscan.Check(body, jsonscan.MaxValues); err != nil {

@@ -24,15 +24,15 @@ type CheckOptions struct {
 	Regions []string
 	// AllRegions checks every region that DescribeRegions returns. It cannot be combined with Regions.
 	AllRegions bool
-	// Exclude lists regions that are not checked even if AllRegions is set. If it contains the client's own region,
-	// that region is only asked for the list of regions. An id that no region has excludes nothing.
+	// Exclude lists regions that are not checked even if AllRegions is set. If Exclude contains the client's own
+	// region, Check still sends a DescribeRegions request to that region. Unknown region ids are ignored.
 	Exclude []string
 	// Requests contains the requests that the caller intends to list with. A policy may permit some filters and deny
 	// other filters, so Check tests each request. If a request has a list of more than 100 elements, only the first 100
 	// are checked. The default is the zero request.
 	Requests []DescribeInstancesRequest
-	// OnStep, if not nil, is called with each step as soon as that step and all steps before it have ended. It is
-	// called in the goroutine that called Check.
+	// OnStep, if not nil, is called for each step in the order of the report, as soon as the results of the step and of
+	// all earlier steps are known. OnStep is called in the goroutine that called Check.
 	OnStep func(CheckStep)
 }
 
@@ -56,36 +56,37 @@ const describeRegions = "DescribeRegions"
 // maxProbes is the maximum number of requests that Check sends in parallel.
 const maxProbes = 64
 
-// Check determines whether the client can list instances and, if not, why. It neither lists nor changes anything. The
-// result is in the report: [Report.Err] returns nil if a listing would succeed.
+// Check determines whether the client can list instances and, if not, why. Check neither lists nor changes anything.
+// [Report.Err] of the returned report is nil if a listing would succeed.
 //
 // The report has the following steps, in this order:
 //
-//   - credentials: the client has an access key.
-//   - proxy, dns, connect, tls and response: the client can reach the endpoint.
-//   - clock: the API accepts the local time.
-//   - signature: the API accepts the key and the signature.
-//   - permission: the caller is permitted to call an operation in a region. Every request of Check adds such a step.
-//   - quota: the rate limits that the API reported.
+//   - credentials: whether the client has an access key.
+//   - proxy, dns, connect, tls and response: whether the client can reach the endpoint.
+//   - clock: whether the API accepts the local time.
+//   - signature: whether the API accepts the key and the signature.
+//   - permission: whether the caller is permitted to call an operation in a region. The report has one permission step
+//     for each request that Check sends or skips.
+//   - quota: the rate limits that the API reported, if any.
 //
 // If the client, ctx or opts cannot be used, the report has a single step, setup.
 //
-// A wrong key and an expired token both fail at the step signature with an error that matches ErrCredentials. The Code
-// of the [*Error] distinguishes them, such as InvalidAccessKeyId.NotFound, SignatureDoesNotMatch or
-// InvalidSecurityToken.Expired. A mistyped region usually fails at the step dns, because no such host exists. With
-// Options.Endpoint, it fails at the step response with the code InvalidRegionId.NotFound.
+// If the key is wrong or the token has expired, the step signature fails with an error that matches ErrCredentials. The
+// Code of the [*Error] identifies the problem, for example InvalidAccessKeyId.NotFound, SignatureDoesNotMatch or
+// InvalidSecurityToken.Expired. If the region is mistyped, the step dns usually fails, because no such host exists. If
+// Options.Endpoint is set, the step response fails instead, with the code InvalidRegionId.NotFound.
 //
 // Check sends one DescribeRegions request. For each region, it sends one ListTagResources request, and one dry run of
-// DescribeInstances for each element of CheckOptions.Requests. By default, these are two requests per region plus one.
-// A failed request is retried as in any other call. The first dry run is sent alone, to the client's region or to the
-// first of Regions. If this dry run shows that no other request can succeed, Check sends no more requests. Otherwise it
-// sends the remaining requests in parallel, up to 64 at a time, through the client's limiter and throttle control.
+// DescribeInstances for each element of CheckOptions.Requests. By default, Check sends two requests per region plus
+// one. Failed requests are retried as usual. The first dry run is sent alone, to the client's region or to the first of
+// Regions. If this dry run shows that no other request can succeed, Check sends no more requests. Otherwise it sends
+// the remaining requests in parallel, up to 64 at a time, through the client's limiter and throttle control.
 //
 // ListTagResources is needed only for requests with tags or a resource group, and DescribeRegions only with AllRegions.
 // If a denied operation is not needed, its step is optional and Err ignores it.
 //
-// Check relies on the API's response to a dry run. It cannot detect policies that depend on the instances that a
-// listing would return, and cannot predict how much of a quota other programs will use.
+// Check relies on the API's responses to dry runs. It cannot detect policies that depend on the instances that a
+// listing would return, and it cannot predict how much of a quota other programs will use.
 func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 	k := &checker{client: c, report: &Report{}}
 	if opts != nil {
@@ -113,7 +114,7 @@ type checker struct {
 	probed  []probe
 }
 
-// probe is a request that tests one permission. Its result is a step of the report.
+// probe is a request that tests one permission. The report contains one step for each probe.
 type probe struct {
 	client   *Client
 	action   string
@@ -121,7 +122,7 @@ type probe struct {
 	send     func(context.Context) error
 }
 
-// step returns the probe's step without a result.
+// step returns the report step of the probe. The step does not contain a result yet.
 func (p probe) step() CheckStep {
 	return CheckStep{Name: stepPermission, Region: p.client.region, Action: p.action, Optional: p.optional}
 }
@@ -215,7 +216,7 @@ func (k *checker) run(ctx context.Context) {
 		step := permissionStep(probes[0], err)
 		step.Duration = time.Since(start)
 		k.add(step)
-		if k.AllRegions { // the other regions are known when the probes of the first have been sent
+		if k.AllRegions { // the probes of the first region include the request that lists all regions
 			k.sendProbes(ctx, probes[1:])
 			k.sendProbes(ctx, k.otherProbes())
 		} else {
@@ -230,8 +231,8 @@ func (k *checker) run(ctx context.Context) {
 	k.addQuota()
 }
 
-// sendElsewhere sends the probes of the regions that have another endpoint than host, and skips the probes of the other
-// regions. The caller has found that host does not respond.
+// sendElsewhere is called if the given host does not respond. It skips the probes of the regions whose endpoint is that
+// host, and sends the probes of the other regions, except the first.
 func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	var elsewhere []probe
 	for _, p := range k.otherProbes() {
@@ -244,8 +245,8 @@ func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	k.sendProbes(ctx, elsewhere)
 }
 
-// probes returns the probes of one region. If first is true, they include DescribeRegions, which Check sends only to
-// the first region.
+// probes returns the probes, which are requests that test a permission, for one region. If first is true, the result
+// includes a probe for DescribeRegions, which Check sends only to the first region.
 func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
 		return []probe{k.regionsProbe(c)}
@@ -259,12 +260,12 @@ func (k *checker) probes(c *Client, first bool) (probes []probe) {
 		probes = append(probes, k.regionsProbe(c))
 	}
 	return append(probes, probe{c, listTagResources, !capped, func(ctx context.Context) error {
-		// No resource has this tag, so the response is an empty list.
+		// Filter by a tag that no resource has, so that the response is an empty list.
 		return c.Call(ctx, listTagResources, url.Values{"ResourceType": {string(ResourceTypeInstance)}, "Tag.1.Key": {"ecs-sdk-permission-check"}}, nil)
 	}})
 }
 
-// regionsProbe returns the probe that lists the regions.
+// regionsProbe returns the probe that calls DescribeRegions.
 func (k *checker) regionsProbe(c *Client) probe {
 	return probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
 		regions, err := c.allRegions(ctx)
@@ -275,7 +276,7 @@ func (k *checker) regionsProbe(c *Client) probe {
 	}}
 }
 
-// otherProbes returns the probes of all regions except the first.
+// otherProbes returns the probes, which are requests that test a permission, for all regions except the first.
 func (k *checker) otherProbes() (probes []probe) {
 	for _, c := range k.regions[1:] {
 		probes = append(probes, k.probes(c, false)...)
@@ -296,7 +297,8 @@ func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 	}
 	runs := make([]func(context.Context) iter.Seq2[result, error], len(probes))
 	for i, p := range probes {
-		// Use ctx instead of Merge's context, so that each probe reports when ctx is done.
+		// Use ctx instead of the context that Merge passes to the function, so that every probe yields a result even
+		// after ctx is done.
 		runs[i] = func(context.Context) iter.Seq2[result, error] {
 			return func(yield func(result, error) bool) {
 				start := time.Now()
@@ -326,9 +328,9 @@ func (k *checker) skipProbes(probes []probe) {
 	}
 }
 
-// permissionStep returns the step of a probe that ended with err, which may be nil. The step fails if the API rejected
-// the request for a permanent reason. The result is unknown if the API did not decide, or if the caller lacks only the
-// permission for dry runs.
+// permissionStep returns the report step for a probe. The error err of the probe may be nil. The status of the step is
+// failed if the API rejected the request for a permanent reason. The status is unknown if the API neither permitted nor
+// denied the request, or if the caller lacks only the permission for dry runs.
 func permissionStep(p probe, err error) CheckStep {
 	s := p.step()
 	s.Status, s.Detail, s.Err = CheckStatusPassed, "permitted", err
@@ -363,13 +365,13 @@ func permissionStep(p probe, err error) CheckStep {
 	return s
 }
 
-// causeText returns the cause of a failed call, in at most 300 bytes. Unlike e.Error(), it contains no operation,
-// region, request id or advice.
+// causeText returns the cause of a failed call, shortened to 300 bytes. Unlike e.Error(), the result does not contain
+// the operation, the region, the request id or advice.
 func causeText(e *Error) string {
 	text := e.Message
 	switch {
 	case e.Code != "":
-		message, _, _ := strings.Cut(e.Message, " server string to sign") // only in SignatureDoesNotMatch
+		message, _, _ := strings.Cut(e.Message, " server string to sign") // the message of SignatureDoesNotMatch
 		text = strings.TrimSuffix(e.Code+": "+message, ": ")
 	case e.StatusCode != 0 && e.StatusCode != http.StatusOK:
 		text = strings.TrimSuffix("HTTP status "+strconv.Itoa(e.StatusCode)+": "+e.Message, ": ")

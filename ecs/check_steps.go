@@ -16,11 +16,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// maxClockDifference is the clock difference at which the report starts to advise setting the clock. The API rejects
-// requests whose time is wrong by 15 minutes.
+// maxClockDifference is the clock difference from which the report advises the user to set the clock. The API rejects
+// requests whose time is off by more than 15 minutes.
 const maxClockDifference = 4 * time.Minute
 
-// clockTolerance is the largest difference at which two clocks are considered equal. The difference is not measured
+// clockTolerance is the largest difference at which two clocks are considered equal. The difference cannot be measured
 // exactly, because a Date header contains whole seconds and the response may be slow.
 const clockTolerance = 5 * time.Second
 
@@ -61,8 +61,8 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	return true
 }
 
-// credentialsAdvice returns the advice for a client that has no key. links contains the sources of the default chain
-// that were searched; it is empty for other providers.
+// credentialsAdvice returns the advice for a client that has no key. If the client uses the default chain, links
+// contains the sources that were searched. For other providers, links is empty.
 func credentialsAdvice(err error, links []credentials.LinkReport) string {
 	switch n := len(links); {
 	case errors.Is(err, ErrUnavailable):
@@ -77,7 +77,7 @@ func credentialsAdvice(err error, links []credentials.LinkReport) string {
 	return credentials.NoKeyAdvice
 }
 
-// earlierLinks returns the errors of the given sources of the default chain, each after "; ".
+// earlierLinks returns the errors of the given sources of the default chain, each preceded by "; ".
 func earlierLinks(links []credentials.LinkReport) string {
 	var b strings.Builder
 	for _, l := range links {
@@ -91,8 +91,9 @@ const (
 	adviceNotAPI  = "the response did not come from the ECS API: check the endpoint and any proxy in front of it"
 )
 
-// addEndpointSteps adds the steps from proxy to response and reports whether the API responded. failed is the error of
-// the first dry run, or nil. ended reports whether the caller's context is done.
+// addEndpointSteps adds the steps proxy, dns, connect, tls and response to the report, and returns whether the API
+// responded. The argument failed is the error of the first dry run, or nil. The argument ended is true if the caller's
+// context is done.
 func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Error, ended bool) bool {
 	events, proxy := trace.events(), c.proxy()
 	name, notSeen := events.nameText(c, proxy.url)
@@ -135,8 +136,9 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 	return at == ""
 }
 
-// isAPIResponse reports whether an error shows that the ECS API of the client's region responded. It returns false if
-// the error matches ErrInvalidParameter and has advice, because such a response comes from a wrong endpoint or region.
+// isAPIResponse reports whether an error proves that the ECS API of the client's region responded. It returns false if
+// the error matches ErrInvalidParameter and has advice, because such an error means that the endpoint or the region is
+// wrong.
 func isAPIResponse(e *Error) bool {
 	if e.Code == "" {
 		return e.StatusCode == http.StatusOK && e.Message != "" && e.err == nil // the server ignored DryRun
@@ -180,7 +182,8 @@ func (p proxySetting) String() string {
 	return cmp.Or(p.url, "none")
 }
 
-// endpointAdvice returns the advice for a step from proxy to response that failed with e.
+// endpointAdvice returns the advice for a failed step. The step is proxy, dns, connect, tls or response, and e is its
+// error.
 func endpointAdvice(c *Client, e *Error, step string) string {
 	if advice := connectAdvice(c, e); advice != "" {
 		return advice
@@ -237,7 +240,7 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		direction = " behind"
 	}
 	amount := difference.Abs().String()
-	if difference.Abs() >= time.Minute { // omit the seconds, which are too precise for a difference of minutes
+	if difference.Abs() >= time.Minute { // omit the seconds if the difference is a minute or more
 		amount = strings.TrimSuffix(difference.Abs().Round(time.Minute).String(), "0s")
 	}
 	text := "this machine's clock is " + amount + direction + " the API's clock"

@@ -15,7 +15,7 @@ import (
 type connectionTrace struct {
 	mu sync.Mutex
 	connectionEvents
-	opened connectionEvents // the events of the last earlier attempt that obtained a connection
+	opened connectionEvents // the events of the most recent earlier attempt that obtained a connection
 }
 
 // connectionEvents contains the times of the events of one attempt. The time of an event that did not happen is zero.
@@ -33,7 +33,7 @@ func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 		defer t.mu.Unlock()
 		change()
 	}
-	// reached records the time of an event unless the event failed with an error.
+	// reached records the time at which an event ended, unless err is not nil.
 	reached := func(event *time.Time, err error) {
 		if err == nil {
 			record(func() { *event = time.Now() })
@@ -80,7 +80,7 @@ func (t *connectionTrace) events() connectionEvents {
 	return t.connectionEvents
 }
 
-// failedStep returns the name of the step at which a request failed. The request received no valid response.
+// failedStep returns the name of the step at which a request without a valid response failed.
 func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	step := map[transport.Problem]string{
 		transport.ProxyFailed: stepProxy, transport.NameNotFound: stepDNS, transport.NameLookup: stepDNS,
@@ -103,8 +103,8 @@ func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	return stepConnect
 }
 
-// nameText describes how the endpoint's host name was resolved. notSeen is true if this is unknown because a custom
-// dialer reported no lookup.
+// nameText describes how the endpoint's host name was resolved. The result notSeen is true if the lookup was not
+// observed, because a custom dialer did not report it.
 func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSeen bool) {
 	name, _, _ := strings.Cut(c.host, ":")
 	_, err := netip.ParseAddr(name)

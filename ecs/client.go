@@ -37,9 +37,9 @@ type Client struct {
 	*account // nil in the zero Client
 }
 
-// account contains the state that the clients of one account share across regions. Client embeds it by pointer, which
-// also prevents package fmt from printing credentials: if a verb does not match the type of a value, fmt may follow the
-// pointer to account, but never the pointers inside account.
+// account contains the state that the clients of one account share across regions. Client embeds a pointer to account,
+// which also prevents package fmt from printing credentials: for some verbs, fmt prints the struct that a pointer
+// refers to, but it never follows the pointers inside that struct.
 type account struct {
 	transport *transport.Transport
 	keys      *credentials.Cache
@@ -50,8 +50,8 @@ type account struct {
 
 // NewClient returns a client for a region, such as "cn-hangzhou". If opts is nil, the default options are used.
 //
-// NewClient does no I/O. It validates the region and the options, including a key from [StaticCredentials]. An error
-// matches ErrInvalidParameter and names the invalid field. It does not contain an [*Error], because no call was made.
+// NewClient does no I/O. It validates the region and the options, including a key from [StaticCredentials]. Errors
+// match ErrInvalidParameter and name the invalid field. They do not wrap an [*Error], because no call was made.
 func NewClient(region string, opts *Options) (*Client, error) {
 	var o Options
 	if opts != nil {
@@ -90,7 +90,7 @@ func NewClient(region string, opts *Options) (*Client, error) {
 }
 
 // InRegion returns a client for another region. The new client shares the connections, the credentials and the throttle
-// control with c. If the region is invalid, InRegion returns an error that matches ErrInvalidParameter.
+// control with c. InRegion returns an error that matches ErrInvalidParameter if the region is invalid.
 func (c *Client) InRegion(region string) (*Client, error) {
 	err := c.ready()
 	other := &Client{}
@@ -108,9 +108,9 @@ func (c *Client) InRegion(region string) (*Client, error) {
 // WithCredentials returns a client for the same region with other credentials, for example for another account. If p
 // is nil, the new client uses the default credential chain.
 //
-// The two clients share their connections and all other options. They do not share the throttle control and the
-// remembered permissions, which depend on the account. Unlike NewClient, WithCredentials does not validate a key from
-// [StaticCredentials]; if the key is malformed, the first call returns an error.
+// The two clients share their connections and all other options. Each client has its own throttle control and its own
+// record of verified permissions, because both depend on the account. Unlike NewClient, WithCredentials does not
+// validate a key from [StaticCredentials]; if the key is malformed, the first call returns an error.
 func (c *Client) WithCredentials(p CredentialsProvider) *Client {
 	if c.ready() != nil {
 		return &Client{}
@@ -154,7 +154,7 @@ func (c *Client) Format(f fmt.State, verb rune) {
 	formatText(f, verb, "ecs.Client("+c.region+" at "+c.host+")")
 }
 
-// errNotReady is the error for a client that was not created by NewClient.
+// errNotReady is the error returned by the methods of a client that was not created by NewClient.
 var errNotReady = invalid("client", "was not created by NewClient")
 
 // ready returns an error if c is nil or the zero Client.
@@ -165,7 +165,8 @@ func (c *Client) ready() error {
 	return nil
 }
 
-// orZero returns c, or the zero Client if c is nil. Calls of the zero Client return an error instead of panicking.
+// orZero returns c, or the zero Client if c is nil. Calling a method of the zero Client returns an error instead of
+// panicking.
 func (c *Client) orZero() *Client {
 	if c == nil {
 		return &Client{}
@@ -197,9 +198,9 @@ type retryMode int
 
 const (
 	retryRead   retryMode = iota // a call that only reads: retry for a few seconds
-	retryPage                    // a page of a listing: retry long enough to outlast a restart of the service
+	retryPage                    // a page of a listing: retry for as long as a restart of the service may take
 	retryChange                  // a call that may change something: retry only if the attempt certainly had no effect
-	retryToken                   // a call with a ClientToken, which is safe to repeat: retry like retryRead
+	retryToken                   // a call with a ClientToken, which can safely be repeated: retry as with retryRead
 )
 
 // do makes one call and passes a successful response to decode. Every error returned by do is an *Error.

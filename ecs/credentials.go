@@ -18,13 +18,14 @@ import (
 //
 // A client makes only one call of Credentials at a time, and concurrent requests share the result. A request stops
 // waiting when its context is done. The context passed to Credentials is done after 30 s, or earlier if all requests
-// have stopped waiting. If Credentials does not return within 30 s, the client abandons the call and makes a new call
-// when a request needs a key. It makes no new call while four abandoned calls have not returned.
+// have stopped waiting. If Credentials does not return within 30 s, the client abandons that call, and calls
+// Credentials anew when a request needs a key. If four abandoned calls have not returned, the client does not call
+// Credentials until one of them returns.
 //
 // If Credentials returns an error or takes longer than 5 s, the client reuses the last valid key for up to 150 s.
-// During this time it logs a warning to Options.Logger and calls Credentials every 5 s. A key that the API rejected is
-// not reused. A panic in Credentials is returned as an error. In the errors of a provider, all strings that look like
-// secrets are masked.
+// During this time, the client logs a warning to Options.Logger and calls Credentials every 5 s. The client does not
+// reuse a key that the API rejected. A panic in Credentials is returned as an error. In the errors of a provider, all
+// strings that look like secrets are masked.
 type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
@@ -43,14 +44,15 @@ func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) Crede
 }
 
 // ProfileCredentials returns a provider that uses a profile of the Alibaba Cloud CLI. The profiles are read from the
-// file named by the environment variable ALIBABA_CLOUD_CONFIG_FILE, or else from ~/.aliyun/config.json. If name is
-// empty, the profile named by ALIBABA_CLOUD_PROFILE is used, or else the current profile. See [ProfileRegion] for the
-// profile's region.
+// file named by the environment variable ALIBABA_CLOUD_CONFIG_FILE, or from ~/.aliyun/config.json if the variable is
+// not set. If name is empty, the provider uses the profile named by ALIBABA_CLOUD_PROFILE, or the CLI's current profile
+// if the variable is not set. See [ProfileRegion] for the profile's region.
 //
 // The supported modes are AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, ChainableRamRoleArn, OIDC,
-// CredentialsURI, External, CloudSSO and OAuth. The file is read when a key is needed and when the API has rejected the
-// previous key. Only the OAuth mode writes to the file, because its refresh token changes with every use. If the file
-// cannot be locked and replaced, as on Windows, the OAuth mode returns an error when the login has expired.
+// CredentialsURI, External, CloudSSO and OAuth. The file is read when a key is needed and after the API has rejected
+// the previous key. Only the OAuth mode writes to the file, because its refresh token changes with every use. On
+// Windows and other systems where the file cannot be locked and replaced, a provider in OAuth mode returns an error
+// when the login has expired.
 //
 // The provider is safe for concurrent use and may be shared by several clients.
 func ProfileCredentials(name string) CredentialsProvider {
@@ -64,8 +66,8 @@ type Profile struct {
 	Current bool   // whether ProfileCredentials("") uses this profile
 }
 
-// Profiles returns the profiles of the Alibaba Cloud CLI in the order of its configuration file. If the file does not
-// exist, Profiles returns no profiles and no error.
+// Profiles returns the profiles of the Alibaba Cloud CLI in the order of the CLI's configuration file. If the file does
+// not exist, Profiles returns nil and no error.
 func Profiles() ([]Profile, error) {
 	list, err := credentials.Profiles()
 	if err != nil {
@@ -80,9 +82,9 @@ func Profiles() ([]Profile, error) {
 
 // ProfileRegion returns the default region of a program that uses the given profile of the Alibaba Cloud CLI. This is
 // the profile's region, or the value of the environment variable ALIBABA_CLOUD_REGION_ID if the profile has no region.
-// If name is empty, the variable takes precedence, followed by the region of the profile that ProfileCredentials("")
-// uses. ProfileRegion returns "" if no region is set. It returns an error if the profile does not exist or the CLI's
-// configuration file cannot be read.
+// If name is empty, the environment variable takes precedence over the region of the profile that
+// ProfileCredentials("") uses. ProfileRegion returns "" if no region is set. It returns an error if the profile does
+// not exist or the CLI's configuration file cannot be read.
 func ProfileRegion(name string) (string, error) {
 	region, err := credentials.Region(name)
 	if err != nil {
@@ -94,16 +96,16 @@ func ProfileRegion(name string) (string, error) {
 // CredentialsFrom returns a provider that uses a credential of github.com/aliyun/credentials-go. Bearer tokens are not
 // supported. If c is nil, the first call of a client returns an error.
 //
-// The provider is safe for concurrent use and may be shared by several clients, even though c is not safe for
-// concurrent use: the provider makes one call of c at a time, and returns a panic of c as an error. A caller stops
-// waiting when its context is done. Call CredentialsFrom only once for each credential. The provider's errors omit the
-// parts of error messages in which credentials-go quotes files or responses.
+// The provider is safe for concurrent use and may be shared by several clients. The credential c is not safe for
+// concurrent use, so the provider calls its methods one at a time. If a method of c panics, the provider returns an
+// error. A caller stops waiting when its context is done. Call CredentialsFrom only once for each credential. The
+// messages of some errors from credentials-go quote files or responses; the provider's errors omit these quotations.
 func CredentialsFrom(c vendor.Credential) CredentialsProvider {
 	return cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})
 }
 
-// cacheCredentials wraps a provider in a cache that is called before every attempt. If p is nil, the default chain is
-// used.
+// cacheCredentials wraps a provider in a cache, so that the client can ask for a key before every attempt. If p is nil,
+// the default chain is used.
 func cacheCredentials(p CredentialsProvider) *credentials.Cache {
 	if p == nil {
 		p = credentials.NewChain()
@@ -111,7 +113,7 @@ func cacheCredentials(p CredentialsProvider) *credentials.Cache {
 	return credentials.NewCache(p, redactKeys)
 }
 
-// redactKeys returns err with a message in which the given keys, and all strings that look like secrets, are masked.
+// redactKeys masks the given keys, and all strings that look like secrets, in the message of err.
 func redactKeys(err error, keys ...signer.Credentials) error {
 	var secrets []string
 	for _, key := range keys {
@@ -155,9 +157,9 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	return key, nil
 }
 
-// vendorError returns an error of credentials-go whose message ends before the first quotation of a file or response.
-// If the message is shortened, the returned error wraps only well-known errors of the chain, because the messages of
-// other errors may contain quoted text as well.
+// vendorError shortens the message of an error from credentials-go, so that it ends before the first quotation of a
+// file or response. If the message was shortened, the returned error wraps only well-known errors from the chain of
+// err, because the messages of other errors may contain quotations as well.
 func vendorError(err error) error {
 	text, _, cut := strings.Cut(err.Error(), "\n")
 	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {

@@ -13,22 +13,21 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// This file decodes a page: its top-level members, and the list of instances with their decode errors. The functions
-// that decode a single instance are generated into zz_instance_json.go. They use package internal/jsonscan.
+// This file decodes the top-level members of a page and its list of instances. The functions that decode a single
+// instance are generated; see zz_instance_json.go. All functions use package internal/jsonscan.
 
-// Limits for one page. They prevent a malformed or malicious response from using gigabytes of memory.
+// These limits for one page prevent a malformed or malicious response from using gigabytes of memory.
 const (
 	maxTokenLength = 8 << 10 // maximum length of NextToken, in bytes
 	maxInstances   = 10_000  // the API returns at most 100
-	// maximum number of JSON values in a response that encoding/json decodes; enough for a list of about 20,000
-	// elements
+	// maximum number of JSON values in a response that encoding/json decodes; sufficient for about 20,000 list elements
 	maxListValues = 100_000
 	maxRawTexts   = 100      // maximum number of DecodeErrors with a Raw value in one page
 	maxRawLength  = 16 << 10 // maximum length of a Raw value, in bytes
 )
 
-// decodeDescribeInstances decodes a page. It returns an error if body is not a page or is incomplete. The result does
-// not reference body.
+// decodeDescribeInstances decodes a response of DescribeInstances. It returns an error if body is truncated or is not
+// such a response. The result does not reference body.
 func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	d := newDecoder(body)
 	defer d.release()
@@ -81,7 +80,7 @@ func (d *pageDecoder) release() {
 	}
 }
 
-// topMembers are the members that distinguish a page from other JSON documents.
+// topMembers records the members that distinguish a page from other JSON documents.
 type topMembers struct {
 	instances, token bool   // whether the page has the members Instances and NextToken
 	code, message    []byte // the JSON values of Code and Message, or nil
@@ -96,7 +95,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 	for more {
 		text, at := d.Name(i)
 		name, before := string(text), len(d.Problems())
-		if strings.EqualFold(name, "NextToken") { // match any letter case, so that no further page is missed
+		if strings.EqualFold(name, "NextToken") { // ignore case: a missed token would end the listing
 			name = "NextToken"
 		}
 		if name == "Instances" && top.instances || name == "NextToken" && top.token {
@@ -188,7 +187,7 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 		n := len(r.Instances)
 		if n == cap(r.Instances) {
 			more := 1
-			if n == 1 { // to allocate only once, estimate the number of instances from the size of the first, plus a margin
+			if n == 1 { // estimate the number of instances from the size of the first, plus a margin
 				more += min(98, (len(d.Data)-i)*5/4/(i-begin))
 			}
 			r.Instances = slices.Grow(r.Instances, more)
@@ -209,8 +208,8 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 	return i
 }
 
-// instance reads one element of the list into inst. It returns a DecodeError for each member that could not be decoded.
-// If the id could not be decoded, it returns a single DecodeError without an InstanceID.
+// instance reads one element of the list of instances into inst. It returns a DecodeError for each member that could
+// not be decoded. If the instance id could not be decoded, instance returns a single DecodeError without an InstanceID.
 func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, end int) {
 	if d.At(i) != '{' {
 		end = d.Skip(i)
@@ -236,8 +235,8 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 // members reads the members of an instance. It stores unknown members, and members that could not be decoded, in Extra.
 func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	end = jsonscan.ReadRoot(&d.Decoder, inst, i, readInstance)
-	// All strings of an instance share one allocation. Copy the id, so that keeping the id does not keep the other
-	// strings.
+	// All strings of an instance share one allocation. Copy the id, so that a caller who keeps only the id does not
+	// keep all strings in memory.
 	inst.InstanceID = strings.Clone(inst.InstanceID)
 	if extra := d.Extra(); len(extra) > 0 {
 		inst.Extra = make(map[string]json.RawMessage, len(extra))
@@ -248,7 +247,8 @@ func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	return end
 }
 
-// rawText returns a copy of a part of the page for DecodeError.Raw. The limits are documented at DecodeError.
+// rawText returns a copy of the bytes from begin to end of the page, for use as DecodeError.Raw. DecodeError documents
+// the size limits.
 func (d *pageDecoder) rawText(begin, end int) []byte {
 	if d.rawTexts++; d.rawTexts > maxRawTexts {
 		return nil
@@ -257,7 +257,7 @@ func (d *pageDecoder) rawText(begin, end int) []byte {
 }
 
 // MarshalJSON encodes the instance in the JSON format of the API, including the members of Extra. A member of Extra is
-// omitted if it belongs to a list element that no longer exists, or if the field for the member is not zero.
+// omitted if its path refers to a list element that no longer exists, or if the corresponding field is not zero.
 func (i Instance) MarshalJSON() ([]byte, error) {
 	b, err := jsonscan.Marshal(i, i.Extra)
 	if err != nil {
@@ -266,8 +266,8 @@ func (i Instance) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalJSON decodes an instance in the JSON format of the API, which MarshalJSON also writes. As in a response,
-// unknown members and members that cannot be decoded are stored in Extra. Unlike in a response, the id may be missing.
+// UnmarshalJSON decodes an instance from the JSON format of the API, which is also the format that MarshalJSON writes.
+// Unknown members, and members that cannot be decoded, are stored in Extra. The instance id may be missing.
 func (i *Instance) UnmarshalJSON(data []byte) error {
 	return unmarshal(data, i, func(d *pageDecoder, inst *Instance, at int) (end int, err error) {
 		if d.At(at) != '{' {
@@ -277,7 +277,7 @@ func (i *Instance) UnmarshalJSON(data []byte) error {
 	})
 }
 
-// marshalPart implements MarshalJSON for the types of an instance's fields.
+// marshalPart implements MarshalJSON for the structs that an Instance contains.
 func marshalPart(v any) ([]byte, error) {
 	b, err := jsonscan.Marshal(v, nil)
 	if err != nil {
@@ -286,8 +286,8 @@ func marshalPart(v any) ([]byte, error) {
 	return b, nil
 }
 
-// unmarshalPart implements UnmarshalJSON for the types of an instance's fields. These types have no Extra, so
-// unmarshalPart returns an error if a value cannot be decoded.
+// unmarshalPart implements UnmarshalJSON for the structs that an Instance contains. These structs have no field Extra,
+// so unmarshalPart returns an error if a value cannot be decoded.
 func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, int) int) error {
 	return unmarshal(data, to, func(d *pageDecoder, v *T, i int) (end int, err error) {
 		end = jsonscan.ReadRoot(&d.Decoder, v, i, read)
@@ -298,8 +298,8 @@ func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, i
 	})
 }
 
-// unmarshal decodes a JSON document with the function read. As is the convention of encoding/json, the value null
-// leaves the target unchanged. After an error, the target is unchanged, too.
+// unmarshal uses the function read to decode a JSON document into to. If the document is null, or if an error occurs,
+// the target is unchanged. Ignoring null is a convention of encoding/json.
 func unmarshal[T any](data []byte, to *T, read func(*pageDecoder, *T, int) (int, error)) error {
 	d := newDecoder(data)
 	defer d.release()

@@ -16,15 +16,15 @@ type DescribeInstancesResponse struct {
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
 	// Undecoded describes the values that could not be decoded. It is nil if every value could be decoded. If a member
-	// of an instance could not be decoded, Instances contains the instance without this member. If the id of an
-	// instance could not be decoded, Instances does not contain the instance, and the InstanceID of its DecodeError is
-	// empty.
+	// of an instance could not be decoded, Instances contains the instance, and the field for that member is zero. If
+	// the id of an instance could not be decoded, Instances does not contain the instance, and the InstanceID of its
+	// DecodeError is empty.
 	Undecoded []*DecodeError
 }
 
-// DescribeInstances fetches one page. With a zero request, the page has at most 10 instances, which is the API's
-// default. Use [Client.Instances] to list all instances. If a list in the request has more than 100 elements,
-// DescribeInstances returns an error that matches ErrInvalidParameter.
+// DescribeInstances fetches one page of instances. If MaxResults and PageSize are not set, the page has at most 10
+// instances, which is the API's default. Use [Client.Instances] to list all instances. If a list in the request has
+// more than 100 elements, DescribeInstances returns an error that matches ErrInvalidParameter.
 //
 // Values that could not be decoded are described in the field Undecoded of the response. An empty page may mean that
 // the caller lacks the permission to list. The listing methods check the permission in this case; after a call of
@@ -61,7 +61,7 @@ func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error
 	return c.orZero().dryRun(ctx, retryRead, req)
 }
 
-// dryRunPassed is the error code of a dry run of a request that would succeed.
+// dryRunPassed is the error code that the API returns for a successful dry run.
 const dryRunPassed = "DryRunOperation"
 
 func (c *Client) dryRun(ctx context.Context, mode retryMode, req DescribeInstancesRequest) error {

@@ -1,6 +1,6 @@
 // Package ecs lists the ECS instances of an Alibaba Cloud account. It calls the operation DescribeInstances of the ECS
-// API, version 2014-05-26. A listing is complete, its instances have Go types, and an empty result is distinguished
-// from a missing permission.
+// API, version 2014-05-26. The package reads all pages of a listing, decodes instances into Go structs, and
+// distinguishes an empty result from a missing permission.
 //
 //	client, err := ecs.NewClient("cn-hangzhou", nil) // credentials from the default chain
 //	if err != nil {
@@ -18,19 +18,19 @@
 // A listing is complete if and only if it ends without an error.
 //
 //   - [Client.Instances] yields every instance in a loop. Start here.
-//   - [Client.StreamInstances] sends the instances to a channel that several workers can read, and prefetches the next
-//     page.
-//   - [Client.InstancePages] yields pages, which include the request ids.
+//   - [Client.StreamInstances] sends the instances to a channel, which several goroutines can read, and prefetches the
+//     next page.
+//   - [Client.InstancePages] yields pages of instances, each with its request id.
 //   - [Client.ScanInstances] fetches several pages in parallel. Use it for regions with a thousand instances or more.
-//   - [Client.InstancesInRegions] lists several or all regions in parallel. If a region fails, the other regions are
-//     still listed.
+//   - [Client.InstancesInRegions] lists several regions, or all regions, in parallel. If the listing of a region fails,
+//     the other regions are still listed.
 //   - [Client.GetInstances] finds instances by id, and [Client.GetInstance] finds a single instance. Both methods
 //     report missing ids.
 //   - [Client.DescribeInstances] fetches a single page, which has at most 10 instances unless MaxResults is set.
 //
-// [Client.WaitForStatus] and [Client.WaitUntilGone] poll until instances have reached a status or are gone.
-// [Client.ListTagResources] lists tags. For every other operation of the ECS API, use [Client.Call], or [CallPages] if
-// the operation pages by token.
+// [Client.WaitForStatus] polls until instances have reached a status, and [Client.WaitUntilGone] polls until instances
+// no longer exist. [Client.ListTagResources] lists tags. For every other operation of the ECS API, use [Client.Call],
+// or [CallPages] if the operation pages by token.
 //
 // # Contexts and goroutines
 //
@@ -41,18 +41,18 @@
 // context is done, the call returns an error that matches the context's error. If the context is nil, the call returns
 // an error that matches ErrInvalidParameter.
 //
-// An iterator runs in the goroutine of its loop, unless it fetches several pages in parallel. Leaving the loop ends all
-// of the iterator's requests and goroutines.
+// An iterator runs in the goroutine of its loop. Only methods that fetch several pages in parallel start goroutines.
+// When the loop is left, all requests and goroutines of the iterator end.
 //
 // # Permissions
 //
 // Listing requires the permission ecs:DescribeInstances. To list all regions, ecs:DescribeRegions is required as well,
 // and to list more than about 1,000 instances by tag or resource group, ecs:ListTagResources.
 //
-// The API may respond to a caller without ecs:DescribeInstances in two ways. According to the vendor's announcement of
-// 2025-09-25, the response in all regions from 2025-12-20 is HTTP status 403 with the code Forbidden.RAM. Before that
-// date, the response was HTTP status 200 with an empty list. Private clouds and older installations may still return an
-// empty list.
+// The API has two ways to respond to a caller without the permission ecs:DescribeInstances. According to an
+// announcement by Alibaba Cloud of 2025-09-25, the API responds with HTTP status 403 and the code Forbidden.RAM in all
+// regions from 2025-12-20. Before that date, it responded with HTTP status 200 and an empty list. Private clouds and
+// older installations may still return an empty list.
 //
 // The listing methods handle both responses. If a request is denied, the listing ends with [ErrForbidden]. If the last
 // page is empty, even after pages with instances, the client sends one dry run to check the permission:
@@ -60,10 +60,10 @@
 //   - If the dry run is denied, the listing ends with ErrForbidden.
 //   - If the dry run fails for another reason, the listing ends with [*UnconfirmedError].
 //   - If the dry run passes, the client requests the empty page once more, because the permission may have been granted
-//     in the meantime. A second empty page is accepted.
+//     in the meantime. If the page is still empty, the listing ends without an error.
 //
 // After an empty listing has been confirmed, the client accepts an empty listing of the same region and request without
-// a dry run for five minutes. With [Options.TrustEmpty], empty pages are always accepted.
+// a dry run for five minutes. If [Options.TrustEmpty] is set, the client always accepts empty pages.
 //
 // # Checking permissions
 //
@@ -79,21 +79,22 @@
 //		return err
 //	}
 //
-// Check lists no instances. With one request to check, it sends two requests per region plus one: 61 requests for
-// 30 regions, most of them in parallel. Check cannot detect policies that depend on the instances that a listing would
-// return, and does not know how much of a quota other programs use. A listing may fail even though a check has passed,
-// so handle the errors of listings as well.
+// Check lists no instances. By default, it sends two requests per region plus one: 61 requests for 30 regions, most of
+// them in parallel. Check cannot detect policies that depend on the instances that a listing would return, and does not
+// know how much of a quota other programs use. A listing may fail even after a successful check, so a program must also
+// handle the errors of listings.
 //
 // # Pitfalls of the API
 //
-// In the following cases the API returns no error, but its result may be unexpected. This package handles most of them.
+// In the following cases, the API returns no error, but its response may be unexpected. This package handles most of
+// these cases.
 //
 //   - The API may return an empty list to a caller without permission: see Permissions.
 //   - A page has 10 instances by default. The listing methods request pages of 100 instances and read all pages.
 //   - A listing by tag or resource group stops at 1,000 instances. The listing methods find the remaining instances
 //     with ListTagResources and fetch them by id, or end with a [*CappedError].
-//   - The API ignores unknown parameters, so a request with a misspelled filter lists all instances. This package has
-//     typed requests instead.
+//   - The API ignores unknown parameters, so a request with a misspelled filter lists all instances. In this package,
+//     requests are structs, so the compiler rejects misspelled filters.
 //   - An empty list of ids matches no instance, but a request without the list matches all instances. An empty
 //     [JSONList] is sent as an empty list, and a nil JSONList is not sent.
 //   - The API ignores private, inner and elastic addresses in a request without InstanceNetworkType. This package sends
@@ -103,15 +104,15 @@
 //   - An instance may be on two pages if instances are created or deleted during the listing. The listing methods
 //     return the instance once.
 //   - The API omits instances whose ids do not exist. GetInstances reports these ids in a [*NotFoundError].
-//   - TotalCount is meaningless in a listing by token. This package uses TotalCount only to detect a server that
-//     supports only page numbers, such as an old private cloud. A listing of such a server may be inexact if instances
-//     are created or deleted during the listing.
+//   - TotalCount is meaningless in a listing by token. This package uses TotalCount to detect servers that support only
+//     page numbers, such as old private clouds. With such a server, a listing may be inexact if instances are created
+//     or deleted during the listing.
 //
 // # Errors
 //
-// A failed call returns an [*Error] with the API's error code and the request id. Use [errors.Is] to test for the kind
-// of failure: [ErrThrottled], [ErrForbidden], [ErrCredentials], [ErrInvalidParameter], [ErrUnavailable], [ErrNotFound],
-// or an error of package context. Error messages are one line long, usually contain advice, and never contain a secret.
+// A failed call returns an [*Error] with the API's error code and the request id. Use [errors.Is] to compare an error
+// with [ErrThrottled], [ErrForbidden], [ErrCredentials], [ErrInvalidParameter], [ErrUnavailable], [ErrNotFound], or an
+// error of package context. Error messages are one line long, usually contain advice, and never contain a secret.
 //
 // A listing may also end with the following errors:
 //
@@ -127,23 +128,23 @@
 //
 // A call is retried after connection errors, unreadable responses, internal errors of the service, and the HTTP
 // statuses 408, 500, 502, 503 and 504. It is not retried if the certificate is untrusted or the host is unknown. A
-// single call is retried for a few seconds, and each page of a listing long enough to outlast a restart of the service;
-// see [RetryPolicy]. Retries use exponential backoff with jitter. Each attempt has a new signature and times out after
-// 10 s. A retry budget limits the number of requests to a server that stays down. The client detects a wrong local
-// clock and corrects the time in its requests.
+// single call is retried for a few seconds. Each page of a listing is retried for up to 30 s, which is usually longer
+// than a restart of the service takes; see [RetryPolicy]. Retries use exponential backoff with jitter. Each attempt has
+// a new signature and times out after 10 s. A retry budget limits the number of requests to a server that stays down.
+// If the local clock is wrong, the client uses the server's time in its requests.
 //
 // Throttled calls are delayed by a throttle control. There is one throttle control per region and operation, shared by
-// all goroutines and by the clients that [Client.InRegion] returns. It adds no delay until a response is throttled.
-// Then it learns the quota and sends requests at the rate that the API accepts. [Options.Limiter] can limit the rate
-// further. If a delay would exceed the context's deadline, the call returns immediately with an error that matches both
-// the context's error and the kind of the last response.
+// all goroutines and by the clients that [Client.InRegion] returns. The throttle control adds no delay until the API
+// throttles a request. Then it learns the quota from the responses and sends requests at the rate that the API accepts.
+// [Options.Limiter] can limit the rate further. If a delay would exceed the context's deadline, the call immediately
+// returns an error that matches both the context's error and the Err… variable for the last response.
 //
 // The details of retries may change between releases.
 //
 // # Signing
 //
-// [signer.V1] is the default. It signs with HMAC-SHA1 and sends the signature, and the security token of a temporary
-// key, in the query string. A proxy that decrypts TLS may log the query string. [signer.V3] signs with HMAC-SHA256 and
+// [signer.V1] is the default. It signs with HMAC-SHA1. The query string contains the signature and, for a temporary
+// key, the security token. A proxy that decrypts TLS may log the query string. [signer.V3] signs with HMAC-SHA256 and
 // sends the signature in headers. Use V3 behind such a proxy, in FIPS 140 mode, or if a policy requires it. The API
 // accepts both signatures for every call.
 //
@@ -156,9 +157,10 @@
 //     ALIBABA_CLOUD_SECURITY_TOKEN
 //  2. an OIDC role, set by the environment variables ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and
 //     ALIBABA_CLOUD_OIDC_TOKEN_FILE
-//  3. the profile of the Alibaba Cloud CLI, in ~/.aliyun/config.json
+//  3. the current profile of the Alibaba Cloud CLI, in ~/.aliyun/config.json
 //  4. the profile file ~/.alibabacloud/credentials
-//  5. the RAM role of the ECS instance on which the program runs, unless ALIBABA_CLOUD_ECS_METADATA_DISABLED is true
+//  5. the RAM role of the ECS instance on which the program runs, unless the environment variable
+//     ALIBABA_CLOUD_ECS_METADATA_DISABLED is true
 //  6. the URL in the environment variable ALIBABA_CLOUD_CREDENTIALS_URI
 //
 // Other credentials are passed in Options.Credentials: a fixed key from [StaticCredentials], a credential of

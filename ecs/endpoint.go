@@ -14,9 +14,9 @@ var (
 	hostName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 )
 
-// publicHosts contains the regions whose public endpoint is not ecs.{region}.aliyuncs.com. A value is the first label
-// of the endpoint's host name. The map contains the same regions as the vendor's own SDKs, except for the vendor's
-// internal regions. VPC endpoints have no exceptions.
+// publicHosts contains the regions whose public endpoint is not ecs.{region}.aliyuncs.com. Each value is the first
+// label of the endpoint's host name. The map contains the same regions as the vendor's own SDKs, except for the
+// vendor's internal regions. The map does not apply to VPC endpoints, whose host names all follow the same pattern.
 var publicHosts = map[string]string{
 	"cn-hangzhou":             "ecs-cn-hangzhou",
 	"cn-shanghai-finance-1":   "ecs-cn-hangzhou",
@@ -28,7 +28,7 @@ var publicHosts = map[string]string{
 	"cn-north-2-gov-1":        "ecs",
 }
 
-// checkRegions returns an error for the first string that does not have the form of a region id.
+// checkRegions returns an error that names the given field if one of the strings does not have the form of a region id.
 func checkRegions(field string, regions ...string) error {
 	for _, region := range regions {
 		if region == "" {
@@ -41,10 +41,10 @@ func checkRegions(field string, regions ...string) error {
 	return nil
 }
 
-// endpoint returns the scheme and the host of the endpoint for a region. If override is not empty, it is used as the
-// endpoint; see Options.Endpoint.
+// endpoint returns the scheme and the host of the endpoint for a region. If override is not empty, it replaces the
+// default endpoint; see Options.Endpoint.
 func endpoint(region string, network Network, override string) (scheme, host string, err error) {
-	if err := checkRegions("region", region); err != nil { // the region is validated first, because it becomes part of a host name
+	if err := checkRegions("region", region); err != nil { // the region becomes part of a host name
 		return "", "", err
 	}
 	switch {
@@ -58,11 +58,12 @@ func endpoint(region string, network Network, override string) (scheme, host str
 	return "https", cmp.Or(publicHosts[region], "ecs."+region) + ".aliyuncs.com", nil
 }
 
-// parseEndpoint parses a host, host:port or URL. It returns an error for anything that could send a signed request to
-// an unintended destination: http to a host other than loopback, user information, a path or a query.
+// parseEndpoint parses a host, host:port or URL. To prevent signed requests from being sent to an unintended
+// destination, it returns an error for an http URL of a host other than loopback, and for a URL with user information,
+// a path or a query.
 func parseEndpoint(s string) (scheme, host string, err error) {
 	bad := func(format string, args ...any) (string, string, error) {
-		// The error does not include the value, because the value may contain a password.
+		// Do not include s in the error message, because s may contain a password.
 		return "", "", invalid("Options.Endpoint", format, args...)
 	}
 	text := s

@@ -2,13 +2,14 @@ package ecs
 
 import "strings"
 
-// The enum types accept values that have no constant, such as values that the API adds later. In a response, "" means
-// that the API did not report the value. In a request, "" is not sent.
+// The types in this file are open enums: a value for which there is no constant is valid, because the API may add
+// values. In a response, "" means that the API did not report the value. In a request, a field with the value "" is not
+// sent.
 
-// InstanceStatus is the lifecycle state of an instance.
+// InstanceStatus is the status of an instance, such as "Running".
 type InstanceStatus string
 
-// The documented states.
+// The instance statuses that the API documents.
 const (
 	InstanceStatusPending  InstanceStatus = "Pending" // the instance is being created
 	InstanceStatusRunning  InstanceStatus = "Running"
@@ -20,7 +21,7 @@ const (
 // StoppedMode is the billing mode of a stopped instance.
 type StoppedMode string
 
-// The documented modes. An instance that is not stopped has StoppedModeNotApplicable.
+// The stopped modes that the API documents. An instance that is not stopped has the mode StoppedModeNotApplicable.
 const (
 	StoppedModeKeepCharging  StoppedMode = "KeepCharging"
 	StoppedModeStopCharging  StoppedMode = "StopCharging"
@@ -30,7 +31,7 @@ const (
 // InstanceNetworkType is the type of network that an instance belongs to.
 type InstanceNetworkType string
 
-// The documented network types.
+// The network types that the API documents.
 const (
 	InstanceNetworkTypeVPC     InstanceNetworkType = "vpc"
 	InstanceNetworkTypeClassic InstanceNetworkType = "classic" // not available for new instances
@@ -54,11 +55,11 @@ const (
 	InternetChargeTypePayByTraffic   InternetChargeType = "PayByTraffic"
 )
 
-// LockReason is the reason why an instance is locked. The letter case of the API's values varies ("recycling" or
-// "Recycling"), so use [LockReason.Is] to compare values.
+// LockReason is the reason why an instance is locked. The API is not consistent in the case of the values (it returns
+// both "recycling" and "Recycling"), so use [LockReason.Is] to compare values.
 type LockReason string
 
-// The documented reasons.
+// The lock reasons that the API documents.
 const (
 	LockReasonFinancial              LockReason = "financial" // overdue payment
 	LockReasonSecurity               LockReason = "security"
@@ -67,13 +68,13 @@ const (
 	LockReasonRefunded               LockReason = "refunded"
 )
 
-// Is reports whether r and other are the same reason, ignoring letter case.
+// Is reports whether r and other are equal, ignoring case.
 func (r LockReason) Is(other LockReason) bool { return strings.EqualFold(string(r), string(other)) }
 
 // SpotStrategy is the bidding strategy of a spot instance. It is SpotStrategyNoSpot for all other instances.
 type SpotStrategy string
 
-// The documented strategies.
+// The bidding strategies that the API documents.
 const (
 	SpotStrategyNoSpot             SpotStrategy = "NoSpot"
 	SpotStrategySpotWithPriceLimit SpotStrategy = "SpotWithPriceLimit"
@@ -83,7 +84,7 @@ const (
 // SpotInterruptionBehavior determines whether a spot instance is released or stopped when it is reclaimed.
 type SpotInterruptionBehavior string
 
-// The documented behaviors.
+// The interruption behaviors that the API documents.
 const (
 	SpotInterruptionBehaviorTerminate SpotInterruptionBehavior = "Terminate"
 	SpotInterruptionBehaviorStop      SpotInterruptionBehavior = "Stop"
@@ -92,13 +93,13 @@ const (
 // CreditSpecification is the performance mode of a burstable instance.
 type CreditSpecification string
 
-// The documented modes.
+// The performance modes that the API documents.
 const (
 	CreditSpecificationStandard  CreditSpecification = "Standard"
 	CreditSpecificationUnlimited CreditSpecification = "Unlimited"
 )
 
-// NetworkInterfaceType specifies whether a network interface is an instance's primary or a secondary interface.
+// NetworkInterfaceType specifies whether a network interface is a primary or a secondary interface.
 type NetworkInterfaceType string
 
 // The documented types.
@@ -107,7 +108,8 @@ const (
 	NetworkInterfaceTypeSecondary NetworkInterfaceType = "Secondary"
 )
 
-// MetadataEndpoint specifies whether an instance's metadata service is enabled. The API calls it HttpEndpoint.
+// MetadataEndpoint specifies whether an instance's metadata service is enabled. The API's name for this setting is
+// HttpEndpoint.
 type MetadataEndpoint string
 
 // The documented values.
@@ -116,7 +118,8 @@ const (
 	MetadataEndpointDisabled MetadataEndpoint = "disabled"
 )
 
-// MetadataTokens specifies whether an instance's metadata service requires tokens. The API calls it HttpTokens.
+// MetadataTokens specifies whether an instance's metadata service requires tokens. The API's name for this setting is
+// HttpTokens.
 type MetadataTokens string
 
 // The documented values.
@@ -128,7 +131,8 @@ const (
 // AdditionalAttribute selects fields of [Instance] that DescribeInstances fills only on request.
 type AdditionalAttribute string
 
-// The known attributes. The comment of each constant names the fields that the attribute fills.
+// The known attributes. The comment on each constant names the fields that DescribeInstances fills if the attribute is
+// requested.
 const (
 	AdditionalAttributeMetaOptions            AdditionalAttribute = "META_OPTIONS"              // MetadataOptions
 	AdditionalAttributeDDHCluster             AdditionalAttribute = "DDH_CLUSTER"               // DedicatedHostAttribute.DedicatedHostClusterID
@@ -149,7 +153,7 @@ const (
 	OSTypeWindows OSType = "windows"
 )
 
-// Affinity specifies whether an instance stays on the same dedicated host when it is restarted.
+// Affinity specifies whether a restarted instance remains on the same dedicated host.
 type Affinity string
 
 // The documented values.
@@ -167,7 +171,7 @@ const (
 	TenancyHost    Tenancy = "host"
 )
 
-// HostnameType determines from which value the private DNS name of an instance is formed.
+// HostnameType specifies how the private DNS name of an instance is formed.
 type HostnameType string
 
 // The documented values.
@@ -208,7 +212,7 @@ const (
 // and ListTagResources lists the tags of such resources.
 type ResourceType string
 
-// The most common types. For any other type, convert the type's name in the API documentation to ResourceType.
+// The most common resource types. To use another type, convert its name in the API documentation to ResourceType.
 const (
 	ResourceTypeInstance ResourceType = "instance"
 	ResourceTypeDisk     ResourceType = "disk"
@@ -220,8 +224,8 @@ const (
 // Network selects the public endpoint or the VPC endpoint of a region.
 type Network string
 
-// The networks. NetworkPublic is the zero value.
+// The networks from which a client can reach the API. NetworkPublic is the zero value.
 const (
 	NetworkPublic Network = ""
-	NetworkVPC    Network = "vpc" // reachable only from VPCs in the region; needs no internet access
+	NetworkVPC    Network = "vpc" // reachable only from VPCs in the region, without internet access
 )

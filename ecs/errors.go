@@ -12,11 +12,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// The kinds of failure. Use [errors.Is] to test whether an error is of a kind; this works for an [*Error] and for any
-// error that wraps an *Error. An error may be of several kinds. If an error is of no kind, such as an HTTP redirect,
-// examine Error.Code and Error.StatusCode.
+// These errors classify failed calls. Use [errors.Is] to test whether an error returned by this package matches one of
+// them. An [*Error], and any error that wraps an *Error, may match several of these errors, or none. An HTTP redirect,
+// for example, matches none: examine Error.Code and Error.StatusCode.
 var (
-	// ErrThrottled means that the account's quota for the operation in the region was exhausted, and that retries were
+	// ErrThrottled means that the account's quota for the operation in the region was exceeded, and that retries were
 	// throttled as well. The API's codes are Throttling and Throttling.*.
 	ErrThrottled = errors.New("throttled")
 	// ErrForbidden means that the caller lacks a permission. The API's codes are Forbidden, Forbidden.*, NoPermission,
@@ -34,31 +34,33 @@ var (
 	// include connection errors, timeouts, unreadable responses, HTTP status 5xx, and the API's codes InternalError and
 	// ServiceUnavailable.
 	//
-	// ErrUnavailable also covers an unknown host, which is often a mistyped region, and an untrusted certificate. These
+	// An unknown host, often caused by a mistyped region, and an untrusted certificate also match ErrUnavailable. These
 	// failures are permanent and are not retried. To recognize them, use [errors.As] to find a [*net.DNSError] with
 	// IsNotFound or a [*crypto/tls.CertificateVerificationError].
 	ErrUnavailable = errors.New("unavailable")
 	// ErrNotFound means that a resource named in the request does not exist in the region or is not visible to the
 	// caller. The API's codes are InvalidInstanceId.NotFound, InvalidDiskId.NotFound and similar codes. A
-	// [*NotFoundError] matches ErrNotFound, too. An unknown operation, product, region or access key does not match.
+	// [*NotFoundError] matches ErrNotFound, too. The error for an unknown operation, product, region or access key does
+	// not match ErrNotFound.
 	ErrNotFound = errors.New("not found")
 )
 
-// Error describes a failed call. Fields that do not apply are zero. For example, Code is "" if there was no response.
+// Error describes a failed call. Fields that do not apply to the failure are zero. For example, Code is "" if there was
+// no response.
 //
-// Use [errors.Is] to test an Error for the kinds above. An Error unwraps to its cause, such as an error of the context,
-// the network or the credentials provider. If the context is done between two attempts, the Error matches both the
-// context's error and the kind of the last response.
+// Use [errors.Is] to compare an Error with ErrThrottled, ErrForbidden and the other Err… variables. An Error wraps its
+// cause, such as an error of the context, the network or the credentials provider. If the context is done between two
+// attempts, the Error matches both the context's error and the Err… variable for the last response.
 //
-// Every error returned by a call, a listing or a waiter has an *Error in its chain, unless no call failed. See
-// [NotFoundError], [IncompleteError], [CappedError] and [WaitError] for errors without a failed call. The error message
+// Every error returned by a call, a listing or a waiter has an *Error in its chain if a call failed. The errors
+// [NotFoundError], [IncompleteError], [CappedError] and [WaitError] can occur without a failed call. The error message
 // is a single line without secrets.
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
 	Message   string // the API's error message without control characters and secrets; at most 8 KiB
-	RequestID string // the request id; the vendor's support uses it to find the request
-	HostID    string // the API's name for the endpoint, from the response
-	Recommend string // the URL of a diagnosis provided by the API
+	RequestID string // the request id, by which Alibaba Cloud support can find the request
+	HostID    string // the name of the endpoint according to the response
+	Recommend string // the URL of a page on which the API explains the error
 	Action    string // the operation, such as "DescribeInstances"
 	Region    string // the client's region
 	Host      string // the host to which the request was sent; "" if no request was sent
@@ -71,7 +73,7 @@ type Error struct {
 
 	class   transport.Class
 	problem transport.Problem
-	advice  string // advice that is more specific than the advice for the class, or ""
+	advice  string // advice that is more specific than the general advice for the class of the error, or ""
 	err     error
 }
 
@@ -103,7 +105,7 @@ func (e *Error) Error() string {
 		}
 		message := truncate(e.Message, maxMessageText)
 		if e.err != nil {
-			message = strings.TrimSuffix(message, ".") // the text of e.err follows
+			message = strings.TrimSuffix(message, ".") // the message of e.err follows
 		}
 		b.WriteString(" " + message)
 	}
@@ -134,8 +136,8 @@ func truncate(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// details returns the details that the error message shows in parentheses. They include the host if the response did
-// not come from the API, because then the host, or a proxy in front of it, is the likely cause.
+// details returns the details that the error message contains in parentheses. If the response did not come from the
+// API, the details include the host, because the host, or a proxy in front of it, is then the likely cause.
 func (e *Error) details() (details []string) {
 	if e.Host != "" && e.Code == "" && (e.err == nil || !strings.Contains(e.err.Error(), e.Host)) {
 		details = append(details, "host "+e.Host)
@@ -149,7 +151,7 @@ func (e *Error) details() (details []string) {
 	return details
 }
 
-// whatToDo returns the advice at the end of the error message, or "" if there is no advice.
+// whatToDo returns the advice with which the error message ends, or "" if there is no advice.
 func (e *Error) whatToDo() string {
 	switch {
 	case e.advice != "":
@@ -165,8 +167,8 @@ func (e *Error) whatToDo() string {
 // Unwrap returns the cause of the failure, or nil if the cause is the API's response.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is reports whether the failure is of the kind target, which is one of the Err… variables of this package. If e was
-// not returned by this package, but was created by a test, for example, Is derives the kind from the exported fields.
+// Is reports whether e matches target, which is one of the Err… variables of this package. If e was not returned by
+// this package, for example because a test created it, Is uses the exported fields of e to decide.
 func (e *Error) Is(target error) bool {
 	class := e.class
 	if class == 0 {
@@ -195,7 +197,8 @@ func (e *Error) Is(target error) bool {
 func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
 // LogValue implements [slog.LogValuer]. It returns a group that contains the error message, the action and the region.
-// If they are set, the group also contains the host, the code, the request id, the status and the number of attempts.
+// The group also contains the host, the code, the request id, the status and the number of attempts, unless they are
+// zero.
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("action", e.Action), slog.String("region", e.Region)}
 	for _, a := range []slog.Attr{
@@ -255,11 +258,12 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = io.WriteString(f, text)
 }
 
-// failure converts err to an *Error, or returns nil if err is nil. An error that did not come from a call, such as an
-// error of package pagination, becomes the cause of a new *Error.
+// failure converts err to an *Error, or returns nil if err is nil. If err did not come from a call, for example because
+// package pagination returned it, the new *Error wraps err.
 func failure(action, region string, err error) error {
-	// Check only the type of err itself. If err wraps an *Error, that *Error may belong to another call, for example
-	// the call whose error canceled the context (as with errgroup), or a call made by a credentials provider.
+	// Check only the type of err itself. If err wraps an *Error, that *Error may belong to another call. For example, a
+	// context created by errgroup is canceled with the error of another call, and a credentials provider may make calls
+	// itself.
 	switch f := err.(type) { //nolint:errorlint // see above
 	case nil:
 		return nil
@@ -279,8 +283,8 @@ func failure(action, region string, err error) error {
 	return &Error{Action: action, Region: region, err: err}
 }
 
-// invalidField is the error for an invalid argument or for an invalid field of a request or of Options. It matches
-// ErrInvalidParameter.
+// invalidField is the error for an invalid argument, or for an invalid field of a request or of Options. An
+// invalidField matches ErrInvalidParameter.
 type invalidField struct{ field, text string }
 
 func (e invalidField) Error() string { return e.field + " " + e.text }
@@ -293,7 +297,7 @@ func invalid(field, format string, args ...any) error {
 
 var errNilContext = invalid("ctx", "is nil: use context.Background()")
 
-// invalidCall returns an *Error for a call that was not sent because of err.
+// invalidCall returns an *Error for a call whose arguments are invalid, so that no request was sent. err is the reason.
 func invalidCall(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }

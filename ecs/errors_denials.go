@@ -17,8 +17,8 @@ func missingAction(e *Error) string {
 	return "ecs:" + e.Action
 }
 
-// policyText describes the type of policy that denies a call, such as " (explicitly denied by …)". It returns "" if the
-// response did not contain the type.
+// policyText describes the type of policy that denied a call, in the form " (explicitly denied by …)". It returns "" if
+// the response did not contain the type.
 func policyText(e *Error) string {
 	if e.AccessDenied == nil || e.AccessDenied.PolicyType == "" {
 		return ""
@@ -34,8 +34,9 @@ func isExplicit(e *Error) bool {
 	return e.AccessDenied != nil && e.AccessDenied.NoPermissionType == "ExplicitDeny"
 }
 
-// isGrantable reports whether the call that failed with e would be permitted if a policy attached to the caller granted
-// the missing permission. It returns false if another policy denies the call, or if the call failed for another reason.
+// isGrantable reports whether a policy that is attached to the caller and grants the missing permission would be
+// sufficient to permit the call that failed with e. It returns false if another policy denies the call, or if the call
+// failed for another reason.
 func isGrantable(e *Error) bool {
 	if !errors.Is(e, ErrForbidden) || e.Code == "" || e.advice != "" || isExplicit(e) {
 		return false

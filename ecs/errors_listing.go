@@ -8,10 +8,10 @@ import (
 
 // This file contains the error types, other than Error, that listings, lookups and waiters return.
 
-// DecodeError describes a part of a response that could not be decoded. If InstanceID is not empty, this part is a
-// member of the instance with that id. The instance is returned without the member, and [Instance.Extra] contains the
-// member's value. If InstanceID is empty, this part is a whole instance, which is not returned because its id could not
-// be decoded.
+// DecodeError describes a part of a response that could not be decoded. If InstanceID is not empty, a member of the
+// instance with that id could not be decoded. The listing returns the instance, the field for the member is zero, and
+// [Instance.Extra] contains the member's value. If InstanceID is empty, the id of an instance could not be decoded, and
+// the listing does not return that instance.
 type DecodeError struct {
 	InstanceID string // "" if the id could not be decoded
 	Path       string // the path of the member, in the format of the keys of [Instance.Extra]; "" if the instance is not an object
@@ -41,8 +41,8 @@ func (e *DecodeError) Format(f fmt.State, verb rune) { formatText(f, verb, e.Err
 // Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IncompleteError is returned at the end of a listing if some values could not be decoded. All other values have been
-// returned. No call failed, so the chain of an IncompleteError contains no [*Error].
+// IncompleteError is returned at the end of a listing if some values could not be decoded. The listing has returned all
+// other values. An IncompleteError does not wrap an [*Error], because no call failed.
 type IncompleteError struct {
 	Undecoded []*DecodeError
 
@@ -87,7 +87,7 @@ func (e *RegionError) Error() string {
 func (e *RegionError) Unwrap() error { return e.Err }
 
 // NotFoundError contains the ids of instances that do not exist in the region or are not visible to the caller. It
-// matches ErrNotFound. No call failed, so the chain of a NotFoundError contains no [*Error].
+// matches ErrNotFound. A NotFoundError does not wrap an [*Error], because no call failed.
 type NotFoundError struct {
 	InstanceIDs []string
 
@@ -106,9 +106,9 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("ecs: %s not found%s: %s", instanceCount(len(e.InstanceIDs)), inRegion(e.region), enumerate(ids, len(e.InstanceIDs)))
 }
 
-// UnconfirmedError is returned if the result of a listing, or of a lookup by id, was empty and a dry run could not
-// verify the caller's permission to list. There may be instances that the API did not return. Err is the error of
-// the dry run.
+// UnconfirmedError is returned if a listing, or a lookup by id, had an empty result and a dry run could not verify the
+// caller's permission to list. Instances may exist even though the API did not return them. Err is the error of the dry
+// run.
 type UnconfirmedError struct {
 	Region string
 	Err    error
@@ -123,7 +123,7 @@ func (e *UnconfirmedError) Error() string {
 func (e *UnconfirmedError) Unwrap() error { return e.Err }
 
 // CappedError is returned if a listing by tag or resource group reached the API's cap of 1,000 instances and could not
-// be continued. There may be more instances.
+// be continued. Some instances may be missing from the result.
 type CappedError struct {
 	Delivered int   // the number of instances that were returned
 	Err       error // the reason; an [*Error] is in its chain if a call failed
@@ -139,15 +139,15 @@ func (e *CappedError) Error() string {
 // Unwrap returns Err.
 func (e *CappedError) Unwrap() error { return e.Err }
 
-// WaitError is returned by [Client.WaitForStatus] and [Client.WaitUntilGone] if the wait ended before all instances had
-// reached the desired status or were gone.
+// WaitError is returned by [Client.WaitForStatus] if the wait ended before all instances had reached the desired
+// status, and by [Client.WaitUntilGone] if the wait ended before all instances were gone.
 type WaitError struct {
 	Want InstanceStatus // the desired status; "" in an error of WaitUntilGone
-	// Pending maps the id of each instance that the waiter was still waiting for to the instance's last known status.
-	// The status is "" for an instance that was not listed.
+	// Pending contains the instances that had not reached the desired status, or were not gone, when the wait ended. It
+	// maps their ids to their last known status, which is "" for an instance that the API did not return.
 	Pending map[string]InstanceStatus
-	// Err is the reason why the wait ended: the context's error, a failed call, or a status from which Want cannot be
-	// reached.
+	// Err is the reason why the wait ended: the context's error, the error of a failed call, or an error that describes
+	// why an instance can no longer reach the status Want.
 	Err error
 }
 

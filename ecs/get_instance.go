@@ -14,16 +14,17 @@ import (
 
 // GetInstance returns the instance with the given id.
 //
-// Concurrent calls share requests. If no request is in progress, GetInstance sends a request immediately. Ids that
-// arrive while a request is in progress are combined in the next requests, each with up to 100 ids. When ctx is done,
-// only this call ends. A shared request is canceled when all its callers have stopped waiting.
+// Concurrent calls share requests. If no request is in progress, GetInstance sends a request immediately. While a
+// request is in progress, the ids of further calls are collected and then sent in batches of up to 100 ids. When ctx is
+// done, GetInstance returns, but a shared request continues until all its callers have stopped waiting.
 //
-// If the region has no such instance, GetInstance returns a [*NotFoundError], after the check described at
-// [Client.GetInstances]. Other calls that share the request are not affected. If a part of the instance could not be
-// decoded, GetInstance returns the other parts and an [*IncompleteError].
+// If the region has no such instance, GetInstance returns a [*NotFoundError]. Before that, it verifies the caller's
+// permission as described at [Client.GetInstances]. A missing instance does not affect other calls that share the
+// request. If a part of the instance could not be decoded, GetInstance returns the instance without that part and an
+// [*IncompleteError].
 //
-// If a hook such as Options.OnAttempt panics during a shared request, one of the callers panics, and the ids of the
-// other callers are sent with the next request.
+// If a hook such as Options.OnAttempt panics during a shared request, GetInstance panics in one of the calling
+// goroutines. The ids of the other callers are sent in the next request.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
 		return Instance{}, invalidCall(describeInstances, c.Region(), err)
@@ -52,7 +53,8 @@ type lookupQueue struct {
 	waiting []*lookupWaiter
 }
 
-// lookupWaiter represents one call of GetInstance. The fields instance, err and crash are set before done is closed.
+// lookupWaiter represents one call of GetInstance. The fields instance, err and crash are valid after done has been
+// closed.
 type lookupWaiter struct {
 	ctx      context.Context //nolint:containedctx // the caller's context
 	id       string
@@ -72,7 +74,7 @@ func (q *lookupQueue) join(c *Client, waiters ...*lookupWaiter) {
 	}
 }
 
-// work sends one round of requests after another until no caller is waiting.
+// work sends requests for the waiting callers, in rounds, until no caller is waiting.
 func (q *lookupQueue) work(c *Client) {
 	for {
 		q.mu.Lock()
@@ -147,8 +149,8 @@ func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	finished = true
 }
 
-// passOn delivers a panic that occurred during a request to the first caller of the batch, and queues the other callers
-// for the next request.
+// passOn handles a panic that occurred during a request. It passes the panic value to the first caller of the batch,
+// and queues the other callers for the next request.
 func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
 	first := batch[0]
 	if err, ok := value.(error); ok {

@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// Instance is an ECS instance as returned by DescribeInstances. The fields have the names of the API's members, except
-// that initialisms are in upper case, such as InstanceID for InstanceId. Comments name any other difference. All times
-// are in UTC.
+// Instance is an ECS instance as returned by DescribeInstances. The fields have the same names as the members of the
+// API's JSON, except that initialisms are in upper case, such as InstanceID for InstanceId. The comments on the fields
+// mention any other difference. All times are in UTC.
 //
 // A field has its zero value if the member is absent from the response, or is null, {} or "". A field is a pointer only
-// if zero differs in meaning from "not reported". Some fields are filled only on request: see [AdditionalAttribute].
-// The API wraps lists in objects, such as {"Tag": […]}; the fields are plain slices, and [json.Marshal] restores the
-// wrappers.
+// if the zero value would be ambiguous, because it differs in meaning from "not reported". Some fields are filled only
+// on request: see [AdditionalAttribute]. The API wraps lists in objects, such as {"Tag": […]}. The corresponding fields
+// are plain slices, and [json.Marshal] writes the wrappers.
 //
 // An Instance is a plain value. A copy shares the slices, the pointers and the map Extra with the original. An Instance
-// does not reference the page from which it was decoded, so keeping an Instance does not keep the page in memory.
+// does not reference the response from which it was decoded, so keeping an Instance does not keep the response in
+// memory.
 //
-// Do not embed an Instance in a struct that is marshaled to JSON: the outer struct would inherit its MarshalJSON
-// and UnmarshalJSON, and lose all its other fields. Use a named field instead.
+// Do not embed an Instance in a struct that is marshaled to JSON. The outer struct would inherit the methods
+// MarshalJSON and UnmarshalJSON of Instance, which ignore the other fields of the struct. Use a named field instead.
 type Instance struct {
 	InstanceID   string `json:"InstanceId"` // "i-…", unique in its region; never ""
 	InstanceName string `json:"InstanceName"`
@@ -70,8 +71,8 @@ type Instance struct {
 	EIPAddress      EIPAddress `json:"EipAddress"`
 	InnerIPAddress  []string   `json:"InnerIpAddress" wrap:"IpAddress"` // classic network only
 	RDMAIPAddress   []string   `json:"RdmaIpAddress,omitzero" wrap:"IpAddress"`
-	// InternetChargeType is "" if the instance has an elastic IP address. See EIPAddress.InternetChargeType in this
-	// case.
+	// InternetChargeType is "" if the instance has an elastic IP address. In that case, use
+	// EIPAddress.InternetChargeType.
 	InternetChargeType InternetChargeType `json:"InternetChargeType"`
 	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidths of the fixed public address in Mbit/s. On
 	// most instances, InternetMaxBandwidthIn is -1, which means unknown. InternetMaxBandwidthOut is 0 if the instance
@@ -79,11 +80,11 @@ type Instance struct {
 	InternetMaxBandwidthIn  int    `json:"InternetMaxBandwidthIn"`
 	InternetMaxBandwidthOut int    `json:"InternetMaxBandwidthOut"`
 	VLANID                  string `json:"VlanId"`        // deprecated by the API
-	ISP                     string `json:"ISP,omitempty"` // for invited accounts only; may be the string "null"
+	ISP                     string `json:"ISP,omitempty"` // only for invited accounts; may be the string "null"
 
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType"`
 	// ExpiredTime is the time at which the subscription ends. For a pay-as-you-go instance, it is a date in the year
-	// 2099 or later, which means that the instance does not expire. [Instance.Expires] handles this case.
+	// 2099 or later, which means that the instance does not expire. [Instance.Expires] recognizes such a date.
 	ExpiredTime time.Time `json:"ExpiredTime"`
 	// AutoReleaseTime is the time at which the instance will be released automatically. It is zero if no automatic
 	// release is set.
@@ -121,18 +122,18 @@ type Instance struct {
 
 	// Extra contains the members of the response for which this version has no field, and the members whose values
 	// could not be decoded. If a value could not be decoded, its field is zero; see [DecodeError]. The values of Extra
-	// are compact JSON. Extra is nil if there are no such members. [json.Marshal] writes the members to their original
-	// places, except for members whose fields have been set.
+	// are compact JSON. Extra is nil if there are no such members. When an Instance is marshaled, each member of Extra
+	// is written to its original place, unless the corresponding field is not zero.
 	//
 	// A key is the path of the member within the API's JSON object of the instance. The parts of the path are separated
-	// by dots: "NewMember", "CpuOptions.NewMember" or "Tags.Tag.0.NewMember". In the name of a member, ~ is escaped as
-	// ~0 and a dot as ~1.
+	// by dots, as in "NewMember", "CpuOptions.NewMember" or "Tags.Tag.0.NewMember". In the name of a member, ~ is
+	// escaped as ~0, and a dot is escaped as ~1.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
-// Expires returns the time at which the instance's subscription ends. ok is false if the instance does not expire,
-// which the API reports as a date in the year 2099 or later. ok is also false if ExpiredTime is not set, which means
-// that it is the zero time or, in private clouds, 1970-01-01.
+// Expires returns the time at which the instance's subscription ends. The result ok is false if the instance does not
+// expire, which the API indicates by a date in the year 2099 or later. The result ok is also false if ExpiredTime is
+// not set: it is then the zero time or, in private clouds, 1970-01-01.
 func (i Instance) Expires() (at time.Time, ok bool) {
 	at = i.ExpiredTime
 	if at.Unix() <= 0 || at.Year() >= 2099 {
@@ -203,7 +204,7 @@ type IPv6PrefixSet struct {
 
 // OperationLock describes why operations on an instance are locked.
 type OperationLock struct {
-	LockReason LockReason `json:"LockReason"` // compare values with [LockReason.Is], because the letter case varies
+	LockReason LockReason `json:"LockReason"` // compare values with [LockReason.Is], which ignores case
 	LockMsg    string     `json:"LockMsg"`
 }
 
@@ -259,8 +260,8 @@ type ECSCapacityReservationAttr struct {
 	CapacityReservationPreference string `json:"CapacityReservationPreference"`
 }
 
-// HibernationOptions specifies whether hibernation is configured for an instance. It is zero except for invited
-// accounts.
+// HibernationOptions specifies whether hibernation is configured for an instance. It is available only to invited
+// accounts, and zero for all other accounts.
 type HibernationOptions struct {
 	Configured bool `json:"Configured"`
 }

@@ -16,14 +16,15 @@ import (
 // proceeds. The listing is complete if and only if the loop ends without an error.
 //
 // If the listing fails, the last iteration receives the zero Instance and the error. An [*IncompleteError] means that
-// some values could not be decoded and that everything else was delivered. An error that matches ErrForbidden means
-// that the caller lacks the permission. An [*UnconfirmedError] means that the server returned an empty page and that
-// the permission could not be verified; see Options.TrustEmpty. A [*CappedError] means that the listing reached a
-// limit of the API. [pagination.ErrTokenLoop] means that the server repeated a token, and [pagination.ErrEmptyPages]
-// means that it kept returning pages without new instances.
+// some values could not be decoded and that the loop has received all other values. An error that matches ErrForbidden
+// means that the caller lacks the permission. An [*UnconfirmedError] means that the server returned an empty page and
+// that the permission could not be verified; see Options.TrustEmpty. A [*CappedError] means that the listing reached a
+// limit of the API. [pagination.ErrTokenLoop] means that the server repeated a token. [pagination.ErrEmptyPages] means
+// that the server kept returning pages without new instances.
 //
-// No request is sent before the loop starts. Breaking out of the loop ends all I/O. Each loop over the returned
-// sequence lists from the beginning. If ctx is done in the middle of a page, the rest of that page is still yielded.
+// No request is sent before the loop starts. When the loop is left, the listing ends and sends no more requests. Each
+// loop over the returned sequence starts a new listing. If ctx is done in the middle of a page, the remaining instances
+// of that page are still yielded.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.newListing().listAll(ctx, req, eachInstance(yield)); err != nil {
@@ -37,10 +38,10 @@ func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) it
 //
 // The caller must receive from stream.C until the channel is closed, call Stop, or cancel ctx. After C is closed, Err
 // returns nil if the listing is complete or was stopped. Otherwise, Err returns the error that Instances would have
-// yielded. Err reports a nil ctx and a request that cannot be sent even if the stream is stopped immediately.
+// yielded. If ctx is nil or the request is invalid, Err returns an error even if the stream was stopped immediately.
 func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) *pagination.Stream[Instance] {
-	// The buffer is one instance smaller than a page. When the consumer receives the first instance of a page, the
-	// next page is fetched, but not the page after that.
+	// The buffer is one instance smaller than a page. As soon as the consumer receives the first instance of a page,
+	// the goroutine fetches the next page, but no further page.
 	buffer := min(cmp.Or(max(req.MaxResults, 0), maxPerRequest), maxPerRequest) - 1
 	parent := ctx
 	if ctx == nil {
@@ -55,8 +56,8 @@ func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesReque
 }
 
 // InstancePages is like [Client.Instances], but yields whole pages. Use it to read the request id or the Undecoded
-// values of each page. An instance that occurred on an earlier page is removed from later pages. A page may be empty
-// without being the last page.
+// values of each page. If the API returns an instance on several pages, InstancePages removes it from all of them
+// except the first. An empty page is not necessarily the last page.
 func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
 		if err := c.newListing().listAll(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
@@ -82,7 +83,7 @@ func (c *Client) newListing() *listing {
 	return &listing{client: c.orZero(), mode: retryPage, seen: map[string]struct{}{}}
 }
 
-// deliverFunc passes a page to the consumer and reports whether the consumer wants more.
+// deliverFunc passes a page to the consumer and reports whether the consumer wants more pages.
 type deliverFunc func(*DescribeInstancesResponse) bool
 
 // eachInstance returns a deliverFunc that yields the instances of pages one by one.
@@ -100,8 +101,8 @@ func eachInstance(yield func(Instance, error) bool) deliverFunc {
 // errStopped means that the consumer has stopped the listing.
 var errStopped = errors.New("stopped")
 
-// listAll delivers all pages of a listing, one API request after the other. It returns nil if the consumer stops the
-// listing.
+// listAll delivers all pages of a listing, and fetches them one after the other. It returns nil if the consumer stops
+// the listing.
 func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	requests, err := req.split(ctx)
 	if err != nil {
@@ -111,9 +112,9 @@ func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, del
 	return l.finish(ctx, req, err, 1, deliver)
 }
 
-// finish completes a listing after all its requests have ended. err is the error that ended the requests, or nil.
-// finish fetches the instances beyond the API's cap, and verifies empty pages with at most parallel concurrent
-// requests. It returns the final error of the listing.
+// finish completes a listing. err is the error that ended the requests of the listing, or nil. finish fetches the
+// instances beyond the API's cap and verifies empty pages, with at most parallel requests at a time. It returns the
+// final error of the listing.
 func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err error, parallel int, deliver deliverFunc) error {
 	if err == nil {
 		err = l.continuePastCap(ctx, req, deliver)
@@ -124,7 +125,7 @@ func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err 
 	return l.finalError(err)
 }
 
-// followTokens follows the tokens of one request and delivers its pages.
+// followTokens delivers the pages of one request, from the first page to the page without a NextToken.
 func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req, l.countNew), deliver)
 }
@@ -154,7 +155,8 @@ func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deli
 	return nil
 }
 
-// dedupe records the instances of a page in l. It returns the page without the instances that were recorded earlier.
+// dedupe returns a page without the instances that an earlier page of the listing contained, and records the instances
+// of the page.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 	if p.emptyEnd {
 		l.emptyEnds = append(l.emptyEnds, p.request)
@@ -164,7 +166,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 		l.client.permissions.recordInstances(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
-	reported := map[[2]string]bool{} // reports a value that occurs twice on the page only once
+	reported := map[[2]string]bool{} // to report a value only once even if it occurs twice on the page
 	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
 		key := [2]string{d.InstanceID, d.Path}
 		repeated := d.InstanceID != "" && (l.hasSeen(d.InstanceID) || reported[key])
@@ -202,8 +204,8 @@ func (l *listing) countNew(ids []string) (n int) {
 	return n
 }
 
-// markSeen records an id and reports whether the id is new. A stored id does not keep its page in memory, because the
-// decoder copies every id.
+// markSeen records an id and reports whether the id is new. The decoder copies every id, so a recorded id does not keep
+// the whole page in memory.
 func (l *listing) markSeen(id string) bool {
 	if l.hasSeen(id) {
 		return false
@@ -212,13 +214,14 @@ func (l *listing) markSeen(id string) bool {
 	return true
 }
 
-// known returns the number of distinct instances seen so far.
+// known returns the number of different instances that the listing has returned so far, including instances without a
+// readable id.
 func (l *listing) known() int { return len(l.seen) + l.unnamed }
 
 // finalError returns the error that the consumer receives. err is the error that ended the listing, or nil.
 func (l *listing) finalError(err error) error {
-	// Check the type of err itself and not of the errors that it wraps: ctx may have been canceled with the error of
-	// another listing.
+	// Check only the type of err itself. The errors that err wraps may belong to another listing, whose error was the
+	// reason for canceling ctx.
 	own := false
 	switch err.(type) { //nolint:errorlint // see above
 	case nil, *CappedError, *UnconfirmedError:

@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// resourceCap is the maximum number of instances that DescribeInstances returns for a tag or resource group.
-	// The API does not indicate that there are more.
+	// resourceCap is the maximum number of instances that DescribeInstances returns for a tag or resource group. The
+	// API does not report that instances beyond the cap are missing.
 	resourceCap = 1000
-	// capSuspect is the number of instances from which on a listing is suspected to be truncated by the cap. It is
-	// smaller than the cap because instances may be released while the listing runs.
+	// capSuspect is the minimum number of instances of a listing that may have been truncated by the cap. It is smaller
+	// than the cap because instances may be released while the listing runs.
 	capSuspect = resourceCap - 50
 	// beyondCap is the number of instances above which a listing cannot have been truncated. It is larger than the cap
-	// because a truncated listing may exceed the cap slightly: if instances are released after the listing has read
-	// them, the API may return other instances in their place.
+	// because a truncated listing may slightly exceed the cap: if some of the listed instances are released during the
+	// listing, the API may return others in their place.
 	beyondCap = resourceCap + 50
 	// resourceGroupTag is the key of the system tag with which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isCapped reports whether the API's cap applies to the request. The cap is ignored for a request that has both ids
-// and a system tag, because only the API knows which instances have a system tag.
+// isCapped reports whether the listing must take the API's cap into account. A request that contains both ids and a
+// system tag does not count as capped, because only the API knows which instances have a system tag.
 func (r DescribeInstancesRequest) isCapped() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }
@@ -36,7 +36,7 @@ func (r DescribeInstancesRequest) isCapped() bool {
 func isSystemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
 
 // continuePastCap completes a listing that the API may have truncated. It lists the ids of the tag or resource group
-// with ListTagResources. Then it fetches the instances that the listing has not seen yet, by id and with the other
+// with ListTagResources. Then it fetches the instances that the listing has not returned yet, by id and with the other
 // filters of the request.
 func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	if truncated, err := l.mayBeTruncated(ctx, req); err != nil || !truncated {
@@ -45,7 +45,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	if req.NextToken != "" {
 		return l.cappedErr(errors.New("it started at a NextToken, so the earlier instances are not known: list from the beginning"))
 	}
-	if req.InstanceIDs != nil { // the request already names all candidates
+	if req.InstanceIDs != nil { // the request already contains the ids of all possible instances
 		l.emptyEnds = nil // fetchMissing requests every missing id once more
 		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
 	}
@@ -76,7 +76,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
 		return err
 	}
-	// If ListTagResources omits instances that the listing has already seen, it may omit other instances as well. A
+	// If ListTagResources omits instances that the listing has already returned, it may omit other instances as well. A
 	// few omissions are tolerated, because some instances may have been released in the meantime.
 	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
 		return l.cappedErr(fmt.Errorf("ListTagResources returned only %d instances, and only %d of the %d instances already listed", len(listed), relisted, seenBefore))
@@ -89,9 +89,9 @@ func (l *listing) cappedErr(err error) error {
 	return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region}
 }
 
-// fetchMissing fetches the instances with the given ids and delivers those that match the request. It sends neither
-// tags nor the resource group, because the API may apply its cap before it filters by id. Instead, it compares the
-// tags and the group of the returned instances.
+// fetchMissing fetches the instances with the given ids and delivers the instances that match the request. It sends
+// neither tags nor the resource group, because the API may apply its cap before it filters by id. Instead, fetchMissing
+// itself compares the tags and the resource group of the instances.
 func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest, ids []string, deliver deliverFunc) error {
 	byID := req
 	byID.Tags, byID.ResourceGroupID, byID.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
@@ -107,7 +107,8 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 				return others[i.InstanceID]
 			})
 			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
-				// An instance whose tags or group could not be read may match.
+				// Keep the error if the tags or the resource group could not be decoded, because the instance may
+				// match.
 				return others[d.InstanceID] && !strings.HasPrefix(d.Path, "Tags") && d.Path != "ResourceGroupId"
 			})
 			if !deliver(l.dedupe(page)) {
@@ -131,8 +132,8 @@ func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 }
 
 // matchesTagFilters reports whether an instance that was fetched by id has the tags and the resource group of the
-// request. It skips the filters that ListTagResources has already applied. ListTagResources is not asked for the
-// group if the request has tags, and is not called at all if the request names ids.
+// request. It skips the filters that ListTagResources has already applied. If the request has tags, ListTagResources
+// filters only by tag. If the request contains ids, ListTagResources is not called.
 func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	if len(r.Tags) == 0 && r.InstanceIDs == nil {
 		return true
@@ -146,10 +147,10 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
 }
 
-// mayBeTruncated reports whether the cap may have truncated a listing. If tags or a resource group are the only
-// filters, the API truncates the listing at 1,000 instances. If the request has other filters, such as ids, the API
-// may apply the cap before or after those filters. In that case, mayBeTruncated counts the instances that match the
-// tags or the group, regardless of the other filters, unless the listing has found all requested ids.
+// mayBeTruncated reports whether the cap may have truncated a listing. If the request filters only by tags or a
+// resource group, the API truncates the listing at 1,000 instances. If the request has other filters, such as ids, the
+// API may apply the cap before or after them. In that case, mayBeTruncated counts the instances that match the tags or
+// the resource group, without the other filters. The count is not needed if the listing has found all requested ids.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
 	if !req.isCapped() || known > beyondCap {
@@ -176,7 +177,7 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	if err == nil && page.TotalCount >= max(known, len(page.Instances)) {
 		return page.TotalCount >= capSuspect, nil
 	}
-	// The server may not support page numbers. Such a server may report an error or return a wrong TotalCount.
+	// A server that does not support page numbers may return an error or a wrong TotalCount.
 	alone.MaxResults = maxPerRequest
 	all := l.client.newListing()
 	err = all.followTokens(ctx, alone, func(*DescribeInstancesResponse) bool { return all.known() < capSuspect })
@@ -186,5 +187,5 @@ func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesReque
 	case err == nil && all.showed && len(all.emptyEnds) > 0 && !l.client.trustEmpty:
 		err = l.client.verifyEmpty(ctx, alone)
 	}
-	return all.known() < known-maxPerRequest/2, err // a list that omits instances already seen proves nothing
+	return all.known() < known-maxPerRequest/2, err // a list without the known instances proves nothing
 }

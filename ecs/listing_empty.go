@@ -9,26 +9,27 @@ import (
 	"time"
 )
 
-// permissionMemory is the time for which a confirmed empty result is remembered.
+// permissionMemory is how long a confirmed empty result is remembered.
 const permissionMemory = 5 * time.Minute
 
-// maxVerifications limits how often the empty pages of one listing are verified. Without the limit, a listing would
-// never end if new instances kept appearing.
+// maxVerifications is the maximum number of times that the empty pages of one listing are verified. Without the limit,
+// a listing would never end if new instances kept appearing.
 const maxVerifications = 3
 
 // verifyEmptyEnds verifies the permission for the requests of a listing that ended with an empty page.
 //
-// Some servers return an empty page, instead of an error, to a caller without permission. A request that ends with an
-// empty page therefore proves nothing, even if earlier pages contained instances: the permission may be missing, or
-// may have been withdrawn during the listing. After all requests have ended, one dry run checks the permission; see
-// [Client.verifyEmpty].
+// Some servers return an empty page, instead of an error, to a caller without permission. If the last page of a request
+// is empty, the permission may therefore be missing. This also applies if earlier pages contained instances, because
+// the permission may have been withdrawn during the listing. After all requests have ended, one dry run checks the
+// permission; see [Client.verifyEmpty].
 //
-// The permission may also have been restored just before the dry run, or may have just taken effect for a new user.
-// The requests that ended with an empty page are therefore sent once more after the dry run. If they now return more
-// instances, their final empty pages are verified in the same way.
+// The permission may also have been granted after the empty page and before the dry run. The requests that ended with
+// an empty page are therefore sent once more after the dry run. If these requests now return more instances and end
+// with an empty page, that page is verified in the same way.
 //
-// The dry run is skipped if the same request was confirmed within the last five minutes and has returned no instance
-// since. This applies only to requests without ids, because a caller who names instances expects them to exist.
+// The dry run is skipped if an empty result of the same request was confirmed within the last five minutes and the
+// request has returned no instance since. A request with ids is always verified, because a caller who specifies ids
+// expects the instances to exist.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
 	if l.client.trustEmpty || req.matchesNothing() {
 		return nil
@@ -70,7 +71,7 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) 
 	case err == nil:
 	case ctx.Err() != nil:
 		return err
-	// a response without an error code came from a proxy or gateway
+	// a response without an error code does not come from the API
 	case !errors.As(err, &e) || e.Code == "" || !errors.Is(e, ErrForbidden):
 		return &UnconfirmedError{Region: c.region, Err: err}
 	case e.AccessDenied == nil || !isOtherAction(e.AccessDenied.AuthAction):
@@ -80,8 +81,9 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) 
 	return nil
 }
 
-// isOtherAction reports whether action names a permission that listing does not need, such as "ecs:DryRun". The
-// action may lack the service name. An action with the wildcard "*" does not count, because it includes listing.
+// isOtherAction reports whether action is a permission that listing does not need, such as "ecs:DryRun". The prefix
+// "ecs:" may be missing. For an action with the wildcard "*", isOtherAction returns false, because such an action
+// includes listing.
 func isOtherAction(action string) bool {
 	name := strings.TrimSpace(action[strings.LastIndexByte(action, ':')+1:])
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
@@ -93,11 +95,11 @@ func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	return r
 }
 
-// permissionCache remembers for five minutes which empty results were confirmed. Clients that share credentials share
-// a permissionCache. The zero value is an empty cache.
+// permissionCache remembers for five minutes which empty results a dry run has confirmed. Clients that share
+// credentials also share a permissionCache. The zero value is an empty cache.
 type permissionCache struct {
 	mu           sync.Mutex
-	confirmTimes map[string]time.Time // by region and filters
+	confirmTimes map[string]time.Time // maps a region and filters to the time of the confirmation
 }
 
 // recordConfirmed records that an empty result was confirmed.
@@ -111,7 +113,8 @@ func (p *permissionCache) recordConfirmed(region string, filters DescribeInstanc
 	p.confirmTimes[permissionKey(region, filters)] = time.Now()
 }
 
-// wasConfirmed reports whether an empty result was confirmed recently and the request has returned no instance since.
+// wasConfirmed reports whether an empty result was confirmed within the last five minutes and the request has returned
+// no instance since.
 func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesRequest) bool {
 	key := permissionKey(region, filters)
 	p.mu.Lock()
@@ -119,9 +122,9 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// recordInstances records that a request returned instances. It discards the confirmations of the same request, of
-// the request without its ids, and of the request without any filter, because an empty result of any of these
-// requests would be a change.
+// recordInstances records that a request returned instances. It discards the confirmations for the same request, for
+// the request without its ids, and for the request without any filter, because an empty result of these requests is no
+// longer expected.
 func (p *permissionCache) recordInstances(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,7 +139,7 @@ func (p *permissionCache) recordInstances(region string, req DescribeInstancesRe
 	}
 }
 
-// recordDenied records that a dry run was denied. It discards all confirmations in every region, because a policy
+// recordDenied records that a dry run was denied. It discards all confirmations for all regions, because a policy
 // rarely applies to a single region.
 func (p *permissionCache) recordDenied() {
 	p.mu.Lock()

@@ -16,15 +16,15 @@ import (
 type instancePage struct {
 	*DescribeInstancesResponse
 	request DescribeInstancesRequest
-	rows    int // number of instances in the response, including those that could not be decoded
+	rows    int // number of instances in the response, including instances that could not be decoded
 	// emptyEnd is true if the page has neither an instance nor a token. Some servers return such a page to a caller
-	// without permission, so the page proves nothing until a dry run has succeeded.
+	// without permission. The page is accepted only after a dry run has verified the permission.
 	emptyEnd bool
 }
 
-// claimsMore reports whether the server may have more instances although its first page has no NextToken. This is the
-// case if TotalCount exceeds the number of instances: the server may support page numbers but no tokens. TotalCount
-// is meaningless on servers that support tokens.
+// claimsMore is called for a first page without a NextToken. It reports whether TotalCount is greater than the number
+// of instances on the page. If so, the server may have more instances and support only page numbers. On servers that
+// support tokens, TotalCount is meaningless.
 func (p *instancePage) claimsMore() bool {
 	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
@@ -53,11 +53,11 @@ func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInst
 	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
 }
 
-// tokenPages yields the pages of one request as they arrive, following NextToken. If the server turns out to support
-// only page numbers, tokenPages fetches the remaining pages by number. See followPages for countNew.
+// tokenPages yields the pages of one request by following NextToken. If the first page shows that the server supports
+// only page numbers, tokenPages fetches the remaining pages by number. For countNew, see followPages.
 func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeInstancesRequest, countNew newIDsFunc) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
-		var listed idHashes // ids on a first page that numbered pages follow
+		var listed idHashes // ids on the first page, if numbered pages follow
 		var last *instancePage
 		fetch := func(ctx context.Context, token string) (page *instancePage, next string, err error) {
 			r := req
@@ -98,8 +98,9 @@ type pageWithIDs interface{ ids() []string }
 // newIDsFunc returns how many of the ids on a page are new.
 type newIDsFunc func(ids []string) int
 
-// followPages yields the pages that fetch returns for successive tokens. A page without any new id counts as empty. A
-// listing therefore ends with [pagination.ErrEmptyPages] if the server keeps returning new tokens for the same items.
+// followPages yields the pages that fetch returns for successive tokens. It uses countNew to find pages without new
+// ids, which count as empty. A listing therefore ends with [pagination.ErrEmptyPages] if the server keeps returning new
+// tokens for the same items.
 func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var page P
@@ -124,8 +125,8 @@ func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch 
 	}
 }
 
-// idHashes is a compact set of ids. It is used to decide whether a page contains new ids. If two ids have the same
-// hash, the second id does not count as new.
+// idHashes is a compact set of ids, used to decide whether a page contains new ids. It stores only hashes. If two ids
+// have the same hash, the second id does not count as new.
 type idHashes struct {
 	seed   maphash.Seed
 	hashes map[uint64]struct{}
@@ -146,14 +147,14 @@ func (s *idHashes) add(ids []string) int {
 // maxSweeps is the maximum number of times that the pages of a changing list are read.
 const maxSweeps = 5
 
-// numberedPages yields the pages after first, by page number. Instances move between pages while the list changes. If
-// TotalCount has changed or instances are missing, numberedPages therefore reads all pages once more from the
-// beginning. If the server rejects page numbers, numberedPages ends without an error: such a server supports tokens,
-// and its TotalCount is meaningless.
+// numberedPages yields the pages after first, by page number. When instances are created or deleted during the listing,
+// instances move between pages. If TotalCount has changed or instances are missing, numberedPages therefore reads all
+// pages once more. If the server rejects page numbers, numberedPages ends without an error: such a server supports
+// tokens, and its TotalCount is meaningless.
 //
-// One change cannot be detected. If equal numbers of instances are deleted and created between two requests,
-// TotalCount stays the same, and an instance may move to a page that has already been read. Only a listing by tokens
-// avoids this problem.
+// If equal numbers of instances are deleted and created between two requests, the change cannot be detected: TotalCount
+// stays the same, but an instance may move to a page that has already been read. Only a listing by tokens avoids this
+// problem.
 func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1
@@ -170,7 +171,7 @@ func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *insta
 	yield(nil, s.incomplete())
 }
 
-// sweep is the state of reading a list by page numbers.
+// sweep is the state of a listing by page numbers.
 type sweep struct {
 	client  *Client
 	mode    retryMode
@@ -193,14 +194,14 @@ func (s *sweep) isComplete() bool {
 	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
 }
 
-// incomplete returns the error of a listing whose pages contain fewer instances than TotalCount.
+// incomplete returns the error for a listing whose pages contain fewer instances than TotalCount.
 func (s *sweep) incomplete() error {
 	return fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known())
 }
 
 // read reads pages, starting with page number from. It stops after the last page according to TotalCount, after the
-// first empty page, or after too many consecutive pages without a new instance. repeat reports whether the pages must
-// be read once more from the beginning, because the list has changed or instances are missing.
+// first empty page, or after too many consecutive pages without a new instance. The result repeat is true if all pages
+// must be read once more, because the list has changed or instances are missing.
 func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	req := s.request
 	req.PageSize, req.MaxResults = s.pageSize(), 0
@@ -228,13 +229,13 @@ func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 		}
 	}
 	if !changed && !s.isComplete() && s.known() == before && from == 1 {
-		return false, s.incomplete() // all pages were read, and none had a new instance
+		return false, s.incomplete() // all pages were read without finding a new instance
 	}
 	return changed || !s.isComplete(), nil
 }
 
-// refusesPageNumbers reports whether err means that the API does not support page numbers, as opposed to a failure or
-// a missing permission.
+// refusesPageNumbers reports whether err means that the API does not support page numbers. It returns false for a
+// failure of the service and for a missing permission.
 func refusesPageNumbers(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code != "" && e.StatusCode >= 400 && e.StatusCode < 500 &&

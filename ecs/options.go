@@ -12,9 +12,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Options configures a [Client]. The zero value of Options and of each field is a usable default. NewClient copies
-// the struct. Values that are reached through its pointers, interfaces and functions are shared with the caller, and
-// must be safe for concurrent use.
+// Options configures a [Client]. The zero value of Options and of each field is a usable default. NewClient copies the
+// struct, but not the values that its pointers and interfaces refer to. These values and the functions must be safe for
+// concurrent use.
 type Options struct {
 	// Credentials provides the access key that signs the requests. If nil, the default credential chain looks for a
 	// key when the first call is made. The chain tries the environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID,
@@ -24,9 +24,9 @@ type Options struct {
 	// Network selects the endpoint of the region: NetworkPublic (the zero value) or NetworkVPC. A client with
 	// NetworkVPC never connects to a public host. Network cannot be combined with Endpoint.
 	Network Network
-	// Endpoint replaces the endpoint of the region, also in clients returned by InRegion. It is a host, host:port, or
-	// a URL without a path. The placeholder "{region}" is replaced by the region, as in "ecs.{region}.cloud.example".
-	// Requests use https, unless Endpoint is an http URL of a loopback host.
+	// Endpoint replaces the endpoint of the region. It also applies to clients returned by InRegion. It is a host,
+	// host:port, or a URL without a path. The placeholder "{region}" is replaced by the region, as in
+	// "ecs.{region}.cloud.example". Requests use https, unless Endpoint is an http URL of a loopback host.
 	Endpoint string
 	// HTTPClient sends the requests. If nil, the client creates an http.Client with finite timeouts, the proxy from
 	// the environment, at most 1 MiB of response headers, and HTTP/2 with pings. A non-nil HTTPClient is copied and
@@ -36,27 +36,27 @@ type Options struct {
 	// Signer signs the requests. If nil, signer.V1{} is used. With signer.V3{}, the signature is sent in a header
 	// instead of the URL.
 	Signer signer.Signer
-	// Retry limits the retries of a call. NewClient returns an error for negative values.
+	// Retry limits the retries of a call. NewClient returns an error if a field is negative.
 	Retry RetryPolicy
 	// Limiter, if not nil, delays every HTTP request, in addition to the built-in throttle control. The throttle
 	// control learns the account's quota from the responses.
 	Limiter Limiter
-	// Poll sets how often WaitForStatus and WaitUntilGone poll. NewClient returns an error for negative values.
+	// Poll sets how often WaitForStatus and WaitUntilGone poll. NewClient returns an error if a field is negative.
 	Poll PollPolicy
-	// AdditionalAttributes are added to the AdditionalAttributes of every DescribeInstances request. Duplicates are
-	// sent once. The API's limit of 20 applies to the combined list.
+	// AdditionalAttributes are added to the attributes of every DescribeInstances request. Duplicates are sent only
+	// once. The API's limit of 20 applies to the combined list.
 	AdditionalAttributes []AdditionalAttribute
 	// TrustEmpty accepts an empty listing without a dry run. By default, a listing that ends with an empty page makes
 	// one dry run, because the API may return an empty list to a caller without permission. If the dry run is denied,
 	// the listing ends with ErrForbidden. If the dry run passes, the request for the empty page is sent once more.
 	TrustEmpty bool
 	// Logger receives one record per attempt at level Debug and one record per retry at level Info. It receives a
-	// warning when an older key is used because the credentials provider fails. No record contains a secret. If nil,
-	// nothing is logged.
+	// warning if the credentials provider fails and the last valid key is used instead. No record contains a secret. If
+	// nil, nothing is logged.
 	Logger *slog.Logger
-	// OnAttempt, if not nil, is called after every HTTP request. The call does not continue before OnAttempt returns,
-	// so OnAttempt should return quickly. It must be safe for concurrent use, because a single listing or Check may
-	// send several requests at once.
+	// OnAttempt, if not nil, is called after every HTTP request. The call continues only after OnAttempt has returned,
+	// so OnAttempt should return quickly. OnAttempt must be safe for concurrent use, because a listing or Check may
+	// send several requests in parallel.
 	OnAttempt func(Attempt)
 	// UserAgent is appended to this module's User-Agent header. It must be printable ASCII.
 	UserAgent string
@@ -65,21 +65,21 @@ type Options struct {
 // RetryPolicy limits the retries of a call after a temporary failure: a connection error, an unreadable response, or
 // an internal error of the service. A zero field has the default value.
 //
-// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 4.5 s in at most 5 attempts. Each page of
-// a listing is retried for up to 30 s, which is long enough for a restart of the service. If only one of the two
-// fields is set, it is the only limit. The context's deadline always applies.
+// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 4.5 s in at most 5 attempts. Each page of a
+// listing is retried for up to 30 s, which is long enough for a restart of the service. If only one of the two fields
+// is set, only that limit applies. The context's deadline always applies.
 //
-// Throttled attempts do not count toward these limits. They have their own limits: at most 14 attempts, and a total
-// wait of at most MaxElapsed. If MaxElapsed is not set, the total wait is limited by the context's deadline or,
-// without a deadline, to 2 minutes.
+// Throttled attempts do not count toward these limits. A throttled call makes at most 14 attempts, and waits for quota
+// for at most MaxElapsed in total. If MaxElapsed is not set, the total wait is limited by the context's deadline or, if
+// there is no deadline, to 2 minutes.
 type RetryPolicy struct {
 	// MaxAttempts is the maximum number of attempts, including the first one. 1 disables all retries, including
 	// those of throttled attempts.
 	MaxAttempts int
 	// MaxElapsed is the maximum time from the first failure to the start of the last retry.
 	MaxElapsed time.Duration
-	// MinDelay sets the backoff. The first retry waits between half of MinDelay and MinDelay. The upper bound doubles
-	// with each further retry. 0 means 300 ms, or MaxDelay if that is less.
+	// MinDelay sets the backoff. The delay before the first retry is between half of MinDelay and MinDelay. The upper
+	// bound doubles with each further retry. 0 means 300 ms, or MaxDelay if MaxDelay is shorter.
 	MinDelay time.Duration
 	// MaxDelay is the upper bound of the backoff. 0 means 3 s; a value below MinDelay is raised to MinDelay.
 	MaxDelay time.Duration
@@ -113,7 +113,7 @@ type Attempt struct {
 	StatusCode int           // HTTP status, 0 if there was no response
 	Code       string        // the API's error code, "" if there was none
 	RequestID  string
-	Err        error // an *Error; nil if the attempt succeeded, or was a dry run that passed (then Code is "DryRunOperation")
+	Err        error // an *Error; nil if the attempt succeeded or was a dry run that passed (Code "DryRunOperation")
 }
 
 // validate returns an error that names the first field with an invalid value.

@@ -18,11 +18,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// The list types below determine how go-querystring encodes a list for the API. Use them in the parameters of
-// [Client.Call]. The documentation of each operation says which type of list it expects.
+// The list types in this file determine how a list in the parameters of [Client.Call] is encoded. Different operations
+// of the API expect different encodings: see the documentation of the operation.
 
-// JSONList is a list that is sent as one parameter, a JSON array of strings. A nil list is not sent, so it does not
-// filter. An empty list is sent as "[]", which matches nothing. An empty element is an error.
+// JSONList is a list that is sent as a single parameter whose value is a JSON array of strings. A nil list is not sent,
+// so it does not filter. An empty list is sent as "[]", which matches nothing. An empty string in the list is an error.
 type JSONList []string
 
 // EncodeValues implements [query.Encoder].
@@ -49,7 +49,7 @@ func (l JSONList) EncodeValues(key string, v *url.Values) error {
 }
 
 // RepeatList is a list that is sent as the parameters Name.1, Name.2 and so on. A nil or empty list is not sent. An
-// empty element is an error.
+// empty string in the list is an error.
 type RepeatList[T ~string] []T
 
 // EncodeValues implements [query.Encoder].
@@ -63,9 +63,8 @@ func (l RepeatList[T]) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// TagList is a list that is sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty
-// list is not sent. An empty value is not sent; a filter tag without a value matches any value. An empty key is an
-// error.
+// TagList is a list that is sent as the parameters Name.1.Key, Name.1.Value, Name.2.Key and so on. A nil or empty list
+// is not sent. If the value of a tag is empty, only the key is sent, which matches any value. An empty key is an error.
 type TagList []Tag
 
 // EncodeValues implements [query.Encoder].
@@ -88,8 +87,8 @@ func (l TagList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// timeFilter is a pair of parameters Filter.N.Key and Filter.N.Value. Each N has a fixed meaning, so the sequence of
-// numbers may have gaps.
+// timeFilter is encoded as the parameters Filter.N.Key and Filter.N.Value. Each number N has a fixed meaning, so a
+// request may contain Filter.3 without Filter.1 and Filter.2.
 type timeFilter struct {
 	key string
 	at  time.Time
@@ -107,8 +106,8 @@ func (f timeFilter) EncodeValues(name string, v *url.Values) error {
 
 var _ = []query.Encoder{JSONList{}, RepeatList[string]{}, TagList{}, timeFilter{}}
 
-// encodeParams encodes a struct, or a pointer to a struct, as the parameters of a call. The documentation of
-// Client.Call contains the rules.
+// encodeParams encodes a struct, or a pointer to a struct, as the parameters of a call, by the rules described at
+// Client.Call.
 func encodeParams(params any) (url.Values, error) {
 	v := reflect.ValueOf(params)
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -133,9 +132,9 @@ var (
 	requestType   = reflect.TypeFor[DescribeInstancesRequest]()
 )
 
-// encodeStruct adds the fields of a struct to values. The name of each parameter starts with prefix. go-querystring
-// encodes the fields that have a simple value. For a value that it would encode in a form that the API does not
-// expect, encodeStruct either encodes the value itself or returns an error.
+// encodeStruct adds the fields of a struct to values. The name of each parameter starts with prefix. encodeStruct uses
+// go-querystring for simple values. If go-querystring would encode a value in a form that the API does not expect,
+// encodeStruct encodes the value itself or returns an error.
 func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	if strings.Count(prefix, ".") > 20 {
 		return invalid("params", "is nested too deeply at %.80q", prefix)
@@ -166,7 +165,7 @@ type structEncoder struct {
 	values url.Values
 	prefix string
 	names  []string          // parameter names of all fields
-	fixed  map[string]string // correct value by parameter name; "" if the field is not sent or is encoded elsewhere
+	fixed  map[string]string // values to send, by parameter name; "" if sent elsewhere or not sent
 }
 
 func (e *structEncoder) fields(v reflect.Value) error {
@@ -213,7 +212,7 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 	return e.field(name, options, field.Tag, v)
 }
 
-// field encodes one field. Its errors do not contain the name of the field, which the caller adds.
+// field encodes one field. Its errors do not contain the name of the field; the caller adds the name.
 func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
 	switch {
 	case v.Kind() == reflect.Interface:
@@ -244,8 +243,8 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 	return nil
 }
 
-// setText sets the value that is sent for a field. It returns an error for a zero value, which cannot be sent as
-// text.
+// setText sets the string that is sent for a field with the value v. It returns an error if v is the zero value or text
+// is empty.
 func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
 	if v.IsZero() || text == "" {
 		return fmt.Errorf("is a zero %v: set it, or add the option omitempty", v.Type())
@@ -254,8 +253,8 @@ func (e *structEncoder) setText(name string, v reflect.Value, text string) error
 	return nil
 }
 
-// list encodes a list of structs. For any other list, it returns an error unless go-querystring joins the elements
-// into one value, because only the caller knows which form the operation expects.
+// list encodes a list of structs. For a list of other elements, it returns an error, because only the caller knows
+// which encoding the operation expects. A list whose tag tells go-querystring to join the elements is accepted.
 func (e *structEncoder) list(name string, options []string, v reflect.Value) error {
 	element := elemOf(v.Type().Elem())
 	joined := slices.ContainsFunc(options, func(o string) bool { return o == "comma" || o == "space" || o == "semicolon" })
@@ -278,8 +277,8 @@ func (e *structEncoder) list(name string, options []string, v reflect.Value) err
 	return nil
 }
 
-// isScalar reports whether go-querystring encodes a value of type t in the form that the API expects. A duration is
-// not a scalar, because go-querystring would encode it as "1m0s".
+// isScalar reports whether go-querystring encodes a single value of type t in the form that the API expects. It returns
+// false for a time.Duration, which go-querystring would encode as a string such as "1m0s".
 func isScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,

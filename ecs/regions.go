@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// maxRegions is the maximum number of regions that are listed concurrently. There are about 30 public regions.
-	// Listing all of them takes little longer than listing the slowest region alone.
+	// maxRegions is the maximum number of regions that are listed concurrently. It exceeds the number of public
+	// regions, about 30, so listing all regions takes little longer than listing the slowest region.
 	maxRegions = 32
-	// smallRegion is the number of instances up to which the pages of a region are fetched one after the other, even
-	// if Workers is set.
+	// smallRegion is the maximum number of instances of a region whose pages are fetched one after the other even if
+	// Workers is set.
 	smallRegion = 3 * maxPerRequest
 )
 
@@ -45,7 +45,7 @@ type DescribeRegionsResponse struct {
 // Region is a region available to the account.
 type Region struct {
 	RegionID       string       `json:"RegionId"`
-	RegionEndpoint string       // the endpoint according to the API; the client does not use it
+	RegionEndpoint string       // the endpoint according to the API; not used by the client
 	LocalName      string       // in the requested language
 	Status         RegionStatus // "" if not reported
 }
@@ -67,7 +67,7 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 		Regions   *struct{ Region []Region }
 	}
 	meta, err := c.do(ctx, retryRead, describeRegions, params, func(body []byte) error {
-		out.Regions = nil // an earlier attempt may have set this field
+		out.Regions = nil // discard the result of an earlier attempt
 		if wrong := jsonscan.CheckPage(body, maxListValues); wrong != nil {
 			return wrong
 		}
@@ -80,7 +80,7 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 	if err != nil {
 		return nil, meta, err
 	}
-	for i, r := range out.Regions.Region { // region ids become part of host names and error messages
+	for i, r := range out.Regions.Region { // the ids become part of host names and error messages
 		out.Regions.Region[i].RegionID = meta.Mask(r.RegionID)
 	}
 	return &DescribeRegionsResponse{RequestID: cmp.Or(meta.Mask(out.RequestID), meta.RequestID), Regions: out.Regions.Region}, meta, nil
@@ -88,12 +88,12 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 
 // RegionsOptions configures InstancesInRegions. A nil *RegionsOptions, and each zero field, means the default.
 type RegionsOptions struct {
-	// Exclude contains the ids of regions that are not listed, even if the regions argument contains them. An id that
-	// no region has excludes nothing.
+	// Exclude contains the ids of regions that are not listed, even if the regions argument contains them. Unknown
+	// region ids are ignored.
 	Exclude []string
-	// Workers is the number of pages of one large region that are fetched concurrently, as in [ScanOptions]. With 0 or
-	// 1, the pages of a region are fetched one after the other. At most 64 pages of all large regions together are
-	// fetched concurrently.
+	// Workers is the number of pages of one large region that are fetched concurrently, as in [ScanOptions]. If Workers
+	// is 0 or 1, the pages of each region are fetched one after the other. At most 64 pages of large regions are
+	// fetched concurrently, counted over all regions.
 	Workers int
 }
 
@@ -102,10 +102,11 @@ type RegionsOptions struct {
 // regions that [Client.DescribeRegions] returns; an empty slice means no regions. The instances of different regions
 // are interleaved. Without Workers, the instances of one region are yielded in the order of its listing.
 //
-// If a region fails, the loop receives one [*RegionError] after the instances that the region delivered. The other
-// regions continue: keep ranging to receive their instances. A region is complete if and only if it yields no
-// RegionError. Each region without instances is verified by its own dry run, because a policy may be limited to some
-// regions. The result is remembered for five minutes (see Options.TrustEmpty).
+// If the listing of a region fails, the loop receives the instances listed so far, followed by one [*RegionError] for
+// the region. The listings of the other regions continue, so do not leave the loop after a RegionError. The listing of
+// a region is complete if and only if the loop receives no RegionError for it. If a region has no instances, a dry run
+// in that region verifies the permission, because a policy may be limited to some regions. The result is remembered for
+// five minutes (see Options.TrustEmpty).
 //
 // Any other error is yielded last and ends the loop, for example the error of ctx or of DescribeRegions.
 func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, opts *RegionsOptions) iter.Seq2[Instance, error] {
@@ -122,8 +123,9 @@ func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req D
 	}
 }
 
-// notOfRegion hides a RegionError in the chain of an error from [errors.As]. A context may have been canceled with
-// the RegionError of another listing. A caller would mistake such an error for the failure of a single region.
+// notOfRegion wraps an error so that [errors.As] does not find a RegionError in its chain. Such a RegionError may come
+// from another listing, if it was the reason for canceling the context. The caller would take it for the failure of a
+// single region of this listing.
 type notOfRegion struct{ error }
 
 func (e notOfRegion) Is(target error) bool { return errors.Is(e.error, target) }
@@ -168,8 +170,8 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 		}
 	}
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
-		// Check the type of err itself: only a RegionError of this listing is yielded. ctx may have been canceled with
-		// the RegionError of another listing.
+		// Check only the type of err itself. A RegionError that err wraps may come from another listing, if it was the
+		// reason for canceling ctx.
 		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // yielded as it is, never wrapped
 			return err
 		}
@@ -180,8 +182,8 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	return nil
 }
 
-// listRegion lists one of several regions. It scans a region that has more than a few pages as soon as large has a
-// free slot.
+// listRegion lists one of several regions. If workers is greater than 1, it fetches the pages of a large region
+// concurrently. The semaphore large limits the number of regions that are listed in this way at the same time.
 func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, workers int, large chan struct{}, deliver deliverFunc) error {
 	l := c.newListing()
 	requests, err := req.split(ctx)
@@ -202,7 +204,7 @@ func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, w
 	return l.finish(ctx, req, err, workers, deliver)
 }
 
-// listRest lists the pages after the first page of a region.
+// listRest delivers the pages of a region that follow the first page.
 func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, workers int, large chan struct{}, deliver deliverFunc) error {
 	if total := l.client.counts(ctx, req, []time.Time{{}}); total != nil && total[0].n > 0 && total[0].n <= smallRegion {
 		req.NextToken = first.NextToken

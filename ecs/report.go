@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// CheckStatus is the result of a CheckStep.
+// CheckStatus is the status of a CheckStep, such as CheckStatusPassed.
 type CheckStatus string
 
-// The results of a CheckStep.
+// The statuses of a CheckStep.
 const (
 	CheckStatusPassed  CheckStatus = "passed"
 	CheckStatusFailed  CheckStatus = "failed"
@@ -24,16 +24,16 @@ const (
 // CheckStep is one step of a Report.
 type CheckStep struct {
 	// Name is "credentials", "proxy", "dns", "connect", "tls", "response", "clock", "signature", "permission" or
-	// "quota". It is "setup" if nothing could be checked because the client, the context or the options are unusable.
+	// "quota". Name is "setup" if nothing could be checked because the client, the context or the options are invalid.
 	Name   string      `json:"name"`
 	Region string      `json:"region,omitempty"` // "" if the step does not depend on a region
 	Action string      `json:"action,omitempty"` // the operation of a "permission" step, such as "DescribeInstances"
 	Status CheckStatus `json:"status"`
 	// Optional is true if a listing works even if this step fails. [Report.Err] ignores optional steps.
 	Optional bool          `json:"optional,omitempty"`
-	Detail   string        `json:"detail,omitempty"` // what the step found, on one line without secrets
-	Advice   string        `json:"advice,omitempty"` // what to do about the result, on one line; "" if there is nothing to do
-	Err      error         `json:"-"`                // why the step failed, or why its result is unknown; nil if it passed or was skipped
+	Detail   string        `json:"detail,omitempty"` // what the step found; one line without secrets
+	Advice   string        `json:"advice,omitempty"` // what the user should do; one line; "" if there is no advice
+	Err      error         `json:"-"`                // why the step failed or is unknown; otherwise nil
 	Duration time.Duration `json:"-"`                // encoded in JSON as "seconds"
 }
 
@@ -42,8 +42,9 @@ type CheckStep struct {
 type Report struct{ Steps []CheckStep }
 
 // Err returns nil if a listing would work. Otherwise, it returns the error of the first step that prevents a listing.
-// Use [errors.Is] to determine the kind of the error, as for a call. A step whose result is unknown, because the API
-// throttled the request or did not respond, also prevents a listing. Optional steps do not.
+// Use [errors.Is] to compare the error with ErrForbidden and the other Err… variables. If the result of a step is
+// unknown, for example because the API throttled the request or did not respond, Err returns an error, too. Err ignores
+// optional steps.
 func (r *Report) Err() error {
 	for _, s := range r.Steps {
 		if s.Err != nil && !s.Optional {
@@ -54,8 +55,8 @@ func (r *Report) Err() error {
 }
 
 // MissingActions returns, in alphabetical order, the denied permissions that a RAM policy can grant, such as
-// "ecs:DescribeInstances". It includes the permissions of optional steps. It omits permissions that another policy
-// denies explicitly and permissions that no policy can grant: the Advice of such a step says what to do.
+// "ecs:DescribeInstances". The result includes the permissions of optional steps. It omits permissions that a policy
+// explicitly denies and permissions that no RAM policy can grant; for these, see the Advice of the step.
 func (r *Report) MissingActions() []string {
 	var actions []string
 	for _, s := range r.Steps {
@@ -67,7 +68,8 @@ func (r *Report) MissingActions() []string {
 	return slices.Compact(actions)
 }
 
-// denied returns the error of a step whose permission was denied and can be granted by a RAM policy.
+// denied returns the error of a step that failed because of a missing permission that a RAM policy can grant. For any
+// other step, it returns false.
 func (s CheckStep) denied() (*Error, bool) {
 	var e *Error
 	ok := errors.As(s.Err, &e) && isGrantable(e)
@@ -105,7 +107,8 @@ func (r *Report) Policy() string {
 	return string(text)
 }
 
-// missingResources returns the resources for which a policy has to grant an action.
+// missingResources returns the resources for which a RAM policy must grant the action: the resources of the regions
+// that denied the action, or "*" if no region permitted the action.
 func (r *Report) missingResources(action string) []string {
 	var resources []string
 	permitted := false
@@ -128,8 +131,8 @@ func (r *Report) missingResources(action string) []string {
 // Format implements [fmt.Formatter]. It prints the result of String for every verb.
 func (r *Report) Format(f fmt.State, verb rune) { formatText(f, verb, r.String()) }
 
-// String returns a table with a line for each step. The advice for a step is on the line below it. The policy that
-// grants the missing actions follows the table.
+// String returns a table with one line for each step. If there is advice for a step, the advice is on the next line.
+// The policy that grants the missing actions follows the table.
 func (r *Report) String() string {
 	var b strings.Builder
 	width := 0
@@ -163,7 +166,7 @@ func (r *Report) String() string {
 	return b.String()
 }
 
-// title returns the name of a step within its report.
+// title returns the name of a step as it is shown in the table.
 func (s CheckStep) title() string {
 	if s.Action == "" {
 		return s.Name
@@ -171,8 +174,8 @@ func (s CheckStep) title() string {
 	return s.Name + " " + s.Action + inRegion(s.Region)
 }
 
-// MarshalJSON returns an object with the steps, whether a listing would work, the missing actions, and the policy
-// that grants them.
+// MarshalJSON returns an object that contains the steps, whether a listing would work, the missing actions, and the
+// policy that grants these actions.
 func (r *Report) MarshalJSON() ([]byte, error) {
 	out := struct {
 		OK             bool            `json:"ok"`
@@ -184,9 +187,9 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON returns an object with the fields of the step. If the step has an error, the object also contains the
-// text, the code and the request id of the error.
+// message, the code and the request id of the error.
 func (s CheckStep) MarshalJSON() ([]byte, error) {
-	type fields CheckStep // has the same fields, but no MarshalJSON method
+	type fields CheckStep // has the same fields as CheckStep, but no MarshalJSON method
 	out := struct {
 		fields
 		Error     string  `json:"error,omitempty"`

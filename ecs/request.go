@@ -13,7 +13,7 @@ import (
 
 // Limits of one DescribeInstances request, according to the API's parameter table.
 const (
-	maxPerRequest = 100 // elements of one list of ids or addresses, and instances on one page
+	maxPerRequest = 100 // maximum number of elements in a list of ids or addresses, and of instances on a page
 	maxTags       = 20
 	maxAttributes = 20
 )
@@ -21,8 +21,8 @@ const (
 // DescribeInstancesRequest filters a listing. The zero value matches every instance in the client's region.
 //
 // An instance must match all filters that are set. Zero fields are not sent. Requests are passed by value and never
-// modified, so several goroutines may use the same request. The url tag of a field, or its comment, contains the name
-// of the API's parameter.
+// modified, so several goroutines may use the same request. The name of the API parameter is in the url tag of a field
+// or in its comment.
 type DescribeInstancesRequest struct {
 	VPCID           string `url:"VpcId,omitempty"`
 	VSwitchID       string `url:"VSwitchId,omitempty"`
@@ -30,9 +30,10 @@ type DescribeInstancesRequest struct {
 	SecurityGroupID string `url:"SecurityGroupId,omitempty"`
 	ImageID         string `url:"ImageId,omitempty"`
 	KeyPairName     string `url:"KeyPairName,omitempty"`
-	// ResourceGroupID matches the members of a resource group. The API silently returns at most 1,000 of them. The
-	// listing methods fetch the remaining members by id, or end with a [CappedError]. The API's documentation is
-	// contradictory about whether the default group is supported.
+	// ResourceGroupID matches the members of a resource group. The API returns at most 1,000 members, without an
+	// indication that there are more. The listing methods fetch the remaining members by id, or end with a
+	// [CappedError]. The API's documentation contradicts itself about whether this filter supports the default resource
+	// group.
 	ResourceGroupID string `url:"ResourceGroupId,omitempty"`
 	HPCClusterID    string `url:"HpcClusterId,omitempty"`
 	// InstanceName may contain the wildcard "*".
@@ -43,8 +44,9 @@ type DescribeInstancesRequest struct {
 	RDMAIPAddresses string `url:"RdmaIpAddresses,omitempty"`
 
 	// InstanceNetworkType may be left empty if PrivateIPAddresses, EIPAddresses or InnerIPAddresses is set. The client
-	// then sends the network type of these addresses, because the API ignores the addresses without it. A network type
-	// that contradicts the addresses is rejected with ErrInvalidParameter.
+	// then sends the network type to which these addresses belong, because the API ignores the addresses in a request
+	// without a network type. If the network type contradicts the addresses, the request fails with
+	// ErrInvalidParameter.
 	InstanceNetworkType InstanceNetworkType `url:"InstanceNetworkType,omitempty"`
 	InstanceChargeType  InstanceChargeType  `url:"InstanceChargeType,omitempty"`
 	InternetChargeType  InternetChargeType  `url:"InternetChargeType,omitempty"`
@@ -54,32 +56,33 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
 	// The fields below are lists of ids and addresses. A nil list does not filter, and an empty list matches nothing.
-	// Duplicate elements are sent once. An empty id or address is rejected with ErrInvalidParameter.
+	// Duplicate elements are sent only once. A list that contains an empty id or address fails with
+	// ErrInvalidParameter.
 	//
-	// A single DescribeInstances call accepts at most 100 elements in each list. A listing accepts any number of
-	// elements in one of the lists, including IPv6Addresses, and sends them in batches of 100. A second list of more
-	// than 100 elements is rejected with ErrInvalidParameter.
+	// A single DescribeInstances call accepts at most 100 elements in each list. A listing accepts one list with more
+	// than 100 elements, which may be IPv6Addresses, and sends its elements in batches of 100. If two lists have more
+	// than 100 elements, the listing fails with ErrInvalidParameter.
 	InstanceIDs        JSONList `url:"InstanceIds"`
 	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // in the classic network
 	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // in a VPC
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
 	EIPAddresses       JSONList `url:"EipAddresses"` // in a VPC
 
-	// IPv6Addresses (Ipv6Address.N) is sent in batches like the lists above. The API cannot express an IPv6 list that
-	// matches nothing, so nil and empty lists do not filter.
+	// IPv6Addresses (Ipv6Address.N) is sent in batches like the lists above. Neither a nil list nor an empty list
+	// filters, because the API has no form for an empty list of IPv6 addresses.
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
-	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 tags are allowed. Nil and empty lists do not filter.
-	// The API silently returns at most 1,000 instances. The listing methods fetch the remaining instances by id, or
-	// end with a [CappedError].
+	// Tags (Tag.N.Key, Tag.N.Value) matches instances that have all of the tags. At most 20 tags are allowed. Nil and
+	// empty lists do not filter. The API returns at most 1,000 instances, without an indication that there are more.
+	// The listing methods fetch the remaining instances by id, or end with a [CappedError].
 	Tags TagList `url:"Tag"`
 	// AdditionalAttributes (AdditionalAttributes.N) requests response members that the API leaves empty by default. At
 	// most 20 attributes are allowed.
 	AdditionalAttributes RepeatList[AdditionalAttribute] `url:"AdditionalAttributes"`
 
-	// The fields below are time windows (Filter.1 CreationStartTime … Filter.4 ExpiredEndTime). The API compares whole
-	// minutes in UTC. The start of a window is rounded down and the end is rounded up, so rounding never narrows the
-	// window. A window that ends before it begins is rejected with ErrInvalidParameter. The API does not document
-	// whether the bounds are inclusive.
+	// The four fields below are the bounds of two time windows: the creation time and the expiration time of an
+	// instance (parameters Filter.1 to Filter.4). The API compares whole minutes in UTC. The start of a window is
+	// rounded down and the end is rounded up, so rounding never narrows the window. If a window ends before it begins,
+	// the request fails with ErrInvalidParameter. The API does not document whether the bounds are inclusive.
 	CreatedAfter  time.Time `url:"-"`
 	CreatedBefore time.Time `url:"-"`
 	ExpiresAfter  time.Time `url:"-"`
@@ -91,9 +94,10 @@ type DescribeInstancesRequest struct {
 	DeviceAvailable         *bool `url:"DeviceAvailable,omitempty"`         // by invitation only
 	HTTPPutResponseHopLimit *int  `url:"HttpPutResponseHopLimit,omitempty"` // by invitation only
 
-	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number. They are only for a single
-	// DescribeInstances call, and the API has announced their removal. In a listing, or together with MaxResults or
-	// NextToken, they are rejected with ErrInvalidParameter, because the API would silently ignore them.
+	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number. Use them only in a single
+	// call of DescribeInstances. According to the API's documentation, they will be removed. A listing, or a request
+	// that sets MaxResults or NextToken as well, fails with ErrInvalidParameter, because the API would ignore the page
+	// number.
 	PageNumber int `url:"PageNumber,omitempty"`
 	PageSize   int `url:"PageSize,omitempty"`
 	// MaxResults is the page size. The API raises values below 10 to 10 and caps values above 100 at 100. Zero means
@@ -102,14 +106,14 @@ type DescribeInstancesRequest struct {
 	// NextToken continues an earlier listing that had the same filters.
 	NextToken string `url:"NextToken,omitempty"`
 
-	// OwnerAccount and the fields below are for calls on behalf of another account.
+	// OwnerAccount and the three fields below it are used for calls on behalf of another account.
 	OwnerAccount         string `url:"OwnerAccount,omitempty"`
 	ResourceOwnerAccount string `url:"ResourceOwnerAccount,omitempty"`
 	OwnerID              int64  `url:"OwnerId,omitempty"`
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// wireRequest contains all parameters of a request, including those that the caller cannot set.
+// wireRequest contains all parameters of a request, including the parameters that the caller cannot set.
 type wireRequest struct {
 	DescribeInstancesRequest
 	RegionID      string     `url:"RegionId"`
@@ -120,8 +124,7 @@ type wireRequest struct {
 	DryRun        bool       `url:"DryRun,omitempty"`
 }
 
-// encode validates the request and returns its parameters. It returns an error only for a request that cannot
-// succeed.
+// encode validates the request and returns its parameters. It returns an error if the request cannot succeed.
 func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values, error) {
 	if err := r.validate(); err != nil {
 		return nil, err
@@ -140,8 +143,8 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 	})
 }
 
-// impliedNetwork returns the network type of the address lists in the request, or "" if no list implies a network
-// type.
+// impliedNetwork returns the network type to which the addresses in the request belong, or "" if the request contains
+// no addresses that require a network type.
 func (r DescribeInstancesRequest) impliedNetwork() InstanceNetworkType {
 	switch {
 	case r.PrivateIPAddresses != nil || r.EIPAddresses != nil:
@@ -199,8 +202,8 @@ func checkLength(field string, n, most int) error {
 	return nil
 }
 
-// checkElements returns an error if a list contains an empty element. The API may ignore empty elements, so a list of
-// only empty elements might not filter at all.
+// checkElements returns an error if the list contains an empty string. The API may ignore empty strings, so a list that
+// contains only empty strings might match all instances.
 func checkElements[T ~string](field string, list []T) error {
 	if i := slices.Index(list, ""); i >= 0 {
 		return invalid(fmt.Sprintf("%s[%d]", field, i), "is empty: remove it, because the API may ignore empty elements")
@@ -233,7 +236,7 @@ func (r DescribeInstancesRequest) checkPaging() error {
 	return nil
 }
 
-// checkNetwork returns an error for address lists that the API would ignore. Without these lists, the API would
+// checkNetwork returns an error if the API would ignore an address list because of the network type. The API might then
 // return all instances of the network.
 func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
@@ -260,8 +263,8 @@ func (r DescribeInstancesRequest) matchesNothing() bool {
 	})
 }
 
-// split returns the requests that a listing sends: a single request, or one request for each 100 elements of a list
-// that is too long for a single request. It returns an error if the request cannot succeed in a listing.
+// split returns the requests that a listing sends. If a list has more than 100 elements, there is one request for every
+// 100 elements; otherwise there is a single request. split returns an error if the request cannot succeed in a listing.
 func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstancesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext
@@ -315,8 +318,8 @@ func unique(list []string) []string {
 	})
 }
 
-// floorMinute and ceilMinute round the start and the end of a time window to whole minutes, which the API requires.
-// The rounded window contains the original window, so no instance is missed.
+// floorMinute rounds the start of a time window down to a whole minute, and ceilMinute rounds the end up. The API
+// requires whole minutes. The rounded window contains the original window, so no instance is missed.
 func floorMinute(t time.Time) time.Time { return t.Truncate(time.Minute) }
 
 func ceilMinute(t time.Time) time.Time {

@@ -24,24 +24,25 @@ const (
 )
 
 // ScanInstances is like [Client.Instances], but fetches several pages concurrently. It is meant for regions with a
-// thousand or more instances. Instances fetches one page after the other, so n workers take about 1/n of its time.
-// Every instance is yielded once, in no particular order.
+// thousand or more instances. A scan with n workers takes about 1/n of the time that Instances takes, because Instances
+// fetches one page after the other. Every instance is yielded once, in no particular order.
 //
 // The scan divides the instances into windows by their creation time, which never changes. It lists each window by
 // tokens. Neighboring windows overlap by a minute, because the API does not document whether its time bounds are
-// inclusive. To choose the windows, the scan sends probes with page numbers. The probes count instances and, if the
-// server lists instances in creation order, read the creation times of instances near the intended window bounds. The
-// scan does not rely on the counts or the order: if the API rejects the probes or returns wrong values, the scan is
-// slower but still complete. Instances that were created within the same minute are in the same window, so their
-// pages are fetched one after the other.
+// inclusive. To choose the windows, the scan sends additional requests with page numbers, called probes. The probes
+// count instances. If the server lists instances in creation order, the probes also read the creation times of
+// instances near the intended window bounds. If the API rejects the probes or returns wrong counts, the scan is slower
+// but still complete. All instances that were created within the same minute are in the same window, so their pages are
+// fetched one after the other.
 //
-// A scan sends two to three more requests for each worker than Instances does. In memory, it holds one page for each
-// worker and, like Instances, the ids that it has seen, about 80 bytes each.
+// Compared with Instances, a scan sends two to three additional requests per worker. It keeps one page per worker in
+// memory. Like Instances, it also keeps the ids of all listed instances, which take about 80 bytes each.
 //
 // ScanInstances yields the same errors as Instances. The first error cancels all requests and ends the scan. The
-// request must not set NextToken. If the request contains InstanceIDs or more than 100 addresses, the scan fetches
-// batches of the list concurrently instead of windows. A scan by Tags or ResourceGroupID without such a list fetches
-// one page after the other, because the API caps the result.
+// request must not set NextToken. If the request contains InstanceIDs or more than 100 addresses, the scan divides the
+// list into batches instead of dividing time into windows, and fetches the batches concurrently. If the request
+// contains Tags or a ResourceGroupID but no such list, the scan fetches one page after the other, because the API caps
+// the result.
 func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.scan(ctx, req, opts, eachInstance(yield)); err != nil {
@@ -80,14 +81,15 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	return l.finish(ctx, req, err, workers, deliver)
 }
 
-// isDivisible reports whether several parts of a listing may be fetched concurrently. A capped listing is divided
-// only into batches of a list, because the API does not document whether its cap applies to each part separately.
+// isDivisible reports whether several parts of a listing may be fetched concurrently. A capped listing is divided into
+// batches of ids or addresses, but not into time windows, because the API does not document whether the cap applies to
+// each window separately.
 func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesRequest, workers int) bool {
 	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
 }
 
-// scanOne delivers the first page of a scan. Meanwhile, it counts instances to decide how to divide the rest of the
-// scan. Then it delivers the rest.
+// scanOne performs a scan that is not divided into batches. It fetches the first page and, at the same time, counts
+// instances to decide how to divide the remaining pages. Then it delivers the remaining pages.
 func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) error {
 	type result struct {
 		first  *instancePage
@@ -126,12 +128,12 @@ func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, wor
 	return l.scanRest(ctx, req, all.first, all.counts, workers, deliver)
 }
 
-// scanRest delivers the pages after the first page of a scan.
+// scanRest delivers the pages of a scan that follow the first page.
 func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int, deliver deliverFunc) error {
 	switch {
-	case counts == nil || counts[0].n <= 0: // unusable counts: a listing with more than one page has instances
+	case counts == nil || counts[0].n <= 0: // the counts are missing or wrong
 		return l.followAll(ctx, workers, l.client.blindWindows(req, first.NextToken, workers), deliver)
-	case counts[0].n <= smallRegion: // fetching the few remaining pages takes no longer than a round of probes
+	case counts[0].n <= smallRegion: // fetching the remaining pages takes no longer than sending probes
 		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
@@ -184,8 +186,8 @@ func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instanceP
 	return true
 }
 
-// next returns the probe to send or the window to list next. It returns two nil values if no work is left or ctx is
-// done.
+// next returns the next work for a worker: a probe to send, or a window to list. It returns two nil values if no work
+// is left or ctx is done.
 func (s *scanWorkers) next(ctx context.Context) (probe *cutProbe, w *window) {
 	for {
 		s.mu.Lock()
@@ -212,8 +214,8 @@ func (s *scanWorkers) update(change func(*scanPlan)) {
 	s.changed = make(chan struct{})
 }
 
-// scanBounds returns the time range of a scan: instances are expected to be created between lo and hi, and the
-// youngest instances at about now. None of the three times is outside the time window of the request.
+// scanBounds returns the expected creation times of the instances in a scan: the range from lo to hi, and the time now
+// at which the youngest instances were created. All three times are within the time window of the request.
 func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time) {
 	now = time.Now().Add(c.transport.ClockOffset()).Truncate(time.Minute)
 	hi = now.Add(maxExpectedAge) // the local clock may be slow
@@ -230,11 +232,11 @@ func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time
 	return lo, now, hi
 }
 
-// firstCounts counts all instances, and then the instances created before each of several times, in ascending order.
-// It returns nil if the counting fails.
+// firstCounts returns the number of all instances, followed by the numbers of instances created before each of several
+// times, in ascending order. It returns nil if a request fails.
 func (c *Client) firstCounts(ctx context.Context, req DescribeInstancesRequest, workers int) []countAt {
 	lo, now, hi := c.scanBounds(req)
-	times := []time.Time{{}} // with the request for the first page, at most one request more than there are workers
+	times := []time.Time{{}} // one request is for the first page, so send at most workers further requests
 	if workers > 2 && req.CreatedAfter.IsZero() {
 		times = append(times, lo)
 	}
@@ -245,7 +247,7 @@ func (c *Client) firstCounts(ctx context.Context, req DescribeInstancesRequest, 
 	return c.counts(ctx, req, times)
 }
 
-// planScan returns the plan of a scan whose first page and first counts are known.
+// planScan returns the plan for a scan. first is the first page, and counts is the result of firstCounts.
 func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, counts []countAt, workers int) *scanPlan {
 	lo, now, hi := c.scanBounds(req)
 	p := newScanPlan(lo, hi, counts[1:], counts[0].n)
@@ -254,8 +256,8 @@ func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, cou
 	return p
 }
 
-// blindWindows returns the requests for the windows of a scan that has no counts. The windows divide the ages of
-// instances into narrow steps, because without counts it is not known which ages are frequent.
+// blindWindows returns the requests of a scan for which no counts are available. It uses many short time windows,
+// because without counts it is not known when most instances were created.
 func (c *Client) blindWindows(req DescribeInstancesRequest, token string, workers int) []DescribeInstancesRequest {
 	lo, now, _ := c.scanBounds(req)
 	var list []DescribeInstancesRequest
@@ -270,9 +272,9 @@ func (c *Client) blindWindows(req DescribeInstancesRequest, token string, worker
 	return list
 }
 
-// request returns the request that lists a window. It begins one minute before the end of the preceding window.
-// Because of this overlap, no instance is missed, whether or not the API's bounds are inclusive, and whether the API
-// compares minutes or seconds.
+// request returns the request that lists a window. The request's time window begins one minute before the end of the
+// preceding window. Because of this overlap, no instance is missed, regardless of whether the API's time bounds are
+// inclusive and whether the API compares minutes or seconds.
 func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest {
 	if !w.from.IsZero() {
 		req.CreatedAfter = w.from.Add(-time.Minute)
@@ -283,8 +285,9 @@ func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest 
 	return req
 }
 
-// counts returns how many instances were created before each of the times. A zero time counts all instances. It
-// returns nil if any count fails, for example because the API no longer supports page numbers.
+// counts returns, for each of the given times, how many instances were created before that time. For the zero time, it
+// returns the number of all instances. If any request fails, for example because the API no longer supports page
+// numbers, counts returns nil.
 func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []countAt {
 	type result struct {
 		index int
@@ -310,7 +313,7 @@ func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, befor
 }
 
 // count returns how many instances were created before t. If t is zero, it returns the number of all instances. The
-// result is the TotalCount of the server, which may be wrong.
+// number is the TotalCount that the server returns, which may be wrong.
 func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (countAt, error) {
 	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
 	if !t.IsZero() {

@@ -9,34 +9,35 @@ import (
 )
 
 const (
-	// maxExpectedAge is the age beyond which no instances are expected. Older instances belong to the first window.
+	// maxExpectedAge is the maximum age that a scan expects instances to have. Older instances are listed in the first
+	// window.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is the maximum number of ages at which a scan counts the older instances before it divides time into
-	// windows. The counts confirm the order of the listing. If the listing has no order, the counts provide the first
-	// cuts.
+	// ageCounts is the maximum number of ages for which a scan counts the older instances before it divides time into
+	// windows. If the server lists instances in creation order, the counts confirm that order. Otherwise, time is first
+	// divided at these ages.
 	ageCounts = 4
-	// maxWindow is the maximum number of instances that a window should have, because each window in progress keeps
-	// hashes of the ids that it has listed.
+	// maxWindow is the maximum number of instances that a window should contain. It limits memory use, because a worker
+	// keeps hashes of the listed ids until its window is complete.
 	maxWindow = 20_000
-	// minSpan is the length up to which a span is not divided. Neighboring windows overlap by a minute. A cut next to
-	// a minute in which many instances were created would therefore list those instances twice.
+	// minSpan is the minimum length of a span that may be divided. Neighboring windows overlap by a minute. If a span
+	// is divided next to a minute in which many instances were created, these instances are listed twice.
 	minSpan = 4 * time.Minute
 )
 
-// countAt is the result of counting instances: n instances were created before t.
+// countAt records that n instances were created before the time t.
 type countAt struct {
 	t     time.Time
 	n     int
-	first time.Time // creation time of the first instance in a listing of the n instances; zero if unknown
+	first time.Time // creation time of the first of these instances in listing order; zero if unknown
 }
 
 // scanPlan decides what the workers of a scan do next: send a probe, or list a window.
 //
-// The plan divides time into spans. The number of instances in each span is known from counts. Spans with few
-// instances are joined into windows, which are listed immediately, the largest window first. Spans with many
-// instances are divided by probes. The limit between few and many depends on the remaining work: listing one window
-// should not take longer than all workers need for the rest. Probes affect only the speed of a scan. Whatever the
-// probes return, the windows cover all of the time.
+// The plan divides time into spans, and stores how many instances were created in each span. Adjacent spans with few
+// instances are joined into windows, and the largest window is listed first. A span with many instances is first
+// divided with the help of probes, which are requests that count instances or read creation times. How many instances
+// are too many for one window depends on the remaining work, so that all workers finish at about the same time. Probes
+// affect only the speed of a scan: the windows always cover the whole time range.
 //
 // The methods must not be called concurrently.
 type scanPlan struct {
@@ -45,42 +46,42 @@ type scanPlan struct {
 	order             listOrder
 	spans             []span     // all spans in ascending order, without gaps
 	queued, probing   []cutProbe // probes to be sent, and probes in progress
-	ordered           []countAt  // cuts found by probes by position, collected until all these probes have ended
+	ordered           []countAt  // cuts found by position, collected until all probes have ended
 	round             int        // number of the last round of probes
 	probeless         bool       // a probe has failed, so no more probes are sent
 	running           []*window
 }
 
-// span is a time range between two cuts. before and n are the numbers of instances created before and within the
-// range.
+// span is a part of the time range of a scan. The field before is the number of instances created before the span, and
+// n is the number of instances created in it.
 type span struct {
 	from, to time.Time
 	before   int  // number of instances created before from
 	n        int  // number of instances created in the span
-	round    int  // number of the last round of probes for the span, 0 if there was none
+	round    int  // number of the last round of probes for the span; 0 if there was none
 	resisted int  // number of rounds of probes for the span
 	started  bool // whether a window with the span has been started
 }
 
-// cutProbe is a request that finds cuts. A cut is a time and the number of instances created before that time. The
-// probe counts the instances created before t or, if the listing has an order, reads the instances around a position
-// in the listing.
+// cutProbe is a request that finds cuts. A cut is a time at which a span can be divided, together with the number of
+// instances created before that time. If the listing has no order, the probe counts the instances created before t.
+// Otherwise, it reads the instances around a position in the listing.
 type cutProbe struct {
 	t        time.Time
 	position int
-	order    listOrder // unordered if the probe counts
+	order    listOrder // unordered if the probe counts instances
 	round    int       // number of the round to which the probe belongs
 }
 
-// window is a part of a scan that one worker lists. A zero from or to stands for the start or the end of the whole
-// scan.
+// window is a time range that one worker lists. A zero from means the beginning of the scan's time range, and a zero to
+// means its end.
 type window struct {
 	from, to time.Time
 	left     int // number of instances expected on the remaining pages
 }
 
-// newScanPlan returns the plan for total instances created between lo and hi. The known counts may contradict each
-// other, because instances are created and released between the counts.
+// newScanPlan returns a plan for total instances that were created between lo and hi. The counts in known may
+// contradict each other, because instances may be created or released while the scan counts.
 func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
 	p := &scanPlan{}
 	from, before := lo, 0
@@ -92,8 +93,8 @@ func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
 	return p
 }
 
-// next returns the probe to send or the window to list next. If it returns neither, and done is false, the caller
-// must wait until a probe in progress has ended. If done is true, no work is left.
+// next returns the next work for a worker: a probe to send, or a window to list. If done is true, no work is left. If
+// probe and w are nil and done is false, the worker must wait until a probe in progress has ended.
 func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 	limit := p.windowLimit()
 	if len(p.queued) == 0 && !p.probeless {
@@ -110,7 +111,7 @@ func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 		return nil, nil, !waiting
 	}
 	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
-	if waiting && largest.n < limit*3/10 { // a small range may become part of a larger window
+	if waiting && largest.n < limit*3/10 { // wait, because a probe may yield spans to join with a small range
 		return nil, nil, false
 	}
 	return nil, p.start(largest), false
@@ -134,7 +135,8 @@ func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	}
 }
 
-// divide divides a span at the given cut, if the time of the cut is inside a span.
+// divide divides the span that contains the time of the given cut. It does nothing if there is no such span or if the
+// span has been started.
 func (p *scanPlan) divide(c countAt) {
 	for i, s := range p.spans {
 		if s.from.Before(c.t) && c.t.Before(s.to) && !s.started {
@@ -147,7 +149,7 @@ func (p *scanPlan) divide(c countAt) {
 	}
 }
 
-// listed records that a page of a window contained rows instances.
+// listed records that a worker has listed a page of a window. The page contained rows instances.
 func (p *scanPlan) listed(w *window, rows int) { w.left = max(w.left-rows, 0) }
 
 // ended records that a window has been listed.
@@ -161,8 +163,8 @@ func (p *scanPlan) total() int {
 	return last.before + last.n
 }
 
-// left returns the number of instances that remain to be listed, and the largest number that remains in a single
-// window in progress.
+// left returns the number of instances that remain to be listed in total, and the number of instances that remain in
+// the window in progress with the most remaining instances.
 func (p *scanPlan) left() (all, longest int) {
 	for _, s := range p.spans {
 		if !s.started {
@@ -177,9 +179,9 @@ func (p *scanPlan) left() (all, longest int) {
 }
 
 // windowLimit returns the maximum number of instances for a window that starts now. The limit is the larger of two
-// numbers: the instances that remain in the longest window in progress, and one worker's share of all remaining
-// instances. If cuts can be found at any position, the share is rounded up to whole pages. Otherwise, one and a half
-// pages are added to the share, because the windows differ in size.
+// numbers: the number of instances that remain in the longest window in progress, and one worker's share of all
+// remaining instances. If the listing has an order, the share is rounded up to whole pages. Otherwise, one and a half
+// pages are added to the share, because the sizes of the windows vary.
 func (p *scanPlan) windowLimit() int {
 	left, longest := p.left()
 	share := ceilDiv(left, p.workers*p.pageSize) * p.pageSize
@@ -189,9 +191,9 @@ func (p *scanPlan) windowLimit() int {
 	return max(min(share, maxWindow), longest)
 }
 
-// isLarge reports whether a span should be divided. A round of probes takes as long as a page, so the size limit of a
-// span grows with each round that has not divided it enough. Probes by position divide a span only once, because one
-// round finds all possible cuts.
+// isLarge reports whether a span should be divided. A round of probes takes as long as fetching a page. Therefore, the
+// number of instances that a span may have grows with each round of probes that has not divided the span sufficiently.
+// If the listing has an order, a span is divided only once, because one round of probes finds all possible cuts.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
 		return false
@@ -200,16 +202,17 @@ func (p *scanPlan) isLarge(s span, limit int) bool {
 	return s.n > limit+(1+resisted)*p.pageSize/2
 }
 
-// isProbed reports whether probes are queued or in progress for the span, or for the span that it was part of. The
-// parts of a span are not listed before these probes have ended: an empty part is best listed together with its
-// neighbor.
+// isProbed reports whether probes are queued or in progress for the span, or for the larger span from which it was
+// divided. The parts of a divided span are not listed before all its probes have ended, so that an empty part can be
+// listed together with a neighboring part.
 func (p *scanPlan) isProbed(s span) bool {
 	same := func(probe cutProbe) bool { return probe.round == s.round }
 	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueProbes queues the probes that divide the spans that are too large. If the listing has an order, the probes
-// read positions. Otherwise, they count instances by time, starting with the largest span.
+// queueProbes queues probes for the spans that are too large. If the listing has an order, the probes read the
+// instances at certain positions. Otherwise, the probes count the instances created before certain times, and the
+// largest span comes first.
 func (p *scanPlan) queueProbes(limit int) {
 	var large []span
 	for i := range p.spans {
@@ -231,9 +234,9 @@ func (p *scanPlan) queueProbes(limit int) {
 	}
 }
 
-// cutTimes returns the times that divide a span. If the span does not touch the present, its parts are equal, because
-// nothing is known about the span. Otherwise, the parts become shorter towards the present, because the youngest
-// instances may be years or only minutes old.
+// cutTimes returns times that divide a span into the given number of parts. If the span begins or ends at the present,
+// the parts become shorter towards the present, because the youngest instances may be years or only minutes old.
+// Otherwise, the parts have equal lengths.
 func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	var times []time.Time
 	width := float64(s.to.Sub(s.from))
@@ -256,12 +259,12 @@ func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	return slices.CompactFunc(times, time.Time.Equal)
 }
 
-// spanRange is a range of spans that can be listed as one window. The spans contain n instances.
+// spanRange is a sequence of adjacent spans that can be listed as one window. The spans contain n instances in total.
 type spanRange struct{ first, end, n int }
 
-// readySpans returns the windows that can be listed without further probes. It joins adjacent spans into windows of
-// at most limit instances; a single span may have more. A span without instances becomes part of a neighboring
-// window.
+// readySpans returns the ranges of spans that can be listed without further probes. It joins adjacent spans into ranges
+// of at most limit instances, but a range that consists of a single span may have more. A span without instances
+// becomes part of a neighboring range.
 func (p *scanPlan) readySpans(limit int) []spanRange {
 	var ready []spanRange
 	for i := 0; i < len(p.spans); {
@@ -297,9 +300,9 @@ func (p *scanPlan) start(r spanRange) *window {
 	return w
 }
 
-// ageSteps divides the time from lo to hi into n steps and returns the times between the steps. The youngest
-// instances may be years or only hours old, so the steps become shorter towards hi. A higher power makes the last
-// steps even shorter.
+// ageSteps divides the time range from lo to hi into n steps and returns the times between the steps. The steps become
+// shorter towards hi, because the youngest instances may be years or only hours old. With a higher power, the last
+// steps are even shorter.
 func ageSteps(lo, hi time.Time, n int, power float64) []time.Time {
 	var steps []time.Time
 	for i := n - 1; i > 0; i-- {

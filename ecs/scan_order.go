@@ -9,9 +9,9 @@ import (
 )
 
 // listOrder is the order in which the API lists instances. The API does not document an order. If the first responses
-// of a scan show an order, the position of an instance in the listing tells how many instances are older, and page
-// numbers can be used to read the instances at any position. One round of probes then finds cuts between windows of
-// the wanted size.
+// of a scan show that instances are listed in creation order, the position of an instance in the listing is the number
+// of older or younger instances, and page numbers can be used to read the instances at any position. A single round of
+// probes is then sufficient to divide the scan into windows of the intended size.
 type listOrder int
 
 const (
@@ -22,8 +22,8 @@ const (
 
 var errUnordered = errors.New("the instances are not in the order of their creation")
 
-// orderOf returns the order of a listing. The first page shows the order. The counts, sorted by time, confirm it:
-// each count includes the creation time of the first instance in the listing that was counted.
+// orderOf determines the order of a listing from its first page, and uses the counts, which are sorted by time, to
+// confirm the order. Each count contains the creation time of the first instance among the counted instances.
 func orderOf(page []Instance, counts []countAt) listOrder {
 	times := creationTimes(page)
 	if len(times) == 0 || slices.ContainsFunc(times, time.Time.IsZero) {
@@ -58,22 +58,23 @@ func creationTimes(instances []Instance) []time.Time {
 	return times
 }
 
-// queuePositions queues the probes that divide all instances into windows of equal size.
+// queuePositions queues probes by position that divide all instances into windows of equal size.
 func (p *scanPlan) queuePositions(limit int) {
 	for i := range p.spans {
 		p.spans[i].round, p.spans[i].resisted = p.round, 1
 	}
 	total := p.total()
-	// Windows are planned smaller than the limit, because a burst of creations cannot be divided and windows overlap.
+	// Plan windows that are smaller than the limit, because windows overlap and because instances that were created at
+	// the same time cannot be divided.
 	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
-	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // the total may be any number
+	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // limited, because total may be wrong
 	for i := 1; i < windows; i++ {
 		p.queued = append(p.queued, cutProbe{position: total / windows * i, order: p.order, round: p.round})
 	}
 }
 
-// divideByOrder divides the spans at the cuts that probes by position have found. If the cuts contradict each other
-// or the counts, the listing is not in creation order, and divideByOrder does not use the cuts.
+// divideByOrder divides the spans at the cuts that probes by position have found. If the cuts contradict each other or
+// the counts, the listing is not in creation order, and divideByOrder ignores the cuts.
 func (p *scanPlan) divideByOrder() {
 	cuts := p.ordered
 	p.ordered = nil
@@ -83,7 +84,7 @@ func (p *scanPlan) divideByOrder() {
 	slices.SortStableFunc(cuts, func(a, b countAt) int { return cmp.Or(a.t.Compare(b.t), cmp.Compare(a.n, b.n)) })
 	most := 0
 	for _, c := range cuts {
-		if c.n < most-p.pageSize { // allow for instances that are created or released in the meantime
+		if c.n < most-p.pageSize { // tolerate instances that were created or released between the requests
 			p.order = unordered
 		}
 		most = max(most, c.n)
@@ -103,7 +104,7 @@ func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe 
 		return []countAt{n}, err
 	}
 	size := pageSizeAround(probe.position)
-	before := probe.position / size // number of pages before the probed page
+	before := probe.position / size // number of pages before the page to read
 	req.MaxResults, req.PageNumber, req.PageSize = 0, before+1, size
 	page, err := c.describeInstances(ctx, retryRead, req)
 	if err != nil {
@@ -120,7 +121,7 @@ func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe 
 	return cutsAmong(created, older), nil
 }
 
-// pageSizeAround returns the page size for which the instance at a position is nearest to the middle of its page.
+// pageSizeAround returns the page size with which the instance at the position at is nearest to the middle of its page.
 func pageSizeAround(at int) int {
 	best, distance := maxPerRequest, maxPerRequest
 	for size := maxPerRequest; size > maxPerRequest/2; size-- {
@@ -131,10 +132,11 @@ func pageSizeAround(at int) int {
 	return best
 }
 
-// cutsAmong returns cuts between instances with the given creation times, which are in ascending order. older is the
-// number of instances created before the first one. Neighboring windows overlap by a minute, so a cut should be in a
-// gap of three minutes without creations. If there is no such gap, the only cut is between the two minutes nearest to
-// the middle. If all instances were created within one minute, the only cut is before that minute.
+// cutsAmong returns times at which the instances with the given creation times can be divided, with the number of older
+// instances for each time. The creation times are in ascending order, and older is the number of instances created
+// before the first of them. Neighboring windows overlap by a minute, so cutsAmong looks for gaps of three minutes
+// without creations. If there is no such gap, it returns a single cut, between two creation times near the middle of
+// the list. If all instances were created within one minute, the single cut is before that minute.
 func cutsAmong(created []time.Time, older int) []countAt {
 	var cuts []countAt
 	middle, nearest := len(created)/2, 0

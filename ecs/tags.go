@@ -17,21 +17,22 @@ import (
 
 const (
 	listTagResources = "ListTagResources"
-	maxResourceIDs   = 50 // maximum number in one ListTagResources request
+	maxResourceIDs   = 50 // maximum number of ids in one ListTagResources request
 )
 
 // ListTagResourcesRequest filters a listing of tags. At least one of ResourceIDs, Tags and TagFilters must be set. A
 // resource must match all filters that are set.
 type ListTagResourcesRequest struct {
 	ResourceType ResourceType `url:"ResourceType"` // "" means ResourceTypeInstance
-	// ResourceIDs (ResourceId.N) may have any number of elements. The ids are sent in batches of 50, without
-	// duplicates.
+	// ResourceIDs (ResourceId.N) matches the resources with these ids. The number of ids is not limited. They are sent
+	// without duplicates, in batches of 50.
 	ResourceIDs RepeatList[string] `url:"ResourceId"`
-	// Tags (Tag.N.Key, Tag.N.Value) must all match. At most 20 tags are allowed. To match the members of a resource
-	// group, use a single tag with the key "acs:rm:rgId" and the id of the group as its value. The API does not
-	// support this tag for the default group.
+	// Tags (Tag.N.Key, Tag.N.Value) matches resources that have all of the tags. At most 20 tags are allowed. To match
+	// the members of a resource group, use a single tag with the key "acs:rm:rgId" and the id of the group as its
+	// value. The API does not support this tag for the default group.
 	Tags TagList `url:"Tag"`
-	// TagFilters (TagFilter.N) match a key with any of several values. The API supports TagFilters by invitation only.
+	// TagFilters (TagFilter.N) matches resources by a tag key and several possible values. The API supports this
+	// parameter by invitation only.
 	TagFilters TagFilterList `url:"TagFilter"`
 	NextToken  string        `url:"NextToken,omitempty"` // continues an earlier listing
 
@@ -41,8 +42,8 @@ type ListTagResourcesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// TagFilter matches resources that have the tag TagKey with any of the TagValues. If TagValues is empty, any value
-// matches.
+// TagFilter matches resources that have a tag with the key TagKey and one of the values TagValues. If TagValues is
+// empty, any value matches.
 type TagFilter struct {
 	TagKey    string   `url:"TagKey"`    // TagFilter.N.TagKey
 	TagValues []string `url:"TagValues"` // TagFilter.N.TagValues.M
@@ -67,8 +68,8 @@ func (l TagFilterList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// TagResource is one tag of one resource. A resource is yielded once for each of its tags, including tags that the
-// request does not name.
+// TagResource is one tag of one resource. A listing yields one TagResource for each tag of a matching resource,
+// including tags that are not part of the request.
 type TagResource struct {
 	ResourceID   string `json:"ResourceId"`
 	ResourceType ResourceType
@@ -79,7 +80,7 @@ type TagResource struct {
 // ListTagResources yields the tags of all matching resources (API: ListTagResources). It fetches pages as the loop
 // proceeds. If the listing fails, the last iteration receives the zero TagResource and the error.
 //
-// No request is sent before the loop starts. Each loop over the returned sequence lists from the beginning.
+// No request is sent before the loop starts. Each loop over the returned sequence starts a new listing.
 func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)
@@ -150,7 +151,7 @@ func checkTags(field string, tags []Tag) error {
 // tagPage is a page of ListTagResources.
 type tagPage []TagResource
 
-// ids returns a string for each tag of each resource. The string identifies the resource and the tag.
+// ids returns one string for each element of the page, which identifies the resource and the tag.
 func (p tagPage) ids() (ids []string) {
 	for _, t := range p {
 		ids = append(ids, t.ResourceID+"\n"+t.TagKey+"\n"+t.TagValue)
@@ -158,7 +159,7 @@ func (p tagPage) ids() (ids []string) {
 	return ids
 }
 
-// tagPages yields the pages of one request, following NextToken.
+// tagPages yields the pages of one request by following NextToken.
 func (c *Client) tagPages(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[tagPage, error] {
 	return func(yield func(tagPage, error) bool) {
 		var listed idHashes

@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	// maxFailedPolls is the number of consecutive failed polls that end a wait. It applies only if the service is
-	// unavailable or throttles the polls. Any other error ends the wait immediately.
+	// maxFailedPolls is the number of consecutive failed polls that end a wait. Only polls that fail because the
+	// service is unavailable or throttles them are counted. Any other error ends the wait immediately.
 	maxFailedPolls = 5
 
 	defaultMinPoll = 2 * time.Second
 	defaultMaxPoll = 15 * time.Second
 )
 
-// WaitForStatus polls until every instance has been seen in the status want. It returns each instance in the state in
-// which it reached the status, in the order of the ids, without duplicates. It accepts any number of ids.
-// Options.Poll sets the delays between polls.
+// WaitForStatus polls until every instance has reached the status want. An instance that has reached the status may
+// change afterwards: WaitForStatus returns each instance as it was when it reached the status, in the order of the ids,
+// without duplicates. It accepts any number of ids. Options.Poll sets the delays between polls.
 //
-// WaitForStatus also waits for instances that the API does not return yet. It accepts a status that is not one of the
-// InstanceStatus constants, because the API may add statuses. No instance reaches a status that does not exist, so in
-// that case the wait lasts until ctx is done.
+// WaitForStatus also waits for instances that the API does not return yet. It accepts a status for which there is no
+// InstanceStatus constant, because the API may add statuses. If the status does not exist in the API, the wait lasts
+// until ctx is done.
 //
 // WaitForStatus returns a [*WaitError] in the following cases:
 //
 //   - An instance can no longer reach the status: it existed and is now gone, it is locked for a reason that leads to
-//     its release or prevents a start, or its status cannot be decoded. If want is Pending, an instance that has
-//     another status also ends the wait. A stopped instance does not end a wait for Running, because another program may
-//     start it.
+//     its release or prevents a start, or its status cannot be decoded. If want is Pending, an instance with another
+//     status also ends the wait. If want is Running, a stopped instance does not end the wait, because another program
+//     may start the instance.
 //   - ctx is done. Set a deadline to limit the wait.
-//   - The API rejects a poll.
-//   - A dry run cannot confirm that missing instances are gone, rather than hidden by a missing permission.
+//   - The API rejects a request.
+//   - Instances are missing from a response, and a dry run cannot confirm that the reason is not a missing permission.
 //   - Five consecutive polls fail despite retries.
 //
 // The WaitError names the instances that have not reached the status. The instances that have reached it are returned
@@ -53,7 +53,7 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 		switch {
 		case len(undecoded) > 0 && inst.Status == "":
 			return undecoded[0]
-		case !found && p.missedOnce[id]: // a single poll without the instance may be a temporary inconsistency
+		case !found && p.missedOnce[id]: // the second miss; a single miss may be temporary
 			return fmt.Errorf("instance %s is gone", id)
 		case !found:
 			p.missedOnce[id] = p.seen[id]
@@ -79,8 +79,8 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 	return instances, err
 }
 
-// checkStatus returns an error for an empty status and for a known status in the wrong case, because no instance can
-// have such a status. It accepts unknown statuses, because the API may add statuses.
+// checkStatus returns an error if the status is empty or differs from a known status only in case, because no instance
+// can have such a status. It accepts unknown statuses, because the API may add statuses.
 func checkStatus(want InstanceStatus) error {
 	if want == "" {
 		return invalid("want", "is empty: use a status such as %q", InstanceStatusRunning)
@@ -113,8 +113,8 @@ func cannotReach(i Instance, want InstanceStatus) string {
 	return ""
 }
 
-// word returns s if s consists of up to 32 letters, like every known status. Otherwise, word returns "***", because
-// any other value from the server may contain a secret, and the result appears in error messages.
+// word returns s if s consists of up to 32 letters, like every known status. Otherwise, word returns "***". The result
+// is used in error messages, and any other value from the server may contain a secret.
 func word[T ~string](s T) T {
 	notLetter := func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' }
 	if len(s) > 32 || strings.ContainsFunc(string(s), notLetter) {
@@ -123,12 +123,12 @@ func word[T ~string](s T) T {
 	return s
 }
 
-// WaitUntilGone polls until none of the instances exists. An id that never existed counts as gone. A single poll that
-// does not return an instance is sufficient evidence that it is gone. Options.Poll sets the delays between polls.
+// WaitUntilGone polls until none of the instances exists. An id that never existed counts as gone. An instance counts
+// as gone as soon as one poll does not return the instance. Options.Poll sets the delays between polls.
 //
-// If a poll returns no instance for a whole batch of ids, a dry run checks the permission, so that a withdrawn
+// If a request for a batch of ids returns no instance at all, a dry run checks the permission, so that a missing
 // permission is not mistaken for success; see Options.TrustEmpty. WaitUntilGone returns a [*WaitError] with an empty
-// Want if ctx is done, if the API rejects a poll, if the dry run fails, or if five consecutive polls fail despite
+// Want if ctx is done, if the API rejects a request, if the dry run fails, or if five consecutive polls fail despite
 // retries. Set a deadline on ctx to limit the wait.
 func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 	return c.pollUntil(ctx, "", ids, func(p *poll, id string) error {
@@ -144,16 +144,16 @@ func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 // poll is the state of one call of WaitForStatus or WaitUntilGone.
 type poll struct {
 	want       InstanceStatus            // "" for WaitUntilGone
-	pending    map[string]InstanceStatus // last known status of the ids that are still waited for
+	pending    map[string]InstanceStatus // maps each id that is still waited for to the last known status
 	seen       map[string]bool           // ids that a poll has returned
-	missedOnce map[string]bool           // ids that were seen before and were missing from the last poll
+	missedOnce map[string]bool           // ids that were returned before, but not by the last poll
 	found      *lookUpResult             // result of the last poll
 	confirmed  time.Time                 // when a dry run last confirmed that the missing ids do not exist
 }
 
-// pollUntil polls the pending ids until step has removed all of them from p.pending. After each poll, it calls step
-// for each pending id. step records the status of an id that remains pending. If step returns an error, the wait
-// ends; if several calls of step return errors, the wait ends with the first error.
+// pollUntil polls until p.pending is empty. After each poll, it calls step for each pending id. The function step
+// removes the id from p.pending if the wait for the id is over; otherwise, step records the status of the instance. If
+// step returns an error, the wait ends with that error, or with the first error if several calls of step return errors.
 func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(p *poll, id string) error) error {
 	if err := checkIDs(ctx, ids); err != nil {
 		return invalidCall(describeInstances, c.Region(), err)
@@ -191,9 +191,9 @@ func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []strin
 	return nil
 }
 
-// pollOnce looks up the pending ids. If an instance that was seen before, or that should be gone, is missing, a dry
-// run must first confirm the permission. For ids that have never been seen, one dry run in five minutes is enough to
-// detect a caller without permission.
+// pollOnce looks up the pending ids. If an instance is missing that was returned before or is expected to be gone, a
+// dry run must confirm the permission. For ids that have never been returned, one dry run every five minutes is
+// sufficient to detect a missing permission.
 func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	found, err := c.lookUp(ctx, retryPage, ids, func(batch []string) bool {
 		return p.want != "" && isRecent(p.confirmed) && !slices.ContainsFunc(batch, func(id string) bool { return p.seen[id] })
@@ -203,7 +203,7 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	}
 	for _, d := range found.undecoded {
 		if d.InstanceID == "" {
-			return d // the unreadable instance may be any of the missing instances
+			return d // the undecoded instance may be one of the missing instances
 		}
 	}
 	p.found = found
@@ -213,13 +213,13 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	return nil
 }
 
-// pause returns the delay after the given number of polls. The delay is random, grows by half after each poll, and
+// pause returns the delay after the given number of polls. The delay is random, increases by half after each poll, and
 // stays within the bounds of the policy.
 func (p PollPolicy) pause(polls int) time.Duration {
 	longest := cmp.Or(p.MaxDelay, defaultMaxPoll)
 	shortest := cmp.Or(p.MinDelay, min(defaultMinPoll, longest))
 	longest = max(longest, shortest)
-	last := max(shortest, longest-longest/3) // the delay stops growing here, so that even the longest delays are random
+	last := max(shortest, longest-longest/3) // the limit of the growth, so that even the longest delays are random
 	from := shortest
 	for polls > 1 && from < last {
 		from += min(from/2+1, last-from)

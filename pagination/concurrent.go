@@ -27,7 +27,7 @@ type Stream[T any] struct {
 	C <-chan T
 
 	stop  func()
-	done  chan struct{} // closed before C, after err and crash have been set
+	done  chan struct{} // closed after err and crash have been set, and before C is closed
 	err   error
 	crash error
 }
@@ -38,12 +38,12 @@ var errRunning = errors.New("pagination: Err called before C was closed: first r
 // NewStream starts a goroutine that ranges over the iterator returned by run and sends the items to the stream's
 // channel. The context passed to run is canceled when ctx is done or Stop is called; run must then return.
 //
-// The channel holds up to buffer items, and the goroutine holds one more item. A negative buffer is treated as 0.
-// If the buffer is one less than the number of items on a page, the next page is fetched while the consumer
-// processes the current page, but no further page is fetched.
+// The channel buffers up to buffer items, and the goroutine keeps one more item. A negative buffer is treated as 0. If
+// buffer is one less than the number of items on a page, the next page, but no further page, is fetched while the
+// consumer processes the current page.
 //
-// The first error that run yields ends the stream, after the consumer has received all earlier items. A run that
-// can continue after an error must handle the error itself.
+// If run yields an error, the stream ends after the consumer has received all earlier items. The function run must
+// therefore handle an error itself if it can continue after the error.
 //
 // A consumer must read C until it is closed, call Stop, or cancel ctx. Otherwise the goroutine is leaked.
 func NewStream[T any](ctx context.Context, buffer int, run func(context.Context) iter.Seq2[T, error]) *Stream[T] {
@@ -56,15 +56,16 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 		return s
 	}
 	running, cancel := context.WithCancelCause(ctx)
-	// Each stream needs its own error, because ctx may be the context of another stream, whose Stop canceled it.
+	// Create a separate error for each stream. If ctx is the context of another stream, it may have been canceled by
+	// the Stop method of that stream.
 	errStopped := fmt.Errorf("pagination: stopped by the consumer: %w", context.Canceled)
 	s.stop = func() {
-		if ctx.Err() == nil { // otherwise ctx has ended the stream
+		if ctx.Err() == nil { // run has ended by itself, not because of ctx
 			cancel(errStopped)
 		}
 	}
 	go func() {
-		defer close(items) // runs last, because a consumer may call Err when C is closed
+		defer close(items) // deferred first, so that it runs last: a consumer may call Err when C is closed
 		defer close(s.done)
 		defer cancel(nil)
 		guard(func() {
@@ -77,10 +78,10 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 	return s
 }
 
-// sendAll sends the items of run until run ends or yields an error, or until ctx is done. It calls run even if
-// ctx is already done, so that an error that does not depend on the context, such as an invalid request, is
-// reported even if the stream is stopped immediately. After ctx is done, sendAll discards up to cap(items)+1
-// items, which may be the rest of a page, so that run can yield its own error for the canceled context.
+// sendAll sends the items that run yields until run ends or yields an error, or until ctx is done. It calls run even if
+// ctx is already done, so that run can report an error that does not depend on the context, such as an invalid request.
+// After ctx is done, run may yield the rest of a page before it yields an error. Therefore, sendAll discards up to
+// cap(items)+1 items and waits for the error of run.
 func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
 	discarded := 0
 	for item, err := range run(ctx) {
@@ -93,15 +94,15 @@ func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Contex
 			}
 		}
 	}
-	return contextError(ctx) // even if run ended without an error because it was canceled
+	return contextError(ctx) // run may end without an error when it is canceled
 }
 
-// Stop ends the stream early. It cancels the context passed to run, waits until the goroutine has returned, and
-// discards the items that have not been received. When Stop returns, C is closed and empty. Stop may be called
-// several times, even after the stream has ended, and by any goroutine except the one that executes run.
+// Stop ends the stream early. It cancels the context passed to run, discards the items that have not been received, and
+// waits until the stream's goroutine has returned. When Stop returns, C is closed and empty. Stop may be called several
+// times, even after the stream has ended. Any goroutine may call Stop, except the goroutine in which run is executed.
 //
-// If run panicked, Stop panics with an error that contains the stack trace of run. If the value of run's panic is
-// an error, the new error wraps it.
+// If run panicked, Stop panics with an error that contains the stack trace of run. If run panicked with an error, the
+// new error wraps that error.
 func (s *Stream[T]) Stop() {
 	s.stop()
 	<-s.done
@@ -113,8 +114,8 @@ func (s *Stream[T]) Stop() {
 }
 
 // Err returns the error that ended the stream: the error that run yielded, or the error of the context passed to
-// NewStream. It returns nil if run completed, or if Stop ended the stream. When C is closed, any goroutine may
-// call Err; an earlier call returns an error that says that C is not closed yet. If run panicked, Err panics like
+// NewStream. It returns nil if run completed, or if Stop ended the stream. Call Err after C is closed; an earlier call
+// returns an error that says that C is not closed yet. Any goroutine may call Err. If run panicked, Err panics like
 // Stop.
 func (s *Stream[T]) Err() error {
 	select {
@@ -128,21 +129,22 @@ func (s *Stream[T]) Err() error {
 	return s.err
 }
 
-// Merge returns an iterator that executes all runs concurrently and yields their items. At most limit runs are
-// active at the same time; a limit of 0 or less means no limit. Items are yielded as they arrive, but the items
-// of one run stay in order. Runs are started in order: the first ones when the range statement begins, and
-// another one whenever a run ends. Nil runs are skipped.
+// Merge returns an iterator that executes the functions runs concurrently and yields the items that they yield. Below,
+// each of these functions is called a run. At most limit runs are active at the same time; a limit of 0 or less means
+// no limit. Items are yielded as they arrive, but the order of the items of one run is preserved. Runs are started in
+// the order of the arguments. Up to limit runs are started when the range statement begins, and the next run is started
+// whenever a run ends. A nil run is skipped.
 //
-// If a run yields an error, Merge yields that error with the zero item. The error ends neither that run, which
-// may continue, nor the other runs. To stop at the first error, leave the loop. When ctx is done, Merge yields
-// the context's error as its last value, instead of the errors of the runs.
+// If a run yields an error, Merge yields that error with the zero item. Neither that run nor any other run is ended by
+// the error. To stop at the first error, leave the loop. When ctx is done, Merge yields the context's error as its last
+// value, and does not yield the errors with which the runs end.
 //
-// The context passed to the runs is canceled when ctx is done or the loop is left. Runs must then return, because
-// Merge waits for all of them. Each run is at most one item ahead of the loop, so a slow loop does not increase
-// the use of memory.
+// The context passed to the runs is canceled when ctx is done or the loop is left. Each run must then return, because
+// Merge waits for all runs. Each run is at most one item ahead of the loop, so a slow loop does not increase memory
+// use.
 //
-// If a run panics, Merge cancels the other runs and panics with an error that contains the stack trace of the
-// run. If the value of the run's panic is an error, the new error wraps it.
+// If a run panics, Merge cancels the other runs and panics with an error that contains the stack trace of the run. If
+// the run panicked with an error, the new error wraps that error.
 func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	parent := ctx
 	runs = slices.DeleteFunc(slices.Clone(runs), func(run func(context.Context) iter.Seq2[T, error]) bool { return run == nil })
@@ -152,9 +154,9 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(parent)
 		results, crashed := startAll(ctx, cancel, limit, runs)
-		defer func() { // deferred, so that it also happens if the loop's body panics
+		defer func() { // deferred, so that the runs end even if the loop's body panics
 			cancel()
-			for range results { // ends when all workers have returned
+			for range results { // until all workers have returned
 			}
 			if err := crashed(); err != nil {
 				panic(err)
@@ -185,13 +187,13 @@ type result[T any] struct {
 	err  error
 }
 
-// startAll executes runs with limit workers and sends the yielded items and errors to results. It closes results
-// when all workers have returned. If a run panics, startAll calls cancel; after results is closed, crashed
-// returns an error that describes the panic.
+// startAll executes runs with limit workers and sends the items and errors that they yield to the channel results. It
+// closes results when all workers have returned. If a run panics, startAll calls cancel. The function crashed, which
+// may be called after results is closed, returns an error that describes the panic, or nil if no run panicked.
 func startAll[T any](
 	ctx context.Context, cancel func(), limit int, runs []func(context.Context) iter.Seq2[T, error],
 ) (results <-chan result[T], crashed func() error) {
-	out := make(chan result[T]) // unbuffered, because an item can be as large as a page
+	out := make(chan result[T]) // unbuffered, because items may be as large as a page
 	var started atomic.Int64
 	work := func() {
 		for ctx.Err() == nil {
@@ -224,7 +226,8 @@ func startAll[T any](
 	return out, func() error { return crash }
 }
 
-// send sends v to ch and reports whether the caller should continue. If ctx is already done, send does nothing.
+// send sends v to ch and reports whether the caller should continue. It returns false as soon as ctx is done, even if v
+// could not be sent.
 func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	if ctx.Err() != nil {
 		return false
@@ -237,8 +240,8 @@ func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	}
 }
 
-// guard calls f. If f panics or exits its goroutine, guard calls crashed with an error that contains the stack
-// trace, so that the goroutine that waits for f can panic with it.
+// guard calls f. If f panics or calls runtime.Goexit, guard calls crashed with an error that contains the stack trace.
+// The goroutine that waits for f can then panic with this error.
 func guard(f func(), crashed func(error)) {
 	returned := false
 	defer func() {

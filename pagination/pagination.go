@@ -1,6 +1,6 @@
-// Package pagination lists the items of a paged API. Given a function that fetches one page, it returns iterators
-// over pages and items, or sends the items to a channel. It can also merge several listings into one. The package
-// does not depend on any particular service.
+// Package pagination lists the items of a paged API. The caller provides a function that fetches one page. The package
+// provides iterators over the pages and over their items, a channel of items, and an iterator that merges several
+// listings. The package does not depend on any particular service.
 //
 //	pages := pagination.Pages(ctx, fetch)
 //	for item, err := range pagination.Items(pages) {
@@ -12,17 +12,17 @@
 //
 // # Rules for all iterators
 //
-//   - Nothing is fetched before the range statement. Each range statement starts from the beginning. Several range
-//     statements may run at the same time if the caller's functions permit it.
-//   - If an iterator ends without yielding an error, the listing is complete. An iterator that its context ends
-//     early yields an error. The item yielded with an error is the zero value.
-//   - errors.Is matches the error of a context with both ctx.Err() and context.Cause(ctx).
-//   - If the loop is left early, the iterator stops all work before the range statement returns: nothing more is
-//     fetched, and no goroutine is left.
+//   - No page is fetched before the range statement. Each range statement starts from the first page. Several range
+//     statements over the same iterator may run at the same time if the caller's functions support it.
+//   - If an iterator ends without yielding an error, the listing is complete. If the context ends the iterator early,
+//     the iterator yields an error. The item yielded together with an error is the zero value.
+//   - An error caused by a context ctx matches both ctx.Err() and context.Cause(ctx).
+//   - If the loop is left early, the iterator stops all work before the range statement ends: no further page is
+//     fetched, and no goroutine remains.
 //
 // The fetch function should retry failed requests itself, because an error ends the listing. The package does not
-// remove duplicates: an item that the service returns twice, because its list changed meanwhile, is yielded
-// twice.
+// remove duplicates. If the service returns an item twice, for example because the list has changed during the listing,
+// the item is yielded twice.
 package pagination
 
 import (
@@ -33,14 +33,15 @@ import (
 	"iter"
 )
 
-// These errors end a listing that would otherwise never end. Match them with errors.Is, because the returned
-// errors also contain the number of pages.
+// These errors end a listing that would otherwise never end. Use errors.Is to test for them, because an iterator wraps
+// them in an error that contains the number of pages.
 var (
-	// ErrTokenLoop means that a page has the same Next as an earlier page of the listing, so that following the
-	// token would fetch the same pages forever. The error is yielded after the items of that page.
+	// ErrTokenLoop means that the Next token of a page is the same as that of an earlier page, so that the iterator
+	// would fetch the same pages forever. The error is yielded after the items of that page.
 	ErrTokenLoop = errors.New("pagination: the listing is not complete: the server repeated a page token")
 
-	// ErrEmptyPages means that more than 100 consecutive pages had a Next but no items, or no new items.
+	// ErrEmptyPages means that the service returned more than 100 consecutive pages that had a Next token but contained
+	// no items, or no new items.
 	ErrEmptyPages = errors.New("pagination: the listing is not complete: the server sent too many consecutive pages without a new item")
 )
 
@@ -54,16 +55,17 @@ type Page[T any] struct {
 	Next  string // token of the next page; "" on the last page
 }
 
-// Fetch returns the page that belongs to a token; "" is the token of the first page. Fetch must return when ctx
-// is done. If the error is not nil, the page is ignored.
+// Fetch returns the page for a token. The token of the first page is "". Fetch must return when ctx is done. If the
+// error is not nil, the page is ignored.
 type Fetch[T any] func(ctx context.Context, token string) (Page[T], error)
 
-// Pages returns an iterator over the pages of a listing, including empty pages. A page is fetched when the loop
-// asks for it. The iterator ends after the page without a Next, or after it yields an error:
+// Pages returns an iterator over the pages of a listing, including empty pages. Each page is fetched when the loop
+// needs it. The iterator ends after a page whose Next token is empty, or after it has yielded one of the following
+// errors:
 //
-//   - if fetch returns an error, that error, unchanged;
-//   - if ctx is done before a fetch, the context's error;
-//   - if the listing would never end, [ErrTokenLoop] or [ErrEmptyPages].
+//   - the error of fetch, unchanged, if fetch returns an error;
+//   - the context's error, if ctx is done before a page is fetched;
+//   - [ErrTokenLoop] or [ErrEmptyPages], if the listing would never end.
 //
 // All fetched pages are yielded before the error. The iterator stores a hash of each token, which takes 32 bytes
 // per page.
@@ -102,8 +104,9 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 	}
 }
 
-// Items returns an iterator over the items of pages, in order. It ends after the first error. The next page is
-// fetched after all items of the current page have been yielded; to fetch pages ahead, use [NewStream].
+// Items returns an iterator over the items of pages, in order. The iterator ends after it has yielded an error. The
+// next page is fetched after all items of the current page have been yielded. To fetch the next page earlier, use
+// [NewStream].
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {
@@ -134,7 +137,7 @@ func contextError(ctx context.Context) error {
 	if cause == err { //nolint:errorlint // the context has no separate cause
 		return err
 	}
-	// The cause is wrapped, because it may be an error that another listing returned.
+	// Wrap the cause instead of returning it, because the cause may be an error of another listing.
 	if errors.Is(cause, err) {
 		return fmt.Errorf("%w", cause)
 	}

@@ -15,7 +15,7 @@ type param struct{ name, value string }
 // queryOf returns params as an encoded query string.
 func queryOf(params url.Values) string { return string(encodeQuery(sorted(flatten(params, 0)))) }
 
-// flatten returns every value of params as a list, with capacity for extra additional elements.
+// flatten returns a list with one element for every value in params. The list has capacity for extra more elements.
 func flatten(params url.Values, extra int) []param {
 	list := make([]param, 0, len(params)+extra)
 	for name, values := range params {
@@ -26,8 +26,7 @@ func flatten(params url.Values, extra int) []param {
 	return list
 }
 
-// sorted sorts list by unescaped name, in byte order, and returns list. Values with the same name keep their
-// order.
+// sorted sorts list in place by the unescaped names, in byte order, and returns list. The sort is stable.
 func sorted(list []param) []param {
 	slices.SortStableFunc(list, byName)
 	return list
@@ -53,9 +52,9 @@ func encodeQuery(list []param) []byte {
 	return b
 }
 
-// appendEscaped appends text in percent-encoding to b. It encodes every byte except the unreserved characters of
-// RFC 3986, with upper-case hexadecimal digits. The text may be invalid UTF-8. The functions of net/url cannot be
-// used: QueryEscape encodes a space as a plus sign, and PathEscape leaves many reserved characters unencoded.
+// appendEscaped appends text in percent-encoding to b. It encodes every byte except the unreserved characters of RFC
+// 3986, with upper-case hexadecimal digits. The text need not be valid UTF-8. The functions of package net/url are not
+// suitable: QueryEscape encodes a space as a plus sign, and PathEscape does not encode many of the reserved characters.
 func appendEscaped[T string | []byte](b []byte, text T) []byte {
 	const digits = "0123456789ABCDEF"
 	for _, c := range []byte(text) {

@@ -22,20 +22,20 @@ type Signer interface {
 
 // Request is an API request to sign. It contains no credentials.
 type Request struct {
-	// Method is the HTTP method in upper case. An empty method means POST. V1 and V3 sign the method, so the
-	// request must be sent with the same method.
+	// Method is the HTTP method in upper case. "" means POST. V1 and V3 sign the method, so the request must be sent
+	// with the same method.
 	Method string
-	// Host is the host name of the endpoint, exactly as in the Host header: with the port unless it is the
-	// default port. V3 requires Host; V1 ignores it.
+	// Host is the host name of the endpoint, exactly as in the Host header. It includes the port, unless the port is
+	// the default port. V3 requires Host, and V1 ignores it.
 	Host string
 	// Action is the operation, such as "DescribeInstances". It is required.
 	Action string
 	// Version is the version of the API, such as "2014-05-26". It is required.
 	Version string
-	// Params contains the operation's own parameters, including RegionId. nil means that there are none. Each
-	// name has one value; lists use numbered names (Name.1, Name.2). A name without values is not sent. Sign
-	// returns an error for parameters that the signer sets itself, such as Action or Timestamp. V1 permits a
-	// Format parameter.
+	// Params contains the operation's own parameters, including RegionId. nil means that there are none. Each name must
+	// have a single value; the elements of a list have numbered names (Name.1, Name.2). A name without values is not
+	// sent. Sign returns an error if Params contains a parameter that the signer sets itself, such as Action or
+	// Timestamp. As an exception, V1 permits the parameter Format.
 	Params url.Values
 	// Time is the time of the request, in any time zone. It is sent in UTC with a precision of seconds. Time is
 	// required.
@@ -45,8 +45,8 @@ type Request struct {
 	Nonce string
 }
 
-// Signed is a signed request, to be sent in one attempt. It contains the signature and, if the credentials are
-// temporary, the security token. Both are redacted when a Signed is printed, logged or marshaled.
+// Signed is a signed request for one attempt. It contains the signature and, if the credentials are temporary, the
+// security token. If a Signed is printed, logged or marshaled, the output contains neither of them.
 type Signed struct {
 	// Query is the complete, encoded query string, without the question mark. The body of the request must be
 	// empty.
@@ -60,16 +60,16 @@ type Signed struct {
 // fmt, logged with slog or marshaled to JSON, the output shows which fields are set, and the first four
 // characters of a key id that has the usual length. The output never contains a secret.
 //
-// Package fmt does not call the methods of values in unexported fields. A struct with Credentials in an
-// unexported field needs its own String and Format methods, or should store a pointer. Package fmt does not call
+// Package fmt does not call the methods of values in unexported fields. If a struct has Credentials in an unexported
+// field, store a pointer in that field, or implement String and Format for the struct. Package fmt does not call
 // methods for the verbs %p and %w either, but go vet reports such calls.
 type Credentials struct {
-	AccessKeyID     string // identifies the key; required
-	AccessKeySecret string // signs requests, but is never sent; required
-	SecurityToken   string // belongs to temporary (STS) credentials; empty for a permanent key
+	AccessKeyID     string // the id of the access key; required
+	AccessKeySecret string // the secret, which is never sent; required
+	SecurityToken   string // the token of temporary (STS) credentials; "" for a permanent key
 }
 
-// String returns a description that shows which fields are set. It contains no secret.
+// String returns a description that shows which fields are set, without secrets.
 func (c Credentials) String() string {
 	return "signer.Credentials{AccessKeyID: " + maskID(c.AccessKeyID) +
 		", AccessKeySecret: " + mask(c.AccessKeySecret) + ", SecurityToken: " + mask(c.SecurityToken) + "}"
@@ -84,7 +84,7 @@ func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.St
 // LogValue returns the result of String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON returns the result of String as a JSON string, so that marshaling never stores the secret.
+// MarshalJSON returns the result of String as a JSON string, so that the JSON never contains the secret.
 func (c Credentials) MarshalJSON() ([]byte, error) { return quote(c.String()), nil }
 
 // String returns a description with the sizes of Query and Header, without their contents.
@@ -113,9 +113,9 @@ func mask(secret string) string {
 	return masked
 }
 
-// maskID masks a key id except for its first four characters, which indicate the type of the key (LTAI or STS.).
-// It masks short ids and ids with unusual characters completely, because such a value may be a secret that was
-// entered in the wrong field.
+// maskID masks all but the first four characters of a key id. These characters indicate the type of the key ("LTAI" or
+// "STS."). If the id is short or has unusual characters, maskID masks it completely, because it may be a secret that
+// was entered in the wrong field.
 func maskID(id string) string {
 	if len(id) < 16 {
 		return mask(id)
@@ -128,12 +128,12 @@ func maskID(id string) string {
 	return id[:4] + masked
 }
 
-// quote returns s as a JSON string. s must consist of printable ASCII characters, because Go and JSON quote only
-// these in the same way.
+// quote returns s as a JSON string. It uses Go quoting, which is the same as JSON quoting only for printable ASCII
+// characters, so s must not contain any other characters.
 func quote(s string) []byte { return strconv.AppendQuote(nil, s) }
 
-// check returns an error if the request cannot be signed, or if its meaning would be different after signing. The
-// error names a field or parameter, but never contains its value.
+// check returns an error if the request cannot be signed, or if the signed request would have a different meaning. The
+// error names the field or parameter, but never contains the value.
 func check(r Request, c Credentials, v3 bool) error {
 	fields := [...]param{
 		{"Credentials.AccessKeySecret", c.AccessKeySecret},
@@ -182,7 +182,7 @@ func checkParams(params url.Values, v3 bool) error {
 		case len(values) > 1:
 			f = " has more than one value: use numbered names such as Name.1 and Name.2"
 		}
-		if f != "" && (fault == "" || n < name) { // report the first invalid name in alphabetical order, because a map has no order
+		if f != "" && (fault == "" || n < name) { // maps have no order, so report the alphabetically first name
 			name, fault = n, f
 		}
 	}
@@ -192,8 +192,8 @@ func checkParams(params url.Values, v3 bool) error {
 	return nil
 }
 
-// isOwn reports whether the signer itself sets the parameter. V3 sends these values as headers, so a parameter
-// with the same meaning could contradict a header.
+// isOwn reports whether the signer itself sets the parameter with the given name. V3 sends such values as headers, and
+// a parameter with the same name could contradict the header.
 func isOwn(name string) bool {
 	switch name {
 	case "AccessKeyId", "Action", "BearerToken", "SecurityToken", "Timestamp", "Version":

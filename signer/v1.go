@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// V1 signs with HMAC-SHA1 and puts the signature into the query string (SignatureMethod HMAC-SHA1,
-// SignatureVersion 1.0). The zero value is ready to use. With GODEBUG=fips140=only, the standard library panics
-// when SHA-1 is used; in that case, use [V3].
+// V1 signs with HMAC-SHA1 and puts the signature into the query string (SignatureMethod HMAC-SHA1, SignatureVersion
+// 1.0). The zero value is ready to use. If GODEBUG=fips140=only is set, use [V3] instead, because SHA-1 then causes a
+// panic in the standard library.
 type V1 struct{}
 
 // Sign returns a query string that contains the parameters of [Request.Params] and the parameters Action,
@@ -17,9 +17,9 @@ type V1 struct{}
 // string also contains SecurityToken if there is one, and Format=JSON unless Params has a Format. [Signed.Header]
 // is nil.
 //
-// Sign returns an error if a required field is empty, if a parameter has more than one value, or if Params
-// contains one of the parameters above, except Format. All fields of [Request] and [Credentials] are required
-// except Method, Host, Params and SecurityToken.
+// Sign returns an error if a required field is empty, if a parameter has more than one value, or if Params contains one
+// of the parameters that Sign adds, except Format. All fields of [Request] and [Credentials] are required except
+// Method, Host, Params and SecurityToken.
 func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, false); err != nil {
 		return Signed{}, err
@@ -39,16 +39,16 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if c.SecurityToken != "" {
 		list = append(list, param{"SecurityToken", c.SecurityToken})
 	}
-	slices.SortFunc(list, byName) // names are unique, because check has succeeded
+	slices.SortFunc(list, byName) // check has verified that names are unique
 	query := encodeQuery(list)
 	signature := base64.StdEncoding.EncodeToString(mac(sha1.New, c.AccessKeySecret+"&", stringToSign(methodOf(r), query)))
 	return Signed{Query: string(appendEscaped(append(query, "&Signature="...), signature))}, nil
 }
 
-// StringToSign returns the string that V1 signs. It contains the method and the encoded parameters, including
-// those of a form in the body. The Signature parameter is omitted, so a server can pass all parameters that it
-// received. The method is used unchanged, even if it is empty. If a name has several values, all of them are
-// included, in their order.
+// StringToSign returns the string that V1 signs. The string contains the method and the encoded parameters. The
+// argument params must contain the parameters of the query and, if the body is a form, of the form. The Signature
+// parameter is omitted, so a server can pass all parameters that it received. An empty method is not replaced by POST.
+// If a name has several values, the string contains all of them in order.
 func StringToSign(method string, params url.Values) string {
 	list := slices.DeleteFunc(sorted(flatten(params, 0)), func(p param) bool { return p.name == "Signature" })
 	return string(stringToSign(method, encodeQuery(list)))

@@ -19,21 +19,20 @@ const (
 // value is ready to use.
 type V3 struct{}
 
-// Sign returns x-acs-* headers that contain Action, Version, Time and Nonce and, if there is a security token,
-// the token and the key id. It also returns an Accept header that requests JSON, and the Authorization header.
-// [Signed.Query] contains only [Request.Params]. The signature covers the query, the host, the hash of the empty
-// body and every x-acs-* header.
+// Sign returns a request with x-acs-* headers that contain the Action, Version, Time and Nonce. If there is a security
+// token, the headers also contain the token and the key id. Two more headers are Accept, which requests JSON, and
+// Authorization. [Signed.Query] contains only [Request.Params]. The signature covers the query, the host, the hash of
+// the empty body and every x-acs-* header.
 //
-// Sign returns an error if a required field is empty, if a value contains a control character, which a header
-// cannot contain, if a parameter has more than one value, or if Params contains Format or a parameter that the
-// signer sets itself. All fields of [Request] and [Credentials] are required except Method, Params and
-// SecurityToken.
+// Sign returns an error if a required field is empty, if a value for a header contains a control character, if a
+// parameter has more than one value, or if Params contains Format or a parameter that the signer sets itself. All
+// fields of [Request] and [Credentials] are required except Method, Params and SecurityToken.
 func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, true); err != nil {
 		return Signed{}, err
 	}
 	header := make(http.Header, 9)
-	values := make([]string, 0, 9) // all headers share one array, which saves allocations
+	values := make([]string, 0, 9) // all header values share one array, to save allocations
 	set := func(name, value string) {
 		values = append(values, value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
@@ -56,11 +55,11 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	return Signed{Query: query, Header: header}, nil
 }
 
-// CanonicalRequest returns the string whose hash V3 signs. It uses the method and the parameters of r, and the
-// host of r unless header contains Host. The method is used unchanged, even if it is empty. The signed headers
-// are Host, Content-Type and every x-acs-* header. Header names are compared without regard to case. The values
-// of a header are trimmed, sorted and joined with commas, as in the vendor's SDKs. The hash of the body is the
-// value of the x-acs-content-sha256 header. Without that header, it is the hash of an empty body.
+// CanonicalRequest returns the string whose hash V3 signs. It uses the method and the parameters of r, and the host of
+// r unless header contains Host. An empty method is not replaced by POST. The signed headers are Host, Content-Type and
+// every x-acs-* header. The case of header names is ignored. The values of a header are trimmed, sorted and joined with
+// commas, as in the vendor's SDKs. The hash of the body is the value of the x-acs-content-sha256 header. If that header
+// is missing, CanonicalRequest uses the hash of an empty body.
 func CanonicalRequest(r Request, header http.Header) string {
 	b, _ := canonicalRequest(r.Method, r.Host, queryOf(r.Params), header)
 	return string(b)
@@ -88,7 +87,7 @@ func canonicalRequest(method, host, query string, header http.Header) (canonical
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
 
-	b := make([]byte, 0, len(query)+2048) // a security token alone can take 1 kB
+	b := make([]byte, 0, len(query)+2048) // a security token may take 1 kB
 	b = append(b, method...)
 	b = append(b, "\n/\n"...) // the path is always "/"
 	b = append(b, query...)
@@ -100,7 +99,7 @@ func canonicalRequest(method, host, query string, header http.Header) (canonical
 			hash = f.value
 		}
 		if i > 0 && f.name == fields[i-1].name {
-			b[len(b)-1] = ',' // replaces the line break
+			b[len(b)-1] = ',' // replace the line break
 		} else {
 			signed = append(signed, f.name)
 			b = append(b, f.name...)

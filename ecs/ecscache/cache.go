@@ -28,7 +28,7 @@ type Cache struct {
 
 	mu      sync.RWMutex
 	records map[string]record // by instance id
-	// ids that a refresh did not find, each with the number of that refresh; see observation
+	// ids that a refresh did not find, with the number of the refresh; see observation
 	missing      map[missing]uint64
 	observations map[uint64]struct{} // observations that have not ended
 	lastObserved uint64
@@ -36,7 +36,7 @@ type Cache struct {
 	watchers     map[*watcher]struct{}
 	state        runState
 	synced       bool          // whether every region has been listed completely at least once
-	changed      chan struct{} // closed and replaced whenever a task finishes a pass or Run ends
+	changed      chan struct{} // closed and replaced whenever a task completes a pass or Run ends
 }
 
 // Options configures a cache. The zero value of Options and of each field is a usable default.
@@ -44,28 +44,28 @@ type Options struct {
 	// Regions are the regions to list. If empty, the cache lists the client's own region, unless AllRegions is set.
 	Regions []string
 	// AllRegions makes the cache list every region that DescribeRegions returns, except those in Exclude.
-	// DescribeRegions is called once per Interval. A region that DescribeRegions no longer returns is still listed.
-	// Its instances are removed only when a complete listing shows that they are gone.
+	// DescribeRegions is called once per Interval. If DescribeRegions no longer returns a region, the cache still lists
+	// that region, and removes its instances only after a complete listing has shown that they are gone.
 	AllRegions bool
 	// Exclude contains the regions that AllRegions skips, such as regions that a policy denies.
 	Exclude []string
 	// Interval is the time from the end of a region's listing to the start of the next one, varied at random by up to
-	// 10%. 0 means one minute. Each consecutive failure doubles the interval, up to five minutes, or Interval if that
-	// is longer.
+	// 10%. 0 means one minute. Each consecutive failure doubles the interval, up to the longer of five minutes and
+	// Interval.
 	Interval time.Duration
 	// Workers, if greater than 1, makes the cache list each region with [ecs.Client.ScanInstances] and that number of
 	// workers. A scan is faster but takes more requests. With 0 or 1, the cache uses [ecs.Client.Instances].
 	Workers int
 	// OnError, if not nil, is called for every failure. Its argument is an [*ecs.RegionError] if the listing of a
-	// region was not complete. Any other error means that the discovery of regions failed. OnError is called in the
-	// goroutine of Run, one call at a time. Other failing regions wait until OnError returns, so OnError must not call
-	// [Cache.Refresh] or [Cache.WaitForSync].
+	// region was not complete. Any other error means that the cache could not discover the regions. OnError is called
+	// in the goroutine of Run, one call at a time. Until OnError returns, other regions that fail must wait, so OnError
+	// must not call [Cache.Refresh] or [Cache.WaitForSync].
 	OnError func(error)
 }
 
 // New returns an empty cache for the instances that match req. It does no I/O. The request must be valid for
-// [ecs.Client.Instances] and must not set NextToken. Its slices must not be modified afterwards. If opts is nil, all
-// options have their defaults. Errors match [ecs.ErrInvalidParameter].
+// [ecs.Client.Instances] and must not set NextToken. The caller must not modify the slices in the request afterwards.
+// If opts is nil, all options have their default values. Errors match [ecs.ErrInvalidParameter].
 func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*Cache, error) {
 	c := &Cache{
 		client: client, req: req, seed: maphash.MakeSeed(), changed: make(chan struct{}),
@@ -118,7 +118,7 @@ func (c *Cache) validate() error {
 	case c.req.NextToken != "":
 		return invalid("NextToken must not be set, because a cache lists from the beginning")
 	}
-	// A listing validates its request first, and sends nothing if its context is done.
+	// Validate the request by starting a listing with a canceled context, which sends no request.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, err := range listInstances(ctx, c.client, c.req, c.opts.Workers) {
@@ -133,8 +133,8 @@ func invalid(text string) error { return fmt.Errorf("%s: %w", text, ecs.ErrInval
 
 var errNilContext = fmt.Errorf("ecscache: ctx is nil: use context.Background(): %w", ecs.ErrInvalidParameter)
 
-// Lookup returns the instance with the given id in its last known state, without waiting for the API. It returns
-// false if the cache does not contain the instance, which may exist nevertheless: see [Cache.Get].
+// Lookup returns the instance with the given id in its last known state, without waiting for the API. It returns false
+// if the cache does not contain the instance. The instance may exist even so: see [Cache.Get].
 func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	c.mu.RLock()
 	v := c.records[id].version
@@ -145,8 +145,8 @@ func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	return v.instance, true
 }
 
-// Instances yields the instances in the cache, without duplicates, in no particular order. Each loop over the
-// returned sequence uses a snapshot that is taken when the loop begins.
+// Instances yields the instances in the cache, without duplicates, in no particular order. Each loop over the returned
+// sequence yields the instances that are in the cache when the loop begins.
 func (c *Cache) Instances() iter.Seq[ecs.Instance] {
 	return func(yield func(ecs.Instance) bool) {
 		c.mu.RLock()
@@ -170,14 +170,14 @@ func (c *Cache) snapshot() []*version {
 }
 
 // Get returns the instance with the given id. If the cache contains the instance, Get returns it from the cache, no
-// matter how old it is. Otherwise, Get calls [ecs.Client.GetInstance], which lets concurrent calls share requests. If
-// the cache has several regions, Get queries all of them concurrently. With [Options.AllRegions], Get first waits
-// until Run has discovered the regions.
+// matter how old it is. Otherwise, Get calls [ecs.Client.GetInstance], so that concurrent calls share requests. If the
+// cache has several regions, Get queries all of them concurrently. With [Options.AllRegions], Get first waits until Run
+// has discovered the regions.
 //
-// Get returns an [*ecs.NotFoundError] only if the API has confirmed for every region that the instance does not
-// exist. If a region fails and no other region has the instance, the error is an [*ecs.RegionError]. The returned
-// instance is added to the cache only if the request of the cache is the zero request, because otherwise the cache
-// cannot tell whether the instance matches.
+// Get returns an [*ecs.NotFoundError] only if the API has confirmed for every region that the instance does not exist.
+// If a region fails and no other region has the instance, the error is an [*ecs.RegionError]. Get adds the returned
+// instance to the cache only if the request of the cache is the zero request. With any other request, the cache cannot
+// determine whether the instance matches.
 func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 	if inst, ok := c.Lookup(id); ok {
 		return inst, nil
@@ -223,23 +223,23 @@ func isNotFound(err error) bool {
 	return errors.As(err, &notFound)
 }
 
-// unfiltered reports whether every instance matches the request and GetInstance returns instances in the same form as
-// a listing.
+// unfiltered reports whether every instance matches the request of the cache, and GetInstance returns instances with
+// the same fields as a listing.
 func (c *Cache) unfiltered() bool {
 	req := c.req
 	req.MaxResults = 0
 	return reflect.ValueOf(req).IsZero()
 }
 
-// Refresh fetches the given instances from the API and updates the cache. As after a listing, instances are added,
-// changed, or removed if they no longer match the request. Listings that began before Refresh do not overwrite its
+// Refresh fetches the given instances from the API and updates the cache. An instance is added to the cache or updated
+// if it matches the request; otherwise, it is removed. Listings that began before Refresh do not overwrite these
 // results. Call Refresh when an instance is known to have changed, for example after [ecs.Client.WaitForStatus].
 //
-// If an id is in the cache, Refresh looks up the instance in its region. Any other id is looked up in all regions. It
-// is not an error if an instance does not exist.
+// If an instance is in the cache, Refresh looks it up in its region. Any other instance is looked up in all regions.
+// Refresh does not return an error if an instance does not exist.
 //
-// Without ids (nil), Refresh makes Run list everything immediately and waits for the result. The error then names the
-// regions whose listing failed. With an empty slice that is not nil, Refresh does nothing.
+// If ids is nil, Refresh makes Run list all regions immediately and waits until the listings have ended. The error then
+// names the regions whose listing failed. If ids is empty but not nil, Refresh does nothing.
 func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	switch {
 	case ctx == nil:
@@ -278,7 +278,8 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	}))
 }
 
-// matching returns the given ids without those that are missing from the request's own list of ids.
+// matching returns the given ids that are also in the request's own list of ids. If the request has no such list,
+// matching returns all given ids.
 func (c *Cache) matching(ids []string) []string {
 	if c.req.InstanceIDs == nil {
 		return ids

@@ -11,10 +11,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// digester computes digests of instances. Each state of an instance is hashed before any caller receives the
-// instance. States are compared by digest, so a comparison never reads a slice or map that a caller may have
-// modified. A nil list and an empty list have the same digest. With 64 bits, about one change in 10^19 is not
-// detected.
+// digester computes 64-bit digests of instances. The cache compares digests to detect changes, because a caller may
+// have modified the slices and maps of an instance that the cache has returned. A nil list and an empty list have the
+// same digest. About one change in 10^19 is not detected.
 type digester struct {
 	seed maphash.Seed
 	buf  []byte
@@ -27,7 +26,8 @@ func (d *digester) digest(inst *ecs.Instance) uint64 {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// appendValue appends an encoding of v. No encoding is a prefix of the encoding of another value of the same type.
+// appendValue appends an encoding of v to b. No encoding of a value is a prefix of the encoding of another value of the
+// same type, so different structs have different encodings.
 func appendValue(b []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.String:
@@ -62,7 +62,7 @@ func appendValue(b []byte, v reflect.Value) []byte {
 			b = appendValue(b, v.Field(i))
 		}
 		return b
-	default: // Instance.Extra; fmt prints maps sorted by key
+	default: // Instance.Extra, a map, which fmt prints sorted by key
 		if v.Kind() == reflect.Map && v.Len() == 0 {
 			return append(b, 0)
 		}

@@ -1,5 +1,5 @@
-// Package ecscache keeps the ECS instances that match a request in memory, and reports changes. It is an informer, as
-// used by controllers, service discovery systems and autoscalers.
+// Package ecscache keeps the ECS instances that match a request in memory and reports changes. Controllers, service
+// discovery systems and autoscalers use such a cache, which is also called an informer.
 //
 //	cache, err := ecscache.New(client, ecs.DescribeInstancesRequest{}, nil)
 //	if err != nil {
@@ -17,14 +17,15 @@
 //
 // # When to use it
 //
-// Use a cache if a program reads the same instances many times: one listing per minute serves any number of readers.
-// For a single query, use [ecs.Client.Instances]. To wait until an instance is running or gone, use
+// Use a cache if a program reads the same instances many times, because one listing per minute is sufficient for any
+// number of readers. For a single query, use [ecs.Client.Instances]. To wait until an instance is running or gone, use
 // [ecs.Client.WaitForStatus] or [ecs.Client.WaitUntilGone], and then update the cache with [Cache.Refresh].
 //
 //   - [Cache.Lookup] and [Cache.Instances] read the cache and never wait for the API.
-//   - [Cache.Get] asks the API for an instance that is not in the cache, such as one that was just created.
+//   - [Cache.Get] also queries the API if an instance is not in the cache, for example because it was just created.
 //   - [Cache.Watch] yields the existing instances and then every change that a listing or [Cache.Get] finds. A change
-//     that is reverted between two listings is not reported. A quick restart shows only as a newer StartTime.
+//     that is reverted between two listings is not reported. If an instance restarts between two listings, only its
+//     StartTime changes.
 //   - [Cache.Refresh] updates some or all instances immediately.
 //   - [Cache.WaitForSync] waits for the first complete listing.
 //   - [Cache.Status] returns how complete and how old the content of the cache is.
@@ -36,26 +37,25 @@
 // instances that the listing did not return. A listing ends with an error if the region fails, if the permission is
 // missing, if an empty list cannot be confirmed, if the listing cannot be continued past the API's cap of 1,000
 // instances, or if an instance cannot be read. In that case, all instances of the region remain in the cache, and the
-// instances that the listing returned are still added or changed. If a member of an instance cannot be read, the
-// instance is changed but not removed. A region that DescribeRegions no longer returns is still listed.
+// instances that the listing did return are added or updated. If a member of an instance cannot be read, the instance
+// is updated but not removed. If DescribeRegions no longer returns a region, the cache still lists that region.
 //
 // A removal therefore means that a complete and permitted listing, or a Refresh of the instance, did not find the
-// instance. The instance was released, or it no longer matches the request: a cache of running instances also removes
-// instances that were stopped. Use [ecs.Client.GetInstance] to distinguish the two cases.
+// instance. Either the instance was released, or it no longer matches the request. For example, a cache of running
+// instances removes an instance that was stopped. Use [ecs.Client.GetInstance] to distinguish the two cases.
 //
-// If a listing began before a [Cache.Refresh] or [Cache.Get], it may have read an older state. The cache does not
-// overwrite newer results with that state.
+// A listing that began before a call of [Cache.Refresh] or [Cache.Get] may return an older state of an instance. The
+// cache does not overwrite the newer state with the older state.
 //
-// A program that acts on missing instances, for example by deleting the records of instances that are gone, must
-// first wait for [EventSynced] or [Cache.WaitForSync]. Until every region has been listed completely, an instance may
-// be missing because it has not been listed yet. With [Options.AllRegions], a single region that always fails
-// prevents the cache from becoming complete. Use [Options.Exclude] for the regions that you are not permitted to
-// list.
+// A program that acts on missing instances, for example by deleting the records of instances that are gone, must first
+// wait for [EventSynced] or [Cache.WaitForSync]. Until every region has been listed completely, an instance may be
+// missing because it has not been listed yet. With [Options.AllRegions], a single region whose listing always fails
+// prevents the cache from becoming complete. Use [Options.Exclude] for the regions that you are not permitted to list.
 //
-// After that, [EventRemoved] proves that an instance is gone or no longer matches. That an instance is not in the
-// cache proves nothing, because an instance that was created after the last listing is missing as well. If
-// [Cache.Lookup] does not find an instance, call [Cache.Get], and act only on an [*ecs.NotFoundError]. Any other
-// error leaves it open whether the instance exists.
+// After that, [EventRemoved] proves that an instance is gone or no longer matches the request. If [Cache.Lookup] does
+// not find an instance, the instance may still exist, because it may have been created after the last listing. In this
+// case, call [Cache.Get], and treat the instance as gone only if Get returns an [*ecs.NotFoundError]. After any other
+// error, it is unknown whether the instance exists.
 //
 //	var gone *ecs.NotFoundError
 //	if _, err := cache.Get(ctx, id); errors.As(err, &gone) {
@@ -64,29 +64,32 @@
 //
 // # Old content
 //
-// The cache prefers old content to wrong content, so monitor its age. Status().Synced is the time up to which the
-// content is complete. It falls behind if a region keeps failing. [Options.OnError] is called for every failure, and
-// [RegionStatus].Err is the last failure of a region.
+// If a listing fails, the cache keeps its old content, so monitor the age of the content. Status().Synced is the time
+// up to which the content is complete. While the listing of a region fails, this time does not advance.
+// [Options.OnError] is called for every failure, and [RegionStatus].Err is the last failure of a region.
 //
 // # Watchers
 //
-// Each loop over [Cache.Watch] is a separate watcher. It receives every instance, in successively newer states.
-// [Event].Old is the state that the watcher received last. A slow watcher does not delay the cache or other watchers.
-// Its pending changes are merged, so at most one event is stored for each instance.
+// Each loop over [Cache.Watch] is a separate watcher. A watcher receives every instance, and the states of an instance
+// in the order in which the cache saw them. [Event].Old is the state that the watcher received last. A slow watcher
+// does not delay the cache or other watchers: the pending changes of an instance are merged, so that at most one event
+// is stored for each instance.
 //
-// Instances are returned as plain values, but all readers of a cache share their slices, maps and pointers. Do not
-// modify them. If a reader modifies them, other readers see wrong values, but the cache still detects changes.
+// Instances are returned as plain values, but all readers of a cache share the slices, maps and pointers in an
+// instance. Do not modify these. If a reader does modify them, other readers see wrong values, but the cache still
+// detects changes.
 //
 // # Costs
 //
-// A listing takes one request per 100 instances of a region, and at least one request per region. A region that looks
-// empty is checked by a dry run and a second listing, unless the region was checked within the last five minutes (see
-// [ecs.Options].TrustEmpty). [Options.AllRegions] adds one DescribeRegions request per interval. For example, 10,000
-// instances in one of 30 regions take about 130 requests a minute, plus 12 requests a minute for the checks.
+// A listing takes one request per 100 instances of a region, and at least one request per region. If the listing of a
+// region is empty, a dry run and a second listing verify the result, unless it was verified within the last five
+// minutes (see [ecs.Options].TrustEmpty). [Options.AllRegions] adds one DescribeRegions request per interval. For
+// example, if an account has 10,000 instances in one of 30 regions, the cache sends about 130 requests per minute, plus
+// 12 requests per minute to verify empty regions.
 //
 // The API counts the quota of DescribeInstances by account, region and operation, for all programs together. If
-// requests are throttled, the client slows down, and listings take longer but lose nothing. Choose an
-// [Options.Interval] that leaves enough quota for other programs. Regions are listed independently, at slightly
+// requests are throttled, the client slows down: listings take longer but are still complete. Choose an
+// [Options.Interval] that leaves sufficient quota for other programs. Regions are listed independently, at slightly
 // varying intervals. A failing region is listed less often, but at least every five minutes, until a listing succeeds
 // or Refresh is called.
 //
@@ -94,8 +97,8 @@
 //
 // # Testing
 //
-// Package [github.com/aliyun-ecs/sdk-go/ecs/ecstest] provides a server with instances that a test can change, and
-// with faults that a test can inject. In [testing/synctest], the test does not have to wait for the minutes between
+// Package [github.com/aliyun-ecs/sdk-go/ecs/ecstest] provides a server for tests. A test can change the server's
+// instances and inject faults. If the test uses [testing/synctest], it does not have to wait for the minutes between
 // listings:
 //
 //	synctest.Test(t, func(t *testing.T) {

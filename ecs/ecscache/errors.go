@@ -9,11 +9,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// panicError carries a hook's panic from one of this package's goroutines to the caller's goroutine, where the caller
-// can recover from it.
+// panicError transfers a hook's panic from one of this package's goroutines to the caller's goroutine, where the caller
+// can recover from the panic.
 type panicError struct{ error }
 
-// catchPanic calls f and returns its error. If f panics, catchPanic returns the panic as a panicError.
+// catchPanic calls f and returns the error of f. If f panics, catchPanic returns a panicError.
 func catchPanic(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -30,7 +30,7 @@ func rethrow(err error) {
 	}
 }
 
-// inParallel calls f for several tasks concurrently. It returns the errors that are not nil.
+// inParallel calls f concurrently for each of the tasks. It returns all errors that are not nil.
 func inParallel(tasks []*task, f func(*task) error) []error {
 	errs := make([]error, len(tasks))
 	var wg sync.WaitGroup
@@ -45,7 +45,7 @@ func inParallel(tasks []*task, f func(*task) error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// inRegion returns the error of a task as an *ecs.RegionError, if the task belongs to a region.
+// inRegion wraps err in an *ecs.RegionError if the task t lists a region. Otherwise, it returns err unchanged.
 func inRegion(t *task, err error) error {
 	if err == nil || t.region == "" {
 		return err
@@ -53,7 +53,7 @@ func inRegion(t *task, err error) error {
 	return &ecs.RegionError{Region: t.region, Err: err}
 }
 
-// joinLine joins errors into a single-line error. It returns nil if errs is empty.
+// joinLine joins several errors into one error whose message is a single line. It returns nil if errs is empty.
 func joinLine(errs []error) error {
 	if len(errs) == 0 {
 		return nil

@@ -7,14 +7,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// version is one state of an instance. It is immutable, unless a caller modifies its slices or maps in violation
-// of the documentation.
+// version is one state of an instance. A version is never modified, unless a caller violates the documentation and
+// modifies its slices or maps.
 type version struct {
 	instance ecs.Instance
 	digest   uint64
 }
 
-// record contains the current version of an instance and how the cache received it.
+// record contains the current version of an instance, and the task and the observation from which the cache received
+// it.
 type record struct {
 	*version
 	from *task  // the task of the region in which the instance was seen
@@ -22,9 +23,10 @@ type record struct {
 }
 
 // observation is one query of the API: a listing, a refresh or a get. Observations are numbered in the order in which
-// they begin. The result of an observation is never overwritten by the result of an earlier observation. For that
-// purpose, the cache remembers which observation saw each instance last, and which listing of each region was the
-// last complete one. It also remembers which ids a refresh did not find, until every earlier observation has ended.
+// they begin. The result of an observation must not be overwritten by the result of an earlier observation. For that
+// purpose, the cache records the number of the last observation that saw each instance, and the number of the last
+// complete listing of each region. It also records the ids that a refresh did not find, until every earlier observation
+// has ended.
 //
 // The numbers are not times, so they do not depend on the machine's clock.
 type observation struct {
@@ -33,7 +35,7 @@ type observation struct {
 	number uint64
 
 	digest  digester
-	current ecs.Instance // a field, not a local variable, so that an unchanged instance needs no allocation
+	current ecs.Instance // a field, so that an unchanged instance needs no allocation
 }
 
 // missing identifies an instance that a refresh did not find in a region.
@@ -66,7 +68,8 @@ func (o *observation) end() {
 	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
 }
 
-// see adds o.current, an instance that the API returned, to the cache, or updates the instance there.
+// see records that the API returned the instance o.current: it adds the instance to the cache, or updates the instance
+// in the cache.
 func (o *observation) see() {
 	digest := o.digest.digest(&o.current)
 	c := o.cache
@@ -75,7 +78,7 @@ func (o *observation) see() {
 	id := o.current.InstanceID
 	r := c.records[id]
 	if o.number < max(r.seen, o.from.complete, c.missing[missing{o.from, id}]) {
-		return // a later observation has newer data
+		return // a later observation has already recorded newer data
 	}
 	before := r.version
 	if before == nil || before.digest != digest {
@@ -105,7 +108,7 @@ func (o *observation) completeListing() {
 	c.mu.Lock()
 	o.from.complete = max(o.from.complete, o.number)
 	c.mu.Unlock()
-	c.mu.RLock() // a read lock, so that readers do not have to wait
+	c.mu.RLock() // a read lock is sufficient and does not block readers
 	var unseen []string
 	for id, r := range c.records {
 		if o.missed(r) {
@@ -135,8 +138,8 @@ func (o *observation) completeRefresh(ids []string) {
 	}
 }
 
-// remove removes an instance, unless the instance is in another region or was seen after the observation began. No
-// other method removes instances. c.mu must be held.
+// remove removes an instance from the cache, unless the instance is in another region or was seen after the observation
+// began. All removals use this method. c.mu must be held.
 func (o *observation) remove(id string) {
 	if r := o.cache.records[id]; o.missed(r) {
 		delete(o.cache.records, id)

@@ -20,7 +20,7 @@ const maxBackoff = 5 * time.Minute
 type task struct {
 	region string // "" for the discovery of regions
 	client *ecs.Client
-	wake   chan struct{} // contains an element if the next pass is due immediately
+	wake   chan struct{} // contains an element if the next pass must start immediately
 
 	// The fields below are guarded by Cache.mu.
 	finished uint64    // number of the last pass that ended
@@ -42,8 +42,8 @@ const (
 )
 
 // Run lists every region immediately and then once per [Options.Interval]. A region that fails or is slow does not
-// delay other regions. When ctx is done, Run waits for its goroutines and returns the error of ctx. The cache keeps
-// its content, and Run may be called again. While a call of Run is in progress, another call returns an error.
+// delay other regions. When ctx is done, Run waits for its goroutines and returns the error of ctx. The content remains
+// in the cache, and Run may be called once more. If Run is already running, a second call returns an error.
 //
 // Run panics if [Options.OnError] or a hook of the client, such as Options.OnAttempt, panics.
 func (c *Cache) Run(ctx context.Context) error {
@@ -105,7 +105,7 @@ func (r *runner) start(ctx context.Context, t *task) {
 		for failures := 0; ; {
 			err := catchPanic(func() error { return r.pass(ctx, t) })
 			if ctx.Err() != nil {
-				return // Run has ended, which is not a failure of the listing
+				return // Run is ending, so err is not a failure of the listing
 			}
 			if err != nil {
 				select {
@@ -127,16 +127,17 @@ func (r *runner) start(ctx context.Context, t *task) {
 	})
 }
 
-// slowsDown reports whether err delays the next listing. If the API responds and only some values cannot be read or
-// listed, err causes no delay, because a delay would only make the other values older.
+// slowsDown reports whether the next listing must be delayed because of err. If the API responded and only some of the
+// instances could not be read or listed, a delay would be useless and the other instances in the cache would become
+// older.
 func slowsDown(err error) bool {
 	var incomplete *ecs.IncompleteError
 	var capped *ecs.CappedError
 	return !errors.As(err, &incomplete) && !errors.As(err, &capped)
 }
 
-// delay returns the time until the next pass, after the given number of consecutive failures. The jitter prevents
-// caches that started at the same time from sending their requests at the same time.
+// delay returns the time until the next pass, after the given number of consecutive failures. The delay has jitter, so
+// that caches that were started at the same time do not send their requests at the same time.
 func (c *Cache) delay(failures int) time.Duration {
 	d := c.opts.Interval
 	for ; failures > 0 && d < maxBackoff; failures-- {
@@ -184,7 +185,7 @@ func listInstances(ctx context.Context, client *ecs.Client, req ecs.DescribeInst
 	return client.Instances(ctx, req)
 }
 
-// discover starts a task for each new region that DescribeRegions returns. Existing tasks are kept, even if
+// discover starts a task for each new region that DescribeRegions returns. Existing tasks continue even if
 // DescribeRegions no longer returns their regions.
 func (r *runner) discover(ctx context.Context) error {
 	c := r.cache

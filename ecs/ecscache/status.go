@@ -12,9 +12,9 @@ import (
 
 // Status describes how complete and how old the content of a cache is.
 type Status struct {
-	// Synced is the time up to which the content is complete: the cache contains everything that existed at that time.
-	// It is the oldest of the Synced times of all regions and of the discovery of regions. It is zero until every
-	// region has been listed completely at least once.
+	// Synced is the time up to which the content is complete: every matching instance that existed at that time has
+	// been seen by the cache. Synced is the earliest of the Synced times of all regions and, with AllRegions, of the
+	// discovery of regions. It is zero until every region has been listed completely at least once.
 	Synced time.Time
 	// Err is the error of the last discovery of regions. It is nil if the discovery succeeded, or if
 	// [Options.AllRegions] is not set.
@@ -27,7 +27,7 @@ type Status struct {
 type RegionStatus struct {
 	Synced    time.Time // when the last complete listing began; zero if there was none
 	Instances int       // number of instances in the cache
-	Err       error     // why the last listing was not complete; nil if it was complete or no listing has ended
+	Err       error     // why the last listing was not complete; otherwise nil
 }
 
 // Status returns how complete and how old the content of the cache is.
@@ -74,7 +74,7 @@ func (c *Cache) WaitForSync(ctx context.Context) error {
 	return fmt.Errorf("ecscache: not every region has been listed completely yet: %w", joinLine(append(reasons, err)))
 }
 
-// refreshAll starts a pass of every task immediately, and waits until all passes have ended.
+// refreshAll makes every task start a pass immediately, and waits until all these passes have ended.
 func (c *Cache) refreshAll(ctx context.Context) error {
 	c.mu.RLock()
 	begun := c.lastObserved

@@ -14,11 +14,11 @@ type EventType string
 
 // The types of events.
 const (
-	EventAdded   EventType = "added"   // the instance is new to the watcher, or was removed before
-	EventChanged EventType = "changed" // the instance differs from its state in the watcher's previous event about it
+	EventAdded   EventType = "added"   // the instance is new, or was removed before
+	EventChanged EventType = "changed" // the instance has changed since the watcher's previous event for it
 	EventRemoved EventType = "removed" // a complete listing or a refresh did not find the instance
-	// EventSynced means that every region has been listed completely at least once, and that all instances that were
-	// found have been yielded.
+	// EventSynced means that every region has been listed completely at least once, and that the watcher has received
+	// all instances found so far.
 	EventSynced EventType = "synced"
 )
 
@@ -26,21 +26,23 @@ const (
 // EventSynced has neither Instance nor Old.
 type Event struct {
 	Type EventType
-	// Instance is the current state of the instance. For EventRemoved, it is the last known state.
+	// Instance is the current state of the instance. If Type is EventRemoved, Instance is the last known state.
 	Instance ecs.Instance
-	// Old is the state of the instance in this watcher's previous event about it. It is zero for EventAdded.
+	// Old is the state of the instance in this watcher's previous event for that instance. Old is zero if Type is
+	// EventAdded.
 	Old ecs.Instance
 }
 
-// Watch yields the changes of the cache until ctx is done or the loop is left. The end of Run does not end the loop.
-// Watch first yields an EventAdded for every instance in the cache, and then further changes as they occur. It yields
-// a single EventSynced as soon as every region has been listed completely and all instances found by then have been
-// yielded. Each loop is a separate watcher, which releases its resources when the loop ends. ctx must not be nil.
+// Watch yields the changes of the cache until ctx is done or the loop is left. The loop continues even after Run has
+// returned. Watch first yields an EventAdded for every instance in the cache, and then further changes as they occur.
+// It yields a single EventSynced as soon as every region has been listed completely and all instances found by then
+// have been yielded. Each loop is a separate watcher, which releases its resources when the loop ends. ctx must not be
+// nil.
 //
-// The events of an instance are in the order in which its states were seen. A slow watcher does not delay the cache
-// or other watchers. Several changes of an instance are merged into one event, from the state that the watcher saw
-// last to the newest state. If these two states are equal, there is no event. At most one event is therefore stored
-// for each instance.
+// The events for an instance are yielded in the order in which the cache saw its states. A slow watcher does not delay
+// the cache or other watchers. Changes of an instance that the watcher has not received yet are merged into one event,
+// which contains the state that the watcher received last and the newest state. If these two states are equal, no event
+// is yielded. At most one event is therefore stored for each instance.
 func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		w, snapshot := c.join()
@@ -76,7 +78,7 @@ type watcher struct {
 	byID    map[string]*list.Element // pending change by instance id
 }
 
-// change is a pending change of one instance. The zero value stands for EventSynced.
+// change is a pending change of one instance. The zero value represents an EventSynced.
 type change struct {
 	seen    *version // the state that the watcher saw last; nil if it has not seen the instance
 	latest  *version // the last known state
@@ -101,8 +103,8 @@ func (c *Cache) leave(w *watcher) {
 	delete(c.watchers, w)
 }
 
-// notify informs every watcher that an instance has changed. before is its previous state, or nil if the cache did
-// not contain it. c.mu must be held.
+// notify informs every watcher that an instance has changed. The argument before is the previous state of the instance,
+// or nil if the cache did not contain the instance. c.mu must be held.
 func (c *Cache) notify(before, latest *version, removed bool) {
 	for w := range c.watchers {
 		w.add(change{seen: before, latest: latest, removed: removed})
@@ -118,7 +120,7 @@ func (w *watcher) add(ch change) {
 	} else if id := ch.latest.instance.InstanceID; w.byID[id] == nil {
 		w.byID[id] = w.changes.PushBack(ch)
 	} else if earlier := w.byID[id].Value.(change); earlier.seen == nil && ch.removed {
-		w.changes.Remove(w.byID[id]) // added and removed before the watcher saw it
+		w.changes.Remove(w.byID[id]) // added and removed before the watcher received it
 		delete(w.byID, id)
 	} else {
 		ch.seen = earlier.seen

@@ -4,13 +4,13 @@
 //	…
 //	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{OnAttempt: onAttempt})
 //
-// The package is a separate module, so that package ecs does not depend on OpenTelemetry.
+// Package ecsotel is in a separate module, so that package ecs does not depend on OpenTelemetry.
 //
 // # Spans
 //
-// Every HTTP request is recorded as a span of kind client. The span is a child of the span in the context of the
-// call. A call that is retried has several spans; to trace the call as a whole, start your own span around it. The
-// names and attributes follow the semantic conventions for HTTP and RPC clients:
+// Every HTTP request is recorded as a span of kind client. The span is a child of the span in the context of the call.
+// A call that is retried has several spans. To trace the call as a whole, start a span before the call and end it
+// afterwards. The names and attributes follow the semantic conventions for HTTP and RPC clients:
 //
 //	(name)                     Ecs/DescribeInstances
 //	rpc.system.name            alibaba_cloud
@@ -26,16 +26,16 @@
 //	aliyun.request_id          identifies the request to the vendor's support
 //	error.type                 why the request failed (see Errors)
 //
-// No other part of a request or response is recorded. The attribute url.full of the conventions is omitted on
-// purpose: the query contains the access key id and, with signer.V1, the signature. Instrumentation of
-// Options.HTTPClient, for example with otelhttp, would record url.full.
+// No other part of a request or response is recorded. The attribute url.full of the conventions is omitted on purpose:
+// the query contains the access key id and, with signer.V1, the signature. Do not instrument Options.HTTPClient, for
+// example with otelhttp, because such instrumentation records url.full.
 //
 // # Metric
 //
 // The histogram http.client.request.duration, in seconds, has only attributes with few different values:
-// http.request.method, http.response.status_code, server.address, server.port, rpc.method, cloud.region and
-// error.type. Its count for each error.type is the number of requests that were throttled (Throttling, Throttling.*)
-// or that failed for another reason.
+// http.request.method, http.response.status_code, server.address, server.port, rpc.method, cloud.region and error.type.
+// The histogram's count for an error.type is the number of requests that failed for that reason. For throttled
+// requests, the error.type is Throttling or begins with "Throttling.".
 //
 // # Errors
 //
@@ -52,8 +52,8 @@
 //   - tls: the server's certificate was not trusted;
 //   - network: any other network failure, such as a refused or broken connection.
 //
-// A dry run that was permitted is not an error, although its HTTP status is 400. The client makes a dry run if a
-// listing is empty.
+// A dry run that passed is not an error, although its HTTP status is 400. The client sends a dry run if a listing is
+// empty.
 package ecsotel
 
 import (
@@ -109,15 +109,15 @@ func New(opts *Options) (func(ecs.Attempt), error) {
 		a.Code, a.RequestID = identifier(a.Code), identifier(a.RequestID)
 		common, errorType := describe(a)
 		ctx := span(tracer, a, common, errorType)
-		// Record in the context of the span, so that exemplars refer to the span.
+		// Record the duration with the context of the span, so that exemplars refer to the span.
 		duration.RecordSet(ctx, a.Duration.Seconds(), attribute.NewSet(common...))
 	}, nil
 }
 
-// describe returns the error.type and the attributes that spans and the metric share. Each attribute has only few
-// different values.
+// describe returns the error.type and the attributes that spans and the metric share. Each of these attributes has only
+// a small number of different values.
 func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
-	host, port := a.Host, 443 // plain http is possible only for loopback hosts
+	host, port := a.Host, 443 // the default port; http is possible only for loopback hosts
 	if h, p, err := net.SplitHostPort(a.Host); err == nil {
 		host = h
 		if n, err := strconv.Atoi(p); err == nil {
@@ -155,7 +155,7 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 	ctx, s := tracer.Start(a.Context, method(a), trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(a.Start), trace.WithAttributes(attrs...))
 	if errorType != "" {
 		description := errorType
-		// The conventions say that a description must not repeat an attribute.
+		// According to the conventions, the description must not repeat the status code.
 		if description == strconv.Itoa(a.StatusCode) {
 			description = ""
 		}
@@ -168,8 +168,8 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 // method returns the full name of the operation. It is also the name of the span.
 func method(a ecs.Attempt) string { return "Ecs/" + a.Action }
 
-// identifier returns s if s has the form of an error code or a request id. Otherwise, it returns "", because any
-// other string does not come from the API, and could be different in each response.
+// identifier returns s if s has the form of an error code or a request id. Otherwise, it returns "". A string of any
+// other form does not come from the API and may be different in each response.
 func identifier(s string) string {
 	if len(s) > 128 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return ""
@@ -177,8 +177,8 @@ func identifier(s string) string {
 	return s
 }
 
-// errorTypeOf returns the error.type of the attempt, or "" if the attempt succeeded. It never uses an error message,
-// because the number of different messages is unbounded.
+// errorTypeOf returns the attribute error.type for the attempt, or "" if the attempt succeeded. The result never
+// contains an error message, because the number of different messages is unlimited.
 func errorTypeOf(a ecs.Attempt) string {
 	switch {
 	case a.Err == nil:

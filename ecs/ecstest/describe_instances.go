@@ -17,7 +17,7 @@ const (
 	resourceCap     = 1_000 // maximum number of resources that a filter by tag or resource group matches
 )
 
-// query is the parsed form of a DescribeInstances request.
+// query contains the parsed parameters of a DescribeInstances request.
 type query struct {
 	ids     []string // nil if the request has no InstanceIds
 	filters []filter
@@ -26,9 +26,9 @@ type query struct {
 	attributes attributes
 
 	size      int      // page size
-	tokenMode bool     // whether to page by token instead of by number
-	from      position // where the page begins, in token mode
-	number    int      // page number, in page mode
+	tokenMode bool     // whether the request pages by token instead of by number
+	from      position // in token mode, the position at which the page begins
+	number    int      // in page mode, the page number
 	withToken bool     // whether the response has a NextToken
 }
 
@@ -40,7 +40,7 @@ func matchesAll(filters []filter, it *item) bool {
 	return !slices.ContainsFunc(filters, func(f filter) bool { return !f(it) })
 }
 
-// valueFilters are the filters on members that have a single value.
+// valueFilters contains the filters that compare a member with a single value, by parameter name.
 var valueFilters = map[string]func(*item) string{
 	"VpcId":               func(i *item) string { return i.VPCAttributes.VPCID },
 	"VSwitchId":           func(i *item) string { return i.VPCAttributes.VSwitchID },
@@ -58,15 +58,15 @@ var valueFilters = map[string]func(*item) string{
 	"HttpTokens":          func(i *item) string { return string(i.MetadataOptions.HTTPTokens) },
 }
 
-// memberFilters are the filters on members that have several values. One of the values must equal the filter's
-// value.
+// memberFilters contains the filters that compare a member with several values, by parameter name. An instance matches
+// if one of its values equals the value of the parameter.
 var memberFilters = map[string]func(*item) []string{
 	"SecurityGroupId": func(i *item) []string { return i.SecurityGroupIDs },
-	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // accepts a single address, despite its name
+	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // a single address, despite the plural
 }
 
-// listFilters are the filters that accept several values. One of the values must match. The API ignores a filter
-// with a network unless the request's InstanceNetworkType is that network.
+// listFilters contains the filters that accept a list of values. An instance matches if it has one of the values. If
+// the field network is set, the API ignores the filter unless InstanceNetworkType has the same value.
 var listFilters = []struct {
 	name, network string
 	values        func(*item) []string
@@ -136,14 +136,14 @@ func (q *query) readLists(p *params) {
 	}
 }
 
-// hasTag reports whether an instance has a tag. If t has no value, any value of the key matches.
+// hasTag reports whether an instance has the tag t. If t.Value is empty, a tag with the same key and any value matches.
 func hasTag(i *item, t ecs.Tag) bool {
 	return slices.ContainsFunc(i.Tags, func(has ecs.Tag) bool { return has.Key == t.Key && (t.Value == "" || has.Value == t.Value) })
 }
 
-// readFlags parses the filters whose values are booleans, numbers or lock reasons.
+// readFlags parses the filters whose value is a boolean, a number or a lock reason.
 func (q *query) readFlags(p *params) {
-	_, _ = p.flag("NeedSaleCycle") // NeedSaleCycle is validated, but it is not a filter
+	_, _ = p.flag("NeedSaleCycle") // NeedSaleCycle is not a filter, so only validate it
 	if want, given := p.flag("IoOptimized"); given {
 		q.where(func(i *item) bool { return i.IOOptimized == want })
 	}
@@ -156,7 +156,7 @@ func (q *query) readFlags(p *params) {
 			return has != nil && *has == limit
 		})
 	}
-	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // compared without regard to case
+	if want := ecs.LockReason(p.Get("LockReason")); want != "" { // case is ignored
 		known := []ecs.LockReason{
 			ecs.LockReasonFinancial, ecs.LockReasonSecurity, ecs.LockReasonRecycling, ecs.LockReasonDedicatedHostFinancial, ecs.LockReasonRefunded,
 		}
@@ -169,7 +169,9 @@ func (q *query) readFlags(p *params) {
 	}
 }
 
-// readTimes parses Filter.1 to Filter.4. The meaning of a filter depends on its key, not on its number.
+// readTimes parses the time filters of a request: the parameters Filter.N.Key and Filter.N.Value, where N is 1 to 4.
+// The key, such as CreationStartTime, determines which bound the value sets. If exclusive is true, an instance whose
+// time equals a bound does not match.
 func (q *query) readTimes(p *params, exclusive bool) {
 	for n := range 4 {
 		name := "Filter." + strconv.Itoa(n+1)
@@ -215,7 +217,7 @@ func (q *query) readPaging(p *params, settings Settings) {
 	}
 }
 
-// matchWildcard reports whether name matches pattern, in which an asterisk matches any sequence of characters.
+// matchWildcard reports whether name matches pattern. An asterisk in the pattern matches any sequence of characters.
 func matchWildcard(pattern, name string) bool {
 	first, rest, wild := strings.Cut(pattern, "*")
 	name, ok := strings.CutPrefix(name, first)

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// publicRegions are the regions that every account could use in 2024, with their Chinese and English names.
+// publicRegions lists the public regions of 2024. Each entry consists of the region id, the Chinese name and the
+// English name.
 var publicRegions = [][3]string{
 	{"cn-qingdao", "华北1（青岛）", "China (Qingdao)"},
 	{"cn-beijing", "华北2（北京）", "China (Beijing)"},
@@ -38,7 +39,7 @@ var publicRegions = [][3]string{
 	{"me-east-1", "阿联酋（迪拜）", "UAE (Dubai)"},
 }
 
-// regionIDs returns the regions that the server knows: the regions from the settings, and the regions of its
+// regionIDs returns the ids of the known regions: the regions in the settings, and the regions of the server's
 // instances.
 func (s *Server) regionIDs(settings Settings) []string {
 	ids := slices.Clone(settings.Regions)
@@ -62,7 +63,7 @@ func (s *Server) regionIDs(settings Settings) []string {
 func (s *Server) describeRegions(x *exchange, p *params) any {
 	p.oneOf("AcceptLanguage", 404, "InvalidAcceptLanguage.NotFound", "zh-CN", "zh_TW", "en-US", "ja", "fr", "de", "ko")
 	p.oneOf("ResourceType", 404, "InvalidResourceType.NotFound", "instance", "disk", "reservedinstance", "scu")
-	language := 2 // English; also used for languages without names in publicRegions
+	language := 2 // English, the default for languages that publicRegions does not contain
 	if l := p.Get("AcceptLanguage"); l == "" || strings.HasPrefix(l, "zh") {
 		language = 1
 	}
@@ -77,7 +78,7 @@ func (s *Server) describeRegions(x *exchange, p *params) any {
 	return object{"RequestId": x.requestID, "Regions": object{"Region": list}}
 }
 
-// regionEndpoint returns the endpoint that DescribeRegions reports for a region. For cn-hangzhou, it is the
+// regionEndpoint returns the endpoint that DescribeRegions reports for a region. The endpoint of cn-hangzhou is the
 // central endpoint.
 func regionEndpoint(id string) string {
 	if id == "cn-hangzhou" {

@@ -1,4 +1,5 @@
-// Package ecstest provides an in-memory ECS that speaks HTTP, for tests of code that lists instances, and for demos.
+// Package ecstest provides an in-memory server with the HTTP API of ECS, for tests of code that lists instances, and
+// for demos.
 //
 // A test starts a server with the instances it needs and passes a client to the code under test:
 //
@@ -9,27 +10,27 @@
 //	t.Cleanup(srv.Close)
 //	client, err := srv.Client("cn-hangzhou", nil)
 //
-// The client is an ordinary [ecs.Client]. Code that creates its own client needs [Server.URL] as Options.Endpoint
-// and the key k from [Server.Credentials], as ecs.StaticCredentials(k.AccessKeyID, k.AccessKeySecret, k.SecurityToken).
-// A server is one account: every key sees all instances, so a test of two accounts needs two servers. Servers share no
-// state, so every test can have its own server and run in parallel. [Server.Requests] returns the requests that the
-// server received.
+// The client is an ordinary [ecs.Client]. Code that creates its own client must set Options.Endpoint to [Server.URL],
+// and use the key k that [Server.Credentials] returns: ecs.StaticCredentials(k.AccessKeyID, k.AccessKeySecret,
+// k.SecurityToken). A server represents one account: all keys have access to all instances, so a test with two accounts
+// needs two servers. Servers share no state, so every test can have its own server, and tests can run in parallel.
+// [Server.Requests] returns the requests that the server received.
 //
-// A unit test that needs no HTTP can do without a server: see [Seq] and the example that uses httpmock.
+// A unit test that does not depend on HTTP needs no server: see [Seq] and the example that uses httpmock.
 //
 // # Instances
 //
-// [Fleet] and [FleetIn] return any number of realistic instances. [Server.Put], [Server.Update] and
-// [Server.Delete] change the fleet at any time, even while a client is listing it. To change the fleet at a
-// certain request, use Settings.OnRequest. A listing by token includes every instance that exists throughout the
-// listing. Settings.Overlap makes instances appear on two pages, as may happen with the real API.
+// [Fleet] and [FleetIn] return any number of realistic instances. [Server.Put], [Server.Update] and [Server.Delete]
+// change the fleet at any time, even while a client is listing it. To change the fleet when a certain request arrives,
+// use Settings.OnRequest. A listing by token includes every instance that exists throughout the listing. With
+// Settings.Overlap, instances appear on two pages, as may happen with the real API.
 //
 // # Permissions
 //
 // Key.Deny withdraws permissions from a [Key] in every region, and Key.DenyIn withdraws them in single regions. A
-// request without permission fails with 403 Forbidden.RAM. According to its announcement, the API has behaved
-// this way since 2025-12-20. Earlier, the API returned an empty list, and private clouds may still do so: see
-// Settings.EmptyIfDenied. Code that handles both responses should be tested with both:
+// request without permission fails with 403 Forbidden.RAM. According to an announcement by Alibaba Cloud, the API has
+// responded in this way since 2025-12-20. Before that date, the API returned an empty list, and private clouds may
+// still do so: see Settings.EmptyIfDenied. A test should cover both responses:
 //
 //	srv.AddKey(ecstest.Key{Credentials: srv.Credentials(), Deny: []string{"ecs:DescribeInstances"}})
 //	for _, empty := range []bool{false, true} {
@@ -42,21 +43,21 @@
 //
 // # Credentials
 //
-// A start-up check can be tested with every kind of invalid access key: unknown, inactive, expired, with a wrong
-// secret, or without its security token. [Key] lists the error codes, and its example tries each case.
-// [Server.IssueKey] issues temporary keys as STS does. Settings.ClockSkew makes the server's clock wrong, and
-// Settings.Quota throttles requests.
+// A test of a start-up check can use every kind of invalid access key: an unknown, inactive or expired key, a wrong
+// secret, or a missing security token. The documentation of [Key] lists the error codes and has an example of each
+// case. [Server.IssueKey] issues temporary keys as STS does. Settings.ClockSkew changes the server's clock, and
+// Settings.Quota limits the request rate.
 //
 // # Fault injection
 //
-// [Server.Inject] queues a [Fault] for the next matching requests. A fault can change the error code, the status,
-// the headers or the body of a response. It can delay, slow down, truncate or withhold the response. It can also
-// reset the connection, set the clock wrong, deny a permission, or repeat a page token.
+// [Server.Inject] queues a [Fault] for the next matching requests. A fault can change the error code, the status, the
+// headers or the body of a response. It can delay, slow down, truncate or suppress the response. It can also reset the
+// connection, change the server's clock, deny a permission, or repeat a page token.
 //
 // # Virtual time
 //
-// Tests of retries, waiters and throttling take long in real time. [NewPipeServer] works with the virtual time of
-// [testing/synctest], in which hours pass in an instant:
+// Tests of retries, waiters and throttling take a long time if they use the real clock. [NewPipeServer] works with
+// [testing/synctest], in which time is virtual and hours pass immediately:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		srv := ecstest.NewPipeServer(ecs.Instance{InstanceID: "i-1", Status: ecs.InstanceStatusStarting})
@@ -82,9 +83,9 @@
 // XML. The vendor's own Go client works with this server.
 //
 // The server also reproduces behavior of the API that surprises users. InstanceIds=[] matches nothing. Unknown
-// parameters are ignored, and so are lists of addresses without the matching InstanceNetworkType. Filters by tag
-// or resource group match at most 1,000 instances. TotalCount is 0 in token mode. MaxResults is raised to 10 if
-// it is lower, and capped at 100. Some members are returned on request only.
+// parameters are ignored, and so are lists of addresses without the matching InstanceNetworkType. Filters by tag or
+// resource group match at most 1,000 instances. TotalCount is 0 in token mode. MaxResults is raised to 10 if it is
+// lower, and capped at 100. Some members are returned only on request.
 //
 // Where the API's documentation is unclear, [Settings] offers each possible behavior: how a listing ends, whether
 // a request without paging parameters receives a token, whether the bounds of time filters are inclusive, which

@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// Fault makes the server misbehave. The first group of fields selects the requests that the fault applies to.
-// Each field in the other groups adds one kind of misbehavior. The zero value applies to one request, and does
-// not change how the request is handled.
+// Fault makes the server behave incorrectly for certain requests. The first group of fields selects the requests to
+// which the fault applies. Each of the other fields causes one kind of incorrect behavior. The zero value applies to
+// one request and does not change its response.
 type Fault struct {
 	Action string             // apply only to requests for this operation; "" means any operation
 	Region string             // apply only to requests for this region; "" means any region
-	Match  func(Request) bool // apply only if Match returns true; nil means always. Match must not call the server.
-	Skip   int                // number of matching requests to leave unchanged first
-	Times  int                // number of matching requests to change after that; 0 means one, a negative number means all
+	Match  func(Request) bool // apply only if Match returns true, or if Match is nil; Match must not call the server
+	Skip   int                // number of matching requests before the fault applies
+	Times  int                // number of requests to which it then applies; 0 means one, negative means all
 
-	// These faults occur before the response is sent.
+	// The faults in this group occur before the response is sent.
 	Latency   time.Duration // wait this long before the response
 	BlackHole bool          // send no response, and keep the connection open until the client closes it
 	Reset     bool          // reset the connection (with NewPipeServer: close it)
 	Close     bool          // close the connection
 	Skew      time.Duration // add this duration to the server's clock
 
-	// These faults replace the usual response.
+	// The faults in this group replace the usual response.
 	Code    string // the API's error code
 	Message string // error message; "" means a general message
 	Status  int    // HTTP status; 0 means the usual status of Code, or 200 without Code
-	// Body is sent unchanged. nil means the usual response, or the error response if Code is set. A Body that is
-	// empty but not nil makes the response empty.
+	// Body is the body of the response. nil means the usual response, or the error response if Code is set. If Body is
+	// empty but not nil, the response has an empty body.
 	Body        []byte
 	ContentType string // content type of Body; "" means the content type of JSON or XML, whichever was requested
 	// Header contains headers to add or to replace, such as Retry-After or Date. An entry without values removes
@@ -38,20 +38,20 @@ type Fault struct {
 	Header   http.Header
 	Redirect string // Location header of a redirect; the status is Status, or 302 if Status is 0
 
-	// These faults change the usual response.
-	Denied      bool // treat the request as if its user had no permission; see Key.Deny and Settings.EmptyIfDenied
+	// The faults in this group change the usual response.
+	Denied      bool // respond as if the user had no permission; see Key.Deny and Settings.EmptyIfDenied
 	RepeatToken bool // return the request's own NextToken; if Times is negative, the listing never ends
 	Duplicate   int  // number of instances to list a second time on the same page
-	EmptyPage   bool // send no instances, and a NextToken that continues at the beginning of this page
+	EmptyPage   bool // send no instances, and a NextToken that leads to the omitted instances
 
-	// These faults occur while the response is sent.
-	Truncate bool          // send half the body with the Content-Length of the full body, then close the connection
-	CutJSON  bool          // send half the body with the correct Content-Length
+	// The faults in this group occur while the response is sent.
+	Truncate bool          // send half the body with the Content-Length of the whole body, then close the connection
+	CutJSON  bool          // send half of the body, with the correct Content-Length
 	Drip     time.Duration // wait this long after each byte
 }
 
-// Inject appends faults to the server's queue. Only the first fault in the queue that matches a request applies
-// to that request. A fault is removed after it has been applied Times times.
+// Inject appends faults to the server's queue. If several faults in the queue match a request, only the first of them
+// applies. A fault is removed after it has been applied Times times.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,22 +16,22 @@ import (
 // Fleet returns n instances like those of a real account. The same n and seed always return the same fleet.
 //
 // The instances are in six regions (cn-hangzhou, which has the most, cn-beijing, cn-shanghai, cn-shenzhen,
-// ap-southeast-1 and eu-central-1) and in the zones of these regions. Listings return the instances in the order
-// of the slice. The instances were created over five years, some individually and some in bursts of hundreds
-// within a minute. They share VPCs, vSwitches, security groups, images and tags, with names in Chinese and
-// English. Some instances are stopped, locked, spot, prepaid, burstable, in the classic network or on dedicated
-// hosts. Some have GPUs, local disks, several network interfaces, IPv6 addresses, and elastic or fixed public
-// addresses. Members are set about as often as in real responses. Ids and addresses are unique. Public addresses
-// are from the ranges reserved for documentation until these are used up, and then from 172.16.0.0/12.
+// ap-southeast-1 and eu-central-1) and in the zones of these regions. Listings return the instances in the order of the
+// slice. The instances were created over five years, some individually and some in bursts of hundreds within a minute.
+// They share VPCs, vSwitches, security groups, images and tags. Names are in Chinese or English. Some instances are
+// stopped, locked, spot, prepaid, burstable, in the classic network or on dedicated hosts. Some have GPUs, local disks,
+// several network interfaces, IPv6 addresses, and elastic or fixed public addresses. Members are set about as often as
+// in real responses. Ids and addresses are unique. Public addresses are from the ranges that are reserved for
+// documentation. If these ranges are used up, further public addresses are from 172.16.0.0/12.
 //
-// Members that the API returns on request only ([ecs.AdditionalAttribute]) are set in the returned instances. A
-// server also returns them on request only.
+// The returned instances also contain the members that the API returns only on request ([ecs.AdditionalAttribute]). A
+// [Server] returns these members only on request, too.
 func Fleet(n int, seed uint64) []ecs.Instance {
 	return newGenerator(seed, fleetRegions).fleet(n)
 }
 
-// FleetIn is like [Fleet], but all instances are in one region. If Fleet does not use that region, the zones and
-// the prefix of the ids are invented.
+// FleetIn is like [Fleet], but all instances are in the given region. For a region that Fleet does not use, the names
+// of the zones and the prefix of the ids are fictitious.
 func FleetIn(region string, n int, seed uint64) []ecs.Instance {
 	return newGenerator(seed, []fleetRegion{regionOf(region)}).fleet(n)
 }
@@ -56,20 +56,20 @@ type deployment struct {
 	hpcCluster        string
 }
 
-// site is a region and the networks that have been created in it so far.
+// site contains a region and the networks that have been created in the region so far.
 type site struct {
 	fleetRegion
 	networks map[string]*network // networks with unused addresses, by VPC and zone
 }
 
-// network is a vSwitch and the number of its addresses in use.
+// network describes a vSwitch and counts its addresses in use.
 type network struct {
 	vpc, vswitch string
 	cidr         uint32 // first address of the vSwitch's /20 range
 	used         uint32 // number of addresses in use
 }
 
-// generator creates one fleet. Its counters make ids and addresses unique within the fleet.
+// generator creates one fleet. Its counters ensure that ids and addresses are unique within the fleet.
 type generator struct {
 	rng    *rand.Rand
 	sites  []*site
@@ -100,8 +100,8 @@ func (g *generator) fleet(n int) []ecs.Instance {
 	return instances
 }
 
-// fleetEnd is the reference date of the fleet: instances were created before it, and expired instances expired
-// before it.
+// fleetEnd is the latest date in a generated fleet: all instances were created before this date, and expired instances
+// expired before this date.
 var fleetEnd = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func (g *generator) percent(p int) bool { return g.rng.IntN(100) < p }
@@ -173,7 +173,7 @@ func (g *generator) specialize(d *deployment) {
 		}
 	case kind < 6:
 		d.classic, d.model = true, classicModel
-		// the classic network was discontinued soon after
+		// instances in the classic network are old, because the API discontinued that network
 		d.created = time.Date(2020, 11, 1+r.IntN(200), r.IntN(24), r.IntN(60), 0, 0, time.UTC)
 		d.spread = min(d.spread, 24*time.Hour)
 	case kind < 12:
@@ -190,8 +190,8 @@ const (
 	idSpace = 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
-// id returns an id that ends in 20 characters: the region's prefix, 10 random characters, and 7 characters that
-// are unique in the fleet.
+// id returns a new resource id. The last 20 characters of the id are the region's prefix, 10 random characters, and 7
+// characters that are unique in the fleet.
 func (g *generator) id(kind string, s *site) string {
 	g.ids++
 	b := make([]byte, 0, 32)
@@ -199,7 +199,7 @@ func (g *generator) id(kind string, s *site) string {
 	for range 10 {
 		b = append(b, letters[g.rng.IntN(36)])
 	}
-	v := (g.ids*48_271_999 + g.offset) % idSpace // a one-to-one mapping, because the factor and idSpace have no common divisor
+	v := (g.ids*48_271_999 + g.offset) % idSpace // one-to-one, because the factor and idSpace are coprime
 	for range 7 {
 		b = append(b, letters[v%36])
 		v /= 36
@@ -209,7 +209,7 @@ func (g *generator) id(kind string, s *site) string {
 
 // address allocates the next private address of a VPC in a zone.
 func (g *generator) address(s *site, vpc int, zone string) (*network, string) {
-	const hosts = 1<<12 - 4 // number of addresses in a /20 range, without the reserved addresses
+	const hosts = 1<<12 - 4 // number of usable addresses in a /20 range
 	key := strconv.Itoa(vpc) + zone
 	net := s.networks[key]
 	if net == nil || net.used == hosts {
@@ -226,7 +226,7 @@ func ipv4(a uint32) string {
 	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).String()
 }
 
-// publicAddress allocates a public address. It uses the documentation ranges first.
+// publicAddress allocates a public address. It first uses the address ranges that are reserved for documentation.
 func (g *generator) publicAddress() string {
 	n := g.public
 	g.public++
@@ -236,7 +236,7 @@ func (g *generator) publicAddress() string {
 	return ipv4(172<<24 | 16<<16 | (n - 3*254 + 1))
 }
 
-// instance creates an instance of a deployment. number is its index in the deployment, starting at 0.
+// instance creates an instance of a deployment. number is the index of the instance in the deployment, starting at 0.
 func (g *generator) instance(d deployment, number int) ecs.Instance {
 	r := g.rng
 	id := g.id("i-", d.site)
@@ -285,7 +285,7 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 	return i
 }
 
-// next increments a counter and returns its value, which wraps around at the size of a /17 network.
+// next increments a counter and returns its value. The value wraps around at the number of addresses in a /17 network.
 func (g *generator) next(counter *uint32) uint32 {
 	*counter++
 	return *counter % (1 << 15)
@@ -337,7 +337,7 @@ func (g *generator) network(i *ecs.Instance, d deployment, zone string) {
 		i.NetworkInterfaces = append(i.NetworkInterfaces, nic)
 	}
 	switch how := g.rng.IntN(100); {
-	case how < 9: // InternetChargeType is empty for an instance with an elastic address
+	case how < 9: // an elastic address; InternetChargeType is then empty
 		i.EIPAddress = ecs.EIPAddress{
 			AllocationID: g.id("eip-", d.site), IPAddress: g.publicAddress(), InternetChargeType: ecs.InternetChargeTypePayByTraffic,
 			Bandwidth: pick(g, []int{5, 10, 100, 200}), IsSupportUnassociate: true,
@@ -356,7 +356,7 @@ func (g *generator) charge(i *ecs.Instance, d deployment) {
 	case d.prepaid > 0:
 		i.InstanceChargeType = ecs.InstanceChargeTypePrePaid
 		end := time.Date(i.CreationTime.Year(), i.CreationTime.Month()+time.Month(d.prepaid), i.CreationTime.Day(), 16, 0, 0, 0, time.UTC)
-		for end.Before(fleetEnd.AddDate(0, 0, -7)) { // renewed until fleetEnd, or expired at most a week before
+		for end.Before(fleetEnd.AddDate(0, 0, -7)) { // renew until the end is later than fleetEnd minus a week
 			end = end.AddDate(0, d.prepaid, 0)
 		}
 		i.ExpiredTime, i.Recyclable = end, end.Before(fleetEnd)

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// fleetRegion describes a region of a generated fleet.
+// fleetRegion describes a region in which a generated fleet has instances.
 type fleetRegion struct {
-	id, prefix string // prefix is the beginning of the ids of the region's resources
+	id, prefix string // the ids of resources in the region begin with prefix
 	zones      []string
 	share      int // percentage of the fleet's deployments
 }
@@ -32,7 +32,7 @@ type model struct {
 	capacity     int64 // total capacity of all local disks, in GiB
 }
 
-// models are the common instance types. Most instances have one of these types.
+// models contains common instance types. Most instances of a fleet have one of these types.
 var models = slices.Concat(
 	sizes("ecs.g7", 4, "large", "xlarge", "2xlarge", "4xlarge", "8xlarge"),
 	sizes("ecs.c7", 2, "large", "xlarge", "2xlarge", "4xlarge"),
@@ -65,7 +65,7 @@ var rareModels = []model{
 
 var classicModel = model{name: "ecs.n4.large", family: "ecs.n4", cpu: 2, memory: 4}
 
-// sizes returns instance types of a family that have ratio GiB of memory per vCPU.
+// sizes returns the instance types with the given names in a family whose types have ratio GiB of memory per vCPU.
 func sizes(family string, ratio int, names ...string) []model {
 	cpus := map[string]int{"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32}
 	list := make([]model, 0, len(names))
@@ -84,8 +84,8 @@ var images = [][4]string{ // id, name, English name, OSType
 	{"win2022_21H2_x64_dtc_zh-cn_40G_alibase_20230613.vhd", "Windows Server  2022 数据中心版 64位中文版", "Windows Server  2022 Data Center Edition 64 bit Chinese Edition", "windows"},
 }
 
-// regionOf returns a region from the catalog. If the catalog does not contain the region, regionOf invents its
-// zones and its prefix.
+// regionOf returns a region from the catalog. If the catalog does not contain the region, regionOf returns fictitious
+// zones and a fictitious id prefix.
 func regionOf(id string) fleetRegion {
 	for _, r := range fleetRegions {
 		if r.id == id {

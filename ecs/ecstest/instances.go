@@ -14,9 +14,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fleet contains the instances of all regions. The instances of a region are listed in the order in which they
-// were added, which never changes. A page token therefore only needs to contain the position of the last
-// instance, and a listing by token includes every instance that exists throughout the listing.
+// fleet contains the instances of all regions. The instances of a region are listed in the order in which they were
+// added, and this order never changes. A page token therefore only contains the position of the last listed instance,
+// and a listing by token includes every instance that exists throughout the listing.
 type fleet struct {
 	mu      sync.RWMutex
 	last    uint64 // seq of the newest item
@@ -24,23 +24,23 @@ type fleet struct {
 	regions map[string][]*item // sorted by seq
 }
 
-// item is an instance of the fleet. Items are immutable: a change replaces the item.
+// item is an instance of the fleet. An item is immutable. If the instance changes, a new item replaces the old one.
 type item struct {
 	ecs.Instance
 	seq              uint64 // number of the item; listings are ordered by it
-	created, expires int64  // in minutes since 1970, because time filters have this precision
+	created, expires int64  // in minutes since 1970, the precision of time filters
 	rendered         [2]atomic.Pointer[rendering]
 }
 
-// rendering is an instance encoded as JSON with certain additional attributes.
+// rendering contains the JSON encoding of an instance with the given additional attributes.
 type rendering struct {
 	attributes attributes
 	text       []byte
 }
 
-// Put adds copies of instances to the fleet. An instance replaces an existing one with the same InstanceID and
-// keeps its position in listings, unless the region is different. If RegionID is empty, it becomes "cn-hangzhou".
-// If InstanceID is empty, the instance receives a new id.
+// Put adds copies of instances to the fleet. If the fleet already contains an instance with the same InstanceID, the
+// new instance replaces it, and has the same position in listings unless its region is different. If RegionID is empty,
+// the region is "cn-hangzhou". If InstanceID is empty, the instance receives a new id.
 func (s *Server) Put(instances ...ecs.Instance) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -62,7 +62,8 @@ func (s *Server) Delete(ids ...string) {
 	}
 }
 
-// Update changes an instance and reports whether the instance exists. change must not call the server.
+// Update calls change with a copy of an instance and stores the changed instance. It returns false if the instance does
+// not exist. The function change must not call the server.
 func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	f := &s.fleet
 	f.mu.Lock()
@@ -80,7 +81,7 @@ func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	return true
 }
 
-// Instances returns copies of all instances, sorted by region. Within a region, the instances are in the order of
+// Instances returns copies of all instances, sorted by region. Within a region, the instances have the same order as in
 // listings.
 func (s *Server) Instances() []ecs.Instance {
 	f := &s.fleet
@@ -138,7 +139,7 @@ func minutes(t time.Time) int64 {
 	return t.Unix() / 60
 }
 
-// attributes are the AdditionalAttributes of a request as a bit set.
+// attributes is a bit set that represents the AdditionalAttributes of a request.
 type attributes uint8
 
 const (
@@ -159,9 +160,9 @@ var attributeNames = map[string]attributes{
 	string(ecs.AdditionalAttributeCurrentOSNVMeSupported): nvmeSupported,
 }
 
-// json returns the instance in the JSON format of the API. Encoding takes longer than the rest of the work for a
-// page, so the item caches two results: the encoding without additional attributes, and the encoding with the
-// attributes requested last.
+// json returns the instance in the JSON format of the API. Encoding is the slowest part of creating a page. Therefore,
+// the item caches two encodings: the encoding without additional attributes, and the encoding with the most recently
+// requested attributes.
 func (it *item) json(a attributes) []byte {
 	slot := &it.rendered[min(a, 1)]
 	if r := slot.Load(); r != nil && r.attributes == a {
@@ -190,7 +191,7 @@ func (it *item) json(a attributes) []byte {
 		inst.ImageOptions.CurrentOSNVMeSupported = nil
 	}
 	text, err := json.Marshal(inst)
-	if err != nil { // the only possible cause: Extra contains invalid JSON
+	if err != nil { // possible only if Extra contains invalid JSON
 		inst.Extra = nil
 		text, _ = json.Marshal(inst)
 	}

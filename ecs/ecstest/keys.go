@@ -11,7 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Key is an access key that the server accepts, and the permissions of its user. A request fails with
+// Key describes an access key that the server accepts, and the permissions of the key's user. Depending on the key, a
+// request fails with
 //
 //   - InvalidAccessKeyId.NotFound if the server does not know the key, or the key was revoked,
 //   - InvalidAccessKeyId.Inactive if the key is disabled,
@@ -22,36 +23,37 @@ import (
 //   - InvalidSecurityToken.Expired if the temporary key has expired,
 //   - Forbidden.RAM or, for ListTagResources, NoPermission.Tag if the user has no permission for the operation.
 type Key struct {
-	// Credentials contains the id and the secret of the key. If it also has a SecurityToken, the key is
-	// temporary, and requests must contain that token.
+	// Credentials contains the id and the secret of the key. If SecurityToken is not empty, the key is temporary, and
+	// requests must contain that token.
 	Credentials signer.Credentials
 	// Expires is the time when a temporary key expires, according to the server's clock. The zero value means
 	// that the key never expires.
 	Expires time.Time
-	// Disabled makes the key inactive: the server rejects its requests.
+	// Disabled makes the key inactive. The server then rejects requests signed with the key.
 	Disabled bool
-	// Deny lists the operations that the key's user is not permitted to call in any region: "DescribeInstances",
-	// or "ecs:DescribeInstances" as in a RAM policy. "*" in a name matches any sequence of characters. nil denies
-	// nothing.
+	// Deny lists the operations that the key's user is not permitted to call in any region. An operation is written as
+	// "DescribeInstances", or as "ecs:DescribeInstances" like in a RAM policy. An asterisk matches any sequence of
+	// characters. If Deny is nil, all operations are permitted.
 	//
-	// AddKey and UpdateKey panic if a name matches no operation of the server, because a test of permissions with
-	// a mistyped name would pass without denying anything. Call [Server.Handle] for additional operations before
-	// adding a key that denies them.
+	// AddKey and UpdateKey panic if an element of Deny matches no operation of the server. Otherwise, a test with a
+	// mistyped operation might pass although nothing was denied. Before adding a key that denies an additional
+	// operation, add the operation with [Server.Handle].
 	Deny []string
-	// DenyIn lists operations that are denied only in single regions; the map's keys are region ids. AddKey and
-	// UpdateKey panic if the server does not know a region.
+	// DenyIn lists the operations that are denied only in certain regions. The keys of the map are region ids, and the
+	// values have the same form as Deny. AddKey and UpdateKey panic if a region is unknown to the server.
 	DenyIn map[string][]string
 }
 
-// AddKey makes the server accept a key. It replaces a key with the same AccessKeyID.
+// AddKey adds an access key that the server accepts. It replaces an existing key with the same AccessKeyID.
 func (s *Server) AddKey(k Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.putKey(k)
 }
 
-// UpdateKey changes a key and reports whether the server has that key. The change applies from the next request
-// on, so a test can withdraw and restore permissions in the middle of a listing. change must not call the server.
+// UpdateKey calls change with a key of the server and stores the changed key. It returns false if there is no key with
+// the given id. The change applies to all later requests, so a test can withdraw and restore permissions during a
+// listing. The function change must not call the server.
 func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +69,7 @@ func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	return true
 }
 
-// RevokeKey removes a key: the server rejects the key's requests as if it had never known the key.
+// RevokeKey removes a key. The server then treats the key as unknown and rejects requests signed with it.
 func (s *Server) RevokeKey(accessKeyID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +129,7 @@ func (k Key) denies(action, region string) bool {
 	return slices.ContainsFunc(k.Deny, matches) || slices.ContainsFunc(k.DenyIn[region], matches)
 }
 
-// denied reports whether the user currently has no permission for the request.
+// denied reports whether the user who sent the request lacks the permission for it.
 func (s *Server) denied(x *exchange) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +139,7 @@ func (s *Server) denied(x *exchange) bool {
 // denial returns the error for a request without permission.
 func (x *exchange) denial() *apiError {
 	if x.action == "ListTagResources" {
-		return newError(403, "NoPermission.Tag", "The operator is not permission for the tag.") // the API's wording
+		return newError(403, "NoPermission.Tag", "The operator is not permission for the tag.") // the API's own message
 	}
 	err := newError(403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM.")
 	err.AccessDenied = object{

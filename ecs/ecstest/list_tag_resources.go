@@ -17,8 +17,8 @@ const (
 var taggedResourceTypes = strings.Fields(`instance disk snapshot image securitygroup volume eni ddh ddhcluster keypair launchtemplate
 	reservedinstance snapshotpolicy elasticityassurance capacityreservation command invocation activation managedinstance`)
 
-// tagFilter matches an instance if one of its tags has the key and one of the values. Without values, any value
-// matches.
+// tagFilter matches an instance that has a tag with the given key and one of the given values. If values is empty, any
+// value matches.
 type tagFilter struct {
 	key    string
 	values []string
@@ -51,7 +51,7 @@ func (s *Server) listTagResources(x *exchange, p *params) any {
 		return nil
 	}
 	rows, more := []object{}, false
-	if p.Get("ResourceType") == "instance" { // instances are the server's only resources
+	if p.Get("ResourceType") == "instance" { // the server has no other resources
 		rows, pos, more = s.fleet.tagPage(x.region, ids, filters, pos)
 	}
 	token := s.nextToken(x, p, pos, binding, more)
@@ -64,7 +64,7 @@ func (s *Server) listTagResources(x *exchange, p *params) any {
 // tagFilters parses Tag.N and TagFilter.N.
 func (p *params) tagFilters() []tagFilter {
 	tags := p.tags()
-	if p.err != nil { // the operation has different codes for these errors than DescribeInstances
+	if p.err != nil { // the error codes differ from those of DescribeInstances
 		switch p.err.Code {
 		case "InvalidTagCount":
 			p.err.Code = "NumberExceed.Tags"
@@ -101,8 +101,7 @@ func (p *params) tagFilters() []tagFilter {
 	return filters
 }
 
-// tagPage returns the next 50 tags of the matching instances as elements of the response, and where the next page
-// begins.
+// tagPage returns a page of up to 50 tags of the matching instances, and the position at which the next page begins.
 func (f *fleet) tagPage(region string, ids []string, filters []tagFilter, from position) (rows []object, next position, more bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

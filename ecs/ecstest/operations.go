@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// operations are the built-in operations, by name. Each function returns its response, which is encoded as JSON
-// unless it is a []byte, and stores an error in the params.
+// operations contains the built-in operations by name. Each function returns the response: a []byte is sent unchanged,
+// and any other value is encoded as JSON. A function reports an error by storing it in the params.
 var operations = map[string]func(*Server, *exchange, *params) any{
 	"DescribeInstances":      (*Server).describeInstances,
 	"DescribeInstanceStatus": (*Server).describeInstanceStatus,
@@ -19,14 +19,14 @@ var operations = map[string]func(*Server, *exchange, *params) any{
 	"ListTagResources":       (*Server).listTagResources,
 }
 
-// Handle adds an operation to the server, or replaces a built-in operation. If h is nil, Handle removes the
-// operation that was added under the same name, and restores a built-in one.
+// Handle adds an operation to the server, or replaces a built-in operation. If h is nil, Handle undoes an earlier call
+// for the same action: it removes the operation, or restores the built-in operation.
 //
-// h is called for each authentic and permitted request for action. Several goroutines may call h at the same
-// time, and h may call the server's methods. The result of h becomes the response, encoded with encoding/json. An
-// object without a RequestId receives one, and nil is encoded as an empty object. If h returns an [*ecs.Error],
-// the error response has its Code, Message, StatusCode (0 means the usual status of the code) and AccessDenied.
-// Any other error becomes InternalError with the error's message.
+// The server calls h for each authentic and permitted request for action. Several goroutines may call h at the same
+// time, and h may call the server's methods. The server encodes the result of h with encoding/json. It adds a RequestId
+// to an object that has none, and encodes nil as an empty object. If h returns an [*ecs.Error], the response is an
+// error with the fields Code, Message, StatusCode and AccessDenied of that error. A StatusCode of 0 means the usual
+// status of the code. For any other error, the response has the code InternalError and the error's message.
 func (s *Server) Handle(action string, h func(Request) (any, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +74,7 @@ func (s *Server) run(x *exchange, operation func(*Server, *exchange, *params) an
 	return marshal(out), nil
 }
 
-// deny responds to a request without permission: with an error or, if EmptyIfDenied is set, with an empty list.
+// deny returns the response to a request without permission: an error or, if EmptyIfDenied is set, an empty list.
 func (s *Server) deny(x *exchange) ([]byte, *apiError) {
 	dryRun, _ := (&params{Values: x.params}).flag("DryRun")
 	if x.action != "DescribeInstances" || dryRun || !x.EmptyIfDenied {
@@ -110,7 +110,7 @@ func runHandler(h func(Request) (any, error), r Request) ([]byte, *apiError) {
 	return body, nil
 }
 
-// errorOf converts an error that a handler returned to an error response.
+// errorOf converts an error returned by a handler to an error response.
 func errorOf(err error) *apiError {
 	var e *ecs.Error
 	if !errors.As(err, &e) {

@@ -9,17 +9,16 @@ import (
 	"slices"
 )
 
-// position is the place where the next page of a listing by token begins.
+// position describes where the next page of a listing by token begins.
 type position struct {
-	seq uint64 // number of the last listed item; in ListTagResources, of the item whose tags are partly listed
-	// In DescribeInstances, count is the number of listed resources that count toward the cap. In
-	// ListTagResources, it is the number of the item's tags that are already listed.
+	seq uint64 // number of the last listed item, or in ListTagResources, of the item whose tags are partly listed
+	// In DescribeInstances, count is the number of listed resources that count toward the cap. In ListTagResources,
+	// count is the number of tags of the item that have been listed.
 	count int
 }
 
-// sealToken returns an opaque token for a position. The token contains everything needed to continue the listing,
-// and can be used any number of times. Tokens differ from each other, unless more than 4,096 of them are created
-// for the same position.
+// sealToken returns an opaque token for a position. The server stores no data for a token, so a token can be used any
+// number of times. The tokens for one position are different, unless more than 4,096 tokens are created for it.
 func (s *Server) sealToken(pos position, binding uint64) string {
 	salt := s.tokens.Add(1) & 0xfff
 	var b [16]byte
@@ -42,7 +41,7 @@ func (s *Server) openToken(token string, binding uint64) (position, *apiError) {
 	return position{}, newError(400, "InvalidParameter.NextToken", "The specified NextToken is not valid, or belongs to a request with other filters.")
 }
 
-// nextToken returns the NextToken of a response. At the end of the listing, NextToken is "".
+// nextToken returns the NextToken of a response, which is "" at the end of the listing.
 func (s *Server) nextToken(x *exchange, p *params, pos position, binding uint64, more bool) string {
 	switch token := p.Get("NextToken"); {
 	case token != "" && x.fault != nil && x.fault.RepeatToken:
@@ -65,11 +64,11 @@ func tokenBinding(values url.Values) uint64 {
 type page struct {
 	rows  []*item
 	next  position // the position where the next page begins
-	total int      // number of matching instances on all pages; in token mode, counting stops early
+	total int      // number of matching instances on all pages; incomplete in token mode
 	more  bool     // whether there are more matching instances after this page
 }
 
-// page returns the page that q asks for.
+// page returns the page of instances that q requests.
 func (f *fleet) page(x *exchange, q *query) page {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -119,7 +118,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 	return found
 }
 
-// candidates returns the instances that can match q, ordered by their number. f.mu must be held.
+// candidates returns the instances of the region that q may match, ordered by their numbers. f.mu must be held.
 func (f *fleet) candidates(region string, q *query) []*item {
 	if q.ids == nil {
 		return f.regions[region]

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// params parses the parameters of an operation. Its methods store the first error in err. As in the API, unknown
-// parameters are ignored, and empty parameters are treated as absent.
+// params parses the parameters of an operation. The methods store the first error in the field err. Like the API, they
+// ignore unknown parameters, and treat an empty parameter as absent.
 type params struct {
 	url.Values
 	err *apiError
@@ -23,12 +23,13 @@ func (p *params) fail(err *apiError) {
 	}
 }
 
-// invalid records an InvalidParameter error, for parameters for which the API documents no specific code.
+// invalid records an InvalidParameter error. Use it for a parameter for which the API documents no specific error code.
 func (p *params) invalid(name, why string) {
 	p.fail(newError(400, "InvalidParameter", "The specified parameter %q is not valid: %s.", name, why))
 }
 
-// number parses an integer between lowest and highest. If highest is 0, there is no upper limit.
+// number parses a parameter whose value is an integer between lowest and highest. If highest is 0, there is no upper
+// limit.
 func (p *params) number(name string, byDefault, lowest, highest int) int {
 	text := p.Get(name)
 	if text == "" {
@@ -54,8 +55,8 @@ func (p *params) flag(name string) (value, given bool) {
 	return false, true
 }
 
-// list parses a JSON array of strings. Like the API, it also accepts elements in single quotes. It returns nil if
-// the parameter is absent.
+// list parses a parameter whose value is a JSON array of strings. Like the API, it also accepts strings in single
+// quotes. It returns nil if the parameter is absent.
 func (p *params) list(name string) []string {
 	text := p.Get(name)
 	if text == "" {
@@ -80,14 +81,14 @@ func (p *params) highest(name string) int {
 	for key := range p.Values {
 		if rest, ok := strings.CutPrefix(key, name+"."); ok {
 			number, _, _ := strings.Cut(rest, ".")
-			n, _ := strconv.Atoi(number) // a name without a number belongs to an unknown parameter
+			n, _ := strconv.Atoi(number) // a name without a number is an unknown parameter
 			highest = max(highest, n)
 		}
 	}
 	return highest
 }
 
-// repeated returns the values of Name.1, Name.2 and so on. Numbers may be missing in between.
+// repeated returns the values of the parameters Name.1, Name.2 and so on. Some numbers may be missing.
 func (p *params) repeated(name string, limit int) []string {
 	highest := p.highest(name)
 	if highest > limit {

@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// Quota limits the rate of requests for each operation in each region. The zero value sets no limit. A token
-// bucket and a fixed window can be used together. A request beyond the limit fails with 400 Throttling.User.
+// Quota limits the rate of requests for each operation in each region. It supports a token bucket and a fixed window,
+// which can be combined. The zero value sets no limit. A request beyond the limit fails with status 400 and the code
+// Throttling.User.
 type Quota struct {
-	Rate  float64 // token bucket: average number of requests per second; 0 means unlimited
+	Rate  float64 // token bucket: average rate in requests per second; 0 means unlimited
 	Burst int     // token bucket: its size in requests; 0 means 1
 
 	Limit  int           // fixed window: number of requests permitted in each Window; 0 means unlimited
 	Window time.Duration // fixed window: its length; 0 means one minute, as in the API
 
-	// Headers makes the server announce the quota: every response has an X-RateLimit-User-API header, and the
-	// response to a throttled request also has an x-acs-retry-after header with the time to wait in milliseconds.
+	// Headers makes the server report the quota in response headers. Every response has an X-RateLimit-User-API header.
+	// The response to a throttled request also has an x-acs-retry-after header with the time to wait in milliseconds.
 	Headers bool
 }
 
@@ -69,8 +70,8 @@ func (s *Server) throttle(x *exchange) *apiError {
 
 func (q Quota) burst() float64 { return float64(max(q.Burst, 1)) }
 
-// count counts a request and returns how many more requests are permitted now. If the quota is exceeded, count
-// does not count the request, and returns how long to wait until the next request is permitted.
+// count counts a request and returns the number of further requests that are currently permitted. If the request
+// exceeds the quota, it is not counted, and count returns the time until the next request is permitted.
 func (m *meter) count(q Quota, now time.Time) (wait time.Duration, remaining int) {
 	length := cmp.Or(q.Window, time.Minute)
 	if q.Rate > 0 {

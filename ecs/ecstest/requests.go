@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	maxRequests     = 10_000   // number of requests that Requests returns at most
-	maxRequestBytes = 64 << 20 // limit of the memory that the records use
+	maxRequests     = 10_000   // maximum number of requests that Requests returns
+	maxRequestBytes = 64 << 20 // maximum memory used by the records
 )
 
 // Request describes a request that the server received.
@@ -25,11 +25,11 @@ type Request struct {
 	Nonce            string
 	UserAgent        string
 	RemoteAddr       string // identifies the connection
-	// AuthError is the error code if the key, time, nonce or signature of the request was rejected, and "" if the
-	// request was authentic. If a fault was applied, the client may have received a different error.
+	// AuthError is the error code if the server rejected the key, time, nonce or signature of the request, and ""
+	// otherwise. If a fault was applied, the client may have received a different error.
 	AuthError string
 	RequestID string
-	Status    int    // HTTP status of the response; 0 if no response was sent yet, or if none will be sent
+	Status    int    // HTTP status of the response; 0 if no response has been sent
 	Code      string // error code of the response; "" for a success
 }
 
@@ -56,7 +56,7 @@ func (s *Server) snapshot(x *exchange) Request {
 	return r
 }
 
-// requestLog keeps the most recent requests. Their number and their total size are limited.
+// requestLog stores the most recent requests, up to a maximum number and a maximum total size.
 type requestLog struct {
 	kept  []keptRequest
 	bytes int
@@ -77,8 +77,8 @@ func (l *requestLog) add(r *Request, bytes int) {
 	}
 }
 
-// requestSize estimates the memory that the record of a request uses. The parameters share the memory of the
-// query string or the body that they were parsed from.
+// requestSize estimates how much memory the record of a request uses. It counts the query string and the body, with
+// which the parsed parameters share memory.
 func requestSize(x *exchange) int {
 	const perRecord, perParam = 512, 128
 	size := perRecord + perParam*len(x.params) + len(x.r.URL.RawQuery) + len(x.body)
@@ -90,12 +90,12 @@ func requestSize(x *exchange) int {
 	return size
 }
 
-// protocolParams are the parameters of the protocol itself, as opposed to those of an operation. Parameters that
-// begin with "Signature" also belong to the protocol.
+// protocolParams lists parameters that belong to the protocol, not to an operation. All parameters that begin with
+// "Signature" belong to the protocol as well.
 var protocolParams = []string{"AccessKeyId", "Action", "BearerToken", "Format", "SecurityToken", "Timestamp", "Version"}
 
-// operationParams returns a copy of the parameters of the operation itself, without those of the protocol and
-// without those named in exclude. Excluding a name also excludes its numbered forms, such as Name.1.
+// operationParams returns a copy of values without the parameters of the protocol and without the parameters named in
+// exclude. If exclude contains a name, the numbered parameters with that name, such as Name.1, are omitted as well.
 func operationParams(values url.Values, exclude ...string) url.Values {
 	own := url.Values{}
 	for name, v := range values {

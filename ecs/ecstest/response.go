@@ -55,8 +55,8 @@ func usualStatus(code string) int {
 	return http.StatusBadRequest
 }
 
-// respond sends the response: err if it is not nil, otherwise body. The fault that applies to the request can
-// change the response.
+// respond sends the response to a request: an error response if err is not nil, and body otherwise. If a fault applies
+// to the request, the fault may change the response.
 func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *apiError) {
 	f := x.fault
 	if f.replacesResponse() {
@@ -65,7 +65,7 @@ func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *a
 	status, root := http.StatusOK, x.action+"Response"
 	if err != nil {
 		status, root = err.Status, "Error"
-		if err.Code != "" { // an empty Code means a fault with a status and without an error
+		if err.Code != "" { // Code is empty if a fault sets a status but no error code
 			err.RequestID, err.HostID = x.requestID, x.r.Host
 			err.Recommend = "https://api.aliyun.com/troubleshoot?q=" + err.Code + "&product=Ecs&requestId=" + x.requestID
 			body = marshal(err)
@@ -137,8 +137,8 @@ func (s *Server) gzip(body []byte) []byte {
 	return b.Bytes()
 }
 
-// toXML converts a JSON response to the equivalent XML: each member becomes an element, and each element of a
-// list becomes an element with the list's name.
+// toXML converts a JSON response to XML. Each member becomes an XML element with the name of the member. Each element
+// of a list becomes an XML element with the name of the list.
 func toXML(root string, body []byte) []byte {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()

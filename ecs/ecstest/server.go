@@ -23,7 +23,7 @@ const (
 	maxBody    = 1 << 20 // maximum size of a request body in bytes
 )
 
-// Server is an in-memory ECS that speaks HTTP. It is safe for concurrent use: its methods may be called while it
+// Server is an in-memory server with the HTTP API of ECS. Its methods may be called concurrently, and while the server
 // handles requests.
 type Server struct {
 	http   *httptest.Server
@@ -49,17 +49,18 @@ type Server struct {
 // NewServer starts a server on a loopback port. The server contains the given instances (see [Server.Put]) and
 // accepts one access key, [Server.Credentials]. The caller must call [Server.Close] when done.
 //
-// In a [testing/synctest] bubble use [NewPipeServer], because real connections do not work there.
+// In a [testing/synctest] bubble, use [NewPipeServer], because virtual time does not work with real network
+// connections.
 func NewServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	s.http = httptest.NewServer(s)
 	return s
 }
 
-// NewPipeServer is like [NewServer], but its connections are made with [net.Pipe] instead of the network, so that
+// NewPipeServer is like [NewServer], but the server uses connections from [net.Pipe] instead of the network, so that
 // the server and its clients can use the virtual time of a [testing/synctest] bubble. Create and close the server
-// inside the bubble. Clients returned by [Server.Client] connect to it; any other http.Client needs a Transport
-// with [Server.DialContext].
+// inside the bubble. Clients returned by [Server.Client] use such connections. To use another http.Client, set the
+// DialContext of its Transport to [Server.DialContext].
 func NewPipeServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
@@ -72,7 +73,7 @@ func NewPipeServer(instances ...ecs.Instance) *Server {
 func newServer(instances []ecs.Instance) *Server {
 	key := make([]byte, 16)
 	_, _ = rand.Read(key)           // never fails
-	sealer, _ := aes.NewCipher(key) // fails only if the key has another size
+	sealer, _ := aes.NewCipher(key) // fails only if the key has the wrong size
 	s := &Server{
 		own:      signer.Credentials{AccessKeyID: "LTAI" + rand.Text()[:20], AccessKeySecret: rand.Text()},
 		sealer:   sealer,
@@ -99,9 +100,9 @@ func (s *Server) URL() string { return s.http.URL }
 // Credentials returns the access key that a new server accepts. Each server has a different key.
 func (s *Server) Credentials() signer.Credentials { return s.own }
 
-// Client returns a client for a region that sends its requests to this server. If opts is nil, all options have
-// their default values. Client sets Endpoint to the server's URL, and uses the server's own key unless opts has
-// Credentials. It returns the errors of [ecs.NewClient].
+// Client returns a client for a region that sends its requests to this server. If opts is nil, all options have their
+// default values. Client sets Endpoint to the server's URL. If opts has no Credentials, the client uses the key that
+// [Server.Credentials] returns. Client returns the same errors as [ecs.NewClient].
 func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	var o ecs.Options
 	if opts != nil {
@@ -117,7 +118,8 @@ func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	return ecs.NewClient(region, &o)
 }
 
-// DialContext connects to the server, regardless of the address. Use it as the DialContext of an http.Transport.
+// DialContext returns a connection to the server, regardless of the address. Use it as the DialContext function of an
+// http.Transport.
 func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	addr := s.http.Listener.Addr()
 	if s.dial != nil {
@@ -126,7 +128,7 @@ func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
 }
 
-// exchange holds a request that is being handled, and the data needed to respond to it.
+// exchange contains a request that the server is handling, and the data that is needed for the response.
 type exchange struct {
 	Settings  // a copy made when the request arrived
 	r         *http.Request
@@ -147,12 +149,11 @@ type exchange struct {
 	record    *Request    // guarded by Server.mu
 }
 
-// ServeHTTP handles one API request. If the request is invalid, the response is the error that the API returns
-// for it.
+// ServeHTTP handles one API request. For an invalid request, it sends the same error response as the API.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.receive(w, r)
 	if !sleep(r, x.Latency) || !x.fault.beforeResponse(w, r) {
-		panic(http.ErrAbortHandler) // makes net/http close the connection without a response, and without logging
+		panic(http.ErrAbortHandler) // makes net/http close the connection without a response or a log entry
 	}
 	err := s.authenticate(x)
 	if err != nil {
@@ -173,7 +174,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.respond(w, x, body, err)
 }
 
-// receive parses and records a request, and selects the fault that applies to the request.
+// receive parses and records a request, and determines which fault applies to the request.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{r: r, requestID: newRequestID(), header: http.Header{}}
 	x.body, x.parseErr = readBody(w, r)

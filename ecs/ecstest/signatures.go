@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// The canonical forms below share no code with package signer, so that a mistake in signer is detected.
+// The functions in this file share no code with package signer, so that tests detect mistakes in package signer.
 
 const algorithmV3 = "ACS3-HMAC-SHA256"
 
-// readV1 reads the authentication of a request with signature method V1, which signs all parameters.
+// readV1 reads the authentication of a request with a V1 signature, which covers all parameters.
 func (x *exchange) readV1() (authentication, *apiError) {
 	get := x.params.Get
 	a := authentication{
@@ -46,8 +46,7 @@ func (x *exchange) readV1() (authentication, *apiError) {
 	return a, nil
 }
 
-// readV3 reads the authentication of a request with signature method V3, which signs the query, the headers and
-// the body.
+// readV3 reads the authentication of a request with a V3 signature, which covers the query, some headers and the body.
 func (x *exchange) readV3() (authentication, *apiError) {
 	h := x.r.Header
 	a := authentication{version: algorithmV3, token: h.Get("X-Acs-Security-Token"), time: h.Get("X-Acs-Date"), nonce: h.Get("X-Acs-Signature-Nonce")}
@@ -85,7 +84,7 @@ func (x *exchange) readV3() (authentication, *apiError) {
 	return a, nil
 }
 
-// headersToSign returns the names of the request's headers that V3 signs.
+// headersToSign returns the names of the headers that a V3 signature of the request must cover.
 func (x *exchange) headersToSign() []string {
 	names := []string{"host"}
 	for name := range x.r.Header {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// usage is the time and memory that this process used for a piece of work.
+// usage contains the time and memory that this process used for a measured function.
 type usage struct {
 	wall, cpu     time.Duration
 	allocs, bytes float64
 }
 
-// measure runs the garbage collector, then work, and returns the time and memory that work used.
+// measure runs the garbage collector, calls work, and returns the time and memory that work used.
 func measure(work func() error) (usage, error) {
 	runtime.GC()
 	var before, after runtime.MemStats
@@ -32,12 +32,13 @@ func measure(work func() error) (usage, error) {
 func cpuTime() time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // a process can always read its own usage
+		panic(err) // cannot fail for the own process
 	}
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// largestProcess returns the peak memory, in bytes, of the largest process among a process and its children.
+// largestProcess returns the peak memory, in bytes, of a process that has ended or of the largest of its child
+// processes, whichever is greater.
 func largestProcess(state *os.ProcessState) float64 {
 	r, ok := state.SysUsage().(*syscall.Rusage)
 	switch {
@@ -50,8 +51,8 @@ func largestProcess(state *os.ProcessState) float64 {
 	}
 }
 
-// peakHeap runs work and returns the maximum size of the heap during the work, including garbage that is not yet
-// collected.
+// peakHeap calls work and returns the maximum size of the heap during the call, including garbage that has not been
+// collected yet.
 func peakHeap(work func() error) (float64, error) {
 	runtime.GC()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -104,7 +105,7 @@ func (s series) median() float64 {
 
 func (s series) most() float64 { return slices.Max(s) }
 
-// over returns the ratio of s to other for each round.
+// over returns the ratio of s to other in each round.
 func (s series) over(other series) series {
 	r := make(series, len(s))
 	for i := range s {

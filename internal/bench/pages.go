@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// templates contains an instance for each kind of page. A "full" instance has every field of the documented
-// sample, two network interfaces and five tags. A "typical" instance has the fields of real responses.
-// Placeholders ${…} have a different value in each instance.
+// templates contains one instance for each kind of page. A "full" instance has every field of the sample in the API's
+// documentation, two network interfaces and five tags. A "typical" instance has the fields that real responses contain.
+// A placeholder ${…} has a different value in each instance.
 //
 //go:embed pages/*.tmpl
 var templates embed.FS
@@ -24,8 +24,8 @@ const (
 	pageSize = 100
 )
 
-// The server overwrites these values in each instance. Their width is fixed, so that this works for a fleet of
-// any size.
+// The server overwrites the id and the creation time in each instance. Both have a fixed width, so that they can be
+// overwritten in place.
 const (
 	idStart = `"InstanceId":"i-bp1`
 	idWidth = 17
@@ -34,8 +34,8 @@ const (
 	createdLayout = "2006-01-02T15:04Z"
 )
 
-// newInstances returns n instances as JSON. It returns the same instances every time. The server sets their ids
-// and creation times.
+// newInstances returns n instances as JSON. Equal arguments have equal results. The server sets the ids and the
+// creation times.
 func newInstances(kind string, n int) ([][]byte, error) {
 	pretty, err := templates.ReadFile("pages/" + kind + ".tmpl")
 	if err != nil {
@@ -55,7 +55,7 @@ func newInstances(kind string, n int) ([][]byte, error) {
 // value returns the value that replaces the placeholder ${name} in instance i.
 func value(i int, name string) string {
 	kind, _, _ := strings.Cut(name, ":")
-	if kind == "shared" { // each group of 25 instances shares the value
+	if kind == "shared" { // groups of 25 instances share the value
 		i %= 25
 	}
 	r := random(i, name)
@@ -98,18 +98,18 @@ func random(i int, name string) uint64 {
 	return mix(h.Sum64() + uint64(i))
 }
 
-// mix is the finalizer of SplitMix64. It is a bijection, so different inputs have different results.
+// mix is the finalizer of SplitMix64, which is a bijection: different inputs have different results.
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
 }
 
-// appendID appends an id with idWidth letters and digits. Different values of n have different ids.
+// appendID appends an id that consists of idWidth letters and digits. Different values of n result in different ids.
 func appendID(b []byte, n uint64) []byte {
 	rest := n
 	for i := range idWidth {
-		if i == 13 { // 13 digits are enough for the 64 bits of n
+		if i == 13 { // 13 characters represent the 64 bits of n
 			rest = mix(n)
 		}
 		b = append(b, "0123456789abcdefghijklmnopqrstuvwxyz"[rest%36])

@@ -22,8 +22,8 @@ import (
 
 const region = "cn-hangzhou"
 
-// newOurs returns a client of this SDK for the server at url. The client has its own connection pool. opts may be
-// nil.
+// newOurs returns a client of this SDK that sends its requests to url. The client has its own connection pool. opts may
+// be nil.
 func newOurs(url string, opts *ecs.Options) *ecs.Client {
 	if opts == nil {
 		opts = &ecs.Options{}
@@ -31,7 +31,7 @@ func newOurs(url string, opts *ecs.Options) *ecs.Client {
 	opts.Endpoint, opts.Credentials = url, ecs.StaticCredentials("testid", "testsecret", "")
 	client, err := ecs.NewClient(region, opts)
 	if err != nil {
-		panic(err) // only a bug in this program causes an error
+		panic(err) // possible only because of a bug in this program
 	}
 	return client
 }
@@ -42,8 +42,8 @@ type oldSDK struct {
 	domain string
 }
 
-// newOld returns a client of the old SDK for the server at url. If transport is nil, the SDK uses its default
-// transport.
+// newOld returns a client of the old SDK that sends its requests to url. If transport is nil, the old SDK uses its
+// default transport.
 func newOld(url string, transport http.RoundTripper) oldSDK {
 	client, err := old.NewClientWithOptions(region, sdk.NewConfig().WithScheme("HTTP"), credentials.NewAccessKeyCredential("testid", "testsecret"))
 	if err != nil {
@@ -62,7 +62,8 @@ func (o oldSDK) request(token string) *old.DescribeInstancesRequest {
 	return r
 }
 
-// list lists the fleet in the way users of the old SDK do: with a loop that follows the tokens.
+// list lists all instances with a loop that follows the page tokens. Users of the old SDK have to write such a loop
+// themselves.
 func (o oldSDK) list() ([]old.Instance, error) {
 	var all []old.Instance
 	for token := ""; ; {
@@ -77,7 +78,7 @@ func (o oldSDK) list() ([]old.Instance, error) {
 	}
 }
 
-// raw is a client that reads the bytes of a page without decoding them. Every client must do at least this work.
+// raw is a client that reads the bytes of each page without decoding them. It measures the minimum work of any client.
 type raw struct {
 	client *http.Client
 	url    string
@@ -123,7 +124,7 @@ func collect[T any](items iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-// memory is a RoundTripper that returns the same body for every request without using a network.
+// memory is an http.RoundTripper that responds to every request with the same body, without using a network.
 type memory struct{ body []byte }
 
 func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -138,7 +139,7 @@ func httpClient(transport http.RoundTripper) *http.Client { return &http.Client{
 // emptyPage is the smallest valid response of DescribeInstances.
 var emptyPage = []byte(`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E"}`)
 
-// A wish is the same request to DescribeInstances in the types of both SDKs.
+// A wish contains a DescribeInstances request in the types of both SDKs.
 type wish struct {
 	ours ecs.DescribeInstancesRequest
 	old  func(*old.DescribeInstancesRequest)
@@ -173,7 +174,7 @@ func largeWish() wish {
 	}
 	w.ours.InstanceIDs, w.ours.MaxResults = ids, pageSize
 	w.old = func(r *old.DescribeInstancesRequest) {
-		list, err := json.Marshal(ids) // users of the old SDK encode this JSON themselves
+		list, err := json.Marshal(ids) // the old SDK expects this parameter as JSON
 		if err != nil {
 			panic(err)
 		}
@@ -182,7 +183,8 @@ func largeWish() wish {
 	return w
 }
 
-// sign encodes and signs a request. The old SDK unavoidably also creates an http.Request.
+// sign encodes and signs a request with the old SDK. The measured work includes creating an http.Request, because the
+// old SDK cannot sign a request without it.
 func (o oldSDK) sign(w wish) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
@@ -190,7 +192,7 @@ func (o oldSDK) sign(w wish) error {
 	return o.BuildRequestWithSigner(r, nil)
 }
 
-// call makes a complete call.
+// call makes a complete API call with the old SDK.
 func (o oldSDK) call(w wish) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
@@ -199,7 +201,7 @@ func (o oldSDK) call(w wish) error {
 	return err
 }
 
-// stopper is a Signer that signs and then panics. The panic ends the call at almost no cost.
+// stopper is a Signer that signs a request and then panics, so that the call ends without sending the request.
 type stopper struct{ signer.V1 }
 
 type stopped struct{}
@@ -211,8 +213,8 @@ func (s stopper) Sign(r signer.Request, c signer.Credentials) (signer.Signed, er
 	panic(stopped{})
 }
 
-// signOurs encodes and signs a request. It includes all that a call does before signing: credentials, clock,
-// nonce and throttle control. The client's Signer must be a stopper.
+// signOurs encodes and signs a request with this SDK. The measured work includes everything that a call does before it
+// sends the request: credentials, clock, nonce and throttle control. The client's Signer must be a stopper.
 func signOurs(ctx context.Context, client *ecs.Client, w wish) (err error) {
 	defer func() {
 		switch p := recover(); p {

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// row is a row of the table. If there is a peer, limit applies to the ratio of ours to peer. Otherwise it applies
+// row is a row of the table. If peer is not nil, limit applies to the ratio of ours to peer. Otherwise, limit applies
 // to ours.
 type row struct {
 	target string // "" if the row is only informative
 	what   string
 	unit   string
 	ours   series
-	peer   series  // nil if there is nothing to compare with
+	peer   series  // the results to compare with; may be nil
 	name   string  // name of the peer
 	limit  float64 // 0 means that there is no limit
-	// absolute means that limit applies to ours even if there is a peer.
+	// absolute means that limit applies to ours even if peer is not nil.
 	absolute bool
 	// atLeast means that limit is a minimum instead of a maximum.
 	atLeast bool

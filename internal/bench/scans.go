@@ -16,7 +16,7 @@ import (
 
 const (
 	scanWorkers = 16
-	// farLatency is the latency of calls to a distant region. It is so long that the CPU time of client and
+	// farLatency is the latency of calls to a distant region. It is so long that the CPU time of the client and the
 	// server is negligible.
 	farLatency = 300 * time.Millisecond
 )
@@ -52,8 +52,8 @@ func (b *bench) scans(ctx context.Context) error {
 	return err
 }
 
-// largeRegion compares a listing of 30 regions, one of which contains almost all instances, with a scan of that
-// region alone.
+// largeRegion measures a listing of 30 regions, one of which contains almost all instances, and compares it with a scan
+// of that one region.
 func (b *bench) largeRegion(ctx context.Context) error {
 	bursty := setup{Kind: typical, Fleet: 20_000, Latency: farLatency, Bursts: true, Elsewhere: 50}
 	alone, _, err := b.listing(bursty, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
@@ -76,7 +76,8 @@ func (b *bench) largeRegion(ctx context.Context) error {
 	return err
 }
 
-// listing lists the fleet with a new client and returns how long the listing took and what the server received.
+// listing uses a new client to list all instances of a server. It returns the duration of the listing and the counts of
+// what the server received.
 func (b *bench) listing(s setup, list func(*ecs.Client) iter.Seq2[ecs.Instance, error]) (time.Duration, counts, error) {
 	if _, err := b.set(s); err != nil {
 		return 0, counts{}, err
@@ -99,7 +100,7 @@ func (b *bench) listing(s setup, list func(*ecs.Client) iter.Seq2[ecs.Instance, 
 	return wall, seen, err
 }
 
-// lookups measures target 8: the number of requests that many concurrent calls of GetInstance make.
+// lookups measures target 8: the number of requests that result from many concurrent calls of GetInstance.
 func (b *bench) lookups(ctx context.Context) error {
 	const calls = 500
 	var transport echo
@@ -112,7 +113,7 @@ func (b *bench) lookups(ctx context.Context) error {
 	return err
 }
 
-// echo is a RoundTripper that responds to a DescribeInstances request with one instance for each id in the
+// echo is an http.RoundTripper that responds to a DescribeInstances request with one instance for each id in the
 // request.
 type echo struct{ requests atomic.Int64 }
 

@@ -29,16 +29,16 @@ type setup struct {
 	Latency   time.Duration
 	Exclusive bool // whether the bounds of creation times are exclusive
 	Bursts    bool // whether the instances were created in bursts instead of at equal intervals
-	Elsewhere int  // number of instances in each region other than the client's; 0 means the same number as in the client's region
+	Elsewhere int  // number of instances in every other region; 0 means the same number as in the client's region
 }
 
-// counts describes what the server has received since the last setup.
+// counts describes what the server has received since its setup was last changed.
 type counts struct {
 	Addr                  string
 	Requests, Connections int64
 }
 
-// server represents the server process in the client process.
+// server is the client's handle for the server process.
 type server struct {
 	url   string
 	in    io.Closer
@@ -50,8 +50,8 @@ type server struct {
 // serverEnv is the environment variable that makes this program run as the server. See main and TestMain.
 const serverEnv = "ECS_BENCH_SERVER"
 
-// startServer runs this program as the server in a separate process, so that the CPU time of the server is not
-// counted for the client.
+// startServer starts this program a second time, as the server. The server has its own process, so that its CPU time is
+// not counted as the client's.
 func startServer(ctx context.Context) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -77,7 +77,7 @@ func startServer(ctx context.Context) (*server, error) {
 	return s, err
 }
 
-// set changes the setup and returns what the server received with the previous setup.
+// set changes the server's setup and returns the counts for the previous setup.
 func (s *server) set(to setup) (c counts, err error) {
 	if err = s.to.Encode(to); err == nil {
 		err = s.from.Decode(&c)
@@ -142,8 +142,8 @@ type template struct {
 	id, created int // offsets of the id and of the creation time
 }
 
-// maxTemplates is the maximum number of templates. In a larger fleet, several instances use the same template and
-// differ only in id and creation time.
+// maxTemplates is the maximum number of templates. If the server has more instances, several instances use the same
+// template and differ only in their ids and creation times.
 const maxTemplates = 10_000
 
 func newTemplates(kind string, n int) ([]template, error) {
@@ -165,7 +165,7 @@ func newTemplates(kind string, n int) ([]template, error) {
 	return list, nil
 }
 
-// api serves DescribeInstances for a fleet that is listed in the order of creation. A token is the number of the
+// api serves DescribeInstances. It lists instances in the order of their creation. A page token is the number of the
 // first instance on the next page, so the server finds the page without a search.
 type api struct {
 	setup
@@ -184,7 +184,7 @@ func newAPI(s setup, templates []template) *api {
 	period := int64(lastCreated.Sub(firstCreated))
 	for len(a.bursts) < s.Fleet {
 		at := firstCreated.Add(time.Duration(rng.Int64N(period))).Truncate(time.Minute)
-		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // makes most bursts small
+		for range min(1+rng.IntN(1+rng.IntN(450)), s.Fleet-len(a.bursts)) { // most bursts are small
 			a.bursts = append(a.bursts, at)
 		}
 	}
@@ -192,7 +192,8 @@ func newAPI(s setup, templates []template) *api {
 	return a
 }
 
-// The instances of the fleet were created between these times. Without bursts, the intervals are equal.
+// The instances of the server were created between these times. If setup.Bursts is false, the intervals between
+// creations are equal.
 var (
 	firstCreated = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	lastCreated  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -230,7 +231,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.bodies.Put(body)
 }
 
-// answer appends the page that the request asks for to b.
+// answer appends the response to a request with the query q to b.
 func (a *api) answer(b []byte, q url.Values) ([]byte, error) {
 	first, end, err := a.matching(q)
 	if err != nil {
@@ -282,7 +283,7 @@ func fromToken(token string) (int, error) {
 	return int(i), err
 }
 
-// matching returns the range of the instances that were created within the bounds in the request.
+// matching returns the range of the instances whose creation times are within the bounds in the query q.
 func (a *api) matching(q url.Values) (first, end int, err error) {
 	after, before := q.Get("Filter.1.Value"), q.Get("Filter.2.Value")
 	end = a.Fleet

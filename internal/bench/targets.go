@@ -24,18 +24,18 @@ import (
 // fleet is the default number of instances in a measurement.
 const fleet = 10_000
 
-// contender is one of several ways to do the same work.
+// contender is one of several implementations of the same work.
 type contender struct {
 	name string
 	work func() error
 }
 
-// figures contains the results, by contender and by what was measured.
+// figures contains the results by contender and measured quantity, such as "cpu".
 type figures map[string]map[string]series
 
-// race runs all contenders in each round, one after the other, so that a disturbance of the machine affects all
-// of them. It discards the first round, which is a warm-up. extra adds further results for the work that was just
-// measured.
+// race runs all contenders in each round, one after the other, so that other load on the machine affects all of them.
+// It discards the first round, which is a warm-up. If extra is not nil, race calls it after each run of a contender to
+// add further results.
 func race(rounds int, contenders []contender, per float64, extra func(name string, add func(what string, f float64)) error) (figures, error) {
 	all := figures{}
 	for _, c := range contenders {
@@ -67,7 +67,7 @@ func race(rounds int, contenders []contender, per float64, extra func(name strin
 	return all, nil
 }
 
-// in returns the series, which is in nanoseconds or bytes, in a larger unit.
+// in converts a series from nanoseconds or bytes to a larger unit.
 func (s series) in(unit float64) series {
 	r := make(series, len(s))
 	for i := range s {
@@ -99,8 +99,9 @@ const (
 	mb = 1e6
 )
 
-// page returns three functions that fetch the page with a given token: with this SDK, with the old SDK, and
-// without decoding it. If transport is not nil, the functions use transport instead of the network.
+// page returns three functions that fetch the page for a token. The first function uses this SDK, the second uses the
+// old SDK, and the third does not decode the page. If transport is not nil, the functions use transport instead of the
+// network.
 func page(ctx context.Context, url string, transport http.RoundTripper) (ours, old, bytes func(token string) error) {
 	opts := &ecs.Options{}
 	if transport != nil {
@@ -131,7 +132,7 @@ func page(ctx context.Context, url string, transport http.RoundTripper) (ours, o
 	return ours, old, bytes
 }
 
-// body returns one page in the form in which the server sends it.
+// body returns the body of a response with one page.
 func body(kind string) ([]byte, error) {
 	list, err := newTemplates(kind, pageSize)
 	if err != nil {
@@ -210,7 +211,7 @@ func (b *bench) pages(ctx context.Context) error {
 	return nil
 }
 
-// listings measures target 2: listings of 10,000 instances that are all kept in memory.
+// listings measures target 2: listings that keep all 10,000 instances in memory.
 func (b *bench) listings(ctx context.Context) error {
 	rounds, latencies := max(b.rounds-2, 1), []time.Duration{0, 20 * time.Millisecond, 50 * time.Millisecond}
 	if b.quick {
@@ -308,7 +309,7 @@ func (b *bench) listings(ctx context.Context) error {
 
 func scanName(workers int) string { return fmt.Sprintf("ScanInstances × %d", workers) }
 
-// memory measures target 3: the size of the live heap during a listing whose instances are not kept.
+// memory measures target 3: the size of the live heap during a listing that does not keep the instances.
 func (b *bench) memory(ctx context.Context) error {
 	fleets := []struct {
 		n     int
@@ -341,7 +342,7 @@ type stream struct {
 	items iter.Seq2[ecs.Instance, error]
 }
 
-// streams returns each way to list instances without keeping them.
+// streams returns the SDK's iterators that list instances without keeping all of them in memory.
 func streams(ctx context.Context, client *ecs.Client) []stream {
 	return []stream{
 		{"Instances", client.Instances(ctx, ecs.DescribeInstancesRequest{})},
@@ -366,7 +367,7 @@ func streamed(ctx context.Context, client *ecs.Client) iter.Seq2[ecs.Instance, e
 	}
 }
 
-// heapWhile ranges over n instances and returns the size of the live heap at fifty moments.
+// heapWhile ranges over n instances and measures the size of the live heap fifty times.
 func heapWhile(items iter.Seq2[ecs.Instance, error], n int) (series, error) {
 	var heap series
 	got := 0
@@ -438,7 +439,7 @@ func (b *bench) requests(ctx context.Context) error {
 	return nil
 }
 
-// channel measures target 5: the additional cost of an instance that passes through a channel.
+// channel measures target 5: the additional cost per instance of a channel.
 func (b *bench) channel(ctx context.Context) error {
 	text, err := body(full)
 	if err != nil {
@@ -490,7 +491,8 @@ func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	}
 }
 
-// throughChannel passes items through a channel in the same way as StreamInstances.
+// throughChannel returns an iterator that receives the items from a channel, to which a goroutine sends them as in
+// StreamInstances.
 func throughChannel(ctx context.Context, items iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		stream := pagination.NewStream(ctx, pageSize-1, func(context.Context) iter.Seq2[ecs.Instance, error] { return items })
@@ -520,9 +522,9 @@ func count(items iter.Seq2[ecs.Instance, error]) error {
 	return nil
 }
 
-// imports measures target 6: how importing the SDK affects a program. Before each build, only the standard
-// library is compiled. Compiling it takes longer than compiling either SDK, but every Go user already has it in
-// the build cache.
+// imports measures target 6: how importing the SDK affects a program. Before each build, the build cache contains only
+// the standard library. Compiling the standard library takes longer than compiling either SDK, but every Go user
+// already has it in the build cache.
 func (b *bench) imports(ctx context.Context) error {
 	const rounds = 3
 	programs := []string{"ours", "old", "baseline"}
@@ -597,8 +599,8 @@ func (b *bench) imports(ctx context.Context) error {
 	return nil
 }
 
-// growth measures target 7: that an instance costs as much in a large fleet as in a small fleet. It also measures
-// the rates with one CPU core.
+// growth measures target 7: the cost per instance must be the same for a large number of instances as for a small
+// number. It also measures the rates with one CPU core.
 func (b *bench) growth(ctx context.Context) error {
 	sizes := []int{100, 1_000, 10_000, 100_000}
 	if b.quick {
@@ -632,7 +634,7 @@ func (b *bench) growth(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			all = append(make([]ecs.Instance, 0, len(all)), all...) // removes unused capacity
+			all = append(make([]ecs.Instance, 0, len(all)), all...) // without unused capacity
 			settle()
 			kept[n] = append(kept[n], (liveHeap()-before)/float64(n))
 			runtime.KeepAlive(all)
@@ -648,8 +650,8 @@ func (b *bench) growth(ctx context.Context) error {
 	return b.oneCore(ctx)
 }
 
-// oneCore measures the rates with GOMAXPROCS=1. It uses four goroutines, so that the CPU does not wait for the
-// server.
+// oneCore measures the rates with GOMAXPROCS=1. It uses four goroutines, so that the CPU core is busy while requests
+// are in progress.
 func (b *bench) oneCore(ctx context.Context) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, load := range []struct {
@@ -696,7 +698,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 	return nil
 }
 
-// each calls do with every number from 0 to n-1, from several goroutines.
+// each calls do with every number from 0 to n-1. The calls are distributed over the given number of goroutines.
 func each(goroutines, n int, do func(i int) error) error {
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup

@@ -1,4 +1,4 @@
-// Package compat contains only tests. They test package ecstest with the vendor's older Go client,
-// github.com/aliyun/alibaba-cloud-sdk-go, and compare that client with this module's client. The package is a
-// separate module, so that nothing else depends on the vendor's client.
+// Package compat contains only tests. The tests use the vendor's older Go client,
+// github.com/aliyun/alibaba-cloud-sdk-go, to test package ecstest, and compare that client with package ecs. Package
+// compat is in a separate module, so that no other package depends on the vendor's client.
 package compat

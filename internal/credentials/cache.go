@@ -15,25 +15,24 @@ import (
 
 const (
 	refreshTimeout   = 30 * time.Second  // timeout of one provider call
-	slowAfter        = 5 * time.Second   // if a refresh takes longer, calls use the last valid key instead of waiting
+	slowAfter        = 5 * time.Second   // if a refresh takes longer, callers use the last valid key
 	reuseLastValid   = 150 * time.Second // how long the last valid key may be used while refreshes fail
 	maxHungRefreshes = 4                 // maximum number of abandoned provider calls
 )
 
-// Cache caches the key of a [Provider], so that Credentials can be called before every request and from any number
-// of goroutines.
+// Cache caches the key that a [Provider] returns. A client can call its methods before every request. A Cache is safe
+// for concurrent use.
 //
-// Concurrent callers share one provider call. While refreshes fail, the Cache returns the last valid key for up to
-// 150 s, and calls the provider every 5 s. After the API has rejected the last valid key, the Cache does not reuse
-// it.
+// Concurrent callers share one provider call. If a refresh fails, the Cache returns the last valid key for up to 150 s
+// and calls the provider every 5 s. If the API has rejected the last valid key, the Cache does not return it any more.
 //
-// The provider may hang, panic or call runtime.Goexit. A provider call that has not returned within 30 s is
-// abandoned, and the next caller starts a new call. While four abandoned calls have not returned, no new call is
-// started.
+// The provider may hang, panic or call runtime.Goexit. If a provider call has not returned within 30 s, the Cache
+// abandons that call, and the next caller starts a new one. If four abandoned calls have not returned, the Cache starts
+// no new call until one of them returns.
 type Cache struct{ *cacheState }
 
-// cacheState is a separate struct so that Cache contains only a pointer, which keeps fmt from printing the key. See
-// [Static].
+// cacheState contains the fields of a Cache. It is a separate struct because package fmt does not print the key if it
+// is behind a pointer in Cache. See [Static].
 type cacheState struct {
 	provider Provider
 	redact   func(err error, keys ...signer.Credentials) error
@@ -41,7 +40,7 @@ type cacheState struct {
 	mu           sync.Mutex
 	current      *refresh           // the refresh in progress, or nil
 	started      int                // number of refreshes that have been started
-	stored       int                // the number of the refresh that set lastValid
+	stored       int                // the number of the refresh that returned lastValid
 	hung         int                // number of refreshes that have been abandoned and have not returned
 	lastValid    signer.Credentials // zero if there is none
 	refused      signer.Credentials // the last key that the API rejected
@@ -50,7 +49,7 @@ type cacheState struct {
 	cancelled    bool               // whether the last refresh was canceled because all its callers stopped waiting
 }
 
-// refresh is one provider call, which callers may share.
+// refresh is one provider call. Several callers may wait for the same refresh.
 type refresh struct {
 	number    int
 	started   time.Time
@@ -63,9 +62,9 @@ type refresh struct {
 	err       error
 }
 
-// NewCache returns a Cache for p. If p is already a *Cache, NewCache returns p itself. redact returns an error of
-// the provider in which the given keys, and everything that looks like a secret, are masked. If redact is nil,
-// errors are returned unchanged.
+// NewCache returns a Cache for p. If p is already a *Cache, NewCache returns p itself. The function redact masks the
+// given keys, and everything that looks like a secret, in an error of the provider. If redact is nil, errors are
+// returned unchanged.
 func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) error) *Cache {
 	if c, ok := p.(*Cache); ok {
 		return c
@@ -85,7 +84,7 @@ func (c *Cache) Credentials(ctx context.Context) (signer.Credentials, error) {
 	return key, err
 }
 
-// Format implements fmt.Formatter. It writes the provider's type for every verb, never the key.
+// Format implements fmt.Formatter. For every verb, it writes only the provider's type, never the key.
 func (c *Cache) Format(f fmt.State, verb rune) {
 	text := fmt.Sprintf("ecs.CredentialsProvider(%T)", c.provider)
 	if verb == 'q' {
@@ -94,8 +93,8 @@ func (c *Cache) Format(f fmt.State, verb rune) {
 	_, _ = io.WriteString(f, text)
 }
 
-// Report returns what the provider knows about its key. It performs no I/O. The Report is empty unless the provider
-// is a *Chain.
+// Report describes how the provider obtained its key. It performs no I/O. If the provider is not a *Chain, the Report
+// is empty.
 func (c *Cache) Report() Report {
 	chain, ok := c.provider.(*Chain)
 	if !ok {
@@ -110,9 +109,9 @@ func (c *Cache) Report() Report {
 	return r
 }
 
-// Get returns a key. stale is the key that the API has just rejected, or zero. Get returns stale only if the
-// provider has no other key. If a refresh failed and Get returns the last valid key instead, warning is the refresh
-// error.
+// Get returns a key. The argument stale is the key that the API has just rejected, or the zero value. Get returns the
+// stale key only if the provider returns no other key. If a refresh failed and Get therefore returns the last valid
+// key, warning is the error of the refresh.
 func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error) {
 	switch p := c.provider.(type) {
 	case *Static:
@@ -141,11 +140,11 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 		case <-r.done:
 			switch {
 			case r.err != nil && late:
-				continue // the refresh was canceled before this caller joined it
+				continue // the refresh had been canceled before this caller joined it
 			case r.err != nil:
 				return c.useLastValid(r.err)
 			case r.key == stale && r.stale != stale:
-				continue // the refresh started before the key was known to be stale
+				continue // the refresh started before the API rejected the key
 			}
 			return r.key, nil, nil
 		case <-ctx.Done():
@@ -158,11 +157,11 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 	}
 }
 
-// joinOrStart returns the refresh in progress, or starts a new one. patience is how long to wait, counted from the
-// start of the refresh. late reports whether the refresh has already been canceled.
+// joinOrStart returns the refresh in progress, or starts a new refresh. patience is the maximum time to wait, counted
+// from the start of the refresh. late is true if the refresh has already been canceled.
 //
-// If the last valid key should be used immediately, r and err are nil. If too many provider calls hang, joinOrStart
-// returns an error.
+// If the caller should use the last valid key without waiting, r and err are nil. If too many provider calls have not
+// returned, joinOrStart returns an error.
 func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *refresh, patience time.Duration, late bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,7 +190,7 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 	patience = refreshTimeout
 	if c.lastValidUsable() {
 		patience = slowAfter
-		if deadline, ok := ctx.Deadline(); ok { // leave half of the time for the request itself
+		if deadline, ok := ctx.Deadline(); ok { // reserve half of the time for the request itself
 			patience = min(patience, time.Since(c.current.started)+time.Until(deadline)/2)
 		}
 	}
@@ -199,9 +198,9 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 	return c.current, patience, c.current.cancelled, nil
 }
 
-// leave records that a caller stops waiting for r. If no callers are left and the context of the last caller is
-// done, leave cancels the refresh. It does not cancel two refreshes in a row, because a provider that is slower
-// than its callers would then never return a key.
+// leave records that a caller stops waiting for r. If that was the last caller and its context is done, leave cancels
+// the refresh. It never cancels two consecutive refreshes. Otherwise, a provider that takes longer than its callers
+// wait would never return a key.
 func (c *Cache) leave(r *refresh, contextDone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -218,12 +217,12 @@ func (c *Cache) last() signer.Credentials {
 	return c.lastValid
 }
 
-// lastValidUsable reports whether there is a last valid key that may still be used.
+// lastValidUsable reports whether there is a last valid key and the key may still be used.
 func (c *Cache) lastValidUsable() bool {
 	return c.lastValid != (signer.Credentials{}) && (c.failingSince.IsZero() || time.Since(c.failingSince) < reuseLastValid)
 }
 
-// useLastValid returns the last valid key with err as a warning. If no such key may be used, it returns err as the
+// useLastValid returns the last valid key, with err as the warning. If the key may not be used, it returns err as the
 // error.
 func (c *Cache) useLastValid(err error) (key signer.Credentials, warning, _ error) {
 	c.mu.Lock()
@@ -254,7 +253,7 @@ func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 			c.cancelled = false
 		}
 		if r.err == nil {
-			if r.number > c.stored && r.key != c.refused { // a late result must not replace a newer key
+			if r.number > c.stored && r.key != c.refused { // a late result must not overwrite a newer key
 				c.lastValid, c.stored = r.key, r.number
 				c.failingSince, c.retryAt = time.Time{}, time.Time{}
 			}
@@ -263,10 +262,10 @@ func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 	}()
 	key, err := callProvider(ctx, c.provider, r.stale)
 	if err != nil {
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the refresh has timed out, not the caller
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the refresh itself has timed out
 			err = fmt.Errorf("the credentials provider did not return within %v: %w", refreshTimeout, os.ErrDeadlineExceeded)
 		}
-		// The provider's own code formats its error, which may take long, so c.mu must not be locked here.
+		// Do not lock c.mu here: redact calls the Error method of the provider's error, which may take long.
 		key, err = signer.Credentials{}, c.redact(err, c.last(), r.stale, key)
 	}
 	r.key, r.err = key, err
@@ -281,7 +280,7 @@ func callProvider(ctx context.Context, p Provider, stale signer.Credentials) (ke
 			err = fmt.Errorf("the credentials provider panicked: %w", p)
 		case string:
 			err = fmt.Errorf("the credentials provider panicked: %s", p)
-		default: // the value may contain a key, so only its type is printed
+		default: // print only the type, because the value may contain a key
 			err = fmt.Errorf("the credentials provider panicked with a %T", p)
 		}
 	}()

@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// refreshBefore is how long before its expiry a key is refreshed. It is longer than the time for which a Cache
+	// refreshBefore is how long before its expiration a key is refreshed. It is longer than the time for which a Cache
 	// reuses the last valid key, so a reused key has not expired.
 	refreshBefore = 3 * time.Minute
-	// recheckAfter is how long a key without a known expiry is used before the Chain looks it up once more.
+	// recheckAfter is how long the Chain uses a key without a known expiration time before it looks up the key once
+	// more.
 	recheckAfter = time.Minute
 )
 
-// link is one place in which a Chain looks for a key. get keeps no state between calls, so that configuration
-// changes are noticed. refused is a key that the API has rejected, or zero.
+// link is one place in which a Chain looks for a key. The function get must not cache anything between calls, so that
+// changes of the configuration take effect. The argument refused is a key that the API has rejected, or the zero value.
 type link struct {
 	name string
 	get  func(ctx context.Context, refused signer.Credentials) (foundKey, error)
@@ -32,15 +33,15 @@ type link struct {
 // the link that returned the key works, the Chain uses only that link. After a failure, or after the API has
 // rejected the key, the next call searches from the first link.
 //
-// A link that is not configured is skipped. A link that is configured but fails ends the search with its error,
-// because the key of a later link may belong to another account. A Chain is safe for concurrent use.
+// A link that is not configured is skipped. If a link is configured but fails, the search ends with the error of that
+// link, because the key of a later link may belong to another account. A Chain is safe for concurrent use.
 type Chain struct{ *chainState }
 
-// chainState is a separate struct so that Chain contains only a pointer, which keeps fmt from printing the key. See
-// [Static].
+// chainState contains the fields of a Chain. It is a separate struct because package fmt does not print the key if it
+// is behind a pointer in Chain. See [Static].
 type chainState struct {
 	links  []link
-	advice string // what the user can do if no link has a key; "" for the Chain of a single profile
+	advice string // advice for the user if no link has a key; "" for a single profile
 
 	mu        sync.Mutex
 	key       foundKey
@@ -50,7 +51,7 @@ type chainState struct {
 	report    Report
 }
 
-// NoKeyAdvice tells the user what to do if the default chain finds no key.
+// NoKeyAdvice is the advice in the error for the case that the default chain finds no key.
 const NoKeyAdvice = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials"
 
 // NewChain returns the default chain. Its links are the environment, the OIDC role, the CLI profile, the profile
@@ -82,8 +83,8 @@ func newProfile(s *system, name string) *Chain {
 	}}}}}
 }
 
-// environmentKey returns the key in the environment variables. An incomplete key is an error, because the next link
-// may use another account.
+// environmentKey returns the key in the environment variables. If the key is incomplete, environmentKey returns an
+// error that ends the search, because the next link may use another account.
 func (s *system) environmentKey() (foundKey, error) {
 	const id, secret = "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 	key := signer.Credentials{AccessKeyID: s.getenv(id), AccessKeySecret: s.getenv(secret), SecurityToken: s.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
@@ -104,8 +105,8 @@ func (s *system) environmentKey() (foundKey, error) {
 	return foundKey{Credentials: key, kind: "AK"}, nil
 }
 
-// environmentRole assumes the OIDC role that the environment variables describe. Container Service sets these
-// variables in pods.
+// environmentRole assumes the OIDC role described by environment variables. Alibaba Cloud's Container Service sets
+// these variables in pods.
 func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	arn, provider := s.getenv("ALIBABA_CLOUD_ROLE_ARN"), s.getenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN")
 	token, file := s.getenv("ALIBABA_CLOUD_OIDC_TOKEN"), s.getenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE")
@@ -118,9 +119,9 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }
 
-// sectionLink returns the key in the profile file. This is the last link that may contain the profile named by
-// ALIBABA_CLOUD_PROFILE. If the file does not contain that profile either, sectionLink returns an error that ends
-// the search, because the next link may use another account.
+// sectionLink returns the key in the profile file. The profile file is the last place that may contain the profile
+// named by ALIBABA_CLOUD_PROFILE. If that profile is missing here, too, sectionLink returns an error that ends the
+// search, because the next link may use another account.
 func (s *system) sectionLink(ctx context.Context) (foundKey, error) {
 	key, err := s.iniProfileKey(ctx)
 	if name := s.getenv("ALIBABA_CLOUD_PROFILE"); name != "" && isNotConfigured(err) {
@@ -148,8 +149,8 @@ func (s *system) environmentURI(ctx context.Context) (foundKey, error) {
 	return s.credentialsURI(ctx, uri)
 }
 
-// Credentials returns the cached key. If the cached key is missing or due for a refresh, Credentials gets a key
-// from the links.
+// Credentials returns the cached key. If there is no cached key, or if the cached key must be refreshed, Credentials
+// searches for a key.
 func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	if key, fresh := c.peek(); fresh {
 		return key, nil
@@ -172,8 +173,8 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
 		case !search && isNotConfigured(err):
-			// The file may be missing for a moment while another program replaces it. Do not try the next link,
-			// which may use another account.
+			// The file may be temporarily missing because another program is replacing it. Return an error that ends
+			// the search, because the next link may use another account.
 			err = errors.New(err.Error())
 		}
 		tried = append(tried, LinkReport{Name: l.name, Err: err})
@@ -184,7 +185,7 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	return signer.Credentials{}, c.fail(tried)
 }
 
-// Format implements fmt.Formatter. It writes the type for every verb, never the key.
+// Format implements fmt.Formatter. For every verb, it writes only the type, never the key.
 func (c *Chain) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credentials.Chain") }
 
 // peek returns the cached key without I/O. ok is false if it is time to refresh the key.
@@ -194,8 +195,8 @@ func (c *Chain) peek() (key signer.Credentials, ok bool) {
 	return c.key.Credentials, time.Now().Before(c.refreshAt)
 }
 
-// store stores a key and the index of the link that returned it. links are the results of a search, or nil if only
-// the current link was used.
+// store stores a key and the index of the link that returned the key. The argument links contains the results of the
+// search, or is nil if only the current link was used.
 func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,8 +208,8 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 	return key.Credentials
 }
 
-// refreshTime returns when to refresh a key. A key that seems to have expired is still used, because the clock of
-// this machine may be wrong: the API decides.
+// refreshTime returns the time at which a key must be refreshed. A key that seems to have expired is still used,
+// because the local clock may be wrong and only the API can decide.
 func refreshTime(key foundKey) time.Time {
 	left := time.Until(key.expires)
 	if key.expires.IsZero() || left <= 0 {
@@ -217,8 +218,8 @@ func refreshTime(key foundKey) time.Time {
 	return time.Now().Add(left - min(refreshBefore, left/4))
 }
 
-// fail forgets the link that last worked and returns the error for a failed search. If no link is configured, the
-// error contains the advice first, followed by the reason for each link.
+// fail returns the error for a failed search, and makes the next search start with the first link. If no link is
+// configured, the error message consists of the advice and the reason for each link.
 func (c *Chain) fail(links []LinkReport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -238,7 +239,8 @@ func (c *Chain) fail(links []LinkReport) error {
 	return fmt.Errorf("the default chain found no key: %s (%s)", c.advice, strings.Join(reasons, "; "))
 }
 
-// forget drops a key that the API has rejected. If that key was cached, the next call searches from the first link.
+// forget records that the API has rejected a key. If the rejected key is the cached key, the next call searches from
+// the first link.
 func (c *Chain) forget(key signer.Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -250,19 +252,20 @@ func (c *Chain) forget(key signer.Credentials) {
 
 // Report describes the last search of a Chain.
 type Report struct {
-	// Links are the links that were tried, in order. The last link returned the key, unless its Err is not nil.
+	// Links contains the result for each place in which the Chain has searched, in order. If the Err of the last
+	// element is nil, that place contained the key.
 	Links []LinkReport
-	// Kind is the mode with which the key was obtained, in the CLI's terms, such as "AK" or "RamRoleArn". It is ""
-	// if there is no key.
+	// Kind describes how the key was obtained. It is one of the CLI's names for the mode of a profile, such as "AK" or
+	// "RamRoleArn", or "" if there is no key.
 	Kind string
-	// Expires is the expiry of the key. It is zero if the key does not expire or its expiry is not known.
+	// Expires is the time at which the key expires. It is zero if the key does not expire or the time is unknown.
 	Expires time.Time
 }
 
 // LinkReport is the result of one link in a Report.
 type LinkReport struct {
 	Name string
-	Err  error // why the link returned no key, or nil if it returned one
+	Err  error // why the link returned no key, or nil if it returned a key
 }
 
 // Report returns the result of the last search. It performs no I/O.

@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// errLayout means that a login cannot be replaced without changing other parts of the configuration.
+// errLayout means that the login in a configuration file cannot be replaced without changing other parts of the file.
 var errLayout = errors.New("its layout is unusual")
 
-// replaceLogin returns content with the login of the named profile replaced by token. Every other byte is
-// unchanged. replaceLogin verifies the result and returns errLayout if anything else would change.
+// replaceLogin returns content with the login of the named profile replaced by token. All other bytes remain unchanged.
+// If replacing the login would change any other part of the configuration, replaceLogin returns errLayout.
 func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error) {
 	config, err := parseConfig("", content)
 	if err != nil {
@@ -59,7 +59,7 @@ func setMember(content []byte, index int, name string, value []byte) []byte {
 	return slices.Concat(content[:old.start], value, content[old.end:])
 }
 
-// withoutLogin decodes a configuration and removes the login members from the profile with the given index.
+// withoutLogin decodes a configuration file and removes the login members from the profile with the given index.
 func withoutLogin(content []byte, index int) (config map[string]any) {
 	_ = decodeJSON(content, &config) // cannot fail: parseConfig has accepted the content
 	if profiles, _ := config["profiles"].([]any); index < len(profiles) {
@@ -74,8 +74,9 @@ func withoutLogin(content []byte, index int) (config map[string]any) {
 // span is a range of bytes in a document.
 type span struct{ start, end int }
 
-// memberOf returns the position of a value in the JSON object or array at the given position. In an object, name is
-// the member's name, and the last matching member is used. In an array, name is the index of the element.
+// memberOf finds a value in the JSON object or array at the position at, and returns the position of the value. For an
+// object, name is the name of a member; if several members have that name, memberOf returns the last of them. For an
+// array, name is the index of an element.
 func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(content[at.start:at.end]))
 	open, err := dec.Token()
@@ -109,14 +110,14 @@ type lockedFile struct {
 	content []byte
 }
 
-// openLocked opens and locks the configuration file. It uses the same lock as credentials-go: an exclusive flock on
-// the file itself (1.4.14, providers/cli_profile.go, writeConfigurationToFileWithLock). On Windows, credentials-go
-// uses LockFileEx; this package does not refresh logins there.
+// openLocked opens and locks the configuration file. It uses the same lock as credentials-go: an exclusive flock on the
+// file itself (1.4.14, providers/cli_profile.go, writeConfigurationToFileWithLock). On Windows, credentials-go uses
+// LockFileEx, but this package does not refresh logins on Windows.
 //
-// The vendor CLI takes no lock at all (config/configuration.go, SaveConfiguration). Therefore update reads the file
-// once more and keeps the changes that the CLI has made.
+// The vendor CLI does not lock the file (config/configuration.go, SaveConfiguration). Therefore, update reads the file
+// once more and keeps changes that the CLI has made.
 //
-// openLocked waits for the lock for up to 15 s, which is longer than another process needs to refresh a login.
+// openLocked waits up to 15 s for the lock. Another process needs less time to refresh a login.
 func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -136,8 +137,8 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	return nil, errors.New("another process keeps the file locked")
 }
 
-// tryOpenLocked is like openLocked but does not wait. It returns nil and no error if another process holds the lock
-// or has just replaced the file.
+// tryOpenLocked is like openLocked but does not wait. If another process holds the lock or has just replaced the file,
+// it returns nil and no error.
 func tryOpenLocked(path string) (*lockedFile, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the user's own configuration
 	if err != nil {
@@ -152,8 +153,8 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 	return f, nil
 }
 
-// lock locks f and prepares it for update. It returns false if another process holds the lock, or if the path now
-// refers to another file.
+// lock locks f and prepares f for update. It returns false if another process holds the lock, or if the path refers to
+// a different file now.
 func (f *lockedFile) lock() (bool, error) {
 	if locked, err := tryLock(f.file); err != nil || !locked {
 		return false, err
@@ -171,16 +172,16 @@ func (f *lockedFile) lock() (bool, error) {
 	return true, f.createTemp(info)
 }
 
-// createTemp creates the temporary file that will replace the configuration. It has the same directory, mode and
-// owner as the configuration.
+// createTemp creates the temporary file that will replace the configuration file. The temporary file has the same
+// directory, mode and owner as the configuration file.
 func (f *lockedFile) createTemp(info os.FileInfo) error {
 	temp, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".tmp-")
 	if err != nil {
 		return fmt.Errorf("the directory is not writable: %w", osError(err))
 	}
 	f.temp = temp
-	// Write placeholder data, because a full disk must be detected before the login is refreshed. update overwrites
-	// the data.
+	// Write placeholder data, so that a full disk is detected before the login is refreshed. The method update
+	// overwrites the data.
 	if _, err = temp.Write(make([]byte, len(f.content)+16<<10)); err != nil {
 		return osError(err)
 	}
@@ -193,8 +194,8 @@ func (f *lockedFile) createTemp(info os.FileInfo) error {
 	return nil
 }
 
-// update replaces the content of the file atomically with the result of edit. It passes the current content to
-// edit, so changes that other programs have made after f was opened are kept.
+// update atomically replaces the content of the file with the result of edit. It passes the current content to edit, so
+// that changes made by other programs since f was opened are preserved.
 func (f *lockedFile) update(edit func([]byte) ([]byte, error)) error {
 	content, err := readFile(f.path, maxConfigFile)
 	if err != nil {
@@ -221,7 +222,7 @@ func (f *lockedFile) update(edit func([]byte) ([]byte, error)) error {
 	return nil
 }
 
-// close releases the lock. It also removes the temporary file if update has not used it.
+// close releases the lock, and removes the temporary file unless update has already moved the file.
 func (f *lockedFile) close() {
 	if f.temp != nil {
 		_ = f.temp.Close()

@@ -1,8 +1,8 @@
 // Package credentials finds the access key that signs requests, and refreshes temporary keys.
 //
-// A [Chain] looks for a key in the same places as the vendor's tools, in their documented order. [NewProfile] reads
-// one profile of the vendor CLI. A [Cache] caches the key of any [Provider], so that it can be called before every
-// request.
+// A [Chain] looks for a key in the same places as the vendor's tools, in the order that the vendor documents.
+// [NewProfile] reads one profile of the vendor CLI. A [Cache] caches the key of any [Provider], so that a client can
+// ask for the key before every request.
 //
 // The package performs all I/O itself. The providers of github.com/aliyun/credentials-go ignore the context, read
 // responses without a size limit, quote responses in errors, print to stdout and follow redirects. No error of this

@@ -11,9 +11,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// iniProfileKey returns a key from the profile file, by default ~/.alibabacloud/credentials. ALIBABA_CLOUD_PROFILE
-// names the section; the default is "default". If the file or the section does not exist, iniProfileKey returns a
-// notConfiguredError.
+// iniProfileKey returns a key from the profile file, which is ~/.alibabacloud/credentials by default. The environment
+// variable ALIBABA_CLOUD_PROFILE contains the name of the section. If it is empty, the section is "default". If the
+// file or the section does not exist, iniProfileKey returns a notConfiguredError.
 func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 	path := cmp.Or(s.getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), s.homeFile(".alibabacloud", "credentials"))
 	if path == "" {
@@ -32,7 +32,7 @@ func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 		return foundKey{}, notConfigured("%s has no section %s", show(path), show(name))
 	}
 	key, err := s.iniSectionKey(ctx, section)
-	if err != nil { // the section exists, so a missing key or role is an error
+	if err != nil { // a missing key or role is an error if the section exists
 		return foundKey{}, fmt.Errorf("section %s in %s: %s", show(name), show(path), err.Error())
 	}
 	return key, nil
@@ -54,12 +54,13 @@ func (s *system) iniSectionKey(ctx context.Context, section map[string]string) (
 	return foundKey{}, errors.New("the type is not supported: use access_key, ecs_ram_role or ram_role_arn")
 }
 
-// parseINI returns the values of one section, or nil if the section does not exist. It parses text in the same way
-// as credentials-go, which uses gopkg.in/ini.v1 with its defaults.
+// parseINI returns the values of one section, or nil if the section does not exist. It parses text in the same way as
+// credentials-go, which uses gopkg.in/ini.v1 with the default options.
 //
-// Names are case-sensitive. If a key is repeated, the last value counts. # and ; begin a comment on a line of its
-// own or after a value, unless the value is enclosed in quotes, """ or backquotes. A backslash at the end of a line
-// continues the value on the next line. Variables such as %(name)s are not expanded.
+// Names are case-sensitive. If a key occurs several times, the last value is used. The characters # and ; begin a
+// comment, either on a separate line or after a value. A value that contains these characters must be enclosed in
+// quotes, """ or backquotes. A backslash at the end of a line continues the value on the next line. Variables such as
+// %(name)s are not expanded.
 func parseINI(text, name string) (section map[string]string, err error) {
 	lines := strings.Split(text, "\n")
 	current := "DEFAULT"
@@ -94,7 +95,8 @@ func parseINI(text, name string) (section map[string]string, err error) {
 	return section, nil
 }
 
-// iniValue returns the value that begins with text in line i, and the number of the value's last line.
+// iniValue returns the value whose first line is lines[i], and the number of its last line. In the first line, the
+// value begins with text.
 func iniValue(lines []string, i int, text string) (value string, last int, err error) {
 	text = strings.TrimLeftFunc(text, unicode.IsSpace)
 	for _, quote := range []string{`"""`, "`"} {
@@ -126,8 +128,8 @@ func iniValue(lines []string, i int, text string) (value string, last int, err e
 	return text, i, nil
 }
 
-// iniMultiline returns a quoted value that begins with text in line i. The closing quote may be on a later line,
-// whose number is returned as last.
+// iniMultiline returns the quoted value that begins with text in lines[i]. The closing quote may be in a later line.
+// The result last is the number of the line with the closing quote.
 func iniMultiline(lines []string, i int, text, quote string) (value string, last int, err error) {
 	for {
 		if end := strings.LastIndex(text, quote); end >= 0 {

@@ -18,15 +18,16 @@ type Provider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
 
-// foundKey is a key, its expiry, and how it was obtained.
+// foundKey contains a key, the time at which it expires, and how it was obtained.
 type foundKey struct {
 	signer.Credentials
-	expires time.Time // zero if the key does not expire, or its expiry is not known
+	expires time.Time // when the key expires; zero if never or unknown
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
 }
 
-// notConfiguredError means that a link of a Chain is not configured, so that the Chain tries the next link. Any
-// other error ends the search: the link is configured but does not work, and the next link may use another account.
+// notConfiguredError means that a link of a Chain is not configured, so that the Chain tries the next link. Any other
+// error means that the link is configured but does not work. Such an error ends the search, because the next link may
+// use another account.
 type notConfiguredError struct{ reason string }
 
 func (e *notConfiguredError) Error() string { return e.reason }
@@ -35,15 +36,15 @@ func notConfigured(format string, args ...any) error {
 	return &notConfiguredError{fmt.Sprintf(format, args...)}
 }
 
-// isNotConfigured reports whether err itself is a notConfiguredError. It does not examine wrapped errors: in a link
-// that is configured, a missing file is a real error.
+// isNotConfigured reports whether err itself is a notConfiguredError. It ignores wrapped errors: if a link is
+// configured, a missing file is an error that must end the search.
 func isNotConfigured(err error) bool {
 	_, ok := err.(*notConfiguredError) //nolint:errorlint // see above
 	return ok
 }
 
-// validateKey returns an error for a key that the API would reject with a less helpful message, or that would break
-// an HTTP header.
+// validateKey returns an error if the API would reject the key with a less helpful message, or if the key cannot be
+// part of an HTTP header.
 func validateKey(key signer.Credentials) error {
 	invalid := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 	switch {
@@ -55,7 +56,8 @@ func validateKey(key signer.Credentials) error {
 	return nil
 }
 
-// issuedKey is a key in a service's JSON response. encoding/json matches the member names in any case.
+// issuedKey is a key in the JSON response of a service. The case of the member names does not matter, because
+// encoding/json ignores it.
 type issuedKey struct {
 	Code                                                    string
 	AccessKeyID, AccessKeySecret, SecurityToken, Expiration string
@@ -74,8 +76,8 @@ func (k issuedKey) key(service, kind string) (foundKey, error) {
 	}, nil
 }
 
-// parseExpiration parses an expiry in RFC 3339 format. If the value is malformed, it returns the zero time, which
-// means unknown, because the key itself may be valid.
+// parseExpiration parses an expiration time in RFC 3339 format. If the value is malformed, parseExpiration returns the
+// zero time, which means unknown, because the key may be valid even so.
 func parseExpiration(text string) time.Time {
 	at, _ := time.Parse(time.RFC3339, text)
 	return at
@@ -102,8 +104,8 @@ func decodeJSON(data []byte, out any) error {
 
 func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
 
-// MaskID returns the prefix of an access key id, which identifies the kind of key, followed by asterisks, as in
-// "LTAI****". It returns "****" if id does not have the usual form.
+// MaskID returns a masked access key id, such as "LTAI****". The prefix, which is not masked, identifies the type of
+// the key. If id does not have the usual form, MaskID returns "****".
 func MaskID(id string) string {
 	if len(id) < 16 || strings.ContainsFunc(id[:4], func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
 		return "****"

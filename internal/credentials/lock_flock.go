@@ -17,7 +17,7 @@ func tryLock(file *os.File) (locked bool, err error) {
 	return err == nil, err
 }
 
-// keepOwner changes the owner and group of file to those of the file described by of.
+// keepOwner gives file the same owner and group as the file described by of.
 func keepOwner(file *os.File, of os.FileInfo) error {
 	want, ok := of.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -20,7 +20,7 @@ var oauthSites = map[string]struct{ url, clientID string }{
 // oauthService is the name of the sign-in service in errors.
 const oauthService = "the OAuth sign-in service"
 
-// logInAgain is the advice at the end of every error that a new login resolves.
+// logInAgain is the advice at the end of each error that the user can resolve with a new login.
 const logInAgain = "log in with the CLI again (aliyun configure --mode OAuth)"
 
 // oauthToken is the stored login of a profile in OAuth mode.
@@ -33,7 +33,7 @@ func (p *cliProfile) oauthToken() oauthToken {
 	return oauthToken{p.OAuthAccessToken, p.OAuthRefreshToken, p.OAuthExpire}
 }
 
-// valid reports whether the access token is valid for at least another minute.
+// valid reports whether the access token remains valid for at least one minute.
 func (t oauthToken) valid() bool {
 	return t.access != "" && t.expires > time.Now().Add(time.Minute).Unix()
 }
@@ -59,9 +59,9 @@ func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, 
 	return out.key(oauthService, "OAuth")
 }
 
-// refreshLogin refreshes the login of a profile and stores the new login in the file. A refresh token can be used
-// only once, so the login is lost if the new login cannot be stored. Therefore refreshLogin tries every step of the
-// update before it uses the refresh token, and keeps the file locked until the new login is stored.
+// refreshLogin refreshes the login of a profile and stores the new login in the configuration file. A refresh token can
+// be used only once, so the user is logged out if the new login cannot be stored. Therefore, refreshLogin tests every
+// step of the update before it uses the refresh token, and keeps the file locked until the new login is stored.
 func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientID string) (oauthToken, error) {
 	file, err := openLocked(ctx, r.path)
 	if err != nil {
@@ -80,8 +80,8 @@ func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientI
 	if _, err = replaceLogin(file.content, name, oauthToken{"access", "refresh", 1}); err != nil {
 		return oauthToken{}, fmt.Errorf("the login has expired, and was not refreshed because %s cannot be updated (%w): %s", show(r.path), err, logInAgain)
 	}
-	// From here on, ignore the caller's cancellation: the new login must be stored after the refresh token has been
-	// used.
+	// Ignore cancellation by the caller after this check, because the new login must be stored once the refresh token
+	// has been used.
 	if ctx.Err() != nil {
 		return oauthToken{}, ctx.Err()
 	}

@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// ProfileInfo contains the fields of a profile that are not secret.
+// ProfileInfo contains the fields of a profile that contain no secrets.
 type ProfileInfo struct {
 	Name, Region string
 	Current      bool
 }
 
-// Profiles returns the profiles in the CLI's configuration file, in the order of the file. If there is no such
-// file, Profiles returns no profiles and no error.
+// Profiles returns the profiles in the CLI's configuration file, in the order of the file. If the file does not exist,
+// Profiles returns nil and no error.
 func Profiles() ([]ProfileInfo, error) { return newSystem().profiles() }
 
 func (s *system) profiles() ([]ProfileInfo, error) {
@@ -31,7 +31,7 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 			Name   string `json:"name"`
 			Region string `json:"region_id"`
 		}
-		if err := decodeJSON(raw, &p); err != nil { // skipping the profile would silently omit an account
+		if err := decodeJSON(raw, &p); err != nil { // do not skip the profile, because an account would be missing
 			return nil, fmt.Errorf("profile number %d in %s is %w", i+1, show(s.configPath()), err)
 		}
 		if p.Name == "" || seen[p.Name] {

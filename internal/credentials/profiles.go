@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// cliConfig is the content of the vendor CLI's configuration file. Each profile is decoded only when it is used, so
-// that a malformed profile does not affect other profiles.
+// cliConfig is the content of the vendor CLI's configuration file. A profile is decoded only when it is used, so that a
+// malformed profile does not affect other profiles.
 type cliConfig struct {
 	Current  string            `json:"current"`
 	Profiles []json.RawMessage `json:"profiles"`
@@ -55,7 +55,7 @@ type cliProfile struct {
 	OAuthExpire       int64  `json:"oauth_access_token_expire"` // Unix seconds
 }
 
-// The modes of a profile. Like the CLI, this package ignores their case.
+// The modes that a profile may have. Like the CLI, this package ignores the case of a mode.
 var (
 	supportedModes = []string{
 		"AK", "StsToken", "RamRoleArn", "EcsRamRole", "RamRoleArnWithRoleName", "ChainableRamRoleArn", "OIDC",
@@ -64,8 +64,8 @@ var (
 	unsupportedModes = []string{"RsaKeyPair", "BearerToken", "Anonymous"}
 )
 
-// maxSources is the maximum number of profiles in a sequence in which each profile names the next one as its
-// source.
+// maxSources is the maximum number of profiles that depend on each other: each profile but the last contains the name
+// of the next profile as its source_profile.
 const maxSources = 10
 
 // canonicalMode returns the element of modes that equals mode if case is ignored, or "" if there is none.
@@ -124,7 +124,7 @@ type profileReader struct {
 	*system
 	path    string
 	config  *cliConfig
-	refused signer.Credentials // a key that the API has rejected, which must not be returned from the CLI's cache
+	refused signer.Credentials // a key that the API has rejected, even if the CLI has cached it
 }
 
 // cliProfileKey returns the key of a profile in the CLI's configuration file. If name is empty,
@@ -154,8 +154,8 @@ func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.
 	return key, nil
 }
 
-// key returns the key of the named profile. via lists the profiles that led to this profile by their
-// source_profile, in order.
+// key returns the key of the named profile. The argument via contains the names of the profiles whose source_profile
+// led to this profile, in order.
 func (r *profileReader) key(ctx context.Context, name string, via []string) (foundKey, error) {
 	p, _, err := r.config.find(name)
 	switch {
@@ -177,15 +177,15 @@ func (r *profileReader) key(ctx context.Context, name string, via []string) (fou
 		return foundKey{}, fmt.Errorf("the mode %s is not supported: use one of %s", unusable, strings.Join(supportedModes, ", "))
 	}
 	key, err := r.modeKey(ctx, p, mode, append(via, name))
-	if isNotConfigured(err) && mode != "AK" { // the profile exists, but something that it needs is missing
+	if isNotConfigured(err) && mode != "AK" { // the profile exists, so this is an error
 		err = errors.New(err.Error())
 	}
 	key.kind = mode
 	return key, err
 }
 
-// inferMode returns the mode of a profile that does not specify one, by the rules of the CLI. It returns "" if no
-// mode fits.
+// inferMode returns the mode of a profile that does not specify a mode, according to the rules of the CLI. It returns
+// "" if the fields of the profile fit no mode.
 func (p *cliProfile) inferMode() string {
 	switch {
 	case p.AccessKeyID != "" && p.AccessKeySecret != "" && p.StsToken != "":
@@ -206,7 +206,7 @@ func (p *cliProfile) inferMode() string {
 	return ""
 }
 
-// roleOfSource assumes the role of p with the key of its source profile.
+// roleOfSource assumes the RAM role of p, using the key of its source profile.
 func (r *profileReader) roleOfSource(ctx context.Context, p *cliProfile, via []string) (foundKey, error) {
 	switch {
 	case p.SourceProfile == "":
@@ -269,8 +269,8 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string,
 	return r.oauthKey(ctx, p)
 }
 
-// cachedKey returns the temporary key that the CLI has stored in the profile. The result is false if the key is
-// missing, is malformed, or expires within refreshBefore.
+// cachedKey returns the temporary key that the CLI has stored in the profile. It returns false if the key is missing or
+// malformed, or if it expires within refreshBefore.
 func (p *cliProfile) cachedKey() (foundKey, bool) {
 	key := foundKey{
 		Credentials: signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret, SecurityToken: p.StsToken},

@@ -10,8 +10,9 @@ import (
 
 // Static is a [Provider] that always returns the same key.
 //
-// The key is behind two pointers. If fmt cannot call the methods of a field and the verb does not match its type,
-// fmt prints the target of the first pointer, but never the target of the second.
+// The key is behind two pointers, the *Static and the field key. If a Static is in an unexported field, package fmt
+// cannot call its methods. For some verbs, fmt then prints the struct that the first pointer refers to, but never
+// follows the second pointer.
 type Static struct{ key *signer.Credentials }
 
 // NewStatic returns a provider that always returns key.
@@ -29,5 +30,5 @@ func (s *Static) Credentials(context.Context) (signer.Credentials, error) {
 // contains white space or control characters.
 func (s *Static) Validate() error { return validateKey(*s.key) }
 
-// Format implements fmt.Formatter. It writes the redacted key for every verb.
+// Format implements fmt.Formatter. For every verb, it writes the redacted key.
 func (s *Static) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.key.String()) }

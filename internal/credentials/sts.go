@@ -20,14 +20,14 @@ import (
 type role struct {
 	arn         string
 	sessionName string // "" means ALIBABA_CLOUD_ROLE_SESSION_NAME, or a default name
-	seconds     int    // session duration; 0 means 3600
+	seconds     int    // session duration in seconds; 0 means 3600
 	policy      string
 	externalID  string
 	stsRegion   string // "" means ALIBABA_CLOUD_STS_REGION, or the central endpoint if that is empty too
 	vpc         bool
 }
 
-// assumeRole uses key to get a temporary key of the role r.
+// assumeRole uses key to obtain a temporary key for the role r.
 func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role) (foundKey, error) {
 	if err := validateKey(key); err != nil {
 		return foundKey{}, err
@@ -49,8 +49,8 @@ func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role)
 	return s.callSTS(ctx, endpoint, signed.Query, "RamRoleArn")
 }
 
-// assumeRoleWithOIDC uses an OIDC token to get a temporary key of the role r. If token is empty, the token is read
-// from tokenFile. The request needs no key. The file is read on every call, because the token is rotated.
+// assumeRoleWithOIDC uses an OIDC token to obtain a temporary key for the role r. The request needs no other key. If
+// token is empty, the token is read from tokenFile. The file is read on every call, because the token is rotated.
 func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
 	switch {
 	case providerARN == "":
@@ -126,8 +126,8 @@ func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foun
 	return out.Credentials.key(service, kind)
 }
 
-// stsAdvice returns advice for an error code of STS, or "" if the code is not known. The error does not include the
-// code itself, because the code may come from a proxy.
+// stsAdvice returns advice for an error code of STS, or "" if the code is unknown. Error messages contain this advice
+// instead of the code, because the code may come from a proxy and contain anything.
 func stsAdvice(code string) string {
 	for _, advice := range []struct{ prefix, text string }{
 		{"NoPermission", "permission to assume the role was denied: allow sts:AssumeRole, and check the role's trust policy"},

@@ -25,11 +25,11 @@ const (
 	maxTokenFile    = 64 << 10 // maximum size of an OIDC token file in bytes
 	maxResponse     = 64 << 10 // maximum size of an HTTP response in bytes
 	requestTimeout  = 10 * time.Second
-	metadataTimeout = 2 * time.Second // short, because the metadata service is one hop away
+	metadataTimeout = 2 * time.Second // short, because the metadata service is nearby
 )
 
-// system provides the parts of the process and the machine that this package uses. Tests replace some of these
-// parts.
+// system provides the environment variables and the HTTP clients that this package uses. Tests replace some of its
+// fields.
 type system struct {
 	getenv      func(string) string
 	client      *http.Client // for STS, sign-in services and credentials URIs
@@ -45,10 +45,10 @@ func newSystem() *system {
 				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
 				TLSHandshakeTimeout:    5 * time.Second,
 				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-				DisableKeepAlives:      true, // one request an hour does not justify keeping a connection
+				DisableKeepAlives:      true, // about one request per hour
 				MaxResponseHeaderBytes: maxResponse,
 			},
-			// Do not follow redirects: a token or a signature would be sent to another host.
+			// Do not follow redirects, which would send a token or a signature to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 	}
@@ -85,8 +85,8 @@ type response struct {
 	body   []byte
 }
 
-// fetch sends a request and reads the whole response. Both must finish within timeout. The errors of fetch describe
-// only the kind of failure: an error of net/http would show the URL, and sometimes data sent by the server.
+// fetch sends a request and reads the whole response. Both must finish within timeout. An error of fetch describes only
+// the kind of failure, because the errors of net/http contain the URL, and sometimes data from the server.
 func fetch(ctx context.Context, client *http.Client, timeout time.Duration, method, address string, header http.Header, body []byte) (response, error) {
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -118,8 +118,8 @@ type request struct {
 	body        []byte
 }
 
-// call sends a request and decodes the JSON response into out. If the status is not 200, the error ends with the
-// result of advice. advice may use out, and may be nil.
+// call sends a request and decodes the JSON response into out. If the status is not 200, call returns an error whose
+// message ends with the result of advice. The function advice may use out, and may be nil.
 func (s *system) call(ctx context.Context, r request, out any, advice func(status int) string) error {
 	res, err := fetch(ctx, s.client, requestTimeout, r.method, r.url, r.header, r.body)
 	if err != nil {
@@ -137,10 +137,10 @@ func (s *system) call(ctx context.Context, r request, out any, advice func(statu
 	return nil
 }
 
-// errNoConnection is in the error chain if no connection to the server could be established.
+// errNoConnection is wrapped by an error of fetch if no connection to the server could be established.
 var errNoConnection = errors.New("no connection")
 
-// fetchError converts an error of net/http to an error that describes only the kind of failure.
+// fetchError returns an error that describes only the kind of the failure reported by net/http, without other data.
 func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -174,9 +174,9 @@ func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	return errors.New("the request failed: the response is not valid HTTP, or the proxy rejected the request")
 }
 
-// readFile reads a regular file that is not empty and has at most limit bytes. Devices and pipes are rejected,
-// because reading them may block or never end. If the file does not exist or permission is denied, readFile returns
-// a notConfiguredError.
+// readFile reads a regular file that is not empty and has at most limit bytes. It returns an error for devices and
+// pipes, because reading them may block or never end. If the file does not exist or permission is denied, readFile
+// returns a notConfiguredError.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -205,7 +205,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s cannot be read: %w", show(path), osError(err))
 	case int64(len(data)) > limit:
 		return nil, tooLarge(path, limit)
-	case len(bytes.TrimSpace(data)) == 0: // a file may be empty while a program rewrites it in place
+	case len(bytes.TrimSpace(data)) == 0: // the file may be empty while it is being rewritten
 		return nil, fmt.Errorf("%s is empty: write or remove it", show(path))
 	}
 	return data, nil
@@ -215,7 +215,7 @@ func tooLarge(path string, limit int64) error {
 	return fmt.Errorf("%s is larger than %d KiB", show(path), limit>>10)
 }
 
-// osError returns the operating system's error number in err, without the path that package os adds.
+// osError returns the operating system's error that err wraps, without the path that package os adds.
 func osError(err error) error {
 	var number syscall.Errno
 	if errors.As(err, &number) {
@@ -224,8 +224,8 @@ func osError(err error) error {
 	return errors.New("input/output error")
 }
 
-// show returns a path or name on one line. If text contains characters that are not printable, show returns it
-// quoted.
+// show returns a path or name in a form that fits in a one-line message. If text contains characters that are not
+// printable, the result is quoted.
 func show(text string) string {
 	if quoted := strconv.Quote(text); quoted[1:len(quoted)-1] != text {
 		return quoted

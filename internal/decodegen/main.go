@@ -1,8 +1,9 @@
 // Command decodegen generates ecs/zz_instance_json.go. The generated functions decode the JSON of the types in
 // package ecs. Run the command with go generate in the directory ecs.
 //
-// Generation starts with the type Instance and follows its fields to other structs. The tags of the fields
-// determine the generated code. Marshal in internal/jsonscan encodes the same JSON and documents the tags.
+// The command generates functions for the type Instance and for all structs that it contains. The tags of the fields
+// determine the generated code. The documentation of Marshal in internal/jsonscan, which encodes the same JSON,
+// describes the tags.
 package main
 
 import (
@@ -44,13 +45,13 @@ func main() {
 type generator struct {
 	types   map[string]ast.Expr // all types of the package, by name
 	queue   []string            // names of the structs that need a function, without duplicates
-	last    int                 // number of the member added last
+	last    int                 // number of the last member that was added to the table
 	table   bytes.Buffer        // the table of members
 	read    bytes.Buffer        // the functions that read structs
 	methods bytes.Buffer        // the JSON methods of the structs that contain lists
 }
 
-// member is a field of a struct that is a member of the JSON object.
+// member describes a field of a struct that corresponds to a member of the JSON object.
 type member struct {
 	field, name, wrap string
 	optional          bool // whether the tag has the option omitzero or omitempty
@@ -97,8 +98,9 @@ func (g *generator) structType(name string) error {
 	}
 	g.last++ // the empty entry before the struct's members
 	fmt.Fprintf(&g.read, "\nfunc read%[1]s(d *jsonscan.Decoder, v *%[1]s, i int) int {\n", name)
-	// If the member that wraps a list has the same name as a member of the list's elements, an element may also
-	// be a string, which is the value of that member. An example is the list OperationLocks.
+	// If the name of a list's wrapper is also the name of a member of the list's elements, the API may return an
+	// element as a string instead of an object. The string is then the value of that member. An example is the list
+	// OperationLocks.
 	for _, m := range members {
 		if g.isListName(m.name, name) {
 			fmt.Fprintf(&g.read, "if d.At(i) == '\"' {\nreturn d.ReadString(%s, i)\n}\n", stringPtr(m))
@@ -120,7 +122,7 @@ func (g *generator) structType(name string) error {
 		fmt.Fprintf(&g.table, "%d: {Key: `,%q:`%s},\n", g.last, m.name, wrapKey)
 	}
 	g.read.WriteString("default:\ni = d.Unknown(i)\n}\ni, m = d.NextMember(i, m)\n}\nreturn i\n}\n")
-	if hasList && name != "Instance" { // Instance has hand-written methods
+	if hasList && name != "Instance" { // the methods of Instance are not generated
 		fmt.Fprintf(&g.methods, `
 // MarshalJSON encodes v in the JSON format of the API.
 func (v %[1]s) MarshalJSON() ([]byte, error) { return marshalPart(v) }
@@ -161,7 +163,7 @@ func (g *generator) members(name string) ([]member, error) {
 	return members, nil
 }
 
-// readMember returns the statement that reads a member into its field.
+// readMember returns the Go statement that reads a member into its field.
 func (g *generator) readMember(m member) (string, error) {
 	v := "v." + m.field
 	switch t := m.typ.(type) {
@@ -201,7 +203,7 @@ func (g *generator) readMember(m member) (string, error) {
 	return "", fmt.Errorf("type %s is not supported", types.ExprString(m.typ))
 }
 
-// kind returns the underlying type of a named type: "struct", or the name of a basic type.
+// kind returns "struct" if the named type is a struct, and otherwise the name of its underlying basic type.
 func (g *generator) kind(name string) string {
 	switch t := g.types[name].(type) {
 	case *ast.StructType:
@@ -220,7 +222,7 @@ func (g *generator) enqueue(name string) {
 	}
 }
 
-// isListName reports whether a list of the given element type is wrapped in a member with the given name.
+// isListName reports whether the package contains a list with the given element type whose wrapper has the given name.
 func (g *generator) isListName(name, elements string) bool {
 	for _, t := range g.types {
 		s, ok := t.(*ast.StructType)
@@ -237,8 +239,8 @@ func (g *generator) isListName(name, elements string) bool {
 	return false
 }
 
-// stringPtr returns the expression for a pointer to a field as a *string. The field's underlying type must be
-// string.
+// stringPtr returns a Go expression for a *string that points to the field of m. The underlying type of the field must
+// be string.
 func stringPtr(m member) string {
 	if fmt.Sprint(m.typ) == "string" {
 		return "&v." + m.field

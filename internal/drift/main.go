@@ -1,13 +1,13 @@
-// Command drift compares this module with the newest model of the ECS API that the vendor has published in the
-// npm package @alicloud/ecs20140526. It compares the requests and responses of DescribeInstances, DescribeRegions
-// and ListTagResources, and the endpoints of the regions. The command prints every parameter, member and endpoint
-// that is missing from this module or differs from the model. If there is any difference, the exit status is 1.
-// The command is a separate module. Run it in the root directory of a clone, where go.work includes the module:
+// Command drift compares this module with the newest model of the ECS API that the vendor has published in the npm
+// package @alicloud/ecs20140526. It compares the requests and responses of DescribeInstances, DescribeRegions and
+// ListTagResources, and the endpoints of the regions. The command prints every parameter, member and endpoint that is
+// missing from this module or differs from the model. If there is any difference, the exit status is 1. The command is
+// in a separate module. Run it in the root directory of a clone, where go.work includes that module:
 //
 //	go run ./internal/drift               # downloads the package with npm
 //	go run ./internal/drift package.tgz   # reads the package from a file
 //
-// Intended differences are listed in allow.txt, each with a reason.
+// The file allow.txt lists the intended differences and the reason for each of them.
 package main
 
 import (
@@ -89,8 +89,9 @@ func download(ctx context.Context, dir string) (string, error) {
 	return files[0], nil
 }
 
-// withoutAllowed removes the findings that are listed in allowed. Each line of allowed is a finding and the reason
-// why it is intended, separated by " # ". A line whose finding is not in findings becomes a new finding.
+// withoutAllowed returns findings without the findings listed in allowed. Each line of allowed contains a finding and
+// the reason for it, separated by " # ". If the finding of a line is not in findings, the result contains a finding
+// that says so.
 func withoutAllowed(findings []string, allowed string) ([]string, error) {
 	for line := range strings.Lines(allowed) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
@@ -127,11 +128,11 @@ func compare(ctx context.Context, model fs.FS) ([]string, error) {
 	return append(findings, hosts...), err
 }
 
-// schema contains the type of each parameter or member by path. The type is string, number, boolean, object, or
-// an array of one of these.
+// schema maps the path of each parameter or member to its type: string, number, boolean, object, or an array of one of
+// these types.
 type schema map[string]string
 
-// differences compares two schemas and returns their differences, sorted by path.
+// differences returns the differences between two schemas, sorted by path.
 func differences(name string, ours, theirs schema) (findings []string) {
 	paths := map[string]bool{}
 	for path := range ours {

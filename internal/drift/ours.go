@@ -14,7 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// schemas lists this module's schemas and, for each of them, the file of the vendor's package to compare it with.
+// schemas lists the schemas of this module. For each schema, it names the file of the vendor's package that contains
+// the corresponding schema.
 var schemas = []struct {
 	name string
 	file string
@@ -22,7 +23,7 @@ var schemas = []struct {
 }{
 	{"the DescribeInstances request", "package/dist/models/DescribeInstancesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.DescribeInstancesRequest]())
-		// The client sets these parameters. No field of the request has the same name.
+		// The client sets these parameters itself. The request type has no fields with these names.
 		maps.Copy(s, schema{"RegionId": "string", "DryRun": "boolean", "Filter[]": "array of object", "Filter[].Key": "string", "Filter[].Value": "string"})
 		return s
 	}},
@@ -47,7 +48,8 @@ var schemas = []struct {
 		return s
 	}},
 	{"the ListTagResources response", "package/dist/models/ListTagResourcesResponseBody.js", func() schema {
-		// The iterator yields only the list elements. It reads RequestId and NextToken itself.
+		// No type of this module contains these members: ListTagResources reads them and yields only the elements of
+		// the list.
 		s := schema{"RequestId": "string", "NextToken": "string", "TagResources": "object", "TagResources.TagResource[]": "array of object"}
 		addMembers(s, reflect.TypeFor[ecs.TagResource](), "TagResources.TagResource[].")
 		return s
@@ -80,8 +82,8 @@ func addParameters(s schema, t reflect.Type, prefix string) {
 	}
 }
 
-// envelope returns the schema of the scalar members of a response type. The type has no tags, so the names of its
-// fields determine the names of the members. Fields in except are left out.
+// envelope returns the schema of the scalar members of a response type. The fields of such a type have no tags, so the
+// members have the names of the fields. The result omits the fields named in except.
 func envelope(t reflect.Type, except ...string) schema {
 	s := schema{}
 	for _, f := range reflect.VisibleFields(t) {
@@ -140,8 +142,8 @@ func scalar(t reflect.Type) string {
 	}
 }
 
-// compareEndpoints compares the vendor's endpoints with the hosts to which the client sends its requests. It
-// makes a request for each region. The client's transport intercepts the request and does not send it.
+// compareEndpoints compares the vendor's endpoints with the hosts to which the client sends its requests. To find the
+// host of a region, it makes a call in that region with an http.RoundTripper that does not send the request.
 func compareEndpoints(ctx context.Context, vendor map[string]string) (findings []string, err error) {
 	for _, region := range slices.Sorted(maps.Keys(vendor)) {
 		var host string

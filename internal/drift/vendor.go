@@ -58,10 +58,11 @@ var (
 	quoted     = regexp.MustCompile(`^'([^']+)'$`)
 )
 
-// class describes the members of a class in the vendor's model: their names and types by property name.
+// class describes a class in the vendor's model. It maps each property to the name and the type of the member.
 type class struct{ names, types map[string]string }
 
-// readSchema returns the schema of the last class in a file. The classes before it are the types of its members.
+// readSchema returns the schema of the last class in a file. The other classes in the file are the types of its
+// members.
 func readSchema(model fs.FS, file string) (schema, error) {
 	data, err := fs.ReadFile(model, file)
 	if err != nil {
@@ -69,7 +70,7 @@ func readSchema(model fs.FS, file string) (schema, error) {
 	}
 	classes := map[string]class{}
 	var last string
-	var method map[string]string // the method to which the current line belongs
+	var method map[string]string // the method that contains the current line
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimRight(line, "\r\n")
 		if m := classLine.FindStringSubmatch(line); m != nil {
@@ -129,7 +130,7 @@ var (
 	endpointLine  = regexp.MustCompile(`['"]?([a-z0-9-]+)['"]?: ["']([a-z0-9.-]+)["']`)
 )
 
-// readEndpoints returns the endpoints that differ from the default pattern, by region.
+// readEndpoints returns the endpoints that do not follow the default pattern, by region.
 func readEndpoints(model fs.FS) (map[string]string, error) {
 	data, err := fs.ReadFile(model, clientFile)
 	if err != nil {

@@ -15,41 +15,42 @@ import (
 // from one document.
 const MaxElements = 250_000
 
-// Member describes a member of a JSON object that corresponds to a field of a Go struct. In the generated table,
-// the members of each struct follow an empty entry. The index of a member's entry is the member's number.
+// Member describes a member of a JSON object that corresponds to a field of a Go struct. The generated table contains
+// an empty entry for each struct, followed by the members of that struct. The index of a member in the table is the
+// member's number.
 type Member struct {
 	Key     string // encoded name with the comma before it and the colon after it: `,"Tags":`
 	WrapKey string // for a wrapped list, the JSON between Key and the list: `{"Tag":`
 }
 
-// minTextRoom is the minimum size, in bytes, of the buffer for a value's strings.
+// minTextRoom is the minimum size, in bytes, of the buffer for the strings of a value.
 const minTextRoom = 64
 
 const (
 	root    = 0 // number of the value passed to ReadRoot
-	unknown = 1 // number of a member without a field; also the index of the first struct's empty entry
+	unknown = 1 // number of a member without a field, and of the first empty entry
 )
 
-// Decoder reads JSON into known structs. A method that reads a value takes the position of the value's first
-// byte, after any white space, and returns the position after the value. The values null, {} and "" mean "not
-// set" and become the zero value. A value of the wrong type also becomes the zero value, is reported by Problems,
-// and is kept in Extra.
+// Decoder reads JSON into Go structs. A method that reads a value takes the position of the value's first byte and
+// returns the position after the value. The values null, {} and "" mean "not set" and are decoded as the zero value. A
+// value of the wrong type is also decoded as the zero value; in addition, Problems reports the value and Extra contains
+// it.
 //
-// Strings are copied from Data. The strings that one ReadRoot reads share one buffer, except for strings shared
-// with earlier values. Its lists of strings share one array. The result therefore does not keep Data or other
-// results in memory.
+// Strings are copied from Data. All strings that one call of ReadRoot reads share one buffer, except for strings that
+// also occurred in earlier values. All lists of strings that it reads share one array. The result of a call therefore
+// does not keep Data or the results of other calls in memory.
 type Decoder struct {
 	Scanner
 	Members *[256]Member
 
 	learned learned
 	path    []step
-	// current is the number of the current member. The member is part of the object at the end of path, unless
-	// the last step of path has the same number: then the current value is that object or list element itself.
+	// current is the number of the current member, which is usually a member of the object at the end of path. If the
+	// last step of path has the same number, the current value is the object or list element at the end of path itself.
 	current  uint8
 	name     []byte        // name of the current member, if it has no field
-	previous [256]position // for each member, the position in Data of the last string that was read
-	begin    int           // position of the value passed to ReadRoot
+	previous [256]position // by member number, the position in Data of the last string read
+	begin    int           // position of the value that ReadRoot reads
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
 	texts    strings.Builder // buffer for the strings of the current ReadRoot
@@ -65,7 +66,7 @@ type Decoder struct {
 	compact  bytes.Buffer
 }
 
-// Extra is a member that has no field, or whose value could not be read.
+// Extra is a member for which the struct has no field, or whose value could not be read.
 type Extra struct {
 	Path  string
 	Value json.RawMessage // the value as JSON without white space
@@ -81,7 +82,7 @@ type Problem struct {
 // position is the position of a string in Data.
 type position struct{ begin, end int }
 
-// step is one step of a path: a member and the place within the member's value where the path continues.
+// step is one step of a path. It identifies a member, and the part of the member's value that contains the next step.
 type step struct {
 	member uint8
 	index  int // index of a list element, inMember or inWrapper
@@ -92,8 +93,8 @@ const (
 	inWrapper = -2 // the path continues in the list within the member's wrapper
 )
 
-// Release prepares d for use with another document. It removes all references to the previous document, and
-// reports whether d is small enough to be kept for reuse.
+// Release removes all references to the document that d has read. It reports whether d is small enough to be reused for
+// another document.
 func (d *Decoder) Release() bool {
 	d.Reset(nil)
 	d.texts.Reset()
@@ -104,14 +105,14 @@ func (d *Decoder) Release() bool {
 	return cap(d.extra) < 1<<14 && cap(d.problems) < 1<<14 && d.compact.Cap() < 1<<20
 }
 
-// ReadRoot reads the value at i into v. v must point to a zero value. Afterwards, Extra and Problems describe the
-// value.
+// ReadRoot reads the value at position i into v, which must point to a zero value, and returns the position after the
+// value. Then d.Extra and d.Problems return the extra members and the problems of the value.
 func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
 	d.begin = i
-	// The buffer may share memory with the strings of the previous value.
+	// Discard the buffer, because the strings of the previous value may use its memory.
 	d.texts.Reset()
-	// Most values need about as much memory as the previous value.
+	// Allocate a buffer of the size that the previous value needed, because most values are of similar size.
 	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
 	d.listRoom, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
@@ -121,17 +122,17 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	return end
 }
 
-// Extra returns the members of the last ReadRoot that have no field or could not be read. The slice is valid
-// until the next ReadRoot.
+// Extra returns members of the value that was last read with ReadRoot: the members for which the struct has no field,
+// and the members that could not be read. The slice is valid until the next call of ReadRoot.
 func (d *Decoder) Extra() []Extra { return d.extra }
 
-// Problems returns the values that could not be read since the last ReadRoot began, in the order of the document.
-// The slice is valid until the next ReadRoot.
+// Problems returns the values that the last call of ReadRoot could not read, in the order of the document. The slice is
+// valid until the next call of ReadRoot.
 func (d *Decoder) Problems() []Problem { return d.problems }
 
-// OpenObject enters the object at i. first is the number of the empty entry before the object's members in
-// Members. OpenObject returns the position of the first member's value and the member's number. The number is 0
-// if the object is empty, and first if the member is unknown.
+// OpenObject begins to read the object at position i. The argument first is the number of the empty entry that precedes
+// the object's members in Members. OpenObject returns the position of the first member's value, and the number of the
+// first member. The number is 0 if the object is empty, and first if the member is unknown.
 func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0
@@ -148,7 +149,8 @@ func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	return d.findMember(i, first)
 }
 
-// NextMember continues after a member's value. It returns the same results as OpenObject, for the next member.
+// NextMember continues after the value of a member, which ends at position i. It returns the position of the next
+// member's value and the number of the next member, like OpenObject.
 func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	next = d.learned.next[member]
 	if key := d.Members[next].Key; key != "" && d.Has(i, key) {
@@ -165,9 +167,9 @@ func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	return d.findMember(i, member)
 }
 
-// findMember finds the member whose name begins at i. First, it tries the members that recently followed the
-// previous member. If one of these matches, the learned order stays unchanged, so that a member that is often
-// missing does not disturb the order.
+// findMember finds the member whose name begins at position i. It first compares the name with the members that have
+// recently followed the previous member. If one of these members matches, findMember does not change the learned order,
+// so that the order remains useful if a member is often missing.
 func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	next = before
 	for range 4 {
@@ -202,7 +204,7 @@ func (d *Decoder) Unknown(i int) (end int) {
 	if d.overElementLimit() {
 		return len(d.Data)
 	}
-	path := d.valuePath() // must come before Skip, which invalidates d.name
+	path := d.valuePath() // call valuePath before Skip, which invalidates d.name
 	end = d.Skip(i)
 	d.keepExtra(path, i, end)
 	return end
@@ -216,8 +218,8 @@ func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int
 	return end
 }
 
-// ReadList reads the list that is the current member's value. The list may be in its wrapper, or be an array
-// without the wrapper. An empty list becomes nil. An element that cannot be read becomes the zero value.
+// ReadList reads the list that is the current member's value. The list may be an array, or an array inside a wrapper.
+// For an empty list, ReadList returns nil. An element that cannot be read is the zero value in the result.
 func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items []T, end int) {
 	member, depth := d.current, len(d.path)
 	d.path = append(d.path, step{member, inMember})
@@ -232,7 +234,7 @@ func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items
 
 func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	key, last := d.Members[member].WrapKey, len(d.path)-1
-	if d.Has(i, key) { // in most cases, the list is the wrapper's only member
+	if d.Has(i, key) { // usually, the list is the only member of the wrapper
 		extra, problems, elements := len(d.extra), len(d.problems), d.elements
 		d.path[last].index = inWrapper
 		items, end = readElements(d, d.SkipSpace(i+len(key)), member, read)
@@ -240,7 +242,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 		if !more {
 			return items, at
 		}
-		// If the wrapper contains the list twice, only the last one counts. Discard this list and start over.
+		// If the wrapper contains the list twice, the last list is used. Discard the earlier list.
 		d.extra, d.problems, d.elements = d.extra[:extra], d.problems[:problems], elements
 	}
 	list := 0
@@ -263,7 +265,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 	return items, end
 }
 
-// readElements reads the array to which the path leads.
+// readElements reads the elements of the array at position i, which is the value at the end of d.path.
 func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	d.current = member
 	if d.At(i) != '[' {
@@ -295,7 +297,7 @@ func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T
 	return items, i
 }
 
-// newList returns an empty list with capacity n. The string lists of one ReadRoot share one allocation.
+// newList returns an empty list with capacity n. All string lists that one call of ReadRoot reads share an allocation.
 func newList[T any](d *Decoder, n int) []T {
 	free, ok := any(&d.lists).(*[]T)
 	if !ok {
@@ -326,8 +328,8 @@ func (d *Decoder) IsEmptyValue(i int) bool {
 	}
 }
 
-// expectEmpty skips the value at i. If the value is not empty, its type is wrong, and expectEmpty reports
-// problem.
+// expectEmpty skips the value at position i, which does not have the expected type. If the value does not mean "not
+// set", expectEmpty reports problem.
 func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	end = d.Skip(i)
 	if !d.IsEmptyValue(i) {
@@ -336,7 +338,7 @@ func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	return end
 }
 
-// These errors describe invalid values. A complete error message contains the path of the value before the
+// These errors describe why a value is invalid. In a complete error message, the path of the value precedes the
 // description.
 var (
 	errNotObject  = errors.New("is not an object")
@@ -349,7 +351,7 @@ var (
 	errNotTime    = errors.New("is not a time")
 )
 
-// reject reports that the current member's value cannot be read, and adds the value to Extra.
+// reject adds the current member's value, which cannot be read, to the problems and to the extra members.
 func (d *Decoder) reject(i, end int, problem error) {
 	if d.Err != nil || d.overElementLimit() {
 		return
@@ -361,12 +363,12 @@ func (d *Decoder) reject(i, end int, problem error) {
 
 func (d *Decoder) keepExtra(path string, i, end int) {
 	d.compact.Reset()
-	_ = json.Compact(&d.compact, d.Data[i:end]) // fails only if the document is invalid; in that case, End returns an error
+	_ = json.Compact(&d.compact, d.Data[i:end]) // fails only if the document is invalid, which End reports
 	d.extra = append(d.extra, Extra{path, bytes.Clone(d.compact.Bytes())})
 }
 
-// overElementLimit counts a list element, an unknown member or an unreadable value. If the count exceeds
-// MaxElements, it stops the decoder and returns true.
+// overElementLimit increments the number of list elements, unknown members and unreadable values. If the number exceeds
+// MaxElements, overElementLimit stops the decoder and returns true.
 func (d *Decoder) overElementLimit() bool {
 	if d.elements++; d.elements > MaxElements {
 		d.Stop(fmt.Errorf("more than %d list elements and unknown members in one response", MaxElements))
@@ -374,8 +376,8 @@ func (d *Decoder) overElementLimit() bool {
 	return d.elements > MaxElements
 }
 
-// valuePath returns the path of the current value: the names and indexes that lead from the root to the value, in
-// the JSON format of the API, joined by dots. In names, ~ becomes ~0 and a dot becomes ~1.
+// valuePath returns the path of the current value. The path consists of the member names and list indexes that lead
+// from the root to the value, joined by dots. In a name, ~ is escaped as ~0, and a dot is escaped as ~1.
 func (d *Decoder) valuePath() string {
 	if d.current == root {
 		return ""

@@ -21,8 +21,9 @@ import (
 //	json:"Name,omitzero"  (or omitempty) omits the member if the field is zero
 //	wrap:"X"              wraps a list in an object with one member: {"X": […]}
 //
-// extra contains additional members by path (see Extra.Path). If a field with the same path is zero, the member
-// replaces it. Marshal omits a member whose path leads into a list element that does not exist.
+// The argument extra contains additional members by path (see Extra.Path). If there is a field with the same path,
+// Marshal writes the additional member only if the field is zero. If a path refers to a list element that does not
+// exist, Marshal omits the member.
 func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	var tree *extraNode
 	for path, value := range extra {
@@ -37,10 +38,10 @@ func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	return appendStruct(make([]byte, 0, 4<<10), reflect.ValueOf(v), tree)
 }
 
-// extraNode is a node in the tree of extra members: an extra member, or an object or list that contains extra
-// members. A nil extraNode contains no members.
+// extraNode is a node in a tree of extra members. A node is either an extra member, or an object or list that contains
+// extra members. A nil *extraNode contains no members.
 type extraNode struct {
-	value    json.RawMessage // nil for a node that only has children
+	value    json.RawMessage // nil if the node is an object or list
 	children map[string]*extraNode
 }
 
@@ -67,8 +68,8 @@ func (n *extraNode) child(name string) *extraNode {
 	return n.children[name]
 }
 
-// appendStruct appends a struct as an object. The fields come first. Extra members without a field follow, sorted
-// by name.
+// appendStruct appends a struct as a JSON object. The fields of the struct precede the extra members without a field,
+// which are sorted by name.
 func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	b = append(b, '{')
 	written := 0 // number of children of extra that have been written
@@ -110,14 +111,15 @@ func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 		child := extra.children[name]
 		if b = appendName(b, name); child.value != nil {
 			b = append(b, child.value...)
-		} else { // the path leads into an object for which there is no field
+		} else { // an object for which the struct has no field
 			b = append(appendMembers(append(b, '{'), child, nil), '}')
 		}
 	}
 	return b
 }
 
-// appendName appends a member's name and a colon. A comma comes first unless the member is the first one.
+// appendName appends a member's name and a colon. If the member is not the first member of its object, appendName
+// appends a comma before the name.
 func appendName(b []byte, name string) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
@@ -160,7 +162,8 @@ func appendField(b []byte, v reflect.Value, wrap string, extra *extraNode) ([]by
 	}
 }
 
-// appendList appends a list and its wrapper, including the extra members of the wrapper and of the list elements.
+// appendList appends a list and its wrapper, which is an object with the list as its member. It also appends the extra
+// members of the wrapper and of the list elements.
 func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []byte, err error) {
 	list := extra.child(wrap)
 	b = appendName(append(b, '{'), wrap)
@@ -192,7 +195,7 @@ func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []b
 func AppendString(b []byte, text string) []byte {
 	const digits = "0123456789abcdef"
 	b = append(b, '"')
-	begin := 0 // the text before this index is already appended
+	begin := 0 // the part of text before this index has been appended
 	for i := 0; i < len(text); {
 		c := text[i]
 		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The API writes a time in UTC, with a precision of minutes ("2017-12-10T04:04Z") or seconds. If a time is not
-// set, the API writes "".
+// The API returns times in UTC, with a precision of minutes ("2017-12-10T04:04Z") or seconds. For a time that is not
+// set, the API returns "".
 const (
 	minuteLayout = "2006-01-02T15:04Z07:00"
 	secondLayout = "2006-01-02T15:04:05Z07:00"
@@ -30,7 +30,8 @@ func ParseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// appendTime appends t in the format of the API. The zero time becomes "". Seconds are omitted if they are zero.
+// appendTime appends t in the format of the API. If the seconds of t are zero, they are omitted. The zero time is
+// written as "".
 func appendTime(b []byte, t time.Time) []byte {
 	switch u := t.UTC(); {
 	case t.IsZero():

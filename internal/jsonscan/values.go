@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// scalar returns the contents of the string at i, or the literal for a number, true or false. If the value is
-// empty, the result is empty too. If the value is an object or array, scalar reports problem and returns an empty
-// result. The result is valid until the next call.
+// scalar returns the value at position i as text. For a string, the text is the content of the string. For a number,
+// true or false, the text is the JSON literal. If the value is null, {} or "", the text is empty. If the value is any
+// other object or an array, scalar reports problem and returns an empty text. The text is valid until the next call.
 func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 	switch d.At(i) {
 	case '"':
@@ -24,7 +24,8 @@ func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 	}
 }
 
-// ReadString reads a string into to. If the value is a number, true or false, the string is the value's literal.
+// ReadString reads a string into to. If the value is a number, true or false, ReadString stores the JSON literal of the
+// value.
 func (d *Decoder) ReadString(to *string, i int) (end int) {
 	var text []byte
 	if d.At(i) != '"' {
@@ -38,7 +39,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		return end + 1
 	}
 	end, verbatim := scanString(d.Data, i+1)
-	if verbatim { // the usual case; String decodes all other strings
+	if verbatim { // the usual case: no escapes
 		text, end = d.Data[i+1:end], end+1
 	} else {
 		text, verbatim, end = d.String(i)
@@ -47,7 +48,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
 			*previous = position{i + 1, end - 1}
-		} else if previous.begin < d.begin { // the string also occurred in an earlier value, so the next value may have it too
+		} else if previous.begin < d.begin { // it also occurred in an earlier value and may occur again
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end
@@ -57,15 +58,16 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 	return end
 }
 
-// ReadText is like ReadString, but for a value outside ReadRoot. The returned string has its own memory.
+// ReadText is like ReadString, but for a value that is not part of a value read by ReadRoot. The returned string does
+// not share memory with other strings.
 func (d *Decoder) ReadText(i int) (text string, end int) {
 	b, end := d.scalar(i, errNotString)
 	return string(b), end
 }
 
-// copyText returns a copy of text that is a part of d.texts. The copy is safe to return: a strings.Builder never
-// changes bytes after they are written, and copyText replaces the Builder before the Builder would grow and copy
-// its contents.
+// copyText appends text to d.texts and returns the appended part as a string. The string remains valid, because a
+// strings.Builder never changes bytes that it has written. Before the Builder would have to grow and copy its contents,
+// copyText replaces it with a new Builder.
 func (d *Decoder) copyText(text []byte) string {
 	begin := d.texts.Len()
 	if begin+len(text) > d.texts.Cap() {
@@ -76,7 +78,7 @@ func (d *Decoder) copyText(text []byte) string {
 	return d.texts.String()[begin:]
 }
 
-// newTexts replaces the buffer for strings with a buffer for at least n bytes.
+// newTexts replaces the buffer d.texts with a new buffer that has space for at least n bytes.
 func (d *Decoder) newTexts(n int) {
 	d.textSize += d.texts.Len()
 	d.texts.Reset()
@@ -84,8 +86,8 @@ func (d *Decoder) newTexts(n int) {
 	d.textRoom = minTextRoom
 }
 
-// number returns the literal of the number at i, which may be in quotes. The literal is empty if the value is not
-// a number.
+// number returns the literal of the number at position i. The number may be in quotes. If the value is not a number,
+// the returned literal is empty.
 func (d *Decoder) number(i int, problem error) (number []byte, end int) {
 	number, end = d.scalar(i, problem)
 	if len(number) > 0 && !isNumber(number) {
@@ -105,7 +107,7 @@ func (d *Decoder) ReadInt(i int) (v, end int) {
 	return int(n), end
 }
 
-// ReadIntPtr is like ReadInt, but returns nil for an empty value.
+// ReadIntPtr is like ReadInt, but returns nil if the value is null, {} or "".
 func (d *Decoder) ReadIntPtr(i int) (v *int, end int) {
 	return readPtr(d, i, (*Decoder).ReadInt)
 }
@@ -131,8 +133,8 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 	return v, end
 }
 
-// parseInteger returns the value of a JSON number. ok is false if the value is not an integer of the given size.
-// The number may have a fraction or an exponent.
+// parseInteger returns the value of a JSON number, which may have a fraction or an exponent. The result ok is false if
+// the value is not an integer of the given size in bits.
 func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	v, err := strconv.ParseInt(string(b), 10, bits)
 	if err == nil {
@@ -175,7 +177,8 @@ func (d *Decoder) ReadFloat64(i int) (v float64, end int) {
 	return v, end
 }
 
-// ReadBool reads a boolean: true, false, 1 or 0. In quotes, true and false may be in upper case.
+// ReadBool reads a boolean, which may be written as true, false, 1 or 0, with or without quotes. If true or false is in
+// quotes, its case is ignored.
 func (d *Decoder) ReadBool(i int) (v bool, end int) {
 	if d.Has(i, "true") {
 		return true, i + len("true")
@@ -193,13 +196,13 @@ func (d *Decoder) ReadBool(i int) (v bool, end int) {
 	return false, end
 }
 
-// ReadBoolPtr is like ReadBool, but returns nil for an empty value.
+// ReadBoolPtr is like ReadBool, but returns nil if the value is null, {} or "".
 func (d *Decoder) ReadBoolPtr(i int) (v *bool, end int) {
 	return readPtr(d, i, (*Decoder).ReadBool)
 }
 
-// readPtr returns a pointer to the value that read returns. It returns nil if the value is empty or is reported
-// as a problem.
+// readPtr returns a pointer to the value that read returns. It returns nil if the JSON value is null, {} or "", or if
+// read reports a problem.
 func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T, end int) {
 	if d.IsEmptyValue(i) {
 		return nil, d.Skip(i)

@@ -13,21 +13,21 @@ import (
 	"syscall"
 )
 
-// Error returns an error that is safe to show. Its message is the message of err on one line, with everything that
-// looks like a secret masked. The returned error wraps err unless err, or an error that err wraps, would reveal a
-// secret. In that case, the returned error wraps only the well-known errors in the chain of err: context,
-// end-of-file and connection errors, and a [*net.DNSError] or [*tls.CertificateVerificationError] that contains no
-// secret itself.
+// Error returns an error that is safe to show. The message of the returned error is the message of err on one line, in
+// which everything that looks like a secret is masked. The returned error wraps err, unless the message of err, or of
+// an error that err wraps, contains a secret. In that case, the returned error wraps only well-known errors from the
+// chain of err: errors of package context, end-of-file errors, connection errors, and a [*net.DNSError] or
+// [*tls.CertificateVerificationError] whose message contains no secret.
 func (r *Redactor) Error(err error) (safe error) {
 	defer func() {
-		if recover() != nil { // for instance, because err contains a nil pointer
+		if recover() != nil { // for example because err contains a nil pointer
 			safe = &redactedError{text: fmt.Sprintf("an error that cannot be printed (%T)", err)}
 		}
 	}()
 	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it
 		err = u.Err // the message of a url.Error contains the signed URL
 	}
-	text := fmt.Sprint(err) // unlike err.Error(), fmt.Sprint does not panic if err is a nil pointer
+	text := fmt.Sprint(err) // fmt.Sprint does not panic if err is a nil pointer
 	line := r.Line(text, maxErrorText)
 	switch {
 	case !r.safe(err):
@@ -38,8 +38,8 @@ func (r *Redactor) Error(err error) (safe error) {
 	return &redactedError{text: line, timeout: isTimeout(err), wrapped: []error{err}}
 }
 
-// Replace returns an error with the given message that wraps only the well-known errors in the chain of err. See
-// Error for a list.
+// Replace returns an error with the given message. The error wraps only well-known errors from the chain of err, which
+// are listed at Error.
 func (r *Redactor) Replace(err error, text string) error {
 	e := &redactedError{text: text, timeout: isTimeout(err)}
 	for _, known := range knownErrors {
@@ -63,12 +63,13 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// knownErrors are the well-known errors that stay in the chain even if the error that wraps them must not be shown.
+// knownErrors lists errors that contain no secrets. They remain in the error chain even if the error that wraps them
+// contains a secret.
 var knownErrors = []error{
 	context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET,
 }
 
-// safe reports whether err and all errors that it wraps may be printed.
+// safe reports whether the messages of err and of all errors that err wraps contain no secrets.
 func (r *Redactor) safe(err error) bool {
 	if err == nil {
 		return true
@@ -89,11 +90,11 @@ func (r *Redactor) safe(err error) bool {
 	return true
 }
 
-// redactedError replaces an error whose message had to be changed.
+// redactedError replaces an error whose message contains a secret or is not on one line.
 type redactedError struct {
 	text    string
 	timeout bool
-	wrapped []error // the original error if it is safe, otherwise only the well-known errors in its chain
+	wrapped []error // the original error if it contains no secret, otherwise well-known errors
 }
 
 func (e *redactedError) Error() string   { return e.text }

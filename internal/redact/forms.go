@@ -14,30 +14,31 @@ import (
 )
 
 const (
-	gram      = 8  // length in bytes of the pieces by which forms are found
+	gram      = 8  // length in bytes of the pieces by which a form is found
 	maxEntity = 16 // length in bytes of the longest HTML escape that is decoded
 )
 
-// forms finds secrets in every form in which they may occur in text. Only a few forms are enumerated, because the
-// text is normalized before the search: see normalize and unescape.
+// forms finds secrets in text, also in encodings such as hexadecimal or base64. It stores only a few forms of each
+// secret, because escapes and white space are removed from the text before the search: see normalize and unescape.
 type forms struct {
-	short   []string // secrets shorter than gram bytes, which are searched for unchanged
+	short   []string // secrets shorter than gram bytes, which are found only unchanged
 	forms   []form
 	grams   map[[gram]byte]place // the pieces of all forms
 	longest int                  // length in bytes of the longest form that may occur in text
 }
 
-// form is one form of a secret, folded in the same way as the text that is searched.
+// form is one encoding of a secret. Its text has been passed through fold, like the text in which secrets are searched
+// for.
 type form struct {
 	text []byte
-	core int // length of the part of text that does not depend on the bytes after the secret in the same base64 string
+	core int // length of text without the last base64 characters, which depend on the next bytes
 }
 
 // place is the position of a piece within a form.
 type place struct{ form, offset int }
 
-// minSecretLength is the length in bytes of the shortest secrets that are masked. Masking shorter secrets would
-// also mask ordinary words.
+// minSecretLength is the minimum length, in bytes, of a secret that is masked. Masking shorter secrets would also mask
+// parts of ordinary words.
 const minSecretLength = 4
 
 func newForms(secrets []string) forms {
@@ -54,7 +55,7 @@ func newForms(secrets []string) forms {
 }
 
 func (f *forms) addSecret(secret string) {
-	f.longest = max(f.longest, 5*len(secret)) // the longest form is the secret percent-encoded twice
+	f.longest = max(f.longest, 5*len(secret)) // the longest form: the secret, percent-encoded twice
 	f.add(secret, len(secret))
 	variants := []string{secret}
 	if escaped := url.QueryEscape(secret); escaped != secret {
@@ -62,7 +63,8 @@ func (f *forms) addSecret(secret string) {
 	}
 	for _, v := range variants {
 		f.add(hex.EncodeToString([]byte(v)), 2*len(v))
-		// dependent is the number of base64 characters that depend on the bytes before the secret.
+		// In base64, the first characters of a secret depend on the bytes before the secret. dependent is the number of
+		// these characters.
 		for offset, dependent := range []int{0, 2, 3} {
 			text := base64.StdEncoding.EncodeToString(append(make([]byte, offset, offset+len(v)), v...))[dependent:]
 			f.add(text, len(strings.TrimRight(text, "="))-1)
@@ -70,8 +72,8 @@ func (f *forms) addSecret(secret string) {
 	}
 }
 
-// add registers a form by its pieces: the piece at each multiple of gram, and the last piece. Forms whose core is
-// shorter than gram are ignored.
+// add adds a form to f and indexes the pieces by which it is found: the piece at each multiple of gram, and the last
+// piece. If core is less than gram, add does nothing.
 func (f *forms) add(text string, core int) {
 	if core < gram {
 		return
@@ -87,8 +89,8 @@ func (f *forms) add(text string, core int) {
 	f.grams[[gram]byte(folded[core-gram:])] = place{len(f.forms) - 1, core - gram}
 }
 
-// fold maps upper case letters to lower case, and the two special characters of URL-safe base64 to those of
-// standard base64.
+// fold maps upper case letters to lower case, and the characters - and _ of URL-safe base64 to + and / of standard
+// base64.
 func fold(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
@@ -127,8 +129,8 @@ func (f *forms) contains(text string) bool { return len(f.find(text)) > 0 }
 // span is the range of bytes from start to end in a text.
 type span struct{ start, end int }
 
-// find returns the positions of known secrets in text, in no particular order. Each round of the search removes one
-// layer of escapes.
+// find returns the positions of known secrets in text, in no particular order. Because text may be escaped several
+// times, find repeats the search after removing each layer of escapes.
 func (f *forms) find(text string) (spans []span) {
 	if len(f.forms) == 0 && len(f.short) == 0 {
 		return nil
@@ -168,7 +170,7 @@ func (f *forms) search(v view, spans []span) []span {
 			continue
 		}
 		start, end := f.forms[p.form].extend(folded, i, p.offset)
-		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // a short form matches only as a whole
+		if core := f.forms[p.form].core; core >= 2*gram || end-start >= core { // a short form must match completely
 			spans = append(spans, v.span(start, end))
 		}
 		i = max(i+1, end-gram+1)
@@ -176,8 +178,8 @@ func (f *forms) search(v view, spans []span) []span {
 	return spans
 }
 
-// extend returns the longest range around a matching piece in which text agrees with the form. The piece begins at
-// index at in text, and at offset in the form.
+// extend returns the longest range of text that is equal to a part of the form and contains the piece that was found.
+// The piece begins at index at in text, and at index offset in the form.
 func (f form) extend(text []byte, at, offset int) (start, end int) {
 	start, end = at, at
 	for o := offset; o > 0 && start > 0 && text[start-1] == f.text[o-1]; o-- {
@@ -189,7 +191,8 @@ func (f form) extend(text []byte, at, offset int) (start, end int) {
 	return start, end
 }
 
-// view is a transformed text that records the position of each byte in the original text.
+// view is a text from which escapes or characters have been removed. It records the position of each byte in the
+// original text.
 type view struct {
 	text  []byte
 	spans []span
@@ -210,8 +213,8 @@ func viewOf(text string) view {
 	return v
 }
 
-// normalize removes white space, control characters and invalid UTF-8. These are the characters that printable
-// replaces with blanks.
+// normalize removes white space, control characters and invalid UTF-8, which are the characters that printable replaces
+// with blanks.
 func normalize(v view) view {
 	plain := view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -225,8 +228,8 @@ func normalize(v view) view {
 	return plain
 }
 
-// unescape removes one layer of percent-encoding, JSON escapes and HTML escapes. changed reports whether there was
-// anything to remove.
+// unescape removes one layer of percent-encoding, JSON escapes and HTML escapes. The result changed is true if v
+// contained any escapes.
 func unescape(v view) (plain view, changed bool) {
 	plain = view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -245,8 +248,8 @@ func unescape(v view) (plain view, changed bool) {
 	return plain, changed
 }
 
-// unescapeOne decodes the escape at the start of text. n is the length of the escape in bytes, or 0 if text does
-// not start with an escape.
+// unescapeOne decodes the escape at the beginning of text. The result n is the length of the escape in bytes, or 0 if
+// text does not begin with an escape.
 func unescapeOne(text []byte) (plain string, n int) {
 	number := func(digits []byte) uint64 {
 		v, err := strconv.ParseUint(string(digits), 16, 16)

@@ -8,9 +8,9 @@ import (
 
 // waiter is one caller in the queue.
 type waiter struct {
-	wake     chan struct{} // has a buffer of 1, so that a signal is never lost and never blocks
+	wake     chan struct{} // has a buffer of 1, so that sending a signal never blocks and no signal is lost
 	deadline time.Time     // the deadline of the context, or zero if there is none
-	giveUpAt time.Time     // when the caller's maximum wait ends, or zero if there is no limit
+	giveUpAt time.Time     // the end of the caller's maximum wait, or zero if there is no limit
 }
 
 // waitInQueue waits in the queue until the caller is admitted. c.mu must be locked before the call, and is locked
@@ -34,7 +34,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			if err := c.pause(ctx, w, e, now); err != nil {
 				return Ticket{}, err
 			}
-			passed = false // ask the limiter again: an earlier permission must not be used together with later ones
+			passed = false // ask the limiter once more, because its permission is outdated
 			continue
 		}
 		if limiter != nil && !passed {
@@ -44,7 +44,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			}
 			inLimiter += took
 			passed = true
-			continue // check once more: the gate may have closed in the meantime
+			continue // check once more, because the gate may have closed in the meantime
 		}
 		t := c.issueTicket(now)
 		t.Waited = now.Sub(start) - inLimiter
@@ -52,9 +52,9 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 	}
 }
 
-// passLimiterAtFront waits for the limiter on behalf of the front of the queue. No other caller is admitted
-// meanwhile. That time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
-// caller in the queue by it.
+// passLimiterAtFront waits for the limiter of the caller at the front of the queue. In the meantime, no other caller is
+// admitted. This time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
+// caller in the queue accordingly.
 func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.Context) error) (took time.Duration, err error) {
 	start := time.Now()
 	c.limiting = true
@@ -71,19 +71,19 @@ func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.C
 	return 0, c.passLimiter(ctx, limiter)
 }
 
-// pause waits until w is signaled, its next relevant time is reached, or ctx is done. It returns the context's
-// error, or ErrPastDeadline or ErrWaitedTooLong if w cannot be admitted in time. c.mu must be locked before the
-// call, and is locked when pause returns.
+// pause waits until w is signaled, until the next time at which w must be checked, or until ctx is done. It returns the
+// context's error if ctx is done, and ErrPastDeadline or ErrWaitedTooLong if w cannot be admitted in time. c.mu must be
+// locked before the call, and is locked when pause returns.
 func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now time.Time) error {
-	next := c.nextSendTime() // when the front of the queue may send; no other caller is admitted earlier
+	next := c.nextSendTime() // when the caller at the front of the queue may be admitted
 	if isPast(w.deadline, now) || !c.probing && isBefore(w.deadline, next) {
 		return ErrPastDeadline
 	}
 	if !c.limiting && (isPast(w.giveUpAt, now) || !c.probing && isBefore(w.giveUpAt, next)) {
 		return ErrWaitedTooLong
 	}
-	// Only the front of the queue needs a timer for the next send time. A caller that leaves the queue or changes
-	// the next send time wakes the front.
+	// Only the caller at the front of the queue needs a timer for the next send time. A caller that leaves the queue or
+	// changes the next send time wakes the caller at the front.
 	var until time.Time
 	if c.queue.Front() == e {
 		until = next
@@ -113,7 +113,7 @@ func isPast(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 // isBefore reports whether t is before next. It returns false if t is zero.
 func isBefore(t, next time.Time) bool { return !t.IsZero() && t.Before(next) }
 
-// wakeFront makes the caller at the front of the queue recompute how long it has to wait.
+// wakeFront wakes the caller at the front of the queue, which then recomputes how long it must wait.
 func (c *Control) wakeFront() {
 	if e := c.queue.Front(); e != nil {
 		e.Value.(*waiter).signal()

@@ -1,5 +1,5 @@
-// Package throttle paces the requests that share one quota. It learns from the server's responses how fast requests
-// may be sent.
+// Package throttle delays requests so that they do not exceed the server's quota. It learns from the server's responses
+// how fast requests may be sent.
 package throttle
 
 import (
@@ -11,14 +11,15 @@ import (
 
 // Errors that [Control.Admit] returns, in addition to the context's error and [*LimiterError].
 var (
-	// ErrPastDeadline means that no request can be sent before the context's deadline. The deadline may still be in
-	// the future.
+	// ErrPastDeadline means that no request can be sent before the context's deadline. It may be returned before the
+	// deadline has passed.
 	ErrPastDeadline error = DeadlineError("throttled: no quota available before the context's deadline")
 	// ErrWaitedTooLong means that the caller's maximum wait has passed, or would pass before a request can be sent.
 	ErrWaitedTooLong = errors.New("throttled: no quota available within the maximum wait")
 )
 
-// DeadlineError means that a wait would end after the context's deadline. It matches context.DeadlineExceeded.
+// DeadlineError is an error message that means that a wait would end after the context's deadline. A DeadlineError
+// matches context.DeadlineExceeded.
 type DeadlineError string
 
 // Error returns the error message.
@@ -42,14 +43,14 @@ func (e *LimiterError) Error() string { return fmt.Sprint("limiter: ", e.Err) }
 // Unwrap returns the limiter's error.
 func (e *LimiterError) Unwrap() error { return e.Err }
 
-// Outcome describes what the response to a request reveals about the quota.
+// Outcome is the outcome of a request with regard to the quota.
 type Outcome int
 
 // The outcomes of a request.
 const (
 	Accepted  Outcome = iota // the server processed the request
 	Throttled                // the server rejected the request because the quota is used up
-	Unknown                  // nothing is known: the request failed for another reason, was canceled, or was never sent
+	Unknown                  // the request failed for another reason, was canceled, or was never sent
 )
 
 // Ticket permits its holder to send one request.
@@ -61,13 +62,13 @@ type Ticket struct {
 	probe bool
 }
 
-// Admit waits until a request may be sent. Callers are admitted first in, first out. Every ticket must be reported
-// exactly once with [Control.Report].
+// Admit waits until a request may be sent, and returns a ticket for the request. Callers are admitted in the order of
+// their calls. The outcome of every ticket must be reported exactly once, with [Control.Report].
 //
-// If limiter is not nil, Admit calls it immediately before issuing the ticket, so that the caller's own limit
-// applies to the requests that are actually sent. Admit calls the limiter more than once for the same request only
-// if the quota was used up in the meantime. Until the first throttled response, all callers wait for the limiter
-// concurrently. Afterwards, only the first caller in the queue waits for the limiter.
+// If limiter is not nil, Admit calls it immediately before issuing the ticket, so that the caller's own limit applies
+// to the requests that are actually sent. Admit calls the limiter more than once for the same request only if the quota
+// was used up in the meantime. Until the first throttled response, all callers wait for their limiters concurrently.
+// After that, only the first caller in the queue waits for its limiter.
 //
 // Admit returns the context's error as soon as ctx is done. It returns [ErrPastDeadline] as soon as it knows that
 // no request can be sent before the deadline of ctx, and [ErrWaitedTooLong] as soon as it knows that the wait for
@@ -87,7 +88,7 @@ func (c *Control) Admit(ctx context.Context, maxWait time.Duration, limiter func
 		if err := c.passLimiter(ctx, limiter); err != nil {
 			return Ticket{}, err
 		}
-		if c.free() { // the quota is still unknown, so only the limiter determines the order
+		if c.free() { // no response has been throttled, so do not queue
 			return c.issueTicket(time.Now()), nil
 		}
 	}
@@ -105,9 +106,10 @@ func (c *Control) passLimiter(ctx context.Context, limiter func(context.Context)
 	return ctx.Err()
 }
 
-// Report reports the outcome of the request for which the ticket was issued. retryAfter is how long the server
-// asked to wait, or 0 if the server did not say. It is used only for throttled requests, and the caller must cap
-// it. Report ignores outcomes of requests that were sent before the gate closed.
+// Report reports the outcome of the request for which the ticket was issued. retryAfter is the time that the server
+// asked to wait, or 0 if the server did not specify a time. Report uses it only for throttled requests. The caller must
+// limit retryAfter to a reasonable maximum. Report ignores the outcomes of requests that were sent before the gate
+// closed.
 func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	if o != Throttled && !t.probe {
 		return
@@ -120,7 +122,7 @@ func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 		c.closeGate(now, retryAfter)
 	case o == Accepted && c.closed && t.seq > c.closedAtSeq: // including a probe whose response arrived after probeTimeout
 		c.openGate(now)
-	case o == Unknown && c.closed && t.seq == c.seq: // the next caller in the queue may send a probe immediately
+	case o == Unknown && c.closed && t.seq == c.seq: // let the next caller send a probe immediately
 		c.probing, c.nextProbeAt = false, now
 	}
 	c.wakeFront()

@@ -12,8 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// admit waits until the caller's limiter and the throttle control admit a request. If the request is not admitted,
-// admit returns the result of the attempt.
+// admit waits until the caller's limiter and the throttle control admit a request. If they do not admit the request,
+// the attempt has failed, and admit returns its result.
 func (s *callState) admit(ctx context.Context) (throttle.Ticket, *attemptResult) {
 	if ctx.Err() != nil {
 		res := s.contextResult(ctx)
@@ -41,14 +41,14 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 	case errors.As(err, &limiterErr) && ctx.Err() == nil:
 		res := s.endedEarly(limiterErr)
 		if !errors.Is(err, context.DeadlineExceeded) && strings.Contains(fmt.Sprint(limiterErr.Err), "deadline") {
-			// golang.org/x/time/rate returns an untyped error if its wait would exceed the context's deadline. The
-			// message is the only way to recognize that error.
+			// If the wait would exceed the context's deadline, golang.org/x/time/rate returns an error that can be
+			// recognized only by its message.
 			res.err = fmt.Errorf("%w (%w)", res.err, context.DeadlineExceeded)
 		}
 		return res
 	case limiterErr != nil:
 		return s.contextResult(ctx)
-	case ctx.Err() != nil: // the context may end before the throttle control notices
+	case ctx.Err() != nil: // the context is done, even if err is another error
 		res := s.contextResult(ctx)
 		res.err, res.class = fmt.Errorf("throttled while waiting for quota: %w", res.err), res.class|Throttled
 		return res
@@ -65,20 +65,21 @@ func (s *callState) contextResult(ctx context.Context) attemptResult {
 	return s.endedEarly(ContextError(ctx))
 }
 
-// endedEarly returns the result of an attempt that was ended by the caller's context or limiter. Secrets in err are
-// masked.
+// endedEarly returns the result of an attempt that ended because of the caller's context or limiter. It masks secrets
+// in err.
 func (s *callState) endedEarly(err error) attemptResult {
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
 	return attemptResult{err: err, class: s.last.class &^ retryable, advice: s.last.advice, final: true}
 }
 
-// latestKey returns the key of the call's most recent attempt. Before the first attempt, it returns the key that
-// the transport used most recently.
+// latestKey returns the key that signed the most recent attempt of the call. Before the first attempt, it returns the
+// key with which the transport has most recently signed a request.
 func (s *callState) latestKey() signer.Credentials {
 	return cmp.Or(s.key, s.t.latestKey())
 }
 
-// throttleWait returns how long a call may wait for quota in total; 0 means until the context's deadline.
+// throttleWait returns the maximum total time that a call may wait for quota. 0 means that only the context's deadline
+// limits the wait.
 func (p Policy) throttleWait(ctx context.Context) time.Duration {
 	if p.MaxElapsed > 0 {
 		return p.MaxElapsed

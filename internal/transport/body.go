@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Limits in bytes. Bodies are measured after decompression.
+// The maximum sizes of response bodies in bytes, after decompression.
 const (
 	maxBody      = 32 << 20
 	maxErrorBody = 1 << 20
@@ -18,10 +18,10 @@ const (
 
 var errTooLarge = errors.New("response too large")
 
-// bufferList keeps the buffers of response bodies for reuse. A page takes a few hundred kB, and decoding copies
-// everything that it needs from the buffer. The most recently used buffer is reused first. A sync.Pool would lose a
-// third of the buffers, because garbage collections empty the pool and goroutines move between processors. The zero
-// value is empty. A bufferList is safe for concurrent use.
+// bufferList stores buffers for response bodies, so that they can be reused. A page has a few hundred kB, and its
+// buffer can be reused as soon as the page has been decoded. The most recently used buffer is reused first. A sync.Pool
+// would lose a third of the buffers, because garbage collections empty the pool and goroutines move between processors.
+// The zero value is an empty list. A bufferList is safe for concurrent use.
 type bufferList struct {
 	mu   sync.Mutex
 	free [][]byte
@@ -31,10 +31,10 @@ const (
 	// keepBuffers is the maximum number of buffers to keep. Even with many parallel listings, only a few pages are
 	// read at the same moment.
 	keepBuffers = 4
-	// keepBuffer is the size in bytes of the largest buffer to keep, so that a single huge response does not occupy
-	// memory forever.
+	// keepBuffer is the maximum size, in bytes, of a buffer to keep. Without the limit, the buffer of a single huge
+	// response would occupy memory forever.
 	keepBuffer = 1 << 20
-	// firstBuffer limits the initial buffer, in bytes, for a response that declares a large Content-Length.
+	// firstBuffer is the maximum initial size, in bytes, of the buffer for a response with a large Content-Length.
 	firstBuffer = 1 << 20
 )
 
@@ -61,7 +61,7 @@ func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 	b = b[:0]
 	if n := resp.ContentLength; n > int64(limit) {
 		return b, fmt.Errorf("%w: %d bytes, the limit is %d", errTooLarge, n, limit)
-		// The extra byte lets Read report EOF without growing the buffer.
+		// Allocate one extra byte, so that Read can report EOF before the buffer has to grow.
 	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) {
 		b = make([]byte, 0, want)
 	}
@@ -79,11 +79,11 @@ func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 		switch {
 		case len(b) > limit:
 			return b, fmt.Errorf("%w: more than %d bytes", errTooLarge, limit)
-		case err == io.EOF: // a Reader must return io.EOF unwrapped
+		case err == io.EOF: // a Reader returns io.EOF itself, not wrapped
 			return b, nil
 		case err != nil:
 			return b, err
-		case idle > 100: // the caller's RoundTripper may return a body whose Read returns 0 bytes and no error
+		case idle > 100: // the Read method of a caller's body may return 0 and nil forever
 			return b, io.ErrNoProgress
 		}
 	}

@@ -17,9 +17,9 @@ type Failure struct {
 	Class    Class
 	Problem  Problem // the network problem, if there was no HTTP response
 	Host     string  // the host to which the request was sent
-	Advice   string  // what the user can do; "" if the advice for Class is sufficient
-	// Err is the underlying error, such as a context or network error. Err is nil if the error response is the only
-	// cause.
+	Advice   string  // what the user can do; "" means the general advice for Class
+	// Err is the underlying error, such as a context or network error. Err is nil if the call failed only because of
+	// the error response.
 	Err error
 }
 
@@ -35,7 +35,7 @@ func (f *Failure) Error() string {
 // Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Do makes the call. It returns a nil error as soon as Decode has accepted a response. Otherwise the error is a
+// Do makes the call. The call succeeds as soon as Decode has accepted a response. If the call fails, the error is a
 // *Failure.
 func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	s := &callState{t: t, call: call, scope: t.scope(call.Region, call.Action), throttleWait: t.cfg.Retry.throttleWait(ctx)}
@@ -66,16 +66,16 @@ type callState struct {
 	scope *quotaScope
 	last  attemptResult // the most recent attempt that received an error response
 
-	throttleWait time.Duration // how long the call may still wait for quota; 0 means until the context's deadline
-	// firstFault is the time of the first temporary failure since the service last responded, or zero if there was
-	// none.
+	throttleWait time.Duration // how much longer the call may wait for quota; 0 means no limit
+	// firstFault is the time of the first temporary failure after the most recent response of the service. It is zero
+	// if there was no such failure.
 	firstFault time.Time
 
 	sent, faults, throttles, skews int
 
 	connectionSuspect bool // whether the last attempt failed without an HTTP response
-	// key is the key of the last attempt. stale is the key that the API has rejected, until another key replaces
-	// it.
+	// key is the key of the last attempt. stale is the key that the API has rejected; it is zero as soon as another key
+	// is used.
 	key, stale signer.Credentials
 	keyRenewed bool
 }
@@ -85,20 +85,20 @@ type attemptResult struct {
 	ok          bool
 	sent        bool
 	status      int
-	response    ErrorResponse // the error response; after a success, only the request id is set
+	response    ErrorResponse // the error response; for a success, only the request id
 	err         error
 	class       Class
 	problem     Problem
 	advice      string
-	notReceived bool // whether the request certainly did not reach the server
+	notReceived bool // whether it is certain that the request did not reach the server
 	final       bool // whether a retry is pointless
 	retryAfter  time.Duration
 	received    headers
-	offset      time.Duration // the clock offset that was used for signing the request
+	offset      time.Duration // the clock offset with which the request was signed
 }
 
-// attempt waits for the limiter and the throttle control, sends one request, and reports the request to the hook
-// and the logger.
+// attempt makes one attempt: it waits for the limiter and the throttle control, sends the request, and passes the
+// attempt to the caller's hook and logger.
 func (s *callState) attempt(ctx context.Context) attemptResult {
 	ticket, refused := s.admit(ctx)
 	if refused != nil {
@@ -119,8 +119,8 @@ func (s *callState) attemptFailure(res attemptResult) *Failure {
 	}
 }
 
-// callFailure describes why the call failed. The class, problem, advice and error come from res. The response is
-// the most recent error response, which may come from an earlier attempt.
+// callFailure describes why the call failed. The Failure contains the class, problem, advice and error of res, and the
+// most recent error response, which may belong to an earlier attempt.
 func (s *callState) callFailure(res attemptResult) *Failure {
 	f := s.attemptFailure(res)
 	if f.Response.Status == 0 {
@@ -131,8 +131,8 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// report passes a finished attempt to the caller's hook and logger. The hook and the logger may panic, and they may
-// use the transport.
+// report passes an attempt that has ended to the caller's hook and logger. Do not hold a lock when calling report,
+// because the hook and the logger may panic or use the transport.
 func (s *callState) report(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),
@@ -151,13 +151,13 @@ func (s *callState) report(ctx context.Context, res attemptResult, start time.Ti
 	}
 }
 
-// logRetry logs that the call will wait and then make another attempt.
+// logRetry logs that the call will make another attempt after a delay.
 func (s *callState) logRetry(ctx context.Context, res attemptResult, r retry) {
 	attrs := []slog.Attr{
 		slog.String("action", s.call.Action), slog.String("region", s.call.Region), slog.Int("attempt", s.sent),
 		slog.String("reason", s.attemptFailure(res).Error()),
 	}
-	// After a throttled response, the throttle control decides how long to wait, so the duration is not known yet.
+	// After a throttled response, the delay is not known yet, because the throttle control determines it.
 	if res.class&Throttled == 0 {
 		attrs = append(attrs, slog.Duration("wait", max(0, time.Until(r.earliest))))
 	}

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Class is the set of kinds that a failure belongs to. The unexported bits tell the attempt loop how to react to
-// the failure.
+// Class is a bit set that classifies a failure. The exported bits describe the failure for callers. The unexported bits
+// determine how the transport reacts to the failure.
 type Class uint16
 
-// The exported kinds are those that callers can distinguish. A failure may belong to several kinds, or to none.
+// The exported bits of a Class. A failure may have several of these bits, or none.
 const (
 	Throttled   Class = 1 << iota
 	Forbidden         // permission denied, or the state of the account forbids the call
 	Credentials       // no key is usable, or the API rejects the key
 	Invalid           // the request cannot succeed unless it is changed
 	NotFound          // a resource named in the request does not exist
-	Unavailable       // the service or the network failed
+	Unavailable       // the service or the network has failed
 
 	retryable // temporary: retry after a backoff
 	skew      // the local clock is wrong: retry after learning the server's time
@@ -27,26 +27,26 @@ const (
 const transient = Unavailable | retryable
 
 const (
-	// maxCode is the number of bytes of an error code that are examined.
+	// maxCode is the maximum number of bytes of an error code that classify examines.
 	maxCode = 256
 
 	adviceNoRedirects = "redirects are not followed: check the endpoint"
 )
 
-// Classify returns the kinds of an error response. accessDenied reports whether the response has an
-// AccessDeniedDetail. readOnly reports whether the operation changes nothing.
+// Classify returns the class of an error response. accessDenied must be true if the response has an AccessDeniedDetail.
+// readOnly must be true if the operation changes nothing.
 func Classify(code, message string, status int, accessDenied, readOnly bool) Class {
 	class, _ := classify(code, message, status, accessDenied, readOnly)
 	return class
 }
 
-// classify returns the kinds of an error response, and advice if classify knows more about the code than the kinds
-// express. accessDenied reports whether the response has an AccessDeniedDetail.
+// classify returns the class of an error response and, for some codes, advice that is more specific than the advice for
+// the class. accessDenied must be true if the response has an AccessDeniedDetail.
 //
-// A known code takes precedence, because the API returns the same code with different statuses. If the code is
-// unknown, accessDenied decides, and then the status. A response with status 403 and an unknown code means that
-// permission was denied only if the operation is readOnly. For other operations, it may also mean a wrong state or
-// an exceeded quota or limit.
+// If the code is known, it determines the class, because the API returns the same code with different statuses. If the
+// code is unknown, accessDenied and then the status determine the class. For a read-only operation, status 403 with an
+// unknown code means that permission was denied. For any other operation, it may also mean that a resource is in the
+// wrong state, or that a quota or limit was exceeded.
 func classify(code, message string, status int, accessDenied, readOnly bool) (Class, string) {
 	code = code[:min(len(code), maxCode)]
 	if code == "InvalidParameter" && strings.Contains(message, "SecurityToken.Expired") {
@@ -85,8 +85,8 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 
 // matches reports whether code matches pattern. "*" in pattern matches any sequence of characters.
 func matches(pattern, code string) bool {
-	// In path.Match, "*" does not match a slash, so replace slashes in code. No pattern contains a slash or an
-	// underscore.
+	// In path.Match, "*" does not match a slash, so replace each slash with an underscore. No pattern contains a slash
+	// or an underscore.
 	ok, _ := path.Match(pattern, strings.ReplaceAll(code, "/", "_"))
 	return ok
 }

@@ -1,9 +1,9 @@
 package transport
 
-// codeRules maps the API's error codes to their kinds and to advice. Each rule has one or more patterns, separated
-// by blanks. "*" in a pattern matches any sequence of characters. The first matching rule wins. Class 0 marks codes
-// that belong to no kind: states, quotas and limits, which neither a retry nor a permission can resolve. The API
-// spells some codes in several ways, including misspellings.
+// codeRules maps the API's error codes to classes and advice. Each rule has one or more patterns, separated by blanks.
+// "*" in a pattern matches any sequence of characters. If several rules match a code, the first of them applies. Class
+// 0 is for codes about states, quotas and limits, which neither a retry nor a permission can resolve. The API spells
+// some codes in several ways, and misspells others.
 var codeRules = []struct {
 	patterns string
 	class    Class
@@ -14,7 +14,7 @@ var codeRules = []struct {
 
 	// Service failures.
 	{"InternalError* ServiceUnavailable* UnknownError RequestTimeout InnerServiceFailed NodeControllerUnavailable", transient, ""},
-	{"SignatureNonceUsed", transient, ""}, // a proxy or network device sent the request twice
+	{"SignatureNonceUsed", transient, ""}, // something between client and server sent the request twice
 
 	// Keys, signatures and time.
 	{"InvalidTimeStamp.Expired IllegalTimestamp", Credentials | skew, "set this machine's clock"},
@@ -69,13 +69,13 @@ var codeRules = []struct {
 	{"InvalidProduct.NotFound", Invalid, "this endpoint does not serve ECS: check the endpoint"},
 	{"InvalidProtocol.NeedSsl", Invalid, "the API requires HTTPS: use an https endpoint"},
 
-	// A parameter value that does not exist is Invalid. A resource that does not exist is NotFound.
+	// The class is Invalid if a parameter has an unknown value, and NotFound if a resource does not exist.
 	{"*ValueNotSupported *Zone*.NotFound *Type.NotFound *Status.NotFound *Reason.NotFound *FilterKey.NotFound *Language.NotFound", Invalid, ""},
-	{"Credit.NotFound", 0, ""}, // the credit of the account, not a resource
+	{"Credit.NotFound", 0, ""}, // the credit of the account, which is not a resource
 	{"*.NotFound *.NotExist *NotExists* EntityNotExist* NoSuch* VpcNotFound", NotFound, ""},
 
 	// States, quotas and limits.
-	{"InvalidParam*", Invalid, ""},        // before the rules below: a parameter may be named after a status or a limit
+	{"InvalidParam*", Invalid, ""},        // must precede the rules for statuses and limits
 	{"Invalid*.ExceedLimit", Invalid, ""}, // too many values in one parameter
 	{"*QuotaExceed* *LimitExceed* *ExceedLimit* *ExceedQuota*", 0, ""},
 	{"Incorrect* InvalidOperation* Invalid*Status* Operation* Dependency* Idempot* Last*Processing", 0, ""},

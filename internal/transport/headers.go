@@ -11,18 +11,18 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// maxRetryAfter is the longest wait that a server can request. Longer waits are capped.
+// maxRetryAfter is the maximum wait that a server can request. Longer waits are capped at this value.
 const maxRetryAfter = time.Minute
 
-// headers holds the headers of a response, the time of the response, and the redactor for the secrets of the
-// request. The zero value means that there was no response.
+// headers contains the headers of a response, the time at which the response arrived, and a Redactor for the secrets of
+// the request. The zero value means that there was no response.
 type headers struct {
 	header   http.Header
 	at       time.Time
 	redactor func() *redact.Redactor
 }
 
-// Observation holds data from the headers of the most recent response of an operation.
+// Observation contains data from the headers of the most recent response to calls of an operation.
 type Observation struct {
 	// ServerTime is the value of the Date header, with a precision of one second. LocalTime is the local time at
 	// which the response arrived. ServerTime is zero if the response had no Date header or came from a cache.
@@ -32,8 +32,8 @@ type Observation struct {
 	RateLimitUserAPI string
 }
 
-// Observe returns data from the headers of the most recent response to an operation in a region. It returns the
-// zero Observation if there was no response.
+// Observe returns data from the headers of the most recent response to calls of an operation in a region. It returns
+// the zero Observation if there was no response.
 func (t *Transport) Observe(region, action string) (o Observation) {
 	h := t.scope(region, action).lastHeaders.Load()
 	if h == nil {
@@ -56,9 +56,9 @@ func (t *Transport) ClockOffset() time.Duration {
 
 // retryAfter returns how long the server asks to wait: the largest value in the headers, capped at maxRetryAfter.
 //
-// X-Acs-Retry-After (in milliseconds) and Retry-After apply to every failure. The rate limit headers, in the form
-// Limit:n,Remain:n,TimeLeft:ms, may be part of any response, so they are used only if throttled is true. A rate
-// limit that is not used up counts only if no other header requests a wait.
+// The headers X-Acs-Retry-After (in milliseconds) and Retry-After are used for every failure. The rate limit headers,
+// which have the form Limit:n,Remain:n,TimeLeft:ms, may be part of any response, so they are used only if throttled is
+// true. A rate limit with remaining requests is used only if no other header requests a wait.
 func retryAfter(h http.Header, throttled bool) time.Duration {
 	ms, _ := parseNumber(h.Get("X-Acs-Retry-After"))
 	wait, notUsedUp := capped(ms, time.Millisecond), time.Duration(0)
@@ -76,7 +76,7 @@ func retryAfter(h http.Header, throttled bool) time.Duration {
 	if s, ok := parseNumber(after); ok {
 		wait = max(wait, capped(s, time.Second))
 	} else if t, err := http.ParseTime(after); err == nil {
-		from, err := http.ParseTime(h.Get("Date")) // use the server's clock, which may differ from the local clock
+		from, err := http.ParseTime(h.Get("Date")) // use the server's clock, because the local clock may be wrong
 		if err != nil {
 			from = time.Now()
 		}

@@ -13,10 +13,10 @@ import (
 	"syscall"
 )
 
-// Problem is the kind of a failure without an HTTP response.
+// Problem is the type of a network problem that prevented an HTTP response.
 type Problem int
 
-// The kinds of network problems. Problems that persist until someone changes the configuration are not retried.
+// The types of network problems. A problem that persists until someone changes the configuration is not retried.
 const (
 	NoProblem         Problem = iota // a response was received, or no request was sent
 	NameNotFound                     // the host name does not exist
@@ -29,20 +29,21 @@ const (
 	TimedOut                         // the connection or the response took too long
 )
 
-// notReceived returns the result of an attempt whose request certainly did not reach the server.
+// notReceived returns the result of an attempt whose request cannot have reached the server.
 func notReceived(class Class, problem Problem, advice string) attemptResult {
 	return attemptResult{class: class, problem: problem, advice: advice, notReceived: true}
 }
 
-// refusedTLS matches the message of a failed TLS handshake in which the two sides have no version or cipher suite
-// in common, or one side rejects the certificate. crypto/tls has no error types for most of these failures.
+// refusedTLS matches the error message of a TLS handshake that failed because client and server have no version or
+// cipher suite in common, or because one of them rejected the certificate of the other. For most of these failures,
+// crypto/tls has no error types.
 var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
 
 const adviceProxyAuth = "the proxy requires authentication: put the user name and password in the proxy URL"
 
-// classifyNetwork classifies the error of an attempt that failed without a response. The Err field of the result is
-// not set. The class is transient if a retry may succeed; a failure caused by a configured rule, such as a proxy's,
-// is not transient.
+// classifyNetwork classifies the error of an attempt that failed without a response. The field err of the result is not
+// set. The class contains transient if a retry may succeed. A failure that is caused by configuration, such as a rule
+// of a proxy, is not transient.
 func classifyNetwork(err error) (res attemptResult) {
 	defer func() {
 		if recover() != nil { // the caller's RoundTripper returned a nil pointer as its error
@@ -93,7 +94,7 @@ func classifyProxy(err error) attemptResult {
 		}
 		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check the proxy's rules and NO_PROXY")
 	}
-	// An http.Transport without checkProxyResponse returns this error.
+	// An http.Transport that does not call checkProxyResponse returns this error.
 	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) {
 		return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 	}
@@ -111,8 +112,8 @@ func classifyProxy(err error) attemptResult {
 	return notReceived(transient, ProxyFailed, "the proxy cannot be reached: check HTTPS_PROXY")
 }
 
-// classifyTLS classifies a TLS handshake that would fail on every attempt. It returns the zero result for any other
-// error.
+// classifyTLS classifies the error of a TLS handshake that would also fail in a retry. It returns the zero result for
+// any other error.
 func classifyTLS(err error) attemptResult {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -134,8 +135,8 @@ func (e proxyError) Error() string {
 	return fmt.Sprintf("the proxy refused to connect: %d %s", int(e), http.StatusText(int(e)))
 }
 
-// checkProxyResponse returns a proxyError if the proxy rejected the connection. Without it, net/http returns an
-// untyped error.
+// checkProxyResponse returns a proxyError if the proxy rejected the connection. Without this function, net/http would
+// return an error that can be recognized only by its message.
 func checkProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return proxyError(resp.StatusCode)

@@ -16,8 +16,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// ErrMismatch marks an error of Call.Decode as permanent: the response is valid JSON but does not match the
-// caller's type, so the call is not retried.
+// ErrMismatch means that a response is valid JSON but cannot be decoded into the caller's type. If an error of
+// Call.Decode matches ErrMismatch, the call is not retried.
 var ErrMismatch = errors.New("the response does not match the result type")
 
 // readResponse reads and decodes the body of a response. If the response is an error or cannot be decoded,
@@ -28,7 +28,7 @@ func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
-	} else if resp.ContentLength > maxErrorBody { // read as much as the limit allows: the first part may contain the error
+	} else if resp.ContentLength > maxErrorBody { // read up to the limit, because the first part may contain the error
 		resp.ContentLength = -1
 	}
 	var err error
@@ -72,8 +72,8 @@ var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-
 
 func isUUID(id string) bool { return uuidForm.MatchString(id) }
 
-// parseFailure classifies an error response, or a successful response whose body could not be decoded. unreadable
-// describes a problem with the body; it is used only if the body contains no error code.
+// parseFailure classifies an error response, or a successful response whose body could not be decoded. The argument
+// unreadable describes a problem with the body. It is used only if the body contains no error code.
 func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable attemptResult) attemptResult {
 	e, ok := parseErrorResponse(resp.StatusCode, resp.Header, body)
 	res := attemptResult{status: resp.StatusCode}
@@ -111,8 +111,8 @@ type AccessDenied struct {
 	EncodedDiagnosticMessage string
 }
 
-// text is a string that can also be decoded from a JSON number or boolean, whose literal it then contains. Null, an
-// object and an array leave it unchanged.
+// text is a string that can also be decoded from a JSON number or boolean. The string is then the JSON literal.
+// Decoding null, an object or an array does not change the string.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
@@ -125,9 +125,9 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// IsErrorDocument reports whether a response with a 2xx status is actually an error. code and message are the raw
-// JSON values of the members Code and Message, or nil if the member is absent. Some installations of the API add
-// both members to every response. In a successful response, their values are then empty, null, or words such as
+// IsErrorDocument reports whether a response with a 2xx status is actually an error. code and message are the raw JSON
+// values of the members Code and Message, or nil if the member is absent. Some installations of the API add the members
+// Code and Message to every response. In a successful response, these members are then empty, null, or words such as
 // "200" and "successful".
 func IsErrorDocument(code, message []byte) bool {
 	read := func(raw []byte) (string, bool) {
@@ -147,8 +147,8 @@ func saysSuccess(code, message string) bool {
 	return success(code) || code == "" && (message == "" || success(message))
 }
 
-// errorBody is the JSON or XML body of an error response. encoding/json matches names in any case, so errorBody
-// also decodes the lower camel case names of some gateways.
+// errorBody is the JSON or XML body of an error response. Some gateways use lower camel case names, which errorBody
+// decodes as well, because encoding/json ignores the case of names.
 type errorBody struct {
 	XMLName      xml.Name `json:"-" xml:"Error"`
 	RequestID    text     `json:"RequestId" xml:"RequestId"`
@@ -160,8 +160,8 @@ type errorBody struct {
 	AccessDenied json.RawMessage `json:"AccessDeniedDetail" xml:"-"`
 }
 
-// parseErrorResponse parses a JSON or XML error body. If the body is not such an error, ok is false, and e contains
-// only the status and the request id.
+// parseErrorResponse parses a JSON or XML error body. If the body is not a JSON or XML error, ok is false, and e
+// contains only the status and the request id.
 func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse, ok bool) {
 	e = ErrorResponse{Status: status, RequestID: h.Get("X-Acs-Request-Id")}
 	var doc errorBody
@@ -220,9 +220,10 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 	return what + ", body begins: " + r.Excerpt(string(body[:min(len(body), 16<<10)]), 160)
 }
 
-// signatureAdvice compares the string to sign in the server's message with the string that the client signed for
-// query. If the strings are equal, the secret is wrong. If they differ, the request was changed in transit. If
-// message contains no string to sign, signatureAdvice returns otherwise.
+// signatureAdvice returns advice for a signature that the server rejected. It compares the string to sign in the
+// server's message with the string that the client signed. If the strings are equal, the secret is wrong. If they
+// differ, the request was changed in transit. If message contains no string to sign, signatureAdvice returns the
+// argument otherwise.
 func signatureAdvice(message, query, otherwise string) string {
 	const begin = http.MethodPost + "&%2F&"
 	params, err := url.ParseQuery(query)

@@ -11,9 +11,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Policy limits the retries of a call. If MaxAttempts or MaxElapsed is set, only the limits that are set apply.
-// Otherwise a patient call gives up after 30 s, and any other call gives up after 5 attempts or after the sum of
-// the longest possible backoffs between 5 attempts (4.5 s with the default delays), whichever comes first.
+// Policy limits the retries of a call. If MaxAttempts, MaxElapsed or both are set, only these limits apply. If neither
+// is set, the default limits apply: a patient call fails after 30 s, and any other call fails after 5 attempts, or
+// after the sum of the longest possible backoffs between 5 attempts (4.5 s with the default delays), whichever comes
+// first.
 type Policy struct {
 	MaxAttempts int           // 1 means no retries
 	MaxElapsed  time.Duration // maximum time from the first failure to the start of the last retry
@@ -31,17 +32,16 @@ const (
 	defaultMaxDelay       = 3 * time.Second
 	defaultAttemptTimeout = 10 * time.Second
 
-	// throttleAttempts limits the attempts of a throttled call. A call spends most of that time waiting for
-	// admission by the throttle control. Only the probes that the throttle control admits are rejected by the API.
-	// A single caller has to send all the probes itself: 14 attempts outlast a quota window of one minute, and 12
-	// attempts do not.
+	// throttleAttempts is the maximum number of attempts of a throttled call. A throttled call sends a request only
+	// when the throttle control admits it, usually as a probe. If there is only one caller, that caller sends all
+	// probes. In this case, 14 attempts take longer than a quota window of one minute, and 12 attempts do not.
 	throttleAttempts = 14
-	// defaultThrottleWait limits how long a call waits for quota if its context has no deadline.
+	// defaultThrottleWait is the maximum time that a call waits for quota if its context has no deadline.
 	defaultThrottleWait = 2 * time.Minute
 )
 
-// withDefaults returns the policy with defaults for every field except MaxAttempts and MaxElapsed, whose defaults
-// depend on the call (see limits).
+// withDefaults returns the policy with default values for all fields that are zero, except MaxAttempts and MaxElapsed.
+// The defaults of these two fields depend on the call; see limits.
 func (p Policy) withDefaults() Policy {
 	p.MaxDelay = cmp.Or(p.MaxDelay, defaultMaxDelay)
 	p.MinDelay = cmp.Or(p.MinDelay, min(defaultMinDelay, p.MaxDelay))
@@ -74,15 +74,15 @@ func (p Policy) ceiling(n int) time.Duration {
 	return p.MaxDelay
 }
 
-// backoff returns the backoff of a call after the n-th failure: a random duration between MinDelay/2 and the
-// ceiling. The lower bound protects a server that is down.
+// backoff returns the backoff of a call after the n-th failure: a random duration between MinDelay/2 and p.ceiling(n).
+// The lower bound protects a server that has failed.
 func (p Policy) backoff(n int) time.Duration {
 	ceiling, floor := p.ceiling(n), p.MinDelay/2
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// probeSpacing returns the pause before the next probe. n is the number of failed probes of all calls together,
-// counted from 1. The pause is at least two thirds of the ceiling, so that a few probes outlast an outage of
+// probeSpacing returns the pause before the next probe. n is the total number of failed probes of all calls, and is at
+// least 1. The pause is at least two thirds of p.ceiling(n), so that a few probes are sufficient for an outage of
 // several seconds.
 func (p Policy) probeSpacing(n int) time.Duration {
 	ceiling := p.ceiling(n)
@@ -90,16 +90,16 @@ func (p Policy) probeSpacing(n int) time.Duration {
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// retry describes when to make the next attempt. The zero value means immediately, subject to the limiter and the
-// throttle control.
+// retry describes when to make the next attempt. The zero value means as soon as the limiter and the throttle control
+// admit it.
 type retry struct {
-	fault            bool // whether the retry follows a temporary failure, so that earliest and giveUp apply
+	fault            bool // whether a temporary failure is the reason, so that earliest and giveUp apply
 	earliest, giveUp time.Time
 }
 
 // decideRetry decides whether to make another attempt, and when.
 func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
-	// Learn the offset even if this call is not retried: later calls need it.
+	// Learn the clock offset even if this call is not retried, because later calls use it.
 	learned := res.class&skew != 0 && s.t.clock.learn(res.received.header, res.offset)
 	switch {
 	case res.final || s.t.cfg.Retry.MaxAttempts == 1:
@@ -112,7 +112,7 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 		return retry{}, true
 	case res.class&Throttled != 0:
 		s.throttles++
-		if s.t.cfg.Retry.MaxElapsed == 0 { // The service responded, so a later failure belongs to a new outage.
+		if s.t.cfg.Retry.MaxElapsed == 0 { // The service has responded, so a later failure counts as a new outage.
 			s.firstFault = time.Time{}
 		}
 		return retry{}, s.throttles < throttleAttempts
@@ -137,9 +137,9 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	if attempts > 0 && s.faults >= attempts {
 		return retry{}, false
 	}
-	// The server may send the same retryAfter to all callers, so add the jitter to it.
+	// The server may send the same retryAfter to all callers, so add a random backoff to it.
 	r := retry{fault: true, earliest: now.Add(res.retryAfter + p.backoff(s.faults))}
-	// If only MaxAttempts is set, wait up to MaxDelay and AttemptTimeout longer, because other calls may send their
+	// If only MaxAttempts is set, extend the wait by MaxDelay and AttemptTimeout, because other calls may send their
 	// probes first.
 	if elapsed == 0 {
 		r.giveUp = r.earliest.Add(p.MaxDelay + p.AttemptTimeout)
@@ -150,12 +150,12 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	case !now.Before(r.giveUp):
 		return retry{}, false
 	case !served.After(r.giveUp):
-	case p.MaxElapsed > 0: // MaxElapsed was set by the user, so it is strict
+	case p.MaxElapsed > 0: // the user has set this limit, so never exceed it
 		return retry{}, false
 	default: // a wait requested by the server takes precedence over a default limit
 		r.giveUp = r.earliest.Add(p.MaxDelay)
 	}
-	if r.earliest.After(r.giveUp) { // make one last attempt when the time limit is reached
+	if r.earliest.After(r.giveUp) { // make the last attempt at the time limit
 		r.earliest = r.giveUp
 	}
 	return r, true

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// retryBudget is the maximum number of saved-up retries. They cover short disruptions.
+	// retryBudget is the maximum number of retries in the budget. A full budget is sufficient for short disruptions.
 	retryBudget = 50
-	// budgetPerCall is the number of retries that each call adds to the budget. In the long run, a server that
-	// stays down receives about 1.2 requests per call.
+	// budgetPerCall is the number of retries that each call adds to the budget. A server that stays down therefore
+	// receives about 1.2 requests per call on average.
 	budgetPerCall = 0.2
 )
 
@@ -26,15 +26,15 @@ var (
 	errNoTimeLeft = errors.New("no time is left for retries")
 )
 
-// outage coordinates the retries of all calls of one scope. The service counts as down from a temporary failure
-// until the next response. While the service is down, the waiting calls share their retries: probes are sent one by
-// one, with growing pauses in between, and the remaining calls follow when the service responds. The number of
-// retries during an outage therefore does not depend on the number of callers. An outage never delays the first
-// request of a new call.
+// outage coordinates the retries of all calls that share a quotaScope. The service is considered down from a temporary
+// failure until the next response. While the service is down, only one call at a time sends a retry, as a probe, and
+// the pauses between probes increase. When the service responds, the other waiting calls send their retries. The number
+// of retries during an outage therefore does not depend on the number of callers. The first request of a new call is
+// never delayed.
 //
-// Every retry costs one unit of the retry budget. Every response adds one unit, and every new call adds 0.2. If the
-// budget is used up, a retry fails while the service is down. While the service is up, the retry waits until
-// responses to other calls refill the budget.
+// Every retry uses one unit of the retry budget. Every response adds one unit, and every new call adds 0.2 units. If
+// the budget is used up and the service is down, a call fails instead of being retried. If the budget is used up and
+// the service is not down, the retry waits until responses to other calls have refilled the budget.
 //
 // The zero value has a full budget. An outage is safe for concurrent use.
 type outage struct {
@@ -82,9 +82,9 @@ func (o *outage) wakeAll() {
 	}
 }
 
-// await waits until a retry may be sent, and at least until earliest. It returns errNoTimeLeft when giveUp is
-// reached, errBudgetSpent if the retry budget is used up, errPastDeadline if the context's deadline is before
-// earliest, and the context's error as soon as ctx is done.
+// await waits until a retry may be sent, but at least until earliest. It returns errNoTimeLeft at the time giveUp,
+// errBudgetSpent if the retry budget is used up, errPastDeadline if the context's deadline is before earliest, and the
+// context's error as soon as ctx is done.
 func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(earliest) {
 		return errPastDeadline
@@ -106,8 +106,8 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 	}
 }
 
-// tryRetry takes one retry from the budget and returns now. If no retry may be sent yet, it returns the time of the
-// next try.
+// tryRetry takes one retry from the budget and returns now. If no retry may be sent yet, it returns the time at which
+// to call tryRetry once more.
 func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, err error) {
 	next = earliest
 	if o.down && o.probeAt.After(next) {
@@ -119,7 +119,7 @@ func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, er
 	case o.spent+1 <= retryBudget:
 	case o.down:
 		return now, errBudgetSpent
-	default: // responses to other calls will refill the budget and wake this call
+	default: // responses to other calls refill the budget and wake this call
 		return now.Add(time.Hour), nil
 	}
 	o.spent++

@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// signAndSend makes one admitted attempt. It always reports the outcome for ticket, even if the caller's code
-// panics.
+// signAndSend signs and sends the request of an attempt that has been admitted. It always reports the outcome of the
+// ticket, even if the caller's code panics.
 func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (res attemptResult) {
 	outcome := throttle.Unknown
 	defer func() { s.scope.throttle.Report(ticket, outcome, res.retryAfter) }()
@@ -38,7 +38,7 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 		return attemptResult{err: newRedactor(signed, key).Error(err), class: Invalid, final: true}
 	}
 	if s.t.latestKey() != key {
-		latest := key // copy key, because a pointer to key would move key to the heap on every call
+		latest := key // copy the key: &key would move it to the heap on every call
 		s.t.lastKey.Store(&latest)
 	}
 	res = s.roundTrip(ctx, key, signed)
@@ -53,8 +53,8 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 	return res
 }
 
-// reportToScope records what the result of an attempt reveals about the service. All calls of the scope use that
-// information.
+// reportToScope records the result of an attempt in the quotaScope, so that other calls in the same scope can take it
+// into account.
 func (s *callState) reportToScope(res attemptResult) {
 	if received := res.received; received.header != nil {
 		s.scope.lastHeaders.Store(&received)
@@ -67,8 +67,8 @@ func (s *callState) reportToScope(res attemptResult) {
 	}
 }
 
-// currentKey returns the key for one attempt. If no key can be used, currentKey returns the result of the attempt
-// instead.
+// currentKey returns the key for one attempt. If there is no usable key, the attempt has failed, and currentKey returns
+// its result.
 func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemptResult) {
 	key, warning, err := s.t.cfg.Credentials(ctx, s.stale)
 	switch {
@@ -103,8 +103,8 @@ func (t *Transport) Key(ctx context.Context) (signer.Credentials, error) {
 	return key, nil
 }
 
-// isUnreachable reports whether a credentials provider failed because it could not reach its service. If the error
-// has a method Unavailable() bool, that method decides.
+// isUnreachable reports whether the error of a credentials provider means that the provider could not reach its
+// service. If the error has a method Unavailable() bool, isUnreachable returns the result of that method.
 func isUnreachable(err error) bool {
 	var says interface{ Unavailable() bool }
 	if errors.As(err, &says) {

@@ -1,7 +1,7 @@
-// Package transport sends signed requests and handles failures. Transport.Do makes up to several attempts for one
-// call. Each attempt goes through the same steps, and each step has its own file: admission by the throttle,
-// signing, sending, reading the response, classifying a failure, and waiting for a retry. The package knows HTTP,
-// the API's error codes and time, but nothing about instances.
+// Package transport sends signed requests to the API and handles failures. Transport.Do makes one or more attempts for
+// a call. The steps of an attempt are in separate files: waiting for admission, signing, sending, reading the response,
+// classifying a failure, and waiting for a retry. The package handles HTTP, error codes and time. It does not depend on
+// the parameters or results of the API's operations.
 package transport
 
 import (
@@ -22,9 +22,9 @@ import (
 type Config struct {
 	HTTPClient *http.Client // nil means NewHTTPClient(). New copies the client and disables redirects in the copy.
 	Signer     signer.Signer
-	// Credentials returns the key that signs one attempt. stale is the key that the API has just rejected as
-	// expired or unknown, or the zero value. If no new key could be obtained but the last key is still usable,
-	// Credentials returns the last key and, as the warning, the reason.
+	// Credentials returns the key that signs one attempt. The argument stale is the key that the API has just rejected
+	// as expired or unknown, or the zero value. If no new key could be obtained but the last key may still be used,
+	// Credentials returns the last key, and the reason as the warning.
 	Credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error)
 	Retry       Policy
 	Limiter     interface{ Wait(context.Context) error } // nil means no limiter
@@ -58,21 +58,21 @@ type Call struct {
 	// ErrMismatch.
 	Decode func(body []byte) error
 
-	ReadOnly   bool // the operation changes nothing, so the request may be sent any number of times
+	ReadOnly   bool // the operation changes nothing, so the request may be sent several times
 	Repeatable bool // the request has a ClientToken, so sending it twice has the same effect as sending it once
-	Patient    bool // keep retrying long enough for a service to restart; used for the pages of a listing
+	Patient    bool // retry for as long as a restart of the service may take; used for pages of a listing
 }
 
-// Meta describes a successful call. It does not include the decoded response.
+// Meta contains information about a successful call, such as the request id. It does not contain the decoded response.
 type Meta struct {
-	RequestID string // from the response header; a request id in the response body takes precedence
+	RequestID string // the request id in the response header; a request id in the body takes precedence
 	Attempts  int
 
 	redactor func() *redact.Redactor
 }
 
-// Mask returns text with the secrets of the request masked. Use Mask before a value of a successful response
-// becomes part of an error.
+// Mask returns text with the secrets of the request masked. Pass a string from a successful response to Mask before you
+// use it in an error message.
 func (m Meta) Mask(text string) string {
 	if text == "" || isUUID(text) { // Most request ids are UUIDs, which need no masking. Masking is slow.
 		return text
@@ -91,9 +91,9 @@ type Transport struct {
 	scopes  sync.Map                           // maps scopeKey to *quotaScope
 }
 
-// quotaScope is the state shared by all calls of one operation in one region. The API applies its quotas per region
-// and operation. Each region also has its own retry budget, so that a region that is down does not use up the
-// retries of other regions.
+// quotaScope is the state shared by all calls of one operation in one region, because the API has a separate quota for
+// each region and operation. Each quotaScope also has its own retry budget, so that a region that is down does not use
+// up the retries of other regions.
 type quotaScope struct {
 	throttle    throttle.Control
 	outage      outage
@@ -109,8 +109,8 @@ func New(cfg Config) *Transport {
 		client = NewHTTPClient()
 	}
 	own := *client
-	// Do not follow redirects: the signed query would be sent to another host. The client returns the redirect
-	// response itself.
+	// Do not follow redirects, which would send the signed query to another host. With this function, the HTTP client
+	// returns the redirect response itself.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	cfg.Retry = cfg.Retry.withDefaults()
 	if cfg.Logger == nil {
@@ -119,8 +119,8 @@ func New(cfg Config) *Transport {
 	return &Transport{cfg: cfg, http: &own}
 }
 
-// WithCredentials returns a Transport for another account. The new Transport shares the connections of t. It does
-// not share what t has learned about quotas, outages and the server's clock.
+// WithCredentials returns a Transport for another account. The new Transport shares the connections of t. It does not
+// share the state that t has learned: quotas, outages and the server's clock.
 func (t *Transport) WithCredentials(
 	credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error),
 ) *Transport {

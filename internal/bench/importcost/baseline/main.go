@@ -1,4 +1,5 @@
-// Command baseline makes an HTTPS request. It contains the code that every program that calls an HTTPS API needs.
+// Command baseline makes an HTTPS request. The other commands are compared with it, because every program that calls an
+// HTTPS API contains this code.
 package main
 
 import (
