@@ -17,7 +17,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to use")
-	inMemory := flag.Bool("demo", false, "use an in-memory ECS, no account needed")
+	inMemory := flag.Bool("demo", false, "use an in-memory ECS, without an account")
 	flag.Parse()
 	if err := provoke(context.Background(), *region, *inMemory); err != nil {
 		log.Fatal(err)

@@ -67,10 +67,10 @@ func columns() []column {
 		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
 		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), kind: number},
 		{name: "gpu", help: "number and kind of GPUs", text: gpu, compare: by(func(i ecs.Instance) int { return i.GPUAmount }), narrowest: 12},
-		{name: "account", help: "profile with which the instance was listed, see -profile", text: selection.Account, narrowest: 8},
+		{name: "account", help: "profile with which the instance was listed (see -profile)", text: selection.Account, narrowest: 8},
 		{name: "region", help: "region", text: func(i ecs.Instance) string { return i.RegionID }},
 		{name: "zone", help: "zone", text: func(i ecs.Instance) string { return i.ZoneID }},
-		{name: "vpc", help: "VPC id, empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }, kind: code},
+		{name: "vpc", help: "VPC id; empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }, kind: code},
 		{name: "vswitch", help: "VSwitch id", text: func(i ecs.Instance) string { return i.VPCAttributes.VSwitchID }, kind: code},
 		{name: "interface", help: "id of the primary network interface", text: primaryInterface, kind: code},
 		{name: "security-groups", help: "security group ids", text: func(i ecs.Instance) string { return strings.Join(i.SecurityGroupIDs, " ") }, narrowest: 23, kind: code},
@@ -113,7 +113,7 @@ func findColumn(name string) (column, error) {
 		return all[i], nil
 	}
 	names := append([]string{"tag:KEY"}, columnNames()...)
-	return column{}, columnError(fmt.Sprintf("no column %q%s", name, wording.DidYouMean("", name, names)))
+	return column{}, columnError(fmt.Sprintf("there is no column %q%s", name, wording.DidYouMean("", name, names)))
 }
 
 // columnError is the error for the name of a column that does not exist.

@@ -23,10 +23,10 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_refresh_failures_total", Help: "Incomplete listings of a region, by kind of failure. An empty region means the list of regions.",
+			Name: "ecs_sd_refresh_failures_total", Help: "Number of incomplete listings, by region and kind of failure. The region is empty if the list of regions could not be retrieved.",
 		}, []string{"account", "region", "kind"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_api_attempts_total", Help: "HTTP requests to the API, including retries, by result: ok or the kind of failure.",
+			Name: "ecs_sd_api_attempts_total", Help: "Number of HTTP requests to the API, including retries. The result is ok or the kind of failure.",
 		}, []string{"account", "action", "region", "result"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ecs_sd_api_attempt_duration_seconds", Help: "Duration of an HTTP request to the API, including reading the response.",

@@ -16,7 +16,7 @@ import (
 )
 
 // errLayout means that a login cannot be replaced without changing other parts of the configuration.
-var errLayout = errors.New("its layout is unusual")
+var errLayout = errors.New("the layout of the file is unusual")
 
 // replaceLogin returns content with the login of the named profile replaced by token. Every other byte is
 // unchanged. replaceLogin verifies the result and returns errLayout if anything else would change.
