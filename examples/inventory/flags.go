@@ -37,8 +37,8 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   README.md explains how to include the file
 
 Where
-` + selection.WhereHelp + `  -workers N           list each region with up to N concurrent requests (1 to 64). This speeds up the listing of a region with
-                       a few hundred instances or more. Several regions are always listed concurrently
+` + selection.WhereHelp + `  -workers N           list each region with up to N concurrent requests (1 to 64). This makes the listing of a region
+                       with a few hundred instances or more faster. Regions are always listed concurrently
   -timeout D           stop after D (30s, 5m) and print the instances listed so far (default: no timeout)
   -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
   -v                   log every request to stderr

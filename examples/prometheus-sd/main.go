@@ -52,8 +52,8 @@ The server
                        that a web page cannot read the list through DNS rebinding
   -interval D          the time between two listings of a region (default 1m, at least 5s), varied by up to a tenth. For
                        a region that fails, the interval grows to up to 5 minutes
-  -stale-after D       /healthz reports an error if no region could be listed for this time (default 5 intervals). Before
-                       it serves the first list, the server waits up to this time for an unavailable region
+  -stale-after D       /healthz reports an error if no region could be listed for this time (default 5 intervals).
+                       Before it serves the first list, the server waits up to this time for an unavailable region
   -state FILE          save the instances in this file and load them at the start, so that a region that fails keeps its
                        targets after a restart
   -once                print the list and exit; if a region fails, the list omits the region, and the exit code is 6
