@@ -254,7 +254,7 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 	case difference.Abs() < maxClockDifference:
 		s.Detail = text
 	default:
-		s.Detail, s.Advice = text+"; the API accepts up to 15 minutes", "set this machine's clock"
+		s.Detail, s.Advice = text+"; the API accepts a difference of up to 15 minutes", "set this machine's clock"
 		if c.transport.ClockOffset() != 0 {
 			s.Detail = text + "; the client corrects the time of its requests"
 		}

@@ -140,7 +140,7 @@ func (d *pageDecoder) nextToken(r *DescribeInstancesResponse, i int) (end int) {
 		return d.Stop(errors.New("NextToken is not a string"))
 	}
 	if n := len(r.NextToken); n > maxTokenLength {
-		return d.Stop(fmt.Errorf("NextToken is %d bytes long, more than %d", n, maxTokenLength))
+		return d.Stop(fmt.Errorf("NextToken is %d bytes long, but at most %d bytes are allowed", n, maxTokenLength))
 	}
 	return end
 }
@@ -175,7 +175,7 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 	if d.At(i) != '[' {
 		end := d.Skip(i)
 		if !d.IsEmptyValue(i) {
-			return d.Stop(errors.New("the member Instances.Instance of the response is not a list"))
+			return d.Stop(errors.New("the instances in the response are not a list"))
 		}
 		return end
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	profiles := flag.String("profiles", "dev,staging,prod", "profiles whose accounts to list, separated by commas")
+	profiles := flag.String("profiles", "dev,staging,prod", "profiles of the accounts to list, separated by commas")
 	inMemory := flag.Bool("demo", false, "list generated instances for each profile, without an account")
 	flag.Parse()
 

@@ -34,7 +34,7 @@ func explain(err error) string {
 	case errors.As(err, &missing):
 		return fmt.Sprintf("not found: %v; all other instances were found", missing.InstanceIDs)
 	case errors.Is(err, context.Canceled):
-		return "cancelled by this program; the API returned no error"
+		return "canceled by this program; the API returned no error"
 	case errors.Is(err, ecs.ErrCredentials):
 		return "wrong or missing credentials: retrying does not help"
 	case errors.Is(err, ecs.ErrForbidden):

@@ -62,7 +62,7 @@ func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 	}
 	places, complete := d.status()
 	if !complete.IsZero() {
-		gauge("ecs_sd_list_age_seconds", "Time since all regions were listed completely.", now.Sub(complete).Seconds(), nil)
+		gauge("ecs_sd_list_age_seconds", "Time since the last complete listing of all regions.", now.Sub(complete).Seconds(), nil)
 	}
 	_, summaries := d.targets()
 	for where, s := range places {
@@ -73,7 +73,7 @@ func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 		gauge("ecs_sd_targets", "Number of targets in the list.", float64(summaries[where].targets), labels)
 		gauge("ecs_sd_unreachable_instances", "Number of instances that are not in the list because they have no address.", float64(summaries[where].unreachable), labels)
 		if !s.read.IsZero() {
-			gauge("ecs_sd_region_age_seconds", "Time since the region was listed.", now.Sub(s.read).Seconds(), labels)
+			gauge("ecs_sd_region_age_seconds", "Time since the region was last listed.", now.Sub(s.read).Seconds(), labels)
 		}
 	}
 }

@@ -127,7 +127,7 @@ func (d *discovery) health(now time.Time) (code int, text string) {
 			known = "listed " + age(s.read, now).String() + " ago"
 		}
 		if n := summaries[where].targets; n > 0 {
-			known = fmt.Sprintf("%s; the list keeps its %d targets", known, n)
+			known = fmt.Sprintf("%s; the list keeps the region's %d targets", known, n)
 		}
 		fmt.Fprintf(&lines, "failed: %s: %s (%s)\n", terminal.Printable(where.String()), terminal.Printable(failure.Text(s.err)), known)
 	}
