@@ -58,7 +58,7 @@ func columns() []column {
 		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
 		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, snip: terminal.SnipMiddle},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
-		{name: "private-ip", help: "primary private address, or else the first IPv6 address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
+		{name: "private-ip", help: "primary private address, or the first IPv6 address if there is no private address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
 		{name: "public-ip", help: "public addresses, including elastic addresses", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
 		{name: "ipv6", help: "IPv6 addresses", text: func(i ecs.Instance) string { return addrs(i.IPv6Addrs()...) }, compare: byAddr(firstIPv6), narrowest: 15, kind: code},

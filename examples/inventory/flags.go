@@ -222,7 +222,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 // checkUse returns an error if a flag would have no effect.
 func (c *config) checkUse(given map[string]bool) error {
 	if c.doctor && given["o"] && c.format.name != "json" {
-		return fmt.Errorf("-o %s has no effect with doctor: leave it out, or use -o json", c.format.name)
+		return fmt.Errorf("-o %s has no effect with doctor: leave out -o, or use -o json", c.format.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		formats, some := onlyFor[name]

@@ -237,7 +237,7 @@ func (s Setup) endpoint(err error) string {
 	case !errors.As(err, &dns):
 		return "check -endpoint, the proxy and the root certificates of this machine: retrying does not help"
 	case s.Endpoint != "":
-		return "check the host of -endpoint and the name server: retrying does not help"
+		return "check the host of -endpoint, and check the name server: retrying does not help"
 	case s.VPC:
 		return checkRegion + "the endpoints of -network vpc can be resolved only inside a VPC of that region: leave out -network vpc on other machines"
 	default:

@@ -172,7 +172,7 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	}
 	s.given = append(s.given, src.Regions...)
 	if src.Regions = without(src.Regions, s.Exclude); len(src.Regions) == 0 {
-		return src, errors.New("-exclude-region excludes every region of -region")
+		return src, errors.New("-exclude-region excludes every region that -region selects")
 	}
 	src.Home = src.Regions[0]
 	return src, nil
