@@ -108,7 +108,7 @@ func (c *Cache) validate() error {
 	case c.client == nil:
 		return invalid("client must not be nil")
 	case c.opts.AllRegions && len(c.opts.Regions) > 0:
-		return invalid("Options.Regions and Options.AllRegions cannot be combined")
+		return invalid("Options.Regions and Options.AllRegions cannot be combined: set only one of them")
 	case !c.opts.AllRegions && len(c.opts.Exclude) > 0:
 		return invalid("Options.Exclude requires Options.AllRegions")
 	case c.opts.Interval < 0:
