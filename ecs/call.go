@@ -49,7 +49,7 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 	// Validate the argument out before the request is sent. Otherwise, json.Unmarshal would report an invalid argument
 	// only after the operation has run.
 	if v := reflect.ValueOf(out); err == nil && out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
-		err = invalidCall(action, c.region, invalid("out", "is a %T: use nil or a non-nil pointer", out))
+		err = invalidCall(action, c.region, invalid("out", "must be nil or a non-nil pointer, not a %T", out))
 	}
 	if err != nil {
 		return err
@@ -219,7 +219,7 @@ func (c *Client) encodeCall(params any) (url.Values, error) {
 	case url.Values:
 		for name, list := range p {
 			if name == "" || len(list) == 0 {
-				return nil, invalid("params", "contains the parameter %.80q, which has an empty name or no value: remove the parameter or set both", name)
+				return nil, invalid("params", "contains the parameter %.80q, which has an empty name or no value: set its name and value, or remove it", name)
 			}
 		}
 		values := url.Values{}
@@ -254,7 +254,7 @@ func decodeInto(out any) func([]byte) error {
 			return err
 		}
 		if string(bytes.TrimSpace(body)) == "null" || transport.IsErrorDocument(head.Code, head.Message) {
-			return errors.New("error document")
+			return errors.New("the response is an error document")
 		}
 		if out == nil {
 			return nil

@@ -134,7 +134,7 @@ func TestCall(t *testing.T) {
 		srv := newCloud(t, nil)
 		var none *statusResponse
 		for _, out := range []any{statusResponse{}, none, map[string]any{}} {
-			if err := srv.client.Call(t.Context(), status, nil, out); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "out is a") {
+			if err := srv.client.Call(t.Context(), status, nil, out); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "out must be nil") {
 				t.Errorf("%T: %v", out, err)
 			}
 		}
@@ -158,7 +158,7 @@ func TestCall(t *testing.T) {
 			{"result of another type", srv.client.Call(t.Context(), status, nil, &wrong), nil, "does not match the result type"},
 			{"no name", srv.client.Call(t.Context(), "", nil, nil), ecs.ErrInvalidParameter, "action"},
 			{"invalid name", srv.client.Call(t.Context(), "A&B=c", nil, nil), ecs.ErrInvalidParameter, "action"},
-			{"parameters of an unsupported type", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params is a map[string]string: it must be"},
+			{"parameters of an unsupported type", srv.client.Call(t.Context(), status, map[string]string{"ZoneId": "z"}, nil), ecs.ErrInvalidParameter, "params must be nil, url.Values, or a struct with url tags"},
 			{"no context", srv.client.Call(none, status, nil, nil), ecs.ErrInvalidParameter, "ctx"},
 			{"canceled context", srv.client.Call(cancelled, status, nil, nil), context.Canceled, ""},
 		} {

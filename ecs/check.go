@@ -93,9 +93,9 @@ func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 		k.CheckOptions = *opts
 	}
 	if err := k.prepare(ctx); err != nil {
-		advice := "correct the call to Check"
+		advice := "correct the arguments of Check"
 		if !errors.Is(err, ErrInvalidParameter) {
-			advice = "the context was done before Check started: pass a context that is not done"
+			advice = "the context had already ended when Check started: pass a context that is still active"
 		}
 		k.add(CheckStep{Name: stepSetup, Status: CheckStatusFailed, Detail: reason(err), Advice: advice, Err: err})
 		return k.report
@@ -341,20 +341,20 @@ func permissionStep(p probe, err error) CheckStep {
 	s.Status, s.Detail, s.Advice = CheckStatusUnknown, causeText(e), cmp.Or(connectAdvice(p.client, e), e.whatToDo())
 	switch {
 	case e.Code == "" && e.Message != "" && e.err == nil: // the server ignored DryRun
-		s.Advice = "the permission can be checked only by a listing: set Options.TrustEmpty to accept an empty listing"
+		s.Advice = "the server does not support dry runs, so only a listing can check the permission: set Options.TrustEmpty to accept an empty listing"
 		s.Optional = p.client.trustEmpty
 	case e.Code == "" || errors.Is(e, ErrThrottled) || errors.Is(e, ErrUnavailable):
 		s.Advice = cmp.Or(s.Advice, "the API did not check the permission: check the network, and try again later")
 	case errors.Is(e, ErrForbidden):
 		if p.action == describeInstances && e.AccessDenied != nil && isOtherAction(e.AccessDenied.AuthAction) {
 			s.Optional = true // see verifyEmpty
-			s.Advice = "no action is needed: only the dry run needs " + printable(e.AccessDenied.AuthAction) + ", a listing does not"
+			s.Advice = "no action is needed: only the dry run needs " + printable(e.AccessDenied.AuthAction) + ", not the listing"
 			break
 		}
 		s.Status, s.Detail, s.Advice = CheckStatusFailed, s.Detail+policyText(e), denialAdvice(e)
 	default:
 		s.Status = CheckStatusFailed
-		s.Advice = cmp.Or(s.Advice, "the API rejected the request: correct its parameters")
+		s.Advice = cmp.Or(s.Advice, "the API rejected the request: correct the parameters")
 	}
 	if s.Optional && s.Status == CheckStatusFailed {
 		s.Advice += map[string]string{

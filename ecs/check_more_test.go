@@ -150,7 +150,7 @@ func TestCheckUnusable(t *testing.T) {
 	}{
 		"nil client":             {nilClient, t.Context(), nil, ecs.ErrInvalidParameter, "NewClient"},
 		"zero client":            {new(ecs.Client), t.Context(), nil, ecs.ErrInvalidParameter, "NewClient"},
-		"nil context":            {client, nil, nil, ecs.ErrInvalidParameter, "ctx is nil"},
+		"nil context":            {client, nil, nil, ecs.ErrInvalidParameter, "ctx must not be nil"},
 		"canceled context":       {client, canceled, nil, context.Canceled, "shutting down"},
 		"invalid region id":      {client, t.Context(), &ecs.CheckOptions{Regions: []string{"cn hangzhou"}}, ecs.ErrInvalidParameter, "cn hangzhou"},
 		"Regions and AllRegions": {client, t.Context(), &ecs.CheckOptions{Regions: []string{"cn-beijing"}, AllRegions: true}, ecs.ErrInvalidParameter, "AllRegions"},
@@ -160,7 +160,7 @@ func TestCheckUnusable(t *testing.T) {
 		report := c.client.Check(c.ctx, c.opts)
 		if len(report.Steps) != 1 || report.Steps[0].Name != "setup" || report.Steps[0].Status != ecs.CheckStatusFailed {
 			t.Errorf("%s: %v", name, report)
-		} else if blamesContext := strings.Contains(report.Steps[0].Advice, "the context was done"); blamesContext != (name == "canceled context") {
+		} else if blamesContext := strings.Contains(report.Steps[0].Advice, "the context had already ended"); blamesContext != (name == "canceled context") {
 			t.Errorf("%s: advice %q", name, report.Steps[0].Advice)
 		}
 		if err := report.Err(); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.text) {

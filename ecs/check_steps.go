@@ -87,7 +87,7 @@ func earlierLinks(links []credentials.LinkReport) string {
 }
 
 const (
-	adviceContext = "the context was done before the step ended: allow more time"
+	adviceContext = "the context ended before the step was complete: allow more time"
 	adviceNotAPI  = "the response did not come from the ECS API: check the endpoint and any proxy in front of it"
 )
 
@@ -177,7 +177,7 @@ func (c *Client) proxy() proxySetting {
 
 func (p proxySetting) String() string {
 	if p.unknown {
-		return "unknown: the http.Client has a custom RoundTripper"
+		return "unknown, because the http.Client has a custom RoundTripper"
 	}
 	return cmp.Or(p.url, "none")
 }
@@ -204,7 +204,7 @@ func endpointAdvice(c *Client, e *Error, step string) string {
 	case step == stepDNS:
 		return "check the name server"
 	case e.Attempts == 0:
-		return "no request was sent: correct the cause that is named in the error"
+		return "no request was sent: correct the problem that the error describes"
 	case e.Code != "":
 		return strings.TrimSuffix("the service failed: try again later, or report the failure to the vendor with the request id "+e.RequestID, " with the request id ")
 	case e.StatusCode != 0:
@@ -253,11 +253,11 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 	case seen.ServerTime.IsZero():
 		s.Status, s.Detail = CheckStatusUnknown, "the response contains no usable Date header"
 	case difference.Abs() <= clockTolerance:
-		s.Detail = "agrees with the API's clock"
+		s.Detail = "this machine's clock agrees with the API's clock"
 	case difference.Abs() < maxClockDifference:
 		s.Detail = text
 	default:
-		s.Detail, s.Advice = text+"; the API accepts up to 15 minutes", "set this machine's clock"
+		s.Detail, s.Advice = text+"; the API accepts a difference of up to 15 minutes", "set this machine's clock"
 		if c.transport.ClockOffset() != 0 {
 			s.Detail = text + "; the client corrects the time of its requests"
 		}

@@ -155,7 +155,7 @@ func (c *Client) Format(f fmt.State, verb rune) {
 }
 
 // errNotReady is the error returned by the methods of a client that was not created by NewClient.
-var errNotReady = invalid("client", "was not created by NewClient")
+var errNotReady = invalid("client", "must be created by NewClient")
 
 // ready returns an error if c is nil or the zero Client.
 func (c *Client) ready() error {

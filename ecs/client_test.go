@@ -27,7 +27,7 @@ func TestZeroClient(t *testing.T) {
 	for name, call := range calls {
 		for _, c := range []*ecs.Client{{}, none} {
 			err := call(t.Context(), c, fleet)
-			if !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(fmt.Sprint(err), "client was not created by NewClient") {
+			if !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(fmt.Sprint(err), "client must be created by NewClient") {
 				t.Errorf("%s of %v: %v", name, c, err)
 			}
 		}

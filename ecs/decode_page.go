@@ -99,7 +99,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 			name = "NextToken"
 		}
 		if name == "Instances" && top.instances || name == "NextToken" && top.token {
-			return top, d.Stop(fmt.Errorf("the response has two members %s", name))
+			return top, d.Stop(fmt.Errorf("the response contains the member %s twice", name))
 		}
 		switch name {
 		case "Instances":
@@ -126,7 +126,7 @@ func (d *pageDecoder) page(r *DescribeInstancesResponse, i int) (top topMembers,
 			i = d.Skip(at)
 		}
 		if problems := d.Problems(); name != "Instances" && len(problems) > before {
-			i = d.Stop(fmt.Errorf("%s %w", name, problems[before].Err))
+			i = d.Stop(fmt.Errorf("%s: %w", name, problems[before].Err))
 		}
 		i, more = d.Next(i, '}')
 	}
@@ -139,7 +139,7 @@ func (d *pageDecoder) nextToken(r *DescribeInstancesResponse, i int) (end int) {
 		return d.Stop(errors.New("NextToken is not a string"))
 	}
 	if n := len(r.NextToken); n > maxTokenLength {
-		return d.Stop(fmt.Errorf("NextToken is %d bytes long, more than %d", n, maxTokenLength))
+		return d.Stop(fmt.Errorf("NextToken is %d bytes long, but at most %d bytes are allowed", n, maxTokenLength))
 	}
 	return end
 }
@@ -155,7 +155,7 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 		name, at := d.Name(i)
 		if string(name) == "Instance" {
 			if hasList {
-				return d.Stop(errors.New("the member Instances of the response has two members Instance"))
+				return d.Stop(errors.New("the response contains the list Instances.Instance twice"))
 			}
 			hasList = true
 			i = d.instanceList(r, at)
@@ -165,7 +165,7 @@ func (d *pageDecoder) instances(r *DescribeInstancesResponse, i int) (end int) {
 		i, more = d.Next(i, '}')
 	}
 	if !hasList {
-		return d.Stop(errors.New("the member Instances of the response has no member Instance"))
+		return d.Stop(errors.New("the response has no list Instances.Instance"))
 	}
 	return i
 }
@@ -174,7 +174,7 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 	if d.At(i) != '[' {
 		end := d.Skip(i)
 		if !d.IsEmptyValue(i) {
-			return d.Stop(errors.New("the member Instances of the response is not a list"))
+			return d.Stop(errors.New("the instances in the response are not a list"))
 		}
 		return end
 	}
@@ -182,7 +182,7 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 	i, more := d.Open(i)
 	for more {
 		if d.instanceCount++; d.instanceCount > maxInstances {
-			return d.Stop(fmt.Errorf("more than %d instances in one response", maxInstances))
+			return d.Stop(fmt.Errorf("the response contains more than %d instances", maxInstances))
 		}
 		n := len(r.Instances)
 		if n == cap(r.Instances) {
@@ -213,12 +213,12 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, end int) {
 	if d.At(i) != '{' {
 		end = d.Skip(i)
-		return []*DecodeError{{Raw: d.rawText(i, end), Err: errors.New("is not an object")}}, end
+		return []*DecodeError{{Raw: d.rawText(i, end), Err: errors.New("the value is not an object")}}, end
 	}
 	end = d.members(inst, i)
 	found := d.Problems()
 	if inst.InstanceID == "" {
-		err := errors.New("is missing, so the instance cannot be identified")
+		err := errors.New("the id is missing, so the instance cannot be identified")
 		for _, p := range found {
 			if p.Path == "InstanceId" {
 				err = p.Err

@@ -32,7 +32,7 @@ var publicHosts = map[string]string{
 func checkRegions(field string, regions ...string) error {
 	for _, region := range regions {
 		if region == "" {
-			return invalid(field, "is empty: use a region id such as %q", "cn-hangzhou")
+			return invalid(field, "must not be empty: use a region id such as %q", "cn-hangzhou")
 		}
 		if len(region) > 63 || !regionName.MatchString(region) {
 			return invalid(field, "%.80q is not a region id: use a region id such as %q", region, "cn-hangzhou")
@@ -73,7 +73,7 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:
-		return bad("is neither a host nor a URL")
+		return bad("must be a host or a URL")
 	case u.User != nil || strings.Contains(s, "@"):
 		return bad("must not contain user information")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "":
@@ -83,11 +83,11 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	name := u.Hostname()
 	addr, addrErr := netip.ParseAddr(name)
 	if addrErr != nil && (len(name) > 253 || !hostName.MatchString(name)) || addr.Zone() != "" {
-		return bad("has no valid host name")
+		return bad("must contain a valid host name")
 	}
 	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return bad("has no valid port")
+			return bad("must contain a valid port")
 		}
 	}
 	loopback := name == "localhost" || addrErr == nil && addr.Unmap().IsLoopback()
@@ -98,7 +98,7 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 			return bad("must use https: http is allowed only for loopback hosts")
 		}
 	default:
-		return bad("has the scheme %.20q: use https", u.Scheme)
+		return bad("must use https, not the scheme %.20q", u.Scheme)
 	}
 	return u.Scheme, u.Host, nil
 }

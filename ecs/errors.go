@@ -295,7 +295,7 @@ func invalid(field, format string, args ...any) error {
 	return invalidField{field, fmt.Sprintf(format, args...)}
 }
 
-var errNilContext = invalid("ctx", "is nil: use context.Background()")
+var errNilContext = invalid("ctx", "must not be nil: use context.Background()")
 
 // invalidCall returns an *Error for a call whose arguments are invalid, so that no request was sent. err is the reason.
 func invalidCall(action, region string, err error) error {

@@ -56,7 +56,7 @@ func denialAdvice(e *Error) string {
 	case isExplicit(e):
 		return "remove " + action + " from the Deny statement of the policy: a grant does not override a Deny statement"
 	case policy == "ControlPolicy":
-		return "a control policy of the resource directory does not permit " + action + ": ask its administrator"
+		return "a control policy of the resource directory does not permit " + action + ": ask the administrator of the resource directory"
 	case policy == "SessionPolicy":
 		return "the policy passed to AssumeRole does not permit " + action + ": add the permission to this policy"
 	case policy != "" && !strings.HasSuffix(policy, identityPolicy):

@@ -116,7 +116,7 @@ type UnconfirmedError struct {
 
 // Error returns a message that contains the region and the reason.
 func (e *UnconfirmedError) Error() string {
-	return fmt.Sprintf("ecs: an empty result%s could not be confirmed, so there may be more instances: the dry run to check the permission failed: %s", inRegion(e.Region), reason(e.Err))
+	return fmt.Sprintf("ecs: the empty result%s could not be confirmed, so instances may exist: the dry run that checks the permission failed: %s", inRegion(e.Region), reason(e.Err))
 }
 
 // Unwrap returns Err.

@@ -33,12 +33,12 @@ func TestErrorText(t *testing.T) {
 		"ecs: A in r: 400 C: Denied; cause":                       {Action: "A", Region: "r", StatusCode: 400, Code: "C", Message: "Denied.", err: errors.New("cause")},
 		"ecs: A in r: 403 C: grant ecs:A to the caller":           {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden},
 		"ecs: A in r: 403 C: grant ecs:B to the caller":           {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B"}},
-		"ecs: A in r: 403 C: remove ecs:B from the Deny statement of the policy: a grant does not override a Deny statement":   {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", NoPermissionType: "ExplicitDeny", PolicyType: "AccountLevelIdentityBasedPolicy"}},
-		"ecs: A in r: 403 C: a control policy of the resource directory does not permit ecs:B: ask its administrator":          {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", NoPermissionType: "ImplicitDeny", PolicyType: "ControlPolicy"}},
-		"ecs: A in r: 403 C: the policy passed to AssumeRole does not permit ecs:B: add the permission to this policy":         {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", NoPermissionType: "ImplicitDeny", PolicyType: "SessionPolicy"}},
-		"ecs: A in r: 403 C: permit ecs:B in the ResourcePolicy":                                                               {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", PolicyType: "ResourcePolicy"}},
-		"ecs: A in r: 403 C: grant ecs:B to the RAM user alice":                                                                {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", PolicyType: "AccountLevelIdentityBasedPolicy", AuthPrincipalType: "SubUser", AuthPrincipalDisplayName: "alice"}},
-		"ecs: A in r: 400 C: the account's quota for this operation is used up: send fewer requests or ask for a higher quota": {Action: "A", Region: "r", StatusCode: 400, Code: "C", class: transport.Throttled},
+		"ecs: A in r: 403 C: remove ecs:B from the Deny statement of the policy: a grant does not override a Deny statement":                    {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", NoPermissionType: "ExplicitDeny", PolicyType: "AccountLevelIdentityBasedPolicy"}},
+		"ecs: A in r: 403 C: a control policy of the resource directory does not permit ecs:B: ask the administrator of the resource directory": {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", NoPermissionType: "ImplicitDeny", PolicyType: "ControlPolicy"}},
+		"ecs: A in r: 403 C: the policy passed to AssumeRole does not permit ecs:B: add the permission to this policy":                          {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", NoPermissionType: "ImplicitDeny", PolicyType: "SessionPolicy"}},
+		"ecs: A in r: 403 C: permit ecs:B in the ResourcePolicy":                                                                                {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", PolicyType: "ResourcePolicy"}},
+		"ecs: A in r: 403 C: grant ecs:B to the RAM user alice":                                                                                 {Action: "A", Region: "r", StatusCode: 403, Code: "C", class: transport.Forbidden, AccessDenied: &AccessDeniedDetail{AuthAction: "ecs:B", PolicyType: "AccountLevelIdentityBasedPolicy", AuthPrincipalType: "SubUser", AuthPrincipalDisplayName: "alice"}},
+		"ecs: A in r: 400 C: the account's quota for this operation is used up: send fewer requests or ask for a higher quota":                  {Action: "A", Region: "r", StatusCode: 400, Code: "C", class: transport.Throttled},
 	} {
 		if got := e.Error(); strings.Replace(got, "ecs: A:", "ecs: A", 1) != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -59,12 +59,12 @@ func TestErrorText(t *testing.T) {
 		many.Pending[fmt.Sprintf("i-%02d", i)] = "Running"
 		missing.InstanceIDs = append(missing.InstanceIDs, fmt.Sprintf("i-%02d", i))
 	}
-	bad := &DecodeError{InstanceID: "i-a", Path: "Cpu", Raw: []byte("secret body"), Err: errors.New("is not an integer")}
+	bad := &DecodeError{InstanceID: "i-a", Path: "Cpu", Raw: []byte("secret body"), Err: errors.New("the value is not an integer")}
 	for want, err := range map[string]error{
-		"ecs: waiting for 2 instances to be Running: i-a (not seen), i-b (Stopped): context canceled":                                           wait,
-		"ecs: member Cpu of instance i-a could not be read: is not an integer":                                                                  bad,
-		"ecs: an instance with an unreadable id could not be read: EOF":                                                                         &DecodeError{Err: io.EOF},
-		"ecs: listing incomplete: 2 values could not be read; the first error: member Cpu of instance i-a could not be read: is not an integer": &IncompleteError{Undecoded: []*DecodeError{bad, {Err: io.EOF}}},
+		"ecs: waiting for 2 instances to be Running: i-a (not seen), i-b (Stopped): context canceled":                                                     wait,
+		"ecs: member Cpu of instance i-a could not be read: the value is not an integer":                                                                  bad,
+		"ecs: an instance with an unreadable id could not be read: EOF":                                                                                   &DecodeError{Err: io.EOF},
+		"ecs: listing incomplete: 2 values could not be read; the first error: member Cpu of instance i-a could not be read: the value is not an integer": &IncompleteError{Undecoded: []*DecodeError{bad, {Err: io.EOF}}},
 		"ecs: listing incomplete":             &IncompleteError{},
 		"ecs: region r: EOF":                  &RegionError{Region: "r", Err: io.EOF},
 		"ecs: region r: A in r2: EOF":         &RegionError{Region: "r", Err: &Error{Action: "A", Region: "r2", err: io.EOF}},

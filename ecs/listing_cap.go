@@ -43,7 +43,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 		return err
 	}
 	if req.NextToken != "" {
-		return l.cappedErr(errors.New("it started at a NextToken, so the earlier instances are not known: list from the beginning"))
+		return l.cappedErr(errors.New("the listing started at a NextToken, so the instances before it are not known: list from the beginning"))
 	}
 	if req.InstanceIDs != nil { // the request already contains the ids of all possible instances
 		l.emptyEnds = nil // fetchMissing requests every missing id once more
@@ -79,7 +79,7 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	// If ListTagResources omits instances that the listing has already returned, it may omit other instances as well. A
 	// few omissions are tolerated, because some instances may have been released in the meantime.
 	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
-		return l.cappedErr(fmt.Errorf("ListTagResources returned only %d instances, and only %d of the %d instances already listed", len(listed), relisted, seenBefore))
+		return l.cappedErr(fmt.Errorf("ListTagResources returned only %d instances, including only %d of the %d instances that were already listed", len(listed), relisted, seenBefore))
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (o *Options) validate() error {
 		return invalid("Options.AdditionalAttributes", "must not contain an empty string")
 	}
 	if n := len(mergeAttributes(o.AdditionalAttributes)); n > maxAttributes {
-		return invalid("Options.AdditionalAttributes", "has %d elements: the API accepts at most %d", n, maxAttributes)
+		return invalid("Options.AdditionalAttributes", "has %d elements, but the API accepts at most %d", n, maxAttributes)
 	}
 	if strings.ContainsFunc(o.UserAgent, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return invalid("Options.UserAgent", "must be printable ASCII")

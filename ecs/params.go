@@ -120,7 +120,7 @@ func encodeParams(params any) (url.Values, error) {
 	case v.Kind() == reflect.Pointer && elemOf(v.Type()).Kind() == reflect.Struct: // a nil pointer
 		return values, nil
 	default:
-		return nil, invalid("params", "is a %T: it must be nil, url.Values, or a struct with url tags", params)
+		return nil, invalid("params", "must be nil, url.Values, or a struct with url tags, not a %T", params)
 	}
 }
 
@@ -170,7 +170,7 @@ type structEncoder struct {
 
 func (e *structEncoder) fields(v reflect.Value) error {
 	if v.Type() == requestType {
-		return invalid("params", "contains a DescribeInstancesRequest: pass the request itself as params")
+		return invalid("params", "must not contain a DescribeInstancesRequest: pass the request itself as params")
 	}
 	sent := false
 	for i := range v.NumField() {
@@ -216,7 +216,7 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
 	switch {
 	case v.Kind() == reflect.Interface:
-		return fmt.Errorf("has type %v: it must have a concrete type", v.Type())
+		return fmt.Errorf("has type %v, which is an interface: use a concrete type", v.Type())
 	case v.Type().Implements(encoderType):
 		return nil
 	case v.Kind() == reflect.Slice || v.Kind() == reflect.Array:
@@ -247,7 +247,7 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 // is empty.
 func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
 	if v.IsZero() || text == "" {
-		return fmt.Errorf("is a zero %v: set it, or add the option omitempty", v.Type())
+		return fmt.Errorf("is the zero value of %v, which cannot be sent: set the field, or add omitempty to its url tag", v.Type())
 	}
 	e.fixed[name] = text
 	return nil

@@ -188,8 +188,8 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 		"params.Complex has type complex128":                 struct{ Complex complex128 }{1i},
 		"params.Duration has type time.Duration":             struct{ Duration time.Duration }{time.Minute},
 		"params.Raw has type json.RawMessage: use":           struct{ Raw json.RawMessage }{},
-		"params.Time is a zero time.Time":                    struct{ Time time.Time }{},
-		"params.Addr is a zero netip.Addr":                   struct{ Addr netip.Addr }{},
+		"params.Time is the zero value of time.Time":         struct{ Time time.Time }{},
+		"params.Addr is the zero value of netip.Addr":        struct{ Addr netip.Addr }{},
 		`params.Error "has no\ntext"`:                        struct{ Error textError }{},
 		"params contains a pointerText, which has no fields": struct{ Text pointerText }{pointerText{"x"}},
 		"params contains a Location, which has no fields":    struct{ Location *time.Location }{time.UTC},
@@ -202,25 +202,25 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 			Zone string `url:"ZoneId"`
 			embeddedParams
 		}{},
-		"params cannot be encoded: Ids[1] is empty": struct {
+		"params cannot be encoded: Ids[1] must not be empty": struct {
 			IDs JSONList `url:"Ids"`
 		}{JSONList{"i-1", ""}},
-		"params cannot be encoded: Id[0] is empty": struct {
+		"params cannot be encoded: Id[0] must not be empty": struct {
 			ID RepeatList[string] `url:"Id"`
 		}{RepeatList[string]{""}},
-		"params cannot be encoded: Tag[1].Key is empty":          struct{ Tag TagList }{TagList{{Key: "k"}, {Value: "v"}}},
-		"params cannot be encoded: TagFilter[0].TagKey is empty": struct{ TagFilter TagFilterList }{TagFilterList{{TagValues: []string{"v"}}}},
-		"params contains a DescribeInstancesRequest":             &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
-		"params contains a DescribeInstancesRequest: pass the request itself as params": struct {
+		"params cannot be encoded: Tag[1].Key must not be empty":          struct{ Tag TagList }{TagList{{Key: "k"}, {Value: "v"}}},
+		"params cannot be encoded: TagFilter[0].TagKey must not be empty": struct{ TagFilter TagFilterList }{TagFilterList{{TagValues: []string{"v"}}}},
+		"params must not contain a DescribeInstancesRequest":              &DescribeInstancesRequest{CreatedAfter: time.Unix(1, 0)},
+		"params must not contain a DescribeInstancesRequest: pass the request itself as params": struct {
 			DescribeInstancesRequest
 			Extra string
 		}{},
-		"params is nested too deeply":   cycle,
-		"params is a map[string]string": map[string]string{"A": "b"},
-		"params is a []string":          []string{"A"},
-		"params is a string":            "A=b",
-		"params is a *int":              new(int),
-		"params is a func()":            func() {},
+		"params is nested too deeply": cycle,
+		"params must be nil, url.Values, or a struct with url tags, not a map[string]string": map[string]string{"A": "b"},
+		"params must be nil, url.Values, or a struct with url tags, not a []string":          []string{"A"},
+		"params must be nil, url.Values, or a struct with url tags, not a string":            "A=b",
+		"params must be nil, url.Values, or a struct with url tags, not a *int":              new(int),
+		"params must be nil, url.Values, or a struct with url tags, not a func()":            func() {},
 	} {
 		values, err := encodeParams(params)
 		if !errors.Is(err, ErrInvalidParameter) || !strings.HasPrefix(fmt.Sprint(err), want) {

@@ -73,7 +73,7 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 		}
 		wrong := decodeInto(&out)(body)
 		if wrong == nil && out.Regions == nil {
-			wrong = errors.New("the response has no Regions")
+			wrong = errors.New("the response has no member Regions")
 		}
 		return wrong
 	})
@@ -138,9 +138,9 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 	_, err := req.split(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
-		err = invalid("NextToken", "belongs to a single region: leave it empty to list several regions")
+		err = invalid("NextToken", "must be empty to list several regions, because a token belongs to a single region")
 	case err == nil && o.Workers < 0:
-		err = invalid("RegionsOptions.Workers", "is %d: it must not be negative", o.Workers)
+		err = invalid("RegionsOptions.Workers", "must not be negative, but is %d", o.Workers)
 	case err == nil:
 		err = checkRegions("RegionsOptions.Exclude", o.Exclude...)
 	}

@@ -197,7 +197,7 @@ func (r DescribeInstancesRequest) validate() error {
 
 func checkLength(field string, n, most int) error {
 	if n > most {
-		return invalid(field, "has %d elements: the API accepts at most %d", n, most)
+		return invalid(field, "has %d elements, but the API accepts at most %d", n, most)
 	}
 	return nil
 }
@@ -206,14 +206,14 @@ func checkLength(field string, n, most int) error {
 // contains only empty strings might match all instances.
 func checkElements[T ~string](field string, list []T) error {
 	if i := slices.Index(list, ""); i >= 0 {
-		return invalid(fmt.Sprintf("%s[%d]", field, i), "is empty: remove it, because the API may ignore empty elements")
+		return invalid(fmt.Sprintf("%s[%d]", field, i), "must not be empty, because the API may ignore empty elements")
 	}
 	return nil
 }
 
 func checkWindow(field string, after, before time.Time) error {
 	if !after.IsZero() && !before.IsZero() && floorMinute(after).After(ceilMinute(before)) {
-		return invalid(field+"Before", "is earlier than %sAfter: no time matches both", field)
+		return invalid(field+"Before", "is earlier than %sAfter, so no instance can match", field)
 	}
 	return nil
 }
@@ -224,14 +224,14 @@ func (r DescribeInstancesRequest) checkPaging() error {
 		value int
 	}{{"PageNumber", r.PageNumber}, {"PageSize", r.PageSize}, {"MaxResults", r.MaxResults}} {
 		if n.value < 0 {
-			return invalid(n.field, "is %d: it must not be negative", n.value)
+			return invalid(n.field, "must not be negative, but is %d", n.value)
 		}
 	}
 	if l := r.HTTPPutResponseHopLimit; l != nil && *l < 0 {
-		return invalid("HTTPPutResponseHopLimit", "is %d: it must not be negative", *l)
+		return invalid("HTTPPutResponseHopLimit", "must not be negative, but is %d", *l)
 	}
 	if (r.PageNumber != 0 || r.PageSize != 0) && (r.MaxResults != 0 || r.NextToken != "") {
-		return invalid("PageNumber", "and PageSize are ignored by the API together with MaxResults or NextToken: use either page numbers or tokens")
+		return invalid("PageNumber and PageSize", "cannot be combined with MaxResults or NextToken: use either page numbers or page tokens")
 	}
 	return nil
 }
@@ -242,15 +242,15 @@ func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
 	switch inner := r.InnerIPAddresses != nil; {
 	case r.InstanceNetworkType == "" && inner && vpc:
-		return invalid("InnerIPAddresses", "are in a different network from PrivateIPAddresses and EIPAddresses: no instance has both")
+		return invalid("InnerIPAddresses", "cannot be combined with PrivateIPAddresses or EIPAddresses, because no instance is in both the classic network and a VPC")
 	case r.InstanceNetworkType == InstanceNetworkTypeVPC && inner && !vpc:
-		return invalid("InnerIPAddresses", "are in the classic network, and the API ignores them in a VPC: leave InstanceNetworkType empty")
+		return invalid("InnerIPAddresses", "are addresses in the classic network, which the API ignores for instances in a VPC: leave InstanceNetworkType empty")
 	case r.InstanceNetworkType == InstanceNetworkTypeClassic && vpc && !inner:
 		field := "PrivateIPAddresses"
 		if r.PrivateIPAddresses == nil {
 			field = "EIPAddresses"
 		}
-		return invalid(field, "are in a VPC, and the API ignores them in the classic network: leave InstanceNetworkType empty")
+		return invalid(field, "are addresses in a VPC, which the API ignores for instances in the classic network: leave InstanceNetworkType empty")
 	}
 	return nil
 }
@@ -270,7 +270,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 		return nil, errNilContext
 	}
 	if r.PageNumber != 0 || r.PageSize != 0 {
-		return nil, invalid("PageNumber", "and PageSize are for a single DescribeInstances call: set MaxResults to choose the page size of a listing")
+		return nil, invalid("PageNumber and PageSize", "apply only to a single DescribeInstances call: set MaxResults to choose the page size of a listing")
 	}
 	if r.MaxResults == 0 {
 		r.MaxResults = maxPerRequest
@@ -282,7 +282,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 			continue
 		}
 		if long != nil {
-			return nil, invalid(l.field, "and %s both have more than %d elements: a listing accepts only one such list, so divide the other list among several listings", long.field, maxPerRequest)
+			return nil, invalid(l.field, "has more than %[2]d elements, as does %[1]s: a listing accepts only one list of this length, so divide one of the lists among several listings", long.field, maxPerRequest)
 		}
 		long = &l
 	}
@@ -290,7 +290,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 		return []DescribeInstancesRequest{r}, r.validate()
 	}
 	if r.NextToken != "" {
-		return nil, invalid("NextToken", "cannot continue a listing with more than %d elements in %s", maxPerRequest, long.field)
+		return nil, invalid("NextToken", "must be empty if %[2]s has more than %[1]d elements, because the listing then combines several requests", maxPerRequest, long.field)
 	}
 	if err := checkElements(long.field, long.values); err != nil { // validate checks only the first batch
 		return nil, err

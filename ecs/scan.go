@@ -59,9 +59,9 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	requests, err := req.split(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
-		err = invalid("NextToken", "cannot be used in a scan, which lists from the beginning: leave it empty")
+		err = invalid("NextToken", "must be empty, because a scan always lists from the beginning")
 	case err == nil && o.Workers < 0:
-		err = invalid("ScanOptions.Workers", "is %d: it must not be negative", o.Workers)
+		err = invalid("ScanOptions.Workers", "must not be negative, but is %d", o.Workers)
 	case err == nil:
 		err = c.ready()
 	}

@@ -110,7 +110,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 		return nil, errNilContext
 	}
 	if len(r.ResourceIDs) == 0 && len(r.Tags) == 0 && len(r.TagFilters) == 0 {
-		return nil, invalid("Tags", "and ResourceIDs and TagFilters are all empty: the API requires one of them")
+		return nil, invalid("Tags, ResourceIDs and TagFilters", "must not all be empty: set at least one of them")
 	}
 	if err := cmp.Or(checkElements("ResourceIDs", r.ResourceIDs), checkLength("Tags", len(r.Tags), maxTags), checkTags("Tags", r.Tags), checkTagFilters("TagFilters", r.TagFilters)); err != nil {
 		return nil, err
@@ -120,7 +120,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 		return []ListTagResourcesRequest{r}, nil
 	}
 	if len(ids) > maxResourceIDs && r.NextToken != "" {
-		return nil, invalid("NextToken", "cannot continue a listing with more than %d elements in ResourceIDs", maxResourceIDs)
+		return nil, invalid("NextToken", "must be empty if ResourceIDs has more than %d elements, because the listing then combines several requests", maxResourceIDs)
 	}
 	var batches []ListTagResourcesRequest
 	for batch := range slices.Chunk(ids, maxResourceIDs) {
@@ -133,7 +133,7 @@ func (r ListTagResourcesRequest) split(ctx context.Context) ([]ListTagResourcesR
 func checkTagFilters(field string, filters []TagFilter) error {
 	for i, f := range filters {
 		if f.TagKey == "" {
-			return invalid(fmt.Sprintf("%s[%d].TagKey", field, i), "is empty: the API requires a key")
+			return invalid(fmt.Sprintf("%s[%d].TagKey", field, i), "must not be empty, because the API requires a key")
 		}
 	}
 	return nil
@@ -142,7 +142,7 @@ func checkTagFilters(field string, filters []TagFilter) error {
 func checkTags(field string, tags []Tag) error {
 	for i, t := range tags {
 		if t.Key == "" {
-			return invalid(fmt.Sprintf("%s[%d].Key", field, i), "is empty: the API requires a key for each value")
+			return invalid(fmt.Sprintf("%s[%d].Key", field, i), "must not be empty, because the API requires a key for each value")
 		}
 	}
 	return nil
@@ -192,7 +192,7 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 			return wrong
 		}
 		if out.TagResources == nil {
-			return errors.New("the response has no TagResources")
+			return errors.New("the response has no member TagResources")
 		}
 		page, next = out.TagResources.TagResource, out.NextToken
 		return nil

@@ -53,8 +53,8 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 		switch {
 		case len(undecoded) > 0 && inst.Status == "":
 			return undecoded[0]
-		case !found && p.missedOnce[id]: // the second miss; a single miss may be temporary
-			return fmt.Errorf("instance %s is gone", id)
+		case !found && p.missedOnce[id]: // a single poll without the instance may be a temporary inconsistency
+			return fmt.Errorf("instance %s no longer exists", id)
 		case !found:
 			p.missedOnce[id] = p.seen[id]
 			return nil
@@ -83,11 +83,11 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 // can have such a status. It accepts unknown statuses, because the API may add statuses.
 func checkStatus(want InstanceStatus) error {
 	if want == "" {
-		return invalid("want", "is empty: use a status such as %q", InstanceStatusRunning)
+		return invalid("want", "must not be empty: use a status such as %q", InstanceStatusRunning)
 	}
 	for _, known := range []InstanceStatus{InstanceStatusPending, InstanceStatusRunning, InstanceStatusStarting, InstanceStatusStopping, InstanceStatusStopped} {
 		if want != known && strings.EqualFold(string(want), string(known)) {
-			return invalid("want", "is %q: use %q", string(want), known)
+			return invalid("want", "has the wrong case in %q: use %q", string(want), known)
 		}
 	}
 	return nil
@@ -97,17 +97,17 @@ func checkStatus(want InstanceStatus) error {
 // reach the status.
 func cannotReach(i Instance, want InstanceStatus) string {
 	if want == InstanceStatusPending && i.Status != "" {
-		return "it is " + string(word(i.Status)) + ", and only a new instance is Pending"
+		return "the instance is " + string(word(i.Status)) + ", and only a new instance can be Pending"
 	}
 	for _, lock := range i.OperationLocks {
 		switch r := lock.LockReason; {
 		// the instance will be stopped, not released
 		case r.Is(LockReasonRecycling) && i.SpotInterruptionBehavior == SpotInterruptionBehaviorStop:
 		case r.Is(LockReasonRecycling), r.Is(LockReasonRefunded):
-			return "it is locked (" + string(r) + ") and about to be released"
+			return "the instance is locked (" + string(r) + ") and about to be released"
 		case want != InstanceStatusRunning && want != InstanceStatusStarting:
 		case r.Is(LockReasonFinancial), r.Is(LockReasonSecurity), r.Is(LockReasonDedicatedHostFinancial):
-			return "it is locked (" + string(r) + ") and cannot be started"
+			return "the instance is locked (" + string(r) + ") and cannot be started"
 		}
 	}
 	return ""

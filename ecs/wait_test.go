@@ -251,7 +251,7 @@ func TestWaitForStatus(t *testing.T) {
 		srv := newCloud(t, nil, two...)
 		srv.after(10*time.Second, func() { srv.Delete(a) })
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, a, b)
-		waitError(t, err, nil, "instance "+a+" is gone", pending{a: ecs.InstanceStatusPending, b: ecs.InstanceStatusPending})
+		waitError(t, err, nil, "instance "+a+" no longer exists", pending{a: ecs.InstanceStatusPending, b: ecs.InstanceStatusPending})
 	})
 	story(t, "an instance missing from one poll is not gone", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
@@ -306,7 +306,7 @@ func TestWaitForStatus(t *testing.T) {
 			lock(ecs.LockReasonRecycling)(i)
 			i.SpotInterruptionBehavior = ecs.SpotInterruptionBehaviorStop
 		}, ecs.InstanceStatusStopped, ""},
-		{"past Pending", setStatus(ecs.InstanceStatusStarting), ecs.InstanceStatusPending, "only a new instance is Pending"},
+		{"past Pending", setStatus(ecs.InstanceStatusStarting), ecs.InstanceStatusPending, "only a new instance can be Pending"},
 		{"locked instances can still be stopped", lock(ecs.LockReasonFinancial), ecs.InstanceStatusStopped, ""},
 		{"locked for an unknown reason", lock("new-reason"), ecs.InstanceStatusRunning, ""},
 		{"locked without a reason", lock(""), ecs.InstanceStatusRunning, ""},

@@ -33,7 +33,7 @@ type Stream[T any] struct {
 }
 
 // errRunning is the error that Err returns while the stream is running.
-var errRunning = errors.New("pagination: Err called before C was closed: first read C until it is closed, or call Stop")
+var errRunning = errors.New("pagination: Err was called before C was closed: read C until it is closed, or call Stop first")
 
 // NewStream starts a goroutine that ranges over the iterator returned by run and sends the items to the stream's
 // channel. The context passed to run is canceled when ctx is done or Stop is called; run must then return.

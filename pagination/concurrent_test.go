@@ -220,7 +220,7 @@ func TestStreamStoppedAtOnce(t *testing.T) {
 	var none context.Context
 	s := pagination.NewStream(none, 0, sequence(0, 3))
 	s.Stop()
-	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "nil context") {
+	if err := s.Err(); err == nil || !strings.Contains(err.Error(), "ctx must not be nil") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -124,7 +124,7 @@ func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	}
 }
 
-var errNilContext = errors.New("pagination: nil context: use context.Background()")
+var errNilContext = errors.New("pagination: ctx must not be nil: use context.Background()")
 
 // contextError returns nil if ctx is not done. Otherwise it returns an error that matches both ctx.Err() and
 // context.Cause(ctx).

@@ -106,11 +106,11 @@ func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*
 func (c *Cache) validate() error {
 	switch {
 	case c.client == nil:
-		return invalid("client is nil")
+		return invalid("client must not be nil")
 	case c.opts.AllRegions && len(c.opts.Regions) > 0:
-		return invalid("Options.Regions and Options.AllRegions are both set")
+		return invalid("Options.Regions and Options.AllRegions cannot be combined: set only one of them")
 	case !c.opts.AllRegions && len(c.opts.Exclude) > 0:
-		return invalid("Options.Exclude is set without Options.AllRegions")
+		return invalid("Options.Exclude requires Options.AllRegions")
 	case c.opts.Interval < 0:
 		return invalid("Options.Interval must not be negative")
 	case c.opts.Workers < 0:
@@ -131,7 +131,7 @@ func (c *Cache) validate() error {
 
 func invalid(text string) error { return fmt.Errorf("%s: %w", text, ecs.ErrInvalidParameter) }
 
-var errNilContext = fmt.Errorf("ecscache: ctx is nil: use context.Background(): %w", ecs.ErrInvalidParameter)
+var errNilContext = fmt.Errorf("ecscache: ctx must not be nil: use context.Background(): %w", ecs.ErrInvalidParameter)
 
 // Lookup returns the instance with the given id in its last known state, without waiting for the API. It returns false
 // if the cache does not contain the instance. The instance may exist even so: see [Cache.Get].
@@ -247,7 +247,7 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	case ids == nil:
 		return c.refreshAll(ctx)
 	case slices.Contains(ids, ""):
-		return fmt.Errorf("ecscache: Refresh: %w", invalid("an id is empty"))
+		return fmt.Errorf("ecscache: Refresh: %w", invalid("a region id must not be empty"))
 	}
 	tasks, err := c.regionTasks(ctx)
 	if err != nil {

@@ -510,7 +510,7 @@ func TestNew(t *testing.T) {
 		"defaults":            {client: client},
 		"many ids":            {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: strings.Fields(strings.Repeat("i-1 ", 1000) + "i-2")}},
 		"matches nothing":     {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: ecs.JSONList{}}},
-		"no client":           {want: "client is nil"},
+		"no client":           {want: "client must not be nil"},
 		"token":               {client: client, req: ecs.DescribeInstancesRequest{NextToken: "t"}, want: "NextToken"},
 		"page mode":           {client: client, req: ecs.DescribeInstancesRequest{PageNumber: 1}, want: "PageNumber"},
 		"bad tag":             {client: client, req: ecs.DescribeInstancesRequest{Tags: ecs.TagList{{Value: "v"}}}, want: "Tag"},

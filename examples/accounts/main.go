@@ -23,8 +23,8 @@ import (
 )
 
 func main() {
-	profiles := flag.String("profiles", "dev,staging,prod", "profiles whose accounts to list, separated by commas")
-	inMemory := flag.Bool("demo", false, "list a made-up fleet for each profile, no account needed")
+	profiles := flag.String("profiles", "dev,staging,prod", "profiles of the accounts to list, separated by commas")
+	inMemory := flag.Bool("demo", false, "list generated instances for each profile, without an account")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

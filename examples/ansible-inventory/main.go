@@ -52,9 +52,9 @@ How
                        or "tag:KEY" for the value of a tag. If a name is not unique or is also the name of a group, the
                        id is appended. Letters of any script, digits, "_" and "-" are kept; "-" replaces each run of
                        other characters. If a name is empty, an address or "localhost", the host is named by its id
-  -prefer-public       connect to the public address of a host if it has one, else to its private address
-  -strict              fail if a region cannot be listed; without -strict, the hosts of the other regions are printed,
-                       and the variable ecs_failed_regions of all hosts contains the failed regions
+  -prefer-public       connect to the public address of a host if there is one, and otherwise to its private address
+  -strict              fail if a region cannot be listed. Without -strict, the script prints the hosts of the regions that
+                       could be listed, and the variable ecs_failed_regions lists the failed regions
 
 Ansible calls a script only with --list or --host. Set the other flags in the environment, for example
 ECS_INVENTORY_PREFER_PUBLIC=true for -prefer-public, or ECS_INVENTORY_TAG='env=prod app=web' for several tags. A flag on
@@ -65,8 +65,8 @@ tag_KEY_VALUE. An underscore replaces every character that is not a letter or di
 
 ` + selection.CredentialsHelp + `
 Exit codes
-` + failure.ExitCodes + `  6    incomplete: part of an instance was unreadable, or a region failed and -strict is set
-  130  interrupted
+` + failure.ExitCodes + `  6    the inventory is incomplete: part of an instance could not be read, or a region failed and -strict is set
+  130  the script was interrupted
 `
 
 func main() {
@@ -113,7 +113,7 @@ func (c *config) define(fs *flag.FlagSet) {
 	c.nameBy = byName
 	fs.Func("host-name", "", func(text string) error {
 		if key, ok := strings.CutPrefix(text, "tag:"); text != byName && text != byID && (!ok || key == "") {
-			return errors.New("want name, id or tag:KEY")
+			return errors.New("must be name, id or tag:KEY")
 		}
 		c.nameBy = text
 		return nil
@@ -233,7 +233,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		case c.strict:
 			return failure.ExitIncomplete
 		}
-		p.say("the inventory contains the hosts of the other regions; with -strict, it would fail instead")
+		p.say("the inventory contains the hosts of the regions that could be listed; with -strict, the script fails instead")
 	}
 
 	inv := build(fleet, &c.Selection, c.nameBy)

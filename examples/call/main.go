@@ -34,7 +34,7 @@ type statusResponse struct {
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
-	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	inMemory := flag.Bool("demo", false, "list generated instances, without an account")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

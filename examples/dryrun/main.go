@@ -19,7 +19,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to check")
-	inMemory := flag.Bool("demo", false, "use an in-memory ECS, no account needed")
+	inMemory := flag.Bool("demo", false, "use an in-memory ECS, without an account")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

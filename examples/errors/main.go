@@ -17,7 +17,7 @@ import (
 
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to use")
-	inMemory := flag.Bool("demo", false, "use an in-memory ECS, no account needed")
+	inMemory := flag.Bool("demo", false, "use an in-memory ECS, without an account")
 	flag.Parse()
 	if err := provoke(context.Background(), *region, *inMemory); err != nil {
 		log.Fatal(err)
@@ -34,7 +34,7 @@ func explain(err error) string {
 	case errors.As(err, &missing):
 		return fmt.Sprintf("not found: %v; all other instances were found", missing.InstanceIDs)
 	case errors.Is(err, context.Canceled):
-		return "cancelled by this program; the API returned no error"
+		return "canceled by this program; the API returned no error"
 	case errors.Is(err, ecs.ErrCredentials):
 		return "wrong or missing credentials: retrying does not help"
 	case errors.Is(err, ecs.ErrForbidden):

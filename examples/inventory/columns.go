@@ -59,7 +59,7 @@ func columns() []column {
 		{name: "id", help: "instance id", text: func(i ecs.Instance) string { return i.InstanceID }, kind: code},
 		{name: "name", help: "instance name", text: func(i ecs.Instance) string { return i.InstanceName }, narrowest: 16, snip: terminal.SnipMiddle},
 		{name: "status", help: "Running, Stopped …", text: func(i ecs.Instance) string { return string(i.Status) }},
-		{name: "private-ip", help: "primary private address, or else the first IPv6 address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
+		{name: "private-ip", help: "primary private address, or the first IPv6 address if there is no private address", text: func(i ecs.Instance) string { return addrs(i.PrivateAddr()) }, compare: byAddr(ecs.Instance.PrivateAddr), kind: code},
 		{name: "private-ips", help: "all private addresses", text: func(i ecs.Instance) string { return addrs(i.PrivateAddrs()...) }, narrowest: 15, kind: code},
 		{name: "public-ip", help: "public addresses, including elastic addresses", text: func(i ecs.Instance) string { return addrs(i.PublicAddrs()...) }, compare: byAddr(firstPublic), kind: code},
 		{name: "ipv6", help: "IPv6 addresses", text: func(i ecs.Instance) string { return addrs(i.IPv6Addrs()...) }, compare: byAddr(firstIPv6), narrowest: 15, kind: code},
@@ -68,10 +68,10 @@ func columns() []column {
 		{name: "cpu", help: "vCPUs", text: func(i ecs.Instance) string { return strconv.Itoa(i.CPU) }, compare: by(func(i ecs.Instance) int { return i.CPU }), kind: number},
 		{name: "memory-gib", help: "memory in GiB", text: func(i ecs.Instance) string { return strconv.FormatFloat(float64(i.Memory)/1024, 'f', -1, 64) }, compare: by(func(i ecs.Instance) int { return i.Memory }), kind: number},
 		{name: "gpu", help: "number and kind of GPUs", text: gpu, compare: by(func(i ecs.Instance) int { return i.GPUAmount }), narrowest: 12},
-		{name: "account", help: "profile with which the instance was listed, see -profile", text: selection.Account, narrowest: 8},
+		{name: "account", help: "profile with which the instance was listed (see -profile)", text: selection.Account, narrowest: 8},
 		{name: "region", help: "region", text: func(i ecs.Instance) string { return i.RegionID }},
 		{name: "zone", help: "zone", text: func(i ecs.Instance) string { return i.ZoneID }},
-		{name: "vpc", help: "VPC id, empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }, kind: code},
+		{name: "vpc", help: "VPC id; empty in the classic network", text: func(i ecs.Instance) string { return i.VPCAttributes.VPCID }, kind: code},
 		{name: "vswitch", help: "VSwitch id", text: func(i ecs.Instance) string { return i.VPCAttributes.VSwitchID }, kind: code},
 		{name: "interface", help: "id of the primary network interface", text: primaryInterface, kind: code},
 		{name: "security-groups", help: "security group ids", text: func(i ecs.Instance) string { return strings.Join(i.SecurityGroupIDs, " ") }, narrowest: 23, kind: code},
@@ -114,7 +114,7 @@ func findColumn(name string) (column, error) {
 		return all[i], nil
 	}
 	names := append([]string{"tag:KEY"}, columnNames()...)
-	return column{}, columnError(fmt.Sprintf("no column %q%s", name, wording.DidYouMean("", name, names)))
+	return column{}, columnError(fmt.Sprintf("there is no column %q%s", name, wording.DidYouMean("", name, names)))
 }
 
 // columnError is the error for an unknown column. Its value is the name of the column.

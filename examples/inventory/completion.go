@@ -79,6 +79,6 @@ func completion(shell string, fs *flag.FlagSet) (string, error) {
 		}
 		return b.String(), nil
 	default:
-		return "", fmt.Errorf("-completion %q: want bash, zsh or fish%s", shell, wording.DidYouMean("", shell, []string{"bash", "zsh", "fish"}))
+		return "", fmt.Errorf("-completion %q: must be bash, zsh or fish%s", shell, wording.DidYouMean("", shell, []string{"bash", "zsh", "fish"}))
 	}
 }

@@ -23,7 +23,7 @@ import (
 
 const help = `inventory lists the ECS instances of an Alibaba Cloud account.
 
-  inventory -demo                                 list a made-up fleet, no account needed
+  inventory -demo                                 list generated instances, without an account
   inventory -region cn-hangzhou                   list a region, with the default credentials
   inventory -region all -status Running           list the running instances of all regions
   inventory -region cn-hangzhou -tag env=prod -tag team -columns id,name,private-ip,tag:team
@@ -37,49 +37,49 @@ const help = `inventory lists the ECS instances of an Alibaba Cloud account.
   inventory -region cn-hangzhou -o ssh-config -user ops > ~/.ssh/ecs   README.md explains how to include the file
 
 Where
-` + selection.WhereHelp + `  -workers N           list each region with up to N concurrent requests (1 to 64), if the region has a few hundred
-                       instances or more; regions are always listed concurrently
-  -timeout D           stop after D (30s, 5m) and print the instances listed so far; default: no timeout
+` + selection.WhereHelp + `  -workers N           list each region with up to N concurrent requests (1 to 64). This makes the listing of a region
+                       with a few hundred instances or more faster. Regions are always listed concurrently
+  -timeout D           stop after D (30s, 5m) and print the instances listed so far (default: no timeout)
   -v3                  sign with ACS3-HMAC-SHA256 instead of HMAC-SHA1
   -v                   log every request to stderr
 
-` + selection.WhichHelp + `  -id -                read the ids from stdin; -private-ip, -public-ip, -eip and -ipv6 accept - as well
-  -limit N             stop after N instances; with -sort, show the first N in order
+` + selection.WhichHelp + `  -id -                read the ids from stdin; -private-ip, -public-ip, -eip and -ipv6 also accept -
+  -limit N             stop after N instances; with -sort, print the first N instances in the sorted list
 
 How
   -o FORMAT            %s
   -columns C[,C...]    for table, record, html and csv: the columns to show; "+C" adds C to the default columns, "all"
                        shows all columns, "help" lists the names
-  -sort C[,C...]       sort by these columns ("-C" for descending order), then by id; all instances are kept in memory
-                       until the listing ends
-  -expiring N          for summary and html: count the subscriptions that end within N days; default 30
+  -sort C[,C...]       sort by these columns ("-C" for descending order), and then by id. All instances are kept in
+                       memory until the listing ends
+  -expiring N          for summary and html: count the subscriptions that end within N days (default 30)
   -spreadsheet         for csv: put an apostrophe before values that a spreadsheet would evaluate as formulas
   -public              for ssh-config: connect to public addresses instead of private ones
   -user NAME  -proxy-jump HOST  -identity-file FILE
-                       for ssh-config: User, ProxyJump and IdentityFile of every host
-  -host-name TEMPLATE  for ssh-config: host names made of {name}, {id}, {region}, {account}, {tag:KEY}; default "{name}"
-  -watch D             list every D (30s; at least 5s), and print added (+), changed (~) and removed (-) instances: as
-                       lines with -o table, as events with -o ndjson. "-" means that a complete listing of the region
-                       does not contain the instance: it was released or no longer matches the filters. The instances of
-                       a region that fails are not reported as removed
-  -doctor              same as the command doctor: check step by step whether a listing would succeed (credentials,
-                       network, clock, key, permissions), without listing; the exit code is the one that the listing
-                       would have; -o json is the only other format
-  -dry-run             print for each region whether a listing would be permitted, without listing
+                       for ssh-config: the User, ProxyJump and IdentityFile settings of every host
+  -host-name TEMPLATE  for ssh-config: a host name with {name}, {id}, {region}, {account} or {tag:KEY} (default {name})
+  -watch D             list every D (30s; at least 5s), and print added (+), changed (~) and removed (-) instances, as
+                       lines with -o table or as events with -o ndjson. An instance is removed if a complete listing of
+                       the region no longer contains the instance, because the instance was released or no longer
+                       matches the filters. If a region fails, none of its instances is reported as removed
+  -doctor              same as the command doctor: check the credentials, network, clock, key and permissions, step by
+                       step, to find out whether a listing would succeed. No instances are listed. The exit code is the
+                       exit code that a listing would have. The only other output format is -o json
+  -dry-run             print whether a listing of each region would be permitted, without listing instances
   -completion SHELL    print the completion script for bash, zsh or fish
 
-A table is shortened to the width of the terminal; in a pipe or a file, it is complete. json, ndjson, csv and ids print
-each instance as soon as it is listed, so the order is random with several regions or workers, unless -sort is set.
-NO_COLOR=1 switches colors off.
+A table is shortened to the width of the terminal, but it is complete in a pipe or a file. The formats json, ndjson, csv
+and ids print each instance as soon as it is listed. With several regions or workers, the order is therefore random
+unless -sort is set. NO_COLOR=1 switches colors off.
 
 ` + selection.CredentialsHelp + `
 Exit codes: every code except 0 means that the list is incomplete
-` + failure.ExitCodes + `  6    incomplete: a region failed, the permission for a region could not be verified, part of an instance was
-       unreadable, or -timeout expired; the other instances were printed
-  7    ids not found: no listed region has some of the instances of -id (only without other filters and -limit); the
-       other instances were printed
-  130  interrupted; the instances listed so far were printed
-"go run" exits with 1 instead of any code except 0: to see the code, build the program with "go build".
+` + failure.ExitCodes + `  6    the list is incomplete: a region failed, the permission for a region could not be verified, part of an instance
+       could not be read, or -timeout has passed; all instances that could be listed were printed
+  7    some ids of -id do not exist in the listed regions (checked only without other filters and -limit); the instances
+       that were found were printed
+  130  the command was interrupted; the instances listed before the interruption were printed
+"go run" replaces every exit code except 0 with 1. To see the exit code, build the program with "go build".
 `
 
 // config is the parsed command line.
@@ -137,7 +137,7 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	fs.Func("expiring", "", func(s string) error {
 		days, err := strconv.ParseUint(strings.TrimSuffix(s, "d"), 10, 16)
 		if err != nil {
-			return errors.New("want a number of days")
+			return errors.New("must be a number of days")
 		}
 		c.look.expiring = int(days)
 		return nil
@@ -197,11 +197,11 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 		c.help, err = completion(c.raw.completion, fs)
 		return c, err
 	case c.limit < 0, given["limit"] && c.limit == 0:
-		return nil, fmt.Errorf("-limit %d: want 1 or more", c.limit)
+		return nil, fmt.Errorf("-limit %d: must be 1 or more", c.limit)
 	case given["workers"] && (c.Workers < 1 || c.Workers > 64):
-		return nil, fmt.Errorf("-workers %d: want 1 to 64", c.Workers)
+		return nil, fmt.Errorf("-workers %d: must be 1 to 64", c.Workers)
 	case c.timeout < 0:
-		return nil, fmt.Errorf("-timeout %s is negative", c.timeout)
+		return nil, fmt.Errorf("-timeout %s: must not be negative", c.timeout)
 	}
 	if c.raw.v3 {
 		c.Options.Signer = signer.V3{}
@@ -222,7 +222,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 // checkUse returns an error if a flag would have no effect.
 func (c *config) checkUse(given map[string]bool) error {
 	if c.doctor && given["o"] && c.format.name != "json" {
-		return fmt.Errorf("-o %s has no effect with doctor: leave it out, or use -o json", c.format.name)
+		return fmt.Errorf("-o %s has no effect with doctor: leave out -o, or use -o json", c.format.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		formats, some := onlyFor[name]

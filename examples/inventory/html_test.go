@@ -110,8 +110,8 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	if r = (world{server: s}).run(t, "-region", "cn-hangzhou", "-o", "html"); strings.Contains(r.stdout, "incomplete") {
 		t.Error("a complete list is reported as incomplete")
 	}
-	if r = (world{}).run(t, "-demo", "-limit", "1", "-o", "html"); !strings.Contains(r.stdout, "made-up") || !strings.Contains(r.stdout, "Listed 2025-11-01 00:00 UTC") {
-		t.Error("the page does not say that its instances are made up")
+	if r = (world{}).run(t, "-demo", "-limit", "1", "-o", "html"); !strings.Contains(r.stdout, "generated instances") || !strings.Contains(r.stdout, "Listed 2025-11-01 00:00 UTC") {
+		t.Error("the page does not say that its instances are generated")
 	}
 }
 

@@ -50,9 +50,9 @@ type look struct {
 func formats() []format {
 	return []format{
 		{"table", "a table for people", true, func(w io.Writer, l look) renderer { return &tableRenderer{w: w, look: l} }},
-		{"record", "one line for each property; for one or a few instances", false, func(w io.Writer, l look) renderer { return &recordRenderer{w: w, look: l} }},
-		{"summary", "counts, vCPUs and memory by region, status, type and so on, as bars", true, newSummary},
-		{"html", "an HTML page with charts and a table to sort and filter; works offline", true, newHTML},
+		{"record", "one line for each property of an instance; useful for a few instances", false, func(w io.Writer, l look) renderer { return &recordRenderer{w: w, look: l} }},
+		{"summary", "counts, vCPUs and memory by region, status, type and so on, with bars", true, newSummary},
+		{"html", "an HTML page with charts and a table that you can sort and filter; it works offline", true, newHTML},
 		{"json", "an array of instances, in the API's JSON format", false, func(w io.Writer, _ look) renderer { return &jsonRenderer{w: w} }},
 		{"ndjson", "one instance per line, in the API's JSON format", false, func(w io.Writer, _ look) renderer {
 			return lineRenderer(func(i ecs.Instance) error {
@@ -70,7 +70,7 @@ func formats() []format {
 				return err
 			})
 		}},
-		{"ssh-config", "Host entries for ssh, by name and id; a name that is not unique becomes web-1.i-...", true, func(w io.Writer, l look) renderer { return &sshRenderer{w: w, look: l} }},
+		{"ssh-config", "Host entries for ssh, by name and id; the id is appended to a name that is not unique", true, func(w io.Writer, l look) renderer { return &sshRenderer{w: w, look: l} }},
 	}
 }
 
@@ -90,7 +90,7 @@ func findFormat(name string) (format, error) {
 		}
 	}
 	names := formatNames()
-	return format{}, fmt.Errorf("-o %q: want %s%s", name, strings.Join(names, ", "), wording.DidYouMean("", name, names))
+	return format{}, fmt.Errorf("-o %q: must be one of %s%s", name, strings.Join(names, ", "), wording.DidYouMean("", name, names))
 }
 
 func formatNames() (names []string) {

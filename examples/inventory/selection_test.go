@@ -199,7 +199,7 @@ func TestRegions(t *testing.T) {
 	if second := (world{}).run(t, "-demo", "-o", "ids"); second != demoed {
 		t.Error("two runs of the demo differ")
 	}
-	if !strings.Contains(demoed.stderr, "made up") {
+	if !strings.Contains(demoed.stderr, "generated") {
 		t.Errorf("stderr does not say that this is a demo: %q", demoed.stderr)
 	}
 

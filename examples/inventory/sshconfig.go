@@ -51,11 +51,11 @@ func (o *sshOptions) setTemplate(s string) error {
 		switch key, isTag := strings.CutPrefix(m[1], "tag:"); {
 		case isTag && key != "", m[1] == "name", m[1] == "id", m[1] == "region", m[1] == "account":
 		default:
-			return fmt.Errorf("there is no placeholder {%s}: want {name}, {id}, {region}, {account} or {tag:KEY}", m[1])
+			return fmt.Errorf("there is no placeholder {%s}: use {name}, {id}, {region}, {account} or {tag:KEY}", m[1])
 		}
 	}
 	if s == "" || !ownText.MatchString(placeholder.ReplaceAllString(s, "")) || !placeholder.MatchString(s) {
-		return errors.New(`want a template such as "{name}.ecs", made of placeholders, letters, digits, ".", "_" and "-"`)
+		return errors.New(`must be a template such as "{name}.ecs", made of placeholders, letters, digits, ".", "_" and "-"`)
 	}
 	// With the template "{name}.{tag:domain}", an instance could take over github.com.
 	if _, domain, dotted := cutLast(s, "."); dotted && (strings.Contains(domain, "{name}") || strings.Contains(domain, "{tag:")) {

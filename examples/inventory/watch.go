@@ -31,7 +31,7 @@ func (c *config) checkWatch(given map[string]bool) error {
 		return errors.New("-watch has no effect with doctor, which lists no instances")
 	}
 	if c.watch < shortestWatch {
-		return fmt.Errorf("-watch %s: want %s or more, because all clients of an account share its API quota", c.watch, shortestWatch)
+		return fmt.Errorf("-watch %s: must be %s or more, because all clients of an account share the API quota", c.watch, shortestWatch)
 	}
 	if c.format.name != "table" && c.format.name != "ndjson" {
 		return fmt.Errorf("-watch supports -o table and -o ndjson, but not -o %s", c.format.name)

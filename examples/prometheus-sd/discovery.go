@@ -143,7 +143,7 @@ func (d *discovery) failed(src selection.Source, err error) {
 		d.mu.Unlock()
 	}
 	d.metrics.failures.WithLabelValues(where.account, where.region, string(kind)).Inc()
-	d.log.Warn("listing is incomplete; the list keeps the instances that are already known", "region", where, "kind", kind, "error", failure.Text(err))
+	d.log.Warn("the listing is incomplete; the targets that are already known are kept", "region", where, "kind", kind, "error", failure.Text(err))
 }
 
 // status describes how current the known instances of a place are.

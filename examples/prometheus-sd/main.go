@@ -30,7 +30,7 @@ import (
 
 const help = `prometheus-sd provides the ECS instances of an Alibaba Cloud account to Prometheus (http_sd_configs).
 
-  prometheus-sd -demo                             serve a made-up fleet, no account needed
+  prometheus-sd -demo                             serve generated instances, without an account
   prometheus-sd -region all -port 9100,9256       serve all regions, with two exporters on each instance
   prometheus-sd -region cn-hangzhou -tag env=prod -status Running -listen :9465
   prometheus-sd -region all -once >ecs.json       print a list for file_sd_configs
@@ -41,28 +41,29 @@ Where
 ` + selection.WhereHelp + `
 ` + selection.WhichHelp + `
 Targets
-  -port N[,N...]       the ports of the exporters; each instance has a target for each port; default 9100
-  -prefer-public       use the public address of an instance if it has one, else its private address
+  -port N[,N...]       the ports of the exporters (default 9100); each instance gets one target for each port
+  -prefer-public       use the public address of an instance if there is one, and otherwise the private address
 
 The server
-  -listen ADDR         the address to listen on; default 127.0.0.1:9465; every client that can connect can read the list
-  -allow-host H[,H...] additional host names that requests may use for the server; always allowed are IP addresses,
-                       localhost, the name of this machine and the host of -listen; other names are rejected, so that
-                       a web page cannot read the list through DNS rebinding
-  -interval D          the time between two listings of a region, varied by up to a tenth; default 1m, at least 5s; the
-                       interval of a region that fails grows to up to 5 minutes
-  -stale-after D       /healthz reports an error if no region could be listed for this time; default 5 intervals; the
-                       first list waits at most as long for a region that is unavailable
-  -state FILE          save the instances in this file and load them at the start, so that a restart loses no targets of
-                       a region that fails
-  -once                print the list and exit; a region that fails is left out, and the exit code is 6
+  -listen ADDR         the address to listen on (default 127.0.0.1:9465). Every client that can connect can read the
+                       list
+  -allow-host H[,H...] additional host names that requests may use for the server. IP addresses, localhost, the name of
+                       this machine and the host in -listen are always allowed. The server rejects all other names, so
+                       that a web page cannot read the list through DNS rebinding
+  -interval D          the time between two listings of a region (default 1m, at least 5s), varied by up to a tenth. For
+                       a region that fails, the interval grows to up to 5 minutes
+  -stale-after D       /healthz reports an error if no region could be listed for this time (default 5 intervals).
+                       Before it serves the first list, the server waits up to this time for an unavailable region
+  -state FILE          save the instances in this file and load them at the start, so that a region that fails keeps its
+                       targets after a restart
+  -once                print the list and exit; if a region fails, the list omits the region, and the exit code is 6
   -v                   log every request to the API
 
 ` + selection.CredentialsHelp + `
 Exit codes
-` + failure.ExitCodes + `  6    incomplete: in the list that -once printed, a region or part of an instance is missing
-  130  interrupted
-The server exits with 0 after SIGTERM or Ctrl-C. A failure of the API never ends it.
+` + failure.ExitCodes + `  6    the list that -once printed is incomplete: a region or part of an instance is missing
+  130  the program was interrupted
+The server exits with code 0 after SIGTERM or Ctrl-C. The server keeps running if the API fails.
 `
 
 func main() {
@@ -127,7 +128,7 @@ func parse(args []string, getenv func(string) string, minInterval time.Duration)
 	}
 	for port := range strings.SplitSeq(*ports, ",") {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, fmt.Errorf("-port %q: want numbers from 1 to 65535", *ports)
+			return nil, fmt.Errorf("-port %q: must be numbers from 1 to 65535", *ports)
 		}
 		c.ports = append(c.ports, port)
 	}
@@ -136,13 +137,13 @@ func parse(args []string, getenv func(string) string, minInterval time.Duration)
 		if _, err := strconv.ParseUint(c.listen, 10, 16); err == nil {
 			suggestion = ": did you mean :" + c.listen + "?"
 		}
-		return nil, fmt.Errorf("-listen %q: want HOST:PORT or :PORT%s", c.listen, suggestion)
+		return nil, fmt.Errorf("-listen %q: must be HOST:PORT or :PORT%s", c.listen, suggestion)
 	}
 	if c.interval < minInterval {
-		return nil, fmt.Errorf("-interval %s: want %s or more, because all clients of an account share its API quota", c.interval, minInterval)
+		return nil, fmt.Errorf("-interval %s: must be %s or more, because all clients of an account share the API quota", c.interval, minInterval)
 	}
 	if c.staleAfter < 0 {
-		return nil, fmt.Errorf("-stale-after %s is negative", c.staleAfter)
+		return nil, fmt.Errorf("-stale-after %s: must not be negative", c.staleAfter)
 	}
 	if c.once && c.state != "" {
 		return nil, errors.New("-state has no effect with -once")
@@ -216,7 +217,7 @@ func (p *program) once(ctx context.Context, c *config, sources []selection.Sourc
 		if code = c.Setup().Report(p.say, failures...); len(all) == 0 {
 			return code
 		}
-		p.say("the list is incomplete: the other instances were printed")
+		p.say("the list is incomplete, but all instances that could be listed were printed")
 		code = failure.ExitIncomplete
 	}
 	list, summaries := (&discovery{selection: &c.Selection, ports: c.ports}).render(all)

@@ -155,7 +155,7 @@ func TestServe(t *testing.T) {
 	if text := get(t, url+"/metrics", http.StatusOK); !strings.Contains(text, "ecs_sd_targets{") {
 		t.Error(text)
 	}
-	if code, log := stop(); code != failure.ExitOK || !strings.Contains(log, "made up") || !strings.Contains(log, "msg=stopped") {
+	if code, log := stop(); code != failure.ExitOK || !strings.Contains(log, "generated") || !strings.Contains(log, "msg=stopped") {
 		t.Errorf("%d: %s", code, log)
 	}
 }
@@ -282,13 +282,13 @@ func TestParse(t *testing.T) {
 		"-demo -port 9100,":        "65535",
 		"-demo -port http":         "65535",
 		"-demo -port 70000":        "65535",
-		"-demo -listen 9465":       `-listen "9465": want HOST:PORT or :PORT: did you mean :9465?`,
-		"-demo -listen localhost":  `-listen "localhost": want HOST:PORT or :PORT (`,
+		"-demo -listen 9465":       `-listen "9465": must be HOST:PORT or :PORT: did you mean :9465?`,
+		"-demo -listen localhost":  `-listen "localhost": must be HOST:PORT or :PORT (`,
 		"-demo -status Runnin":     "did you mean Running?",
-		"-demo -interval 0s":       "-interval 0s: want 5s or more",
-		"-demo -interval 1ms":      "-interval 1ms: want 5s or more",
-		"-demo -interval 5":        `-interval "5": want a duration such as 30s`,
-		"-demo -stale-after -1s":   "-stale-after -1s is negative",
+		"-demo -interval 0s":       "-interval 0s: must be 5s or more",
+		"-demo -interval 1ms":      "-interval 1ms: must be 5s or more",
+		"-demo -interval 5":        `-interval "5": must be a duration such as 30s`,
+		"-demo -stale-after -1s":   "-stale-after -1s: must not be negative",
 		"-demo -once -state x":     "-state has no effect with -once",
 		"-demo all":                `"all" is neither a flag`,
 		"-demo -ports 9100":        "did you mean -port?",

@@ -23,10 +23,10 @@ func newMetrics() *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_refresh_failures_total", Help: "Incomplete listings of a region, by kind of failure. An empty region means the list of regions.",
+			Name: "ecs_sd_refresh_failures_total", Help: "Number of incomplete listings, by region and kind of failure. The region is empty if the list of regions could not be retrieved.",
 		}, []string{"account", "region", "kind"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ecs_sd_api_attempts_total", Help: "HTTP requests to the API, including retries, by result: ok or the kind of failure.",
+			Name: "ecs_sd_api_attempts_total", Help: "Number of HTTP requests to the API, including retries. The result is ok or the kind of failure.",
 		}, []string{"account", "action", "region", "result"}),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ecs_sd_api_attempt_duration_seconds", Help: "Duration of an HTTP request to the API, including reading the response.",
@@ -62,7 +62,7 @@ func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 	}
 	places, complete := d.status()
 	if !complete.IsZero() {
-		gauge("ecs_sd_list_age_seconds", "Time since all regions were listed completely.", now.Sub(complete).Seconds(), nil)
+		gauge("ecs_sd_list_age_seconds", "Time since the last complete listing of all regions.", now.Sub(complete).Seconds(), nil)
 	}
 	_, summaries := d.targets()
 	for where, s := range places {
@@ -73,7 +73,7 @@ func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 		gauge("ecs_sd_targets", "Number of targets in the list.", float64(summaries[where].targets), labels)
 		gauge("ecs_sd_unreachable_instances", "Number of instances that are not in the list because they have no address.", float64(summaries[where].unreachable), labels)
 		if !s.read.IsZero() {
-			gauge("ecs_sd_region_age_seconds", "Time since the region was listed.", now.Sub(s.read).Seconds(), labels)
+			gauge("ecs_sd_region_age_seconds", "Time since the region was last listed.", now.Sub(s.read).Seconds(), labels)
 		}
 	}
 }

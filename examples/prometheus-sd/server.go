@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-const index = `Service discovery for Prometheus of the ECS instances of an Alibaba Cloud account
+const index = `Prometheus service discovery for the ECS instances of an Alibaba Cloud account
 
   /sd       the targets, for http_sd_configs
   /metrics  the server's own metrics
@@ -68,7 +68,7 @@ func knownHosts(next http.Handler, listen string, allowed []string) http.Handler
 // would keep its targets, but would lose them when it restarts.
 func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	if !d.isReady() {
-		http.Error(w, "there is no list yet: see /healthz", http.StatusServiceUnavailable)
+		http.Error(w, "there is no list of targets yet: see /healthz", http.StatusServiceUnavailable)
 		return
 	}
 	list, _ := d.targets()
@@ -107,9 +107,9 @@ func (d *discovery) health(now time.Time) (code int, text string) {
 	case !d.isReady() && failed == 0:
 		lines.WriteString("starting: the regions are being listed for the first time\n")
 	case !d.isReady():
-		lines.WriteString("not ready: there is no list yet\n")
+		lines.WriteString("not ready: there is no list of targets yet\n")
 	case now.Sub(newest) > d.staleAfter:
-		fmt.Fprintf(&lines, "stale: %d targets, no region could be listed for %s; the old list is still served\n", targets, age(newest, now))
+		fmt.Fprintf(&lines, "stale: no region could be listed for %[2]s; the old list of %[1]d targets is still served\n", targets, age(newest, now))
 	default:
 		code = http.StatusOK
 		fmt.Fprintf(&lines, "ok: %d targets in %d regions, listed %s ago\n", targets, len(summaries), age(newest, now))
@@ -127,7 +127,7 @@ func (d *discovery) health(now time.Time) (code int, text string) {
 			known = "listed " + age(s.read, now).String() + " ago"
 		}
 		if n := summaries[where].targets; n > 0 {
-			known = fmt.Sprintf("%s; the list keeps its %d targets", known, n)
+			known = fmt.Sprintf("%s; the list keeps the region's %d targets", known, n)
 		}
 		fmt.Fprintf(&lines, "failed: %s: %s (%s)\n", terminal.Printable(where.String()), terminal.Printable(failure.Text(s.err)), known)
 	}

@@ -25,13 +25,13 @@ func TestMetrics(t *testing.T) {
 		time.Sleep(11 * time.Second)
 
 		want := `
-# HELP ecs_sd_list_age_seconds Time since all regions were listed completely.
+# HELP ecs_sd_list_age_seconds Time since the last complete listing of all regions.
 # TYPE ecs_sd_list_age_seconds gauge
 ecs_sd_list_age_seconds 42
-# HELP ecs_sd_refresh_failures_total Incomplete listings of a region, by kind of failure. An empty region means the list of regions.
+# HELP ecs_sd_refresh_failures_total Number of incomplete listings, by region and kind of failure. The region is empty if the list of regions could not be retrieved.
 # TYPE ecs_sd_refresh_failures_total counter
 ecs_sd_refresh_failures_total{account="",kind="throttled",region="cn-beijing"} 1
-# HELP ecs_sd_region_age_seconds Time since the region was listed.
+# HELP ecs_sd_region_age_seconds Time since the region was last listed.
 # TYPE ecs_sd_region_age_seconds gauge
 ecs_sd_region_age_seconds{account="",region="cn-beijing"} 42
 ecs_sd_region_age_seconds{account="",region="cn-hangzhou"} 12
@@ -46,7 +46,7 @@ ecs_sd_targets{account="",region="cn-shanghai"} 0
 ecs_sd_unreachable_instances{account="",region="cn-beijing"} 1
 ecs_sd_unreachable_instances{account="",region="cn-hangzhou"} 0
 ecs_sd_unreachable_instances{account="",region="cn-shanghai"} 0
-# HELP ecs_sd_api_attempts_total HTTP requests to the API, including retries, by result: ok or the kind of failure.
+# HELP ecs_sd_api_attempts_total Number of HTTP requests to the API, including retries. The result is ok or the kind of failure.
 # TYPE ecs_sd_api_attempts_total counter
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="ok"} 1
 ecs_sd_api_attempts_total{account="",action="DescribeInstances",region="cn-beijing",result="throttled"} 1

@@ -20,7 +20,7 @@ import (
 
 func main() {
 	home := flag.String("region", "cn-hangzhou", "the region whose endpoint returns the list of regions")
-	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	inMemory := flag.Bool("demo", false, "list generated instances, without an account")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

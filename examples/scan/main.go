@@ -19,7 +19,7 @@ import (
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
 	workers := flag.Int("workers", 8, "maximum number of concurrent requests")
-	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	inMemory := flag.Bool("demo", false, "list generated instances, without an account")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -20,7 +20,7 @@ import (
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
 	workers := flag.Int("workers", 4, "number of goroutines that process instances")
-	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	inMemory := flag.Bool("demo", false, "list generated instances, without an account")
 	flag.Parse()
 
 	ctx, interrupt := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -21,7 +21,7 @@ func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to list")
 	key := flag.String("key", "env", "the tag's key")
 	value := flag.String("value", "", `the tag's value; "" matches any value`)
-	inMemory := flag.Bool("demo", false, "list a made-up fleet, no account needed")
+	inMemory := flag.Bool("demo", false, "list generated instances, without an account")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -22,7 +22,7 @@ import (
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region of the instances")
 	timeout := flag.Duration("timeout", 5*time.Minute, "maximum time to wait")
-	inMemory := flag.Bool("demo", false, "wait for two made-up instances, one of which starts after a second")
+	inMemory := flag.Bool("demo", false, "wait for two simulated instances, one of which starts after a second")
 	flag.Parse()
 	if flag.NArg() == 0 != *inMemory {
 		fmt.Fprintln(os.Stderr, "usage: wait [-region R] [-timeout D] ID...\n       wait -demo")

@@ -22,7 +22,7 @@ import (
 func main() {
 	region := flag.String("region", "cn-hangzhou", "the region to watch")
 	interval := flag.Duration("interval", time.Minute, "time between two listings")
-	inMemory := flag.Bool("demo", false, "watch two made-up instances for three seconds, no account needed")
+	inMemory := flag.Bool("demo", false, "watch two simulated instances for three seconds, without an account")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

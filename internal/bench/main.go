@@ -63,7 +63,7 @@ func run(ctx context.Context, quick bool, only string) error {
 		}
 		log.Printf("target %s measured in %.0f s", t.target, time.Since(start).Seconds())
 	}
-	fmt.Printf("%s, %s/%s, %d CPUs, %d rounds; median (least–most)\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.rounds)
+	fmt.Printf("%s, %s/%s, %d CPUs, %d rounds; median (minimum–maximum)\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.rounds)
 	report(os.Stdout, b.rows)
 	return nil
 }

@@ -25,7 +25,7 @@ type row struct {
 
 // report prints the rows as a Markdown table.
 func report(w io.Writer, rows []row) {
-	cells := [][]string{{"target", "what", "ours", "beside", "ratio", "allowed", "met"}, nil}
+	cells := [][]string{{"target", "measurement", "this SDK", "compared with", "ratio", "limit", "met"}, nil}
 	for _, r := range rows {
 		beside, ratio, judged := "", "", r.ours
 		if r.peer != nil {

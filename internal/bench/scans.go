@@ -39,7 +39,7 @@ func (b *bench) scans(ctx context.Context) error {
 		what := fmt.Sprintf("%s instances in bursts at 300 ms, %s", number(float64(s.fleet)), scanName(scanWorkers))
 		b.rows = append(b.rows,
 			row{target: "2", what: what, unit: "ms", ours: series{float64(wall) / ms}, peer: series{pages / scanWorkers * float64(farLatency) / ms}, name: "pages ÷ workers × latency", limit: s.limit},
-			row{target: "2", what: what + ", requests a page", ours: series{float64(seen.Requests) / pages}, limit: s.requests})
+			row{target: "2", what: what + ", requests per page", ours: series{float64(seen.Requests) / pages}, limit: s.requests})
 	}
 	if err := b.largeRegion(ctx); err != nil {
 		return err
@@ -70,8 +70,8 @@ func (b *bench) largeRegion(ctx context.Context) error {
 		return c.InstancesInRegions(ctx, regions, ecs.DescribeInstancesRequest{}, &ecs.RegionsOptions{Workers: scanWorkers})
 	})
 	b.rows = append(b.rows, row{
-		target: "2", what: "30 regions at 300 ms, one of 20,000 instances, 16 workers", unit: "ms",
-		ours: series{float64(all) / ms}, peer: series{float64(alone) / ms}, name: "a scan of that one", limit: 1.3,
+		target: "2", what: "30 regions at 300 ms, one with 20,000 instances, 16 workers", unit: "ms",
+		ours: series{float64(all) / ms}, peer: series{float64(alone) / ms}, name: "a scan of that region alone", limit: 1.3,
 	})
 	return err
 }

@@ -189,8 +189,8 @@ func (b *bench) pages(ctx context.Context) error {
 		if kind == full {
 			add("1", ", CPU", "ms", "cpu", ms, "old SDK", 0.25, false)
 			b.rows = append(b.rows, row{
-				target: "1", what: "full page, CPU over the new SDK's", ours: f["ours"]["cpu"].over(f["old SDK"]["cpu"]).in(41.4 / 5.24),
-				name: "reckoned: it took 41.4 ms where the old SDK took 5.24", limit: 0.035,
+				target: "1", what: "full page, CPU relative to the new SDK", ours: f["ours"]["cpu"].over(f["old SDK"]["cpu"]).in(41.4 / 5.24),
+				name: "estimate from 41.4 ms (new SDK) and 5.24 ms (old SDK)", limit: 0.035,
 			})
 			add("1", ", CPU", "ms", "cpu", ms, "bytes alone", 5, false)
 			add("1", ", allocations per instance", "", "allocs", pageSize, "old SDK", 25, true)
@@ -330,7 +330,7 @@ func (b *bench) memory(ctx context.Context) error {
 			}
 			least := max(len(all)/10, 1)
 			b.rows = append(b.rows,
-				row{target: "3", what: fmt.Sprintf("streaming %s instances, %s, live heap at most", number(float64(n)), way.name), unit: "MB", ours: series{all.in(mb).most()}, limit: f.limit},
+				row{target: "3", what: fmt.Sprintf("streaming %s instances, %s, maximum live heap", number(float64(n)), way.name), unit: "MB", ours: series{all.in(mb).most()}, limit: f.limit},
 				row{what: fmt.Sprintf("streaming %s instances, %s, live heap at the end", number(float64(n)), way.name), unit: "MB", ours: series{all[len(all)-1] / mb}, peer: series{all[least-1] / mb}, name: "after a tenth"})
 		}
 	}
@@ -432,7 +432,7 @@ func (b *bench) requests(ctx context.Context) error {
 		}
 		b.rows = append(b.rows, allocs,
 			row{
-				what: w.name + ", whole call with an empty answer, less HTTP", unit: "µs",
+				what: w.name + ", whole call with an empty response, without HTTP", unit: "µs",
 				ours: f["ours, whole"]["cpu"].minus(http).in(us), peer: f["old SDK, whole"]["cpu"].minus(http).in(us), name: "old SDK",
 			})
 	}
@@ -472,7 +472,7 @@ func (b *bench) channel(ctx context.Context) error {
 		return err
 	}
 	b.rows = append(b.rows,
-		row{target: "5", what: "an instance through a channel, more than by iterator", unit: "µs", ours: f["channel"]["wall"].minus(f["iterator"]["wall"]).in(us), limit: 1},
+		row{target: "5", what: "an instance, extra time of a channel over an iterator", unit: "µs", ours: f["channel"]["wall"].minus(f["iterator"]["wall"]).in(us), limit: 1},
 		row{what: "an instance from StreamInstances at 0 ms, time", unit: "µs", ours: whole["channel"]["wall"].in(us), peer: whole["iterator"]["wall"].in(us), name: "Instances"},
 		row{what: "an instance from StreamInstances at 0 ms, CPU", unit: "µs", ours: whole["channel"]["cpu"].in(us), peer: whole["iterator"]["cpu"].in(us), name: "Instances"})
 	return nil
@@ -590,12 +590,12 @@ func (b *bench) imports(ctx context.Context) error {
 	}
 	over := func(p string) series { return f[p]["size"].minus(f["baseline"]["size"]).in(mb) }
 	b.rows = append(b.rows,
-		row{target: "6", what: "cold build of a program that lists", unit: "s", ours: f["ours"]["seconds"], peer: f["old"]["seconds"], name: "old SDK", limit: 0.25},
-		row{what: "the same without any SDK", unit: "s", ours: f["baseline"]["seconds"]},
+		row{target: "6", what: "cold build of a program that lists instances", unit: "s", ours: f["ours"]["seconds"], peer: f["old"]["seconds"], name: "old SDK", limit: 0.25},
+		row{what: "cold build of a program without an SDK", unit: "s", ours: f["baseline"]["seconds"]},
 		row{what: "cold build, CPU", unit: "s", ours: f["ours"]["cpu"], peer: f["old"]["cpu"], name: "old SDK"},
 		row{what: "cold build, largest process", unit: "MB", ours: f["ours"]["peak"].in(mb), peer: f["old"]["peak"].in(mb), name: "old SDK"},
-		row{target: "6", what: "binary over net/http alone, stripped", unit: "MB", ours: over("ours"), peer: over("old"), name: "old SDK", limit: 2, absolute: true},
-		row{target: "6", what: "linked modules besides the SDK's own", ours: f["ours"]["modules"], peer: f["old"]["modules"], name: "old SDK", limit: 9, absolute: true})
+		row{target: "6", what: "stripped binary, in addition to net/http", unit: "MB", ours: over("ours"), peer: over("old"), name: "old SDK", limit: 2, absolute: true},
+		row{target: "6", what: "linked modules in addition to the SDK", ours: f["ours"]["modules"], peer: f["old"]["modules"], name: "old SDK", limit: 9, absolute: true})
 	return nil
 }
 

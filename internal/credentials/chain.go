@@ -92,9 +92,9 @@ func (s *system) environmentKey() (foundKey, error) {
 	case key.AccessKeyID == "" && key.AccessKeySecret == "":
 		return foundKey{}, notConfigured("%s is not set", id)
 	case key.AccessKeyID == "":
-		return foundKey{}, fmt.Errorf("%s is empty although %s is set: set both or neither", id, secret)
+		return foundKey{}, fmt.Errorf("%s is empty, although %s is set: set both variables or neither", id, secret)
 	case key.AccessKeySecret == "":
-		return foundKey{}, fmt.Errorf("%s is empty although %s is set: set both or neither", secret, id)
+		return foundKey{}, fmt.Errorf("%s is empty, although %s is set: set both variables or neither", secret, id)
 	}
 	if err := validateKey(key); err != nil {
 		return foundKey{}, fmt.Errorf("%s: %w", id, err)
@@ -114,7 +114,7 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	case provider == "" && token == "" && file == "":
 		return foundKey{}, notConfigured("ALIBABA_CLOUD_OIDC_TOKEN_FILE is not set")
 	case arn == "" || provider == "" || token == "" && file == "":
-		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all three or none")
+		return foundKey{}, errors.New("ALIBABA_CLOUD_ROLE_ARN, ALIBABA_CLOUD_OIDC_PROVIDER_ARN and ALIBABA_CLOUD_OIDC_TOKEN_FILE are not all set: set all three variables or none of them")
 	}
 	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }

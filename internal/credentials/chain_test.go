@@ -167,8 +167,8 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 		prepare func(w *world)
 		text    string
 	}{
-		"an id without a secret": {func(w *world) { w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id") }, "ALIBABA_CLOUD_ACCESS_KEY_SECRET is empty although"},
-		"a secret without an id": {func(w *world) { w.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted") }, "ALIBABA_CLOUD_ACCESS_KEY_ID is empty although"},
+		"an id without a secret": {func(w *world) { w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id") }, "ALIBABA_CLOUD_ACCESS_KEY_SECRET is empty, although"},
+		"a secret without an id": {func(w *world) { w.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted") }, "ALIBABA_CLOUD_ACCESS_KEY_ID is empty, although"},
 		"a secret with a line break": {func(w *world) {
 			w.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "id", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "planted\n")
 		}, "line break"},

@@ -16,7 +16,7 @@ import (
 )
 
 // errLayout means that the login in a configuration file cannot be replaced without changing other parts of the file.
-var errLayout = errors.New("its layout is unusual")
+var errLayout = errors.New("the layout of the file is unusual")
 
 // replaceLogin returns content with the login of the named profile replaced by token. All other bytes remain unchanged.
 // If replacing the login would change any other part of the configuration, replaceLogin returns errLayout.

@@ -95,7 +95,7 @@ type limitedBuffer struct {
 func (b *limitedBuffer) Write(p []byte) (int, error) {
 	if b.data.Len()+len(p) > maxOutput {
 		b.overflow = true
-		return 0, errors.New("too much output")
+		return 0, errors.New("the output is too large")
 	}
 	return b.data.Write(p)
 }

@@ -82,7 +82,7 @@ func parseINI(text, name string) (section map[string]string, err error) {
 		}
 		split := strings.IndexAny(line, "=:")
 		if split < 1 {
-			return nil, fmt.Errorf("line %d is not of the form key = value", number)
+			return nil, fmt.Errorf("line %d does not have the form key = value", number)
 		}
 		var value string
 		if value, i, err = iniValue(lines, i, line[split+1:]); err != nil {
@@ -136,7 +136,7 @@ func iniMultiline(lines []string, i int, text, quote string) (value string, last
 			return value + text[:end], i, nil
 		}
 		if i+1 >= len(lines) {
-			return "", i, errors.New("begins a quoted value that has no closing quote")
+			return "", i, errors.New("has an opening quote but no closing quote")
 		}
 		value += text + "\n"
 		i++

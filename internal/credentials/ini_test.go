@@ -32,10 +32,10 @@ func TestParseINI(t *testing.T) {
 		"another case":       {"[Default]\na=1", nil, ""},
 		"nothing":            {"", nil, ""},
 		"an empty section":   {"[default]", map[string]string{}, ""},
-		"no delimiter":       {"[default]\n\nplanted\n", nil, "line 3 is not of the form key = value"},
-		"no key":             {"[x]\n=planted\n", nil, "line 2 is not of the form key = value"},
+		"no delimiter":       {"[default]\n\nplanted\n", nil, "line 3 does not have the form key = value"},
+		"no key":             {"[x]\n=planted\n", nil, "line 2 does not have the form key = value"},
 		"no closing bracket": {"[planted\n", nil, "line 1 is not a section"},
-		"no closing quote":   {"[default]\na=`planted\n\n", nil, "line 2 begins a quoted value that has no closing quote"},
+		"no closing quote":   {"[default]\na=`planted\n\n", nil, "line 2 has an opening quote but no closing quote"},
 	} {
 		got, err := parseINI(c.text, "default")
 		if c.err == "" && (err != nil || (got == nil) != (c.want == nil) || !maps.Equal(got, c.want)) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {

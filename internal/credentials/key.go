@@ -51,7 +51,7 @@ func validateKey(key signer.Credentials) error {
 	case key.AccessKeyID == "" || key.AccessKeySecret == "":
 		return errors.New("the access key id or secret is empty: set both")
 	case strings.ContainsFunc(key.AccessKeyID, invalid), strings.ContainsFunc(key.AccessKeySecret, invalid), strings.ContainsFunc(key.SecurityToken, invalid):
-		return errors.New("the access key or token contains white space or control characters: check whether a line break was copied with it")
+		return errors.New("the access key or token contains white space or control characters: remove these characters, such as a line break at the end")
 	}
 	return nil
 }

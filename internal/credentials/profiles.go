@@ -214,7 +214,7 @@ func (r *profileReader) roleOfSource(ctx context.Context, p *cliProfile, via []s
 	case slices.Contains(via, p.SourceProfile):
 		return foundKey{}, fmt.Errorf("the source profiles form a cycle of length %d", len(via)-slices.Index(via, p.SourceProfile))
 	case len(via) >= maxSources:
-		return foundKey{}, fmt.Errorf("there are more than %d source profiles in a row", maxSources)
+		return foundKey{}, fmt.Errorf("the chain of source profiles has more than %d profiles", maxSources)
 	}
 	source, err := r.key(ctx, p.SourceProfile, via)
 	if err != nil {

@@ -102,7 +102,7 @@ func TestProfileErrors(t *testing.T) {
 		"a cycle": {profilesJSON(
 			`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"q"}`, `{"name":"q","mode":"ChainableRamRoleArn","source_profile":"r"}`, `{"name":"r","mode":"ChainableRamRoleArn","source_profile":"q"}`,
 		), "cycle of length 2"},
-		"a long chain":       {profilesJSON(long...), "more than 10 source profiles"},
+		"a long chain":       {profilesJSON(long...), "more than 10 profiles"},
 		"a missing source":   {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","source_profile":"planted"}`), "source_profile: does not exist"},
 		"no source":          {profilesJSON(`{"name":"p","mode":"ChainableRamRoleArn","ram_role_arn":"r"}`), "source_profile is empty"},
 		"an empty profile":   {profilesJSON(`{"name":"p"}`), "is empty: run aliyun configure"},

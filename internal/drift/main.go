@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string) (findings []string, err error) {
 	case 1:
 		file = args[0]
 	default:
-		return nil, fmt.Errorf("%d arguments: use the file name of a package as the only argument, or no argument", len(args))
+		return nil, fmt.Errorf("too many arguments (%d): use the file name of a package as the only argument, or no argument", len(args))
 	}
 	archive, err := os.Open(file) //nolint:gosec // the user has specified the file
 	if err != nil {

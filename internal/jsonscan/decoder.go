@@ -341,14 +341,14 @@ func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 // These errors describe why a value is invalid. In a complete error message, the path of the value precedes the
 // description.
 var (
-	errNotObject  = errors.New("is not an object")
-	errNotList    = errors.New("is not a list")
-	errNotString  = errors.New("is not a string")
-	errNotInteger = errors.New("is not an integer")
-	errNotNumber  = errors.New("is not a number")
-	errTooLarge   = errors.New("is too large")
-	errNotBoolean = errors.New("is not a boolean")
-	errNotTime    = errors.New("is not a time")
+	errNotObject  = errors.New("the value is not an object")
+	errNotList    = errors.New("the value is not a list")
+	errNotString  = errors.New("the value is not a string")
+	errNotInteger = errors.New("the value is not an integer")
+	errNotNumber  = errors.New("the value is not a number")
+	errTooLarge   = errors.New("the value is too large")
+	errNotBoolean = errors.New("the value is not a boolean")
+	errNotTime    = errors.New("the value is not a time")
 )
 
 // reject adds the current member's value, which cannot be read, to the problems and to the extra members.
@@ -371,7 +371,7 @@ func (d *Decoder) keepExtra(path string, i, end int) {
 // MaxElements, overElementLimit stops the decoder and returns true.
 func (d *Decoder) overElementLimit() bool {
 	if d.elements++; d.elements > MaxElements {
-		d.Stop(fmt.Errorf("more than %d list elements and unknown members in one response", MaxElements))
+		d.Stop(fmt.Errorf("the response has more than %d list elements and unknown members", MaxElements))
 	}
 	return d.elements > MaxElements
 }

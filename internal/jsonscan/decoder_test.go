@@ -50,7 +50,7 @@ func TestDecoder(t *testing.T) {
 		{
 			`{"Name":[1, 2],"New":{"a":1},"Texts":{"Text":["x",{"b":2}],"More":3}}`,
 			box{Texts: []string{"x", ""}},
-			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name is not a string Texts.Text.1 is not a string]`,
+			`map[Name:[1,2] New:{"a":1} Texts.More:3 Texts.Text.1:{"b":2}] [Name: the value is not a string Texts.Text.1: the value is not a string]`,
 		},
 		{`{"a.b":1,"~":2,"":3}`, box{}, "map[:3 a~1b:1 ~0:2] []"},
 		{`{"Texts":{"Text":[[]],"Text":["z"]}}`, box{Texts: []string{"z"}}, "map[] []"}, // if the list occurs twice, the last one counts
@@ -66,7 +66,7 @@ func TestDecoder(t *testing.T) {
 			extra[x.Path], also[x.Path] = x.Value, string(x.Value)
 		}
 		for _, p := range d.Problems() {
-			problems = append(problems, p.Path+" "+p.Err.Error())
+			problems = append(problems, p.Path+": "+p.Err.Error())
 		}
 		if s := fmt.Sprint(also, " ", problems); !reflect.DeepEqual(got, tt.want) || s != tt.also {
 			t.Errorf("%s: got %+v and %s, want %+v and %s", tt.text, got, s, tt.want, tt.also)
@@ -100,10 +100,10 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		` {"a":[1,{}]} `: "",
-		`[1,2,3,4]`:      "more than 4 JSON values",
-		`[1`:             "JSON is truncated",
+		`[1,2,3,4]`:      "more than 4 values",
+		`[1`:             "the JSON document is truncated",
 		`[1]]`:           "invalid JSON at byte 3",
-		``:               "JSON is truncated",
+		``:               "the JSON document is truncated",
 	} {
 		if err := Check([]byte(text), 4); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)

@@ -100,7 +100,7 @@ func (s *Scanner) Stop(err error) int {
 // contain the data, because the data may be private.
 func (s *Scanner) Fail(i int) int {
 	if i >= len(s.Data) {
-		return s.Stop(fmt.Errorf("JSON is truncated after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
+		return s.Stop(fmt.Errorf("the JSON document is truncated after %d bytes: %w", len(s.Data), io.ErrUnexpectedEOF))
 	}
 	return s.Stop(fmt.Errorf("invalid JSON at byte %d of %d", i, len(s.Data)))
 }
@@ -195,7 +195,7 @@ func (s *Scanner) Skip(i int) int {
 
 func (s *Scanner) skip(i, depth int) int {
 	if s.values++; s.values > cmp.Or(s.limit, MaxValues) {
-		return s.Stop(fmt.Errorf("more than %d JSON values", cmp.Or(s.limit, MaxValues)))
+		return s.Stop(fmt.Errorf("the JSON document contains more than %d values", cmp.Or(s.limit, MaxValues)))
 	}
 	word := "null"
 	switch c := s.At(i); c {
@@ -208,7 +208,7 @@ func (s *Scanner) skip(i, depth int) int {
 	case '{', '[':
 		at, more := s.Open(i)
 		if more && depth == MaxDepth {
-			return s.Stop(fmt.Errorf("JSON nested deeper than %d at byte %d", MaxDepth, at))
+			return s.Stop(fmt.Errorf("the JSON document is nested more than %d levels deep at byte %d", MaxDepth, at))
 		}
 		for more {
 			if c == '{' {

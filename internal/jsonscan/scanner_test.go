@@ -160,7 +160,7 @@ func TestDepth(t *testing.T) {
 		t.Error(err)
 	}
 	for _, text := range []string{string(nested(MaxDepth + 2)), strings.Repeat(`{"a":`, 50_000), strings.Repeat(`[`, 5_000_000)} {
-		if _, err := scan([]byte(text)); err == nil || !strings.Contains(err.Error(), "nested deeper than 100") {
+		if _, err := scan([]byte(text)); err == nil || !strings.Contains(err.Error(), "nested more than 100") {
 			t.Errorf("%d bytes: %v", len(text), err)
 		}
 	}
@@ -172,7 +172,7 @@ func TestTooManyValues(t *testing.T) {
 	if _, err := scan(list(MaxValues - 1)); err != nil {
 		t.Error(err)
 	}
-	if _, err := scan(list(MaxValues)); err == nil || !strings.Contains(err.Error(), "more than 1048576 JSON values") {
+	if _, err := scan(list(MaxValues)); err == nil || !strings.Contains(err.Error(), "more than 1048576 values") {
 		t.Error(err)
 	}
 }
@@ -180,7 +180,7 @@ func TestTooManyValues(t *testing.T) {
 func TestErrorsSayWhere(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"a":1,"b"`:   "JSON is truncated after 10 bytes",
+		`{"a":1,"b"`:   "the JSON document is truncated after 10 bytes",
 		`{"a":secret}`: "invalid JSON at byte 5 of 12",
 		`{"a":1}{`:     "invalid JSON at byte 7 of 8",
 		`"a\qb"`:       "invalid JSON at byte 3 of 6",
@@ -189,7 +189,7 @@ func TestErrorsSayWhere(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
-		if cut := strings.HasPrefix(want, "JSON is truncated"); errors.Is(err, io.ErrUnexpectedEOF) != cut {
+		if cut := strings.HasPrefix(want, "the JSON document is truncated"); errors.Is(err, io.ErrUnexpectedEOF) != cut {
 			t.Errorf("%s: %v is io.ErrUnexpectedEOF: %v", text, err, !cut)
 		}
 	}

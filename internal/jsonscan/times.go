@@ -25,7 +25,7 @@ func ParseTime(s string) (time.Time, error) {
 		}
 	}
 	if t = t.UTC(); t.Year() < 0 || t.Year() > 9999 {
-		return time.Time{}, errors.New("year out of range in UTC")
+		return time.Time{}, errors.New("the year is out of range in UTC")
 	}
 	return t, nil
 }

@@ -127,7 +127,7 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 	}
 	v, ok := parseInteger(b, bits)
 	if !ok {
-		d.reject(i, end, fmt.Errorf("is not an integer of %d bits", bits))
+		d.reject(i, end, fmt.Errorf("the value is not an integer of %d bits", bits))
 		return 0, end
 	}
 	return v, end

@@ -20,8 +20,8 @@ import (
 // [*tls.CertificateVerificationError] whose message contains no secret.
 func (r *Redactor) Error(err error) (safe error) {
 	defer func() {
-		if recover() != nil { // for example because err contains a nil pointer
-			safe = &redactedError{text: fmt.Sprintf("an error that cannot be printed (%T)", err)}
+		if recover() != nil { // for instance, because err contains a nil pointer
+			safe = &redactedError{text: fmt.Sprintf("an error of type %T that cannot be printed", err)}
 		}
 	}()
 	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it

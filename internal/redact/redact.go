@@ -11,7 +11,7 @@ import (
 
 const (
 	mask     = "***"
-	withheld = "(text withheld: it repeats credentials)"
+	withheld = "(message removed because it contains credentials)"
 	// window is the number of bytes after the limit of a long text that are searched for secrets as well.
 	window = 8 << 10
 	// maxErrorText is the maximum length of an error message in bytes.

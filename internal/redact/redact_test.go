@@ -153,7 +153,7 @@ func TestError(t *testing.T) {
 		"secret in a field":  {fmt.Errorf("outer: %w", fieldError{signedURL}), "outer: failed", nil, fieldError{signedURL}},
 		"hidden by a text":   {hiding{fmt.Errorf("%s: %w", signedURL, plain)}, "hidden", nil, plain},
 		"given by As":        {asError{&url.Error{Op: "Post", URL: signedURL, Err: plain}}, "failed", nil, asError{}},
-		"nil pointer":        {(*nilError)(nil), "an error that cannot be printed (*redact.nilError)", nil, nil},
+		"nil pointer":        {(*nilError)(nil), "an error of type *redact.nilError that cannot be printed", nil, nil},
 		"timeout":            {timeout, "dial to https://h/?Action=A&Signature=***&SecurityToken=*** context deadline exceeded", context.DeadlineExceeded, timeout},
 	} {
 		got := s.Error(c.err)

@@ -13,9 +13,9 @@ import (
 var (
 	// ErrPastDeadline means that no request can be sent before the context's deadline. It may be returned before the
 	// deadline has passed.
-	ErrPastDeadline error = DeadlineError("throttled: no quota available before the context's deadline")
+	ErrPastDeadline error = DeadlineError("throttled: no quota is available before the context's deadline")
 	// ErrWaitedTooLong means that the caller's maximum wait has passed, or would pass before a request can be sent.
-	ErrWaitedTooLong = errors.New("throttled: no quota available within the maximum wait")
+	ErrWaitedTooLong = errors.New("throttled: no quota is available within the maximum wait")
 )
 
 // DeadlineError is an error message that means that a wait would end after the context's deadline. A DeadlineError

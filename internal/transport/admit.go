@@ -54,7 +54,7 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 		return res
 	case errors.Is(err, throttle.ErrWaitedTooLong):
 		limit := cmp.Or(s.t.cfg.Retry.MaxElapsed, defaultThrottleWait)
-		return attemptResult{err: fmt.Errorf("throttled: no quota available within %v", limit), class: Throttled, final: true}
+		return attemptResult{err: fmt.Errorf("throttled: no quota is available within %v", limit), class: Throttled, final: true}
 	default:
 		return attemptResult{err: err, class: Throttled, final: true}
 	}

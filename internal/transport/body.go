@@ -16,7 +16,7 @@ const (
 	maxText      = 8 << 10
 )
 
-var errTooLarge = errors.New("response too large")
+var errTooLarge = errors.New("the response is too large")
 
 // bufferList stores buffers for response bodies, so that they can be reused. A page has a few hundred kB, and its
 // buffer can be reused as soon as the page has been decoded. The most recently used buffer is reused first. A sync.Pool
@@ -60,7 +60,7 @@ func (l *bufferList) put(buf []byte) {
 func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 	b = b[:0]
 	if n := resp.ContentLength; n > int64(limit) {
-		return b, fmt.Errorf("%w: %d bytes, the limit is %d", errTooLarge, n, limit)
+		return b, fmt.Errorf("%w: it has %d bytes, but the limit is %d bytes", errTooLarge, n, limit)
 		// Allocate one extra byte, so that Read can report EOF before the buffer has to grow.
 	} else if want := max(min(n+1, firstBuffer), 64<<10); want > int64(cap(b)) {
 		b = make([]byte, 0, want)

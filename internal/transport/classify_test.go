@@ -262,10 +262,10 @@ func TestDescribeBody(t *testing.T) {
 		"html":          {502, "<html>\r\n <b>Bad\x1b[31m</b>\x00\xff", "Bad Gateway, body begins: <html> <b>Bad [31m</b>"},
 		"no body":       {503, "", "Service Unavailable, empty body"},
 		"odd status":    {999, "x", "unknown status, body begins: x"},
-		"success":       {200, "<html>", "not a response from this API, body begins: <html>"},
+		"success":       {200, "<html>", "the response did not come from this API, body begins: <html>"},
 		"long":          {500, strings.Repeat("é", 200), "Internal Server Error, body begins: " + strings.Repeat("é", 78) + "…"},
 		"secret at cut": {500, strings.Repeat("x", 150) + secretKey.SecurityToken, "Internal Server Error, body begins: " + strings.Repeat("x", 150) + "***"},
-		"secret beyond": {500, strings.Repeat(" ", 8<<10-20) + secretKey.SecurityToken, "Internal Server Error, body begins: (text withheld: it repeats credentials)"},
+		"secret beyond": {500, strings.Repeat(" ", 8<<10-20) + secretKey.SecurityToken, "Internal Server Error, body begins: (message removed because it contains credentials)"},
 	} {
 		if got := describeBody(c.status, []byte(c.body), s); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)

@@ -212,7 +212,7 @@ func (e *ErrorResponse) redact(r *redact.Redactor) {
 func describeBody(status int, body []byte, r *redact.Redactor) string {
 	what := cmp.Or(http.StatusText(status), "unknown status")
 	if status/100 == 2 {
-		what = "not a response from this API"
+		what = "the response did not come from this API"
 	}
 	if len(body) == 0 {
 		return what + ", empty body"

@@ -119,7 +119,7 @@ func (s *callState) decideRetry(res *attemptResult) (retry, bool) {
 	case res.class&retryable == 0:
 		return retry{}, false
 	case !s.call.ReadOnly && !s.call.Repeatable && !res.notReceived:
-		res.advice = "not retried because the operation may already have taken effect: check the resources, or set a ClientToken"
+		res.advice = "the call was not retried because the operation may already have taken effect: check the resources, or set a ClientToken"
 		return retry{}, false
 	}
 	return s.retryFault(res)
@@ -176,7 +176,7 @@ func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResu
 	case errors.Is(err, errNoTimeLeft):
 		return last
 	case errors.Is(err, errBudgetSpent):
-		last.advice = "not retried because too many calls are failing"
+		last.advice = "the call was not retried because too many calls are failing"
 		return last
 	}
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)

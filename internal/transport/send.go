@@ -75,7 +75,7 @@ func (x *exchange) networkFailure(err error) attemptResult {
 	case x.ctx.Err() != nil:
 		return x.contextResult(x.ctx)
 	case x.within.Err() != nil:
-		text := fmt.Sprintf("no complete response within %v", x.t.cfg.Retry.AttemptTimeout)
+		text := fmt.Sprintf("no complete response was received within %v", x.t.cfg.Retry.AttemptTimeout)
 		return attemptResult{err: timeoutError(text), class: transient, problem: TimedOut}
 	}
 	if u, ok := err.(*url.Error); ok { //nolint:errorlint // net/http wraps every error in it

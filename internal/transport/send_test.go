@@ -18,7 +18,7 @@ func TestAttemptTimeout(t *testing.T) {
 		})}
 		g := newRig(nil, func(c *Config) { c.HTTPClient = &http.Client{Transport: closer} })
 		_, err := g.Do(t.Context(), call())
-		if e, ok := asTimeout(err); !ok || !e.Timeout() || !e.Temporary() || !strings.Contains(err.Error(), "no complete response within 10s") {
+		if e, ok := asTimeout(err); !ok || !e.Timeout() || !e.Temporary() || !strings.Contains(err.Error(), "no complete response was received within 10s") {
 			t.Errorf("%v", err)
 		}
 		if closer.closed != 2 {

@@ -20,7 +20,7 @@ func Now() time.Time { return time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC) }
 
 // Notice returns a line that tells the user that the listed instances are not real.
 func Notice() string {
-	return "demo: these instances are made up, as of " + Now().Format(time.DateOnly)
+	return "demo: the instances are generated, with dates relative to " + Now().Format(time.DateOnly)
 }
 
 // Client returns a client for a region. If demo is true, the client uses an in-memory ECS with generated instances.

@@ -50,11 +50,11 @@ const (
 
 // ExitCodes explains the exit codes that all programs share.
 const ExitCodes = `  0    success
-  1    failure that a retry does not resolve, such as an endpoint whose host does not exist or is not trusted
-  2    usage error: a flag is wrong, or the API rejected a value
-  3    not permitted, or the region is not enabled for the account
-  4    credentials missing or rejected
-  5    throttled or unavailable, even after retries: try again later
+  1    a failure that a retry does not resolve, such as an endpoint whose host name does not exist
+  2    a usage error: a flag is invalid, or the API rejected a value
+  3    the caller has no permission, or the region is not enabled for the account
+  4    the credentials are missing or were rejected
+  5    the API throttled the requests or was unavailable, even after retries: try again later
 `
 
 // isClosed reports whether the account has not enabled the region. In this case, permissions make no difference: the
@@ -239,7 +239,7 @@ func (s Setup) endpoint(err error) string {
 	case !errors.As(err, &dns):
 		return "check -endpoint, the proxy and the root certificates of this machine: retrying does not help"
 	case s.Endpoint != "":
-		return "check the host of -endpoint and the name server: retrying does not help"
+		return "check the host of -endpoint, and check the name server: retrying does not help"
 	case s.VPC:
 		return checkRegion + "the endpoints of -network vpc can be resolved only inside a VPC of that region: leave out -network vpc on other machines"
 	default:

@@ -19,7 +19,7 @@ import (
 
 // errEmpty is the error for a filter without a value. The most likely cause is a variable in a script that is not
 // set. Without the filter, the script would select every instance.
-var errEmpty = errors.New("the value is empty (a variable that is not set?): set a value or leave the flag out")
+var errEmpty = errors.New("the value is empty, perhaps because a variable is not set: set a value, or leave out the flag")
 
 // filter defines a flag that restricts the selection. An empty value is an error.
 func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string) error) {
@@ -105,9 +105,9 @@ func (s *Selection) defineTags(fs *flag.FlagSet) {
 		key, value, given := strings.Cut(text, "=")
 		switch {
 		case strings.TrimSpace(key) == "":
-			return errors.New("want KEY or KEY=VALUE")
+			return errors.New("must be KEY or KEY=VALUE")
 		case given && strings.TrimSpace(value) == "":
-			return fmt.Errorf("the value is empty (a variable that is not set?): use -tag %s to match any value, or -tag-empty %s to match the empty value", key, key)
+			return fmt.Errorf("the value is empty, perhaps because a variable is not set: use -tag %s to match any value, or -tag-empty %s to match the empty value", key, key)
 		}
 		tag(key, value)
 		return nil
@@ -122,7 +122,7 @@ func (s *Selection) defineTags(fs *flag.FlagSet) {
 		key, list, _ := strings.Cut(text, "=")
 		values := strings.Split(list, ",")
 		if strings.TrimSpace(key) == "" || slices.ContainsFunc(values, func(v string) bool { return strings.TrimSpace(v) == "" }) {
-			return errors.New("want KEY=VALUE,VALUE... without empty parts")
+			return errors.New("must be KEY=VALUE,VALUE... without empty parts")
 		}
 		if anyValue[key] == nil {
 			tag(key, "")
@@ -168,7 +168,7 @@ func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 			*list = append(*list, Split(words.Text())...)
 		}
 		if err := words.Err(); err != nil {
-			return fmt.Errorf("reading stdin: %w", err)
+			return fmt.Errorf("cannot read stdin: %w", err)
 		}
 		if len(*list) == before {
 			return errors.New("stdin is empty")
@@ -225,7 +225,7 @@ func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) 
 			*to = now.Add(distance * direction)
 		}
 		if err != nil || strings.HasPrefix(text, "-") {
-			return errors.New("want a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, now, or a duration such as 30d or 12h")
+			return errors.New("must be a date such as 2025-01-31, a time such as 2025-01-31T08:00Z, now, or a duration such as 30d or 12h")
 		}
 		return nil
 	}
@@ -237,7 +237,7 @@ func inOrder(of string, after, before time.Time) error {
 		return nil
 	}
 	const layout = "2006-01-02T15:04Z07:00"
-	return fmt.Errorf("-%s-after (%s) is later than -%[1]s-before (%[3]s): nothing can match", of, after.UTC().Format(layout), before.UTC().Format(layout))
+	return fmt.Errorf("-%s-after (%s) is later than -%[1]s-before (%[3]s): no instance can match", of, after.UTC().Format(layout), before.UTC().Format(layout))
 }
 
 // readerFunc implements [io.Reader] with a function.

@@ -20,38 +20,39 @@ import (
 
 // These texts explain the flags that the method Define defines.
 const (
-	WhereHelp = `  -region R[,R...]     regions, or "all"; default: the region of the -profile, else $ALIBABA_CLOUD_REGION_ID, else the
-                       region of the CLI's current profile; with -demo: all regions
+	WhereHelp = `  -region R[,R...]     the regions to list, or "all". The default is the first of these regions that is set: the region
+                       of the profile in -profile, $ALIBABA_CLOUD_REGION_ID, and the region of the CLI's current
+                       profile. With -demo, the default is "all"
   -exclude-region R[,R...]
                        regions to leave out, such as regions that are not enabled for the account
-  -profile P[,P...]    profiles of the vendor's CLI (~/.aliyun/config.json), one for each account; * is a wildcard, '*'
-                       selects all profiles; default: the default credentials
-  -demo                list a made-up fleet from an in-memory ECS, no account needed
+  -profile P[,P...]    profiles of the vendor's CLI (~/.aliyun/config.json), one for each account. * is a wildcard, and
+                       '*' selects all profiles. The default is the default credentials (see below)
+  -demo                list generated instances from an in-memory ECS, without an account
   -network vpc         use the API endpoints for machines inside a VPC, if this machine has no public access
   -endpoint HOST       use this API endpoint for all regions
 `
-	WhichHelp = `Which: an instance must match all filters; an empty value is an error (else an unset variable would select everything)
+	WhichHelp = `Which: an instance must match all filters. An empty value is an error, so that an unset variable is noticed
   -id ID[,ID...]       any number of instance ids; repeatable
-  -name NAME           the whole instance name, * is a wildcard: -name 'web-*'
-  -status S[,S...]     Pending, Running, Starting, Stopping or Stopped; this filter and the next ones accept several
-                       values, of which an instance must match one
+  -name NAME           the whole instance name, with * as a wildcard: -name 'web-*'
+  -status S[,S...]     Pending, Running, Starting, Stopping or Stopped. The filters from -status to -key-pair accept
+                       several values, and an instance must match one of the values
   -type T  -family F   instance type (ecs.g7.large), instance type family (ecs.g7)
   -zone Z  -vpc ID  -vswitch ID  -security-group ID  -resource-group ID  -image ID  -key-pair NAME
   -charge-type C       PrePaid (subscription) or PostPaid (pay as you go)
-  -tag KEY[=VALUE]     a tag; KEY alone matches any value; repeatable, and an instance must have all of the tags
+  -tag KEY[=VALUE]     a tag; KEY alone matches any value. An instance must have all tags if the flag is repeated
   -tag-any KEY=V,V...  a tag that has one of several values; repeatable
   -tag-empty KEY       a tag with an empty value
   -private-ip IP[,IP]  private IPv4 addresses in a VPC; repeatable
   -public-ip IP[,IP]  -eip IP[,IP]  -ipv6 IP[,IP]
                        fixed public addresses, elastic addresses and IPv6 addresses; repeatable
   -created-after T  -created-before T  -expires-after T  -expires-before T
-                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z), now, or a duration (30d, 12h): before
-                       now for -created-..., after now for -expires-...; add -expires-after 0d to leave out
-                       subscriptions that have already ended
+                       T is a date (2025-01-31, UTC), a time (2025-01-31T08:00Z), "now", or a duration (30d, 12h). A
+                       duration means a time before now for -created-..., and after now for -expires-.... Add
+                       -expires-after 0d to leave out subscriptions that have already ended
 `
-	CredentialsHelp = `Without -profile, the first credentials found are used: environment (ALIBABA_CLOUD_ACCESS_KEY_ID,
-ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), OIDC role, CLI profile (~/.aliyun/config.json), profile
-file, instance RAM role, credentials URI.
+	CredentialsHelp = `Without -profile, the credentials come from the first of these sources that is configured: the environment
+(ALIBABA_CLOUD_ACCESS_KEY_ID, ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), an OIDC role, a CLI
+profile (~/.aliyun/config.json), the profile file, the RAM role of the instance, and the credentials URI.
 `
 )
 
@@ -102,7 +103,7 @@ func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 func (s *Selection) Finish(getenv func(string) string) error {
 	switch {
 	case s.network != "" && s.network != "public" && s.network != string(ecs.NetworkVPC):
-		return fmt.Errorf("-network %q: want public or vpc", s.network)
+		return fmt.Errorf("-network %q: must be public or vpc", s.network)
 	case s.network == string(ecs.NetworkVPC):
 		s.Options.Network = ecs.NetworkVPC
 	}
@@ -171,7 +172,7 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	}
 	s.given = append(s.given, src.Regions...)
 	if src.Regions = without(src.Regions, s.Exclude); len(src.Regions) == 0 {
-		return src, errors.New("-exclude-region excludes every region of -region")
+		return src, errors.New("-exclude-region excludes every region that -region selects")
 	}
 	src.Home = src.Regions[0]
 	return src, nil

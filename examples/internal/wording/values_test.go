@@ -10,10 +10,10 @@ import (
 func TestCheckValues(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"-tag -demo":                 "-tag has no value: the next argument, -demo, is a flag (a variable that is not set?); to use it as the value, write -tag=-demo",
-		"--tag --limit=3":            "-tag has no value: the next argument, --limit=3, is a flag",
+		"-tag -demo":                 "-tag has no value, because the next argument is the flag -demo: set a value, or write -tag=-demo if -demo is the value",
+		"--tag --limit=3":            "-tag has no value, because the next argument is the flag --limit=3",
 		"-limit -tag x":              "-limit has no value",
-		"-demo -tag x -tag -timeout": "-tag has no value: the next argument, -timeout, is a flag",
+		"-demo -tag x -tag -timeout": "-tag has no value, because the next argument is the flag -timeout",
 		"-demo=false -tag -demo":     "-tag has no value",
 		"-tag=-demo":                 "", // the "=" makes the value explicit
 		"-tag -other":                "", // -other is not a flag

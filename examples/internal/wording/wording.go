@@ -49,7 +49,7 @@ func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
 		}
 		next, looksLikeFlag := flagName(args[0])
 		if next, _, _ = strings.Cut(next, "="); looksLikeFlag && fs.Lookup(next) != nil && !slices.Contains(except, name) {
-			return fmt.Errorf("-%s has no value: the next argument, %s, is a flag (a variable that is not set?); to use it as the value, write -%[1]s=%[2]s", name, args[0])
+			return fmt.Errorf("-%s has no value, because the next argument is the flag %s: set a value, or write -%[1]s=%[2]s if %[2]s is the value", name, args[0])
 		}
 		args = args[1:]
 	}
@@ -76,11 +76,11 @@ func Value(f *flag.Flag, err error) error {
 	}
 	switch typed.Get().(type) {
 	case time.Duration:
-		return errors.New("want a duration such as 30s")
+		return errors.New("must be a duration such as 30s")
 	case bool:
-		return errors.New("want true or false")
+		return errors.New("must be true or false")
 	case int:
-		return errors.New("want a number")
+		return errors.New("must be a number")
 	default:
 		return err
 	}
@@ -117,7 +117,7 @@ func OneOf[T ~string](to *T, values ...T) func(string) error {
 			}
 			names = append(names, string(v))
 		}
-		return fmt.Errorf("want %s%s", strings.Join(names, ", "), DidYouMean("", s, names))
+		return fmt.Errorf("must be one of %s%s", strings.Join(names, ", "), DidYouMean("", s, names))
 	}
 }
 

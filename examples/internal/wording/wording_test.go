@@ -16,7 +16,7 @@ func flags() *flag.FlagSet {
 	fs.Int("limit", 0, "")
 	fs.Bool("demo", false, "")
 	fs.String("columns", "", "")
-	fs.Func("tag", "", func(string) error { return errors.New("want KEY") })
+	fs.Func("tag", "", func(string) error { return errors.New("must be KEY") })
 	return fs
 }
 
@@ -26,11 +26,11 @@ func TestUsage(t *testing.T) {
 		"-column=id":                  "there is no flag -column: did you mean -columns?",
 		"--lmiit=3":                   "there is no flag -lmiit: did you mean -limit?",
 		"-xyzzy":                      "there is no flag -xyzzy",
-		"-timeout=5":                  `-timeout "5": want a duration such as 30s`,
-		"-limit=abc":                  `-limit "abc": want a number`,
+		"-timeout=5":                  `-timeout "5": must be a duration such as 30s`,
+		"-limit=abc":                  `-limit "abc": must be a number`,
 		"-limit=99999999999999999999": `-limit "99999999999999999999": value out of range`,
-		"-demo=maybe":                 `-demo "maybe": want true or false`,
-		`-tag="x" for flag -y: z`:     `-tag "\"x\" for flag -y: z": want KEY`,
+		"-demo=maybe":                 `-demo "maybe": must be true or false`,
+		`-tag="x" for flag -y: z`:     `-tag "\"x\" for flag -y: z": must be KEY`,
 		"-limit":                      "flag needs an argument: -limit",
 	} {
 		fs := flags()
@@ -43,7 +43,7 @@ func TestUsage(t *testing.T) {
 func TestValue(t *testing.T) {
 	t.Parallel()
 	fs := flags()
-	for name, want := range map[string]string{"timeout": "want a duration such as 30s", "demo": "want true or false", "limit": "want a number", "tag": "want KEY"} {
+	for name, want := range map[string]string{"timeout": "must be a duration such as 30s", "demo": "must be true or false", "limit": "must be a number", "tag": "must be KEY"} {
 		if err := Value(fs.Lookup(name), fs.Set(name, "maybe")); err.Error() != want {
 			t.Errorf("%s: %v, want %s", name, err, want)
 		}
@@ -73,7 +73,7 @@ func TestOneOf(t *testing.T) {
 	if err := set("postpaid"); err != nil || got != ecs.InstanceChargeTypePostPaid {
 		t.Errorf("%q, %v", got, err)
 	}
-	if err := set("PrePiad"); err == nil || err.Error() != "want PrePaid, PostPaid: did you mean PrePaid?" {
+	if err := set("PrePiad"); err == nil || err.Error() != "must be one of PrePaid, PostPaid: did you mean PrePaid?" {
 		t.Error(err)
 	}
 }
