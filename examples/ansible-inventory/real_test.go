@@ -33,7 +33,8 @@ func ansible(t *testing.T, env []string, command string, args ...string) string 
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	out, err := c.Output()
-	messages := strings.TrimSpace(strings.ReplaceAll(stderr.String(), "[ERROR]: "+name+": "+demo.Notice(), ""))
+	messages := strings.Join(strings.Fields(stderr.String()), " ") // Ansible wraps long lines
+	messages = strings.TrimSpace(strings.ReplaceAll(messages, "[ERROR]: "+name+": "+demo.Notice(), ""))
 	if err != nil || messages != "" {
 		t.Fatalf("%s %v: %v\n%s%.2000s", command, args, err, &stderr, out)
 	}
