@@ -191,8 +191,8 @@ func (e *Error) Is(target error) bool {
 // reveal secrets.
 func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
-// LogValue implements [slog.LogValuer]. It returns a group with the error message, the action, the region, and those of
-// the other fields that are not zero, such as the request id.
+// LogValue implements [slog.LogValuer]. It returns a group with the error message, the action and the region. The host,
+// the code, the request id, the status and the number of attempts are added unless they are zero.
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("action", e.Action), slog.String("region", e.Region)}
 	for _, a := range []slog.Attr{

@@ -106,8 +106,8 @@ func (p *permissionCache) recordConfirmed(region string, filters DescribeInstanc
 	p.confirmTimes[permissionKey(region, filters)] = time.Now()
 }
 
-// wasConfirmed reports whether an empty result of the request was confirmed within the last five minutes. Instances
-// that a later response contains void the confirmation.
+// wasConfirmed reports whether an empty result of the request was confirmed within the last five minutes. A later
+// response with instances cancels the confirmation.
 func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesRequest) bool {
 	key := permissionKey(region, filters)
 	p.mu.Lock()

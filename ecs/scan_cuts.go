@@ -200,7 +200,7 @@ func (p *scanPlan) isProbed(s span) bool {
 	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueProbes queues probes for the spans that are too large, the largest span first.
+// queueProbes queues probes for the spans that are too large.
 func (p *scanPlan) queueProbes(limit int) {
 	var large []span
 	for i := range p.spans {

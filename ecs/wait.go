@@ -32,7 +32,8 @@ const (
 //
 //   - An instance can no longer reach the status: it no longer exists, it is locked for a reason that leads to its
 //     release or prevents a start, or its status cannot be decoded. If want is Pending, an instance with another status
-//     also ends the wait.
+//     also ends the wait. If want is Running, a stopped instance does not end the wait, because another program may
+//     start it.
 //   - ctx is done. Set a deadline to limit the wait.
 //   - The API rejects a request.
 //   - Instances are missing from a response, and a dry run cannot verify the permission.
@@ -119,8 +120,8 @@ func word[T ~string](s T) T {
 	return s
 }
 
-// WaitUntilGone polls until none of the instances exists. An id that never existed counts as gone. Options.Poll sets
-// the delays between polls.
+// WaitUntilGone polls until none of the instances exists. An instance counts as gone as soon as one poll does not
+// return it. An id that never existed counts as gone, too. Options.Poll sets the delays between polls.
 //
 // If no instance of a batch of ids is returned, a dry run checks the permission, so that a missing permission is not
 // mistaken for success; see Options.TrustEmpty. WaitUntilGone returns a [*WaitError] if ctx is done, if the API rejects

@@ -33,8 +33,9 @@ type Request struct {
 	// Version is the version of the API, such as "2014-05-26". It is required.
 	Version string
 	// Params contains the operation's parameters, including RegionId. Each name must have a single value; the elements
-	// of a list have numbered names (Name.1, Name.2). Params must not contain a parameter that the signer sets itself,
-	// such as Action or Timestamp, except Format with V1.
+	// of a list have numbered names (Name.1, Name.2). A name without values is not sent. Sign returns an error if
+	// Params contains a parameter that the signer sets itself, such as Action or Timestamp. V1 permits the parameter
+	// Format.
 	Params url.Values
 	// Time is the time of the request, with a precision of seconds. It is required.
 	Time time.Time
@@ -56,7 +57,8 @@ type Signed struct {
 // with slog or marshaled to JSON, the output shows which fields are set and how the key id begins, but never a secret.
 //
 // Package fmt does not call the methods of values in unexported fields. If a struct has Credentials in an unexported
-// field, store a pointer in that field, or implement String and Format for the struct.
+// field, store a pointer in that field, or implement String and Format for the struct. Package fmt does not call
+// methods for the verbs %p and %w either, but go vet reports such calls.
 type Credentials struct {
 	AccessKeyID     string // the id of the access key; required
 	AccessKeySecret string // the secret, which is never sent; required
