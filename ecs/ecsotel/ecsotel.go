@@ -8,9 +8,9 @@
 //
 // # Spans
 //
-// Every HTTP request is recorded as a span of kind client. The span is a child of the span in the context of the call.
-// A call that is retried has several spans. To trace the call as a whole, start a span before the call and end it
-// afterwards. The names and attributes follow the semantic conventions for HTTP and RPC clients:
+// Every HTTP request is recorded as a span of kind client. The span is a child of the span in the call's context. To
+// trace a call with all its retries, start a span before the call and end it afterwards. The names and attributes
+// follow the semantic conventions for HTTP and RPC clients:
 //
 //	(name)                     Ecs/DescribeInstances
 //	rpc.system.name            alibaba_cloud
@@ -26,9 +26,9 @@
 //	aliyun.request_id          identifies the request to the vendor's support
 //	error.type                 why the request failed (see Errors)
 //
-// No other part of a request or response is recorded. The attribute url.full of the conventions is omitted on purpose:
-// the query contains the access key id and, with signer.V1, the signature. Do not instrument Options.HTTPClient, for
-// example with otelhttp, because such instrumentation records url.full.
+// No other part of a request or response is recorded. The attribute url.full is omitted on purpose, because a URL may
+// contain the access key id and the signature. Do not instrument Options.HTTPClient, for example with otelhttp, because
+// such instrumentation records url.full.
 //
 // # Metric
 //
