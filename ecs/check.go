@@ -116,7 +116,7 @@ type probe struct {
 	send     func(context.Context) error
 }
 
-// step returns the report step for the probe, without a result.
+// step returns the report step for the request, without a result.
 func (p probe) step() CheckStep {
 	return CheckStep{Name: stepPermission, Region: p.client.region, Action: p.action, Optional: p.optional}
 }
@@ -239,7 +239,7 @@ func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	k.sendProbes(ctx, elsewhere)
 }
 
-// probes returns the requests that test the permissions in one region. For the first region, these include
+// probes returns the requests that test the permissions in one region. Only for the first region, the result includes
 // DescribeRegions.
 func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
@@ -259,7 +259,7 @@ func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	}})
 }
 
-// regionsProbe returns the probe that calls DescribeRegions.
+// regionsProbe returns the request that tests the permission for DescribeRegions.
 func (k *checker) regionsProbe(c *Client) probe {
 	return probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
 		regions, err := c.allRegions(ctx)

@@ -123,7 +123,7 @@ func (e *Error) Error() string {
 // id and the advice visible.
 const maxMessageText = 1 << 10
 
-// truncate shortens s to at most n bytes without splitting a character, and marks the cut with an ellipsis.
+// truncate shortens s to at most n bytes without splitting a character. If it removes bytes, it appends an ellipsis.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -63,8 +63,8 @@ type lookUpResult struct {
 	confirmed bool // whether a dry run has verified the permission
 }
 
-// isMissing reports whether the instance with the given id does not exist. The lookup must not have found the instance.
-// isMissing returns false if the instance may be one whose id could not be decoded.
+// isMissing reports whether an instance that the lookup did not find does not exist. It returns false if the API
+// returned an instance whose id could not be decoded.
 func (r *lookUpResult) isMissing(id string) bool {
 	return len(r.undecodedOf(id)) == 0
 }

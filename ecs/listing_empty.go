@@ -115,8 +115,8 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// recordInstances records that a request returned instances. It removes the confirmations of requests for which an
-// empty result is no longer expected: the same request, also without its ids, and the request without any filter.
+// recordInstances records that a request returned instances. From then on, an empty result of the same request, with or
+// without its ids, or of a request without filters is verified again.
 func (p *permissionCache) recordInstances(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

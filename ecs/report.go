@@ -184,7 +184,8 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// MarshalJSON returns an object with the fields of the step and the message, the code and the request id of its error.
+// MarshalJSON returns an object with the fields of the step. If the step has an error, the object also contains the
+// error's message, code and request id.
 func (s CheckStep) MarshalJSON() ([]byte, error) {
 	type fields CheckStep // has the same fields as CheckStep, but no MarshalJSON method
 	out := struct {

@@ -107,7 +107,7 @@ type DescribeInstancesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// wireRequest contains all parameters of a request, including those that the caller cannot set.
+// wireRequest contains all parameters of a request, including the parameters that the caller cannot set.
 type wireRequest struct {
 	DescribeInstancesRequest
 	RegionID      string     `url:"RegionId"`

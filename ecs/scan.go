@@ -181,8 +181,8 @@ func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instanceP
 	return true
 }
 
-// next returns what a worker does next: it sends the request probe or lists the time range w. Both are nil if no work
-// is left or ctx is done.
+// next returns the next work for a worker: a request to send, or a time range to list. Both are nil if no work is left
+// or ctx is done.
 func (s *scanWorkers) next(ctx context.Context) (probe *cutProbe, w *window) {
 	for {
 		s.mu.Lock()

@@ -12,8 +12,8 @@ const (
 	// maxExpectedAge is the maximum age that a scan expects. Older instances are listed together with the oldest
 	// expected instances.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is the maximum number of times for which a scan counts the older instances while it fetches the first
-	// page.
+	// ageCounts is the maximum number of times for which a scan counts the older instances. It counts while it fetches
+	// the first page.
 	ageCounts = 4
 	// maxWindow is the maximum number of instances that one worker should list in one go. It limits memory use, because
 	// a worker keeps hashes of the ids until then.
@@ -34,8 +34,7 @@ type countAt struct {
 // that helps to divide a time range with too many instances.
 //
 // The plan divides time into parts (spans) and knows how many instances were created in each part. Adjacent parts with
-// few instances are listed together. The probes affect only the speed of a scan: the windows always cover the whole
-// time range.
+// few instances are listed together. The parts cover the whole time range, even if the probes return wrong results.
 //
 // The methods must not be called concurrently.
 type scanPlan struct {
@@ -43,10 +42,10 @@ type scanPlan struct {
 	now               time.Time // the expected creation time of the youngest instances
 	order             listOrder
 	spans             []span     // all spans in ascending order, without gaps
-	queued, probing   []cutProbe // probes to be sent, and probes in progress
-	ordered           []countAt  // times found by position, collected until all probes have ended
-	round             int        // number of the last round of probes
-	probeless         bool       // a probe has failed, so no more probes are sent
+	queued, probing   []cutProbe // requests to be sent, and requests in progress
+	ordered           []countAt  // times collected until all requests in progress have ended
+	round             int        // number of the last round of requests
+	probeless         bool       // a request has failed, so no more requests are sent
 	running           []*window
 }
 
@@ -55,8 +54,8 @@ type span struct {
 	from, to time.Time
 	before   int  // number of instances created earlier than the span
 	n        int  // number of instances created in the span
-	round    int  // number of the last round of probes for the span; 0 if there was none
-	resisted int  // number of rounds of probes for the span
+	round    int  // number of the last round of requests for the span; 0 if there was none
+	resisted int  // number of rounds of requests for the span
 	started  bool // whether a worker lists or has listed the span
 }
 
@@ -65,8 +64,8 @@ type span struct {
 type cutProbe struct {
 	t        time.Time
 	position int
-	order    listOrder // unordered if the probe counts instances
-	round    int       // number of the round to which the probe belongs
+	order    listOrder // unordered if the request counts instances
+	round    int       // number of the round to which the request belongs
 }
 
 // window is a time range that one worker lists. A zero from or to means that the window has no lower or upper bound.
@@ -88,8 +87,8 @@ func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
 	return p
 }
 
-// next returns the next work for a worker: a probe to send, or a window to list. If both are nil, the worker must wait
-// until a probe has ended or, if done is true, no work is left.
+// next returns the next work for a worker: a request to send, or a time range to list. If both are nil and done is
+// false, the worker must wait until a request of another worker has ended. If done is true, no work is left.
 func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 	limit := p.windowLimit()
 	if len(p.queued) == 0 && !p.probeless {
@@ -106,13 +105,14 @@ func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 		return nil, nil, !waiting
 	}
 	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
-	if waiting && largest.n < limit*3/10 { // wait: a probe may find neighbors for a small window
+	if waiting && largest.n < limit*3/10 { // wait: a request in progress may find spans to list together with a small span
 		return nil, nil, false
 	}
 	return nil, p.start(largest), false
 }
 
-// probed records the result of a probe. If the probe failed, no more probes are sent.
+// probed records the result of a request that the plan has returned. After a failed request, the plan returns no more
+// requests.
 func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	p.probing = slices.DeleteFunc(p.probing, func(other cutProbe) bool { return other == *probe })
 	switch {
@@ -130,7 +130,7 @@ func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	}
 }
 
-// divide divides a span that has not been started at the time of c.
+// divide divides the span that contains the time c.t. It does nothing if the span has been started.
 func (p *scanPlan) divide(c countAt) {
 	for i, s := range p.spans {
 		if s.from.Before(c.t) && c.t.Before(s.to) && !s.started {
@@ -146,7 +146,7 @@ func (p *scanPlan) divide(c countAt) {
 // listed records that a worker has listed a page with the given number of instances.
 func (p *scanPlan) listed(w *window, rows int) { w.left = max(w.left-rows, 0) }
 
-// ended records that a worker has listed a whole window.
+// ended records that a worker has listed a whole time range.
 func (p *scanPlan) ended(w *window) {
 	p.running = slices.DeleteFunc(p.running, func(r *window) bool { return r == w })
 }
@@ -157,7 +157,8 @@ func (p *scanPlan) total() int {
 	return last.before + last.n
 }
 
-// left returns the number of instances that remain to be listed, in total and in the longest window in progress.
+// left returns the number of instances that remain to be listed: first in total, then in the longest time range that a
+// worker is listing.
 func (p *scanPlan) left() (all, longest int) {
 	for _, s := range p.spans {
 		if !s.started {
@@ -171,9 +172,8 @@ func (p *scanPlan) left() (all, longest int) {
 	return all, longest
 }
 
-// windowLimit returns the maximum number of instances for a new window. It is one worker's share of the remaining
-// instances, so that all workers finish at about the same time, or the remaining length of the longest window if that
-// is larger.
+// windowLimit returns the maximum number of instances in the next time range that a worker lists. The limit is chosen
+// so that all workers finish at about the same time.
 func (p *scanPlan) windowLimit() int {
 	left, longest := p.left()
 	share := ceilDiv(left, p.workers*p.pageSize) * p.pageSize
@@ -183,8 +183,8 @@ func (p *scanPlan) windowLimit() int {
 	return max(min(share, maxWindow), longest)
 }
 
-// isLarge reports whether a span should be divided. A span may be larger after each round of probes that has not
-// divided it sufficiently, because a round takes as long as fetching a page.
+// isLarge reports whether a span has too many instances to be listed by one worker. The limit increases with each
+// request that has not divided the span, because such requests cost time as well.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
 		return false
@@ -193,14 +193,13 @@ func (p *scanPlan) isLarge(s span, limit int) bool {
 	return s.n > limit+(1+resisted)*p.pageSize/2
 }
 
-// isProbed reports whether probes for the span, or for the larger span from which it was divided, have not ended. Such
-// a span is not listed yet, because an empty part can be listed together with a neighboring part.
+// isProbed reports whether requests that may divide the span have not ended. Such a span is not listed yet.
 func (p *scanPlan) isProbed(s span) bool {
 	same := func(probe cutProbe) bool { return probe.round == s.round }
 	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueProbes queues probes for the spans that are too large.
+// queueProbes plans requests to divide the spans that have too many instances.
 func (p *scanPlan) queueProbes(limit int) {
 	var large []span
 	for i := range p.spans {
@@ -246,11 +245,11 @@ func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	return slices.CompactFunc(times, time.Time.Equal)
 }
 
-// spanRange is a sequence of adjacent spans that can be listed as one window. The spans contain n instances in total.
+// spanRange is a sequence of adjacent spans that one worker can list together. The spans contain n instances in total.
 type spanRange struct{ first, end, n int }
 
-// readySpans returns the sequences of spans that can be listed without further probes. It joins adjacent spans with at
-// most limit instances in total. A single span may have more instances.
+// readySpans returns the sequences of spans that can be listed now. It joins adjacent spans with at most limit
+// instances in total. A single span may have more instances.
 func (p *scanPlan) readySpans(limit int) []spanRange {
 	var ready []spanRange
 	for i := 0; i < len(p.spans); {
@@ -270,7 +269,7 @@ func (p *scanPlan) readySpans(limit int) []spanRange {
 	return ready
 }
 
-// start marks the spans of a range as started and returns the window that lists them.
+// start marks the spans as started and returns the time range that a worker lists.
 func (p *scanPlan) start(r spanRange) *window {
 	w := &window{left: r.n}
 	if r.first > 0 {

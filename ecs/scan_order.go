@@ -57,14 +57,14 @@ func creationTimes(instances []Instance) []time.Time {
 	return times
 }
 
-// queuePositions queues probes for the positions that divide all instances into windows of equal size.
+// queuePositions plans the requests that divide all instances into time ranges with equal numbers of instances.
 func (p *scanPlan) queuePositions(limit int) {
 	for i := range p.spans {
 		p.spans[i].round, p.spans[i].resisted = p.round, 1
 	}
 	total := p.total()
-	// Use windows that are smaller than the limit, because they overlap, and because instances with the same creation
-	// time cannot be divided.
+	// Use time ranges with fewer instances than the limit, because they overlap, and because instances with the same
+	// creation time cannot be divided.
 	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
 	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // limited, because total may be wrong
 	for i := 1; i < windows; i++ {
@@ -72,8 +72,8 @@ func (p *scanPlan) queuePositions(limit int) {
 	}
 }
 
-// divideByOrder divides the spans at the times that probes have found by position. If these times contradict the
-// counts, the listing has no order, and divideByOrder ignores them.
+// divideByOrder divides the spans at the times that were found by page number. If these times contradict the numbers of
+// instances, divideByOrder ignores them, because the listing is not in the order of creation.
 func (p *scanPlan) divideByOrder() {
 	cuts := p.ordered
 	p.ordered = nil
@@ -96,7 +96,7 @@ func (p *scanPlan) divideByOrder() {
 	}
 }
 
-// probe sends a probe and returns the times at which a span can be divided.
+// probe sends a request and returns the times at which a time range can be divided.
 func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe *cutProbe) ([]countAt, error) {
 	if probe.order == unordered {
 		n, err := c.count(ctx, req, probe.t)
@@ -120,7 +120,7 @@ func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe 
 	return cutsAmong(created, older), nil
 }
 
-// pageSizeAround returns the page size for which the instance at the given position is nearest to the middle of a page.
+// pageSizeAround returns the page size that places the instance at position at nearest to the middle of a page.
 func pageSizeAround(at int) int {
 	best, distance := maxPerRequest, maxPerRequest
 	for size := maxPerRequest; size > maxPerRequest/2; size-- {
@@ -131,9 +131,9 @@ func pageSizeAround(at int) int {
 	return best
 }
 
-// cutsAmong returns times that divide instances with the given creation times, which are in ascending order. It looks
-// for gaps of three minutes, because the windows of a scan overlap by a minute. Without such a gap, it returns a single
-// time near the middle. The argument older is the number of earlier instances.
+// cutsAmong returns times that divide instances with the given creation times, which are in ascending order. It prefers
+// gaps of three minutes, so that few instances are listed twice. The argument older is the number of instances created
+// before the first creation time.
 func cutsAmong(created []time.Time, older int) []countAt {
 	var cuts []countAt
 	middle, nearest := len(created)/2, 0
