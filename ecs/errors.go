@@ -38,8 +38,8 @@ var (
 	ErrUnavailable = errors.New("unavailable")
 	// ErrNotFound means that a resource named in the request does not exist in the region or is not visible to the
 	// caller. The API's codes are InvalidInstanceId.NotFound, InvalidDiskId.NotFound and similar codes. A
-	// [*NotFoundError] matches ErrNotFound, too. An unknown operation, product, region or access key does not match
-	// ErrNotFound.
+	// [*NotFoundError] matches ErrNotFound, too. The error for an unknown operation, product, region or access key does
+	// not match ErrNotFound.
 	ErrNotFound = errors.New("not found")
 )
 

@@ -11,10 +11,10 @@ import (
 // API's JSON, except that initialisms are in upper case, such as InstanceID for InstanceId. The comments on the fields
 // mention any other difference. All times are in UTC.
 //
-// A field has its zero value if the member is absent from the response, or is null, {} or "". A field is a pointer only
-// if the zero value would be ambiguous, because it differs in meaning from "not reported". Some fields are filled only
-// on request: see [AdditionalAttribute]. The API wraps lists in objects, such as {"Tag": […]}. The corresponding fields
-// are plain slices, and [json.Marshal] writes the wrappers.
+// A field has its zero value if the member is absent from the response, or is null, {} or "". A pointer field is nil if
+// the API did not report the value. Some fields are filled only on request: see [AdditionalAttribute]. The API wraps
+// lists in objects, such as {"Tag": […]}. The corresponding fields are plain slices, and [json.Marshal] writes the
+// wrappers.
 //
 // An Instance is a plain value. A copy shares the slices, the pointers and the map Extra with the original. An Instance
 // does not reference the response from which it was decoded, so keeping an Instance does not keep the response in
@@ -73,9 +73,9 @@ type Instance struct {
 	RDMAIPAddress   []string   `json:"RdmaIpAddress,omitzero" wrap:"IpAddress"`
 	// InternetChargeType is "" if the instance has an elastic IP address: use EIPAddress.InternetChargeType.
 	InternetChargeType InternetChargeType `json:"InternetChargeType"`
-	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidths of the fixed public address in Mbit/s. An
-	// InternetMaxBandwidthIn of -1, which is usual, means unknown. An InternetMaxBandwidthOut of 0 means no public
-	// bandwidth. For an elastic IP address, see EIPAddress.Bandwidth.
+	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidths of the fixed public address in Mbit/s. On
+	// most instances, InternetMaxBandwidthIn is -1, which means unknown. InternetMaxBandwidthOut is 0 if the instance
+	// has no public bandwidth. For an elastic IP address, see EIPAddress.Bandwidth.
 	InternetMaxBandwidthIn  int    `json:"InternetMaxBandwidthIn"`
 	InternetMaxBandwidthOut int    `json:"InternetMaxBandwidthOut"`
 	VLANID                  string `json:"VlanId"`        // deprecated by the API

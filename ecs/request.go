@@ -31,7 +31,8 @@ type DescribeInstancesRequest struct {
 	ImageID         string `url:"ImageId,omitempty"`
 	KeyPairName     string `url:"KeyPairName,omitempty"`
 	// ResourceGroupID matches the members of a resource group. The API returns at most 1,000 members without reporting
-	// that more exist. The listing methods fetch the remaining members by id, or end with a [CappedError].
+	// that more exist. The listing methods fetch the remaining members by id, or end with a [CappedError]. The API's
+	// documentation contradicts itself about whether this filter supports the default resource group.
 	ResourceGroupID string `url:"ResourceGroupId,omitempty"`
 	HPCClusterID    string `url:"HpcClusterId,omitempty"`
 	// InstanceName may contain the wildcard "*".

@@ -54,10 +54,10 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 }
 
 // CanonicalRequest returns the string whose hash V3 signs. It uses the method and the parameters of r, and the host of
-// r unless header contains Host. Unlike Sign, it does not replace an empty method by POST. The signed headers are Host,
-// Content-Type and every x-acs-* header, ignoring case. The values of a header are trimmed, sorted and joined with
-// commas, as in the vendor's SDKs. The hash of the body is the value of the x-acs-content-sha256 header or, without
-// this header, the hash of an empty body.
+// r unless header contains Host. Unlike Sign, it does not replace an empty method with POST. The signed headers are
+// Host, Content-Type and every x-acs-* header, ignoring case. The values of a header are trimmed, sorted and joined
+// with commas, as in the vendor's SDKs. The hash of the body is the value of the x-acs-content-sha256 header or,
+// without this header, the hash of an empty body.
 func CanonicalRequest(r Request, header http.Header) string {
 	b, _ := canonicalRequest(r.Method, r.Host, queryOf(r.Params), header)
 	return string(b)

@@ -132,7 +132,7 @@ func invalid(text string) error { return fmt.Errorf("%s: %w", text, ecs.ErrInval
 var errNilContext = fmt.Errorf("ecscache: ctx must not be nil: use context.Background(): %w", ecs.ErrInvalidParameter)
 
 // Lookup returns the instance with the given id from the cache, without waiting for the API. It returns false if the
-// cache does not contain the instance, which may exist even so: see [Cache.Get].
+// cache does not contain the instance. The instance may exist anyway: see [Cache.Get].
 func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	c.mu.RLock()
 	v := c.records[id].version

@@ -13,8 +13,8 @@ import (
 // Status describes how complete and how old the content of a cache is.
 type Status struct {
 	// Synced is the time up to which the cache is complete: it has seen every matching instance that existed at that
-	// time. Synced is the earliest of the Synced times of all regions. It is zero until every region has been listed
-	// completely at least once.
+	// time. Synced is the earliest of the Synced times of all regions and, with AllRegions, of the discovery of
+	// regions. It is zero until every region has been listed completely at least once.
 	Synced time.Time
 	// Err is the error of the last call of DescribeRegions, or nil if [Options.AllRegions] is not set.
 	Err error
