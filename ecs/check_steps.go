@@ -135,8 +135,9 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 	return at == ""
 }
 
-// isAPIResponse reports whether an error proves that the ECS API of the client's region responded. An invalid parameter
-// with advice proves nothing, because it means that the endpoint or the region is wrong.
+// isAPIResponse reports whether an error proves that the ECS API of the client's region responded. An error that
+// matches ErrInvalidParameter and has advice does not count, because such an error means that the endpoint or the
+// region is wrong.
 func isAPIResponse(e *Error) bool {
 	if e.Code == "" {
 		return e.StatusCode == http.StatusOK && e.Message != "" && e.err == nil // the server ignored DryRun

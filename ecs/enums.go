@@ -2,8 +2,8 @@ package ecs
 
 import "strings"
 
-// The types in this file are open enums: other values than the constants are valid, because the API may add values. In
-// a response, "" means that the API did not report the value. In a request, "" means that the field is not sent.
+// The types in this file are open enums: values without a constant are valid, because the API may add values. In a
+// response, "" means that the API did not report the value. In a request, "" means that the field is not sent.
 
 // InstanceStatus is the status of an instance, such as "Running".
 type InstanceStatus string

@@ -135,8 +135,8 @@ func (e *CappedError) Error() string {
 // Unwrap returns Err.
 func (e *CappedError) Unwrap() error { return e.Err }
 
-// WaitError is returned by [Client.WaitForStatus] and [Client.WaitUntilGone] if the wait ended before all instances had
-// reached the desired status or were gone.
+// WaitError is returned by [Client.WaitForStatus] and [Client.WaitUntilGone] if the wait ended early: an instance had
+// not reached the desired status, or still existed.
 type WaitError struct {
 	Want InstanceStatus // the desired status; "" in an error of WaitUntilGone
 	// Pending maps the ids of the instances for which the wait was not successful to their last known status. The

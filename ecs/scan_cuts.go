@@ -184,7 +184,7 @@ func (p *scanPlan) windowLimit() int {
 }
 
 // isLarge reports whether a span has too many instances to be listed by one worker. The limit increases with each
-// request that has not divided the span, because such requests cost time as well.
+// unsuccessful attempt to divide the span.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
 		return false

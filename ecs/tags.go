@@ -27,9 +27,9 @@ type ListTagResourcesRequest struct {
 	// ResourceIDs (ResourceId.N) matches the resources with these ids. The number of ids is not limited. They are sent
 	// without duplicates, in batches of 50.
 	ResourceIDs RepeatList[string] `url:"ResourceId"`
-	// Tags (Tag.N.Key, Tag.N.Value) matches resources that have all of the tags, of which there may be at most 20. To
-	// match the members of a resource group, use a single tag with the key "acs:rm:rgId" and the group's id as its
-	// value. The API does not support this tag for the default group.
+	// Tags (Tag.N.Key, Tag.N.Value) matches resources that have all of the tags. At most 20 tags are allowed. To match
+	// the members of a resource group, use a single tag with the key "acs:rm:rgId" and the group's id as its value. The
+	// API does not support this tag for the default group.
 	Tags TagList `url:"Tag"`
 	// TagFilters (TagFilter.N) matches resources by a tag key and several possible values. It is available by
 	// invitation only.
