@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// PrivateAddrs returns the instance's private addresses without duplicates. The primary address comes first, and IPv6
-// addresses (see [Instance.IPv6Addrs]) come last. In a VPC, the result contains the primary and secondary addresses of
-// all network interfaces; in the classic network, it contains the inner addresses. Invalid and unspecified addresses
-// are skipped. PrivateAddrs returns nil if the instance has no private address.
+// PrivateAddrs returns the instance's private addresses without duplicates: the primary address first, and IPv6
+// addresses last. In a VPC, these are the addresses of all network interfaces; in the classic network, they are the
+// inner addresses. Invalid and unspecified addresses are skipped. PrivateAddrs returns nil if the instance has no
+// private address.
 func (i Instance) PrivateAddrs() []netip.Addr {
 	var a addrs
 	a.add(i.primary())
@@ -27,9 +27,9 @@ func (i Instance) PrivateAddrs() []netip.Addr {
 }
 
 // IPv6Addrs returns the IPv6 addresses of the instance's network interfaces without duplicates. The addresses of the
-// primary interface come first. The API returns IPv6 addresses only if the request includes
-// [AdditionalAttributeNetworkPrimaryENIIP]. Invalid and unspecified addresses are skipped. IPv6Addrs returns nil if the
-// instance has no IPv6 address.
+// primary interface come first. IPv6Addrs returns nil if the instance has no IPv6 address.
+//
+// The API returns IPv6 addresses only if the request includes [AdditionalAttributeNetworkPrimaryENIIP].
 func (i Instance) IPv6Addrs() []netip.Addr {
 	var a addrs
 	for _, primary := range []bool{true, false} {
@@ -53,10 +53,8 @@ func (i Instance) PublicAddrs() []netip.Addr {
 	return a
 }
 
-// PrivateAddr returns the address at which the instance can be reached from inside its network. This is the first
-// address of [Instance.PrivateAddrs]: the primary private address in a VPC, an inner address in the classic
-// network, or an IPv6 address if the instance has no private IPv4 address. PrivateAddr returns the zero Addr, which
-// is not valid, if the instance has no private address.
+// PrivateAddr returns the address at which the instance can be reached from inside its network. It is the first address
+// of [Instance.PrivateAddrs], or the zero Addr if the instance has no private address.
 func (i Instance) PrivateAddr() netip.Addr {
 	if a := i.PrivateAddrs(); len(a) > 0 {
 		return a[0]

@@ -23,12 +23,10 @@ import (
 // Call signs, retries and throttles requests in the same way as the other methods of Client, and returns the same
 // errors.
 //
-// The argument params contains the parameters of the operation. It is nil, a [url.Values], a struct or a pointer to a
-// struct. The fields of a struct have `url` tags, as in the package go-querystring. A tag contains the name of the
-// parameter, or "-" if the field is not sent, followed by options such as "omitempty". A zero value is sent unless its
-// tag has the option omitempty. A nil pointer is never sent. Call encodes values of the following types in the form
-// that the API expects, which differs from the encoding of go-querystring. If a value cannot be encoded for the API,
-// Call returns an error that names the field.
+// The parameters params may be nil, a [url.Values], a struct or a pointer to a struct. Struct fields have `url` tags,
+// as in the package go-querystring. A nil pointer is not sent, and the option omitempty omits any other zero value. If
+// params has no RegionId, Call adds the client's region. The following values are encoded as the API expects, which
+// differs from go-querystring:
 //
 //   - A nested struct is sent as SystemDisk.Category, and a list of structs as DataDisk.1.Size, DataDisk.2.Size …
 //   - A list of other values must have the type [RepeatList] or [JSONList], or the option "comma".
@@ -36,18 +34,16 @@ import (
 //   - A value whose type implements [encoding.TextMarshaler], such as [net/netip.Addr], is sent as the result of
 //     MarshalText.
 //
-// If params has no RegionId, Call adds the client's region.
+// Call decodes the response into out as [json.Unmarshal] does. The argument out must be nil or a non-nil pointer. For
+// an operation that returns pages, see [CallPages].
 //
-// The response is decoded into out as by [json.Unmarshal]; out must be nil or a non-nil pointer. For an operation that
-// returns pages, see [CallPages].
-//
-// Call assumes that an action only reads if its name begins with Describe, List, Get or Query, and retries it after
-// every temporary failure. Any other action may change something. Call retries such an action only if the failed
-// attempt certainly had no effect, or if params contains a ClientToken, which lets the API detect a repeated request.
+// If the name of the operation begins with Describe, List, Get or Query, Call retries every temporary failure. Any
+// other operation may change something. Call retries it only if the failed attempt certainly had no effect, or if
+// params contains a ClientToken, which lets the API detect a repeated request.
 func (c *Client) Call(ctx context.Context, action string, params, out any) error {
 	values, mode, err := c.prepareCall(action, params)
-	// Validate the argument out before the request is sent. Otherwise, json.Unmarshal would report an invalid argument
-	// only after the operation has run.
+	// Validate out before sending the request. Otherwise, an invalid out would be reported only after the operation has
+	// run.
 	if v := reflect.ValueOf(out); err == nil && out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		err = invalidCall(action, c.region, invalid("out", "must be nil or a non-nil pointer, not a %T", out))
 	}
@@ -58,27 +54,22 @@ func (c *Client) Call(ctx context.Context, action string, params, out any) error
 	return err
 }
 
-// CallPages calls an operation that returns its result in pages and yields the elements of all pages in order. Use it
-// for operations of the ECS API that page by NextToken and for which Client has no method, such as
-// DescribeNetworkInterfaces.
+// CallPages calls an operation that returns its result in pages, and yields the elements of all pages in order. Use it
+// for operations that use NextToken and for which Client has no method, such as DescribeNetworkInterfaces.
 //
-// The argument params has the same form as in [Client.Call]. Most operations page by token only if params contains
+// The argument params has the same form as in [Client.Call]. Most operations return a NextToken only if params contains
 // MaxResults, the page size. The argument list is the path of the list in the response, such as
 // "NetworkInterfaceSets.NetworkInterfaceSet". Each element of the list is decoded into a T by [json.Unmarshal].
 //
-// The listing is complete if and only if the loop ends without an error. An error ends the loop and is yielded with the
-// zero T. CallPages yields an error if a response does not contain the list, if the server repeats a token
-// ([pagination.ErrTokenLoop]), or if the first response has no NextToken but a TotalCount greater than the number of
-// elements on the page. In the last case, the operation pages by number: use [Client.Call]. CallPages therefore does
-// not accept the parameters PageNumber and PageSize. If the server returns an element on two pages, it is yielded
-// twice.
+// The listing is complete if and only if the loop ends without an error. An error is yielded last, with the zero T. If
+// the server repeats a token, the error is [pagination.ErrTokenLoop]. CallPages also yields an error if a response does
+// not contain the list, or if the operation supports only page numbers. For such an operation, use [Client.Call].
 //
-// Unlike the instance listings, CallPages does not check permissions. Some operations return an empty list to a caller
-// without permission. If the permission is revoked during a listing, the last page returned by such an operation is
-// empty.
+// CallPages does not remove duplicates, and does not check permissions. Some operations return an empty list to a
+// caller without permission.
 //
-// No request is sent before the loop starts, and each loop over the returned sequence starts with the first page. A
-// failed request for a page is retried as in [Client.Instances].
+// No request is sent before the loop starts, and each loop starts with the first page. Failed requests are retried as
+// in [Client.Instances].
 func CallPages[T any](ctx context.Context, c *Client, action string, params any, list string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		p := pager[T]{client: c, action: action, list: strings.Split(list, ".")}
@@ -134,8 +125,7 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 	}
 	_, err = p.client.do(ctx, p.mode, p.action, params, func(body []byte) (err error) {
 		page, err = decodePage[T](body, p.list)
-		// Compare TotalCount only on the first page. On later pages, TotalCount may be meaningless, and elements may
-		// have been added or removed during the listing.
+		// Compare TotalCount only on the first page. Later, the number of elements may have changed.
 		if err == nil && page.Next == "" && params.Get("NextToken") == "" && totalCount(body) > len(page.Items) {
 			err = fmt.Errorf("%w: the response has no NextToken, but its TotalCount is %d and the page has only %d elements: set MaxResults, "+
 				"or, if the operation has no NextToken, use Client.Call with PageNumber", transport.ErrMismatch, totalCount(body), len(page.Items))
@@ -145,7 +135,7 @@ func (p *pager[T]) fetch(ctx context.Context, token string) (page pagination.Pag
 	return page, err
 }
 
-// decodePage returns the NextToken of a response and the elements of the list at the given path.
+// decodePage decodes the list at the given path of a response, and the response's NextToken.
 func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err error) {
 	if err := jsonscan.CheckPage(body, jsonscan.MaxValues); err != nil {
 		return page, err
@@ -172,8 +162,7 @@ func decodePage[T any](body []byte, list []string) (page pagination.Page[T], err
 	return page, nil
 }
 
-// totalCount returns the TotalCount of a response, which is a number or a string of digits. It returns 0 if the
-// response has no TotalCount.
+// totalCount returns the TotalCount of a response, or 0 if the response has none.
 func totalCount(body []byte) int {
 	var head struct{ TotalCount json.RawMessage }
 	if json.Unmarshal(body, &head) != nil {
@@ -211,7 +200,7 @@ func (c *Client) prepareCall(action string, params any) (url.Values, retryMode, 
 	}
 }
 
-// encodeCall encodes the parameters of Call. The returned map is not shared with the caller.
+// encodeCall encodes the parameters of Call in a new map.
 func (c *Client) encodeCall(params any) (url.Values, error) {
 	switch p := params.(type) {
 	case nil:
@@ -225,13 +214,13 @@ func (c *Client) encodeCall(params any) (url.Values, error) {
 		values := url.Values{}
 		maps.Copy(values, p)
 		return values, nil
-	case DescribeInstancesRequest: // the url tags of its fields do not cover the time windows
+	case DescribeInstancesRequest: // the url tags do not cover the fields for times
 		return c.withAttributes(p).encode(c.region, false)
 	}
 	return encodeParams(params)
 }
 
-// onlyReads reports whether the name of an operation shows that the operation only reads.
+// onlyReads reports whether an operation only reads, judging by its name.
 func onlyReads(action string) bool {
 	for _, verb := range []string{"Describe", "List", "Get", "Query"} {
 		if rest, ok := strings.CutPrefix(action, verb); ok && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
@@ -241,9 +230,8 @@ func onlyReads(action string) bool {
 	return false
 }
 
-// decodeInto returns a function that decodes a response into out. If out is nil, the function only checks that the
-// response is valid. The function returns an error that wraps transport.ErrMismatch if the response is valid but cannot
-// be stored in out. Any other error means that the response did not come from this API.
+// decodeInto returns a function that decodes a response into out, or only checks the response if out is nil. If a valid
+// response does not fit into out, the error wraps transport.ErrMismatch.
 func decodeInto(out any) func([]byte) error {
 	return func(body []byte) error {
 		if err := jsonscan.Check(body, jsonscan.MaxValues); err != nil {

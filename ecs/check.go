@@ -24,15 +24,14 @@ type CheckOptions struct {
 	Regions []string
 	// AllRegions checks every region that DescribeRegions returns. It cannot be combined with Regions.
 	AllRegions bool
-	// Exclude lists regions that are not checked even if AllRegions is set. If Exclude contains the client's own
-	// region, Check still sends a DescribeRegions request to that region. Unknown region ids are ignored.
+	// Exclude lists regions that are not checked even if AllRegions is set. Unknown region ids are ignored. Even if
+	// Exclude contains the client's own region, Check sends a DescribeRegions request to it.
 	Exclude []string
-	// Requests contains the requests that the caller intends to list with. A policy may permit some filters and deny
-	// other filters, so Check tests each request. If a request has a list of more than 100 elements, only the first 100
-	// are checked. The default is the zero request.
+	// Requests contains the requests to test, because a policy may permit some filters and deny others. The default is
+	// the zero request. Only the first 100 elements of a list in a request are tested.
 	Requests []DescribeInstancesRequest
-	// OnStep, if not nil, is called for each step in the order of the report, as soon as the results of the step and of
-	// all earlier steps are known. OnStep is called in the goroutine that called Check.
+	// OnStep, if not nil, is called for each step in the order of the report, as soon as the result is known. OnStep
+	// runs in the goroutine that called Check.
 	OnStep func(CheckStep)
 }
 
@@ -69,24 +68,19 @@ const maxProbes = 64
 //     for each request that Check sends or skips.
 //   - quota: the rate limits that the API reported, if any.
 //
-// If the client, ctx or opts cannot be used, the report has a single step, setup.
+// If the client, ctx or opts cannot be used, the report has a single step, setup. If the API rejects the key, the
+// signature step fails with an error that matches ErrCredentials. If the region is mistyped, the dns step usually
+// fails, because the endpoint's host does not exist.
 //
-// If the key is wrong or the token has expired, the step signature fails with an error that matches ErrCredentials. The
-// Code of the [*Error] identifies the problem, for example InvalidAccessKeyId.NotFound, SignatureDoesNotMatch or
-// InvalidSecurityToken.Expired. If the region is mistyped, the step dns usually fails, because no such host exists. If
-// Options.Endpoint is set, the step response fails instead, with the code InvalidRegionId.NotFound.
+// Check sends one DescribeRegions request and, for each region, one ListTagResources request and one dry run of
+// DescribeInstances for each element of CheckOptions.Requests. After the first dry run, Check sends up to 64 requests
+// in parallel. If the first dry run shows that no other request can succeed, Check sends no more requests.
 //
-// Check sends one DescribeRegions request. For each region, it sends one ListTagResources request, and one dry run of
-// DescribeInstances for each element of CheckOptions.Requests. By default, Check sends two requests per region plus
-// one. Failed requests are retried as usual. The first dry run is sent alone, to the client's region or to the first of
-// Regions. If this dry run shows that no other request can succeed, Check sends no more requests. Otherwise it sends
-// the remaining requests in parallel, up to 64 at a time, through the client's limiter and throttle control.
+// Only listings by tag or resource group need ListTagResources, and only AllRegions needs DescribeRegions. If a denied
+// operation is not needed, its step is optional and Err ignores it.
 //
-// ListTagResources is needed only for requests with tags or a resource group, and DescribeRegions only with AllRegions.
-// If a denied operation is not needed, its step is optional and Err ignores it.
-//
-// Check relies on the API's responses to dry runs. It cannot detect policies that depend on the instances that a
-// listing would return, and it cannot predict how much of a quota other programs will use.
+// Check cannot detect policies that depend on the instances that a listing would return, and it cannot predict how much
+// of a quota other programs will use.
 func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 	k := &checker{client: c, report: &Report{}}
 	if opts != nil {
@@ -108,13 +102,13 @@ func (c *Client) Check(ctx context.Context, opts *CheckOptions) *Report {
 type checker struct {
 	CheckOptions
 	client  *Client   // the receiver of Check
-	regions []*Client // one client for each region to check; the first client sends the first dry run
+	regions []*Client // one client for each region to check
 	report  *Report
-	source  string // the source of the key, such as "Options.Credentials"
+	source  string // where the key comes from, such as "Options.Credentials"
 	probed  []probe
 }
 
-// probe is a request that tests one permission. The report contains one step for each probe.
+// probe is a request that tests one permission. It corresponds to one step of the report.
 type probe struct {
 	client   *Client
 	action   string
@@ -122,7 +116,7 @@ type probe struct {
 	send     func(context.Context) error
 }
 
-// step returns the report step of the probe. The step does not contain a result yet.
+// step returns the report step for the request, without a result.
 func (p probe) step() CheckStep {
 	return CheckStep{Name: stepPermission, Region: p.client.region, Action: p.action, Optional: p.optional}
 }
@@ -169,8 +163,8 @@ func (k *checker) prepare(ctx context.Context) error {
 	return k.addRegions(k.Regions)
 }
 
-// addRegions appends one client for each of the given regions to k.regions, without duplicates. If regions is empty or
-// contains the region of k.client, that region is added first.
+// addRegions creates clients for the given regions. If regions is empty or contains the client's own region, that
+// region comes first.
 func (k *checker) addRegions(regions []string) error {
 	own := k.client.region
 	if len(regions) == 0 || slices.Contains(regions, own) {
@@ -216,7 +210,7 @@ func (k *checker) run(ctx context.Context) {
 		step := permissionStep(probes[0], err)
 		step.Duration = time.Since(start)
 		k.add(step)
-		if k.AllRegions { // the probes of the first region include the request that lists all regions
+		if k.AllRegions { // the requests for the first region include DescribeRegions
 			k.sendProbes(ctx, probes[1:])
 			k.sendProbes(ctx, k.otherProbes())
 		} else {
@@ -231,8 +225,8 @@ func (k *checker) run(ctx context.Context) {
 	k.addQuota()
 }
 
-// sendElsewhere is called if the given host does not respond. It skips the probes of the regions whose endpoint is that
-// host, and sends the probes of the other regions, except the first.
+// sendElsewhere is called if a host does not respond. It skips the regions that have this host as their endpoint, and
+// checks the other regions.
 func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	var elsewhere []probe
 	for _, p := range k.otherProbes() {
@@ -245,8 +239,8 @@ func (k *checker) sendElsewhere(ctx context.Context, host string) {
 	k.sendProbes(ctx, elsewhere)
 }
 
-// probes returns the probes, which are requests that test a permission, for one region. If first is true, the result
-// includes a probe for DescribeRegions, which Check sends only to the first region.
+// probes returns the requests that test the permissions in one region. Only for the first region, the result includes
+// DescribeRegions.
 func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
 		return []probe{k.regionsProbe(c)}
@@ -265,7 +259,7 @@ func (k *checker) probes(c *Client, first bool) (probes []probe) {
 	}})
 }
 
-// regionsProbe returns the probe that calls DescribeRegions.
+// regionsProbe returns the request that tests the permission for DescribeRegions.
 func (k *checker) regionsProbe(c *Client) probe {
 	return probe{c, describeRegions, !k.AllRegions, func(ctx context.Context) error {
 		regions, err := c.allRegions(ctx)
@@ -276,7 +270,7 @@ func (k *checker) regionsProbe(c *Client) probe {
 	}}
 }
 
-// otherProbes returns the probes, which are requests that test a permission, for all regions except the first.
+// otherProbes returns the requests that test the permissions in all regions except the first.
 func (k *checker) otherProbes() (probes []probe) {
 	for _, c := range k.regions[1:] {
 		probes = append(probes, k.probes(c, false)...)
@@ -284,7 +278,7 @@ func (k *checker) otherProbes() (probes []probe) {
 	return probes
 }
 
-// sendProbes sends the probes in parallel and adds their steps in the order of the probes.
+// sendProbes sends the requests in parallel and adds their steps to the report in the given order.
 func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 	if len(probes) == 0 || ctx.Err() != nil {
 		k.skipProbes(probes)
@@ -297,8 +291,7 @@ func (k *checker) sendProbes(ctx context.Context, probes []probe) {
 	}
 	runs := make([]func(context.Context) iter.Seq2[result, error], len(probes))
 	for i, p := range probes {
-		// Use ctx instead of the context that Merge passes to the function, so that every probe yields a result even
-		// after ctx is done.
+		// Use the caller's ctx, so that every request has a result even after ctx is done.
 		runs[i] = func(context.Context) iter.Seq2[result, error] {
 			return func(yield func(result, error) bool) {
 				start := time.Now()
@@ -328,9 +321,8 @@ func (k *checker) skipProbes(probes []probe) {
 	}
 }
 
-// permissionStep returns the report step for a probe. The error err of the probe may be nil. The status of the step is
-// failed if the API rejected the request for a permanent reason. The status is unknown if the API neither permitted nor
-// denied the request, or if the caller lacks only the permission for dry runs.
+// permissionStep returns the report step for a request that failed with err or, if err is nil, succeeded. The status is
+// unknown if the API neither permitted nor denied the request, or if the caller lacks only the permission for dry runs.
 func permissionStep(p probe, err error) CheckStep {
 	s := p.step()
 	s.Status, s.Detail, s.Err = CheckStatusPassed, "permitted", err
@@ -365,8 +357,8 @@ func permissionStep(p probe, err error) CheckStep {
 	return s
 }
 
-// causeText returns the cause of a failed call, shortened to 300 bytes. Unlike e.Error(), the result does not contain
-// the operation, the region, the request id or advice.
+// causeText returns the cause of a failed call, without the operation, the region, the request id and advice. The cause
+// is shortened to 300 bytes.
 func causeText(e *Error) string {
 	text := e.Message
 	switch {

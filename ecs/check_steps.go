@@ -16,12 +16,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// maxClockDifference is the clock difference from which the report advises the user to set the clock. The API rejects
-// requests whose time is off by more than 15 minutes.
+// maxClockDifference is the clock difference above which the report advises the user to set the clock. The API rejects
+// differences of more than 15 minutes.
 const maxClockDifference = 4 * time.Minute
 
-// clockTolerance is the largest difference at which two clocks are considered equal. The difference cannot be measured
-// exactly, because a Date header contains whole seconds and the response may be slow.
+// clockTolerance is the difference up to which two clocks are considered equal. It allows for slow responses and for
+// the Date header, which contains whole seconds.
 const clockTolerance = 5 * time.Second
 
 // checkCredentials adds the credentials step and reports whether a key was found.
@@ -61,8 +61,8 @@ func (k *checker) checkCredentials(ctx context.Context) bool {
 	return true
 }
 
-// credentialsAdvice returns the advice for a client that has no key. If the client uses the default chain, links
-// contains the sources that were searched. For other providers, links is empty.
+// credentialsAdvice returns the advice for a client that has no key. The argument links contains the sources that the
+// default chain searched; it is empty for any other provider.
 func credentialsAdvice(err error, links []credentials.LinkReport) string {
 	switch n := len(links); {
 	case errors.Is(err, ErrUnavailable):
@@ -77,7 +77,7 @@ func credentialsAdvice(err error, links []credentials.LinkReport) string {
 	return credentials.NoKeyAdvice
 }
 
-// earlierLinks returns the errors of the given sources of the default chain, each preceded by "; ".
+// earlierLinks formats the errors of the credentials sources, each preceded by "; ".
 func earlierLinks(links []credentials.LinkReport) string {
 	var b strings.Builder
 	for _, l := range links {
@@ -91,9 +91,8 @@ const (
 	adviceNotAPI  = "the response did not come from the ECS API: check the endpoint and any proxy in front of it"
 )
 
-// addEndpointSteps adds the steps proxy, dns, connect, tls and response to the report, and returns whether the API
-// responded. The argument failed is the error of the first dry run, or nil. The argument ended is true if the caller's
-// context is done.
+// addEndpointSteps adds the steps proxy, dns, connect, tls and response, and reports whether the API responded. The
+// argument failed is the error of the first dry run, or nil.
 func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Error, ended bool) bool {
 	events, proxy := trace.events(), c.proxy()
 	name, notSeen := events.nameText(c, proxy.url)
@@ -136,9 +135,9 @@ func (k *checker) addEndpointSteps(c *Client, trace *connectionTrace, failed *Er
 	return at == ""
 }
 
-// isAPIResponse reports whether an error proves that the ECS API of the client's region responded. It returns false if
-// the error matches ErrInvalidParameter and has advice, because such an error means that the endpoint or the region is
-// wrong.
+// isAPIResponse reports whether an error proves that the ECS API of the client's region responded. An error that
+// matches ErrInvalidParameter and has advice does not count, because such an error means that the endpoint or the
+// region is wrong.
 func isAPIResponse(e *Error) bool {
 	if e.Code == "" {
 		return e.StatusCode == http.StatusOK && e.Message != "" && e.err == nil // the server ignored DryRun
@@ -149,8 +148,8 @@ func isAPIResponse(e *Error) bool {
 // proxySetting describes the proxy that a client uses.
 type proxySetting struct {
 	url     string // the proxy URL without user and password; "" if no proxy is used
-	unknown bool   // the http.Client has a custom RoundTripper, which may use a proxy
-	invalid bool   // the proxy setting is not a valid URL, so no request can be sent
+	unknown bool   // whether a custom RoundTripper may use a proxy
+	invalid bool   // whether the proxy URL is invalid, so that no request can be sent
 }
 
 func (c *Client) proxy() proxySetting {
@@ -182,8 +181,7 @@ func (p proxySetting) String() string {
 	return cmp.Or(p.url, "none")
 }
 
-// endpointAdvice returns the advice for a failed step. The step is proxy, dns, connect, tls or response, and e is its
-// error.
+// endpointAdvice returns the advice for an endpoint step that failed with the error e.
 func endpointAdvice(c *Client, e *Error, step string) string {
 	if advice := connectAdvice(c, e); advice != "" {
 		return advice
@@ -213,8 +211,8 @@ func endpointAdvice(c *Client, e *Error, step string) string {
 	return "the connection was opened, but no response arrived: check any firewall or proxy in front of the endpoint, and try again later"
 }
 
-// connectAdvice returns the advice for an endpoint that cannot be reached because of the region or network of the
-// client. For any other failure, it returns "".
+// connectAdvice returns the advice for an endpoint that cannot be reached because of the client's region or network.
+// For any other failure, it returns "".
 func connectAdvice(c *Client, e *Error) string {
 	unreachable := slices.Contains([]transport.Problem{transport.NameNotFound, transport.NameLookup, transport.ConnectionRefused, transport.TimedOut}, e.problem)
 	switch {
@@ -240,7 +238,7 @@ func (k *checker) addClock(c *Client, failed *Error, reached bool) bool {
 		direction = " behind"
 	}
 	amount := difference.Abs().String()
-	if difference.Abs() >= time.Minute { // omit the seconds if the difference is a minute or more
+	if difference.Abs() >= time.Minute { // omit the seconds of large differences
 		amount = strings.TrimSuffix(difference.Abs().Round(time.Minute).String(), "0s")
 	}
 	text := "this machine's clock is " + amount + direction + " the API's clock"
@@ -304,7 +302,7 @@ func (k *checker) addQuota() {
 	k.add(s)
 }
 
-// limitText returns "59 of 60 left" for the header value "Limit:60,Remain:59,…". It returns any other value unchanged.
+// limitText shortens the header value "Limit:60,Remain:59,…" to "59 of 60 left". It returns any other value unchanged.
 func limitText(header string) string {
 	values := map[string]string{}
 	for part := range strings.SplitSeq(header, ",") {

@@ -11,18 +11,19 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// connectionTrace records the connection events of the last attempt of a call. It is safe for concurrent use.
+// connectionTrace records the connection events of a call's last attempt. It is safe for concurrent use.
 type connectionTrace struct {
 	mu sync.Mutex
 	connectionEvents
-	opened connectionEvents // the events of the most recent earlier attempt that obtained a connection
+	opened connectionEvents // the events of the last attempt that obtained a connection
 }
 
-// connectionEvents contains the times of the events of one attempt. The time of an event that did not happen is zero.
+// connectionEvents contains the times of one attempt's connection events. The time of an event that did not happen is
+// zero.
 type connectionEvents struct {
 	dnsStart, dnsDone, connectStart, connectDone, tlsStart, tlsDone, wrote, firstByte time.Time
 
-	connected, reused bool // whether the attempt had a connection, and whether that connection was already open
+	connected, reused bool // whether the attempt obtained a connection, and whether the connection was already open
 	lookedUp, address string
 }
 
@@ -33,7 +34,7 @@ func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 		defer t.mu.Unlock()
 		change()
 	}
-	// reached records the time at which an event ended, unless err is not nil.
+	// reached sets the time of an event to now, unless err is not nil.
 	reached := func(event *time.Time, err error) {
 		if err == nil {
 			record(func() { *event = time.Now() })
@@ -80,7 +81,7 @@ func (t *connectionTrace) events() connectionEvents {
 	return t.connectionEvents
 }
 
-// failedStep returns the name of the step at which a request without a valid response failed.
+// failedStep returns the name of the step at which a request failed.
 func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	step := map[transport.Problem]string{
 		transport.ProxyFailed: stepProxy, transport.NameNotFound: stepDNS, transport.NameLookup: stepDNS,
@@ -103,8 +104,8 @@ func (e connectionEvents) failedStep(failed *Error, proxy proxySetting) string {
 	return stepConnect
 }
 
-// nameText describes how the endpoint's host name was resolved. The result notSeen is true if the lookup was not
-// observed, because a custom dialer did not report it.
+// nameText describes how the endpoint's host name was resolved. If a custom dialer did not report the lookup, notSeen
+// is true.
 func (e connectionEvents) nameText(c *Client, proxy string) (text string, notSeen bool) {
 	name, _, _ := strings.Cut(c.host, ":")
 	_, err := netip.ParseAddr(name)

@@ -37,9 +37,8 @@ type Client struct {
 	*account // nil in the zero Client
 }
 
-// account contains the state that the clients of one account share across regions. Client embeds a pointer to account,
-// which also prevents package fmt from printing credentials: for some verbs, fmt prints the struct that a pointer
-// refers to, but it never follows the pointers inside that struct.
+// account contains the state that clients in several regions share. Client embeds a pointer to an account, so that
+// package fmt does not print the credentials.
 type account struct {
 	transport *transport.Transport
 	keys      *credentials.Cache
@@ -50,8 +49,8 @@ type account struct {
 
 // NewClient returns a client for a region, such as "cn-hangzhou". If opts is nil, the default options are used.
 //
-// NewClient does no I/O. It validates the region and the options, including a key from [StaticCredentials]. Errors
-// match ErrInvalidParameter and name the invalid field. They do not wrap an [*Error], because no call was made.
+// NewClient does no I/O. If the region or an option is invalid, including a key from [StaticCredentials], the error
+// matches ErrInvalidParameter and names the field. Since no call was made, the error does not wrap an [*Error].
 func NewClient(region string, opts *Options) (*Client, error) {
 	var o Options
 	if opts != nil {
@@ -105,12 +104,12 @@ func (c *Client) InRegion(region string) (*Client, error) {
 	return other, nil
 }
 
-// WithCredentials returns a client for the same region with other credentials, for example for another account. If p
-// is nil, the new client uses the default credential chain.
+// WithCredentials returns a client for the same region with other credentials, for example for another account. If p is
+// nil, the new client uses the default credential chain.
 //
-// The two clients share their connections and all other options. Each client has its own throttle control and its own
-// record of verified permissions, because both depend on the account. Unlike NewClient, WithCredentials does not
-// validate a key from [StaticCredentials]; if the key is malformed, the first call returns an error.
+// The two clients share their connections and options, but not their throttle control, because quotas depend on the
+// account. WithCredentials does not validate a key from [StaticCredentials]: if the key is malformed, the first call
+// returns an error.
 func (c *Client) WithCredentials(p CredentialsProvider) *Client {
 	if c.ready() != nil {
 		return &Client{}
@@ -165,8 +164,7 @@ func (c *Client) ready() error {
 	return nil
 }
 
-// orZero returns c, or the zero Client if c is nil. Calling a method of the zero Client returns an error instead of
-// panicking.
+// orZero returns c, or the zero Client if c is nil, so that a method returns an error instead of panicking.
 func (c *Client) orZero() *Client {
 	if c == nil {
 		return &Client{}

@@ -16,16 +16,15 @@ import (
 // CredentialsProvider provides the key with which requests are signed. The client calls Credentials before every
 // attempt. Implementations should cache the key and refresh it before it expires.
 //
-// A client makes only one call of Credentials at a time, and concurrent requests share the result. A request stops
-// waiting when its context is done. The context passed to Credentials is done after 30 s, or earlier if all requests
-// have stopped waiting. If Credentials does not return within 30 s, the client abandons that call, and calls
-// Credentials anew when a request needs a key. If four abandoned calls have not returned, the client does not call
-// Credentials until one of them returns.
+// Concurrent requests share one call of Credentials. A request stops waiting when its context is done. The context
+// passed to Credentials is done after 30 s, or when no request is waiting anymore.
 //
-// If Credentials returns an error or takes longer than 5 s, the client reuses the last valid key for up to 150 s.
-// During this time, the client logs a warning to Options.Logger and calls Credentials every 5 s. The client does not
-// reuse a key that the API rejected. A panic in Credentials is returned as an error. In the errors of a provider, all
-// strings that look like secrets are masked.
+// A client abandons a call of Credentials that does not return within 30 s. It makes no new call while four abandoned
+// calls have not returned.
+//
+// If Credentials returns an error or takes longer than 5 s, the client uses the last valid key for up to 150 s, logs a
+// warning, and calls Credentials every 5 s. It does not use a key that the API rejected. A panic in Credentials is
+// returned as an error. Strings that look like secrets are masked in the errors of a provider.
 type CredentialsProvider interface {
 	Credentials(ctx context.Context) (signer.Credentials, error)
 }
@@ -36,25 +35,23 @@ type CredentialsFunc func(ctx context.Context) (signer.Credentials, error)
 // Credentials calls f.
 func (f CredentialsFunc) Credentials(ctx context.Context) (signer.Credentials, error) { return f(ctx) }
 
-// StaticCredentials returns a provider that always returns the given key. securityToken is "" for a permanent key. If
-// the key is malformed, [NewClient] returns an error that matches ErrInvalidParameter. For a client returned by
-// [Client.WithCredentials], the first call returns an error that matches ErrCredentials.
+// StaticCredentials returns a provider that always returns the given key. The security token is "" for a permanent key.
+// If the key is malformed, [NewClient] returns an error that matches ErrInvalidParameter.
 func StaticCredentials(accessKeyID, accessKeySecret, securityToken string) CredentialsProvider {
 	return credentials.NewStatic(signer.Credentials{AccessKeyID: accessKeyID, AccessKeySecret: accessKeySecret, SecurityToken: securityToken})
 }
 
-// ProfileCredentials returns a provider that uses a profile of the Alibaba Cloud CLI. The profiles are read from the
-// file named by the environment variable ALIBABA_CLOUD_CONFIG_FILE, or from ~/.aliyun/config.json if the variable is
-// not set. If name is empty, the provider uses the profile named by ALIBABA_CLOUD_PROFILE, or the CLI's current profile
-// if the variable is not set. See [ProfileRegion] for the profile's region.
+// ProfileCredentials returns a provider that uses a profile of the Alibaba Cloud CLI. If name is empty, it uses the
+// profile named by the environment variable ALIBABA_CLOUD_PROFILE or, if the variable is not set, the CLI's current
+// profile. The configuration file is ~/.aliyun/config.json, unless ALIBABA_CLOUD_CONFIG_FILE names another file.
 //
 // The supported modes are AK, StsToken, RamRoleArn, EcsRamRole, RamRoleArnWithRoleName, ChainableRamRoleArn, OIDC,
-// CredentialsURI, External, CloudSSO and OAuth. The file is read when a key is needed and after the API has rejected
-// the previous key. Only the OAuth mode writes to the file, because its refresh token changes with every use. On
-// Windows and other systems where the file cannot be locked and replaced, a provider in OAuth mode returns an error
-// when the login has expired.
+// CredentialsURI, External, CloudSSO and OAuth. Only the OAuth mode writes to the file, because its refresh token
+// changes with every use. On systems where the file cannot be locked and replaced, such as Windows, a provider in OAuth
+// mode returns an error when the login has expired.
 //
-// The provider is safe for concurrent use and may be shared by several clients.
+// The provider is safe for concurrent use and may be shared by several clients. For the region of the profile, see
+// [ProfileRegion].
 func ProfileCredentials(name string) CredentialsProvider {
 	return cacheCredentials(credentials.NewProfile(name))
 }
@@ -66,8 +63,8 @@ type Profile struct {
 	Current bool   // whether ProfileCredentials("") uses this profile
 }
 
-// Profiles returns the profiles of the Alibaba Cloud CLI in the order of the CLI's configuration file. If the file does
-// not exist, Profiles returns nil and no error.
+// Profiles returns the profiles of the Alibaba Cloud CLI, in the order of the configuration file. If the file does not
+// exist, Profiles returns nil and no error.
 func Profiles() ([]Profile, error) {
 	list, err := credentials.Profiles()
 	if err != nil {
@@ -81,10 +78,11 @@ func Profiles() ([]Profile, error) {
 }
 
 // ProfileRegion returns the default region of a program that uses the given profile of the Alibaba Cloud CLI. This is
-// the profile's region, or the value of the environment variable ALIBABA_CLOUD_REGION_ID if the profile has no region.
-// If name is empty, the environment variable takes precedence over the region of the profile that
-// ProfileCredentials("") uses. ProfileRegion returns "" if no region is set. It returns an error if the profile does
-// not exist or the CLI's configuration file cannot be read.
+// the profile's region or, if the profile has no region, the value of the environment variable ALIBABA_CLOUD_REGION_ID.
+// If name is empty, the environment variable takes precedence over the region of the profile.
+//
+// ProfileRegion returns "" if no region is set. It returns an error if the profile does not exist or the CLI's
+// configuration file cannot be read.
 func ProfileRegion(name string) (string, error) {
 	region, err := credentials.Region(name)
 	if err != nil {
@@ -94,18 +92,16 @@ func ProfileRegion(name string) (string, error) {
 }
 
 // CredentialsFrom returns a provider that uses a credential of github.com/aliyun/credentials-go. Bearer tokens are not
-// supported. If c is nil, the first call of a client returns an error.
+// supported. If c is nil, a client's first call returns an error.
 //
-// The provider is safe for concurrent use and may be shared by several clients. The credential c is not safe for
-// concurrent use, so the provider calls its methods one at a time. If a method of c panics, the provider returns an
-// error. A caller stops waiting when its context is done. Call CredentialsFrom only once for each credential. The
-// messages of some errors from credentials-go quote files or responses; the provider's errors omit these quotations.
+// The provider is safe for concurrent use and may be shared by several clients. It calls the methods of c one at a
+// time, so call CredentialsFrom only once for each credential. If a method of c panics, the provider returns an error.
+// The provider's errors omit quotations from files and responses.
 func CredentialsFrom(c vendor.Credential) CredentialsProvider {
 	return cacheCredentials(&vendorCredentials{credential: c, turn: make(chan struct{}, 1)})
 }
 
-// cacheCredentials wraps a provider in a cache, so that the client can ask for a key before every attempt. If p is nil,
-// the default chain is used.
+// cacheCredentials wraps a provider in a cache. If p is nil, it uses the default chain.
 func cacheCredentials(p CredentialsProvider) *credentials.Cache {
 	if p == nil {
 		p = credentials.NewChain()
@@ -122,8 +118,8 @@ func redactKeys(err error, keys ...signer.Credentials) error {
 	return redact.New(secrets...).Error(err)
 }
 
-// vendorCredentials is a provider that uses a credential of credentials-go. The credential takes no context and must
-// not be called concurrently.
+// vendorCredentials is a provider that uses a credential of credentials-go. Such a credential is not safe for
+// concurrent use.
 type vendorCredentials struct {
 	credential vendor.Credential
 	turn       chan struct{} // a semaphore that allows one call at a time
@@ -157,9 +153,8 @@ func (v *vendorCredentials) Credentials(ctx context.Context) (key signer.Credent
 	return key, nil
 }
 
-// vendorError shortens the message of an error from credentials-go, so that it ends before the first quotation of a
-// file or response. If the message was shortened, the returned error wraps only well-known errors from the chain of
-// err, because the messages of other errors may contain quotations as well.
+// vendorError shortens the message of an error from credentials-go so that it quotes no file and no response. The
+// shortened error wraps only well-known errors, because the messages of others may contain quotations as well.
 func vendorError(err error) error {
 	text, _, cut := strings.Cut(err.Error(), "\n")
 	if i := strings.IndexAny(text, "{[<\"'"); i >= 0 {

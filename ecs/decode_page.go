@@ -14,20 +14,20 @@ import (
 )
 
 // This file decodes the top-level members of a page and its list of instances. The functions that decode a single
-// instance are generated; see zz_instance_json.go. All functions use package internal/jsonscan.
+// instance are generated; see zz_instance_json.go.
 
-// These limits for one page prevent a malformed or malicious response from using gigabytes of memory.
+// These limits for one page prevent a malformed response from using gigabytes of memory.
 const (
 	maxTokenLength = 8 << 10 // maximum length of NextToken, in bytes
 	maxInstances   = 10_000  // the API returns at most 100
-	// maximum number of JSON values in a response that encoding/json decodes; sufficient for about 20,000 list elements
+	// maximum number of JSON values in other responses; sufficient for about 20,000 list elements
 	maxListValues = 100_000
 	maxRawTexts   = 100      // maximum number of DecodeErrors with a Raw value in one page
 	maxRawLength  = 16 << 10 // maximum length of a Raw value, in bytes
 )
 
 // decodeDescribeInstances decodes a response of DescribeInstances. It returns an error if body is truncated or is not
-// such a response. The result does not reference body.
+// such a response.
 func decodeDescribeInstances(body []byte) (*DescribeInstancesResponse, error) {
 	d := newDecoder(body)
 	defer d.release()
@@ -63,8 +63,8 @@ type pageDecoder struct {
 	rawTexts      int // number of DecodeErrors with a Raw value
 }
 
-// decoders is a pool of decoders. A reused decoder is faster, because it remembers the order of the members and the
-// recurring strings of earlier pages.
+// decoders is a pool of decoders. A reused decoder is faster, because it remembers the order of members and recurring
+// strings.
 var decoders = sync.Pool{New: func() any { return &pageDecoder{Decoder: jsonscan.Decoder{Members: &members}} }}
 
 func newDecoder(data []byte) *pageDecoder {
@@ -80,7 +80,7 @@ func (d *pageDecoder) release() {
 	}
 }
 
-// topMembers records the members that distinguish a page from other JSON documents.
+// topMembers records the members by which a page differs from other JSON documents.
 type topMembers struct {
 	instances, token bool   // whether the page has the members Instances and NextToken
 	code, message    []byte // the JSON values of Code and Message, or nil
@@ -187,7 +187,7 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 		n := len(r.Instances)
 		if n == cap(r.Instances) {
 			more := 1
-			if n == 1 { // estimate the number of instances from the size of the first, plus a margin
+			if n == 1 { // estimate the number of instances from the size of the first
 				more += min(98, (len(d.Data)-i)*5/4/(i-begin))
 			}
 			r.Instances = slices.Grow(r.Instances, more)
@@ -208,8 +208,8 @@ func (d *pageDecoder) instanceList(r *DescribeInstancesResponse, i int) (end int
 	return i
 }
 
-// instance reads one element of the list of instances into inst. It returns a DecodeError for each member that could
-// not be decoded. If the instance id could not be decoded, instance returns a single DecodeError without an InstanceID.
+// instance decodes one element of the list into inst. It returns a DecodeError for each member that could not be
+// decoded, or a single DecodeError without an InstanceID if the id could not be decoded.
 func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, end int) {
 	if d.At(i) != '{' {
 		end = d.Skip(i)
@@ -232,11 +232,11 @@ func (d *pageDecoder) instance(inst *Instance, i int) (problems []*DecodeError, 
 	return problems, end
 }
 
-// members reads the members of an instance. It stores unknown members, and members that could not be decoded, in Extra.
+// members decodes the members of an instance. It stores unknown and undecodable members in Extra.
 func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	end = jsonscan.ReadRoot(&d.Decoder, inst, i, readInstance)
-	// All strings of an instance share one allocation. Copy the id, so that a caller who keeps only the id does not
-	// keep all strings in memory.
+	// All strings of an instance share one allocation. Copy the id, so that keeping only the id does not keep all
+	// strings in memory.
 	inst.InstanceID = strings.Clone(inst.InstanceID)
 	if extra := d.Extra(); len(extra) > 0 {
 		inst.Extra = make(map[string]json.RawMessage, len(extra))
@@ -247,8 +247,7 @@ func (d *pageDecoder) members(inst *Instance, i int) (end int) {
 	return end
 }
 
-// rawText returns a copy of the bytes from begin to end of the page, for use as DecodeError.Raw. DecodeError documents
-// the size limits.
+// rawText returns a copy of a part of the page for DecodeError.Raw.
 func (d *pageDecoder) rawText(begin, end int) []byte {
 	if d.rawTexts++; d.rawTexts > maxRawTexts {
 		return nil
@@ -256,8 +255,8 @@ func (d *pageDecoder) rawText(begin, end int) []byte {
 	return bytes.Clone(d.Data[begin:min(end, begin+maxRawLength)])
 }
 
-// MarshalJSON encodes the instance in the JSON format of the API, including the members of Extra. A member of Extra is
-// omitted if its path refers to a list element that no longer exists, or if the corresponding field is not zero.
+// MarshalJSON encodes the instance in the API's JSON format, including the members of Extra. It omits a member of Extra
+// if the corresponding field is not zero or the list element to which the member belongs no longer exists.
 func (i Instance) MarshalJSON() ([]byte, error) {
 	b, err := jsonscan.Marshal(i, i.Extra)
 	if err != nil {
@@ -266,8 +265,8 @@ func (i Instance) MarshalJSON() ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalJSON decodes an instance from the JSON format of the API, which is also the format that MarshalJSON writes.
-// Unknown members, and members that cannot be decoded, are stored in Extra. The instance id may be missing.
+// UnmarshalJSON decodes an instance from the API's JSON format, which is also the format of MarshalJSON. Unknown
+// members, and members that cannot be decoded, are stored in Extra. The instance id may be missing.
 func (i *Instance) UnmarshalJSON(data []byte) error {
 	return unmarshal(data, i, func(d *pageDecoder, inst *Instance, at int) (end int, err error) {
 		if d.At(at) != '{' {
@@ -286,8 +285,8 @@ func marshalPart(v any) ([]byte, error) {
 	return b, nil
 }
 
-// unmarshalPart implements UnmarshalJSON for the structs that an Instance contains. These structs have no field Extra,
-// so unmarshalPart returns an error if a value cannot be decoded.
+// unmarshalPart implements UnmarshalJSON for the structs that an Instance contains. It returns an error if a value
+// cannot be decoded.
 func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, int) int) error {
 	return unmarshal(data, to, func(d *pageDecoder, v *T, i int) (end int, err error) {
 		end = jsonscan.ReadRoot(&d.Decoder, v, i, read)
@@ -298,8 +297,8 @@ func unmarshalPart[T any](data []byte, to *T, read func(*jsonscan.Decoder, *T, i
 	})
 }
 
-// unmarshal uses the function read to decode a JSON document into to. If the document is null, or if an error occurs,
-// the target is unchanged. Ignoring null is a convention of encoding/json.
+// unmarshal decodes a JSON document with the function read. If the document is null or cannot be decoded, to is
+// unchanged.
 func unmarshal[T any](data []byte, to *T, read func(*pageDecoder, *T, int) (int, error)) error {
 	d := newDecoder(data)
 	defer d.release()

@@ -15,10 +15,8 @@ type DescribeInstancesResponse struct {
 	// PageNumber, PageSize and TotalCount are meaningful only if the request selected a page by number.
 	PageNumber, PageSize, TotalCount int
 	Instances                        []Instance
-	// Undecoded describes the values that could not be decoded. It is nil if every value could be decoded. If a member
-	// of an instance could not be decoded, Instances contains the instance, and the field for that member is zero. If
-	// the id of an instance could not be decoded, Instances does not contain the instance, and the InstanceID of its
-	// DecodeError is empty.
+	// Undecoded describes the values that could not be decoded. It is nil if every value could be decoded. An instance
+	// whose id could not be decoded is not in Instances, and its DecodeError has an empty InstanceID.
 	Undecoded []*DecodeError
 }
 
@@ -26,9 +24,9 @@ type DescribeInstancesResponse struct {
 // instances, which is the API's default. Use [Client.Instances] to list all instances. If a list in the request has
 // more than 100 elements, DescribeInstances returns an error that matches ErrInvalidParameter.
 //
-// Values that could not be decoded are described in the field Undecoded of the response. An empty page may mean that
-// the caller lacks the permission to list. The listing methods check the permission in this case; after a call of
-// DescribeInstances, use [Client.DryRun] to check it.
+// An empty page may mean that the caller lacks the permission to list. DescribeInstances does not check the permission:
+// use [Client.DryRun], or a listing method. Values that could not be decoded are described in the field Undecoded of
+// the response.
 func (c *Client) DescribeInstances(ctx context.Context, req DescribeInstancesRequest) (*DescribeInstancesResponse, error) {
 	return c.orZero().describeInstances(ctx, retryRead, req)
 }
@@ -53,10 +51,9 @@ func (c *Client) describeInstances(ctx context.Context, mode retryMode, req Desc
 	return resp, nil
 }
 
-// DryRun checks whether the caller is permitted to list and whether the API accepts the request, without listing any
-// instances. It returns nil if the request would succeed. The error matches ErrForbidden if a permission is missing,
-// and ErrInvalidParameter if a parameter is invalid. DryRun also returns an error if the server ignores the parameter
-// DryRun and lists instances.
+// DryRun checks whether the caller is permitted to list and whether the API accepts the request. It lists no instances.
+// The error matches ErrForbidden if a permission is missing, and ErrInvalidParameter if a parameter is invalid. If the
+// server ignores the parameter DryRun, DryRun returns an error.
 func (c *Client) DryRun(ctx context.Context, req DescribeInstancesRequest) error {
 	return c.orZero().dryRun(ctx, retryRead, req)
 }

@@ -30,7 +30,7 @@
 //
 // [Client.WaitForStatus] polls until instances have reached a status, and [Client.WaitUntilGone] polls until instances
 // no longer exist. [Client.ListTagResources] lists tags. For every other operation of the ECS API, use [Client.Call],
-// or [CallPages] if the operation pages by token.
+// or [CallPages] if the operation returns a NextToken.
 //
 // # Contexts and goroutines
 //
@@ -42,12 +42,12 @@
 // an error that matches ErrInvalidParameter.
 //
 // An iterator runs in the goroutine of its loop. Only methods that fetch several pages in parallel start goroutines.
-// When the loop is left, all requests and goroutines of the iterator end.
+// All requests and goroutines of an iterator end with its loop.
 //
 // # Permissions
 //
-// Listing requires the permission ecs:DescribeInstances. To list all regions, ecs:DescribeRegions is required as well,
-// and to list more than about 1,000 instances by tag or resource group, ecs:ListTagResources.
+// Listing requires the permission ecs:DescribeInstances. Listing all regions also requires ecs:DescribeRegions. Listing
+// more than about 1,000 instances by tag or resource group also requires ecs:ListTagResources.
 //
 // The API has two ways to respond to a caller without the permission ecs:DescribeInstances. According to an
 // announcement by Alibaba Cloud of 2025-09-25, the API responds with HTTP status 403 and the code Forbidden.RAM in all
@@ -59,19 +59,18 @@
 //
 //   - If the dry run is denied, the listing ends with ErrForbidden.
 //   - If the dry run fails for another reason, the listing ends with [*UnconfirmedError].
-//   - If the dry run passes, the client requests the empty page once more, because the permission may have been granted
-//     in the meantime. If the page is still empty, the listing ends without an error.
+//   - If the dry run passes, the client requests the empty page again, because the permission may have been granted in
+//     the meantime. If the page is still empty, the listing ends without an error.
 //
-// After an empty listing has been confirmed, the client accepts an empty listing of the same region and request without
-// a dry run for five minutes. If [Options.TrustEmpty] is set, the client always accepts empty pages.
+// The client remembers a confirmed empty listing for five minutes, and sends no dry run if the same region and request
+// is listed again in this time. If [Options.TrustEmpty] is set, the client always accepts empty pages.
 //
 // # Checking permissions
 //
 // [Client.DryRun] sends one request to check the permission to list in one region. [Client.Check] determines why a
-// listing does not work: missing credentials, a mistyped region, a problem with the network, the proxy or a
-// certificate, a wrong clock, a key or token that the API rejects, or missing permissions. The [Report] gives advice
-// for each problem, and can be printed as a table or encoded as JSON. [Report.Policy] returns a RAM policy that grants
-// the missing permissions.
+// listing does not work, for example because of a missing permission, a rejected key, a mistyped region or a network
+// problem. The [Report] contains advice for each problem, and can be printed as a table or encoded as JSON.
+// [Report.Policy] returns a RAM policy that grants the missing permissions.
 //
 //	report := client.Check(ctx, &ecs.CheckOptions{AllRegions: true})
 //	fmt.Println(report)
@@ -79,14 +78,13 @@
 //		return err
 //	}
 //
-// Check lists no instances. By default, it sends two requests per region plus one: 61 requests for 30 regions, most of
-// them in parallel. Check cannot detect policies that depend on the instances that a listing would return, and does not
-// know how much of a quota other programs use. A listing may fail even after a successful check, so a program must also
-// handle the errors of listings.
+// Check lists no instances. By default, it sends two requests per region plus one, most of them in parallel. A listing
+// may fail even after a successful check, for example because a policy depends on the instances that the listing would
+// return. A program must therefore also handle the errors of listings.
 //
 // # Pitfalls of the API
 //
-// In the following cases, the API returns no error, but its response may be unexpected. This package handles most of
+// In the following cases, the API returns an unexpected response instead of an error. This package handles most of
 // these cases.
 //
 //   - The API may return an empty list to a caller without permission: see Permissions.
@@ -104,15 +102,15 @@
 //   - An instance may be on two pages if instances are created or deleted during the listing. The listing methods
 //     return the instance once.
 //   - The API omits instances whose ids do not exist. GetInstances reports these ids in a [*NotFoundError].
-//   - TotalCount is meaningless in a listing by token. This package uses TotalCount to detect servers that support only
-//     page numbers, such as old private clouds. With such a server, a listing may be inexact if instances are created
-//     or deleted during the listing.
+//   - TotalCount is meaningless on servers that support page tokens. This package uses TotalCount to detect servers
+//     that support only page numbers, such as old private clouds. With such a server, a listing may be inexact if
+//     instances are created or deleted during the listing.
 //
 // # Errors
 //
 // A failed call returns an [*Error] with the API's error code and the request id. Use [errors.Is] to compare an error
 // with [ErrThrottled], [ErrForbidden], [ErrCredentials], [ErrInvalidParameter], [ErrUnavailable], [ErrNotFound], or an
-// error of package context. Error messages are one line long, usually contain advice, and never contain a secret.
+// error from package context. Error messages are one line long, usually contain advice, and never contain a secret.
 //
 // A listing may also end with the following errors:
 //
@@ -128,14 +126,12 @@
 //
 // A call is retried after connection errors, unreadable responses, internal errors of the service, and the HTTP
 // statuses 408, 500, 502, 503 and 504. It is not retried if the certificate is untrusted or the host is unknown. A
-// single call is retried for a few seconds. Each page of a listing is retried for up to 30 s, which is usually longer
-// than a restart of the service takes; see [RetryPolicy]. Retries use exponential backoff with jitter. Each attempt has
-// a new signature and times out after 10 s. A retry budget limits the number of requests to a server that stays down.
-// If the local clock is wrong, the client uses the server's time in its requests.
+// single call is retried for a few seconds, and each page of a listing for up to 30 s; see [RetryPolicy]. Retries use
+// exponential backoff with jitter, and each attempt times out after 10 s. A retry budget limits the number of requests
+// to a server that stays down. If the local clock is wrong, the client uses the server's time in its requests.
 //
-// Throttled calls are delayed by a throttle control. There is one throttle control per region and operation, shared by
-// all goroutines and by the clients that [Client.InRegion] returns. The throttle control adds no delay until the API
-// throttles a request. Then it learns the quota from the responses and sends requests at the rate that the API accepts.
+// If the API throttles a request, the client learns the quota from the responses and sends requests at the rate that
+// the API accepts. The rate is limited separately for each region and operation, for all goroutines together.
 // [Options.Limiter] can limit the rate further. If a delay would exceed the context's deadline, the call immediately
 // returns an error that matches both the context's error and the Err… variable for the last response.
 //

@@ -14,9 +14,8 @@ var (
 	hostName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$`)
 )
 
-// publicHosts contains the regions whose public endpoint is not ecs.{region}.aliyuncs.com. Each value is the first
-// label of the endpoint's host name. The map contains the same regions as the vendor's own SDKs, except for the
-// vendor's internal regions. The map does not apply to VPC endpoints, whose host names all follow the same pattern.
+// publicHosts maps a region to the first label of its public endpoint's host name. It contains only the regions whose
+// public endpoint is not ecs.{region}.aliyuncs.com.
 var publicHosts = map[string]string{
 	"cn-hangzhou":             "ecs-cn-hangzhou",
 	"cn-shanghai-finance-1":   "ecs-cn-hangzhou",
@@ -28,7 +27,7 @@ var publicHosts = map[string]string{
 	"cn-north-2-gov-1":        "ecs",
 }
 
-// checkRegions returns an error that names the given field if one of the strings does not have the form of a region id.
+// checkRegions returns an error that names the field if one of the regions does not have the form of a region id.
 func checkRegions(field string, regions ...string) error {
 	for _, region := range regions {
 		if region == "" {
@@ -41,8 +40,8 @@ func checkRegions(field string, regions ...string) error {
 	return nil
 }
 
-// endpoint returns the scheme and the host of the endpoint for a region. If override is not empty, it replaces the
-// default endpoint; see Options.Endpoint.
+// endpoint returns the scheme and the host of a region's endpoint. If override is not empty, it replaces the default
+// endpoint; see Options.Endpoint.
 func endpoint(region string, network Network, override string) (scheme, host string, err error) {
 	if err := checkRegions("region", region); err != nil { // the region becomes part of a host name
 		return "", "", err
@@ -58,12 +57,11 @@ func endpoint(region string, network Network, override string) (scheme, host str
 	return "https", cmp.Or(publicHosts[region], "ecs."+region) + ".aliyuncs.com", nil
 }
 
-// parseEndpoint parses a host, host:port or URL. To prevent signed requests from being sent to an unintended
-// destination, it returns an error for an http URL of a host other than loopback, and for a URL with user information,
-// a path or a query.
+// parseEndpoint parses a host, host:port or URL. It rejects user information, a path, a query, and an http URL unless
+// the host is a loopback host.
 func parseEndpoint(s string) (scheme, host string, err error) {
 	bad := func(format string, args ...any) (string, string, error) {
-		// Do not include s in the error message, because s may contain a password.
+		// Do not include s in the error, because s may contain a password.
 		return "", "", invalid("Options.Endpoint", format, args...)
 	}
 	text := s
@@ -79,7 +77,7 @@ func parseEndpoint(s string) (scheme, host string, err error) {
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Opaque != "":
 		return bad("must be a host, host:port, or URL without a path or query")
 	}
-	u.Host = strings.ToLower(u.Host) // net/http bypasses the environment's proxy for "localhost" only in lower case
+	u.Host = strings.ToLower(u.Host) // net/http bypasses the environment's proxy only for a lower-case "localhost"
 	name := u.Hostname()
 	addr, addrErr := netip.ParseAddr(name)
 	if addrErr != nil && (len(name) > 253 || !hostName.MatchString(name)) || addr.Zone() != "" {

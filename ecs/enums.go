@@ -2,9 +2,8 @@ package ecs
 
 import "strings"
 
-// The types in this file are open enums: a value for which there is no constant is valid, because the API may add
-// values. In a response, "" means that the API did not report the value. In a request, a field with the value "" is not
-// sent.
+// The types in this file are open enums: values without a constant are valid, because the API may add values. In a
+// response, "" means that the API did not report the value. In a request, "" means that the field is not sent.
 
 // InstanceStatus is the status of an instance, such as "Running".
 type InstanceStatus string
@@ -55,8 +54,8 @@ const (
 	InternetChargeTypePayByTraffic   InternetChargeType = "PayByTraffic"
 )
 
-// LockReason is the reason why an instance is locked. The API is not consistent in the case of the values (it returns
-// both "recycling" and "Recycling"), so use [LockReason.Is] to compare values.
+// LockReason is the reason why an instance is locked. The API returns the same reason in different cases, such as
+// "recycling" and "Recycling". Use [LockReason.Is] to compare values.
 type LockReason string
 
 // The lock reasons that the API documents.
@@ -108,8 +107,7 @@ const (
 	NetworkInterfaceTypeSecondary NetworkInterfaceType = "Secondary"
 )
 
-// MetadataEndpoint specifies whether an instance's metadata service is enabled. The API's name for this setting is
-// HttpEndpoint.
+// MetadataEndpoint specifies whether an instance's metadata service is enabled.
 type MetadataEndpoint string
 
 // The documented values.
@@ -118,8 +116,7 @@ const (
 	MetadataEndpointDisabled MetadataEndpoint = "disabled"
 )
 
-// MetadataTokens specifies whether an instance's metadata service requires tokens. The API's name for this setting is
-// HttpTokens.
+// MetadataTokens specifies whether an instance's metadata service requires tokens.
 type MetadataTokens string
 
 // The documented values.
@@ -131,8 +128,7 @@ const (
 // AdditionalAttribute selects fields of [Instance] that DescribeInstances fills only on request.
 type AdditionalAttribute string
 
-// The known attributes. The comment on each constant names the fields that DescribeInstances fills if the attribute is
-// requested.
+// The known attributes. The comment on each constant names the fields that the attribute selects.
 const (
 	AdditionalAttributeMetaOptions            AdditionalAttribute = "META_OPTIONS"              // MetadataOptions
 	AdditionalAttributeDDHCluster             AdditionalAttribute = "DDH_CLUSTER"               // DedicatedHostAttribute.DedicatedHostClusterID
@@ -208,8 +204,7 @@ const (
 	RegionStatusSoldOut   RegionStatus = "soldOut"
 )
 
-// ResourceType is a type of ECS resource. DescribeRegions lists the regions in which resources of a type can be bought,
-// and ListTagResources lists the tags of such resources.
+// ResourceType is a type of ECS resource, such as an instance or a disk.
 type ResourceType string
 
 // The most common resource types. To use another type, convert its name in the API documentation to ResourceType.

@@ -12,31 +12,29 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// These errors classify failed calls. Use [errors.Is] to test whether an error returned by this package matches one of
-// them. An [*Error], and any error that wraps an *Error, may match several of these errors, or none. An HTTP redirect,
-// for example, matches none: examine Error.Code and Error.StatusCode.
+// These errors classify failed calls. Use [errors.Is] to compare an error with them. An error may match several of
+// these errors, or none: an HTTP redirect, for example, matches none.
 var (
-	// ErrThrottled means that the account's quota for the operation in the region was exceeded, and that retries were
-	// throttled as well. The API's codes are Throttling and Throttling.*.
+	// ErrThrottled means that the account's quota for the operation in the region was exceeded, and that retries did
+	// not help. The API's codes are Throttling and Throttling.*.
 	ErrThrottled = errors.New("throttled")
 	// ErrForbidden means that the caller lacks a permission. The API's codes are Forbidden, Forbidden.*, NoPermission,
-	// *.Unauthorized and similar codes. Invalid credentials are reported as ErrCredentials instead.
+	// *.Unauthorized and similar codes. Invalid credentials match ErrCredentials instead.
 	ErrForbidden = errors.New("forbidden")
-	// ErrCredentials means that the client has no valid credentials or that the API rejected the credentials. Causes
-	// include a failed credentials provider, a wrong local clock, and the API's codes InvalidAccessKeyId.*,
-	// SignatureDoesNotMatch and InvalidSecurityToken.*.
+	// ErrCredentials means that the client has no valid credentials. Causes include a failed credentials provider, a
+	// wrong local clock, and the API's codes InvalidAccessKeyId.*, SignatureDoesNotMatch and InvalidSecurityToken.*.
 	ErrCredentials = errors.New("credentials not accepted")
-	// ErrInvalidParameter means that the request cannot succeed unless it is changed. Either the client detected an
-	// invalid parameter and sent no request (Error.Attempts is 0), or the API rejected the request with a code such as
-	// Invalid*, Missing* or UnsupportedParameter.
+	// ErrInvalidParameter means that the request cannot succeed unless it is changed. Either the client sent no request
+	// (Error.Attempts is 0), or the API rejected the request with a code such as Invalid*, Missing* or
+	// UnsupportedParameter.
 	ErrInvalidParameter = errors.New("invalid parameter")
-	// ErrUnavailable means that the service failed or could not be reached, and that retries failed as well. Causes
+	// ErrUnavailable means that the service failed or could not be reached, and that retries did not help. Causes
 	// include connection errors, timeouts, unreadable responses, HTTP status 5xx, and the API's codes InternalError and
 	// ServiceUnavailable.
 	//
-	// An unknown host, often caused by a mistyped region, and an untrusted certificate also match ErrUnavailable. These
-	// failures are permanent and are not retried. To recognize them, use [errors.As] to find a [*net.DNSError] with
-	// IsNotFound or a [*crypto/tls.CertificateVerificationError].
+	// An unknown host, often caused by a mistyped region, and an untrusted certificate also match ErrUnavailable. They
+	// are not retried. To recognize them, use [errors.As] to find a [*net.DNSError] with IsNotFound or a
+	// [*crypto/tls.CertificateVerificationError].
 	ErrUnavailable = errors.New("unavailable")
 	// ErrNotFound means that a resource named in the request does not exist in the region or is not visible to the
 	// caller. The API's codes are InvalidInstanceId.NotFound, InvalidDiskId.NotFound and similar codes. A
@@ -45,16 +43,13 @@ var (
 	ErrNotFound = errors.New("not found")
 )
 
-// Error describes a failed call. Fields that do not apply to the failure are zero. For example, Code is "" if there was
-// no response.
+// Error describes a failed call. Fields that do not apply are zero. For example, Code is "" if there was no response.
 //
 // Use [errors.Is] to compare an Error with ErrThrottled, ErrForbidden and the other Err… variables. An Error wraps its
-// cause, such as an error of the context, the network or the credentials provider. If the context is done between two
+// cause, such as an error from the context, the network or the credentials provider. If the context is done between two
 // attempts, the Error matches both the context's error and the Err… variable for the last response.
 //
-// Every error returned by a call, a listing or a waiter has an *Error in its chain if a call failed. The errors
-// [NotFoundError], [IncompleteError], [CappedError] and [WaitError] can occur without a failed call. The error message
-// is a single line without secrets.
+// Every error that a failed call causes has an *Error in its chain. The error message is a single line without secrets.
 type Error struct {
 	Code      string // the API's error code, such as "InvalidParameter"
 	Message   string // the API's error message without control characters and secrets; at most 8 KiB
@@ -88,8 +83,8 @@ type AccessDeniedDetail struct {
 	EncodedDiagnosticMessage string
 }
 
-// Error returns a one-line message. The message contains the operation, the region, the API's error or another
-// cause, the request id or the host, and, if possible, advice.
+// Error returns a one-line message with the operation, the region, the cause, the request id or the host and, if
+// possible, advice.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("ecs: " + e.Action + inRegion(e.Region) + ":")
@@ -124,11 +119,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// maxMessageText is the maximum number of bytes of Error.Message in the result of Error.Error. The limit keeps the
-// request id and the advice visible.
+// maxMessageText is the maximum length in bytes of the API's message in an error message. The limit keeps the request
+// id and the advice visible.
 const maxMessageText = 1 << 10
 
-// truncate shortens s to at most n bytes, without splitting a character, and appends an ellipsis if it removed bytes.
+// truncate shortens s to at most n bytes without splitting a character. If it removes bytes, it appends an ellipsis.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -136,8 +131,8 @@ func truncate(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// details returns the details that the error message contains in parentheses. If the response did not come from the
-// API, the details include the host, because the host, or a proxy in front of it, is then the likely cause.
+// details returns the details that the error message contains in parentheses. They include the host if the response did
+// not come from the API, because the host or a proxy is then the likely cause.
 func (e *Error) details() (details []string) {
 	if e.Host != "" && e.Code == "" && (e.err == nil || !strings.Contains(e.err.Error(), e.Host)) {
 		details = append(details, "host "+e.Host)
@@ -151,7 +146,7 @@ func (e *Error) details() (details []string) {
 	return details
 }
 
-// whatToDo returns the advice with which the error message ends, or "" if there is no advice.
+// whatToDo returns the advice at the end of the error message, or "" if there is no advice.
 func (e *Error) whatToDo() string {
 	switch {
 	case e.advice != "":
@@ -167,8 +162,8 @@ func (e *Error) whatToDo() string {
 // Unwrap returns the cause of the failure, or nil if the cause is the API's response.
 func (e *Error) Unwrap() error { return e.err }
 
-// Is reports whether e matches target, which is one of the Err… variables of this package. If e was not returned by
-// this package, for example because a test created it, Is uses the exported fields of e to decide.
+// Is reports whether e matches target, which is one of the Err… variables of this package. It also works for an Error
+// that was created outside this package, such as in a test.
 func (e *Error) Is(target error) bool {
 	class := e.class
 	if class == 0 {
@@ -196,9 +191,8 @@ func (e *Error) Is(target error) bool {
 // reveal secrets.
 func (e *Error) Format(f fmt.State, verb rune) { formatText(f, verb, e.Error()) }
 
-// LogValue implements [slog.LogValuer]. It returns a group that contains the error message, the action and the region.
-// The group also contains the host, the code, the request id, the status and the number of attempts, unless they are
-// zero.
+// LogValue implements [slog.LogValuer]. It returns a group with the error message, the action and the region. The host,
+// the code, the request id, the status and the number of attempts are added unless they are zero.
 func (e *Error) LogValue() slog.Value {
 	attrs := []slog.Attr{slog.String("error", e.Error()), slog.String("action", e.Action), slog.String("region", e.Region)}
 	for _, a := range []slog.Attr{
@@ -211,8 +205,8 @@ func (e *Error) LogValue() slog.Value {
 	return slog.GroupValue(attrs...)
 }
 
-// printable returns s in a form that fits in a one-line message. If s is longer than 80 bytes or contains characters
-// that are not printable, the result is quoted and shortened.
+// printable returns s in a form that fits in a one-line message. Long strings and strings with characters that are not
+// printable are quoted and shortened.
 func printable[T ~string](s T) string {
 	if len(s) > 80 || strings.ContainsFunc(string(s), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return fmt.Sprintf("%.80q", s)
@@ -241,8 +235,8 @@ func instanceCount(n int) string {
 // maxNamed is the maximum number of items that an error message lists.
 const maxNamed = 10
 
-// enumerate joins the first maxNamed items. If n is greater than maxNamed, enumerate appends the number of items that
-// are not listed.
+// enumerate joins the first maxNamed items and appends the number of items that it omits. The total number of items is
+// n.
 func enumerate(items []string, n int) string {
 	text := strings.Join(items[:min(maxNamed, len(items))], ", ")
 	if n > maxNamed {
@@ -258,12 +252,10 @@ func formatText(f fmt.State, verb rune, text string) {
 	_, _ = io.WriteString(f, text)
 }
 
-// failure converts err to an *Error, or returns nil if err is nil. If err did not come from a call, for example because
-// package pagination returned it, the new *Error wraps err.
+// failure converts err to an *Error. It returns nil if err is nil.
 func failure(action, region string, err error) error {
-	// Check only the type of err itself. If err wraps an *Error, that *Error may belong to another call. For example, a
-	// context created by errgroup is canceled with the error of another call, and a credentials provider may make calls
-	// itself.
+	// Check only the type of err itself. An *Error that err wraps may belong to another call, such as a call of the
+	// credentials provider.
 	switch f := err.(type) { //nolint:errorlint // see above
 	case nil:
 		return nil
@@ -283,8 +275,7 @@ func failure(action, region string, err error) error {
 	return &Error{Action: action, Region: region, err: err}
 }
 
-// invalidField is the error for an invalid argument, or for an invalid field of a request or of Options. An
-// invalidField matches ErrInvalidParameter.
+// invalidField is the error for an invalid argument or field. It matches ErrInvalidParameter.
 type invalidField struct{ field, text string }
 
 func (e invalidField) Error() string { return e.field + " " + e.text }
@@ -297,7 +288,7 @@ func invalid(field, format string, args ...any) error {
 
 var errNilContext = invalid("ctx", "must not be nil: use context.Background()")
 
-// invalidCall returns an *Error for a call whose arguments are invalid, so that no request was sent. err is the reason.
+// invalidCall returns an *Error for a call with an invalid argument, for which no request was sent. The reason is err.
 func invalidCall(action, region string, err error) error {
 	return &Error{Action: action, Region: region, class: transport.Invalid, err: err}
 }

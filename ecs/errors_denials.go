@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// identityPolicy is the suffix of AccessDeniedDetail.PolicyType for policies that are attached to users, groups or
-// roles.
+// identityPolicy is the suffix of the type of policies that are attached to users, groups or roles.
 const identityPolicy = "IdentityBasedPolicy"
 
 // missingAction returns the permission that a denied call needs.
@@ -17,8 +16,8 @@ func missingAction(e *Error) string {
 	return "ecs:" + e.Action
 }
 
-// policyText describes the type of policy that denied a call, in the form " (explicitly denied by …)". It returns "" if
-// the response did not contain the type.
+// policyText describes the type of policy that denied a call, such as " (explicitly denied by …)". It returns "" if the
+// type is unknown.
 func policyText(e *Error) string {
 	if e.AccessDenied == nil || e.AccessDenied.PolicyType == "" {
 		return ""
@@ -34,9 +33,8 @@ func isExplicit(e *Error) bool {
 	return e.AccessDenied != nil && e.AccessDenied.NoPermissionType == "ExplicitDeny"
 }
 
-// isGrantable reports whether a policy that is attached to the caller and grants the missing permission would be
-// sufficient to permit the call that failed with e. It returns false if another policy denies the call, or if the call
-// failed for another reason.
+// isGrantable reports whether the denied call e would succeed if a policy attached to the caller granted the missing
+// permission. It returns false if another policy denies the call.
 func isGrantable(e *Error) bool {
 	if !errors.Is(e, ErrForbidden) || e.Code == "" || e.advice != "" || isExplicit(e) {
 		return false

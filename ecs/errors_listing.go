@@ -6,20 +6,18 @@ import (
 	"strings"
 )
 
-// This file contains the error types, other than Error, that listings, lookups and waiters return.
+// This file contains the error types, except Error, that listings, lookups and waiters return.
 
-// DecodeError describes a part of a response that could not be decoded. If InstanceID is not empty, a member of the
-// instance with that id could not be decoded. The listing returns the instance, the field for the member is zero, and
-// [Instance.Extra] contains the member's value. If InstanceID is empty, the id of an instance could not be decoded, and
-// the listing does not return that instance.
+// DecodeError describes a part of a response that could not be decoded. If a member of an instance could not be
+// decoded, the instance is returned with a zero field, and [Instance.Extra] contains the member's value. If the id
+// could not be decoded, InstanceID is empty and the instance is not returned.
 type DecodeError struct {
 	InstanceID string // "" if the id could not be decoded
-	Path       string // the path of the member, in the format of the keys of [Instance.Extra]; "" if the instance is not an object
-	// Raw is the value of the member, or the whole instance, as it was received from the API. It is truncated to 16 KiB
-	// and is set only in the first 100 errors of a page or listing. Raw may contain private data, so it is neither
-	// printed nor marshaled.
+	Path       string // the path of the member, as in the keys of [Instance.Extra]; "" if the instance is not an object
+	// Raw is the value of the member, or the whole instance, truncated to 16 KiB. It is set only in the first 100
+	// errors of a page or listing. Raw may contain private data, so it is neither printed nor marshaled.
 	Raw []byte `json:"-"`
-	Err error  // the reason why the value could not be decoded
+	Err error  // why the value could not be decoded
 }
 
 // Error returns a message that contains the instance id, the path of the member and the reason, but not the value.
@@ -41,8 +39,8 @@ func (e *DecodeError) Format(f fmt.State, verb rune) { formatText(f, verb, e.Err
 // Unwrap returns Err.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// IncompleteError is returned at the end of a listing if some values could not be decoded. The listing has returned all
-// other values. An IncompleteError does not wrap an [*Error], because no call failed.
+// IncompleteError is returned at the end of a listing if some values could not be decoded. All other values have been
+// returned. An IncompleteError does not wrap an [*Error], because no call failed.
 type IncompleteError struct {
 	Undecoded []*DecodeError
 
@@ -67,8 +65,7 @@ func (e *IncompleteError) Unwrap() []error {
 	return errs
 }
 
-// RegionError is yielded by [Client.InstancesInRegions] for a region that could not be listed completely. The listings
-// of the other regions continue.
+// RegionError is yielded by [Client.InstancesInRegions] for a region that could not be listed completely.
 type RegionError struct {
 	Region string
 	Err    error
@@ -87,7 +84,7 @@ func (e *RegionError) Error() string {
 func (e *RegionError) Unwrap() error { return e.Err }
 
 // NotFoundError contains the ids of instances that do not exist in the region or are not visible to the caller. It
-// matches ErrNotFound. A NotFoundError does not wrap an [*Error], because no call failed.
+// matches ErrNotFound. It does not wrap an [*Error], because no call failed.
 type NotFoundError struct {
 	InstanceIDs []string
 
@@ -106,9 +103,8 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("ecs: %s not found%s: %s", instanceCount(len(e.InstanceIDs)), inRegion(e.region), enumerate(ids, len(e.InstanceIDs)))
 }
 
-// UnconfirmedError is returned if a listing, or a lookup by id, had an empty result and a dry run could not verify the
-// caller's permission to list. Instances may exist even though the API did not return them. Err is the error of the dry
-// run.
+// UnconfirmedError is returned if the API returned no instances and a dry run could not verify the caller's permission
+// to list. Instances may exist. Err is the error of the dry run.
 type UnconfirmedError struct {
 	Region string
 	Err    error
@@ -139,15 +135,15 @@ func (e *CappedError) Error() string {
 // Unwrap returns Err.
 func (e *CappedError) Unwrap() error { return e.Err }
 
-// WaitError is returned by [Client.WaitForStatus] if the wait ended before all instances had reached the desired
-// status, and by [Client.WaitUntilGone] if the wait ended before all instances were gone.
+// WaitError is returned by [Client.WaitForStatus] and [Client.WaitUntilGone] if the wait ended early: an instance had
+// not reached the desired status, or still existed.
 type WaitError struct {
 	Want InstanceStatus // the desired status; "" in an error of WaitUntilGone
-	// Pending contains the instances that had not reached the desired status, or were not gone, when the wait ended. It
-	// maps their ids to their last known status, which is "" for an instance that the API did not return.
+	// Pending maps the ids of the instances for which the wait was not successful to their last known status. The
+	// status is "" for an instance that the API did not return.
 	Pending map[string]InstanceStatus
 	// Err is the reason why the wait ended: the context's error, the error of a failed call, or an error that describes
-	// why an instance can no longer reach the status Want.
+	// why an instance can no longer reach the desired status.
 	Err error
 }
 

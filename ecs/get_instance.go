@@ -14,17 +14,14 @@ import (
 
 // GetInstance returns the instance with the given id.
 //
-// Concurrent calls share requests. If no request is in progress, GetInstance sends a request immediately. While a
-// request is in progress, the ids of further calls are collected and then sent in batches of up to 100 ids. When ctx is
-// done, GetInstance returns, but a shared request continues until all its callers have stopped waiting.
+// Concurrent calls share requests: while a request is in progress, the ids of further calls are collected and then sent
+// in batches of up to 100 ids. When ctx is done, GetInstance returns, even if the request continues for other callers.
 //
 // If the region has no such instance, GetInstance returns a [*NotFoundError]. Before that, it verifies the caller's
-// permission as described at [Client.GetInstances]. A missing instance does not affect other calls that share the
-// request. If a part of the instance could not be decoded, GetInstance returns the instance without that part and an
-// [*IncompleteError].
+// permission as described at [Client.GetInstances]. If a part of the instance could not be decoded, GetInstance returns
+// the instance without that part and an [*IncompleteError].
 //
-// If a hook such as Options.OnAttempt panics during a shared request, GetInstance panics in one of the calling
-// goroutines. The ids of the other callers are sent in the next request.
+// If a hook such as Options.OnAttempt panics during a request, GetInstance panics in the goroutine of one caller.
 func (c *Client) GetInstance(ctx context.Context, id string) (Instance, error) {
 	if err := cmp.Or(c.ready(), checkIDs(ctx, []string{id})); err != nil {
 		return Instance{}, invalidCall(describeInstances, c.Region(), err)
@@ -53,8 +50,7 @@ type lookupQueue struct {
 	waiting []*lookupWaiter
 }
 
-// lookupWaiter represents one call of GetInstance. The fields instance, err and crash are valid after done has been
-// closed.
+// lookupWaiter represents one call of GetInstance. Its results are valid after done has been closed.
 type lookupWaiter struct {
 	ctx      context.Context //nolint:containedctx // the caller's context
 	id       string
@@ -74,7 +70,7 @@ func (q *lookupQueue) join(c *Client, waiters ...*lookupWaiter) {
 	}
 }
 
-// work sends requests for the waiting callers, in rounds, until no caller is waiting.
+// work sends requests until no caller is waiting.
 func (q *lookupQueue) work(c *Client) {
 	for {
 		q.mu.Lock()
@@ -93,7 +89,7 @@ func (q *lookupQueue) work(c *Client) {
 	}
 }
 
-// batchByID divides the callers into batches. The callers of a batch request at most 100 different ids.
+// batchByID divides the callers into batches with at most 100 different ids.
 func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 	batchOf := map[string]int{}
 	var batches [][]*lookupWaiter
@@ -111,8 +107,8 @@ func batchByID(round []*lookupWaiter) [][]*lookupWaiter {
 	return batches
 }
 
-// send looks up the ids of a batch and delivers the results to the callers. The context of the request has the values
-// of the first caller's context, and is canceled when all callers have stopped waiting.
+// send looks up the ids of a batch and delivers the results to the callers. The request is canceled when all callers
+// have stopped waiting.
 func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	batch = slices.DeleteFunc(batch, func(w *lookupWaiter) bool { return w.ctx.Err() != nil })
 	if len(batch) == 0 {
@@ -149,8 +145,8 @@ func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	finished = true
 }
 
-// passOn handles a panic that occurred during a request. It passes the panic value to the first caller of the batch,
-// and queues the other callers for the next request.
+// passOn handles a panic during a request. The first caller receives the panic, and the other callers are queued for
+// the next request.
 func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
 	first := batch[0]
 	if err, ok := value.(error); ok {
@@ -164,7 +160,7 @@ func (q *lookupQueue) passOn(c *Client, value any, batch []*lookupWaiter) {
 	}
 }
 
-// instanceOf returns the result of GetInstance for one id. err is the error of the whole lookup, or nil.
+// instanceOf returns the result of GetInstance for one id. The argument err is the error of the lookup.
 func (r *lookUpResult) instanceOf(c *Client, id string, err error) (Instance, error) {
 	if err != nil {
 		return Instance{}, err

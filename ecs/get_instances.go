@@ -9,18 +9,16 @@ import (
 // maxParallelBatches is the maximum number of batches of ids that are looked up in parallel.
 const maxParallelBatches = 16
 
-// GetInstances returns the instances with the given ids, without duplicates and in the order of the ids. The number of
-// ids is not limited. GetInstances requests the ids in batches of 100, and sends up to 16 requests in parallel. If no
-// ids are given, GetInstances sends no request and returns an empty slice.
+// GetInstances returns the instances with the given ids, in the order of the ids and without duplicates. The number of
+// ids is not limited: GetInstances requests batches of 100 ids, up to 16 of them in parallel. Without ids, it sends no
+// request and returns an empty slice.
 //
 // If some ids do not exist in the region, GetInstances returns a [*NotFoundError]. If some values could not be decoded,
 // it returns an [*IncompleteError]. In both cases it also returns the instances that were found.
 //
-// An id is reported as missing only after the permission of the caller has been verified. If no id of a batch is found,
-// GetInstances sends a dry run to check the permission. If the dry run fails, GetInstances returns an error that
-// matches ErrForbidden, or an [*UnconfirmedError]; see Options.TrustEmpty. If a response contains an instance whose id
-// cannot be decoded, GetInstances reports no id as missing, because the id of that instance may be any of the ids that
-// were not found.
+// If no id of a batch is found, GetInstances sends a dry run to check the caller's permission; see Options.TrustEmpty.
+// If the dry run fails, the error matches ErrForbidden or is an [*UnconfirmedError]. If a response contains an instance
+// with an unreadable id, GetInstances reports no id as missing.
 func (c *Client) GetInstances(ctx context.Context, ids ...string) ([]Instance, error) {
 	if err := checkIDs(ctx, ids); err != nil {
 		return nil, invalidCall(describeInstances, c.Region(), err)
@@ -62,11 +60,11 @@ func checkIDs(ctx context.Context, ids []string) error {
 type lookUpResult struct {
 	instances map[string]Instance
 	undecoded []*DecodeError
-	confirmed bool // whether a dry run verified the permission because a batch was empty
+	confirmed bool // whether a dry run has verified the permission
 }
 
-// isMissing reports whether the instance with the given id does not exist. The id must have no entry in r.instances.
-// isMissing returns false if the API may have returned the instance, but its id could not be decoded.
+// isMissing reports whether an instance that the lookup did not find does not exist. It returns false if the API
+// returned an instance whose id could not be decoded.
 func (r *lookUpResult) isMissing(id string) bool {
 	return len(r.undecodedOf(id)) == 0
 }
@@ -81,8 +79,8 @@ func (r *lookUpResult) undecodedOf(id string) (list []*DecodeError) {
 	return list
 }
 
-// lookUp looks up ids in parallel batches. If a batch returns no instance, lookUp verifies the permission to list. If
-// trust is not nil, lookUp does not verify the permission for a batch for which trust returns true.
+// lookUp looks up ids in parallel batches. If a batch returns no instance, lookUp verifies the permission to list,
+// unless trust is not nil and returns true for the batch.
 func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust func(batch []string) bool) (*lookUpResult, error) {
 	found := &lookUpResult{instances: make(map[string]Instance, len(ids))}
 	if len(ids) == 0 {

@@ -11,10 +11,10 @@ import (
 // API's JSON, except that initialisms are in upper case, such as InstanceID for InstanceId. The comments on the fields
 // mention any other difference. All times are in UTC.
 //
-// A field has its zero value if the member is absent from the response, or is null, {} or "". A field is a pointer only
-// if the zero value would be ambiguous, because it differs in meaning from "not reported". Some fields are filled only
-// on request: see [AdditionalAttribute]. The API wraps lists in objects, such as {"Tag": […]}. The corresponding fields
-// are plain slices, and [json.Marshal] writes the wrappers.
+// A field has its zero value if the member is absent from the response, or is null, {} or "". A pointer field is nil if
+// the API did not report the value. Some fields are filled only on request: see [AdditionalAttribute]. The API wraps
+// lists in objects, such as {"Tag": […]}. The corresponding fields are plain slices, and [json.Marshal] writes the
+// wrappers.
 //
 // An Instance is a plain value. A copy shares the slices, the pointers and the map Extra with the original. An Instance
 // does not reference the response from which it was decoded, so keeping an Instance does not keep the response in
@@ -65,39 +65,37 @@ type Instance struct {
 	VPCAttributes     VPCAttributes      `json:"VpcAttributes"`
 	NetworkInterfaces []NetworkInterface `json:"NetworkInterfaces" wrap:"NetworkInterface"`
 	SecurityGroupIDs  []string           `json:"SecurityGroupIds" wrap:"SecurityGroupId"`
-	// PublicIPAddress lists the fixed public addresses, but not the elastic IP address. See also EIPAddress and
+	// PublicIPAddress lists the fixed public addresses. For all public addresses, including the elastic IP address, use
 	// [Instance.PublicAddrs].
 	PublicIPAddress []string   `json:"PublicIpAddress" wrap:"IpAddress"`
 	EIPAddress      EIPAddress `json:"EipAddress"`
 	InnerIPAddress  []string   `json:"InnerIpAddress" wrap:"IpAddress"` // classic network only
 	RDMAIPAddress   []string   `json:"RdmaIpAddress,omitzero" wrap:"IpAddress"`
-	// InternetChargeType is "" if the instance has an elastic IP address. In that case, use
-	// EIPAddress.InternetChargeType.
+	// InternetChargeType is "" if the instance has an elastic IP address: use EIPAddress.InternetChargeType.
 	InternetChargeType InternetChargeType `json:"InternetChargeType"`
 	// InternetMaxBandwidthIn and InternetMaxBandwidthOut are the bandwidths of the fixed public address in Mbit/s. On
 	// most instances, InternetMaxBandwidthIn is -1, which means unknown. InternetMaxBandwidthOut is 0 if the instance
-	// has no public bandwidth. For the bandwidth of an elastic IP address, see EIPAddress.Bandwidth.
+	// has no public bandwidth. For an elastic IP address, see EIPAddress.Bandwidth.
 	InternetMaxBandwidthIn  int    `json:"InternetMaxBandwidthIn"`
 	InternetMaxBandwidthOut int    `json:"InternetMaxBandwidthOut"`
 	VLANID                  string `json:"VlanId"`        // deprecated by the API
 	ISP                     string `json:"ISP,omitempty"` // only for invited accounts; may be the string "null"
 
 	InstanceChargeType InstanceChargeType `json:"InstanceChargeType"`
-	// ExpiredTime is the time at which the subscription ends. For a pay-as-you-go instance, it is a date in the year
-	// 2099 or later, which means that the instance does not expire. [Instance.Expires] recognizes such a date.
+	// ExpiredTime is the time at which the subscription ends. A date in the year 2099 or later means that the instance
+	// does not expire; see [Instance.Expires].
 	ExpiredTime time.Time `json:"ExpiredTime"`
-	// AutoReleaseTime is the time at which the instance will be released automatically. It is zero if no automatic
-	// release is set.
+	// AutoReleaseTime is the time at which the instance will be released, or zero if no automatic release is set.
 	AutoReleaseTime time.Time `json:"AutoReleaseTime"`
 	CreationTime    time.Time `json:"CreationTime"` // with a precision of one minute; never changes
 	StartTime       time.Time `json:"StartTime"`    // the time of the last start
 	SaleCycle       string    `json:"SaleCycle"`    // no longer used by the API
 	Recyclable      bool      `json:"Recyclable"`
-	// DeletionProtection specifies whether release through the console or the API is prevented. It applies to
-	// pay-as-you-go instances.
+	// DeletionProtection specifies whether a pay-as-you-go instance is protected from release through the console and
+	// the API.
 	DeletionProtection bool         `json:"DeletionProtection"`
 	SpotStrategy       SpotStrategy `json:"SpotStrategy"`
-	// SpotPriceLimit is the maximum hourly price in the account's currency. It is 0 if there is no limit.
+	// SpotPriceLimit is the maximum hourly price in the account's currency, or 0 if there is no limit.
 	SpotPriceLimit float64 `json:"SpotPriceLimit"`
 	// SpotDuration is the number of hours for which a spot instance is protected from being reclaimed.
 	SpotDuration             int                      `json:"SpotDuration,omitzero"`
@@ -120,20 +118,17 @@ type Instance struct {
 	DeviceAvailable            bool                       `json:"DeviceAvailable"` // whether data disks can be attached
 	EnableNVS                  bool                       `json:"EnableNVS,omitzero"`
 
-	// Extra contains the members of the response for which this version has no field, and the members whose values
-	// could not be decoded. If a value could not be decoded, its field is zero; see [DecodeError]. The values of Extra
-	// are compact JSON. Extra is nil if there are no such members. When an Instance is marshaled, each member of Extra
-	// is written to its original place, unless the corresponding field is not zero.
+	// Extra contains the members of the response for which this version has no field, and the members that could not be
+	// decoded. The values are compact JSON. When an Instance is marshaled, the members of Extra are written to their
+	// original places, unless the corresponding field is not zero.
 	//
-	// A key is the path of the member within the API's JSON object of the instance. The parts of the path are separated
-	// by dots, as in "NewMember", "CpuOptions.NewMember" or "Tags.Tag.0.NewMember". In the name of a member, ~ is
-	// escaped as ~0, and a dot is escaped as ~1.
+	// A key is the path of a member in the API's JSON object, such as "NewMember", "CpuOptions.NewMember" or
+	// "Tags.Tag.0.NewMember". In the name of a member, ~ is escaped as ~0, and a dot is escaped as ~1.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 
-// Expires returns the time at which the instance's subscription ends. The result ok is false if the instance does not
-// expire, which the API indicates by a date in the year 2099 or later. The result ok is also false if ExpiredTime is
-// not set: it is then the zero time or, in private clouds, 1970-01-01.
+// Expires returns the time at which the instance's subscription ends. It returns false if the instance does not expire
+// or the time is not set.
 func (i Instance) Expires() (at time.Time, ok bool) {
 	at = i.ExpiredTime
 	if at.Unix() <= 0 || at.Year() >= 2099 {
@@ -142,7 +137,7 @@ func (i Instance) Expires() (at time.Time, ok bool) {
 	return at, true
 }
 
-// Tag is a tag of an instance. In a request, a Tag is a filter: an empty Value matches all instances that have the Key.
+// Tag is a tag of an instance. In a request, a Tag with an empty Value matches all instances that have the Key.
 type Tag struct {
 	Key   string `json:"TagKey" url:"Key"`     // TagKey in responses of the API, Tag.N.Key in requests
 	Value string `json:"TagValue" url:"Value"` // TagValue in responses of the API, Tag.N.Value in requests; may be ""

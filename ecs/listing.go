@@ -12,19 +12,20 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// Instances yields every instance that matches the request, without duplicates. It fetches pages as the loop
-// proceeds. The listing is complete if and only if the loop ends without an error.
+// Instances yields every instance that matches the request, without duplicates. It fetches pages as the loop proceeds.
+// The listing is complete if and only if the loop ends without an error.
 //
-// If the listing fails, the last iteration receives the zero Instance and the error. An [*IncompleteError] means that
-// some values could not be decoded and that the loop has received all other values. An error that matches ErrForbidden
-// means that the caller lacks the permission. An [*UnconfirmedError] means that the server returned an empty page and
-// that the permission could not be verified; see Options.TrustEmpty. A [*CappedError] means that the listing reached a
-// limit of the API. [pagination.ErrTokenLoop] means that the server repeated a token. [pagination.ErrEmptyPages] means
-// that the server kept returning pages without new instances.
+// If the listing fails, the last iteration receives the zero Instance and the error:
 //
-// No request is sent before the loop starts. When the loop is left, the listing ends and sends no more requests. Each
-// loop over the returned sequence starts a new listing. If ctx is done in the middle of a page, the remaining instances
-// of that page are still yielded.
+//   - An error that matches ErrForbidden means that the caller lacks the permission.
+//   - An [*UnconfirmedError] means that the server returned an empty page and that the permission could not be
+//     verified; see Options.TrustEmpty.
+//   - An [*IncompleteError] means that some values could not be decoded. The loop has received all other values.
+//   - A [*CappedError] means that the listing reached a limit of the API.
+//   - [pagination.ErrTokenLoop] and [pagination.ErrEmptyPages] mean that the server does not end the listing.
+//
+// No request is sent before the loop starts or after it ends. Each loop starts a new listing. If ctx is done in the
+// middle of a page, the remaining instances of that page are still yielded.
 func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.newListing().listAll(ctx, req, eachInstance(yield)); err != nil {
@@ -33,15 +34,14 @@ func (c *Client) Instances(ctx context.Context, req DescribeInstancesRequest) it
 	}
 }
 
-// StreamInstances is like [Client.Instances], but a goroutine lists the instances and sends them to the channel of
-// the returned stream. The goroutine fetches the next page while the consumer works on the current page.
+// StreamInstances is like [Client.Instances], but a goroutine sends the instances to a channel and fetches the next
+// page while the consumer processes the current page.
 //
 // The caller must receive from stream.C until the channel is closed, call Stop, or cancel ctx. After C is closed, Err
-// returns nil if the listing is complete or was stopped. Otherwise, Err returns the error that Instances would have
-// yielded. If ctx is nil or the request is invalid, Err returns an error even if the stream was stopped immediately.
+// returns the error of the listing, or nil if the listing is complete or was stopped. If ctx is nil or the request is
+// invalid, Err returns an error even after Stop.
 func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesRequest) *pagination.Stream[Instance] {
-	// The buffer is one instance smaller than a page. As soon as the consumer receives the first instance of a page,
-	// the goroutine fetches the next page, but no further page.
+	// The buffer is one instance smaller than a page, so that the goroutine fetches one page in advance.
 	buffer := min(cmp.Or(max(req.MaxResults, 0), maxPerRequest), maxPerRequest) - 1
 	parent := ctx
 	if ctx == nil {
@@ -56,8 +56,8 @@ func (c *Client) StreamInstances(ctx context.Context, req DescribeInstancesReque
 }
 
 // InstancePages is like [Client.Instances], but yields whole pages. Use it to read the request id or the Undecoded
-// values of each page. If the API returns an instance on several pages, InstancePages removes it from all of them
-// except the first. An empty page is not necessarily the last page.
+// values of each page. An instance that the API returns on several pages is only in the first of them. An empty page is
+// not necessarily the last page.
 func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest) iter.Seq2[*DescribeInstancesResponse, error] {
 	return func(yield func(*DescribeInstancesResponse, error) bool) {
 		if err := c.newListing().listAll(ctx, req, func(page *DescribeInstancesResponse) bool { return yield(page, nil) }); err != nil {
@@ -66,8 +66,7 @@ func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest
 	}
 }
 
-// listing is the state of one listing, which may send several API requests for a single request of the caller. Its
-// main method is listAll.
+// listing is the state of one listing. Its main method is listAll.
 type listing struct {
 	client    *Client
 	mode      retryMode
@@ -101,7 +100,7 @@ func eachInstance(yield func(Instance, error) bool) deliverFunc {
 // errStopped means that the consumer has stopped the listing.
 var errStopped = errors.New("stopped")
 
-// listAll delivers all pages of a listing, and fetches them one after the other. It returns nil if the consumer stops
+// listAll fetches all pages of a listing one after the other and delivers them. It returns nil if the consumer stops
 // the listing.
 func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	requests, err := req.split(ctx)
@@ -112,9 +111,8 @@ func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, del
 	return l.finish(ctx, req, err, 1, deliver)
 }
 
-// finish completes a listing. err is the error that ended the requests of the listing, or nil. finish fetches the
-// instances beyond the API's cap and verifies empty pages, with at most parallel requests at a time. It returns the
-// final error of the listing.
+// finish completes a listing and returns its final error. It fetches the instances beyond the API's cap and verifies
+// empty pages. The argument err is the error that ended the requests of the listing, or nil.
 func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err error, parallel int, deliver deliverFunc) error {
 	if err == nil {
 		err = l.continuePastCap(ctx, req, deliver)
@@ -130,7 +128,7 @@ func (l *listing) followTokens(ctx context.Context, req DescribeInstancesRequest
 	return l.deliverAll(l.client.tokenPages(ctx, l.mode, req, l.countNew), deliver)
 }
 
-// followAll delivers the pages of several requests. It sends at most parallel requests at a time.
+// followAll delivers the pages of several requests, and fetches at most parallel pages at a time.
 func (l *listing) followAll(ctx context.Context, parallel int, reqs []DescribeInstancesRequest, deliver deliverFunc) error {
 	if parallel > 1 && len(reqs) > 1 {
 		return l.deliverAll(l.client.parallelTokenPages(ctx, l.mode, parallel, reqs), deliver)
@@ -155,8 +153,7 @@ func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deli
 	return nil
 }
 
-// dedupe returns a page without the instances that an earlier page of the listing contained, and records the instances
-// of the page.
+// dedupe returns a page without the instances that earlier pages contained.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 	if p.emptyEnd {
 		l.emptyEnds = append(l.emptyEnds, p.request)
@@ -166,7 +163,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 		l.client.permissions.recordInstances(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
-	reported := map[[2]string]bool{} // to report a value only once even if it occurs twice on the page
+	reported := map[[2]string]bool{} // to report a value only once
 	page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
 		key := [2]string{d.InstanceID, d.Path}
 		repeated := d.InstanceID != "" && (l.hasSeen(d.InstanceID) || reported[key])
@@ -204,8 +201,7 @@ func (l *listing) countNew(ids []string) (n int) {
 	return n
 }
 
-// markSeen records an id and reports whether the id is new. The decoder copies every id, so a recorded id does not keep
-// the whole page in memory.
+// markSeen records an id and reports whether the id is new.
 func (l *listing) markSeen(id string) bool {
 	if l.hasSeen(id) {
 		return false
@@ -214,14 +210,12 @@ func (l *listing) markSeen(id string) bool {
 	return true
 }
 
-// known returns the number of different instances that the listing has returned so far, including instances without a
-// readable id.
+// known returns the number of different instances that the API has returned so far.
 func (l *listing) known() int { return len(l.seen) + l.unnamed }
 
 // finalError returns the error that the consumer receives. err is the error that ended the listing, or nil.
 func (l *listing) finalError(err error) error {
-	// Check only the type of err itself. The errors that err wraps may belong to another listing, whose error was the
-	// reason for canceling ctx.
+	// Check only the type of err itself. An error that err wraps may belong to another listing.
 	own := false
 	switch err.(type) { //nolint:errorlint // see above
 	case nil, *CappedError, *UnconfirmedError:

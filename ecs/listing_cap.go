@@ -12,21 +12,20 @@ import (
 
 const (
 	// resourceCap is the maximum number of instances that DescribeInstances returns for a tag or resource group. The
-	// API does not report that instances beyond the cap are missing.
+	// API does not report that it omits instances.
 	resourceCap = 1000
-	// capSuspect is the minimum number of instances of a listing that may have been truncated by the cap. It is smaller
-	// than the cap because instances may be released while the listing runs.
+	// capSuspect is the number of instances from which the cap may have truncated a listing. It is below the cap,
+	// because instances may be released during the listing.
 	capSuspect = resourceCap - 50
-	// beyondCap is the number of instances above which a listing cannot have been truncated. It is larger than the cap
-	// because a truncated listing may slightly exceed the cap: if some of the listed instances are released during the
-	// listing, the API may return others in their place.
+	// beyondCap is the number of instances above which a listing is not truncated. A truncated listing may slightly
+	// exceed the cap if instances are released during the listing.
 	beyondCap = resourceCap + 50
 	// resourceGroupTag is the key of the system tag with which ListTagResources finds the members of a resource group.
 	resourceGroupTag = "acs:rm:rgId"
 )
 
-// isCapped reports whether the listing must take the API's cap into account. A request that contains both ids and a
-// system tag does not count as capped, because only the API knows which instances have a system tag.
+// isCapped reports whether the API's cap may apply to the request. A request with ids and a system tag does not count,
+// because only the API knows which instances have a system tag.
 func (r DescribeInstancesRequest) isCapped() bool {
 	return (len(r.Tags) > 0 || r.ResourceGroupID != "") && !r.matchesNothing() && (r.InstanceIDs == nil || !slices.ContainsFunc(r.Tags, isSystemTag))
 }
@@ -35,9 +34,8 @@ func (r DescribeInstancesRequest) isCapped() bool {
 // returns.
 func isSystemTag(t Tag) bool { return strings.HasPrefix(t.Key, "acs:") }
 
-// continuePastCap completes a listing that the API may have truncated. It lists the ids of the tag or resource group
-// with ListTagResources. Then it fetches the instances that the listing has not returned yet, by id and with the other
-// filters of the request.
+// continuePastCap completes a listing that the API may have truncated. It lists the ids of the instances with the tag,
+// or of the members of the resource group, with ListTagResources. Then it fetches the missing instances by id.
 func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
 	if truncated, err := l.mayBeTruncated(ctx, req); err != nil || !truncated {
 		return err
@@ -45,8 +43,8 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	if req.NextToken != "" {
 		return l.cappedErr(errors.New("the listing started at a NextToken, so the instances before it are not known: list from the beginning"))
 	}
-	if req.InstanceIDs != nil { // the request already contains the ids of all possible instances
-		l.emptyEnds = nil // fetchMissing requests every missing id once more
+	if req.InstanceIDs != nil { // the request contains the ids of all possible instances
+		l.emptyEnds = nil // fetchMissing requests every missing id again
 		return l.fetchMissing(ctx, req, slices.DeleteFunc(unique(req.InstanceIDs), l.hasSeen), deliver)
 	}
 	listed := map[string]bool{}
@@ -76,22 +74,21 @@ func (l *listing) continuePastCap(ctx context.Context, req DescribeInstancesRequ
 	if err := l.fetchMissing(ctx, req, batch, deliver); err != nil {
 		return err
 	}
-	// If ListTagResources omits instances that the listing has already returned, it may omit other instances as well. A
-	// few omissions are tolerated, because some instances may have been released in the meantime.
+	// Do not trust ListTagResources if it omits many instances that the listing has returned. A few may have been
+	// released in the meantime.
 	if max(resourceCap-len(listed), seenBefore-relisted) > maxPerRequest/2 {
 		return l.cappedErr(fmt.Errorf("ListTagResources returned only %d instances, including only %d of the %d instances that were already listed", len(listed), relisted, seenBefore))
 	}
 	return nil
 }
 
-// cappedErr returns the error of a listing that could not be continued past the cap. err is the reason.
+// cappedErr returns the CappedError of a listing. The argument err is the reason.
 func (l *listing) cappedErr(err error) error {
 	return &CappedError{Delivered: l.delivered, Err: err, region: l.client.region}
 }
 
-// fetchMissing fetches the instances with the given ids and delivers the instances that match the request. It sends
-// neither tags nor the resource group, because the API may apply its cap before it filters by id. Instead, fetchMissing
-// itself compares the tags and the resource group of the instances.
+// fetchMissing fetches the instances with the given ids and delivers the instances that match the request. It compares
+// the tags and the resource group itself, because the API may apply its cap before it filters by id.
 func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest, ids []string, deliver deliverFunc) error {
 	byID := req
 	byID.Tags, byID.ResourceGroupID, byID.MaxResults = nil, "", cmp.Or(req.MaxResults, maxPerRequest)
@@ -107,8 +104,7 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 				return others[i.InstanceID]
 			})
 			page.Undecoded = slices.DeleteFunc(page.Undecoded, func(d *DecodeError) bool {
-				// Keep the error if the tags or the resource group could not be decoded, because the instance may
-				// match.
+				// Keep the error if the tags or the resource group could not be decoded: the instance may match.
 				return others[d.InstanceID] && !strings.HasPrefix(d.Path, "Tags") && d.Path != "ResourceGroupId"
 			})
 			if !deliver(l.dedupe(page)) {
@@ -119,8 +115,8 @@ func (l *listing) fetchMissing(ctx context.Context, req DescribeInstancesRequest
 	return nil
 }
 
-// toTagRequest returns the ListTagResources request that lists the ids of all instances with the tags of r. If r has
-// no tags, the request lists the members of the resource group.
+// toTagRequest returns the ListTagResources request for the instances with the tags of r or, if r has no tags, for the
+// members of the resource group.
 func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 	tags := r.Tags
 	if len(tags) == 0 {
@@ -132,8 +128,7 @@ func (r DescribeInstancesRequest) toTagRequest() ListTagResourcesRequest {
 }
 
 // matchesTagFilters reports whether an instance that was fetched by id has the tags and the resource group of the
-// request. It skips the filters that ListTagResources has already applied. If the request has tags, ListTagResources
-// filters only by tag. If the request contains ids, ListTagResources is not called.
+// request. It skips the filters that ListTagResources has applied.
 func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	if len(r.Tags) == 0 && r.InstanceIDs == nil {
 		return true
@@ -147,10 +142,9 @@ func (r DescribeInstancesRequest) matchesTagFilters(i Instance) bool {
 	return r.ResourceGroupID == "" || r.ResourceGroupID == i.ResourceGroupID
 }
 
-// mayBeTruncated reports whether the cap may have truncated a listing. If the request filters only by tags or a
-// resource group, the API truncates the listing at 1,000 instances. If the request has other filters, such as ids, the
-// API may apply the cap before or after them. In that case, mayBeTruncated counts the instances that match the tags or
-// the resource group, without the other filters. The count is not needed if the listing has found all requested ids.
+// mayBeTruncated reports whether the API's cap may have truncated a listing. If the request has other filters, the API
+// may apply the cap before these filters. In that case, mayBeTruncated counts the instances that match only the tags or
+// the resource group.
 func (l *listing) mayBeTruncated(ctx context.Context, req DescribeInstancesRequest) (bool, error) {
 	known := l.known()
 	if !req.isCapped() || known > beyondCap {

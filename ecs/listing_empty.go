@@ -9,27 +9,21 @@ import (
 	"time"
 )
 
-// permissionMemory is how long a confirmed empty result is remembered.
+// permissionMemory is how long the client trusts a dry run that confirmed an empty result.
 const permissionMemory = 5 * time.Minute
 
-// maxVerifications is the maximum number of times that the empty pages of one listing are verified. Without the limit,
-// a listing would never end if new instances kept appearing.
+// maxVerifications is the maximum number of times that a listing verifies its empty pages. It limits a listing during
+// which new instances keep appearing.
 const maxVerifications = 3
 
-// verifyEmptyEnds verifies the permission for the requests of a listing that ended with an empty page.
+// verifyEmptyEnds verifies the permission if requests of a listing ended with an empty page.
 //
-// Some servers return an empty page, instead of an error, to a caller without permission. If the last page of a request
-// is empty, the permission may therefore be missing. This also applies if earlier pages contained instances, because
-// the permission may have been withdrawn during the listing. After all requests have ended, one dry run checks the
-// permission; see [Client.verifyEmpty].
+// Some servers return an empty page to a caller without permission, even after pages with instances if the permission
+// was withdrawn in between. Therefore, a dry run checks the permission; see [Client.verifyEmpty]. The requests are then
+// sent again, because the permission may have been granted just before the dry run.
 //
-// The permission may also have been granted after the empty page and before the dry run. The requests that ended with
-// an empty page are therefore sent once more after the dry run. If these requests now return more instances and end
-// with an empty page, that page is verified in the same way.
-//
-// The dry run is skipped if an empty result of the same request was confirmed within the last five minutes and the
-// request has returned no instance since. A request with ids is always verified, because a caller who specifies ids
-// expects the instances to exist.
+// The dry run is skipped if it confirmed the same request within the last five minutes. A request with ids is always
+// verified, because the instances are expected to exist.
 func (l *listing) verifyEmptyEnds(ctx context.Context, req DescribeInstancesRequest, parallel int, deliver deliverFunc) error {
 	if l.client.trustEmpty || req.matchesNothing() {
 		return nil
@@ -81,22 +75,21 @@ func (c *Client) verifyEmpty(ctx context.Context, req DescribeInstancesRequest) 
 	return nil
 }
 
-// isOtherAction reports whether action is a permission that listing does not need, such as "ecs:DryRun". The prefix
-// "ecs:" may be missing. For an action with the wildcard "*", isOtherAction returns false, because such an action
-// includes listing.
+// isOtherAction reports whether action is a permission that a listing does not need, such as "ecs:DryRun". The prefix
+// "ecs:" may be missing. The wildcard "*" includes listing.
 func isOtherAction(action string) bool {
 	name := strings.TrimSpace(action[strings.LastIndexByte(action, ':')+1:])
 	return name != "" && !strings.EqualFold(name, describeInstances) && !strings.Contains(name, "*")
 }
 
-// withoutPaging returns the request without its paging parameters and its additional attributes.
+// withoutPaging returns the request without the parameters that do not filter.
 func (r DescribeInstancesRequest) withoutPaging() DescribeInstancesRequest {
 	r.MaxResults, r.NextToken, r.AdditionalAttributes = 0, "", nil
 	return r
 }
 
-// permissionCache remembers for five minutes which empty results a dry run has confirmed. Clients that share
-// credentials also share a permissionCache. The zero value is an empty cache.
+// permissionCache remembers for five minutes which empty results a dry run has confirmed. Clients with the same
+// credentials share a permissionCache. The zero value is an empty cache.
 type permissionCache struct {
 	mu           sync.Mutex
 	confirmTimes map[string]time.Time // maps a region and filters to the time of the confirmation
@@ -113,8 +106,8 @@ func (p *permissionCache) recordConfirmed(region string, filters DescribeInstanc
 	p.confirmTimes[permissionKey(region, filters)] = time.Now()
 }
 
-// wasConfirmed reports whether an empty result was confirmed within the last five minutes and the request has returned
-// no instance since.
+// wasConfirmed reports whether an empty result of the request was confirmed within the last five minutes. A later
+// response with instances cancels the confirmation.
 func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesRequest) bool {
 	key := permissionKey(region, filters)
 	p.mu.Lock()
@@ -122,9 +115,8 @@ func (p *permissionCache) wasConfirmed(region string, filters DescribeInstancesR
 	return isRecent(p.confirmTimes[key])
 }
 
-// recordInstances records that a request returned instances. It discards the confirmations for the same request, for
-// the request without its ids, and for the request without any filter, because an empty result of these requests is no
-// longer expected.
+// recordInstances records that a request returned instances. From then on, an empty result of the same request, with or
+// without its ids, or of a request without filters is verified again.
 func (p *permissionCache) recordInstances(region string, req DescribeInstancesRequest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,8 +131,8 @@ func (p *permissionCache) recordInstances(region string, req DescribeInstancesRe
 	}
 }
 
-// recordDenied records that a dry run was denied. It discards all confirmations for all regions, because a policy
-// rarely applies to a single region.
+// recordDenied records that a dry run was denied. It removes all confirmations, because a policy rarely applies to a
+// single region.
 func (p *permissionCache) recordDenied() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

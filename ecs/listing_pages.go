@@ -16,20 +16,18 @@ import (
 type instancePage struct {
 	*DescribeInstancesResponse
 	request DescribeInstancesRequest
-	rows    int // number of instances in the response, including instances that could not be decoded
-	// emptyEnd is true if the page has neither an instance nor a token. Some servers return such a page to a caller
-	// without permission. The page is accepted only after a dry run has verified the permission.
+	rows    int // number of instances in the response, including undecoded instances
+	// emptyEnd is true if the page is the last page and contains no instance. The permission must then be verified.
 	emptyEnd bool
 }
 
-// claimsMore is called for a first page without a NextToken. It reports whether TotalCount is greater than the number
-// of instances on the page. If so, the server may have more instances and support only page numbers. On servers that
-// support tokens, TotalCount is meaningless.
+// claimsMore reports whether TotalCount of a first page without NextToken is greater than the number of instances on
+// the page. The server may then support only page numbers.
 func (p *instancePage) claimsMore() bool {
 	return p.request.NextToken == "" && p.NextToken == "" && p.TotalCount > p.rows
 }
 
-// ids returns the ids of the instances on the page, without instances whose id could not be read.
+// ids returns the readable ids of the instances on the page.
 func (p *instancePage) ids() []string {
 	ids := make([]string, 0, p.rows)
 	for i := range p.Instances {
@@ -53,8 +51,8 @@ func (c *Client) fetchPage(ctx context.Context, mode retryMode, req DescribeInst
 	return &instancePage{resp, req, rows, rows == 0 && resp.NextToken == ""}, nil
 }
 
-// tokenPages yields the pages of one request by following NextToken. If the first page shows that the server supports
-// only page numbers, tokenPages fetches the remaining pages by number. For countNew, see followPages.
+// tokenPages yields the pages of one request by following NextToken. If the server supports only page numbers,
+// tokenPages fetches the remaining pages by number.
 func (c *Client) tokenPages(ctx context.Context, mode retryMode, req DescribeInstancesRequest, countNew newIDsFunc) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
 		var listed idHashes // ids on the first page, if numbered pages follow
@@ -98,9 +96,8 @@ type pageWithIDs interface{ ids() []string }
 // newIDsFunc returns how many of the ids on a page are new.
 type newIDsFunc func(ids []string) int
 
-// followPages yields the pages that fetch returns for successive tokens. It uses countNew to find pages without new
-// ids, which count as empty. A listing therefore ends with [pagination.ErrEmptyPages] if the server keeps returning new
-// tokens for the same items.
+// followPages yields the pages that fetch returns for successive tokens. Pages without new ids, according to countNew,
+// count as empty. If there are too many of them, followPages yields [pagination.ErrEmptyPages].
 func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch func(ctx context.Context, token string) (page P, next string, err error)) iter.Seq2[P, error] {
 	return func(yield func(P, error) bool) {
 		var page P
@@ -125,8 +122,7 @@ func followPages[P pageWithIDs](ctx context.Context, countNew newIDsFunc, fetch 
 	}
 }
 
-// idHashes is a compact set of ids, used to decide whether a page contains new ids. It stores only hashes. If two ids
-// have the same hash, the second id does not count as new.
+// idHashes is a compact set of ids that stores only hashes. Two ids with the same hash count as equal.
 type idHashes struct {
 	seed   maphash.Seed
 	hashes map[uint64]struct{}
@@ -144,17 +140,15 @@ func (s *idHashes) add(ids []string) int {
 	return len(s.hashes) - before
 }
 
-// maxSweeps is the maximum number of times that the pages of a changing list are read.
+// maxSweeps is the maximum number of times that a changing list is read from its first page.
 const maxSweeps = 5
 
-// numberedPages yields the pages after first, by page number. When instances are created or deleted during the listing,
-// instances move between pages. If TotalCount has changed or instances are missing, numberedPages therefore reads all
-// pages once more. If the server rejects page numbers, numberedPages ends without an error: such a server supports
-// tokens, and its TotalCount is meaningless.
+// numberedPages yields the pages after first, by page number. Instances move between pages when instances are created
+// or deleted. If TotalCount changes or instances are missing, numberedPages reads all pages again. If the server
+// rejects page numbers, numberedPages ends without an error, because the server supports tokens.
 //
-// If equal numbers of instances are deleted and created between two requests, the change cannot be detected: TotalCount
-// stays the same, but an instance may move to a page that has already been read. Only a listing by tokens avoids this
-// problem.
+// An instance can be missed if equal numbers of instances are created and deleted between two requests. Only tokens
+// avoid this problem.
 func (c *Client) numberedPages(ctx context.Context, mode retryMode, first *instancePage, listed *idHashes, yield func(*instancePage, error) bool) {
 	s := sweep{client: c, mode: mode, request: first.request, listed: listed, unnamed: first.rows - len(listed.hashes), total: -1, yield: yield}
 	from := first.rows/s.pageSize() + 1
@@ -188,8 +182,7 @@ func (s *sweep) pageSize() int {
 
 func (s *sweep) known() int { return len(s.listed.hashes) + s.unnamed }
 
-// isComplete reports whether the number of known instances has reached the server's TotalCount or, for a capped
-// request, the API's cap.
+// isComplete reports whether as many instances are known as TotalCount or, for a capped request, the API's cap.
 func (s *sweep) isComplete() bool {
 	return s.known() >= s.total || s.request.isCapped() && s.known() >= capSuspect
 }
@@ -199,9 +192,8 @@ func (s *sweep) incomplete() error {
 	return fmt.Errorf("the listing is not complete: the server sends no NextToken and reports a TotalCount of %d, but its pages contain %d instances", s.total, s.known())
 }
 
-// read reads pages, starting with page number from. It stops after the last page according to TotalCount, after the
-// first empty page, or after too many consecutive pages without a new instance. The result repeat is true if all pages
-// must be read once more, because the list has changed or instances are missing.
+// read reads the pages from the given page number to the last page. It returns true if all pages must be read again,
+// because the list has changed or instances are missing.
 func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	req := s.request
 	req.PageSize, req.MaxResults = s.pageSize(), 0
@@ -234,8 +226,7 @@ func (s *sweep) read(ctx context.Context, from int) (repeat bool, err error) {
 	return changed || !s.isComplete(), nil
 }
 
-// refusesPageNumbers reports whether err means that the API does not support page numbers. It returns false for a
-// failure of the service and for a missing permission.
+// refusesPageNumbers reports whether err means that the API does not support page numbers.
 func refusesPageNumbers(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code != "" && e.StatusCode >= 400 && e.StatusCode < 500 &&

@@ -12,96 +12,91 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Options configures a [Client]. The zero value of Options and of each field is a usable default. NewClient copies the
-// struct, but not the values that its pointers and interfaces refer to. These values and the functions must be safe for
-// concurrent use.
+// Options configures a [Client]. The zero value of Options and of each field is a usable default. Interfaces and
+// functions in Options must be safe for concurrent use. NewClient makes a shallow copy.
 type Options struct {
-	// Credentials provides the access key that signs the requests. If nil, the default credential chain looks for a
-	// key when the first call is made. The chain tries the environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID,
+	// Credentials provides the access key that signs the requests. If nil, the client uses the default credential
+	// chain, which tries in this order: environment variables (ALIBABA_CLOUD_ACCESS_KEY_ID,
 	// ALIBABA_CLOUD_ACCESS_KEY_SECRET, ALIBABA_CLOUD_SECURITY_TOKEN), an OIDC role, the CLI profile, the profile file,
-	// the instance RAM role, and a credentials URI, in this order.
+	// the instance RAM role, and a credentials URI.
 	Credentials CredentialsProvider
 	// Network selects the endpoint of the region: NetworkPublic (the zero value) or NetworkVPC. A client with
 	// NetworkVPC never connects to a public host. Network cannot be combined with Endpoint.
 	Network Network
-	// Endpoint replaces the endpoint of the region. It also applies to clients returned by InRegion. It is a host,
-	// host:port, or a URL without a path. The placeholder "{region}" is replaced by the region, as in
-	// "ecs.{region}.cloud.example". Requests use https, unless Endpoint is an http URL of a loopback host.
+	// Endpoint replaces the endpoint of every region. It is a host, host:port, or a URL without a path, in which
+	// "{region}" is replaced by the region, as in "ecs.{region}.cloud.example". Requests use https, unless Endpoint is
+	// an http URL of a loopback host.
 	Endpoint string
-	// HTTPClient sends the requests. If nil, the client creates an http.Client with finite timeouts, the proxy from
-	// the environment, at most 1 MiB of response headers, and HTTP/2 with pings. A non-nil HTTPClient is copied and
-	// never modified. Redirects are never followed. A Transport that wraps an http.Transport should implement
-	// CloseIdleConnections, which is called before a retry to discard dead connections.
+	// HTTPClient sends the requests. NewClient copies the HTTPClient. If nil, the client creates an http.Client with
+	// timeouts, the proxy from the environment, and HTTP/2 with pings. Redirects are never followed. A custom Transport
+	// should implement CloseIdleConnections, which is called before a retry to discard dead connections.
 	HTTPClient *http.Client
-	// Signer signs the requests. If nil, signer.V1{} is used. With signer.V3{}, the signature is sent in a header
-	// instead of the URL.
+	// Signer signs the requests. If nil, signer.V1{} is used. With signer.V3{}, the signature is in a header and not in
+	// the URL.
 	Signer signer.Signer
 	// Retry limits the retries of a call. NewClient returns an error if a field is negative.
 	Retry RetryPolicy
-	// Limiter, if not nil, delays every HTTP request, in addition to the built-in throttle control. The throttle
-	// control learns the account's quota from the responses.
+	// Limiter, if not nil, delays every HTTP request, in addition to the client's own throttle control.
 	Limiter Limiter
 	// Poll sets how often WaitForStatus and WaitUntilGone poll. NewClient returns an error if a field is negative.
 	Poll PollPolicy
-	// AdditionalAttributes are added to the attributes of every DescribeInstances request. Duplicates are sent only
-	// once. The API's limit of 20 applies to the combined list.
+	// AdditionalAttributes are added to every DescribeInstances request. The API accepts at most 20 attributes in one
+	// request.
 	AdditionalAttributes []AdditionalAttribute
-	// TrustEmpty accepts an empty listing without a dry run. By default, a listing that ends with an empty page makes
-	// one dry run, because the API may return an empty list to a caller without permission. If the dry run is denied,
-	// the listing ends with ErrForbidden. If the dry run passes, the request for the empty page is sent once more.
+	// TrustEmpty accepts an empty listing without verifying the permission. By default, the client sends a dry run if a
+	// listing ends with an empty page, because the API may return an empty list to a caller without permission.
 	TrustEmpty bool
-	// Logger receives one record per attempt at level Debug and one record per retry at level Info. It receives a
-	// warning if the credentials provider fails and the last valid key is used instead. No record contains a secret. If
-	// nil, nothing is logged.
+	// Logger receives a record for each attempt at level Debug, a record for each retry at level Info, and a warning if
+	// the last valid key is used because the credentials provider fails. No record contains a secret. If nil, nothing
+	// is logged.
 	Logger *slog.Logger
-	// OnAttempt, if not nil, is called after every HTTP request. The call continues only after OnAttempt has returned,
-	// so OnAttempt should return quickly. OnAttempt must be safe for concurrent use, because a listing or Check may
-	// send several requests in parallel.
+	// OnAttempt, if not nil, is called after every HTTP request, before the call continues. It should return quickly,
+	// and must be safe for concurrent use because requests may be sent in parallel.
 	OnAttempt func(Attempt)
 	// UserAgent is appended to this module's User-Agent header. It must be printable ASCII.
 	UserAgent string
 }
 
-// RetryPolicy limits the retries of a call after a temporary failure: a connection error, an unreadable response, or
-// an internal error of the service. A zero field has the default value.
+// RetryPolicy limits the retries of a call after a temporary failure: a connection error, an unreadable response, or an
+// internal error of the service. A zero field means the default.
 //
-// If neither MaxAttempts nor MaxElapsed is set, a call is retried for up to 4.5 s in at most 5 attempts. Each page of a
-// listing is retried for up to 30 s, which is long enough for a restart of the service. If only one of the two fields
-// is set, only that limit applies. The context's deadline always applies.
+// By default, a call is retried for up to 4.5 s in at most 5 attempts, and each page of a listing is retried for up to
+// 30 s. If only one of MaxAttempts and MaxElapsed is set, only that limit applies. The context's deadline always
+// applies.
 //
-// Throttled attempts do not count toward these limits. A throttled call makes at most 14 attempts, and waits for quota
-// for at most MaxElapsed in total. If MaxElapsed is not set, the total wait is limited by the context's deadline or, if
-// there is no deadline, to 2 minutes.
+// Throttled attempts do not count toward these limits. A throttled call makes at most 14 attempts, and waits for at
+// most MaxElapsed in total. If MaxElapsed is not set, it waits until the context's deadline or, without a deadline, for
+// 2 minutes.
 type RetryPolicy struct {
-	// MaxAttempts is the maximum number of attempts, including the first one. 1 disables all retries, including
-	// those of throttled attempts.
+	// MaxAttempts is the maximum number of attempts, including the first one. 1 disables all retries, including retries
+	// of throttled attempts.
 	MaxAttempts int
 	// MaxElapsed is the maximum time from the first failure to the start of the last retry.
 	MaxElapsed time.Duration
-	// MinDelay sets the backoff. The delay before the first retry is between half of MinDelay and MinDelay. The upper
-	// bound doubles with each further retry. 0 means 300 ms, or MaxDelay if MaxDelay is shorter.
+	// MinDelay is the upper bound of the random delay before the first retry. The bound doubles with each further
+	// retry. 0 means 300 ms, or MaxDelay if MaxDelay is shorter.
 	MinDelay time.Duration
-	// MaxDelay is the upper bound of the backoff. 0 means 3 s; a value below MinDelay is raised to MinDelay.
+	// MaxDelay is the maximum delay. 0 means 3 s; a value below MinDelay is raised to MinDelay.
 	MaxDelay time.Duration
-	// AttemptTimeout limits the duration of one HTTP request, from connecting to reading the last byte of the
-	// response. 0 means 10 s.
+	// AttemptTimeout limits the duration of one HTTP request, including connecting and reading the response. 0 means 10
+	// s.
 	AttemptTimeout time.Duration
 }
 
-// PollPolicy sets how often WaitForStatus and WaitUntilGone poll. The first poll is sent immediately. The delays
-// before the following polls grow from MinDelay to MaxDelay, with jitter.
+// PollPolicy sets how often WaitForStatus and WaitUntilGone poll. The delay between polls grows from MinDelay to
+// MaxDelay, with jitter.
 type PollPolicy struct {
 	MinDelay time.Duration // 0 means 2 s, or MaxDelay if that is less
 	MaxDelay time.Duration // 0 means 15 s; a value below MinDelay is raised to MinDelay
 }
 
-// Limiter delays requests. Wait blocks until a request may be sent. It must return an error when ctx is done, and
-// must be safe for concurrent use. The type *rate.Limiter of golang.org/x/time/rate implements Limiter.
+// Limiter delays requests. Wait blocks until a request may be sent, and returns an error when ctx is done. It must be
+// safe for concurrent use. The type *rate.Limiter of golang.org/x/time/rate implements Limiter.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }
 
-// Attempt describes one HTTP request of a call. It is passed to Options.OnAttempt after the request has ended.
+// Attempt describes one HTTP request of a call.
 type Attempt struct {
 	Context    context.Context // the context of the call; it may contain the parent span of a trace
 	Action     string          // the operation, such as "DescribeInstances"
@@ -109,7 +104,7 @@ type Attempt struct {
 	Host       string
 	Number     int // 1 for the first attempt of a call
 	Start      time.Time
-	Duration   time.Duration // from Start until the response was read and decoded
+	Duration   time.Duration // from Start until the response was decoded
 	StatusCode int           // HTTP status, 0 if there was no response
 	Code       string        // the API's error code, "" if there was none
 	RequestID  string

@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// The list types in this file determine how a list in the parameters of [Client.Call] is encoded. Different operations
-// of the API expect different encodings: see the documentation of the operation.
+// The list types in this file determine how a list in the parameters of [Client.Call] is encoded. The documentation of
+// an operation shows which encoding the operation expects.
 
 // JSONList is a list that is sent as a single parameter whose value is a JSON array of strings. A nil list is not sent,
 // so it does not filter. An empty list is sent as "[]", which matches nothing. An empty string in the list is an error.
@@ -87,8 +87,8 @@ func (l TagList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// timeFilter is encoded as the parameters Filter.N.Key and Filter.N.Value. Each number N has a fixed meaning, so a
-// request may contain Filter.3 without Filter.1 and Filter.2.
+// timeFilter is encoded as the parameters Filter.N.Key and Filter.N.Value. The API assigns a fixed meaning to each
+// number N.
 type timeFilter struct {
 	key string
 	at  time.Time
@@ -106,8 +106,7 @@ func (f timeFilter) EncodeValues(name string, v *url.Values) error {
 
 var _ = []query.Encoder{JSONList{}, RepeatList[string]{}, TagList{}, timeFilter{}}
 
-// encodeParams encodes a struct, or a pointer to a struct, as the parameters of a call, by the rules described at
-// Client.Call.
+// encodeParams encodes a struct, or a pointer to a struct, by the rules described at Client.Call.
 func encodeParams(params any) (url.Values, error) {
 	v := reflect.ValueOf(params)
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -132,9 +131,8 @@ var (
 	requestType   = reflect.TypeFor[DescribeInstancesRequest]()
 )
 
-// encodeStruct adds the fields of a struct to values. The name of each parameter starts with prefix. encodeStruct uses
-// go-querystring for simple values. If go-querystring would encode a value in a form that the API does not expect,
-// encodeStruct encodes the value itself or returns an error.
+// encodeStruct adds the fields of a struct to values, and adds prefix to their names. It uses go-querystring, except
+// for values that the API expects in another form.
 func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	if strings.Count(prefix, ".") > 20 {
 		return invalid("params", "is nested too deeply at %.80q", prefix)
@@ -160,7 +158,7 @@ func encodeStruct(values url.Values, prefix string, v reflect.Value) error {
 	return nil
 }
 
-// structEncoder encodes the fields that go-querystring does not encode in the form that the API expects.
+// structEncoder encodes the fields that the API expects in another form than go-querystring's.
 type structEncoder struct {
 	values url.Values
 	prefix string
@@ -212,7 +210,7 @@ func (e *structEncoder) namedField(name string, options []string, field reflect.
 	return e.field(name, options, field.Tag, v)
 }
 
-// field encodes one field. Its errors do not contain the name of the field; the caller adds the name.
+// field encodes one field. Its errors do not contain the field's name, which the caller adds.
 func (e *structEncoder) field(name string, options []string, tag reflect.StructTag, v reflect.Value) error {
 	switch {
 	case v.Kind() == reflect.Interface:
@@ -243,8 +241,8 @@ func (e *structEncoder) field(name string, options []string, tag reflect.StructT
 	return nil
 }
 
-// setText sets the string that is sent for a field with the value v. It returns an error if v is the zero value or text
-// is empty.
+// setText sets the string that is sent for the field value v. It returns an error if v is the zero value or text is
+// empty.
 func (e *structEncoder) setText(name string, v reflect.Value, text string) error {
 	if v.IsZero() || text == "" {
 		return fmt.Errorf("is the zero value of %v, which cannot be sent: set the field, or add omitempty to its url tag", v.Type())
@@ -253,8 +251,8 @@ func (e *structEncoder) setText(name string, v reflect.Value, text string) error
 	return nil
 }
 
-// list encodes a list of structs. For a list of other elements, it returns an error, because only the caller knows
-// which encoding the operation expects. A list whose tag tells go-querystring to join the elements is accepted.
+// list encodes a list of structs, and accepts a list that go-querystring joins with commas, spaces or semicolons. Any
+// other list is an error, because operations differ in the encoding that they expect.
 func (e *structEncoder) list(name string, options []string, v reflect.Value) error {
 	element := elemOf(v.Type().Elem())
 	joined := slices.ContainsFunc(options, func(o string) bool { return o == "comma" || o == "space" || o == "semicolon" })
@@ -277,8 +275,8 @@ func (e *structEncoder) list(name string, options []string, v reflect.Value) err
 	return nil
 }
 
-// isScalar reports whether go-querystring encodes a single value of type t in the form that the API expects. It returns
-// false for a time.Duration, which go-querystring would encode as a string such as "1m0s".
+// isScalar reports whether go-querystring encodes a value of type t as the API expects. It returns false for a
+// time.Duration, which go-querystring encodes as a string such as "1m0s".
 func isScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,

@@ -17,10 +17,9 @@ import (
 
 const (
 	// maxRegions is the maximum number of regions that are listed concurrently. It exceeds the number of public
-	// regions, about 30, so listing all regions takes little longer than listing the slowest region.
+	// regions, which is about 30.
 	maxRegions = 32
-	// smallRegion is the maximum number of instances of a region whose pages are fetched one after the other even if
-	// Workers is set.
+	// smallRegion is the maximum number of instances of a region that is always listed page after page.
 	smallRegion = 3 * maxPerRequest
 )
 
@@ -45,7 +44,7 @@ type DescribeRegionsResponse struct {
 // Region is a region available to the account.
 type Region struct {
 	RegionID       string       `json:"RegionId"`
-	RegionEndpoint string       // the endpoint according to the API; not used by the client
+	RegionEndpoint string       // not used by the client
 	LocalName      string       // in the requested language
 	Status         RegionStatus // "" if not reported
 }
@@ -86,29 +85,26 @@ func (c *Client) describeRegions(ctx context.Context, req DescribeRegionsRequest
 	return &DescribeRegionsResponse{RequestID: cmp.Or(meta.Mask(out.RequestID), meta.RequestID), Regions: out.Regions.Region}, meta, nil
 }
 
-// RegionsOptions configures InstancesInRegions. A nil *RegionsOptions, and each zero field, means the default.
+// RegionsOptions configures InstancesInRegions. A nil pointer or a zero field means the default.
 type RegionsOptions struct {
-	// Exclude contains the ids of regions that are not listed, even if the regions argument contains them. Unknown
-	// region ids are ignored.
+	// Exclude contains the ids of regions that are not listed. Unknown region ids are ignored.
 	Exclude []string
-	// Workers is the number of pages of one large region that are fetched concurrently, as in [ScanOptions]. If Workers
-	// is 0 or 1, the pages of each region are fetched one after the other. At most 64 pages of large regions are
-	// fetched concurrently, counted over all regions.
+	// Workers is the number of pages of a large region that are fetched concurrently. If Workers is 0 or 1, the pages
+	// of each region are fetched one after the other. At most 64 pages of large regions are fetched concurrently in
+	// total.
 	Workers int
 }
 
-// InstancesInRegions lists several regions concurrently. It lists each region like [Client.Instances], through the
-// endpoint of that region. All regions share the client's connections and credentials. A nil regions slice means all
-// regions that [Client.DescribeRegions] returns; an empty slice means no regions. The instances of different regions
-// are interleaved. Without Workers, the instances of one region are yielded in the order of its listing.
+// InstancesInRegions lists several regions concurrently. It lists each region as [Client.Instances] does, through the
+// region's endpoint. A nil regions slice means all regions that [Client.DescribeRegions] returns; an empty slice means
+// no regions. Instances of different regions are interleaved.
 //
-// If the listing of a region fails, the loop receives the instances listed so far, followed by one [*RegionError] for
-// the region. The listings of the other regions continue, so do not leave the loop after a RegionError. The listing of
-// a region is complete if and only if the loop receives no RegionError for it. If a region has no instances, a dry run
-// in that region verifies the permission, because a policy may be limited to some regions. The result is remembered for
-// five minutes (see Options.TrustEmpty).
+// If the listing of a region fails, the loop receives one [*RegionError] for the region, after the instances that were
+// listed. The listing of a region is complete if and only if the loop receives no RegionError for the region. The other
+// regions are still listed, so do not end the loop after a RegionError.
 //
-// Any other error is yielded last and ends the loop, for example the error of ctx or of DescribeRegions.
+// An empty region is verified with a dry run in that region; see Options.TrustEmpty. Any error other than a RegionError
+// is yielded last and ends the loop, for example the error of ctx or of DescribeRegions.
 func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req DescribeInstancesRequest, opts *RegionsOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		err := c.inRegions(ctx, regions, req, opts, yield)
@@ -123,9 +119,8 @@ func (c *Client) InstancesInRegions(ctx context.Context, regions []string, req D
 	}
 }
 
-// notOfRegion wraps an error so that [errors.As] does not find a RegionError in its chain. Such a RegionError may come
-// from another listing, if it was the reason for canceling the context. The caller would take it for the failure of a
-// single region of this listing.
+// notOfRegion wraps an error so that [errors.As] does not find a RegionError in its chain. Such a RegionError belongs
+// to another listing, for example one that canceled the context.
 type notOfRegion struct{ error }
 
 func (e notOfRegion) Is(target error) bool { return errors.Is(e.error, target) }
@@ -170,8 +165,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 		}
 	}
 	for inst, err := range pagination.Merge(ctx, maxRegions, runs...) {
-		// Check only the type of err itself. A RegionError that err wraps may come from another listing, if it was the
-		// reason for canceling ctx.
+		// Check only the type of err itself. A RegionError that err wraps may belong to another listing.
 		if _, ok := err.(*RegionError); err != nil && !ok { //nolint:errorlint // yielded as it is, never wrapped
 			return err
 		}
@@ -183,7 +177,7 @@ func (c *Client) inRegions(ctx context.Context, regions []string, req DescribeIn
 }
 
 // listRegion lists one of several regions. If workers is greater than 1, it fetches the pages of a large region
-// concurrently. The semaphore large limits the number of regions that are listed in this way at the same time.
+// concurrently. The semaphore large limits the number of large regions that are listed at the same time.
 func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, workers int, large chan struct{}, deliver deliverFunc) error {
 	l := c.newListing()
 	requests, err := req.split(ctx)

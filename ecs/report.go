@@ -17,7 +17,7 @@ type CheckStatus string
 const (
 	CheckStatusPassed  CheckStatus = "passed"
 	CheckStatusFailed  CheckStatus = "failed"
-	CheckStatusUnknown CheckStatus = "unknown" // the step could not determine the result
+	CheckStatusUnknown CheckStatus = "unknown" // it is not known whether the step passes
 	CheckStatusSkipped CheckStatus = "skipped" // the step did not run because an earlier step failed
 )
 
@@ -29,7 +29,7 @@ type CheckStep struct {
 	Region string      `json:"region,omitempty"` // "" if the step does not depend on a region
 	Action string      `json:"action,omitempty"` // the operation of a "permission" step, such as "DescribeInstances"
 	Status CheckStatus `json:"status"`
-	// Optional is true if a listing works even if this step fails. [Report.Err] ignores optional steps.
+	// Optional is true if a listing works even if this step fails.
 	Optional bool          `json:"optional,omitempty"`
 	Detail   string        `json:"detail,omitempty"` // what the step found; one line without secrets
 	Advice   string        `json:"advice,omitempty"` // what the user should do; one line; "" if there is no advice
@@ -37,14 +37,13 @@ type CheckStep struct {
 	Duration time.Duration `json:"-"`                // encoded in JSON as "seconds"
 }
 
-// Report is the result of [Client.Check]. All verbs of package fmt print it as a table, and package encoding/json
-// encodes it as an object. The table and the object contain no secrets.
+// Report is the result of [Client.Check]. Package fmt prints a Report as a table, and package encoding/json encodes it
+// as an object. Neither the table nor the object contains a secret.
 type Report struct{ Steps []CheckStep }
 
-// Err returns nil if a listing would work. Otherwise, it returns the error of the first step that prevents a listing.
-// Use [errors.Is] to compare the error with ErrForbidden and the other Err… variables. If the result of a step is
-// unknown, for example because the API throttled the request or did not respond, Err returns an error, too. Err ignores
-// optional steps.
+// Err returns nil if a listing would work. Otherwise, it returns the error of the first step that failed or whose
+// result is unknown, for example because the API throttled the request. Optional steps are ignored. Use [errors.Is] to
+// compare the error with ErrForbidden and the other Err… variables.
 func (r *Report) Err() error {
 	for _, s := range r.Steps {
 		if s.Err != nil && !s.Optional {
@@ -55,8 +54,8 @@ func (r *Report) Err() error {
 }
 
 // MissingActions returns, in alphabetical order, the denied permissions that a RAM policy can grant, such as
-// "ecs:DescribeInstances". The result includes the permissions of optional steps. It omits permissions that a policy
-// explicitly denies and permissions that no RAM policy can grant; for these, see the Advice of the step.
+// "ecs:DescribeInstances". It includes the permissions of optional steps, and omits permissions that a policy
+// explicitly denies.
 func (r *Report) MissingActions() []string {
 	var actions []string
 	for _, s := range r.Steps {
@@ -68,8 +67,8 @@ func (r *Report) MissingActions() []string {
 	return slices.Compact(actions)
 }
 
-// denied returns the error of a step that failed because of a missing permission that a RAM policy can grant. For any
-// other step, it returns false.
+// denied returns the step's error if the step failed because of a missing permission that a RAM policy can grant.
+// Otherwise, it returns false.
 func (s CheckStep) denied() (*Error, bool) {
 	var e *Error
 	ok := errors.As(s.Err, &e) && isGrantable(e)
@@ -84,8 +83,7 @@ type policyStatement struct {
 }
 
 // Policy returns the smallest RAM policy that grants the MissingActions, as JSON. It returns "" if no action is
-// missing. An action that was denied in some regions and permitted in others is granted only in the regions that
-// denied it.
+// missing. An action that is permitted in some regions is granted only in the regions that denied it.
 func (r *Report) Policy() string {
 	policy := struct {
 		Version   string
@@ -108,7 +106,7 @@ func (r *Report) Policy() string {
 }
 
 // missingResources returns the resources for which a RAM policy must grant the action: the resources of the regions
-// that denied the action, or "*" if no region permitted the action.
+// that denied it, or "*" if no region permitted it.
 func (r *Report) missingResources(action string) []string {
 	var resources []string
 	permitted := false
@@ -131,8 +129,8 @@ func (r *Report) missingResources(action string) []string {
 // Format implements [fmt.Formatter]. It prints the result of String for every verb.
 func (r *Report) Format(f fmt.State, verb rune) { formatText(f, verb, r.String()) }
 
-// String returns a table with one line for each step. If there is advice for a step, the advice is on the next line.
-// The policy that grants the missing actions follows the table.
+// String returns a table with one line for each step, the advice for each step, and the policy that grants the missing
+// actions.
 func (r *Report) String() string {
 	var b strings.Builder
 	width := 0
@@ -174,8 +172,8 @@ func (s CheckStep) title() string {
 	return s.Name + " " + s.Action + inRegion(s.Region)
 }
 
-// MarshalJSON returns an object that contains the steps, whether a listing would work, the missing actions, and the
-// policy that grants these actions.
+// MarshalJSON returns an object with the steps, the result of the check, the missing actions, and the policy that
+// grants them.
 func (r *Report) MarshalJSON() ([]byte, error) {
 	out := struct {
 		OK             bool            `json:"ok"`
@@ -187,7 +185,7 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 }
 
 // MarshalJSON returns an object with the fields of the step. If the step has an error, the object also contains the
-// message, the code and the request id of the error.
+// error's message, code and request id.
 func (s CheckStep) MarshalJSON() ([]byte, error) {
 	type fields CheckStep // has the same fields as CheckStep, but no MarshalJSON method
 	out := struct {

@@ -18,11 +18,11 @@ const (
 	maxAttributes = 20
 )
 
-// DescribeInstancesRequest filters a listing. The zero value matches every instance in the client's region.
+// DescribeInstancesRequest filters a listing. An instance must match all filters that are set. The zero value matches
+// every instance in the client's region.
 //
-// An instance must match all filters that are set. Zero fields are not sent. Requests are passed by value and never
-// modified, so several goroutines may use the same request. The name of the API parameter is in the url tag of a field
-// or in its comment.
+// Zero fields are not sent. Requests are passed by value and never modified, so several goroutines may use the same
+// request.
 type DescribeInstancesRequest struct {
 	VPCID           string `url:"VpcId,omitempty"`
 	VSwitchID       string `url:"VSwitchId,omitempty"`
@@ -30,23 +30,21 @@ type DescribeInstancesRequest struct {
 	SecurityGroupID string `url:"SecurityGroupId,omitempty"`
 	ImageID         string `url:"ImageId,omitempty"`
 	KeyPairName     string `url:"KeyPairName,omitempty"`
-	// ResourceGroupID matches the members of a resource group. The API returns at most 1,000 members, without an
-	// indication that there are more. The listing methods fetch the remaining members by id, or end with a
-	// [CappedError]. The API's documentation contradicts itself about whether this filter supports the default resource
-	// group.
+	// ResourceGroupID matches the members of a resource group. The API returns at most 1,000 members without reporting
+	// that more exist. The listing methods fetch the remaining members by id, or end with a [CappedError]. The API's
+	// documentation contradicts itself about whether this filter supports the default resource group.
 	ResourceGroupID string `url:"ResourceGroupId,omitempty"`
 	HPCClusterID    string `url:"HpcClusterId,omitempty"`
 	// InstanceName may contain the wildcard "*".
 	InstanceName       string `url:"InstanceName,omitempty"`
 	InstanceType       string `url:"InstanceType,omitempty"`
 	InstanceTypeFamily string `url:"InstanceTypeFamily,omitempty"`
-	// RDMAIPAddresses is a single address. The API does not document whether several addresses are accepted.
+	// RDMAIPAddresses is a single address.
 	RDMAIPAddresses string `url:"RdmaIpAddresses,omitempty"`
 
-	// InstanceNetworkType may be left empty if PrivateIPAddresses, EIPAddresses or InnerIPAddresses is set. The client
-	// then sends the network type to which these addresses belong, because the API ignores the addresses in a request
-	// without a network type. If the network type contradicts the addresses, the request fails with
-	// ErrInvalidParameter.
+	// InstanceNetworkType is the type of network. It may be "" if PrivateIPAddresses, EIPAddresses or InnerIPAddresses
+	// is set: the client then sends the network type of these addresses, because the API ignores addresses without a
+	// network type. A network type that contradicts the addresses is an error that matches ErrInvalidParameter.
 	InstanceNetworkType InstanceNetworkType `url:"InstanceNetworkType,omitempty"`
 	InstanceChargeType  InstanceChargeType  `url:"InstanceChargeType,omitempty"`
 	InternetChargeType  InternetChargeType  `url:"InternetChargeType,omitempty"`
@@ -56,33 +54,31 @@ type DescribeInstancesRequest struct {
 	HTTPTokens          MetadataTokens      `url:"HttpTokens,omitempty"`
 
 	// The fields below are lists of ids and addresses. A nil list does not filter, and an empty list matches nothing.
-	// Duplicate elements are sent only once. A list that contains an empty id or address fails with
-	// ErrInvalidParameter.
+	// An empty id or address is an error that matches ErrInvalidParameter. Duplicates are sent only once.
 	//
-	// A single DescribeInstances call accepts at most 100 elements in each list. A listing accepts one list with more
-	// than 100 elements, which may be IPv6Addresses, and sends its elements in batches of 100. If two lists have more
-	// than 100 elements, the listing fails with ErrInvalidParameter.
+	// DescribeInstances accepts at most 100 elements in each list. The listing methods accept one list with more than
+	// 100 elements, and send it in batches of 100.
 	InstanceIDs        JSONList `url:"InstanceIds"`
 	InnerIPAddresses   JSONList `url:"InnerIpAddresses"`   // in the classic network
 	PrivateIPAddresses JSONList `url:"PrivateIpAddresses"` // in a VPC
 	PublicIPAddresses  JSONList `url:"PublicIpAddresses"`
 	EIPAddresses       JSONList `url:"EipAddresses"` // in a VPC
 
-	// IPv6Addresses (Ipv6Address.N) is sent in batches like the lists above. Neither a nil list nor an empty list
-	// filters, because the API has no form for an empty list of IPv6 addresses.
+	// IPv6Addresses (Ipv6Address.N) is sent in batches like the lists above. An empty list does not filter, because the
+	// API has no form for an empty list of IPv6 addresses.
 	IPv6Addresses RepeatList[string] `url:"Ipv6Address"`
-	// Tags (Tag.N.Key, Tag.N.Value) matches instances that have all of the tags. At most 20 tags are allowed. Nil and
-	// empty lists do not filter. The API returns at most 1,000 instances, without an indication that there are more.
-	// The listing methods fetch the remaining instances by id, or end with a [CappedError].
+	// Tags (Tag.N.Key, Tag.N.Value) matches instances that have all of the tags. At most 20 tags are allowed. An empty
+	// list does not filter. The API returns at most 1,000 instances without reporting that more exist. The listing
+	// methods fetch the remaining instances by id, or end with a [CappedError].
 	Tags TagList `url:"Tag"`
-	// AdditionalAttributes (AdditionalAttributes.N) requests response members that the API leaves empty by default. At
-	// most 20 attributes are allowed.
+	// AdditionalAttributes (AdditionalAttributes.N) requests response members that the API omits by default. At most 20
+	// attributes are allowed.
 	AdditionalAttributes RepeatList[AdditionalAttribute] `url:"AdditionalAttributes"`
 
-	// The four fields below are the bounds of two time windows: the creation time and the expiration time of an
-	// instance (parameters Filter.1 to Filter.4). The API compares whole minutes in UTC. The start of a window is
-	// rounded down and the end is rounded up, so rounding never narrows the window. If a window ends before it begins,
-	// the request fails with ErrInvalidParameter. The API does not document whether the bounds are inclusive.
+	// The four fields below are bounds of the creation time and of the expiration time (Filter.1 to Filter.4). The API
+	// compares whole minutes, so lower bounds are rounded down and upper bounds are rounded up. An upper bound before
+	// the lower bound is an error that matches ErrInvalidParameter. The API does not document whether the bounds are
+	// inclusive.
 	CreatedAfter  time.Time `url:"-"`
 	CreatedBefore time.Time `url:"-"`
 	ExpiresAfter  time.Time `url:"-"`
@@ -94,14 +90,13 @@ type DescribeInstancesRequest struct {
 	DeviceAvailable         *bool `url:"DeviceAvailable,omitempty"`         // by invitation only
 	HTTPPutResponseHopLimit *int  `url:"HttpPutResponseHopLimit,omitempty"` // by invitation only
 
-	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number. Use them only in a single
-	// call of DescribeInstances. According to the API's documentation, they will be removed. A listing, or a request
-	// that sets MaxResults or NextToken as well, fails with ErrInvalidParameter, because the API would ignore the page
-	// number.
+	// PageNumber (from 1) and PageSize (up to 100, 10 by default) select a page by number. According to the API's
+	// documentation, they will be removed. Use them only with DescribeInstances, and not together with MaxResults or
+	// NextToken; otherwise, the error matches ErrInvalidParameter.
 	PageNumber int `url:"PageNumber,omitempty"`
 	PageSize   int `url:"PageSize,omitempty"`
-	// MaxResults is the page size. The API raises values below 10 to 10 and caps values above 100 at 100. Zero means
-	// 100 in a listing. In a single DescribeInstances call, zero means 10, the API's default.
+	// MaxResults is the page size. The API raises values below 10 to 10, and reduces values above 100 to 100. Zero
+	// means 100 in the listing methods, and 10 in DescribeInstances.
 	MaxResults int `url:"MaxResults,omitempty"`
 	// NextToken continues an earlier listing that had the same filters.
 	NextToken string `url:"NextToken,omitempty"`
@@ -143,8 +138,7 @@ func (r DescribeInstancesRequest) encode(region string, dryRun bool) (url.Values
 	})
 }
 
-// impliedNetwork returns the network type to which the addresses in the request belong, or "" if the request contains
-// no addresses that require a network type.
+// impliedNetwork returns the network type of the addresses in the request, or "" if no network type is needed.
 func (r DescribeInstancesRequest) impliedNetwork() InstanceNetworkType {
 	switch {
 	case r.PrivateIPAddresses != nil || r.EIPAddresses != nil:
@@ -202,8 +196,8 @@ func checkLength(field string, n, most int) error {
 	return nil
 }
 
-// checkElements returns an error if the list contains an empty string. The API may ignore empty strings, so a list that
-// contains only empty strings might match all instances.
+// checkElements returns an error if the list contains an empty string. The API may ignore empty strings and return all
+// instances.
 func checkElements[T ~string](field string, list []T) error {
 	if i := slices.Index(list, ""); i >= 0 {
 		return invalid(fmt.Sprintf("%s[%d]", field, i), "must not be empty, because the API may ignore empty elements")
@@ -236,8 +230,8 @@ func (r DescribeInstancesRequest) checkPaging() error {
 	return nil
 }
 
-// checkNetwork returns an error if the API would ignore an address list because of the network type. The API might then
-// return all instances of the network.
+// checkNetwork returns an error if the network type contradicts an address list. The API would ignore the list and
+// might return all instances.
 func (r DescribeInstancesRequest) checkNetwork() error {
 	vpc := r.PrivateIPAddresses != nil || r.EIPAddresses != nil
 	switch inner := r.InnerIPAddresses != nil; {
@@ -263,8 +257,8 @@ func (r DescribeInstancesRequest) matchesNothing() bool {
 	})
 }
 
-// split returns the requests that a listing sends. If a list has more than 100 elements, there is one request for every
-// 100 elements; otherwise there is a single request. split returns an error if the request cannot succeed in a listing.
+// split returns the requests that a listing sends, with at most 100 elements in each list. It returns an error if the
+// request cannot succeed in a listing.
 func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstancesRequest, error) {
 	if ctx == nil {
 		return nil, errNilContext
@@ -304,8 +298,7 @@ func (r DescribeInstancesRequest) split(ctx context.Context) ([]DescribeInstance
 	return batches, batches[0].validate()
 }
 
-// unique returns the list without duplicates, in its original order. A nil list remains nil, and an empty list
-// remains empty.
+// unique returns the list without duplicates, in its original order. A nil list remains nil.
 func unique(list []string) []string {
 	if len(list) < 2 {
 		return slices.Clone(list)
@@ -318,8 +311,8 @@ func unique(list []string) []string {
 	})
 }
 
-// floorMinute rounds the start of a time window down to a whole minute, and ceilMinute rounds the end up. The API
-// requires whole minutes. The rounded window contains the original window, so no instance is missed.
+// floorMinute rounds a lower time bound down to a whole minute, and ceilMinute rounds an upper bound up, as the API
+// requires. Rounding never excludes an instance.
 func floorMinute(t time.Time) time.Time { return t.Truncate(time.Minute) }
 
 func ceilMinute(t time.Time) time.Time {

@@ -11,10 +11,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// ScanOptions configures ScanInstances. A nil *ScanOptions, and each zero field, means the default.
+// ScanOptions configures ScanInstances. A nil pointer or a zero field means the default.
 type ScanOptions struct {
-	// Workers is the number of concurrent requests, each on its own connection. 0 means 8. Values above 64 are capped
-	// at 64.
+	// Workers is the number of concurrent requests. 0 means 8. Values above 64 are reduced to 64.
 	Workers int
 }
 
@@ -23,26 +22,22 @@ const (
 	maxWorkers     = 64
 )
 
-// ScanInstances is like [Client.Instances], but fetches several pages concurrently. It is meant for regions with a
-// thousand or more instances. A scan with n workers takes about 1/n of the time that Instances takes, because Instances
-// fetches one page after the other. Every instance is yielded once, in no particular order.
+// ScanInstances is like [Client.Instances], but fetches several pages concurrently. Use it for regions with a thousand
+// or more instances. A scan with n workers takes about 1/n of the time that Instances takes. Every instance is yielded
+// once, in no particular order.
 //
-// The scan divides the instances into windows by their creation time, which never changes. It lists each window by
-// tokens. Neighboring windows overlap by a minute, because the API does not document whether its time bounds are
-// inclusive. To choose the windows, the scan sends additional requests with page numbers, called probes. The probes
-// count instances. If the server lists instances in creation order, the probes also read the creation times of
-// instances near the intended window bounds. If the API rejects the probes or returns wrong counts, the scan is slower
-// but still complete. All instances that were created within the same minute are in the same window, so their pages are
-// fetched one after the other.
+// The scan divides the instances by their creation time, and lists several time ranges concurrently. To choose the time
+// ranges, it sends two to three additional requests per worker, with page numbers. If the API rejects these requests or
+// returns wrong counts, the scan is slower but still complete. The pages of instances that were created within the same
+// minute are fetched one after the other.
 //
-// Compared with Instances, a scan sends two to three additional requests per worker. It keeps one page per worker in
-// memory. Like Instances, it also keeps the ids of all listed instances, which take about 80 bytes each.
+// If the request contains InstanceIDs or more than 100 addresses, the scan divides this list into batches instead. If
+// the request contains Tags or a ResourceGroupID but no such list, the scan fetches one page after the other, because
+// the API caps the result.
 //
-// ScanInstances yields the same errors as Instances. The first error cancels all requests and ends the scan. The
-// request must not set NextToken. If the request contains InstanceIDs or more than 100 addresses, the scan divides the
-// list into batches instead of dividing time into windows, and fetches the batches concurrently. If the request
-// contains Tags or a ResourceGroupID but no such list, the scan fetches one page after the other, because the API caps
-// the result.
+// ScanInstances yields the same errors as Instances. The first error ends the scan. The request must not set NextToken.
+// Like Instances, a scan keeps the ids of all listed instances in memory, which take about 80 bytes each, and it keeps
+// one page per worker.
 func (c *Client) ScanInstances(ctx context.Context, req DescribeInstancesRequest, opts *ScanOptions) iter.Seq2[Instance, error] {
 	return func(yield func(Instance, error) bool) {
 		if err := c.scan(ctx, req, opts, eachInstance(yield)); err != nil {
@@ -81,15 +76,15 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	return l.finish(ctx, req, err, workers, deliver)
 }
 
-// isDivisible reports whether several parts of a listing may be fetched concurrently. A capped listing is divided into
-// batches of ids or addresses, but not into time windows, because the API does not document whether the cap applies to
-// each window separately.
+// isDivisible reports whether parts of a listing may be fetched concurrently. A listing to which the API's cap applies
+// is divided into batches of ids or addresses, but not by time, because the cap may apply to each time range
+// separately.
 func (r DescribeInstancesRequest) isDivisible(requests []DescribeInstancesRequest, workers int) bool {
 	return workers > 1 && (len(requests) > 1 || r.InstanceIDs != nil || !r.isCapped())
 }
 
-// scanOne performs a scan that is not divided into batches. It fetches the first page and, at the same time, counts
-// instances to decide how to divide the remaining pages. Then it delivers the remaining pages.
+// scanOne performs a scan that is not divided into batches. While it fetches the first page, it counts instances to
+// decide how to divide the remaining pages.
 func (l *listing) scanOne(ctx context.Context, req DescribeInstancesRequest, workers int, deliver deliverFunc) error {
 	type result struct {
 		first  *instancePage
@@ -133,7 +128,7 @@ func (l *listing) scanRest(ctx context.Context, req DescribeInstancesRequest, fi
 	switch {
 	case counts == nil || counts[0].n <= 0: // the counts are missing or wrong
 		return l.followAll(ctx, workers, l.client.blindWindows(req, first.NextToken, workers), deliver)
-	case counts[0].n <= smallRegion: // fetching the remaining pages takes no longer than sending probes
+	case counts[0].n <= smallRegion: // fetching the remaining pages is fast enough
 		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
@@ -152,7 +147,7 @@ type scanWorkers struct {
 	changed chan struct{} // closed and replaced whenever the plan changes
 }
 
-// work yields the pages that one worker fetches. It ends when the plan has no more work.
+// work yields the pages that one worker fetches, until the plan has no more work.
 func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] {
 	return func(yield func(*instancePage, error) bool) {
 		for {
@@ -172,7 +167,7 @@ func (s *scanWorkers) work(ctx context.Context) iter.Seq2[*instancePage, error] 
 	}
 }
 
-// list yields the pages of a window and reports whether the worker should continue.
+// list yields the pages of a time range and reports whether the worker should continue.
 func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instancePage, error) bool) bool {
 	for page, err := range s.client.tokenPages(ctx, s.mode, w.request(s.req), new(idHashes).add) {
 		if err == nil {
@@ -186,8 +181,8 @@ func (s *scanWorkers) list(ctx context.Context, w *window, yield func(*instanceP
 	return true
 }
 
-// next returns the next work for a worker: a probe to send, or a window to list. It returns two nil values if no work
-// is left or ctx is done.
+// next returns the next work for a worker: a request to send, or a time range to list. Both are nil if no work is left
+// or ctx is done.
 func (s *scanWorkers) next(ctx context.Context) (probe *cutProbe, w *window) {
 	for {
 		s.mu.Lock()
@@ -214,8 +209,8 @@ func (s *scanWorkers) update(change func(*scanPlan)) {
 	s.changed = make(chan struct{})
 }
 
-// scanBounds returns the expected creation times of the instances in a scan: the range from lo to hi, and the time now
-// at which the youngest instances were created. All three times are within the time window of the request.
+// scanBounds returns the expected range of the instances' creation times, from lo to hi, and the current time. All
+// three are within the bounds of the request.
 func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time) {
 	now = time.Now().Add(c.transport.ClockOffset()).Truncate(time.Minute)
 	hi = now.Add(maxExpectedAge) // the local clock may be slow
@@ -232,8 +227,8 @@ func (c *Client) scanBounds(req DescribeInstancesRequest) (lo, now, hi time.Time
 	return lo, now, hi
 }
 
-// firstCounts returns the number of all instances, followed by the numbers of instances created before each of several
-// times, in ascending order. It returns nil if a request fails.
+// firstCounts returns the number of all instances, followed by the numbers of instances created before certain times,
+// in ascending order. It returns nil if a request fails.
 func (c *Client) firstCounts(ctx context.Context, req DescribeInstancesRequest, workers int) []countAt {
 	lo, now, hi := c.scanBounds(req)
 	times := []time.Time{{}} // one request is for the first page, so send at most workers further requests
@@ -256,8 +251,8 @@ func (c *Client) planScan(req DescribeInstancesRequest, first *instancePage, cou
 	return p
 }
 
-// blindWindows returns the requests of a scan for which no counts are available. It uses many short time windows,
-// because without counts it is not known when most instances were created.
+// blindWindows returns the requests of a scan for which no counts are available. It divides time into many short
+// ranges, because it is not known when most instances were created.
 func (c *Client) blindWindows(req DescribeInstancesRequest, token string, workers int) []DescribeInstancesRequest {
 	lo, now, _ := c.scanBounds(req)
 	var list []DescribeInstancesRequest
@@ -272,9 +267,8 @@ func (c *Client) blindWindows(req DescribeInstancesRequest, token string, worker
 	return list
 }
 
-// request returns the request that lists a window. The request's time window begins one minute before the end of the
-// preceding window. Because of this overlap, no instance is missed, regardless of whether the API's time bounds are
-// inclusive and whether the API compares minutes or seconds.
+// request returns the request that lists a time range. The range is extended by one minute at its beginning, because
+// the API does not document whether its time bounds are inclusive.
 func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest {
 	if !w.from.IsZero() {
 		req.CreatedAfter = w.from.Add(-time.Minute)
@@ -285,9 +279,8 @@ func (w *window) request(req DescribeInstancesRequest) DescribeInstancesRequest 
 	return req
 }
 
-// counts returns, for each of the given times, how many instances were created before that time. For the zero time, it
-// returns the number of all instances. If any request fails, for example because the API no longer supports page
-// numbers, counts returns nil.
+// counts returns how many instances were created before each of the given times. The zero time stands for all
+// instances. If a request fails, counts returns nil.
 func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, before []time.Time) []countAt {
 	type result struct {
 		index int
@@ -312,8 +305,8 @@ func (c *Client) counts(ctx context.Context, req DescribeInstancesRequest, befor
 	return counts
 }
 
-// count returns how many instances were created before t. If t is zero, it returns the number of all instances. The
-// number is the TotalCount that the server returns, which may be wrong.
+// count returns how many instances were created before t, or the number of all instances if t is zero. The server's
+// number may be wrong.
 func (c *Client) count(ctx context.Context, req DescribeInstancesRequest, t time.Time) (countAt, error) {
 	req.MaxResults, req.PageNumber, req.PageSize = 0, 1, 1
 	if !t.IsZero() {

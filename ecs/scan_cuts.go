@@ -9,18 +9,17 @@ import (
 )
 
 const (
-	// maxExpectedAge is the maximum age that a scan expects instances to have. Older instances are listed in the first
-	// window.
+	// maxExpectedAge is the maximum age that a scan expects. Older instances are listed together with the oldest
+	// expected instances.
 	maxExpectedAge = 12 * 365 * 24 * time.Hour
-	// ageCounts is the maximum number of ages for which a scan counts the older instances before it divides time into
-	// windows. If the server lists instances in creation order, the counts confirm that order. Otherwise, time is first
-	// divided at these ages.
+	// ageCounts is the maximum number of times for which a scan counts the older instances. It counts while it fetches
+	// the first page.
 	ageCounts = 4
-	// maxWindow is the maximum number of instances that a window should contain. It limits memory use, because a worker
-	// keeps hashes of the listed ids until its window is complete.
+	// maxWindow is the maximum number of instances that one worker should list in one go. It limits memory use, because
+	// a worker keeps hashes of the ids until then.
 	maxWindow = 20_000
-	// minSpan is the minimum length of a span that may be divided. Neighboring windows overlap by a minute. If a span
-	// is divided next to a minute in which many instances were created, these instances are listed twice.
+	// minSpan is the minimum length of a time range that may be divided. The instances next to a division may be listed
+	// twice.
 	minSpan = 4 * time.Minute
 )
 
@@ -28,60 +27,55 @@ const (
 type countAt struct {
 	t     time.Time
 	n     int
-	first time.Time // creation time of the first of these instances in listing order; zero if unknown
+	first time.Time // creation time of the first counted instance in listing order; zero if unknown
 }
 
-// scanPlan decides what the workers of a scan do next: send a probe, or list a window.
+// scanPlan decides what the workers of a scan do next. A worker lists a time range (window), or sends a request (probe)
+// that helps to divide a time range with too many instances.
 //
-// The plan divides time into spans, and stores how many instances were created in each span. Adjacent spans with few
-// instances are joined into windows, and the largest window is listed first. A span with many instances is first
-// divided with the help of probes, which are requests that count instances or read creation times. How many instances
-// are too many for one window depends on the remaining work, so that all workers finish at about the same time. Probes
-// affect only the speed of a scan: the windows always cover the whole time range.
+// The plan divides time into parts (spans) and knows how many instances were created in each part. Adjacent parts with
+// few instances are listed together. The parts cover the whole time range, even if the probes return wrong results.
 //
 // The methods must not be called concurrently.
 type scanPlan struct {
 	workers, pageSize int
-	now               time.Time // the time at which the youngest instances are expected
+	now               time.Time // the expected creation time of the youngest instances
 	order             listOrder
 	spans             []span     // all spans in ascending order, without gaps
-	queued, probing   []cutProbe // probes to be sent, and probes in progress
-	ordered           []countAt  // cuts found by position, collected until all probes have ended
-	round             int        // number of the last round of probes
-	probeless         bool       // a probe has failed, so no more probes are sent
+	queued, probing   []cutProbe // requests to be sent, and requests in progress
+	ordered           []countAt  // times collected until all requests in progress have ended
+	round             int        // number of the last round of requests
+	probeless         bool       // a request has failed, so no more requests are sent
 	running           []*window
 }
 
-// span is a part of the time range of a scan. The field before is the number of instances created before the span, and
-// n is the number of instances created in it.
+// span is a part of the time range of a scan.
 type span struct {
 	from, to time.Time
-	before   int  // number of instances created before from
+	before   int  // number of instances created earlier than the span
 	n        int  // number of instances created in the span
-	round    int  // number of the last round of probes for the span; 0 if there was none
-	resisted int  // number of rounds of probes for the span
-	started  bool // whether a window with the span has been started
+	round    int  // number of the last round of requests for the span; 0 if there was none
+	resisted int  // number of rounds of requests for the span
+	started  bool // whether a worker lists or has listed the span
 }
 
-// cutProbe is a request that finds cuts. A cut is a time at which a span can be divided, together with the number of
-// instances created before that time. If the listing has no order, the probe counts the instances created before t.
-// Otherwise, it reads the instances around a position in the listing.
+// cutProbe is a request that finds a time at which a span can be divided, and the number of instances created before
+// that time. It either counts the instances created before t, or reads the instances around a position in the listing.
 type cutProbe struct {
 	t        time.Time
 	position int
-	order    listOrder // unordered if the probe counts instances
-	round    int       // number of the round to which the probe belongs
+	order    listOrder // unordered if the request counts instances
+	round    int       // number of the round to which the request belongs
 }
 
-// window is a time range that one worker lists. A zero from means the beginning of the scan's time range, and a zero to
-// means its end.
+// window is a time range that one worker lists. A zero from or to means that the window has no lower or upper bound.
 type window struct {
 	from, to time.Time
 	left     int // number of instances expected on the remaining pages
 }
 
-// newScanPlan returns a plan for total instances that were created between lo and hi. The counts in known may
-// contradict each other, because instances may be created or released while the scan counts.
+// newScanPlan returns a plan for total instances that were created between lo and hi. The counts in known are sorted by
+// time and may contradict each other.
 func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
 	p := &scanPlan{}
 	from, before := lo, 0
@@ -93,8 +87,8 @@ func newScanPlan(lo, hi time.Time, known []countAt, total int) *scanPlan {
 	return p
 }
 
-// next returns the next work for a worker: a probe to send, or a window to list. If done is true, no work is left. If
-// probe and w are nil and done is false, the worker must wait until a probe in progress has ended.
+// next returns the next work for a worker: a request to send, or a time range to list. If both are nil and done is
+// false, the worker must wait until a request of another worker has ended. If done is true, no work is left.
 func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 	limit := p.windowLimit()
 	if len(p.queued) == 0 && !p.probeless {
@@ -111,13 +105,14 @@ func (p *scanPlan) next() (probe *cutProbe, w *window, done bool) {
 		return nil, nil, !waiting
 	}
 	largest := slices.MaxFunc(ready, func(a, b spanRange) int { return cmp.Compare(a.n, b.n) })
-	if waiting && largest.n < limit*3/10 { // wait, because a probe may yield spans to join with a small range
+	if waiting && largest.n < limit*3/10 { // wait: a request in progress may find spans to list together with a small span
 		return nil, nil, false
 	}
 	return nil, p.start(largest), false
 }
 
-// probed records the result of a probe. If the probe failed, no more probes are sent.
+// probed records the result of a request that the plan has returned. After a failed request, the plan returns no more
+// requests.
 func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	p.probing = slices.DeleteFunc(p.probing, func(other cutProbe) bool { return other == *probe })
 	switch {
@@ -135,8 +130,7 @@ func (p *scanPlan) probed(probe *cutProbe, cuts []countAt, err error) {
 	}
 }
 
-// divide divides the span that contains the time of the given cut. It does nothing if there is no such span or if the
-// span has been started.
+// divide divides the span that contains the time c.t. It does nothing if the span has been started.
 func (p *scanPlan) divide(c countAt) {
 	for i, s := range p.spans {
 		if s.from.Before(c.t) && c.t.Before(s.to) && !s.started {
@@ -149,10 +143,10 @@ func (p *scanPlan) divide(c countAt) {
 	}
 }
 
-// listed records that a worker has listed a page of a window. The page contained rows instances.
+// listed records that a worker has listed a page with the given number of instances.
 func (p *scanPlan) listed(w *window, rows int) { w.left = max(w.left-rows, 0) }
 
-// ended records that a window has been listed.
+// ended records that a worker has listed a whole time range.
 func (p *scanPlan) ended(w *window) {
 	p.running = slices.DeleteFunc(p.running, func(r *window) bool { return r == w })
 }
@@ -163,8 +157,8 @@ func (p *scanPlan) total() int {
 	return last.before + last.n
 }
 
-// left returns the number of instances that remain to be listed in total, and the number of instances that remain in
-// the window in progress with the most remaining instances.
+// left returns the number of instances that remain to be listed: first in total, then in the longest time range that a
+// worker is listing.
 func (p *scanPlan) left() (all, longest int) {
 	for _, s := range p.spans {
 		if !s.started {
@@ -178,10 +172,8 @@ func (p *scanPlan) left() (all, longest int) {
 	return all, longest
 }
 
-// windowLimit returns the maximum number of instances for a window that starts now. The limit is the larger of two
-// numbers: the number of instances that remain in the longest window in progress, and one worker's share of all
-// remaining instances. If the listing has an order, the share is rounded up to whole pages. Otherwise, one and a half
-// pages are added to the share, because the sizes of the windows vary.
+// windowLimit returns the maximum number of instances in the next time range that a worker lists. The limit is chosen
+// so that all workers finish at about the same time.
 func (p *scanPlan) windowLimit() int {
 	left, longest := p.left()
 	share := ceilDiv(left, p.workers*p.pageSize) * p.pageSize
@@ -191,9 +183,8 @@ func (p *scanPlan) windowLimit() int {
 	return max(min(share, maxWindow), longest)
 }
 
-// isLarge reports whether a span should be divided. A round of probes takes as long as fetching a page. Therefore, the
-// number of instances that a span may have grows with each round of probes that has not divided the span sufficiently.
-// If the listing has an order, a span is divided only once, because one round of probes finds all possible cuts.
+// isLarge reports whether a span has too many instances to be listed by one worker. The limit increases with each
+// unsuccessful attempt to divide the span.
 func (p *scanPlan) isLarge(s span, limit int) bool {
 	if s.started || p.probeless || s.to.Sub(s.from) <= minSpan || p.order != unordered && s.resisted > 0 {
 		return false
@@ -202,17 +193,13 @@ func (p *scanPlan) isLarge(s span, limit int) bool {
 	return s.n > limit+(1+resisted)*p.pageSize/2
 }
 
-// isProbed reports whether probes are queued or in progress for the span, or for the larger span from which it was
-// divided. The parts of a divided span are not listed before all its probes have ended, so that an empty part can be
-// listed together with a neighboring part.
+// isProbed reports whether requests that may divide the span have not ended. Such a span is not listed yet.
 func (p *scanPlan) isProbed(s span) bool {
 	same := func(probe cutProbe) bool { return probe.round == s.round }
 	return s.round > 0 && (slices.ContainsFunc(p.probing, same) || slices.ContainsFunc(p.queued, same))
 }
 
-// queueProbes queues probes for the spans that are too large. If the listing has an order, the probes read the
-// instances at certain positions. Otherwise, the probes count the instances created before certain times, and the
-// largest span comes first.
+// queueProbes plans requests to divide the spans that have too many instances.
 func (p *scanPlan) queueProbes(limit int) {
 	var large []span
 	for i := range p.spans {
@@ -234,9 +221,8 @@ func (p *scanPlan) queueProbes(limit int) {
 	}
 }
 
-// cutTimes returns times that divide a span into the given number of parts. If the span begins or ends at the present,
-// the parts become shorter towards the present, because the youngest instances may be years or only minutes old.
-// Otherwise, the parts have equal lengths.
+// cutTimes returns times that divide a span into the given number of parts. Next to the current time, the parts become
+// shorter, because the youngest instances may be years or only minutes old.
 func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	var times []time.Time
 	width := float64(s.to.Sub(s.from))
@@ -259,12 +245,11 @@ func (p *scanPlan) cutTimes(s span, parts int) []time.Time {
 	return slices.CompactFunc(times, time.Time.Equal)
 }
 
-// spanRange is a sequence of adjacent spans that can be listed as one window. The spans contain n instances in total.
+// spanRange is a sequence of adjacent spans that one worker can list together. The spans contain n instances in total.
 type spanRange struct{ first, end, n int }
 
-// readySpans returns the ranges of spans that can be listed without further probes. It joins adjacent spans into ranges
-// of at most limit instances, but a range that consists of a single span may have more. A span without instances
-// becomes part of a neighboring range.
+// readySpans returns the sequences of spans that can be listed now. It joins adjacent spans with at most limit
+// instances in total. A single span may have more instances.
 func (p *scanPlan) readySpans(limit int) []spanRange {
 	var ready []spanRange
 	for i := 0; i < len(p.spans); {
@@ -284,7 +269,7 @@ func (p *scanPlan) readySpans(limit int) []spanRange {
 	return ready
 }
 
-// start marks the spans of a range as started and returns their window.
+// start marks the spans as started and returns the time range that a worker lists.
 func (p *scanPlan) start(r spanRange) *window {
 	w := &window{left: r.n}
 	if r.first > 0 {
@@ -300,9 +285,8 @@ func (p *scanPlan) start(r spanRange) *window {
 	return w
 }
 
-// ageSteps divides the time range from lo to hi into n steps and returns the times between the steps. The steps become
-// shorter towards hi, because the youngest instances may be years or only hours old. With a higher power, the last
-// steps are even shorter.
+// ageSteps returns n-1 times that divide the range from lo to hi into n steps. The steps become shorter towards hi,
+// because the youngest instances may be years or only hours old. A higher power makes the last steps shorter.
 func ageSteps(lo, hi time.Time, n int, power float64) []time.Time {
 	var steps []time.Time
 	for i := n - 1; i > 0; i-- {

@@ -8,10 +8,9 @@ import (
 	"time"
 )
 
-// listOrder is the order in which the API lists instances. The API does not document an order. If the first responses
-// of a scan show that instances are listed in creation order, the position of an instance in the listing is the number
-// of older or younger instances, and page numbers can be used to read the instances at any position. A single round of
-// probes is then sufficient to divide the scan into windows of the intended size.
+// listOrder is the order in which the API lists instances. The API does not document an order. If instances are listed
+// in the order of their creation, a scan can read the instances at any position by page number, which requires fewer
+// requests than counting.
 type listOrder int
 
 const (
@@ -22,8 +21,8 @@ const (
 
 var errUnordered = errors.New("the instances are not in the order of their creation")
 
-// orderOf determines the order of a listing from its first page, and uses the counts, which are sorted by time, to
-// confirm the order. Each count contains the creation time of the first instance among the counted instances.
+// orderOf determines the order of a listing from its first page and confirms it with the counts, which are sorted by
+// time.
 func orderOf(page []Instance, counts []countAt) listOrder {
 	times := creationTimes(page)
 	if len(times) == 0 || slices.ContainsFunc(times, time.Time.IsZero) {
@@ -58,14 +57,14 @@ func creationTimes(instances []Instance) []time.Time {
 	return times
 }
 
-// queuePositions queues probes by position that divide all instances into windows of equal size.
+// queuePositions plans the requests that divide all instances into time ranges with equal numbers of instances.
 func (p *scanPlan) queuePositions(limit int) {
 	for i := range p.spans {
 		p.spans[i].round, p.spans[i].resisted = p.round, 1
 	}
 	total := p.total()
-	// Plan windows that are smaller than the limit, because windows overlap and because instances that were created at
-	// the same time cannot be divided.
+	// Use time ranges with fewer instances than the limit, because they overlap, and because instances with the same
+	// creation time cannot be divided.
 	windows := min(ceilDiv(total, limit-p.pageSize*4/10), p.workers)
 	windows *= min(max(ceilDiv(total/windows, maxWindow), 1), 8) // limited, because total may be wrong
 	for i := 1; i < windows; i++ {
@@ -73,8 +72,8 @@ func (p *scanPlan) queuePositions(limit int) {
 	}
 }
 
-// divideByOrder divides the spans at the cuts that probes by position have found. If the cuts contradict each other or
-// the counts, the listing is not in creation order, and divideByOrder ignores the cuts.
+// divideByOrder divides the spans at the times that were found by page number. If these times contradict the numbers of
+// instances, divideByOrder ignores them, because the listing is not in the order of creation.
 func (p *scanPlan) divideByOrder() {
 	cuts := p.ordered
 	p.ordered = nil
@@ -97,7 +96,7 @@ func (p *scanPlan) divideByOrder() {
 	}
 }
 
-// probe sends a probe and returns the cuts that it finds.
+// probe sends a request and returns the times at which a time range can be divided.
 func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe *cutProbe) ([]countAt, error) {
 	if probe.order == unordered {
 		n, err := c.count(ctx, req, probe.t)
@@ -121,7 +120,7 @@ func (c *Client) probe(ctx context.Context, req DescribeInstancesRequest, probe 
 	return cutsAmong(created, older), nil
 }
 
-// pageSizeAround returns the page size with which the instance at the position at is nearest to the middle of its page.
+// pageSizeAround returns the page size that places the instance at position at nearest to the middle of a page.
 func pageSizeAround(at int) int {
 	best, distance := maxPerRequest, maxPerRequest
 	for size := maxPerRequest; size > maxPerRequest/2; size-- {
@@ -132,11 +131,9 @@ func pageSizeAround(at int) int {
 	return best
 }
 
-// cutsAmong returns times at which the instances with the given creation times can be divided, with the number of older
-// instances for each time. The creation times are in ascending order, and older is the number of instances created
-// before the first of them. Neighboring windows overlap by a minute, so cutsAmong looks for gaps of three minutes
-// without creations. If there is no such gap, it returns a single cut, between two creation times near the middle of
-// the list. If all instances were created within one minute, the single cut is before that minute.
+// cutsAmong returns times that divide instances with the given creation times, which are in ascending order. It prefers
+// gaps of three minutes, so that few instances are listed twice. The argument older is the number of instances created
+// before the first creation time.
 func cutsAmong(created []time.Time, older int) []countAt {
 	var cuts []countAt
 	middle, nearest := len(created)/2, 0

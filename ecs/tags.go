@@ -28,11 +28,11 @@ type ListTagResourcesRequest struct {
 	// without duplicates, in batches of 50.
 	ResourceIDs RepeatList[string] `url:"ResourceId"`
 	// Tags (Tag.N.Key, Tag.N.Value) matches resources that have all of the tags. At most 20 tags are allowed. To match
-	// the members of a resource group, use a single tag with the key "acs:rm:rgId" and the id of the group as its
-	// value. The API does not support this tag for the default group.
+	// the members of a resource group, use a single tag with the key "acs:rm:rgId" and the group's id as its value. The
+	// API does not support this tag for the default group.
 	Tags TagList `url:"Tag"`
-	// TagFilters (TagFilter.N) matches resources by a tag key and several possible values. The API supports this
-	// parameter by invitation only.
+	// TagFilters (TagFilter.N) matches resources by a tag key and several possible values. It is available by
+	// invitation only.
 	TagFilters TagFilterList `url:"TagFilter"`
 	NextToken  string        `url:"NextToken,omitempty"` // continues an earlier listing
 
@@ -42,15 +42,15 @@ type ListTagResourcesRequest struct {
 	ResourceOwnerID      int64  `url:"ResourceOwnerId,omitempty"`
 }
 
-// TagFilter matches resources that have a tag with the key TagKey and one of the values TagValues. If TagValues is
-// empty, any value matches.
+// TagFilter matches resources that have a tag with the key TagKey and one of the values TagValues. Without TagValues,
+// any value matches.
 type TagFilter struct {
 	TagKey    string   `url:"TagKey"`    // TagFilter.N.TagKey
 	TagValues []string `url:"TagValues"` // TagFilter.N.TagValues.M
 }
 
-// TagFilterList is a list that is sent as the parameters Name.1.TagKey, Name.1.TagValues.1 and so on. A nil or empty
-// list is not sent. An empty TagKey is an error.
+// TagFilterList is a list that is sent as the parameters Name.1.TagKey, Name.1.TagValues.1 and so on. An empty list is
+// not sent. An empty TagKey is an error.
 type TagFilterList []TagFilter
 
 // EncodeValues implements [query.Encoder].
@@ -68,8 +68,8 @@ func (l TagFilterList) EncodeValues(key string, v *url.Values) error {
 	return nil
 }
 
-// TagResource is one tag of one resource. A listing yields one TagResource for each tag of a matching resource,
-// including tags that are not part of the request.
+// TagResource is one tag of one resource. A listing yields all tags of a matching resource, including tags that are not
+// part of the request.
 type TagResource struct {
 	ResourceID   string `json:"ResourceId"`
 	ResourceType ResourceType
@@ -77,10 +77,8 @@ type TagResource struct {
 	TagValue     string
 }
 
-// ListTagResources yields the tags of all matching resources (API: ListTagResources). It fetches pages as the loop
-// proceeds. If the listing fails, the last iteration receives the zero TagResource and the error.
-//
-// No request is sent before the loop starts. Each loop over the returned sequence starts a new listing.
+// ListTagResources yields the tags of all matching resources. It fetches pages as the loop proceeds, and each loop
+// starts a new listing. If the listing fails, the last iteration receives the zero TagResource and the error.
 func (c *Client) ListTagResources(ctx context.Context, req ListTagResourcesRequest) iter.Seq2[TagResource, error] {
 	return func(yield func(TagResource, error) bool) {
 		batches, err := req.split(ctx)
@@ -151,7 +149,7 @@ func checkTags(field string, tags []Tag) error {
 // tagPage is a page of ListTagResources.
 type tagPage []TagResource
 
-// ids returns one string for each element of the page, which identifies the resource and the tag.
+// ids returns a string for each element of the page that identifies the resource and the tag.
 func (p tagPage) ids() (ids []string) {
 	for _, t := range p {
 		ids = append(ids, t.ResourceID+"\n"+t.TagKey+"\n"+t.TagValue)
@@ -197,7 +195,7 @@ func (c *Client) fetchTagPage(ctx context.Context, req ListTagResourcesRequest) 
 		page, next = out.TagResources.TagResource, out.NextToken
 		return nil
 	})
-	if next == req.NextToken { // on the last page, the API may return the token of the request
+	if next == req.NextToken { // the API may return the token of the request on the last page
 		next = ""
 	}
 	return page, next, err

@@ -13,35 +13,33 @@ import (
 )
 
 const (
-	// maxFailedPolls is the number of consecutive failed polls that end a wait. Only polls that fail because the
-	// service is unavailable or throttles them are counted. Any other error ends the wait immediately.
+	// maxFailedPolls is the number of consecutive failed polls that end a wait, if the service is unavailable or
+	// throttles the polls. Any other error ends the wait immediately.
 	maxFailedPolls = 5
 
 	defaultMinPoll = 2 * time.Second
 	defaultMaxPoll = 15 * time.Second
 )
 
-// WaitForStatus polls until every instance has reached the status want. An instance that has reached the status may
-// change afterwards: WaitForStatus returns each instance as it was when it reached the status, in the order of the ids,
-// without duplicates. It accepts any number of ids. Options.Poll sets the delays between polls.
+// WaitForStatus polls until every instance has reached the status want. It returns each instance as it was when it
+// reached the status, in the order of the ids and without duplicates. An instance may change afterwards. Options.Poll
+// sets the delays between polls.
 //
 // WaitForStatus also waits for instances that the API does not return yet. It accepts a status for which there is no
-// InstanceStatus constant, because the API may add statuses. If the status does not exist in the API, the wait lasts
-// until ctx is done.
+// constant, because the API may add statuses.
 //
 // WaitForStatus returns a [*WaitError] in the following cases:
 //
-//   - An instance can no longer reach the status: it existed and is now gone, it is locked for a reason that leads to
-//     its release or prevents a start, or its status cannot be decoded. If want is Pending, an instance with another
-//     status also ends the wait. If want is Running, a stopped instance does not end the wait, because another program
-//     may start the instance.
+//   - An instance can no longer reach the status: it no longer exists, it is locked for a reason that leads to its
+//     release or prevents a start, or its status cannot be decoded. If want is Pending, an instance with another status
+//     also ends the wait. If want is Running, a stopped instance does not end the wait, because another program may
+//     start it.
 //   - ctx is done. Set a deadline to limit the wait.
 //   - The API rejects a request.
-//   - Instances are missing from a response, and a dry run cannot confirm that the reason is not a missing permission.
+//   - Instances are missing from a response, and a dry run cannot verify the permission.
 //   - Five consecutive polls fail despite retries.
 //
-// The WaitError names the instances that have not reached the status. The instances that have reached it are returned
-// together with the error.
+// Together with the error, WaitForStatus returns the instances that have reached the status.
 func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...string) ([]Instance, error) {
 	if err := checkStatus(want); err != nil {
 		return nil, invalidCall(describeInstances, c.Region(), err)
@@ -79,8 +77,8 @@ func (c *Client) WaitForStatus(ctx context.Context, want InstanceStatus, ids ...
 	return instances, err
 }
 
-// checkStatus returns an error if the status is empty or differs from a known status only in case, because no instance
-// can have such a status. It accepts unknown statuses, because the API may add statuses.
+// checkStatus returns an error if the status is empty or differs from a known status only in case. It accepts unknown
+// statuses, because the API may add statuses.
 func checkStatus(want InstanceStatus) error {
 	if want == "" {
 		return invalid("want", "must not be empty: use a status such as %q", InstanceStatusRunning)
@@ -93,8 +91,7 @@ func checkStatus(want InstanceStatus) error {
 	return nil
 }
 
-// cannotReach returns the reason why an instance will never reach the status. It returns "" if the instance may still
-// reach the status.
+// cannotReach returns the reason why an instance will never reach the status, or "" if the instance may still reach it.
 func cannotReach(i Instance, want InstanceStatus) string {
 	if want == InstanceStatusPending && i.Status != "" {
 		return "the instance is " + string(word(i.Status)) + ", and only a new instance can be Pending"
@@ -113,8 +110,8 @@ func cannotReach(i Instance, want InstanceStatus) string {
 	return ""
 }
 
-// word returns s if s consists of up to 32 letters, like every known status. Otherwise, word returns "***". The result
-// is used in error messages, and any other value from the server may contain a secret.
+// word returns s if s consists of up to 32 letters, like every known status. Otherwise, it returns "***", because other
+// values may contain a secret.
 func word[T ~string](s T) T {
 	notLetter := func(r rune) bool { return r < 'A' || r > 'z' || r > 'Z' && r < 'a' }
 	if len(s) > 32 || strings.ContainsFunc(string(s), notLetter) {
@@ -123,13 +120,13 @@ func word[T ~string](s T) T {
 	return s
 }
 
-// WaitUntilGone polls until none of the instances exists. An id that never existed counts as gone. An instance counts
-// as gone as soon as one poll does not return the instance. Options.Poll sets the delays between polls.
+// WaitUntilGone polls until none of the instances exists. An instance counts as gone as soon as one poll does not
+// return it. An id that never existed counts as gone, too. Options.Poll sets the delays between polls.
 //
-// If a request for a batch of ids returns no instance at all, a dry run checks the permission, so that a missing
-// permission is not mistaken for success; see Options.TrustEmpty. WaitUntilGone returns a [*WaitError] with an empty
-// Want if ctx is done, if the API rejects a request, if the dry run fails, or if five consecutive polls fail despite
-// retries. Set a deadline on ctx to limit the wait.
+// If no instance of a batch of ids is returned, a dry run checks the permission, so that a missing permission is not
+// mistaken for success; see Options.TrustEmpty. WaitUntilGone returns a [*WaitError] if ctx is done, if the API rejects
+// a request, if the dry run fails, or if five consecutive polls fail despite retries. Set a deadline on ctx to limit
+// the wait.
 func (c *Client) WaitUntilGone(ctx context.Context, ids ...string) error {
 	return c.pollUntil(ctx, "", ids, func(p *poll, id string) error {
 		if inst, ok := p.found.instances[id]; ok || !p.found.isMissing(id) {
@@ -151,9 +148,8 @@ type poll struct {
 	confirmed  time.Time                 // when a dry run last confirmed that the missing ids do not exist
 }
 
-// pollUntil polls until p.pending is empty. After each poll, it calls step for each pending id. The function step
-// removes the id from p.pending if the wait for the id is over; otherwise, step records the status of the instance. If
-// step returns an error, the wait ends with that error, or with the first error if several calls of step return errors.
+// pollUntil polls until p.pending is empty, and calls step for each pending id after each poll. The function step
+// removes the id from p.pending or records its status. An error returned by step ends the wait.
 func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []string, step func(p *poll, id string) error) error {
 	if err := checkIDs(ctx, ids); err != nil {
 		return invalidCall(describeInstances, c.Region(), err)
@@ -191,9 +187,8 @@ func (c *Client) pollUntil(ctx context.Context, want InstanceStatus, ids []strin
 	return nil
 }
 
-// pollOnce looks up the pending ids. If an instance is missing that was returned before or is expected to be gone, a
-// dry run must confirm the permission. For ids that have never been returned, one dry run every five minutes is
-// sufficient to detect a missing permission.
+// pollOnce looks up the pending ids. A dry run verifies the permission if an instance is missing that was returned
+// before or is expected to be gone. Otherwise, one dry run every five minutes is sufficient.
 func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	found, err := c.lookUp(ctx, retryPage, ids, func(batch []string) bool {
 		return p.want != "" && isRecent(p.confirmed) && !slices.ContainsFunc(batch, func(id string) bool { return p.seen[id] })
@@ -213,13 +208,13 @@ func (c *Client) pollOnce(ctx context.Context, p *poll, ids []string) error {
 	return nil
 }
 
-// pause returns the delay after the given number of polls. The delay is random, increases by half after each poll, and
-// stays within the bounds of the policy.
+// pause returns the random delay after the given number of polls. The delay increases by half after each poll, within
+// the bounds of the policy.
 func (p PollPolicy) pause(polls int) time.Duration {
 	longest := cmp.Or(p.MaxDelay, defaultMaxPoll)
 	shortest := cmp.Or(p.MinDelay, min(defaultMinPoll, longest))
 	longest = max(longest, shortest)
-	last := max(shortest, longest-longest/3) // the limit of the growth, so that even the longest delays are random
+	last := max(shortest, longest-longest/3) // below the maximum, so that even the longest delays are random
 	from := shortest
 	for polls > 1 && from < last {
 		from += min(from/2+1, last-from)

@@ -35,15 +35,13 @@ type Stream[T any] struct {
 // errRunning is the error that Err returns while the stream is running.
 var errRunning = errors.New("pagination: Err was called before C was closed: read C until it is closed, or call Stop first")
 
-// NewStream starts a goroutine that ranges over the iterator returned by run and sends the items to the stream's
-// channel. The context passed to run is canceled when ctx is done or Stop is called; run must then return.
+// NewStream starts a goroutine that sends the items of the iterator returned by run to the stream's channel. The
+// context passed to run is canceled when ctx is done or Stop is called; run must then return.
 //
-// The channel buffers up to buffer items, and the goroutine keeps one more item. A negative buffer is treated as 0. If
-// buffer is one less than the number of items on a page, the next page, but no further page, is fetched while the
-// consumer processes the current page.
+// The channel buffers up to buffer items. A negative buffer is treated as 0. If buffer is one less than the number of
+// items on a page, the next page is fetched while the consumer processes the current page.
 //
-// If run yields an error, the stream ends after the consumer has received all earlier items. The function run must
-// therefore handle an error itself if it can continue after the error.
+// If run yields an error, the stream ends after the consumer has received all earlier items.
 //
 // A consumer must read C until it is closed, call Stop, or cancel ctx. Otherwise the goroutine is leaked.
 func NewStream[T any](ctx context.Context, buffer int, run func(context.Context) iter.Seq2[T, error]) *Stream[T] {
@@ -56,16 +54,15 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 		return s
 	}
 	running, cancel := context.WithCancelCause(ctx)
-	// Create a separate error for each stream. If ctx is the context of another stream, it may have been canceled by
-	// the Stop method of that stream.
+	// Create a separate error for each stream, so that an error of another stream is not mistaken for it.
 	errStopped := fmt.Errorf("pagination: stopped by the consumer: %w", context.Canceled)
 	s.stop = func() {
-		if ctx.Err() == nil { // run has ended by itself, not because of ctx
+		if ctx.Err() == nil { // run has ended by itself
 			cancel(errStopped)
 		}
 	}
 	go func() {
-		defer close(items) // deferred first, so that it runs last: a consumer may call Err when C is closed
+		defer close(items) // deferred first, so that it runs last: a consumer may then call Err
 		defer close(s.done)
 		defer cancel(nil)
 		guard(func() {
@@ -79,9 +76,8 @@ func NewStream[T any](ctx context.Context, buffer int, run func(context.Context)
 }
 
 // sendAll sends the items that run yields until run ends or yields an error, or until ctx is done. It calls run even if
-// ctx is already done, so that run can report an error that does not depend on the context, such as an invalid request.
-// After ctx is done, run may yield the rest of a page before it yields an error. Therefore, sendAll discards up to
-// cap(items)+1 items and waits for the error of run.
+// ctx is already done, so that run can report an invalid request. After ctx is done, sendAll discards the remaining
+// items of a page and waits for the error of run.
 func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Context) iter.Seq2[T, error]) error {
 	discarded := 0
 	for item, err := range run(ctx) {
@@ -94,15 +90,15 @@ func sendAll[T any](ctx context.Context, items chan<- T, run func(context.Contex
 			}
 		}
 	}
-	return contextError(ctx) // run may end without an error when it is canceled
+	return contextError(ctx) // run may end without an error if it is canceled
 }
 
-// Stop ends the stream early. It cancels the context passed to run, discards the items that have not been received, and
-// waits until the stream's goroutine has returned. When Stop returns, C is closed and empty. Stop may be called several
-// times, even after the stream has ended. Any goroutine may call Stop, except the goroutine in which run is executed.
+// Stop ends the stream early. It cancels the context passed to run, discards the remaining items, and waits until the
+// stream's goroutine has returned. Afterwards, C is closed and empty. Stop may be called several times and from any
+// goroutine except the goroutine that executes run.
 //
-// If run panicked, Stop panics with an error that contains the stack trace of run. If run panicked with an error, the
-// new error wraps that error.
+// If run panicked, Stop panics with an error that contains the stack trace. If the panic value is an error, the new
+// error wraps it.
 func (s *Stream[T]) Stop() {
 	s.stop()
 	<-s.done
@@ -113,10 +109,9 @@ func (s *Stream[T]) Stop() {
 	}
 }
 
-// Err returns the error that ended the stream: the error that run yielded, or the error of the context passed to
-// NewStream. It returns nil if run completed, or if Stop ended the stream. Call Err after C is closed; an earlier call
-// returns an error that says that C is not closed yet. Any goroutine may call Err. If run panicked, Err panics like
-// Stop.
+// Err returns the error that ended the stream, which is the error of run or of the context. It returns nil if run
+// completed or Stop ended the stream. Before C is closed, Err returns an error. Any goroutine may call Err. If run
+// panicked, Err panics like Stop.
 func (s *Stream[T]) Err() error {
 	select {
 	case <-s.done:
@@ -129,22 +124,18 @@ func (s *Stream[T]) Err() error {
 	return s.err
 }
 
-// Merge returns an iterator that executes the functions runs concurrently and yields the items that they yield. Below,
-// each of these functions is called a run. At most limit runs are active at the same time; a limit of 0 or less means
-// no limit. Items are yielded as they arrive, but the order of the items of one run is preserved. Runs are started in
-// the order of the arguments. Up to limit runs are started when the range statement begins, and the next run is started
-// whenever a run ends. A nil run is skipped.
+// Merge returns an iterator that executes functions concurrently and yields their items as they arrive. The items of
+// one function stay in order. At most limit functions are active at the same time; a limit of 0 or less means no limit.
+// The functions are started in the order of the arguments. A nil function is skipped.
 //
-// If a run yields an error, Merge yields that error with the zero item. Neither that run nor any other run is ended by
-// the error. To stop at the first error, leave the loop. When ctx is done, Merge yields the context's error as its last
-// value, and does not yield the errors with which the runs end.
+// If a function yields an error, Merge yields the error with the zero item and continues. To stop at the first error,
+// leave the loop. When ctx is done, Merge yields the context's error as its last value.
 //
-// The context passed to the runs is canceled when ctx is done or the loop is left. Each run must then return, because
-// Merge waits for all runs. Each run is at most one item ahead of the loop, so a slow loop does not increase memory
-// use.
+// The context passed to the functions is canceled when ctx is done or the loop ends. Each function must then return,
+// because Merge waits for all of them. Each function is at most one item ahead of the loop.
 //
-// If a run panics, Merge cancels the other runs and panics with an error that contains the stack trace of the run. If
-// the run panicked with an error, the new error wraps that error.
+// If a function panics, Merge cancels the other functions and panics with an error that contains the stack trace. If
+// the panic value is an error, the new error wraps it.
 func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	parent := ctx
 	runs = slices.DeleteFunc(slices.Clone(runs), func(run func(context.Context) iter.Seq2[T, error]) bool { return run == nil })
@@ -154,7 +145,7 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	return func(yield func(T, error) bool) {
 		ctx, cancel := context.WithCancel(parent)
 		results, crashed := startAll(ctx, cancel, limit, runs)
-		defer func() { // deferred, so that the runs end even if the loop's body panics
+		defer func() { // deferred, because the loop's body may panic
 			cancel()
 			for range results { // until all workers have returned
 			}
@@ -181,15 +172,14 @@ func Merge[T any](ctx context.Context, limit int, runs ...func(context.Context) 
 	}
 }
 
-// result is an item or an error that a run of Merge has yielded.
+// result is an item or an error that a function passed to Merge has yielded.
 type result[T any] struct {
 	item T
 	err  error
 }
 
-// startAll executes runs with limit workers and sends the items and errors that they yield to the channel results. It
-// closes results when all workers have returned. If a run panics, startAll calls cancel. The function crashed, which
-// may be called after results is closed, returns an error that describes the panic, or nil if no run panicked.
+// startAll executes runs with limit workers and sends their items and errors to the channel results, which it closes at
+// the end. If a run panics, startAll calls cancel, and the function crashed returns an error that describes the panic.
 func startAll[T any](
 	ctx context.Context, cancel func(), limit int, runs []func(context.Context) iter.Seq2[T, error],
 ) (results <-chan result[T], crashed func() error) {
@@ -226,8 +216,7 @@ func startAll[T any](
 	return out, func() error { return crash }
 }
 
-// send sends v to ch and reports whether the caller should continue. It returns false as soon as ctx is done, even if v
-// could not be sent.
+// send sends v to ch. It returns false if ctx is done.
 func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	if ctx.Err() != nil {
 		return false
@@ -241,7 +230,6 @@ func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 }
 
 // guard calls f. If f panics or calls runtime.Goexit, guard calls crashed with an error that contains the stack trace.
-// The goroutine that waits for f can then panic with this error.
 func guard(f func(), crashed func(error)) {
 	returned := false
 	defer func() {

@@ -1,6 +1,6 @@
 // Package pagination lists the items of a paged API. The caller provides a function that fetches one page. The package
 // provides iterators over the pages and over their items, a channel of items, and an iterator that merges several
-// listings. The package does not depend on any particular service.
+// listings. It does not depend on any particular service.
 //
 //	pages := pagination.Pages(ctx, fetch)
 //	for item, err := range pagination.Items(pages) {
@@ -12,17 +12,16 @@
 //
 // # Rules for all iterators
 //
-//   - No page is fetched before the range statement. Each range statement starts from the first page. Several range
+//   - No page is fetched before the range statement, and each range statement starts from the first page. Several range
 //     statements over the same iterator may run at the same time if the caller's functions support it.
-//   - If an iterator ends without yielding an error, the listing is complete. If the context ends the iterator early,
-//     the iterator yields an error. The item yielded together with an error is the zero value.
+//   - If an iterator ends without yielding an error, the listing is complete. The item yielded together with an error
+//     is the zero value.
 //   - An error caused by a context ctx matches both ctx.Err() and context.Cause(ctx).
-//   - If the loop is left early, the iterator stops all work before the range statement ends: no further page is
-//     fetched, and no goroutine remains.
+//   - If the loop ends early, the iterator stops all work before the program continues: no further page is fetched, and
+//     no goroutine remains.
 //
 // The fetch function should retry failed requests itself, because an error ends the listing. The package does not
-// remove duplicates. If the service returns an item twice, for example because the list has changed during the listing,
-// the item is yielded twice.
+// remove duplicates. If the service returns an item twice, the item is yielded twice.
 package pagination
 
 import (
@@ -33,20 +32,18 @@ import (
 	"iter"
 )
 
-// These errors end a listing that would otherwise never end. Use errors.Is to test for them, because an iterator wraps
-// them in an error that contains the number of pages.
+// These errors end a listing that would otherwise never end. Use errors.Is to test for them.
 var (
-	// ErrTokenLoop means that the Next token of a page is the same as that of an earlier page, so that the iterator
-	// would fetch the same pages forever. The error is yielded after the items of that page.
+	// ErrTokenLoop means that two pages have the same Next token, so the iterator would fetch the same pages forever.
+	// The items of both pages are yielded before the error.
 	ErrTokenLoop = errors.New("pagination: the listing is not complete: the server repeated a page token")
 
-	// ErrEmptyPages means that the service returned more than 100 consecutive pages that had a Next token but contained
-	// no items, or no new items.
+	// ErrEmptyPages means that the service returned more than 100 consecutive pages that had a Next token but no new
+	// items.
 	ErrEmptyPages = errors.New("pagination: the listing is not complete: the server sent too many consecutive pages without a new item")
 )
 
-// maxEmptyPages is the maximum number of consecutive empty pages. A service that filters after paging sends a few
-// empty pages; a service with a bug may send them forever.
+// maxEmptyPages is the maximum number of consecutive empty pages. A service that filters after paging sends a few.
 const maxEmptyPages = 100
 
 // Page is one page of a listing.
@@ -59,16 +56,14 @@ type Page[T any] struct {
 // error is not nil, the page is ignored.
 type Fetch[T any] func(ctx context.Context, token string) (Page[T], error)
 
-// Pages returns an iterator over the pages of a listing, including empty pages. Each page is fetched when the loop
-// needs it. The iterator ends after a page whose Next token is empty, or after it has yielded one of the following
-// errors:
+// Pages returns an iterator over the pages of a listing, including empty pages. It fetches each page when the loop
+// needs the page. The iterator ends after a page whose Next token is empty, or after one of the following errors:
 //
-//   - the error of fetch, unchanged, if fetch returns an error;
+//   - the error of fetch, unchanged;
 //   - the context's error, if ctx is done before a page is fetched;
 //   - [ErrTokenLoop] or [ErrEmptyPages], if the listing would never end.
 //
-// All fetched pages are yielded before the error. The iterator stores a hash of each token, which takes 32 bytes
-// per page.
+// The iterator stores a hash of each token, which takes 32 bytes per page.
 func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error] {
 	return func(yield func(Page[T], error) bool) {
 		token, empty := "", 0
@@ -104,9 +99,8 @@ func Pages[T any](ctx context.Context, fetch Fetch[T]) iter.Seq2[Page[T], error]
 	}
 }
 
-// Items returns an iterator over the items of pages, in order. The iterator ends after it has yielded an error. The
-// next page is fetched after all items of the current page have been yielded. To fetch the next page earlier, use
-// [NewStream].
+// Items returns an iterator over the items of pages, in order. An error ends the iterator. The next page is fetched
+// after all items of the current page have been yielded. To fetch it earlier, use [NewStream].
 func Items[T any](pages iter.Seq2[Page[T], error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for page, err := range pages {
@@ -137,7 +131,7 @@ func contextError(ctx context.Context) error {
 	if cause == err { //nolint:errorlint // the context has no separate cause
 		return err
 	}
-	// Wrap the cause instead of returning it, because the cause may be an error of another listing.
+	// Wrap the cause, because it may be an error of another listing.
 	if errors.Is(cause, err) {
 		return fmt.Errorf("%w", cause)
 	}

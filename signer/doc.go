@@ -1,25 +1,24 @@
 // Package signer signs requests to RPC-style Alibaba Cloud APIs, such as ECS.
 //
-// Signing is a pure function: the time and the nonce are part of the input, and equal inputs have equal results. The
-// signers use neither the clock nor the environment nor the network. [V1] and [V3] have no state and are safe for
-// concurrent use.
+// Signing is a pure function: equal inputs have equal results. The time and the nonce are part of the input. [V1] and
+// [V3] have no state and are safe for concurrent use.
 //
-// A signature is valid for one attempt. A retry needs a new Nonce and a new Time, because the service rejects a
-// nonce that it has already received, and a time that differs from its own clock by more than 15 minutes.
+// A signature is valid for one attempt. A retry needs a new Nonce and a new Time, because the service rejects a nonce
+// that it has already received, and a time that differs from its own clock by more than 15 minutes.
 //
 // # Choosing a signature version
 //
 // ECS accepts both versions. Each version signs every parameter.
 //
 // [V1] (HMAC-SHA1) puts everything into the query string, including the signature and the security token. It does not
-// sign the host name, so it also works through a tunnel or proxy that changes the host name. A disadvantage is that
-// logs of URLs contain the security token.
+// sign the host name, so it also works through a proxy that changes the host name. A disadvantage is that logs of URLs
+// contain the security token.
 //
 // [V3] (ACS3-HMAC-SHA256) is the version that the vendor recommends. It puts the key id, the security token and the
-// signature into headers, so that the URL contains only API parameters. It signs the host name, so the Host header that
-// the server receives must be equal to [Request.Host].
+// signature into headers. It signs the host name, so the Host header that the server receives must be equal to
+// [Request.Host].
 //
-// Bearer tokens are not supported, because requests with bearer tokens are not signed.
+// Bearer tokens are not supported.
 //
 // # Verifying a signature
 //

@@ -15,7 +15,7 @@ type param struct{ name, value string }
 // queryOf returns params as an encoded query string.
 func queryOf(params url.Values) string { return string(encodeQuery(sorted(flatten(params, 0)))) }
 
-// flatten returns a list with one element for every value in params. The list has capacity for extra more elements.
+// flatten returns a list with one element for every value in params, and capacity for extra more elements.
 func flatten(params url.Values, extra int) []param {
 	list := make([]param, 0, len(params)+extra)
 	for name, values := range params {
@@ -34,7 +34,7 @@ func sorted(list []param) []param {
 
 func byName(a, b param) int { return strings.Compare(a.name, b.name) }
 
-// encodeQuery returns list as a query string. If a value is empty, its name is still followed by an equals sign.
+// encodeQuery returns list as a query string. An empty value is sent as "name=".
 func encodeQuery(list []param) []byte {
 	size := 0
 	for _, p := range list {
@@ -52,9 +52,8 @@ func encodeQuery(list []param) []byte {
 	return b
 }
 
-// appendEscaped appends text in percent-encoding to b. It encodes every byte except the unreserved characters of RFC
-// 3986, with upper-case hexadecimal digits. The text need not be valid UTF-8. The functions of package net/url are not
-// suitable: QueryEscape encodes a space as a plus sign, and PathEscape does not encode many of the reserved characters.
+// appendEscaped appends text to b in percent-encoding. It encodes every byte except the unreserved characters of RFC
+// 3986. The functions of package net/url differ in the characters that they encode.
 func appendEscaped[T string | []byte](b []byte, text T) []byte {
 	const digits = "0123456789ABCDEF"
 	for _, c := range []byte(text) {

@@ -14,8 +14,8 @@ import (
 	"unicode"
 )
 
-// Signer signs requests. Implementations must be safe for concurrent use and must not modify their arguments.
-// Their errors must not contain values from the request or the credentials.
+// Signer signs requests. Implementations must be safe for concurrent use and must not modify their arguments. Their
+// errors must not contain parameters or credentials.
 type Signer interface {
 	Sign(Request, Credentials) (Signed, error)
 }
@@ -32,33 +32,29 @@ type Request struct {
 	Action string
 	// Version is the version of the API, such as "2014-05-26". It is required.
 	Version string
-	// Params contains the operation's own parameters, including RegionId. nil means that there are none. Each name must
-	// have a single value; the elements of a list have numbered names (Name.1, Name.2). A name without values is not
-	// sent. Sign returns an error if Params contains a parameter that the signer sets itself, such as Action or
-	// Timestamp. As an exception, V1 permits the parameter Format.
+	// Params contains the operation's parameters, including RegionId. Each name must have a single value; the elements
+	// of a list have numbered names (Name.1, Name.2). A name without values is not sent. Sign returns an error if
+	// Params contains a parameter that the signer sets itself, such as Action or Timestamp. V1 permits the parameter
+	// Format.
 	Params url.Values
-	// Time is the time of the request, in any time zone. It is sent in UTC with a precision of seconds. Time is
-	// required.
+	// Time is the time of the request, with a precision of seconds. It is required.
 	Time time.Time
 	// Nonce is a string that no other request has used in the last 15 minutes, for example 32 random hexadecimal
-	// digits. Nonce is required.
+	// digits. It is required.
 	Nonce string
 }
 
-// Signed is a signed request for one attempt. It contains the signature and, if the credentials are temporary, the
-// security token. If a Signed is printed, logged or marshaled, the output contains neither of them.
+// Signed is a signed request for one attempt. It contains the signature and, for temporary credentials, the security
+// token. Neither of them is printed, logged or marshaled.
 type Signed struct {
-	// Query is the complete, encoded query string, without the question mark. The body of the request must be
-	// empty.
+	// Query is the encoded query string, without the question mark. The body of the request must be empty.
 	Query string
-	// Header contains the headers to set on the request, with canonical names. It may be nil. It does not contain
-	// Host, which is a separate field of an http.Request.
+	// Header contains the headers to set on the request, with canonical names, except Host. It may be nil.
 	Header http.Header
 }
 
-// Credentials is an access key and, if the key is temporary, its security token. When Credentials is printed with
-// fmt, logged with slog or marshaled to JSON, the output shows which fields are set, and the first four
-// characters of a key id that has the usual length. The output never contains a secret.
+// Credentials is an access key and, if the key is temporary, its security token. When Credentials is printed, logged
+// with slog or marshaled to JSON, the output shows which fields are set and how the key id begins, but never a secret.
 //
 // Package fmt does not call the methods of values in unexported fields. If a struct has Credentials in an unexported
 // field, store a pointer in that field, or implement String and Format for the struct. Package fmt does not call
@@ -84,7 +80,7 @@ func (c Credentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.St
 // LogValue returns the result of String.
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON returns the result of String as a JSON string, so that the JSON never contains the secret.
+// MarshalJSON returns the result of String as a JSON string.
 func (c Credentials) MarshalJSON() ([]byte, error) { return quote(c.String()), nil }
 
 // String returns a description with the sizes of Query and Header, without their contents.
@@ -113,9 +109,8 @@ func mask(secret string) string {
 	return masked
 }
 
-// maskID masks all but the first four characters of a key id. These characters indicate the type of the key ("LTAI" or
-// "STS."). If the id is short or has unusual characters, maskID masks it completely, because it may be a secret that
-// was entered in the wrong field.
+// maskID masks all but the first four characters of a key id, which indicate the type of the key ("LTAI" or "STS."). It
+// masks a short or unusual id completely, because it may be a secret that was entered in the wrong field.
 func maskID(id string) string {
 	if len(id) < 16 {
 		return mask(id)
@@ -128,12 +123,11 @@ func maskID(id string) string {
 	return id[:4] + masked
 }
 
-// quote returns s as a JSON string. It uses Go quoting, which is the same as JSON quoting only for printable ASCII
-// characters, so s must not contain any other characters.
+// quote returns s as a JSON string. All characters of s must be printable ASCII.
 func quote(s string) []byte { return strconv.AppendQuote(nil, s) }
 
-// check returns an error if the request cannot be signed, or if the signed request would have a different meaning. The
-// error names the field or parameter, but never contains the value.
+// check returns an error if the request cannot be signed, or if its meaning would change. The error contains names, but
+// no values.
 func check(r Request, c Credentials, v3 bool) error {
 	fields := [...]param{
 		{"Credentials.AccessKeySecret", c.AccessKeySecret},
@@ -192,8 +186,7 @@ func checkParams(params url.Values, v3 bool) error {
 	return nil
 }
 
-// isOwn reports whether the signer itself sets the parameter with the given name. V3 sends such values as headers, and
-// a parameter with the same name could contradict the header.
+// isOwn reports whether the signer itself sets the parameter with the given name.
 func isOwn(name string) bool {
 	switch name {
 	case "AccessKeyId", "Action", "BearerToken", "SecurityToken", "Timestamp", "Version":

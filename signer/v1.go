@@ -7,19 +7,16 @@ import (
 	"slices"
 )
 
-// V1 signs with HMAC-SHA1 and puts the signature into the query string (SignatureMethod HMAC-SHA1, SignatureVersion
-// 1.0). The zero value is ready to use. If GODEBUG=fips140=only is set, use [V3] instead, because SHA-1 then causes a
-// panic in the standard library.
+// V1 signs with HMAC-SHA1 and puts the signature into the query string. The zero value is ready to use. With
+// GODEBUG=fips140=only, use [V3], because SHA-1 then causes a panic in the standard library.
 type V1 struct{}
 
-// Sign returns a query string that contains the parameters of [Request.Params] and the parameters Action,
-// Version, AccessKeyId, SignatureMethod, SignatureVersion, SignatureNonce, Timestamp and Signature. The query
-// string also contains SecurityToken if there is one, and Format=JSON unless Params has a Format. [Signed.Header]
-// is nil.
+// Sign returns a query string that contains the parameters of [Request.Params] and the parameters Action, Version,
+// AccessKeyId, SignatureMethod, SignatureVersion, SignatureNonce, Timestamp and Signature. It also contains
+// SecurityToken if there is a token, and Format=JSON unless Params contains Format. [Signed.Header] is nil.
 //
-// Sign returns an error if a required field is empty, if a parameter has more than one value, or if Params contains one
-// of the parameters that Sign adds, except Format. All fields of [Request] and [Credentials] are required except
-// Method, Host, Params and SecurityToken.
+// Sign returns an error if a required field is empty, or if Params is invalid; see [Request.Params]. All fields of
+// [Request] and [Credentials] are required except Method, Host, Params and SecurityToken.
 func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, false); err != nil {
 		return Signed{}, err
@@ -45,9 +42,8 @@ func (V1) Sign(r Request, c Credentials) (Signed, error) {
 	return Signed{Query: string(appendEscaped(append(query, "&Signature="...), signature))}, nil
 }
 
-// StringToSign returns the string that V1 signs. The string contains the method and the encoded parameters. The
-// argument params must contain the parameters of the query and, if the body is a form, of the form. The Signature
-// parameter is omitted, so a server can pass all parameters that it received. An empty method is not replaced by POST.
+// StringToSign returns the string that V1 signs. A server can pass all parameters that it received, from the query and
+// from a form, because the Signature parameter is ignored. Unlike Sign, it does not replace an empty method with POST.
 // If a name has several values, the string contains all of them in order.
 func StringToSign(method string, params url.Values) string {
 	list := slices.DeleteFunc(sorted(flatten(params, 0)), func(p param) bool { return p.name == "Signature" })

@@ -15,24 +15,22 @@ const (
 	emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
-// V3 signs with HMAC-SHA256 and puts the signature into the Authorization header (ACS3-HMAC-SHA256). The zero
-// value is ready to use.
+// V3 signs with HMAC-SHA256 and puts the signature into the Authorization header. The zero value is ready to use.
 type V3 struct{}
 
-// Sign returns a request with x-acs-* headers that contain the Action, Version, Time and Nonce. If there is a security
-// token, the headers also contain the token and the key id. Two more headers are Accept, which requests JSON, and
-// Authorization. [Signed.Query] contains only [Request.Params]. The signature covers the query, the host, the hash of
-// the empty body and every x-acs-* header.
+// Sign returns a query with [Request.Params] and a set of headers: Accept, Authorization, and x-acs-* headers for the
+// Action, Version, Time, Nonce and security token. The signature covers the query, the host, the hash of the empty body
+// and every x-acs-* header.
 //
-// Sign returns an error if a required field is empty, if a value for a header contains a control character, if a
-// parameter has more than one value, or if Params contains Format or a parameter that the signer sets itself. All
-// fields of [Request] and [Credentials] are required except Method, Params and SecurityToken.
+// Sign returns an error if a required field is empty, if a header value contains a control character, or if Params is
+// invalid; see [Request.Params]. All fields of [Request] and [Credentials] are required except Method, Params and
+// SecurityToken.
 func (V3) Sign(r Request, c Credentials) (Signed, error) {
 	if err := check(r, c, true); err != nil {
 		return Signed{}, err
 	}
 	header := make(http.Header, 9)
-	values := make([]string, 0, 9) // all header values share one array, to save allocations
+	values := make([]string, 0, 9) // all header values share one allocation
 	set := func(name, value string) {
 		values = append(values, value)
 		header[name] = values[len(values)-1 : len(values) : len(values)]
@@ -56,10 +54,10 @@ func (V3) Sign(r Request, c Credentials) (Signed, error) {
 }
 
 // CanonicalRequest returns the string whose hash V3 signs. It uses the method and the parameters of r, and the host of
-// r unless header contains Host. An empty method is not replaced by POST. The signed headers are Host, Content-Type and
-// every x-acs-* header. The case of header names is ignored. The values of a header are trimmed, sorted and joined with
-// commas, as in the vendor's SDKs. The hash of the body is the value of the x-acs-content-sha256 header. If that header
-// is missing, CanonicalRequest uses the hash of an empty body.
+// r unless header contains Host. Unlike Sign, it does not replace an empty method with POST. The signed headers are
+// Host, Content-Type and every x-acs-* header, ignoring case. The values of a header are trimmed, sorted and joined
+// with commas, as in the vendor's SDKs. The hash of the body is the value of the x-acs-content-sha256 header or,
+// without this header, the hash of an empty body.
 func CanonicalRequest(r Request, header http.Header) string {
 	b, _ := canonicalRequest(r.Method, r.Host, queryOf(r.Params), header)
 	return string(b)

@@ -28,7 +28,7 @@ type Cache struct {
 
 	mu      sync.RWMutex
 	records map[string]record // by instance id
-	// ids that a refresh did not find, with the number of the refresh; see observation
+	// ids that a refresh did not find, with the number of the refresh
 	missing      map[missing]uint64
 	observations map[uint64]struct{} // observations that have not ended
 	lastObserved uint64
@@ -43,29 +43,27 @@ type Cache struct {
 type Options struct {
 	// Regions are the regions to list. If empty, the cache lists the client's own region, unless AllRegions is set.
 	Regions []string
-	// AllRegions makes the cache list every region that DescribeRegions returns, except those in Exclude.
-	// DescribeRegions is called once per Interval. If DescribeRegions no longer returns a region, the cache still lists
-	// that region, and removes its instances only after a complete listing has shown that they are gone.
+	// AllRegions makes the cache list every region that DescribeRegions returns, except the regions in Exclude.
+	// DescribeRegions is called once per Interval. A region that DescribeRegions no longer returns is still listed.
 	AllRegions bool
 	// Exclude contains the regions that AllRegions skips, such as regions that a policy denies.
 	Exclude []string
-	// Interval is the time from the end of a region's listing to the start of the next one, varied at random by up to
-	// 10%. 0 means one minute. Each consecutive failure doubles the interval, up to the longer of five minutes and
-	// Interval.
+	// Interval is the time from the end of a region's listing to the start of the next listing, varied at random by up
+	// to 10%. 0 means one minute. Each consecutive failure doubles the interval, up to five minutes, or up to Interval
+	// if that is longer.
 	Interval time.Duration
-	// Workers, if greater than 1, makes the cache list each region with [ecs.Client.ScanInstances] and that number of
-	// workers. A scan is faster but takes more requests. With 0 or 1, the cache uses [ecs.Client.Instances].
+	// Workers, if greater than 1, makes the cache use [ecs.Client.ScanInstances] with that number of workers, which is
+	// faster but sends more requests. Otherwise, the cache uses [ecs.Client.Instances].
 	Workers int
-	// OnError, if not nil, is called for every failure. Its argument is an [*ecs.RegionError] if the listing of a
-	// region was not complete. Any other error means that the cache could not discover the regions. OnError is called
-	// in the goroutine of Run, one call at a time. Until OnError returns, other regions that fail must wait, so OnError
-	// must not call [Cache.Refresh] or [Cache.WaitForSync].
+	// OnError, if not nil, is called for every failure, one call at a time. Its argument is an [*ecs.RegionError] if a
+	// region could not be listed completely. Any other error means that the regions could not be discovered. OnError
+	// runs in the goroutine of Run, and must not call [Cache.Refresh] or [Cache.WaitForSync].
 	OnError func(error)
 }
 
 // New returns an empty cache for the instances that match req. It does no I/O. The request must be valid for
 // [ecs.Client.Instances] and must not set NextToken. The caller must not modify the slices in the request afterwards.
-// If opts is nil, all options have their default values. Errors match [ecs.ErrInvalidParameter].
+// If opts is nil, the default options are used. Errors match [ecs.ErrInvalidParameter].
 func New(client *ecs.Client, req ecs.DescribeInstancesRequest, opts *Options) (*Cache, error) {
 	c := &Cache{
 		client: client, req: req, seed: maphash.MakeSeed(), changed: make(chan struct{}),
@@ -118,7 +116,7 @@ func (c *Cache) validate() error {
 	case c.req.NextToken != "":
 		return invalid("NextToken must not be set, because a cache lists from the beginning")
 	}
-	// Validate the request by starting a listing with a canceled context, which sends no request.
+	// Validate the request with a listing that has a canceled context and therefore sends no request.
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, err := range listInstances(ctx, c.client, c.req, c.opts.Workers) {
@@ -133,8 +131,8 @@ func invalid(text string) error { return fmt.Errorf("%s: %w", text, ecs.ErrInval
 
 var errNilContext = fmt.Errorf("ecscache: ctx must not be nil: use context.Background(): %w", ecs.ErrInvalidParameter)
 
-// Lookup returns the instance with the given id in its last known state, without waiting for the API. It returns false
-// if the cache does not contain the instance. The instance may exist even so: see [Cache.Get].
+// Lookup returns the instance with the given id from the cache, without waiting for the API. It returns false if the
+// cache does not contain the instance. The instance may exist anyway: see [Cache.Get].
 func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	c.mu.RLock()
 	v := c.records[id].version
@@ -145,8 +143,8 @@ func (c *Cache) Lookup(id string) (ecs.Instance, bool) {
 	return v.instance, true
 }
 
-// Instances yields the instances in the cache, without duplicates, in no particular order. Each loop over the returned
-// sequence yields the instances that are in the cache when the loop begins.
+// Instances yields the instances in the cache, without duplicates, in no particular order. Each loop yields the
+// instances that are in the cache when the loop begins.
 func (c *Cache) Instances() iter.Seq[ecs.Instance] {
 	return func(yield func(ecs.Instance) bool) {
 		c.mu.RLock()
@@ -169,15 +167,13 @@ func (c *Cache) snapshot() []*version {
 	return versions
 }
 
-// Get returns the instance with the given id. If the cache contains the instance, Get returns it from the cache, no
-// matter how old it is. Otherwise, Get calls [ecs.Client.GetInstance], so that concurrent calls share requests. If the
-// cache has several regions, Get queries all of them concurrently. With [Options.AllRegions], Get first waits until Run
-// has discovered the regions.
+// Get returns the instance with the given id. If the instance is in the cache, Get returns it without a request, no
+// matter how old it is. Otherwise, Get calls [ecs.Client.GetInstance] for all regions concurrently. With
+// [Options.AllRegions], Get first waits until Run has discovered the regions.
 //
 // Get returns an [*ecs.NotFoundError] only if the API has confirmed for every region that the instance does not exist.
-// If a region fails and no other region has the instance, the error is an [*ecs.RegionError]. Get adds the returned
-// instance to the cache only if the request of the cache is the zero request. With any other request, the cache cannot
-// determine whether the instance matches.
+// If a region fails and no other region has the instance, the error is an [*ecs.RegionError]. Get adds the instance to
+// the cache only if the cache has no filter, because otherwise the cache cannot determine whether the instance matches.
 func (c *Cache) Get(ctx context.Context, id string) (ecs.Instance, error) {
 	if inst, ok := c.Lookup(id); ok {
 		return inst, nil
@@ -223,23 +219,20 @@ func isNotFound(err error) bool {
 	return errors.As(err, &notFound)
 }
 
-// unfiltered reports whether every instance matches the request of the cache, and GetInstance returns instances with
-// the same fields as a listing.
+// unfiltered reports whether every instance matches the request of the cache.
 func (c *Cache) unfiltered() bool {
 	req := c.req
 	req.MaxResults = 0
 	return reflect.ValueOf(req).IsZero()
 }
 
-// Refresh fetches the given instances from the API and updates the cache. An instance is added to the cache or updated
-// if it matches the request; otherwise, it is removed. Listings that began before Refresh do not overwrite these
-// results. Call Refresh when an instance is known to have changed, for example after [ecs.Client.WaitForStatus].
-//
-// If an instance is in the cache, Refresh looks it up in its region. Any other instance is looked up in all regions.
-// Refresh does not return an error if an instance does not exist.
+// Refresh fetches the given instances from the API and updates the cache. An instance is removed from the cache if it
+// does not exist or does not match the request; neither is an error. Listings that began before Refresh do not
+// overwrite its results. Call Refresh when an instance is known to have changed, for example after
+// [ecs.Client.WaitForStatus].
 //
 // If ids is nil, Refresh makes Run list all regions immediately and waits until the listings have ended. The error then
-// names the regions whose listing failed. If ids is empty but not nil, Refresh does nothing.
+// names the regions that failed. If ids is empty but not nil, Refresh does nothing.
 func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	switch {
 	case ctx == nil:
@@ -278,8 +271,8 @@ func (c *Cache) Refresh(ctx context.Context, ids ...string) error {
 	}))
 }
 
-// matching returns the given ids that are also in the request's own list of ids. If the request has no such list,
-// matching returns all given ids.
+// matching returns the given ids that the list of ids in the cache's request contains. Without such a list, it returns
+// all given ids.
 func (c *Cache) matching(ids []string) []string {
 	if c.req.InstanceIDs == nil {
 		return ids

@@ -11,9 +11,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// digester computes 64-bit digests of instances. The cache compares digests to detect changes, because a caller may
-// have modified the slices and maps of an instance that the cache has returned. A nil list and an empty list have the
-// same digest. About one change in 10^19 is not detected.
+// digester computes 64-bit digests of instances. The cache compares digests to detect changes, because callers share
+// the slices and maps of an instance and may have modified them. A nil list and an empty list have the same digest.
 type digester struct {
 	seed maphash.Seed
 	buf  []byte
@@ -26,8 +25,8 @@ func (d *digester) digest(inst *ecs.Instance) uint64 {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// appendValue appends an encoding of v to b. No encoding of a value is a prefix of the encoding of another value of the
-// same type, so different structs have different encodings.
+// appendValue appends an encoding of v to b. Different values of a type have different encodings, none of which is a
+// prefix of another.
 func appendValue(b []byte, v reflect.Value) []byte {
 	switch v.Kind() {
 	case reflect.String:

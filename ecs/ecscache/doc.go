@@ -17,9 +17,9 @@
 //
 // # When to use it
 //
-// Use a cache if a program reads the same instances many times, because one listing per minute is sufficient for any
-// number of readers. For a single query, use [ecs.Client.Instances]. To wait until an instance is running or gone, use
-// [ecs.Client.WaitForStatus] or [ecs.Client.WaitUntilGone], and then update the cache with [Cache.Refresh].
+// Use a cache if a program reads the same instances many times. For a single query, use [ecs.Client.Instances]. To wait
+// until an instance is running or gone, use [ecs.Client.WaitForStatus] or [ecs.Client.WaitUntilGone], and then update
+// the cache with [Cache.Refresh].
 //
 //   - [Cache.Lookup] and [Cache.Instances] read the cache and never wait for the API.
 //   - [Cache.Get] also queries the API if an instance is not in the cache, for example because it was just created.
@@ -34,15 +34,11 @@
 //
 // The cache removes an instance only if the API has shown that the instance is gone or no longer matches the request.
 // Each region is listed separately. If a listing ends without an error, it is complete, and the cache removes the
-// instances that the listing did not return. A listing ends with an error if the region fails, if the permission is
-// missing, if an empty list cannot be confirmed, if the listing cannot be continued past the API's cap of 1,000
-// instances, or if an instance cannot be read. In that case, all instances of the region remain in the cache, and the
-// instances that the listing did return are added or updated. If a member of an instance cannot be read, the instance
-// is updated but not removed. If DescribeRegions no longer returns a region, the cache still lists that region.
+// instances that the listing did not return. If a listing ends with an error, all instances of the region remain in the
+// cache, and the instances that the listing did return are added or updated.
 //
-// A removal therefore means that a complete and permitted listing, or a Refresh of the instance, did not find the
-// instance. Either the instance was released, or it no longer matches the request. For example, a cache of running
-// instances removes an instance that was stopped. Use [ecs.Client.GetInstance] to distinguish the two cases.
+// A removed instance was either released or no longer matches the request. For example, a cache of running instances
+// removes an instance that was stopped. Use [ecs.Client.GetInstance] to distinguish the two cases.
 //
 // A listing that began before a call of [Cache.Refresh] or [Cache.Get] may return an older state of an instance. The
 // cache does not overwrite the newer state with the older state.
@@ -52,10 +48,9 @@
 // missing because it has not been listed yet. With [Options.AllRegions], a single region whose listing always fails
 // prevents the cache from becoming complete. Use [Options.Exclude] for the regions that you are not permitted to list.
 //
-// After that, [EventRemoved] proves that an instance is gone or no longer matches the request. If [Cache.Lookup] does
-// not find an instance, the instance may still exist, because it may have been created after the last listing. In this
-// case, call [Cache.Get], and treat the instance as gone only if Get returns an [*ecs.NotFoundError]. After any other
-// error, it is unknown whether the instance exists.
+// If [Cache.Lookup] does not find an instance, the instance may have been created after the last listing. In this case,
+// call [Cache.Get], and treat the instance as gone only if Get returns an [*ecs.NotFoundError]. After any other error,
+// it is unknown whether the instance exists.
 //
 //	var gone *ecs.NotFoundError
 //	if _, err := cache.Get(ctx, id); errors.As(err, &gone) {
@@ -64,34 +59,31 @@
 //
 // # Old content
 //
-// If a listing fails, the cache keeps its old content, so monitor the age of the content. Status().Synced is the time
-// up to which the content is complete. While the listing of a region fails, this time does not advance.
-// [Options.OnError] is called for every failure, and [RegionStatus].Err is the last failure of a region.
+// If a listing fails, the cache keeps its old content. Monitor Status().Synced, which is the time up to which the
+// content is complete: it does not advance while the listing of a region fails. [Options.OnError] is called for every
+// failure, and [RegionStatus].Err is the last failure of a region.
 //
 // # Watchers
 //
 // Each loop over [Cache.Watch] is a separate watcher. A watcher receives every instance, and the states of an instance
 // in the order in which the cache saw them. [Event].Old is the state that the watcher received last. A slow watcher
-// does not delay the cache or other watchers: the pending changes of an instance are merged, so that at most one event
-// is stored for each instance.
+// does not delay the cache or other watchers, because the changes of an instance that the watcher has not received yet
+// are merged into one event.
 //
 // Instances are returned as plain values, but all readers of a cache share the slices, maps and pointers in an
-// instance. Do not modify these. If a reader does modify them, other readers see wrong values, but the cache still
-// detects changes.
+// instance. Do not modify the slices, maps and pointers.
 //
 // # Costs
 //
 // A listing takes one request per 100 instances of a region, and at least one request per region. If the listing of a
 // region is empty, a dry run and a second listing verify the result, unless it was verified within the last five
 // minutes (see [ecs.Options].TrustEmpty). [Options.AllRegions] adds one DescribeRegions request per interval. For
-// example, if an account has 10,000 instances in one of 30 regions, the cache sends about 130 requests per minute, plus
-// 12 requests per minute to verify empty regions.
+// example, if an account has 10,000 instances in one of 30 regions, the cache sends about 140 requests per minute.
 //
 // The API counts the quota of DescribeInstances by account, region and operation, for all programs together. If
 // requests are throttled, the client slows down: listings take longer but are still complete. Choose an
-// [Options.Interval] that leaves sufficient quota for other programs. Regions are listed independently, at slightly
-// varying intervals. A failing region is listed less often, but at least every five minutes, until a listing succeeds
-// or Refresh is called.
+// [Options.Interval] that leaves sufficient quota for other programs. A failing region is listed less often, but at
+// least every five minutes.
 //
 // An instance takes about 2 kB of memory.
 //

@@ -9,8 +9,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// panicError transfers a hook's panic from one of this package's goroutines to the caller's goroutine, where the caller
-// can recover from the panic.
+// panicError transfers a hook's panic from one of this package's goroutines to the caller's goroutine.
 type panicError struct{ error }
 
 // catchPanic calls f and returns the error of f. If f panics, catchPanic returns a panicError.
@@ -30,7 +29,7 @@ func rethrow(err error) {
 	}
 }
 
-// inParallel calls f concurrently for each of the tasks. It returns all errors that are not nil.
+// inParallel calls f concurrently for each task and returns all errors that are not nil.
 func inParallel(tasks []*task, f func(*task) error) []error {
 	errs := make([]error, len(tasks))
 	var wg sync.WaitGroup
@@ -45,7 +44,7 @@ func inParallel(tasks []*task, f func(*task) error) []error {
 	return slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 }
 
-// inRegion wraps err in an *ecs.RegionError if the task t lists a region. Otherwise, it returns err unchanged.
+// inRegion wraps err in an *ecs.RegionError if the task lists a region.
 func inRegion(t *task, err error) error {
 	if err == nil || t.region == "" {
 		return err
@@ -53,7 +52,7 @@ func inRegion(t *task, err error) error {
 	return &ecs.RegionError{Region: t.region, Err: err}
 }
 
-// joinLine joins several errors into one error whose message is a single line. It returns nil if errs is empty.
+// joinLine joins errors into one error with a one-line message. It returns nil if errs is empty.
 func joinLine(errs []error) error {
 	if len(errs) == 0 {
 		return nil

@@ -7,15 +7,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// version is one state of an instance. A version is never modified, unless a caller violates the documentation and
-// modifies its slices or maps.
+// version is one state of an instance. It is never modified, unless a caller violates the documentation.
 type version struct {
 	instance ecs.Instance
 	digest   uint64
 }
 
-// record contains the current version of an instance, and the task and the observation from which the cache received
-// it.
+// record contains the current version of an instance and the origin of that version.
 type record struct {
 	*version
 	from *task  // the task of the region in which the instance was seen
@@ -23,19 +21,15 @@ type record struct {
 }
 
 // observation is one query of the API: a listing, a refresh or a get. Observations are numbered in the order in which
-// they begin. The result of an observation must not be overwritten by the result of an earlier observation. For that
-// purpose, the cache records the number of the last observation that saw each instance, and the number of the last
-// complete listing of each region. It also records the ids that a refresh did not find, until every earlier observation
-// has ended.
-//
-// The numbers are not times, so they do not depend on the machine's clock.
+// they begin, so that an older result never overwrites a newer result. The numbers do not depend on the machine's
+// clock.
 type observation struct {
 	cache  *Cache
 	from   *task
 	number uint64
 
 	digest  digester
-	current ecs.Instance // a field, so that an unchanged instance needs no allocation
+	current ecs.Instance // a field, to avoid an allocation for an unchanged instance
 }
 
 // missing identifies an instance that a refresh did not find in a region.
@@ -44,7 +38,7 @@ type missing struct {
 	id   string
 }
 
-// observe begins an observation of a region. The caller must call end when the observation is over.
+// observe begins an observation of a region. The caller must call end afterwards.
 func (c *Cache) observe(t *task) *observation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,8 +62,7 @@ func (o *observation) end() {
 	maps.DeleteFunc(c.missing, func(_ missing, number uint64) bool { return number <= oldest })
 }
 
-// see records that the API returned the instance o.current: it adds the instance to the cache, or updates the instance
-// in the cache.
+// see adds the instance o.current, which the API returned, to the cache or updates it in the cache.
 func (o *observation) see() {
 	digest := o.digest.digest(&o.current)
 	c := o.cache
@@ -91,7 +84,7 @@ func (o *observation) see() {
 	}
 }
 
-// seeAll calls see for every instance that a listing yields, and returns the error of the listing.
+// seeAll calls see for every instance of a listing, and returns the listing's error.
 func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error) {
 	for o.current, err = range listing {
 		if err != nil {
@@ -102,7 +95,7 @@ func (o *observation) seeAll(listing iter.Seq2[ecs.Instance, error]) (err error)
 	return nil
 }
 
-// completeListing records that a listing is complete, and removes the instances that the listing did not see.
+// completeListing records that a listing is complete, and removes the instances that the listing did not return.
 func (o *observation) completeListing() {
 	c := o.cache
 	c.mu.Lock()
@@ -124,7 +117,7 @@ func (o *observation) completeListing() {
 }
 
 // completeRefresh records that a refresh of the given ids is complete, and removes the instances that the refresh did
-// not see.
+// not return.
 func (o *observation) completeRefresh(ids []string) {
 	c := o.cache
 	c.mu.Lock()
@@ -139,7 +132,7 @@ func (o *observation) completeRefresh(ids []string) {
 }
 
 // remove removes an instance from the cache, unless the instance is in another region or was seen after the observation
-// began. All removals use this method. c.mu must be held.
+// began. c.mu must be held.
 func (o *observation) remove(id string) {
 	if r := o.cache.records[id]; o.missed(r) {
 		delete(o.cache.records, id)

@@ -42,8 +42,8 @@ const (
 )
 
 // Run lists every region immediately and then once per [Options.Interval]. A region that fails or is slow does not
-// delay other regions. When ctx is done, Run waits for its goroutines and returns the error of ctx. The content remains
-// in the cache, and Run may be called once more. If Run is already running, a second call returns an error.
+// delay other regions. When ctx is done, Run waits for its goroutines and returns the error of ctx. The instances
+// remain in the cache, and Run may be called again. If Run is already running, a second call returns an error.
 //
 // Run panics if [Options.OnError] or a hook of the client, such as Options.OnAttempt, panics.
 func (c *Cache) Run(ctx context.Context) error {
@@ -127,17 +127,16 @@ func (r *runner) start(ctx context.Context, t *task) {
 	})
 }
 
-// slowsDown reports whether the next listing must be delayed because of err. If the API responded and only some of the
-// instances could not be read or listed, a delay would be useless and the other instances in the cache would become
-// older.
+// slowsDown reports whether the next listing must be delayed because of err. A delay is useless if the API responded
+// and only some of the instances could not be read.
 func slowsDown(err error) bool {
 	var incomplete *ecs.IncompleteError
 	var capped *ecs.CappedError
 	return !errors.As(err, &incomplete) && !errors.As(err, &capped)
 }
 
-// delay returns the time until the next pass, after the given number of consecutive failures. The delay has jitter, so
-// that caches that were started at the same time do not send their requests at the same time.
+// delay returns the time until the next pass after the given number of consecutive failures. It has jitter, so that
+// several caches do not send their requests at the same time.
 func (c *Cache) delay(failures int) time.Duration {
 	d := c.opts.Interval
 	for ; failures > 0 && d < maxBackoff; failures-- {
@@ -185,8 +184,7 @@ func listInstances(ctx context.Context, client *ecs.Client, req ecs.DescribeInst
 	return client.Instances(ctx, req)
 }
 
-// discover starts a task for each new region that DescribeRegions returns. Existing tasks continue even if
-// DescribeRegions no longer returns their regions.
+// discover starts a task for each new region that DescribeRegions returns. Existing tasks continue.
 func (r *runner) discover(ctx context.Context) error {
 	c := r.cache
 	resp, err := c.client.DescribeRegions(ctx, ecs.DescribeRegionsRequest{})

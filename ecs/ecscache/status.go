@@ -12,12 +12,11 @@ import (
 
 // Status describes how complete and how old the content of a cache is.
 type Status struct {
-	// Synced is the time up to which the content is complete: every matching instance that existed at that time has
-	// been seen by the cache. Synced is the earliest of the Synced times of all regions and, with AllRegions, of the
-	// discovery of regions. It is zero until every region has been listed completely at least once.
+	// Synced is the time up to which the cache is complete: it has seen every matching instance that existed at that
+	// time. Synced is the earliest of the Synced times of all regions and, with AllRegions, of the discovery of
+	// regions. It is zero until every region has been listed completely at least once.
 	Synced time.Time
-	// Err is the error of the last discovery of regions. It is nil if the discovery succeeded, or if
-	// [Options.AllRegions] is not set.
+	// Err is the error of the last call of DescribeRegions, or nil if [Options.AllRegions] is not set.
 	Err error
 	// Regions contains an entry for every region that is listed.
 	Regions map[string]RegionStatus
@@ -52,9 +51,8 @@ func (c *Cache) Status() Status {
 	return s
 }
 
-// WaitForSync waits until every region has been listed completely at least once. Before that, an instance may be
-// missing from the cache because it has not been listed yet. Start [Cache.Run] in another goroutine. If ctx is done
-// or Run ends first, WaitForSync returns an error that names the failing regions.
+// WaitForSync waits until every region has been listed completely at least once. Start [Cache.Run] in another goroutine
+// first. If ctx is done or Run ends, WaitForSync returns an error that names the failing regions.
 func (c *Cache) WaitForSync(ctx context.Context) error {
 	if ctx == nil {
 		return errNilContext
@@ -74,7 +72,7 @@ func (c *Cache) WaitForSync(ctx context.Context) error {
 	return fmt.Errorf("ecscache: not every region has been listed completely yet: %w", joinLine(append(reasons, err)))
 }
 
-// refreshAll makes every task start a pass immediately, and waits until all these passes have ended.
+// refreshAll makes every task start a pass immediately, and waits until these passes have ended.
 func (c *Cache) refreshAll(ctx context.Context) error {
 	c.mu.RLock()
 	begun := c.lastObserved
@@ -119,7 +117,7 @@ func (c *Cache) regionTasks(ctx context.Context) (tasks []*task, err error) {
 	return slices.DeleteFunc(tasks, func(t *task) bool { return t.region == "" }), nil
 }
 
-// allTasks returns all tasks. The discovery of regions, if any, is the first. c.mu must be held.
+// allTasks returns all tasks, with the discovery of regions first. c.mu must be held.
 func (c *Cache) allTasks() []*task {
 	return slices.SortedFunc(maps.Values(c.tasks), func(a, b *task) int { return strings.Compare(a.region, b.region) })
 }

@@ -17,32 +17,28 @@ const (
 	EventAdded   EventType = "added"   // the instance is new, or was removed before
 	EventChanged EventType = "changed" // the instance has changed since the watcher's previous event for it
 	EventRemoved EventType = "removed" // a complete listing or a refresh did not find the instance
-	// EventSynced means that every region has been listed completely at least once, and that the watcher has received
-	// all instances found so far.
+	// EventSynced means that every region has been listed completely at least once. The watcher has received all
+	// instances found so far.
 	EventSynced EventType = "synced"
 )
 
-// Event is a change of the cache. For every type except EventSynced, Instance.InstanceID identifies the instance. An
-// EventSynced has neither Instance nor Old.
+// Event is a change of the cache. Instance and Old are zero if Type is EventSynced.
 type Event struct {
 	Type EventType
-	// Instance is the current state of the instance. If Type is EventRemoved, Instance is the last known state.
+	// Instance is the current state of the instance, or its last known state if Type is EventRemoved.
 	Instance ecs.Instance
-	// Old is the state of the instance in this watcher's previous event for that instance. Old is zero if Type is
+	// Old is the state of the instance in the previous event that this watcher received for it, or zero if Type is
 	// EventAdded.
 	Old ecs.Instance
 }
 
-// Watch yields the changes of the cache until ctx is done or the loop is left. The loop continues even after Run has
-// returned. Watch first yields an EventAdded for every instance in the cache, and then further changes as they occur.
-// It yields a single EventSynced as soon as every region has been listed completely and all instances found by then
-// have been yielded. Each loop is a separate watcher, which releases its resources when the loop ends. ctx must not be
-// nil.
+// Watch yields the changes of the cache until ctx is done, even after Run has returned. It first yields an EventAdded
+// for every instance in the cache, and then the changes as they occur. It yields one EventSynced after every region has
+// been listed completely and all instances found have been yielded. ctx must not be nil.
 //
-// The events for an instance are yielded in the order in which the cache saw its states. A slow watcher does not delay
-// the cache or other watchers. Changes of an instance that the watcher has not received yet are merged into one event,
-// which contains the state that the watcher received last and the newest state. If these two states are equal, no event
-// is yielded. At most one event is therefore stored for each instance.
+// Each loop is a separate watcher, and receives the events of an instance in order. A slow loop does not delay the
+// cache or other watchers: the changes of an instance that the loop has not received yet are merged into one event. If
+// an instance has returned to the state that the loop received last, there is no event.
 func (c *Cache) Watch(ctx context.Context) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		w, snapshot := c.join()
@@ -103,8 +99,8 @@ func (c *Cache) leave(w *watcher) {
 	delete(c.watchers, w)
 }
 
-// notify informs every watcher that an instance has changed. The argument before is the previous state of the instance,
-// or nil if the cache did not contain the instance. c.mu must be held.
+// notify informs every watcher that an instance has changed. The previous version before is nil if the cache did not
+// contain the instance. c.mu must be held.
 func (c *Cache) notify(before, latest *version, removed bool) {
 	for w := range c.watchers {
 		w.add(change{seen: before, latest: latest, removed: removed})

@@ -8,9 +8,9 @@
 //
 // # Spans
 //
-// Every HTTP request is recorded as a span of kind client. The span is a child of the span in the context of the call.
-// A call that is retried has several spans. To trace the call as a whole, start a span before the call and end it
-// afterwards. The names and attributes follow the semantic conventions for HTTP and RPC clients:
+// Every HTTP request is recorded as a span of kind client. The span is a child of the span in the call's context. To
+// trace a call with all its retries, start a span before the call and end it afterwards. The names and attributes
+// follow the semantic conventions for HTTP and RPC clients:
 //
 //	(name)                     Ecs/DescribeInstances
 //	rpc.system.name            alibaba_cloud
@@ -26,9 +26,9 @@
 //	aliyun.request_id          identifies the request to the vendor's support
 //	error.type                 why the request failed (see Errors)
 //
-// No other part of a request or response is recorded. The attribute url.full of the conventions is omitted on purpose:
-// the query contains the access key id and, with signer.V1, the signature. Do not instrument Options.HTTPClient, for
-// example with otelhttp, because such instrumentation records url.full.
+// No other part of a request or response is recorded. The attribute url.full is omitted on purpose, because a URL may
+// contain the access key id and the signature. Do not instrument Options.HTTPClient, for example with otelhttp, because
+// such instrumentation records url.full.
 //
 // # Metric
 //
@@ -85,9 +85,9 @@ type Options struct {
 	MeterProvider  metric.MeterProvider // nil means otel.GetMeterProvider()
 }
 
-// New returns a function for the OnAttempt field of [ecs.Options]. The function may be used by any number of clients,
-// and may be called concurrently. If opts is nil, New uses the global providers of package otel. New returns an error
-// if the MeterProvider cannot create the histogram.
+// New returns a function for the OnAttempt field of [ecs.Options]. The function is safe for concurrent use by any
+// number of clients. If opts is nil, New uses the global providers of package otel. New returns an error if the
+// MeterProvider cannot create the histogram.
 func New(opts *Options) (func(ecs.Attempt), error) {
 	var o Options
 	if opts != nil {
@@ -109,15 +109,14 @@ func New(opts *Options) (func(ecs.Attempt), error) {
 		a.Code, a.RequestID = identifier(a.Code), identifier(a.RequestID)
 		common, errorType := describe(a)
 		ctx := span(tracer, a, common, errorType)
-		// Record the duration with the context of the span, so that exemplars refer to the span.
+		// Record with the span's context, so that exemplars refer to the span.
 		duration.RecordSet(ctx, a.Duration.Seconds(), attribute.NewSet(common...))
 	}, nil
 }
 
-// describe returns the error.type and the attributes that spans and the metric share. Each of these attributes has only
-// a small number of different values.
+// describe returns the error.type and the attributes that spans and the metric share.
 func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
-	host, port := a.Host, 443 // the default port; http is possible only for loopback hosts
+	host, port := a.Host, 443 // the default port, because http is possible only for loopback hosts
 	if h, p, err := net.SplitHostPort(a.Host); err == nil {
 		host = h
 		if n, err := strconv.Atoi(p); err == nil {
@@ -140,7 +139,7 @@ func describe(a ecs.Attempt) (attrs []attribute.KeyValue, errorType string) {
 	return attrs, errorType
 }
 
-// span records a span for an attempt that has ended, and returns the context of the span.
+// span records a span for an attempt that has ended, and returns the span's context.
 func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, errorType string) context.Context {
 	attrs := append(slices.Clip(common), semconv.RPCSystemNameKey.String("alibaba_cloud"), semconv.CloudProviderAlibabaCloud)
 	if a.Number > 1 {
@@ -165,11 +164,11 @@ func span(tracer trace.Tracer, a ecs.Attempt, common []attribute.KeyValue, error
 	return ctx
 }
 
-// method returns the full name of the operation. It is also the name of the span.
+// method returns the full name of the operation, which is also the name of the span.
 func method(a ecs.Attempt) string { return "Ecs/" + a.Action }
 
-// identifier returns s if s has the form of an error code or a request id. Otherwise, it returns "". A string of any
-// other form does not come from the API and may be different in each response.
+// identifier returns s if s has the form of an error code or a request id, and "" otherwise. Other strings do not come
+// from the API.
 func identifier(s string) string {
 	if len(s) > 128 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return ""
@@ -177,8 +176,8 @@ func identifier(s string) string {
 	return s
 }
 
-// errorTypeOf returns the attribute error.type for the attempt, or "" if the attempt succeeded. The result never
-// contains an error message, because the number of different messages is unlimited.
+// errorTypeOf returns the attribute error.type of the attempt, or "" if the attempt succeeded. It is never an error
+// message, because the number of different messages is unlimited.
 func errorTypeOf(a ecs.Attempt) string {
 	switch {
 	case a.Err == nil:
