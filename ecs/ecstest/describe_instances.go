@@ -14,21 +14,21 @@ const (
 	maxPageSize     = 100   // maximum page size
 	defaultPageSize = 10    // default page size, and the minimum of MaxResults
 	maxTags         = 20    // maximum number of tags or attributes in one request
-	resourceCap     = 1_000 // maximum number of resources that a filter by tag or resource group matches: the cap
+	resourceCap     = 1_000 // maximum number of resources that a filter by tag or resource group matches
 )
 
 // query contains the parsed parameters of a DescribeInstances request.
 type query struct {
 	ids     []string // nil if the request has no InstanceIds
 	filters []filter
-	capped  []filter // filters by tag or resource group, whose matches are capped
+	capped  []filter // filters by tag or resource group, which match at most resourceCap instances
 
 	attributes attributes
 
 	size      int      // page size
-	tokenMode bool     // whether the request pages by token instead of by number
+	tokenMode bool     // token mode: whether the request uses page tokens instead of page numbers (page mode)
 	from      position // in token mode, the position at which the page begins
-	number    int      // whether the request pages with page tokens instead of page numbers
+	number    int      // in page mode, the page number
 	withToken bool     // whether the response has a NextToken
 }
 
@@ -143,7 +143,7 @@ func hasTag(i *item, t ecs.Tag) bool {
 
 // readFlags parses the filters whose value is a boolean, a number or a lock reason.
 func (q *query) readFlags(p *params) {
-	_, _ = p.flag("NeedSaleCycle") // not a filter, so only validate it
+	_, _ = p.flag("NeedSaleCycle") // NeedSaleCycle is not a filter, so only validate it
 	if want, given := p.flag("IoOptimized"); given {
 		q.where(func(i *item) bool { return i.IOOptimized == want })
 	}

@@ -11,7 +11,7 @@ import (
 
 // position describes where the next page of a listing begins.
 type position struct {
-	seq uint64 // number of the last listed item; in ListTagResources, the item whose tags may be partly listed
+	seq uint64 // number of the last listed item; ListTagResources may have listed only some of this item's tags
 	// In DescribeInstances, count is the number of listed resources that count toward the cap. In ListTagResources,
 	// count is the number of the item's tags that have been listed.
 	count int

@@ -41,20 +41,20 @@ type Decoder struct {
 
 	learned learned
 	path    []step
-	// current is the number of the current member, which is usually a member of the object at the end of path. If it is
-	// the last step of path, the current value is the object or list element at the end of path.
+	// current is the number of the current member of the object at the end of path. If the last step of path has the
+	// same number, the current value is the object or list element at the end of path itself.
 	current  uint8
 	name     []byte        // name of the current member, if it has no field
-	previous [256]position // by member number, the position in Data of the string read most recently
+	previous [256]position // for each member number, the position in Data of the string read most recently
 	begin    int           // position of the value that ReadRoot reads
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
-	texts    strings.Builder // buffer for the strings of the current ReadRoot
+	texts    strings.Builder // buffer for the strings read by the current call of ReadRoot
 	textSize int             // total length of the strings in the previous buffers
 	textRoom int             // minimum size of the next buffer
 
-	lists    []string // unused rest of the array for the string lists of the current ReadRoot
-	listSize int      // total length of the string lists of the current ReadRoot
+	lists    []string // unused rest of the array for string lists
+	listSize int      // total length of the string lists read by the current call of ReadRoot
 	listRoom int      // minimum length of the next array
 
 	extra    []Extra
@@ -125,9 +125,9 @@ func (d *Decoder) Extra() []Extra { return d.extra }
 // valid until the next call of ReadRoot.
 func (d *Decoder) Problems() []Problem { return d.problems }
 
-// OpenObject begins to read the object at position i, whose members follow the entry first in Members. It returns the
-// position of the first member's value and the number of the first member. The number is 0 if the object is empty, and
-// first if the member is unknown.
+// OpenObject begins to read the object at position i. It returns the position of the first member's value and the
+// number of the first member. That number is 0 if the object is empty, and first if the member is unknown. The argument
+// first is the number of the object's empty entry in Members.
 func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0

@@ -136,7 +136,7 @@ func (s *Scanner) SkipSpace(i int) int {
 }
 
 // Open begins to read the object or array at position i. It returns the position of the first member or element and
-// true, or, if there is none, the position after the object or array and false.
+// true. For an empty object or array, it returns the position after the object or array and false.
 func (s *Scanner) Open(i int) (at int, more bool) {
 	end := s.Data[i] + 2 // "{" + 2 is "}", "[" + 2 is "]"
 	if i = s.SkipSpace(i + 1); s.At(i) == end {
@@ -146,8 +146,8 @@ func (s *Scanner) Open(i int) (at int, more bool) {
 }
 
 // Next continues after a member or element that ends at position i. It returns the position of the next member or
-// element and true, or, after the last one, the position after the object or array and false. The argument end is the
-// closing byte: '}' or ']'.
+// element and true. After the last member or element, it returns the position after the object or array and false. The
+// argument end is the closing byte: '}' or ']'.
 func (s *Scanner) Next(i int, end byte) (at int, more bool) {
 	switch i = s.SkipSpace(i); s.At(i) {
 	case ',':

@@ -69,9 +69,9 @@ type Ticket struct {
 // the meantime. Until the first throttled response, callers wait for their limiters concurrently. After that, only the
 // first caller in the queue waits for its limiter.
 //
-// Admit returns [ErrPastDeadline] if no request can be sent before the deadline of ctx, and [ErrWaitedTooLong] if the
-// wait for quota would exceed maxWait. If maxWait is 0, the wait is not limited. The time spent in limiters does not
-// count as waiting for quota.
+// Admit returns the context's error when ctx is done. It returns [ErrPastDeadline] if no request can be sent before the
+// deadline of ctx, and [ErrWaitedTooLong] if the wait for quota would exceed maxWait. If maxWait is 0, the wait is not
+// limited. The time spent in limiters does not count as waiting for quota.
 func (c *Control) Admit(ctx context.Context, maxWait time.Duration, limiter func(context.Context) error) (Ticket, error) {
 	if err := ctx.Err(); err != nil {
 		return Ticket{}, err
@@ -104,10 +104,9 @@ func (c *Control) passLimiter(ctx context.Context, limiter func(context.Context)
 	return ctx.Err()
 }
 
-// Report reports the outcome of the request for which the ticket was issued. retryAfter is the time that the server
-// asked to wait, or 0 if the server did not specify a time. Report uses it only for throttled requests. The caller must
-// limit retryAfter to a reasonable maximum. Report ignores the outcomes of requests that were sent before the gate
-// closed.
+// Report reports the outcome of the request for which the ticket was issued. The argument retryAfter is the wait that
+// the server requested in a throttled response, or 0. The caller must limit it to a reasonable maximum. Report ignores
+// responses to requests that were sent before the state last became closed.
 func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	if o != Throttled && !t.probe {
 		return

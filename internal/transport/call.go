@@ -18,7 +18,7 @@ type Failure struct {
 	Problem  Problem // the network problem, if there was no HTTP response
 	Host     string  // the host to which the request was sent
 	Advice   string  // what the user can do; "" means the general advice for Class
-	// Err is the underlying error, such as a context or network error. It is nil if there is only an error response.
+	// Err is the underlying error, such as a context or network error. It is nil if the error response is the only reason.
 	Err error
 }
 

@@ -49,7 +49,7 @@ func Classify(code, message string, status int, accessDenied, readOnly bool) Cla
 func classify(code, message string, status int, accessDenied, readOnly bool) (Class, string) {
 	code = code[:min(len(code), maxCode)]
 	if code == "InvalidParameter" && strings.Contains(message, "SecurityToken.Expired") {
-		code = "InvalidSecurityToken.Expired" // ECS reports an expired token in this form, too
+		code = "InvalidSecurityToken.Expired" // ECS also reports an expired token in this form
 	}
 	for _, rule := range codeRules {
 		for pattern := range strings.FieldsSeq(rule.patterns) {

@@ -22,9 +22,9 @@ func (c *clock) now() (t time.Time, offset time.Duration) {
 	return time.Now().Add(offset), offset
 }
 
-// learn computes the offset from a response in which the server rejected a request's timestamp. The argument used is
-// the offset with which that request was signed. learn reports whether a retry may succeed. It ignores responses with
-// an Age header, because they come from a cache and have an old Date.
+// learn updates the offset after the server has rejected a request's timestamp, and reports whether a retry may succeed.
+// The request was signed with the offset used, and h contains the headers of the response. A response with an Age header
+// is ignored, because it comes from a cache and its Date is old.
 func (c *clock) learn(h http.Header, used time.Duration) bool {
 	if h.Get("Age") != "" {
 		return false

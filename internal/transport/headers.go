@@ -48,13 +48,14 @@ func (t *Transport) Observe(region, action string) (o Observation) {
 }
 
 // ClockOffset returns the duration that is added to the local time when a request is signed. It is 0 until the API
-// rejects a request because of its time.
+// rejects a request because of its timestamp.
 func (t *Transport) ClockOffset() time.Duration {
 	_, offset := t.clock.now()
 	return offset
 }
 
-// retryAfter returns how long the server asks to wait: the largest value in the headers, capped at maxRetryAfter.
+// retryAfter returns how long the server asks to wait. It is the largest value in the headers X-Acs-Retry-After,
+// Retry-After and the rate limit headers, capped at maxRetryAfter.
 //
 // The rate limit headers, which have the form Limit:n,Remain:n,TimeLeft:ms, may be part of any response. They are used
 // only if throttled is true. A rate limit with remaining requests is used only if no other header requests a wait.

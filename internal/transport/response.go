@@ -219,9 +219,9 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 	return what + ", body begins: " + r.Excerpt(string(body[:min(len(body), 16<<10)]), 160)
 }
 
-// signatureAdvice returns advice for a rejected signature. The server's message usually quotes the string that the
-// server expected to be signed. If the client signed the same string, the secret is wrong; if not, the request was
-// changed in transit. If message quotes no such string, signatureAdvice returns the argument otherwise.
+// signatureAdvice returns advice for a rejected signature. It compares the string to sign in the server's message with
+// the string that the client signed. If the strings are equal, the secret is wrong. If they differ, the request was
+// changed in transit. Without a string to sign in message, signatureAdvice returns the argument otherwise.
 func signatureAdvice(message, query, otherwise string) string {
 	const begin = http.MethodPost + "&%2F&"
 	params, err := url.ParseQuery(query)
