@@ -18,8 +18,8 @@ const (
 	recovery = 1750 * time.Millisecond
 	// minRate is the minimum of the learned rate, in requests per second.
 	minRate = 0.5
-	// rateSpan is the time over which the current rate is averaged. It is long enough to spread a burst, so that the
-	// next burst is slowed down before many of its requests are in progress.
+	// rateSpan is the time over which the current rate is averaged. A burst counts as if it were spread over this time,
+	// so the next burst is slow enough that only a few requests are in progress when it is throttled.
 	rateSpan = 500 * time.Millisecond
 	// maxLag limits how much earlier the next requests are admitted after late timers or an idle period have delayed
 	// requests.
