@@ -21,12 +21,12 @@ const (
 type query struct {
 	ids     []string // nil if the request has no InstanceIds
 	filters []filter
-	capped  []filter // filters by tag or resource group, to which the cap applies
+	capped  []filter // filters by tag or resource group, which match at most resourceCap instances
 
 	attributes attributes
 
 	size      int      // page size
-	tokenMode bool     // whether the request pages by token instead of by number
+	tokenMode bool     // token mode: whether the request uses page tokens instead of page numbers (page mode)
 	from      position // in token mode, the position at which the page begins
 	number    int      // in page mode, the page number
 	withToken bool     // whether the response has a NextToken
@@ -58,15 +58,15 @@ var valueFilters = map[string]func(*item) string{
 	"HttpTokens":          func(i *item) string { return string(i.MetadataOptions.HTTPTokens) },
 }
 
-// memberFilters contains the filters that compare a member with several values, by parameter name. An instance matches
-// if one of its values equals the value of the parameter.
+// memberFilters contains the filters that compare a parameter with several values of an instance, by parameter name. An
+// instance matches if one of its values equals the parameter.
 var memberFilters = map[string]func(*item) []string{
 	"SecurityGroupId": func(i *item) []string { return i.SecurityGroupIDs },
 	"RdmaIpAddresses": func(i *item) []string { return i.RDMAIPAddress }, // a single address, despite the plural
 }
 
-// listFilters contains the filters that accept a list of values. An instance matches if it has one of the values. If
-// the field network is set, the API ignores the filter unless InstanceNetworkType has the same value.
+// listFilters contains the filters that accept a list of values. An instance matches if it has one of these values. If
+// network is set, the API ignores the filter unless InstanceNetworkType has the same value.
 var listFilters = []struct {
 	name, network string
 	values        func(*item) []string
@@ -169,9 +169,8 @@ func (q *query) readFlags(p *params) {
 	}
 }
 
-// readTimes parses the time filters of a request: the parameters Filter.N.Key and Filter.N.Value, where N is 1 to 4.
-// The key, such as CreationStartTime, determines which bound the value sets. If exclusive is true, an instance whose
-// time equals a bound does not match.
+// readTimes parses the time filters Filter.N.Key and Filter.N.Value, where N is 1 to 4. A key such as CreationStartTime
+// determines which bound its value sets. If exclusive is true, an instance whose time equals a bound does not match.
 func (q *query) readTimes(p *params, exclusive bool) {
 	for n := range 4 {
 		name := "Filter." + strconv.Itoa(n+1)

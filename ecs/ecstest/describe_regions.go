@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// publicRegions lists the public regions of 2024. Each entry consists of the region id, the Chinese name and the
-// English name.
+// publicRegions lists the public regions of 2024 by region id, Chinese name and English name.
 var publicRegions = [][3]string{
 	{"cn-qingdao", "华北1（青岛）", "China (Qingdao)"},
 	{"cn-beijing", "华北2（北京）", "China (Beijing)"},
@@ -39,8 +38,7 @@ var publicRegions = [][3]string{
 	{"me-east-1", "阿联酋（迪拜）", "UAE (Dubai)"},
 }
 
-// regionIDs returns the ids of the known regions: the regions in the settings, and the regions of the server's
-// instances.
+// regionIDs returns the ids of the regions in the settings and of the regions that have instances.
 func (s *Server) regionIDs(settings Settings) []string {
 	ids := slices.Clone(settings.Regions)
 	if settings.Regions == nil {
@@ -78,8 +76,7 @@ func (s *Server) describeRegions(x *exchange, p *params) any {
 	return object{"RequestId": x.requestID, "Regions": object{"Region": list}}
 }
 
-// regionEndpoint returns the endpoint that DescribeRegions reports for a region. The endpoint of cn-hangzhou is the
-// central endpoint.
+// regionEndpoint returns the endpoint of a region. The endpoint of cn-hangzhou is the central endpoint.
 func regionEndpoint(id string) string {
 	if id == "cn-hangzhou" {
 		return "ecs.aliyuncs.com"

@@ -12,9 +12,10 @@
 //
 // The client is an ordinary [ecs.Client]. Code that creates its own client must set Options.Endpoint to [Server.URL],
 // and use the key k that [Server.Credentials] returns: ecs.StaticCredentials(k.AccessKeyID, k.AccessKeySecret,
-// k.SecurityToken). A server represents one account: all keys have access to all instances, so a test with two accounts
-// needs two servers. Servers share no state, so every test can have its own server, and tests can run in parallel.
-// [Server.Requests] returns the requests that the server received.
+// k.SecurityToken). [Server.Requests] returns the requests that the server received.
+//
+// A server represents one account: all keys have access to all instances, and a test with two accounts needs two
+// servers. Servers share no state, so every test can have its own server, and tests can run in parallel.
 //
 // A unit test that does not depend on HTTP needs no server: see [Seq] and the example that uses httpmock.
 //
@@ -22,15 +23,15 @@
 //
 // [Fleet] and [FleetIn] return any number of realistic instances. [Server.Put], [Server.Update] and [Server.Delete]
 // change the fleet at any time, even while a client is listing it. To change the fleet when a certain request arrives,
-// use Settings.OnRequest. A listing by token includes every instance that exists throughout the listing. With
+// use Settings.OnRequest. A listing with page tokens includes every instance that exists throughout the listing. With
 // Settings.Overlap, instances appear on two pages, as may happen with the real API.
 //
 // # Permissions
 //
-// Key.Deny withdraws permissions from a [Key] in every region, and Key.DenyIn withdraws them in single regions. A
-// request without permission fails with 403 Forbidden.RAM. According to an announcement by Alibaba Cloud, the API has
-// responded in this way since 2025-12-20. Before that date, the API returned an empty list, and private clouds may
-// still do so: see Settings.EmptyIfDenied. A test should cover both responses:
+// Key.Deny withdraws permissions from a [Key] in every region, and Key.DenyIn withdraws permissions in certain regions.
+// A request without permission fails with 403 Forbidden.RAM. According to an announcement by Alibaba Cloud, the API has
+// responded in this way since 2025-12-20. Before that date, it returned an empty list, and private clouds may still do
+// so: see Settings.EmptyIfDenied. A test should cover both responses:
 //
 //	srv.AddKey(ecstest.Key{Credentials: srv.Credentials(), Deny: []string{"ecs:DescribeInstances"}})
 //	for _, empty := range []bool{false, true} {
@@ -43,16 +44,16 @@
 //
 // # Credentials
 //
-// A test of a start-up check can use every kind of invalid access key: an unknown, inactive or expired key, a wrong
-// secret, or a missing security token. The documentation of [Key] lists the error codes and has an example of each
-// case. [Server.IssueKey] issues temporary keys as STS does. Settings.ClockSkew changes the server's clock, and
+// A server recognizes every kind of invalid access key: an unknown, inactive or expired key, a wrong secret, or a
+// missing security token. The documentation of [Key] lists the error codes and has an example of each case.
+// [Server.IssueKey] issues temporary keys as STS does. Settings.ClockSkew changes the server's clock, and
 // Settings.Quota limits the request rate.
 //
 // # Fault injection
 //
-// [Server.Inject] queues a [Fault] for the next matching requests. A fault can change the error code, the status, the
-// headers or the body of a response. It can delay, slow down, truncate or suppress the response. It can also reset the
-// connection, change the server's clock, deny a permission, or repeat a page token.
+// [Server.Inject] queues a [Fault] for the next matching requests. A fault can change the error code, status, headers
+// or body of a response. It can also delay, slow down, truncate or suppress the response, reset the connection, change
+// the server's clock, deny a permission, or repeat a page token.
 //
 // # Virtual time
 //
@@ -77,20 +78,23 @@
 //
 // # Fidelity
 //
-// The server implements the protocol independently of the client. It verifies V1 and V3 signatures, rejects
-// requests whose timestamp is more than 15 minutes off or whose nonce was used before, and applies every filter
-// of DescribeInstances. It pages by token and by number, and returns errors with the documented codes, as JSON or
-// XML. The vendor's own Go client works with this server.
+// The server implements the protocol independently of the client. It verifies V1 and V3 signatures. It rejects a
+// request whose timestamp is more than 15 minutes off, or whose nonce was used before. It applies every filter of
+// DescribeInstances, supports page tokens and page numbers, and returns the documented error codes, as JSON or XML. The
+// vendor's own Go client works with this server.
 //
-// The server also reproduces behavior of the API that surprises users. InstanceIds=[] matches nothing. Unknown
-// parameters are ignored, and so are lists of addresses without the matching InstanceNetworkType. Filters by tag or
-// resource group match at most 1,000 instances. TotalCount is 0 in token mode. MaxResults is raised to 10 if it is
-// lower, and capped at 100. Some members are returned only on request.
+// The server also reproduces behavior of the API that may surprise users:
 //
-// Where the API's documentation is unclear, [Settings] offers each possible behavior: how a listing ends, whether
-// a request without paging parameters receives a token, whether the bounds of time filters are inclusive, which
-// instances count toward the cap, and whether DescribeInstances pages by token, by number, or both. A TagFilter of
-// ListTagResources matches exact values; the API does not document how it compares them.
+//   - InstanceIds=[] matches nothing.
+//   - Unknown parameters are ignored, and so are lists of addresses without the matching InstanceNetworkType.
+//   - Filters by tag or resource group match at most 1,000 instances.
+//   - TotalCount is 0 in responses to requests with page tokens.
+//   - MaxResults is raised to 10 if it is lower, and capped at 100.
+//   - Some members are returned only on request.
+//
+// Where the API's documentation is unclear, [Settings] offers each possible behavior. For example,
+// Settings.EmptyLastPage changes how a listing ends, and Settings.ExclusiveTimes changes the bounds of time filters. A
+// TagFilter of ListTagResources matches exact values; the API does not document how it compares them.
 //
 // The operations are DescribeInstances, DescribeInstanceStatus, DescribeRegions and ListTagResources.
 // [Server.Handle] adds other operations. A request for any other operation fails with InvalidApi.NotFound.

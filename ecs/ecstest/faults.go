@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Fault makes the server behave incorrectly for certain requests. The first group of fields selects the requests to
-// which the fault applies. Each of the other fields causes one kind of incorrect behavior. The zero value applies to
-// one request and does not change its response.
+// Fault makes the server behave incorrectly for certain requests. The first group of fields selects the requests, and
+// each of the other fields causes one kind of incorrect behavior. The zero value applies to one request and does not
+// change its response.
 type Fault struct {
 	Action string             // apply only to requests for this operation; "" means any operation
 	Region string             // apply only to requests for this region; "" means any region
-	Match  func(Request) bool // apply only if Match returns true, or if Match is nil; Match must not call the server
+	Match  func(Request) bool // apply only if Match returns true; nil matches every request; Match must not call the server
 	Skip   int                // number of matching requests before the fault applies
-	Times  int                // number of requests to which it then applies; 0 means one, negative means all
+	Times  int                // number of requests to which the fault applies; 0 means one, negative means all
 
 	// The faults in this group occur before the response is sent.
 	Latency   time.Duration // wait this long before the response
@@ -29,12 +29,12 @@ type Fault struct {
 	Code    string // the API's error code
 	Message string // error message; "" means a general message
 	Status  int    // HTTP status; 0 means the usual status of Code, or 200 without Code
-	// Body is the body of the response. nil means the usual response, or the error response if Code is set. If Body is
-	// empty but not nil, the response has an empty body.
+	// Body is the body of the response. nil means the usual response, or the error response if Code is set. A Body that
+	// is empty but not nil means an empty response body.
 	Body        []byte
 	ContentType string // content type of Body; "" means the content type of JSON or XML, whichever was requested
-	// Header contains headers to add or to replace, such as Retry-After or Date. An entry without values removes
-	// the header.
+	// Header contains headers to add or replace, such as Retry-After or Date. An entry without values removes the
+	// header.
 	Header   http.Header
 	Redirect string // Location header of a redirect; the status is Status, or 302 if Status is 0
 
@@ -50,8 +50,8 @@ type Fault struct {
 	Drip     time.Duration // wait this long after each byte
 }
 
-// Inject appends faults to the server's queue. If several faults in the queue match a request, only the first of them
-// applies. A fault is removed after it has been applied Times times.
+// Inject appends faults to the server's queue. If several faults match a request, only the first applies. A fault is
+// removed after it has been applied Times times.
 func (s *Server) Inject(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *Server) takeFault(x *exchange) *Fault {
 	return nil
 }
 
-// beforeResponse applies the faults that take effect before the response, and reports whether to send a response.
+// beforeResponse applies the faults that occur before the response. It reports whether to send a response.
 func (f *Fault) beforeResponse(w http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case f == nil:

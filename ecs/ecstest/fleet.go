@@ -15,23 +15,24 @@ import (
 
 // Fleet returns n instances like those of a real account. The same n and seed always return the same fleet.
 //
-// The instances are in six regions (cn-hangzhou, which has the most, cn-beijing, cn-shanghai, cn-shenzhen,
-// ap-southeast-1 and eu-central-1) and in the zones of these regions. Listings return the instances in the order of the
-// slice. The instances were created over five years, some individually and some in bursts of hundreds within a minute.
-// They share VPCs, vSwitches, security groups, images and tags. Names are in Chinese or English. Some instances are
-// stopped, locked, spot, prepaid, burstable, in the classic network or on dedicated hosts. Some have GPUs, local disks,
-// several network interfaces, IPv6 addresses, and elastic or fixed public addresses. Members are set about as often as
-// in real responses. Ids and addresses are unique. Public addresses are from the ranges that are reserved for
-// documentation. If these ranges are used up, further public addresses are from 172.16.0.0/12.
+// The instances are in six regions: cn-hangzhou, which has the most, cn-beijing, cn-shanghai, cn-shenzhen,
+// ap-southeast-1 and eu-central-1. Listings return the instances in the order of the slice. The instances were created
+// over five years, some individually and some in bursts of hundreds within a minute. They share VPCs, vSwitches,
+// security groups, images and tags. Names are in Chinese or English.
 //
-// The returned instances also contain the members that the API returns only on request ([ecs.AdditionalAttribute]). A
-// [Server] returns these members only on request, too.
+// Some instances are stopped, locked, spot, prepaid, burstable, in the classic network or on dedicated hosts. Some have
+// GPUs, local disks, several network interfaces, IPv6 addresses, or public addresses. Members are set about as often as
+// in real responses. Ids and addresses are unique. Public addresses are from the ranges reserved for documentation, or
+// from 172.16.0.0/12 if these ranges are used up.
+//
+// The returned instances also contain the members that the API and a [Server] return only on request
+// ([ecs.AdditionalAttribute]).
 func Fleet(n int, seed uint64) []ecs.Instance {
 	return newGenerator(seed, fleetRegions).fleet(n)
 }
 
-// FleetIn is like [Fleet], but all instances are in the given region. For a region that Fleet does not use, the names
-// of the zones and the prefix of the ids are fictitious.
+// FleetIn is like [Fleet], but all instances are in the given region. If Fleet does not use the region, the zone names
+// and the prefix of the ids are fictitious.
 func FleetIn(region string, n int, seed uint64) []ecs.Instance {
 	return newGenerator(seed, []fleetRegion{regionOf(region)}).fleet(n)
 }
@@ -56,7 +57,7 @@ type deployment struct {
 	hpcCluster        string
 }
 
-// site contains a region and the networks that have been created in the region so far.
+// site contains a region and the networks created there so far.
 type site struct {
 	fleetRegion
 	networks map[string]*network // networks with unused addresses, by VPC and zone
@@ -69,7 +70,7 @@ type network struct {
 	used         uint32 // number of addresses in use
 }
 
-// generator creates one fleet. Its counters ensure that ids and addresses are unique within the fleet.
+// generator creates one fleet, in which all ids and addresses are unique.
 type generator struct {
 	rng    *rand.Rand
 	sites  []*site
@@ -100,8 +101,8 @@ func (g *generator) fleet(n int) []ecs.Instance {
 	return instances
 }
 
-// fleetEnd is the latest date in a generated fleet: all instances were created before this date, and expired instances
-// expired before this date.
+// fleetEnd is the end of a generated fleet's history. All instances were created before this date, and expired
+// instances expired before this date.
 var fleetEnd = time.Date(2025, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func (g *generator) percent(p int) bool { return g.rng.IntN(100) < p }
@@ -190,8 +191,8 @@ const (
 	idSpace = 36 * 36 * 36 * 36 * 36 * 36 * 36
 )
 
-// id returns a new resource id. The last 20 characters of the id are the region's prefix, 10 random characters, and 7
-// characters that are unique in the fleet.
+// id returns a new resource id. It ends with the region's prefix, 10 random characters, and 7 characters that are
+// unique in the fleet.
 func (g *generator) id(kind string, s *site) string {
 	g.ids++
 	b := make([]byte, 0, 32)
@@ -226,7 +227,7 @@ func ipv4(a uint32) string {
 	return netip.AddrFrom4([4]byte{byte(a >> 24), byte(a >> 16), byte(a >> 8), byte(a)}).String()
 }
 
-// publicAddress allocates a public address. It first uses the address ranges that are reserved for documentation.
+// publicAddress allocates a public address, first from the ranges reserved for documentation.
 func (g *generator) publicAddress() string {
 	n := g.public
 	g.public++
@@ -236,7 +237,7 @@ func (g *generator) publicAddress() string {
 	return ipv4(172<<24 | 16<<16 | (n - 3*254 + 1))
 }
 
-// instance creates an instance of a deployment. number is the index of the instance in the deployment, starting at 0.
+// instance creates an instance of a deployment. The argument number is the index of the instance in the deployment.
 func (g *generator) instance(d deployment, number int) ecs.Instance {
 	r := g.rng
 	id := g.id("i-", d.site)
@@ -285,7 +286,7 @@ func (g *generator) instance(d deployment, number int) ecs.Instance {
 	return i
 }
 
-// next increments a counter and returns its value. The value wraps around at the number of addresses in a /17 network.
+// next increments a counter and returns its value, which wraps around at the number of addresses in a /17 network.
 func (g *generator) next(counter *uint32) uint32 {
 	*counter++
 	return *counter % (1 << 15)

@@ -65,7 +65,7 @@ var rareModels = []model{
 
 var classicModel = model{name: "ecs.n4.large", family: "ecs.n4", cpu: 2, memory: 4}
 
-// sizes returns the instance types with the given names in a family whose types have ratio GiB of memory per vCPU.
+// sizes returns the instance types with the given names in a family. The types have ratio GiB of memory per vCPU.
 func sizes(family string, ratio int, names ...string) []model {
 	cpus := map[string]int{"large": 2, "xlarge": 4, "2xlarge": 8, "4xlarge": 16, "8xlarge": 32}
 	list := make([]model, 0, len(names))
@@ -84,8 +84,7 @@ var images = [][4]string{ // id, name, English name, OSType
 	{"win2022_21H2_x64_dtc_zh-cn_40G_alibase_20230613.vhd", "Windows Server  2022 数据中心版 64位中文版", "Windows Server  2022 Data Center Edition 64 bit Chinese Edition", "windows"},
 }
 
-// regionOf returns a region from the catalog. If the catalog does not contain the region, regionOf returns fictitious
-// zones and a fictitious id prefix.
+// regionOf returns a region from the catalog. For an unknown region, the zones and the id prefix are fictitious.
 func regionOf(id string) fleetRegion {
 	for _, r := range fleetRegions {
 		if r.id == id {

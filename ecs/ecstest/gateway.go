@@ -12,8 +12,8 @@ import (
 
 const timeLayout = "2006-01-02T15:04:05Z"
 
-// maxClockDifference is the maximum difference between a request's timestamp and the server's clock. The server
-// remembers each nonce for the same time.
+// maxClockDifference is the maximum difference between a request's timestamp and the server's clock. Nonces are
+// remembered for the same time.
 const maxClockDifference = 15 * time.Minute
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -45,7 +45,7 @@ func (x *exchange) parse() {
 			}
 		}
 	}
-	// The vendor's older clients send the header X-Acs-Action also with V1 signatures.
+	// The vendor's older clients send the header X-Acs-Action even with V1 signatures.
 	x.v3 = strings.HasPrefix(h.Get("Authorization"), "ACS3-") || h.Get("X-Acs-Action") != "" && !x.params.Has("SignatureMethod")
 	if x.v3 {
 		x.action, x.version = h.Get("X-Acs-Action"), h.Get("X-Acs-Version")
@@ -57,7 +57,7 @@ func (x *exchange) parse() {
 	x.region = x.params.Get("RegionId")
 }
 
-// authenticate checks a request in the same way as the API's gateway does before an operation runs.
+// authenticate performs the checks that the API's gateway performs before an operation runs.
 func (s *Server) authenticate(x *exchange) *apiError {
 	x.now = time.Now().Add(x.ClockSkew)
 	switch {
@@ -86,8 +86,8 @@ func (s *Server) authenticate(x *exchange) *apiError {
 	return s.verify(x, a)
 }
 
-// authentication contains the parts of a request with which the sender proves its identity: the key id and the
-// signature, for example.
+// authentication contains the parts of a request that prove the sender's identity, such as the key id and the
+// signature.
 type authentication struct {
 	version, keyID, token, time, nonce string
 	signature                          []byte
@@ -95,8 +95,8 @@ type authentication struct {
 	mismatch                           string                     // the error message if the signature differs
 }
 
-// verify returns an error if an authentication is not valid. A nonce counts as used only if the rest of the
-// authentication is valid. s.mu must be held.
+// verify returns an error if an authentication is not valid. An invalid authentication does not use up its nonce. s.mu
+// must be held.
 func (s *Server) verify(x *exchange, a authentication) *apiError {
 	key, known := s.keys[a.keyID]
 	if !known {
@@ -124,7 +124,7 @@ func (s *Server) verify(x *exchange, a authentication) *apiError {
 	case !key.Expires.IsZero() && x.now.After(key.Expires):
 		return newError(400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired.")
 	}
-	if !s.nonces.add(a.nonce, time.Now()) { // not x.now, because ClockSkew must not affect the nonces
+	if !s.nonces.add(a.nonce, time.Now()) { // not x.now: ClockSkew must not affect the nonces
 		return newError(400, "SignatureNonceUsed", "Specified signature nonce was used already.")
 	}
 	x.keyID = a.keyID

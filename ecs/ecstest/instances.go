@@ -14,9 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fleet contains the instances of all regions. The instances of a region are listed in the order in which they were
-// added, and this order never changes. A page token therefore only contains the position of the last listed instance,
-// and a listing by token includes every instance that exists throughout the listing.
+// fleet contains the instances of all regions. Listings return the instances of a region in the order in which they
+// were added. This order never changes, so a page token only has to contain the position of the last listed instance.
 type fleet struct {
 	mu      sync.RWMutex
 	last    uint64 // seq of the newest item
@@ -24,7 +23,7 @@ type fleet struct {
 	regions map[string][]*item // sorted by seq
 }
 
-// item is an instance of the fleet. An item is immutable. If the instance changes, a new item replaces the old one.
+// item is an instance of the fleet. An item is immutable: a changed instance is a new item.
 type item struct {
 	ecs.Instance
 	seq              uint64 // number of the item; listings are ordered by it
@@ -38,9 +37,9 @@ type rendering struct {
 	text       []byte
 }
 
-// Put adds copies of instances to the fleet. If the fleet already contains an instance with the same InstanceID, the
-// new instance replaces it, and has the same position in listings unless its region is different. If RegionID is empty,
-// the region is "cn-hangzhou". If InstanceID is empty, the instance receives a new id.
+// Put adds copies of instances to the fleet. An instance with an existing InstanceID replaces the old instance, and
+// keeps its position in listings unless the region changes. An empty RegionID means "cn-hangzhou". If InstanceID is
+// empty, the instance receives a new id.
 func (s *Server) Put(instances ...ecs.Instance) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -50,7 +49,7 @@ func (s *Server) Put(instances ...ecs.Instance) {
 	}
 }
 
-// Delete removes instances from the fleet. Ids that do not exist are ignored.
+// Delete removes instances from the fleet. It ignores ids that do not exist.
 func (s *Server) Delete(ids ...string) {
 	f := &s.fleet
 	f.mu.Lock()
@@ -62,8 +61,8 @@ func (s *Server) Delete(ids ...string) {
 	}
 }
 
-// Update calls change with a copy of an instance and stores the changed instance. It returns false if the instance does
-// not exist. The function change must not call the server.
+// Update calls change with a copy of an instance and stores the result. It returns false if the instance does not
+// exist. The function change must not call the server.
 func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	f := &s.fleet
 	f.mu.Lock()
@@ -81,8 +80,7 @@ func (s *Server) Update(id string, change func(*ecs.Instance)) bool {
 	return true
 }
 
-// Instances returns copies of all instances, sorted by region. Within a region, the instances have the same order as in
-// listings.
+// Instances returns copies of all instances, sorted by region and, within a region, in the order of listings.
 func (s *Server) Instances() []ecs.Instance {
 	f := &s.fleet
 	f.mu.RLock()
@@ -160,9 +158,8 @@ var attributeNames = map[string]attributes{
 	string(ecs.AdditionalAttributeCurrentOSNVMeSupported): nvmeSupported,
 }
 
-// json returns the instance in the JSON format of the API. Encoding is the slowest part of creating a page. Therefore,
-// the item caches two encodings: the encoding without additional attributes, and the encoding with the most recently
-// requested attributes.
+// json returns the instance in the API's JSON format. Encoding is the slowest part of creating a page, so the item
+// caches two encodings: without additional attributes, and with the most recently requested attributes.
 func (it *item) json(a attributes) []byte {
 	slot := &it.rendered[min(a, 1)]
 	if r := slot.Load(); r != nil && r.attributes == a {

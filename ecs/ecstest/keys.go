@@ -26,18 +26,16 @@ type Key struct {
 	// Credentials contains the id and the secret of the key. If SecurityToken is not empty, the key is temporary, and
 	// requests must contain that token.
 	Credentials signer.Credentials
-	// Expires is the time when a temporary key expires, according to the server's clock. The zero value means
-	// that the key never expires.
+	// Expires is when a temporary key expires, according to the server's clock. The zero value means never.
 	Expires time.Time
-	// Disabled makes the key inactive. The server then rejects requests signed with the key.
+	// Disabled makes the server reject requests signed with the key.
 	Disabled bool
-	// Deny lists the operations that the key's user is not permitted to call in any region. An operation is written as
-	// "DescribeInstances", or as "ecs:DescribeInstances" like in a RAM policy. An asterisk matches any sequence of
-	// characters. If Deny is nil, all operations are permitted.
+	// Deny lists the operations that the key's user is not permitted to call in any region, such as "DescribeInstances"
+	// or "ecs:DescribeInstances". An asterisk matches any sequence of characters. If Deny is nil, all operations are
+	// permitted.
 	//
-	// AddKey and UpdateKey panic if an element of Deny matches no operation of the server. Otherwise, a test with a
-	// mistyped operation might pass although nothing was denied. Before adding a key that denies an additional
-	// operation, add the operation with [Server.Handle].
+	// AddKey and UpdateKey panic if an element of Deny matches no operation of the server, because it is probably
+	// mistyped. To deny an additional operation, first add the operation with [Server.Handle].
 	Deny []string
 	// DenyIn lists the operations that are denied only in certain regions. The keys of the map are region ids, and the
 	// values have the same form as Deny. AddKey and UpdateKey panic if a region is unknown to the server.
@@ -51,9 +49,9 @@ func (s *Server) AddKey(k Key) {
 	s.putKey(k)
 }
 
-// UpdateKey calls change with a key of the server and stores the changed key. It returns false if there is no key with
-// the given id. The change applies to all later requests, so a test can withdraw and restore permissions during a
-// listing. The function change must not call the server.
+// UpdateKey calls change with a copy of a key and stores the result. It returns false if the key does not exist. The
+// change applies to all later requests, so a test can withdraw and restore permissions during a listing. The function
+// change must not call the server.
 func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +67,7 @@ func (s *Server) UpdateKey(accessKeyID string, change func(*Key)) bool {
 	return true
 }
 
-// RevokeKey removes a key. The server then treats the key as unknown and rejects requests signed with it.
+// RevokeKey removes a key. The server then rejects requests signed with the key.
 func (s *Server) RevokeKey(accessKeyID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,13 +121,13 @@ func (k Key) clone() Key {
 	return k
 }
 
-// denies reports whether the key's user is not permitted to call an operation in a region.
+// denies reports whether the key's user is denied an operation in a region.
 func (k Key) denies(action, region string) bool {
 	matches := func(pattern string) bool { return matchesAction(pattern, action) }
 	return slices.ContainsFunc(k.Deny, matches) || slices.ContainsFunc(k.DenyIn[region], matches)
 }
 
-// denied reports whether the user who sent the request lacks the permission for it.
+// denied reports whether the sender of the request lacks permission.
 func (s *Server) denied(x *exchange) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,8 +17,8 @@ const (
 var taggedResourceTypes = strings.Fields(`instance disk snapshot image securitygroup volume eni ddh ddhcluster keypair launchtemplate
 	reservedinstance snapshotpolicy elasticityassurance capacityreservation command invocation activation managedinstance`)
 
-// tagFilter matches an instance that has a tag with the given key and one of the given values. If values is empty, any
-// value matches.
+// tagFilter matches an instance that has a tag with the given key and one of the given values. If there are no values,
+// any value matches.
 type tagFilter struct {
 	key    string
 	values []string
@@ -101,7 +101,7 @@ func (p *params) tagFilters() []tagFilter {
 	return filters
 }
 
-// tagPage returns a page of up to 50 tags of the matching instances, and the position at which the next page begins.
+// tagPage returns a page of the matching instances' tags, and the position at which the next page begins.
 func (f *fleet) tagPage(region string, ids []string, filters []tagFilter, from position) (rows []object, next position, more bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()

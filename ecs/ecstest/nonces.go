@@ -7,7 +7,7 @@ import (
 
 const maxNonces = 1 << 17
 
-// nonces stores the hashes of the nonces that were used in the last 15 minutes, up to 131,072 hashes.
+// nonces stores hashes of the nonces used in the last 15 minutes, up to 131,072 hashes.
 type nonces struct {
 	seed  maphash.Seed
 	seen  map[uint64]time.Time

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// operations contains the built-in operations by name. Each function returns the response: a []byte is sent unchanged,
-// and any other value is encoded as JSON. A function reports an error by storing it in the params.
+// operations contains the built-in operations by name. An operation returns a response, which is encoded as JSON unless
+// it is a []byte. It reports an error by storing the error in the params.
 var operations = map[string]func(*Server, *exchange, *params) any{
 	"DescribeInstances":      (*Server).describeInstances,
 	"DescribeInstanceStatus": (*Server).describeInstanceStatus,
@@ -19,14 +19,16 @@ var operations = map[string]func(*Server, *exchange, *params) any{
 	"ListTagResources":       (*Server).listTagResources,
 }
 
-// Handle adds an operation to the server, or replaces a built-in operation. If h is nil, Handle undoes an earlier call
-// for the same action: it removes the operation, or restores the built-in operation.
+// Handle adds an operation to the server, or replaces a built-in operation. If h is nil, Handle removes the operation
+// or restores the built-in operation.
 //
-// The server calls h for each authentic and permitted request for action. Several goroutines may call h at the same
-// time, and h may call the server's methods. The server encodes the result of h with encoding/json. It adds a RequestId
-// to an object that has none, and encodes nil as an empty object. If h returns an [*ecs.Error], the response is an
-// error with the fields Code, Message, StatusCode and AccessDenied of that error. A StatusCode of 0 means the usual
-// status of the code. For any other error, the response has the code InternalError and the error's message.
+// The server calls h for each authentic and permitted request for action, possibly concurrently. The function h may
+// call the server's methods. The server encodes the result of h with encoding/json, encodes nil as an empty object, and
+// adds a RequestId to an object that has none.
+//
+// If h returns an [*ecs.Error], the error response has the Code, Message, StatusCode and AccessDenied of that error. A
+// StatusCode of 0 means the usual status of the code. For any other error, the response has the code InternalError and
+// the error's message.
 func (s *Server) Handle(action string, h func(Request) (any, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +76,7 @@ func (s *Server) run(x *exchange, operation func(*Server, *exchange, *params) an
 	return marshal(out), nil
 }
 
-// deny returns the response to a request without permission: an error or, if EmptyIfDenied is set, an empty list.
+// deny returns the response to a request without permission: an error or, with EmptyIfDenied, an empty list.
 func (s *Server) deny(x *exchange) ([]byte, *apiError) {
 	dryRun, _ := (&params{Values: x.params}).flag("DryRun")
 	if x.action != "DescribeInstances" || dryRun || !x.EmptyIfDenied {

@@ -9,16 +9,16 @@ import (
 	"slices"
 )
 
-// position describes where the next page of a listing by token begins.
+// position describes where the next page of a listing begins.
 type position struct {
-	seq uint64 // number of the last listed item, or in ListTagResources, of the item whose tags are partly listed
+	seq uint64 // number of the last listed item; ListTagResources may have listed only some of this item's tags
 	// In DescribeInstances, count is the number of listed resources that count toward the cap. In ListTagResources,
-	// count is the number of tags of the item that have been listed.
+	// count is the number of the item's tags that have been listed.
 	count int
 }
 
-// sealToken returns an opaque token for a position. The server stores no data for a token, so a token can be used any
-// number of times. The tokens for one position are different, unless more than 4,096 tokens are created for it.
+// sealToken returns an opaque token for a position. Nothing is stored for a token, so it can be used any number of
+// times. Different tokens are returned for the same position, up to 4,096.
 func (s *Server) sealToken(pos position, binding uint64) string {
 	salt := s.tokens.Add(1) & 0xfff
 	var b [16]byte
@@ -41,7 +41,7 @@ func (s *Server) openToken(token string, binding uint64) (position, *apiError) {
 	return position{}, newError(400, "InvalidParameter.NextToken", "The specified NextToken is not valid, or belongs to a request with other filters.")
 }
 
-// nextToken returns the NextToken of a response, which is "" at the end of the listing.
+// nextToken returns the NextToken of a response, or "" at the end of the listing.
 func (s *Server) nextToken(x *exchange, p *params, pos position, binding uint64, more bool) string {
 	switch token := p.Get("NextToken"); {
 	case token != "" && x.fault != nil && x.fault.RepeatToken:
@@ -52,7 +52,7 @@ func (s *Server) nextToken(x *exchange, p *params, pos position, binding uint64,
 	return ""
 }
 
-// tokenBinding returns a hash of the parameters that must be the same for every page of a listing.
+// tokenBinding returns a hash of the parameters that must not change during a listing.
 func tokenBinding(values url.Values) uint64 {
 	h := fnv.New64a()
 	own := operationParams(values, "NextToken", "MaxResults", "PageNumber", "PageSize", "DryRun", "AdditionalAttributes")
@@ -64,7 +64,7 @@ func tokenBinding(values url.Values) uint64 {
 type page struct {
 	rows  []*item
 	next  position // the position where the next page begins
-	total int      // number of matching instances on all pages; incomplete in token mode
+	total int      // number of matching instances on all pages; incomplete if page tokens are used
 	more  bool     // whether there are more matching instances after this page
 }
 
@@ -118,7 +118,7 @@ func (f *fleet) page(x *exchange, q *query) page {
 	return found
 }
 
-// candidates returns the instances of the region that q may match, ordered by their numbers. f.mu must be held.
+// candidates returns the instances of the region that q may match, ordered by number. f.mu must be held.
 func (f *fleet) candidates(region string, q *query) []*item {
 	if q.ids == nil {
 		return f.regions[region]

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// params parses the parameters of an operation. The methods store the first error in the field err. Like the API, they
-// ignore unknown parameters, and treat an empty parameter as absent.
+// params parses the parameters of an operation. Its methods store the first error in the field err. Like the API, they
+// ignore unknown parameters and treat an empty parameter as absent.
 type params struct {
 	url.Values
 	err *apiError
@@ -23,13 +23,12 @@ func (p *params) fail(err *apiError) {
 	}
 }
 
-// invalid records an InvalidParameter error. Use it for a parameter for which the API documents no specific error code.
+// invalid records an InvalidParameter error, for parameters without a specific error code in the API's documentation.
 func (p *params) invalid(name, why string) {
 	p.fail(newError(400, "InvalidParameter", "The specified parameter %q is not valid: %s.", name, why))
 }
 
-// number parses a parameter whose value is an integer between lowest and highest. If highest is 0, there is no upper
-// limit.
+// number parses an integer between lowest and highest. If highest is 0, there is no upper limit.
 func (p *params) number(name string, byDefault, lowest, highest int) int {
 	text := p.Get(name)
 	if text == "" {
@@ -55,8 +54,8 @@ func (p *params) flag(name string) (value, given bool) {
 	return false, true
 }
 
-// list parses a parameter whose value is a JSON array of strings. Like the API, it also accepts strings in single
-// quotes. It returns nil if the parameter is absent.
+// list parses a JSON array of strings, and returns nil if the parameter is absent. Like the API, it also accepts
+// strings in single quotes.
 func (p *params) list(name string) []string {
 	text := p.Get(name)
 	if text == "" {
@@ -88,7 +87,7 @@ func (p *params) highest(name string) int {
 	return highest
 }
 
-// repeated returns the values of the parameters Name.1, Name.2 and so on. Some numbers may be missing.
+// repeated returns the values of the parameters Name.1, Name.2 and so on. Numbers may be missing in between.
 func (p *params) repeated(name string, limit int) []string {
 	highest := p.highest(name)
 	if highest > limit {
@@ -124,7 +123,7 @@ func (p *params) tags() []ecs.Tag {
 	return tags
 }
 
-// oneOf records an error if the parameter's value is not one of the known values. An absent parameter is valid.
+// oneOf records an error if a parameter is present but has none of the known values.
 func (p *params) oneOf(name string, status int, code string, known ...string) {
 	if v := p.Get(name); v != "" && !slices.Contains(known, v) {
 		p.fail(newError(status, code, "The specified %s is not valid.", name))

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// pipeListener is a net.Listener whose connections are created by its dial method with net.Pipe.
+// pipeListener is a net.Listener. Its dial method creates connections with net.Pipe.
 type pipeListener struct {
 	conns chan net.Conn
 	done  chan struct{}

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// Quota limits the rate of requests for each operation in each region. It supports a token bucket and a fixed window,
-// which can be combined. The zero value sets no limit. A request beyond the limit fails with status 400 and the code
-// Throttling.User.
+// Quota limits the rate of requests for each operation in each region, with a token bucket, a fixed window, or both.
+// The zero value sets no limit. A request beyond the limit fails with status 400 and the code Throttling.User.
 type Quota struct {
 	Rate  float64 // token bucket: average rate in requests per second; 0 means unlimited
 	Burst int     // token bucket: its size in requests; 0 means 1
@@ -17,15 +16,15 @@ type Quota struct {
 	Limit  int           // fixed window: number of requests permitted in each Window; 0 means unlimited
 	Window time.Duration // fixed window: its length; 0 means one minute, as in the API
 
-	// Headers makes the server report the quota in response headers. Every response has an X-RateLimit-User-API header.
-	// The response to a throttled request also has an x-acs-retry-after header with the time to wait in milliseconds.
+	// Headers makes the server report the quota in response headers: X-RateLimit-User-API in every response, and
+	// x-acs-retry-after, in milliseconds, in a response to a throttled request.
 	Headers bool
 }
 
 // quotaScope identifies the requests that share a quota.
 type quotaScope struct{ region, action string }
 
-// maxMeters limits the memory that requests for nonexistent operations or regions can use.
+// maxMeters limits the memory used for requests with unknown operations or regions.
 const maxMeters = 10_000
 
 // meter counts the requests of a quotaScope.
@@ -70,8 +69,8 @@ func (s *Server) throttle(x *exchange) *apiError {
 
 func (q Quota) burst() float64 { return float64(max(q.Burst, 1)) }
 
-// count counts a request and returns the number of further requests that are currently permitted. If the request
-// exceeds the quota, it is not counted, and count returns the time until the next request is permitted.
+// count counts a request and returns the number of further requests that are permitted now. It does not count a request
+// that exceeds the quota, and returns how long to wait until the next request is permitted.
 func (m *meter) count(q Quota, now time.Time) (wait time.Duration, remaining int) {
 	length := cmp.Or(q.Window, time.Minute)
 	if q.Rate > 0 {

@@ -15,26 +15,26 @@ const (
 
 // Request describes a request that the server received.
 type Request struct {
-	Time             time.Time  // when the request arrived, according to the clock of this machine
+	Time             time.Time  // when the request arrived, according to this machine's clock
 	Method           string     // "GET" or "POST"
 	Action           string     // such as "DescribeInstances"
 	Region           string     // RegionId
-	Params           url.Values // the operation's own parameters, without those of the protocol
+	Params           url.Values // parameters of the operation, without protocol parameters
 	SignatureVersion string     // "1.0" or "ACS3-HMAC-SHA256"
 	AccessKeyID      string
 	Nonce            string
 	UserAgent        string
 	RemoteAddr       string // identifies the connection
-	// AuthError is the error code if the server rejected the key, time, nonce or signature of the request, and ""
-	// otherwise. If a fault was applied, the client may have received a different error.
+	// AuthError is the error code if the server rejected the key, time, nonce or signature of the request, or ""
+	// otherwise. Because of a fault, the client may have received a different error.
 	AuthError string
 	RequestID string
 	Status    int    // HTTP status of the response; 0 if no response has been sent
 	Code      string // error code of the response; "" for a success
 }
 
-// Requests returns the received requests, oldest first. The server keeps the last 10,000 requests, or fewer if
-// they use more than 64 MiB.
+// Requests returns the received requests, oldest first. The server keeps the last 10,000 requests, or fewer if their
+// records use more than 64 MiB.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,8 +77,7 @@ func (l *requestLog) add(r *Request, bytes int) {
 	}
 }
 
-// requestSize estimates how much memory the record of a request uses. It counts the query string and the body, with
-// which the parsed parameters share memory.
+// requestSize estimates the memory used by the record of a request, including the query string and the body.
 func requestSize(x *exchange) int {
 	const perRecord, perParam = 512, 128
 	size := perRecord + perParam*len(x.params) + len(x.r.URL.RawQuery) + len(x.body)
@@ -90,12 +89,12 @@ func requestSize(x *exchange) int {
 	return size
 }
 
-// protocolParams lists parameters that belong to the protocol, not to an operation. All parameters that begin with
-// "Signature" belong to the protocol as well.
+// protocolParams lists the parameters that belong to the protocol instead of an operation. Parameters that begin with
+// "Signature" also belong to the protocol.
 var protocolParams = []string{"AccessKeyId", "Action", "BearerToken", "Format", "SecurityToken", "Timestamp", "Version"}
 
-// operationParams returns a copy of values without the parameters of the protocol and without the parameters named in
-// exclude. If exclude contains a name, the numbered parameters with that name, such as Name.1, are omitted as well.
+// operationParams returns a copy of values without protocol parameters and without the parameters in exclude. A name in
+// exclude also omits numbered parameters, such as Name.1.
 func operationParams(values url.Values, exclude ...string) url.Values {
 	own := url.Values{}
 	for name, v := range values {

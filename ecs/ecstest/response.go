@@ -40,7 +40,7 @@ func noSuchAPI() *apiError {
 	return newError(404, "InvalidApi.NotFound", "Specified api is not found, please check your url and method.")
 }
 
-// usualStatus returns the usual HTTP status of an error code.
+// usualStatus returns the HTTP status that usually accompanies an error code.
 func usualStatus(code string) int {
 	switch {
 	case strings.HasPrefix(code, "ServiceUnavailable"):
@@ -55,8 +55,7 @@ func usualStatus(code string) int {
 	return http.StatusBadRequest
 }
 
-// respond sends the response to a request: an error response if err is not nil, and body otherwise. If a fault applies
-// to the request, the fault may change the response.
+// respond sends an error response if err is not nil, and otherwise body. A fault may change the response.
 func (s *Server) respond(w http.ResponseWriter, x *exchange, body []byte, err *apiError) {
 	f := x.fault
 	if f.replacesResponse() {
@@ -137,8 +136,8 @@ func (s *Server) gzip(body []byte) []byte {
 	return b.Bytes()
 }
 
-// toXML converts a JSON response to XML. Each member becomes an XML element with the name of the member. Each element
-// of a list becomes an XML element with the name of the list.
+// toXML converts a JSON response to XML. Each member becomes an element with the member's name. Each list element
+// becomes an element with the list's name.
 func toXML(root string, body []byte) []byte {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()

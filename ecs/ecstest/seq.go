@@ -6,8 +6,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// Seq returns an iterator that yields the given instances and then, if err is not nil, the zero Instance and err. A
-// fake of Client.Instances in a test without a server can return this iterator.
+// Seq returns an iterator that yields the given instances and then, if err is not nil, the zero Instance and err. In a
+// test without a server, a fake of Client.Instances can return this iterator.
 func Seq(err error, instances ...ecs.Instance) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for _, i := range instances {

@@ -23,8 +23,7 @@ const (
 	maxBody    = 1 << 20 // maximum size of a request body in bytes
 )
 
-// Server is an in-memory server with the HTTP API of ECS. Its methods may be called concurrently, and while the server
-// handles requests.
+// Server is an in-memory server with the HTTP API of ECS. A Server is safe for concurrent use.
 type Server struct {
 	http   *httptest.Server
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil means the loopback network
@@ -46,10 +45,10 @@ type Server struct {
 	meters   map[quotaScope]*meter
 }
 
-// NewServer starts a server on a loopback port. The server contains the given instances (see [Server.Put]) and
-// accepts one access key, [Server.Credentials]. The caller must call [Server.Close] when done.
+// NewServer starts a server on a loopback port. The server contains the given instances (see [Server.Put]) and accepts
+// the access key [Server.Credentials]. The caller must call [Server.Close] when done.
 //
-// In a [testing/synctest] bubble, use [NewPipeServer], because virtual time does not work with real network
+// In a [testing/synctest] bubble, use [NewPipeServer] instead, because virtual time does not work with network
 // connections.
 func NewServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
@@ -57,10 +56,11 @@ func NewServer(instances ...ecs.Instance) *Server {
 	return s
 }
 
-// NewPipeServer is like [NewServer], but the server uses connections from [net.Pipe] instead of the network, so that
-// the server and its clients can use the virtual time of a [testing/synctest] bubble. Create and close the server
-// inside the bubble. Clients returned by [Server.Client] use such connections. To use another http.Client, set the
-// DialContext of its Transport to [Server.DialContext].
+// NewPipeServer is like [NewServer], but uses [net.Pipe] instead of the network. The server and its clients can
+// therefore use the virtual time of a [testing/synctest] bubble. Create and close the server inside the bubble.
+//
+// Clients returned by [Server.Client] connect to the server in this way. To use another http.Client, set the
+// DialContext function of its Transport to [Server.DialContext].
 func NewPipeServer(instances ...ecs.Instance) *Server {
 	s := newServer(instances)
 	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
@@ -86,7 +86,8 @@ func newServer(instances []ecs.Instance) *Server {
 	return s
 }
 
-// Close aborts the requests in progress, closes all connections and releases the port. Further calls do nothing.
+// Close aborts the requests in progress, closes all connections and releases the port. Close may be called more than
+// once.
 func (s *Server) Close() {
 	s.close.Do(func() {
 		s.http.CloseClientConnections()
@@ -100,9 +101,9 @@ func (s *Server) URL() string { return s.http.URL }
 // Credentials returns the access key that a new server accepts. Each server has a different key.
 func (s *Server) Credentials() signer.Credentials { return s.own }
 
-// Client returns a client for a region that sends its requests to this server. If opts is nil, all options have their
-// default values. Client sets Endpoint to the server's URL. If opts has no Credentials, the client uses the key that
-// [Server.Credentials] returns. Client returns the same errors as [ecs.NewClient].
+// Client returns a client for a region that sends its requests to this server. Client sets Endpoint to the server's
+// URL, and Credentials to [Server.Credentials] if opts does not specify credentials. If opts is nil, the other options
+// have their default values. Client returns the same errors as [ecs.NewClient].
 func (s *Server) Client(region string, opts *ecs.Options) (*ecs.Client, error) {
 	var o ecs.Options
 	if opts != nil {
@@ -128,7 +129,7 @@ func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
 }
 
-// exchange contains a request that the server is handling, and the data that is needed for the response.
+// exchange contains a request in progress and the data needed for the response.
 type exchange struct {
 	Settings  // a copy made when the request arrived
 	r         *http.Request
@@ -149,7 +150,7 @@ type exchange struct {
 	record    *Request    // guarded by Server.mu
 }
 
-// ServeHTTP handles one API request. For an invalid request, it sends the same error response as the API.
+// ServeHTTP handles one API request. The error response for an invalid request is the same as the API's.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.receive(w, r)
 	if !sleep(r, x.Latency) || !x.fault.beforeResponse(w, r) {
@@ -174,7 +175,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.respond(w, x, body, err)
 }
 
-// receive parses and records a request, and determines which fault applies to the request.
+// receive parses and records a request, and selects the fault that applies to it.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{r: r, requestID: newRequestID(), header: http.Header{}}
 	x.body, x.parseErr = readBody(w, r)

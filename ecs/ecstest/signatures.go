@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// The functions in this file share no code with package signer, so that tests detect mistakes in package signer.
+// This file shares no code with package signer, so that tests detect mistakes in package signer.
 
 const algorithmV3 = "ACS3-HMAC-SHA256"
 
@@ -136,8 +136,8 @@ func canonicalQuery(params url.Values) string {
 	return strings.Join(pairs, "&")
 }
 
-// escape percent-encodes s in the way that the API requires.
+// escape percent-encodes s as the API requires.
 func escape(s string) string { return escaper.Replace(url.QueryEscape(s)) }
 
-// escaper replaces the characters that url.QueryEscape encodes differently from the API.
+// escaper corrects the characters that url.QueryEscape encodes differently from the API.
 var escaper = strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~")

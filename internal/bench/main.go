@@ -1,6 +1,5 @@
 // Command bench compares the performance of this SDK with the vendor's old SDK and with plain HTTP. It prints a table
-// with one row per measurement. A row contains the target, the result, the ratio to the implementation it is compared
-// with, the spread, and whether the target is met. See README.md.
+// with one row per measurement. See README.md.
 package main
 
 import (

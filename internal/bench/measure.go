@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// usage contains the time and memory that this process used for a measured function.
+// usage contains the time and memory that a function used.
 type usage struct {
 	wall, cpu     time.Duration
 	allocs, bytes float64
 }
 
-// measure runs the garbage collector, calls work, and returns the time and memory that work used.
+// measure runs the garbage collector, calls work, and returns the time and memory used by work.
 func measure(work func() error) (usage, error) {
 	runtime.GC()
 	var before, after runtime.MemStats
@@ -37,8 +37,8 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// largestProcess returns the peak memory, in bytes, of a process that has ended or of the largest of its child
-// processes, whichever is greater.
+// largestProcess returns the peak memory, in bytes, of a finished process or of its largest child process, whichever is
+// greater.
 func largestProcess(state *os.ProcessState) float64 {
 	r, ok := state.SysUsage().(*syscall.Rusage)
 	switch {
@@ -51,8 +51,7 @@ func largestProcess(state *os.ProcessState) float64 {
 	}
 }
 
-// peakHeap calls work and returns the maximum size of the heap during the call, including garbage that has not been
-// collected yet.
+// peakHeap calls work and returns the maximum heap size during the call, including uncollected garbage.
 func peakHeap(work func() error) (float64, error) {
 	runtime.GC()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -95,7 +94,7 @@ func settle() {
 	runtime.GC()
 }
 
-// series is a list of results of the same measurement, one for each round.
+// series contains one result per round of the same measurement.
 type series []float64
 
 func (s series) median() float64 {

@@ -11,8 +11,8 @@ import (
 )
 
 // templates contains one instance for each kind of page. A "full" instance has every field of the sample in the API's
-// documentation, two network interfaces and five tags. A "typical" instance has the fields that real responses contain.
-// A placeholder ${…} has a different value in each instance.
+// documentation. A "typical" instance has the fields that real responses contain. A placeholder ${…} has a different
+// value in each instance.
 //
 //go:embed pages/*.tmpl
 var templates embed.FS
@@ -24,8 +24,7 @@ const (
 	pageSize = 100
 )
 
-// The server overwrites the id and the creation time in each instance. Both have a fixed width, so that they can be
-// overwritten in place.
+// The server overwrites the id and the creation time of each instance in place, because they have a fixed width.
 const (
 	idStart = `"InstanceId":"i-bp1`
 	idWidth = 17
@@ -34,8 +33,8 @@ const (
 	createdLayout = "2006-01-02T15:04Z"
 )
 
-// newInstances returns n instances as JSON. Equal arguments have equal results. The server sets the ids and the
-// creation times.
+// newInstances returns n instances as JSON. The same arguments always produce the same instances. The server sets the
+// ids and creation times later.
 func newInstances(kind string, n int) ([][]byte, error) {
 	pretty, err := templates.ReadFile("pages/" + kind + ".tmpl")
 	if err != nil {
@@ -98,14 +97,14 @@ func random(i int, name string) uint64 {
 	return mix(h.Sum64() + uint64(i))
 }
 
-// mix is the finalizer of SplitMix64, which is a bijection: different inputs have different results.
+// mix is the finalizer of SplitMix64. It returns different results for different inputs.
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return z ^ z>>31
 }
 
-// appendID appends an id that consists of idWidth letters and digits. Different values of n result in different ids.
+// appendID appends an id of idWidth letters and digits. Different values of n produce different ids.
 func appendID(b []byte, n uint64) []byte {
 	rest := n
 	for i := range idWidth {

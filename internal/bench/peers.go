@@ -22,8 +22,7 @@ import (
 
 const region = "cn-hangzhou"
 
-// newOurs returns a client of this SDK that sends its requests to url. The client has its own connection pool. opts may
-// be nil.
+// newOurs returns a client of this SDK that sends its requests to url and has its own connection pool. opts may be nil.
 func newOurs(url string, opts *ecs.Options) *ecs.Client {
 	if opts == nil {
 		opts = &ecs.Options{}
@@ -62,8 +61,7 @@ func (o oldSDK) request(token string) *old.DescribeInstancesRequest {
 	return r
 }
 
-// list lists all instances with a loop that follows the page tokens. Users of the old SDK have to write such a loop
-// themselves.
+// list lists all instances by following the page tokens. Users of the old SDK have to write this loop themselves.
 func (o oldSDK) list() ([]old.Instance, error) {
 	var all []old.Instance
 	for token := ""; ; {
@@ -78,7 +76,7 @@ func (o oldSDK) list() ([]old.Instance, error) {
 	}
 }
 
-// raw is a client that reads the bytes of each page without decoding them. It measures the minimum work of any client.
+// raw is a client that reads each page without decoding it, which is the minimum work of any client.
 type raw struct {
 	client *http.Client
 	url    string
@@ -139,7 +137,7 @@ func httpClient(transport http.RoundTripper) *http.Client { return &http.Client{
 // emptyPage is the smallest valid response of DescribeInstances.
 var emptyPage = []byte(`{"Instances":{"Instance":[]},"TotalCount":0,"NextToken":"","PageSize":10,"PageNumber":1,"RequestId":"473469C7-AA6F-4DC5-B3DB-A3DC0DE3C83E"}`)
 
-// A wish contains a DescribeInstances request in the types of both SDKs.
+// A wish contains the same DescribeInstances request in the types of both SDKs.
 type wish struct {
 	ours ecs.DescribeInstancesRequest
 	old  func(*old.DescribeInstancesRequest)
@@ -183,8 +181,8 @@ func largeWish() wish {
 	return w
 }
 
-// sign encodes and signs a request with the old SDK. The measured work includes creating an http.Request, because the
-// old SDK cannot sign a request without it.
+// sign encodes and signs a request with the old SDK. It creates an http.Request, because the old SDK cannot sign a
+// request without one.
 func (o oldSDK) sign(w wish) error {
 	r := old.CreateDescribeInstancesRequest()
 	r.Domain = o.domain
@@ -213,8 +211,8 @@ func (s stopper) Sign(r signer.Request, c signer.Credentials) (signer.Signed, er
 	panic(stopped{})
 }
 
-// signOurs encodes and signs a request with this SDK. The measured work includes everything that a call does before it
-// sends the request: credentials, clock, nonce and throttle control. The client's Signer must be a stopper.
+// signOurs encodes and signs a request with this SDK. It measures everything that a call does before sending the
+// request. The client's Signer must be a stopper.
 func signOurs(ctx context.Context, client *ecs.Client, w wish) (err error) {
 	defer func() {
 		switch p := recover(); p {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// row is a row of the table. If peer is not nil, limit applies to the ratio of ours to peer. Otherwise, limit applies
-// to ours.
+// row is a row of the table. If peer is not nil, limit applies to the ratio of ours to peer. If peer is nil, limit
+// applies to ours.
 type row struct {
 	target string // "" if the row is only informative
 	what   string
@@ -73,7 +73,7 @@ func report(w io.Writer, rows []row) {
 	}
 }
 
-// figure formats the median of s. If the rounds differ, it adds the minimum and the maximum.
+// figure formats the median of s, and the minimum and maximum if the rounds differ.
 func figure(s series, unit string) string {
 	text := number(s.median())
 	if unit != "" {
@@ -85,7 +85,7 @@ func figure(s series, unit string) string {
 	return text
 }
 
-// number formats f with three significant digits. All digits before the decimal point are kept.
+// number formats f with about three significant digits, but keeps all digits before the decimal point.
 func number(f float64) string {
 	switch {
 	case f == 0:

@@ -16,13 +16,12 @@ import (
 
 const (
 	scanWorkers = 16
-	// farLatency is the latency of calls to a distant region. It is so long that the CPU time of the client and the
-	// server is negligible.
+	// farLatency is the latency of calls to a distant region. Compared with this latency, the CPU time of the client
+	// and the server is negligible.
 	farLatency = 300 * time.Millisecond
 )
 
-// scans measures two targets: the speed of scans at a long latency (target 2), and their number of connections
-// (target 7).
+// scans measures the speed of scans at a long latency (target 2) and their number of connections (target 7).
 func (b *bench) scans(ctx context.Context) error {
 	for _, s := range []struct {
 		fleet           int
@@ -52,8 +51,8 @@ func (b *bench) scans(ctx context.Context) error {
 	return err
 }
 
-// largeRegion measures a listing of 30 regions, one of which contains almost all instances, and compares it with a scan
-// of that one region.
+// largeRegion compares a listing of 30 regions, one of which contains almost all instances, with a scan of only that
+// region.
 func (b *bench) largeRegion(ctx context.Context) error {
 	bursty := setup{Kind: typical, Fleet: 20_000, Latency: farLatency, Bursts: true, Elsewhere: 50}
 	alone, _, err := b.listing(bursty, func(c *ecs.Client) iter.Seq2[ecs.Instance, error] {
@@ -76,8 +75,8 @@ func (b *bench) largeRegion(ctx context.Context) error {
 	return err
 }
 
-// listing uses a new client to list all instances of a server. It returns the duration of the listing and the counts of
-// what the server received.
+// listing lists all instances of a server with a new client. It returns the duration and the counts of what the server
+// received.
 func (b *bench) listing(s setup, list func(*ecs.Client) iter.Seq2[ecs.Instance, error]) (time.Duration, counts, error) {
 	if _, err := b.set(s); err != nil {
 		return 0, counts{}, err
@@ -100,7 +99,7 @@ func (b *bench) listing(s setup, list func(*ecs.Client) iter.Seq2[ecs.Instance, 
 	return wall, seen, err
 }
 
-// lookups measures target 8: the number of requests that result from many concurrent calls of GetInstance.
+// lookups measures target 8: the number of requests sent for many concurrent calls of GetInstance.
 func (b *bench) lookups(ctx context.Context) error {
 	const calls = 500
 	var transport echo
@@ -113,8 +112,7 @@ func (b *bench) lookups(ctx context.Context) error {
 	return err
 }
 
-// echo is an http.RoundTripper that responds to a DescribeInstances request with one instance for each id in the
-// request.
+// echo is an http.RoundTripper that responds to a DescribeInstances request with one instance for each requested id.
 type echo struct{ requests atomic.Int64 }
 
 func (e *echo) RoundTrip(r *http.Request) (*http.Response, error) {

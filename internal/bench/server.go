@@ -32,7 +32,7 @@ type setup struct {
 	Elsewhere int  // number of instances in every other region; 0 means the same number as in the client's region
 }
 
-// counts describes what the server has received since its setup was last changed.
+// counts describes what the server has received since the last change of its setup.
 type counts struct {
 	Addr                  string
 	Requests, Connections int64
@@ -50,8 +50,8 @@ type server struct {
 // serverEnv is the environment variable that makes this program run as the server. See main and TestMain.
 const serverEnv = "ECS_BENCH_SERVER"
 
-// startServer starts this program a second time, as the server. The server has its own process, so that its CPU time is
-// not counted as the client's.
+// startServer runs this program again as the server, in a separate process. The CPU time of the server is therefore not
+// counted as the client's.
 func startServer(ctx context.Context) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -85,15 +85,14 @@ func (s *server) set(to setup) (c counts, err error) {
 	return c, err
 }
 
-// close ends the server by closing its standard input. The server's standard input is also closed when this
-// process ends.
+// close ends the server by closing its standard input, which also happens when this process ends.
 func (s *server) close() error {
 	_ = s.in.Close()
 	return s.child.Wait()
 }
 
-// serve runs the server. It reads setups from in, one per line. For each setup, it writes the counts since the
-// previous setup to out.
+// serve runs the server. It reads one setup per line from in. For each setup, it writes the counts for the previous
+// setup to out.
 func serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -142,8 +141,8 @@ type template struct {
 	id, created int // offsets of the id and of the creation time
 }
 
-// maxTemplates is the maximum number of templates. If the server has more instances, several instances use the same
-// template and differ only in their ids and creation times.
+// maxTemplates is the maximum number of templates. Beyond this number, several instances share a template and differ
+// only in their ids and creation times.
 const maxTemplates = 10_000
 
 func newTemplates(kind string, n int) ([]template, error) {
@@ -166,7 +165,7 @@ func newTemplates(kind string, n int) ([]template, error) {
 }
 
 // api serves DescribeInstances. It lists instances in the order of their creation. A page token is the number of the
-// first instance on the next page, so the server finds the page without a search.
+// first instance on the page.
 type api struct {
 	setup
 	templates []template
@@ -192,14 +191,14 @@ func newAPI(s setup, templates []template) *api {
 	return a
 }
 
-// The instances of the server were created between these times. If setup.Bursts is false, the intervals between
-// creations are equal.
+// All instances of the server were created between these times. If setup.Bursts is false, they were created at equal
+// intervals.
 var (
 	firstCreated = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	lastCreated  = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// created returns the creation time of instance i, with a precision of minutes as in the API.
+// created returns the creation time of instance i. As in the API, its precision is one minute.
 func (a *api) created(i int) time.Time {
 	if a.bursts != nil {
 		return a.bursts[i]
@@ -231,7 +230,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.bodies.Put(body)
 }
 
-// answer appends the response to a request with the query q to b.
+// answer appends the response to the query q to b.
 func (a *api) answer(b []byte, q url.Values) ([]byte, error) {
 	first, end, err := a.matching(q)
 	if err != nil {
@@ -283,7 +282,7 @@ func fromToken(token string) (int, error) {
 	return int(i), err
 }
 
-// matching returns the range of the instances whose creation times are within the bounds in the query q.
+// matching returns the range of instances whose creation times are within the bounds in the query q.
 func (a *api) matching(q url.Values) (first, end int, err error) {
 	after, before := q.Get("Filter.1.Value"), q.Get("Filter.2.Value")
 	end = a.Fleet

@@ -24,18 +24,18 @@ import (
 // fleet is the default number of instances in a measurement.
 const fleet = 10_000
 
-// contender is one of several implementations of the same work.
+// contender is one of several implementations that do the same work.
 type contender struct {
 	name string
 	work func() error
 }
 
-// figures contains the results by contender and measured quantity, such as "cpu".
+// figures contains the results by contender and by measured quantity, such as "cpu".
 type figures map[string]map[string]series
 
-// race runs all contenders in each round, one after the other, so that other load on the machine affects all of them.
-// It discards the first round, which is a warm-up. If extra is not nil, race calls it after each run of a contender to
-// add further results.
+// race runs all contenders in turn in each round, so that other load on the machine affects all of them. The first
+// round is a warm-up and is discarded. If extra is not nil, race calls it after each run of a contender to add more
+// results.
 func race(rounds int, contenders []contender, per float64, extra func(name string, add func(what string, f float64)) error) (figures, error) {
 	all := figures{}
 	for _, c := range contenders {
@@ -99,9 +99,8 @@ const (
 	mb = 1e6
 )
 
-// page returns three functions that fetch the page for a token. The first function uses this SDK, the second uses the
-// old SDK, and the third does not decode the page. If transport is not nil, the functions use transport instead of the
-// network.
+// page returns three functions that fetch the page for a token: with this SDK, with the old SDK, and without decoding
+// the page. If transport is not nil, it replaces the network.
 func page(ctx context.Context, url string, transport http.RoundTripper) (ours, old, bytes func(token string) error) {
 	opts := &ecs.Options{}
 	if transport != nil {
@@ -342,7 +341,7 @@ type stream struct {
 	items iter.Seq2[ecs.Instance, error]
 }
 
-// streams returns the SDK's iterators that list instances without keeping all of them in memory.
+// streams returns this SDK's methods that list instances without keeping all of them in memory.
 func streams(ctx context.Context, client *ecs.Client) []stream {
 	return []stream{
 		{"Instances", client.Instances(ctx, ecs.DescribeInstancesRequest{})},
@@ -367,7 +366,7 @@ func streamed(ctx context.Context, client *ecs.Client) iter.Seq2[ecs.Instance, e
 	}
 }
 
-// heapWhile ranges over n instances and measures the size of the live heap fifty times.
+// heapWhile ranges over n instances and measures the live heap fifty times.
 func heapWhile(items iter.Seq2[ecs.Instance, error], n int) (series, error) {
 	var heap series
 	got := 0
@@ -439,7 +438,7 @@ func (b *bench) requests(ctx context.Context) error {
 	return nil
 }
 
-// channel measures target 5: the additional cost per instance of a channel.
+// channel measures target 5: the additional cost of a channel per instance.
 func (b *bench) channel(ctx context.Context) error {
 	text, err := body(full)
 	if err != nil {
@@ -478,7 +477,7 @@ func (b *bench) channel(ctx context.Context) error {
 	return nil
 }
 
-// again yields n instances by repeating the instances of a page.
+// again yields n instances by repeating the instances on a page.
 func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for range n / len(page) {
@@ -491,8 +490,7 @@ func again(page []ecs.Instance, n int) iter.Seq2[ecs.Instance, error] {
 	}
 }
 
-// throughChannel returns an iterator that receives the items from a channel, to which a goroutine sends them as in
-// StreamInstances.
+// throughChannel returns an iterator whose items pass through a channel, as in StreamInstances.
 func throughChannel(ctx context.Context, items iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		stream := pagination.NewStream(ctx, pageSize-1, func(context.Context) iter.Seq2[ecs.Instance, error] { return items })
@@ -523,8 +521,7 @@ func count(items iter.Seq2[ecs.Instance, error]) error {
 }
 
 // imports measures target 6: how importing the SDK affects a program. Before each build, the build cache contains only
-// the standard library. Compiling the standard library takes longer than compiling either SDK, but every Go user
-// already has it in the build cache.
+// the standard library, because every Go user already has the compiled standard library.
 func (b *bench) imports(ctx context.Context) error {
 	const rounds = 3
 	programs := []string{"ours", "old", "baseline"}
@@ -599,8 +596,8 @@ func (b *bench) imports(ctx context.Context) error {
 	return nil
 }
 
-// growth measures target 7: the cost per instance must be the same for a large number of instances as for a small
-// number. It also measures the rates with one CPU core.
+// growth measures target 7: the cost per instance must not depend on the number of instances. It also measures the
+// rates with one CPU core.
 func (b *bench) growth(ctx context.Context) error {
 	sizes := []int{100, 1_000, 10_000, 100_000}
 	if b.quick {
@@ -650,8 +647,8 @@ func (b *bench) growth(ctx context.Context) error {
 	return b.oneCore(ctx)
 }
 
-// oneCore measures the rates with GOMAXPROCS=1. It uses four goroutines, so that the CPU core is busy while requests
-// are in progress.
+// oneCore measures the rates with GOMAXPROCS=1. It uses four goroutines to keep the CPU core busy while requests are in
+// progress.
 func (b *bench) oneCore(ctx context.Context) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, load := range []struct {
@@ -698,7 +695,7 @@ func (b *bench) oneCore(ctx context.Context) error {
 	return nil
 }
 
-// each calls do with every number from 0 to n-1. The calls are distributed over the given number of goroutines.
+// each calls do with the numbers from 0 to n-1, in the given number of goroutines.
 func each(goroutines, n int, do func(i int) error) error {
 	errs := make([]error, goroutines)
 	var wg sync.WaitGroup

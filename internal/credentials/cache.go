@@ -20,30 +20,29 @@ const (
 	maxHungRefreshes = 4                 // maximum number of abandoned provider calls
 )
 
-// Cache caches the key that a [Provider] returns. A client can call its methods before every request. A Cache is safe
-// for concurrent use.
+// Cache caches the key that a [Provider] returns, so that a client can ask for the key before every request. A Cache is
+// safe for concurrent use.
 //
 // Concurrent callers share one provider call. If a refresh fails, the Cache returns the last valid key for up to 150 s
-// and calls the provider every 5 s. If the API has rejected the last valid key, the Cache does not return it any more.
+// and calls the provider every 5 s. A key that the API has rejected is not reused in this way.
 //
-// The provider may hang, panic or call runtime.Goexit. If a provider call has not returned within 30 s, the Cache
-// abandons that call, and the next caller starts a new one. If four abandoned calls have not returned, the Cache starts
-// no new call until one of them returns.
+// The provider may hang, panic or call runtime.Goexit. A provider call that takes more than 30 s is abandoned, and the
+// next caller starts a new call. The Cache starts no new call while four abandoned calls are still running.
 type Cache struct{ *cacheState }
 
-// cacheState contains the fields of a Cache. It is a separate struct because package fmt does not print the key if it
-// is behind a pointer in Cache. See [Static].
+// cacheState contains the fields of a Cache. A Cache holds only a pointer to it, because package fmt does not print
+// what an inner pointer refers to. See [Static].
 type cacheState struct {
 	provider Provider
 	redact   func(err error, keys ...signer.Credentials) error
 
 	mu           sync.Mutex
 	current      *refresh           // the refresh in progress, or nil
-	started      int                // number of refreshes that have been started
+	started      int                // number of refreshes started so far
 	stored       int                // the number of the refresh that returned lastValid
-	hung         int                // number of refreshes that have been abandoned and have not returned
+	hung         int                // number of abandoned refreshes that are still running
 	lastValid    signer.Credentials // zero if there is none
-	refused      signer.Credentials // the last key that the API rejected
+	refused      signer.Credentials // the key that the API rejected most recently
 	failingSince time.Time          // the time of the first failure since the last success, or zero if there was none
 	retryAt      time.Time          // when to start the next refresh, while the last valid key is reused
 	cancelled    bool               // whether the last refresh was canceled because all its callers stopped waiting
@@ -62,9 +61,8 @@ type refresh struct {
 	err       error
 }
 
-// NewCache returns a Cache for p. If p is already a *Cache, NewCache returns p itself. The function redact masks the
-// given keys, and everything that looks like a secret, in an error of the provider. If redact is nil, errors are
-// returned unchanged.
+// NewCache returns a Cache for p. If p is already a *Cache, NewCache returns p itself. The function redact masks
+// secrets, including the given keys, in the provider's errors. If redact is nil, errors are returned unchanged.
 func NewCache(p Provider, redact func(err error, keys ...signer.Credentials) error) *Cache {
 	if c, ok := p.(*Cache); ok {
 		return c
@@ -110,8 +108,8 @@ func (c *Cache) Report() Report {
 }
 
 // Get returns a key. The argument stale is the key that the API has just rejected, or the zero value. Get returns the
-// stale key only if the provider returns no other key. If a refresh failed and Get therefore returns the last valid
-// key, warning is the error of the refresh.
+// stale key only if the provider has no other key. If a refresh fails but the last valid key can still be used, Get
+// returns that key with the provider's error as the warning.
 func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error) {
 	switch p := c.provider.(type) {
 	case *Static:
@@ -157,11 +155,11 @@ func (c *Cache) Get(ctx context.Context, stale signer.Credentials) (key signer.C
 	}
 }
 
-// joinOrStart returns the refresh in progress, or starts a new refresh. patience is the maximum time to wait, counted
-// from the start of the refresh. late is true if the refresh has already been canceled.
+// joinOrStart returns the refresh in progress, or starts a new one. The result patience is the maximum time to wait,
+// measured from the start of the refresh. The result late is true if the refresh has already been canceled.
 //
-// If the caller should use the last valid key without waiting, r and err are nil. If too many provider calls have not
-// returned, joinOrStart returns an error.
+// If r and err are both nil, the caller should use the last valid key without waiting. If too many abandoned provider
+// calls are still running, joinOrStart returns an error.
 func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *refresh, patience time.Duration, late bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,9 +196,8 @@ func (c *Cache) joinOrStart(ctx context.Context, stale signer.Credentials) (r *r
 	return c.current, patience, c.current.cancelled, nil
 }
 
-// leave records that a caller stops waiting for r. If that was the last caller and its context is done, leave cancels
-// the refresh. It never cancels two consecutive refreshes. Otherwise, a provider that takes longer than its callers
-// wait would never return a key.
+// leave records that a caller stops waiting for r. If the last caller leaves because its context is done, leave cancels
+// the refresh. It never cancels two refreshes in a row, because a slow provider would then never return a key.
 func (c *Cache) leave(r *refresh, contextDone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -217,13 +214,13 @@ func (c *Cache) last() signer.Credentials {
 	return c.lastValid
 }
 
-// lastValidUsable reports whether there is a last valid key and the key may still be used.
+// lastValidUsable reports whether there is a last valid key that may still be used.
 func (c *Cache) lastValidUsable() bool {
 	return c.lastValid != (signer.Credentials{}) && (c.failingSince.IsZero() || time.Since(c.failingSince) < reuseLastValid)
 }
 
-// useLastValid returns the last valid key, with err as the warning. If the key may not be used, it returns err as the
-// error.
+// useLastValid returns the last valid key, with err as the warning. If no last valid key may be used, it returns err as
+// the error.
 func (c *Cache) useLastValid(err error) (key signer.Credentials, warning, _ error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -265,7 +262,7 @@ func (c *Cache) doRefresh(ctx context.Context, r *refresh) {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the refresh itself has timed out
 			err = fmt.Errorf("the credentials provider did not return within %v: %w", refreshTimeout, os.ErrDeadlineExceeded)
 		}
-		// Do not lock c.mu here: redact calls the Error method of the provider's error, which may take long.
+		// Do not hold c.mu here: redact calls the Error method of the provider's error, which may be slow.
 		key, err = signer.Credentials{}, c.redact(err, c.last(), r.stale, key)
 	}
 	r.key, r.err = key, err

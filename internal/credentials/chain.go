@@ -14,48 +14,48 @@ import (
 )
 
 const (
-	// refreshBefore is how long before its expiration a key is refreshed. It is longer than the time for which a Cache
-	// reuses the last valid key, so a reused key has not expired.
+	// refreshBefore is how long before its expiration a key is refreshed. A Cache reuses the last valid key for a
+	// shorter time, so a reused key has not expired.
 	refreshBefore = 3 * time.Minute
-	// recheckAfter is how long the Chain uses a key without a known expiration time before it looks up the key once
-	// more.
+	// recheckAfter is how long the Chain uses a key whose expiration time is unknown before it looks up the key again.
 	recheckAfter = time.Minute
 )
 
-// link is one place in which a Chain looks for a key. The function get must not cache anything between calls, so that
-// changes of the configuration take effect. The argument refused is a key that the API has rejected, or the zero value.
+// link is a credentials source, one of the places in which a Chain looks for a key. The function get must not cache
+// anything, so that changes to the configuration take effect. The argument refused is a key that the API has rejected,
+// or the zero value.
 type link struct {
 	name string
 	get  func(ctx context.Context, refused signer.Credentials) (foundKey, error)
 }
 
-// Chain looks for a key in several places, called links, and caches the key until it is about to expire. As long as
-// the link that returned the key works, the Chain uses only that link. After a failure, or after the API has
-// rejected the key, the next call searches from the first link.
+// Chain looks for a key in several credentials sources and caches the key until it is about to expire. As long as the
+// source of the current key works, the Chain uses only that source. After a failure, or after the API has rejected the
+// key, the next call searches from the first source.
 //
-// A link that is not configured is skipped. If a link is configured but fails, the search ends with the error of that
-// link, because the key of a later link may belong to another account. A Chain is safe for concurrent use.
+// A source that is not configured is skipped. If a source is configured but fails, the search ends with an error,
+// because the next source may use another account. A Chain is safe for concurrent use.
 type Chain struct{ *chainState }
 
-// chainState contains the fields of a Chain. It is a separate struct because package fmt does not print the key if it
-// is behind a pointer in Chain. See [Static].
+// chainState contains the fields of a Chain. A Chain holds only a pointer to it, because package fmt does not print
+// what an inner pointer refers to. See [Static].
 type chainState struct {
 	links  []link
-	advice string // advice for the user if no link has a key; "" for a single profile
+	advice string // advice for the user if no source has a key; "" for a single profile
 
 	mu        sync.Mutex
 	key       foundKey
-	refused   signer.Credentials // the last key that the API rejected
+	refused   signer.Credentials // the key that the API rejected most recently
 	refreshAt time.Time          // when to refresh key; the zero time means immediately
-	current   int                // the index of the link that returned the key, or -1
+	current   int                // the index of the source that returned the key, or -1
 	report    Report
 }
 
-// NoKeyAdvice is the advice in the error for the case that the default chain finds no key.
+// NoKeyAdvice is the advice in the error that the default chain returns if it finds no key.
 const NoKeyAdvice = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, run aliyun configure, or set Options.Credentials"
 
-// NewChain returns the default chain. Its links are the environment, the OIDC role, the CLI profile, the profile
-// file, the instance role and the credentials URI, in this order.
+// NewChain returns the default chain. It searches the environment, the OIDC role, the CLI profile, the profile file,
+// the instance role and the credentials URI, in this order.
 func NewChain() *Chain { return newChain(newSystem()) }
 
 func newChain(s *system) *Chain {
@@ -73,8 +73,8 @@ func newChain(s *system) *Chain {
 	}}
 }
 
-// NewProfile returns a Chain for one profile of the vendor CLI's configuration. If name is empty,
-// ALIBABA_CLOUD_PROFILE names the profile. If that variable is empty too, the current profile is used.
+// NewProfile returns a Chain for one profile in the vendor CLI's configuration. If name is empty, it uses the profile
+// named by ALIBABA_CLOUD_PROFILE, or else the current profile.
 func NewProfile(name string) *Chain { return newProfile(newSystem(), name) }
 
 func newProfile(s *system, name string) *Chain {
@@ -83,8 +83,8 @@ func newProfile(s *system, name string) *Chain {
 	}}}}}
 }
 
-// environmentKey returns the key in the environment variables. If the key is incomplete, environmentKey returns an
-// error that ends the search, because the next link may use another account.
+// environmentKey returns the key in the environment variables. An incomplete key is an error that ends the search,
+// because the next source may use another account.
 func (s *system) environmentKey() (foundKey, error) {
 	const id, secret = "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 	key := signer.Credentials{AccessKeyID: s.getenv(id), AccessKeySecret: s.getenv(secret), SecurityToken: s.getenv("ALIBABA_CLOUD_SECURITY_TOKEN")}
@@ -119,9 +119,9 @@ func (s *system) environmentRole(ctx context.Context) (foundKey, error) {
 	return s.assumeRoleWithOIDC(ctx, role{arn: arn}, provider, token, file)
 }
 
-// sectionLink returns the key in the profile file. The profile file is the last place that may contain the profile
-// named by ALIBABA_CLOUD_PROFILE. If that profile is missing here, too, sectionLink returns an error that ends the
-// search, because the next link may use another account.
+// sectionLink returns the key in the profile file. If ALIBABA_CLOUD_PROFILE names a profile that neither the CLI's
+// configuration nor the profile file contains, sectionLink returns an error that ends the search, because the next
+// source may use another account.
 func (s *system) sectionLink(ctx context.Context) (foundKey, error) {
 	key, err := s.iniProfileKey(ctx)
 	if name := s.getenv("ALIBABA_CLOUD_PROFILE"); name != "" && isNotConfigured(err) {
@@ -149,8 +149,7 @@ func (s *system) environmentURI(ctx context.Context) (foundKey, error) {
 	return s.credentialsURI(ctx, uri)
 }
 
-// Credentials returns the cached key. If there is no cached key, or if the cached key must be refreshed, Credentials
-// searches for a key.
+// Credentials returns the cached key, or searches for a key if there is none or the cached key must be refreshed.
 func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 	if key, fresh := c.peek(); fresh {
 		return key, nil
@@ -173,8 +172,8 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 		case ctx.Err() != nil:
 			return signer.Credentials{}, ctx.Err()
 		case !search && isNotConfigured(err):
-			// The file may be temporarily missing because another program is replacing it. Return an error that ends
-			// the search, because the next link may use another account.
+			// The file may be missing only while another program replaces it. Return an error that ends the search,
+			// because the next source may use another account.
 			err = errors.New(err.Error())
 		}
 		tried = append(tried, LinkReport{Name: l.name, Err: err})
@@ -188,15 +187,15 @@ func (c *Chain) Credentials(ctx context.Context) (signer.Credentials, error) {
 // Format implements fmt.Formatter. For every verb, it writes only the type, never the key.
 func (c *Chain) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "credentials.Chain") }
 
-// peek returns the cached key without I/O. ok is false if it is time to refresh the key.
+// peek returns the cached key without I/O. It returns false if it is time to refresh the key.
 func (c *Chain) peek() (key signer.Credentials, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.key.Credentials, time.Now().Before(c.refreshAt)
 }
 
-// store stores a key and the index of the link that returned the key. The argument links contains the results of the
-// search, or is nil if only the current link was used.
+// store stores a key and the index of its source. The argument links contains the results of the search, or is nil if
+// only the current source was used.
 func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Credentials {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,8 +207,8 @@ func (c *Chain) store(current int, key foundKey, links []LinkReport) signer.Cred
 	return key.Credentials
 }
 
-// refreshTime returns the time at which a key must be refreshed. A key that seems to have expired is still used,
-// because the local clock may be wrong and only the API can decide.
+// refreshTime returns the time at which a key must be refreshed. Even a key that seems to have expired is used for a
+// while, because the local clock may be wrong.
 func refreshTime(key foundKey) time.Time {
 	left := time.Until(key.expires)
 	if key.expires.IsZero() || left <= 0 {
@@ -218,8 +217,8 @@ func refreshTime(key foundKey) time.Time {
 	return time.Now().Add(left - min(refreshBefore, left/4))
 }
 
-// fail returns the error for a failed search, and makes the next search start with the first link. If no link is
-// configured, the error message consists of the advice and the reason for each link.
+// fail returns the error for a failed search. The next search starts with the first source. If no source is configured,
+// the error contains the advice and the reason for each source.
 func (c *Chain) fail(links []LinkReport) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -239,8 +238,8 @@ func (c *Chain) fail(links []LinkReport) error {
 	return fmt.Errorf("the default chain found no key: %s (%s)", c.advice, strings.Join(reasons, "; "))
 }
 
-// forget records that the API has rejected a key. If the rejected key is the cached key, the next call searches from
-// the first link.
+// forget records that the API has rejected a key. If it is the cached key, the next call searches from the first
+// source.
 func (c *Chain) forget(key signer.Credentials) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -252,20 +251,20 @@ func (c *Chain) forget(key signer.Credentials) {
 
 // Report describes the last search of a Chain.
 type Report struct {
-	// Links contains the result for each place in which the Chain has searched, in order. If the Err of the last
-	// element is nil, that place contained the key.
+	// Links contains the result for each source that was searched, in order. If the Err of the last element is nil,
+	// that source returned the key.
 	Links []LinkReport
-	// Kind describes how the key was obtained. It is one of the CLI's names for the mode of a profile, such as "AK" or
-	// "RamRoleArn", or "" if there is no key.
+	// Kind describes how the key was obtained, as one of the CLI's profile modes, such as "AK" or "RamRoleArn". It is
+	// "" if there is no key.
 	Kind string
 	// Expires is the time at which the key expires. It is zero if the key does not expire or the time is unknown.
 	Expires time.Time
 }
 
-// LinkReport is the result of one link in a Report.
+// LinkReport is the result for one credentials source in a Report.
 type LinkReport struct {
 	Name string
-	Err  error // why the link returned no key, or nil if it returned a key
+	Err  error // why the source returned no key, or nil if it returned a key
 }
 
 // Report returns the result of the last search. It performs no I/O.

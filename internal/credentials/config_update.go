@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// errLayout means that the login in a configuration file cannot be replaced without changing other parts of the file.
+// errLayout means that the login cannot be replaced without changing other parts of the configuration file.
 var errLayout = errors.New("the layout of the file is unusual")
 
 // replaceLogin returns content with the login of the named profile replaced by token. All other bytes remain unchanged.
@@ -46,8 +46,8 @@ func replaceLogin(content []byte, name string, token oauthToken) ([]byte, error)
 // loginMembers are the JSON members that store an oauthToken in a profile, in the order of its fields.
 var loginMembers = []string{"oauth_access_token", "oauth_refresh_token", "oauth_access_token_expire"}
 
-// setMember sets a member of the profile with the given index. If the profile has no such member, setMember inserts
-// it before the other members. If the profile does not exist, the result is not a valid configuration.
+// setMember sets a member of the profile with the given index. A new member is inserted before the existing members. If
+// the profile does not exist, the result is not a valid configuration.
 func setMember(content []byte, index int, name string, value []byte) []byte {
 	profiles, _ := memberOf(content, span{0, len(content)}, "profiles")
 	profile, _ := memberOf(content, profiles, strconv.Itoa(index))
@@ -74,9 +74,8 @@ func withoutLogin(content []byte, index int) (config map[string]any) {
 // span is a range of bytes in a document.
 type span struct{ start, end int }
 
-// memberOf finds a value in the JSON object or array at the position at, and returns the position of the value. For an
-// object, name is the name of a member; if several members have that name, memberOf returns the last of them. For an
-// array, name is the index of an element.
+// memberOf finds a value in the JSON object or array at the position at. For an object, name is the name of a member,
+// and the last member with that name is used. For an array, name is the index of an element.
 func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	dec := json.NewDecoder(bytes.NewReader(content[at.start:at.end]))
 	open, err := dec.Token()
@@ -102,7 +101,7 @@ func memberOf(content []byte, at span, name string) (found span, ok bool) {
 	return found, found != span{}
 }
 
-// lockedFile is a locked configuration file and the temporary file that will replace it.
+// lockedFile is a locked configuration file, together with the temporary file that will replace it.
 type lockedFile struct {
 	path    string // with symbolic links resolved
 	file    *os.File
@@ -110,14 +109,15 @@ type lockedFile struct {
 	content []byte
 }
 
-// openLocked opens and locks the configuration file. It uses the same lock as credentials-go: an exclusive flock on the
-// file itself (1.4.14, providers/cli_profile.go, writeConfigurationToFileWithLock). On Windows, credentials-go uses
-// LockFileEx, but this package does not refresh logins on Windows.
+// openLocked opens the configuration file and waits up to 15 s for a lock on it. Other processes hold the lock for less
+// time than that. It returns an error if the lock is not available by then.
+//
+// The lock is an exclusive flock on the file itself, as in credentials-go (1.4.14, providers/cli_profile.go,
+// writeConfigurationToFileWithLock). On Windows, credentials-go uses LockFileEx, but this package does not refresh
+// logins on Windows.
 //
 // The vendor CLI does not lock the file (config/configuration.go, SaveConfiguration). Therefore, update reads the file
-// once more and keeps changes that the CLI has made.
-//
-// openLocked waits up to 15 s for the lock. Another process needs less time to refresh a login.
+// again and keeps changes made by the CLI.
 func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -137,8 +137,8 @@ func openLocked(ctx context.Context, path string) (*lockedFile, error) {
 	return nil, errors.New("another process keeps the file locked")
 }
 
-// tryOpenLocked is like openLocked but does not wait. If another process holds the lock or has just replaced the file,
-// it returns nil and no error.
+// tryOpenLocked is like openLocked but does not wait. It returns nil and no error if another process holds the lock or
+// has just replaced the file.
 func tryOpenLocked(path string) (*lockedFile, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // G304: the user's own configuration
 	if err != nil {
@@ -153,8 +153,8 @@ func tryOpenLocked(path string) (*lockedFile, error) {
 	return f, nil
 }
 
-// lock locks f and prepares f for update. It returns false if another process holds the lock, or if the path refers to
-// a different file now.
+// lock locks f and prepares f for update. It returns false if another process holds the lock, or if the path now refers
+// to a different file.
 func (f *lockedFile) lock() (bool, error) {
 	if locked, err := tryLock(f.file); err != nil || !locked {
 		return false, err
@@ -164,7 +164,7 @@ func (f *lockedFile) lock() (bool, error) {
 		return false, osError(err)
 	}
 	if now, statErr := os.Stat(f.path); statErr != nil || !os.SameFile(info, now) {
-		return false, nil //nolint:nilerr // the file is being replaced: the caller opens it once more
+		return false, nil //nolint:nilerr // the file is being replaced: the caller opens it again
 	}
 	if f.content, err = readFile(f.path, maxConfigFile); err != nil {
 		return false, err
@@ -172,16 +172,16 @@ func (f *lockedFile) lock() (bool, error) {
 	return true, f.createTemp(info)
 }
 
-// createTemp creates the temporary file that will replace the configuration file. The temporary file has the same
-// directory, mode and owner as the configuration file.
+// createTemp creates the temporary file that will replace the configuration file. It has the directory, mode and owner
+// of the configuration file.
 func (f *lockedFile) createTemp(info os.FileInfo) error {
 	temp, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".tmp-")
 	if err != nil {
 		return fmt.Errorf("the directory is not writable: %w", osError(err))
 	}
 	f.temp = temp
-	// Write placeholder data, so that a full disk is detected before the login is refreshed. The method update
-	// overwrites the data.
+	// Write placeholder data to detect a full disk before the login is refreshed. The method update overwrites the
+	// data.
 	if _, err = temp.Write(make([]byte, len(f.content)+16<<10)); err != nil {
 		return osError(err)
 	}
@@ -194,8 +194,8 @@ func (f *lockedFile) createTemp(info os.FileInfo) error {
 	return nil
 }
 
-// update atomically replaces the content of the file with the result of edit. It passes the current content to edit, so
-// that changes made by other programs since f was opened are preserved.
+// update atomically replaces the content of the file with the result of edit. The argument of edit is the current
+// content, so changes made by other programs in the meantime are preserved.
 func (f *lockedFile) update(edit func([]byte) ([]byte, error)) error {
 	content, err := readFile(f.path, maxConfigFile)
 	if err != nil {
@@ -222,7 +222,7 @@ func (f *lockedFile) update(edit func([]byte) ([]byte, error)) error {
 	return nil
 }
 
-// close releases the lock, and removes the temporary file unless update has already moved the file.
+// close releases the lock. It also removes the temporary file, unless update has moved it to its final path.
 func (f *lockedFile) close() {
 	if f.temp != nil {
 		_ = f.temp.Close()

@@ -4,8 +4,9 @@
 // [NewProfile] reads one profile of the vendor CLI. A [Cache] caches the key of any [Provider], so that a client can
 // ask for the key before every request.
 //
-// The package performs all I/O itself. The providers of github.com/aliyun/credentials-go ignore the context, read
-// responses without a size limit, quote responses in errors, print to stdout and follow redirects. No error of this
-// package quotes the content of a file, a server's response or the output of a child process. Errors name the path,
-// mode, status or kind of failure, and say what to do.
+// The package performs all I/O itself, because the providers of github.com/aliyun/credentials-go ignore the context,
+// read responses without a size limit, quote responses in errors, print to stdout and follow redirects.
+//
+// Errors from this package never quote the content of a file, a server's response or the output of a child process.
+// They name the path, mode, status or kind of failure, and tell the user what to do.
 package credentials

@@ -17,14 +17,14 @@ import (
 
 const (
 	maxOutput = 64 << 10 // maximum output of an external command in bytes
-	// outputWaitTime is how long to wait for the end of the output after the command has exited, because child
-	// processes may keep the output open.
+	// outputWaitTime is how long to wait for the rest of the output after the command has exited. Child processes may
+	// keep the output open.
 	outputWaitTime = 2 * time.Second
 )
 
-// externalKey runs a command that prints a key as JSON. The standard input of the command is empty, and its standard
-// error is discarded. When the context is done, the command is killed. On systems with process groups, the child
-// processes of the command are killed as well.
+// externalKey runs a command that prints a key as JSON. The command's standard input is empty, and its standard error
+// is discarded. When the context is done, the command is killed, together with its child processes on systems that have
+// process groups.
 func externalKey(ctx context.Context, command string) (foundKey, error) {
 	args, err := splitCommand(command, runtime.GOOS == "windows")
 	if err != nil {
@@ -86,7 +86,7 @@ func externalOutput(data []byte) (foundKey, error) {
 	return foundKey{Credentials: key, expires: parseExpiration(out.Expiration)}, nil
 }
 
-// limitedBuffer is a buffer for up to maxOutput bytes. A Write beyond the limit fails, which ends the command.
+// limitedBuffer is a buffer for up to maxOutput bytes. A Write beyond the limit fails, and the command ends.
 type limitedBuffer struct {
 	data     bytes.Buffer
 	overflow bool
@@ -101,9 +101,9 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 }
 
 // splitCommand splits a command line into words by the rules of credentials-go. White space inside single or double
-// quotes does not end a word. A backslash escapes the next character. Inside double quotes, a backslash escapes only
-// the characters ", \, $ and `. A backslash followed by a line break is removed together with the line break. On
-// Windows, a backslash is an ordinary character, except in \" inside double quotes.
+// quotes does not end a word. A backslash escapes the next character, but inside double quotes only ", \, $ or `. A
+// backslash and a line break after it are removed. On Windows, a backslash escapes only a double quote inside double
+// quotes.
 func splitCommand(line string, windows bool) ([]string, error) {
 	var (
 		words  []string
@@ -150,8 +150,8 @@ func splitCommand(line string, windows bool) ([]string, error) {
 	return words, nil
 }
 
-// escapes reports whether a backslash that is followed by rest escapes the next character. quote is the open quote, or
-// 0.
+// escapes reports whether a backslash escapes the next character. The argument quote is the open quote, or 0, and rest
+// is the text after the backslash.
 func escapes(quote rune, rest []rune, windows bool) bool {
 	switch {
 	case len(rest) == 0 || quote == '\'':

@@ -11,9 +11,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// iniProfileKey returns a key from the profile file, which is ~/.alibabacloud/credentials by default. The environment
-// variable ALIBABA_CLOUD_PROFILE contains the name of the section. If it is empty, the section is "default". If the
-// file or the section does not exist, iniProfileKey returns a notConfiguredError.
+// iniProfileKey returns a key from the profile file, which is ~/.alibabacloud/credentials by default. It reads the
+// section named by ALIBABA_CLOUD_PROFILE, or the section "default". If the file or the section does not exist,
+// iniProfileKey returns a notConfiguredError.
 func (s *system) iniProfileKey(ctx context.Context) (foundKey, error) {
 	path := cmp.Or(s.getenv("ALIBABA_CLOUD_CREDENTIALS_FILE"), s.homeFile(".alibabacloud", "credentials"))
 	if path == "" {
@@ -57,10 +57,9 @@ func (s *system) iniSectionKey(ctx context.Context, section map[string]string) (
 // parseINI returns the values of one section, or nil if the section does not exist. It parses text in the same way as
 // credentials-go, which uses gopkg.in/ini.v1 with the default options.
 //
-// Names are case-sensitive. If a key occurs several times, the last value is used. The characters # and ; begin a
-// comment, either on a separate line or after a value. A value that contains these characters must be enclosed in
-// quotes, """ or backquotes. A backslash at the end of a line continues the value on the next line. Variables such as
-// %(name)s are not expanded.
+// Names are case-sensitive, and the last value of a key is used. The characters # and ; begin a comment, unless they
+// are in a value enclosed in quotes, """ or backquotes. A backslash at the end of a line continues the value on the
+// next line. Variables such as %(name)s are not expanded.
 func parseINI(text, name string) (section map[string]string, err error) {
 	lines := strings.Split(text, "\n")
 	current := "DEFAULT"
@@ -95,8 +94,8 @@ func parseINI(text, name string) (section map[string]string, err error) {
 	return section, nil
 }
 
-// iniValue returns the value whose first line is lines[i], and the number of its last line. In the first line, the
-// value begins with text.
+// iniValue returns the value that starts in lines[i], and the number of its last line. The argument text is the part of
+// lines[i] that belongs to the value.
 func iniValue(lines []string, i int, text string) (value string, last int, err error) {
 	text = strings.TrimLeftFunc(text, unicode.IsSpace)
 	for _, quote := range []string{`"""`, "`"} {
@@ -128,8 +127,8 @@ func iniValue(lines []string, i int, text string) (value string, last int, err e
 	return text, i, nil
 }
 
-// iniMultiline returns the quoted value that begins with text in lines[i]. The closing quote may be in a later line.
-// The result last is the number of the line with the closing quote.
+// iniMultiline returns the quoted value that starts with text in lines[i], and the number of the line with the closing
+// quote, which may be a later line.
 func iniMultiline(lines []string, i int, text, quote string) (value string, last int, err error) {
 	for {
 		if end := strings.LastIndex(text, quote); end >= 0 {

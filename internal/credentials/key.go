@@ -25,9 +25,8 @@ type foundKey struct {
 	kind    string    // how the key was obtained, such as "AK" or "RamRoleArn"
 }
 
-// notConfiguredError means that a link of a Chain is not configured, so that the Chain tries the next link. Any other
-// error means that the link is configured but does not work. Such an error ends the search, because the next link may
-// use another account.
+// notConfiguredError means that a credentials source of a Chain is not configured. The Chain then tries the next
+// source. Any other error ends the search, because the next source may use another account.
 type notConfiguredError struct{ reason string }
 
 func (e *notConfiguredError) Error() string { return e.reason }
@@ -36,15 +35,15 @@ func notConfigured(format string, args ...any) error {
 	return &notConfiguredError{fmt.Sprintf(format, args...)}
 }
 
-// isNotConfigured reports whether err itself is a notConfiguredError. It ignores wrapped errors: if a link is
+// isNotConfigured reports whether err itself is a notConfiguredError. Wrapped errors do not count: in a source that is
 // configured, a missing file is an error that must end the search.
 func isNotConfigured(err error) bool {
 	_, ok := err.(*notConfiguredError) //nolint:errorlint // see above
 	return ok
 }
 
-// validateKey returns an error if the API would reject the key with a less helpful message, or if the key cannot be
-// part of an HTTP header.
+// validateKey returns an error if the key is incomplete, or if it contains characters that are not allowed in an HTTP
+// header. The API would reject such a key with a less helpful message.
 func validateKey(key signer.Credentials) error {
 	invalid := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 	switch {
@@ -56,8 +55,7 @@ func validateKey(key signer.Credentials) error {
 	return nil
 }
 
-// issuedKey is a key in the JSON response of a service. The case of the member names does not matter, because
-// encoding/json ignores it.
+// issuedKey is a key in the JSON response of a service. encoding/json ignores the case of the member names.
 type issuedKey struct {
 	Code                                                    string
 	AccessKeyID, AccessKeySecret, SecurityToken, Expiration string
@@ -76,8 +74,8 @@ func (k issuedKey) key(service, kind string) (foundKey, error) {
 	}, nil
 }
 
-// parseExpiration parses an expiration time in RFC 3339 format. If the value is malformed, parseExpiration returns the
-// zero time, which means unknown, because the key may be valid even so.
+// parseExpiration parses an expiration time in RFC 3339 format. For a malformed value, it returns the zero time, which
+// means that the expiration time is unknown.
 func parseExpiration(text string) time.Time {
 	at, _ := time.Parse(time.RFC3339, text)
 	return at
@@ -104,8 +102,8 @@ func decodeJSON(data []byte, out any) error {
 
 func trimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
 
-// MaskID returns a masked access key id, such as "LTAI****". The prefix, which is not masked, identifies the type of
-// the key. If id does not have the usual form, MaskID returns "****".
+// MaskID returns a masked access key id, such as "LTAI****". The visible prefix identifies the type of the key. If id
+// does not have the usual form, MaskID returns "****".
 func MaskID(id string) string {
 	if len(id) < 16 || strings.ContainsFunc(id[:4], func(r rune) bool { return r > unicode.MaxASCII || !unicode.IsPrint(r) }) {
 		return "****"

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// tryLock always returns errors.ErrUnsupported, because on the systems for which this file is built, a file cannot be
-// replaced while it is open and locked.
+// tryLock always returns errors.ErrUnsupported. On the systems for which this file is built, a file cannot be replaced
+// while it is open and locked.
 func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
 
 func keepOwner(*os.File, os.FileInfo) error { return nil }

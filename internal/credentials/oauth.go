@@ -20,7 +20,7 @@ var oauthSites = map[string]struct{ url, clientID string }{
 // oauthService is the name of the sign-in service in errors.
 const oauthService = "the OAuth sign-in service"
 
-// logInAgain is the advice at the end of each error that the user can resolve with a new login.
+// logInAgain is the advice at the end of every error that a new login can resolve.
 const logInAgain = "log in with the CLI again (aliyun configure --mode OAuth)"
 
 // oauthToken is the stored login of a profile in OAuth mode.
@@ -33,7 +33,7 @@ func (p *cliProfile) oauthToken() oauthToken {
 	return oauthToken{p.OAuthAccessToken, p.OAuthRefreshToken, p.OAuthExpire}
 }
 
-// valid reports whether the access token remains valid for at least one minute.
+// valid reports whether the access token is valid for at least one more minute.
 func (t oauthToken) valid() bool {
 	return t.access != "" && t.expires > time.Now().Add(time.Minute).Unix()
 }
@@ -60,8 +60,8 @@ func (r *profileReader) oauthKey(ctx context.Context, p *cliProfile) (foundKey, 
 }
 
 // refreshLogin refreshes the login of a profile and stores the new login in the configuration file. A refresh token can
-// be used only once, so the user is logged out if the new login cannot be stored. Therefore, refreshLogin tests every
-// step of the update before it uses the refresh token, and keeps the file locked until the new login is stored.
+// be used only once, so the user would be logged out if the new login could not be stored. Therefore, refreshLogin
+// prepares the update before it uses the refresh token, and keeps the file locked until the new login is stored.
 func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientID string) (oauthToken, error) {
 	file, err := openLocked(ctx, r.path)
 	if err != nil {
@@ -80,8 +80,8 @@ func (r *profileReader) refreshLogin(ctx context.Context, name, siteURL, clientI
 	if _, err = replaceLogin(file.content, name, oauthToken{"access", "refresh", 1}); err != nil {
 		return oauthToken{}, fmt.Errorf("the login has expired, and was not refreshed because %s cannot be updated (%w): %s", show(r.path), err, logInAgain)
 	}
-	// Ignore cancellation by the caller after this check, because the new login must be stored once the refresh token
-	// has been used.
+	// From here on, ignore cancellation by the caller: once the refresh token has been used, the new login must be
+	// stored.
 	if ctx.Err() != nil {
 		return oauthToken{}, ctx.Err()
 	}

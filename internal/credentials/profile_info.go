@@ -31,7 +31,7 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 			Name   string `json:"name"`
 			Region string `json:"region_id"`
 		}
-		if err := decodeJSON(raw, &p); err != nil { // do not skip the profile, because an account would be missing
+		if err := decodeJSON(raw, &p); err != nil { // do not skip the profile: its account would be missing
 			return nil, fmt.Errorf("profile number %d in %s is %w", i+1, show(s.configPath()), err)
 		}
 		if p.Name == "" || seen[p.Name] {
@@ -43,9 +43,9 @@ func (s *system) profiles() ([]ProfileInfo, error) {
 	return list, nil
 }
 
-// Region returns the region to use if the user has not specified one. If name is not empty, Region returns the
-// region of the named profile, or ALIBABA_CLOUD_REGION_ID if that profile has no region. If name is empty,
-// ALIBABA_CLOUD_REGION_ID takes precedence over the region of the current profile.
+// Region returns the region to use if the user has not specified one. If name is not empty, the region of that profile
+// takes precedence over ALIBABA_CLOUD_REGION_ID. If name is empty, ALIBABA_CLOUD_REGION_ID takes precedence over the
+// region of the current profile.
 func Region(name string) (string, error) { return newSystem().region(name) }
 
 func (s *system) region(name string) (string, error) {

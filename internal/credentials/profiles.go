@@ -14,14 +14,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// cliConfig is the content of the vendor CLI's configuration file. A profile is decoded only when it is used, so that a
-// malformed profile does not affect other profiles.
+// cliConfig is the content of the vendor CLI's configuration file. A profile is decoded only when it is needed, so a
+// malformed profile does not affect the other profiles.
 type cliConfig struct {
 	Current  string            `json:"current"`
 	Profiles []json.RawMessage `json:"profiles"`
 }
 
-// cliProfile is one profile in the configuration file. The output of an external command has the same format.
+// cliProfile is one profile in the configuration file. External commands print a key in the same format.
 type cliProfile struct {
 	Name              string `json:"name"`
 	Mode              string `json:"mode"`
@@ -64,8 +64,8 @@ var (
 	unsupportedModes = []string{"RsaKeyPair", "BearerToken", "Anonymous"}
 )
 
-// maxSources is the maximum number of profiles that depend on each other: each profile but the last contains the name
-// of the next profile as its source_profile.
+// maxSources is the maximum length of a chain of profiles in which each profile names the next profile as its
+// source_profile.
 const maxSources = 10
 
 // canonicalMode returns the element of modes that equals mode if case is ignored, or "" if there is none.
@@ -124,12 +124,12 @@ type profileReader struct {
 	*system
 	path    string
 	config  *cliConfig
-	refused signer.Credentials // a key that the API has rejected, even if the CLI has cached it
+	refused signer.Credentials // a key that the API has rejected: do not return it, even if the CLI has cached it
 }
 
-// cliProfileKey returns the key of a profile in the CLI's configuration file. If name is empty,
-// ALIBABA_CLOUD_PROFILE names the profile. If that variable is empty too, the current profile is used. If the
-// profile does not exist or is empty, cliProfileKey returns a notConfiguredError.
+// cliProfileKey returns the key of a profile in the CLI's configuration file. If name is empty, it uses the profile
+// named by ALIBABA_CLOUD_PROFILE, or else the current profile. If the profile does not exist or is empty, cliProfileKey
+// returns a notConfiguredError.
 func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.Credentials) (foundKey, error) {
 	r := profileReader{system: s, path: s.configPath(), refused: refused}
 	config, err := readConfig(r.path)
@@ -154,8 +154,8 @@ func (s *system) cliProfileKey(ctx context.Context, name string, refused signer.
 	return key, nil
 }
 
-// key returns the key of the named profile. The argument via contains the names of the profiles whose source_profile
-// led to this profile, in order.
+// key returns the key of the named profile. The argument via contains the names of the profiles that led to this
+// profile through source_profile, in order.
 func (r *profileReader) key(ctx context.Context, name string, via []string) (foundKey, error) {
 	p, _, err := r.config.find(name)
 	switch {
@@ -184,8 +184,8 @@ func (r *profileReader) key(ctx context.Context, name string, via []string) (fou
 	return key, err
 }
 
-// inferMode returns the mode of a profile that does not specify a mode, according to the rules of the CLI. It returns
-// "" if the fields of the profile fit no mode.
+// inferMode infers the mode of a profile that does not specify one, according to the rules of the CLI. It returns "" if
+// the fields of the profile fit no mode.
 func (p *cliProfile) inferMode() string {
 	switch {
 	case p.AccessKeyID != "" && p.AccessKeySecret != "" && p.StsToken != "":
@@ -223,8 +223,8 @@ func (r *profileReader) roleOfSource(ctx context.Context, p *cliProfile, via []s
 	return r.assumeRole(ctx, source.Credentials, r.role(p))
 }
 
-// modeKey returns the key of a profile whose mode is one of supportedModes. The last element of via is the name of
-// the profile itself.
+// modeKey returns the key of a profile in one of the supportedModes. The last element of via is the name of the profile
+// itself.
 func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string, via []string) (foundKey, error) {
 	static := signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret}
 	switch mode {
@@ -270,7 +270,7 @@ func (r *profileReader) modeKey(ctx context.Context, p *cliProfile, mode string,
 }
 
 // cachedKey returns the temporary key that the CLI has stored in the profile. It returns false if the key is missing or
-// malformed, or if it expires within refreshBefore.
+// malformed, or is about to expire.
 func (p *cliProfile) cachedKey() (foundKey, bool) {
 	key := foundKey{
 		Credentials: signer.Credentials{AccessKeyID: p.AccessKeyID, AccessKeySecret: p.AccessKeySecret, SecurityToken: p.StsToken},

@@ -12,10 +12,9 @@ import (
 	"time"
 )
 
-// instanceRole returns the key of a RAM role from the metadata service of the instance. If name is empty,
-// ALIBABA_CLOUD_ECS_METADATA names the role. If that variable is empty too, the role attached to the instance is used.
-// If the instance has no role, or if there is no metadata service because the program does not run on Alibaba Cloud,
-// instanceRole returns a notConfiguredError.
+// instanceRole returns the key of a RAM role from the metadata service of the instance. If name is empty, it uses the
+// role named by ALIBABA_CLOUD_ECS_METADATA, or else the role attached to the instance. If there is no role or no
+// metadata service, instanceRole returns a notConfiguredError.
 func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error) {
 	if s.enabled("ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
 		return foundKey{}, notConfigured("disabled by ALIBABA_CLOUD_ECS_METADATA_DISABLED")
@@ -50,9 +49,9 @@ func (s *system) instanceRole(ctx context.Context, name string) (foundKey, error
 	return key, nil
 }
 
-// metadataToken requests a token, which is required in the hardened mode of the metadata service (IMDSv2), and returns
-// the token as a header. If the service does not support tokens, metadataToken returns no header and no error. It
-// returns an error in this case if ALIBABA_CLOUD_IMDSV1_DISABLED forbids requests without a token.
+// metadataToken requests a token from the metadata service and returns it as a header. The hardened mode of the service
+// (IMDSv2) requires this token. If the service does not support tokens, metadataToken returns no header, or an error if
+// ALIBABA_CLOUD_IMDSV1_DISABLED is set.
 func (s *system) metadataToken(ctx context.Context) (http.Header, error) {
 	ttl := http.Header{"X-Aliyun-Ecs-Metadata-Token-Ttl-Seconds": {"60"}}
 	res, err := fetch(ctx, s.metadata, metadataTimeout, http.MethodPut, s.metadataURL+"/latest/api/token", ttl, nil)
@@ -125,8 +124,7 @@ func (s *system) cloudSSO(ctx context.Context, p *cliProfile) (foundKey, error) 
 	return out.CloudCredential.key(service, "CloudSSO")
 }
 
-// exchangeToken sends the access token of a login to the given service and decodes the response, which contains a key,
-// into out.
+// exchangeToken sends the access token of a login to a service, and decodes the service's response into out.
 func (s *system) exchangeToken(ctx context.Context, service, address, token string, body []byte, out any) error {
 	return s.call(ctx, request{
 		service: service, method: http.MethodPost, url: address, body: body,

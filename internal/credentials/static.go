@@ -10,9 +10,8 @@ import (
 
 // Static is a [Provider] that always returns the same key.
 //
-// The key is behind two pointers, the *Static and the field key. If a Static is in an unexported field, package fmt
-// cannot call its methods. For some verbs, fmt then prints the struct that the first pointer refers to, but never
-// follows the second pointer.
+// The key is behind a second pointer because package fmt cannot call the Format method of a Static in an unexported
+// field. In that case, fmt may print the struct, but it never follows a pointer inside the struct.
 type Static struct{ key *signer.Credentials }
 
 // NewStatic returns a provider that always returns key.
@@ -26,8 +25,7 @@ func (s *Static) Credentials(context.Context) (signer.Credentials, error) {
 	return *s.key, nil
 }
 
-// Validate returns an error if the API would reject the key because the id or secret is empty, or because the key
-// contains white space or control characters.
+// Validate returns an error if the id or the secret is empty, or if the key contains white space or control characters.
 func (s *Static) Validate() error { return validateKey(*s.key) }
 
 // Format implements fmt.Formatter. For every verb, it writes the redacted key.

@@ -49,8 +49,8 @@ func (s *system) assumeRole(ctx context.Context, key signer.Credentials, r role)
 	return s.callSTS(ctx, endpoint, signed.Query, "RamRoleArn")
 }
 
-// assumeRoleWithOIDC uses an OIDC token to obtain a temporary key for the role r. The request needs no other key. If
-// token is empty, the token is read from tokenFile. The file is read on every call, because the token is rotated.
+// assumeRoleWithOIDC uses an OIDC token instead of a key to obtain a temporary key for the role r. If token is empty,
+// it reads the token from tokenFile on every call, because the file is updated regularly.
 func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, token, tokenFile string) (foundKey, error) {
 	switch {
 	case providerARN == "":
@@ -77,7 +77,7 @@ func (s *system) assumeRoleWithOIDC(ctx context.Context, r role, providerARN, to
 	return s.callSTS(ctx, endpoint, params.Encode(), "OIDC")
 }
 
-// roleRequest returns the STS endpoint and the parameters that AssumeRole and AssumeRoleWithOIDC have in common.
+// roleRequest returns the STS endpoint and the parameters shared by AssumeRole and AssumeRoleWithOIDC.
 func (s *system) roleRequest(r role) (endpoint string, params url.Values, err error) {
 	region := cmp.Or(r.stsRegion, s.getenv("ALIBABA_CLOUD_STS_REGION"))
 	seconds := r.seconds
@@ -109,8 +109,8 @@ func (s *system) roleRequest(r role) (endpoint string, params url.Values, err er
 	return endpoint, params, nil
 }
 
-// callSTS sends the parameters to STS and returns the temporary key in the response. The parameters are sent in the
-// body, because proxies and servers often log URLs but not bodies.
+// callSTS sends the parameters to STS and returns the temporary key in the response. The parameters are in the body,
+// because proxies and servers often log URLs.
 func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foundKey, error) {
 	service := "STS (" + endpoint + ")"
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
@@ -126,8 +126,8 @@ func (s *system) callSTS(ctx context.Context, endpoint, form, kind string) (foun
 	return out.Credentials.key(service, kind)
 }
 
-// stsAdvice returns advice for an error code of STS, or "" if the code is unknown. Error messages contain this advice
-// instead of the code, because the code may come from a proxy and contain anything.
+// stsAdvice returns advice for an STS error code, or "" for an unknown code. Error messages contain the advice instead
+// of the code, because a proxy may have put arbitrary text into the code.
 func stsAdvice(code string) string {
 	for _, advice := range []struct{ prefix, text string }{
 		{"NoPermission", "permission to assume the role was denied: allow sts:AssumeRole, and check the role's trust policy"},

@@ -28,8 +28,7 @@ const (
 	metadataTimeout = 2 * time.Second // short, because the metadata service is nearby
 )
 
-// system provides the environment variables and the HTTP clients that this package uses. Tests replace some of its
-// fields.
+// system provides the environment variables and HTTP clients for this package. Tests replace some of its fields.
 type system struct {
 	getenv      func(string) string
 	client      *http.Client // for STS, sign-in services and credentials URIs
@@ -79,14 +78,14 @@ func (s *system) homeFile(elem ...string) string {
 	return filepath.Join(append([]string{home}, elem...)...)
 }
 
-// response is a complete HTTP response. Its size is limited.
+// response is a complete HTTP response of limited size.
 type response struct {
 	status int
 	body   []byte
 }
 
-// fetch sends a request and reads the whole response. Both must finish within timeout. An error of fetch describes only
-// the kind of failure, because the errors of net/http contain the URL, and sometimes data from the server.
+// fetch sends a request and reads the whole response within timeout. Its errors describe only the kind of failure,
+// because net/http errors contain the URL and sometimes data from the server.
 func fetch(ctx context.Context, client *http.Client, timeout time.Duration, method, address string, header http.Header, body []byte) (response, error) {
 	within, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -118,8 +117,8 @@ type request struct {
 	body        []byte
 }
 
-// call sends a request and decodes the JSON response into out. If the status is not 200, call returns an error whose
-// message ends with the result of advice. The function advice may use out, and may be nil.
+// call sends a request and decodes the JSON response into out. If the status is not 200, it returns an error that ends
+// with the result of advice. The function advice may read out, and may be nil.
 func (s *system) call(ctx context.Context, r request, out any, advice func(status int) string) error {
 	res, err := fetch(ctx, s.client, requestTimeout, r.method, r.url, r.header, r.body)
 	if err != nil {
@@ -137,10 +136,10 @@ func (s *system) call(ctx context.Context, r request, out any, advice func(statu
 	return nil
 }
 
-// errNoConnection is wrapped by an error of fetch if no connection to the server could be established.
+// errNoConnection is wrapped by an error from fetch if no connection to the server could be established.
 var errNoConnection = errors.New("no connection")
 
-// fetchError returns an error that describes only the kind of the failure reported by net/http, without other data.
+// fetchError converts a net/http error to an error that describes only the kind of failure.
 func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -174,9 +173,8 @@ func fetchError(ctx context.Context, err error, timeout time.Duration) error {
 	return errors.New("the request failed: the response is not valid HTTP, or the proxy rejected the request")
 }
 
-// readFile reads a regular file that is not empty and has at most limit bytes. It returns an error for devices and
-// pipes, because reading them may block or never end. If the file does not exist or permission is denied, readFile
-// returns a notConfiguredError.
+// readFile reads a regular, nonempty file of at most limit bytes. It rejects devices and pipes, because reading them
+// may block forever. If the file does not exist or permission is denied, readFile returns a notConfiguredError.
 func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -215,7 +213,7 @@ func tooLarge(path string, limit int64) error {
 	return fmt.Errorf("%s is larger than %d KiB", show(path), limit>>10)
 }
 
-// osError returns the operating system's error that err wraps, without the path that package os adds.
+// osError returns the operating system's error wrapped by err, without the path that package os adds.
 func osError(err error) error {
 	var number syscall.Errno
 	if errors.As(err, &number) {
@@ -224,8 +222,7 @@ func osError(err error) error {
 	return errors.New("input/output error")
 }
 
-// show returns a path or name in a form that fits in a one-line message. If text contains characters that are not
-// printable, the result is quoted.
+// show returns a path or name for a one-line message. It quotes text that contains characters that are not printable.
 func show(text string) string {
 	if quoted := strconv.Quote(text); quoted[1:len(quoted)-1] != text {
 		return quoted

@@ -1,9 +1,8 @@
-// Command decodegen generates ecs/zz_instance_json.go. The generated functions decode the JSON of the types in
-// package ecs. Run the command with go generate in the directory ecs.
+// Command decodegen generates ecs/zz_instance_json.go, which decodes the JSON of the types in package ecs. Run the
+// command with go generate in the directory ecs.
 //
-// The command generates functions for the type Instance and for all structs that it contains. The tags of the fields
-// determine the generated code. The documentation of Marshal in internal/jsonscan, which encodes the same JSON,
-// describes the tags.
+// The command generates functions for the type Instance and for all structs that it contains, according to the tags of
+// their fields. Marshal in internal/jsonscan encodes the same JSON, and its documentation describes the tags.
 package main
 
 import (
@@ -89,7 +88,7 @@ func generate(dir string) ([]byte, error) {
 	return format.Source(slices.Concat([]byte(header), g.table.Bytes(), []byte("}\n"), g.read.Bytes(), g.methods.Bytes()))
 }
 
-// structType generates the function that reads a struct. If the struct contains lists, it also generates JSON
+// structType generates the function that reads a struct. For a struct that contains lists, it also generates JSON
 // methods, because encoding/json would not wrap the lists.
 func (g *generator) structType(name string) error {
 	members, err := g.members(name)
@@ -98,9 +97,8 @@ func (g *generator) structType(name string) error {
 	}
 	g.last++ // the empty entry before the struct's members
 	fmt.Fprintf(&g.read, "\nfunc read%[1]s(d *jsonscan.Decoder, v *%[1]s, i int) int {\n", name)
-	// If the name of a list's wrapper is also the name of a member of the list's elements, the API may return an
-	// element as a string instead of an object. The string is then the value of that member. An example is the list
-	// OperationLocks.
+	// If a wrapper and a member of the list's elements have the same name, the API may return an element as a string,
+	// which is the value of that member. An example is the list OperationLocks.
 	for _, m := range members {
 		if g.isListName(m.name, name) {
 			fmt.Fprintf(&g.read, "if d.At(i) == '\"' {\nreturn d.ReadString(%s, i)\n}\n", stringPtr(m))
@@ -222,7 +220,7 @@ func (g *generator) enqueue(name string) {
 	}
 }
 
-// isListName reports whether the package contains a list with the given element type whose wrapper has the given name.
+// isListName reports whether a list with the given element type has a wrapper with the given name.
 func (g *generator) isListName(name, elements string) bool {
 	for _, t := range g.types {
 		s, ok := t.(*ast.StructType)
@@ -239,8 +237,8 @@ func (g *generator) isListName(name, elements string) bool {
 	return false
 }
 
-// stringPtr returns a Go expression for a *string that points to the field of m. The underlying type of the field must
-// be string.
+// stringPtr returns a Go expression for a *string that points to the field of m. The field must have the underlying
+// type string.
 func stringPtr(m member) string {
 	if fmt.Sprint(m.typ) == "string" {
 		return "&v." + m.field
@@ -248,5 +246,5 @@ func stringPtr(m member) string {
 	return "(*string)(&v." + m.field + ")"
 }
 
-// capitalize returns the name of a basic type in the form used in the method names of Decoder.
+// capitalize returns the name of a basic type as it appears in the names of Decoder's methods.
 func capitalize(kind string) string { return strings.ToUpper(kind[:1]) + kind[1:] }

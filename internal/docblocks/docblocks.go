@@ -1,7 +1,7 @@
 // Package docblocks compiles the Go code blocks in Markdown files, so that tests can run the code in documents.
 //
-// A block that begins with a package clause is a program, and is compiled unchanged. Any other block is a fragment. A
-// fragment is compiled as the body of a function: it may use the parameters of the function and may return an error.
+// A block that begins with a package clause is a complete program. Any other block is a fragment: the body of a
+// function that may use certain parameters and may return an error.
 package docblocks
 
 import (
@@ -26,7 +26,7 @@ import (
 type Block struct {
 	File string // base name of the file
 	Line int    // line number of the first line of code
-	Info string // the word after "go" in the line that begins the block; may be ""
+	Info string // the word after "go" in the block's first line; may be ""
 	Code string
 }
 
@@ -74,14 +74,14 @@ func Read(path string) ([]Block, error) {
 type Frame struct {
 	Params  string            // parameter list of each fragment, such as "ctx context.Context, err error"
 	Imports map[string]string // import paths by package name; unused packages are not imported
-	// Main contains the remaining declarations of the program, including the function main. Main can use the variable
+	// Main contains the other declarations of the program, including the function main. Main can use the variable
 	//
 	//	var fragments []struct { at string; run func(Params) error }
 	Main string
 }
 
-// Program returns the source code of a program that contains the fragments. If the program does not compile, the errors
-// refer to positions in the Markdown file.
+// Program returns the source code of a program that contains the fragments. Compiler errors refer to positions in the
+// Markdown file.
 func (f Frame) Program(fragments []Block) ([]byte, error) {
 	var funcs, table bytes.Buffer
 	for i, b := range fragments {
@@ -89,7 +89,7 @@ func (f Frame) Program(fragments []Block) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		// The fragment is in a block of its own, so that it may redeclare a parameter.
+		// Enclose the fragment in a block, so that it may redeclare a parameter.
 		fmt.Fprintf(&funcs, "func fragment%d(%s) error {\n{\n//line %s\n%s", i, f.Params, b, b.Code)
 		for _, name := range names {
 			fmt.Fprintf(&funcs, "_ = %s\n", name)
@@ -113,8 +113,8 @@ func (f Frame) Program(fragments []Block) ([]byte, error) {
 	return program.Bytes(), nil
 }
 
-// defined returns the variables that a fragment declares at its top level. Program adds an assignment from each of
-// these variables, because the compiler rejects unused variables.
+// defined returns the variables that a fragment declares at its top level. Program adds a use of each variable, because
+// the compiler rejects unused variables.
 func defined(b Block) ([]string, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n//line "+b.String()+"\n"+b.Code+"\n}", parser.SkipObjectResolution)
 	if err != nil {
@@ -133,8 +133,7 @@ func defined(b Block) ([]string, error) {
 	return names, nil
 }
 
-// selected returns all identifiers that occur to the left of a dot in source. They include the names of the packages
-// that source uses.
+// selected returns all identifiers to the left of a dot in source, which include the names of the packages it uses.
 func selected(source string) (map[string]bool, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
 	if err != nil {
@@ -152,8 +151,8 @@ func selected(source string) (map[string]bool, error) {
 	return names, nil
 }
 
-// Build compiles programs as packages of the module in moduleDir and writes the executables to outDir. The map programs
-// contains the source code by the name of the executable. Build writes nothing to moduleDir.
+// Build compiles programs as packages of the module in moduleDir and writes the executables to outDir. The keys of
+// programs are the names of the executables, and the values are the source code. Build writes nothing to moduleDir.
 func Build(ctx context.Context, moduleDir, outDir string, programs map[string][]byte) error {
 	moduleDir, err := filepath.Abs(moduleDir)
 	if err != nil {

@@ -1,8 +1,9 @@
-// Command drift compares this module with the newest model of the ECS API that the vendor has published in the npm
-// package @alicloud/ecs20140526. It compares the requests and responses of DescribeInstances, DescribeRegions and
-// ListTagResources, and the endpoints of the regions. The command prints every parameter, member and endpoint that is
-// missing from this module or differs from the model. If there is any difference, the exit status is 1. The command is
-// in a separate module. Run it in the root directory of a clone, where go.work includes that module:
+// Command drift compares this module with the newest model of the ECS API, which the vendor publishes in the npm
+// package @alicloud/ecs20140526. It compares the endpoints and the requests and responses of DescribeInstances,
+// DescribeRegions and ListTagResources. It prints every parameter, member and endpoint that is missing from this module
+// or differs from the model. If there are differences, the exit status is 1.
+//
+// The command is in a separate module. Run it in the root directory of a clone, where go.work includes that module:
 //
 //	go run ./internal/drift               # downloads the package with npm
 //	go run ./internal/drift package.tgz   # reads the package from a file
@@ -89,9 +90,9 @@ func download(ctx context.Context, dir string) (string, error) {
 	return files[0], nil
 }
 
-// withoutAllowed returns findings without the findings listed in allowed. Each line of allowed contains a finding and
-// the reason for it, separated by " # ". If the finding of a line is not in findings, the result contains a finding
-// that says so.
+// withoutAllowed returns findings without those listed in allowed. Each line of allowed contains a finding and a
+// reason, separated by " # ". If a line of allowed matches no finding, withoutAllowed adds a finding that reports the
+// outdated line.
 func withoutAllowed(findings []string, allowed string) ([]string, error) {
 	for line := range strings.Lines(allowed) {
 		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {

@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// schemas lists the schemas of this module. For each schema, it names the file of the vendor's package that contains
-// the corresponding schema.
+// schemas lists the schemas of this module, and the file in the vendor's package that contains each corresponding
+// schema.
 var schemas = []struct {
 	name string
 	file string
@@ -23,7 +23,7 @@ var schemas = []struct {
 }{
 	{"the DescribeInstances request", "package/dist/models/DescribeInstancesRequest.js", func() schema {
 		s := request(reflect.TypeFor[ecs.DescribeInstancesRequest]())
-		// The client sets these parameters itself. The request type has no fields with these names.
+		// The client sets these parameters itself, so the request type has no fields for them.
 		maps.Copy(s, schema{"RegionId": "string", "DryRun": "boolean", "Filter[]": "array of object", "Filter[].Key": "string", "Filter[].Value": "string"})
 		return s
 	}},
@@ -48,15 +48,14 @@ var schemas = []struct {
 		return s
 	}},
 	{"the ListTagResources response", "package/dist/models/ListTagResourcesResponseBody.js", func() schema {
-		// No type of this module contains these members: ListTagResources reads them and yields only the elements of
-		// the list.
+		// No type of this module contains these members, because ListTagResources yields only the elements of the list.
 		s := schema{"RequestId": "string", "NextToken": "string", "TagResources": "object", "TagResources.TagResource[]": "array of object"}
 		addMembers(s, reflect.TypeFor[ecs.TagResource](), "TagResources.TagResource[].")
 		return s
 	}},
 }
 
-// request returns the schema of a request type according to its url tags.
+// request returns the schema that the url tags of a request type define.
 func request(t reflect.Type) schema {
 	s := schema{}
 	addParameters(s, t, "")
@@ -82,8 +81,8 @@ func addParameters(s schema, t reflect.Type, prefix string) {
 	}
 }
 
-// envelope returns the schema of the scalar members of a response type. The fields of such a type have no tags, so the
-// members have the names of the fields. The result omits the fields named in except.
+// envelope returns the schema of a response type's scalar members, except the members named in except. The fields of
+// such a type have no tags, so the members have the names of the fields.
 func envelope(t reflect.Type, except ...string) schema {
 	s := schema{}
 	for _, f := range reflect.VisibleFields(t) {
@@ -94,7 +93,7 @@ func envelope(t reflect.Type, except ...string) schema {
 	return s
 }
 
-// addMembers adds the members of a response type to s, according to their json and wrap tags.
+// addMembers adds the members of a response type to s, according to the fields' json and wrap tags.
 func addMembers(s schema, t reflect.Type, prefix string) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -142,8 +141,8 @@ func scalar(t reflect.Type) string {
 	}
 }
 
-// compareEndpoints compares the vendor's endpoints with the hosts to which the client sends its requests. To find the
-// host of a region, it makes a call in that region with an http.RoundTripper that does not send the request.
+// compareEndpoints compares the vendor's endpoints with the hosts to which the client sends its requests. To find a
+// host, it makes a call with an http.RoundTripper that does not send the request.
 func compareEndpoints(ctx context.Context, vendor map[string]string) (findings []string, err error) {
 	for _, region := range slices.Sorted(maps.Keys(vendor)) {
 		var host string

@@ -58,11 +58,11 @@ var (
 	quoted     = regexp.MustCompile(`^'([^']+)'$`)
 )
 
-// class describes a class in the vendor's model. It maps each property to the name and the type of the member.
+// class describes a class in the vendor's model. Its maps contain the name and the type of the member for each
+// property.
 type class struct{ names, types map[string]string }
 
-// readSchema returns the schema of the last class in a file. The other classes in the file are the types of its
-// members.
+// readSchema returns the schema of the last class in a file. The other classes are the types of its members.
 func readSchema(model fs.FS, file string) (schema, error) {
 	data, err := fs.ReadFile(model, file)
 	if err != nil {

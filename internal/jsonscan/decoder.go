@@ -11,13 +11,11 @@ import (
 	"strings"
 )
 
-// MaxElements is the maximum number of list elements, unknown members and unreadable values that a Decoder reads
-// from one document.
+// MaxElements is the maximum number of list elements, unknown members and unreadable values in one document.
 const MaxElements = 250_000
 
-// Member describes a member of a JSON object that corresponds to a field of a Go struct. The generated table contains
-// an empty entry for each struct, followed by the members of that struct. The index of a member in the table is the
-// member's number.
+// Member describes a member of a JSON object that corresponds to a field of a Go struct. In the generated table, each
+// struct has an empty entry, followed by its members. The number of a member is its index in the table.
 type Member struct {
 	Key     string // encoded name with the comma before it and the colon after it: `,"Tags":`
 	WrapKey string // for a wrapped list, the JSON between Key and the list: `{"Tag":`
@@ -31,34 +29,32 @@ const (
 	unknown = 1 // number of a member without a field, and of the first empty entry
 )
 
-// Decoder reads JSON into Go structs. A method that reads a value takes the position of the value's first byte and
-// returns the position after the value. The values null, {} and "" mean "not set" and are decoded as the zero value. A
-// value of the wrong type is also decoded as the zero value; in addition, Problems reports the value and Extra contains
-// it.
+// Decoder reads JSON into Go structs. Like the methods of Scanner, each method that reads a value takes the value's
+// position and returns the position after the value. The values null, {} and "" mean "not set" and are decoded as the
+// zero value. A value of the wrong type is also decoded as the zero value, and is reported by Problems and Extra.
 //
-// Strings are copied from Data. All strings that one call of ReadRoot reads share one buffer, except for strings that
-// also occurred in earlier values. All lists of strings that it reads share one array. The result of a call therefore
-// does not keep Data or the results of other calls in memory.
+// Strings are copied from Data. The strings read by one call of ReadRoot share a buffer, so the result does not keep
+// Data or the results of other calls in memory.
 type Decoder struct {
 	Scanner
 	Members *[256]Member
 
 	learned learned
 	path    []step
-	// current is the number of the current member, which is usually a member of the object at the end of path. If the
-	// last step of path has the same number, the current value is the object or list element at the end of path itself.
+	// current is the number of the current member of the object at the end of path. If the last step of path has the
+	// same number, the current value is the object or list element at the end of path itself.
 	current  uint8
 	name     []byte        // name of the current member, if it has no field
-	previous [256]position // by member number, the position in Data of the last string read
+	previous [256]position // for each member number, the position in Data of the string read most recently
 	begin    int           // position of the value that ReadRoot reads
 	elements int           // number of list elements, unknown members and unreadable values; see MaxElements
 
-	texts    strings.Builder // buffer for the strings of the current ReadRoot
+	texts    strings.Builder // buffer for the strings read by the current call of ReadRoot
 	textSize int             // total length of the strings in the previous buffers
 	textRoom int             // minimum size of the next buffer
 
-	lists    []string // unused rest of the array for the string lists of the current ReadRoot
-	listSize int      // total length of the string lists of the current ReadRoot
+	lists    []string // unused rest of the array for string lists
+	listSize int      // total length of the string lists read by the current call of ReadRoot
 	listRoom int      // minimum length of the next array
 
 	extra    []Extra
@@ -82,7 +78,7 @@ type Problem struct {
 // position is the position of a string in Data.
 type position struct{ begin, end int }
 
-// step is one step of a path. It identifies a member, and the part of the member's value that contains the next step.
+// step is one step of a path: a member, and the part of its value in which the path continues.
 type step struct {
 	member uint8
 	index  int // index of a list element, inMember or inWrapper
@@ -93,8 +89,7 @@ const (
 	inWrapper = -2 // the path continues in the list within the member's wrapper
 )
 
-// Release removes all references to the document that d has read. It reports whether d is small enough to be reused for
-// another document.
+// Release drops all references to the document. It reports whether d is small enough to be reused for another document.
 func (d *Decoder) Release() bool {
 	d.Reset(nil)
 	d.texts.Reset()
@@ -106,13 +101,13 @@ func (d *Decoder) Release() bool {
 }
 
 // ReadRoot reads the value at position i into v, which must point to a zero value, and returns the position after the
-// value. Then d.Extra and d.Problems return the extra members and the problems of the value.
+// value. After that, d.Extra and d.Problems describe the parts of the value that have no field or could not be read.
 func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) (end int) {
 	d.extra, d.problems, d.current = d.extra[:0], d.problems[:0], root
 	d.begin = i
-	// Discard the buffer, because the strings of the previous value may use its memory.
+	// Discard the buffer, because its memory contains strings of the previous value.
 	d.texts.Reset()
-	// Allocate a buffer of the size that the previous value needed, because most values are of similar size.
+	// Allocate as much memory as the previous value needed, because most values are of similar size.
 	d.textRoom, d.textSize = min(max(d.textSize, minTextRoom), 8<<10), 0
 	d.listRoom, d.listSize = min(d.listSize, 64), 0
 	end = read(d, v, i)
@@ -122,17 +117,17 @@ func ReadRoot[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int) 
 	return end
 }
 
-// Extra returns members of the value that was last read with ReadRoot: the members for which the struct has no field,
-// and the members that could not be read. The slice is valid until the next call of ReadRoot.
+// Extra returns the members for which the struct has no field, and the members that could not be read, in the value
+// read by the last call of ReadRoot. The slice is valid until the next call of ReadRoot.
 func (d *Decoder) Extra() []Extra { return d.extra }
 
 // Problems returns the values that the last call of ReadRoot could not read, in the order of the document. The slice is
 // valid until the next call of ReadRoot.
 func (d *Decoder) Problems() []Problem { return d.problems }
 
-// OpenObject begins to read the object at position i. The argument first is the number of the empty entry that precedes
-// the object's members in Members. OpenObject returns the position of the first member's value, and the number of the
-// first member. The number is 0 if the object is empty, and first if the member is unknown.
+// OpenObject begins to read the object at position i. It returns the position of the first member's value and the
+// number of the first member. That number is 0 if the object is empty, and first if the member is unknown. The argument
+// first is the number of the object's empty entry in Members.
 func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	if d.At(i) != '{' {
 		return d.expectEmpty(i, errNotObject), 0
@@ -149,8 +144,8 @@ func (d *Decoder) OpenObject(i int, first uint8) (at int, member uint8) {
 	return d.findMember(i, first)
 }
 
-// NextMember continues after the value of a member, which ends at position i. It returns the position of the next
-// member's value and the number of the next member, like OpenObject.
+// NextMember continues after the value of a member, which ends at position i. Like OpenObject, it returns the position
+// of the next member's value and the number of the next member.
 func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	next = d.learned.next[member]
 	if key := d.Members[next].Key; key != "" && d.Has(i, key) {
@@ -167,9 +162,9 @@ func (d *Decoder) NextMember(i int, member uint8) (at int, next uint8) {
 	return d.findMember(i, member)
 }
 
-// findMember finds the member whose name begins at position i. It first compares the name with the members that have
-// recently followed the previous member. If one of these members matches, findMember does not change the learned order,
-// so that the order remains useful if a member is often missing.
+// findMember finds the member whose name begins at position i. It first tries the members that have recently followed
+// the previous member. If one of these members matches, the learned order is not changed, so that it remains useful if
+// a member is often missing.
 func (d *Decoder) findMember(i int, before uint8) (at int, next uint8) {
 	next = before
 	for range 4 {
@@ -204,7 +199,7 @@ func (d *Decoder) Unknown(i int) (end int) {
 	if d.overElementLimit() {
 		return len(d.Data)
 	}
-	path := d.valuePath() // call valuePath before Skip, which invalidates d.name
+	path := d.valuePath() // call valuePath first, because Skip invalidates d.name
 	end = d.Skip(i)
 	d.keepExtra(path, i, end)
 	return end
@@ -218,8 +213,8 @@ func ReadObject[T any](d *Decoder, v *T, i int, read func(*Decoder, *T, int) int
 	return end
 }
 
-// ReadList reads the list that is the current member's value. The list may be an array, or an array inside a wrapper.
-// For an empty list, ReadList returns nil. An element that cannot be read is the zero value in the result.
+// ReadList reads the list that is the current member's value. The list may be wrapped in an object. ReadList returns
+// nil for an empty list. An element that cannot be read becomes a zero value.
 func ReadList[T any](d *Decoder, i int, read func(*Decoder, *T, int) int) (items []T, end int) {
 	member, depth := d.current, len(d.path)
 	d.path = append(d.path, step{member, inMember})
@@ -242,7 +237,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 		if !more {
 			return items, at
 		}
-		// If the wrapper contains the list twice, the last list is used. Discard the earlier list.
+		// If the wrapper contains the list twice, the last list counts, so discard the earlier list.
 		d.extra, d.problems, d.elements = d.extra[:extra], d.problems[:problems], elements
 	}
 	list := 0
@@ -265,7 +260,7 @@ func readWrapped[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T,
 	return items, end
 }
 
-// readElements reads the elements of the array at position i, which is the value at the end of d.path.
+// readElements reads the elements of the array at position i, to which d.path leads.
 func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T, int) int) (items []T, end int) {
 	d.current = member
 	if d.At(i) != '[' {
@@ -297,7 +292,7 @@ func readElements[T any](d *Decoder, i int, member uint8, read func(*Decoder, *T
 	return items, i
 }
 
-// newList returns an empty list with capacity n. All string lists that one call of ReadRoot reads share an allocation.
+// newList returns an empty list with capacity n. The string lists read by one call of ReadRoot share an allocation.
 func newList[T any](d *Decoder, n int) []T {
 	free, ok := any(&d.lists).(*[]T)
 	if !ok {
@@ -328,8 +323,7 @@ func (d *Decoder) IsEmptyValue(i int) bool {
 	}
 }
 
-// expectEmpty skips the value at position i, which does not have the expected type. If the value does not mean "not
-// set", expectEmpty reports problem.
+// expectEmpty skips a value that does not have the expected type, and reports problem unless the value means "not set".
 func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	end = d.Skip(i)
 	if !d.IsEmptyValue(i) {
@@ -338,8 +332,7 @@ func (d *Decoder) expectEmpty(i int, problem error) (end int) {
 	return end
 }
 
-// These errors describe why a value is invalid. In a complete error message, the path of the value precedes the
-// description.
+// These errors describe why a value is invalid. A complete error message begins with the path of the value.
 var (
 	errNotObject  = errors.New("the value is not an object")
 	errNotList    = errors.New("the value is not a list")
@@ -351,7 +344,8 @@ var (
 	errNotTime    = errors.New("the value is not a time")
 )
 
-// reject adds the current member's value, which cannot be read, to the problems and to the extra members.
+// reject records that the current member's value cannot be read. It adds the value to the problems and the extra
+// members.
 func (d *Decoder) reject(i, end int, problem error) {
 	if d.Err != nil || d.overElementLimit() {
 		return
@@ -367,8 +361,8 @@ func (d *Decoder) keepExtra(path string, i, end int) {
 	d.extra = append(d.extra, Extra{path, bytes.Clone(d.compact.Bytes())})
 }
 
-// overElementLimit increments the number of list elements, unknown members and unreadable values. If the number exceeds
-// MaxElements, overElementLimit stops the decoder and returns true.
+// overElementLimit counts a list element, unknown member or unreadable value. If the count exceeds MaxElements,
+// overElementLimit stops the decoder and returns true.
 func (d *Decoder) overElementLimit() bool {
 	if d.elements++; d.elements > MaxElements {
 		d.Stop(fmt.Errorf("the response has more than %d list elements and unknown members", MaxElements))
@@ -376,8 +370,8 @@ func (d *Decoder) overElementLimit() bool {
 	return d.elements > MaxElements
 }
 
-// valuePath returns the path of the current value. The path consists of the member names and list indexes that lead
-// from the root to the value, joined by dots. In a name, ~ is escaped as ~0, and a dot is escaped as ~1.
+// valuePath returns the path of the current value: the member names and list indexes from the root to the value, joined
+// by dots. In a name, ~ is escaped as ~0, and a dot is escaped as ~1.
 func (d *Decoder) valuePath() string {
 	if d.current == root {
 		return ""
@@ -415,5 +409,5 @@ func appendPathName(b []byte, name string) []byte {
 	return b
 }
 
-// pathNames reverses the escaping by appendPathName.
+// pathNames reverses the escaping of names in a path.
 var pathNames = strings.NewReplacer("~0", "~", "~1", ".")

@@ -21,9 +21,8 @@ import (
 //	json:"Name,omitzero"  (or omitempty) omits the member if the field is zero
 //	wrap:"X"              wraps a list in an object with one member: {"X": […]}
 //
-// The argument extra contains additional members by path (see Extra.Path). If there is a field with the same path,
-// Marshal writes the additional member only if the field is zero. If a path refers to a list element that does not
-// exist, Marshal omits the member.
+// The argument extra contains additional members by path (see Extra.Path). If a field has the same path, the additional
+// member is written only if the field is zero. A member of a list element that does not exist is omitted.
 func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	var tree *extraNode
 	for path, value := range extra {
@@ -38,8 +37,8 @@ func Marshal(v any, extra map[string]json.RawMessage) ([]byte, error) {
 	return appendStruct(make([]byte, 0, 4<<10), reflect.ValueOf(v), tree)
 }
 
-// extraNode is a node in a tree of extra members. A node is either an extra member, or an object or list that contains
-// extra members. A nil *extraNode contains no members.
+// extraNode is a node in a tree of extra members: either an extra member, or an object or list that contains extra
+// members. A nil *extraNode contains no members.
 type extraNode struct {
 	value    json.RawMessage // nil if the node is an object or list
 	children map[string]*extraNode
@@ -68,8 +67,8 @@ func (n *extraNode) child(name string) *extraNode {
 	return n.children[name]
 }
 
-// appendStruct appends a struct as a JSON object. The fields of the struct precede the extra members without a field,
-// which are sorted by name.
+// appendStruct appends a struct as a JSON object. The extra members without a field follow the struct's fields, sorted
+// by name.
 func appendStruct(b []byte, v reflect.Value, extra *extraNode) ([]byte, error) {
 	b = append(b, '{')
 	written := 0 // number of children of extra that have been written
@@ -118,8 +117,7 @@ func appendMembers(b []byte, extra *extraNode, except map[string]bool) []byte {
 	return b
 }
 
-// appendName appends a member's name and a colon. If the member is not the first member of its object, appendName
-// appends a comma before the name.
+// appendName appends a member's name and a colon, preceded by a comma unless the member is the first in its object.
 func appendName(b []byte, name string) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
@@ -162,8 +160,7 @@ func appendField(b []byte, v reflect.Value, wrap string, extra *extraNode) ([]by
 	}
 }
 
-// appendList appends a list and its wrapper, which is an object with the list as its member. It also appends the extra
-// members of the wrapper and of the list elements.
+// appendList appends a list, including its wrapper object and the extra members of the wrapper and the list elements.
 func appendList(b []byte, v reflect.Value, wrap string, extra *extraNode) (_ []byte, err error) {
 	list := extra.child(wrap)
 	b = appendName(append(b, '{'), wrap)

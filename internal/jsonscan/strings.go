@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// unescape decodes the JSON string in, which must not contain the enclosing quotes, and appends the result to b.
+// unescape decodes a JSON string without its quotes and appends the result to b.
 func unescape(b, in []byte) []byte {
 	for len(in) > 0 {
 		switch c := in[0]; {
@@ -56,16 +56,16 @@ func unescape(b, in []byte) []byte {
 // isNumber reports whether b consists of exactly one JSON number.
 func isNumber(b []byte) bool { return scanNumber(b, 0) == len(b) }
 
-// Each of the functions below reads a part of data that begins at position i, and returns the position after that part.
-// If the byte at position n is invalid, the function returns ^n, which is negative.
+// Each of the following functions reads the part of data that begins at position i, and returns the position after that
+// part. If the byte at position n is invalid, the function returns ^n, which is negative.
 
 const (
 	ones = 0x0101010101010101
 	high = 0x80 * ones
 )
 
-// scanString returns the position of the closing quote of a string. The result plain is true if the string is ASCII and
-// contains no escapes.
+// scanString returns the position of a string's closing quote. It also reports whether the string is plain: ASCII
+// without escapes.
 func scanString(data []byte, i int) (end int, plain bool) {
 	plain = true
 	for {
@@ -73,7 +73,7 @@ func scanString(data []byte, i int) (end int, plain bool) {
 			x := binary.LittleEndian.Uint64(data[i : i+8])
 			// Examine eight bytes at a time. The expression below sets the top bit of the first byte that is a quote, a
 			// control character, a backslash or not ASCII. Flipping bit 1 makes quotes and control characters less than
-			// 0x21. After the first such byte, the top bits are meaningless because of borrows.
+			// 0x21. Ignore the bits after the first one, which borrows may have set.
 			low, slash := x^2*ones, x^'\\'*ones
 			if stop := ((low - 0x21*ones) | (slash - ones) | x) & high; stop != 0 {
 				i += bits.TrailingZeros64(stop) / 8

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// The API returns times in UTC, with a precision of minutes ("2017-12-10T04:04Z") or seconds. For a time that is not
-// set, the API returns "".
+// The API returns times in UTC, with a precision of minutes ("2017-12-10T04:04Z") or seconds. It returns "" for a time
+// that is not set.
 const (
 	minuteLayout = "2006-01-02T15:04Z07:00"
 	secondLayout = "2006-01-02T15:04:05Z07:00"
 )
 
-// ParseTime parses a time in a format of the API: with a precision of minutes, seconds or fractions of a second.
-// It returns the time in UTC, or the zero time for "".
+// ParseTime parses a time in one of the API's formats. The precision may be minutes, seconds or fractions of a second.
+// The result is in UTC, or the zero time for "".
 func ParseTime(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -30,8 +30,7 @@ func ParseTime(s string) (time.Time, error) {
 	return t, nil
 }
 
-// appendTime appends t in the format of the API. If the seconds of t are zero, they are omitted. The zero time is
-// written as "".
+// appendTime appends t in the API's format. It omits seconds that are zero, and writes the zero time as "".
 func appendTime(b []byte, t time.Time) []byte {
 	switch u := t.UTC(); {
 	case t.IsZero():

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// scalar returns the value at position i as text. For a string, the text is the content of the string. For a number,
-// true or false, the text is the JSON literal. If the value is null, {} or "", the text is empty. If the value is any
-// other object or an array, scalar reports problem and returns an empty text. The text is valid until the next call.
+// scalar returns the value at position i as text: the content of a string, or the literal of a number or boolean. For
+// null, {} and "", the text is empty. For any other object or array, scalar reports problem. The text is valid until
+// the next call.
 func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 	switch d.At(i) {
 	case '"':
@@ -24,8 +24,7 @@ func (d *Decoder) scalar(i int, problem error) (text []byte, end int) {
 	}
 }
 
-// ReadString reads a string into to. If the value is a number, true or false, ReadString stores the JSON literal of the
-// value.
+// ReadString reads a string into to. A number or boolean is stored as its JSON literal.
 func (d *Decoder) ReadString(to *string, i int) (end int) {
 	var text []byte
 	if d.At(i) != '"' {
@@ -48,7 +47,7 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 		previous := &d.previous[d.current]
 		if string(text) != string(d.Data[previous.begin:previous.end]) {
 			*previous = position{i + 1, end - 1}
-		} else if previous.begin < d.begin { // it also occurred in an earlier value and may occur again
+		} else if previous.begin < d.begin { // the string also occurred in an earlier value and may occur again
 			*to = string(text)
 			d.learned.last[d.current] = *to
 			return end
@@ -58,16 +57,16 @@ func (d *Decoder) ReadString(to *string, i int) (end int) {
 	return end
 }
 
-// ReadText is like ReadString, but for a value that is not part of a value read by ReadRoot. The returned string does
-// not share memory with other strings.
+// ReadText is like ReadString, but can be used outside ReadRoot. The returned string does not share memory with other
+// strings.
 func (d *Decoder) ReadText(i int) (text string, end int) {
 	b, end := d.scalar(i, errNotString)
 	return string(b), end
 }
 
-// copyText appends text to d.texts and returns the appended part as a string. The string remains valid, because a
-// strings.Builder never changes bytes that it has written. Before the Builder would have to grow and copy its contents,
-// copyText replaces it with a new Builder.
+// copyText appends text to d.texts and returns the copy as a string. The string remains valid, because a
+// strings.Builder never changes the bytes it has written. If the Builder is full, copyText starts a new one instead of
+// copying the earlier strings.
 func (d *Decoder) copyText(text []byte) string {
 	begin := d.texts.Len()
 	if begin+len(text) > d.texts.Cap() {
@@ -78,7 +77,7 @@ func (d *Decoder) copyText(text []byte) string {
 	return d.texts.String()[begin:]
 }
 
-// newTexts replaces the buffer d.texts with a new buffer that has space for at least n bytes.
+// newTexts replaces d.texts with a new buffer for at least n bytes.
 func (d *Decoder) newTexts(n int) {
 	d.textSize += d.texts.Len()
 	d.texts.Reset()
@@ -86,8 +85,8 @@ func (d *Decoder) newTexts(n int) {
 	d.textRoom = minTextRoom
 }
 
-// number returns the literal of the number at position i. The number may be in quotes. If the value is not a number,
-// the returned literal is empty.
+// number returns the literal of the number at position i, which may be in quotes. If the value is not a number, the
+// literal is empty.
 func (d *Decoder) number(i int, problem error) (number []byte, end int) {
 	number, end = d.scalar(i, problem)
 	if len(number) > 0 && !isNumber(number) {
@@ -97,8 +96,8 @@ func (d *Decoder) number(i int, problem error) (number []byte, end int) {
 	return number, end
 }
 
-// ReadInt64 reads an integer, which may be in quotes. The integer may have an exponent, or a fraction that
-// consists of zeros.
+// ReadInt64 reads an integer, which may be in quotes. It also accepts an integer with an exponent, or with a fraction
+// of zeros.
 func (d *Decoder) ReadInt64(i int) (v int64, end int) { return d.readInteger(i, 64) }
 
 // ReadInt is like ReadInt64, for an int.
@@ -133,8 +132,8 @@ func (d *Decoder) readInteger(i, bits int) (v int64, end int) {
 	return v, end
 }
 
-// parseInteger returns the value of a JSON number, which may have a fraction or an exponent. The result ok is false if
-// the value is not an integer of the given size in bits.
+// parseInteger returns the value of a JSON number, which may have a fraction or an exponent. It returns false if the
+// value is not an integer of the given size in bits.
 func parseInteger(b []byte, bits int) (v int64, ok bool) {
 	v, err := strconv.ParseInt(string(b), 10, bits)
 	if err == nil {
@@ -177,8 +176,7 @@ func (d *Decoder) ReadFloat64(i int) (v float64, end int) {
 	return v, end
 }
 
-// ReadBool reads a boolean, which may be written as true, false, 1 or 0, with or without quotes. If true or false is in
-// quotes, its case is ignored.
+// ReadBool reads a boolean: true, false, 1 or 0, with or without quotes. The case of a quoted boolean is ignored.
 func (d *Decoder) ReadBool(i int) (v bool, end int) {
 	if d.Has(i, "true") {
 		return true, i + len("true")
@@ -201,7 +199,7 @@ func (d *Decoder) ReadBoolPtr(i int) (v *bool, end int) {
 	return readPtr(d, i, (*Decoder).ReadBool)
 }
 
-// readPtr returns a pointer to the value that read returns. It returns nil if the JSON value is null, {} or "", or if
+// readPtr returns a pointer to the value that read returns. It returns nil if the JSON value means "not set", or if
 // read reports a problem.
 func readPtr[T any](d *Decoder, i int, read func(*Decoder, int) (T, int)) (v *T, end int) {
 	if d.IsEmptyValue(i) {

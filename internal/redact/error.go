@@ -13,11 +13,9 @@ import (
 	"syscall"
 )
 
-// Error returns an error that is safe to show. The message of the returned error is the message of err on one line, in
-// which everything that looks like a secret is masked. The returned error wraps err, unless the message of err, or of
-// an error that err wraps, contains a secret. In that case, the returned error wraps only well-known errors from the
-// chain of err: errors of package context, end-of-file errors, connection errors, and a [*net.DNSError] or
-// [*tls.CertificateVerificationError] whose message contains no secret.
+// Error returns an error that is safe to show. Its message is the message of err on one line, with everything that
+// looks like a secret masked. If err and the errors that it wraps contain no secret, the returned error wraps err.
+// Otherwise, it wraps only well-known errors from the chain of err, such as the errors of package context.
 func (r *Redactor) Error(err error) (safe error) {
 	defer func() {
 		if recover() != nil { // for instance, because err contains a nil pointer
@@ -38,8 +36,7 @@ func (r *Redactor) Error(err error) (safe error) {
 	return &redactedError{text: line, timeout: isTimeout(err), wrapped: []error{err}}
 }
 
-// Replace returns an error with the given message. The error wraps only well-known errors from the chain of err, which
-// are listed at Error.
+// Replace returns an error with the given message. It wraps only well-known errors from the chain of err; see Error.
 func (r *Redactor) Replace(err error, text string) error {
 	e := &redactedError{text: text, timeout: isTimeout(err)}
 	for _, known := range knownErrors {
@@ -63,13 +60,12 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// knownErrors lists errors that contain no secrets. They remain in the error chain even if the error that wraps them
-// contains a secret.
+// knownErrors lists errors that contain no secrets. A redacted error still wraps them.
 var knownErrors = []error{
 	context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET,
 }
 
-// safe reports whether the messages of err and of all errors that err wraps contain no secrets.
+// safe reports whether err and all errors that it wraps have messages without secrets.
 func (r *Redactor) safe(err error) bool {
 	if err == nil {
 		return true
@@ -77,7 +73,7 @@ func (r *Redactor) safe(err error) bool {
 	if text := fmt.Sprint(err); r.Mask(text) != text || r.forms.contains(fmt.Sprintf("%+v %#v", err, err)) {
 		return false
 	}
-	var u *url.Error // an As method may return a url.Error that err does not wrap
+	var u *url.Error // an As method may return a url.Error that is not in the chain of err
 	if errors.As(err, &u) && r.Mask(u.URL) != u.URL {
 		return false
 	}
@@ -90,7 +86,7 @@ func (r *Redactor) safe(err error) bool {
 	return true
 }
 
-// redactedError replaces an error whose message contains a secret or is not on one line.
+// redactedError replaces an error whose message contains a secret or more than one line.
 type redactedError struct {
 	text    string
 	timeout bool

@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	gram      = 8  // length in bytes of the pieces by which a form is found
+	gram      = 8  // length in bytes of the pieces by which a secret is found
 	maxEntity = 16 // length in bytes of the longest HTML escape that is decoded
 )
 
-// forms finds secrets in text, also in encodings such as hexadecimal or base64. It stores only a few forms of each
-// secret, because escapes and white space are removed from the text before the search: see normalize and unescape.
+// forms finds secrets in text, including encodings such as hexadecimal or base64. Escapes and white space are removed
+// from the text before the search, so only a few encodings of each secret have to be stored. An encoding of a secret is
+// called a form.
 type forms struct {
 	short   []string // secrets shorter than gram bytes, which are found only unchanged
 	forms   []form
@@ -27,18 +28,17 @@ type forms struct {
 	longest int                  // length in bytes of the longest form that may occur in text
 }
 
-// form is one encoding of a secret. Its text has been passed through fold, like the text in which secrets are searched
-// for.
+// form is one encoding of a secret. Its text, like the text that is searched, has been normalized by the function fold.
 type form struct {
 	text []byte
-	core int // length of text without the last base64 characters, which depend on the next bytes
+	core int // length of text without the last base64 characters, which depend on the bytes after the secret
 }
 
 // place is the position of a piece within a form.
 type place struct{ form, offset int }
 
-// minSecretLength is the minimum length, in bytes, of a secret that is masked. Masking shorter secrets would also mask
-// parts of ordinary words.
+// minSecretLength is the minimum length, in bytes, of a secret that is masked. Masking shorter secrets would mask parts
+// of ordinary words.
 const minSecretLength = 4
 
 func newForms(secrets []string) forms {
@@ -63,8 +63,8 @@ func (f *forms) addSecret(secret string) {
 	}
 	for _, v := range variants {
 		f.add(hex.EncodeToString([]byte(v)), 2*len(v))
-		// In base64, the first characters of a secret depend on the bytes before the secret. dependent is the number of
-		// these characters.
+		// In base64, the first characters of a secret depend on the bytes before it. The variable dependent is the
+		// number of these characters.
 		for offset, dependent := range []int{0, 2, 3} {
 			text := base64.StdEncoding.EncodeToString(append(make([]byte, offset, offset+len(v)), v...))[dependent:]
 			f.add(text, len(strings.TrimRight(text, "="))-1)
@@ -72,8 +72,8 @@ func (f *forms) addSecret(secret string) {
 	}
 }
 
-// add adds a form to f and indexes the pieces by which it is found: the piece at each multiple of gram, and the last
-// piece. If core is less than gram, add does nothing.
+// add adds a form and indexes the pieces by which it is found: the piece at each multiple of gram, and the last piece.
+// A form whose core is shorter than gram is ignored.
 func (f *forms) add(text string, core int) {
 	if core < gram {
 		return
@@ -89,8 +89,7 @@ func (f *forms) add(text string, core int) {
 	f.grams[[gram]byte(folded[core-gram:])] = place{len(f.forms) - 1, core - gram}
 }
 
-// fold maps upper case letters to lower case, and the characters - and _ of URL-safe base64 to + and / of standard
-// base64.
+// fold maps upper case letters to lower case, and the characters of URL-safe base64 to those of standard base64.
 func fold(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
@@ -111,7 +110,7 @@ func (f *forms) mask(text string) string {
 	}
 	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
 	var b strings.Builder
-	end := 0 // the end of the part of text that has been written or masked
+	end := 0 // the end of the text that has been written or masked
 	for i, s := range spans {
 		if s.start > end || i == 0 {
 			b.WriteString(text[end:s.start])
@@ -129,8 +128,8 @@ func (f *forms) contains(text string) bool { return len(f.find(text)) > 0 }
 // span is the range of bytes from start to end in a text.
 type span struct{ start, end int }
 
-// find returns the positions of known secrets in text, in no particular order. Because text may be escaped several
-// times, find repeats the search after removing each layer of escapes.
+// find returns the positions of known secrets in text, in no particular order. The text may be escaped several times,
+// so find repeats the search after removing each layer of escapes.
 func (f *forms) find(text string) (spans []span) {
 	if len(f.forms) == 0 && len(f.short) == 0 {
 		return nil
@@ -178,8 +177,8 @@ func (f *forms) search(v view, spans []span) []span {
 	return spans
 }
 
-// extend returns the longest range of text that is equal to a part of the form and contains the piece that was found.
-// The piece begins at index at in text, and at index offset in the form.
+// extend extends a match in both directions as far as text and form are equal. The match begins at index at in text,
+// and at index offset in the form.
 func (f form) extend(text []byte, at, offset int) (start, end int) {
 	start, end = at, at
 	for o := offset; o > 0 && start > 0 && text[start-1] == f.text[o-1]; o-- {
@@ -191,8 +190,8 @@ func (f form) extend(text []byte, at, offset int) (start, end int) {
 	return start, end
 }
 
-// view is a text from which escapes or characters have been removed. It records the position of each byte in the
-// original text.
+// view is a text from which escapes or characters have been removed. It records where each byte was in the original
+// text.
 type view struct {
 	text  []byte
 	spans []span
@@ -213,8 +212,8 @@ func viewOf(text string) view {
 	return v
 }
 
-// normalize removes white space, control characters and invalid UTF-8, which are the characters that printable replaces
-// with blanks.
+// normalize removes white space, control characters and invalid UTF-8. The function printable replaces the same
+// characters with spaces.
 func normalize(v view) view {
 	plain := view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -228,8 +227,8 @@ func normalize(v view) view {
 	return plain
 }
 
-// unescape removes one layer of percent-encoding, JSON escapes and HTML escapes. The result changed is true if v
-// contained any escapes.
+// unescape removes one layer of percent-encoding, JSON escapes and HTML escapes, and reports whether there were any
+// escapes.
 func unescape(v view) (plain view, changed bool) {
 	plain = view{make([]byte, 0, len(v.text)), make([]span, 0, len(v.text))}
 	for i := 0; i < len(v.text); {
@@ -248,8 +247,8 @@ func unescape(v view) (plain view, changed bool) {
 	return plain, changed
 }
 
-// unescapeOne decodes the escape at the beginning of text. The result n is the length of the escape in bytes, or 0 if
-// text does not begin with an escape.
+// unescapeOne decodes the escape at the beginning of text. It returns the decoded text and the length of the escape in
+// bytes, which is 0 if text does not begin with an escape.
 func unescapeOne(text []byte) (plain string, n int) {
 	number := func(digits []byte) uint64 {
 		v, err := strconv.ParseUint(string(digits), 16, 16)

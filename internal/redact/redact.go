@@ -12,20 +12,20 @@ import (
 const (
 	mask     = "***"
 	withheld = "(message removed because it contains credentials)"
-	// window is the number of bytes after the limit of a long text that are searched for secrets as well.
+	// window is the number of bytes beyond the length limit that are also searched for secrets.
 	window = 8 << 10
 	// maxErrorText is the maximum length of an error message in bytes.
 	maxErrorText = 8 << 10
 )
 
-// The patterns below match text that looks like a secret, so that a Redactor can also mask secrets that it does not
-// know.
+// The following patterns match text that looks like a secret. With these patterns, a Redactor also masks secrets that
+// it does not know.
 var (
-	// secretParam matches a secret parameter of a signed query, which may be percent-encoded. Servers and proxies quote
-	// such queries in their error messages.
+	// secretParam matches a secret parameter of a signed query, including percent-encoded parameters. Servers and
+	// proxies quote such queries in their error messages.
 	secretParam = regexp.MustCompile(`(?i)((?:AccessKeyId|AccessKeySecret|SecurityToken|Signature|SignatureNonce|BearerToken|Credential)(?:=|%3D|%253D|:))[^&%\s",;<>]+(?:%(?:25)?(?:2[BF]|3D)[^&%\s",;<>]*)*`)
 	// namedSecret matches a secret that follows its name, in plain text, in JSON, or in JSON inside a quoted string.
-	// Credentials providers print such text.
+	// Credentials providers print secrets in this form.
 	namedSecret = regexp.MustCompile(`(?i)(\b(?:[a-z_]*Access_?Key_?Id|(?:(?:access|refresh|id|oidc|sts|security|bearer|session|auth)_?)?Token|[a-z_]*Secret|Private_?Key|Password)\\*"?\s*[:=]\s*\\*"?)[^\s"\\,;&}]+`)
 	// secretHeader matches a secret header of a signed request. Servers quote such headers in their error messages.
 	secretHeader = regexp.MustCompile(`(?i)((?:x-acs-(?:security-token|accesskey-id|signature-nonce|bearer-token)|authorization)"?:\s*"?(?:[\w-]+\s+)?)[^\s"]+`)
@@ -39,13 +39,12 @@ var (
 // secrets. A Redactor is immutable and safe for concurrent use.
 //
 // A known secret is masked if it occurs unchanged, in upper or lower case, percent-encoded, escaped as in JSON or HTML,
-// in hexadecimal, or in base64 (either alphabet, with or without padding, at any offset). White space and line breaks
-// inside the secret are ignored. If a secret has 16 bytes or more, the Redactor also masks each half of the secret, and
-// every part of the secret or of its encoded forms that has at least 15 consecutive characters.
+// in hexadecimal, or in base64. White space inside the secret is ignored. For secrets of 16 bytes or more, the Redactor
+// also masks every part that has at least 15 consecutive characters, and each half of the secret.
 type Redactor struct{ forms forms }
 
-// New returns a Redactor for the given secrets. Secrets shorter than 4 bytes are ignored, because masking them
-// would make ordinary text unreadable.
+// New returns a Redactor for the given secrets. Secrets shorter than 4 bytes are ignored, because masking them would
+// make ordinary text unreadable.
 func New(secrets ...string) *Redactor { return &Redactor{newForms(secrets)} }
 
 // Mask returns text with every secret replaced by "***".
@@ -62,15 +61,14 @@ func (r *Redactor) Mask(text string) string {
 func (r *Redactor) Line(text string, limit int) string {
 	masked, whole := r.head(text, limit)
 	if !whole && len(masked) <= limit+r.forms.longest {
-		// Only the first limit+window bytes of text were searched for secrets. A secret that continues after these
-		// bytes may not have been recognized. Masking has shortened the text so much that the result might contain a
-		// part of such a secret, so replace the whole text.
+		// Only the beginning of a long text was searched for secrets. Masking has shortened it so much that the result
+		// might contain part of a secret that was cut off at the end of the search. Replace the whole text.
 		masked = withheld
 	}
 	return shorten(printable(masked), limit)
 }
 
-// Excerpt is like Line, but also replaces each sequence of white space with a single blank. Use it for large or
+// Excerpt is like Line, but also replaces each sequence of white space with a single space. Use it for large or
 // formatted text, such as an HTML page.
 func (r *Redactor) Excerpt(text string, limit int) string {
 	masked, whole := r.head(text, limit)
@@ -81,14 +79,14 @@ func (r *Redactor) Excerpt(text string, limit int) string {
 	return shorten(masked, limit)
 }
 
-// head returns the first limit+window bytes of text with secrets masked. The result whole is true if text is not longer
-// than that.
+// head returns the beginning of text, up to limit+window bytes, with secrets masked. It also reports whether this is
+// the whole text.
 func (r *Redactor) head(text string, limit int) (masked string, whole bool) {
 	n := min(len(text), limit+window)
 	return r.Mask(text[:n]), n == len(text)
 }
 
-// printable replaces each character of text that is not printable with a blank, so that the result is on one line.
+// printable replaces each character that is not printable with a space, so that the result is on one line.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

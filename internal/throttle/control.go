@@ -8,53 +8,49 @@ import (
 	"time"
 )
 
-// A Control does not know the quota. It learns from the responses at which rate it may send requests. The following
-// constants determine how it learns.
+// A Control does not know the quota. It learns from the responses how fast it may send requests. The constants below
+// control how it learns.
 const (
 	// decrease is the factor by which the rate is multiplied after a throttled response, as in TCP CUBIC (RFC 9438).
 	decrease = 0.7
-	// recovery is the time in which the rate returns to the rate that was throttled. After that, the growth
-	// accelerates, and the rate has doubled after another 1.5 times recovery. With a shorter recovery, the Control
-	// discovers additional quota earlier. With a longer recovery, fewer requests are rejected.
+	// recovery is the time it takes to return to the rate at which a request was throttled. After that, the rate grows
+	// faster. A shorter time discovers additional quota earlier, and a longer time causes fewer rejected requests.
 	recovery = 1750 * time.Millisecond
 	// minRate is the minimum of the learned rate, in requests per second.
 	minRate = 0.5
-	// rateSpan is the time over which the current rate is averaged. A burst therefore counts as if it were spread over
-	// half a second. As a result, the next burst is so slow that only a few requests are in progress when it is
-	// throttled.
+	// rateSpan is the time over which the current rate is averaged. A burst counts as if it were spread over this time,
+	// so the next burst is slow enough that only a few requests are in progress when it is throttled.
 	rateSpan = 500 * time.Millisecond
-	// maxLag is the maximum delay that the pacing makes up for. If late timers or an idle period have delayed requests,
-	// the following requests are admitted earlier.
+	// maxLag limits how much earlier the next requests are admitted after late timers or an idle period have delayed
+	// requests.
 	maxLag = 250 * time.Millisecond
-	// minProbeBackoff and maxProbeBackoff are the shortest and the longest pause between probes, without jitter. Jitter
-	// adds up to 25%, so no pause is longer than 10 s.
+	// minProbeBackoff and maxProbeBackoff are the shortest and the longest pause between probes. Jitter adds up to 25 %
+	// to a pause.
 	minProbeBackoff = 100 * time.Millisecond
 	maxProbeBackoff = 8 * time.Second
-	// probeTimeout is the maximum time for which a probe without a response delays the next probe. It is the same as
-	// the default timeout of an attempt.
+	// probeTimeout is how long a probe without a response delays the next probe. It equals the default timeout of an
+	// attempt.
 	probeTimeout = 10 * time.Second
-	// freeAfter is how long the gate must have been open before pacing ends. It is one minute, because the API's
-	// documentation says that quotas apply to windows of one minute. After a minute, the rate has increased by a factor
-	// of ten thousand, so pacing no longer delays any request.
+	// freeAfter is how long requests must have succeeded before pacing ends. It is one minute because, according to the
+	// API's documentation, quotas apply to windows of one minute. By then, the rate is so high that pacing no longer
+	// delays any request.
 	freeAfter = time.Minute
 )
 
 // Control paces the requests that share one quota, typically the requests for one operation in one region. The zero
-// value is ready to use. A Control is safe for concurrent use by all callers that share the quota. It has three
-// states:
+// value is ready to use. A Control is safe for concurrent use by all callers that share the quota.
+//
+// A Control has three states:
 //
 //   - Free: no response has been throttled so far. Every request is admitted immediately.
-//   - Closed: a response was throttled. Only one request at a time is admitted, as a probe. The probe is sent at the
-//     time that the server specified. If the server did not specify a time, the pauses between probes increase. When
-//     the server accepts a probe, the gate opens and the state becomes paced.
-//   - Paced: one request is admitted every 1/rate seconds. The rate starts below the rate that was throttled, and
-//     increases as a cubic function of time until a response is throttled. After a minute without a throttled response,
-//     the state becomes free.
+//   - Closed: a response was throttled. Only one request at a time is admitted, to test whether quota is available.
+//     This request is called a probe. When the server accepts a probe, the state becomes paced.
+//   - Paced: requests are admitted at a limited rate, which grows until a response is throttled. After a minute without
+//     a throttled response, the state becomes free.
 //
-// Control works for both kinds of server quota. If the server uses a token bucket, it accepts the first probe, so the
-// gate is closed only briefly and the pacing limits the requests. If the server uses a fixed window, it rejects every
-// probe until the window ends, so the closed gate limits the requests. After that, the pacing is fast, because it
-// starts from the rate at which the quota was used up, not from the average rate of the quota.
+// Control works for both kinds of server quota. A server with a token bucket accepts the first probe, so pacing does
+// most of the work. A server with a fixed window rejects every probe until the window ends, so most of the time is
+// spent in the closed state.
 //
 // Control starts no goroutine. A caller that stops waiting does not delay other callers.
 type Control struct {
@@ -62,7 +58,7 @@ type Control struct {
 	queue    list.List // contains *waiter values; the first caller in the queue is admitted first
 	limiting bool      // whether the caller at the front is waiting for its limiter
 
-	recentSends float64   // an exponentially decaying count of the tickets issued in about the last rateSpan
+	recentSends float64   // a count of recent tickets that decays exponentially; see rateSpan
 	lastSend    time.Time // when the most recent ticket was issued
 
 	paced          bool      // whether a rate has been learned; false in the free state
@@ -74,8 +70,8 @@ type Control struct {
 	probing      bool          // whether a probe is in progress
 	nextProbeAt  time.Time     // when the next probe may be sent, or earlier if the current probe ends
 	probeBackoff time.Duration // the next pause between probes, before jitter
-	seq          uint64        // incremented when the gate closes or a probe is sent, to recognize late responses
-	closedAtSeq  uint64        // the value of seq when the gate last closed; later probes have higher values
+	seq          uint64        // incremented when the state becomes closed or a probe is sent, to recognize late responses
+	closedAtSeq  uint64        // the value of seq when the state last became closed; later probes have higher values
 }
 
 // free reports whether the Control is in the free state, in which every request is admitted immediately.
@@ -115,20 +111,20 @@ func (c *Control) issueTicket(now time.Time) Ticket {
 	return Ticket{seq: c.seq, probe: c.closed}
 }
 
-// openGate opens the gate after the server has accepted a probe.
+// openGate changes the state to paced after the server has accepted a probe.
 func (c *Control) openGate(now time.Time) {
 	c.closed, c.probing = false, false
-	// Add jitter. Without it, a steady load would be throttled at regular intervals, and the same caller might be
-	// rejected every time.
+	// Add jitter. Without it, a steady load would be throttled at regular intervals, possibly always for the same
+	// caller.
 	c.regrowthStart = now.Add(rand.N(recovery/2) - recovery/4)
 	c.nextPaced = now.Add(interval(c.rate(now)))
 }
 
-// closeGate closes the gate. If the gate is already closed because a probe was rejected, closeGate schedules the
-// next probe.
+// closeGate changes the state to closed. If a probe was rejected in the closed state, closeGate schedules the next
+// probe.
 func (c *Control) closeGate(now time.Time, retryAfter time.Duration) {
 	if !c.closed {
-		// Use the lower bound if there were too few requests to estimate a rate.
+		// Use a lower bound, because there may have been too few requests to estimate the rate.
 		used := max(c.recentSends/rateSpan.Seconds(), 1/minProbeBackoff.Seconds())
 		if c.paced {
 			used = min(used, c.rate(now))
@@ -150,8 +146,8 @@ func (c *Control) closeGate(now time.Time, retryAfter time.Duration) {
 	}
 }
 
-// rate returns how many requests per second may be sent. The rate starts at decrease*rateAtThrottle, and reaches
-// rateAtThrottle after the time recovery has passed.
+// rate returns how many requests per second may be sent. It grows from a fraction of rateAtThrottle, and reaches
+// rateAtThrottle after the time specified by recovery.
 func (c *Control) rate(now time.Time) float64 {
 	x := float64(now.Sub(c.regrowthStart))/float64(recovery) - 1
 	return max(minRate, c.rateAtThrottle*(1+(1-decrease)*x*x*x))

@@ -34,7 +34,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			if err := c.pause(ctx, w, e, now); err != nil {
 				return Ticket{}, err
 			}
-			passed = false // ask the limiter once more, because its permission is outdated
+			passed = false // call the limiter again, because its permission is outdated
 			continue
 		}
 		if limiter != nil && !passed {
@@ -44,7 +44,7 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 			}
 			inLimiter += took
 			passed = true
-			continue // check once more, because the gate may have closed in the meantime
+			continue // check again, because the state may have become closed in the meantime
 		}
 		t := c.issueTicket(now)
 		t.Waited = now.Sub(start) - inLimiter
@@ -52,9 +52,9 @@ func (c *Control) waitInQueue(ctx context.Context, maxWait time.Duration, limite
 	}
 }
 
-// passLimiterAtFront waits for the limiter of the caller at the front of the queue. In the meantime, no other caller is
-// admitted. This time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
-// caller in the queue accordingly.
+// passLimiterAtFront waits for the limiter of the caller at the front of the queue. No other caller is admitted in the
+// meantime. This time does not count as waiting for quota, so passLimiterAtFront extends the maximum wait of every
+// caller in the queue.
 func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.Context) error) (took time.Duration, err error) {
 	start := time.Now()
 	c.limiting = true
@@ -71,9 +71,9 @@ func (c *Control) passLimiterAtFront(ctx context.Context, limiter func(context.C
 	return 0, c.passLimiter(ctx, limiter)
 }
 
-// pause waits until w is signaled, until the next time at which w must be checked, or until ctx is done. It returns the
-// context's error if ctx is done, and ErrPastDeadline or ErrWaitedTooLong if w cannot be admitted in time. c.mu must be
-// locked before the call, and is locked when pause returns.
+// pause waits until w is signaled, until w must be checked again, or until ctx is done. It returns the context's error
+// if ctx is done, and ErrPastDeadline or ErrWaitedTooLong if w cannot be admitted in time. c.mu must be locked before
+// the call, and is locked when pause returns.
 func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now time.Time) error {
 	next := c.nextSendTime() // when the caller at the front of the queue may be admitted
 	if isPast(w.deadline, now) || !c.probing && isBefore(w.deadline, next) {
@@ -82,8 +82,8 @@ func (c *Control) pause(ctx context.Context, w *waiter, e *list.Element, now tim
 	if !c.limiting && (isPast(w.giveUpAt, now) || !c.probing && isBefore(w.giveUpAt, next)) {
 		return ErrWaitedTooLong
 	}
-	// Only the caller at the front of the queue needs a timer for the next send time. A caller that leaves the queue or
-	// changes the next send time wakes the caller at the front.
+	// Only the caller at the front of the queue needs a timer. If another caller leaves the queue or changes the next
+	// send time, it wakes the caller at the front.
 	var until time.Time
 	if c.queue.Front() == e {
 		until = next
@@ -113,7 +113,7 @@ func isPast(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 // isBefore reports whether t is before next. It returns false if t is zero.
 func isBefore(t, next time.Time) bool { return !t.IsZero() && t.Before(next) }
 
-// wakeFront wakes the caller at the front of the queue, which then recomputes how long it must wait.
+// wakeFront wakes the caller at the front of the queue, so that it recomputes how long it must wait.
 func (c *Control) wakeFront() {
 	if e := c.queue.Front(); e != nil {
 		e.Value.(*waiter).signal()

@@ -1,5 +1,5 @@
-// Package throttle delays requests so that they do not exceed the server's quota. It learns from the server's responses
-// how fast requests may be sent.
+// Package throttle delays requests to keep them within the server's quota. It learns from the server's responses how
+// fast requests may be sent.
 package throttle
 
 import (
@@ -18,8 +18,8 @@ var (
 	ErrWaitedTooLong = errors.New("throttled: no quota is available within the maximum wait")
 )
 
-// DeadlineError is an error message that means that a wait would end after the context's deadline. A DeadlineError
-// matches context.DeadlineExceeded.
+// DeadlineError is the message of an error for a wait that would end after the context's deadline. The error matches
+// context.DeadlineExceeded.
 type DeadlineError string
 
 // Error returns the error message.
@@ -34,7 +34,7 @@ func (DeadlineError) Temporary() bool { return true }
 // Is reports whether target is context.DeadlineExceeded.
 func (DeadlineError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// LimiterError wraps an error of the limiter that was passed to [Control.Admit].
+// LimiterError wraps an error from the limiter that was passed to [Control.Admit].
 type LimiterError struct{ Err error }
 
 // Error returns the message of the limiter's error, prefixed with "limiter: ".
@@ -63,17 +63,15 @@ type Ticket struct {
 }
 
 // Admit waits until a request may be sent, and returns a ticket for the request. Callers are admitted in the order of
-// their calls. The outcome of every ticket must be reported exactly once, with [Control.Report].
+// their calls. The caller must report the outcome of every ticket exactly once, with [Control.Report].
 //
-// If limiter is not nil, Admit calls it immediately before issuing the ticket, so that the caller's own limit applies
-// to the requests that are actually sent. Admit calls the limiter more than once for the same request only if the quota
-// was used up in the meantime. Until the first throttled response, all callers wait for their limiters concurrently.
-// After that, only the first caller in the queue waits for its limiter.
+// If limiter is not nil, Admit calls it immediately before issuing the ticket, and again if the quota was used up in
+// the meantime. Until the first throttled response, callers wait for their limiters concurrently. After that, only the
+// first caller in the queue waits for its limiter.
 //
-// Admit returns the context's error as soon as ctx is done. It returns [ErrPastDeadline] as soon as it knows that
-// no request can be sent before the deadline of ctx, and [ErrWaitedTooLong] as soon as it knows that the wait for
-// quota would exceed maxWait. If maxWait is 0, the wait is not limited. The time that any caller spends in a
-// limiter does not count as waiting for quota.
+// Admit returns the context's error when ctx is done. It returns [ErrPastDeadline] if no request can be sent before the
+// deadline of ctx, and [ErrWaitedTooLong] if the wait for quota would exceed maxWait. If maxWait is 0, the wait is not
+// limited. The time spent in limiters does not count as waiting for quota.
 func (c *Control) Admit(ctx context.Context, maxWait time.Duration, limiter func(context.Context) error) (Ticket, error) {
 	if err := ctx.Err(); err != nil {
 		return Ticket{}, err
@@ -106,10 +104,9 @@ func (c *Control) passLimiter(ctx context.Context, limiter func(context.Context)
 	return ctx.Err()
 }
 
-// Report reports the outcome of the request for which the ticket was issued. retryAfter is the time that the server
-// asked to wait, or 0 if the server did not specify a time. Report uses it only for throttled requests. The caller must
-// limit retryAfter to a reasonable maximum. Report ignores the outcomes of requests that were sent before the gate
-// closed.
+// Report reports the outcome of the request for which the ticket was issued. The argument retryAfter is the wait that
+// the server requested in a throttled response, or 0. The caller must limit it to a reasonable maximum. Report ignores
+// responses to requests that were sent before the state last became closed.
 func (c *Control) Report(t Ticket, o Outcome, retryAfter time.Duration) {
 	if o != Throttled && !t.probe {
 		return

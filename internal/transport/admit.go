@@ -12,8 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// admit waits until the caller's limiter and the throttle control admit a request. If they do not admit the request,
-// the attempt has failed, and admit returns its result.
+// admit waits until the caller's limiter and the throttle control admit a request. If the request is not admitted,
+// admit returns the result of the failed attempt.
 func (s *callState) admit(ctx context.Context) (throttle.Ticket, *attemptResult) {
 	if ctx.Err() != nil {
 		res := s.contextResult(ctx)
@@ -41,8 +41,8 @@ func (s *callState) notAdmitted(ctx context.Context, err error) attemptResult {
 	case errors.As(err, &limiterErr) && ctx.Err() == nil:
 		res := s.endedEarly(limiterErr)
 		if !errors.Is(err, context.DeadlineExceeded) && strings.Contains(fmt.Sprint(limiterErr.Err), "deadline") {
-			// If the wait would exceed the context's deadline, golang.org/x/time/rate returns an error that can be
-			// recognized only by its message.
+			// If the wait would exceed the context's deadline, golang.org/x/time/rate returns an error that only its
+			// message identifies.
 			res.err = fmt.Errorf("%w (%w)", res.err, context.DeadlineExceeded)
 		}
 		return res
@@ -65,15 +65,14 @@ func (s *callState) contextResult(ctx context.Context) attemptResult {
 	return s.endedEarly(ContextError(ctx))
 }
 
-// endedEarly returns the result of an attempt that ended because of the caller's context or limiter. It masks secrets
-// in err.
+// endedEarly returns the result of an attempt that the caller's context or limiter ended. It masks secrets in err.
 func (s *callState) endedEarly(err error) attemptResult {
 	err = newRedactor(signer.Signed{}, s.latestKey()).Error(err)
 	return attemptResult{err: err, class: s.last.class &^ retryable, advice: s.last.advice, final: true}
 }
 
-// latestKey returns the key that signed the most recent attempt of the call. Before the first attempt, it returns the
-// key with which the transport has most recently signed a request.
+// latestKey returns the key that signed the call's most recent attempt. Before the first attempt, it returns the key of
+// the transport's most recent request.
 func (s *callState) latestKey() signer.Credentials {
 	return cmp.Or(s.key, s.t.latestKey())
 }

@@ -18,20 +18,19 @@ const (
 
 var errTooLarge = errors.New("the response is too large")
 
-// bufferList stores buffers for response bodies, so that they can be reused. A page has a few hundred kB, and its
-// buffer can be reused as soon as the page has been decoded. The most recently used buffer is reused first. A sync.Pool
-// would lose a third of the buffers, because garbage collections empty the pool and goroutines move between processors.
-// The zero value is an empty list. A bufferList is safe for concurrent use.
+// bufferList stores buffers for response bodies so that they can be reused. The most recently used buffer is reused
+// first. A sync.Pool would lose many of these large buffers, because garbage collections empty the pool. The zero value
+// is an empty list. A bufferList is safe for concurrent use.
 type bufferList struct {
 	mu   sync.Mutex
 	free [][]byte
 }
 
 const (
-	// keepBuffers is the maximum number of buffers to keep. Even with many parallel listings, only a few pages are
-	// read at the same moment.
+	// keepBuffers is the maximum number of buffers to keep. Even many parallel listings read only a few pages at the
+	// same moment.
 	keepBuffers = 4
-	// keepBuffer is the maximum size, in bytes, of a buffer to keep. Without the limit, the buffer of a single huge
+	// keepBuffer is the maximum size, in bytes, of a buffer to keep. Without this limit, the buffer for a single huge
 	// response would occupy memory forever.
 	keepBuffer = 1 << 20
 	// firstBuffer is the maximum initial size, in bytes, of the buffer for a response with a large Content-Length.
@@ -55,8 +54,8 @@ func (l *bufferList) put(buf []byte) {
 	}
 }
 
-// readBody reads the whole body of resp into b, or into a larger buffer. If the body is longer than limit bytes or
-// cannot be read, readBody returns an error and the part that was read.
+// readBody reads the whole body of resp into b, or into a larger buffer. If the body cannot be read or is longer than
+// limit bytes, readBody returns an error and the part that was read.
 func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 	b = b[:0]
 	if n := resp.ContentLength; n > int64(limit) {
@@ -83,7 +82,7 @@ func readBody(b []byte, resp *http.Response, limit int) ([]byte, error) {
 			return b, nil
 		case err != nil:
 			return b, err
-		case idle > 100: // the Read method of a caller's body may return 0 and nil forever
+		case idle > 100: // a caller's http.RoundTripper may return a body whose Read returns 0 and nil forever
 			return b, io.ErrNoProgress
 		}
 	}

@@ -18,8 +18,7 @@ type Failure struct {
 	Problem  Problem // the network problem, if there was no HTTP response
 	Host     string  // the host to which the request was sent
 	Advice   string  // what the user can do; "" means the general advice for Class
-	// Err is the underlying error, such as a context or network error. Err is nil if the call failed only because of
-	// the error response.
+	// Err is the underlying error, such as a context or network error. It is nil if the error response is the only reason.
 	Err error
 }
 
@@ -35,8 +34,7 @@ func (f *Failure) Error() string {
 // Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Do makes the call. The call succeeds as soon as Decode has accepted a response. If the call fails, the error is a
-// *Failure.
+// Do makes the call. The call succeeds when Decode accepts a response. If the call fails, the error is a *Failure.
 func (t *Transport) Do(ctx context.Context, call Call) (Meta, error) {
 	s := &callState{t: t, call: call, scope: t.scope(call.Region, call.Action), throttleWait: t.cfg.Retry.throttleWait(ctx)}
 	s.scope.outage.addCall()
@@ -67,15 +65,14 @@ type callState struct {
 	last  attemptResult // the most recent attempt that received an error response
 
 	throttleWait time.Duration // how much longer the call may wait for quota; 0 means no limit
-	// firstFault is the time of the first temporary failure after the most recent response of the service. It is zero
-	// if there was no such failure.
+	// firstFault is the time of the first temporary failure since the service's last response, or zero if there was
+	// none.
 	firstFault time.Time
 
 	sent, faults, throttles, skews int
 
 	connectionSuspect bool // whether the last attempt failed without an HTTP response
-	// key is the key of the last attempt. stale is the key that the API has rejected; it is zero as soon as another key
-	// is used.
+	// key is the key of the last attempt. stale is a key that the API has rejected, until another key is used.
 	key, stale signer.Credentials
 	keyRenewed bool
 }
@@ -90,15 +87,15 @@ type attemptResult struct {
 	class       Class
 	problem     Problem
 	advice      string
-	notReceived bool // whether it is certain that the request did not reach the server
+	notReceived bool // whether the request certainly did not reach the server
 	final       bool // whether a retry is pointless
 	retryAfter  time.Duration
 	received    headers
 	offset      time.Duration // the clock offset with which the request was signed
 }
 
-// attempt makes one attempt: it waits for the limiter and the throttle control, sends the request, and passes the
-// attempt to the caller's hook and logger.
+// attempt makes one attempt: it waits for admission, sends the request, and reports the attempt to the caller's hook
+// and logger.
 func (s *callState) attempt(ctx context.Context) attemptResult {
 	ticket, refused := s.admit(ctx)
 	if refused != nil {
@@ -119,8 +116,8 @@ func (s *callState) attemptFailure(res attemptResult) *Failure {
 	}
 }
 
-// callFailure describes why the call failed. The Failure contains the class, problem, advice and error of res, and the
-// most recent error response, which may belong to an earlier attempt.
+// callFailure describes why the call failed. It combines res with the most recent error response, which may belong to
+// an earlier attempt.
 func (s *callState) callFailure(res attemptResult) *Failure {
 	f := s.attemptFailure(res)
 	if f.Response.Status == 0 {
@@ -131,8 +128,8 @@ func (s *callState) callFailure(res attemptResult) *Failure {
 	return f
 }
 
-// report passes an attempt that has ended to the caller's hook and logger. Do not hold a lock when calling report,
-// because the hook and the logger may panic or use the transport.
+// report passes a finished attempt to the caller's hook and logger. Do not hold a lock when calling report, because the
+// hook and the logger may panic or use the transport.
 func (s *callState) report(ctx context.Context, res attemptResult, start time.Time) {
 	a := Attempt{
 		Context: ctx, Action: s.call.Action, Region: s.call.Region, Host: s.call.Host, Number: s.sent, Start: start, Duration: time.Since(start),
@@ -157,7 +154,7 @@ func (s *callState) logRetry(ctx context.Context, res attemptResult, r retry) {
 		slog.String("action", s.call.Action), slog.String("region", s.call.Region), slog.Int("attempt", s.sent),
 		slog.String("reason", s.attemptFailure(res).Error()),
 	}
-	// After a throttled response, the delay is not known yet, because the throttle control determines it.
+	// After a throttled response, the throttle control determines the delay, which is not known yet.
 	if res.class&Throttled == 0 {
 		attrs = append(attrs, slog.Duration("wait", max(0, time.Until(r.earliest))))
 	}

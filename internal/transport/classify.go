@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Class is a bit set that classifies a failure. The exported bits describe the failure for callers. The unexported bits
-// determine how the transport reacts to the failure.
+// Class is a bit set that classifies a failure. The exported bits are for callers. The unexported bits control how the
+// transport reacts.
 type Class uint16
 
 // The exported bits of a Class. A failure may have several of these bits, or none.
@@ -40,17 +40,16 @@ func Classify(code, message string, status int, accessDenied, readOnly bool) Cla
 	return class
 }
 
-// classify returns the class of an error response and, for some codes, advice that is more specific than the advice for
-// the class. accessDenied must be true if the response has an AccessDeniedDetail.
+// classify returns the class of an error response. For some codes, it also returns advice that is more specific than
+// the advice for the class. accessDenied must be true if the response has an AccessDeniedDetail.
 //
-// If the code is known, it determines the class, because the API returns the same code with different statuses. If the
-// code is unknown, accessDenied and then the status determine the class. For a read-only operation, status 403 with an
-// unknown code means that permission was denied. For any other operation, it may also mean that a resource is in the
-// wrong state, or that a quota or limit was exceeded.
+// A known code determines the class, because the API returns the same code with different statuses. For an unknown
+// code, accessDenied and the status determine the class. Status 403 with an unknown code means "permission denied" only
+// for read-only operations. For other operations, it may also be caused by the state of a resource, a quota or a limit.
 func classify(code, message string, status int, accessDenied, readOnly bool) (Class, string) {
 	code = code[:min(len(code), maxCode)]
 	if code == "InvalidParameter" && strings.Contains(message, "SecurityToken.Expired") {
-		code = "InvalidSecurityToken.Expired" // ECS reports an expired token in this form, too
+		code = "InvalidSecurityToken.Expired" // ECS also reports an expired token in this form
 	}
 	for _, rule := range codeRules {
 		for pattern := range strings.FieldsSeq(rule.patterns) {
@@ -85,8 +84,8 @@ func classify(code, message string, status int, accessDenied, readOnly bool) (Cl
 
 // matches reports whether code matches pattern. "*" in pattern matches any sequence of characters.
 func matches(pattern, code string) bool {
-	// In path.Match, "*" does not match a slash, so replace each slash with an underscore. No pattern contains a slash
-	// or an underscore.
+	// In path.Match, "*" does not match a slash, so replace slashes with underscores. No pattern contains either
+	// character.
 	ok, _ := path.Match(pattern, strings.ReplaceAll(code, "/", "_"))
 	return ok
 }

@@ -6,16 +6,15 @@ import (
 	"time"
 )
 
-// The API rejects a request whose time is off by more than 15 minutes. If the clock offset is less than minSkew, it is
-// therefore not the reason for a rejection. If a Date header differs from the local time by more than maxSkew, the
-// header is ignored.
+// The API rejects a request whose timestamp is off by more than 15 minutes. A clock offset below minSkew is therefore
+// not the reason for a rejection. A Date header that differs from the local time by more than maxSkew is ignored.
 const (
 	minSkew = 4 * time.Minute
 	maxSkew = 24 * time.Hour
 )
 
-// clock estimates the server's time: it adds an offset, learned from a Date header, to the local time. The estimate is
-// used only for signing. Delays do not depend on it, because timers use the monotonic clock.
+// clock estimates the server's time by adding an offset to the local time. The estimate is used only for signing
+// requests.
 type clock struct{ offset atomic.Int64 }
 
 func (c *clock) now() (t time.Time, offset time.Duration) {
@@ -23,9 +22,9 @@ func (c *clock) now() (t time.Time, offset time.Duration) {
 	return time.Now().Add(offset), offset
 }
 
-// learn computes the offset from the Date header of a response with which the server rejected the time of a request.
-// The argument used is the offset with which that request was signed. learn reports whether a retry with the new offset
-// may succeed. It ignores responses with an Age header, which come from a cache and have an old Date.
+// learn updates the offset after the server has rejected a request's timestamp, and reports whether a retry may succeed.
+// The request was signed with the offset used, and h contains the headers of the response. A response with an Age header
+// is ignored, because it comes from a cache and its Date is old.
 func (c *clock) learn(h http.Header, used time.Duration) bool {
 	if h.Get("Age") != "" {
 		return false

@@ -1,9 +1,9 @@
 package transport
 
-// codeRules maps the API's error codes to classes and advice. Each rule has one or more patterns, separated by blanks.
-// "*" in a pattern matches any sequence of characters. If several rules match a code, the first of them applies. Class
-// 0 is for codes about states, quotas and limits, which neither a retry nor a permission can resolve. The API spells
-// some codes in several ways, and misspells others.
+// codeRules maps the API's error codes to classes and advice. Each rule has one or more patterns, separated by spaces,
+// in which "*" matches any sequence of characters. The first matching rule applies. Class 0 is for codes about states,
+// quotas and limits, which neither a retry nor a permission can resolve. Some patterns are misspelled because the API's
+// codes are.
 var codeRules = []struct {
 	patterns string
 	class    Class
@@ -71,7 +71,7 @@ var codeRules = []struct {
 
 	// The class is Invalid if a parameter has an unknown value, and NotFound if a resource does not exist.
 	{"*ValueNotSupported *Zone*.NotFound *Type.NotFound *Status.NotFound *Reason.NotFound *FilterKey.NotFound *Language.NotFound", Invalid, ""},
-	{"Credit.NotFound", 0, ""}, // the credit of the account, which is not a resource
+	{"Credit.NotFound", 0, ""}, // an account's credit, which is not a resource
 	{"*.NotFound *.NotExist *NotExists* EntityNotExist* NoSuch* VpcNotFound", NotFound, ""},
 
 	// States, quotas and limits.

@@ -11,29 +11,29 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// maxRetryAfter is the maximum wait that a server can request. Longer waits are capped at this value.
+// maxRetryAfter is the maximum wait that a server can request. Longer waits are reduced to this value.
 const maxRetryAfter = time.Minute
 
-// headers contains the headers of a response, the time at which the response arrived, and a Redactor for the secrets of
-// the request. The zero value means that there was no response.
+// headers contains the headers of a response and the time at which the response arrived. It also contains a Redactor
+// for the secrets of the request. The zero value means that there was no response.
 type headers struct {
 	header   http.Header
 	at       time.Time
 	redactor func() *redact.Redactor
 }
 
-// Observation contains data from the headers of the most recent response to calls of an operation.
+// Observation contains data from the headers of an operation's most recent response.
 type Observation struct {
 	// ServerTime is the value of the Date header, with a precision of one second. LocalTime is the local time at
 	// which the response arrived. ServerTime is zero if the response had no Date header or came from a cache.
 	ServerTime, LocalTime time.Time
-	// RateLimitUserAPI is the account's quota for this operation, in the form
-	// "Limit:n,Remain:n,TimeLeft:ms,Reset:…". It is "" if the response did not report the quota.
+	// RateLimitUserAPI is the account's quota for this operation, in the form "Limit:n,Remain:n,TimeLeft:ms,Reset:…",
+	// or "" if the response did not report the quota.
 	RateLimitUserAPI string
 }
 
-// Observe returns data from the headers of the most recent response to calls of an operation in a region. It returns
-// the zero Observation if there was no response.
+// Observe returns data from the headers of an operation's most recent response in a region, or the zero Observation if
+// there was no response.
 func (t *Transport) Observe(region, action string) (o Observation) {
 	h := t.scope(region, action).lastHeaders.Load()
 	if h == nil {
@@ -48,17 +48,17 @@ func (t *Transport) Observe(region, action string) (o Observation) {
 }
 
 // ClockOffset returns the duration that is added to the local time when a request is signed. It is 0 until the API
-// rejects a request because of its time.
+// rejects a request because of its timestamp.
 func (t *Transport) ClockOffset() time.Duration {
 	_, offset := t.clock.now()
 	return offset
 }
 
-// retryAfter returns how long the server asks to wait: the largest value in the headers, capped at maxRetryAfter.
+// retryAfter returns how long the server asks to wait. It is the largest value in the headers X-Acs-Retry-After,
+// Retry-After and the rate limit headers, capped at maxRetryAfter.
 //
-// The headers X-Acs-Retry-After (in milliseconds) and Retry-After are used for every failure. The rate limit headers,
-// which have the form Limit:n,Remain:n,TimeLeft:ms, may be part of any response, so they are used only if throttled is
-// true. A rate limit with remaining requests is used only if no other header requests a wait.
+// The rate limit headers, which have the form Limit:n,Remain:n,TimeLeft:ms, may be part of any response. They are used
+// only if throttled is true. A rate limit with remaining requests is used only if no other header requests a wait.
 func retryAfter(h http.Header, throttled bool) time.Duration {
 	ms, _ := parseNumber(h.Get("X-Acs-Retry-After"))
 	wait, notUsedUp := capped(ms, time.Millisecond), time.Duration(0)

@@ -17,17 +17,18 @@ func NewHTTPClient() *http.Client {
 		TLSHandshakeTimeout:    5 * time.Second,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConns:           256,
-		// If the limit were smaller, the workers of a parallel scan would repeatedly close and reopen connections.
+		// With a smaller limit, the workers of a parallel scan would repeatedly close and reopen connections.
 		MaxIdleConnsPerHost:    128,
 		IdleConnTimeout:        50 * time.Second,
 		MaxResponseHeaderBytes: maxHeader,
-		// Pings detect, within the timeout of one attempt, that the peer disappeared without closing the connection.
+		// Pings detect, within the timeout of one attempt, that the peer has disappeared without closing the
+		// connection.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 6 * time.Second, PingTimeout: 3 * time.Second},
 	}}
 }
 
-// NewDialer returns the dialer that NewHTTPClient uses. The timeout covers the attempts to connect to all addresses of
-// a host. If connecting by IPv6 is slow, the dialer tries IPv4 in parallel.
+// NewDialer returns the dialer that NewHTTPClient uses. Its timeout covers all addresses of a host together. If an IPv6
+// connection is slow, the dialer tries IPv4 in parallel.
 func NewDialer() *net.Dialer {
 	return &net.Dialer{
 		Timeout:         5 * time.Second,

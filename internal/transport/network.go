@@ -16,7 +16,7 @@ import (
 // Problem is the type of a network problem that prevented an HTTP response.
 type Problem int
 
-// The types of network problems. A problem that persists until someone changes the configuration is not retried.
+// The types of network problems.
 const (
 	NoProblem         Problem = iota // a response was received, or no request was sent
 	NameNotFound                     // the host name does not exist
@@ -34,16 +34,14 @@ func notReceived(class Class, problem Problem, advice string) attemptResult {
 	return attemptResult{class: class, problem: problem, advice: advice, notReceived: true}
 }
 
-// refusedTLS matches the error message of a TLS handshake that failed because client and server have no version or
-// cipher suite in common, or because one of them rejected the certificate of the other. For most of these failures,
-// crypto/tls has no error types.
+// refusedTLS matches the messages of TLS handshakes that fail because client and server have no version or cipher suite
+// in common, or because one side rejected a certificate. crypto/tls has no error types for most of these failures.
 var refusedTLS = regexp.MustCompile(`\btls: .*(certificate|protocol version|handshake failure|unrecognized name|insufficient security|access denied|no application protocol|cipher suite|supported versions)`)
 
 const adviceProxyAuth = "the proxy requires authentication: put the user name and password in the proxy URL"
 
-// classifyNetwork classifies the error of an attempt that failed without a response. The field err of the result is not
-// set. The class contains transient if a retry may succeed. A failure that is caused by configuration, such as a rule
-// of a proxy, is not transient.
+// classifyNetwork classifies the error of an attempt that failed without a response. It does not set the err field of
+// the result. The class contains transient if a retry may succeed, but not if the configuration must be changed first.
 func classifyNetwork(err error) (res attemptResult) {
 	defer func() {
 		if recover() != nil { // the caller's RoundTripper returned a nil pointer as its error
@@ -79,7 +77,7 @@ func classifyNetwork(err error) (res attemptResult) {
 	return attemptResult{class: transient, problem: ConnectionLost}
 }
 
-// isTLSTimeout reports whether err is the TLS handshake timeout of net/http, which has no exported error type.
+// isTLSTimeout reports whether err is net/http's TLS handshake timeout, which has no exported error type.
 func isTLSTimeout(err error) bool { return strings.Contains(err.Error(), "TLS handshake timeout") }
 
 // classifyProxy classifies a failure to connect through a proxy. It returns the zero result for any other error.
@@ -94,7 +92,7 @@ func classifyProxy(err error) attemptResult {
 		}
 		return notReceived(transient, ProxyFailed, "the proxy cannot reach the endpoint: check the proxy's rules and NO_PROXY")
 	}
-	// An http.Transport that does not call checkProxyResponse returns this error.
+	// This error comes from an http.Transport that does not call checkProxyResponse.
 	if err.Error() == http.StatusText(http.StatusProxyAuthRequired) {
 		return notReceived(Unavailable, ProxyFailed, adviceProxyAuth)
 	}
@@ -112,8 +110,8 @@ func classifyProxy(err error) attemptResult {
 	return notReceived(transient, ProxyFailed, "the proxy cannot be reached: check HTTPS_PROXY")
 }
 
-// classifyTLS classifies the error of a TLS handshake that would also fail in a retry. It returns the zero result for
-// any other error.
+// classifyTLS classifies a TLS handshake error that a retry would not resolve. It returns the zero result for any other
+// error.
 func classifyTLS(err error) attemptResult {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -135,8 +133,8 @@ func (e proxyError) Error() string {
 	return fmt.Sprintf("the proxy refused to connect: %d %s", int(e), http.StatusText(int(e)))
 }
 
-// checkProxyResponse returns a proxyError if the proxy rejected the connection. Without this function, net/http would
-// return an error that can be recognized only by its message.
+// checkProxyResponse returns a proxyError if the proxy rejected the connection. The error that net/http would return
+// could be recognized only by its message.
 func checkProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return proxyError(resp.StatusCode)

@@ -16,23 +16,23 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// ErrMismatch means that a response is valid JSON but cannot be decoded into the caller's type. If an error of
-// Call.Decode matches ErrMismatch, the call is not retried.
+// ErrMismatch means that a response is valid JSON but cannot be decoded into the caller's type. The call is not
+// retried.
 var ErrMismatch = errors.New("the response does not match the result type")
 
-// readResponse reads and decodes the body of a response. If the response is an error or cannot be decoded,
-// readResponse determines the reason.
+// readResponse reads and decodes the body of a response. For an error response or an unreadable body, readResponse
+// determines the reason.
 func (x *exchange) readResponse(resp *http.Response) attemptResult {
 	body := x.t.bodies.get()[:0]
 	defer func() { x.t.bodies.put(body) }()
 	success, limit := resp.StatusCode/100 == 2, maxErrorBody
 	if success {
 		limit = maxBody
-	} else if resp.ContentLength > maxErrorBody { // read up to the limit, because the first part may contain the error
+	} else if resp.ContentLength > maxErrorBody { // read up to the limit: the first part may contain the error
 		resp.ContentLength = -1
 	}
 	var err error
-	if resp.StatusCode >= 200 { // After status 101, the body is the connection itself, which has no read deadline.
+	if resp.StatusCode >= 200 { // After status 101, the body is the connection itself and has no read deadline.
 		body, err = readBody(body, resp, limit)
 	}
 	var unreadable attemptResult // why the body could not be read or decoded
@@ -73,7 +73,7 @@ var uuidForm = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-
 func isUUID(id string) bool { return uuidForm.MatchString(id) }
 
 // parseFailure classifies an error response, or a successful response whose body could not be decoded. The argument
-// unreadable describes a problem with the body. It is used only if the body contains no error code.
+// unreadable describes a problem with the body, and is used only if the body contains no error code.
 func (x *exchange) parseFailure(resp *http.Response, body []byte, unreadable attemptResult) attemptResult {
 	e, ok := parseErrorResponse(resp.StatusCode, resp.Header, body)
 	res := attemptResult{status: resp.StatusCode}
@@ -111,8 +111,8 @@ type AccessDenied struct {
 	EncodedDiagnosticMessage string
 }
 
-// text is a string that can also be decoded from a JSON number or boolean. The string is then the JSON literal.
-// Decoding null, an object or an array does not change the string.
+// text is a string that can also be decoded from a JSON number or boolean, whose literal becomes the string. Decoding
+// null, an object or an array does not change the string.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
@@ -125,10 +125,9 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// IsErrorDocument reports whether a response with a 2xx status is actually an error. code and message are the raw JSON
-// values of the members Code and Message, or nil if the member is absent. Some installations of the API add the members
-// Code and Message to every response. In a successful response, these members are then empty, null, or words such as
-// "200" and "successful".
+// IsErrorDocument reports whether a response with a 2xx status is actually an error. The arguments are the raw JSON
+// values of the members Code and Message, or nil if a member is absent. Some installations of the API add these members
+// to every response. In a successful response, they are empty, null, or words such as "200" and "successful".
 func IsErrorDocument(code, message []byte) bool {
 	read := func(raw []byte) (string, bool) {
 		var t text
@@ -147,8 +146,8 @@ func saysSuccess(code, message string) bool {
 	return success(code) || code == "" && (message == "" || success(message))
 }
 
-// errorBody is the JSON or XML body of an error response. Some gateways use lower camel case names, which errorBody
-// decodes as well, because encoding/json ignores the case of names.
+// errorBody is the JSON or XML body of an error response. It also decodes the lower camel case names of some gateways,
+// because encoding/json ignores case.
 type errorBody struct {
 	XMLName      xml.Name `json:"-" xml:"Error"`
 	RequestID    text     `json:"RequestId" xml:"RequestId"`
@@ -160,8 +159,8 @@ type errorBody struct {
 	AccessDenied json.RawMessage `json:"AccessDeniedDetail" xml:"-"`
 }
 
-// parseErrorResponse parses a JSON or XML error body. If the body is not a JSON or XML error, ok is false, and e
-// contains only the status and the request id.
+// parseErrorResponse parses a JSON or XML error body. If the body is not an error in these formats, it returns false
+// and an ErrorResponse with only the status and the request id.
 func parseErrorResponse(status int, h http.Header, body []byte) (e ErrorResponse, ok bool) {
 	e = ErrorResponse{Status: status, RequestID: h.Get("X-Acs-Request-Id")}
 	var doc errorBody
@@ -207,7 +206,7 @@ func (e *ErrorResponse) redact(r *redact.Redactor) {
 	}
 }
 
-// describeBody returns the error message for a response that does not come from the API. The message includes the
+// describeBody returns an error message for a response that does not come from the API. The message includes the
 // beginning of the body.
 func describeBody(status int, body []byte, r *redact.Redactor) string {
 	what := cmp.Or(http.StatusText(status), "unknown status")
@@ -220,10 +219,9 @@ func describeBody(status int, body []byte, r *redact.Redactor) string {
 	return what + ", body begins: " + r.Excerpt(string(body[:min(len(body), 16<<10)]), 160)
 }
 
-// signatureAdvice returns advice for a signature that the server rejected. It compares the string to sign in the
-// server's message with the string that the client signed. If the strings are equal, the secret is wrong. If they
-// differ, the request was changed in transit. If message contains no string to sign, signatureAdvice returns the
-// argument otherwise.
+// signatureAdvice returns advice for a rejected signature. It compares the string to sign in the server's message with
+// the string that the client signed. If the strings are equal, the secret is wrong. If they differ, the request was
+// changed in transit. Without a string to sign in message, signatureAdvice returns the argument otherwise.
 func signatureAdvice(message, query, otherwise string) string {
 	const begin = http.MethodPost + "&%2F&"
 	params, err := url.ParseQuery(query)

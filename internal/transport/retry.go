@@ -11,15 +11,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// Policy limits the retries of a call. If MaxAttempts, MaxElapsed or both are set, only these limits apply. If neither
-// is set, the default limits apply: a patient call fails after 30 s, and any other call fails after 5 attempts, or
-// after the sum of the longest possible backoffs between 5 attempts (4.5 s with the default delays), whichever comes
-// first.
+// Policy limits the retries of a call. If neither MaxAttempts nor MaxElapsed is set, default limits apply. By default,
+// a patient call fails after 30 s. Any other call fails after 5 attempts, or after the longest time that the backoffs
+// between 5 attempts can take (4.5 s with the default delays).
 type Policy struct {
 	MaxAttempts int           // 1 means no retries
 	MaxElapsed  time.Duration // maximum time from the first failure to the start of the last retry
-	// MinDelay is the upper bound of the first backoff. The bound doubles with each retry. A backoff is never
-	// shorter than MinDelay/2.
+	// MinDelay is the upper bound of the first backoff. The bound doubles with each retry. Every backoff is at least
+	// MinDelay/2.
 	MinDelay       time.Duration
 	MaxDelay       time.Duration // upper bound of the backoff
 	AttemptTimeout time.Duration // timeout of one request, including reading the whole response
@@ -32,16 +31,15 @@ const (
 	defaultMaxDelay       = 3 * time.Second
 	defaultAttemptTimeout = 10 * time.Second
 
-	// throttleAttempts is the maximum number of attempts of a throttled call. A throttled call sends a request only
-	// when the throttle control admits it, usually as a probe. If there is only one caller, that caller sends all
-	// probes. In this case, 14 attempts take longer than a quota window of one minute, and 12 attempts do not.
+	// throttleAttempts is the maximum number of attempts of a throttled call. It is large enough for a single caller to
+	// keep trying for longer than a quota window of one minute. With 12 attempts, the time would be too short.
 	throttleAttempts = 14
 	// defaultThrottleWait is the maximum time that a call waits for quota if its context has no deadline.
 	defaultThrottleWait = 2 * time.Minute
 )
 
-// withDefaults returns the policy with default values for all fields that are zero, except MaxAttempts and MaxElapsed.
-// The defaults of these two fields depend on the call; see limits.
+// withDefaults sets all fields that are zero to their default values, except MaxAttempts and MaxElapsed. Their defaults
+// depend on the call; see limits.
 func (p Policy) withDefaults() Policy {
 	p.MaxDelay = cmp.Or(p.MaxDelay, defaultMaxDelay)
 	p.MinDelay = cmp.Or(p.MinDelay, min(defaultMinDelay, p.MaxDelay))
@@ -74,26 +72,25 @@ func (p Policy) ceiling(n int) time.Duration {
 	return p.MaxDelay
 }
 
-// backoff returns the backoff of a call after the n-th failure: a random duration between MinDelay/2 and p.ceiling(n).
-// The lower bound protects a server that has failed.
+// backoff returns a random delay after the n-th failure, between MinDelay/2 and p.ceiling(n). The lower bound protects
+// a server that has failed.
 func (p Policy) backoff(n int) time.Duration {
 	ceiling, floor := p.ceiling(n), p.MinDelay/2
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// probeSpacing returns the pause before the next probe. n is the total number of failed probes of all calls, and is at
-// least 1. The pause is at least two thirds of p.ceiling(n), so that a few probes are sufficient for an outage of
-// several seconds.
+// probeSpacing returns the pause before the next probe. The argument n is the total number of failed probes of all
+// calls, and is at least 1. The pause is at least two thirds of p.ceiling(n), so that an outage of several seconds
+// causes only a few probes.
 func (p Policy) probeSpacing(n int) time.Duration {
 	ceiling := p.ceiling(n)
 	floor := ceiling - ceiling/3
 	return floor + rand.N(ceiling-floor+1)
 }
 
-// retry describes when to make the next attempt. The zero value means as soon as the limiter and the throttle control
-// admit it.
+// retry describes when to make the next attempt. The zero value means immediately after admission.
 type retry struct {
-	fault            bool // whether a temporary failure is the reason, so that earliest and giveUp apply
+	fault            bool // whether to retry because of a temporary failure; only then do earliest and giveUp apply
 	earliest, giveUp time.Time
 }
 
@@ -137,10 +134,9 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	if attempts > 0 && s.faults >= attempts {
 		return retry{}, false
 	}
-	// The server may send the same retryAfter to all callers, so add a random backoff to it.
+	// The server may send all callers the same retryAfter, so add a random backoff.
 	r := retry{fault: true, earliest: now.Add(res.retryAfter + p.backoff(s.faults))}
-	// If only MaxAttempts is set, extend the wait by MaxDelay and AttemptTimeout, because other calls may send their
-	// probes first.
+	// If only MaxAttempts is set, extend the wait by MaxDelay and AttemptTimeout, because other calls may retry first.
 	if elapsed == 0 {
 		r.giveUp = r.earliest.Add(p.MaxDelay + p.AttemptTimeout)
 		return r, true
@@ -152,7 +148,7 @@ func (s *callState) retryFault(res *attemptResult) (retry, bool) {
 	case !served.After(r.giveUp):
 	case p.MaxElapsed > 0: // the user has set this limit, so never exceed it
 		return retry{}, false
-	default: // a wait requested by the server takes precedence over a default limit
+	default: // a wait requested by the server may exceed a default limit
 		r.giveUp = r.earliest.Add(p.MaxDelay)
 	}
 	if r.earliest.After(r.giveUp) { // make the last attempt at the time limit
@@ -169,8 +165,8 @@ func (s *callState) wait(ctx context.Context, r retry) error {
 	return s.scope.outage.await(ctx, s.t.cfg.Retry, r.earliest, r.giveUp)
 }
 
-// endedWhileWaiting returns the final result of a call that ended with err while it was waiting to retry. last is
-// the result of the attempt that failed before.
+// endedWhileWaiting returns the final result of a call that ended with err while waiting to retry. The argument last is
+// the result of the previous attempt.
 func (s *callState) endedWhileWaiting(err error, last attemptResult) attemptResult {
 	switch {
 	case errors.Is(err, errNoTimeLeft):

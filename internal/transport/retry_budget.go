@@ -13,7 +13,7 @@ const (
 	// retryBudget is the maximum number of retries in the budget. A full budget is sufficient for short disruptions.
 	retryBudget = 50
 	// budgetPerCall is the number of retries that each call adds to the budget. A server that stays down therefore
-	// receives about 1.2 requests per call on average.
+	// receives an average of about 1.2 requests per call.
 	budgetPerCall = 0.2
 )
 
@@ -26,15 +26,14 @@ var (
 	errNoTimeLeft = errors.New("no time is left for retries")
 )
 
-// outage coordinates the retries of all calls that share a quotaScope. The service is considered down from a temporary
-// failure until the next response. While the service is down, only one call at a time sends a retry, as a probe, and
-// the pauses between probes increase. When the service responds, the other waiting calls send their retries. The number
-// of retries during an outage therefore does not depend on the number of callers. The first request of a new call is
-// never delayed.
+// outage coordinates the retries of all calls that share a quotaScope. After a temporary failure, the service is
+// considered down until it responds. Meanwhile, only one call at a time sends a retry, with increasing pauses. This
+// retry is called a probe. When the service responds, the other calls send their retries. The first request of a new
+// call is never delayed.
 //
 // Every retry uses one unit of the retry budget. Every response adds one unit, and every new call adds 0.2 units. If
-// the budget is used up and the service is down, a call fails instead of being retried. If the budget is used up and
-// the service is not down, the retry waits until responses to other calls have refilled the budget.
+// the budget is used up, a call fails if the service is down. If the service is not down, the call waits until
+// responses to other calls refill the budget.
 //
 // The zero value has a full budget. An outage is safe for concurrent use.
 type outage struct {
@@ -84,7 +83,7 @@ func (o *outage) wakeAll() {
 
 // await waits until a retry may be sent, but at least until earliest. It returns errNoTimeLeft at the time giveUp,
 // errBudgetSpent if the retry budget is used up, errPastDeadline if the context's deadline is before earliest, and the
-// context's error as soon as ctx is done.
+// context's error when ctx is done.
 func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(earliest) {
 		return errPastDeadline
@@ -106,8 +105,8 @@ func (o *outage) await(ctx context.Context, p Policy, earliest, giveUp time.Time
 	}
 }
 
-// tryRetry takes one retry from the budget and returns now. If no retry may be sent yet, it returns the time at which
-// to call tryRetry once more.
+// tryRetry takes one retry from the budget and returns the argument now. If no retry may be sent yet, it returns the
+// time at which to call tryRetry again.
 func (o *outage) tryRetry(p Policy, now, earliest time.Time) (next time.Time, err error) {
 	next = earliest
 	if o.down && o.probeAt.After(next) {

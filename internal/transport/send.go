@@ -23,8 +23,8 @@ func (s *callState) roundTrip(ctx context.Context, key signer.Credentials, signe
 		redactor: sync.OnceValue(func() *redact.Redactor { return newRedactor(signed, key) }),
 	}
 	if s.connectionSuspect {
-		// The previous attempt failed without a response. Close all idle connections: they may be broken as well, and
-		// net/http may treat a broken HTTP/2 connection as idle.
+		// The previous attempt failed without a response. Close all idle connections, because net/http may not notice
+		// that an HTTP/2 connection is broken.
 		s.t.CloseIdleConnections()
 		s.connectionSuspect = false
 	}
@@ -67,8 +67,7 @@ type exchange struct {
 	redactor    func() *redact.Redactor
 }
 
-// networkFailure returns the result of an attempt that failed before an HTTP response arrived or while the response was
-// read.
+// networkFailure returns the result of an attempt that failed without a complete HTTP response.
 func (x *exchange) networkFailure(err error) attemptResult {
 	x.connectionSuspect = true
 	switch {
@@ -89,8 +88,8 @@ func (x *exchange) networkFailure(err error) attemptResult {
 	return res
 }
 
-// timeoutError is the error for a timeout that is not the deadline of the caller's context. Examples are the attempt
-// timeout, and a timeout of the network or of a credentials provider.
+// timeoutError is the error for a timeout other than the deadline of the caller's context, such as the attempt timeout
+// or a network timeout.
 type timeoutError string
 
 func (e timeoutError) Error() string      { return string(e) }
@@ -99,9 +98,8 @@ func (timeoutError) Temporary() bool      { return true }
 func (timeoutError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
 // notOfContext returns an error with the message of err that matches neither context.DeadlineExceeded nor
-// context.Canceled. If err does not match these errors either, notOfContext returns err itself. Use notOfContext for
-// errors that occurred before the caller's context was done: net, net/http and credentials providers return
-// context.DeadlineExceeded for their own timeouts.
+// context.Canceled. Use it for errors that occurred before the caller's context was done: net, net/http and credentials
+// providers return context.DeadlineExceeded for their own timeouts.
 func notOfContext(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -112,8 +110,8 @@ func notOfContext(err error) error {
 	return err
 }
 
-// ContextError returns the error of ctx, which must be done. If ctx was canceled with a cause, the returned error wraps
-// the cause as well.
+// ContextError returns the error of ctx, which must be done. If ctx was canceled with a cause, the returned error also
+// wraps the cause.
 func ContextError(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
 	if cause == nil || errors.Is(err, cause) { // without an explicit cause, context.Cause returns ctx.Err()

@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// signAndSend signs and sends the request of an attempt that has been admitted. It always reports the outcome of the
-// ticket, even if the caller's code panics.
+// signAndSend signs and sends an admitted request. It always reports the outcome to the throttle control, even if the
+// caller's code panics.
 func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (res attemptResult) {
 	outcome := throttle.Unknown
 	defer func() { s.scope.throttle.Report(ticket, outcome, res.retryAfter) }()
@@ -53,8 +53,7 @@ func (s *callState) signAndSend(ctx context.Context, ticket throttle.Ticket) (re
 	return res
 }
 
-// reportToScope records the result of an attempt in the quotaScope, so that other calls in the same scope can take it
-// into account.
+// reportToScope shares the result of an attempt with the other calls in the same quotaScope.
 func (s *callState) reportToScope(res attemptResult) {
 	if received := res.received; received.header != nil {
 		s.scope.lastHeaders.Store(&received)
@@ -67,8 +66,8 @@ func (s *callState) reportToScope(res attemptResult) {
 	}
 }
 
-// currentKey returns the key for one attempt. If there is no usable key, the attempt has failed, and currentKey returns
-// its result.
+// currentKey returns the key for one attempt. If there is no usable key, currentKey returns the result of the failed
+// attempt.
 func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemptResult) {
 	key, warning, err := s.t.cfg.Credentials(ctx, s.stale)
 	switch {
@@ -92,8 +91,7 @@ func (s *callState) currentKey(ctx context.Context) (signer.Credentials, *attemp
 	return key, nil
 }
 
-// Key returns the key that would sign a request now. If no key is available, the error is a *Failure, as returned
-// by Do.
+// Key returns the key with which a request would be signed now. If no key is available, the error is a *Failure.
 func (t *Transport) Key(ctx context.Context) (signer.Credentials, error) {
 	s := &callState{t: t}
 	key, refused := s.currentKey(ctx)
@@ -103,8 +101,8 @@ func (t *Transport) Key(ctx context.Context) (signer.Credentials, error) {
 	return key, nil
 }
 
-// isUnreachable reports whether the error of a credentials provider means that the provider could not reach its
-// service. If the error has a method Unavailable() bool, isUnreachable returns the result of that method.
+// isUnreachable reports whether a credentials provider's error means that the provider could not reach its service. If
+// the error has a method Unavailable() bool, isUnreachable returns the result of that method.
 func isUnreachable(err error) bool {
 	var says interface{ Unavailable() bool }
 	if errors.As(err, &says) {

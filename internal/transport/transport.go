@@ -1,7 +1,6 @@
 // Package transport sends signed requests to the API and handles failures. Transport.Do makes one or more attempts for
-// a call. The steps of an attempt are in separate files: waiting for admission, signing, sending, reading the response,
-// classifying a failure, and waiting for a retry. The package handles HTTP, error codes and time. It does not depend on
-// the parameters or results of the API's operations.
+// a call. The package handles HTTP, error codes and time. It does not depend on the parameters or results of the API's
+// operations.
 package transport
 
 import (
@@ -23,8 +22,8 @@ type Config struct {
 	HTTPClient *http.Client // nil means NewHTTPClient(). New copies the client and disables redirects in the copy.
 	Signer     signer.Signer
 	// Credentials returns the key that signs one attempt. The argument stale is the key that the API has just rejected
-	// as expired or unknown, or the zero value. If no new key could be obtained but the last key may still be used,
-	// Credentials returns the last key, and the reason as the warning.
+	// as expired or unknown, or the zero value. If no new key is available but the last key can still be used,
+	// Credentials returns the last key, with the reason as the warning.
 	Credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error)
 	Retry       Policy
 	Limiter     interface{ Wait(context.Context) error } // nil means no limiter
@@ -53,9 +52,8 @@ type Call struct {
 	Region, Action, Version string
 	Scheme, Host            string
 	Params                  url.Values
-	// Decode decodes the body of a successful response. The body is valid only until Decode returns. If Decode
-	// returns an error, the response counts as unusable and the call is retried, unless the error matches
-	// ErrMismatch.
+	// Decode decodes the body of a successful response. The body is valid only until Decode returns. If Decode returns
+	// an error, the call is retried, unless the error matches ErrMismatch.
 	Decode func(body []byte) error
 
 	ReadOnly   bool // the operation changes nothing, so the request may be sent several times
@@ -71,8 +69,8 @@ type Meta struct {
 	redactor func() *redact.Redactor
 }
 
-// Mask returns text with the secrets of the request masked. Pass a string from a successful response to Mask before you
-// use it in an error message.
+// Mask returns text with the secrets of the request masked. Use it for any string from a successful response that
+// becomes part of an error message.
 func (m Meta) Mask(text string) string {
 	if text == "" || isUUID(text) { // Most request ids are UUIDs, which need no masking. Masking is slow.
 		return text
@@ -91,9 +89,9 @@ type Transport struct {
 	scopes  sync.Map                           // maps scopeKey to *quotaScope
 }
 
-// quotaScope is the state shared by all calls of one operation in one region, because the API has a separate quota for
-// each region and operation. Each quotaScope also has its own retry budget, so that a region that is down does not use
-// up the retries of other regions.
+// quotaScope is the state shared by all calls of one operation in one region. The API has a separate quota for each
+// region and operation. The retry budget is separate, so a region that is down does not use up the retries of other
+// regions.
 type quotaScope struct {
 	throttle    throttle.Control
 	outage      outage
@@ -109,8 +107,7 @@ func New(cfg Config) *Transport {
 		client = NewHTTPClient()
 	}
 	own := *client
-	// Do not follow redirects, which would send the signed query to another host. With this function, the HTTP client
-	// returns the redirect response itself.
+	// Do not follow redirects, which would send the signed query to another host.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	cfg.Retry = cfg.Retry.withDefaults()
 	if cfg.Logger == nil {
@@ -119,8 +116,8 @@ func New(cfg Config) *Transport {
 	return &Transport{cfg: cfg, http: &own}
 }
 
-// WithCredentials returns a Transport for another account. The new Transport shares the connections of t. It does not
-// share the state that t has learned: quotas, outages and the server's clock.
+// WithCredentials returns a Transport for another account. It shares the connections of t, but not what t has learned
+// about quotas, outages and the server's clock.
 func (t *Transport) WithCredentials(
 	credentials func(ctx context.Context, stale signer.Credentials) (key signer.Credentials, warning, err error),
 ) *Transport {

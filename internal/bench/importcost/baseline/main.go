@@ -1,5 +1,5 @@
-// Command baseline makes an HTTPS request. The other commands are compared with it, because every program that calls an
-// HTTPS API contains this code.
+// Command baseline makes an HTTPS request. It contains the code that every program with an HTTPS client needs, and the
+// other commands are compared with it.
 package main
 
 import (
