@@ -59,8 +59,7 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// TestSnip verifies how strings are shortened. SnipMiddle keeps the end of a name, which often distinguishes the
-// instances of a group.
+// TestSnip verifies how the Snip functions shorten strings.
 func TestSnip(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
