@@ -170,7 +170,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
-	if c.once && !c.verbose { // the program reports the failures at the end
+	if c.once && !c.verbose { // failures are reported at the end
 		logger = slog.New(slog.DiscardHandler)
 	}
 	m := newMetrics()
@@ -193,8 +193,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.serve(ctx, d, c)
 }
 
-// once prints the list of targets and returns the exit code. If targets are missing because of a failure, the exit
-// code reports the failure.
+// once prints the list of targets and returns the exit code.
 func (p *program) once(ctx context.Context, c *config, sources []selection.Source) int {
 	all := fleet{}
 	var failures []error
@@ -260,7 +259,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 		<-ctx.Done()
 		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer stop()
-		_ = server.Shutdown(patience) // after the timeout, requests in progress are aborted
+		_ = server.Shutdown(patience) // requests still in progress after the timeout are aborted
 	})
 	err = server.Serve(listener)
 	cancel()
