@@ -1,5 +1,5 @@
 // Command ansible-inventory is an inventory script for Ansible. It lists the ECS instances of an Alibaba Cloud
-// account as hosts in groups. The README explains how to use the script. To run it without an account:
+// account as hosts in groups. The README explains how to use the script. To run the script without an account:
 //
 //	go run ./examples/ansible-inventory -demo --list
 //	go run ./examples/ansible-inventory -h

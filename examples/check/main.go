@@ -1,4 +1,4 @@
-// Command check verifies at start-up that a program will be able to list instances.
+// Command check reports at start-up whether a program will be able to list instances.
 //
 //	go run ./examples/check -demo
 package main

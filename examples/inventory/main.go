@@ -1,5 +1,5 @@
 // Command inventory lists the ECS instances of an Alibaba Cloud account as a table for people or in a format for
-// scripts. To run it without an account:
+// scripts. To run the program without an account:
 //
 //	go run ./examples/inventory -demo
 //	go run ./examples/inventory -h
@@ -101,8 +101,8 @@ func (p *program) warn(ctx context.Context, c *config, sources []selection.Sourc
 	}
 }
 
-// fail reports failures and returns the exit code. If printed, the number of printed instances, is not 0, fail also
-// reports that the list is incomplete.
+// fail reports the failures and returns the exit code. printed is the number of instances that have been printed. If
+// printed is not 0, fail also reports that the list is incomplete.
 func (p *program) fail(ctx context.Context, c *config, printed int, failures ...error) int {
 	first := failure.Sorted(failures)[0]
 	failures = causes(ctx, failures)

@@ -87,8 +87,8 @@ func (o *sshOptions) alias(i ecs.Instance) string {
 		complete = complete && value != ""
 		return value
 	})
-	// Valid parts can form an invalid name: "local" and "host" form "localhost". An instance id is valid only for the
-	// instance itself.
+	// Valid parts can form an invalid name: "local" and "host" form "localhost". An instance id is a valid name only
+	// for the instance with that id.
 	if !complete || hostname.Clean(name) == "" || hostname.OfName(name) == "" && name != i.InstanceID {
 		return ""
 	}

@@ -1,5 +1,5 @@
-// Command prometheus-sd is a server that provides the ECS instances of an Alibaba Cloud account to Prometheus
-// (http_sd_configs). The README shows the configuration of Prometheus. To run it without an account:
+// Command prometheus-sd is a server that provides the ECS instances of an Alibaba Cloud account to Prometheus. The
+// README shows the configuration of Prometheus. To run the server without an account:
 //
 //	go run ./examples/prometheus-sd -demo
 //	go run ./examples/prometheus-sd -h

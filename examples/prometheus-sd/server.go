@@ -36,8 +36,8 @@ func (d *discovery) handler() http.Handler {
 	})
 }
 
-// knownHosts returns a handler that rejects requests for unknown host names. Otherwise, a web page could read the
-// list of targets through a visitor's browser (DNS rebinding).
+// knownHosts returns a handler that rejects requests for unknown host names. Without this check, a web page could
+// read the list of targets through a visitor's browser (DNS rebinding).
 func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range allowed {

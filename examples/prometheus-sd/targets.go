@@ -134,8 +134,8 @@ func labels(inst ecs.Instance) map[string]string {
 	return named
 }
 
-// joined joins the elements of a list with commas. The result begins and ends with a comma, and therefore a regular
-// expression can match an element as ",sg-1,".
+// joined joins the elements of a list with commas. The result begins and ends with a comma, so a regular expression
+// can match the element sg-1 as ",sg-1,".
 func joined(list []string) string {
 	if len(list) == 0 {
 		return ""

@@ -259,7 +259,7 @@ func (s Setup) network() string {
 }
 
 // Report prints the failures and then the advice about them, without duplicates. It sorts the failures by message and
-// returns the exit code of the first failure. failures must not be empty.
+// returns the exit code of the first failure. There must be at least one failure.
 func (s Setup) Report(say func(line string), failures ...error) int {
 	failures = Sorted(failures)
 	const most = 10

@@ -14,7 +14,7 @@ import (
 )
 
 // sameSignal is the period after the first signal in which a second Ctrl-C is ignored. Service managers and
-// timeout(1) can send the same signal to a process twice.
+// timeout(1) may send the same signal twice, to a process and to its process group.
 const sameSignal = 500 * time.Millisecond
 
 // Main calls run and exits with its result. SIGINT, SIGTERM and SIGHUP cancel the context of run, and a second Ctrl-C

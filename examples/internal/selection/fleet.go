@@ -12,8 +12,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// Connect is the type of demo.Client, so that tests can replace it. The caller must call done when it no longer needs
-// the client.
+// Connect returns a client for a region. The programs use demo.Client, and tests use other functions. The caller must
+// call done when it no longer needs the client.
 type Connect func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
 
 // Source is an account with its selected regions.

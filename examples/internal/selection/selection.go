@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// These constants describe the flags of package selection for the help texts of the programs.
+// These constants describe the flags of this package in the help texts of the programs.
 const (
 	WhereHelp = `  -region R[,R...]     the regions to list, or "all". The default is the first of these regions that is set: the region
                        of the profile in -profile, $ALIBABA_CLOUD_REGION_ID, and the region of the CLI's current
