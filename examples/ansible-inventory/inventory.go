@@ -57,8 +57,8 @@ func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *invento
 	return inv
 }
 
-// group identifies a group by the property that its hosts have in common.
-type group struct{ kind, key, value string } // key is the key of a tag, and "" for other groups
+// group identifies a group of hosts, such as the hosts in a region or the hosts with a tag.
+type group struct{ kind, key, value string } // key is set only if kind is "tag"
 
 // groupsOf returns the groups to which an instance belongs.
 func groupsOf(inst ecs.Instance) []group {

@@ -73,7 +73,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program. Tests replace them.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string // "name=value"

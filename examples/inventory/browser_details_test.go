@@ -148,7 +148,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 		p.want("rows", p.count(), instances(len(hostile.Names())))
 
-		// Tag keys with markup are shown as column titles, and groups with markup are shown in charts and filters.
+		// Column titles, charts and filters must display markup in tags and groups as text.
 		args := []string{"-region", "cn-hangzhou", "-o", "html", "-columns", "id"}
 		for _, text := range hostile.Markup() {
 			if !strings.Contains(text, ",") {

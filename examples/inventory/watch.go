@@ -101,7 +101,7 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	var stopped stopError
 	switch cause := context.Cause(ctx); {
 	case errors.As(cause, &stopped) && errors.Is(cause, syscall.EPIPE):
-		return failure.ExitOK // the reader, such as `head`, closed the pipe because it has read enough
+		return failure.ExitOK // the reader, such as `head`, has closed the pipe
 	case errors.As(cause, &stopped) && stopped.output:
 		p.say("cannot write the list: " + stopped.Error())
 		return failure.ExitFailed

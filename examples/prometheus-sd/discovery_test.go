@@ -359,7 +359,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region has been listed
+	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the failed region has been listed
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
 		w.start(t)

@@ -71,7 +71,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program. Tests replace them.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
@@ -79,7 +79,7 @@ type program struct {
 	minInterval    time.Duration
 }
 
-// config is the parsed command line.
+// config contains the values of the flags.
 type config struct {
 	selection.Selection
 
@@ -272,5 +272,5 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	return failure.ExitOK
 }
 
-// say writes a line to stderr.
+// say writes a message to stderr, prefixed with the name of the program.
 func (p *program) say(line string) { process.Say(p.stderr, "prometheus-sd")(line) }

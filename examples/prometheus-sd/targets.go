@@ -68,7 +68,7 @@ func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary)
 			}
 			line, err := json.Marshal(g)
 			if err != nil {
-				panic(err) // cannot happen: a group contains only strings
+				panic(err) // cannot happen, because a group contains only strings
 			}
 			if out.Len() > 1 {
 				out.WriteByte(',')

@@ -1,4 +1,4 @@
-// Command regions counts the instances of every region.
+// Command regions prints the number of instances in every region.
 //
 //	go run ./examples/regions -demo
 package main

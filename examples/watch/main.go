@@ -62,9 +62,9 @@ func watch(ctx context.Context, region string, interval time.Duration, inMemory 
 		switch ev.Type {
 		case ecscache.EventChanged:
 			fmt.Println("changed", ev.Instance.InstanceID, ev.Old.InstanceName, "->", ev.Instance.InstanceName)
-		case ecscache.EventSynced: // every existing instance has been printed
+		case ecscache.EventSynced: // all existing instances have been printed
 			fmt.Println("watching", client.Region())
-		case ecscache.EventAdded, ecscache.EventRemoved: // EventRemoved: a complete listing no longer contains the instance
+		case ecscache.EventAdded, ecscache.EventRemoved: // EventRemoved means that a complete listing no longer contains the instance
 			fmt.Println(ev.Type, ev.Instance.InstanceID, ev.Instance.InstanceName)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// isControl reports whether a terminal may do anything with a character except display it.
+// isControl reports whether a character may control a terminal.
 func isControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
