@@ -1,3 +1,3 @@
-// Package examples contains no code: each directory below it is a program. The examples are a separate module, so
-// that programs that import the client do not depend on the packages that the examples import.
+// Package examples is the root of a separate Go module that contains the example programs. Each subdirectory is a
+// program. The separate module keeps the programs' dependencies out of the client's module.
 package examples

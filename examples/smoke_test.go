@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestPrograms verifies that every program runs in demo mode and prints the expected output.
+// TestPrograms verifies the output of every program in demo mode.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -56,7 +56,7 @@ func TestPrograms(t *testing.T) {
 			continue
 		}
 		c := exec.CommandContext(ctx, filepath.Join(bin, name), strings.Fields(program.args)...)
-		c.Env = []string{"HOME=" + t.TempDir(), "SystemRoot=" + os.Getenv("SystemRoot")} // hides the developer's own credentials
+		c.Env = []string{"HOME=" + t.TempDir(), "SystemRoot=" + os.Getenv("SystemRoot")} // a new HOME hides the developer's credentials
 		out, err := c.Output()
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -66,7 +66,7 @@ func TestPrograms(t *testing.T) {
 		}
 	}
 
-	for _, args := range [][]string{nil, {"-demo", "i-1"}} { // without ids and -demo, and with both
+	for _, args := range [][]string{nil, {"-demo", "i-1"}} { // the program requires either -demo or instance ids
 		c := exec.CommandContext(ctx, filepath.Join(bin, "wait"), args...)
 		out, err := c.CombinedOutput()
 		if c.ProcessState.ExitCode() != 2 || !strings.HasPrefix(string(out), "usage: wait ") {

@@ -1,5 +1,4 @@
-// Command accounts lists the instances of several accounts concurrently, one account for each profile of the vendor
-// CLI.
+// Command accounts lists the instances of several accounts concurrently. Each account is a profile of the vendor CLI.
 //
 //	go run ./examples/accounts -profiles dev,staging,prod
 //	go run ./examples/accounts -demo
@@ -57,7 +56,7 @@ func list(ctx context.Context, profiles []string, inMemory bool) error {
 	}
 	var failures error
 	for line, err := range pagination.Merge(ctx, len(listings), listings...) {
-		if err != nil { // the listings of the other accounts continue
+		if err != nil { // continue with the other accounts
 			failures = errors.Join(failures, err)
 			continue
 		}

@@ -15,15 +15,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// inventory is the response to Ansible's query: groups of hosts, and variables for each host.
+// inventory contains the groups, the hosts and the variables that the script prints for Ansible.
 type inventory struct {
 	groups map[string][]string
 	hosts  map[string]map[string]any
 	failed []string // regions that could not be listed
 }
 
-// list returns the response to --list. The response contains the member _meta with the variables of all hosts, so
-// that Ansible does not call the script for each host.
+// list returns the output for --list. The member _meta contains the variables of all hosts, which saves Ansible one
+// call of the script for each host.
 func (inv *inventory) list() map[string]any {
 	list := map[string]any{"_meta": map[string]any{"hostvars": inv.hosts}}
 	for name, hosts := range inv.groups {
@@ -35,13 +35,13 @@ func (inv *inventory) list() map[string]any {
 	return list
 }
 
-// These constants are sources of host names. The only other source is a tag, written as "tag:KEY".
+// These are values of -host-name. The other possible value is "tag:KEY".
 const (
 	byName = "name"
 	byID   = "id"
 )
 
-// build returns the inventory of a fleet. The inventory does not depend on the order of the instances.
+// build returns the inventory of the given instances. The order of the instances does not matter.
 func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *inventory {
 	fleet = slices.SortedFunc(slices.Values(fleet), func(a, b ecs.Instance) int {
 		return cmp.Or(cmp.Compare(a.RegionID, b.RegionID), cmp.Compare(a.InstanceID, b.InstanceID))
@@ -57,8 +57,8 @@ func build(fleet []ecs.Instance, s *selection.Selection, nameBy string) *invento
 	return inv
 }
 
-// group identifies a group by the property that its hosts have in common.
-type group struct{ kind, key, value string } // key is the key of a tag, and "" for other groups
+// group identifies a group of hosts, such as the hosts in a region or the hosts with a tag.
+type group struct{ kind, key, value string } // key is set only if kind is "tag"
 
 // groupsOf returns the groups to which an instance belongs.
 func groupsOf(inst ecs.Instance) []group {
@@ -79,8 +79,8 @@ func groupsOf(inst ecs.Instance) []group {
 	return groups
 }
 
-// name returns the name of the group. Underscores replace the characters that Ansible does not accept; Chinese
-// letters are accepted. Different groups may have the same name: groupNames makes the names unique.
+// name returns a name for the group that Ansible accepts. Two groups can have the same name; groupNames makes the
+// names unique.
 func (g group) name() string {
 	parts := []string{g.kind}
 	for _, part := range []string{g.key, g.value} {
@@ -91,10 +91,8 @@ func (g group) name() string {
 	return strings.Join(parts, "_")
 }
 
-// groupNames returns a unique name for each group. If several groups would have the same name, such as the groups for
-// the tags a.b=c and a=b_c, a hash is appended to each name. A play that uses the name without a hash then matches no
-// host, instead of hosts in the wrong group. A tag that was chosen to imitate a name with a hash is handled in the
-// same way.
+// groupNames returns a unique name for each group. If two groups would have the same name, such as the groups for the
+// tags a.b=c and a=b_c, groupNames appends a hash to both names.
 func groupNames(fleet []ecs.Instance) map[group]string {
 	names := map[group]string{}
 	for _, inst := range fleet {
@@ -122,12 +120,12 @@ func groupNames(fleet []ecs.Instance) map[group]string {
 	}
 }
 
-// hostNames returns a unique name for each instance. If the name that nameBy selects is not unique, the id is
-// appended.
+// hostNames returns a unique host name for each instance. If a name is also the name of another instance or of a
+// group, hostNames appends the instance id.
 func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []string {
 	taken := map[string]int{}
 	for name := range maps.Values(groups) {
-		taken[name]++ // Ansible prints a warning if a host and a group have the same name
+		taken[name]++ // prevents Ansible's warning about a host and a group with the same name
 	}
 	short, long := make([]string, len(fleet)), make([]string, len(fleet))
 	for i, inst := range fleet {
@@ -147,7 +145,7 @@ func hostNames(fleet []ecs.Instance, groups map[group]string, nameBy string) []s
 	return short
 }
 
-// nameOf returns the name of an instance from the source nameBy, or "" for byID.
+// nameOf returns the name of an instance according to -host-name, or "" if hosts are named by their ids.
 func nameOf(inst ecs.Instance, nameBy string) string {
 	key, isTag := strings.CutPrefix(nameBy, "tag:")
 	switch {
@@ -164,8 +162,7 @@ func nameOf(inst ecs.Instance, nameBy string) string {
 	return ""
 }
 
-// word returns text with an underscore in place of every character that is neither a letter of any script nor a
-// digit.
+// word replaces every character that is neither a letter nor a digit with an underscore.
 func word(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {

@@ -1,5 +1,5 @@
 // Command ansible-inventory is an inventory script for Ansible. It lists the ECS instances of an Alibaba Cloud
-// account as hosts in groups. The README explains how to use the script. To run it without an account:
+// account as hosts in groups. The README explains how to use the script. To run the script without an account:
 //
 //	go run ./examples/ansible-inventory -demo --list
 //	go run ./examples/ansible-inventory -h
@@ -28,12 +28,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// name is the name under which users install the program, because Ansible itself has a command called
-// ansible-inventory.
+// name is the name under which users install this program. Ansible has its own command called ansible-inventory.
 const name = "ecs-inventory"
 
-// prefix is the beginning of the environment variables' names. Every flag can also be set with an environment
-// variable, because Ansible passes no other flags than --list or --host to a script.
+// prefix is the prefix of the environment variables that set flags. Ansible calls a script only with --list or
+// --host, so users set the other flags in the environment.
 const prefix = "ECS_INVENTORY_"
 
 const help = `ecs-inventory is an inventory script for Ansible. It lists the ECS instances of an Alibaba Cloud account in groups.
@@ -74,7 +73,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program. Tests replace them.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
 	environ        []string // "name=value"
@@ -85,7 +84,7 @@ type program struct {
 func (p *program) lookup(name string) (value string, ok bool) {
 	for _, variable := range p.environ {
 		if v, found := strings.CutPrefix(variable, name+"="); found {
-			value, ok = v, true // the last definition of a variable counts
+			value, ok = v, true // the last definition of a variable takes effect
 		}
 	}
 	return value, ok
@@ -96,7 +95,7 @@ func (p *program) getenv(name string) string {
 	return value
 }
 
-// config contains the settings from the command line and the environment variables.
+// config contains the values of the flags, which are set on the command line or in the environment.
 type config struct {
 	selection.Selection
 
@@ -147,8 +146,8 @@ func (p *program) parse(args []string) (*config, error) {
 	return c, c.Finish(p.getenv)
 }
 
-// setFromEnvironment sets the flags whose environment variables are set. An empty filter is an error: without the
-// filter, a play could run on hosts for which it is not intended.
+// setFromEnvironment sets flags from environment variables. An empty filter is an error, because an Ansible play
+// would otherwise run on hosts that the filter was meant to exclude.
 func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) {
 	var known []string
 	fs.VisitAll(func(f *flag.Flag) {
@@ -171,8 +170,7 @@ func (p *program) setFromEnvironment(c *config, fs *flag.FlagSet) (wrong error) 
 	return cmp.Or(p.unknown(known), wrong)
 }
 
-// unknown returns an error if an environment variable begins with this program's prefix but does not name a flag.
-// Empty variables are checked as well, because an empty variable may be a misspelt filter whose value was not set.
+// unknown returns an error if an environment variable has this program's prefix but does not correspond to a flag.
 func (p *program) unknown(known []string) error {
 	for _, variable := range slices.Sorted(slices.Values(p.environ)) {
 		name, _, _ := strings.Cut(variable, "=")
@@ -249,9 +247,9 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.print(vars)
 }
 
-// failedRegions returns the names of the regions that failed. With several accounts, each name begins with the
-// account. If an error does not concern a single region, or if instances could not be read, failedRegions returns
-// whole as true, and there can be no inventory.
+// failedRegions returns the sorted names of the regions that failed, such as "cn-beijing" or "account/cn-beijing".
+// whole reports whether no inventory can be printed, because a failure is not limited to one region or because
+// instances could not be read.
 func failedRegions(failures []error) (names []string, whole bool) {
 	for _, err := range failures {
 		var regional *ecs.RegionError
@@ -269,8 +267,8 @@ func failedRegions(failures []error) (names []string, whole bool) {
 	return names, false
 }
 
-// namesakes returns the last part of a message. It lists the hosts whose names consist of the given name and an
-// instance id.
+// namesakes returns a suggestion for the message about an unknown host. It lists the hosts that are called by the
+// given name followed by an instance id.
 func namesakes(inv *inventory, name string) string {
 	var names []string
 	for host := range inv.hosts {
@@ -306,6 +304,6 @@ func (p *program) print(v any) int {
 	return failure.ExitOK
 }
 
-// say writes a line to stderr. Ansible shows stderr in red, so the program writes nothing there for a complete
-// inventory, except warnings about flags and the notice of the demo.
+// say writes a line to stderr. Ansible displays each line on stderr as an error, so the program writes only problems
+// and the demo notice to stderr.
 func (p *program) say(line string) { process.Say(p.stderr, name)(line) }

@@ -55,7 +55,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// fleet returns instances that together cover all rules for names, groups and variables.
+// fleet returns instances for testing the names, groups and variables of hosts.
 func fleet() []ecs.Instance {
 	created := time.Date(2024, 3, 1, 8, 30, 0, 0, time.UTC)
 	return []ecs.Instance{
@@ -82,7 +82,7 @@ func fleet() []ecs.Instance {
 	}
 }
 
-// world contains the environment in which a test runs the program. Without a server, the program runs in demo mode.
+// world describes how a test runs the program. If server is nil, the program runs in demo mode.
 type world struct {
 	server *ecstest.Server
 	env    map[string]string
@@ -203,7 +203,7 @@ func TestHostNames(t *testing.T) {
 		{"a=all b=ungrouped c=localhost d=region_cn_hangzhou e=github.com f=127.0.0.1 g=LOCALHOST", "a b c f g github-com region_cn_hangzhou.d"},
 		{"a=web:1 b=web/2 c=旧机器", "web-1 web-2 旧机器"},
 		{"a=b b=web", "b web"},
-		{"a=i-bp1victim b=web", "a web"}, // the name is the id of an instance that is not in the inventory
+		{"a=i-bp1victim b=web", "a web"}, // no instance in the inventory has the id i-bp1victim
 	} {
 		var list []ecs.Instance
 		for pair := range strings.FieldsSeq(tt.instances) {
@@ -251,7 +251,7 @@ func TestGroupNames(t *testing.T) {
 	}
 }
 
-// FuzzNames verifies for any names and tags that every host and group has a unique name that Ansible accepts.
+// FuzzNames verifies that every host and every group has a unique name that Ansible accepts.
 func FuzzNames(f *testing.F) {
 	f.Add("web", "web", "a.b", "c", "a", "b_c")
 	f.Add("all", "tag_a", "a", "", "a_", "")
@@ -289,7 +289,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// TestVariables verifies that every string that may contain a template is marked as unsafe.
+// TestVariables verifies that strings that may contain an Ansible template are marked as unsafe.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	for _, evil := range slices.Concat(hostile.Templates(), hostile.Escapes(), hostile.Markup()) {
@@ -460,8 +460,7 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// TestMessagesHoldNoControlCharacters verifies that the messages on stderr, which Ansible prints, contain no control
-// characters.
+// TestMessagesHoldNoControlCharacters verifies that messages on stderr contain no control characters.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
@@ -476,7 +475,7 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// TestAccounts verifies that the account of each host is a variable and a group if several accounts are listed.
+// TestAccounts verifies that each host has a variable and a group for its account if several accounts are listed.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	inst := selection.Source{Account: "prod {{ x }}"}.Mark(ecs.Instance{InstanceID: "i-1", InstanceName: "web"})
@@ -487,7 +486,7 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
-// TestNameByTag verifies that hosts can be named by the value of a tag.
+// TestNameByTag verifies that -host-name can name hosts by the value of a tag.
 func TestNameByTag(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -500,8 +499,7 @@ func TestNameByTag(t *testing.T) {
 	}
 }
 
-// TestMisspeltAndEmpty verifies that an environment variable for a misspelt filter is an error even if its value is
-// empty.
+// TestMisspeltAndEmpty verifies that a misspelled environment variable is an error even if its value is empty.
 func TestMisspeltAndEmpty(t *testing.T) {
 	t.Parallel()
 	code, _, stderr := world{env: map[string]string{"ECS_INVENTORY_STATSU": ""}}.run(t, "-demo", "--list")
@@ -510,8 +508,8 @@ func TestMisspeltAndEmpty(t *testing.T) {
 	}
 }
 
-// TestForgedGroupName verifies that a tag that imitates a group name with a hash does not add its instance to that
-// group.
+// TestForgedGroupName verifies that a tag cannot add its instance to another tag's group by imitating the group's
+// name.
 func TestForgedGroupName(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{Tags: []ecs.Tag{{Key: "a.b", Value: "c"}, {Key: "a", Value: "b_c"}}}

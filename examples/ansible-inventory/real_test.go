@@ -20,9 +20,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// ansible runs one of Ansible's commands with the inventory script and the given environment, and returns the output.
-// It fails the test if Ansible writes anything except the demo notice to stderr, because Ansible writes its warnings
-// to stderr.
+// ansible runs one of Ansible's commands with the inventory script and returns the output. It fails the test if
+// Ansible writes anything except the demo notice to stderr.
 func ansible(t *testing.T, env []string, command string, args ...string) string {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), realtool.Find(t, "ansible-core", command), append([]string{"-i", os.Args[0]}, args...)...)
@@ -41,7 +40,7 @@ func ansible(t *testing.T, env []string, command string, args ...string) string 
 	return string(out)
 }
 
-// of returns environment variables with which the script lists the instances of a server.
+// of returns the environment variables that make the script list the instances of a test server.
 func of(server *ecstest.Server) []string {
 	key := server.Credentials()
 	return []string{
@@ -50,8 +49,7 @@ func of(server *ecstest.Server) []string {
 	}
 }
 
-// TestRealDemoFleet verifies with the real ansible-inventory that each instance of the demo fleet is listed in its
-// groups and with its variables.
+// TestRealDemoFleet verifies that the real ansible-inventory lists each demo instance with its groups and variables.
 func TestRealDemoFleet(t *testing.T) {
 	t.Parallel()
 	env := []string{"ECS_INVENTORY_DEMO=true"}
@@ -140,8 +138,7 @@ func TestRealDemoFleet(t *testing.T) {
 	compare("--graph", parseGraph(ansible(t, env, "ansible-inventory", "--graph")))
 }
 
-// parseGraph returns the hosts of each group. It ignores the order of groups, which differs between versions of
-// Ansible.
+// parseGraph returns the hosts of each group in the output of ansible-inventory --graph.
 func parseGraph(text string) map[string][]string {
 	graph := map[string][]string{}
 	var group string
@@ -162,7 +159,7 @@ func merge(a, b map[string][]string) map[string][]string {
 	return m
 }
 
-// TestRealGraph verifies the groups that Ansible displays to a user.
+// TestRealGraph verifies the groups in the output of ansible-inventory --graph.
 func TestRealGraph(t *testing.T) {
 	t.Parallel()
 	env := of(newServer(t, fleet()...))
@@ -205,8 +202,8 @@ func TestRealTemplates(t *testing.T) {
 	}
 }
 
-// TestRealFailedRegion verifies that a failed region does not affect the other regions. Ansible must list the hosts
-// of the other regions, show the failure, and provide the name of the failed region to a play.
+// TestRealFailedRegion verifies that Ansible still lists the hosts of the other regions if one region fails. A play
+// can read the failed region from the variable ecs_failed_regions.
 func TestRealFailedRegion(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)
@@ -221,8 +218,7 @@ func TestRealFailedRegion(t *testing.T) {
 	}
 }
 
-// TestRealHostileNames verifies that an instance cannot take over a host that Ansible or another program already
-// knows, and that a tag cannot take over the name of another host.
+// TestRealHostileNames verifies that an instance name or a tag cannot replace an existing host, such as localhost.
 func TestRealHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -257,7 +253,7 @@ func TestRealHostileNames(t *testing.T) {
 	}
 }
 
-// TestRealFailure verifies that Ansible shows the reason why there is no inventory.
+// TestRealFailure verifies that Ansible displays the reason for a failed listing.
 func TestRealFailure(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet()...)

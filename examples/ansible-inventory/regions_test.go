@@ -8,8 +8,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// TestMisspeltRegions verifies the message for a region that does not exist. The message must name that region and
-// suggest a similar region.
+// TestMisspeltRegions verifies that the message about a nonexistent region suggests a similar region.
 func TestMisspeltRegions(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{

@@ -11,10 +11,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// variables returns the variables of a host. Variables with empty values are left out.
+// variables returns the Ansible variables of a host. It omits variables with empty values.
 func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
-	// Without an address, Ansible would connect to a host with the instance's name, and such a host may belong to
-	// anybody. Names that end in .invalid never resolve (RFC 2606).
+	// If ansible_host were not set, Ansible would connect to whichever host has the instance's name. Names that end
+	// in .invalid never resolve (RFC 2606).
 	address := inst.InstanceID + ".has-no-address.invalid"
 	if addr := s.Addr(inst); addr.IsValid() {
 		address = addr.String()
@@ -47,7 +47,7 @@ func variables(inst ecs.Instance, s *selection.Selection) map[string]any {
 	return safe(vars).(map[string]any) //nolint:forcetypeassert // safe returns a map for a map
 }
 
-// texts returns the variables whose value is a single string.
+// texts returns the variables that are strings.
 func texts(inst ecs.Instance) map[string]string {
 	all := map[string]string{
 		"account":              selection.Account(inst),
@@ -80,8 +80,8 @@ func texts(inst ecs.Instance) map[string]string {
 	return all
 }
 
-// lists returns the variables whose value is a list of strings. For each variable whose name ends in _ips, there is
-// also a variable whose name ends in _ip, which contains the first element.
+// lists returns the variables that are lists. For a list such as private_ips, the function variables also defines
+// private_ip, which contains the first element.
 func lists(inst ecs.Instance) map[string][]string {
 	all := map[string][]string{"security_groups": inst.SecurityGroupIDs}
 	for _, n := range inst.NetworkInterfaces {
@@ -103,9 +103,8 @@ func lists(inst ecs.Instance) map[string][]string {
 // plain matches strings that cannot contain a template.
 var plain = regexp.MustCompile(`^[\pL\pM\pN .,:;_@/+=()<>-]*$`)
 
-// safe converts a value to a value in which Ansible does not evaluate templates. Ansible evaluates templates in every
-// string variable, on the machine that runs the play and with the permissions of the play. People who may name or tag
-// an instance must not be able to run code in this way, so every variable must be passed through safe.
+// safe returns a copy of a value in which Ansible does not evaluate templates. Every variable must be passed through
+// safe. Otherwise, anyone who may tag an instance could run code on the machine that runs Ansible.
 func safe(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -121,8 +120,8 @@ func safe(value any) any {
 		return list
 	case map[string]any:
 		m := make(map[string]any, len(v))
-		// Iterate over the keys in sorted order, so that a key that is not changed comes before keys that become
-		// equal to it.
+		// safeKey may return the same name for two keys. In sorted order, a key that safeKey does not change comes
+		// first and keeps its name.
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			name := safeKey(key)
 			for _, taken := m[name]; taken; _, taken = m[name] {
@@ -138,9 +137,8 @@ func safe(value any) any {
 
 var braces = strings.NewReplacer("{", "(", "}", ")")
 
-// safeKey converts a map key to a key that Ansible does not evaluate. Unlike values, keys cannot be marked as unsafe.
-// safeKey therefore replaces braces with parentheses, and puts an underscore before a key that Ansible would
-// interpret as an encoding.
+// safeKey returns a map key that Ansible does not evaluate as a template. It replaces braces, because Ansible cannot
+// mark keys as unsafe.
 func safeKey(key string) string {
 	if strings.HasPrefix(key, "__ansible") {
 		key = "_" + key

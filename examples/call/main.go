@@ -17,14 +17,13 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/demo"
 )
 
-// statusRequest contains the parameters of DescribeInstanceStatus that this program uses. The operation is paged by
-// page number.
+// statusRequest contains the DescribeInstanceStatus parameters that this program sets.
 type statusRequest struct {
 	PageNumber int `url:"PageNumber"`
 	PageSize   int `url:"PageSize"` // at most 50
 }
 
-// statusResponse contains the members of the response that this program uses.
+// statusResponse contains the parts of the DescribeInstanceStatus response that this program reads.
 type statusResponse struct {
 	TotalCount       int
 	InstanceStatuses struct {

@@ -1,5 +1,4 @@
-// Command check runs a start-up check: it reports why a listing would fail before the program needs the first
-// listing.
+// Command check reports at start-up whether a program will be able to list instances.
 //
 //	go run ./examples/check -demo
 package main
@@ -30,7 +29,7 @@ func main() {
 		log.Fatal(err)
 	}
 	report := client.Check(ctx, &ecs.CheckOptions{
-		Requests: []ecs.DescribeInstancesRequest{{Status: ecs.InstanceStatusRunning}}, // the request that the program will send
+		Requests: []ecs.DescribeInstancesRequest{{Status: ecs.InstanceStatusRunning}}, // the request that the program will send later
 		OnStep:   func(s ecs.CheckStep) { fmt.Printf("%-8s %-11s %-17s %s\n", s.Status, s.Name, s.Action, s.Detail) },
 	})
 	done()
@@ -40,10 +39,10 @@ func main() {
 		fmt.Println("ready")
 	case errors.Is(err, ecs.ErrForbidden) && report.Policy() != "":
 		log.Fatalf("attach this policy to the caller:\n%s", report.Policy())
-	case errors.As(err, &dns) && dns.IsNotFound: // an ErrUnavailable that a retry cannot resolve: the region may be mistyped
+	case errors.As(err, &dns) && dns.IsNotFound: // the host does not exist: the region may be misspelled
 		log.Fatal(err)
 	case errors.Is(err, ecs.ErrUnavailable), errors.Is(err, ecs.ErrThrottled):
-		log.Fatalf("try again later: %v", err) // restarting the program may help
+		log.Fatalf("try again later: %v", err) // the failure is temporary
 	default:
 		log.Fatal(err)
 	}

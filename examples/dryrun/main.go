@@ -1,5 +1,5 @@
-// Command dryrun reports whether the caller is permitted to list the instances of a region, without listing them. The API may
-// return an empty list to a caller without permission, so an empty list alone proves nothing.
+// Command dryrun reports whether the caller is permitted to list the instances of a region. An empty listing alone
+// does not prove that listing is permitted.
 //
 //	go run ./examples/dryrun -demo
 package main

@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// explain describes an error in words for a program's user.
+// explain returns a message for users about an error.
 func explain(err error) string {
 	var missing *ecs.NotFoundError
 	var failed *ecs.Error // every failed call returns an *ecs.Error

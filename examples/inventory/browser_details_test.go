@@ -11,16 +11,15 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// smallTargets lists the clickable elements that are less than 24 pixels wide or high. A checkbox includes its label.
-// On small screens, each instance is a card, and the name on a card includes the whole card. The bars of a monthly
-// chart are excluded, because there are too many months.
+// smallTargets lists the clickable elements that are less than 24 pixels wide or high. The size of a checkbox
+// includes its label. The bars of a monthly chart are not checked.
 const smallTargets = `[...document.querySelectorAll("button, input, select, summary")]
 	.filter((e) => e.checkVisibility() && !e.matches(".columns .bar"))
 	.map((e) => [e, (e.closest("label") ?? e.closest(".card-row td") ?? e).getBoundingClientRect()])
 	.filter(([, r]) => r.width < 24 || r.height < 24)
 	.map(([e, r]) => e.outerHTML.slice(0, 80) + " " + r.width + "x" + r.height)`
 
-// TestPageDetailsInBrowser verifies usability details of the HTML page on a desktop, on a phone and on paper.
+// TestPageDetailsInBrowser verifies details of the HTML page on a desktop, on a phone and on paper.
 func TestPageDetailsInBrowser(t *testing.T) {
 	t.Parallel()
 	chromium := browser(t)
@@ -77,7 +76,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 	})
 
-	// A single shadow next to the first column indicates that other columns continue underneath.
+	// A single shadow next to the first column shows that the other columns can be scrolled.
 	t.Run("edge", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, ecstest.Fleet(50, 4)...)}.run(t, "-region", "all", "-columns", "all", "-o", "html")
@@ -149,7 +148,7 @@ func TestPageDetailsInBrowser(t *testing.T) {
 		}
 		p.want("rows", p.count(), instances(len(hostile.Names())))
 
-		// Tag keys with markup are shown as column titles, and groups with markup are shown in charts and filters.
+		// Column titles, charts and filters must display markup in tags and groups as text.
 		args := []string{"-region", "cn-hangzhou", "-o", "html", "-columns", "id"}
 		for _, text := range hostile.Markup() {
 			if !strings.Contains(text, ",") {

@@ -29,7 +29,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// browser starts a real browser, which several tests can share. Each test opens its page in a new tab.
+// browser starts a real browser for the tests of the HTML page. Each test opens a new tab.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{chromedp.ExecPath(realtool.Find(t, "chromium", "chromium", "chromium-browser", "google-chrome"))}
@@ -39,7 +39,8 @@ func browser(t *testing.T) context.Context {
 	} {
 		options = append(options, chromedp.Flag(name, true))
 	}
-	// Do not use t.Context, which ends before the cleanup that closes the browser and waits for it.
+	// Do not use t.Context: it ends before the cleanup functions run, but the browser must be closed by a cleanup
+	// function.
 	ctx, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, _ = chromedp.NewContext(ctx)
 	t.Cleanup(func() {
@@ -54,7 +55,7 @@ func browser(t *testing.T) context.Context {
 	return ctx
 }
 
-// savePage writes a page to a file and returns its URL.
+// savePage writes a page to a file and returns the file's URL.
 func savePage(t *testing.T, html string) (url string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "fleet.html")
@@ -64,14 +65,14 @@ func savePage(t *testing.T, html string) (url string) {
 	return "file://" + filepath.ToSlash(file)
 }
 
-// tab is an open page.
+// tab is a browser tab with an open page.
 type tab struct {
 	*testing.T
 	ctx context.Context //nolint:containedctx // the context represents the tab
 }
 
-// open opens a page in a new tab. When the test ends, open fails the test if the page has logged an error or has
-// requested anything except the page itself.
+// open opens a page in a new tab. When the test ends, open verifies that the page has logged no errors and has
+// requested nothing except the page itself.
 func open(t *testing.T, browser context.Context, url string) tab {
 	t.Helper()
 	ctx, stop := chromedp.NewContext(browser)
@@ -111,7 +112,7 @@ func open(t *testing.T, browser context.Context, url string) tab {
 	})
 	call(p, log.Enable, cdp.Empty{})
 	call(p, network.Enable, network.EnableParams{})
-	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // needed because other tabs are open
+	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // otherwise, only one of several open tabs has the focus
 	p.size(1440, 900)
 	p.do(chromedp.Navigate(url))
 	return p
@@ -146,7 +147,7 @@ func (p tab) keys(keys string) {
 	p.do(chromedp.KeyEvent(keys))
 }
 
-// eval returns the value of a JavaScript expression after the page has drawn its next frame.
+// eval returns the value of a JavaScript expression. It evaluates the expression after the next frame has been drawn.
 func eval[T any](p tab, expression string) T {
 	p.Helper()
 	wait := `new Promise((done) => requestAnimationFrame(() => setTimeout(done)))`
@@ -159,7 +160,7 @@ func eval[T any](p tab, expression string) T {
 
 func (p tab) count() string { return eval[string](p, `document.getElementById("count").textContent`) }
 
-// column returns a column's texts in the first rows.
+// column returns the cells of a column in the first rows.
 func (p tab) column(title string) []string {
 	return eval[[]string](p, fmt.Sprintf(`(() => {
 		const at = [...document.querySelectorAll("th")].findIndex((th) => th.firstChild.title === %q);
@@ -167,7 +168,7 @@ func (p tab) column(title string) []string {
 	})()`, title))
 }
 
-// sortBy clicks a column's title to sort by the column.
+// sortBy clicks the title of a column.
 func (p tab) sortBy(title string) { p.click(fmt.Sprintf(`th button[title=%q]`, title)) }
 
 func (p tab) want(what string, got, want any) {
@@ -188,7 +189,7 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	args := []string{"-region", "all", "-columns", "id,name,status,region,private-ip,cpu,created,expires,description,tags"}
 	server := newServer(t, instances...)
-	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // makes the page show a warning
+	server.Inject(ecstest.Fault{Region: "cn-heyuan", Code: "SomethingNew", Times: -1}) // the failed region causes a warning on the page
 	page := world{server: server}.run(t, append(args, "-o", "html", "-sort", "id")...)
 	if page.code != failure.ExitIncomplete {
 		t.Fatalf("exit code %d: %s", page.code, page.stderr)
@@ -204,7 +205,7 @@ func TestPageInBrowser(t *testing.T) {
 			stoppedInBeijing++
 		}
 	}
-	// first sorts the instances and returns the texts of a column for the first 20 instances.
+	// first sorts the instances and returns a column of the first 20 instances.
 	first := func(text func(ecs.Instance) string, compare func(a, b ecs.Instance) int) (texts []string) {
 		for _, i := range slices.SortedStableFunc(slices.Values(instances), compare)[:20] {
 			texts = append(texts, text(i))
@@ -252,8 +253,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns for charts", eval[bool](p, `document.querySelector("main").getBoundingClientRect().left > document.querySelector("header").getBoundingClientRect().left`), false)
 	})
 
-	// A table with few rows must not fill the window, and a long command line must not push the totals out of the
-	// header.
+	// Few rows must not be stretched to the height of the window. A long command line must not hide the totals.
 	t.Run("renders little", func(t *testing.T) {
 		t.Parallel()
 		list := fleet(5)
@@ -288,8 +288,7 @@ func TestPageInBrowser(t *testing.T) {
 			p.sortBy(tt.title)
 			p.want("the order of the list", p.column("ID"), ids(instances[:20]))
 		}
-		// The addresses are sorted numerically, so 10.0.0.9 is before 10.0.0.10. Instances without an address are
-		// last.
+		// Addresses are sorted numerically: 10.0.0.9 comes before 10.0.0.10. Instances without an address come last.
 		ip, _ := find("private-ip")
 		p.sortBy("Private IP")
 		p.want("addresses", p.column("Private IP"), first(ip.text, func(a, b ecs.Instance) int {
@@ -348,7 +347,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("no filter", p.count(), "5,000 instances")
 	})
 
-	// Names are displayed as text, even if they contain markup.
+	// Markup in names is displayed as text.
 	t.Run("trusts no name", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -372,7 +371,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		p.keys("/")
 		p.want("focus", focus(), "search")
-		p.keys(kb.Backspace + "cn-beijing") // delete the "/", which chromedp types although the page handles the key
+		p.keys(kb.Backspace + "cn-beijing") // delete the "/" that chromedp has typed
 		p.want("count", p.count(), thousands(inRegion["cn-beijing"])+" of 5,000 instances")
 		p.keys(kb.Tab + kb.Tab)
 		p.want("focus", focus(), "clear")
@@ -386,7 +385,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.keys(strings.Repeat(kb.Tab, 10))
 		row := func() string { return eval[string](p, `document.activeElement.closest("tr")?.ariaRowIndex`) }
 		p.want("focus in the first row", row(), "2")
-		for range 20 { // rows are added and removed while a row has the focus
+		for range 20 { // scrolling adds and removes rows while a row has the focus
 			p.keys(strings.Repeat(kb.Tab, 5))
 			_ = row()
 		}
@@ -415,7 +414,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("columns", titles(), "ID,Status,Region,Private IP,vCPU,Created,Expires,Description,Tags,Locks")
 	})
 
-	// The search looks for its words in the displayed text and highlights every match.
+	// The search finds words in the displayed text and highlights each match.
 	t.Run("marks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -431,7 +430,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("text is as it was", eval[bool](p, `[...document.querySelectorAll("tbody td")].every((td) => td.title === "" || td.title === td.textContent)`), true)
 		p.click("#clear")
 		p.want("no marks", eval[int](p, `document.querySelectorAll("mark").length`), 0)
-		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "ecs.g6")) // the type column is hidden
+		p.do(chromedp.SendKeys(chromedp.CSS("#search"), "ecs.g6")) // no match, because the type column is hidden
 		p.want("count", p.count(), "0 of 5,000 instances")
 		p.click("#chooser summary")
 		eval[any](p, `[...document.querySelectorAll("#chooser label")].find((l) => l.textContent.trim() === "Type").querySelector("input").click()`)
@@ -442,7 +441,7 @@ func TestPageInBrowser(t *testing.T) {
 		p.want("count", p.count(), "0 of 5,000 instances")
 	})
 
-	// The page must show as many of the default columns as fit into the window.
+	// The page must show as many default columns as fit the window.
 	t.Run("fits", func(t *testing.T) {
 		t.Parallel()
 		r := world{server: newServer(t, ecstest.Fleet(300, 4)...)}.run(t, "-region", "all", "-o", "html")
@@ -469,7 +468,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
-	// All text must be readable: its contrast meets WCAG AA, and the page fits the width of the screen.
+	// All text must have enough contrast (WCAG AA), and the page must fit the width of the screen.
 	t.Run("looks", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -487,8 +486,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 	})
 
-	// On a small laptop, the page must have a single scroll area. The edges of the scroll area must indicate that it
-	// can be scrolled.
+	// On a small laptop, only the table may scroll, and its edges must show that more rows or columns exist.
 	t.Run("fills the window", func(t *testing.T) {
 		t.Parallel()
 		p := open(t, chromium, url)
@@ -525,7 +523,7 @@ func TestPageInBrowser(t *testing.T) {
 	})
 }
 
-// paleTexts lists the texts whose contrast with the background is below 4.5.
+// paleTexts lists the text elements with a contrast below 4.5.
 const paleTexts = `(() => {
 	const parse = (color) => color.match(/[\d.]+/g).map(Number);
 	const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)

@@ -15,21 +15,20 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// column is a property of an instance that can be shown in tables, records, pages and CSV, and by which instances can
-// be sorted.
+// column is a property of an instance that the program can print and sort by.
 type column struct {
 	name, help string
 	text       func(ecs.Instance) string
-	// compare compares two instances by the property. If compare is nil, the texts of the column are compared.
+	// compare compares two instances by the property. If compare is nil, instances are sorted by text.
 	compare func(a, b ecs.Instance) int
-	// narrowest is the minimum width to which a table may shorten the column's texts to fit the terminal. 0 means
-	// that the texts must not be shortened.
+	// narrowest is the minimum width of a shortened column in a table. If narrowest is 0, the column is never
+	// shortened.
 	narrowest int
-	snip      func(text string, width int) string // shortens a text; nil cuts its end
+	snip      func(text string, width int) string // shortens a text; if snip is nil, the end is cut off
 	kind      kind
 }
 
-// kind determines how the texts of a column are displayed, and how an HTML page sorts the column.
+// kind is the type of the values in a column. It determines how the values are displayed and sorted.
 type kind string
 
 const (
@@ -38,12 +37,11 @@ const (
 	code   kind = "code" // ids and addresses
 )
 
-// defaultColumns contains the default columns, the most important columns first. A narrow terminal shows only the
-// first columns.
+// defaultColumns lists the default columns, beginning with the most important column. A narrow terminal shows only
+// the first columns.
 const defaultColumns = "id,name,status,private-ip,type,zone,public-ip,charge,expires,created,os,tags"
 
-// defaults returns the columns of a format if the user does not select any. If several accounts are listed, the
-// columns include the account.
+// defaults returns the default columns of a format. They include the account if several accounts are listed.
 func defaults(format string, accounts bool) string {
 	list := defaultColumns
 	if format == "record" {
@@ -93,7 +91,7 @@ func columns() []column {
 	}
 }
 
-// tagColumn returns a column that shows the value of the tag with the given key.
+// tagColumn returns a column that contains the value of a tag.
 func tagColumn(key string) column {
 	return column{name: "tag:" + key, narrowest: 12, text: func(i ecs.Instance) string {
 		n := slices.IndexFunc(i.Tags, func(t ecs.Tag) bool { return t.Key == key })
@@ -104,7 +102,7 @@ func tagColumn(key string) column {
 	}}
 }
 
-// findColumn returns the column with the given name; "tag:KEY" names a tag column.
+// findColumn returns the column with the given name. The name of a tag's column is "tag:KEY".
 func findColumn(name string) (column, error) {
 	if key, ok := strings.CutPrefix(name, "tag:"); ok && key != "" {
 		return tagColumn(key), nil
@@ -117,13 +115,13 @@ func findColumn(name string) (column, error) {
 	return column{}, columnError(fmt.Sprintf("there is no column %q%s", name, wording.DidYouMean("", name, names)))
 }
 
-// columnError is the error for an unknown column. Its value is the name of the column.
+// columnError is the error for an unknown column name.
 type columnError string
 
 func (e columnError) Error() string { return string(e) }
 
-// parseColumns parses a list of column names. If the list begins with "+", the columns are added to the default
-// columns. "all" selects all columns, and "" selects the default columns.
+// parseColumns parses the value of -columns. A leading "+" adds columns to the default columns, and "all" selects all
+// columns.
 func parseColumns(list, defaults string) ([]column, error) {
 	more, adds := strings.CutPrefix(list, "+")
 	switch {
@@ -144,14 +142,14 @@ func parseColumns(list, defaults string) ([]column, error) {
 			return nil, err
 		}
 		if adds && slices.ContainsFunc(chosen, func(other column) bool { return other.name == c.name }) {
-			continue // the column is already one of the default columns
+			continue // the column is already in the list
 		}
 		chosen = append(chosen, c)
 	}
 	return chosen, nil
 }
 
-// parseSort parses a list of columns to sort by. A "-" before a name selects descending order.
+// parseSort parses the value of -sort. A "-" before a column name selects descending order.
 func parseSort(list string) (func(a, b ecs.Instance) int, error) {
 	var orders []func(a, b ecs.Instance) int
 	for part := range strings.SplitSeq(list, ",") {
@@ -240,7 +238,7 @@ func gpu(i ecs.Instance) string {
 }
 
 func system(i ecs.Instance) string {
-	return strings.Join(strings.Fields(cmp.Or(i.OSName, i.OSNameEn, string(i.OSType))), " ") // names with double spaces are common
+	return strings.Join(strings.Fields(cmp.Or(i.OSName, i.OSNameEn, string(i.OSType))), " ") // many OS names contain double spaces
 }
 
 func expires(i ecs.Instance) string {

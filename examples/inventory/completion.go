@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// words returns the possible values of each flag, for the completion of command lines.
+// words returns the values that the shell can complete for each flag.
 func words() map[string][]string {
 	names := []string{"all", "help"}
 	var order []string
@@ -29,7 +29,7 @@ func words() map[string][]string {
 	}
 }
 
-// isList reports whether the value of the flag is a list separated by commas.
+// isList reports whether the value of a flag is a comma-separated list.
 func isList(flag string) bool {
 	return slices.Contains([]string{"columns", "sort", "status", "charge-type"}, flag)
 }
@@ -53,7 +53,7 @@ _inventory() {
 complete -F _inventory inventory
 `
 
-// completion returns the completion script for a shell.
+// completion returns a script that completes command lines in the given shell.
 func completion(shell string, fs *flag.FlagSet) (string, error) {
 	var names []string
 	fs.VisitAll(func(f *flag.Flag) { names = append(names, f.Name) })

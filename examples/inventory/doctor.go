@@ -14,14 +14,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// accountReport is the report of a check for one account, as printed with -o json.
+// accountReport is the JSON output of a check for one account.
 type accountReport struct {
 	Account string      `json:"account,omitempty"`
 	Report  *ecs.Report `json:"report"`
 }
 
-// check reports for each account whether a listing would succeed. It returns the exit code that the listing would
-// have.
+// check reports for each account whether a listing would succeed, and returns the exit code that a listing would
+// return.
 func (p *program) check(ctx context.Context, c *config, sources []selection.Source) int {
 	reports := []accountReport{}
 	for _, source := range sources {
@@ -57,13 +57,13 @@ func (p *program) check(ctx context.Context, c *config, sources []selection.Sour
 	switch {
 	case len(failures) == 0:
 		return failure.ExitOK
-	case c.dryRun || ctx.Err() != nil: // the other output formats already report the failures
+	case c.dryRun || ctx.Err() != nil: // without -dry-run, the output already describes the failures
 		return p.fail(ctx, c, 0, failures...)
 	}
 	return failure.ExitCode(failures[0])
 }
 
-// inTheWay returns the errors that would make a listing fail, in the order of the report's steps.
+// inTheWay returns the errors that would prevent a listing.
 func inTheWay(reports []accountReport) (failures []error) {
 	for _, r := range reports {
 		for _, s := range r.Report.Steps {
@@ -75,7 +75,7 @@ func inTheWay(reports []accountReport) (failures []error) {
 	return failures
 }
 
-// printPermissions prints for each region whether the user is permitted to list instances.
+// printPermissions prints whether the user is permitted to list the instances of each region.
 func printPermissions(w io.Writer, account string, report *ecs.Report) {
 	for _, s := range report.Steps {
 		if s.Action != "DescribeInstances" {
@@ -92,7 +92,7 @@ func printPermissions(w io.Writer, account string, report *ecs.Report) {
 	}
 }
 
-// doctorScreen prints each step of a check as soon as the step ends.
+// doctorScreen prints the steps of a check as they are completed.
 type doctorScreen struct {
 	w       io.Writer
 	setup   failure.Setup
@@ -101,11 +101,11 @@ type doctorScreen struct {
 	skipped []string // names of the steps skipped since the last printed line
 }
 
-// indent is the column in which the text of a line begins. The sign and the name of the step come before the text.
+// indent is the width of the columns before the text: the status and the name of the step.
 const indent = 19
 
-// signs contains the sign that is printed for each status. The signs are words, so that users can understand them
-// without colors and in any character set.
+// signs contains the word that is printed for each status. Unlike symbols or colors, words are readable on every
+// terminal.
 var signs = map[ecs.CheckStatus]struct {
 	word  string
 	style terminal.Style
@@ -116,21 +116,21 @@ var signs = map[ecs.CheckStatus]struct {
 	ecs.CheckStatusSkipped: {"skip", terminal.Yellow},
 }
 
-// flagWords replaces names of the Go API in messages with the flags of this program.
+// flagWords replaces names of Go options in messages with flags.
 var flagWords = strings.NewReplacer(
 	"or set Options.Credentials", "or use -profile",
 	"Options.Credentials", "the program",
 	"use NetworkPublic", "leave out -network vpc",
 )
 
-// begin prints the name of the account, unless the check uses the default credentials.
+// begin prints the name of the account, if the check does not use the default credentials.
 func (d *doctorScreen) begin(source selection.Source) {
 	if source.Account != "" {
 		fmt.Fprintln(d.w, "account "+terminal.Printable(source.Account))
 	}
 }
 
-// step prints a step. Consecutive steps that were skipped share a single line.
+// step prints a step. It combines consecutive skipped steps into one line.
 func (d *doctorScreen) step(s ecs.CheckStep) {
 	if s.Status == ecs.CheckStatusSkipped {
 		if !slices.Contains(d.skipped, s.Name) {
@@ -159,7 +159,7 @@ func (d *doctorScreen) step(s ecs.CheckStep) {
 	}
 }
 
-// suggestRegion returns advice if the step failed because its region may be misspelt, and "" otherwise.
+// suggestRegion returns advice if the region of a failed step may be misspelled, and "" otherwise.
 func (d *doctorScreen) suggestRegion(s ecs.CheckStep) string {
 	if kind := failure.KindOf(s.Err); kind != failure.Endpoint && kind != failure.Invalid || failure.KnownRegion(s.Region) {
 		return ""
@@ -174,8 +174,7 @@ func (d *doctorScreen) showSkipped() {
 	}
 }
 
-// end prints whether a listing would succeed. If permissions are missing, end also prints a RAM policy that grants
-// the permissions.
+// end prints whether a listing would succeed, and a RAM policy that grants the missing permissions.
 func (d *doctorScreen) end(report *ecs.Report) {
 	d.showSkipped()
 	verdict, style := "A listing would succeed.", terminal.Green
@@ -191,7 +190,7 @@ func (d *doctorScreen) end(report *ecs.Report) {
 	}
 }
 
-// line prints a sign, a name and a text. If the text is too long for the line, it continues on indented lines.
+// line prints a step's status, name and text. Long texts continue on indented lines.
 func (d *doctorScreen) line(word string, style terminal.Style, name, text string) {
 	head := terminal.Pad(word, 5)
 	if word != "" {
@@ -211,8 +210,8 @@ func (d *doctorScreen) paint(style terminal.Style, text string) string {
 	return style.Paint(text)
 }
 
-// wrap breaks a text at spaces into lines of at most the given width. A word that is longer than the width gets its
-// own line. If the width is less than 20, wrap returns the whole text as one line.
+// wrap breaks a text into lines of at most the given width. It does not break words, and it does not break the text
+// if the width is less than 20.
 func wrap(text string, width int) []string {
 	if width < 20 {
 		return []string{text}

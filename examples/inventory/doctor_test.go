@@ -17,11 +17,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// throughProxy is an HTTP client with a proxy that refuses connections.
+// throughProxy is an HTTP client whose proxy does not accept connections.
 var throughProxy = &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.1:1"})}}
 
-// TestDoctorScreens compares the output on a terminal of 80 columns with testdata/doctor.txt, for five causes of
-// failure.
+// TestDoctorScreens compares the terminal output for five failures with testdata/doctor.txt.
 func TestDoctorScreens(t *testing.T) {
 	t.Parallel()
 	var all bytes.Buffer
@@ -54,7 +53,7 @@ func TestDoctorScreens(t *testing.T) {
 			d := &doctorScreen{w: &b, width: 80, color: color}
 			cause.opts.Retry.MaxElapsed = 50 * time.Millisecond
 			client, err := server.Client("cn-hangzhou", &cause.opts)
-			if cause.opts.HTTPClient != nil { // use the real endpoint: the client uses no proxy for the loopback address of the server
+			if cause.opts.HTTPClient != nil { // use the real endpoint, because clients bypass a proxy for loopback addresses
 				cause.opts.Credentials = ecs.StaticCredentials("LTAI5tTestTestTestTest", "secret", "")
 				client, err = ecs.NewClient("cn-hangzhou", &cause.opts)
 			}
@@ -83,8 +82,7 @@ func TestDoctorScreens(t *testing.T) {
 	golden(t, "doctor.txt", all.String())
 }
 
-// TestDoctor verifies that a check has the same exit codes as a listing, and that its output is written to the right
-// stream.
+// TestDoctor verifies that a check returns the same exit code as a listing.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	denied := ecstest.Fault{Action: "DescribeInstances", Denied: true, Times: -1}

@@ -74,8 +74,8 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestFailuresInOrder verifies that neither the exit code nor the order of the messages depends on which region
-// responds first.
+// TestFailuresInOrder verifies that the exit code and the order of the messages do not depend on the order of the
+// responses.
 func TestFailuresInOrder(t *testing.T) {
 	t.Parallel()
 	var results []result
@@ -102,8 +102,7 @@ func TestFailuresInOrder(t *testing.T) {
 	}
 }
 
-// TestDryRunOfNoRegion verifies that a dry run does not report that the user is permitted to list instances if there
-// is no region.
+// TestDryRunOfNoRegion verifies that a dry run fails if there are no regions.
 func TestDryRunOfNoRegion(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
@@ -113,7 +112,7 @@ func TestDryRunOfNoRegion(t *testing.T) {
 	}
 }
 
-// TestInterruptedReading verifies that an interrupt ends the program while it waits for ids on stdin.
+// TestInterruptedReading verifies that an interrupt ends a program that is reading ids from stdin.
 func TestInterruptedReading(t *testing.T) {
 	t.Parallel()
 	stdin, typed := io.Pipe()
@@ -130,8 +129,8 @@ func TestInterruptedReading(t *testing.T) {
 	}
 }
 
-// TestInterrupted verifies what the program prints after an interrupt. It must print the instances that were listed
-// before, and the output must be valid in its format.
+// TestInterrupted verifies that the program prints the instances that were listed before an interrupt, in a valid
+// format.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"table", "json", "csv", "ids", "ssh-config", "html"} {
@@ -162,8 +161,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestTimeout verifies that -timeout ends a listing that hangs, and that the program prints the instances that were
-// listed before. The test uses a virtual clock.
+// TestTimeout verifies that the program prints the instances that were listed before -timeout expired.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -177,8 +175,8 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// TestEndpointFailures verifies that the exit code does not suggest a retry if the endpoint's host does not exist or
-// is not trusted. In these cases, a retry cannot succeed.
+// TestEndpointFailures verifies that the exit code is not ExitUnavailable if the endpoint's host does not exist or is
+// not trusted, because retrying does not help.
 func TestEndpointFailures(t *testing.T) {
 	t.Parallel()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
@@ -186,7 +184,7 @@ func TestEndpointFailures(t *testing.T) {
 	untrusted.Config.ErrorLog = log.New(io.Discard, "", 0)
 	for _, tt := range []struct {
 		args   string
-		dial   error // the error of connecting; nil connects to the server
+		dial   error // the error returned when connecting; nil means success
 		code   int
 		stderr string
 	}{

@@ -82,34 +82,34 @@ Exit codes: every code except 0 means that the list is incomplete
 "go run" replaces every exit code except 0 with 1. To see the exit code, build the program with "go build".
 `
 
-// config is the parsed command line.
+// config contains the values of the flags.
 type config struct {
 	selection.Selection
 
-	help    string // if not empty, the text to print instead of a listing
-	doctor  bool   // check step by step whether a listing would succeed
-	dryRun  bool   // print only whether listing each region is permitted
+	help    string // the help text to print; if help is empty, the program lists instances
+	doctor  bool   // check whether a listing would succeed
+	dryRun  bool   // print only whether the caller is permitted to list each region
 	verbose bool
 	timeout time.Duration
-	watch   time.Duration // 0 lists once
+	watch   time.Duration // the interval of -watch; 0 means that instances are listed once
 
 	format format
 	look   look
 	sort   func(a, b ecs.Instance) int
 	limit  int
 
-	raw struct { // values of flags that depend on other flags
+	raw struct { // unparsed values of flags that depend on other flags
 		output, columns, sort, completion string
 		v3                                bool
 	}
 }
 
-// oneRegion reports whether the selection is a single region of a single account.
+// oneRegion reports whether a single region of a single account is selected.
 func (c *config) oneRegion() bool {
 	return len(c.Sources) == 1 && len(c.Sources[0].Regions) == 1
 }
 
-// onlyFor contains the flags that apply only to some formats. With any other format, such a flag is an error.
+// onlyFor maps each flag that requires certain output formats to those formats.
 var onlyFor = map[string][]string{
 	"columns":       {"table", "record", "html", "csv"},
 	"expiring":      {"summary", "html"},
@@ -156,7 +156,7 @@ func (c *config) define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 
 // parse parses the command line.
 func parse(args []string, stdin io.Reader, getenv func(string) string, now time.Time) (*config, error) {
-	if slices.ContainsFunc(args, isDemo) { // look for -demo first, because relative times depend on it
+	if slices.ContainsFunc(args, isDemo) { // the value of now must be known before relative times are parsed
 		now = demo.Now() // the demo fleet has a fixed time
 	}
 	c := &config{look: look{now: now, expiring: 30, command: shellLine("inventory", args)}}
@@ -219,7 +219,7 @@ func parse(args []string, stdin io.Reader, getenv func(string) string, now time.
 	return c, c.arrange()
 }
 
-// checkUse returns an error if a flag would have no effect.
+// checkUse returns an error if a flag has no effect in combination with the other flags.
 func (c *config) checkUse(given map[string]bool) error {
 	if c.doctor && given["o"] && c.format.name != "json" {
 		return fmt.Errorf("-o %s has no effect with doctor: leave out -o, or use -o json", c.format.name)
@@ -242,7 +242,7 @@ func (c *config) checkUse(given map[string]bool) error {
 	return nil
 }
 
-// arrange sets the columns and the order of the instances.
+// arrange determines the columns and the sort order.
 func (c *config) arrange() (err error) {
 	accounts := c.Sources[0].Account != ""
 	if c.look.columns, err = parseColumns(c.raw.columns, defaults(c.format.name, accounts)); err != nil {
@@ -250,14 +250,13 @@ func (c *config) arrange() (err error) {
 	}
 	c.look.fit = c.raw.columns == ""
 	if c.raw.sort != "" {
-		// Sort by the id last: otherwise, instances with equal values would be in random order.
+		// Sort instances with equal values by id. Otherwise, their order would be random.
 		if c.sort, err = parseSort(c.raw.sort + ",id"); err != nil {
 			return fmt.Errorf("-sort: %w", err)
 		}
 	}
-	// Instances of several regions arrive in random order, because the regions are listed concurrently. With several
-	// workers, the instances of a single region arrive in random order too. Sort the instances in demo mode, and if
-	// the format waits for all instances.
+	// Concurrent requests return instances in random order. If the order is not specified, sort the instances in demo
+	// mode and before a complete list is printed.
 	if c.sort == nil && (!c.oneRegion() || c.Workers > 0) && (c.Demo || c.format.whole && c.limit == 0) {
 		order := "region"
 		if c.Workers > 0 {
@@ -271,19 +270,19 @@ func (c *config) arrange() (err error) {
 		}
 	}
 	if c.sort == nil && c.limit > 0 && !c.IsFiltered() {
-		c.Request.MaxResults = min(c.limit, 100) // do not request more instances than the limit
+		c.Request.MaxResults = min(c.limit, 100) // do not request more instances than will be printed
 	}
 	return nil
 }
 
-// isDemo reports whether an argument sets -demo, in any form that package flag accepts.
+// isDemo reports whether an argument sets the flag -demo, in any form that the flag package accepts.
 func isDemo(arg string) bool {
 	name, value, given := strings.Cut(arg, "=")
 	on, err := strconv.ParseBool(value)
 	return (name == "-demo" || name == "--demo") && (!given || on && err == nil)
 }
 
-// shellLine returns a command line in a form that the user can paste into a shell.
+// shellLine returns a command line that the user can paste into a shell.
 func shellLine(name string, args []string) string {
 	words := []string{name}
 	for _, arg := range args {
@@ -292,7 +291,7 @@ func shellLine(name string, args []string) string {
 	return strings.Join(words, " ")
 }
 
-// shellWord quotes a word if a shell would change it.
+// shellWord quotes an argument if a shell would otherwise change it.
 func shellWord(arg string) string {
 	if arg == "" || strings.ContainsFunc(arg, isSpecial) {
 		return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
@@ -300,13 +299,13 @@ func shellWord(arg string) string {
 	return arg
 }
 
-// isSpecial reports whether r may have a special meaning in a shell. It returns false for letters of any script,
-// digits and a few punctuation marks.
+// isSpecial reports whether r must be quoted in a shell. Letters, digits and some punctuation marks need no quotes.
 func isSpecial(r rune) bool {
 	return !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune("-_.,:/=+@%", r)
 }
 
-// flagError rewords an error of package flag for users, and suggests a similar flag if there is one.
+// flagError converts an error from the flag package to a message for users. The message suggests a similar flag, if
+// there is one.
 func flagError(err error, fs *flag.FlagSet) error {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	_, noFormat := findFormat(name)

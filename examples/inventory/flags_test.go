@@ -134,7 +134,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	}
 }
 
-// TestCommandIsQuoted verifies that a user can paste the command line in the output into a shell.
+// TestCommandIsQuoted verifies that a shell parses the printed command line correctly.
 func TestCommandIsQuoted(t *testing.T) {
 	t.Parallel()
 	args := []string{"-demo", "-name", "web-*", "-tag", "a=it's $HOME `id` \\ \"x\" ~", "-tag", "环境=生产", "-user", "ops", "-o", "ssh-config", "-zone", "!1 & 2 > 3; #4", "-vpc", "~root", "-tag", "home=~", "-image", "a\tb"}

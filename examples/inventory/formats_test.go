@@ -42,7 +42,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestFormatsAgree verifies that all formats list the same instances, by parsing the output of each.
+// TestFormatsAgree verifies that the output of every format contains the same instances.
 func TestFormatsAgree(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, ecstest.Fleet(600, 2)...)
@@ -111,8 +111,7 @@ func lastFields(lines []string) (list []string) {
 	return list
 }
 
-// TestJSONShape verifies that JSON output has the form of the API's responses, so that tools for the vendor CLI's
-// output can read it.
+// TestJSONShape verifies that the JSON output has the same structure as the vendor CLI's output.
 func TestJSONShape(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{
@@ -143,7 +142,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestAddedColumns verifies that a default column that is added with "+" is not shown twice.
+// TestAddedColumns verifies that "+" does not add a column twice.
 func TestAddedColumns(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(1)...)
@@ -180,8 +179,8 @@ func TestOutputFails(t *testing.T) {
 	}
 }
 
-// TestReadme verifies that the README shows the actual output of the program, and that it names every format and exit
-// code.
+// TestReadme verifies that the README contains the actual output of the program and describes all formats and exit
+// codes.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	file, err := os.ReadFile("README.md")

@@ -23,8 +23,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// hostileFleet returns an instance for each hostile name. The name is also the description, the host name, and the
-// key and value of a tag.
+// hostileFleet returns one instance for each hostile name. Other members and a tag of the instance contain the same
+// string.
 func hostileFleet() []ecs.Instance {
 	names := hostile.Names()
 	list := fleet(len(names))
@@ -39,14 +39,14 @@ func hostileFleet() []ecs.Instance {
 	return list
 }
 
-// controls reports whether a terminal may do anything with a text except display it.
+// controls reports whether a text contains characters that control a terminal.
 func controls(text string) bool {
 	return strings.ContainsFunc(strings.ReplaceAll(terminal.Unstyled(text), "\n", ""), func(r rune) bool {
 		return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 	})
 }
 
-// TestFormatsOnATerminal verifies that no name can control the terminal, in any format.
+// TestFormatsOnATerminal verifies that no output format lets an instance name control the terminal.
 func TestFormatsOnATerminal(t *testing.T) {
 	t.Parallel()
 	for _, f := range formats() {
@@ -78,7 +78,7 @@ func TestFormatsInAFile(t *testing.T) {
 	server := newServer(t, list...)
 	want := map[string]string{}
 	for _, inst := range list {
-		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // replaces invalid UTF-8 with U+FFFD
+		want[inst.InstanceID] = string([]rune(inst.InstanceName)) // the conversion replaces invalid UTF-8 with U+FFFD
 	}
 	var instances []ecs.Instance
 	r := world{server: server}.run(t, "-region", "cn-hangzhou", "-o", "json")
@@ -109,8 +109,7 @@ func TestFormatsInAFile(t *testing.T) {
 	}
 }
 
-// TestMessagesHoldNoControlCharacters verifies that messages on stderr cannot control the terminal, even if they
-// quote hostile flags or error messages.
+// TestMessagesHoldNoControlCharacters verifies that messages on stderr cannot control the terminal.
 func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, fleet(1)...)
@@ -129,8 +128,8 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// TestSSHHostileNames writes the output into an ssh configuration, after other entries. It verifies with the real ssh
-// that no instance name takes over another host, and that each name leads to the right instance.
+// TestSSHHostileNames verifies with the real ssh that each host name leads to the right instance, and that no
+// instance name replaces another host.
 func TestSSHHostileNames(t *testing.T) {
 	t.Parallel()
 	ssh := realtool.Find(t, "openssh-client", "ssh")
@@ -173,7 +172,8 @@ func TestSSHHostileNames(t *testing.T) {
 	}
 }
 
-// TestIPv6Only verifies that every format that needs an address includes an instance that has only an IPv6 address.
+// TestIPv6Only verifies that instances with only an IPv6 address are included in the output formats that require
+// addresses.
 func TestIPv6Only(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{
@@ -193,8 +193,8 @@ func TestIPv6Only(t *testing.T) {
 	}
 }
 
-// TestClosedRegion verifies the handling of a region that is not enabled for the account. The region must not affect
-// the other regions, and the user must be able to exclude it.
+// TestClosedRegion verifies that a region that is not enabled for the account does not affect other regions, and that
+// the user can exclude the region.
 func TestClosedRegion(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)
@@ -221,7 +221,7 @@ func TestClosedRegion(t *testing.T) {
 	}
 }
 
-// TestCompletion verifies that the completion script works in the real bash.
+// TestCompletion verifies the completion script in a real bash.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -241,7 +241,7 @@ func TestCompletion(t *testing.T) {
 		"inventory -status Run":           "Running",
 		"inventory -exclude":              "-exclude-region",
 		"inventory d":                     "doctor",
-		"inventory doctor -demo d":        "", // doctor is completed only as the first word
+		"inventory doctor -demo d":        "", // the word doctor is completed only as the first argument
 	} {
 		words := strings.Fields(line)
 		script := r.stdout + fmt.Sprintf("COMP_WORDS=(%s); COMP_CWORD=%d; _inventory; echo \"${COMPREPLY[@]}\"", line, len(words)-1)
@@ -286,7 +286,7 @@ func TestFishCompletion(t *testing.T) {
 		out, err := c.Output()
 		var words []string
 		for found := range strings.Lines(string(out)) {
-			words = append(words, strings.Fields(found)[0]) // cut off the description
+			words = append(words, strings.Fields(found)[0]) // ignore the description
 		}
 		if got := strings.Join(words, " "); err != nil || got != want {
 			t.Errorf("%s: %q, want %q, %v", line, got, want, err)

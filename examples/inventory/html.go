@@ -28,8 +28,7 @@ var (
 	tableJS string
 )
 
-// htmlRenderer writes an HTML page that needs no other files. A script in the page draws charts and a table from the
-// data in the page.
+// htmlRenderer writes a self-contained HTML page. A script in the page draws the charts and the table.
 type htmlRenderer struct {
 	w io.Writer
 	look
@@ -38,12 +37,12 @@ type htmlRenderer struct {
 	rows     []pageRow
 }
 
-// pageData is the data that the script of the page reads.
+// pageData is the JSON input of the page's script.
 type pageData struct {
 	Columns []pageColumn `json:"columns"`
 	Charts  []pageChart  `json:"charts"`
 	Rows    []pageRow    `json:"rows"`
-	Fit     bool         `json:"fit"` // show only as many columns as fit the window
+	Fit     bool         `json:"fit"` // hide columns that do not fit the window
 }
 
 type pageColumn struct {
@@ -53,7 +52,7 @@ type pageColumn struct {
 	Shown bool   `json:"shown"`
 }
 
-// pageChart is the data of a chart: the property by which instances are grouped, and the groups in display order.
+// pageChart describes a chart. Groups are in display order.
 type pageChart struct {
 	Title  string   `json:"title"`
 	Of     int      `json:"of"` // index into pageRow.Groups
@@ -62,14 +61,14 @@ type pageChart struct {
 
 type pageRow struct {
 	Cells  []any    `json:"cells"`
-	Groups []string `json:"groups"` // the group in each section; "" means that the row is in no group
+	Groups []string `json:"groups"` // the row's group in each section, or ""
 	CPU    int      `json:"cpu"`
 	Memory int      `json:"memory"` // MiB
 	GPUs   int      `json:"gpus"`
 }
 
 func newHTML(w io.Writer, l look) renderer {
-	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // not nil, because the script expects [] rather than null
+	r := &htmlRenderer{w: w, look: l, all: slices.Clone(l.columns), rows: []pageRow{}} // must not be nil, because the script requires [] instead of null
 	for _, c := range columns() {
 		if !slices.ContainsFunc(r.all, func(chosen column) bool { return chosen.name == c.name }) {
 			r.all = append(r.all, c)
@@ -113,7 +112,7 @@ func (r *htmlRenderer) end(missing []error) error {
 	}
 	for _, s := range useful(r.sections) {
 		if groups := s.sorted(); len(groups) == 1 && groups[0].instances == len(r.rows) {
-			continue // a single bar that represents all rows is of no use for comparing or filtering
+			continue // a chart with a single bar for all instances is not useful
 		}
 		chart := pageChart{Title: s.title, Of: slices.Index(r.sections, s)}
 		for _, g := range s.sorted() {
@@ -133,7 +132,7 @@ func (r *htmlRenderer) end(missing []error) error {
 	return template.Must(template.New("page").Funcs(template.FuncMap{"plain": func(err error) string { return terminal.Printable(failure.Text(err)) }}).Parse(pageHTML)).Execute(r.w, page)
 }
 
-// pageTitle returns the title of a column in the page.
+// pageTitle returns a column's title in the HTML page.
 func pageTitle(c column) string {
 	if strings.HasPrefix(c.name, "tag:") {
 		return title(c)
@@ -150,8 +149,8 @@ func pageTitle(c column) string {
 	return strings.ToUpper(joined[:1]) + joined[1:]
 }
 
-// months returns all months from the first group of a chart to the last group, including months without instances. If
-// there are too many months for a chart, it returns years instead, and replaces the months in the rows with years.
+// months returns the time axis of a chart of months, including months without instances. If the axis is too long,
+// months returns years and changes the groups of the rows to years.
 func (r *htmlRenderer) months(c pageChart) []string {
 	first, _ := time.Parse(monthLayout, slices.Min(c.Groups))
 	last, _ := time.Parse(monthLayout, slices.Max(c.Groups))
@@ -169,7 +168,7 @@ func (r *htmlRenderer) months(c pageChart) []string {
 	return all
 }
 
-// integrity returns the hash of a script or style sheet in the form that a content security policy requires.
+// integrity returns the hash of a script or style sheet for the content security policy.
 func integrity(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -82,7 +82,7 @@ func TestHTMLHoldsTheList(t *testing.T) {
 	}
 }
 
-// TestHTMLStandsAlone verifies that the HTML page does not refer to other resources.
+// TestHTMLStandsAlone verifies that the HTML page loads no other files.
 func TestHTMLStandsAlone(t *testing.T) {
 	t.Parallel()
 	r := world{server: newServer(t)}.run(t, "-region", "cn-hangzhou", "-o", "html")
@@ -97,8 +97,8 @@ func TestHTMLStandsAlone(t *testing.T) {
 	}
 }
 
-// TestHTMLSaysWhatIsMissing verifies that the HTML page itself reports that instances are missing. Users may pass on
-// the page without the messages on stderr.
+// TestHTMLSaysWhatIsMissing verifies that the HTML page reports missing instances, because users may share the page
+// without the messages on stderr.
 func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, fleet(150)...)
@@ -115,8 +115,7 @@ func TestHTMLSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestMonths verifies that the months in a chart have no gaps, and that the chart shows years if there are too many
-// months.
+// TestMonths verifies that a chart includes months without instances, and that a chart of a long time shows years.
 func TestMonths(t *testing.T) {
 	t.Parallel()
 	day := func(text string) time.Time {
@@ -131,7 +130,7 @@ func TestMonths(t *testing.T) {
 		want    string
 	}{
 		{[]time.Time{day("2024-11-30"), {}, day("2025-02-01")}, "2024-11 2024-12 2025-01 2025-02"},
-		{[]time.Time{day("2025-02-28")}, ""}, // no chart for a single bar
+		{[]time.Time{day("2025-02-28")}, ""}, // a single month has no chart
 		{[]time.Time{day("2025-02-28"), {}}, "2025-02"},
 		{[]time.Time{day("2018-12-31"), day("2025-01-01")}, "2018 2019 2020 2021 2022 2023 2024 2025"},
 		{[]time.Time{{}}, ""},

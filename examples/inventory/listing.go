@@ -18,7 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// all lists the selected instances. The instances are sorted if the format or the flags require it.
+// all lists the selected instances, sorted if necessary.
 func (p *program) all(ctx context.Context, c *config, sources []selection.Source) iter.Seq2[ecs.Instance, error] {
 	list := selection.Instances(ctx, sources)
 	list = p.counted(c, list)
@@ -39,7 +39,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	r := c.format.new(out, l)
 
 	printed := 0
-	missing := map[string]bool{} // requested ids that have not been listed yet
+	missing := map[string]bool{} // requested ids that have not been found yet
 	if c.limit == 0 && c.IDsOnly() {
 		for _, id := range c.Request.InstanceIDs {
 			missing[id] = true
@@ -50,13 +50,13 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	var outputErr error
 	for inst, err := range p.all(ctx, c, sources) {
 		if err != nil {
-			failures = append(failures, err) // the listing continues with the other regions
+			failures = append(failures, err) // continue with the other regions
 			continue
 		}
 		printed++
 		delete(missing, inst.InstanceID)
 		if outputErr = r.add(inst); outputErr == nil && printed%100 == 0 {
-			outputErr = out.Flush() // pass each page on to the reader of a pipe
+			outputErr = out.Flush() // make each page available to a pipe immediately
 		}
 		if outputErr != nil || printed == c.limit {
 			break
@@ -68,7 +68,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 		notFound = missingIDs(slices.Sorted(maps.Keys(missing)), ids)
 		reasons = []error{notFound}
 	}
-	// After a failure, do not print an empty list: it would wrongly mean that there are no instances.
+	// Do not print an empty list after a failure. An empty list would mean that there are no instances.
 	if outputErr == nil && (printed > 0 || len(failures) == 0) {
 		outputErr = r.end(reasons)
 	}
@@ -78,7 +78,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	}
 	switch {
 	case errors.Is(outputErr, syscall.EPIPE):
-		return failure.ExitOK // the reader, such as `head`, closed the pipe because it has read enough
+		return failure.ExitOK // the reader, such as `head`, has closed the pipe
 	case outputErr != nil:
 		p.say("cannot write the list: " + outputErr.Error())
 		return failure.ExitFailed
@@ -93,8 +93,7 @@ func (p *program) list(ctx context.Context, c *config, sources []selection.Sourc
 	}
 }
 
-// conclude prints the number of instances after a complete list. If there are no instances, it also prints possible
-// reasons.
+// conclude prints the number of instances. If no instance matches, conclude prints possible reasons.
 func (p *program) conclude(c *config, printed int) {
 	switch {
 	case printed == 0:
@@ -107,11 +106,10 @@ func (p *program) conclude(c *config, printed int) {
 	}
 }
 
-// zone matches the end of a zone id, but does not match the end of a region id.
+// zone matches the end of a zone id. It does not match region ids.
 var zone = regexp.MustCompile(`(-|\d)[a-z]$`)
 
-// advice returns possible reasons why no instance matches the filters, such as an incomplete value or a value that
-// belongs to another flag.
+// advice returns possible reasons why no instance matches the request.
 func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	if r.InstanceName != "" && !strings.Contains(r.InstanceName, "*") {
 		list = append(list, "-name must match the whole name: try "+shellWord("*"+r.InstanceName+"*"))
@@ -134,7 +132,7 @@ func advice(r ecs.DescribeInstancesRequest) (list []string) {
 	return list
 }
 
-// missingIDs returns an error with the requested ids that were not found. of is the total number of requested ids.
+// missingIDs returns an error that lists the ids that were not found. of is the number of requested ids.
 func missingIDs(ids []string, of int) error {
 	const most = 20
 	text := strings.Join(ids[:min(len(ids), most)], ", ")
@@ -144,8 +142,8 @@ func missingIDs(ids []string, of int) error {
 	return fmt.Errorf("%d of %d ids not found: %s", len(ids), of, text)
 }
 
-// sorted reads a listing to its end and yields the instances in order. It yields errors before the instances, so that
-// -limit does not suppress the errors.
+// sorted sorts the instances of a listing. It yields all errors before the instances, because -limit may end the loop
+// early.
 func sorted(all iter.Seq2[ecs.Instance, error], compare func(a, b ecs.Instance) int) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		var instances []ecs.Instance

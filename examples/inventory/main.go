@@ -1,5 +1,5 @@
 // Command inventory lists the ECS instances of an Alibaba Cloud account as a table for people or in a format for
-// scripts. To run it without an account:
+// scripts. To run the program without an account:
 //
 //	go run ./examples/inventory -demo
 //	go run ./examples/inventory -h
@@ -25,12 +25,12 @@ import (
 )
 
 func main() {
-	signal.Ignore(syscall.SIGPIPE) // the write fails instead, for example with `| head`, and the program can restore the terminal
+	signal.Ignore(syscall.SIGPIPE) // a write to a closed pipe then returns an error
 	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now(), connect: demo.Client}
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program. Tests replace them.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -84,7 +84,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	}
 	defer done()
 	if c.watch > 0 {
-		p.warn(ctx, c, sources) // warn at the start, because a watch may run for days
+		p.warn(ctx, c, sources) // print warnings now, because a watch may run for days
 		return p.watch(ctx, c, sources)
 	}
 	defer p.warn(ctx, c, sources)
@@ -94,14 +94,14 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.list(ctx, c, sources)
 }
 
-// warn prints a warning for each region in -exclude-region that does not exist.
+// warn prints a warning for each nonexistent region in -exclude-region.
 func (p *program) warn(ctx context.Context, c *config, sources []selection.Source) {
 	for _, warning := range c.UselessExclusions(ctx, sources) {
 		p.say(warning)
 	}
 }
 
-// fail reports the failures and returns the exit code. printed is the number of instances that were printed. If
+// fail reports the failures and returns the exit code. printed is the number of instances that have been printed. If
 // printed is not 0, fail also reports that the list is incomplete.
 func (p *program) fail(ctx context.Context, c *config, printed int, failures ...error) int {
 	first := failure.Sorted(failures)[0]
@@ -125,8 +125,7 @@ func (p *program) fail(ctx context.Context, c *config, printed int, failures ...
 	return code
 }
 
-// causes returns the failures to report. If the listing ended because of a timeout or an interrupt, causes returns
-// only the timeout or the interrupt.
+// causes returns the failures to report. After a timeout or an interrupt, other failures are not reported.
 func causes(ctx context.Context, failures []error) []error {
 	switch {
 	case len(failures) == 0 || ctx.Err() == nil:
@@ -138,7 +137,7 @@ func causes(ctx context.Context, failures []error) []error {
 	}
 }
 
-// instances returns the number n followed by a noun, such as "1 instance" or "1,500 instances".
+// instances formats a number of instances, such as "1 instance" or "1,500 instances".
 func instances(n int) string {
 	if n == 1 {
 		return "1 instance"
@@ -146,5 +145,5 @@ func instances(n int) string {
 	return thousands(n) + " instances"
 }
 
-// say writes a line to stderr after the name of the program.
+// say writes a message to stderr, prefixed with the name of the program.
 func (p *program) say(line string) { process.Say(p.stderr, "inventory")(line) }

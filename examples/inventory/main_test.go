@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 var testNow = time.Date(2025, 6, 15, 12, 0, 0, 0, time.UTC)
 
-// result contains the exit code and the output of a run.
+// result is the exit code and the output of the program.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -40,14 +40,14 @@ type result struct {
 
 func (r result) lines() []string { return strings.Split(strings.TrimSuffix(r.stdout, "\n"), "\n") }
 
-// world contains the environment in which a test runs the program. Without a server, the program runs in demo mode.
+// world describes how a test runs the program. If server is nil, the program runs in demo mode.
 type world struct {
 	server *ecstest.Server
-	key    ecs.CredentialsProvider // nil means the key of the server
+	key    ecs.CredentialsProvider // if key is nil, the server's key is used
 	env    map[string]string
 	stdin  string
 	ctx    context.Context //nolint:containedctx // the context of one run
-	stdout io.Writer       // nil writes the output to the result
+	stdout io.Writer       // if stdout is nil, the result contains the output
 }
 
 func (w world) run(t *testing.T, args ...string) result {

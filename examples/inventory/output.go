@@ -15,33 +15,32 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// renderer writes instances in one format. If a format needs all instances before it can write anything, the renderer
-// writes in end.
+// renderer writes instances in an output format. Formats that need all instances write their output in end.
 type renderer interface {
 	add(ecs.Instance) error
-	// end completes the output. missing contains the errors because of which instances may be missing.
+	// end completes the output. If missing is not empty, the list may be incomplete because of these errors.
 	end(missing []error) error
 }
 
 // format is an output format.
 type format struct {
 	name, help string
-	whole      bool // the output is written after all instances are known
+	whole      bool // the format needs all instances before it writes anything
 	new        func(w io.Writer, l look) renderer
 }
 
-// look contains the settings for displaying instances.
+// look contains the settings that determine how instances are displayed.
 type look struct {
 	columns  []column
-	fit      bool // the columns are the default columns, so a page may hide columns that do not fit
+	fit      bool // an HTML page may hide columns that do not fit
 	terminal bool // the output is a terminal
-	width    int  // width of the terminal in cells; 0 means that the output is not a terminal, so nothing is shortened
+	width    int  // width of the terminal in columns; 0 means that nothing is shortened
 	color    bool
-	note     func(string) // prints a note about columns or instances that were left out, after the list
+	note     func(string) // prints a message after the list, such as which columns do not fit
 
 	now         time.Time
-	expiring    int    // a subscription that ends within this number of days is counted as expiring
-	command     string // the command line that the output quotes
+	expiring    int    // a subscription counts as expiring if it ends within this number of days
+	command     string // the command line, for display
 	demo        bool
 	spreadsheet bool // the CSV is intended for a spreadsheet
 	ssh         sshOptions
@@ -74,8 +73,7 @@ func formats() []format {
 	}
 }
 
-// plain returns s in the form in which it must be written. If the output is a terminal, control characters are
-// removed. Otherwise, s is not changed.
+// plain returns s without control characters if the output is a terminal. Otherwise, plain returns s unchanged.
 func (l look) plain(s string) string {
 	if l.terminal {
 		return terminal.Printable(s)
@@ -108,15 +106,14 @@ func formatHelp() string {
 	return strings.Join(lines, "\n"+strings.Repeat(" ", 23))
 }
 
-// lineRenderer writes one line per instance.
+// lineRenderer writes one line for each instance.
 type lineRenderer func(ecs.Instance) error
 
 func (f lineRenderer) add(i ecs.Instance) error { return f(i) }
 
 func (lineRenderer) end([]error) error { return nil }
 
-// apiJSON returns an instance as a line of JSON in the form in which the API returns it. Characters that could
-// control a terminal are escaped; JSON parsers decode them to the same strings.
+// apiJSON returns an instance in the JSON format of the API. Characters that could control a terminal are escaped.
 func apiJSON(i ecs.Instance) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -125,7 +122,7 @@ func apiJSON(i ecs.Instance) ([]byte, error) {
 	return terminal.EscapeJSON(b.Bytes()), err
 }
 
-// jsonRenderer writes a JSON array, one element at a time.
+// jsonRenderer writes instances as a JSON array.
 type jsonRenderer struct {
 	w     io.Writer
 	begun bool
@@ -159,7 +156,7 @@ func (r *jsonRenderer) end([]error) error {
 	return err
 }
 
-// csvRenderer writes a header line and the columns as CSV.
+// csvRenderer writes instances as CSV with a header line.
 type csvRenderer struct {
 	w *csv.Writer
 	look
@@ -193,7 +190,7 @@ func (r *csvRenderer) begin() error {
 		return nil
 	}
 	r.begun = true
-	if r.spreadsheet { // the byte order mark tells Excel that this is UTF-8
+	if r.spreadsheet { // Excel recognizes UTF-8 by the byte order mark
 		if _, err := io.WriteString(r.raw, "\ufeff"); err != nil {
 			return err
 		}
@@ -205,13 +202,12 @@ func (r *csvRenderer) begin() error {
 	return r.w.Write(names)
 }
 
-// formula matches the positions in a string at which a spreadsheet may recognize a formula. These include positions
-// after semicolons and line breaks: in locales with a decimal comma, a spreadsheet separates cells at semicolons and
-// may not recognize quotes, so the text after a semicolon may become a cell.
+// formula matches each position in a string where a spreadsheet may find a formula. A semicolon can begin a new cell
+// in locales with a decimal comma.
 var formula = regexp.MustCompile("(^|[;\t\r\n])([\\pZ\\pC\"]*[=+@＝＋－＠-])")
 
-// cell returns a string for the output. With -spreadsheet, it puts an apostrophe before a string that begins like a
-// formula, so that a spreadsheet does not evaluate the string.
+// cell returns a string to write as CSV. With -spreadsheet, cell adds apostrophes that prevent a spreadsheet from
+// evaluating formulas.
 func (r *csvRenderer) cell(s string) string {
 	s = r.plain(s)
 	if !r.spreadsheet {

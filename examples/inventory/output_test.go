@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// render returns the lines of a table, and the note that names the columns left out of the table.
+// render returns the lines of a table, and a note about the columns that are not in the table.
 func render(t *testing.T, l look, instances ...ecs.Instance) (lines []string, note string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -86,8 +86,8 @@ func TestTableIsCompleteWithoutTerminal(t *testing.T) {
 	}
 }
 
-// TestTableLeavesColumnsOut verifies that a table leaves out columns that do not fit, even if the user selected these
-// columns, and that a note names the columns.
+// TestTableLeavesColumnsOut verifies that a table omits the columns that do not fit, and that a note lists these
+// columns.
 func TestTableLeavesColumnsOut(t *testing.T) {
 	t.Parallel()
 	l := defaultLook(t, 80)
@@ -126,8 +126,8 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// TestTableAlignsChinese verifies that a table with Chinese characters is aligned, although a Chinese character is
-// two columns wide.
+// TestTableAlignsChinese verifies that tables with Chinese characters are aligned. Chinese characters are two columns
+// wide.
 func TestTableAlignsChinese(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{0, 80, 140} {
@@ -191,8 +191,8 @@ func TestColumns(t *testing.T) {
 	}
 }
 
-// TestSpreadsheetSemicolons verifies that no part of a value can become a formula. In locales with a decimal comma, a
-// spreadsheet splits values at semicolons.
+// TestSpreadsheetSemicolons verifies that a value with semicolons cannot become a formula. In some locales,
+// spreadsheets split values at semicolons.
 func TestSpreadsheetSemicolons(t *testing.T) {
 	t.Parallel()
 	list := fleet(4)

@@ -19,8 +19,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// command returns a command that runs the program in a separate process. Tests use it to check the environment,
-// signals and pipes.
+// command returns a command that runs the program in a separate process, for tests of signals, pipes and environment
+// variables.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(os.Args[0], args...) //nolint:noctx // the test ends the process with signals

@@ -11,19 +11,18 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// progress shows on a terminal how many instances have been listed.
+// progress shows the number of listed instances on a terminal.
 type progress struct {
 	w     io.Writer
 	where string        // the regions, for display
 	width int           // width of the terminal
 	every time.Duration // minimum time between two updates
-	line  bool          // print each update on its own line, because the terminal cannot overwrite a line
+	line  bool          // print each update on a new line
 	last  time.Time
 	shown bool
 }
 
-// counted returns a listing with the same elements as all. If stderr is a terminal to which nothing else is being
-// written, the listing shows its progress there.
+// counted yields the elements of all. It shows progress if stderr is a terminal that no other output uses.
 func (p *program) counted(c *config, all iter.Seq2[ecs.Instance, error]) iter.Seq2[ecs.Instance, error] {
 	buffered := c.sort != nil || c.format.whole
 	if !terminal.Is(p.stderr) || c.verbose || !buffered && terminal.Is(p.stdout) {
@@ -67,7 +66,7 @@ func (b *progress) show(text string) {
 		return
 	}
 	b.shown = true
-	fmt.Fprint(b.w, "\r\x1b[K"+terminal.Snip(text, b.width-1)) // a longer text would wrap to the next line, which is not erased
+	fmt.Fprint(b.w, "\r\x1b[K"+terminal.Snip(text, b.width-1)) // a second line could not be erased
 }
 
 func (b *progress) clear() {

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// TestProgressFitsTheTerminal verifies that the progress line shows the number of instances even if the names of many
-// regions do not fit. The line must never wrap, because the wrapped part would stay on the screen.
+// TestProgressFitsTheTerminal verifies that the progress line fits the width of the terminal and shows the number of
+// instances.
 func TestProgressFitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	for _, width := range []int{30, 60, 200} {

@@ -8,8 +8,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// TestRecordContinuesLongValues verifies that a value that is too long for the terminal continues on the next lines.
-// In a pipe, every value must be on one line. Short values must never be changed.
+// TestRecordContinuesLongValues verifies that long values continue on the next line on a terminal, but not in a pipe.
 func TestRecordContinuesLongValues(t *testing.T) {
 	t.Parallel()
 	long := strings.TrimSpace(strings.Repeat("环境=prod team ", 20))

@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestHints verifies that, if no instance matches, a message suggests what the user may have intended.
+// TestHints verifies the advice that the program prints if no instance matches.
 func TestHints(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -113,7 +113,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestConnection verifies that the flags set the options of the client.
+// TestConnection verifies that flags set the client's options.
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -139,7 +139,7 @@ func TestConnection(t *testing.T) {
 	}
 }
 
-// TestDemoTime verifies that -demo sets a fixed time, whichever form of the flag is used.
+// TestDemoTime verifies that the current time is fixed in demo mode, for every form of the flag -demo.
 func TestDemoTime(t *testing.T) {
 	t.Parallel()
 	for args, demoed := range map[string]bool{"-demo": true, "--demo": true, "-demo=true": true, "--demo=1": true, "-demo=false -region r": false, "-region r": false} {
@@ -174,8 +174,8 @@ func TestSortAndLimit(t *testing.T) {
 	}
 }
 
-// TestSortTies verifies a listing of several regions with equal values in the sort columns. The order of the
-// instances, and the instances within the limit, must not depend on which region responds first.
+// TestSortTies verifies that the order of instances with equal sort values does not depend on the order of the
+// responses.
 func TestSortTies(t *testing.T) {
 	t.Parallel()
 	instances := fleet(4)
@@ -225,8 +225,7 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// TestWorkers verifies that several workers list the same instances as a single worker, both in one region and in
-// several regions.
+// TestWorkers verifies that -workers does not change which instances are listed.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
 	instances := ecstest.Fleet(1200, 3)
@@ -248,7 +247,7 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 
-	// A format that waits for all instances sorts the instances.
+	// Formats that need all instances sort them.
 	s := newServer(t, instances...)
 	var tables []string
 	for range 3 {
@@ -259,8 +258,8 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
-// TestIDsNotFound verifies that the program reports ids that do not exist, provided that ids are the only filter and
-// no region failed.
+// TestIDsNotFound verifies that the program reports ids that do not exist if the listing is complete and has no other
+// filter.
 func TestIDsNotFound(t *testing.T) {
 	t.Parallel()
 	instances := fleet(150)

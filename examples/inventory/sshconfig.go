@@ -14,17 +14,16 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// sshOptions contains the flags for -o ssh-config.
+// sshOptions contains the values of the flags for -o ssh-config.
 type sshOptions struct {
-	public       bool   // connect to public instead of private addresses
+	public       bool   // use public addresses instead of private addresses
 	user         string // login name
 	proxyJump    string
 	identityFile string
-	template     string // template of the host names; "" means "{name}"
+	template     string // template for host names; "" means "{name}"
 }
 
-// These patterns match the valid values of flags and templates. ssh could interpret other values in an unexpected
-// way.
+// These patterns match values that are safe to write to an ssh configuration.
 var (
 	loginName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
 	jumpHosts    = regexp.MustCompile(`^[A-Za-z0-9_\[][A-Za-z0-9_.@:,\[\]-]*$`)
@@ -33,8 +32,7 @@ var (
 	ownText      = regexp.MustCompile(`^[A-Za-z0-9._-]*$`)
 )
 
-// matching returns a function that sets *to to its argument if the argument matches the pattern, and returns an error
-// otherwise.
+// matching returns a function that sets *to to a string if the string matches the pattern.
 func matching(to *string, pattern *regexp.Regexp, want string) func(string) error {
 	return func(s string) error {
 		if !pattern.MatchString(s) {
@@ -57,7 +55,7 @@ func (o *sshOptions) setTemplate(s string) error {
 	if s == "" || !ownText.MatchString(placeholder.ReplaceAllString(s, "")) || !placeholder.MatchString(s) {
 		return errors.New(`must be a template such as "{name}.ecs", made of placeholders, letters, digits, ".", "_" and "-"`)
 	}
-	// With the template "{name}.{tag:domain}", an instance could take over github.com.
+	// With the template "{name}.{tag:domain}", an instance could replace the host github.com.
 	if _, domain, dotted := cutLast(s, "."); dotted && (strings.Contains(domain, "{name}") || strings.Contains(domain, "{tag:")) {
 		return errors.New("{name} and {tag:KEY} are not allowed after the last dot, because an instance could take over the name of an Internet host")
 	}
@@ -65,7 +63,7 @@ func (o *sshOptions) setTemplate(s string) error {
 	return nil
 }
 
-// cutLast is like strings.Cut, but cuts at the last separator. It ignores separators within placeholders.
+// cutLast splits a template at the last separator that is not part of a placeholder.
 func cutLast(template, separator string) (before, after string, found bool) {
 	masked := placeholder.ReplaceAllStringFunc(template, func(m string) string { return strings.Repeat("_", len(m)) })
 	if n := strings.LastIndex(masked, separator); n >= 0 {
@@ -74,8 +72,7 @@ func cutLast(template, separator string) (before, after string, found bool) {
 	return template, "", false
 }
 
-// alias returns the host name of an instance according to the template, or "" if the instance has no valid value for
-// a placeholder.
+// alias returns the host name of an instance, or "" if the template does not produce a valid host name.
 func (o *sshOptions) alias(i ecs.Instance) string {
 	if o.template == "" {
 		return hostname.OfName(i.InstanceName)
@@ -90,15 +87,15 @@ func (o *sshOptions) alias(i ecs.Instance) string {
 		complete = complete && value != ""
 		return value
 	})
-	// Even harmless values can form a reserved name: for example, "local" and "host" form "localhost". Only {id} may
-	// produce an instance id.
+	// Valid parts can form an invalid name: "local" and "host" form "localhost". An instance id is a valid name only
+	// for the instance with that id.
 	if !complete || hostname.Clean(name) == "" || hostname.OfName(name) == "" && name != i.InstanceID {
 		return ""
 	}
 	return name
 }
 
-// sshRenderer writes a Host entry for each instance. The user includes the output in ~/.ssh/config.
+// sshRenderer writes an ssh configuration with a Host entry for each instance.
 type sshRenderer struct {
 	w io.Writer
 	look
@@ -131,9 +128,9 @@ func (r *sshRenderer) add(i ecs.Instance) error {
 	return nil
 }
 
-// end writes all entries. For each host name, ssh uses only the first entry, so every name must be unique.
+// end writes the Host entries. Every host name must be unique, because ssh uses only the first entry with a name.
 func (r *sshRenderer) end([]error) error {
-	uses := map[string]int{} // keys are in lower case, because ssh ignores case in host names
+	uses := map[string]int{} // keys are lowercase, because host names are not case-sensitive
 	for _, h := range r.hosts {
 		uses[strings.ToLower(h.id)]++
 		if h.alias != h.id {
@@ -145,7 +142,7 @@ func (r *sshRenderer) end([]error) error {
 	for _, h := range r.hosts {
 		names := h.id
 		if h.alias != "" && uses[strings.ToLower(h.alias)] > 1 {
-			h.alias += "." + h.id // do not append a counter, which would refer to another instance after a release
+			h.alias += "." + h.id // unlike a counter, the id always refers to the same instance
 			uses[strings.ToLower(h.alias)]++
 		}
 		if h.alias != "" && h.alias != h.id && uses[strings.ToLower(h.alias)] == 1 {
@@ -155,7 +152,7 @@ func (r *sshRenderer) end([]error) error {
 		if h.name != "" {
 			fmt.Fprintf(&b, "# %s\n", h.name)
 		}
-		// Use the instance id to store the host key, because the address may later belong to another instance.
+		// Store host keys under the instance id, because an address may later belong to another instance.
 		fmt.Fprintf(&b, "Host %s\n    HostName %s\n    HostKeyAlias %s\n", names, h.address.WithZone(""), h.id)
 		r.options(&b)
 	}
@@ -170,7 +167,7 @@ func (r *sshRenderer) end([]error) error {
 	return err
 }
 
-// options writes the settings from the flags, which apply to each host.
+// options writes the settings that are the same for each host.
 func (r *sshRenderer) options(b *strings.Builder) {
 	if r.ssh.user != "" {
 		fmt.Fprintf(b, "    User %s\n", r.ssh.user)

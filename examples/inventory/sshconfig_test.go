@@ -14,7 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// namesakes returns instances whose names are difficult to write into an ssh configuration file.
+// namesakes returns instances with duplicate names and with names that are not valid host names.
 func namesakes() []ecs.Instance {
 	names := []string{
 		"web", "db", "db", "订单服务", "web server (1)", "*", "", "-oProxyCommand=id", `"quoted" 'twice' \`, "a\nHost *\n    ProxyCommand id",
@@ -46,8 +46,8 @@ func TestSSHConfig(t *testing.T) {
 	}
 }
 
-// TestSSHReadsConfig verifies with the real ssh that each name in the output leads to the right instance, and that
-// the output does not change the configuration of other hosts.
+// TestSSHReadsConfig verifies with the real ssh that each host name leads to the right instance, and that the
+// configuration of other hosts does not change.
 func TestSSHReadsConfig(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -102,8 +102,8 @@ func TestSSHReadsConfig(t *testing.T) {
 	}
 }
 
-// TestSSHForeignNames verifies that an instance cannot take over the id of another instance that is not listed. It
-// also verifies that an instance cannot take over a known host whose name consists of harmless parts.
+// TestSSHForeignNames verifies that an instance cannot replace a known host or use another instance's id as its host
+// name.
 func TestSSHForeignNames(t *testing.T) {
 	t.Parallel()
 	list := fleet(3)

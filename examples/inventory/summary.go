@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tally contains the totals of a group: the number of instances, the number of vCPUs and the memory in MiB.
+// tally contains the totals of a group of instances.
 type tally struct {
 	name           string
 	instances, cpu int
@@ -26,15 +26,15 @@ func (t *tally) add(i ecs.Instance) {
 	t.memory += i.Memory
 }
 
-// grouping assigns each instance to a group by a property of the instance.
+// grouping divides instances into groups by a property.
 type grouping struct {
 	title string
 	key   func(ecs.Instance) string // "" means that the instance is in no group
-	order []string                  // order of the groups; nil sorts the largest group first
+	order []string                  // order of the groups; if order is nil, the largest group comes first
 }
 
-// A summary groups instances either by region or by zone. With several regions, there are too many zones. With a
-// single region, grouping by region would show nothing new.
+// A summary of several regions has a section for regions. A summary of a single region has a section for zones
+// instead.
 const (
 	byRegion = "region"
 	byZone   = "zone"
@@ -76,7 +76,7 @@ func charge(i ecs.Instance) string {
 	return string(i.InstanceChargeType)
 }
 
-// section is a part of the summary: a grouping and the totals of its groups.
+// section is a part of the summary. It contains the totals of each group.
 type section struct {
 	grouping
 	groups map[string]*tally
@@ -93,7 +93,7 @@ func (s *section) add(i ecs.Instance) {
 	s.groups[name].add(i)
 }
 
-// sorted returns the groups in the order in which they are displayed.
+// sorted returns the groups in display order.
 func (s *section) sorted() []*tally {
 	return slices.SortedFunc(maps.Values(s.groups), func(a, b *tally) int {
 		if s.order != nil {
@@ -103,7 +103,7 @@ func (s *section) sorted() []*tally {
 	})
 }
 
-// useful returns the sections that are worth showing.
+// useful returns the sections to show in the summary.
 func useful(sections []*section) []*section {
 	regions := 0
 	for _, s := range sections {
@@ -124,7 +124,7 @@ func newSections(list []grouping) []*section {
 	return sections
 }
 
-// summaryRenderer counts instances and draws a bar for each group.
+// summaryRenderer writes a summary with a bar for each group of instances.
 type summaryRenderer struct {
 	w io.Writer
 	look
@@ -167,8 +167,7 @@ func (r *summaryRenderer) end([]error) error {
 	return err
 }
 
-// sideBySide arranges blocks of lines in columns of similar height. It separates blocks in the same column with an
-// empty line.
+// sideBySide arranges blocks of lines in columns of similar height.
 func sideBySide(blocks [][]string, columns, width int) string {
 	height := 0
 	for _, b := range blocks {
@@ -198,7 +197,7 @@ func sideBySide(blocks [][]string, columns, width int) string {
 	return b.String()
 }
 
-// bars draws a section in lines of the given width. The columns of all sections are aligned with each other.
+// bars returns the lines of a section. The columns of all sections are aligned.
 func (r *summaryRenderer) bars(s *section, width int) []string {
 	const most = 10
 	groups := s.sorted()
@@ -227,7 +226,7 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	}
 	lines := []string{head}
 	for _, g := range groups {
-		length := 0 // no bar for the others, which are not a group
+		length := 0 // the line for the remaining groups has no bar
 		if g != &others {
 			length = max(g.instances*room*8/largest, 1)
 		}
@@ -237,7 +236,7 @@ func (r *summaryRenderer) bars(s *section, width int) []string {
 	return lines
 }
 
-// bar returns a bar of the given length. The length is measured in eighths of a character.
+// bar returns a bar. Its length is measured in eighths of a character.
 func bar(eighths int) string {
 	return strings.Repeat("█", eighths/8) + []string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}[eighths%8]
 }
@@ -262,7 +261,7 @@ func (r *summaryRenderer) paint(name, bar string) string {
 
 func gib(mib int) string { return thousands((mib + 512) / 1024) }
 
-// thousands formats n with commas as thousands separators.
+// thousands formats n with commas as separators, such as "1,500".
 func thousands(n int) string {
 	s := strconv.Itoa(n)
 	for i := len(s) - 3; i > 0; i -= 3 {

@@ -27,7 +27,7 @@ func summarize(t *testing.T, l look, instances ...ecs.Instance) string {
 	return b.String()
 }
 
-// row returns the counts of a group in the summary.
+// row returns the totals of a group in the summary.
 func row(t *testing.T, summary, group string) (instances, cpu, gib int) {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)(?:^| {4})` + regexp.QuoteMeta(group) + ` +[▏▎▍▌▋▊▉█]* +([\d,]+) +<?\d+ % +([\d,]+) +([\d,]+)`).FindStringSubmatch(summary)
@@ -90,8 +90,7 @@ func TestSummaryCounts(t *testing.T) {
 	}
 }
 
-// TestBars verifies that the length of a bar is proportional to the number of instances, and that even the shortest
-// bar is visible.
+// TestBars verifies that bars are proportional to the number of instances and are never empty.
 func TestBars(t *testing.T) {
 	t.Parallel()
 	list := fleet(1000)

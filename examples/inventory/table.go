@@ -10,8 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// tableRenderer writes a table. It keeps all rows in memory, because the width of a column depends on its longest
-// text.
+// tableRenderer writes a table. The widths of the columns depend on all rows.
 type tableRenderer struct {
 	w io.Writer
 	look
@@ -60,8 +59,8 @@ func (r *tableRenderer) end([]error) error {
 	return err
 }
 
-// leftOut returns a description of the columns that are missing from the table, or "" if no column is missing.
-// dropped contains the columns that do not fit, and empty contains the columns without values.
+// leftOut returns a note about columns that are not in the table, or "" if there are none. dropped lists the columns
+// that do not fit, and empty lists the columns without values.
 func leftOut(dropped, empty []string) string {
 	list := func(names []string) string {
 		const longest = 80
@@ -80,8 +79,8 @@ func leftOut(dropped, empty []string) string {
 	return strings.Join(parts, "; ")
 }
 
-// leaveOutEmpty removes the columns without values if the terminal is too narrow for all columns. It returns the
-// names of the removed columns.
+// leaveOutEmpty removes empty columns if not all columns fit the terminal. It returns the names of the removed
+// columns.
 func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	if r.width == 0 || len(r.fitWidths()) == len(r.columns) {
 		return nil
@@ -100,7 +99,7 @@ func (r *tableRenderer) leaveOutEmpty() (names []string) {
 	return names
 }
 
-// line writes a line of cells. It pads the cells to the given widths, and removes trailing spaces.
+// line writes a line of the table. It aligns the cells and omits trailing spaces.
 func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, style func(n int, text string) terminal.Style) {
 	blank := 0
 	for n, width := range widths {
@@ -127,9 +126,8 @@ func (r *tableRenderer) line(b *strings.Builder, widths []int, cells []string, s
 	b.WriteByte('\n')
 }
 
-// fitWidths returns the widths of the columns to show. If the output is not a terminal, it returns the full widths of
-// all columns. Otherwise, it returns the widths of the first columns, as many as fit the terminal. The widest columns
-// are narrowed first.
+// fitWidths returns the widths of the columns that fit the terminal. It shortens the widest columns first. If the
+// output is not a terminal, fitWidths returns the full width of every column.
 func (r *tableRenderer) fitWidths() []int {
 	full, least := make([]int, len(r.columns)), make([]int, len(r.columns))
 	for n, c := range r.columns {
@@ -159,7 +157,7 @@ func (r *tableRenderer) fitWidths() []int {
 			}
 		}
 		if widest < 0 {
-			break // no column can be narrowed further
+			break // no column can be shortened further
 		}
 		widths[widest]--
 	}
@@ -192,7 +190,7 @@ func statusStyle(s ecs.InstanceStatus) terminal.Style {
 	}
 }
 
-// recordRenderer writes each instance as a block of lines. The block has one line for each column that is not empty.
+// recordRenderer writes a block of lines for each instance, with one line for each column. It omits empty columns.
 type recordRenderer struct {
 	w io.Writer
 	look

@@ -12,8 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// onATerminal runs the program on a simulated terminal that is 100 columns wide. It returns the combined output of
-// stdout and stderr.
+// onATerminal runs the program on a simulated terminal with 100 columns and returns the output.
 func onATerminal(t *testing.T, server *ecstest.Server, term string, args ...string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -34,7 +33,7 @@ func onATerminal(t *testing.T, server *ecstest.Server, term string, args ...stri
 	return strings.ReplaceAll(string(out), "\r\n", "\n")
 }
 
-// ownSequences matches the escape sequences that the program itself writes.
+// ownSequences matches the escape sequences that the program writes.
 var ownSequences = regexp.MustCompile("\x1b\\[[0-9]*m|\r\x1b\\[K")
 
 func TestOnATerminal(t *testing.T) {

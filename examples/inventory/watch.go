@@ -19,10 +19,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// shortestWatch is the minimum interval for -watch.
+// shortestWatch is the minimum value of -watch.
 const shortestWatch = 5 * time.Second
 
-// checkWatch returns an error if the user has set a flag that cannot be combined with -watch.
+// checkWatch returns an error if -watch is combined with a flag that does not support it.
 func (c *config) checkWatch(given map[string]bool) error {
 	if !given["watch"] {
 		return nil
@@ -59,7 +59,7 @@ func watchColumns(accounts bool) (list []column) {
 	return list
 }
 
-// watch is the state of the program when it runs with -watch.
+// watch is the state of a running -watch command.
 type watch struct {
 	c    *config
 	out  io.Writer
@@ -69,11 +69,10 @@ type watch struct {
 
 	mu     sync.Mutex // guards out and the fields below
 	count  map[string]int
-	synced int // number of accounts whose EventSynced has been received
+	synced int // number of accounts that have been listed
 }
 
-// watch prints the existing instances. It then reports each instance that is added, changed or removed, until ctx is
-// done, and returns the exit code.
+// watch prints the existing instances and then each change until ctx is done. It returns the exit code.
 func (p *program) watch(ctx context.Context, c *config, sources []selection.Source) int {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -102,7 +101,7 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	var stopped stopError
 	switch cause := context.Cause(ctx); {
 	case errors.As(cause, &stopped) && errors.Is(cause, syscall.EPIPE):
-		return failure.ExitOK // the reader, such as `head`, closed the pipe because it has read enough
+		return failure.ExitOK // the reader, such as `head`, has closed the pipe
 	case errors.As(cause, &stopped) && stopped.output:
 		p.say("cannot write the list: " + stopped.Error())
 		return failure.ExitFailed
@@ -115,8 +114,8 @@ func (p *program) watch(ctx context.Context, c *config, sources []selection.Sour
 	}
 }
 
-// stopError is an error that ends a watch. Either writing the output failed, or the API returned an error that
-// persists until the user changes something.
+// stopError is an error that ends a watch. If output is true, the program could not write to stdout. Otherwise, the
+// API returned an error that the user must resolve.
 type stopError struct {
 	error
 
@@ -125,8 +124,8 @@ type stopError struct {
 
 func (e stopError) Unwrap() error { return e.error }
 
-// failed reports an error of a cache. If no account has been listed yet, the error concerns the whole selection and
-// waiting does not help, failed also ends the watch.
+// failed reports an error of a cache. If the first listing fails for all selected regions and waiting does not help,
+// failed ends the watch.
 func (w *watch) failed(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,7 +139,7 @@ func (w *watch) failed(err error) {
 	w.say(failure.Text(err))
 }
 
-// show prints an event from the cache of an account.
+// show prints a change of an account's instances.
 func (w *watch) show(src selection.Source, ev ecscache.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -175,8 +174,8 @@ func (w *watch) show(src selection.Source, ev ecscache.Event) {
 	}
 }
 
-// typeOf returns the type of an event for the selected instances, or "" if the event does not concern a selected
-// instance. Some filters are not sent to the API, so an instance that changes can start or stop matching the filters.
+// typeOf returns the type of an event as the user sees it, or "" if the instance is not selected. A changed instance
+// may be reported as added or removed, because it can start or stop matching a filter.
 func (w *watch) typeOf(ev ecscache.Event) ecscache.EventType {
 	before := ev.Type != ecscache.EventAdded && w.c.Matches(ev.Old)
 	now := ev.Type != ecscache.EventRemoved && w.c.Matches(ev.Instance)
@@ -192,13 +191,13 @@ func (w *watch) typeOf(ev ecscache.Event) ecscache.EventType {
 	}
 }
 
-// event is an event in the output of -o ndjson.
+// event is an event in the ndjson output.
 type event struct {
 	Type     ecscache.EventType `json:"type"`
 	Time     time.Time          `json:"time"`
 	Account  string             `json:"account,omitempty"`
-	Instance json.RawMessage    `json:"instance,omitempty"` // absent in "synced" events
-	Old      json.RawMessage    `json:"old,omitempty"`      // only in "changed" events: the instance before the change
+	Instance json.RawMessage    `json:"instance,omitempty"` // omitted in "synced" events
+	Old      json.RawMessage    `json:"old,omitempty"`      // the instance before the change; only in "changed" events
 }
 
 func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
@@ -223,8 +222,7 @@ func (w *watch) writeJSON(src selection.Source, ev ecscache.Event) (err error) {
 	return err
 }
 
-// line returns an event as a line of text. The line contains the time, a sign for the type of the event, and either
-// the columns of the instance or the changes.
+// line formats an event as a line of text.
 func (w *watch) line(ev ecscache.Event) string {
 	sign, texts := map[ecscache.EventType]string{ecscache.EventAdded: "+", ecscache.EventChanged: "~", ecscache.EventRemoved: "-"}[ev.Type], []string(nil)
 	if ev.Type == ecscache.EventChanged {
@@ -235,15 +233,15 @@ func (w *watch) line(ev ecscache.Event) string {
 		}
 	}
 	for i, text := range texts {
-		if texts[i] = terminal.Printable(text); text == "" { // also in a pipe, where a line feed in a name would look like another event
+		if texts[i] = terminal.Printable(text); text == "" { // remove line feeds, which would look like the start of another event
 			texts[i] = "-"
 		}
 	}
 	return time.Now().Format(time.TimeOnly) + " " + sign + " " + strings.Join(texts, "  ")
 }
 
-// changes returns the differences between two states of an instance. It compares all columns, including columns that
-// are not shown.
+// changes returns the differences between two versions of an instance, including differences in columns that are not
+// shown.
 func (w *watch) changes(before, now ecs.Instance) string {
 	var list []string
 	for _, c := range columns() {

@@ -20,8 +20,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// watched runs the program with -watch for several minutes of virtual time. Meanwhile, it calls change to modify the
-// fleet.
+// watched runs the program with -watch for the given number of minutes of virtual time. In the meantime, change
+// modifies the instances.
 func watched(t *testing.T, args string, minutes int, change func(s *ecstest.Server)) (r result) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -51,7 +51,7 @@ func withoutTimes(lines string) string {
 	return b.String()
 }
 
-// changeFleet adds an instance, changes another and removes a third.
+// changeFleet adds, changes and removes an instance.
 func changeFleet(s *ecstest.Server) {
 	s.Put(ecs.Instance{InstanceID: "i-new", RegionID: "cn-hangzhou", InstanceName: "new"})
 	s.Update("i-0001", func(i *ecs.Instance) { i.Status, i.InstanceName = ecs.InstanceStatusStopped, "db" })
@@ -96,12 +96,12 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// sortedLines sorts the lines of a text. Tests use it because the instances of a listing arrive in random order.
+// sortedLines sorts lines of text, because instances are listed in random order.
 func sortedLines(text string) string {
 	return strings.Join(slices.Sorted(strings.SplitSeq(text, "\n")), "\n")
 }
 
-// TestWatchEvents verifies that, at any time after the line "synced", the events describe the complete fleet.
+// TestWatchEvents verifies that the events describe the current instances at any time after the line "synced".
 func TestWatchEvents(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, changeFleet)
@@ -139,8 +139,8 @@ func TestWatchEvents(t *testing.T) {
 	}
 }
 
-// TestWatchEnds verifies that a watch ends in three cases: the first listing fails permanently, the output is closed,
-// or the -timeout expires.
+// TestWatchEnds verifies that a watch ends if the first listing fails permanently, if the output is closed, or if
+// -timeout expires.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -185,8 +185,7 @@ type failingWriter struct{ err error }
 
 func (w failingWriter) Write([]byte) (int, error) { return 0, w.err }
 
-// TestWatchHostileNames verifies that no name can control the terminal. In JSON events, names must be escaped. In
-// text lines, control characters must be replaced.
+// TestWatchHostileNames verifies that instance names cannot control the terminal.
 func TestWatchHostileNames(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-o ndjson", 2, func(s *ecstest.Server) {
@@ -210,7 +209,7 @@ func TestWatchHostileNames(t *testing.T) {
 	}
 }
 
-// changedEvent returns the event of an instance that is renamed to name.
+// changedEvent returns the event for an instance that is renamed to name.
 func changedEvent(name string) ecscache.Event {
 	return ecscache.Event{
 		Type: ecscache.EventChanged, Old: ecs.Instance{InstanceID: "i-1"},
@@ -218,8 +217,7 @@ func changedEvent(name string) ecscache.Event {
 	}
 }
 
-// TestWatchForgedLine verifies that an instance name cannot begin a new line, even in a pipe. A program that reads
-// the pipe would mistake the new line for another event.
+// TestWatchForgedLine verifies that an instance name cannot start a new line, which would look like another event.
 func TestWatchForgedLine(t *testing.T) {
 	t.Parallel()
 	r := watched(t, "-columns id,name", 2, func(s *ecstest.Server) {

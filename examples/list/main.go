@@ -38,11 +38,11 @@ func list(ctx context.Context, region string, inMemory bool) error {
 	n := 0
 	for inst, err := range client.Instances(ctx, running) {
 		if err != nil {
-			return err // the instances printed so far are correct, but incomplete
+			return err // the program has printed only some of the instances
 		}
 		fmt.Println(inst.InstanceID, inst.InstanceType, inst.ZoneID, inst.PrivateAddr(), inst.InstanceName)
 		n++
 	}
-	fmt.Println(n, "running instances in", region) // 0 is reliable: a missing permission is an error, not an empty listing
+	fmt.Println(n, "running instances in", region) // a missing permission would be an error, not an empty listing
 	return nil
 }

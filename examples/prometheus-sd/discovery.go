@@ -15,9 +15,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// discovery maintains the list of targets for Prometheus. The list contains the instances in the cache of each
-// account. If a region has not been listed completely since the program started, the list also contains the region's
-// instances that an earlier run saved.
+// discovery maintains the list of targets for Prometheus. For regions that have not been listed yet, the list
+// contains the instances that an earlier run saved.
 type discovery struct {
 	accounts   []account
 	selection  *selection.Selection
@@ -25,29 +24,29 @@ type discovery struct {
 	interval   time.Duration
 	staleAfter time.Duration
 	stateFile  string // "" means that instances are not saved
-	filters    string // the filters of the requests, as saved in the state file
+	filters    string // the filters to save in the state file
 	log        *slog.Logger
 	metrics    *metrics
 
 	started time.Time
-	ready   atomic.Bool // set when the list can be served
+	ready   atomic.Bool // the list can be served
 
 	rendering sync.Mutex
 	list      rendered
 
 	mu     sync.Mutex
-	saved  fleet               // instances saved by an earlier run, for regions that have not been listed completely yet
-	partly map[place]time.Time // end of the last listing in which members of instances were unreadable
+	saved  fleet               // instances from the state file, for regions that have not been listed yet
+	partly map[place]time.Time // time of the last listing with unreadable members
 }
 
-// account is an account with the cache of its instances.
+// account is an account with a cache of its instances.
 type account struct {
 	selection.Source
 
 	cache *ecscache.Cache
 }
 
-// fleet contains the selected instances by place.
+// fleet contains instances, grouped by account and region.
 type fleet map[place][]ecs.Instance
 
 func (f fleet) add(inst ecs.Instance) {
@@ -55,14 +54,14 @@ func (f fleet) add(inst ecs.Instance) {
 	f[where] = append(f[where], inst)
 }
 
-// place is a region of an account. If the region is empty, place represents the account's DescribeRegions request.
+// place is a region of an account. An empty region represents the account's list of regions.
 type place struct{ account, region string }
 
 func (p place) compare(other place) int {
 	return cmp.Or(cmp.Compare(p.account, other.account), cmp.Compare(p.region, other.region))
 }
 
-// String returns the name of the place for messages.
+// String returns a name such as "cn-hangzhou" or "account/cn-hangzhou" for messages.
 func (p place) String() string {
 	name := cmp.Or(p.region, "all")
 	if p.account != "" {
@@ -71,8 +70,7 @@ func (p place) String() string {
 	return name
 }
 
-// newDiscovery returns a discovery with the settings of the command line. It reads the state file, but sends no
-// requests.
+// newDiscovery returns a discovery for the flags in c. It reads the state file, but does not send requests.
 func newDiscovery(c *config, sources []selection.Source, log *slog.Logger, m *metrics) (*discovery, error) {
 	d := &discovery{
 		selection: &c.Selection, ports: c.ports, interval: c.interval, staleAfter: c.staleAfter, stateFile: c.state,
@@ -116,7 +114,7 @@ func (d *discovery) run(ctx context.Context) {
 	running.Wait()
 }
 
-// warn logs a warning for each region of -exclude-region that does not exist.
+// warn logs a warning for each nonexistent region in -exclude-region.
 func (d *discovery) warn(ctx context.Context) {
 	var sources []selection.Source
 	for _, a := range d.accounts {
@@ -127,8 +125,7 @@ func (d *discovery) warn(ctx context.Context) {
 	}
 }
 
-// failed logs and counts an error of a cache. The error means that a region, or the list of regions, could not be
-// listed completely.
+// failed logs and counts a failed listing of a region, or of an account's regions.
 func (d *discovery) failed(src selection.Source, err error) {
 	where := place{account: src.Account}
 	var regional *ecs.RegionError
@@ -146,15 +143,14 @@ func (d *discovery) failed(src selection.Source, err error) {
 	d.log.Warn("the listing is incomplete; the targets that are already known are kept", "region", where, "kind", kind, "error", failure.Text(err))
 }
 
-// status describes how current the known instances of a place are.
+// status describes the last listings of a place.
 type status struct {
-	read time.Time // last listing that was complete except for unreadable members; zero if there was none
+	read time.Time // time of the last listing that contained every instance; zero if there was none
 	err  error     // error of the last listing
 }
 
-// status returns the status of every region, and of each failed DescribeRegions request. complete is the time when
-// all regions were last listed completely. With several accounts, complete is the earliest time of all accounts. Zero
-// means that an account has never been listed completely.
+// status returns the status of every region and of every failed DescribeRegions request, and the time of the last
+// complete listing of all regions. The time is zero if some account has never been listed completely.
 func (d *discovery) status() (places map[place]status, complete time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -179,10 +175,8 @@ func (d *discovery) status() (places map[place]status, complete time.Time) {
 	return places, complete
 }
 
-// isReady reports whether the list of targets can be served. Prometheus removes the targets of a region that is
-// missing from the first list. The first list therefore waits, for up to staleAfter, for regions whose failure may be
-// temporary. It waits longer if no region could be listed at all. After isReady has returned true, it always returns
-// true.
+// isReady reports whether the list of targets can be served. Prometheus removes the targets of regions that are
+// missing from the list, so the first list waits up to staleAfter for regions whose failure may be temporary.
 func (d *discovery) isReady() bool {
 	if d.ready.Load() {
 		return true
@@ -191,7 +185,7 @@ func (d *discovery) isReady() bool {
 	saved := d.hasSaved()
 	some, waiting := saved, false
 	for _, a := range d.accounts {
-		waiting = waiting || len(a.cache.Status().Regions) == 0 // the list of regions is not known yet
+		waiting = waiting || len(a.cache.Status().Regions) == 0 // the account's regions are not known yet
 	}
 	for where, s := range places {
 		switch {
@@ -207,7 +201,7 @@ func (d *discovery) isReady() bool {
 	return d.ready.Load()
 }
 
-// fleet returns the instances that the list of targets currently contains.
+// fleet returns the instances in the current list of targets.
 func (d *discovery) fleet() fleet {
 	now, known := fleet{}, map[string]bool{}
 	for _, a := range d.accounts {

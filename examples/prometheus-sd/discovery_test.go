@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// testFleet returns instances that together cover all rules for labels and targets.
+// testFleet returns instances for testing labels and targets.
 func testFleet() []ecs.Instance {
 	return []ecs.Instance{
 		{
@@ -46,7 +46,7 @@ func testFleet() []ecs.Instance {
 	}
 }
 
-// world contains a discovery that runs against an in-memory ECS in virtual time.
+// world runs a discovery with an in-memory ECS server and virtual time.
 type world struct {
 	*discovery
 	server *ecstest.Server
@@ -55,7 +55,7 @@ type world struct {
 
 func newWorld(t *testing.T, instances ...ecs.Instance) *world { return newWorldOf(t, "", instances...) }
 
-// newWorldOf creates a world with the flags in args. All regions are listed by default.
+// newWorldOf creates a world with the flags in args. By default, the discovery lists all regions.
 func newWorldOf(t *testing.T, args string, instances ...ecs.Instance) *world {
 	t.Helper()
 	w := &world{server: ecstest.NewPipeServer(instances...)}
@@ -88,7 +88,7 @@ func newWorldOf(t *testing.T, args string, instances ...ecs.Instance) *world {
 	return w
 }
 
-// start runs the discovery until the test ends, and waits for the first listing of every region.
+// start runs the discovery until the test ends, and returns after all regions have been listed.
 func (w *world) start(t *testing.T) {
 	t.Helper()
 	go w.run(t.Context())
@@ -101,7 +101,7 @@ func (w *world) refresh(t *testing.T) {
 	for _, a := range w.accounts {
 		_ = a.cache.Refresh(t.Context()) // the discovery logs the error
 	}
-	time.Sleep(time.Second) // a rendered list is served for a second
+	time.Sleep(time.Second) // a rendered list is cached for a second
 	synctest.Wait()
 }
 
@@ -111,8 +111,7 @@ func (w *world) get(path string) *httptest.ResponseRecorder {
 	return r
 }
 
-// ids returns the instance ids in the list of targets, in the order of the list. It returns "503" if there is no
-// list.
+// ids returns the instance ids in the list of targets, or "503" if the list cannot be served.
 func (w *world) ids(t *testing.T) string {
 	t.Helper()
 	r := w.get("/sd")
@@ -130,7 +129,7 @@ func (w *world) ids(t *testing.T) string {
 	return strings.Join(ids, " ")
 }
 
-// failuresOf returns how often the given kind of failure was counted for a region.
+// failuresOf returns the number of failures of the given kind that were counted for a region.
 func (w *world) failuresOf(region, kind string) int {
 	return int(testutil.ToFloat64(w.metrics.failures.WithLabelValues("", region, kind)))
 }
@@ -139,7 +138,7 @@ func instance(id, region string) ecs.Instance {
 	return ecs.Instance{InstanceID: id, RegionID: region, VPCAttributes: ecs.VPCAttributes{PrivateIPAddress: []string{"10.0.0.1"}}}
 }
 
-// TestFollows verifies that each refresh updates the list to the current fleet.
+// TestFollows verifies that the list of targets follows the changes of the instances.
 func TestFollows(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +148,7 @@ func TestFollows(t *testing.T) {
 			t.Errorf("first: %s", got)
 		}
 		w.server.Put(instance("i-3", "cn-hangzhou"))
-		w.server.Delete("i-2") // the last instance of its region: an empty listing is reliable, because listing is permitted
+		w.server.Delete("i-2") // i-2 is the last instance in its region
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
 		if got := w.ids(t); got != "i-2 i-1" {
@@ -181,7 +180,8 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-// TestOneRegionFails verifies that the targets of a failed region are kept, and that the other regions are refreshed.
+// TestOneRegionFails verifies that the targets of a failed region are kept, and that the other regions are still
+// listed.
 func TestOneRegionFails(t *testing.T) {
 	t.Parallel()
 	page := `{"RequestId":"R","NextToken":"%s","Instances":{"Instance":[{"InstanceId":"i-4","RegionId":"cn-beijing","InnerIpAddress":{"IpAddress":["10.0.0.4"]}},%s]}}`
@@ -242,8 +242,8 @@ func TestOneRegionFails(t *testing.T) {
 	}
 }
 
-// TestAllFails verifies that the list of targets is kept if all regions fail, and that /healthz reports how old the
-// list is.
+// TestAllFails verifies that all targets are kept if every region fails, and that /healthz reports the age of the
+// list.
 func TestAllFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -268,7 +268,7 @@ func TestAllFails(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // if DescribeRegions fails, the known regions are still listed
+	synctest.Test(t, func(t *testing.T) { // known regions are listed even if DescribeRegions fails
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		w.start(t)
 		w.server.Inject(ecstest.Fault{Action: "DescribeRegions", Code: "ServiceUnavailable", Times: -1})
@@ -280,8 +280,7 @@ func TestAllFails(t *testing.T) {
 	})
 }
 
-// TestFirstList verifies that the first list of targets waits for a region that is unavailable. Prometheus keeps its
-// old targets until it receives a list.
+// TestFirstList verifies that the first list of targets waits for a region that is temporarily unavailable.
 func TestFirstList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -310,8 +309,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	// A region that is denied by a policy, or that is not enabled, fails until somebody changes the configuration.
-	// The list must not wait for such a region.
+	// The list must not wait for a region that is denied or not enabled, because waiting does not help.
 	for kind, fault := range map[string]ecstest.Fault{"forbidden": {Denied: true}, "closed": {Code: "UnauthorizedRegion", Status: 403}, "invalid": {Code: "InvalidParameter"}} {
 		for _, regions := range []string{"all", "cn-hangzhou,cn-beijing,cn-shanghai"} {
 			synctest.Test(t, func(t *testing.T) {
@@ -331,7 +329,7 @@ func TestFirstList(t *testing.T) {
 		}
 	}
 
-	synctest.Test(t, func(t *testing.T) { // an empty list must not be served if all regions failed
+	synctest.Test(t, func(t *testing.T) { // no list is served if all regions fail
 		w := newWorld(t, instance("i-1", "cn-hangzhou"))
 		w.server.Inject(ecstest.Fault{Code: "Forbidden.RAM", Times: -1})
 		w.start(t)
@@ -341,7 +339,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // an unreadable member does not delay the list
+	synctest.Test(t, func(t *testing.T) { // an unreadable member of an instance does not delay the list
 		w := newWorldOf(t, "-region cn-beijing")
 		w.server.Inject(ecstest.Fault{Body: []byte(`{"RequestId":"R","Instances":{"Instance":[{"InstanceId":"i-9","RegionId":"cn-beijing","Cpu":"many","InnerIpAddress":{"IpAddress":["10.0.0.9"]}}]}}`), Times: -1})
 		w.start(t)
@@ -351,7 +349,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // /healthz and /metrics do not make the program serve an incomplete list
+	synctest.Test(t, func(t *testing.T) { // requests to /healthz and /metrics do not affect when the list is served
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.get("/healthz")
 		w.get("/metrics")
@@ -361,7 +359,7 @@ func TestFirstList(t *testing.T) {
 		}
 	})
 
-	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the region has been listed
+	synctest.Test(t, func(t *testing.T) { // the list is served as soon as the failed region has been listed
 		w := newWorld(t, instance("i-1", "cn-hangzhou"), instance("i-2", "cn-beijing"))
 		w.server.Inject(ecstest.Fault{Region: "cn-beijing", Code: "ServiceUnavailable", Times: 1})
 		w.start(t)
@@ -375,7 +373,7 @@ func TestFirstList(t *testing.T) {
 	})
 }
 
-// TestState verifies that a restart with -state does not lose any targets, even if the API fails.
+// TestState verifies that -state preserves all targets across a restart, even if the API fails.
 func TestState(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")
@@ -424,7 +422,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-// TestStopped verifies that stopping the server during a listing is not reported as a failure of the listing.
+// TestStopped verifies that stopping the server is not reported as a failed listing.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -449,8 +447,7 @@ func TestStopped(t *testing.T) {
 	})
 }
 
-// TestAccounts verifies that a region that belongs to two accounts is listed separately for each account. If the
-// region fails in one account, its targets are kept and the other account is not affected.
+// TestAccounts verifies that a failed region of one account does not affect the same region of another account.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -491,8 +488,7 @@ func TestAccounts(t *testing.T) {
 	})
 }
 
-// TestStateOfAnotherFilter verifies that saved instances are not used after a restart with other filters, even if
-// their region cannot be listed.
+// TestStateOfAnotherFilter verifies that saved instances are discarded if the filters have changed.
 func TestStateOfAnotherFilter(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "state.json")

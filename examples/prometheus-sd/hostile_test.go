@@ -14,8 +14,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestStateReplacesLinks verifies that saving the state replaces a symbolic link instead of writing to the link's
-// target. If other users may write to the directory, an attacker may have created the link.
+// TestStateReplacesLinks verifies that the program does not write the state file through a symbolic link, which an
+// attacker may have created.
 func TestStateReplacesLinks(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -45,8 +45,7 @@ func TestStateReplacesLinks(t *testing.T) {
 	}
 }
 
-// TestTargetsAreAddresses verifies that every target is an address and a port, even if the API returns hostile
-// addresses.
+// TestTargetsAreAddresses verifies that every target is an address and a port, whatever the API returns.
 func TestTargetsAreAddresses(t *testing.T) {
 	t.Parallel()
 	inst := instance("i-1", "cn-hangzhou")
@@ -58,7 +57,8 @@ func TestTargetsAreAddresses(t *testing.T) {
 	}
 }
 
-// TestHostileRegions verifies that hostile region names, including invalid UTF-8, do not break the metrics.
+// TestHostileRegions verifies that the server still responds if the API returns hostile region names, and that its
+// output contains no control characters.
 func TestHostileRegions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestHostileRegions(t *testing.T) {
 	})
 }
 
-// TestNoSniffing verifies that every response tells browsers not to guess its content type.
+// TestNoSniffing verifies that browsers are told not to guess the content type of a response.
 func TestNoSniffing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,5 +1,5 @@
-// Command prometheus-sd is a server that provides the ECS instances of an Alibaba Cloud account to Prometheus
-// (http_sd_configs). The README shows the configuration of Prometheus. To run it without an account:
+// Command prometheus-sd is a server that provides the ECS instances of an Alibaba Cloud account to Prometheus. The
+// README shows the configuration of Prometheus. To run the server without an account:
 //
 //	go run ./examples/prometheus-sd -demo
 //	go run ./examples/prometheus-sd -h
@@ -71,7 +71,7 @@ func main() {
 	process.Main(p.run)
 }
 
-// program contains the inputs and outputs of the program. Tests replace them.
+// program contains the inputs and outputs of the program, which tests replace.
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
@@ -79,7 +79,7 @@ type program struct {
 	minInterval    time.Duration
 }
 
-// config is the parsed command line.
+// config contains the values of the flags.
 type config struct {
 	selection.Selection
 
@@ -170,7 +170,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: level}))
-	if c.once && !c.verbose { // the program reports the failures at the end
+	if c.once && !c.verbose { // failures are reported at the end
 		logger = slog.New(slog.DiscardHandler)
 	}
 	m := newMetrics()
@@ -193,8 +193,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 	return p.serve(ctx, d, c)
 }
 
-// once prints the list of targets and returns the exit code. If targets are missing because of a failure, the exit
-// code reports the failure.
+// once prints the list of targets and returns the exit code.
 func (p *program) once(ctx context.Context, c *config, sources []selection.Source) int {
 	all := fleet{}
 	var failures []error
@@ -260,7 +259,7 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 		<-ctx.Done()
 		patience, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer stop()
-		_ = server.Shutdown(patience) // after the timeout, requests in progress are aborted
+		_ = server.Shutdown(patience) // requests still in progress after the timeout are aborted
 	})
 	err = server.Serve(listener)
 	cancel()
@@ -273,5 +272,5 @@ func (p *program) serve(ctx context.Context, d *discovery, c *config) int {
 	return failure.ExitOK
 }
 
-// say writes a line to stderr.
+// say writes a message to stderr, prefixed with the name of the program.
 func (p *program) say(line string) { process.Say(p.stderr, "prometheus-sd")(line) }

@@ -31,11 +31,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// output is a buffer that can be read while it is being written.
+// output is a buffer for concurrent reading and writing.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
-	wait chan string // receives the server's URL
+	wait chan string // receives the URL of the server
 }
 
 var served = regexp.MustCompile(`url=(http://\S+)/sd\n`)
@@ -55,7 +55,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// newProgram creates a program that sends its requests to server. If server is nil, the program runs in demo mode.
+// newProgram returns a program that sends requests to server, or runs in demo mode if server is nil.
 func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	stdout, stderr = &output{wait: make(chan string, 1)}, &output{wait: make(chan string, 1)}
 	p = &program{stdout: stdout, stderr: stderr, getenv: func(string) string { return "" }, connect: demo.Client, minInterval: minInterval}
@@ -69,8 +69,8 @@ func newProgram(server *ecstest.Server) (p *program, stdout, stderr *output) {
 	return p, stdout, stderr
 }
 
-// start runs the program as a server, without a minimum interval, and returns its URL. The function stop ends the
-// program and returns its exit code and its log.
+// start runs the program as a server and returns its URL. The function stop ends the program and returns the exit
+// code and the log.
 func start(t *testing.T, server *ecstest.Server, args ...string) (url string, stop func() (int, string)) {
 	t.Helper()
 	p, _, stderr := newProgram(server)
@@ -92,7 +92,7 @@ func start(t *testing.T, server *ecstest.Server, args ...string) (url string, st
 	return url, stop
 }
 
-// get sends requests until a response has the given status, and returns the body of that response.
+// get sends requests until the server responds with the given status, and returns the response's body.
 func get(t *testing.T, url string, status int) string {
 	t.Helper()
 	var last string
@@ -117,7 +117,7 @@ func get(t *testing.T, url string, status int) string {
 	return ""
 }
 
-// poll yields at intervals until the loop breaks. After three minutes, poll fails the test.
+// poll yields repeatedly until the loop ends. It fails the test after three minutes.
 func poll(t *testing.T) func(func() bool) {
 	return func(yield func() bool) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -141,7 +141,7 @@ func newServer(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return s
 }
 
-// TestServe verifies that the program serves the demo instances until it is stopped.
+// TestServe verifies that the program serves the demo instances.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	url, stop := start(t, nil, "-demo", "-status", "running", "-tag", "env=prod")
@@ -160,7 +160,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestWrongKey verifies that a key that the API rejects does not end the server and does not appear in any output.
+// TestWrongKey verifies that the server keeps running if the API rejects the key, and that the key does not appear in
+// the output.
 func TestWrongKey(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -275,7 +276,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v %v", c, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // so that a command line that is accepted by mistake does not run forever
+	cancel() // stop the program if it accepts a wrong command line
 	for args, want := range map[string]string{
 		"":                         "no region selected",
 		"-demo -port 0":            "65535",
@@ -337,7 +338,7 @@ func TestMessagesHoldNoControlCharacters(t *testing.T) {
 	}
 }
 
-// TestOnceUnreachable verifies that -once reports how many instances are left out because they have no address.
+// TestOnceUnreachable verifies that -once reports the number of instances without an address.
 func TestOnceUnreachable(t *testing.T) {
 	t.Parallel()
 	p, stdout, stderr := newProgram(newServer(t, ecs.Instance{InstanceID: "i-1", RegionID: "cn-hangzhou"}))

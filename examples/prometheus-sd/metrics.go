@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/selection"
 )
 
-// metrics contains the program's own metrics. The label account is empty for the default credentials.
+// metrics contains the metrics of this program. The label account is empty for the default credentials.
 type metrics struct {
 	registry *prometheus.Registry
 	failures *prometheus.CounterVec
@@ -37,7 +37,7 @@ func newMetrics() *metrics {
 	return m
 }
 
-// attempt counts one HTTP request to the API; see ecs.Options.OnAttempt.
+// attempt counts an HTTP request to the API.
 func (m *metrics) attempt(a ecs.Attempt) {
 	result := "ok"
 	if a.Err != nil {
@@ -50,8 +50,7 @@ func (m *metrics) attempt(a ecs.Attempt) {
 // Describe implements [prometheus.Collector].
 func (d *discovery) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(d, ch) }
 
-// Collect implements [prometheus.Collector]. The values are computed when Prometheus collects them, so that ages are
-// up to date.
+// Collect implements [prometheus.Collector]. It computes the current values of all metrics.
 func (d *discovery) Collect(ch chan<- prometheus.Metric) {
 	if !d.isReady() {
 		return

@@ -21,7 +21,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/realtool"
 )
 
-// block returns the n-th code block of the given language in the README.
+// block returns a code block from the README. n is the index of the block among the blocks of the given language.
 func block(t *testing.T, language string, n int) string {
 	t.Helper()
 	readme, err := os.ReadFile("README.md")
@@ -47,7 +47,7 @@ func startPrometheus(t *testing.T, config string) string {
 	c := exec.CommandContext(t.Context(), realtool.Find(t, "prometheus", "prometheus"),
 		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0")
 	c.Stderr = log
-	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // Prometheus writes its data before the directory is removed
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // Prometheus must stop writing before its directory is removed
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func startPrometheus(t *testing.T, config string) string {
 	}
 }
 
-// prometheusLog receives Prometheus's log and waits for the line with Prometheus's listen address.
+// prometheusLog receives the log of Prometheus and extracts the listen address.
 type prometheusLog struct {
 	text      bytes.Buffer
 	listening chan string
@@ -84,14 +84,14 @@ func (l *prometheusLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// target is an element in the response of /api/v1/targets.
+// target is a target in the response of /api/v1/targets.
 type target struct {
 	DiscoveredLabels map[string]string `json:"discoveredLabels"`
 	Labels           map[string]string `json:"labels"`
 	ScrapeURL        string            `json:"scrapeUrl"`
 }
 
-// targets returns the targets that Prometheus scrapes and the targets that it has dropped, keyed by instance id.
+// targets returns Prometheus's active targets and dropped targets by instance id.
 func targets(t *testing.T, prometheus string) (active, dropped map[string]target) {
 	t.Helper()
 	var response struct {
@@ -117,9 +117,8 @@ func targets(t *testing.T, prometheus string) (active, dropped map[string]target
 	return byID(response.Data.ActiveTargets), byID(response.Data.DroppedTargets)
 }
 
-// TestRealPrometheus runs the real Prometheus with the configuration in the README. It verifies that Prometheus
-// discovers the fleet and its changes, and never loses a target that still exists. The test replaces all target
-// addresses with the address of a local server, so that Prometheus scrapes nothing else.
+// TestRealPrometheus verifies that the real Prometheus, with the configuration from the README, discovers all
+// instances and never loses a target. Every target's address is replaced with the address of a local server.
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
 	realtool.Find(t, "prometheus", "prometheus")
@@ -181,7 +180,7 @@ func TestRealPrometheus(t *testing.T) {
 				want["__meta_ecs_tag_acs_autoscaling_scalingGroupId"] = tag.Value
 			}
 		}
-		if !scraped { // for scraped targets, Prometheus 2.42 shows the address after relabelling
+		if !scraped { // Prometheus 2.42 shows the relabeled address of scraped targets
 			want["__address__"] = private + ":9100"
 		}
 		for name, value := range want {
@@ -197,7 +196,7 @@ func TestRealPrometheus(t *testing.T) {
 		}
 	}
 
-	// The fleet changes.
+	// Change the instances.
 	server.Delete(fleet[1].InstanceID)
 	fresh := fleet[2]
 	fresh.InstanceID = "i-fresh"
@@ -213,8 +212,8 @@ func TestRealPrometheus(t *testing.T) {
 		t.Errorf("%d targets after one was removed and one was added", len(all))
 	}
 
-	// One region is throttled for three refreshes. Another region appears empty because the permission is withdrawn.
-	// Then the program restarts. Prometheus must not lose any target in the meantime.
+	// Throttle one region, withdraw the permission for another region, and restart the program. Prometheus must not
+	// lose a target.
 	lost := map[string]ecs.Instance{"throttled": fleet[2], "forbidden": inAnotherRegion(t, fleet[3:], fleet[2].RegionID)}
 	for kind, fault := range map[string]ecstest.Fault{"throttled": {Code: "Throttling.User"}, "forbidden": {Denied: true}} {
 		fault.Region, fault.Times = lost[kind].RegionID, -1
@@ -244,7 +243,7 @@ func TestRealPrometheus(t *testing.T) {
 	stop()
 	sd, _ = start(t, server, append(args, "-listen", address)...)
 	get(t, sd+"/sd", http.StatusOK)
-	// Wait until Prometheus has fetched the new process's list and has then updated its targets twice.
+	// Wait until Prometheus has fetched the new list and has updated its targets twice.
 	refreshed := counter(t, prometheus, refreshes)
 	until(t, func() bool { return counter(t, prometheus, refreshes) > refreshed+1 })
 	applied := counter(t, prometheus, applications)
@@ -267,7 +266,7 @@ func TestRealPrometheus(t *testing.T) {
 	}
 }
 
-// inAnotherRegion returns an instance of the fleet that is not in the given region.
+// inAnotherRegion returns an instance that is not in the given region.
 func inAnotherRegion(t *testing.T, fleet []ecs.Instance, region string) ecs.Instance {
 	t.Helper()
 	n := slices.IndexFunc(fleet, func(i ecs.Instance) bool { return i.RegionID != region })
@@ -277,7 +276,7 @@ func inAnotherRegion(t *testing.T, fleet []ecs.Instance, region string) ecs.Inst
 	return fleet[n]
 }
 
-// until waits until done returns true. After three minutes, until fails the test.
+// until waits until done returns true. It fails the test after three minutes.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
 	for range poll(t) {
@@ -288,8 +287,8 @@ func until(t *testing.T, done func() bool) {
 	t.Fatal("the condition does not hold after three minutes")
 }
 
-// These constants are the names of two Prometheus counters: how often Prometheus has fetched the list, and how often
-// it has updated its scrape targets. Prometheus updates the scrape targets at most every five seconds.
+// These are the names of Prometheus counters. The first counts fetches of the list of targets, and the second counts
+// updates of the scrape targets.
 const (
 	refreshes    = `prometheus_sd_refresh_duration_seconds_count\{.*mechanism="http".*\}`
 	applications = `prometheus_target_sync_length_seconds_count\{scrape_job="node"\}`
@@ -315,8 +314,7 @@ func merged(a, b map[string]target) map[string]target {
 	return m
 }
 
-// TestRealPromtool verifies that Prometheus accepts the alert rules in the README, and that the metrics in these
-// rules exist.
+// TestRealPromtool verifies that the alert rules in the README are valid and use existing metrics.
 func TestRealPromtool(t *testing.T) {
 	t.Parallel()
 	promtool := realtool.Find(t, "prometheus", "promtool")

@@ -36,9 +36,8 @@ func (d *discovery) handler() http.Handler {
 	})
 }
 
-// knownHosts returns a handler that rejects requests with an unknown host name and passes all other requests to next.
-// Without this check, an attacker's web page could read the list through a visitor's browser, if the page's host name
-// resolves to this server (DNS rebinding).
+// knownHosts returns a handler that rejects requests for unknown host names. Without this check, a web page could
+// read the list of targets through a visitor's browser (DNS rebinding).
 func knownHosts(next http.Handler, listen string, allowed []string) http.Handler {
 	known := map[string]bool{"localhost": true}
 	for _, name := range allowed {
@@ -65,7 +64,7 @@ func knownHosts(next http.Handler, listen string, allowed []string) http.Handler
 }
 
 // serveList serves the list of targets, even if the list is old. If serveList returned an error instead, Prometheus
-// would keep its targets, but would lose them when it restarts.
+// would have no targets after a restart.
 func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	if !d.isReady() {
 		http.Error(w, "there is no list of targets yet: see /healthz", http.StatusServiceUnavailable)
@@ -76,7 +75,7 @@ func (d *discovery) serveList(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(list)
 }
 
-// serveHealth reports how old the list of targets is, and which regions could not be listed.
+// serveHealth reports the age of the list of targets and the regions that could not be listed.
 func (d *discovery) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	code, text := d.health(now)

@@ -67,7 +67,7 @@ ecs_sd_api_attempts_total{account="",action="DescribeRegions",region="cn-hangzho
 	})
 }
 
-// TestKnownHosts verifies that a web page cannot read the list through DNS rebinding.
+// TestKnownHosts verifies that requests for unknown host names are rejected, which prevents DNS rebinding.
 func TestKnownHosts(t *testing.T) {
 	t.Parallel()
 	own, err := os.Hostname()

@@ -17,19 +17,19 @@ import (
 
 // state is the content of the state file.
 type state struct {
-	Filters   string         `json:"filters"` // the filters of the requests that returned the instances
+	Filters   string         `json:"filters"` // the filters with which the instances were listed
 	Instances []ecs.Instance `json:"instances"`
 }
 
-// filtersOf returns the filters of a request as a string, so that they can be compared. The string does not contain
-// time filters, because times relative to now differ whenever the program starts.
+// filtersOf returns a string for comparing the filters of two requests. It ignores time filters, because times
+// relative to now are different in every run.
 func filtersOf(r ecs.DescribeInstancesRequest) (string, error) {
 	r.CreatedAfter, r.CreatedBefore, r.ExpiresAfter, r.ExpiresBefore = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	text, err := json.Marshal(r)
 	return string(text), err
 }
 
-// load reads the instances that an earlier run saved. It returns no instances if the file does not exist.
+// load reads the state file. It returns no instances if the file does not exist.
 func load(file string) (filters string, saved fleet, err error) {
 	if file == "" {
 		return "", nil, nil
@@ -58,15 +58,15 @@ func load(file string) (filters string, saved fleet, err error) {
 	return content.Filters, saved, nil
 }
 
-// hasSaved reports whether the list of targets still contains instances that an earlier run saved.
+// hasSaved reports whether the list of targets contains instances from the state file.
 func (d *discovery) hasSaved() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.saved) > 0
 }
 
-// unconfirmed returns the saved instances of regions that have not been listed completely since the program started.
-// It discards the saved instances of all other regions, and of regions that are no longer selected.
+// unconfirmed returns the saved instances of regions that have not been listed yet. It discards the other saved
+// instances.
 func (d *discovery) unconfirmed() fleet {
 	places, _ := d.status()
 	d.mu.Lock()
@@ -80,8 +80,8 @@ func (d *discovery) unconfirmed() fleet {
 	return maps.Clone(d.saved)
 }
 
-// mayList reports whether it is still unknown whether a region is selected, because the list of regions has not been
-// received.
+// mayList reports whether a region may still be selected, because the account selects all regions and they are not
+// known yet.
 func (d *discovery) mayList(where place) bool {
 	for _, a := range d.accounts {
 		if a.Account == where.account {
@@ -91,7 +91,7 @@ func (d *discovery) mayList(where place) bool {
 	return false
 }
 
-// saveRegularly saves the instances at the end of each interval and when ctx is done.
+// saveRegularly saves the instances after each interval and when ctx is done.
 func (d *discovery) saveRegularly(ctx context.Context) {
 	tick := time.NewTicker(d.interval)
 	defer tick.Stop()
@@ -101,7 +101,7 @@ func (d *discovery) saveRegularly(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		if !d.isReady() {
-			continue // keep the instances that an earlier run saved
+			continue // do not overwrite the saved instances yet
 		}
 		if err := save(d.stateFile, d.filters, d.fleet()); err != nil {
 			d.log.Warn("cannot save the instances", "error", err)
@@ -109,8 +109,7 @@ func (d *discovery) saveRegularly(ctx context.Context) {
 	}
 }
 
-// save replaces the state file atomically: if the program crashes, the old file still exists. A symbolic link is
-// replaced, not followed.
+// save replaces the state file atomically. It replaces a symbolic link instead of following the link.
 func save(file, filters string, f fleet) error {
 	instances := []ecs.Instance{}
 	for _, where := range slices.SortedFunc(maps.Keys(f), place.compare) {

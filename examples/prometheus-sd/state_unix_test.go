@@ -11,8 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// TestStateIsAFile verifies that -state accepts only regular files. Reading a pipe would block the program, and
-// reading a device might never end.
+// TestStateIsAFile verifies that -state accepts only regular files, because reading a pipe or a device may never end.
 func TestStateIsAFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -16,28 +16,28 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// group is a Prometheus target group in its JSON form.
+// group is the JSON format of a Prometheus target group.
 type group struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`
 }
 
-// summary counts the targets of a region.
+// summary contains the number of targets in a region.
 type summary struct {
 	targets     int
 	unreachable int // instances without an address
 }
 
-// rendered is the list of targets and its summaries at a point in time.
+// rendered is a cached list of targets.
 type rendered struct {
 	at        time.Time
-	ready     bool // whether the list could be served
+	ready     bool // the list could be served
 	json      []byte
 	summaries map[place]summary
 }
 
-// targets returns the list of targets and its summaries. After the list has become available, it is rendered at most
-// once per second, however many clients request it.
+// targets returns the list of targets as JSON and the summary of each region. It renders the list at most once per
+// second after isReady has returned true.
 func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	d.rendering.Lock()
 	defer d.rendering.Unlock()
@@ -48,8 +48,7 @@ func (d *discovery) targets() (list []byte, summaries map[place]summary) {
 	return d.list.json, d.list.summaries
 }
 
-// render returns the list of targets and a summary of each region. The list has one line for each instance, in a
-// fixed order.
+// render returns the list of targets as JSON and the summary of each region. The list is sorted.
 func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary) {
 	var out bytes.Buffer
 	summaries = map[place]summary{}
@@ -69,7 +68,7 @@ func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary)
 			}
 			line, err := json.Marshal(g)
 			if err != nil {
-				panic(err) // cannot happen: a group contains only strings
+				panic(err) // cannot happen, because a group contains only strings
 			}
 			if out.Len() > 1 {
 				out.WriteByte(',')
@@ -84,9 +83,8 @@ func (d *discovery) render(all fleet) (list []byte, summaries map[place]summary)
 	return out.Bytes(), summaries
 }
 
-// labels returns the labels of an instance, named as in Prometheus's service discovery for other clouds. Empty values
-// are left out. A list is joined with commas before, between and after its elements, so that a regular expression can
-// match ",sg-1,".
+// labels returns the Prometheus labels of an instance. The label names follow Prometheus's service discoveries for
+// other clouds.
 func labels(inst ecs.Instance) map[string]string {
 	all := map[string]string{
 		"account":           selection.Account(inst),
@@ -136,7 +134,8 @@ func labels(inst ecs.Instance) map[string]string {
 	return named
 }
 
-// joined joins the elements of a list. It puts a comma before, between and after the elements.
+// joined joins the elements of a list with commas. The result begins and ends with a comma, so a regular expression
+// can match the element sg-1 as ",sg-1,".
 func joined(list []string) string {
 	if len(list) == 0 {
 		return ""
@@ -144,9 +143,8 @@ func joined(list []string) string {
 	return "," + strings.Join(list, ",") + ","
 }
 
-// tagLabels returns a label with a unique name for every tag. If two tag keys produce the same label name, such as
-// "a.b" and "a-b", a number is appended to one of the names. A key that is already a valid label name is never
-// changed.
+// tagLabels returns a label for each tag. If two tag keys would produce the same label name, such as "a.b" and "a-b",
+// tagLabels appends a number to one of the names.
 func tagLabels(tags []ecs.Tag) map[string]string {
 	named := make(map[string]string, len(tags))
 	inOrder := slices.SortedFunc(slices.Values(tags), func(a, b ecs.Tag) int {
@@ -156,7 +154,7 @@ func tagLabels(tags []ecs.Tag) map[string]string {
 		}
 		return cmp.Compare(a.Key, b.Key)
 	})
-	next := map[string]int{} // for each label name, the last number that was tried
+	next := map[string]int{} // the last number that was appended to each label name
 	for _, tag := range inOrder {
 		plain := labelName(tag.Key)
 		name := plain
@@ -169,10 +167,9 @@ func tagLabels(tags []ecs.Tag) map[string]string {
 	return named
 }
 
-// labelName returns the label name for a tag key, without the prefix. ASCII characters that a label name cannot
-// contain are replaced with underscores, as in Prometheus's other service discoveries. Other characters are replaced
-// with their code points, such as _u73af for 环, because underscores would make all Chinese keys of the same length
-// equal.
+// labelName converts a tag key to a label name. It replaces ASCII characters that are not allowed with underscores.
+// It replaces other characters with their code points, such as _u73af for 环, because all Chinese keys of the same
+// length would otherwise be equal.
 func labelName(key string) string {
 	var name strings.Builder
 	for _, r := range key {

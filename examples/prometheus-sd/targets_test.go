@@ -88,7 +88,7 @@ func TestTagLabels(t *testing.T) {
 		{"😀", "_U0001f600"},
 		{"a.b a-b a_b", "a_b a_b_2 a_b_3"},
 		{"a.b a_b_2 a-b", "a_b a_b_2 a_b_3"},
-		{"1st", "1st"}, // a digit is valid, because the prefix precedes it
+		{"1st", "1st"}, // a tag key may begin with a digit, because label names have a prefix
 	} {
 		var tags []ecs.Tag
 		for key := range strings.FieldsSeq(tt.keys) {
@@ -127,8 +127,7 @@ func FuzzTagLabels(f *testing.F) {
 	})
 }
 
-// TestManyEqualLabels verifies that naming the labels of thousands of tags does not take disproportionately long if
-// all keys produce the same label name.
+// TestManyEqualLabels verifies that thousands of tags with the same label name are processed quickly.
 func TestManyEqualLabels(t *testing.T) {
 	t.Parallel()
 	digits := strings.NewReplacer("0", "!", "1", "#", "2", "$", "3", "%", "4", "&", "5", "(", "6", ")", "7", "*", "8", "+", "9", ",")
@@ -143,8 +142,7 @@ func TestManyEqualLabels(t *testing.T) {
 	}
 }
 
-// TestHostileNames verifies, for any names and tags, that the list of targets is valid JSON and contains only labels
-// that this program defines.
+// TestHostileNames verifies that the list is valid JSON with the expected labels for any instance names and tags.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	var list []ecs.Instance
@@ -174,8 +172,8 @@ func TestHostileNames(t *testing.T) {
 	})
 }
 
-// TestIPv6AndMore verifies that an instance that has only an IPv6 address is a target, and that the spot strategy and
-// the network interfaces appear in labels.
+// TestIPv6AndMore verifies the target of an instance with only an IPv6 address, and the labels for the spot strategy
+// and the network interfaces.
 func TestIPv6AndMore(t *testing.T) {
 	t.Parallel()
 	inst := ecs.Instance{

@@ -1,4 +1,4 @@
-// Command regions counts the instances of every region.
+// Command regions prints the number of instances in every region.
 //
 //	go run ./examples/regions -demo
 package main
@@ -38,10 +38,10 @@ func main() {
 
 func count(ctx context.Context, client *ecs.Client) error {
 	instances, failed := map[string]int{}, 0
-	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil lists all regions
+	for inst, err := range client.InstancesInRegions(ctx, nil, ecs.DescribeInstancesRequest{}, nil) { // nil selects all regions
 		var region *ecs.RegionError
 		if errors.As(err, &region) {
-			log.Print(region) // this region's instances are incomplete; the other regions continue
+			log.Print(region) // the loop continues with the other regions
 			failed++
 			continue
 		}

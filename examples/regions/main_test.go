@@ -7,7 +7,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFailedRegion verifies that count returns an error if a region fails, even if the other regions succeed.
+// TestFailedRegion verifies that count returns an error if one of the regions fails.
 func TestFailedRegion(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]ecstest.Fault{

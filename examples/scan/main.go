@@ -40,12 +40,12 @@ func scan(ctx context.Context, region string, workers int, inMemory bool) error 
 	n, cores := 0, 0
 	for inst, err := range client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: workers}) {
 		if err != nil {
-			return err // the first error ends the whole scan
+			return err // the scan stops at the first error
 		}
 		n++
 		cores += inst.CPU
 	}
 	fmt.Printf("%d instances with %d vCPUs in %s\n", n, cores, region)
-	log.Print(requests.Load(), " requests") // some requests only count instances, to divide the fleet into parts of equal size
+	log.Print(requests.Load(), " requests") // includes requests that only count instances
 	return nil
 }

@@ -1,5 +1,4 @@
-// Command stream distributes the instances of a region to several goroutines through a channel while the listing is
-// still running.
+// Command stream sends the instances of a region through a channel to several goroutines.
 //
 //	go run ./examples/stream -demo
 package main
@@ -44,15 +43,15 @@ func stream(ctx context.Context, region string, workers int, inMemory bool) erro
 	counts := make([]int, max(workers, 1))
 	for worker := range counts {
 		wg.Go(func() {
-			for inst := range stream.C { // stream.C is closed after the last instance, after an error, and when ctx is done
-				if len(inst.PublicAddrs()) > 0 { // replace this with slower work, such as a request to each instance
+			for inst := range stream.C { // stream.C is closed when the listing ends
+				if len(inst.PublicAddrs()) > 0 { // a real program would do slower work here
 					counts[worker]++
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if err := stream.Err(); err != nil { // nil only if the listing is complete
+	if err := stream.Err(); err != nil { // nil if the listing is complete
 		return err
 	}
 

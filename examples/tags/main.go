@@ -1,5 +1,5 @@
-// Command tags counts the instances that have a tag. The API returns at most 1,000 instances for a tag filter; the
-// client lists the instances beyond that limit as well.
+// Command tags counts the instances that have a tag, even if there are more than 1,000. The API returns at most 1,000
+// instances for a tag filter.
 //
 //	go run ./examples/tags -demo -key env
 package main
@@ -32,7 +32,7 @@ func main() {
 }
 
 func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error {
-	const many = 15_000                                             // large enough for more than 1,000 tagged instances in cn-hangzhou
+	const many = 15_000                                             // so more than 1,000 instances in cn-hangzhou have the tag
 	client, done, err := demo.ClientOf(many, inMemory, region, nil) // without -demo, this calls ecs.NewClient(region, nil)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func count(ctx context.Context, region string, tag ecs.Tag, inMemory bool) error
 	}
 	fmt.Printf("%d instances in %s have the tag %s\n", n, region, name)
 
-	rows := 0 // counts instances, disks, images and other resources
+	rows := 0 // number of instances, disks, images and other resources
 	for row, err := range client.ListTagResources(ctx, ecs.ListTagResourcesRequest{Tags: []ecs.Tag{tag}}) {
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ func wait(ctx context.Context, region string, ids []string, inMemory bool) error
 	defer done()
 
 	running, err := client.WaitForStatus(ctx, ecs.InstanceStatusRunning, ids...)
-	for _, inst := range running { // if the wait fails, running contains the instances that are running already
+	for _, inst := range running { // after an error, these instances are already running
 		fmt.Println(inst.InstanceID, inst.Status)
 	}
 	var w *ecs.WaitError

@@ -1,4 +1,4 @@
-// Command watch prints the instances of a region, and then reports instances that are added, changed or removed.
+// Command watch prints the instances of a region and then reports each change.
 //
 //	go run ./examples/watch -demo
 //	go run ./examples/watch -region cn-hangzhou -interval 30s
@@ -52,7 +52,7 @@ func watch(ctx context.Context, region string, interval time.Duration, inMemory 
 
 	cache, err := ecscache.New(client, ecs.DescribeInstancesRequest{}, &ecscache.Options{
 		Interval: interval,
-		OnError:  func(err error) { log.Print(err) }, // the cached instances stay valid, and the next listing may succeed
+		OnError:  func(err error) { log.Print(err) }, // the cache keeps its instances, and the next listing may succeed
 	})
 	if err != nil {
 		return err
@@ -62,9 +62,9 @@ func watch(ctx context.Context, region string, interval time.Duration, inMemory 
 		switch ev.Type {
 		case ecscache.EventChanged:
 			fmt.Println("changed", ev.Instance.InstanceID, ev.Old.InstanceName, "->", ev.Instance.InstanceName)
-		case ecscache.EventSynced: // every existing instance has been printed
+		case ecscache.EventSynced: // all existing instances have been printed
 			fmt.Println("watching", client.Region())
-		case ecscache.EventAdded, ecscache.EventRemoved: // EventRemoved: a complete listing no longer contains the instance
+		case ecscache.EventAdded, ecscache.EventRemoved: // EventRemoved means that a complete listing no longer contains the instance
 			fmt.Println(ev.Type, ev.Instance.InstanceID, ev.Instance.InstanceName)
 		}
 	}

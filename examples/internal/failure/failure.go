@@ -1,4 +1,5 @@
-// Package failure classifies the failures of a listing. The classes determine messages, exit codes and metric labels.
+// Package failure classifies errors and converts them to messages, exit codes and metric labels for the example
+// programs.
 package failure
 
 import (
@@ -16,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// A Kind is a class of failures. Metrics use it as a label.
+// A Kind is a class of errors. Programs use the kind as a metric label.
 type Kind string
 
 // The kinds of failure.
@@ -34,8 +35,7 @@ const (
 	Other       Kind = "other"
 )
 
-// These are the exit codes of the programs. ExitUnavailable is the only exit code after which running the program a
-// second time may succeed without any other change.
+// These are the exit codes of the example programs. After ExitUnavailable, running the program again may succeed.
 const (
 	ExitOK          = 0
 	ExitFailed      = 1
@@ -48,7 +48,7 @@ const (
 	ExitInterrupted = 130
 )
 
-// ExitCodes explains the exit codes that all programs share.
+// ExitCodes describes the exit codes that all example programs share. Help texts include this description.
 const ExitCodes = `  0    success
   1    a failure that a retry does not resolve, such as an endpoint whose host name does not exist
   2    a usage error: a flag is invalid, or the API rejected a value
@@ -57,8 +57,8 @@ const ExitCodes = `  0    success
   5    the API throttled the requests or was unavailable, even after retries: try again later
 `
 
-// isClosed reports whether the account has not enabled the region. In this case, permissions make no difference: the
-// API either denies the request with an error code that contains "Region", or returns one of two other codes.
+// isClosed reports whether the account has not enabled the region. The API reports a closed region with one of
+// several error codes.
 func isClosed(err error) bool {
 	var api *ecs.Error
 	if !errors.As(err, &api) {
@@ -68,7 +68,7 @@ func isClosed(err error) bool {
 		api.Code == "InvalidRegion.NotSupport" || api.Code == "InvalidOperation.InvalidRegion"
 }
 
-// KindOf classifies a failure.
+// KindOf returns the kind of an error.
 func KindOf(err error) Kind {
 	var incomplete *ecs.IncompleteError
 	var capped *ecs.CappedError
@@ -99,7 +99,8 @@ func KindOf(err error) Kind {
 	}
 }
 
-// isEndpoint reports whether the endpoint itself is unusable, so that retrying cannot help.
+// isEndpoint reports whether the endpoint's host does not exist, is not trusted or does not use TLS. Retrying does
+// not help.
 func isEndpoint(err error) bool {
 	var dns *net.DNSError
 	var verification *tls.CertificateVerificationError
@@ -110,13 +111,12 @@ func isEndpoint(err error) bool {
 		errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &record)
 }
 
-// Lasting reports whether the failure persists until the user changes something. Waiting does not resolve a lasting
-// failure.
+// Lasting reports whether the failure persists until the user changes something.
 func (k Kind) Lasting() bool {
 	return k != Throttled && k != Unavailable && k != Timeout
 }
 
-// ExitCode returns the exit code for a program that failed with err.
+// ExitCode returns the exit code for an error.
 func ExitCode(err error) int {
 	switch KindOf(err) {
 	case Invalid:
@@ -134,8 +134,8 @@ func ExitCode(err error) int {
 	}
 }
 
-// Text describes a failure in one line. The line begins with the account and the region, if these are known, followed
-// by the error text that [wording.Plain] returns.
+// Text returns a one-line message about an error. The message begins with the account and the region if they are
+// known.
 func Text(err error) string {
 	var account *AccountError
 	var region *ecs.RegionError
@@ -149,25 +149,25 @@ func Text(err error) string {
 	}
 }
 
-// AccountError is the error that occurred when one of several accounts was listed.
+// AccountError is an error that occurred while the program listed one of several accounts.
 type AccountError struct {
 	Account string
 	Err     error
 }
 
-// Error returns the name of the account and the message of the failure.
+// Error returns the account followed by the message of the wrapped error.
 func (e *AccountError) Error() string { return e.Account + ": " + e.Err.Error() }
 
-// Unwrap returns the failure without the account.
+// Unwrap returns the wrapped error.
 func (e *AccountError) Unwrap() error { return e.Err }
 
-// Setup contains the settings on which the advice for a failure depends.
+// Setup contains the settings that affect the advice about a failure.
 type Setup struct {
 	VPC      bool
 	Endpoint string
 }
 
-// Advice tells the user how to resolve a failure. It returns "" if the error text already contains an explanation.
+// Advice returns advice on how to resolve a failure, or "" if the message of the error is sufficient.
 func (s Setup) Advice(err error) string {
 	switch KindOf(err) {
 	case Forbidden:
@@ -187,7 +187,7 @@ func (s Setup) Advice(err error) string {
 	}
 }
 
-// grantable contains the error codes of denials that a RAM policy can resolve.
+// grantable contains the error codes for missing permissions that a RAM policy can grant.
 var grantable = []string{"Forbidden", "Forbidden.RAM", "Forbidden.Unauthorized", "PermissionDenied", "AccessDenied", "Unauthorized", "InvalidUser.Unauthorized"}
 
 func forbidden(err error) string {
@@ -219,7 +219,7 @@ func regionOf(err error) string {
 	}
 }
 
-// invalidRegion returns advice for the user if the API rejected the region id, and "" otherwise.
+// invalidRegion returns advice if the API rejected the region id as invalid. Otherwise, invalidRegion returns "".
 func invalidRegion(err error) string {
 	var api *ecs.Error
 	if !errors.As(err, &api) || !strings.HasPrefix(api.Code, "InvalidRegionId") {
@@ -258,9 +258,8 @@ func (s Setup) network() string {
 	}
 }
 
-// Report prints each failure, and then prints each different piece of advice once. It returns the exit code of the
-// first failure in alphabetical order, so that the code does not depend on which region responded first. failures
-// must not be empty.
+// Report prints the failures and then the advice about them, without duplicates. It sorts the failures by message and
+// returns the exit code of the first failure. There must be at least one failure.
 func (s Setup) Report(say func(line string), failures ...error) int {
 	failures = Sorted(failures)
 	const most = 10
@@ -280,7 +279,7 @@ func (s Setup) Report(say func(line string), failures ...error) int {
 	return ExitCode(failures[0])
 }
 
-// Sorted returns the failures in the alphabetical order of their descriptions.
+// Sorted returns the failures sorted by message.
 func Sorted(failures []error) []error {
 	return slices.SortedStableFunc(slices.Values(failures), func(a, b error) int { return cmp.Compare(Text(a), Text(b)) })
 }

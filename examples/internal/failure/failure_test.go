@@ -19,10 +19,10 @@ func api(code string, status int) error {
 	return &ecs.Error{Code: code, StatusCode: status, Action: "DescribeInstances", Message: "x"}
 }
 
-// wrapped returns err in the form in which the client returns network errors.
+// wrapped wraps an error in the same way as the client wraps network errors.
 func wrapped(err error) error { return fmt.Errorf("ecs: %w: %w", err, ecs.ErrUnavailable) }
 
-// TestMatrix verifies the kind, exit code and advice of every failure.
+// TestMatrix verifies the kind, the exit code and the advice for each type of error.
 func TestMatrix(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -103,7 +103,7 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// TestAdviceFitsTheFlags verifies that the advice does not recommend a flag that is already set.
+// TestAdviceFitsTheFlags verifies that the advice does not recommend a flag that the user has already set.
 func TestAdviceFitsTheFlags(t *testing.T) {
 	t.Parallel()
 	unknown, refused := wrapped(&net.DNSError{Err: "no such host", IsNotFound: true}), wrapped(errors.New("connection refused"))

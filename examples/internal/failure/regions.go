@@ -8,24 +8,24 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// publicRegions contains the ids of the public regions. SuggestRegion and KnownRegion use the list for suggestions
-// only: a region that is not in the list may exist.
+// publicRegions contains the ids of the public regions. The list may be incomplete, so it is used only for
+// suggestions.
 var publicRegions = strings.Fields(`
 	cn-qingdao cn-beijing cn-zhangjiakou cn-huhehaote cn-wulanchabu cn-hangzhou cn-shanghai cn-nanjing cn-fuzhou cn-wuhan-lr
 	cn-shenzhen cn-heyuan cn-guangzhou cn-chengdu cn-hongkong ap-northeast-1 ap-northeast-2 ap-southeast-1 ap-southeast-2
 	ap-southeast-3 ap-southeast-5 ap-southeast-6 ap-southeast-7 ap-south-1 us-east-1 us-west-1 na-south-1 eu-west-1 eu-central-1
 	me-east-1 me-central-1 cn-beijing-finance-1 cn-shanghai-finance-1 cn-shenzhen-finance-1 cn-north-2-gov-1`)
 
-// KnownRegion reports whether name is the id of a public region or is one of the names in others.
+// KnownRegion reports whether name is the id of a public region or an element of others.
 func KnownRegion(name string, others ...string) bool {
 	return slices.Contains(publicRegions, name) || slices.Contains(others, name)
 }
 
-// SuggestRegion returns the last part of a message about a region that may not exist. It suggests a similar id, if
-// there is one among the public regions and others, and explains how to list all regions.
+// SuggestRegion returns advice to append to a message about an unknown region. The advice suggests a similar region
+// id, if there is one, and explains how to list all regions.
 func SuggestRegion(name string, others ...string) string {
 	known := slices.Concat(others, publicRegions)
-	var chinese []string // without the prefix "cn-", which users easily forget
+	var chinese []string // users easily forget the prefix "cn-"
 	for _, region := range known {
 		if city, ok := strings.CutPrefix(region, "cn-"); ok {
 			chinese = append(chinese, city)

@@ -21,8 +21,7 @@ func TestSuggestRegion(t *testing.T) {
 	}
 }
 
-// TestMisspeltRegion verifies the advice for a misspelt region. Either the endpoint of such a region does not exist,
-// or the endpoint of another region rejects the region id.
+// TestMisspeltRegion verifies the advice about a misspelled region id.
 func TestMisspeltRegion(t *testing.T) {
 	t.Parallel()
 	noHost := wrapped(&net.DNSError{Err: "no such host", IsNotFound: true})

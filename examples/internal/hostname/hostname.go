@@ -1,6 +1,5 @@
-// Package hostname converts instance names to host names. Programs use a host name as an SSH alias or as an inventory
-// host. A person who may name an instance must not be able to take over an existing host with a name such as
-// "github.com", "localhost" or "192.0.2.7".
+// Package hostname converts instance names to host names for ssh and Ansible. It rejects names that could replace an
+// existing host, such as "github.com", "localhost" or "192.0.2.7".
 package hostname
 
 import (
@@ -13,22 +12,21 @@ import (
 
 const maxLength = 128
 
-// reserved contains names that have a meaning to ssh, Ansible or /etc/hosts.
+// reserved contains names with a special meaning to ssh or Ansible, and names that are common in /etc/hosts.
 var reserved = []string{
 	"all", "ungrouped", "_meta", "localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "ip6-localnet",
 	"ip6-allnodes", "ip6-allrouters", "ip6-mcastprefix", "broadcasthost", "loopback", "none", "host", "match", "self", "implicit",
 }
 
-// number matches strings that the C library parses as an IPv4 address or as a part of an IPv4 address, such as
-// "127.1", "0x7f000001" and "2130706433".
+// number matches strings that the C library accepts as an IPv4 address or a part of an address, such as "127.1" or
+// "0x7f000001".
 var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]*|[0-9]+)([.-](0[xX][0-9a-fA-F]*|[0-9]+)){0,3}$`)
 
 // instanceID matches a string that may be an instance id.
 var instanceID = regexp.MustCompile(`^[iI]-[0-9A-Za-z]+$`)
 
-// OfName returns the host name for a name that a person chose. Unlike Clean, it returns "" if the name may be an
-// instance id. Otherwise, a person could name an instance after the id of another instance, and a user who connects
-// to that id would reach the wrong instance.
+// OfName is like Clean, but also returns "" if the name looks like an instance id. Otherwise, an instance that is
+// named like another instance's id could receive connections that are intended for the other instance.
 func OfName(name string) string {
 	clean := Clean(name)
 	if instanceID.MatchString(clean) {
@@ -37,9 +35,8 @@ func OfName(name string) string {
 	return clean
 }
 
-// Clean converts a name to a host name that contains only letters of any script, digits, "_" and "-", and that begins
-// and ends with a letter or a digit. It returns "" if nothing is left of the name, or if the name is an address, a
-// number, a reserved name or too long.
+// Clean returns a host name that consists of letters, digits, "_" and "-". It returns "" if the name contains no
+// letters or digits, is an address, a number or a reserved name, or is too long.
 func Clean(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool {
 		return r == unicode.ReplacementChar || !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && r != '_' && r != '-'

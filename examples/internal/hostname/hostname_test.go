@@ -26,7 +26,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// TestOfName verifies that an instance name that may be the id of another instance is not used as a host name.
+// TestOfName verifies that OfName rejects names that look like instance ids.
 func TestOfName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"i-bp1victim": "", "I-BP1": "", " i.bp1 ": "", "i-web-1": "i-web-1", "web-1": "web-1", "localhost": ""} {
@@ -36,8 +36,7 @@ func TestOfName(t *testing.T) {
 	}
 }
 
-// check verifies that the host name for an instance name is not an address and has no special meaning to other
-// programs.
+// check verifies that the host name for an instance name is safe to use.
 func check(t *testing.T, name string) {
 	t.Helper()
 	clean := Clean(name)

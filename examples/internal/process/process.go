@@ -1,4 +1,4 @@
-// Package process contains the signal handling and the stderr messages that all programs share.
+// Package process handles signals and writes messages to stderr for the example programs.
 package process
 
 import (
@@ -13,14 +13,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/terminal"
 )
 
-// sameSignal is the period after the first signal in which a second signal is ignored. A process may receive the same
-// signal twice within this period, because timeout(1) and service managers send the signal to the process and to its
-// process group.
+// sameSignal is the period after the first signal in which a second Ctrl-C is ignored. Service managers and
+// timeout(1) may send the same signal twice, to a process and to its process group.
 const sameSignal = 500 * time.Millisecond
 
-// Main calls run and exits with the code that run returns. SIGINT, SIGTERM and SIGHUP cancel the context, so that run
-// can print its partial results. If the parent process made this process ignore a signal, as nohup does with SIGHUP,
-// the signal is still ignored. A second Ctrl-C ends the process immediately.
+// Main calls run and exits with its result. SIGINT, SIGTERM and SIGHUP cancel the context of run, and a second Ctrl-C
+// exits immediately. Main does not handle signals that the parent process has set to be ignored.
 func Main(run func(ctx context.Context, args []string) int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 8)
@@ -35,8 +33,8 @@ func Main(run func(ctx context.Context, args []string) int) {
 	os.Exit(code)
 }
 
-// watch calls cancel when the first signal arrives. If the user presses Ctrl-C more than sameSignal later, watch
-// calls exit.
+// watch calls cancel when the first signal arrives. It calls exit if the user presses Ctrl-C more than sameSignal
+// after the first signal.
 func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	<-signals
 	cancel()
@@ -48,8 +46,8 @@ func watch(signals <-chan os.Signal, cancel func(), exit func(code int)) {
 	}
 }
 
-// Say returns a function that writes the program's name and a line to stderr. The function removes control
-// characters, because a line may quote names or responses, which must not control the terminal.
+// Say returns a function that writes a line to stderr, prefixed with the name of the program. The function replaces
+// control characters, because a line may contain strings from the API.
 func Say(stderr io.Writer, program string) func(line string) {
 	return func(line string) { fmt.Fprintln(stderr, program+": "+terminal.Printable(line)) }
 }

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// TestMain runs the tests. In a process that TestSignals has started, TestMain runs a small program instead. The
-// program prints "running" for each line that it reads from stdin, and exits when a signal cancels its context.
+// TestMain runs the tests. In a process that TestSignals has started, TestMain runs a small program that exits when
+// it receives a signal.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_RUN_PROCESS") == "" {
 		os.Exit(m.Run())
@@ -35,9 +35,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestSignals verifies that each signal cancels the context of a program. The exception is a signal that the parent
-// process made the program ignore: a shell does so with SIGINT for "program &" in a script, and nohup does so with
-// SIGHUP.
+// TestSignals verifies that each signal ends the program, unless the parent process has set the signal to be ignored.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

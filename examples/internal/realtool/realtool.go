@@ -1,5 +1,4 @@
-// Package realtool finds installed programs, such as Prometheus and ssh, for tests that run the examples together
-// with them.
+// Package realtool finds installed programs, such as Prometheus and ssh, for integration tests.
 package realtool
 
 import (
@@ -8,9 +7,8 @@ import (
 	"testing"
 )
 
-// Find returns the path of the first of the named programs that is installed. If none of the programs is installed,
-// Find skips the test, or fails the test if ECS_REAL_TOOLS is set, as in .ci/run. With -short, Find always skips the
-// test.
+// Find returns the path of the first named program that is installed. If no program is found, Find skips the test, or
+// fails the test if ECS_REAL_TOOLS is set. In short mode, Find always skips the test.
 func Find(t testing.TB, debianPackage string, names ...string) string {
 	t.Helper()
 	if testing.Short() {

@@ -8,8 +8,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestUselessExclusions verifies that the program reports a misspelt region in -exclude-region, because a misspelt
-// name excludes no region. The program must send a request only if it needs to.
+// TestUselessExclusions verifies that the program warns about a misspelled region in -exclude-region.
 func TestUselessExclusions(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -23,10 +22,10 @@ func TestUselessExclusions(t *testing.T) {
 		{args: "-region all -exclude-region cn-private-1", requests: 1},
 		{args: "-region all -exclude-region cn-heyuan"},
 		{args: "-region all"},
-		{args: "-region all -exclude-region moon", fails: true, requests: 1}, // the listing reports the failure
+		{args: "-region all -exclude-region moon", fails: true, requests: 1}, // the listing reports the failure of DescribeRegions
 		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own-1"},
 		{args: "-region cn-hangzhou,cn-own-1 -exclude-region cn-own1", want: "did you mean cn-own-1?"},
-		{args: "-region cn-hangzhou -exclude-region cn-beijing"}, // no warning: the setting may be intended for several command lines
+		{args: "-region cn-hangzhou -exclude-region cn-beijing"}, // no warning, because the region exists
 	} {
 		s, err := parse(tt.args, nil)
 		if err != nil {

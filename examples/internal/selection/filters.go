@@ -17,8 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/wording"
 )
 
-// errEmpty is the error for a filter without a value. The most likely cause is a variable in a script that is not
-// set. Without the filter, the script would select every instance.
+// errEmpty is the error for an empty filter, which is most likely caused by an unset variable in a script.
 var errEmpty = errors.New("the value is empty, perhaps because a variable is not set: set a value, or leave out the flag")
 
 // filter defines a flag that restricts the selection. An empty value is an error.
@@ -35,9 +34,8 @@ func (s *Selection) filter(fs *flag.FlagSet, name string, set func(value string)
 // IsFilter reports whether the named flag restricts the selection. An empty value of such a flag is an error.
 func (s *Selection) IsFilter(name string) bool { return slices.Contains(s.filters, name) }
 
-// anyOf defines a filter with one or more values, separated by commas. A single value is sent to the API. Several
-// values are not sent to the API; instead, Matches rejects the instances that have none of the values. If known
-// values are given, case is ignored and any other value is an error.
+// anyOf defines a filter that accepts one or more values. A single value is sent to the API, and several values are
+// compared by Matches. If known is not empty, values that are not in known are errors.
 func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values func(ecs.Instance) []T, known ...T) {
 	s.filter(fs, name, func(text string) error {
 		var wanted []T
@@ -66,12 +64,12 @@ func anyOf[T ~string](s *Selection, fs *flag.FlagSet, name string, to *T, values
 	})
 }
 
-// one returns a function that returns a list with a single value.
+// one converts a function that returns a single value to a function that returns a list.
 func one[T any](value func(ecs.Instance) T) func(ecs.Instance) []T {
 	return func(inst ecs.Instance) []T { return []T{value(inst)} }
 }
 
-// defineFilters defines the flags that filter instances. A duration as a time filter is relative to now.
+// defineFilters defines the filter flags. Durations in time filters are relative to now.
 func (s *Selection) defineFilters(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	req := &s.Request
 	s.filter(fs, "id", func(text string) error { return addWords(&req.InstanceIDs, text, stdin) })
@@ -97,8 +95,8 @@ func (s *Selection) defineFilters(fs *flag.FlagSet, stdin io.Reader, now time.Ti
 	s.filter(fs, "expires-before", timeIn(&req.ExpiresBefore, now, +1))
 }
 
-// defineTags defines the filters by tag. The API cannot filter by several values of a tag or by an empty value: in
-// these cases, the request contains only the key, and Matches compares the values.
+// defineTags defines the flags that filter by tag. The API cannot filter by an empty value or by several values of
+// the same tag, so Matches compares such values.
 func (s *Selection) defineTags(fs *flag.FlagSet) {
 	tag := func(key, value string) { s.Request.Tags = append(s.Request.Tags, ecs.Tag{Key: key, Value: value}) }
 	s.filter(fs, "tag", func(text string) error {
@@ -135,13 +133,13 @@ func (s *Selection) defineTags(fs *flag.FlagSet) {
 	})
 }
 
-// defineAddresses defines the filters by address.
+// defineAddresses defines the flags that filter by IP address.
 func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	req := &s.Request
 	for name, list := range map[string]*ecs.JSONList{"private-ip": &req.PrivateIPAddresses, "public-ip": &req.PublicIPAddresses, "eip": &req.EIPAddresses} {
 		s.filter(fs, name, func(text string) error {
 			if name != "public-ip" {
-				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // without a network type, the API ignores these addresses
+				req.InstanceNetworkType = ecs.InstanceNetworkTypeVPC // the API ignores these addresses if no network type is set
 			}
 			return addAddrs(list, text, stdin, false)
 		})
@@ -154,8 +152,8 @@ func (s *Selection) defineAddresses(fs *flag.FlagSet, stdin io.Reader) {
 	})
 }
 
-// addWords splits text at commas and white space and appends the elements to list. If text is "-", it appends the
-// words that it reads from stdin.
+// addWords splits text at commas and white space and appends the words to list. If text is "-", addWords reads the
+// words from stdin.
 func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 	before := len(*list)
 	if text == "-" && stdin == nil {
@@ -181,7 +179,7 @@ func addWords(list *ecs.JSONList, text string, stdin io.Reader) error {
 	return nil
 }
 
-// addAddrs is like addWords, but accepts only addresses of one family and appends them in canonical form.
+// addAddrs is like addWords, but accepts only IPv4 addresses or only IPv6 addresses.
 func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error {
 	before := len(*list)
 	if err := addWords(list, text, stdin); err != nil {
@@ -203,8 +201,8 @@ func addAddrs(list *ecs.JSONList, text string, stdin io.Reader, ipv6 bool) error
 	return nil
 }
 
-// timeIn returns a function that parses a date, a time or a duration and sets *to. A duration is relative to now: it
-// is added to now if direction is +1, and subtracted if direction is -1.
+// timeIn returns a function that parses a date, a time or a duration into *to. The direction of a duration is +1 for
+// the future and -1 for the past.
 func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) error {
 	return func(text string) error {
 		if text == "now" {
@@ -231,7 +229,7 @@ func timeIn(to *time.Time, now time.Time, direction time.Duration) func(string) 
 	}
 }
 
-// inOrder returns an error if after is later than before, so that no instance can match.
+// inOrder returns an error if after is later than before.
 func inOrder(of string, after, before time.Time) error {
 	if after.IsZero() || before.IsZero() || !after.After(before) {
 		return nil
@@ -240,13 +238,13 @@ func inOrder(of string, after, before time.Time) error {
 	return fmt.Errorf("-%s-after (%s) is later than -%[1]s-before (%[3]s): no instance can match", of, after.UTC().Format(layout), before.UTC().Format(layout))
 }
 
-// readerFunc implements [io.Reader] with a function.
+// readerFunc is a function that implements [io.Reader].
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
 
-// Interruptible returns a reader whose Read returns when ctx is done, even if r is still waiting for input. A user
-// who is typing ids at a terminal can then stop the program with Ctrl-C.
+// Interruptible returns a reader whose Read method also returns when ctx is done. Ctrl-C can then stop a program that
+// is waiting for input.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	type result struct {
 		n   int

@@ -12,22 +12,22 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// Connect returns a client for a region, as demo.Client does. The caller must call done when it no longer needs the
-// client.
+// Connect returns a client for a region. The programs use demo.Client, and tests use other functions. The caller must
+// call done when it no longer needs the client.
 type Connect func(demo bool, region string, opts *ecs.Options) (client *ecs.Client, done func(), err error)
 
-// Source is an account and its selected regions.
+// Source is an account with its selected regions.
 type Source struct {
 	Account string   // the name of the profile; "" means the default credentials
-	Home    string   // the region to which the DescribeRegions request is sent
+	Home    string   // the region that receives the DescribeRegions request
 	Regions []string // nil selects all regions
 	Client  *ecs.Client
 
 	s *Selection
 }
 
-// Open creates a client for each account. The clients share connections. prepare, which may be nil, can change the
-// options. In a hook such as Options.OnAttempt, [AccountOf] returns the account of a request.
+// Open creates a client for each account. If prepare is not nil, prepare can change the options of the clients. Hooks
+// such as Options.OnAttempt can call [AccountOf] to find the account of a request.
 func (s *Selection) Open(connect Connect, prepare func(opts *ecs.Options)) (sources []Source, done func(), err error) {
 	opts := s.Options
 	if prepare != nil {
@@ -52,10 +52,9 @@ func (s *Selection) Open(connect Connect, prepare func(opts *ecs.Options)) (sour
 	return sources, done, nil
 }
 
-// Instances lists the selected instances of all accounts. It lists the accounts one after another, and all regions of
-// an account concurrently. If a region fails, Instances yields an *ecs.RegionError and continues with the other
-// regions and accounts; any other failure affects one account. With several accounts, each error is wrapped in a
-// [*failure.AccountError]. The listing ends early only if ctx is done.
+// Instances lists the selected instances of all accounts. If a region or an account fails, Instances yields the error
+// and continues with the next region or account. An error of a single region is an *ecs.RegionError. If the user has
+// selected profiles, each error is wrapped in a [*failure.AccountError].
 func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		for _, source := range sources {
@@ -71,8 +70,7 @@ func Instances(ctx context.Context, sources []Source) iter.Seq2[ecs.Instance, er
 	}
 }
 
-// Instances lists the selected instances of one account. The function [Instances] describes the errors that are
-// yielded.
+// Instances lists the selected instances of one account. It yields the same errors as the function [Instances].
 func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] {
 	return func(yield func(ecs.Instance, error) bool) {
 		opts := &ecs.RegionsOptions{Exclude: src.s.Exclude, Workers: src.s.Workers}
@@ -87,10 +85,8 @@ func (src Source) Instances(ctx context.Context) iter.Seq2[ecs.Instance, error] 
 	}
 }
 
-// UselessExclusions returns a warning for each name in -exclude-region that is not a region id. Such a name is
-// probably misspelt, so the intended region is not excluded. To find out whether a region that is not public exists,
-// UselessExclusions sends a DescribeRegions request for each account whose regions are all selected. If one of these
-// requests fails, it returns no warnings.
+// UselessExclusions returns a warning for each region in -exclude-region that does not exist. It may send a
+// DescribeRegions request for each account. If such a request fails, UselessExclusions returns no warnings.
 func (s *Selection) UselessExclusions(ctx context.Context, sources []Source) (warnings []string) {
 	isKnown := func(name string) bool { return failure.KnownRegion(name, s.given...) }
 	unknown := slices.DeleteFunc(slices.Clone(s.Exclude), isKnown)
@@ -118,7 +114,8 @@ func (s *Selection) UselessExclusions(ctx context.Context, sources []Source) (wa
 	return warnings
 }
 
-// Wrap adds the account to an error, unless src uses the default credentials.
+// Wrap wraps an error in a [*failure.AccountError]. It returns the error unchanged if src uses the default
+// credentials.
 func (src Source) Wrap(err error) error {
 	if err == nil || src.Account == "" {
 		return err
@@ -126,38 +123,37 @@ func (src Source) Wrap(err error) error {
 	return &failure.AccountError{Account: src.Account, Err: err}
 }
 
-// accountKey is the context key of the account.
+// accountKey is the context key for the account of a request.
 type accountKey struct{}
 
-// Context returns a context for requests of this account. The function AccountOf returns the account of such a
-// context.
+// Context returns a context from which [AccountOf] reads the account.
 func (src Source) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, accountKey{}, src.Account)
 }
 
-// AccountOf returns the account of a context that Context returned, or "" for the default credentials.
+// AccountOf returns the account that Context has added to ctx, or "" for the default credentials.
 func AccountOf(ctx context.Context) string {
 	account, _ := ctx.Value(accountKey{}).(string)
 	return account
 }
 
-// accountMember is the key in Instance.Extra under which the account is stored. Because it is in Extra, the account
-// is also a member of the instance's JSON.
+// accountMember is the key in Instance.Extra that stores the account. Members of Extra are included in the instance's
+// JSON.
 const accountMember = "Account"
 
-// Mark returns a copy of an instance with the name of the account added.
+// Mark returns a copy of an instance to which the name of the account has been added.
 func (src Source) Mark(inst ecs.Instance) ecs.Instance {
 	if src.Account == "" || inst.InstanceID == "" {
 		return inst
 	}
 	extra := map[string]json.RawMessage{}
-	maps.Copy(extra, inst.Extra) // do not modify the map of the original, which a cache may share
+	maps.Copy(extra, inst.Extra) // copy the map, because a cache may also use it
 	extra[accountMember], _ = json.Marshal(src.Account)
 	inst.Extra = extra
 	return inst
 }
 
-// Account returns the account with which an instance was listed, or "" for the default credentials.
+// Account returns the account of an instance, or "" for the default credentials.
 func Account(inst ecs.Instance) (account string) {
 	_ = json.Unmarshal(inst.Extra[accountMember], &account)
 	return account

@@ -10,9 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// findProfiles returns the profiles of the vendor CLI that match the patterns, without duplicates. The profiles are
-// ordered by pattern; profiles that match the same pattern keep the order of the CLI's file. "*" in a pattern matches
-// any sequence of characters. A pattern that matches no profile is an error.
+// findProfiles returns the CLI profiles whose names match the patterns, in the order of the patterns. "*" in a
+// pattern matches any sequence of characters. A pattern that matches no profile is an error.
 func findProfiles(patterns []string) ([]ecs.Profile, error) {
 	all, err := ecs.Profiles()
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package selection contains the code with which all programs select instances: the flags for accounts, regions and
-// filters, the listing of the selected instances, and the choice of an instance's address.
+// Package selection defines the flags for accounts, regions and filters, and lists the selected instances.
 package selection
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/failure"
 )
 
-// These texts explain the flags that the method Define defines.
+// These constants describe the flags of this package in the help texts of the programs.
 const (
 	WhereHelp = `  -region R[,R...]     the regions to list, or "all". The default is the first of these regions that is set: the region
                        of the profile in -profile, $ALIBABA_CLOUD_REGION_ID, and the region of the CLI's current
@@ -56,10 +55,10 @@ profile (~/.aliyun/config.json), the profile file, the RAM role of the instance,
 `
 )
 
-// Selection contains the values of the flags that all programs share.
+// Selection contains the values of the flags that this package defines.
 type Selection struct {
 	Demo         bool
-	Sources      []Source // one for each account; not empty after Finish
+	Sources      []Source // one element for each account; set by Finish
 	Exclude      []string // the regions to leave out
 	Workers      int      // see ecs.RegionsOptions
 	Request      ecs.DescribeInstancesRequest
@@ -68,12 +67,12 @@ type Selection struct {
 
 	filters                   []string // the names of the flags whose value must not be empty
 	matchers                  map[string]func(ecs.Instance) bool
-	given                     []string // the regions to list, before -exclude-region is applied
+	given                     []string // the selected regions before -exclude-region is applied
 	region, network, profiles string
 }
 
-// Define defines the flags. A duration as the value of a time filter is relative to now. If a filter for ids or
-// addresses has the value "-", the values are read from stdin. If stdin is nil, the value "-" is an error.
+// Define defines the flags. Durations in time filters are relative to now. For some filters, the value "-" reads a
+// list from stdin; this value is an error if stdin is nil.
 func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.matchers = map[string]func(ecs.Instance) bool{}
 	// Without this attribute, the API does not return IPv6 addresses.
@@ -98,8 +97,8 @@ func (s *Selection) Define(fs *flag.FlagSet, stdin io.Reader, now time.Time) {
 	s.defineFilters(fs, stdin, now)
 }
 
-// Finish completes the selection after the flags have been parsed. It returns an error if the values of two flags
-// contradict each other.
+// Finish completes the selection after the flags have been parsed. It returns an error if flags contradict each
+// other.
 func (s *Selection) Finish(getenv func(string) string) error {
 	switch {
 	case s.network != "" && s.network != "public" && s.network != string(ecs.NetworkVPC):
@@ -134,8 +133,8 @@ func (s *Selection) Finish(getenv func(string) string) error {
 	return nil
 }
 
-// source returns an account and its selected regions. If neither -region nor the profile sets a region, source uses
-// the region fallback.
+// source returns the account and its selected regions. fallback is the region to use if neither -region nor the
+// profile sets a region.
 func (s *Selection) source(account ecs.Profile, fallback string) (Source, error) {
 	src := Source{Account: account.Name}
 	region := cmp.Or(s.region, account.Region, fallback)
@@ -178,13 +177,12 @@ func (s *Selection) source(account ecs.Profile, fallback string) (Source, error)
 	return src, nil
 }
 
-// Setup returns the settings on which the advice for a failure depends.
+// Setup returns the settings that affect the advice about a failure.
 func (s *Selection) Setup() failure.Setup {
 	return failure.Setup{VPC: s.Options.Network == ecs.NetworkVPC, Endpoint: s.Options.Endpoint}
 }
 
-// Matches reports whether an instance that the API returned is selected. Matches applies the filters that the API
-// does not support.
+// Matches reports whether an instance matches the filters that the API does not support.
 func (s *Selection) Matches(inst ecs.Instance) bool {
 	for _, matches := range s.matchers {
 		if !matches(inst) {
@@ -194,29 +192,28 @@ func (s *Selection) Matches(inst ecs.Instance) bool {
 	return true
 }
 
-// IsFiltered reports whether Matches may reject some of the instances that the API returns.
+// IsFiltered reports whether there are filters that the API does not support, so Matches must be called.
 func (s *Selection) IsFiltered() bool { return len(s.matchers) > 0 }
 
-// IDsOnly reports whether the instance ids are the only filter. In that case, an id that is missing from a complete
-// listing does not exist.
+// IDsOnly reports whether instance ids are the only filter. An id that is missing from a complete listing then does
+// not exist.
 func (s *Selection) IDsOnly() bool {
 	only := ecs.DescribeInstancesRequest{InstanceIDs: s.Request.InstanceIDs}
 	return len(only.InstanceIDs) > 0 && !s.IsFiltered() && reflect.DeepEqual(s.Request, only)
 }
 
-// Split splits a list whose elements are separated by commas or white space.
+// Split splits a list at commas and white space.
 func Split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 
-// without returns the names that are not in excluded.
+// without returns names without the elements of excluded.
 func without(names, excluded []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(excluded, name) })
 }
 
-// Addr returns the address of an instance, or an invalid address if the instance has none. It prefers private
-// addresses to public addresses unless PreferPublic is set, and returns an IPv6 address only if there is no IPv4
-// address.
+// Addr returns the address of an instance, or an invalid address if the instance has no address. It prefers IPv4 to
+// IPv6 and, unless PreferPublic is set, private to public addresses.
 func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	public := inst.PublicAddrs()
 	private := inst.PrivateAddr()
@@ -224,5 +221,5 @@ func (s *Selection) Addr(inst ecs.Instance) netip.Addr {
 	if len(public) > 0 && (s.PreferPublic || !private.IsValid()) {
 		addr = public[0]
 	}
-	return addr.WithZone("") // an IPv6 zone may be any string, and has no meaning on another machine
+	return addr.WithZone("") // an IPv6 zone is meaningless on other machines
 }

@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// withProfiles writes config to a file and makes it the profile file of the vendor CLI for the duration of a test.
+// withProfiles makes config the content of the CLI's profile file until the test ends.
 func withProfiles(t *testing.T, config string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.json")
@@ -130,8 +130,7 @@ func TestRegions(t *testing.T) { //nolint:paralleltest // the test sets environm
 	}
 }
 
-// TestEmptyFilters verifies that no filter accepts an empty value: a variable that is not set must not select
-// everything.
+// TestEmptyFilters verifies that an empty value is an error for every filter.
 func TestEmptyFilters(t *testing.T) {
 	t.Parallel()
 	s := &Selection{}
@@ -162,7 +161,7 @@ func TestEmptyFilters(t *testing.T) {
 	}
 }
 
-// TestMatches verifies the filters that the API does not support, which the program applies itself.
+// TestMatches verifies the filters that the API does not support.
 func TestMatches(t *testing.T) {
 	t.Parallel()
 	instances := []ecs.Instance{
@@ -222,8 +221,8 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// TestAccounts verifies that each instance carries the name of its account, and that a failed account does not affect
-// the other accounts.
+// TestAccounts verifies that each instance contains the name of its account, and that the other accounts are listed
+// if one account fails.
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	s, err := parse("-region cn-hangzhou", nil)
@@ -338,8 +337,7 @@ func TestIDsOnly(t *testing.T) {
 	}
 }
 
-// TestListsOfNothing verifies that a list without elements is an error. For example, "$A,$B" is such a list if
-// neither variable is set. In -exclude-region, such a list would exclude no region.
+// TestListsOfNothing verifies that a list without elements, such as ",", is an error.
 func TestListsOfNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"exclude-region", "profile", "id", "zone"} {

@@ -14,8 +14,8 @@ func Is(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Columns returns the width of the terminal w as a number of columns. If the environment variable COLUMNS is set, its
-// value is used instead. Columns returns 0 if w is not a terminal, and 80 if the width is unknown.
+// Columns returns the width of the terminal in columns, or 0 if w is not a terminal. The environment variable COLUMNS
+// overrides the width. If the width is unknown, Columns returns 80.
 func Columns(w io.Writer, getenv func(string) string) int {
 	if !Is(w) {
 		return 0
@@ -30,7 +30,7 @@ func Columns(w io.Writer, getenv func(string) string) int {
 	return max(width, 1)
 }
 
-// A Style is an escape sequence that switches on a color or bold text.
+// A Style is an escape sequence for a color or for bold text.
 type Style string
 
 // These are the styles that the programs use.
@@ -42,7 +42,7 @@ const (
 	Cyan   Style = "\x1b[36m"
 )
 
-// Paint returns s between the escape sequences that switch the style on and off.
+// Paint returns s with the escape sequences that switch the style on before s and off after s.
 func (style Style) Paint(s string) string {
 	if s == "" {
 		return ""
@@ -50,8 +50,8 @@ func (style Style) Paint(s string) string {
 	return string(style) + s + "\x1b[0m"
 }
 
-// Styled reports whether colors may be written to w. That is the case if w is a terminal that supports colors and the
-// user has not disabled them with $NO_COLOR (see no-color.org).
+// Styled reports whether w is a terminal that supports colors. It returns false if the user has set NO_COLOR (see
+// no-color.org).
 func Styled(w io.Writer, getenv func(string) string) bool {
 	return Is(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }

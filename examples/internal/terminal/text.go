@@ -1,6 +1,5 @@
-// Package terminal prepares strings of unknown origin for display: it removes control characters and shortens strings
-// to the width of a terminal. Other people choose instance names, tags and error messages, so these strings may
-// contain any characters.
+// Package terminal formats strings for a terminal. It can remove control characters, because instance names, tags and
+// error messages may contain any characters.
 package terminal
 
 import (
@@ -13,9 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns s as a single line without characters that could move the cursor, change colors or reorder text.
-// A space replaces each white space character. U+FFFD replaces each other character that is not printable, such as
-// escape sequences, C1 controls and bidirectional controls.
+// Printable returns s as a single line without control characters. It replaces each white space character with a
+// space, and each other unprintable character with U+FFFD.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -29,8 +27,8 @@ func Printable(s string) string {
 	}, s)
 }
 
-// EscapeJSON returns equivalent JSON in which \u escapes replace all non-ASCII characters that are not printable.
-// (Valid JSON contains ASCII control characters only in escaped form.)
+// EscapeJSON returns JSON text in which unprintable non-ASCII characters are replaced with \u escapes. Parsers decode
+// the result to the same value.
 func EscapeJSON(text []byte) []byte {
 	harmless := func(r rune) bool { return r < 0x7f || r != utf8.RuneError && unicode.IsPrint(r) }
 	var out []byte
@@ -50,8 +48,7 @@ func EscapeJSON(text []byte) []byte {
 	return out
 }
 
-// wide contains the characters that are two columns wide on a terminal: Chinese, Japanese and Korean scripts,
-// full-width forms and emoji.
+// wide contains the characters that are two columns wide on a terminal, such as Chinese characters and emoji.
 var wide = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x1100, 0x115f, 1},
@@ -71,7 +68,7 @@ var wide = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x16fe0, 0x18aff, 1}, {0x1b000, 0x1b2ff, 1}, {0x1f300, 0x1f64f, 1}, {0x1f680, 0x1f6ff, 1}, {0x1f900, 0x1f9ff, 1}, {0x20000, 0x3fffd, 1}},
 }
 
-// runeWidth returns the width of a printable character on a terminal as a number of columns.
+// runeWidth returns the width of a printable character in columns.
 func runeWidth(r rune) int {
 	switch {
 	case r < 0x300:
@@ -85,7 +82,7 @@ func runeWidth(r rune) int {
 	}
 }
 
-// styled matches the escape sequences that [Style.Paint] adds.
+// styled matches the escape sequences of styles.
 var styled = regexp.MustCompile("\x1b\\[[0-9]*m")
 
 // Unstyled returns s without the escape sequences of styles.
@@ -96,7 +93,7 @@ func Unstyled(s string) string {
 	return styled.ReplaceAllString(s, "")
 }
 
-// Width returns the width of s on a terminal as a number of columns. It ignores the escape sequences of styles.
+// Width returns the width of s in columns. Escape sequences of styles have no width.
 func Width(s string) int {
 	n := 0
 	for _, r := range Unstyled(s) {
@@ -105,7 +102,7 @@ func Width(s string) int {
 	return n
 }
 
-// Snip shortens s to the given width by cutting its end, and marks the cut with "…".
+// Snip shortens s to the given width by removing characters at the end. It appends "…" to a shortened string.
 func Snip(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -119,8 +116,8 @@ func Snip(s string, width int) string {
 	return s
 }
 
-// SnipMiddle shortens s to the given width by cutting its middle. Use SnipMiddle for names, because many names differ
-// only in a number at the end.
+// SnipMiddle is like Snip, but removes characters in the middle. Many instance names differ only in a number at the
+// end.
 func SnipMiddle(s string, width int) string {
 	if Width(s) <= width {
 		return s
@@ -134,8 +131,7 @@ func SnipMiddle(s string, width int) string {
 	return Snip(s, width-Width(tail)) + tail
 }
 
-// SnipStart shortens s to the given width by cutting its beginning. Use SnipStart for instance types, which all begin
-// with the same characters.
+// SnipStart is like Snip, but removes characters at the beginning. All instance types begin with the same characters.
 func SnipStart(s string, width int) string {
 	if Width(s) <= width {
 		return s

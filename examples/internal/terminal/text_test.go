@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/examples/internal/hostile"
 )
 
-// isControl reports whether a terminal may do anything with a character except display it.
+// isControl reports whether a character may control a terminal.
 func isControl(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
@@ -59,8 +59,7 @@ func TestWidth(t *testing.T) {
 	}
 }
 
-// TestSnip verifies how strings are shortened. SnipMiddle keeps the end of a name, which often distinguishes the
-// instances of a group.
+// TestSnip verifies how the Snip functions shorten strings.
 func TestSnip(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// TestCheckValues verifies that a flag does not take the name of the next flag as its value. This could happen if a
-// variable in a script is not set.
+// TestCheckValues verifies that a flag does not accept the name of another flag as its value.
 func TestCheckValues(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
@@ -20,9 +19,9 @@ func TestCheckValues(t *testing.T) {
 		"-tag demo":                  "",
 		"-tag -":                     "",
 		"-tag -- -tag":               "",
-		"-columns -tag":              "", // -columns is in except
-		"-tag":                       "", // package flag reports the missing value
-		"-unknown -tag -demo":        "", // package flag reports the unknown flag
+		"-columns -tag":              "", // -columns accepts any value
+		"-tag":                       "", // the flag package reports the missing value
+		"-unknown -tag -demo":        "", // the flag package reports the unknown flag
 		"word -tag -demo":            "",
 		"-- -tag -demo":              "",
 		"-demo -limit 3":             "",

@@ -1,5 +1,4 @@
-// Package wording contains the messages that all programs share: errors in a command line, and error texts without Go
-// names.
+// Package wording converts command-line errors and API errors to messages for the users of the example programs.
 package wording
 
 import (
@@ -12,11 +11,11 @@ import (
 	"time"
 )
 
-// badValue matches a message of package flag about a value that a flag does not accept.
+// badValue matches the flag package's error message about an invalid value.
 var badValue = regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^:]+): (.+)$`)
 
-// Usage rewords an error of package flag for users. If the name of a flag was misspelt, the message suggests a
-// similar name.
+// Usage converts an error from the flag package to a message for users. If a flag does not exist, the message
+// suggests a similar flag.
 func Usage(err error, fs *flag.FlagSet) error {
 	if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
 		var names []string
@@ -31,17 +30,16 @@ func Usage(err error, fs *flag.FlagSet) error {
 	return err
 }
 
-// CheckValues returns an error if a flag would take the next flag as its value. Package flag accepts such a value,
-// but it is most likely a mistake. For example, if UNSET is not set, "-name $UNSET -o ids" in a script becomes "-name
-// -o ids". A user who really means such a value can write -name=-o. The flags in except accept values that begin with
-// "-".
+// CheckValues returns an error if the value of a flag is the name of another flag. Such a value is most likely a
+// mistake: if UNSET is not set, a shell expands "-name $UNSET -o ids" to "-name -o ids". The flags in except are not
+// checked.
 func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
 	for len(args) > 0 {
 		name, isFlag := flagName(args[0])
 		name, _, hasValue := strings.Cut(name, "=")
 		f := fs.Lookup(name)
 		if !isFlag || f == nil {
-			return nil // package flag stops parsing here as well
+			return nil // the flag package also stops parsing here
 		}
 		args = args[1:]
 		if isSwitch, ok := f.Value.(interface{ IsBoolFlag() bool }); hasValue || ok && isSwitch.IsBoolFlag() || len(args) == 0 {
@@ -56,19 +54,19 @@ func CheckValues(args []string, fs *flag.FlagSet, except ...string) error {
 	return nil
 }
 
-// Stray returns the error for an argument that is neither a flag nor the value of a flag.
+// Stray returns an error for an argument that is not a flag.
 func Stray(word string) error {
 	return fmt.Errorf("%q is neither a flag nor the value of a flag: separate several values with commas, and quote a value that contains spaces", word)
 }
 
-// flagName removes the leading dashes of a flag, and reports whether the argument is a flag.
+// flagName returns the argument without leading dashes, and reports whether the argument is a flag.
 func flagName(arg string) (name string, isFlag bool) {
 	name, isFlag = strings.CutPrefix(arg, "-")
 	return strings.TrimPrefix(name, "-"), isFlag && name != "" && name != "-"
 }
 
-// Value returns a better message for the error "parse error" of package flag. The message names the kind of value
-// that the flag requires.
+// Value returns an error that describes the values that the flag accepts. It replaces the flag package's error "parse
+// error" and returns other errors unchanged.
 func Value(f *flag.Flag, err error) error {
 	typed, ok := f.Value.(flag.Getter)
 	if !ok || err.Error() != "parse error" {
@@ -86,8 +84,8 @@ func Value(f *flag.Flag, err error) error {
 	}
 }
 
-// DidYouMean returns a suggestion such as ": did you mean -limit?" if one of the names is similar to written, and ""
-// otherwise. The suggestion contains prefix before the name, but prefix is not compared.
+// DidYouMean returns a suggestion such as ": did you mean -limit?", or "" if no name is similar to written. The
+// suggested name is preceded by prefix.
 func DidYouMean(prefix, written string, names []string) string {
 	best, least := "", max(len(written)/3, 1)+1
 	for _, name := range names {
@@ -105,8 +103,8 @@ func DidYouMean(prefix, written string, names []string) string {
 	return fmt.Sprintf(": did you mean %s%s?", prefix, best)
 }
 
-// OneOf returns a function that parses a string, ignoring case. The function sets *to if the string is one of the
-// values, and returns an error otherwise.
+// OneOf returns a function that sets *to to one of the values. The function ignores case, and returns an error for
+// any other string.
 func OneOf[T ~string](to *T, values ...T) func(string) error {
 	return func(s string) error {
 		var names []string
@@ -121,8 +119,7 @@ func OneOf[T ~string](to *T, values ...T) func(string) error {
 	}
 }
 
-// distance returns the Damerau-Levenshtein distance of a and b, which is the smallest number of changes that turn a
-// into b. A change inserts, removes or replaces a byte, or swaps two neighboring bytes.
+// distance returns the Damerau-Levenshtein distance between a and b, measured in bytes.
 func distance(a, b string) int {
 	var before []int // the row before last
 	last := make([]int, len(b)+1)
@@ -147,22 +144,20 @@ func distance(a, b string) int {
 	return last[len(b)]
 }
 
-// flagNames replaces the names of Go options in messages with the corresponding flags.
+// flagNames replaces the names of Go options with the names of flags.
 var flagNames = strings.NewReplacer("Options.Endpoint", "-endpoint", "or set Options.Credentials", "or choose a profile with -profile")
 
-// stringToSign matches the string to sign that the API quotes when a signature does not match. The quoted string is
-// of no use to users, and it is so long that they would overlook the end of the message, which describes the problem.
+// stringToSign matches the string to sign in the API's message about a wrong signature. Messages to users omit the
+// string, because it is long and does not help users.
 var stringToSign = regexp.MustCompile(`(?i)\s*server string ?to ?sign is:?\s*(\[[^\]]*\]|\S+)`)
 
-// Plain returns the text of an error for the user of a program, who knows the program's flags but not the names of
-// the Go API.
+// Plain returns the message of an error without terms from the Go API.
 func Plain(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "ecs: "), "NewClient: ")
 	return flagNames.Replace(stringToSign.ReplaceAllString(text, ""))
 }
 
-// Time formats t as the API does, in UTC to the minute. If t has seconds, the result includes them. Time returns ""
-// for the zero time.
+// Time formats t in UTC to the minute, or to the second if t has seconds. Time returns "" for the zero time.
 func Time(t time.Time) string {
 	switch u := t.UTC(); {
 	case t.IsZero():
