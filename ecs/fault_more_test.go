@@ -44,7 +44,7 @@ func tells(s signer.Signer) func(*testing.T, variant) {
 			case 0:
 				x.reset()
 			case 1:
-				// net/http quotes a status line that it cannot parse.
+				// net/http quotes an invalid status line in its error.
 				x.raw("HTTP/1.1 " + x.URL.String() + x.Header.Get("Authorization") + "\r\n\r\n")
 				x.fin()
 			default:
@@ -80,8 +80,8 @@ func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*te
 
 var oldTLS = func(_ *x509.Certificate, c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }
 
-// proxy starts an HTTP proxy at addr and sets it for the rig's client. If refuse is not nil, it may handle a connection
-// itself and return true. The result points to the headers of the latest CONNECT request.
+// proxy starts an HTTP proxy at addr and returns the headers of its latest CONNECT request. If refuse is not nil,
+// refuse may handle a connection itself and return true.
 func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.Header {
 	var seen http.Header
 	g.listen(addr, func(c *conn) {
@@ -109,7 +109,7 @@ func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.H
 	return &seen
 }
 
-// readConnect reads one request byte by byte, to leave later data unread.
+// readConnect reads one request byte by byte and leaves later data unread.
 func readConnect(c io.Reader) (*http.Request, error) {
 	var head strings.Builder
 	for b := make([]byte, 1); !strings.HasSuffix(head.String(), "\r\n\r\n"); {
@@ -356,8 +356,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, the server sends frames in response to the first
-// request. last returns the server's side of the latest connection.
+// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, they are the response to the first request. last
+// returns the server's side of the latest connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)

@@ -57,8 +57,8 @@ func (n *network) listen(addr string, serve func(*conn)) {
 	n.serve[addr] = serve
 }
 
-// dial connects to the handler registered for addr. An unknown address refuses the connection, and a nil handler lets
-// dial hang until ctx is done.
+// dial connects to the handler registered for addr. If addr is unknown, the connection is refused. If the handler is
+// nil, dial hangs until ctx is done.
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	serve, ok := n.serve[addr]

@@ -231,8 +231,8 @@ func nonZero(doc any) (n int) {
 	return n
 }
 
-// TestGolden decodes testdata/sample.json, the response in the API's documentation, and testdata/fleet.json, which
-// resembles published responses. It compares the nonzero fields with the .txt files.
+// TestGolden decodes testdata/sample.json and testdata/fleet.json and compares the nonzero fields with the .txt files.
+// sample.json is the response in the API's documentation.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	if *update {

@@ -74,7 +74,7 @@ func TestPastTheCap(t *testing.T) {
 		for _, n := range tt.sizes {
 			for _, capFirst := range []bool{false, true} {
 				if capFirst && tt.req.Status == "" {
-					continue // without another filter, the order of the cap and the filters makes no difference
+					continue // without another filter, the order of the limit and the filters makes no difference
 				}
 				story(t, fmt.Sprintf("%s/%d/capFirst=%v", tt.name, n, capFirst), func(t *testing.T) {
 					fleet := taggedFleet(n)
@@ -100,8 +100,7 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// TestCostOfTheCap counts the requests of a listing with a tag or group filter, which may need more requests than other
-// listings.
+// TestCostOfTheCap counts the requests that a listing with a tag or group filter needs.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

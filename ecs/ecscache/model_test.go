@@ -15,8 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// model predicts the content of a cache. The expected state of an instance is the result of the listing or refresh that
-// started last.
+// model predicts the content of a cache. The listing or refresh that started last determines the state of an instance.
 type model struct {
 	t       *testing.T
 	rng     *rand.Rand
@@ -127,7 +126,7 @@ func (m *model) check() {
 	}
 }
 
-// replay is a slow watcher that rebuilds the set of instances from events.
+// replay is a slow watcher that rebuilds the set of instances from the events that it receives.
 type replay struct {
 	mu  sync.Mutex
 	set map[string]ecs.Instance

@@ -377,7 +377,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestReplay checks that a nonce cannot be reused after its request was accepted.
+// TestReplay checks that a nonce can be used in only one authentic request.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)

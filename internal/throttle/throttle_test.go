@@ -166,8 +166,8 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "window/hint_phases", clients: 1, workers: 16, calls: 600, server: window200(true), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint", clients: 1, workers: 16, calls: 600, server: window200(false), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint_phases", clients: 1, workers: 16, calls: 600, server: window200(false), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
-		// Each client has to find out when the quota is available again, and the first client to do so may use up the
-		// new quota.
+		// Each client has to find out when quota is available again. The first client to do so may use up the new
+		// quota.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
 		// A single caller needs more attempts, because it sends every request that tests whether quota is available.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
@@ -253,8 +253,8 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle returns a Control that admits no requests for retryAfter. If retryAfter is 0, the initial pause
-// between probes applies.
+// closedThrottle returns a Control that admits no requests for retryAfter. If retryAfter is 0, the Control chooses the
+// time.
 func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
@@ -346,7 +346,7 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
 		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
 		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
-			go func() { // the probe, which is ahead of the call in the queue
+			go func() { // this request tests the quota and is ahead of the call in the queue
 				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
 				th.Report(k, Throttled, time.Minute)
@@ -356,7 +356,7 @@ func TestThrottleWaitTooLong(t *testing.T) {
 			synctest.Wait()
 		}},
 		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
-			go mustAdmit(t, th) // a probe that never receives a response
+			go mustAdmit(t, th) // this request tests the quota and never receives a response
 			synctest.Wait()
 		}},
 		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
@@ -390,7 +390,7 @@ func TestThrottleContext(t *testing.T) {
 			t.Errorf("free state and a context that is done: %v", err)
 		}
 		th := closedThrottle(t, time.Second)
-		go mustAdmit(t, th) // the probe has no response yet, so the next send time is unknown
+		go mustAdmit(t, th) // the next send time is unknown until the response arrives
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -401,7 +401,7 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps checks the pauses between requests if several requests in a row are throttled.
+// TestThrottleGaps checks the pauses after throttled responses.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -412,7 +412,7 @@ func TestThrottleGaps(t *testing.T) {
 			k := mustAdmit(t, &th)
 			d := time.Since(last)
 			last = time.Now()
-			th.Report(k, Unknown, 0) // the next probe is sent immediately
+			th.Report(k, Unknown, 0) // the next request is sent immediately
 			return d
 		}
 		jittered := false
@@ -436,8 +436,7 @@ func TestThrottleGaps(t *testing.T) {
 	})
 }
 
-// TestThrottleInFlight checks that, if many requests in flight are throttled, only the first response changes the state
-// of a Control.
+// TestThrottleInFlight checks that only the first of many throttled responses changes the state of a Control.
 func TestThrottleInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -468,7 +467,7 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // runs while a probe is in flight
+		play func(t *testing.T, th *Control, probe Ticket) // runs while a request that tests the quota is in flight
 		want time.Duration                                 // time until the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
@@ -478,7 +477,7 @@ func TestThrottleProbes(t *testing.T) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
 		}, time.Second},
 		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
-		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second probe is in flight
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second request that tests the quota is in flight
 			second := mustAdmit(t, th)
 			th.Report(probe, Throttled, time.Minute)
 			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
@@ -491,7 +490,7 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		// Requests were admitted and blocked again before the response to the first probe arrived.
+		// Requests were admitted and blocked again before the response to the first request arrived.
 		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) {
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
@@ -584,7 +583,7 @@ func TestThrottleFreeAgain(t *testing.T) {
 		if took := time.Since(start); took != 0 || th.paced {
 			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
 		}
-		// After throttling, the new rate must be based on the rate of requests that were actually sent.
+		// The new rate must be based on the rate of the requests that were actually sent.
 		th.Report(mustAdmit(t, th), Throttled, 0)
 		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
 			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)

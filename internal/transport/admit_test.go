@@ -20,7 +20,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 				time.Sleep(time.Second)
 				return respond(400, codeBody("Throttling.User"), "x-acs-retry-after", "1000"), nil
 			}, nil)
-			const when = 2500 * time.Millisecond // at this time, a probe is in flight
+			const when = 2500 * time.Millisecond // at this time, a request that tests the quota is in flight
 			ctx, cancel := context.WithCancel(t.Context())
 			if name == "deadline" {
 				ctx, cancel = context.WithTimeout(t.Context(), when)

@@ -107,8 +107,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetWhileUp checks a retry without remaining budget. The retry must wait while the service is up, and fail
-// when it goes down.
+// TestRetryBudgetWhileUp checks a retry without remaining budget. The retry must wait while the service is up, and must
+// fail when the service goes down.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
