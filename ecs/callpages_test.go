@@ -158,7 +158,7 @@ func TestCallPagesRequests(t *testing.T) {
 	if got, err := collectAll(pages); err != nil || len(got) != 3 {
 		t.Fatal(got, err)
 	}
-	for range pages { // a second loop starts from the first page; break prevents more requests
+	for range pages { // a second loop starts from the first page, and a break ends the requests
 		break
 	}
 	var tokens []string

@@ -346,8 +346,8 @@ func withToken(issue func(*ecstest.Server) signer.Credentials) func(t *testing.T
 	}
 }
 
-// withDenial returns a client whose DescribeInstances requests are denied. The policy type and the denial type are set
-// to policy and how.
+// withDenial returns a client whose DescribeInstances requests are denied with the policy type policy and the denial
+// type how.
 func withDenial(policy, how string) func(t *testing.T) checkSetup {
 	return withFault(ecstest.Fault{Times: -1, Action: "DescribeInstances", Status: 403, Body: []byte(`{"RequestId":"R","Code":"Forbidden.RAM",
 		"Message":"User not authorized to operate on the specified resource.","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances",

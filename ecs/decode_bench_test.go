@@ -76,7 +76,7 @@ func fullPage(n int) []byte {
 	return pageOf(instances)
 }
 
-// typicalPage returns a page of n instances that have only the members that most accounts use.
+// typicalPage returns a page of n instances that have only the most common members.
 func typicalPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {

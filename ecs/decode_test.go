@@ -590,7 +590,8 @@ func TestManyExtraMembers(t *testing.T) {
 	}
 }
 
-// TestNothingOfTheBodyIsKept checks that a decoded page does not refer to the body's buffer, which is reused.
+// TestNothingOfTheBodyIsKept checks that a decoded page does not refer to the response body, because the body's buffer
+// is reused.
 func TestNothingOfTheBodyIsKept(t *testing.T) {
 	t.Parallel()
 	body := []byte(onePage(slices.Concat([]string{`{"Cpu":[1]}`, `{"InstanceId":"i-bad","Cpu":[2]}`, `{"InstanceId":"i-new","New":{"a":"b"},"N\u0065w.2":1}`},

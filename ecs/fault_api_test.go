@@ -343,8 +343,8 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	return ids, err
 }
 
-// pages returns a handler that serves n pages of two instances each. If before is not nil, the handler calls it first;
-// before returns true if it has responded itself.
+// pages returns a handler that serves n pages of two instances each. If before is not nil, the handler calls before
+// first. If before returns true, before has sent the response.
 func pages(n int, before func(x *exchange, page int) bool) func(*exchange) {
 	return func(x *exchange) {
 		p := 1

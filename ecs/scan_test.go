@@ -93,7 +93,7 @@ func TestScanIsExact(t *testing.T) {
 	}
 }
 
-// TestScanWithASlowClock checks scans on a machine whose clock is slow, so some instances seem to be created in the
+// TestScanWithASlowClock checks scans on a machine whose clock is slow. Some instances seem to have been created in the
 // future.
 func TestScanWithASlowClock(t *testing.T) {
 	t.Parallel()

@@ -89,8 +89,7 @@ func (c childCase) run() error {
 	return os.WriteFile(c.Result, []byte(result), 0o600)
 }
 
-// planted contains the secrets that this test puts into files, server responses and command outputs, keyed by a short
-// name.
+// planted contains the test's secrets, keyed by a short name.
 var planted = map[string]string{
 	"secret": "Pl4nt3dS3cr3tOfTheAccessKey01", "token": "CAISplantedSecurityTokenWithMany/Characters+And=Padding==", "oidc": "eyJplantedOidcTokenHeader.eyJplantedPayload.sig",
 	"access": "plantedOAuthAccessToken0123456789", "refresh": "plantedOAuthRefreshToken9876543210",

@@ -18,7 +18,7 @@ func slowLimiter(calls *int) func(context.Context) error {
 }
 
 // TestGateClosesDuringLimiter checks a caller that waits for the limiter while another request is throttled. The caller
-// must then wait for quota and a second time for the limiter.
+// must wait for quota and then call the limiter again.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*testing.T) *Control{
