@@ -13,7 +13,7 @@ func TestAddresses(t *testing.T) {
 		name            string
 		inst            Instance
 		private, public string // formatted by fmt.Sprint
-		addr, ipv6      string // for ipv6, "" means none
+		addr, ipv6      string // for ipv6, an empty string means none
 	}{
 		{name: "no addresses", private: "[]", public: "[]", addr: "invalid IP"},
 		{

@@ -7,9 +7,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// This example lists the names of all instances. The element type declares only the fields that the example needs. A
-// real program would call an operation for which the client has no method, such as DescribeNetworkInterfaces, whose
-// list path is "NetworkInterfaceSets.NetworkInterfaceSet".
+// This example lists the names of all instances. A real program would use CallPages for an operation that has no method
+// of its own, such as DescribeNetworkInterfaces.
 func ExampleCallPages() {
 	client, done := connect(nil) // in a real program: ecs.NewClient("cn-hangzhou", nil)
 	defer done()

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// TestRetryModeOfCall checks that the retry mode depends on the name of the operation and on whether the parameters
-// contain a ClientToken.
+// TestRetryModeOfCall checks that the retry mode depends on the operation's name and on the ClientToken parameter.
 func TestRetryModeOfCall(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)
@@ -45,8 +44,8 @@ func TestRetryModeOfCall(t *testing.T) {
 	}
 }
 
-// TestCallWithoutValues checks that a parameter without a value is rejected. Such a parameter would not be sent, so
-// its filter would be silently ignored.
+// TestCallWithoutValues checks that a parameter without a value is rejected. Otherwise, a filter could be lost
+// silently.
 func TestCallWithoutValues(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)
@@ -60,7 +59,7 @@ func TestCallWithoutValues(t *testing.T) {
 	}
 }
 
-// TestCallOfDescribeInstances checks that Call applies all filters and checks of a DescribeInstancesRequest.
+// TestCallOfDescribeInstances checks that Call encodes and validates a DescribeInstancesRequest.
 func TestCallOfDescribeInstances(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", &Options{AdditionalAttributes: []AdditionalAttribute{AdditionalAttributeMetaOptions}})

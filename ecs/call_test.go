@@ -22,8 +22,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// statusRequest contains the parameters of DescribeInstanceStatus. Unlike DescribeInstances, this operation takes ids
-// as a repeat list and pages by number, with up to 50 elements per page.
+// statusRequest contains the parameters of DescribeInstanceStatus, which is paged by number.
 type statusRequest struct {
 	InstanceIDs ecs.RepeatList[string] `url:"InstanceId"`
 	ZoneID      string                 `url:"ZoneId,omitempty"`
@@ -112,7 +111,7 @@ func TestCall(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		// The last call waits for the third quota window.
+		// The last call waits for the third quota period.
 		if took := time.Since(start); took < 2*time.Minute || took > 4*time.Minute {
 			t.Errorf("took %v of virtual time", took)
 		}
@@ -172,9 +171,8 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// calls maps the name of each client method that calls the API to a function that calls the method. The additional
-// entry "past the cap" lists instances with a tag filter that matches more instances than the API returns for a tag
-// filter.
+// calls contains one function for each client method that calls the API. The entry "past the cap" lists more instances
+// than the API returns for a tag filter.
 var calls = map[string]func(ctx context.Context, c *ecs.Client, fleet []ecs.Instance) error{
 	"DescribeInstances": func(ctx context.Context, c *ecs.Client, _ []ecs.Instance) error {
 		_, err := c.DescribeInstances(ctx, ecs.DescribeInstancesRequest{InstanceName: `a b*~+/=&%中文`})
@@ -271,8 +269,7 @@ func TestEveryCallWithBothSignatures(t *testing.T) {
 	}
 }
 
-// TestCallSendsStructsTheAPIsWay checks how Call encodes a struct. It compares the parameters that the server
-// receives, except those of the signature.
+// TestCallSendsStructsTheAPIsWay checks how Call encodes a struct as request parameters.
 func TestCallSendsStructsTheAPIsWay(t *testing.T) {
 	t.Parallel()
 	type disk struct {
@@ -314,7 +311,7 @@ func TestCallSendsStructsTheAPIsWay(t *testing.T) {
 	}
 }
 
-// TestCallRegion checks that an empty RegionId is replaced by the client's region for every type of parameters.
+// TestCallRegion checks that an empty RegionId is replaced by the client's region.
 func TestCallRegion(t *testing.T) {
 	t.Parallel()
 	type withRegion struct {
@@ -337,8 +334,8 @@ func TestCallRegion(t *testing.T) {
 	}
 }
 
-// TestCallTellsSuccessFromFailure checks how Call distinguishes successful responses from errors. A successful
-// response may contain Code and Message, because some installations of the API include them in every response.
+// TestCallTellsSuccessFromFailure checks how Call distinguishes successful responses from errors. Some installations of
+// the API include Code and Message in successful responses.
 func TestCallTellsSuccessFromFailure(t *testing.T) {
 	t.Parallel()
 	for body, ok := range map[string]bool{
@@ -370,8 +367,8 @@ func TestCallTellsSuccessFromFailure(t *testing.T) {
 	}
 }
 
-// TestCallRetries checks which failed operations are retried. Unless the request has a ClientToken, an operation that
-// changes something must not be retried if the failed attempt may have taken effect.
+// TestCallRetries checks which failed operations are retried. A change without a ClientToken must not be retried if it
+// may have taken effect.
 func TestCallRetries(t *testing.T) {
 	t.Parallel()
 	type token struct {

@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// networkInterface is an element of the list that DescribeNetworkInterfaces returns. That operation pages by token.
+// networkInterface is an element of the list returned by DescribeNetworkInterfaces.
 type networkInterface struct {
 	NetworkInterfaceID string `json:"NetworkInterfaceId"`
 }
@@ -27,7 +27,7 @@ type networkInterface struct {
 const interfaceList = "NetworkInterfaceSets.NetworkInterfaceSet"
 
 // scripted returns a client of a server that sends the given responses in order and then repeats the last response.
-// It appends the parameters of each request to sent.
+// Request parameters are appended to sent.
 func scripted(t *testing.T, sent *[]url.Values, responses ...string) *ecs.Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -58,7 +58,7 @@ func interfacePage(token string, ids ...string) string {
 	return fmt.Sprintf(`{"RequestId":"R","NextToken":%q,"TotalCount":0,"NetworkInterfaceSets":{"NetworkInterfaceSet":[%s]}}`, token, strings.Join(rows, ","))
 }
 
-// collectAll reads seq to its end. It returns all items and the last error that seq yielded.
+// collectAll reads seq to its end. It returns all items and the last error.
 func collectAll[T any](seq iter.Seq2[T, error]) (items []T, last error) {
 	for item, err := range seq {
 		if err != nil {
@@ -85,7 +85,7 @@ func TestCallPages(t *testing.T) {
 		ids       string // the ids of the expected items, concatenated
 		err       string // part of the error message; "" means no error
 		is        error  // if not nil, the error must match it
-		sent      int    // expected number of requests; 0 means one for each response, -1 means none
+		sent      int    // expected number of requests; 0 means one per response, -1 means none
 	}{
 		"several pages":                       {responses: []string{interfacePage("x", "1", "2"), interfacePage("y"), interfacePage("", "3")}, ids: "123"},
 		"one page":                            {params: page{MaxResults: 50}, responses: []string{interfacePage("", "1")}, ids: "1"},
@@ -158,7 +158,7 @@ func TestCallPagesRequests(t *testing.T) {
 	if got, err := collectAll(pages); err != nil || len(got) != 3 {
 		t.Fatal(got, err)
 	}
-	for range pages { // a second loop starts from the first page; break prevents further requests
+	for range pages { // a second loop starts from the first page, and a break ends the requests
 		break
 	}
 	var tokens []string

@@ -19,8 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// listings returns all ways of listing instances, keyed by name. They include a listing of all regions, a listing
-// that continues past the API's limit for tag filters, and a scan of many ids.
+// listings returns every way of listing instances, keyed by name.
 func listings() map[string]way {
 	all := map[string]way{
 		"InstancesInRegions": func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -39,8 +38,7 @@ func listings() map[string]way {
 	return all
 }
 
-// troubled returns a cloud with latency that throttles some requests and resets the connections of others. Canceling
-// a call can therefore interrupt any kind of delay.
+// troubled returns a slow cloud that throttles some requests and resets some connections.
 func troubled(t *testing.T, n int) *cloud {
 	srv := newCloud(t, nil, numbered(n, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 	srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
@@ -52,7 +50,7 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// still lets one hour pass and fails the test if the server receives a request during that hour.
+// still waits one hour and fails the test if the server receives a request during that hour.
 func (c *cloud) still() {
 	c.t.Helper()
 	synctest.Wait()
@@ -77,9 +75,8 @@ func ended(t *testing.T, err, cause error) {
 	}
 }
 
-// TestListingsEndAtAnyMoment cancels listings, or breaks out of their loops, at random moments. A listing must not
-// yield duplicates, and must end either without an error or with the context's error. After the listing has returned,
-// it must not send any requests.
+// TestListingsEndAtAnyMoment cancels listings, or leaves their loops, at random moments. A listing must not yield
+// duplicates, and must send no requests after it has returned.
 func TestListingsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	all := listings()
@@ -88,7 +85,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 		if name == "past the cap" {
 			n, requests = 1100, 50
 		}
-		for seed := range uint64(volume(9, 3)) { // each of three ways to end is tested with a third of the seeds
+		for seed := range uint64(volume(9, 3)) { // each of the three ways to end is tested with a third of the seeds
 			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, n)
 				rng := rand.New(rand.NewPCG(seed, 1))
@@ -133,8 +130,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 	}
 }
 
-// TestCallsEndAtAnyMoment cancels every call in calls at random moments. A call must end either without an error or
-// with the context's error. After the call has returned, it must not send any requests.
+// TestCallsEndAtAnyMoment cancels calls at random moments. A call must send no requests after it has returned.
 func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
@@ -154,7 +150,7 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 }
 
 // TestCancelledWithAnotherError cancels a context with the error of another call as the cause, as package errgroup
-// does. The canceled call must return a new *ecs.Error that wraps the error of the other call.
+// does. The canceled call must return its own error, which wraps the cause.
 func TestCancelledWithAnotherError(t *testing.T) {
 	t.Parallel()
 	boo, gone := errors.New("boo"), fmt.Errorf("gone: %w", context.Canceled)

@@ -18,8 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestCheckAllRegions checks that Check checks all regions in parallel and sends exactly the number of requests that
-// its documentation promises.
+// TestCheckAllRegions checks that Check checks all regions in parallel and sends no unnecessary requests.
 func TestCheckAllRegions(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -64,8 +63,7 @@ func TestCheckAllRegions(t *testing.T) {
 	})
 }
 
-// TestCheckRequests checks that Check tries each request of CheckOptions.Requests in each region, and sends no other
-// requests.
+// TestCheckRequests checks that Check tries every request in CheckOptions.Requests in every region.
 func TestCheckRequests(t *testing.T) {
 	t.Parallel()
 	srv := ecstest.NewServer()
@@ -128,8 +126,7 @@ func TestCheckExclude(t *testing.T) {
 	}
 }
 
-// TestCheckUnusable checks that Check does not panic, and returns a report of the problem, if the client, the context
-// or the options are unusable.
+// TestCheckUnusable checks that Check reports unusable arguments and does not panic.
 func TestCheckUnusable(t *testing.T) {
 	t.Parallel()
 	srv := ecstest.NewServer()
@@ -143,7 +140,7 @@ func TestCheckUnusable(t *testing.T) {
 	var nilClient *ecs.Client
 	for name, c := range map[string]struct {
 		client *ecs.Client
-		ctx    context.Context //nolint:containedctx // the case
+		ctx    context.Context //nolint:containedctx // name of the case
 		opts   *ecs.CheckOptions
 		is     error
 		text   string
@@ -175,8 +172,7 @@ func TestCheckUnusable(t *testing.T) {
 	}
 }
 
-// TestCheckContextEnds checks that the report shows the step during which the context expired, and that Check leaks
-// no goroutines.
+// TestCheckContextEnds checks that the report shows which step was running when the context expired.
 func TestCheckContextEnds(t *testing.T) {
 	t.Parallel()
 	for action, want := range map[string]string{"DescribeInstances": "response", "ListTagResources": "permission"} {
@@ -252,8 +248,7 @@ func TestCheckPanics(t *testing.T) {
 	})
 }
 
-// TestReport checks the methods of a Report that was not created by Check. Users may create such a report in their
-// own tests.
+// TestReport checks the methods of a Report that was not created by Check.
 func TestReport(t *testing.T) {
 	t.Parallel()
 	denied := func(action, authAction, policy, how string) error {
@@ -271,7 +266,7 @@ func TestReport(t *testing.T) {
 		{Name: "permission", Region: "a", Action: "DescribeRegions", Status: ecs.CheckStatusFailed, Optional: true, Err: denied("DescribeRegions", "", identity, "ExplicitDeny")},
 		{Name: "permission", Region: "d", Action: "DescribeRegions", Status: ecs.CheckStatusFailed, Optional: true, Err: denied("DescribeRegions", "", "ControlPolicy", "ImplicitDeny")},
 	}}
-	if err := report.Err(); err != report.Steps[1].Err { //nolint:errorlint // the very same
+	if err := report.Err(); err != report.Steps[1].Err { //nolint:errorlint // must be the same error value
 		t.Error(err)
 	}
 	if got := report.MissingActions(); !slices.Equal(got, []string{"ecs:DescribeInstances", "tag:ListTagResources"}) {
@@ -312,8 +307,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// TestCheckAgreesWithListing checks that Check and an empty listing draw the same conclusion from a denied dry run:
-// both must decide from the action in the error details whether the user may list instances.
+// TestCheckAgreesWithListing checks that Check and an empty listing interpret a denied dry run in the same way.
 func TestCheckAgreesWithListing(t *testing.T) {
 	t.Parallel()
 	for authAction, permitted := range map[string]bool{

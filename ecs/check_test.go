@@ -35,21 +35,20 @@ type checkSetup struct {
 	opts   *ecs.CheckOptions
 }
 
-// checkCause is a reason why a listing fails, or a situation that resembles such a reason but does not make a listing
-// fail.
+// checkCause is a situation in which a listing fails or might appear to fail.
 type checkCause struct {
 	what   string
 	setup  func(t *testing.T) checkSetup
 	real   bool // runs on the loopback network in real time, not in virtual time
 	step   string
 	status ecs.CheckStatus
-	is     error // an error that Report.Err matches; nil means that Report.Err returns nil
+	is     error // Report.Err must match this error; nil means that Report.Err returns nil
 }
 
 // kinds contains the errors that callers can distinguish with errors.Is.
 var kinds = []error{ecs.ErrCredentials, ecs.ErrForbidden, ecs.ErrInvalidParameter, ecs.ErrThrottled, ecs.ErrUnavailable, ecs.ErrNotFound, context.Canceled, context.DeadlineExceeded}
 
-// errNoKind represents an error that matches none of the errors in kinds.
+// errNoKind stands for an error that matches none of the errors in kinds.
 var errNoKind = errors.New("an error of no kind")
 
 const failed, unknown, passed = ecs.CheckStatusFailed, ecs.CheckStatusUnknown, ecs.CheckStatusPassed
@@ -169,7 +168,7 @@ var checkCauses = []checkCause{
 }
 
 // fromEnvironment returns a client that uses the default credential chain with the given environment variables. The
-// entry "config.json" is not a variable: it is the content of the Alibaba Cloud CLI's configuration file.
+// entry "config.json" is the content of the Alibaba Cloud CLI's configuration file.
 func fromEnvironment(env map[string]string) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -216,8 +215,8 @@ func withEndpoint(endpoint string, opts *ecs.Options) func(t *testing.T) checkSe
 	}
 }
 
-// withNameServer returns a client for a misspelled region. A name server on loopback responds to the client's lookups
-// with the given code.
+// withNameServer returns a client for a misspelled region. A name server on the loopback interface responds to each
+// lookup with the given code.
 func withNameServer(code byte) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -232,14 +231,13 @@ func withNameServer(code byte) func(t *testing.T) checkSetup {
 	}
 }
 
-// These constants are the response codes of a name server.
+// Response codes of a name server.
 const (
 	serverFailure = 2
 	nameNotFound  = 3
 )
 
-// failingLookup returns a dialer that looks up host names at a name server on loopback. The name server responds to
-// every query with the given code.
+// failingLookup returns a dialer whose name server responds to every query with the given code.
 func failingLookup(t *testing.T, code byte) *net.Dialer {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -263,8 +261,8 @@ func failingLookup(t *testing.T, code byte) *net.Dialer {
 	}}}
 }
 
-// withDial returns a client for the default endpoint of the given network. Connection attempts time out, as behind a
-// firewall that drops packets.
+// withDial returns a client for the default endpoint of the given network. Connection attempts time out, as if a
+// firewall dropped the packets.
 func withDial(network ecs.Network) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -285,8 +283,8 @@ func withDial(network ecs.Network) func(t *testing.T) checkSetup {
 	}
 }
 
-// withProxy returns a client that uses the given proxy. If proxy is empty, the client uses a proxy on loopback that
-// calls connect for each request.
+// withProxy returns a client that uses the given proxy. If proxy is empty, the client uses a local proxy that calls
+// connect for each request.
 func withProxy(proxy string, connect func(http.ResponseWriter)) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -313,7 +311,7 @@ func withProxy(proxy string, connect func(http.ResponseWriter)) func(t *testing.
 	}
 }
 
-// withServer returns a client of an in-memory server. The function edit configures the server.
+// withServer returns a client of an in-memory server that is configured by edit.
 func withServer(opts *ecs.CheckOptions, edit func(*ecstest.Server)) func(t *testing.T) checkSetup {
 	return func(t *testing.T) checkSetup {
 		t.Helper()
@@ -348,8 +346,8 @@ func withToken(issue func(*ecstest.Server) signer.Credentials) func(t *testing.T
 	}
 }
 
-// withDenial returns a client whose DescribeInstances requests are denied by a policy. policy is the type of the
-// policy, and how is the type of the denial.
+// withDenial returns a client whose DescribeInstances requests are denied with the policy type policy and the denial
+// type how.
 func withDenial(policy, how string) func(t *testing.T) checkSetup {
 	return withFault(ecstest.Fault{Times: -1, Action: "DescribeInstances", Status: 403, Body: []byte(`{"RequestId":"R","Code":"Forbidden.RAM",
 		"Message":"User not authorized to operate on the specified resource.","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances",
@@ -376,11 +374,10 @@ func isolateEnvironment(t *testing.T) string {
 var volatile = regexp.MustCompile(`127\.0\.0\.1:\d{2,5}|/\S*/home|\[?[\w.:]+\]?:53\b|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}`)
 
 // TestCheckCauses simulates every cause in checkCauses and compares the resulting reports with testdata/check.txt.
-// Maintainers can also read that file to see what the reports look like.
-func TestCheckCauses(t *testing.T) { //nolint:paralleltest // it sets environment variables
+func TestCheckCauses(t *testing.T) { //nolint:paralleltest // sets environment variables
 	isolateEnvironment(t)
 	var got bytes.Buffer
-	for _, cause := range checkCauses { //nolint:paralleltest // see above
+	for _, cause := range checkCauses { //nolint:paralleltest // sets environment variables
 		run := func(t *testing.T) {
 			s := cause.setup(t)
 			report := s.client.Check(t.Context(), s.opts)
@@ -411,7 +408,7 @@ func TestCheckCauses(t *testing.T) { //nolint:paralleltest // it sets environmen
 	}
 }
 
-// verify checks the step of the report that the cause affects, and checks properties that every report must have.
+// verify checks the properties of the report for the cause c.
 func (c checkCause) verify(t *testing.T, report *ecs.Report) {
 	t.Helper()
 	found := false

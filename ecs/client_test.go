@@ -52,8 +52,8 @@ func TestZeroClient(t *testing.T) {
 	}
 }
 
-// TestWithCredentials checks that clients of several accounts share connections, and that throttling of one account
-// does not delay the others.
+// TestWithCredentials checks that clients of several accounts share connections, but not the delays caused by
+// throttling.
 func TestWithCredentials(t *testing.T) {
 	t.Parallel()
 	story(t, "accounts share connections and sign with their own keys", func(t *testing.T) {
@@ -164,8 +164,7 @@ func (p provide) Credentials(context.Context) (signer.Credentials, error) {
 	return signer.Credentials(p), nil
 }
 
-// TestErrorNamesTheHost checks that an error message includes the host if the host may be the cause. The host may be
-// the cause of a network error, or of a response that does not come from the API.
+// TestErrorNamesTheHost checks that an error message includes the host if the host may be the cause of the error.
 func TestErrorNamesTheHost(t *testing.T) {
 	t.Parallel()
 	const host = "ecs.cn-beijing.aliyuncs.com"

@@ -10,9 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestPoolOfDeadConnections checks a call whose idle connections have all been lost, for example because a load
-// balancer or NAT gateway was restarted. The call must not use up its attempts by trying the lost connections one
-// after another.
+// TestPoolOfDeadConnections checks a call whose idle connections have all been lost, for example because a NAT gateway
+// was restarted. The call must not spend one attempt on each lost connection.
 func TestPoolOfDeadConnections(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -19,7 +19,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// These variables list the functions and methods of the public API. Changing a signature is a breaking change.
+// These variables fail to compile if the signature of a public function or method changes.
 var (
 	_ func(string, *ecs.Options) (*ecs.Client, error)                                                  = ecs.NewClient
 	_ func(*ecs.Client, string) (*ecs.Client, error)                                                   = (*ecs.Client).InRegion

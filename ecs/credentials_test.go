@@ -40,8 +40,7 @@ func (e *typedNil) Error() string { return e.text }
 
 func (e *typedNil) Unwrap() error { return errors.New(e.text) }
 
-// TestProviderErrorsAreMasked checks that an error of a credentials provider is returned to the caller with all
-// secrets masked.
+// TestProviderErrorsAreMasked checks that secrets are masked in the error of a credentials provider.
 func TestProviderErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -67,7 +66,7 @@ func TestProviderErrorsAreMasked(t *testing.T) {
 			var calls atomic.Int32
 			cache := cacheCredentials(CredentialsFunc(func(context.Context) (signer.Credentials, error) {
 				if calls.Add(1) == 1 {
-					return key, nil // the first call returns the key, so that the cache can mask its values
+					return key, nil // the first call returns a key whose values can then be masked
 				}
 				return c.f()
 			}))
@@ -88,8 +87,8 @@ func TestProviderErrorsAreMasked(t *testing.T) {
 	}
 }
 
-// vendorFake is a fake credential of credentials-go that detects concurrent calls. The credentials of that package do
-// not support concurrent calls.
+// vendorFake is a fake credential of credentials-go that detects concurrent calls, which credentials-go does not
+// support.
 type vendorFake struct {
 	vendor.Credential
 	busy atomic.Bool
@@ -173,7 +172,7 @@ func TestCredentialsFrom(t *testing.T) {
 		t.Error("a nil credential was accepted")
 	}
 
-	// A provider may be shared by several clients and goroutines.
+	// A provider may be shared by several clients.
 	shared := CredentialsFrom(&vendorFake{get: func() (*vendor.CredentialModel, error) { return model(1), nil }})
 	var wg sync.WaitGroup
 	for range 8 {
@@ -189,8 +188,7 @@ func TestCredentialsFrom(t *testing.T) {
 	wg.Wait()
 }
 
-// TestCredentialsFromHangs checks that no second call is made while a call to credentials-go hangs, because that
-// package does not support concurrent calls. After the hanging call has returned, the next call succeeds.
+// TestCredentialsFromHangs checks that no second call is made while a call to credentials-go hangs.
 func TestCredentialsFromHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -212,7 +210,7 @@ func TestCredentialsFromHangs(t *testing.T) {
 	})
 }
 
-// isolate removes all credentials from the environment. It returns the path of a new, empty home directory.
+// isolate removes all credentials from the environment. It returns the path of a new home directory.
 func isolate(t *testing.T) (home string) {
 	t.Helper()
 	for _, pair := range os.Environ() {
@@ -228,7 +226,7 @@ func isolate(t *testing.T) (home string) {
 	return home
 }
 
-// TestDefaultChain checks the real default chain, but uses only key sources on this machine.
+// TestDefaultChain checks the default chain with the credentials sources on this machine.
 func TestDefaultChain(t *testing.T) {
 	isolate(t)
 	secret := "planted-by-the-uri"
@@ -260,8 +258,8 @@ func TestDefaultChain(t *testing.T) {
 	}
 }
 
-// TestSecretsInPlaceOfNames checks that an error does not contain a secret that the user entered by mistake where a
-// name or path was expected.
+// TestSecretsInPlaceOfNames checks that an error message contains no secret if a user enters a secret where a name or
+// path is expected.
 func TestSecretsInPlaceOfNames(t *testing.T) {
 	isolate(t)
 	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwbGFudGVkIn0." + strings.Repeat("c2lnbmF0dXJl_-", 40)

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// obj is a JSON object that is not yet encoded.
+// obj is a JSON object before encoding.
 type obj = map[string]any
 
-// fullPage returns a page of n instances that have every documented member. Each instance has its own ids, names and
-// addresses, two network interfaces and five tags. The JSON of an instance takes about 3.9 kB.
+// fullPage returns a page of n instances in which every documented member is set. The JSON of an instance takes about
+// 3.9 kB.
 func fullPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {
@@ -76,8 +76,7 @@ func fullPage(n int) []byte {
 	return pageOf(instances)
 }
 
-// typicalPage returns a page of n instances that have only the members that most accounts use. Function realInstance
-// generates the instances.
+// typicalPage returns a page of n instances that have only the most common members.
 func typicalPage(n int) []byte {
 	instances := make([]obj, n)
 	for i := range instances {
@@ -97,8 +96,7 @@ func pageOf(instances []obj) []byte {
 	return body
 }
 
-// plain returns a type that encoding/json can use to decode the API's JSON for t: list wrappers become structs, and
-// times become strings.
+// plain returns a type into which encoding/json can decode the API's JSON for t.
 func plain(t reflect.Type) reflect.Type {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -122,8 +120,7 @@ func plain(t reflect.Type) reflect.Type {
 	return reflect.StructOf(fields)
 }
 
-// BenchmarkDecodePage compares the decoder with encoding/json. The types for encoding/json have the same fields, but
-// accept only values of the documented types.
+// BenchmarkDecodePage compares the decoder with encoding/json.
 func BenchmarkDecodePage(b *testing.B) {
 	answer := reflect.StructOf([]reflect.StructField{
 		{Name: "RequestId", Type: reflect.TypeFor[string]()},
@@ -183,8 +180,7 @@ func BenchmarkMarshalInstance(b *testing.B) {
 	}
 }
 
-// realInstance returns instance i of a fleet whose values resemble published responses: members that do not apply are
-// absent or empty.
+// realInstance returns instance i of a fleet with realistic values.
 func realInstance(i int) obj {
 	id := func(prefix string, i int) string { return fmt.Sprintf("%s-2ze%012x", prefix, 0x5deece66d*uint64(i+1)) }
 	none := obj{"IpAddress": []string{}}

@@ -14,8 +14,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/jsonscan"
 )
 
-// The oracle is a second implementation of decodeDescribeInstances. It uses encoding/json to validate the JSON and
-// decode strings, and reflection to find the fields. It is slow and enforces no limits.
+// The oracle is a second implementation of decodeDescribeInstances. It is slow and enforces no limits.
 
 func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	doc, err := parseNode(body)
@@ -70,7 +69,7 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	}
 	success := []string{"200", "ok", "success", "successful"}
 	switch {
-	case code == nil || message == nil: // an ordinary response, not an error document
+	case code == nil || message == nil: // an ordinary response and not an error document
 	case slices.Contains(success, strings.ToLower(*code)):
 	case *code == "" && (*message == "" || slices.Contains(success, strings.ToLower(*message))):
 	default:
@@ -79,8 +78,8 @@ func oraclePage(body []byte) (*DescribeInstancesResponse, error) {
 	return r, nil
 }
 
-// oracleText returns the value of a Code or Message member as a string. It returns nil for null, and "" for an object
-// or list.
+// oracleText returns the value of a Code or Message member as a string. It returns nil for null, and an empty string
+// for an object or list.
 func oracleText(n node) *string {
 	text := n.text
 	switch n.kind {
@@ -163,7 +162,7 @@ func below(path, name string) string {
 	return path + "." + name
 }
 
-// value sets v to the value of n. If n has the wrong type, value sets v to zero and keeps n for Instance.Extra.
+// value sets v to the value of n. If n has the wrong type, v becomes zero and n is kept for Instance.Extra.
 func (o *oracle) value(n node, v reflect.Value, path string) {
 	object := v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]()
 	if !object {
@@ -183,7 +182,7 @@ func (o *oracle) reject(path string, n node) {
 	o.keep(path, n)
 }
 
-// setScalar sets v to the value of n. It returns false if n has the wrong type.
+// setScalar sets v to the value of n. It reports whether n has the right type.
 func setScalar(v reflect.Value, n node) bool {
 	if v.Kind() == reflect.Pointer {
 		p := reflect.New(v.Type().Elem())
@@ -284,7 +283,7 @@ func (o *oracle) list(n node, v reflect.Value, path, wrap string) {
 	}
 }
 
-// wholeNumber returns the value of an integer in any notation that JSON permits, with an exponent of up to 1,000.
+// wholeNumber returns the value of an integer in any JSON notation, with an exponent of up to 1,000.
 func wholeNumber(n node) (int64, bool) {
 	if !n.number() {
 		return 0, false
@@ -322,8 +321,8 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// twice reports whether an object in n contains the same member twice. Encoding and decoding such an instance changes
-// the instance: Instance.Extra contains the unknown members of both values, but only one invalid value.
+// twice reports whether an object in n contains the same member twice. Such an instance cannot be encoded and decoded
+// without a change.
 func (n node) twice() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {

@@ -24,12 +24,12 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// onePage returns a page whose list of instances has the given JSON elements.
+// onePage returns a page that contains the given instances in JSON.
 func onePage(elements ...string) string {
 	return `{"RequestId":"R","Instances":{"Instance":[` + strings.Join(elements, ",") + `]}}`
 }
 
-// ids returns the ids of the instances on a page, followed by the ids in the page's decode errors.
+// ids returns the ids of the instances and of the decode errors on a page.
 func ids(r *DescribeInstancesResponse) (ids []string) {
 	for _, inst := range r.Instances {
 		ids = append(ids, inst.InstanceID)
@@ -136,8 +136,7 @@ func TestEnvelope(t *testing.T) {
 	}
 }
 
-// TestCut checks that a body that was truncated at any byte causes an error that wraps io.ErrUnexpectedEOF. The
-// decoder must not return any part of the page.
+// TestCut checks that a body that is truncated at any byte is rejected with io.ErrUnexpectedEOF.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	body, err := os.ReadFile("testdata/sample.json")
@@ -152,9 +151,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// odd lists unusual members of an instance with the expected results. A result that begins with "-" is the name of a
-// member that MarshalJSON must not write. A result that begins with "!" lists the path and message of each expected
-// error. Any other result is the JSON that MarshalJSON must write for the member.
+// odd contains unusual instance members and the JSON expected from MarshalJSON. "-Name" means that the member Name must
+// be absent. "!path: message" means that a decode error is expected.
 var odd = []struct{ member, want string }{
 	// Numbers.
 	{`"Cpu":4`, `"Cpu":4`},
@@ -332,8 +330,7 @@ var odd = []struct{ member, want string }{
 	{`"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90), `"New":` + strings.Repeat(`[`, 90) + strings.Repeat(`]`, 90)},
 }
 
-// TestOddMembers decodes every unusual member in the variable odd. It also checks that the neighboring instances are
-// not affected.
+// TestOddMembers decodes every unusual member in odd, and checks that neighboring instances are not affected.
 func TestOddMembers(t *testing.T) {
 	t.Parallel()
 	for _, tt := range odd {
@@ -357,8 +354,8 @@ func TestOddMembers(t *testing.T) {
 	}
 }
 
-// checkProblems compares the decode errors of a page with want, which separates errors with "; ". It also checks that
-// each unreadable value is kept in Instance.Extra, and that MarshalJSON writes the value at its original place.
+// checkProblems compares the decode errors of a page with want, a list separated by "; ". Unreadable values must be
+// kept in Instance.Extra.
 func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, want string) {
 	t.Helper()
 	inst := r.Instances[1]
@@ -383,7 +380,7 @@ func checkProblems(t *testing.T, element string, r *DescribeInstancesResponse, w
 	}
 }
 
-// checkMember checks that the JSON of inst contains the members in want, and that decoding that JSON returns inst.
+// checkMember checks that the JSON of inst contains the members in want and can be decoded without a change.
 func checkMember(t *testing.T, from string, inst Instance, want string) {
 	t.Helper()
 	text, err := inst.MarshalJSON()
@@ -414,7 +411,7 @@ func checkMember(t *testing.T, from string, inst Instance, want string) {
 	}
 }
 
-// TestWithheldInstances checks that an instance is left out of a page only if the id of the instance cannot be read.
+// TestWithheldInstances checks that an instance is left out of a page only if its id cannot be read.
 func TestWithheldInstances(t *testing.T) {
 	t.Parallel()
 	for element, want := range map[string]DecodeError{
@@ -446,8 +443,7 @@ func TestWithheldInstances(t *testing.T) {
 	}
 }
 
-// TestRawTextsAreBounded checks that only the first errors of a page have a Raw value, and that a long Raw value is
-// truncated.
+// TestRawTextsAreBounded checks that the number and the length of the Raw values in a page's errors are limited.
 func TestRawTextsAreBounded(t *testing.T) {
 	t.Parallel()
 	long := `"` + strings.Repeat("x", 2*maxRawLength) + `"`
@@ -476,8 +472,8 @@ func TestRawTextsAreBounded(t *testing.T) {
 	}
 }
 
-// TestErrorsQuoteNoValue checks that an error message contains the path of the value that could not be read, but not
-// the value itself, which may be private.
+// TestErrorsQuoteNoValue checks that an error message contains the path of an unreadable value, but not the value,
+// which may be private.
 func TestErrorsQuoteNoValue(t *testing.T) {
 	t.Parallel()
 	for _, tt := range odd {
@@ -520,7 +516,7 @@ func TestUnmarshalInstance(t *testing.T) {
 	}
 }
 
-// TestParts checks that the JSON methods of an instance's parts, such as NetworkInterface, use the API's format.
+// TestParts checks that the JSON methods of types such as NetworkInterface use the API's format.
 func TestParts(t *testing.T) {
 	t.Parallel()
 	vpc := VPCAttributes{VPCID: "vpc-1", PrivateIPAddress: []string{"10.0.0.1"}}
@@ -546,7 +542,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestMarshalInstance checks how MarshalJSON writes members that a caller has added to Extra.
+// TestMarshalInstance checks how MarshalJSON writes members that were added to Extra.
 func TestMarshalInstance(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Memory: 4, Tags: []Tag{{Key: "k"}}, SecurityGroupIDs: []string{"", "sg-2"}, Extra: map[string]json.RawMessage{
@@ -582,8 +578,7 @@ func TestMarshalInstance(t *testing.T) {
 	}
 }
 
-// TestManyExtraMembers checks that the time to marshal an instance is proportional to the number of its extra
-// members, not quadratic.
+// TestManyExtraMembers checks that marshaling time is proportional to the number of extra members.
 func TestManyExtraMembers(t *testing.T) {
 	t.Parallel()
 	inst := Instance{InstanceID: "i-1", Extra: map[string]json.RawMessage{}}
@@ -595,8 +590,8 @@ func TestManyExtraMembers(t *testing.T) {
 	}
 }
 
-// TestNothingOfTheBodyIsKept checks that a decoded page does not refer to its body, because the body's buffer is
-// reused for the next page.
+// TestNothingOfTheBodyIsKept checks that a decoded page does not refer to the response body, because the body's buffer
+// is reused.
 func TestNothingOfTheBodyIsKept(t *testing.T) {
 	t.Parallel()
 	body := []byte(onePage(slices.Concat([]string{`{"Cpu":[1]}`, `{"InstanceId":"i-bad","Cpu":[2]}`, `{"InstanceId":"i-new","New":{"a":"b"},"N\u0065w.2":1}`},
@@ -617,8 +612,7 @@ func TestNothingOfTheBodyIsKept(t *testing.T) {
 	}
 }
 
-// TestAnInstanceHoldsNoOther checks that an instance does not keep its page, the response body or other instances in
-// memory.
+// TestAnInstanceHoldsNoOther checks that an instance does not keep other instances or the response body in memory.
 func TestAnInstanceHoldsNoOther(t *testing.T) {
 	t.Parallel()
 	const page, at = 20, 10
@@ -664,8 +658,7 @@ func TestAnInstanceHoldsNoOther(t *testing.T) {
 	}
 }
 
-// TestNoRoomIsShared checks that the strings of an instance do not share a buffer with strings of the page. A shared
-// buffer would keep the strings of the page in memory.
+// TestNoRoomIsShared checks that the strings of an instance do not share a buffer with strings of the page.
 func TestNoRoomIsShared(t *testing.T) {
 	t.Parallel()
 	const size = 41 // length of RequestId and NextToken; buffers have at least 48 bytes
@@ -689,9 +682,8 @@ func TestNoRoomIsShared(t *testing.T) {
 	}
 }
 
-// TestSharedTexts checks which strings share memory. Strings that are the same in many instances are shared by these
-// instances. All other strings of an instance share one buffer, except the id, so a caller who keeps an id does not
-// keep the whole instance in memory.
+// TestSharedTexts checks which strings share memory: values common to many instances, and all other strings of an
+// instance except its id.
 func TestSharedTexts(t *testing.T) {
 	t.Parallel()
 	r, err := decodeDescribeInstances(typicalPage(100))
@@ -708,7 +700,7 @@ func TestSharedTexts(t *testing.T) {
 		}
 		address := func(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
 		name, host, id := address(inst.InstanceName), address(inst.HostName), address(inst.InstanceID)
-		// Skip the first instance, because the decoder cannot predict the size of its buffer.
+		// The first instance is skipped because its buffer size cannot be predicted.
 		if apart := max(name, host) - min(name, host); apart > 4096 && i > 0 {
 			t.Fatalf("two strings of %s are %d bytes apart", inst.InstanceID, apart)
 		}
@@ -723,8 +715,7 @@ func TestSharedTexts(t *testing.T) {
 	}
 }
 
-// TestAnIDHoldsNoInstance checks that an id does not keep its instance in memory. It tests an id in the usual form
-// and an id in an unusual form.
+// TestAnIDHoldsNoInstance checks that an id does not keep its instance in memory.
 func TestAnIDHoldsNoInstance(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"i-bp67acfmxazb4p0001", "eci-" + strings.Repeat("x", 40)} {
@@ -745,7 +736,7 @@ func TestAnIDHoldsNoInstance(t *testing.T) {
 	}
 }
 
-//nolint:paralleltest // AllocsPerRun counts the allocations of all goroutines
+//nolint:paralleltest // AllocsPerRun counts allocations in all goroutines
 func TestAllocations(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -795,8 +786,7 @@ func TestConcurrentPages(t *testing.T) {
 	wg.Wait()
 }
 
-// compare decodes body both with decodeDescribeInstances and with the oracle, a second implementation. It fails the
-// test if the results differ.
+// compare fails the test if the decoder and the oracle return different results for body.
 func compare(t *testing.T, body []byte) {
 	t.Helper()
 	got, err := decodeDescribeInstances(body)
@@ -852,8 +842,7 @@ func FuzzDecodePage(f *testing.F) {
 	f.Fuzz(compare)
 }
 
-// TestAnyOrder checks pages whose members are reordered, missing or surrounded by white space. The decoder expects
-// the members of an object in the same order as in the previous object, but must accept any order.
+// TestAnyOrder checks pages whose members are reordered, missing or surrounded by white space.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -872,7 +861,7 @@ func TestAnyOrder(t *testing.T) {
 			var elements []string
 			for _, inst := range page.Instances.Instance {
 				var members []string
-				for name, value := range inst { // the iteration order of a map is random
+				for name, value := range inst { // map iteration order is random
 					if name == "InstanceId" || random.IntN(10) > 0 {
 						members = append(members, fmt.Sprintf("%q:%s", name, value))
 					}
@@ -889,8 +878,7 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
-// TestAgainstOracle compares the decoder with a second implementation, the oracle. The pages in this test are too
-// large to be seeds of the fuzz test.
+// TestAgainstOracle compares the decoder with the oracle, using pages that are too large for the fuzz test.
 func TestAgainstOracle(t *testing.T) {
 	t.Parallel()
 	for _, body := range [][]byte{fullPage(120), typicalPage(250), pageOf(nil)} {
@@ -909,8 +897,7 @@ func TestAgainstOracle(t *testing.T) {
 	}
 }
 
-// TestLargeLists checks that a response with many small elements does not take gigabytes of memory. When compressed,
-// such a response may be as small as 32 kB.
+// TestLargeLists checks that a response with many small elements does not use gigabytes of memory.
 //
 //nolint:paralleltest // measures the allocations of the whole process
 func TestLargeLists(t *testing.T) {
@@ -952,8 +939,7 @@ func TestLargeLists(t *testing.T) {
 	}
 }
 
-// TestStringListsAreIndependent checks that appending to a string list of an instance does not overwrite another
-// list. The lists of an instance share an array.
+// TestStringListsAreIndependent checks that appending to a string list of an instance does not overwrite another list.
 func TestStringListsAreIndependent(t *testing.T) {
 	t.Parallel()
 	instance := func(groups, public, inner string) string {
@@ -971,7 +957,7 @@ func TestStringListsAreIndependent(t *testing.T) {
 	} {
 		inst := resp.Instances[i]
 		_ = append(inst.SecurityGroupIDs, "x") //nolint:gocritic // appending must not overwrite another list
-		_ = append(inst.PublicIPAddress, "y")  //nolint:gocritic // likewise
+		_ = append(inst.PublicIPAddress, "y")  //nolint:gocritic // appending must not overwrite another list
 		if got := [3][]string{inst.SecurityGroupIDs, inst.PublicIPAddress, inst.InnerIPAddress}; !reflect.DeepEqual(got, want) {
 			t.Errorf("instance %d: %q, want %q", i, got, want)
 		}

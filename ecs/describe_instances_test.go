@@ -15,8 +15,7 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// wireNames maps every documented top-level parameter of DescribeInstances to the request field that sets the
-// parameter.
+// wireNames maps each documented top-level parameter of DescribeInstances to a request field.
 var wireNames = map[string]string{
 	"RegionId": "", "DryRun": "", // set by the client and by DryRun
 	"VpcId": "VPCID", "VSwitchId": "VSwitchID", "ZoneId": "ZoneID", "SecurityGroupId": "SecurityGroupID", "ImageId": "ImageID",
@@ -33,7 +32,7 @@ var wireNames = map[string]string{
 	"Filter.1": "CreatedAfter", "Filter.2": "CreatedBefore", "Filter.3": "ExpiresAfter", "Filter.4": "ExpiresBefore",
 }
 
-// setNonZero sets a field of a request to a value that must be sent. It returns the expected parameters.
+// setNonZero sets a request field to a nonzero value and returns the expected parameters.
 func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 	t.Helper()
 	moment := time.Date(2024, 2, 4, 20, 46, 0, 0, time.FixedZone("CST", 8*3600))
@@ -55,7 +54,7 @@ func setNonZero(t *testing.T, f reflect.Value, name string) url.Values {
 		keys := map[string]string{"Filter.1": "CreationStartTime", "Filter.2": "CreationEndTime", "Filter.3": "ExpiredStartTime", "Filter.4": "ExpiredEndTime"}
 		return url.Values{name + ".Key": {keys[name]}, name + ".Value": {"2024-02-04T12:46Z"}}
 	case **bool:
-		*v = ptr(false) // use false instead of true, because false must be distinguished from nil
+		*v = ptr(false) // a pointer to false must be sent, too
 		return url.Values{name: {"false"}}
 	case **int:
 		*v = ptr(0)
@@ -152,7 +151,7 @@ func TestEncodeRequest(t *testing.T) {
 	}
 }
 
-// mocked returns a client whose requests are sent to responder instead of the network.
+// mocked returns a client whose requests are handled by responder.
 func mocked(t *testing.T, responder httpmock.Responder) *Client {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
@@ -287,7 +286,7 @@ func TestRefusedBeforeSending(t *testing.T) {
 }
 
 // TestUndecodedAreCounted checks that each unreadable member is reported once, even if its instance is listed several
-// times. Instances without a readable id must not be treated as duplicates of each other.
+// times.
 func TestUndecodedAreCounted(t *testing.T) {
 	t.Parallel()
 	pages := []string{

@@ -33,9 +33,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/docblocks"
 )
 
-// frame defines the program that runs the code fragments of README.md and MIGRATING.md. Every fragment is a function
-// whose parameters are a context, a client, a key, and the error of a failed call. The fragments run one after
-// another against an in-memory ECS.
+// frame is the program into which the code fragments of README.md and MIGRATING.md are inserted.
 var frame = docblocks.Frame{
 	Params: "ctx context.Context, client *ecs.Client, id, secret string, err error",
 	Imports: map[string]string{
@@ -163,7 +161,7 @@ func code(b docblocks.Block) string {
 	}
 }
 
-// TestTranslation checks that the English and the Chinese README contain the same code, apart from comments.
+// TestTranslation checks that the English and the Chinese README contain the same code.
 func TestTranslation(t *testing.T) {
 	t.Parallel()
 	english, err := docblocks.Read("../README.md")
@@ -260,7 +258,7 @@ func headings(t *testing.T, file string) map[string]bool {
 	return anchors
 }
 
-// run runs the program at path and returns its output. The program's environment contains only the given variables.
+// run runs the program at path with only the given environment variables, and returns its output.
 func run(t *testing.T, path string, env ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -274,8 +272,8 @@ func run(t *testing.T, path string, env ...string) string {
 	return string(out)
 }
 
-// internet returns environment variables for a process whose requests to host are sent to server. The process cannot
-// reach any other host. The variables set an HTTP proxy that connects to server, a certificate authority, and a key.
+// internet returns environment variables that redirect a process's requests for host to server. Other hosts cannot be
+// reached.
 func internet(t *testing.T, server *ecstest.Server, host string) (env []string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -16,7 +16,7 @@ import (
 // twice limits each request to two attempts.
 var twice = ecs.Options{Retry: ecs.RetryPolicy{MaxAttempts: 2}}
 
-// emptyCases lists how an empty listing ends, depending on the result of its dry run.
+// emptyCases lists how an empty listing ends for each possible result of its dry run.
 var emptyCases = []struct {
 	name        string
 	opts        ecs.Options
@@ -117,7 +117,7 @@ func TestEmptyOrDenied(t *testing.T) {
 	}
 }
 
-// TestDryRunAsksTheSame checks that a dry run has the same filters as its listing, but no paging parameters.
+// TestDryRunAsksTheSame checks that a dry run has the same filters as its listing.
 func TestDryRunAsksTheSame(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "same filters", func(t *testing.T, list way) {
@@ -174,8 +174,7 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestPagesOfUnreadableInstances checks that a page whose instances cannot be decoded is not treated as an empty
-// page, even if many such pages follow one another.
+// TestPagesOfUnreadableInstances checks that a page of unreadable instances is not treated as an empty page.
 func TestPagesOfUnreadableInstances(t *testing.T) {
 	t.Parallel()
 	everyWay(t, "all unreadable", func(t *testing.T, list way) {

@@ -57,8 +57,8 @@ func TestEndpointOverride(t *testing.T) {
 		"http://[::1]:8080":              "http://[::1]:8080",
 		"http://[::ffff:127.0.0.1]:8080": "http://[::ffff:127.0.0.1]:8080",
 		"http://localhost:8080":          "http://localhost:8080",
-		// The host is written in lower case: net/http recognizes only "localhost" as a loopback host, and would send
-		// a request for "LocalHost" unencrypted to the proxy in the environment.
+		// The host must be in lower case. Otherwise, net/http would not recognize it as a loopback host and could send
+		// the request to a proxy.
 		"http://LocalHost:80":              "http://localhost:80",
 		"ECS.Example":                      "https://ecs.example",
 		"localhost:8080":                   "https://localhost:8080",
@@ -147,8 +147,8 @@ func TestBadRegions(t *testing.T) {
 	}
 }
 
-// FuzzEndpoint checks the endpoint for any region and override. The host must be the override or a host of the
-// vendor. The scheme must be https unless the host is a loopback host.
+// FuzzEndpoint checks that an endpoint's host is the override or a host of the vendor, and that only loopback hosts can
+// be reached without https.
 func FuzzEndpoint(f *testing.F) {
 	for _, seed := range [][2]string{
 		{"cn-hangzhou", ""},

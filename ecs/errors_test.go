@@ -86,8 +86,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestErrorTextIsOneLine checks that error messages quote strings that could break a log line, and that long strings
-// are truncated.
+// TestErrorTextIsOneLine checks that error messages are a single line and that long strings are truncated.
 func TestErrorTextIsOneLine(t *testing.T) {
 	t.Parallel()
 	text := (&Error{Action: "A", StatusCode: 400, Code: "C", Message: strings.Repeat("é", 4<<10), RequestID: "R", advice: "do this"}).Error()
@@ -106,8 +105,7 @@ func TestErrorTextIsOneLine(t *testing.T) {
 	}
 }
 
-// TestEmptyErrorsHaveText checks that an error whose fields are empty still has a message. Callers may create such
-// errors, for example in tests.
+// TestEmptyErrorsHaveText checks that an error whose fields are empty still has a message.
 func TestEmptyErrorsHaveText(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
@@ -140,7 +138,7 @@ func TestErrorChain(t *testing.T) {
 		t.Error("failure(nil) is not nil")
 	}
 	e := &Error{Code: "C"}
-	if failure("A", "r", e) != error(e) { //nolint:errorlint // it must be the same error
+	if failure("A", "r", e) != error(e) { //nolint:errorlint // must be the same error
 		t.Error("failure wraps an *Error")
 	}
 	if got := failure("A", "r", io.EOF); got.Error() != "ecs: A in r: EOF" || !errors.Is(got, io.EOF) {
@@ -157,7 +155,7 @@ func TestErrorChain(t *testing.T) {
 	}
 }
 
-// TestHandMadeErrorsHaveKinds checks that errors created by callers, such as fakes in a test, match the error kinds.
+// TestHandMadeErrorsHaveKinds checks that errors created by callers, for example in a fake, match the error kinds.
 func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	t.Parallel()
 	kinds := []error{ErrThrottled, ErrForbidden, ErrCredentials, ErrInvalidParameter, ErrUnavailable}
@@ -181,8 +179,8 @@ func TestHandMadeErrorsHaveKinds(t *testing.T) {
 	}
 }
 
-// TestNotFound checks which error codes match ErrNotFound. A program may conclude from ErrNotFound that an instance
-// no longer exists, so an error code for a wrong region or operation must not match ErrNotFound.
+// TestNotFound checks which error codes match ErrNotFound. A wrong region or operation must not look like a released
+// instance.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]bool{

@@ -30,8 +30,7 @@ func inMemory() *ecstest.Server {
 	)
 }
 
-// connect starts an in-memory server and returns a client for cn-hangzhou that is connected to the server. The
-// examples call connect where a real program would call ecs.NewClient.
+// connect returns a client that is connected to an in-memory server. A real program would call ecs.NewClient instead.
 func connect(opts *ecs.Options) (client *ecs.Client, done func()) {
 	server := inMemory()
 	client, err := server.Client("cn-hangzhou", opts)
@@ -216,7 +215,7 @@ func ExampleClient_GetInstances() {
 	// missing: [i-gone]
 }
 
-// DescribeInstances returns a single page, as needed by a user interface that shows one page at a time.
+// DescribeInstances returns a single page, for example for a user interface.
 func ExampleClient_DescribeInstances() {
 	client, done := connect(nil)
 	defer done()
@@ -230,7 +229,7 @@ func ExampleClient_DescribeInstances() {
 	// Output: 3 instances, next page ""
 }
 
-// A missing permission always causes an error, whether the API rejects the request or returns an empty list.
+// A missing permission always causes an error, even if the API returns an empty list.
 func ExampleClient_DryRun() {
 	server := inMemory()
 	defer server.Close()
@@ -317,8 +316,7 @@ func ExampleClient_DescribeRegions() {
 	// Output: true
 }
 
-// Call supports operations for which the client has no method. The vendor's documentation describes the parameters
-// and results of each operation.
+// Call supports operations for which the client has no method.
 func ExampleClient_Call() {
 	client, done := connect(nil)
 	defer done()
@@ -343,7 +341,7 @@ func ExampleClient_Call() {
 	// Output: [{i-1 Running} {i-3 Stopped}]
 }
 
-// The client for another region shares connections, credentials and settings with the original client.
+// The client for another region shares the connections and settings of the original client.
 func ExampleClient_InRegion() {
 	client, done := connect(nil)
 	defer done()
@@ -359,7 +357,7 @@ func ExampleClient_InRegion() {
 	// Output: eu-central-1 i-4 <nil>
 }
 
-// Programs choose how to handle an error by its kind. The fields of Error are useful for logging.
+// The kind of an error determines how to handle it, and the fields of Error are useful for logging.
 func ExampleError() {
 	client, done := connect(nil)
 	defer done()
@@ -404,8 +402,7 @@ func ExampleInstance() {
 	// false true
 }
 
-// vault is an example of a CredentialsProvider. A real provider of temporary keys should cache its key and refresh
-// the key before it expires.
+// vault is a simple CredentialsProvider. A real provider should cache its key and refresh the key before it expires.
 type vault struct{ key signer.Credentials }
 
 func (v *vault) Credentials(context.Context) (signer.Credentials, error) { return v.key, nil }
@@ -439,8 +436,7 @@ func ExampleCredentialsFrom() {
 	// Output: ecs.Client(cn-beijing at ecs.cn-beijing.aliyuncs.com) <nil>
 }
 
-// OnAttempt is called after each HTTP request, including retries. Package ecsotel converts attempts to traces and
-// metrics.
+// OnAttempt is called after each HTTP request, including retries.
 func ExampleOptions_onAttempt() {
 	server := inMemory()
 	defer server.Close()

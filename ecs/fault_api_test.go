@@ -18,8 +18,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// refused returns a fault case for an API error that is not retried. The call must return the error unchanged after
-// one attempt, and the error must match only the given kind.
+// refused returns a fault case for an API error that must not be retried and must match only the given kind.
 func refused(status int, code string, kind error) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.fail(status, code) })
@@ -79,8 +78,8 @@ var apiFaults = []fault{
 	}},
 }
 
-// throttledOnce returns a fault case in which the first attempt is throttled. The second attempt must follow after a
-// delay between least and most, and must succeed.
+// throttledOnce returns a fault case in which the first attempt is throttled. The retry must follow after a delay
+// between least and most.
 func throttledOnce(least, most time.Duration, status int, code string, header ...string) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, failsOnce(status, code, header...))
@@ -92,7 +91,7 @@ func throttledOnce(least, most time.Duration, status int, code string, header ..
 	}
 }
 
-// many makes calls from several goroutines and returns the number of calls that failed.
+// many makes calls from several goroutines and returns the number of failed calls.
 func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	var wg sync.WaitGroup
 	var failures, begun atomic.Int64
@@ -109,8 +108,8 @@ func (g *rig) many(ctx context.Context, workers, calls int) (failed int) {
 	return int(failures.Load())
 }
 
-// metered returns a handler that responds to each request after 20 ms. If allow returns false, the response reports
-// throttling, and the handler increments rejected.
+// metered returns a handler that takes 20 ms per request. If allow returns false, the request is throttled and counted
+// in rejected.
 func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.Duration)) func(*exchange) {
 	var mu sync.Mutex
 	return func(x *exchange) {
@@ -131,8 +130,7 @@ func metered(rejected *atomic.Int64, allow func(time.Time) (ok bool, hint time.D
 	}
 }
 
-// tokenBucket returns an allow function for metered that permits rate requests per second, with bursts of up to burst
-// requests.
+// tokenBucket returns an allow function that permits rate requests per second, with bursts of up to burst requests.
 func tokenBucket(rate, burst float64) func(time.Time) (bool, time.Duration) {
 	tokens, last := burst, time.Now()
 	return func(now time.Time) (bool, time.Duration) {
@@ -145,8 +143,8 @@ func tokenBucket(rate, burst float64) func(time.Time) (bool, time.Duration) {
 	}
 }
 
-// fixedWindow returns an allow function for metered that permits n requests per period. If hints is true, the
-// response to a throttled request reports the time until the next period begins.
+// fixedWindow returns an allow function that permits n requests per period. If hints is true, a throttled response
+// reports the time until the next period.
 func fixedWindow(n int, period time.Duration, hints bool) func(time.Time) (bool, time.Duration) {
 	start, used := time.Now(), 0
 	return func(now time.Time) (bool, time.Duration) {
@@ -221,7 +219,7 @@ var throttleFaults = []fault{
 	}},
 }
 
-// timestamp returns the timestamp that the client has signed in the request.
+// timestamp returns the signed timestamp of the request.
 func (x *exchange) timestamp() time.Time {
 	t, _ := time.Parse(time.RFC3339, x.query().Get("Timestamp")+x.Header.Get("X-Acs-Date"))
 	return t
@@ -231,8 +229,8 @@ func (x *exchange) nonce() string {
 	return x.query().Get("SignatureNonce") + x.Header.Get("X-Acs-Signature-Nonce")
 }
 
-// strict returns a handler that accepts only requests whose timestamp is within 15 minutes of the server's clock.
-// skew returns how far that clock is ahead of the client's clock. date returns the response headers of a rejection.
+// strict returns a handler that rejects a timestamp more than 15 minutes off. skew is how far the server's clock is
+// ahead, and date returns the headers of a rejection.
 func strict(skew func() time.Duration, date func(now time.Time) []string) func(*exchange) {
 	return func(x *exchange) {
 		now := time.Now().Add(skew())
@@ -246,8 +244,8 @@ func strict(skew func() time.Duration, date func(now time.Time) []string) func(*
 
 func dated(now time.Time) []string { return []string{"Date", now.UTC().Format(http.TimeFormat)} }
 
-// echo returns the error message of a server that has computed a different signature. The message quotes the string
-// to sign, which includes the key id and the token.
+// echo returns the error message for a wrong signature. It quotes the string to sign, which contains the key id and the
+// token.
 func echo(x *exchange) string {
 	return "Specified signature is not matched with our calculation. server string to sign is:" + signer.StringToSign("POST", x.query()) +
 		" canonical request is:" + signer.CanonicalRequest(signer.Request{Method: "POST", Host: x.Host, Params: x.query()}, x.Header) +
@@ -325,7 +323,7 @@ var clockFaults = []fault{
 	}},
 }
 
-// list lists all instances. It returns the instance ids and the error with which the listing ended.
+// list lists all instances. It returns their ids and the last error.
 func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error) {
 	var r ecs.DescribeInstancesRequest
 	if len(req) > 0 {
@@ -345,9 +343,8 @@ func (g *rig) list(req ...ecs.DescribeInstancesRequest) (ids []string, err error
 	return ids, err
 }
 
-// pages returns a handler that serves n pages of two instances each, with the tokens p2 to pn. If before is not nil,
-// the handler calls before first. If before returns true, the handler does nothing more, because before has already
-// responded.
+// pages returns a handler that serves n pages of two instances each. If before is not nil, the handler calls before
+// first. If before returns true, before has sent the response.
 func pages(n int, before func(x *exchange, page int) bool) func(*exchange) {
 	return func(x *exchange) {
 		p := 1
@@ -375,7 +372,7 @@ func idsOf(first, last int) (ids []string) {
 var pageFaults = []fault{
 	{id: "P01", name: "repeated_token", what: "every page has the same NextToken", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // otherwise, a client that misses the repetition would never stop
+			if x.n > 10 { // otherwise, a client that ignores the repetition would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}

@@ -35,8 +35,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// tells returns a fault case whose failures might reveal secrets: a connection reset, an invalid status line and an
-// error page. The method rig.finish searches the errors of the calls for secrets.
+// tells returns a fault case with errors that could reveal secrets, such as an invalid status line.
 func tells(s signer.Signer) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		v.signer = s
@@ -45,7 +44,7 @@ func tells(s signer.Signer) func(*testing.T, variant) {
 			case 0:
 				x.reset()
 			case 1:
-				// net/http quotes a status line that it cannot parse.
+				// net/http quotes an invalid status line in its error.
 				x.raw("HTTP/1.1 " + x.URL.String() + x.Header.Get("Authorization") + "\r\n\r\n")
 				x.fin()
 			default:
@@ -59,7 +58,7 @@ func tells(s signer.Signer) func(*testing.T, variant) {
 	}
 }
 
-// tlsHost serves https://ecs.test with a certificate of an authority that the rig's client trusts.
+// tlsHost serves https://ecs.test with a certificate that the rig's client trusts.
 func tlsHost(t *testing.T, v variant, serve func(*exchange), edit ...func(*x509.Certificate, *tls.Config)) *rig {
 	g := newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -68,8 +67,7 @@ func tlsHost(t *testing.T, v variant, serve func(*exchange), edit ...func(*x509.
 	return g
 }
 
-// refusesTLS returns a fault case in which the TLS handshake must fail in a single attempt, so that no request is
-// sent.
+// refusesTLS returns a fault case in which the TLS handshake must fail in a single attempt.
 func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := tlsHost(t, v, (*exchange).ok, edit)
@@ -82,9 +80,8 @@ func refusesTLS(text string, edit func(*x509.Certificate, *tls.Config)) func(*te
 
 var oldTLS = func(_ *x509.Certificate, c *tls.Config) { c.MaxVersion = tls.VersionTLS11 }
 
-// proxy starts an HTTP proxy at addr. The rig's client uses the proxy with the user name "user" and the password
-// "proxypassword". If refuse is not nil, refuse may handle a connection itself and return true. The returned pointer
-// refers to the headers of the most recent CONNECT request.
+// proxy starts an HTTP proxy at addr and returns the headers of its latest CONNECT request. If refuse is not nil,
+// refuse may handle a connection itself and return true.
 func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.Header {
 	var seen http.Header
 	g.listen(addr, func(c *conn) {
@@ -112,7 +109,7 @@ func (g *rig) proxy(addr string, refuse func(c io.ReadWriteCloser) bool) *http.H
 	return &seen
 }
 
-// readConnect reads one request byte by byte, so that no later data is consumed.
+// readConnect reads one request byte by byte and leaves later data unread.
 func readConnect(c io.Reader) (*http.Request, error) {
 	var head strings.Builder
 	for b := make([]byte, 1); !strings.HasSuffix(head.String(), "\r\n\r\n"); {
@@ -244,8 +241,7 @@ var securityFaults = []fault{
 	}},
 }
 
-// TestOtherProcess is a helper for other tests, which run it in a separate process with a different environment. It
-// does nothing in a normal test run.
+// TestOtherProcess is run by other tests in a separate process. It does nothing in a normal test run.
 func TestOtherProcess(t *testing.T) {
 	t.Parallel()
 	switch os.Getenv("ECS_OTHER_PROCESS") {
@@ -296,7 +292,7 @@ func TestOtherProcess(t *testing.T) {
 	}
 }
 
-// inProcess runs TestOtherProcess in a separate process and returns the output of that process.
+// inProcess runs TestOtherProcess in a separate process and returns the process's output.
 func inProcess(t *testing.T, what string, env ...string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -360,8 +356,8 @@ func nameServer(records map[string][]string) *net.Resolver {
 	}}
 }
 
-// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, the server sends these frames in response to
-// the first request on the first connection. last returns the server's side of the most recent connection.
+// overHTTP2 serves https://ecs.test over HTTP/2. If frames is not nil, they are the response to the first request. last
+// returns the server's side of the latest connection.
 func overHTTP2(t *testing.T, v variant, frames []byte, serve http.HandlerFunc) (g *rig, last func() *conn) {
 	g = newRig(t, v, nil, hosted)
 	ca := newAuthority(t)
@@ -424,7 +420,7 @@ func frameTypes(b []byte) (types []byte) {
 
 func ok2(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page(1)) }
 
-// dryRun returns a handler that sends the given response to a dry run, and an empty page to a listing.
+// dryRun returns a handler that sends the given response to a dry run, and an empty page to other requests.
 func dryRun(status int, body string) func(*exchange) {
 	return func(x *exchange) {
 		if x.query().Get("DryRun") == "true" {
@@ -447,7 +443,7 @@ func doubting(_ *rig, o *ecs.Options) { o.TrustEmpty = false }
 var moreFaults = []fault{
 	{id: "N01", name: "token_cycle", what: "NextToken repeats in a cycle: A, B, A", once: true, run: func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) {
-			if x.n > 10 { // otherwise, a client that misses the cycle would never stop
+			if x.n > 10 { // otherwise, a client that ignores the cycle would never stop
 				x.fail(400, "InvalidParameter")
 				return
 			}
@@ -501,7 +497,7 @@ var moreFaults = []fault{
 		synctest.Wait()
 		n := g.arrived()
 		time.Sleep(time.Minute)
-		if g.arrived() != n { // a leaked goroutine would also make synctest fail
+		if g.arrived() != n { // synctest also fails if a goroutine leaks
 			t.Errorf("%d requests afterwards", g.arrived()-n)
 		}
 	}},
@@ -837,7 +833,7 @@ var moreFaults = []fault{
 			}
 			g.finish()
 		}
-		// The Date header affects the timestamp only if the error code reports a wrong time.
+		// The Date header may change the timestamp only if the error code reports a wrong time.
 		g := newRig(t, v, func(x *exchange) { x.fail(500, "InternalError", dated(time.Now().Add(5*time.Hour))...) })
 		_ = g.fails(t.Context(), 5)
 		for _, x := range g.requests {
@@ -896,8 +892,7 @@ var moreFaults = []fault{
 		last().vanish()
 		g.start = time.Now()
 		g.succeeds(1)
-		// A client from NewHTTPClient sends HTTP/2 pings and therefore detects sooner that the server no longer
-		// responds.
+		// A client from NewHTTPClient sends HTTP/2 pings and therefore notices sooner that the server is gone.
 		g.within(map[bool]string{true: "10s", false: "20s"}[v.own])
 		if n := len(g.attempts); n != 3 || g.dialed() != 2 {
 			t.Errorf("%d attempts, %d dials", n, g.dialed())
@@ -912,7 +907,7 @@ var moreFaults = []fault{
 		defer server.Close()
 		_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 		resolver := nameServer(map[string][]string{"two.test": {"127.0.0.2", "127.0.0.1"}})
-		// Initialize the process-wide resolver outside the synctest bubble.
+		// The process-wide resolver must be initialized outside the synctest bubble.
 		_, _ = resolver.LookupHost(t.Context(), "one.test")
 		synctest.Test(t, func(t *testing.T) {
 			v.bubble = true
@@ -922,7 +917,7 @@ var moreFaults = []fault{
 			d.Resolver = resolver
 			hung := false
 			d.ControlContext = func(ctx context.Context, _, addr string, _ syscall.RawConn) error {
-				// The connection attempt hangs, like a SYN without a response.
+				// The connection attempt hangs, as if its SYN packets were dropped.
 				if strings.HasPrefix(addr, "127.0.0.2:") {
 					hung = true
 					<-ctx.Done()
@@ -987,8 +982,7 @@ var moreFaults = []fault{
 		searchSecrets(t, []string{out}, []string{"proxypassword", plantedID, plantedSecret, plantedToken})
 	}},
 	{id: "N28", name: "clock_jumps", what: "the clock jumps by an hour during the backoff", run: func(t *testing.T, v variant) {
-		// The test moves the server's clock. A jump of the local clock has the same effect, except that it does not
-		// affect delays: Go's timers are monotonic.
+		// The test moves the server's clock instead of the local clock, which has the same effect on timestamps.
 		jump := time.Duration(0)
 		ok := strict(func() time.Duration { return jump }, dated)
 		g := newRig(t, v, func(x *exchange) {

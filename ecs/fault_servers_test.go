@@ -38,11 +38,11 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// network is an in-memory network that simulates connection faults in virtual time. It is used in place of net.Pipe,
-// which cannot simulate resets, peers that vanish, and write buffers.
+// network is an in-memory network that simulates connection faults in virtual time. Unlike net.Pipe, it supports
+// resets, vanished peers and write buffers.
 type network struct {
 	mu    sync.Mutex
-	serve map[string]func(*conn) // handlers by address; each call runs in its own goroutine
+	serve map[string]func(*conn) // handlers by address, each running in its own goroutine
 	conns []*conn                // the clients' ends of the connections
 	peers []*conn                // the servers' ends of the connections
 	dials int
@@ -57,8 +57,8 @@ func (n *network) listen(addr string, serve func(*conn)) {
 	n.serve[addr] = serve
 }
 
-// dial connects to the handler that is registered for addr. If addr is not registered, the connection is refused. If
-// its handler is nil, dial hangs until ctx is done.
+// dial connects to the handler registered for addr. If addr is unknown, the connection is refused. If the handler is
+// nil, dial hangs until ctx is done.
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	n.mu.Lock()
 	serve, ok := n.serve[addr]
@@ -201,10 +201,10 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// Close closes this end of the connection, as a FIN does.
+// Close closes this end of the connection, like a FIN packet.
 func (c *conn) Close() error { return c.end(io.EOF) }
 
-// reset closes the connection, as a RST does.
+// reset closes the connection, like an RST packet.
 func (c *conn) reset() { _ = c.end(os.NewSyscallError("read", syscall.ECONNRESET)) }
 
 func (c *conn) end(err error) error {
@@ -222,7 +222,7 @@ func (c *conn) end(err error) error {
 	return nil
 }
 
-// vanish discards all later data in both directions without closing the connection, as if the peer had disappeared.
+// vanish discards all later data without closing the connection, as if the peer had disappeared.
 func (c *conn) vanish() {
 	c.out.change(func() { c.out.dead = true })
 	c.in.change(func() { c.in.dead = true })
@@ -237,10 +237,10 @@ func (c *conn) closed() bool {
 // hang reads and discards data until the client closes the connection.
 func (c *conn) hang() { _, _ = io.Copy(io.Discard, c) }
 
-// ignore leaves all received data unread until the client closes the connection, but for at most an hour.
+// ignore leaves received data unread until the client closes the connection, for at most an hour.
 func (c *conn) ignore() { c.pause(time.Hour) }
 
-// pause waits for d and returns true. If the client closes the connection earlier, pause returns false immediately.
+// pause waits for d. It returns false immediately if the client closes the connection.
 func (c *conn) pause(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -316,7 +316,7 @@ func (l *listener) Addr() net.Addr { return address("memory") }
 
 func newReader(s string) *bufio.Reader { return bufio.NewReader(strings.NewReader(s)) }
 
-// exchange is a received request, with methods to respond to it.
+// exchange is a received request. Its methods send the response.
 type exchange struct {
 	*http.Request
 	*conn
@@ -351,7 +351,7 @@ func (x *exchange) fail(status int, code string, header ...string) {
 	x.answer(status, apiError(code, "message of "+code), header...)
 }
 
-// page returns a page of n instances. next is the optional NextToken.
+// page returns a page of n instances. next is an optional NextToken.
 func page(n int, next ...string) string {
 	var b strings.Builder
 	b.WriteString(`{"RequestId":"0A1B2C3D-0000-4000-8000-000000000000","Instances":{"Instance":[`)
@@ -369,15 +369,14 @@ func apiError(code, message string) string {
 	return fmt.Sprintf(`{"RequestId":"0A1B2C3D-0000-4000-8000-00000000000E","HostId":"ecs.test","Code":%q,"Message":%q,"Recommend":"https://api.aliyun.com/troubleshoot?q=%s"}`, code, message, code)
 }
 
-// These constants are the rig's access key. Their values are easy to find in any output.
+// The rig's access key, with values that are easy to find in any output.
 const (
 	plantedID     = "LTAIplantedkeyid0001"
 	plantedSecret = "plantedSecret+/=0001"
 	plantedToken  = "CAISplantedtoken+/=0001plantedplantedplanted"
 )
 
-// rig combines a client, an in-memory network and a server. The server verifies every signature with a separate
-// implementation of the signature algorithm.
+// rig combines a client, an in-memory network and a server that verifies every signature.
 type rig struct {
 	*testing.T
 	*network
@@ -386,7 +385,7 @@ type rig struct {
 	variant variant
 	start   time.Time
 
-	lean     bool // do not record requests
+	lean     bool // the rig does not record requests
 	mu       sync.Mutex
 	requests []*exchange
 	attempts []ecs.Attempt
@@ -395,16 +394,15 @@ type rig struct {
 	secrets  []string // the keys in use and the received signatures
 }
 
-// variant selects the signer and the kind of http.Client for a fault case.
+// variant selects the signer and http.Client of a fault case.
 type variant struct {
 	name   string
 	signer signer.Signer
-	own    bool // use the library's NewHTTPClient instead of an http.Client of the caller
+	own    bool // use NewHTTPClient instead of the caller's own http.Client
 	bubble bool // run in virtual time, in a synctest bubble
 }
 
-// variants covers each signer and each kind of http.Client. Other combinations need no test, because a signer only
-// sets parameters or headers, and an http.Client only sends them.
+// variants covers each signer and each kind of http.Client.
 var variants = []variant{
 	{"V1, own client", signer.V1{}, true, true},
 	{"V3, caller's client", signer.V3{}, false, true},
@@ -412,8 +410,7 @@ var variants = []variant{
 
 const plain, secure = "http://127.0.0.1:80", "https://ecs.test"
 
-// newRig returns a rig whose server calls serve for each request. If serve is nil, the fault case must call listen
-// itself.
+// newRig returns a rig whose server calls serve for each request. If serve is nil, the fault case must call listen.
 func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *ecs.Options)) *rig {
 	t.Helper()
 	g := &rig{T: t, network: newNetwork(), variant: v, start: time.Now(), secrets: []string{plantedID, plantedSecret, plantedToken}}
@@ -438,7 +435,7 @@ func newRig(t *testing.T, v variant, serve func(*exchange), edit ...func(*rig, *
 	for _, e := range edit {
 		e(g, o)
 	}
-	t.Cleanup(g.hangUp) // so that synctest does not wait for the connections of a failed case
+	t.Cleanup(g.hangUp) // otherwise, synctest would wait for the connections of a failed case
 	var err error
 	if g.client, err = ecs.NewClient("cn-test", o); err != nil {
 		t.Fatal(err)
@@ -454,7 +451,7 @@ func (w lockedWriter) Write(b []byte) (int, error) {
 	return w.g.log.Write(b)
 }
 
-// server returns a connection handler that parses and verifies requests and passes them to serve.
+// server returns a connection handler that verifies requests and passes them to serve.
 func (g *rig) server(serve func(*exchange)) func(*conn) {
 	return func(c *conn) { g.serveHTTP(c, c, serve) }
 }
@@ -481,7 +478,7 @@ func (g *rig) serveHTTP(c *conn, rw io.ReadWriter, serve func(*exchange)) {
 	}
 }
 
-// verify checks the signature of a request. It implements the documented algorithm without package signer.
+// verify checks the signature of a request without using package signer.
 func (g *rig) verify(r *http.Request) {
 	if r.Method != http.MethodPost || r.URL.Path != "/" || r.ContentLength != 0 {
 		g.Errorf("%s %s with %d bytes", r.Method, r.URL.Path, r.ContentLength)
@@ -541,8 +538,7 @@ func (g *rig) secret(s ...string) {
 	}
 }
 
-// secretOf returns the secret and the token for an access key id. The id must be plantedID or the id of a rotated
-// key, such as rotatingid7.
+// secretOf returns the secret and the token for an access key id, which may belong to a rotated key.
 func (g *rig) secretOf(id, token string) string {
 	if id == plantedID && token == plantedToken {
 		return plantedSecret
@@ -573,7 +569,7 @@ func (g *rig) get(ctx context.Context) (*ecs.DescribeInstancesResponse, error) {
 	return resp, err
 }
 
-// note records an error. At the end of the test, finish searches the recorded errors for secrets.
+// note records an error, which finish will search for secrets.
 func (g *rig) note(err error) {
 	if err != nil {
 		g.mu.Lock()
@@ -599,7 +595,7 @@ func (g *rig) gaps() (gaps []time.Duration) {
 	return gaps
 }
 
-// finish closes idle connections. It fails the test if a connection is still open or if an output contains a secret.
+// finish fails the test if a connection is still open or if an output contains a secret.
 func (g *rig) finish() {
 	g.client.CloseIdleConnections()
 	if g.variant.bubble {
@@ -636,8 +632,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue creates a private key and a certificate from template. The authority signs the certificate. If the authority
-// has no certificate yet, the new certificate is self-signed.
+// issue creates a private key and a certificate from template. The certificate of the authority itself is self-signed.
 func (a *authority) issue(t *testing.T, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -676,7 +671,7 @@ func (a *authority) server(t *testing.T, host string, edit ...func(*x509.Certifi
 	return config
 }
 
-// trust adds the authority to the root certificates of the rig's client.
+// trust makes the rig's client trust the authority.
 func (a *authority) trust(g *rig) {
 	tr := g.http.Transport.(*http.Transport)
 	if tr.TLSClientConfig == nil {

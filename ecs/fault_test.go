@@ -15,13 +15,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// fault is an entry in the fault catalog. The field what describes a faulty behavior of a server, the network or a
-// caller. The field run tests how the client handles that behavior.
+// fault is an entry in the fault catalog: a faulty behavior of a server, the network or a caller, with its test.
 type fault struct {
 	id, name, what string
 	run            func(t *testing.T, v variant)
 	once           bool   // run only the first variant, because the signer and the http.Client make no difference
-	real           bool   // run in real time, on loopback or without any network
+	real           bool   // run in real time instead of virtual time
 	alone          bool   // do not run in parallel, because the case measures the memory of the process
 	not            string // if not empty, the reason why the case cannot be run
 }
@@ -31,8 +30,7 @@ func (f fault) String() string { return f.id + "_" + f.name }
 // faults is the fault catalog, ordered by id.
 var faults = slices.Concat(transportFaults, once(httpFaults), once(apiFaults), once(throttleFaults), clockFaults, once(pageFaults), bodyFaults, cancelFaults, credentialFaults, securityFaults, moreFaults)
 
-// once sets the field once of each fault. Use it for faults for which the signer and the http.Client make no
-// difference.
+// once marks faults for which the signer and the http.Client make no difference.
 func once(faults []fault) []fault {
 	for i := range faults {
 		faults[i].once = true
@@ -43,8 +41,7 @@ func once(faults []fault) []fault {
 // survived maps the id of each fault to the outcome of its test.
 var survived sync.Map
 
-// TestFault runs the fault catalog. Cases that measure the memory of the process run alone; all other cases run in
-// parallel.
+// TestFault runs the fault catalog. Cases that measure memory run alone, and the other cases run in parallel.
 func TestFault(t *testing.T) { //nolint:paralleltest // some cases measure the memory of the process; the others run in parallel
 	seen := map[string]bool{}
 	for _, f := range faults {
@@ -91,7 +88,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// printSurvived prints a table with the outcome of each fault case. It prints nothing if no case was run.
+// printSurvived prints the outcomes of the fault cases as a table.
 func printSurvived(w io.Writer) {
 	run, yes := 0, 0
 	for _, f := range faults {
@@ -112,7 +109,7 @@ func printSurvived(w io.Writer) {
 	}
 }
 
-// succeeds makes a call and fails the test unless the call succeeds in exactly the given number of attempts.
+// succeeds makes a call and fails the test unless the call succeeds after exactly the given number of attempts.
 func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	g.Helper()
 	before := g.arrived()
@@ -129,8 +126,8 @@ func (g *rig) succeeds(attempts int) *ecs.DescribeInstancesResponse {
 	return resp
 }
 
-// fails makes a call and fails the test unless the call fails after exactly the given number of attempts. If attempts
-// is -1, any number is accepted. The error must wrap an *ecs.Error whose message is a single line.
+// fails makes a call and fails the test unless the call fails after exactly the given number of attempts; -1 means any
+// number.
 func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	g.Helper()
 	before := g.arrived()
@@ -148,7 +145,7 @@ func (g *rig) fails(ctx context.Context, attempts int) *ecs.Error {
 	return e
 }
 
-// isTimeout reports whether err is a timeout according to the interface net.Error.
+// isTimeout reports whether err is a net.Error that is a timeout.
 func isTimeout(err error) bool {
 	e, ok := errorAs[net.Error](err)
 	return ok && e.Timeout()

@@ -23,8 +23,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/transport"
 )
 
-// then returns a handler that passes the first requests to f and responds with success to all later requests. first
-// is the number of requests for f.
+// then returns a handler that passes the first requests to f and lets all later requests succeed. first is the number
+// of requests for f.
 func then(first int, f func(*exchange)) func(*exchange) {
 	return func(x *exchange) {
 		if x.n <= first {
@@ -107,8 +107,7 @@ var transportFaults = []fault{
 		if err := g.fails(t.Context(), 0); !isTimeout(err) || err.Attempts != 2 {
 			t.Errorf("%v", err)
 		}
-		// If the caller sets its own http.Client, that client has no handshake timeout, so the attempt timeout
-		// applies.
+		// A caller's own http.Client has no handshake timeout, so the attempt timeout applies.
 		g.within(map[bool]string{true: "30s", false: "31s"}[v.own])
 	}},
 	{id: "T11", name: "refused", what: "connection refused for every attempt", run: func(t *testing.T, v variant) {
@@ -235,8 +234,7 @@ var httpFaults = []fault{
 	}},
 }
 
-// bomb returns a compressed page that contains 256 MiB of spaces. It repeats a single gzip member of 1 MiB, so that
-// the spaces are compressed only once.
+// bomb returns a compressed page that contains 256 MiB of spaces.
 var bomb = sync.OnceValue(func() []byte {
 	member := func(text string) []byte {
 		var b bytes.Buffer
@@ -395,7 +393,7 @@ var cancelFaults = []fault{
 			t.Errorf("took %v", g.elapsed())
 		}
 		time.Sleep(500 * time.Millisecond)
-		if n := g.open(); n != 0 { // a leaked goroutine would also make synctest fail
+		if n := g.open(); n != 0 { // synctest also fails if a goroutine leaks
 			t.Errorf("%d connections are open", n)
 		}
 	}},

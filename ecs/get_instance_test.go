@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// getAll calls GetInstance for all ids concurrently. It returns the errors in the order of the ids.
+// getAll calls GetInstance for all ids concurrently and returns the errors in the order of the ids.
 func getAll(t *testing.T, c *ecs.Client, ids []string) []error {
 	t.Helper()
 	errs := make([]error, len(ids))
@@ -106,8 +106,8 @@ func TestGetInstance(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			if i != 1 {
-				// The first call is canceled during its own request. The last call is canceled while it shares a
-				// request with the second call.
+				// The first call is canceled during its own request, and the last call while it shares a request with
+				// the second call.
 				time.AfterFunc(time.Duration(100+i*200)*time.Millisecond, func() { cancel(cause) })
 			}
 			calls.Go(func() {
@@ -154,7 +154,7 @@ func TestGetInstance(t *testing.T) {
 		var calls sync.WaitGroup
 		for n, id := range rowIDs(o.rows) {
 			if n == 1 {
-				// Wait until the first request is sent, so that all other calls share the second request.
+				// After the first request has been sent, all other calls share the second request.
 				synctest.Wait()
 			}
 			calls.Go(func() {
@@ -183,7 +183,7 @@ func TestGetInstance(t *testing.T) {
 			t.Error(err)
 		}
 		srv.Inject(ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[{"InstanceId":{}}]}}`)})
-		// The instance whose id cannot be read may be i-x, so i-x must not be reported as missing.
+		// The id that cannot be read may be i-x, so i-x must not be reported as missing.
 		if _, err = srv.client.GetInstance(t.Context(), "i-x"); errors.Is(err, ecs.ErrNotFound) || err == nil {
 			t.Error(err)
 		}

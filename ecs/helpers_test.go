@@ -5,15 +5,14 @@ import (
 	"testing"
 )
 
-// errorAs returns the first error of type T in the error tree of err, and whether there is such an error.
+// errorAs returns the first error of type T in the error tree of err, and reports whether it found one.
 func errorAs[T error](err error) (T, bool) {
 	var target T
 	ok := errors.As(err, &target)
 	return target, ok
 }
 
-// volume returns full in a normal run, and short with -short. Runs with the race detector use -short, because the
-// race detector makes them ten times slower and they do not need large volumes.
+// volume returns short with -short, and full otherwise. Runs with the race detector, which is slow, use -short.
 func volume[T any](full, short T) T {
 	if testing.Short() {
 		return short
@@ -21,5 +20,5 @@ func volume[T any](full, short T) T {
 	return full
 }
 
-// ptr returns a pointer to a copy of v. It is used for fields in which nil and zero have different meanings.
+// ptr returns a pointer to a copy of v.
 func ptr[T any](v T) *T { return &v }

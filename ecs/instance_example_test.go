@@ -7,9 +7,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// To store an instance together with other fields as JSON, use a named field for the instance. If the struct embedded
-// the instance, encoding/json would use the instance's JSON methods for the whole struct, and the field Owner would
-// be lost.
+// To store an instance with other fields as JSON, use a named field. An embedded instance would lose the field Owner,
+// because encoding/json would use the instance's JSON methods for the whole struct.
 func ExampleInstance_json() {
 	type record struct {
 		Owner    string

@@ -19,17 +19,17 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// apiMember is a JSON member of the response for which there is a Go field.
+// apiMember is a JSON member of the response that has a Go field.
 type apiMember struct {
 	path string // in the notation of testdata/members.txt
 	typ  string // the JSON type
-	// index leads from Instance to the field. It has the form of an index for reflect.Value.FieldByIndex, but may
-	// lead through lists. It is nil if the member is not part of an instance.
+	// index is the path from Instance to the field, as for reflect.Value.FieldByIndex, but may lead through lists. It
+	// is nil outside an instance.
 	index []int
 }
 
-// apiMembers returns the members of the struct type t, including nested members. t is Instance or a part of Instance;
-// path and index locate t in the response.
+// apiMembers returns the members of the struct type t, including nested members. path and index locate t in the
+// response.
 func apiMembers(t reflect.Type, path string, index []int) (members []apiMember) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -119,8 +119,7 @@ func TestEveryMemberHasAField(t *testing.T) {
 	}
 }
 
-// TestEveryMemberTravels decodes and encodes instances that have a single member. Encoding must neither lose nor add
-// a value.
+// TestEveryMemberTravels checks that each member can be decoded and encoded without losing or adding a value.
 func TestEveryMemberTravels(t *testing.T) {
 	t.Parallel()
 	tested := 0
@@ -132,7 +131,7 @@ func TestEveryMemberTravels(t *testing.T) {
 			continue
 		}
 		tested++
-		// Build the document from the innermost value outwards.
+		// The loop builds the document from the innermost value outwards.
 		steps := strings.Split(m.path, ".")
 		doc := value
 		for i, step := range slices.Backward(steps[min(1, len(steps)-1):]) {
@@ -179,8 +178,7 @@ func TestEveryMemberTravels(t *testing.T) {
 	}
 }
 
-// fieldAt returns the field at the given index. If the index leads through a list, fieldAt uses the list's first
-// element.
+// fieldAt returns the field at the given index, using the first element of any list.
 func fieldAt(v reflect.Value, index []int) reflect.Value {
 	for _, i := range index {
 		if v.Kind() == reflect.Slice {
@@ -233,9 +231,8 @@ func nonZero(doc any) (n int) {
 	return n
 }
 
-// TestGolden decodes testdata/sample.json and testdata/fleet.json, and compares the fields that are not zero with the
-// .txt files. sample.json is the response in the API's documentation, in which asterisks mask the addresses.
-// fleet.json contains 43 instances that resemble published responses.
+// TestGolden decodes testdata/sample.json and testdata/fleet.json and compares the nonzero fields with the .txt files.
+// sample.json is the response in the API's documentation.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	if *update {
@@ -297,8 +294,8 @@ func writeGolden(t *testing.T, name string, data []byte) {
 	}
 }
 
-// roundTrip checks that json.Marshal writes exactly the members and values that element i of the page has, in any
-// order. An empty PrivateDnsNameOptions object may be missing, because the API often omits it.
+// roundTrip checks that json.Marshal writes the same members and values that the page contains for element i, in any
+// order.
 func roundTrip(t *testing.T, page []byte, i int, inst Instance) {
 	t.Helper()
 	var doc struct {
@@ -337,7 +334,7 @@ func roundTrip(t *testing.T, page []byte, i int, inst Instance) {
 	}
 }
 
-// values writes one line for each field that is not zero.
+// values writes one line for each nonzero field.
 func values(b *bytes.Buffer, path string, v reflect.Value) {
 	if v.IsZero() {
 		return

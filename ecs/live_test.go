@@ -47,7 +47,7 @@ type live struct {
 	order  []ecs.Instance
 }
 
-// wireLog counts responses by protocol and by whether they were compressed.
+// wireLog counts responses by protocol and by compression.
 type wireLog struct {
 	base http.RoundTripper
 	mu   sync.Mutex
@@ -83,7 +83,7 @@ func newLive(t *testing.T) *live {
 	return &live{client: client, wire: wire}
 }
 
-// list reads all instances into l. For each member that cannot be read, list fails the test.
+// list reads all instances into l. Each unreadable member fails the test.
 func (l *live) list(t *testing.T) {
 	t.Helper()
 	l.all = map[string]ecs.Instance{}
@@ -218,7 +218,7 @@ func (l *live) logFacts(t *testing.T) {
 	t.Logf("FACT responses: %v", l.wire.seen)
 }
 
-// logValues logs members that have no Go field, and values that may differ between installations of the API.
+// logValues logs members without a Go field, and values that may differ between installations of the API.
 func (l *live) logValues(t *testing.T) {
 	values := map[string]int{}
 	for _, inst := range l.order {

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// TestLoad checks clients that share a quota, in virtual time. The clients do not know the quota. All calls must
-// succeed, few requests may be throttled, and the total time must be close to the minimum that the quota permits.
+// TestLoad checks clients that share a quota that they do not know. All calls must succeed in close to the minimum time
+// that the quota permits.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	bucket := func() func(time.Time) (bool, time.Duration) { return tokenBucket(40, 10) }
@@ -20,10 +20,10 @@ func TestLoad(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name                    string
-		clients, workers, calls int // number of clients, workers for each client, and calls in total
+		clients, workers, calls int // number of clients, workers per client, and calls in total
 		quota                   func() func(time.Time) (bool, time.Duration)
 		ideal                   time.Duration
-		over, rejected          float64 // maximum percentages: time in excess of the ideal, and throttled requests
+		over, rejected          float64 // maximum excess over the ideal time, and maximum share of throttled requests, in percent
 	}{
 		{"bucket of 40/s, 1 client", 1, 16, 2400, bucket, time.Minute, 10, 10},
 		{"bucket of 40/s, 4 clients", 4, 4, 2400, bucket, time.Minute, 10, 10},

@@ -22,22 +22,21 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// model is a server with random behavior. The fleet changes only between two requests, so the model knows which
-// instances a complete listing must contain: every instance that existed during the whole listing.
+// model is a server with random behavior that knows which instances a complete listing must contain.
 type model struct {
 	rng *rand.Rand
 
 	pageNumbers   string        // "work", "refused", "ignored" or "only"; "only" means that the server has no tokens
 	totals        string        // TotalCount in token mode: "zero", "true", "stale", "negative" or "text"
-	emptyLastPage bool          // whether a listing by token ends with an empty page
+	emptyLastPage bool          // whether a listing in token mode ends with an empty page
 	emptyPages    int           // percentage of empty pages in the middle of a listing
 	overlap       int           // number of instances that a page repeats from the previous page
 	pageSize      int           // maximum number of instances on a page
 	unreadable    int           // index of an instance with an unreadable member; negative means none
 	tagCap        int           // maximum number of instances that a tag filter returns; 0 means unlimited
-	denials       [][2]int      // ranges of requests, counted from 1, that are denied; the end is exclusive
-	hides         bool          // whether a denied listing is empty rather than rejected with an error
-	dryRun        func() string // the response to a dry run; "" means the correct response
+	denials       [][2]int      // ranges of denied requests, counted from 1; the end is exclusive
+	hides         bool          // whether a denied listing is empty instead of an error
+	dryRun        func() string // the response to a dry run; an empty string means the correct response
 	faults        int           // percentage of requests that fail with 503
 	changes       int           // percentage of requests after which the fleet changes
 
@@ -294,8 +293,8 @@ func modelForms(rows []row) map[string]way {
 	return forms
 }
 
-// TestModel lists instances from servers with random behavior. For any server, a listing that ends without an error
-// must be complete. If the server behaves as the API permits, the listing must end without an error.
+// TestModel lists instances from servers with random behavior. A listing without an error must be complete. If the
+// server follows the API's rules, the listing must succeed.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -322,7 +321,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// judge checks the result of a listing. It returns a description of the mistake, or "" if the result is correct.
+// judge describes what is wrong with the result of a listing. It returns an empty string if the result is correct.
 func (m *model) judge(got map[string]int, err error, form string) string {
 	byID := strings.Contains(form, "by id") || form == "GetInstances"
 	for id, n := range got {

@@ -18,12 +18,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// oddECS is an http.RoundTripper that responds to DescribeInstances. Tests use oddECS in place of ecstest for very
-// large fleets, and for server behavior that ecstest does not simulate. Instances are listed in the order of rows.
+// oddECS is an http.RoundTripper that serves DescribeInstances from memory. Unlike ecstest, it supports very large
+// fleets and unusual server behavior.
 type oddECS struct {
 	rows []row
 
-	afterExcluded, beforeExcluded bool          // whether the time filters exclude the bounds
+	afterExcluded, beforeExcluded bool          // whether the bounds of time filters are exclusive
 	seconds                       bool          // compare seconds, although responses show only minutes
 	shift                         time.Duration // added to the bounds of time filters
 	gapsIgnored                   bool          // ignore Filter.2 unless Filter.1 is present
@@ -32,8 +32,8 @@ type oddECS struct {
 	total                         func(n int) int
 	latency                       time.Duration
 	before                        func(r *http.Request) // called before each response
-	// intercept may replace the server's response. n is the number of the page request, counted from 1, or 0 for a
-	// dry run. If the returned body is nil, the server sends its own response.
+	// intercept may replace the server's response by returning a body. n is the number of the page request, counted
+	// from 1, or 0 for a dry run.
 	intercept func(q url.Values, n int) (status int, body []byte)
 
 	mu                   sync.Mutex
@@ -114,8 +114,7 @@ func (o *oddECS) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: r}, nil
 }
 
-// filter returns a function that reports whether a row matches the ids and times in a request. filter parses the
-// parameters only once, because the returned function is called for every row of a large fleet.
+// filter returns a function that reports whether a row matches the ids and times in a request.
 func (o *oddECS) filter(get func(string) string) func(row) bool {
 	bound := func(n string) (at int64, ok bool) {
 		t, err := time.Parse("2006-01-02T15:04Z", get("Filter."+n+".Value"))
@@ -210,7 +209,7 @@ func shown(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04Z")
 }
 
-// rowsOf returns n rows with the given creation times, in random order.
+// rowsOf returns n rows in random order with the given creation times.
 func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 	rows := make([]row, n)
 	for i := range rows {
@@ -220,7 +219,7 @@ func rowsOf(n int, rng *rand.Rand, created func(i int) time.Time) []row {
 	return rows
 }
 
-// exact fails the test unless a scan yields every row exactly once and yields no other instances.
+// exact fails the test unless a scan yields every row exactly once.
 func (o *oddECS) exact(t *testing.T, req ecs.DescribeInstancesRequest, workers int) {
 	t.Helper()
 	got, err := collect(o.client(t).ScanInstances(t.Context(), req, &ecs.ScanOptions{Workers: workers}))

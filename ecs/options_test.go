@@ -56,8 +56,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-// TestFixedKeysAreChecked checks that NewClient rejects an invalid fixed key, and that the error does not contain the
-// key.
+// TestFixedKeysAreChecked checks that NewClient rejects an invalid key without revealing the key in the error.
 func TestFixedKeysAreChecked(t *testing.T) {
 	t.Parallel()
 	for _, key := range [][3]string{
@@ -143,8 +142,7 @@ func TestEndpointWithRegion(t *testing.T) {
 	}
 }
 
-// TestWithCredentialsSharesTheHTTPClient checks that clients of several accounts share connections, even if they use
-// the default http.Client.
+// TestWithCredentialsSharesTheHTTPClient checks that clients of several accounts share connections.
 func TestWithCredentialsSharesTheHTTPClient(t *testing.T) {
 	t.Parallel()
 	c, err := NewClient("cn-test", nil)

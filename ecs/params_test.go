@@ -29,8 +29,7 @@ type embeddedParams struct {
 	ZoneID string `url:"ZoneId,omitempty"`
 }
 
-// TestEncodeParams checks that parameters are encoded as documented by the API. For example, RunInstances has the
-// parameters DataDisk.N.Category and SystemDisk.Category.
+// TestEncodeParams checks that parameters are encoded as the API documents.
 func TestEncodeParams(t *testing.T) {
 	t.Parallel()
 	local := time.Date(2026, 11, 29, 8, 30, 5, 0, time.FixedZone("", 8*3600))
@@ -150,8 +149,8 @@ type pointerText struct{ text string }
 
 func (p *pointerText) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
-// TestParamsThatCannotBeSent checks that parameters that cannot be encoded cause an error. The client must not
-// silently drop a filter, or send it in a form that the API ignores.
+// TestParamsThatCannotBeSent checks that a parameter that cannot be encoded causes an error and is not dropped
+// silently.
 func TestParamsThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	type Request struct{ InstanceID []string }
@@ -229,8 +228,8 @@ func TestParamsThatCannotBeSent(t *testing.T) {
 	}
 }
 
-// FuzzTimeFilter checks that the bounds of a time filter are rounded to whole minutes in UTC, and that rounding only
-// extends the time range.
+// FuzzTimeFilter checks that the bounds of a time filter are rounded to whole minutes in UTC, and that rounding never
+// narrows the time range.
 func FuzzTimeFilter(f *testing.F) {
 	for _, at := range []time.Time{
 		{},

@@ -19,8 +19,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// inRegions lists several regions. It returns the instances in the order in which they were yielded, the error of
-// each failed region, and the error that ended the whole listing.
+// inRegions lists several regions. It returns the instances, the error of each failed region, and the error that ended
+// the whole listing.
 func inRegions(t *testing.T, c *ecs.Client, regions []string, req ecs.DescribeInstancesRequest) (got []ecs.Instance, failed map[string]error, last error) {
 	t.Helper()
 	failed = map[string]error{}
@@ -235,8 +235,7 @@ func TestEmptyRegions(t *testing.T) {
 	})
 }
 
-// TestEndpointOfEachRegion checks that the requests for a region are sent to the region's endpoint in the client's
-// network.
+// TestEndpointOfEachRegion checks that the requests for a region are sent to the region's own endpoint.
 func TestEndpointOfEachRegion(t *testing.T) {
 	t.Parallel()
 	for network, want := range map[ecs.Network][]string{
@@ -273,8 +272,7 @@ func TestEndpointOfEachRegion(t *testing.T) {
 	}
 }
 
-// TestThrottledRegionHoldsUpNoOther checks that throttling in one region does not delay requests in another region,
-// because each region has its own quota.
+// TestThrottledRegionHoldsUpNoOther checks that throttling in one region does not delay requests in another region.
 func TestThrottledRegionHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {

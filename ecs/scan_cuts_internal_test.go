@@ -16,14 +16,12 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts. Whatever
-// counts the server returns, the scan's time windows must cover every instance.
+// TestScanPlan checks how many rounds and requests a scan needs for fleets that were created in bursts.
 func TestScanPlan(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
 	now := time.Date(2026, 11, 29, 8, 40, 0, 0, time.UTC)
-	// Each function returns the start, the spread and the size of a burst of new instances. The start and the spread
-	// are in minutes.
+	// Each function returns the start and the spread of a burst in minutes, and its number of instances.
 	shapes := map[string]func(rng *rand.Rand) (start, spread, n int){
 		"minutes": func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(3 * year), 1, 50 + rng.IntN(400) },
 		"hours":   func(rng *rand.Rand) (start, spread, n int) { return rng.IntN(4 * year), 120, 20 + rng.IntN(580) },
@@ -82,8 +80,8 @@ func TestScanPlan(t *testing.T) {
 	}
 }
 
-// TestContradictingPositions checks points in time at which a scan plans to divide the fleet. The plan must discard
-// these points if their positions in the listing contradict each other or the counts.
+// TestContradictingPositions checks that a scan discards points in time whose positions in the listing contradict each
+// other.
 func TestContradictingPositions(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -108,8 +106,7 @@ func TestContradictingPositions(t *testing.T) {
 	}
 }
 
-// TestPositionsOfHugeCounts checks a scan of a server that reports a huge count. The positions that the scan probes
-// must increase and stay within the range of the listing.
+// TestPositionsOfHugeCounts checks that a scan requests only valid positions if the server reports a huge count.
 func TestPositionsOfHugeCounts(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -128,7 +125,7 @@ func TestPositionsOfHugeCounts(t *testing.T) {
 	}
 }
 
-// TestOrderOf checks which sort order orderOf infers from the first page of a listing and the first counts.
+// TestOrderOf checks which sort order is inferred from the first page and the first counts.
 func TestOrderOf(t *testing.T) {
 	t.Parallel()
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
@@ -171,8 +168,8 @@ func TestOrderOf(t *testing.T) {
 	}
 }
 
-// TestProbe checks how a scan finds points in time at which it can divide the fleet: which page it requests, and how
-// many older instances it reports for each point.
+// TestProbe checks which page a scan requests to learn creation times, and how many older instances it infers for each
+// time.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	// created returns the creation time of the instance that has n older instances.
@@ -217,14 +214,13 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestCutsAmong checks the function cutsAmong, which finds points in time between the instances of a page at which a
-// scan can divide the fleet.
+// TestCutsAmong checks which points in time between the instances of a page cutsAmong returns.
 func TestCutsAmong(t *testing.T) {
 	t.Parallel()
 	at := func(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC) }
 	for name, tt := range map[string]struct {
 		minutes []int
-		want    map[int]int // rank of each cut by its minute; the first instance has rank 100
+		want    map[int]int // number of older instances by minute; the first instance has 100 older instances
 	}{
 		"gaps":                {[]int{10, 10, 13, 30, 31}, map[int]int{12: 102, 15: 103}},
 		"small gaps":          {[]int{10, 11, 11, 11, 12}, map[int]int{11: 101}},
@@ -247,17 +243,16 @@ func TestCutsAmong(t *testing.T) {
 	}
 }
 
-// simulation runs a scan plan against an in-memory fleet. It proceeds in rounds: every count and every page takes one
-// round.
+// simulation runs a scan plan against an in-memory fleet. Every request takes one round.
 type simulation struct {
 	created          []time.Time // in ascending order
 	workers          int
 	order            listOrder
 	rounds, requests int
-	timeline         []string // for each worker, one letter per round that shows what the worker did
+	timeline         []string // for each worker, one letter per round that shows the worker's activity
 }
 
-// run scans the fleet. It returns how often each instance was listed.
+// run scans the fleet and returns how often each instance was listed.
 func (s *simulation) run(now time.Time) []int {
 	lo, hi := now.Add(-maxExpectedAge), now.Add(maxExpectedAge)
 	before := func(t time.Time) int {

@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// shapes contains functions that return the creation time of instance i in a fleet of n instances.
+// shapes contains functions that return the creation time of instance i of n.
 var shapes = map[string]func(i, n int, now time.Time) time.Time{
 	"uniform": func(i, n int, now time.Time) time.Time {
 		return now.Add(-5 * 365 * 24 * time.Hour / time.Duration(max(n, 1)) * time.Duration(i))
@@ -61,9 +61,8 @@ func scanned(t *testing.T, c *ecs.Client, req ecs.DescribeInstancesRequest, work
 func TestScanIsExact(t *testing.T) {
 	t.Parallel()
 	const round = 20 * time.Millisecond
-	// most is the maximum number of rounds for a scan with 16 workers. In each round, every worker requests a page or
-	// a count. A scan of 10,000 instances ideally takes 6.25 rounds. Instances that were created in the same minute
-	// can only be listed one page at a time, which takes more rounds.
+	// most is the maximum number of rounds for a scan with 16 workers, in which each worker sends one request per
+	// round. Ideally, 10,000 instances take 6.25 rounds.
 	most := map[string]map[int]int{
 		"uniform": {101: 2, 1_000: 4, 10_000: 12}, "young": {101: 2, 1_000: 10, 10_000: 13}, "bursts": {101: 2, 1_000: 12, 10_000: 16},
 		"one minute": {101: 2, 1_000: 19, 10_000: 107}, "some unknown": {101: 2, 1_000: 7, 10_000: 17}, "future": {101: 2, 10_000: 13},
@@ -94,8 +93,8 @@ func TestScanIsExact(t *testing.T) {
 	}
 }
 
-// TestScanWithASlowClock checks scans on a machine whose clock is slow or has not been set. According to such a
-// clock, some instances were created in the future.
+// TestScanWithASlowClock checks scans on a machine whose clock is slow. Some instances seem to have been created in the
+// future.
 func TestScanWithASlowClock(t *testing.T) {
 	t.Parallel()
 	for _, slow := range []time.Duration{0, time.Hour, 24 * time.Hour, 3 * 365 * 24 * time.Hour} {
@@ -111,9 +110,8 @@ func TestScanWithASlowClock(t *testing.T) {
 	}
 }
 
-// TestScanInOrder checks scans of fleets that the server lists in the order of creation, and of fleets whose first
-// instances only happen to be in that order. A scan needs fewer rounds if the fleet is in order. A scan of 10,000
-// instances with 16 workers ideally takes 6.25 rounds.
+// TestScanInOrder checks how many rounds a scan needs if the server lists instances in the order of creation, or seems
+// to do so.
 func TestScanInOrder(t *testing.T) {
 	t.Parallel()
 	const year = 365 * 24 * 60
@@ -168,8 +166,7 @@ func TestScanInOrder(t *testing.T) {
 	}
 }
 
-// TestScanPanics checks that a panic in a hook reaches the caller's loop, although the hook runs in a worker
-// goroutine.
+// TestScanPanics checks that a panic in a hook reaches the goroutine that runs the loop.
 func TestScanPanics(t *testing.T) {
 	t.Parallel()
 	for name, attempt := range map[string]int32{"first counts": 1, "counts while listing": 20, "pages": 60} {
@@ -194,8 +191,7 @@ func TestScanPanics(t *testing.T) {
 	}
 }
 
-// TestRegionsScanALargeOne checks a listing of all regions in which one region has nearly all instances. The listing
-// must take only slightly longer than a scan of the large region.
+// TestRegionsScanALargeOne checks that listing all regions takes only slightly longer than scanning the largest region.
 func TestRegionsScanALargeOne(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -223,8 +219,7 @@ func TestRegionsScanALargeOne(t *testing.T) {
 	})
 }
 
-// TestScanOfALargeFleet checks scans of fleets that are too large for ecstest. The server excludes the upper time
-// bound.
+// TestScanOfALargeFleet checks scans of fleets that are too large for ecstest.
 func TestScanOfALargeFleet(t *testing.T) {
 	t.Parallel()
 	n := volume(100_000, 20_000)
@@ -249,8 +244,8 @@ func TestScanOfALargeFleet(t *testing.T) {
 	}
 }
 
-// TestScanOfOddServers checks that a scan yields every instance exactly once, however the server interprets time
-// bounds and whatever counts it returns. Unusual time bounds and counts may affect only the speed of the scan.
+// TestScanOfOddServers checks that a scan yields every instance exactly once, even if the server returns wrong counts
+// or interprets time bounds in an unusual way.
 func TestScanOfOddServers(t *testing.T) {
 	t.Parallel()
 	lies := map[string]func(rng *rand.Rand) func(int) int{
@@ -335,7 +330,7 @@ func TestScanOfAMovingFleet(t *testing.T) {
 			born := 0
 			srv.Configure(func(s *ecstest.Settings) {
 				s.Latency, s.Overlap = 10*time.Millisecond, 5
-				// With each request, one instance is released, one is created and one changes.
+				// Each request releases one instance, creates one and changes one.
 				s.OnRequest = func(ecstest.Request) {
 					mu.Lock()
 					defer mu.Unlock()
@@ -408,7 +403,7 @@ func TestScanUnderTrouble(t *testing.T) {
 				srv := newCloud(t, nil, all...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 				prepare(srv)
-				// Without a deadline, a call would wait for the quota for at most 2 minutes.
+				// Without a deadline, a call would wait for quota for at most 2 minutes.
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				got, err := collect(srv.client.ScanInstances(ctx, ecs.DescribeInstancesRequest{}, &ecs.ScanOptions{Workers: workers}))
@@ -421,8 +416,7 @@ func TestScanUnderTrouble(t *testing.T) {
 	}
 }
 
-// TestScanWithFilters checks that every request of a scan contains the caller's filters. The bounds of a time filter
-// must be exact to the minute.
+// TestScanWithFilters checks that every request of a scan contains the caller's filters.
 func TestScanWithFilters(t *testing.T) {
 	t.Parallel()
 	base := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -520,8 +514,7 @@ func TestScanDelivers(t *testing.T) {
 			}
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
-				// Each worker may be one page ahead. The time windows of the workers overlap, so more pages are
-				// requested than the instances would fill.
+				// Each worker may be one page ahead. Time ranges overlap slightly, which adds some pages.
 				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 {
 					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}
@@ -637,7 +630,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 	})
 }
 
-// last reads a listing to its end and returns its last error.
+// last reads a listing to its end and returns the last error.
 func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	for _, err := range seq {
 		last = err
@@ -645,8 +638,8 @@ func last(seq func(func(ecs.Instance, error) bool)) (last error) {
 	return last
 }
 
-// TestScanKeepsToItsWorkers checks that a scan sends at most one more concurrent request than it has workers, and
-// that the number of workers is capped at 64.
+// TestScanKeepsToItsWorkers checks that a scan limits its concurrent requests, and that the number of workers is capped
+// at 64.
 func TestScanKeepsToItsWorkers(t *testing.T) {
 	t.Parallel()
 	for _, workers := range volume([]int{2, 3, 8, 64, 1000}, []int{3, 1000}) {

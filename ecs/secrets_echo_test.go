@@ -16,8 +16,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestSecretsOfSuccessfulResponses checks that errors reveal no secrets if successful responses repeat the secrets of
-// the request in place of ids, statuses, member names and headers.
+// TestSecretsOfSuccessfulResponses checks that errors reveal no secrets if a successful response repeats the secrets of
+// the request.
 func TestSecretsOfSuccessfulResponses(t *testing.T) {
 	t.Parallel()
 	for signerName, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -72,8 +72,8 @@ type echoLog struct {
 	secrets []string
 }
 
-// echoingClient returns a client whose server copies the key id, the token and the signature of each request into its
-// response. If readable is true, the response contains one instance, whose status is the signature.
+// echoingClient returns a client whose server copies the secrets of each request into the response. If readable is
+// true, the response contains one instance.
 func echoingClient(t *testing.T, s signer.Signer, readable bool) (*ecs.Client, *echoLog) {
 	t.Helper()
 	log := &echoLog{secrets: []string{plantedID, plantedSecret, plantedToken}}

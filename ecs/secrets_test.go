@@ -27,11 +27,10 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// allTexts returns v in every form that may be logged. If v is an error, the result includes all errors in its tree.
+// allTexts returns v in every form that may be logged, including all errors in the tree of an error.
 func allTexts(v any) (texts []string) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "%d", "%t", "%p", "%20.10v"} {
-		// fmt calls no methods for the verb %p, as the documentation of package signer explains. go vet reports such
-		// calls.
+		// fmt calls no methods for the verb %p. go vet reports such calls.
 		if _, ok := v.(signer.Credentials); ok && verb == "%p" {
 			continue
 		}
@@ -65,7 +64,7 @@ func allTexts(v any) (texts []string) {
 	return texts
 }
 
-// searchSecrets fails the test if any text contains a secret, unencoded or encoded.
+// searchSecrets fails the test if a text contains a secret, including encoded forms.
 func searchSecrets(t *testing.T, texts, secrets []string) {
 	t.Helper()
 	for secret, where := range findSecrets(strings.Join(texts, "\n"), secrets) {
@@ -107,8 +106,7 @@ func findSecrets(text string, secrets []string) (found map[string]string) {
 	return found
 }
 
-// TestSecrets checks that values of the exported types reveal no secrets when they are printed. The test puts a
-// secret into every field that can hold one.
+// TestSecrets puts secrets into values of the exported types and checks that printing the values reveals no secret.
 func TestSecrets(t *testing.T) {
 	t.Parallel()
 	printEverything(t)
@@ -179,7 +177,7 @@ func printEverything(t *testing.T) {
 		"signer.Credentials": {key, &key}, "signer.Signed": {signed, &signed, signedV3}, "signer.Signer": {signer.V1{}, signer.V3{}}, "signer.V1": {signer.V1{}}, "signer.V3": {signer.V3{}},
 		"signer.Request": {signer.Request{}},
 	}
-	values["pagination.Fetch"], values["ecs.CredentialsFunc"] = nil, nil // functions, which print only as addresses
+	values["pagination.Fetch"], values["ecs.CredentialsFunc"] = nil, nil // functions, which are printed as addresses
 	stream := client.StreamInstances(t.Context(), ecs.DescribeInstancesRequest{})
 	stream.Stop()
 	values["pagination.Stream"] = []any{stream}
@@ -196,7 +194,7 @@ func printEverything(t *testing.T) {
 		for _, v := range list {
 			texts = append(texts, allTexts(v)...)
 			switch v.(type) {
-			// fmt calls no methods of values in unexported fields, as the documentation of package signer explains.
+			// fmt calls no methods of values in unexported fields.
 			case signer.Credentials, signer.Signed, *signer.Credentials, *signer.Signed:
 				continue
 			}
@@ -226,8 +224,7 @@ type freely struct{}
 
 func (freely) Wait(context.Context) error { return nil }
 
-// holders returns the exported types of the package in dir that may contain a secret, which are the types that refer
-// to interfaces, functions or types of other packages. In package signer, every exported type may contain a secret.
+// holders returns the exported types of the package in dir that may contain a secret.
 func holders(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

@@ -17,10 +17,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestSoakOfPermissions lists a fleet from 32 goroutines in all ways, while requests fail at random, the service is
-// down for 1 to 10 s at a time, and the permission is withdrawn and restored. Every listing that ends without an
-// error must be exact. The test takes one minute of virtual time, or ten minutes with the flag -soak. With -short, 12
-// goroutines run for half a minute.
+// TestSoakOfPermissions lists a fleet in all ways from many goroutines while requests fail and the permission is
+// withdrawn and restored. Every listing without an error must be exact.
 func TestSoakOfPermissions(t *testing.T) {
 	t.Parallel()
 	goroutines, duration := volume(32, 12), volume(time.Minute, 30*time.Second)
@@ -81,9 +79,8 @@ func TestSoakOfPermissions(t *testing.T) {
 	})
 }
 
-// trouble causes different failures one after another until ctx is done. Between two failures, it leaves enough time
-// for a dry run and the next request, because the client cannot detect a missing permission if the permission exists
-// only during the dry run.
+// trouble causes different failures one after another until ctx is done. The pauses between failures are long enough
+// for a dry run and the next request.
 func trouble(ctx context.Context, srv *cloud, rng *rand.Rand) {
 	seconds := func(least, most float64) {
 		select {

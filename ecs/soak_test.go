@@ -22,13 +22,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// soak lists a fleet repeatedly from 8 goroutines for the duration d. 1 % of the requests are reset and 1 % fail with
-// 503. The quota is a fixed window. Keys are rotated every ten minutes and expire immediately. Their provider fails
-// for one of every ten minutes. Every listing must be complete. soak calls each once a minute.
+// soak lists a fleet repeatedly from 8 goroutines for the duration d, despite failing requests, a quota and key
+// rotation. Every listing must be complete. soak calls each once a minute.
 func soak(t *testing.T, v variant, d time.Duration, each func(minute int)) {
 	const nPages, perMinute, rotation = 20, 120, 10 * time.Minute
 	begun := time.Now()
-	// Keys are rotated in the middle of a quota window.
+	// Keys are rotated in the middle of a quota period.
 	current := func() int { return int((time.Since(begun) + rotation - 10*time.Second) / rotation) }
 	quota := fixedWindow(perMinute, time.Minute, false)
 	var mu sync.Mutex
@@ -117,8 +116,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc) >> 10
 }
 
-// TestSoak runs the function soak for an hour of virtual time, or for 20 minutes with -short. It checks that the
-// process does not use more and more memory.
+// TestSoak lists a fleet for an hour of virtual time and checks that the process does not use more and more memory.
 func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of the process
 	synctest.Test(t, func(t *testing.T) {
 		var early, late int64
@@ -139,8 +137,7 @@ func TestSoak(t *testing.T) { //nolint:paralleltest // measures the memory of th
 
 var soakTime = flag.Duration("soak", 0, "how long TestSoakOverTCP runs; 0 skips the test")
 
-// TestSoakOverTCP lists instances from 32 goroutines in real time. The server throttles some requests and fails
-// others, and the connections use the loopback network.
+// TestSoakOverTCP lists instances from 32 goroutines over the loopback network while some requests fail.
 func TestSoakOverTCP(t *testing.T) { //nolint:paralleltest // counts the goroutines and measures the memory of the process
 	if *soakTime == 0 {
 		t.Skip("needs the flag -soak=10s")

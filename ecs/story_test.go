@@ -26,7 +26,7 @@ type cloud struct {
 	t      *testing.T
 }
 
-// story runs tell as a parallel subtest in virtual time. The subtest fails if tell leaks a goroutine.
+// story runs tell as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -64,10 +64,9 @@ func (c *cloud) denying(opts ecs.Options, actions ...string) *ecs.Client {
 	return c.as(&opts)
 }
 
-// These constants are the kinds of requests that the function kind distinguishes. For an operation other than
-// DescribeInstances, kind returns the operation's name.
+// Names for the kinds of DescribeInstances requests. All other requests are named after their operation.
 const (
-	listed = "list"  // DescribeInstances by token
+	listed = "list"  // DescribeInstances in token mode
 	dryRan = "dry"   // DescribeInstances with DryRun
 	count1 = "count" // DescribeInstances in page mode
 	tagged = "ListTagResources"
@@ -94,8 +93,7 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails the test unless the server has received exactly the requests in want, which maps each kind of request
-// to a number.
+// asked fails the test unless the server has received exactly the requests in want, keyed by kind.
 func (c *cloud) asked(want map[string]int) {
 	c.t.Helper()
 	if got := c.arrived(); !maps.Equal(got, want) {
@@ -103,7 +101,7 @@ func (c *cloud) asked(want map[string]int) {
 	}
 }
 
-// is returns a function for Fault.Match that matches requests of the given kind.
+// is returns a Fault.Match function for requests of the given kind.
 func is(what string) func(ecstest.Request) bool {
 	return func(r ecstest.Request) bool { return kind(r) == what }
 }
@@ -115,8 +113,7 @@ func spoiled(inst ecs.Instance) ecs.Instance {
 	return inst
 }
 
-// numbered returns n instances in a region. It passes each instance to the functions in changes, which can modify the
-// instance.
+// numbered returns n instances in a region. Each function in changes is called for each instance.
 func numbered(n int, region string, changes ...func(i int, inst *ecs.Instance)) []ecs.Instance {
 	list := make([]ecs.Instance, n)
 	for i := range list {
@@ -139,8 +136,8 @@ func ids(instances []ecs.Instance) []string {
 	return list
 }
 
-// collect reads a listing to its end and counts how often each instance was yielded. A listing may yield only one
-// error. The error must be the last element, together with the zero instance.
+// collect reads a listing to its end and counts how often each instance was yielded. Only the last element may be an
+// error.
 func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	got := map[string]int{}
 	var last error
@@ -158,7 +155,7 @@ func collect(seq iter.Seq2[ecs.Instance, error]) (map[string]int, error) {
 	return got, last
 }
 
-// sameOnce fails the test unless got contains each instance of the fleet exactly once and no other instances.
+// sameOnce fails the test unless got contains exactly the instances of the fleet, each counted once.
 func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	t.Helper()
 	wrong := 0
@@ -174,7 +171,7 @@ func sameOnce(t *testing.T, got map[string]int, fleet []ecs.Instance) {
 	}
 }
 
-// way is a function that lists the instances of a single region.
+// way is a function that lists the instances of a region.
 type way func(*ecs.Client, context.Context, ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error]
 
 var ways = map[string]way{

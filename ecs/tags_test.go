@@ -23,8 +23,7 @@ var (
 	byStatus = ecs.DescribeInstancesRequest{Tags: byTag.Tags, Status: ecs.InstanceStatusStopped}
 )
 
-// taggedFleet returns 2n instances. Every other instance has the tag env=prod and belongs to the group rg-1. Of the n
-// instances with the tag, every fifth is stopped and every second has two more tags.
+// taggedFleet returns 2n instances. Every other instance has the tag env=prod and belongs to the group rg-1.
 func taggedFleet(n int) []ecs.Instance {
 	return numbered(2*n, "cn-hangzhou", func(i int, inst *ecs.Instance) {
 		if i%2 == 0 {
@@ -57,8 +56,8 @@ func matching(fleet []ecs.Instance, req ecs.DescribeInstancesRequest) []ecs.Inst
 	})
 }
 
-// TestPastTheCap checks that a listing with a tag or group filter returns all matching instances, although the API
-// returns at most 1,000 instances for such a filter.
+// TestPastTheCap checks that a listing with a tag or group filter returns all instances, although the API returns at
+// most 1,000.
 func TestPastTheCap(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -75,7 +74,7 @@ func TestPastTheCap(t *testing.T) {
 		for _, n := range tt.sizes {
 			for _, capFirst := range []bool{false, true} {
 				if capFirst && tt.req.Status == "" {
-					continue // without another filter, the order of the cap and the filters makes no difference
+					continue // without another filter, the order of the limit and the filters makes no difference
 				}
 				story(t, fmt.Sprintf("%s/%d/capFirst=%v", tt.name, n, capFirst), func(t *testing.T) {
 					fleet := taggedFleet(n)
@@ -101,9 +100,7 @@ func TestPastTheCap(t *testing.T) {
 	})
 }
 
-// TestCostOfTheCap counts the requests of a listing with a tag or group filter. The API returns at most 1,000
-// instances for such a filter, so the client needs additional requests to list the remaining instances, or to find
-// out that there are none.
+// TestCostOfTheCap counts the requests that a listing with a tag or group filter needs.
 func TestCostOfTheCap(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -147,8 +144,8 @@ func TestCostOfTheCap(t *testing.T) {
 	}
 }
 
-// TestIDsBeyondTheCap checks that instances beyond the API's cap for tag and group filters are requested by id,
-// without these filters. The API may apply the cap before it filters by id.
+// TestIDsBeyondTheCap checks that instances beyond the API's limit for tag and group filters are requested by id
+// without these filters.
 func TestIDsBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	story(t, "the other filters are kept", func(t *testing.T) {
@@ -184,8 +181,8 @@ func TestIDsBeyondTheCap(t *testing.T) {
 				// If there are two tags, half of the instances have both.
 				fleet := taggedFleet(1100 * max(len(req.Tags), 1))
 				srv := newCloud(t, nil, fleet...)
-				// If the API applies the cap before it filters by id, a request with a tag or group filter omits the
-				// instances beyond the cap.
+				// The API may apply the limit before it filters by id. A request with a tag filter then omits the
+				// instances beyond the limit.
 				last := fleet[len(fleet)-1].InstanceID
 				srv.Inject(ecstest.Fault{Times: -1, Body: []byte(`{"Instances":{"Instance":[]},"NextToken":""}`), Match: func(r ecstest.Request) bool {
 					return strings.Contains(r.Params.Get("InstanceIds"), last) && (r.Params.Has("Tag.1.Key") || r.Params.Has("ResourceGroupId"))
@@ -206,8 +203,8 @@ func TestIDsBeyondTheCap(t *testing.T) {
 	}
 }
 
-// TestClosedCap checks that a listing ends with a CappedError if the API's cap for tag and group filters makes it
-// impossible to list all instances.
+// TestClosedCap checks that a listing ends with a CappedError if the API's limit for tag and group filters prevents a
+// complete listing.
 func TestClosedCap(t *testing.T) {
 	t.Parallel()
 	rows := func(fleet []ecs.Instance) []byte {
@@ -370,14 +367,13 @@ func TestCapInAMovingFleet(t *testing.T) {
 	})
 }
 
-// TestCountsAreAHint checks that a listing misses no instance if the server returns wrong counts. Wrong counts may
-// only cause additional requests, even if none of the first 1,000 instances matches.
+// TestCountsAreAHint checks that a listing is complete even if the server returns wrong counts.
 func TestCountsAreAHint(t *testing.T) {
 	t.Parallel()
 	for name, total := range map[string]int{"zero": 0, "too few": 7, "too many": 1 << 30} {
 		for _, before := range []bool{true, false} {
 			if !before && name == "too few" {
-				continue // nothing contradicts such a count, so the client relies on it
+				continue // nothing contradicts this count, so the client relies on it
 			}
 			story(t, fmt.Sprintf("%s/matches before the cap=%v", name, before), func(t *testing.T) {
 				fleet := taggedFleet(1150)

@@ -26,8 +26,7 @@ import (
 
 const emptyList = `{"RequestId":"R","NextToken":"","TotalCount":0,"Instances":{"Instance":[]}}`
 
-// denied responds like a server that does not report a missing permission: lists are empty, and only dry runs are
-// rejected.
+// denied responds like a server on which a missing permission causes empty lists, and only dry runs are rejected.
 func denied(q url.Values) (int, []byte) {
 	if q.Get("DryRun") == "true" {
 		return 403, []byte(`{"Code":"Forbidden.RAM","Message":"m","AccessDeniedDetail":{"AuthAction":"ecs:DescribeInstances"}}`)
@@ -35,8 +34,7 @@ func denied(q url.Values) (int, []byte) {
 	return 200, []byte(emptyList)
 }
 
-// fleetOfRows returns n instances. The first instance was created now, and each further instance was created one day
-// before the previous instance.
+// fleetOfRows returns n instances that were created one day apart. The first instance is the newest.
 func fleetOfRows(n int) []row {
 	now := time.Now()
 	rows := make([]row, n)
@@ -54,8 +52,8 @@ func rowIDs(rows []row) []string {
 	return list
 }
 
-// truthForms returns the ways of listing a region, keyed by name. Each of them must return either a complete listing
-// or an error.
+// truthForms returns the ways of listing a region, keyed by name. Each must return either a complete listing or an
+// error.
 func truthForms(rows []row) map[string]way {
 	forms := maps.Clone(ways)
 	forms["InstancesInRegions"] = func(c *ecs.Client, ctx context.Context, req ecs.DescribeInstancesRequest) iter.Seq2[ecs.Instance, error] {
@@ -88,7 +86,7 @@ func truthForms(rows []row) map[string]way {
 	return forms
 }
 
-// signedBy returns a function that sets the signer in the options. The signer is V1 if n is even, and V3 if n is odd.
+// signedBy returns a function that sets the signer: V1 if n is even, and V3 if n is odd.
 func signedBy(n int) func(*ecs.Options) {
 	return func(o *ecs.Options) { o.Signer = []signer.Signer{signer.V1{}, signer.V3{}}[n%2] }
 }
@@ -145,8 +143,8 @@ func TestPermissionAwayForAMoment(t *testing.T) {
 	}
 }
 
-// TestPermissionThatComesLate checks that a listing is complete if the permission takes effect only after the first
-// request, as can happen for a new user. In this case, the first page is empty but the dry run succeeds.
+// TestPermissionThatComesLate checks that a listing is complete if the permission of a new user takes effect only after
+// the first request.
 func TestPermissionThatComesLate(t *testing.T) {
 	t.Parallel()
 	late := func(rows int) *oddECS {
@@ -182,8 +180,8 @@ func TestPermissionThatComesLate(t *testing.T) {
 			t.Errorf("the instance exists, but WaitUntilGone returned %v", err)
 		}
 	})
-	// The permission is withdrawn after the third page request. The next page is empty, and the listing must not rely
-	// on the earlier dry run, which succeeded.
+	// The permission is withdrawn after the third page. The listing must not rely on the earlier dry run, which
+	// succeeded.
 	story(t, "and is withdrawn later", func(t *testing.T) {
 		o := late(450)
 		first := o.intercept
@@ -199,8 +197,7 @@ func TestPermissionThatComesLate(t *testing.T) {
 	})
 }
 
-// TestEmptyEndThatCannotBeChecked checks that an empty page causes an UnconfirmedError if the dry run cannot verify
-// it.
+// TestEmptyEndThatCannotBeChecked checks that an empty page causes an UnconfirmedError if the dry run is inconclusive.
 func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	for what, answer := range map[string]string{
@@ -232,8 +229,8 @@ func TestEmptyEndThatCannotBeChecked(t *testing.T) {
 	}
 }
 
-// TestConfirmedEmptyIsRemembered checks that the confirmation of an empty listing is cached for five minutes. The
-// cached confirmation applies only to the same request, and only until that request returns an instance.
+// TestConfirmedEmptyIsRemembered checks that the confirmation of an empty listing is cached for five minutes, and is
+// valid only for the same request.
 func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -287,12 +284,11 @@ func TestConfirmedEmptyIsRemembered(t *testing.T) {
 	})
 }
 
-// TestWaitWithoutPermission checks that a wait ends with ErrForbidden if the permission is withdrawn. The wait must
-// not treat the instances as deleted.
+// TestWaitWithoutPermission checks that a wait ends with ErrForbidden if the permission is withdrawn. The instances
+// must not be treated as deleted.
 func TestWaitWithoutPermission(t *testing.T) {
 	t.Parallel()
-	// If part is 1, the requests for all instances are denied. Otherwise, only requests that contain the first id are
-	// still permitted.
+	// If part is 1, all instances are denied. Otherwise, only requests with the first id are permitted.
 	for _, part := range []int{1, 150, 250} {
 		story(t, fmt.Sprint(part), func(t *testing.T) {
 			o := &oddECS{rows: fleetOfRows(250)}
@@ -380,7 +376,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		answer func(q url.Values, n int) (int, []byte)
 		want   int
-		text   string // part of the error message; "" means no error
+		text   string // part of the error message; empty if no error is expected
 	}{
 		"TotalCount above the number of instances": {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", 250) }, 100, "TotalCount of 250"},
 		"huge TotalCount":                          {func(url.Values, int) (int, []byte) { return 200, listBody(fleetOfRows(100), "", math.MaxInt32) }, 100, "not complete"},
@@ -425,8 +421,7 @@ func TestServerWithoutTokens(t *testing.T) {
 	}
 }
 
-// TestListingWithoutEnd checks that a listing ends with an error if the server keeps returning new tokens for
-// instances that were already listed.
+// TestListingWithoutEnd checks that a listing ends with an error if the server never stops returning new tokens.
 func TestListingWithoutEnd(t *testing.T) {
 	t.Parallel()
 	rows := fleetOfRows(200)
@@ -466,8 +461,8 @@ func TestListingWithoutEnd(t *testing.T) {
 	})
 }
 
-// TestNearTheCap releases instances during a listing that the API limits to 1,000 instances. The API then returns
-// fewer than 1,000 instances, but the client must notice that more instances exist.
+// TestNearTheCap checks a listing for which the API returns slightly fewer instances than its limit of 1,000, because
+// instances were released. The listing must still be complete.
 func TestNearTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
@@ -499,9 +494,8 @@ func TestNearTheCap(t *testing.T) {
 	}
 }
 
-// TestBeyondTheCap releases instances that were already listed, during a listing that the API limits to 1,000
-// instances. Other instances then become visible, so the client reads more than 1,000 instances. The client must
-// notice that even more instances exist.
+// TestBeyondTheCap releases instances that were already listed while the API limits the listing to 1,000 instances. The
+// listing must still be complete.
 func TestBeyondTheCap(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(ways)) {
@@ -528,9 +522,8 @@ func TestBeyondTheCap(t *testing.T) {
 	}
 }
 
-// TestCappedWithUnreadableTags checks an instance that the client requests by id because the API's limit for tag
-// filters has been reached. If the tags or the group of the instance cannot be read, the instance may match, so the
-// listing must end with an IncompleteError.
+// TestCappedWithUnreadableTags checks that a listing ends with an IncompleteError if the tags or the resource group of
+// an instance cannot be read. The instance may match the filter.
 func TestCappedWithUnreadableTags(t *testing.T) {
 	t.Parallel()
 	for member, req := range map[string]ecs.DescribeInstancesRequest{"Tags": byTag, "ResourceGroupId": {ResourceGroupID: "rg-1"}} {
@@ -551,9 +544,8 @@ func TestCappedWithUnreadableTags(t *testing.T) {
 	}
 }
 
-// TestAmbiguousPages checks pages that contain the same list or token twice, and pages in which the name of the token
-// member is written with unusual capital letters, such as "nextToken". A listing must not treat such a page as its
-// last page.
+// TestAmbiguousPages checks pages that contain a list or token twice, or an unusual spelling of NextToken. Such a page
+// must not be treated as the last page.
 func TestAmbiguousPages(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{
@@ -594,8 +586,7 @@ func TestAmbiguousPages(t *testing.T) {
 	}
 }
 
-// TestLongLists checks list filters that have more elements than a single request permits. Each list filter is tested
-// alone.
+// TestLongLists checks list filters that have more elements than a single request permits.
 func TestLongLists(t *testing.T) {
 	t.Parallel()
 	values := make([]string, 0, 251)
@@ -635,8 +626,7 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
-// TestPanickingHook checks for every way of listing that the caller can recover from a panic in a hook. The hook may
-// also be called for a request in which a scan counts instances.
+// TestPanickingHook checks for every way of listing that the caller can recover from a panic in a hook.
 func TestPanickingHook(t *testing.T) {
 	t.Parallel()
 	for name := range truthForms(nil) {
@@ -666,8 +656,7 @@ func TestPanickingHook(t *testing.T) {
 	}
 }
 
-// TestRegionsWithWorkers checks that large regions are scanned with a limited number of concurrent requests, and that
-// small regions are listed page by page.
+// TestRegionsWithWorkers checks that large regions are scanned concurrently and small regions are listed page by page.
 func TestRegionsWithWorkers(t *testing.T) {
 	t.Parallel()
 	story(t, "", func(t *testing.T) {
@@ -706,15 +695,14 @@ func TestRegionsWithWorkers(t *testing.T) {
 	}
 }
 
-// byHost sends each request to the server of the region in the request's host name.
+// byHost sends each request to the server of the region in the host name.
 type byHost map[string]*oddECS
 
 func (b byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b[strings.Split(r.URL.Hostname(), ".")[1]].RoundTrip(r)
 }
 
-// TestMemoryOfAListing lists 100,000 instances, or 20,000 with -short. It checks that the listing keeps only the
-// instance ids in memory.
+// TestMemoryOfAListing checks that a listing keeps only the instance ids in memory.
 func TestMemoryOfAListing(t *testing.T) { //nolint:paralleltest // measures the heap of the process
 	size := volume(100_000, 20_000)
 	o := &oddECS{rows: fleetOfRows(size)}

@@ -141,8 +141,8 @@ func lock(reason ecs.LockReason) func(*ecs.Instance) {
 	}
 }
 
-// waitError checks that err is a WaitError that matches want and has the given pending instances, and that the error
-// message contains text.
+// waitError checks that err is a WaitError that matches want, has the given pending instances, and contains text in its
+// message.
 func waitError(t *testing.T, err error, want error, text string, pending map[string]ecs.InstanceStatus) {
 	t.Helper()
 	e, ok := errorAs[*ecs.WaitError](err)
@@ -295,7 +295,7 @@ func TestWaitForStatus(t *testing.T) {
 		name   string
 		change func(*ecs.Instance)
 		want   ecs.InstanceStatus
-		text   string // part of the error message; "" means that the wait continues
+		text   string // part of the error message; empty if the wait continues
 	}{
 		{"locked for payment", lock("Financial"), ecs.InstanceStatusRunning, "locked (Financial) and cannot be started"},
 		{"locked for security", lock(ecs.LockReasonSecurity), ecs.InstanceStatusStarting, "cannot be started"},
@@ -325,7 +325,7 @@ func TestWaitForStatus(t *testing.T) {
 				return
 			}
 			waitError(t, err, nil, tt.text, pending{starting[0].InstanceID: starting[0].Status})
-			// The wait must end immediately, and must return the instance that has reached the status.
+			// The wait must end immediately and return the instance that has reached the status.
 			if time.Since(start) != 0 || !slices.Equal(ids(got), ids(running)) {
 				t.Errorf("%v after %v", ids(got), time.Since(start))
 			}

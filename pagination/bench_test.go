@@ -9,8 +9,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// record is a struct with many strings. It is large because a listing of large items spends most of its time copying
-// the items.
+// record is a large struct. Listing large items spends most of the time copying.
 type record struct {
 	_ [64]string
 }
@@ -30,7 +29,7 @@ func records(n int) func(context.Context) iter.Seq2[record, error] {
 	}
 }
 
-// drain ranges over b.N items, so that the benchmark reports the time per item.
+// drain ranges over b.N items to measure the time per item.
 func drain(b *testing.B, seq iter.Seq2[record, error]) {
 	b.Helper()
 	got := 0

@@ -18,10 +18,9 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// The tests with goroutines use package synctest for two reasons: a test fails if a goroutine stays blocked, and
-// waiting takes no real time.
+// These tests use package synctest, which detects goroutines that stay blocked and makes waiting take no real time.
 
-// collectStream receives all items of a stream. It returns the items and the stream's error.
+// collectStream receives all items of a stream and returns them with the stream's error.
 func collectStream(ctx context.Context, buffer int, r run) (items []int, errs []error) {
 	s := pagination.NewStream(ctx, buffer, r)
 	for item := range s.C {
@@ -39,7 +38,7 @@ func stopped[T any](s *pagination.Stream[T]) error {
 	return s.Err()
 }
 
-// sequence returns a run that ignores its context and yields n items: from, from+1 and so on.
+// sequence returns a run that ignores its context and yields n consecutive items, beginning with from.
 func sequence(from, n int) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) {
@@ -52,7 +51,7 @@ func sequence(from, n int) run {
 	}
 }
 
-// failing returns a run that yields err together with an item. The consumer must ignore the item.
+// failing returns a run that yields err together with an item, which the consumer must ignore.
 func failing(err error) run {
 	return func(context.Context) iter.Seq2[int, error] {
 		return func(yield func(int, error) bool) { yield(7, err) }
@@ -179,8 +178,8 @@ func TestStreamErr(t *testing.T) {
 	}
 }
 
-// TestStreamNested checks a stream that another stream consumes in its run function. If the outer stream is stopped,
-// the inner stream must not appear to be complete.
+// TestStreamNested checks that the inner of two nested streams does not appear to be complete if the outer stream is
+// stopped.
 func TestStreamNested(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -206,8 +205,8 @@ func TestStreamNested(t *testing.T) {
 	})
 }
 
-// TestStreamStoppedAtOnce checks an error that does not depend on the context, such as an invalid request or a nil
-// context. The error must be returned even if the stream is stopped immediately.
+// TestStreamStoppedAtOnce checks that an error that does not depend on the context is returned even if the stream is
+// stopped immediately.
 func TestStreamStoppedAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -281,8 +280,7 @@ func TestStreamCanceled(t *testing.T) {
 	})
 }
 
-// TestStreamCanceledBetweenPages checks that a run that is canceled between two pages can still yield an error of its
-// own.
+// TestStreamCanceledBetweenPages checks that a run that is canceled between two pages can still yield its own error.
 func TestStreamCanceledBetweenPages(t *testing.T) {
 	t.Parallel()
 	for range 50 {
@@ -311,7 +309,7 @@ func TestStreamCanceledBetweenPages(t *testing.T) {
 	}
 }
 
-// TestCanceledRunStops checks that the yield function of a run returns false soon after the context is done.
+// TestCanceledRunStops checks that yield returns false soon after the context is done.
 func TestCanceledRunStops(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -353,8 +351,7 @@ func TestCanceledRunStops(t *testing.T) {
 	}
 }
 
-// foreignContext is a Context that is not implemented by package context. Its children are canceled by a goroutine,
-// after a short delay.
+// foreignContext is a Context that is not implemented by package context.
 type foreignContext struct {
 	context.Context
 	done chan struct{}
@@ -371,8 +368,8 @@ func (c foreignContext) Err() error {
 	}
 }
 
-// TestStopAfterDeadline checks a stream that ends because its context is done. The stream must return the context's
-// error, even if Stop is called at the same time.
+// TestStopAfterDeadline checks that a stream whose context is done returns the context's error, even if Stop is called
+// at the same time.
 func TestStopAfterDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -385,8 +382,8 @@ func TestStopAfterDeadline(t *testing.T) {
 	})
 }
 
-// TestStreamReleasesContext checks that the context passed to a run is canceled when the run ends. If it were not
-// canceled, the parent context would keep a reference to it.
+// TestStreamReleasesContext checks that the context of a run is canceled when the run ends. Otherwise, the parent
+// context would keep a reference to it.
 func TestStreamReleasesContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -404,8 +401,8 @@ func TestStreamReleasesContext(t *testing.T) {
 	})
 }
 
-// TestStreamPrefetchesOnePage checks a stream whose buffer is one item smaller than a page. While the consumer
-// processes the first item of a page, the stream must have fetched exactly one more page.
+// TestStreamPrefetchesOnePage checks that exactly one page is fetched in advance if the buffer is one item smaller than
+// a page.
 func TestStreamPrefetchesOnePage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -430,7 +427,7 @@ func TestStreamPrefetchesOnePage(t *testing.T) {
 	})
 }
 
-// TestPanics checks that a panic in run reaches the consumer, together with the stack trace of run.
+// TestPanics checks that a panic in run reaches the consumer together with its stack trace.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	explode := func(how func()) run {
@@ -520,8 +517,8 @@ func TestPanics(t *testing.T) {
 	})
 }
 
-// TestMerge checks that Merge yields all items of every run in order, and that at most limit runs are active at
-// the same time.
+// TestMerge checks that Merge yields the items of every run in order, and that at most limit runs are active at the
+// same time.
 func TestMerge(t *testing.T) {
 	t.Parallel()
 	for runs := range 6 {
@@ -574,7 +571,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// TestMergeCopiesRuns checks that the caller may modify the slice of runs after it has passed the slice to Merge.
+// TestMergeCopiesRuns checks that the caller may modify the slice of runs after calling Merge.
 func TestMergeCopiesRuns(t *testing.T) {
 	t.Parallel()
 	runs := []run{nil, sequence(0, 3), nil}
@@ -588,8 +585,7 @@ func TestMergeCopiesRuns(t *testing.T) {
 	wantErr(t, errs)
 }
 
-// TestMergeContinuesAfterErrors checks that an error of one run does not end the other runs. The failed run may also
-// continue.
+// TestMergeContinuesAfterErrors checks that an error from one run does not end the other runs.
 func TestMergeContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -613,8 +609,8 @@ func TestMergeContinuesAfterErrors(t *testing.T) {
 	})
 }
 
-// TestMergeBreak checks what happens when the consumer leaves the loop over merged runs. Every run must end before
-// the range statement returns, and no run may be more than one item ahead of the loop.
+// TestMergeBreak checks that every run ends before a loop with break returns, and that no run is more than one item
+// ahead of the loop.
 func TestMergeBreak(t *testing.T) {
 	t.Parallel()
 	for take := range 20 {
@@ -652,8 +648,8 @@ func TestMergeBreak(t *testing.T) {
 	}
 }
 
-// TestMergeContext checks a merge whose context is done. The context's error must be yielded exactly once, as the
-// last value, instead of the errors of the runs.
+// TestMergeContext checks that a merge whose context is done yields the context's error exactly once, as the last
+// value.
 func TestMergeContext(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{0, 1, 3} {
@@ -780,9 +776,8 @@ func TestRandomMerges(t *testing.T) {
 	}
 }
 
-// TestRandomInterruption cancels, stops or leaves listings at random moments. Servers and consumers have random
-// speeds. The received items must be a prefix of the served items, an incomplete listing must never appear to be
-// complete, and nothing may happen after the interruption.
+// TestRandomInterruption interrupts listings at random moments. An incomplete listing must never appear to be complete,
+// and nothing may happen after the interruption.
 func TestRandomInterruption(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(400) {
@@ -794,8 +789,7 @@ func TestRandomInterruption(t *testing.T) {
 					}
 				}()
 				r := rand.New(rand.NewPCG(seed, 4))
-				// Servers and consumers act only at whole milliseconds. The interruption happens between two of these
-				// times.
+				// Servers and consumers act only at whole milliseconds, and interruptions happen in between.
 				speed := r.IntN(4)
 				var servers []*server
 				var runs []run
@@ -892,8 +886,7 @@ func TestRandomInterruption(t *testing.T) {
 				time.Sleep(time.Second)
 				for _, s := range servers {
 					for _, begun := range s.times {
-						// The loop's own body decides when to leave the loop. The body may therefore still be running
-						// at the time of the interruption.
+						// After a break, the body of the loop may still be running.
 						if begun.After(at) && how != "Merge break" {
 							t.Errorf("fetch %v after the end", begun.Sub(at))
 						}

@@ -9,8 +9,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/pagination"
 )
 
-// fetchFruit simulates a request to a paged service. The second page is empty: a service may return an empty page if
-// it filters the items of each page.
+// fetchFruit simulates a request to a paged service. The second page is empty, as can happen if a service filters
+// items.
 func fetchFruit(_ context.Context, token string) (pagination.Page[string], error) {
 	switch token {
 	case "":
@@ -52,7 +52,7 @@ func ExampleItems() {
 	// cherry
 }
 
-// The server repeats a token, so a simple loop that follows the tokens would never end.
+// The server repeats a token. A simple loop would never end.
 func ExampleItems_tokenLoop() {
 	fetch := func(context.Context, string) (pagination.Page[string], error) {
 		return pagination.Page[string]{Items: []string{"apple"}, Next: "again"}, nil

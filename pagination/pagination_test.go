@@ -26,7 +26,7 @@ var (
 	errCause  = errors.New("the user went away")
 )
 
-// server returns prepared pages, keyed by token. It can serve only one listing at a time.
+// server returns prepared pages, keyed by token, for one listing at a time.
 type server struct {
 	pages   map[string]page
 	fail    map[string]error // errors to return, by token
@@ -94,8 +94,8 @@ func upTo(n int) []int {
 	return s
 }
 
-// collect ranges over seq to its end. It fails the test if an error is yielded together with an item. If once is
-// true, collect also fails the test if anything is yielded after an error.
+// collect ranges over seq to its end and returns all items and errors. If once is true, collect fails the test if
+// anything follows an error.
 func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, errs []error) {
 	t.Helper()
 	for item, err := range seq {
@@ -114,8 +114,7 @@ func collect(t *testing.T, seq iter.Seq2[int, error], once bool) (items []int, e
 	return items, errs
 }
 
-// wantErr fails the test unless got contains exactly one error that matches all errors in want. If want is empty, got
-// must also be empty.
+// wantErr fails the test unless got contains one error that matches all errors in want, or no error if want is empty.
 func wantErr(t *testing.T, got []error, want ...error) {
 	t.Helper()
 	if len(want) == 0 {
@@ -142,8 +141,7 @@ func equal(t *testing.T, what string, got, want []int) {
 	}
 }
 
-// TestListing checks complete and failing listings with every kind of iterator. The names of the cases contain ids of
-// the fault catalog in the tests of package ecs.
+// TestListing checks complete and failing listings with every kind of iterator.
 func TestListing(t *testing.T) {
 	t.Parallel()
 	empties := func(n int) map[string]page {
@@ -240,7 +238,7 @@ func TestListing(t *testing.T) {
 	}
 }
 
-// TestFetchRetries checks that the result of a listing does not change if the fetch function retries failed requests.
+// TestFetchRetries checks that retries in the fetch function do not change the result of a listing.
 func TestFetchRetries(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(5, 2), fail: map[string]error{"2": errServer}}
@@ -268,8 +266,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestItemsEndsAtFirstError checks that Items ends at the first error, even if the underlying page iterator
-// continues.
+// TestItemsEndsAtFirstError checks that Items ends at the first error.
 func TestItemsEndsAtFirstError(t *testing.T) {
 	t.Parallel()
 	pages := func(yield func(page, error) bool) {
@@ -280,7 +277,7 @@ func TestItemsEndsAtFirstError(t *testing.T) {
 	wantErr(t, errs, errServer)
 }
 
-// TestIteratorsAreLazy checks that an iterator fetches nothing until it is used in a range statement.
+// TestIteratorsAreLazy checks that an iterator fetches nothing until a range statement uses it.
 func TestIteratorsAreLazy(t *testing.T) {
 	t.Parallel()
 	s := &server{pages: numbered(2, 2)}
@@ -292,8 +289,7 @@ func TestIteratorsAreLazy(t *testing.T) {
 	}
 }
 
-// TestIteratorsRestart checks that each range statement over an iterator starts from the beginning, even while
-// another range statement over the same iterator runs.
+// TestIteratorsRestart checks that each range statement over an iterator starts from the first page.
 func TestIteratorsRestart(t *testing.T) {
 	t.Parallel()
 	pages := numbered(3, 2)
@@ -327,8 +323,7 @@ func TestIteratorsRestart(t *testing.T) {
 	}
 }
 
-// TestBreak checks that no page is fetched after the loop is left. The iterator must not call yield after that
-// either, because the call would panic.
+// TestBreak checks that no page is fetched after the loop ends. A call of yield after the loop would panic.
 func TestBreak(t *testing.T) {
 	t.Parallel()
 	for n := range 6 {
@@ -351,7 +346,7 @@ func TestBreak(t *testing.T) {
 			t.Errorf("break at the page of item %d: %d fetches, want %d", n, len(s.fetched), want)
 		}
 	}
-	// Leaving the loop when an error is yielded must also stop fetching.
+	// A break after an error must also stop fetching.
 	for _, s := range []*server{
 		{fail: map[string]error{"": errServer}},
 		{pages: map[string]page{"": {nil, "a"}, "a": {nil, "a"}}},
@@ -365,8 +360,7 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestPagesContext checks how a listing ends if its context is done before or between fetches. The error must include
-// the context's cause.
+// TestPagesContext checks how a listing ends if its context is done before or between fetches.
 func TestPagesContext(t *testing.T) {
 	t.Parallel()
 	t.Run("L01 already canceled", func(t *testing.T) {
@@ -447,16 +441,15 @@ func TestPagesContext(t *testing.T) {
 	})
 }
 
-// script is a random listing, together with the items and the error that the listing must yield.
+// script is a random listing with the expected items and error.
 type script struct {
 	*server
 	want []int
 	err  error // nil if the listing is complete
 }
 
-// randomScript returns a listing of up to 12 pages with up to 5 items each, and sometimes with many empty pages.
-// The listing is complete, or ends with a page that fails or repeats a token. The numbers of the items are
-// consecutive and begin with from. Some items occur twice, as when a list changes while it is read.
+// randomScript returns a listing with a random number of pages and items, which may end with an error. Some items occur
+// twice, as when a list changes while it is read.
 func randomScript(r *rand.Rand, from int) script {
 	s := script{server: &server{pages: map[string]page{}, fail: map[string]error{}}}
 	tokens := []string{""}
@@ -523,8 +516,7 @@ func (s script) check(t *testing.T, how string, items []int, errs []error) {
 	}
 }
 
-// TestRandomListings checks that every random listing ends, and that it yields exactly the items that the server
-// returned.
+// TestRandomListings checks that every random listing yields exactly the items that the server returned.
 func TestRandomListings(t *testing.T) {
 	t.Parallel()
 	kinds := map[error]int{}
@@ -560,8 +552,7 @@ func TestRandomListings(t *testing.T) {
 	}
 }
 
-// TestChangingList changes a list during a listing. The tokens of the server are offsets, so the server may skip or
-// repeat items. The iterator must yield exactly the items that it receives.
+// TestChangingList changes a list during a listing. The iterator must yield exactly the items that it receives.
 func TestChangingList(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(300) {

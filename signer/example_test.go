@@ -81,7 +81,7 @@ func ExampleStringToSign() {
 	// GET&%2F&InstanceName%3Dweb%2520%252A
 }
 
-// CanonicalRequest returns the string whose hash is signed by V3. A server can use it to verify a request.
+// CanonicalRequest returns the string that is hashed and signed by V3. A server can use it to verify a request.
 func ExampleCanonicalRequest() {
 	header := http.Header{"Accept": {"application/json"}, "X-Acs-Action": {"DescribeInstances"}, "X-Acs-Version": {"2014-05-26"}}
 	fmt.Println(signer.CanonicalRequest(request, header))
@@ -97,7 +97,7 @@ func ExampleCanonicalRequest() {
 	// e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 }
 
-// Credentials can be printed and logged safely, because the output does not contain the secret.
+// Printing or logging Credentials does not reveal the secret.
 func ExampleCredentials() {
 	c := signer.Credentials{AccessKeyID: "LTAI5tExampleKeyId00", AccessKeySecret: "example"}
 	fmt.Printf("%+v\n", c)
@@ -105,8 +105,7 @@ func ExampleCredentials() {
 	// signer.Credentials{AccessKeyID: LTAI****, AccessKeySecret: ****, SecurityToken: unset}
 }
 
-// hostSigner is a Signer for requests that pass through a proxy. It signs with the host name that the service
-// receives from the proxy.
+// hostSigner is a Signer for requests that pass through a proxy that changes the host name.
 type hostSigner struct{ host string }
 
 func (s hostSigner) Sign(r signer.Request, c signer.Credentials) (signer.Signed, error) {

@@ -19,8 +19,7 @@ import (
 	"time"
 )
 
-// The functions below verify signatures as a server does. They are a second implementation, which is based on the
-// vendor's documentation.
+// The functions below verify signatures as a server does. They do not use the code under test.
 
 func referenceEscape(s string) string {
 	return strings.NewReplacer("+", "%20", "*", "%2A", "%7E", "~").Replace(url.QueryEscape(s))
@@ -104,7 +103,7 @@ func valid() (Request, Credentials) {
 	}, Credentials{AccessKeyID: "LTAI5tPlantedKeyId00", AccessKeySecret: "PlantedSecret/+=", SecurityToken: "CAIS+Planted/Token="}
 }
 
-// text returns a random string of up to 12 pieces, many of which have to be escaped.
+// text returns a random string in which many characters have to be escaped.
 func text(rnd *rand.Rand) string {
 	pieces := []string{"a", "Z", "0", "-", "_", ".", "~", " ", "+", "*", "/", "%", "%2A", "&", "=", ";", "?", "#", `"`, "环", "\xff", "\x00", "\n", "é"}
 	var s strings.Builder
@@ -114,8 +113,8 @@ func text(rnd *rand.Rand) string {
 	return s.String()
 }
 
-// TestSignRandomRequests signs random requests with both signers and verifies each signature. A signature must depend
-// only on the documented inputs, and must change if any input changes.
+// TestSignRandomRequests signs random requests and verifies the signatures. A signature must change if and only if a
+// documented input changes.
 func TestSignRandomRequests(t *testing.T) {
 	t.Parallel()
 	for name, s := range signers {
@@ -191,8 +190,7 @@ func TestSignRandomRequests(t *testing.T) {
 	}
 }
 
-// TestSignEdgeCases checks requests with missing or empty parameters or with an empty method. It also checks that the
-// returned headers do not share memory.
+// TestSignEdgeCases checks requests with missing or empty fields, and checks that returned headers do not share memory.
 func TestSignEdgeCases(t *testing.T) {
 	t.Parallel()
 	r, c := valid()
@@ -369,7 +367,7 @@ func TestSignErrors(t *testing.T) {
 	}
 }
 
-// TestRedactedStrings checks the strings that replace secrets in the output.
+// TestRedactedStrings checks the strings that are printed in place of secrets.
 func TestRedactedStrings(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -411,9 +409,8 @@ func sameText(t *testing.T, v interface {
 	}
 }
 
-// TestNoSecretPrinted prints credentials and signed requests with every verb and flag of package fmt and checks that
-// the output contains no secret. The verbs %T, %p and %w are omitted, because fmt calls no method for them. go vet
-// reports %p and %w.
+// TestNoSecretPrinted prints credentials and signed requests with every verb and flag of package fmt. The verbs %T, %p
+// and %w are omitted, because fmt calls no method for them.
 func TestNoSecretPrinted(t *testing.T) {
 	t.Parallel()
 	r, c := valid()

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// The expected values below come from the vendor's documentation and from the unit tests of the vendor's SDKs. The
-// values for DescribeInstances, D1 and later, are not published; they were computed with the vendor's code.
+// The expected values come from the vendor's documentation and unit tests. The values for D1 and later were computed
+// with the vendor's code.
 
-// kv returns parameters from a list that alternates names and values.
+// kv returns parameters from a list of alternating names and values.
 func kv(pairs ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -151,7 +151,7 @@ func TestVectorsV1(t *testing.T) {
 	}
 }
 
-// split returns the request and the credentials from which Sign creates the given V1 parameters.
+// split converts V1 parameters to the request and the credentials that Sign needs to create them.
 func split(t *testing.T, params url.Values) (Request, Credentials) {
 	t.Helper()
 	at, err := time.Parse(time.RFC3339, params.Get("Timestamp"))
@@ -288,8 +288,8 @@ func TestVectorsV3(t *testing.T) {
 	}
 }
 
-// TestVectorsV3WithoutHashHeader checks vectors from the vendor's unit tests in which the body's hash is not sent as
-// a header. CanonicalRequest requires the hash header, so the test removes the header from the result.
+// TestVectorsV3WithoutHashHeader checks vectors from the vendor's unit tests in which the hash of the body is not sent
+// as a header.
 func TestVectorsV3WithoutHashHeader(t *testing.T) {
 	t.Parallel()
 	const hash = "55e12e91650d2fec56ec74e1d3e4ddbfce2ef3a65890c2a19ecf88a307e76a23"

@@ -20,17 +20,17 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// bigFleet is an http.RoundTripper that serves instances from memory, so that the benchmarks measure only the client.
-// Unless the fleet is frozen, 1 % of the instances change their state between two listings.
+// bigFleet is an http.RoundTripper that serves instances from memory. Unless frozen, 1 % of the instances change state
+// between two listings.
 type bigFleet struct {
-	regions map[string][][2][]byte // the JSON of the instances in two states
+	regions map[string][][2][]byte // the JSON of each instance in both states
 	pass    map[string]*atomic.Int64
 	frozen  atomic.Bool
 }
 
 const benchRegions = 8
 
-// benchFleet returns the number of instances to benchmark with. With -short, it returns a tenth of the usual number.
+// benchFleet returns the number of instances in a benchmark, which is smaller with -short.
 func benchFleet() int {
 	if testing.Short() {
 		return 10_000
@@ -103,9 +103,8 @@ func (f *bigFleet) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// BenchmarkRefresh measures how long it takes to refresh a cache, and for comparison how long it takes to list the
-// same instances and discard them. The cache has 100,000 instances in 8 regions, and 1 % of them change between two
-// listings.
+// BenchmarkRefresh measures the time to refresh a cache, and for comparison the time to list the same instances. The
+// cache has 100,000 instances in 8 regions.
 func BenchmarkRefresh(b *testing.B) {
 	fleet, client, regions := newBigFleet(b)
 	ctx, cancel := context.WithCancel(b.Context())

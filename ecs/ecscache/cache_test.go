@@ -23,7 +23,7 @@ const (
 	beijing  = "cn-beijing"
 )
 
-// story runs tell as a parallel subtest in virtual time. The subtest fails if tell leaks a goroutine.
+// story runs tell as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
 func story(t *testing.T, name string, tell func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func newCloud(t *testing.T, opts *ecs.Options, instances ...ecs.Instance) *cloud
 	return c
 }
 
-// cache returns a cache whose Run method runs until the end of the test.
+// cache returns a cache that runs until the end of the test.
 func (c *cloud) cache(req ecs.DescribeInstancesRequest, opts *ecscache.Options) *ecscache.Cache {
 	c.t.Helper()
 	cache, err := ecscache.New(c.client, req, opts)
@@ -81,15 +81,14 @@ func (c *cloud) synced(req ecs.DescribeInstancesRequest, opts *ecscache.Options)
 	return cache
 }
 
-// rename changes the name of an instance. It creates the instance if the instance does not exist.
+// rename changes the name of an instance, or creates the instance.
 func (c *cloud) rename(id, name string) {
 	if !c.Update(id, func(i *ecs.Instance) { i.InstanceName = name }) {
 		c.Put(named(id, name))
 	}
 }
 
-// lists returns how often a region has been listed. It counts the requests for a first page, except dry runs and
-// requests that contain ids.
+// lists returns how often a region has been listed.
 func (c *cloud) lists(region string) (n int) {
 	for _, r := range c.Requests() {
 		if r.Action == "DescribeInstances" && r.Region == region && !r.Params.Has("NextToken") && !r.Params.Has("InstanceIds") && !r.Params.Has("DryRun") {
@@ -159,8 +158,8 @@ func text(ev ecscache.Event) string {
 	}
 }
 
-// want waits until all goroutines are blocked. It then fails the test unless the events that arrived after the
-// previous call of want are equal to the given events, in any order.
+// want waits until all goroutines are blocked. It fails the test unless exactly the given events have arrived since the
+// last call, in any order.
 func (l *log) want(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -173,11 +172,11 @@ func (l *log) want(t *testing.T, want ...string) {
 	}
 }
 
-// minutes sleeps for n intervals of one minute each, and for the jitter that is added to each interval.
+// minutes waits for n listing intervals of one minute each, including their jitter.
 func minutes(n int) { time.Sleep(time.Duration(n) * 70 * time.Second) }
 
-// TestCache checks that a cache lists its instances immediately and then once per interval. Each watcher must receive
-// the existing instances, then EventSynced, and then the changes.
+// TestCache checks that a cache lists its instances immediately and then once per interval. Watchers receive the
+// existing instances, EventSynced and then the changes.
 func TestCache(t *testing.T) {
 	t.Parallel()
 	story(t, "changes", func(t *testing.T) {
@@ -260,8 +259,7 @@ func TestCache(t *testing.T) {
 	})
 }
 
-// TestNoFalseRemoval checks that a listing that ends with an error removes no instances. Instances that the listing
-// returned before the error must still be added or changed.
+// TestNoFalseRemoval checks that a failed listing removes no instances.
 func TestNoFalseRemoval(t *testing.T) {
 	t.Parallel()
 	guest := signer.Credentials{AccessKeyID: "LTAI-guest", AccessKeySecret: "secret"}
@@ -361,7 +359,7 @@ func TestNoFalseRemoval(t *testing.T) {
 		for range cache.Instances() {
 			n++
 		}
-		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900 old instances and the 101 new instances up to the cap
+		if _, ok := cache.Lookup("i-0001"); !ok || n != 1001 { // 900 old instances, and the 101 new instances up to the cap
 			t.Errorf("the cache contains %d instances, want 1001; it contains i-0001: %t, want true", n, ok)
 		}
 		var capped *ecs.CappedError
@@ -420,7 +418,7 @@ func TestNoFalseRemoval(t *testing.T) {
 	})
 }
 
-// TestAllRegions checks that a cache with AllRegions discovers regions and never drops a region.
+// TestAllRegions checks that a cache with AllRegions finds new regions and never drops a region.
 func TestAllRegions(t *testing.T) {
 	t.Parallel()
 	regions := func(c *cloud, list ...string) { c.Configure(func(s *ecstest.Settings) { s.Regions = list }) }
@@ -505,7 +503,7 @@ func TestNew(t *testing.T) {
 		client *ecs.Client
 		req    ecs.DescribeInstancesRequest
 		opts   *ecscache.Options
-		want   string // part of the error message; "" means no error
+		want   string // part of the error message; empty if no error is expected
 	}{
 		"defaults":            {client: client},
 		"many ids":            {client: client, req: ecs.DescribeInstancesRequest{InstanceIDs: strings.Fields(strings.Repeat("i-1 ", 1000) + "i-2")}},

@@ -17,12 +17,12 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// nodeController keeps the nodes of a cluster in sync with the instances, as a cloud provider's controller does. It
-// deletes a node whose instance no longer exists. Deleting a node whose instance still exists would be an outage.
+// nodeController deletes the node of each instance that no longer exists, as a cloud provider's controller does.
+// Deleting a node whose instance still exists would cause an outage.
 type nodeController struct {
 	cache *ecscache.Cache
 	mu    sync.Mutex
-	nodes map[string]bool // by the id of the instance on which the node runs
+	nodes map[string]bool // keyed by instance id
 }
 
 func (n *nodeController) run(ctx context.Context) {
@@ -91,14 +91,14 @@ func TestNodeController(t *testing.T) {
 	})
 }
 
-// TestAutoscaler checks that 200 goroutines can look up new instances at the same time, as an autoscaler does after
-// it has started many instances. Some of the goroutines look up instances that were never created.
+// TestAutoscaler checks that 200 goroutines can look up new instances at the same time, as an autoscaler does after a
+// scale-out. Some of the instances do not exist.
 func TestAutoscaler(t *testing.T) {
 	t.Parallel()
 	story(t, "200 at once", func(t *testing.T) {
 		c := newCloud(t, nil, named("i-old", "old"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, nil)
-		// Virtual time advances only when every goroutine waits, so all calls have begun before the first response arrives.
+		// Virtual time advances only when all goroutines wait, so all calls begin before the first response arrives.
 		c.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
 		for n := range 200 {
 			if n%10 != 0 {
@@ -139,6 +139,5 @@ func TestAutoscaler(t *testing.T) {
 	})
 }
 
-// maxGetRequests is small because concurrent calls of Get share requests, including the dry runs that check the
-// permission. The exact number depends on which calls happen to share a request.
+// maxGetRequests is small because concurrent calls of Get share requests. The exact number depends on timing.
 const maxGetRequests = 20

@@ -10,8 +10,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// mutate changes each number, string, time and length in v, one at a time. After each change, it calls check and
-// undoes the change.
+// mutate changes the numbers, strings, times and lengths in v one at a time. After each change, it calls check and
+// restores the old value.
 func mutate(v reflect.Value, path string, check func(path string)) {
 	old := reflect.New(v.Type()).Elem()
 	old.Set(v)
@@ -56,8 +56,8 @@ func mutate(v reflect.Value, path string, check func(path string)) {
 	}
 }
 
-// TestDigest checks that the digest depends on every field of an instance, and that equal instances have the same
-// digest.
+// TestDigest checks that the digest changes with every field of an instance, and that equal instances have equal
+// digests.
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	d := digester{seed: maphash.MakeSeed()}

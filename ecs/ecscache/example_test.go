@@ -11,8 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// exampleCache returns a server with two instances and a cache of these instances. The cache's Run method runs until
-// stop is called.
+// exampleCache returns a server with two instances and a running cache. Call stop to end the cache.
 func exampleCache() (server *ecstest.Server, cache *ecscache.Cache, stop func()) {
 	server = ecstest.NewServer(
 		ecs.Instance{InstanceID: "i-1", InstanceName: "web"},
@@ -64,7 +63,7 @@ func ExampleCache_Watch() {
 			server.Update("i-1", func(i *ecs.Instance) { i.InstanceName = "web-2" })
 		}
 		if ev.Type != ecscache.EventAdded {
-			go func() { _ = cache.Refresh(ctx) }() // without Refresh, Run would detect the change within a minute
+			go func() { _ = cache.Refresh(ctx) }() // without Refresh, the change would be detected within a minute
 		}
 	}
 	// Output:
@@ -73,8 +72,7 @@ func ExampleCache_Watch() {
 	// removed: db
 }
 
-// Get asks the API for an instance that is not in the cache. Only the API can confirm that an instance does not
-// exist.
+// Get asks the API for an instance that is not in the cache.
 func ExampleCache_Get() {
 	server, cache, stop := exampleCache()
 	defer stop()
@@ -112,7 +110,7 @@ func ExampleCache_Refresh() {
 	// Output: web renamed
 }
 
-// This health check reports whether the content of the cache is no older than five minutes.
+// This health check reports whether the cache was updated within the last five minutes.
 func ExampleCache_Status() {
 	_, cache, stop := exampleCache()
 	defer stop()

@@ -15,8 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// model predicts the content of a cache. For each instance, it stores the result of the most recently started
-// observation, which is a listing or a refresh.
+// model predicts the content of a cache. The listing or refresh that started last determines the state of an instance.
 type model struct {
 	t       *testing.T
 	rng     *rand.Rand
@@ -32,8 +31,7 @@ type finding struct {
 	name   string // "" means that the instance does not exist
 }
 
-// look is an observation in progress, with the instances that the API has already returned. These instances may be
-// out of date when the cache processes them.
+// look is a listing or refresh in progress. The instances that it has already read may be out of date.
 type look struct {
 	*observation
 	ids    []string // the requested ids; nil means the whole region
@@ -46,7 +44,7 @@ func (m *model) id(r, n int) string { return fmt.Sprintf("%d-%d", r, n) }
 
 func (m *model) randomID() string { return m.id(m.rng.IntN(len(m.regions)), m.rng.IntN(8)) }
 
-// begin starts an observation of a random region: either a listing, or a refresh of some of its instances.
+// begin starts a listing of a random region or a refresh of some of its instances.
 func (m *model) begin() {
 	t := m.regions[m.rng.IntN(len(m.regions))]
 	l := &look{observation: m.cache.observe(t), seen: map[string]bool{}}
@@ -61,8 +59,7 @@ func (m *model) begin() {
 	m.open = append(m.open, l)
 }
 
-// goOn executes one step of an observation: the API returns a page, the cache processes an instance, or the
-// observation ends. An observation may end with an error.
+// goOn executes one step of a listing or refresh: it reads a page, processes an instance, or ends.
 func (m *model) goOn(l *look) {
 	switch {
 	case len(l.unread) > 0 && (len(l.reads) == 0 || m.rng.IntN(3) == 0):
@@ -81,7 +78,7 @@ func (m *model) goOn(l *look) {
 		l.seen[inst.InstanceID] = true
 		m.find(inst.InstanceID, finding{l.number, inst.InstanceName})
 	default:
-		if m.rng.IntN(3) > 0 { // the observation is complete
+		if m.rng.IntN(3) > 0 { // the listing or refresh is complete
 			if l.ids == nil {
 				l.completeListing()
 			} else {
@@ -95,7 +92,7 @@ func (m *model) goOn(l *look) {
 		}
 		m.end(l)
 	}
-	if m.rng.IntN(20) == 0 { // the observation fails
+	if m.rng.IntN(20) == 0 { // the listing or refresh fails
 		m.end(l)
 	}
 }
@@ -129,7 +126,7 @@ func (m *model) check() {
 	}
 }
 
-// replay is a slow watcher that maintains a set of instances from the events that it receives, and checks each event.
+// replay is a slow watcher that rebuilds the set of instances from the events that it receives.
 type replay struct {
 	mu  sync.Mutex
 	set map[string]ecs.Instance
@@ -162,9 +159,8 @@ func (r *replay) run(ctx context.Context, t *testing.T, c *Cache, seed uint64) {
 	}
 }
 
-// TestModel runs random sequences of overlapping listings and refreshes, which may fail or read old states. After
-// every step, it compares the content of the cache with the model. At the end, it also compares the content that each
-// watcher has seen with the model.
+// TestModel runs random sequences of listings and refreshes, which may fail or read old states. It compares the cache
+// and its watchers with the model.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -243,9 +239,8 @@ func runModel(t *testing.T, seed uint64) {
 	}
 }
 
-// TestStalledWatcherIsBounded checks that the number of events stored for a stalled watcher does not grow with the
-// number of instances that are created and deleted. At most one event may be stored for each instance that the
-// watcher has seen or that exists.
+// TestStalledWatcherIsBounded checks that the events stored for a stalled watcher do not accumulate when instances are
+// created and deleted.
 func TestStalledWatcherIsBounded(t *testing.T) {
 	t.Parallel()
 	client, err := ecs.NewClient("cn-hangzhou", &ecs.Options{Credentials: ecs.StaticCredentials("id", "secret", "")})

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestRefresh checks that Refresh updates the given instances, or all instances, immediately.
+// TestRefresh checks that Refresh immediately updates the given instances, or all instances.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	story(t, "some", func(t *testing.T) {
@@ -127,8 +127,8 @@ func TestRefresh(t *testing.T) {
 	})
 }
 
-// TestRefreshOutlivesOlderListing checks that a listing does not overwrite the result of a refresh if the listing
-// began before the refresh and read an older state.
+// TestRefreshOutlivesOlderListing checks that the result of a refresh is not overwritten by a listing that began
+// earlier.
 func TestRefreshOutlivesOlderListing(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -141,7 +141,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 	} {
 		story(t, name, func(t *testing.T) {
 			var slow atomic.Bool
-			// The server has sent the page, but the listing receives it ten seconds later.
+			// The listing receives the page ten seconds after the server has sent the page.
 			c := newCloud(t, &ecs.Options{OnAttempt: func(ecs.Attempt) {
 				if slow.Swap(false) {
 					time.Sleep(10 * time.Second)
@@ -176,7 +176,7 @@ func TestRefreshOutlivesOlderListing(t *testing.T) {
 	}
 }
 
-// TestGet checks that Get returns cached instances without a request, and asks the API for all other instances.
+// TestGet checks that Get requests only instances that are not cached.
 func TestGet(t *testing.T) {
 	t.Parallel()
 	both := &ecscache.Options{Regions: []string{hangzhou, beijing}, Interval: 24 * time.Hour}
@@ -253,8 +253,7 @@ func TestGet(t *testing.T) {
 	})
 }
 
-// TestRun checks that Run keeps listing until its context is done. While Run is in progress, a second call of Run
-// must fail.
+// TestRun checks that Run lists instances until its context is done. A concurrent second call of Run must fail.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	newCache := func(t *testing.T, c *cloud, opts *ecscache.Options) *ecscache.Cache {
@@ -370,8 +369,8 @@ func TestRun(t *testing.T) {
 	})
 }
 
-// TestPanic checks that a panic in a callback reaches the caller of Run, Refresh or Get. The caller can recover from
-// the panic, and the cache must still work afterwards.
+// TestPanic checks that a panic in a callback reaches the caller of Run, Refresh or Get, and that the cache still works
+// afterwards.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	recovered := func(f func()) (p any) {

@@ -11,8 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecscache"
 )
 
-// TestSlowWatcher checks a watcher that stops reading events for some time. The watcher may then receive merged
-// events, but must not miss a change.
+// TestSlowWatcher checks that a watcher that stalls for some time misses no change. It may receive merged events.
 func TestSlowWatcher(t *testing.T) {
 	t.Parallel()
 	fleet := func() []ecs.Instance {
@@ -124,7 +123,6 @@ func TestSlowWatcher(t *testing.T) {
 }
 
 // TestWatchEnds checks that a watcher ends when its context is done, even if Run has ended or was never started.
-// After its context is done, the watcher must not yield any event.
 func TestWatchEnds(t *testing.T) {
 	t.Parallel()
 	story(t, "cancelled", func(t *testing.T) {
@@ -164,8 +162,8 @@ func TestWatchEnds(t *testing.T) {
 	})
 }
 
-// TestModifiedByConsumer checks what happens if a consumer modifies a slice of an instance that the cache returned.
-// The modification must not cause an event, and must not hide a later change of the instance.
+// TestModifiedByConsumer checks that modifying a returned instance does not cause an event and does not hide a later
+// change.
 func TestModifiedByConsumer(t *testing.T) {
 	t.Parallel()
 	tagged := func(value string) ecs.Instance {

@@ -48,7 +48,7 @@ const (
 type telemetry struct {
 	spans  *tracetest.InMemoryExporter
 	reader *sdkmetric.ManualReader
-	tracer trace.Tracer // for parent spans
+	tracer trace.Tracer // creates parent spans
 	hook   func(ecs.Attempt)
 }
 
@@ -63,8 +63,7 @@ func newTelemetry(t *testing.T) *telemetry {
 	return &telemetry{spans: spans, reader: reader, tracer: tracers.Tracer("test"), hook: hook}
 }
 
-// metrics returns the recorded scope and the data points of its histogram. It fails the test unless exactly one scope
-// with exactly one metric was recorded.
+// metrics returns the recorded scope and the data points of its only metric, a histogram.
 func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricdata.HistogramDataPoint[float64]) {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -81,7 +80,7 @@ func (tel *telemetry) metrics(t *testing.T) (metricdata.ScopeMetrics, []metricda
 	return all.ScopeMetrics[0], h.DataPoints
 }
 
-// show returns the sorted attributes as a string with one attribute per line.
+// show returns the sorted attributes, one per line.
 func show(attrs []attribute.KeyValue) string {
 	var list []string
 	for _, kv := range attrs {
@@ -91,14 +90,13 @@ func show(attrs []attribute.KeyValue) string {
 	return strings.Join(list, "\n")
 }
 
-// attrs sorts the attributes in text, which are separated by spaces, and returns a string with one attribute per
-// line.
+// attrs splits text at spaces and returns the sorted attributes, one per line.
 func attrs(text ...string) string {
 	return strings.Join(slices.Sorted(slices.Values(strings.Fields(strings.Join(text, " ")))), "\n")
 }
 
-// answers returns a responder that sends the given responses in order and then repeats the last response. Each
-// response takes 120 ms.
+// answers returns a responder that sends the given responses in order and then repeats the last response. Each response
+// takes 120 ms.
 func answers(list ...httpmock.Responder) httpmock.Responder {
 	var mu sync.Mutex
 	n := 0
@@ -125,7 +123,7 @@ var (
 	broken = httpmock.NewErrorResponder
 )
 
-// never is a responder that never responds.
+// never is a responder that does not respond until the request is canceled.
 func never(req *http.Request) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, req.Context().Err()
@@ -140,7 +138,7 @@ func dryRun(ctx context.Context, c *ecs.Client) error {
 	return c.DryRun(ctx, ecs.DescribeInstancesRequest{})
 }
 
-// hurried lists instances with a deadline. impatient lists instances with a context that is canceled.
+// hurried lists instances with a deadline, and impatient lists instances with a context that is canceled.
 func hurried(ctx context.Context, c *ecs.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
 	defer cancel()
@@ -153,7 +151,7 @@ func impatient(ctx context.Context, c *ecs.Client) error {
 	return list(ctx, c)
 }
 
-// onPoint contains the attributes that every data point has. onSpan contains the attributes that every span has.
+// onPoint contains the attributes of every data point, and onSpan contains the attributes of every span.
 const (
 	onPoint = "http.request.method=POST server.address=ecs-cn-hangzhou.aliyuncs.com server.port=443 rpc.method=Ecs/DescribeInstances cloud.region=cn-hangzhou"
 	onSpan  = onPoint + " rpc.system.name=alibaba_cloud cloud.provider=alibaba_cloud"
@@ -161,8 +159,8 @@ const (
 
 func TestAttempts(t *testing.T) {
 	t.Parallel()
-	// The fields of span describe a span: point contains the attributes that the span shares with its data point,
-	// only contains its other attributes, and description is the description of its status.
+	// span describes a recorded span. Its data point has the attributes in point, but not those in only. description is
+	// the status description.
 	type span struct{ point, only, description string }
 	const noError = "none"
 	first := span{"http.response.status_code=200", "aliyun.request_id=OK-1", noError}
@@ -225,8 +223,7 @@ func TestAttempts(t *testing.T) {
 		{"canceled", impatient, never, ecs.RetryPolicy{}, []span{
 			{"error.type=canceled", "", "canceled"},
 		}},
-		// The call returns an error that matches both the throttling and the cancellation. The span of each attempt
-		// must contain only the failure of that attempt.
+		// The span of each attempt must report only the failure of that attempt.
 		{"throttled, then canceled", impatient, answers(refuse(400, "T", "Throttling"), never), ecs.RetryPolicy{}, []span{
 			{"http.response.status_code=400 error.type=Throttling", "rpc.response.status_code=Throttling aliyun.request_id=T", "Throttling"},
 			{"error.type=canceled", "http.request.resend_count=1", "canceled"},
@@ -346,8 +343,8 @@ func TestServerAddress(t *testing.T) {
 	}
 }
 
-// TestNames checks that a string from a response is recorded only if it has the form of an error code or a request
-// id. Otherwise, each different string would create a new time series.
+// TestNames checks that strings from a response are recorded only if they look like error codes or request ids. Other
+// strings could create any number of time series.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -368,8 +365,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNoSecrets checks that no secret is recorded, even if a server or the network copies the whole request into
-// errors, codes and request ids.
+// TestNoSecrets checks that no secret is recorded, even if a response or a network error repeats the whole request.
 func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	for name, sign := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -492,8 +488,7 @@ func TestManyGoroutines(t *testing.T) {
 	})
 }
 
-// TestGlobalProviders checks that New(nil) uses the global providers. It may run in parallel with the other tests,
-// because no other test sets the global providers.
+// TestGlobalProviders checks that New(nil) uses the global providers. No other test may set the global providers.
 func TestGlobalProviders(t *testing.T) {
 	t.Parallel()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()

@@ -15,8 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// This example prints the spans and the metric of a listing whose first request fails temporarily. Most programs set
-// their exporters as the global providers, which ecsotel.New(nil) uses.
+// This example prints the spans and the metric of a listing whose first request fails temporarily.
 func Example() {
 	ctx := context.Background()
 	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()

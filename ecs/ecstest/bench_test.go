@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// BenchmarkPage measures how long the server takes, without a network, to return a page of 100 instances from a
-// fleet of 100,000.
+// BenchmarkPage measures how long the server takes to return a page of 100 instances from a fleet of 100,000.
 func BenchmarkPage(b *testing.B) {
 	fleet := FleetIn("cn-hangzhou", 100_000, 1)
 	s := newServer(fleet)
@@ -53,7 +52,7 @@ func BenchmarkPage(b *testing.B) {
 		"page mode": func(b *testing.B) { serve(b, "", "", "MaxResults", "", "PageNumber", "900", "PageSize", "100") },
 	} {
 		b.Run(name, func(b *testing.B) {
-			f(b) // encodes the instances of the page; the server caches the result
+			f(b) // the server encodes these instances now and caches the result
 			for b.Loop() {
 				f(b)
 			}

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// TestRequestLog checks that the server keeps only the most recent requests, and that large requests do not use up
-// the memory.
+// TestRequestLog checks that the server keeps only the most recent requests.
 func TestRequestLog(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)
@@ -52,7 +51,7 @@ func manyParameters(n int) string {
 	return b.String()
 }
 
-// TestNonces checks that nonces are remembered for 15 minutes, and that no more than maxNonces are remembered.
+// TestNonces checks that nonces are remembered for 15 minutes, up to a maximum of maxNonces.
 func TestNonces(t *testing.T) {
 	t.Parallel()
 	var n nonces
@@ -70,7 +69,7 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// TestMeters checks that requests for nonexistent operations do not make the server use more and more memory.
+// TestMeters checks that requests for nonexistent operations do not use more and more memory.
 func TestMeters(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)

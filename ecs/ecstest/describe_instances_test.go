@@ -70,7 +70,7 @@ func TestFilters(t *testing.T) {
 		{`InstanceIds=['i-every', 'i-bare']`, "i-every i-bare"},
 		{`InstanceIds=[]`, ""},
 		{`PublicIpAddresses=["192.0.2.1","192.0.2.9"]`, "i-every"},
-		{`PublicIpAddresses=["192.0.2.2"]`, ""}, // an elastic address is not a public IP address
+		{`PublicIpAddresses=["192.0.2.2"]`, ""}, // an elastic IP address is not a public IP address
 		{`PublicIpAddresses=[]`, ""},
 		{`PrivateIpAddresses=["10.0.0.1"]&InstanceNetworkType=vpc`, "i-every"},
 		{`PrivateIpAddresses=["10.0.0.2"]&InstanceNetworkType=vpc`, ""},
@@ -188,8 +188,7 @@ func TestBadParameters(t *testing.T) {
 	}
 }
 
-// TestExclusiveTimes checks the setting ExclusiveTimes: an instance whose time equals the bound of a time filter must
-// not be listed.
+// TestExclusiveTimes checks that, with the setting ExclusiveTimes, the bounds of a time filter are exclusive.
 func TestExclusiveTimes(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())
@@ -205,8 +204,7 @@ func TestExclusiveTimes(t *testing.T) {
 	}
 }
 
-// TestCap checks that a filter by tag or resource group matches at most 1,000 resources, and that the response does
-// not reveal whether more resources match.
+// TestCap checks that a filter by tag or resource group matches at most 1,000 resources.
 func TestCap(t *testing.T) {
 	t.Parallel()
 	fleet := small(2100)
@@ -241,8 +239,7 @@ func TestCap(t *testing.T) {
 	}
 }
 
-// TestAdditionalAttributes checks that some members are returned only if the request asks for them in
-// AdditionalAttributes.
+// TestAdditionalAttributes checks that some members are returned only if they are requested with AdditionalAttributes.
 func TestAdditionalAttributes(t *testing.T) {
 	t.Parallel()
 	full := every()
@@ -257,7 +254,7 @@ func TestAdditionalAttributes(t *testing.T) {
 	filled := func(i ecs.Instance) string {
 		v6 := 0
 		for n, nic := range i.NetworkInterfaces {
-			v6 += len(nic.IPv6Sets) * (1 + 10*n) // 11 means that the secondary interface has an IPv6 address too
+			v6 += len(nic.IPv6Sets) * (1 + 10*n) // 11 means that the secondary interface also has an IPv6 address
 		}
 		nvme := i.ImageOptions.CurrentOSNVMeSupported != nil
 		return fmt.Sprintf("%s|%s|%d|%s|%s|%v|%v", i.MetadataOptions.HTTPTokens, i.DedicatedHostAttribute.DedicatedHostClusterID, v6, i.CPUOptions.TopologyType,
@@ -292,7 +289,7 @@ func TestAdditionalAttributes(t *testing.T) {
 	}
 }
 
-// TestRandomQueries compares the results of random filters with a second implementation of the filters.
+// TestRandomQueries compares random filters with a second implementation of the filters.
 func TestRandomQueries(t *testing.T) {
 	t.Parallel()
 	fleet := ecstest.Fleet(600, 3)

@@ -47,7 +47,7 @@ func Example() {
 	// Output: [web-1 web-2] <nil>
 }
 
-// The third request fails twice. The client retries it, and the listing is complete.
+// The third request fails twice. The client retries the request and completes the listing.
 func ExampleServer_Inject() {
 	srv := ecstest.NewServer(ecstest.Fleet(3000, 1)...)
 	defer srv.Close()
@@ -73,8 +73,7 @@ func ExampleServer_Inject() {
 	// 200  Running true
 }
 
-// The user has no permission. The listing ends with an error, both with the current API and with the API before
-// 2025-12-20, which returned an empty list.
+// A listing without permission ends with an error, even if the API returns an empty list, as it did before 2025-12-20.
 func ExampleServer_AddKey() {
 	srv := ecstest.NewServer(ecstest.Fleet(100, 1)...)
 	defer srv.Close()
@@ -130,7 +129,7 @@ func ExampleServer_UpdateKey() {
 	// 500 <nil>
 }
 
-// startUpCheck represents the check with which a program verifies, when it starts, that it can access ECS.
+// startUpCheck stands for a program that checks at startup whether it can access ECS.
 func startUpCheck(ctx context.Context, client *ecs.Client) string {
 	err := client.DryRun(ctx, ecs.DescribeInstancesRequest{})
 	switch {
@@ -144,7 +143,7 @@ func startUpCheck(ctx context.Context, client *ecs.Client) string {
 	return "other trouble"
 }
 
-// This example tests a start-up check with every kind of invalid access key.
+// This example tests a startup check with every kind of invalid access key.
 func ExampleKey() {
 	srv := ecstest.NewServer()
 	defer srv.Close()
@@ -241,7 +240,7 @@ func ExampleSeq() {
 	//  true
 }
 
-// This example does not use package ecstest. Instead, httpmock returns a fixed response.
+// This example uses httpmock instead of package ecstest to return a fixed response.
 func Example_httpmock() {
 	transport := httpmock.NewMockTransport()
 	transport.RegisterResponder(http.MethodPost, "=~^https://ecs.cn-hangzhou.aliyuncs.com/",
@@ -258,7 +257,7 @@ func Example_httpmock() {
 	// Output: [web-1] <nil>
 }
 
-// The fleet changes between two pages. The listing still contains every instance that is not released.
+// The fleet changes between two pages. The listing still contains every instance that exists throughout.
 func ExampleServer_Configure() {
 	srv := ecstest.NewServer(ecstest.Fleet(3000, 1)...)
 	defer srv.Close()
@@ -336,7 +335,7 @@ func ExampleFleet() {
 	// Output: 1000 [ap-southeast-1 cn-beijing cn-hangzhou cn-shanghai cn-shenzhen eu-central-1]
 }
 
-// TestWaiter shows how to test a waiter in virtual time. Two minutes of polling take no real time.
+// TestWaiter shows how to test a waiter in virtual time.
 func TestWaiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

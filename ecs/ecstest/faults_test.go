@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFaultMatching checks to which requests a fault applies, and how often the fault applies.
+// TestFaultMatching checks which requests a fault applies to, and how often.
 func TestFaultMatching(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -55,7 +55,7 @@ func TestFaultMatching(t *testing.T) {
 	}
 }
 
-// TestFaultResponses checks faults that replace or change the server's response.
+// TestFaultResponses checks faults that replace or change a response.
 func TestFaultResponses(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -106,8 +106,7 @@ func TestFaultResponses(t *testing.T) {
 	}
 }
 
-// TestFaultConnections checks faults that affect the connection or truncate the response, such as Reset and
-// BlackHole.
+// TestFaultConnections checks faults that break the connection, such as Reset and BlackHole.
 func TestFaultConnections(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(30)...)
@@ -129,7 +128,7 @@ func TestFaultConnections(t *testing.T) {
 	}
 	for _, f := range []ecstest.Fault{{BlackHole: true}, {Latency: time.Hour}, {Drip: time.Hour}} {
 		ctx, cancel := context.WithCancel(t.Context())
-		f.Match = func(ecstest.Request) bool { cancel(); return true } // the client cancels when the request has arrived
+		f.Match = func(ecstest.Request) bool { cancel(); return true } // the client cancels as soon as the request arrives
 		srv.Inject(f)
 		if _, err := do(t, request().WithContext(ctx)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%+v: %v", f, err)

@@ -13,7 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestFleetIsDeterministic checks that a fleet depends only on its size and seed.
+// TestFleetIsDeterministic checks that Fleet returns equal fleets for equal sizes and seeds.
 func TestFleetIsDeterministic(t *testing.T) {
 	t.Parallel()
 	a, b, c := ecstest.Fleet(300, 7), ecstest.Fleet(300, 7), ecstest.Fleet(300, 8)
@@ -30,7 +30,7 @@ func TestFleetIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestFleetIsConsistent checks the members of each instance, and that ids and addresses are unique.
+// TestFleetIsConsistent checks the members of each instance, and checks that ids and addresses are unique.
 func TestFleetIsConsistent(t *testing.T) {
 	t.Parallel()
 	const n = 20_000
@@ -110,7 +110,7 @@ func TestFleetIsConsistent(t *testing.T) {
 	}
 }
 
-// TestFleetIsVaried checks that every property of a fleet occurs about as often as in real accounts.
+// TestFleetIsVaried checks that properties occur about as often as in real accounts.
 func TestFleetIsVaried(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
@@ -132,7 +132,7 @@ func TestFleetIsVaried(t *testing.T) {
 		}
 		minutes[i.CreationTime]++
 	}
-	for what, between := range map[string][2]int{ // in percent; at least one instance must have the property even if the lower bound is 0
+	for what, between := range map[string][2]int{ // in percent; the property must occur even if the lower bound is 0
 		"tags": {25, 65}, "key pair": {5, 30}, "disks": {0, 5}, "gpu": {0, 8}, "eip": {7, 11}, "public": {4, 12}, "classic": {0, 8}, "locked": {0, 6}, "spot": {1, 15},
 		"prepaid": {10, 40}, "stopped": {15, 35}, "not charged": {1, 8}, "pending": {0, 2}, "windows": {5, 30}, "group": {14, 18}, "bandwidth": {85, 99}, "interfaces": {3, 7},
 		"ipv6": {6, 10}, "host": {0, 1}, "chinese": {20, 60}, "tag without value": {2, 50}, "numa": {38, 48}, "released": {0, 3}, "hpc": {0, 3}, "dns": {0, 1},
@@ -185,8 +185,7 @@ func TestFleetRoundTrip(t *testing.T) {
 	}
 }
 
-// TestFleetIn checks fleets in a single region. The region may be one of the regions that Fleet uses, or any other
-// region.
+// TestFleetIn checks fleets in a single region, including regions that Fleet does not use.
 func TestFleetIn(t *testing.T) {
 	t.Parallel()
 	for region, form := range map[string]string{

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs"
 )
 
-// FuzzQuery checks that, for any parameters, readQuery returns either a valid query or one of the API's errors.
+// FuzzQuery checks that readQuery returns either a valid query or one of the API's errors.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"", `InstanceIds=["i-1"]&Status=Running`, "InstanceIds=['i-1']", "InstanceIds=[1", "Tag.1.Key=a&Tag.1.Value=b&Tag.2.key=c", "Tag.-1.Key=a", "Tag.99999999999999999999.Key=a",
@@ -70,7 +70,7 @@ func FuzzWildcard(f *testing.F) {
 
 func validText(s string) bool { return strings.ToValidUTF8(s, "") == s }
 
-// FuzzRequest checks that a request without a valid signature fails with an error response that can be decoded.
+// FuzzRequest checks that the error response to a request without a valid signature can be decoded.
 func FuzzRequest(f *testing.F) {
 	f.Add("POST", "Action=DescribeInstances&Version=2014-05-26&RegionId=cn-hangzhou&Format=JSON", "", "", "")
 	f.Add("GET", "Action=DescribeInstances&Version=2014-05-26&AccessKeyId=id&SignatureMethod=HMAC-SHA1&SignatureVersion=1.0&SignatureNonce=1&Timestamp=2024-01-01T00:00:00Z&Signature=eA==", "", "", "")

@@ -21,14 +21,13 @@ const listing = "RegionId=cn-hangzhou&InstanceIds=%5B%22i-bp67acfmxazb4p****%22%
 	"&Tag.1.Key=%E7%8E%AF%E5%A2%83&Tag.1.Value=a%20b%2A~%2B%2F%3D%26%25&Filter.1.Key=CreationStartTime&Filter.1.Value=2017-12-05T22%3A40Z&AdditionalAttributes.1=META_OPTIONS" +
 	"&DryRun=false&InstanceName=web-%2A"
 
-// vectors contains published requests with their signatures. The last three requests were signed with the vendor's
-// own code.
+// vectors contains published requests with their signatures. The last three were signed with the vendor's code.
 var vectors = []struct {
 	name, method, query, signature string
-	host, action, date, nonce      string // for V3 only
-	id, secret, token              string // id and secret default to "testid" and "testsecret"
+	host, action, date, nonce      string // only used for V3
+	id, secret, token              string // if empty, id and secret are "testid" and "testsecret"
 	now                            string
-	code                           string // the operation's error code, after the signature was accepted
+	code                           string // the error code returned after the signature was accepted
 }{
 	{
 		name: "documented GET", method: "GET", now: "2016-02-23T12:46:24Z", signature: "OLeaidS1JvxuMvnyHOwuJ+uX5qY=",
@@ -69,8 +68,7 @@ var vectors = []struct {
 	},
 }
 
-// TestVectors checks that the server accepts requests with known signatures, and rejects the same requests if one
-// character of the signature is changed.
+// TestVectors checks that the server accepts published signatures, and rejects a signature with one changed character.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors {
@@ -276,7 +274,7 @@ func TestMethodsAndForms(t *testing.T) {
 	}
 }
 
-// requestV3 returns a request that was signed with V3 by package signer.
+// requestV3 returns a request signed with V3.
 func requestV3(t *testing.T, srv *ecstest.Server, params url.Values, body string) *http.Request {
 	t.Helper()
 	host := strings.TrimPrefix(srv.URL(), "http://")
@@ -304,8 +302,7 @@ func signV3(srv *ecstest.Server, r *http.Request, names string) {
 	r.Header.Set("Authorization", "ACS3-HMAC-SHA256 Credential="+srv.Credentials().AccessKeyID+",SignedHeaders="+names+",Signature="+hex.EncodeToString(m.Sum(nil)))
 }
 
-// mismatchV3 matches the API's error message for a wrong V3 signature. The message quotes only the hash of the
-// canonical request.
+// mismatchV3 matches the API's error message for a wrong V3 signature.
 var mismatchV3 = regexp.MustCompile(`^Specified signature does not match our calculation. server StringToSign is \[ACS3-HMAC-SHA256 [0-9a-f]{64}\]$`)
 
 func TestRefusedV3(t *testing.T) {
@@ -365,7 +362,7 @@ func TestRefusedV3(t *testing.T) {
 	}
 }
 
-// TestClock checks that a client can read the server's time from the Date header of an error response.
+// TestClock checks that an error response contains the server's time in the Date header.
 func TestClock(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)
@@ -380,8 +377,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestReplay checks that a nonce cannot be reused after an authentic request. A rejected request does not use up its
-// nonce.
+// TestReplay checks that a nonce can be used in only one authentic request.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(1)...)

@@ -57,7 +57,7 @@ func start(t *testing.T, instances ...ecs.Instance) *ecstest.Server {
 	return srv
 }
 
-// pairs returns parameters from a list that alternates names and values.
+// pairs returns parameters from a list of alternating names and values.
 func pairs(list ...string) url.Values {
 	v := url.Values{}
 	for i := 0; i < len(list); i += 2 {
@@ -66,8 +66,8 @@ func pairs(list ...string) url.Values {
 	return v
 }
 
-// request returns a request that is signed with V1. It has the usual parameters and the parameters in params. If a
-// name occurs in both, the value in params is used. The value "-" removes the parameter.
+// request returns a request signed with V1. The parameters in params override the default parameters. The value "-"
+// removes a parameter.
 func request(t *testing.T, srv *ecstest.Server, action string, params url.Values) *http.Request {
 	t.Helper()
 	p := pairs("Action", action, "Version", "2014-05-26", "Format", "JSON", "AccessKeyId", srv.Credentials().AccessKeyID,
@@ -105,7 +105,7 @@ func newRequest(t *testing.T, method, target, body string) *http.Request {
 	return r
 }
 
-// do sends a request on a new connection. It does not follow redirects and does not decompress the response.
+// do sends a request on a new connection, without following redirects or decompressing the response.
 func do(t *testing.T, r *http.Request) (response, error) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
@@ -142,7 +142,7 @@ func must(t *testing.T, r *http.Request) response {
 	return a
 }
 
-// ask sends a signed request for an operation and returns the response.
+// ask signs and sends a request and returns the response.
 func ask(t *testing.T, srv *ecstest.Server, action string, list ...string) response {
 	t.Helper()
 	return must(t, request(t, srv, action, pairs(list...)))
@@ -153,8 +153,7 @@ func list(t *testing.T, srv *ecstest.Server, params ...string) response {
 	return ask(t, srv, "DescribeInstances", params...)
 }
 
-// pages follows the tokens of a listing to its end and returns the ids on each page. It calls the function meanwhile
-// after each page except the last.
+// pages follows the tokens of a listing and returns the ids on each page. Between two pages, it calls meanwhile.
 func pages(t *testing.T, srv *ecstest.Server, meanwhile func(page int), params ...string) [][]string {
 	t.Helper()
 	var all [][]string
@@ -192,7 +191,7 @@ func small(n int) []ecs.Instance {
 
 func pad(i int) string { return strings.Repeat("0", max(0, 4-len(strconv.Itoa(i)))) + strconv.Itoa(i) }
 
-// every returns an instance with a value in every member that a filter uses.
+// every returns an instance with a value in every member that can be filtered.
 func every() ecs.Instance {
 	return ecs.Instance{
 		InstanceID: "i-every", RegionID: "cn-hangzhou", ZoneID: "cn-hangzhou-h", InstanceName: "web-prod-001", ImageID: "m-1", KeyPairName: "kp", ResourceGroupID: "rg-1",
@@ -223,5 +222,5 @@ func last(srv *ecstest.Server) ecstest.Request {
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
-// ptr returns a pointer to a copy of v. It is used for optional fields, which distinguish an absent value from zero.
+// ptr returns a pointer to a copy of v.
 func ptr[T any](v T) *T { return &v }

@@ -48,8 +48,7 @@ func TestFleetChanges(t *testing.T) {
 	}
 }
 
-// TestDescribeRegions checks that DescribeRegions returns the regions of the instances and of the settings, with
-// names in several languages.
+// TestDescribeRegions checks that DescribeRegions returns all regions, with names in several languages.
 func TestDescribeRegions(t *testing.T) {
 	t.Parallel()
 	srv := start(t, ecs.Instance{InstanceID: "i-1", RegionID: "cn-test-1"})

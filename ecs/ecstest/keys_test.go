@@ -50,8 +50,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestDeny checks every way to name a denied operation, and checks permissions that are denied only in a single
-// region.
+// TestDeny checks every way to name a denied operation, including operations denied only in a single region.
 func TestDeny(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every(), ecs.Instance{InstanceID: "i-2", RegionID: "cn-beijing"})
@@ -94,8 +93,8 @@ func TestDeny(t *testing.T) {
 	}
 }
 
-// TestDenyUnknown checks that a key is rejected with a panic if one of its denials can never take effect, for example
-// because the operation's name is misspelt.
+// TestDenyUnknown checks that a key panics if one of its denials can never apply, for example because the operation's
+// name is misspelled.
 func TestDenyUnknown(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -126,7 +125,7 @@ func TestDenyUnknown(t *testing.T) {
 	}
 }
 
-// TestEmptyIfDenied checks the setting EmptyIfDenied, which reproduces the API's behavior before 2025-12-20.
+// TestEmptyIfDenied checks that EmptyIfDenied reproduces the API's behavior before 2025-12-20.
 func TestEmptyIfDenied(t *testing.T) {
 	t.Parallel()
 	srv := start(t, every())
@@ -159,7 +158,7 @@ func TestPermissionWithdrawn(t *testing.T) {
 	for name, withdraw := range map[string]func(*ecstest.Server){
 		"by UpdateKey": func(srv *ecstest.Server) {
 			srv.Configure(func(s *ecstest.Settings) {
-				s.OnRequest = func(ecstest.Request) { // the change applies to the current request too
+				s.OnRequest = func(ecstest.Request) { // the change also applies to the current request
 					n := len(srv.Requests())
 					srv.UpdateKey(srv.Credentials().AccessKeyID, func(k *ecstest.Key) {
 						k.Deny = nil
@@ -192,7 +191,7 @@ func TestPermissionWithdrawn(t *testing.T) {
 	}
 }
 
-// TestIssueKey checks that a temporary key works until it has expired according to the server's clock.
+// TestIssueKey checks that a temporary key works until it expires.
 func TestIssueKey(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, _ *ecs.Client) {

@@ -12,8 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// tagPages follows the tokens of a listing of ListTagResources to its end. It returns "id key value" for each
-// tag, the number of pages, and the last token.
+// tagPages lists tags page by page. It returns "id key value" for each tag, the number of pages, and the last token.
 func tagPages(t *testing.T, srv *ecstest.Server, params ...string) (rows []string, n int, end string) {
 	t.Helper()
 	token := ""

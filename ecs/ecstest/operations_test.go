@@ -10,7 +10,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// TestHandle checks the response that the server creates from the result of a custom handler.
+// TestHandle checks the response that is created from the result of a custom handler.
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	srv := start(t)
@@ -37,7 +37,7 @@ func TestHandle(t *testing.T) {
 			if r.Params.Get("InstanceId.1") != "i-1" || r.AccessKeyID != srv.Credentials().AccessKeyID {
 				t.Errorf("%s: request %+v", test.name, r)
 			}
-			srv.Put(ecs.Instance{InstanceID: "i-1"}) // deadlocks if the server is locked while it calls a handler
+			srv.Put(ecs.Instance{InstanceID: "i-1"}) // deadlocks if the server holds its lock while calling a handler
 			return test.out, test.err
 		})
 		a := ask(t, srv, "StopInstances", "InstanceId.1", "i-1", "RegionId", "-")
@@ -60,8 +60,7 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// TestHandleBuiltIn checks that a custom handler replaces a built-in operation, and that removing the handler
-// restores the built-in operation.
+// TestHandleBuiltIn checks that a handler can replace a built-in operation, and that the replacement can be removed.
 func TestHandleBuiltIn(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(3)...)

@@ -48,8 +48,8 @@ func TestPageMode(t *testing.T) {
 	}
 }
 
-// TestTokens checks that page sizes are clamped to the API's limits. It also checks that tokens are opaque and
-// reusable, and are valid only with the filters of the request for which they were returned.
+// TestTokens checks that page sizes are clamped and that tokens are opaque, reusable, and valid only with the same
+// filters.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(250)...)
@@ -87,7 +87,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestEnd checks that fleets of different sizes are listed completely, with and without EmptyLastPage.
+// TestEnd checks that fleets of different sizes are listed completely.
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 9, 10, 11, 20, 25} {
@@ -120,8 +120,8 @@ func TestEndOfFilter(t *testing.T) {
 	}
 }
 
-// TestChangingFleet checks a listing during which the fleet changes. An instance that exists during the whole listing
-// must be listed exactly once.
+// TestChangingFleet changes the fleet during a listing. Every instance that exists throughout must be listed exactly
+// once.
 func TestChangingFleet(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(200)...)
@@ -150,8 +150,7 @@ func TestChangingFleet(t *testing.T) {
 	}
 }
 
-// TestOverlap checks that the setting Overlap repeats instances on the next page, and that the listing nevertheless
-// contains every instance.
+// TestOverlap checks that the setting Overlap repeats instances on the next page.
 func TestOverlap(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(35)...)
@@ -182,8 +181,7 @@ func TestOnRequest(t *testing.T) {
 	}
 }
 
-// TestWithoutPagingParameters lists all instances by following NextToken without setting MaxResults, as the
-// vendor's CLI does.
+// TestWithoutPagingParameters follows NextToken without setting MaxResults, as the vendor's CLI does.
 func TestWithoutPagingParameters(t *testing.T) {
 	t.Parallel()
 	fleet := small(2010)
@@ -225,7 +223,7 @@ func TestWithoutPagingParameters(t *testing.T) {
 	}
 }
 
-// TestNoTokenMode checks a server that pages by number only.
+// TestNoTokenMode checks a server that supports page numbers but not tokens.
 func TestNoTokenMode(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(250)...)

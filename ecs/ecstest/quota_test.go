@@ -12,7 +12,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/ecs/ecstest"
 )
 
-// pipe runs a test in virtual time. The server uses an in-memory connection instead of the network.
+// pipe runs a test in virtual time with an in-memory connection.
 func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs.Client), instances ...ecs.Instance) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -27,15 +27,15 @@ func pipe(t *testing.T, test func(t *testing.T, srv *ecstest.Server, client *ecs
 	})
 }
 
-// TestQuota checks token buckets and fixed windows, and that each region and each operation has its own quota.
+// TestQuota checks token buckets and fixed windows, and checks that each operation in each region has its own quota.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
 		quota   ecstest.Quota
 		at      []time.Duration // when each request is sent
-		allowed string          // a digit for each request: 1 if the request is accepted, 0 if it is throttled
-		wait    string          // the time to wait in milliseconds, from the last response
+		allowed string          // one digit per request: 1 if accepted, 0 if throttled
+		wait    string          // how long the last response asks the client to wait, in milliseconds
 	}{
 		{"none", ecstest.Quota{}, make([]time.Duration, 5), "11111", ""},
 		{"bucket", ecstest.Quota{Rate: 2, Burst: 3, Headers: true}, []time.Duration{0, 0, 0, 0, 499 * time.Millisecond, 500 * time.Millisecond, time.Minute, time.Minute, time.Minute, time.Minute}, "1110011110", "500"},

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestFormats checks that responses are XML unless JSON is requested, and that they are compressed if the client
-// accepts compressed responses.
+// TestFormats checks that responses are XML unless JSON is requested, and are compressed if the client accepts
+// compression.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	odd := every()

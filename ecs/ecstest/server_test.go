@@ -61,8 +61,7 @@ func TestWholeFleet(t *testing.T) {
 	}
 }
 
-// TestVirtualTime checks that hours of virtual time take no real time, and that a nonce is forgotten after 15
-// minutes.
+// TestVirtualTime checks that hours of virtual time take no real time.
 func TestVirtualTime(t *testing.T) {
 	t.Parallel()
 	pipe(t, func(t *testing.T, srv *ecstest.Server, client *ecs.Client) {
@@ -108,7 +107,7 @@ func TestVirtualTime(t *testing.T) {
 	})
 }
 
-// TestClose checks that Close aborts requests and closes the port, and that Close can be called twice.
+// TestClose checks that Close aborts requests and closes the port. A second call of Close must do no harm.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	for name, srv := range map[string]*ecstest.Server{"loopback": ecstest.NewServer(), "pipe": ecstest.NewPipeServer(), "slow": ecstest.NewServer()} {
@@ -119,7 +118,7 @@ func TestClose(t *testing.T) {
 		result := make(chan error, 1)
 		go func() {
 			transport := &http.Transport{DialContext: srv.DialContext}
-			r, err := http.NewRequest(http.MethodGet, srv.URL(), nil) //nolint:noctx // Close must end the request
+			r, err := http.NewRequest(http.MethodGet, srv.URL(), nil) //nolint:noctx // Close must abort the request
 			if err == nil {
 				_, err = transport.RoundTrip(r) //nolint:bodyclose // there is no body
 			}
@@ -144,7 +143,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestConcurrent calls all methods at the same time, so that the race detector can find data races.
+// TestConcurrent calls all methods at the same time to let the race detector find data races.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	srv := start(t, small(300)...)

@@ -41,8 +41,8 @@ func newServer(tb testing.TB, to setup) *server {
 	return s
 }
 
-// TestPages checks that both SDKs decode the pages of the benchmark to the same instances; otherwise a comparison
-// would be meaningless. It also checks that the pages match their description in README.md.
+// TestPages checks that both SDKs decode the benchmark's pages to the same instances, and that the pages match their
+// description in README.md.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -98,7 +98,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestFullPageIsFull checks that a full page has every field of the documented sample.
+// TestFullPageIsFull checks that a full page has every field of the sample in the API's documentation.
 func TestFullPageIsFull(t *testing.T) {
 	t.Parallel()
 	paths := func(text []byte) map[string]bool {
@@ -137,8 +137,8 @@ func TestFullPageIsFull(t *testing.T) {
 	}
 }
 
-// TestServer checks that a listing yields every instance of the fleet exactly once, whether the bounds of creation
-// times are inclusive or exclusive.
+// TestServer checks that a listing yields every instance exactly once, whether the bounds of time filters are inclusive
+// or exclusive.
 func TestServer(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -180,8 +180,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestServerWindows checks that a filter by creation time matches exactly the instances within its bounds, and that
-// TotalCount in page mode is the number of these instances.
+// TestServerWindows checks the instances and the TotalCount that a filter by creation time returns.
 func TestServerWindows(t *testing.T) {
 	t.Parallel()
 	for _, exclusive := range []bool{false, true} {
@@ -224,7 +223,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// cpu runs work b.N times. In addition to the elapsed time, it reports the CPU time per operation.
+// cpu runs work b.N times and also reports the CPU time per operation.
 func cpu(b *testing.B, work func() error) {
 	b.ReportAllocs()
 	start := cpuTime()
@@ -323,8 +322,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// BenchmarkCall measures the cost of a call without the cost of decoding a page. The response is empty and comes from
-// memory.
+// BenchmarkCall measures the cost of a call with an empty response.
 func BenchmarkCall(b *testing.B) {
 	const nowhere = "http://127.0.0.1:1"
 	w, empty := typicalWish(), memory{emptyPage}
@@ -338,7 +336,7 @@ func BenchmarkCall(b *testing.B) {
 	b.Run("old", func(b *testing.B) { cpu(b, func() error { return oldClient.call(w) }) })
 }
 
-// BenchmarkInstance measures how long it takes to pass 10,000 instances from memory through an iterator or a channel.
+// BenchmarkInstance measures how long it takes to pass 10,000 instances through an iterator or a channel.
 func BenchmarkInstance(b *testing.B) {
 	text, err := body(full)
 	if err != nil {

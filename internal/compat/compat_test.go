@@ -22,18 +22,18 @@ import (
 
 const (
 	fleetSize = 4000
-	minutes   = "2006-01-02T15:04Z" // the API's layout of a time
+	minutes   = "2006-01-02T15:04Z" // the API's time format
 )
 
-// TestMain initializes the vendor's endpoint tables before the tests start, because the vendor's clients modify
-// these global variables without a lock.
+// TestMain initializes the vendor's endpoint tables, because the vendor's clients modify these global variables without
+// a lock.
 func TestMain(m *testing.M) {
 	vendor.GetEndpointMap()
 	vendor.GetEndpointType()
 	os.Exit(m.Run())
 }
 
-// both returns a client of this SDK and a client of the vendor's SDK for the same region of a server.
+// both returns clients of this SDK and of the vendor's SDK for the same region.
 func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentials) (*vendor.Client, *ecs.Client) {
 	t.Helper()
 	u, err := url.Parse(srv.URL())
@@ -51,7 +51,7 @@ func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentia
 		t.Fatal(err)
 	}
 	theirs.Domain = u.Host
-	theirs.SetTransport(&http.Transport{}) // otherwise all of the vendor's clients share http.DefaultTransport
+	theirs.SetTransport(&http.Transport{}) // otherwise, all of the vendor's clients would share http.DefaultTransport
 	ours, err := srv.Client(region, &ecs.Options{Credentials: ecs.StaticCredentials(key.AccessKeyID, key.AccessKeySecret, key.SecurityToken)})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func both(t *testing.T, srv *ecstest.Server, region string, key signer.Credentia
 	return theirs, ours
 }
 
-// vendorIDs lists instances by token with the vendor's client and returns their ids.
+// vendorIDs lists instances page by page with the vendor's client and returns their ids.
 func vendorIDs(t *testing.T, client *vendor.Client, set func(*vendor.DescribeInstancesRequest)) []string {
 	t.Helper()
 	req := vendor.CreateDescribeInstancesRequest()
@@ -70,7 +70,7 @@ func vendorIDs(t *testing.T, client *vendor.Client, set func(*vendor.DescribeIns
 	return followTokens(t, client, req)
 }
 
-// followTokens sends req, follows NextToken to the end of the listing, and returns the ids of all instances.
+// followTokens follows NextToken to the end of the listing and returns the ids of all instances.
 func followTokens(t *testing.T, client *vendor.Client, req *vendor.DescribeInstancesRequest) []string {
 	t.Helper()
 	ids := []string{}
@@ -237,7 +237,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// TestPageMode checks a listing by page number that ends as soon as TotalCount instances have been received.
+// TestPageMode checks a listing by page number that ends when TotalCount instances have been received.
 func TestPageMode(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)
@@ -270,8 +270,7 @@ func TestPageMode(t *testing.T) {
 	}
 }
 
-// TestWithoutMaxResults checks a listing that follows NextToken without ever sending MaxResults, as the vendor's
-// CLI does with --pager.
+// TestWithoutMaxResults follows NextToken without ever sending MaxResults, as the vendor's CLI does with --pager.
 func TestWithoutMaxResults(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -282,7 +281,7 @@ func TestWithoutMaxResults(t *testing.T) {
 	}
 }
 
-// TestErrors checks that the vendor's client decodes the server's error responses.
+// TestErrors checks that the vendor's client decodes error responses of the server.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -331,8 +330,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestEmptyIfDenied checks that the vendor's client returns no error when a permission is missing and the
-// response is an empty list.
+// TestEmptyIfDenied checks that the vendor's client returns no error if a missing permission causes an empty list.
 func TestEmptyIfDenied(t *testing.T) {
 	t.Parallel()
 	srv, _ := serve(t)
@@ -344,7 +342,7 @@ func TestEmptyIfDenied(t *testing.T) {
 	}
 }
 
-// TestOtherOperations checks DescribeInstanceStatus and ListTagResources with the vendor's client.
+// TestOtherOperations calls DescribeInstanceStatus and ListTagResources with the vendor's client.
 func TestOtherOperations(t *testing.T) {
 	t.Parallel()
 	srv, fleet := serve(t)

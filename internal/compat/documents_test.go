@@ -51,7 +51,7 @@ func TestMigrating(t *testing.T) {
 	}
 }
 
-// TestComparison checks every row of the comparison table in README.md with the clients of both SDKs.
+// TestComparison checks every row of the comparison table in README.md.
 func TestComparison(t *testing.T) {
 	t.Parallel()
 	claims := map[string]func(*testing.T){
@@ -93,8 +93,7 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// crowd returns a server with n instances in one region. All instances have the same tag and the same resource
-// group.
+// crowd returns a server with n instances in one region, all with the same tag and resource group.
 func crowd(t *testing.T, n int) *ecstest.Server {
 	t.Helper()
 	fleet := ecstest.FleetIn("cn-hangzhou", n, 7)
@@ -132,7 +131,7 @@ func ask(t *testing.T, srv *ecstest.Server, key signer.Credentials, fault ecstes
 	return a
 }
 
-// last reads a listing to its end. It returns the error with which the listing ended, or nil.
+// last reads a listing to its end and returns the last error.
 func last(t *testing.T, client *ecs.Client) (err error) {
 	t.Helper()
 	for _, err = range client.Instances(t.Context(), ecs.DescribeInstancesRequest{}) {

@@ -16,7 +16,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// providerFunc is a provider that calls f with the number of the call. The first call is number 1.
+// providerFunc is a provider that calls f with the number of the call, counted from 1.
 type providerFunc struct {
 	calls atomic.Int32
 	f     func(ctx context.Context, n int) (signer.Credentials, error)
@@ -54,7 +54,7 @@ func TestCacheTimeline(t *testing.T) {
 	t.Parallel()
 	type step struct {
 		at    string // when the call is made
-		limit string // the caller's timeout; "" means no timeout
+		limit string // the caller's timeout; an empty string means no timeout
 		stale int    // number of the key that the API rejected, or 0
 		key   int    // number of the returned key, or 0
 		took  string
@@ -121,8 +121,8 @@ func TestCacheTimeline(t *testing.T) {
 				}
 				return keyOf(1), nil
 			},
-			// The provider returns the rejected key a second time. If the provider fails later, the Cache must not
-			// reuse that key.
+			// The provider returns the rejected key a second time. The Cache must not reuse that key if the provider
+			// fails later.
 			steps: []step{{at: "0s", key: 1, took: "0s"}, {at: "1s", stale: 1, took: "0s", text: "down"}, {at: "2s", key: 1, took: "0s"}, {at: "3s", took: "0s", text: "down"}},
 			calls: 4,
 		},
@@ -260,7 +260,7 @@ func TestCacheTimeline(t *testing.T) {
 				if n := int(p.calls.Load()); n != c.calls {
 					t.Errorf("%d calls, want %d", n, c.calls)
 				}
-				time.Sleep(10 * time.Hour) // let the hanging calls return, so that the synctest bubble can end
+				time.Sleep(10 * time.Hour) // let the hanging calls return before the synctest bubble ends
 			})
 		})
 	}
@@ -294,8 +294,7 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 		if n := p.calls.Load(); n != 1 {
 			t.Errorf("%d provider calls", n)
 		}
-		// Key 2 is rejected while a refresh is in progress that will return key 2. The callers must not use the
-		// result of that refresh, and must share a second refresh.
+		// Key 2 is rejected during a refresh that will return key 2. The callers must share a second refresh instead.
 		go func() { _, _ = cache.Credentials(t.Context()) }()
 		synctest.Wait()
 		for range 100 {
@@ -312,8 +311,8 @@ func TestConcurrentCallersShareOneRefresh(t *testing.T) {
 	})
 }
 
-// TestRefreshContext checks the context of a refresh. It must have the values of the first caller's context. It must
-// stay valid if the first of several callers stops waiting, and must be canceled when the last caller stops waiting.
+// TestRefreshContext checks the context of a refresh. It has the values of the first caller's context and is canceled
+// when the last caller stops waiting.
 func TestRefreshContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -379,8 +378,8 @@ func TestSlowErrorTextHoldsNoLock(t *testing.T) {
 	})
 }
 
-// TestRefreshTimeoutIsNotTheCallers checks that the error of a refresh that times out does not match the error of a
-// caller whose deadline has expired.
+// TestRefreshTimeoutIsNotTheCallers checks that a refresh that times out does not look like an expired deadline of the
+// caller.
 func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -392,8 +391,7 @@ func TestRefreshTimeoutIsNotTheCallers(t *testing.T) {
 	})
 }
 
-// TestBadProviders checks that the caller receives an error, and the process does not crash, whatever a provider
-// does.
+// TestBadProviders checks that a misbehaving provider causes an error and does not crash the process.
 func TestBadProviders(t *testing.T) {
 	t.Parallel()
 	mine := errors.New("mine")
@@ -461,8 +459,8 @@ func TestStaticIsValidatedAndRedacted(t *testing.T) {
 	}
 }
 
-// TestNoEmptyKeyBesideARefusal checks concurrent callers, some of which report that the API has rejected the last
-// valid key. The other callers must not receive an empty key.
+// TestNoEmptyKeyBesideARefusal checks that callers never receive an empty key while other callers report that the API
+// has rejected the last valid key.
 func TestNoEmptyKeyBesideARefusal(t *testing.T) {
 	t.Parallel()
 	var empty atomic.Int32

@@ -53,7 +53,7 @@ func (w *world) set(pairs ...string) {
 	}
 }
 
-// write creates a file in the simulated home directory and returns the path of the file.
+// write creates a file in the simulated home directory and returns the file's path.
 func (w *world) write(content string, elem ...string) string {
 	w.t.Helper()
 	path := filepath.Join(append([]string{w.home}, elem...)...)
@@ -76,7 +76,7 @@ func (w *world) serve(method, url string, status int, body any) {
 	w.servers.RegisterResponder(method, url, httpmock.NewJsonResponderOrPanic(status, body))
 }
 
-// issued returns the response with which a service issues key number n. The key is valid for an hour.
+// issued returns a response that contains key number n, which is valid for an hour.
 func issued(n int) map[string]any {
 	k := keyOf(n)
 	return map[string]any{
@@ -104,8 +104,7 @@ func (w *world) serveMetadata(role string, n int) {
 	})
 }
 
-// TestChainOrder checks the order in which the Chain searches its key sources, which are called links. Each link must
-// take precedence over all later links.
+// TestChainOrder checks that each credentials source takes precedence over all later sources.
 func TestChainOrder(t *testing.T) {
 	t.Parallel()
 	for i, want := range []string{"environment", "OIDC role", "CLI profile", "profile file", "instance role", "credentials URI"} {
@@ -158,9 +157,8 @@ func TestChainOrder(t *testing.T) {
 	}
 }
 
-// TestChainDoesNotPassOverABrokenLink checks that an incomplete or broken configuration of a key source returns an
-// error that names the cause. The Chain must not try the next source, because a key from there could belong to
-// another account. In this test, later sources do have a key.
+// TestChainDoesNotPassOverABrokenLink checks that a broken configuration of a credentials source causes an error. A key
+// from a later source could belong to another account.
 func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -202,7 +200,7 @@ func TestChainDoesNotPassOverABrokenLink(t *testing.T) {
 	}
 }
 
-// checkText checks that an error message is a single line and does not contain any of the test's secrets.
+// checkText checks that an error message is a single line and contains none of the test's secrets.
 func checkText(t *testing.T, err error) {
 	t.Helper()
 	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "planted") || strings.Contains(err.Error(), "\n") {
@@ -210,8 +208,8 @@ func checkText(t *testing.T, err error) {
 	}
 }
 
-// TestChainFindsNothing checks the error of a search if no key source is configured. The error must begin with
-// advice, and must explain for each source why it returned no key.
+// TestChainFindsNothing checks the error if no credentials source is configured. The error must begin with advice and
+// list the reason for each source.
 func TestChainFindsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -236,8 +234,8 @@ func TestChainFindsNothing(t *testing.T) {
 	}
 }
 
-// TestChainRemembersAndSearchesAnew checks that the Chain continues to use the key source that returned the key.
-// After a failure or a rejected key, the Chain must search all sources in order.
+// TestChainRemembersAndSearchesAnew checks that the Chain stays with the source that returned the key. After a failure
+// or a rejected key, the Chain searches all sources again.
 func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -278,9 +276,8 @@ func TestChainRemembersAndSearchesAnew(t *testing.T) {
 	}
 }
 
-// TestChainKeepsTheAccount checks that the last key stays in use if the configuration of its source disappears for a
-// moment, for example while a file is being written. A key from a later source may belong to another account. If the
-// configuration does not come back, the next search skips the source.
+// TestChainKeepsTheAccount checks that the last key stays in use if the configuration of its source is missing only for
+// a moment, for example while a file is written.
 func TestChainKeepsTheAccount(t *testing.T) {
 	t.Parallel()
 	config := `{"current":"p","profiles":[{"name":"p","mode":"AK","access_key_id":"id1","access_key_secret":"secret1"}]}`
@@ -325,8 +322,8 @@ func TestChainKeepsTheAccount(t *testing.T) {
 	}
 }
 
-// TestChainWithoutTheNamedProfile checks that the Chain returns an error if the profile named by
-// ALIBABA_CLOUD_PROFILE does not exist. It must not search later key sources, because they may use another account.
+// TestChainWithoutTheNamedProfile checks that the Chain returns an error if the profile in ALIBABA_CLOUD_PROFILE does
+// not exist. A key from a later source could belong to another account.
 func TestChainWithoutTheNamedProfile(t *testing.T) {
 	t.Parallel()
 	for name, files := range map[string]func(w *world){
@@ -347,8 +344,8 @@ func TestChainWithoutTheNamedProfile(t *testing.T) {
 	}
 }
 
-// TestChainRefreshesInTime checks that the Chain refreshes a key three minutes before the key expires. If the expiry
-// is not known, the Chain must refresh the key once a minute.
+// TestChainRefreshesInTime checks that a key is refreshed three minutes before it expires, or once a minute if its
+// expiry is unknown.
 func TestChainRefreshesInTime(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -388,7 +385,7 @@ func TestChainRefreshesInTime(t *testing.T) {
 	_ = w
 }
 
-// TestInstanceRole checks which key or error results from usual and unusual responses of the metadata service.
+// TestInstanceRole checks which key or error results from each response of the metadata service.
 func TestInstanceRole(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -446,15 +443,13 @@ func TestInstanceRole(t *testing.T) {
 	}
 }
 
-// TestContextEndsTheSearch checks that the caller's context can end a search for a key at any point, and that the
-// returned error wraps the context's error.
+// TestContextEndsTheSearch checks that the caller's context can end a search for a key at any point.
 func TestContextEndsTheSearch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "ALIBABA_CLOUD_CREDENTIALS_URI", "http://localhost:1/")
 	w.servers.RegisterNoResponder(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() })
 	synctest.Test(t, func(t *testing.T) {
-		// The three limits end the context before the search, during the request of the first source that waits, and
-		// during the request of a later source.
+		// The context ends before the search, during the first request, or during a later request.
 		for _, limit := range []time.Duration{0, time.Second, 3 * time.Second} {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
@@ -464,8 +459,8 @@ func TestContextEndsTheSearch(t *testing.T) {
 				t.Errorf("%v after %v, want %v", err, time.Since(start), limit)
 			}
 		}
-		// If the caller sets no deadline, each request has its own timeout, which must not be mistaken for a deadline
-		// of the caller.
+		// Without a deadline of the caller, each request has its own timeout. The error must not look like an expired
+		// deadline of the caller.
 		start := time.Now()
 		_, err := newChain(w.system).Credentials(t.Context())
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 14*time.Second {
@@ -474,8 +469,8 @@ func TestContextEndsTheSearch(t *testing.T) {
 	})
 }
 
-// TestCredentialsURI checks that errors quote nothing from the response of a credentials URI, and that the size of
-// the response is limited.
+// TestCredentialsURI checks that errors do not quote the response of a credentials URI, and that the response size is
+// limited.
 func TestCredentialsURI(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -513,8 +508,7 @@ func TestCredentialsURI(t *testing.T) {
 	}
 }
 
-// TestSTS checks that requests to STS are signed and that their parameters are sent in the body. Error codes of STS
-// must be translated to advice and must not be quoted.
+// TestSTS checks the requests to STS, and checks that error codes of STS are translated to advice.
 func TestSTS(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -73,8 +73,8 @@ func TestExternal(t *testing.T) {
 	}
 }
 
-// TestExternalDiesWithItsChildren checks that the external command, and every process that the command has started,
-// is killed when the context is done.
+// TestExternalDiesWithItsChildren checks that the external command and its child processes are killed when the context
+// is done.
 func TestExternalDiesWithItsChildren(t *testing.T) {
 	t.Parallel()
 	pids := filepath.Join(t.TempDir(), "pids")
@@ -111,8 +111,7 @@ func TestExternalDiesWithItsChildren(t *testing.T) {
 	}
 }
 
-// running reports whether a process is running. A zombie does not count as running, because its parent may never wait
-// for it.
+// running reports whether a process is running. A zombie does not count as running.
 func running(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
@@ -121,7 +120,7 @@ func running(pid int) bool {
 	return err != nil || !strings.Contains(string(stat), ") Z ")
 }
 
-// TestPipesAreRefused checks that a pipe is rejected immediately where a file is expected. Opening the pipe would
+// TestPipesAreRefused checks that a pipe is rejected immediately where a file is expected. Opening the pipe could
 // block.
 func TestPipesAreRefused(t *testing.T) {
 	t.Parallel()

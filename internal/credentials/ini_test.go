@@ -47,8 +47,7 @@ func TestParseINI(t *testing.T) {
 	}
 }
 
-// FuzzINI compares the parser with the parser of credentials-go. Whenever credentials-go finds a key, this package
-// must find the same key. This package may accept files that credentials-go rejects.
+// FuzzINI checks that this package finds the same key as credentials-go in every file that credentials-go accepts.
 func FuzzINI(f *testing.F) {
 	for _, text := range []string{
 		"[default]\ntype = access_key\naccess_key_id = a\naccess_key_secret = b\n", "\ufeff[default]\ntype:access_key\naccess_key_id='a'\naccess_key_secret=\"b\"#c\n",
@@ -75,8 +74,7 @@ func FuzzINI(f *testing.F) {
 	})
 }
 
-// vendorKey returns the key that credentials-go reads. If credentials-go panics, vendorKey returns the panic as an
-// error.
+// vendorKey returns the key that credentials-go reads. A panic is returned as an error.
 func vendorKey() (key signer.Credentials, err error) {
 	defer func() {
 		if recover() != nil {
@@ -94,8 +92,8 @@ func vendorKey() (key signer.Credentials, err error) {
 	return signer.Credentials{AccessKeyID: c.AccessKeyId, AccessKeySecret: c.AccessKeySecret}, nil
 }
 
-// FuzzConfig checks the result for any content of the CLI's configuration file. The result must be either a key, or
-// an error that is a single line and does not quote the file.
+// FuzzConfig checks that reading any configuration file returns either a key or a one-line error that does not quote
+// the file.
 func FuzzConfig(f *testing.F) {
 	for _, profile := range []string{
 		`{"name":"p","mode":"AK","access_key_id":"id","access_key_secret":"planted"}`, `{"name":"p","mode":"ChainableRamRoleArn","source_profile":"p"}`,

@@ -19,14 +19,14 @@ import (
 	"github.com/jarcoal/httpmock"
 )
 
-// expiredLogin is a CLI configuration file that contains an expired login, an unusual layout and unknown members.
+// expiredLogin is a configuration file that contains an expired login and unknown members.
 const expiredLogin = "\ufeff{\n\t\"current\" : \"p\",\"unknown\":{\"a\":[1.50, 2e3]},\n" +
 	"  \"profiles\": [ {\"name\":\"first\",\"oauth_refresh_token\":\"not-mine\"},\n\n" +
 	"    {\"note\":\"<é\\u00e9>\", \"name\" : \"p\" ,\"mode\":\"OAuth\",\"oauth_site_type\":\"CN\",\n" +
 	"     \"oauth_refresh_token\":\"refresh-0\" , \"oauth_access_token_expire\":1 ,\"x\":null }\n ] }\n\n"
 
-// loginServer simulates the sign-in service. A refresh token can be used only once. The response to refresh token
-// number n contains refresh token number n+1.
+// loginServer simulates the sign-in service. Each refresh token can be used only once, and the response contains the
+// next refresh token.
 type loginServer struct {
 	mu   sync.Mutex
 	n    int
@@ -67,9 +67,8 @@ func needFlock(t *testing.T) {
 	}
 }
 
-// TestLoginIsRefreshedAndStored checks how an expired login is refreshed. The refresh must change only the login in
-// the configuration file, must keep the file's mode and symbolic links, and must be sent only once if several
-// processes need it.
+// TestLoginIsRefreshedAndStored checks that an expired login is refreshed only once, even by several processes, and
+// that nothing else in the configuration file changes.
 func TestLoginIsRefreshedAndStored(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -179,7 +178,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 				c.prepare(t, w, path)
 			}
 			var err error
-			// Use virtual time, because the call waits for the lock.
+			// The call waits for the lock, so the test uses virtual time.
 			synctest.Test(t, func(t *testing.T) { _, err = newProfile(w.system, "p").Credentials(t.Context()) })
 			data, readErr := os.ReadFile(path)
 			if readErr != nil {
@@ -202,8 +201,7 @@ func TestLoginIsNotRefreshedInVain(t *testing.T) {
 	}
 }
 
-// TestLoginIsStoredForACallerThatLeft checks that a new login is stored even if the caller's context is canceled
-// after the refresh token was used.
+// TestLoginIsStoredForACallerThatLeft checks that a new login is stored even if the caller's context is canceled.
 func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -225,7 +223,7 @@ func TestLoginIsStoredForACallerThatLeft(t *testing.T) {
 	}
 }
 
-// TestRefusedLogin checks the error that is returned if the sign-in service rejects the refresh token.
+// TestRefusedLogin checks the error if the sign-in service rejects the refresh token.
 func TestRefusedLogin(t *testing.T) {
 	t.Parallel()
 	needFlock(t)
@@ -244,8 +242,7 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-// FuzzReplaceLogin checks for any configuration file that replaceLogin either changes nothing except the login, or
-// returns an error.
+// FuzzReplaceLogin checks that replaceLogin changes nothing except the login in any configuration file.
 func FuzzReplaceLogin(f *testing.F) {
 	f.Add([]byte(expiredLogin), "p", "access", "refresh")
 	f.Add([]byte(profilesJSON(`{"name":"p","oauth_access_token":"a","OAuth_Access_Token":"b"}`)), "p", "\"\\\n<", "é\u2028")

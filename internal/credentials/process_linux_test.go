@@ -31,15 +31,14 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// childCase describes one search for a key. TestProcesses starts child processes that run several searches each.
+// childCase describes one search for a key in a child process.
 type childCase struct {
 	Env     []string // all environment variables
 	Profile bool     // search only profile p instead of the default chain
 	Result  string   // path of the file for the outcome
 }
 
-// TestMain runs the tests. In a child process that TestProcesses has started, TestMain runs the searches in the file
-// CREDENTIALS_TEST_CASES instead.
+// TestMain runs the tests, or, in a child process of TestProcesses, the searches in the file CREDENTIALS_TEST_CASES.
 func TestMain(m *testing.M) {
 	file := os.Getenv("CREDENTIALS_TEST_CASES")
 	if file == "" {
@@ -90,16 +89,14 @@ func (c childCase) run() error {
 	return os.WriteFile(c.Result, []byte(result), 0o600)
 }
 
-// planted maps a short name to each secret that this test puts into files, server responses and command outputs. The
-// function leak searches output for these secrets.
+// planted contains the test's secrets, keyed by a short name.
 var planted = map[string]string{
 	"secret": "Pl4nt3dS3cr3tOfTheAccessKey01", "token": "CAISplantedSecurityTokenWithMany/Characters+And=Padding==", "oidc": "eyJplantedOidcTokenHeader.eyJplantedPayload.sig",
 	"access": "plantedOAuthAccessToken0123456789", "refresh": "plantedOAuthRefreshToken9876543210",
 }
 
-// leak searches text for the test's secrets. If text contains the first or second half of a secret, leak returns the
-// secret's name and the form that was found; otherwise it returns "". The half may be unencoded or encoded in base64,
-// hexadecimal or percent-encoding, and may contain line breaks or spaces.
+// leak searches text for at least half of a secret, unencoded or in a usual encoding. It returns a description of the
+// secret that it finds, or an empty string.
 func leak(text string) string {
 	text = strings.Join(strings.Fields(text), "") // undo line breaks and indentation
 	lower := strings.ToLower(text)
@@ -107,7 +104,7 @@ func leak(text string) string {
 		half := len(secret) / 2
 		for _, part := range []string{secret[:half], secret[half:]} {
 			forms := []string{part, url.QueryEscape(part), url.PathEscape(part)}
-			for offset := range 3 { // compare only the middle of the base64 text, which does not depend on the surrounding text
+			for offset := range 3 { // compare only the middle of the base64 string, which does not depend on the surrounding text
 				encoded := base64.StdEncoding.EncodeToString([]byte("xxx"[:offset] + part))
 				forms = append(forms, strings.TrimRight(encoded, "=")[4:len(strings.TrimRight(encoded, "="))-2])
 			}
@@ -140,15 +137,14 @@ func TestLeakFindsEveryForm(t *testing.T) {
 	}
 }
 
-// servers simulates the services that issue keys. STS and the sign-in services use TLS, and clients reach them
-// through the server proxy. The server plain provides the metadata service and the credentials URI over plain HTTP.
+// servers simulates the services that issue keys. Services with TLS are reached through proxy, and other services at
+// plain.
 type servers struct {
 	proxy, plain *httptest.Server
 	certificate  string // path of the file with the servers' certificate
 }
 
-// moods lists the ways in which the simulated servers can misbehave, such as "error page". "" means that the servers
-// work normally.
+// moods lists the ways in which the simulated servers can misbehave. An empty string means normal behavior.
 var moods = []string{"", "echo", "error page", "not JSON", "no key"}
 
 func startServers(t *testing.T, mood string) *servers {
@@ -199,7 +195,7 @@ func startServers(t *testing.T, mood string) *servers {
 	return s
 }
 
-// tunnel handles a CONNECT request to any host by connecting to address.
+// tunnel handles a CONNECT request by connecting to address, whatever host is requested.
 func tunnel(w http.ResponseWriter, r *http.Request, address string) {
 	if r.Method != http.MethodConnect {
 		http.Error(w, "only CONNECT", http.StatusMethodNotAllowed)
@@ -243,14 +239,13 @@ func makeCertificate(t *testing.T) (certificate tls.Certificate, file string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}, file
 }
 
-// processCase is a configuration of a key, which consists of files in the home directory and environment variables.
-// In their contents, SECRET, TOKEN and similar words are replaced with the test's secrets, HOME with the home
-// directory, and PLAIN with the URL of the plain HTTP server.
+// processCase is a configuration of a key in files and environment variables. Words such as SECRET, HOME and PLAIN
+// stand for the test's secrets, the home directory and a server's URL.
 type processCase struct {
 	profile string            // members of profile p in ~/.aliyun/config.json
 	files   map[string]string // contents of files by their path in the home directory
 	env     []string
-	fixed   bool // no server is used, so the key is found in every mood
+	fixed   bool // no server is used, so the key is found even if the servers misbehave
 	writes  bool // a new login is stored in the configuration file
 }
 
@@ -284,9 +279,8 @@ var processCases = map[string]processCase{
 
 var alwaysFails = []string{"External fails", "External spews", "a broken file", "a secret as the mode", "a secret as the source", "a broken ini file"}
 
-// TestProcesses searches for keys in a real process with real files, once for each way in which the servers can
-// misbehave. The process must print nothing, must reveal no secret and, unless it stores a new login, must change no
-// file. One process runs all cases, because starting a process takes most of the time.
+// TestProcesses searches for keys in a real process while the servers misbehave in every way. The process must print
+// nothing, reveal no secret and change no file except to store a new login.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	for _, mood := range moods {
@@ -313,7 +307,7 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// processRun contains the files and the child process's settings for a processCase.
+// processRun contains the files of a processCase and the settings of its child process.
 type processRun struct {
 	child  childCase
 	config string            // path of the CLI's configuration file
@@ -351,8 +345,8 @@ func (s *servers) prepare(t *testing.T, c processCase) *processRun {
 	return run
 }
 
-// environment returns the environment variables that all cases of a child process share. net/http and crypto/x509
-// read some of these variables only once per process.
+// environment returns the environment variables that all cases of a child process share, because net/http and
+// crypto/x509 read some variables only once.
 func (s *servers) environment() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HTTPS_PROXY=" + s.proxy.URL, "HTTP_PROXY=" + s.proxy.URL, "SSL_CERT_FILE=" + s.certificate, "SSL_CERT_DIR=/none",
@@ -371,16 +365,15 @@ func (s *servers) runChild(t *testing.T, cases []childCase) {
 	if err := os.WriteFile(file, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0]) //nolint:noctx // it ends by itself
+	cmd := exec.Command(os.Args[0]) //nolint:noctx // the process ends by itself
 	cmd.Env = append(s.environment(), "CREDENTIALS_TEST_CASES="+file)
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) != 0 {
 		t.Errorf("%v, printed %q", err, out)
 	}
 }
 
-// outcome returns the id of the key that a case found, or "" if it found no key, and the full output of the case. It
-// checks that the output contains no secret and that no file has changed. If stored is true, the configuration file
-// must have changed.
+// outcome returns the id of the key that a case found and the case's output. It checks that the output contains no
+// secret and that only the expected files have changed.
 func (r *processRun) outcome(t *testing.T, stored bool) (id, text string) {
 	t.Helper()
 	data, err := os.ReadFile(r.child.Result)

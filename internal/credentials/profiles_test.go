@@ -21,7 +21,7 @@ func profilesJSON(profiles ...string) string {
 
 const hour = `4102444800` // a time in the future, in Unix seconds
 
-// TestProfileModes checks every supported profile mode: the mode must return a key from the simulated services.
+// TestProfileModes checks that every supported profile mode returns a key.
 func TestProfileModes(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -82,8 +82,8 @@ func TestProfileModes(t *testing.T) {
 	}
 }
 
-// TestProfileErrors checks the error for each kind of unusable profile. The error must be a single line and must not
-// quote the configuration file.
+// TestProfileErrors checks the errors for unusable profiles. An error must be a single line and must not quote the
+// configuration file.
 func TestProfileErrors(t *testing.T) {
 	t.Parallel()
 	var long []string
@@ -145,8 +145,8 @@ func TestProfileErrors(t *testing.T) {
 	}
 }
 
-// TestProfileNames checks where the name of the profile may come from: the caller, the environment or the
-// configuration file, in this order of precedence. It also checks that the file may begin with a byte order mark.
+// TestProfileNames checks the order in which the caller, the environment and the configuration file determine the
+// profile's name.
 func TestProfileNames(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -197,8 +197,7 @@ func TestProfileNames(t *testing.T) {
 	}
 }
 
-// TestReadFile checks the results of readFile for directories, devices, and files that are missing, too large or
-// not readable.
+// TestReadFile checks readFile with directories, devices, and files that are missing, too large or not readable.
 func TestReadFile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -235,7 +234,7 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
-// TestRefusedCachedKey checks that a key in the CLI's cache is not used after the API has rejected the key.
+// TestRefusedCachedKey checks that a key in the CLI's cache is not used after the API has rejected it.
 func TestRefusedCachedKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

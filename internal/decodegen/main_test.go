@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestUpToDate checks that the generated file in ecs matches the current types.
+// TestUpToDate checks that the generated file in package ecs is up to date.
 func TestUpToDate(t *testing.T) {
 	t.Parallel()
 	const dir = "../../ecs"
@@ -26,15 +26,14 @@ func TestUpToDate(t *testing.T) {
 	}
 }
 
-// generated returns the generated code for the given declarations. Each sequence of white space is reduced to one
-// space.
+// generated returns the generated code for the given declarations, with white space reduced to single spaces.
 func generated(t *testing.T, declarations string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "types.go"), []byte("package ecs\n"+declarations), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// These files are not valid Go. The generator must read neither tests nor its previous output.
+	// These files are not valid Go, because the generator must not read tests or its previous output.
 	for _, name := range []string{"x_test.go", output} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("not Go"), 0o600); err != nil {
 			t.Fatal(err)

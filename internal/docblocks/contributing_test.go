@@ -14,9 +14,8 @@ import (
 
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
-// TestWhereItIsDecided checks the table "Where it is decided" in CONTRIBUTING.md. Each row must name at least one
-// file, and the files must exist. If an identifier in backquotes precedes a file, the file must declare the
-// identifier at the top level.
+// TestWhereItIsDecided checks that the files and identifiers in the table "Where it is decided" in CONTRIBUTING.md
+// exist.
 func TestWhereItIsDecided(t *testing.T) {
 	t.Parallel()
 	const root = "../.."
@@ -41,7 +40,7 @@ func TestWhereItIsDecided(t *testing.T) {
 				identifiers = append(identifiers, span[1])
 				continue
 			}
-			if !strings.Contains(span[1], "/") { // relative to the directory of the row's previous file
+			if !strings.Contains(span[1], "/") { // relative to the directory of the previous file in the row
 				span[1] = path.Join(path.Dir(file), span[1])
 			}
 			file = span[1]
@@ -62,7 +61,7 @@ func TestWhereItIsDecided(t *testing.T) {
 	}
 }
 
-// tableRows returns the cells of the first Markdown table in text, without the header and the separator.
+// tableRows returns the cells of the first Markdown table in text, without the header.
 func tableRows(text string) (rows [][]string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -81,7 +80,7 @@ func tableRows(text string) (rows [][]string) {
 	return rows[min(2, len(rows)):]
 }
 
-// declarations returns the names that a Go file declares at its top level. For a method, it returns both Method and
+// declarations returns the names that a Go file declares at its top level. A method is listed both as Method and as
 // Type.Method.
 func declarations(file string) (map[string]bool, error) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
@@ -112,7 +111,7 @@ func declarations(file string) (map[string]bool, error) {
 	return names, nil
 }
 
-// typeName returns the type name in the type of a receiver. A pointer and type parameters are ignored.
+// typeName returns the type name in the type of a receiver, without a pointer or type parameters.
 func typeName(expr ast.Expr) string {
 	switch e := expr.(type) {
 	case *ast.StarExpr:

@@ -12,8 +12,7 @@ import (
 	"testing/fstest"
 )
 
-// TestExcerpt compares this module with a small excerpt of the vendor's package. The excerpt contains some
-// intentional differences.
+// TestExcerpt compares this module with an excerpt of the vendor's package that contains intentional differences.
 func TestExcerpt(t *testing.T) {
 	t.Parallel()
 	findings, err := compare(t.Context(), os.DirFS("testdata"))
@@ -100,8 +99,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// TestOtherForm checks that a vendor package in an unknown format causes an error, and does not look like a package
-// without differences.
+// TestOtherForm checks that a vendor package in an unknown format causes an error.
 func TestOtherForm(t *testing.T) {
 	t.Parallel()
 	for name, content := range map[string]string{

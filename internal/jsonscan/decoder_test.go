@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// box is the struct that the tests in this file decode. The API's own structs are tested in package ecs.
+// box is the struct that the tests in this file decode.
 type box struct {
 	Name  string   `json:"Name"`
 	Size  int      `json:"Size,omitzero"`
@@ -35,7 +35,7 @@ func readBox(d *Decoder, v *box, i int) int {
 	return i
 }
 
-// TestDecoder checks that the same decoder can read several documents one after another.
+// TestDecoder checks that a decoder can read several documents one after another.
 func TestDecoder(t *testing.T) {
 	t.Parallel()
 	d := &Decoder{Members: &boxMembers}

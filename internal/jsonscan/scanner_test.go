@@ -11,15 +11,14 @@ import (
 	"testing"
 )
 
-// scan reads all of data as one document and returns the scanner and its error.
+// scan reads data as one document and returns the scanner and its error.
 func scan(data []byte) (*Scanner, error) {
 	s := &Scanner{}
 	s.Reset(data)
 	return s, s.End(s.Skip(s.SkipSpace(0)))
 }
 
-// tree returns the value at position i in the form in which encoding/json would decode it into an any with UseNumber.
-// It also checks that Skip ends at the same position.
+// tree returns the value at position i in the form that encoding/json returns for an any with UseNumber.
 func tree(t *testing.T, s *Scanner, i int) (v any, end int) {
 	t.Helper()
 	switch c := s.At(i); c {
@@ -134,8 +133,7 @@ func TestAgainstEncodingJSON(t *testing.T) {
 	for _, text := range seeds {
 		check(t, []byte(text))
 	}
-	// The scanner reads strings eight bytes at a time. Test every byte at each of the eight positions, both inside a
-	// string and as a value.
+	// The scanner reads strings eight bytes at a time, so every byte is tested at each of the eight positions.
 	for c := range 256 {
 		for at := range 17 {
 			text := []byte(`"` + strings.Repeat("a", 17) + `"`)

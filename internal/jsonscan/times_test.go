@@ -61,7 +61,7 @@ func FuzzTime(f *testing.F) {
 				t.Errorf("%q is not in UTC: %v", text, want)
 			}
 		}
-		// ReadTime parses the usual layout without calling ParseTime.
+		// ReadTime does not call ParseTime for the usual layout.
 		quoted, _ := json.Marshal(text)
 		if err := json.Unmarshal(quoted, &text); err != nil { // replaces invalid UTF-8
 			t.Fatal(err)

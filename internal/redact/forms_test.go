@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// transformations maps the name of each form in which the Redactor must find a secret to a function that converts a
-// secret to that form.
+// transformations contains functions that convert a secret to each form in which the Redactor must find the secret.
 var transformations = map[string]func(string) string{
 	"raw":                       func(s string) string { return s },
 	"upper case":                strings.ToUpper,
@@ -68,8 +67,8 @@ func wrap(s string, width int, separator string) string {
 	return strings.Join(append(lines, s), separator)
 }
 
-// showsAny searches text for the secret or half of the secret, in any of the documented forms. It returns the form
-// that it finds, or "". It first removes all escapes and white space from text. It does not use the code under test.
+// showsAny searches text for at least half of the secret in any of the documented forms. It returns the form that it
+// finds, or an empty string.
 func showsAny(text, secret string) string {
 	for range 4 {
 		if plain, err := url.PathUnescape(text); err == nil {
@@ -84,7 +83,7 @@ func showsAny(text, secret string) string {
 		encoded := base64.StdEncoding.EncodeToString([]byte(part))
 		for _, form := range []string{part, hex.EncodeToString([]byte(part)), encoded, base64.URLEncoding.EncodeToString([]byte(part))} {
 			form = strings.ToLower(strings.TrimRight(form, "="))
-			// Skip forms that are very short. For example, the form of "====" is empty.
+			// Very short forms are skipped.
 			if len(form) >= 8 && strings.Contains(text, form[:len(form)-1]) {
 				return form
 			}
@@ -152,8 +151,7 @@ func TestOtherTextStays(t *testing.T) {
 	}
 }
 
-// FuzzMask puts a secret into a text in one of the documented forms and masks the text. It then checks that the
-// secret can no longer be found.
+// FuzzMask checks that masking removes a secret from a text in every documented form.
 func FuzzMask(f *testing.F) {
 	names := slices.Sorted(maps.Keys(transformations))
 	for i := range names {
@@ -175,8 +173,8 @@ func FuzzMask(f *testing.F) {
 		if r.forms.contains(got) {
 			t.Errorf("%s of %q is still in %q", name, secret, got)
 		}
-		// The surrounding text may itself look like a part of the secret. Therefore compare the result with a text
-		// without the secret.
+		// The surrounding text may look like a part of the secret, so the result is compared with a text without the
+		// secret.
 		other := transformations[name](strings.Repeat("~", len(secret)))
 		if shown := showsAny(got, secret); shown != "" && showsAny(before+" "+other+" "+after, secret) == "" && !strings.Contains(mask, shown) {
 			t.Errorf("%s: %q is still in %q", name, shown, got)

@@ -14,15 +14,14 @@ import (
 	"testing"
 )
 
-// These secrets are a key and the signature of a query that was signed with the key.
+// These secrets are a key, and the signature of a query signed with that key.
 var (
 	secretToken = "CAISplanted+Token/3=" + strings.Repeat("q", 300)
 	signedQuery = "Action=A&Signature=" + url.QueryEscape("plantedSig+/4=") + "&SecurityToken=" + url.QueryEscape(secretToken)
 	secrets     = []string{"LTAIplantedKeyID01", "plantedSecret/+=2", secretToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds returns the first secret that text contains, unencoded or in one of the usual encodings. It returns "" if
-// text contains no secret.
+// holds returns the first secret in text, unencoded or in a usual encoding, or an empty string.
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)
@@ -58,8 +57,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// TestShapes checks that the Redactor recognizes secrets that it does not know, by the name or the format of the
-// value.
+// TestShapes checks that the Redactor recognizes unknown secrets by their name or format.
 func TestShapes(t *testing.T) {
 	t.Parallel()
 	s := New()
@@ -172,7 +170,7 @@ func TestError(t *testing.T) {
 			}
 		})
 	}
-	if e, ok := asNetError(s.Error(timeout)); !ok || !e.Timeout() || !e.Temporary() { //nolint:staticcheck // deprecated, but still asked for
+	if e, ok := asNetError(s.Error(timeout)); !ok || !e.Timeout() || !e.Temporary() { //nolint:staticcheck // deprecated, but still called by some programs
 		t.Error("a masked timeout error is no longer a timeout")
 	}
 	if e, ok := asNetError(s.Error(errors.New(signedURL))); !ok || e.Timeout() {
@@ -183,7 +181,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// asError is an error from which errors.As extracts a *url.Error. The error neither prints nor wraps the *url.Error.
+// asError is an error that contains a *url.Error only for errors.As.
 type asError struct{ u *url.Error }
 
 func (asError) Error() string        { return "failed" }

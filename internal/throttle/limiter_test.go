@@ -17,9 +17,8 @@ func slowLimiter(calls *int) func(context.Context) error {
 	}
 }
 
-// TestGateClosesDuringLimiter checks a caller that waits for the limiter while a response to another request is
-// throttled. After the limiter, the caller must wait until the quota is available, and must then wait for the limiter
-// a second time.
+// TestGateClosesDuringLimiter checks a caller that waits for the limiter while another request is throttled. The caller
+// must wait for quota and then call the limiter again.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(*testing.T) *Control{
@@ -45,8 +44,7 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	}
 }
 
-// TestWaitedLeavesOutTheLimiter checks that the time that a caller waits for the limiter is not counted as time
-// waited for quota.
+// TestWaitedLeavesOutTheLimiter checks that waiting for the limiter does not count as waiting for quota.
 func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -59,8 +57,7 @@ func TestWaitedLeavesOutTheLimiter(t *testing.T) {
 	})
 }
 
-// TestLimiterFails checks that Admit returns an error of the limiter, and that the failed caller does not block the
-// next caller.
+// TestLimiterFails checks that Admit returns the limiter's error and that the next caller is not blocked.
 func TestLimiterFails(t *testing.T) {
 	t.Parallel()
 	for _, closed := range []bool{false, true} {

@@ -57,8 +57,8 @@ func (w *fixedWindow) allow(now time.Time) (bool, time.Duration) {
 	return true, 0
 }
 
-// throttleLoad is a simulation in virtual time. Each client has its own Control and several workers. Each worker
-// makes calls one after another. A call is retried in the same way as in the transport.
+// throttleLoad simulates clients in virtual time. Each client has its own Control and several workers, which retry
+// calls as package transport does.
 type throttleLoad struct {
 	clients, workers, calls int // workers and calls are per client
 	attempts                int
@@ -128,9 +128,7 @@ func (l *throttleLoad) share() float64 {
 	return 100 * float64(l.rejected) / float64(l.rejected+len(l.passed))
 }
 
-// TestThrottleLoad is the acceptance test of Control. Every case runs many times, because its course depends on
-// jitter, and every run must keep to the limits. If phases is set, each run starts at a different point in the
-// server's quota period.
+// TestThrottleLoad is the acceptance test of Control. Every case runs many times, because its course depends on jitter.
 func TestThrottleLoad(t *testing.T) {
 	t.Parallel()
 	runs := 25
@@ -159,8 +157,7 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "bucket/4_clients_of_4_workers", clients: 4, workers: 4, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/4_clients_of_16_workers", clients: 4, workers: 16, calls: 600, server: bucket40, ideal: 60 * time.Second, most: 66 * time.Second, rejected: 10},
 		{name: "bucket/short", clients: 1, workers: 16, calls: 240, server: bucket40, ideal: 6 * time.Second, most: 10 * time.Second, rejected: 10},
-		// Without jitter in Control, every n-th request would be throttled, where n is the number of workers. As a
-		// result, the same worker would be throttled every time.
+		// Without jitter, the same worker would be throttled every time.
 		{name: "bucket/in_step", clients: 1, workers: 16, calls: 1000, server: func(time.Time) func(time.Time) (bool, time.Duration) {
 			return (&tokenBucket{rate: 10, burst: 1.25}).allow
 		}, ideal: 100 * time.Second, most: 130 * time.Second, rejected: 20},
@@ -169,11 +166,10 @@ func TestThrottleLoad(t *testing.T) {
 		{name: "window/hint_phases", clients: 1, workers: 16, calls: 600, server: window200(true), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint", clients: 1, workers: 16, calls: 600, server: window200(false), ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
 		{name: "window/no_hint_phases", clients: 1, workers: 16, calls: 600, server: window200(false), phases: true, ideal: 120 * time.Second, most: 132 * time.Second, rejected: 10},
-		// If the server does not report when the quota period ends, each client has to find out when it can continue.
-		// The first client to find out may use up the new quota, so the other clients have to wait for another
-		// period.
+		// Each client has to find out when quota is available again. The first client to do so may use up the new
+		// quota.
 		{name: "window/no_hint_4_clients", clients: 4, workers: 4, calls: 150, attempts: 30, limit: 5 * time.Minute, server: window200(false), ideal: 120 * time.Second, most: 140 * time.Second, rejected: 20},
-		// A single caller needs more attempts, because it has to send all the probes itself.
+		// A single caller needs more attempts, because it sends every request that tests whether quota is available.
 		{name: "window/no_hint_1_worker", clients: 1, workers: 1, calls: 600, attempts: 20, server: window200(false), phases: true, ideal: 120 * time.Second, most: 135 * time.Second, rejected: 10},
 		{name: "window/short", clients: 1, workers: 6, calls: 60, server: func(start time.Time) func(time.Time) (bool, time.Duration) {
 			return (&fixedWindow{n: 20, period: 3 * time.Second, start: start}).allow
@@ -257,8 +253,8 @@ func TestThrottleFollows(t *testing.T) {
 	})
 }
 
-// closedThrottle returns a Control whose gate is closed: it admits no requests for retryAfter. If retryAfter is 0,
-// the gate is closed for the initial pause between probes.
+// closedThrottle returns a Control that admits no requests for retryAfter. If retryAfter is 0, the Control chooses the
+// time.
 func closedThrottle(t *testing.T, retryAfter time.Duration) *Control {
 	t.Helper()
 	th := new(Control)
@@ -350,7 +346,7 @@ func TestThrottleWaitTooLong(t *testing.T) {
 		{name: "deadline", want: ErrPastDeadline, admit: within(time.Second), hint: time.Minute},
 		{name: "limit", want: ErrWaitedTooLong, admit: limit(time.Second), hint: time.Minute},
 		{name: "known_later", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: time.Second + serviceTime, setup: func(t *testing.T, th *Control) {
-			go func() { // the probe, which is ahead of the call in the queue
+			go func() { // this request tests the quota and is ahead of the call in the queue
 				k := mustAdmit(t, th)
 				time.Sleep(serviceTime)
 				th.Report(k, Throttled, time.Minute)
@@ -360,7 +356,7 @@ func TestThrottleWaitTooLong(t *testing.T) {
 			synctest.Wait()
 		}},
 		{name: "never_known", want: ErrWaitedTooLong, admit: limit(5 * time.Second), hint: time.Second, after: 5 * time.Second, setup: func(t *testing.T, th *Control) {
-			go mustAdmit(t, th) // a probe that never receives a response
+			go mustAdmit(t, th) // this request tests the quota and never receives a response
 			synctest.Wait()
 		}},
 		{name: "limit_over", want: ErrWaitedTooLong, admit: limit(1), hint: time.Second},
@@ -394,7 +390,7 @@ func TestThrottleContext(t *testing.T) {
 			t.Errorf("free state and a context that is done: %v", err)
 		}
 		th := closedThrottle(t, time.Second)
-		go mustAdmit(t, th) // the probe has no response yet, so the send time of the next request is unknown
+		go mustAdmit(t, th) // the next send time is unknown until the response arrives
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
@@ -405,8 +401,7 @@ func TestThrottleContext(t *testing.T) {
 	})
 }
 
-// TestThrottleGaps checks the pauses between requests that probe the quota, if the server throttles several of these
-// requests in a row.
+// TestThrottleGaps checks the pauses after throttled responses.
 func TestThrottleGaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -417,7 +412,7 @@ func TestThrottleGaps(t *testing.T) {
 			k := mustAdmit(t, &th)
 			d := time.Since(last)
 			last = time.Now()
-			th.Report(k, Unknown, 0) // the next probe is sent immediately
+			th.Report(k, Unknown, 0) // the next request is sent immediately
 			return d
 		}
 		jittered := false
@@ -441,8 +436,7 @@ func TestThrottleGaps(t *testing.T) {
 	})
 }
 
-// TestThrottleInFlight checks a Control that has many requests in flight when the quota is used up. Only the first
-// throttled response may close the gate.
+// TestThrottleInFlight checks that only the first of many throttled responses changes the state of a Control.
 func TestThrottleInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -473,7 +467,7 @@ func TestThrottleProbes(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		play func(t *testing.T, th *Control, probe Ticket) // runs while a probe is in flight
+		play func(t *testing.T, th *Control, probe Ticket) // runs while a request that tests the quota is in flight
 		want time.Duration                                 // time until the next request is sent
 	}{
 		{"one_at_a_time", func(t *testing.T, th *Control, probe Ticket) {
@@ -483,7 +477,7 @@ func TestThrottleProbes(t *testing.T) {
 			time.AfterFunc(time.Second, func() { th.Report(probe, Unknown, time.Minute) })
 		}, time.Second},
 		{"hangs", func(*testing.T, *Control, Ticket) {}, probeTimeout},
-		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second probe is in flight
+		{"rejected_late", func(t *testing.T, th *Control, probe Ticket) { // a second request that tests the quota is in flight
 			second := mustAdmit(t, th)
 			th.Report(probe, Throttled, time.Minute)
 			time.AfterFunc(time.Second, func() { th.Report(second, Accepted, 0) })
@@ -496,7 +490,7 @@ func TestThrottleProbes(t *testing.T) {
 			mustAdmit(t, th)
 			time.AfterFunc(time.Second, func() { th.Report(probe, Accepted, 0) })
 		}, probeTimeout + time.Second},
-		// Before the response to the first probe arrives, the gate has been opened and closed.
+		// Requests were admitted and blocked again before the response to the first request arrived.
 		{"accepted_too_late", func(t *testing.T, th *Control, probe Ticket) {
 			th.Report(mustAdmit(t, th), Accepted, 0)
 			th.Report(mustAdmit(t, th), Throttled, time.Minute)
@@ -511,7 +505,7 @@ func TestThrottleProbes(t *testing.T) {
 				start := time.Now()
 				tt.play(t, th, probe)
 				mustAdmit(t, th)
-				// After the gate has opened, the next request may also be paced.
+				// The next request may also be paced.
 				if got := time.Since(start); got < tt.want || got > tt.want+2*interval(minRate) {
 					t.Errorf("the next request was sent after %v, want %v", got, tt.want)
 				}
@@ -520,8 +514,7 @@ func TestThrottleProbes(t *testing.T) {
 	}
 }
 
-// TestThrottleOrder checks that callers are admitted in the order of their arrival, both while requests are blocked
-// and while requests are paced.
+// TestThrottleOrder checks that callers are admitted in the order of their arrival.
 func TestThrottleOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -551,11 +544,10 @@ func TestThrottleOrder(t *testing.T) {
 	})
 }
 
-// TestThrottleOvertaking checks that a caller does not overtake the caller at the front of the queue, even if it
-// arrives exactly when the caller at the front may be admitted.
+// TestThrottleOvertaking checks that a caller never overtakes the caller at the front of the queue.
 func TestThrottleOvertaking(t *testing.T) {
 	t.Parallel()
-	for range 50 { // repeat the test, because the scheduler decides which goroutine runs first
+	for range 50 { // repeated, because the scheduler decides which goroutine runs first
 		synctest.Test(t, func(t *testing.T) {
 			th := closedThrottle(t, time.Second)
 			var first sync.WaitGroup
@@ -572,7 +564,7 @@ func TestThrottleOvertaking(t *testing.T) {
 	}
 }
 
-// TestThrottleFreeAgain checks that requests are no longer paced after a minute without throttled responses.
+// TestThrottleFreeAgain checks that requests are no longer paced after a minute without throttling.
 func TestThrottleFreeAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -591,8 +583,7 @@ func TestThrottleFreeAgain(t *testing.T) {
 		if took := time.Since(start); took != 0 || th.paced {
 			t.Errorf("10,000 requests took %v, still paced: %v", took, th.paced)
 		}
-		// When the server throttles a request, the new rate is based on the current request rate, not on the rate to
-		// which the pacing had grown.
+		// The new rate must be based on the rate of the requests that were actually sent.
 		th.Report(mustAdmit(t, th), Throttled, 0)
 		if want := 10_001 / rateSpan.Seconds(); math.Abs(th.rateAtThrottle-want) > 1 {
 			t.Errorf("throttled at %.0f/s, want %.0f", th.rateAtThrottle, want)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestEndedWhileWaitingForQuota checks a call whose context ends while the call waits for quota. The call must return
-// the context's error with the class Throttled, whether or not it has already sent a request.
+// TestEndedWhileWaitingForQuota checks a call whose context ends while the call waits for quota. The error must match
+// both the context's error and Throttled.
 func TestEndedWhileWaitingForQuota(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]error{"deadline": context.DeadlineExceeded, "cancel": context.Canceled} {
@@ -20,7 +20,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 				time.Sleep(time.Second)
 				return respond(400, codeBody("Throttling.User"), "x-acs-retry-after", "1000"), nil
 			}, nil)
-			const when = 2500 * time.Millisecond // at this time, a probe is in flight
+			const when = 2500 * time.Millisecond // at this time, a request that tests the quota is in flight
 			ctx, cancel := context.WithCancel(t.Context())
 			if name == "deadline" {
 				ctx, cancel = context.WithTimeout(t.Context(), when)
@@ -34,7 +34,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 					_, err := g.Do(ctx, call())
 					errs <- err
 				}()
-				time.Sleep(75 * time.Millisecond) // let some calls arrive while the gate is closed
+				time.Sleep(75 * time.Millisecond) // let some calls arrive while requests are blocked
 			}
 			for range cap(errs) {
 				err := <-errs
@@ -46,8 +46,7 @@ func TestEndedWhileWaitingForQuota(t *testing.T) {
 	}
 }
 
-// TestLimiterWithThrottling checks that the requests keep to the caller's limit while the API throttles some of the
-// requests. The limiter must not be called more often than necessary.
+// TestLimiterWithThrottling checks that requests keep to the caller's limit while some of them are throttled.
 func TestLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -105,8 +104,8 @@ func TestLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestGateClosesDuringLimiter checks calls that wait for the limiter when the API throttles another request. The
-// calls must then also wait for the time that the API asks for.
+// TestGateClosesDuringLimiter checks that calls that wait for the limiter also wait if another request is throttled
+// meanwhile.
 func TestGateClosesDuringLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -117,7 +116,7 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 			switch n {
 			case 1:
 				return respond(400, codeBody("Throttling")), nil
-			case 80: // by now, the requests are paced, and the pace is faster than the limiter
+			case 80: // by now, the requests are paced faster than the limiter permits
 				return respond(400, codeBody("Throttling"), "x-acs-retry-after", "20000"), nil
 			}
 			return respond(200, good), nil
@@ -145,12 +144,12 @@ func TestGateClosesDuringLimiter(t *testing.T) {
 	})
 }
 
-// TestSlowLimiterWithThrottling checks a request that probes the quota and waits a long time for the limiter. Later
-// probes must not overtake that request.
+// TestSlowLimiterWithThrottling checks a request that tests whether quota is available and waits a long time for the
+// limiter. Later requests must not overtake it.
 func TestSlowLimiterWithThrottling(t *testing.T) {
 	t.Parallel()
 	const callers = 3
-	for n := range 20 { // repeat the test, because its course depends on jitter
+	for n := range 20 { // repeated, because the course depends on jitter
 		pause := time.Duration(8+n) * time.Second
 		synctest.Test(t, func(t *testing.T) {
 			start, next, waits := time.Now(), time.Now(), 0
@@ -188,7 +187,7 @@ func TestSlowLimiterWithThrottling(t *testing.T) {
 	}
 }
 
-// TestMaxElapsedThrottled checks that the time that a call waits for quota is also limited by MaxElapsed.
+// TestMaxElapsedThrottled checks that MaxElapsed also limits the time that a call waits for quota.
 func TestMaxElapsedThrottled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -203,8 +202,7 @@ func TestMaxElapsedThrottled(t *testing.T) {
 	})
 }
 
-// TestSlowLimiter checks that calls wait for a slow limiter as long as necessary, even after they have been
-// throttled.
+// TestSlowLimiter checks that calls wait for a slow limiter as long as necessary.
 func TestSlowLimiter(t *testing.T) {
 	t.Parallel()
 	for name, throttled := range map[string]int{"never throttled": 0, "throttled at once": 1, "throttled later": 7} {

@@ -10,8 +10,8 @@ import (
 	"testing/iotest"
 )
 
-// TestNoMoreThanTheLimitIsRead checks that an endless body is read only up to the size limit. If a response declares
-// a larger size, its body must not be read at all.
+// TestNoMoreThanTheLimitIsRead checks that a body is read only up to the size limit, and not at all if its declared
+// size is larger.
 func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -28,7 +28,7 @@ func TestNoMoreThanTheLimitIsRead(t *testing.T) {
 			}))
 			return resp, nil
 		}, func(cfg *Config) { cfg.Retry.MaxAttempts = 1 })
-		// The last Read may fill the remaining space of a reused buffer completely.
+		// The last Read may fill the rest of a reused buffer.
 		if _, err := g.Do(t.Context(), call()); err == nil || read > c.most+keepBuffer {
 			t.Errorf("status %d, Content-Length %d: %d bytes read, error %v", c.status, c.length, read, err)
 		}
@@ -80,14 +80,14 @@ func TestReadBody(t *testing.T) {
 			}
 		}
 	}
-	// Content-Length cannot be trusted, so readBody must not allocate as much memory as it declares.
+	// Content-Length cannot be trusted, so readBody must not allocate a buffer of that size in advance.
 	buf, _ := readBody(nil, &http.Response{Body: io.NopCloser(bytes.NewReader(nil)), ContentLength: 30 << 20}, maxBody)
 	if cap(buf) > firstBuffer {
 		t.Errorf("%d bytes allocated for an empty body", cap(buf))
 	}
 }
 
-// TestBufferList checks which buffers are kept for later responses, and in which order these buffers are reused.
+// TestBufferList checks which buffers are kept and in which order they are reused.
 func TestBufferList(t *testing.T) {
 	t.Parallel()
 	var l bufferList
@@ -116,8 +116,7 @@ func TestBufferList(t *testing.T) {
 	}
 }
 
-// TestBuffersAreReused checks that a response body is read into the buffer of the previous response. This must work
-// whether or not the previous response could be decoded.
+// TestBuffersAreReused checks that a response body is read into the buffer of the previous response.
 func TestBuffersAreReused(t *testing.T) {
 	t.Parallel()
 	var seen []*byte

@@ -11,7 +11,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestPanicInDecode checks that a panic in the caller's Decode function does not block other calls.
+// TestPanicInDecode checks that a panic in a caller's Decode function does not block other calls.
 func TestPanicInDecode(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestPanicInDecode(t *testing.T) {
 	})
 }
 
-// TestHookMayCall checks that the OnAttempt hook may make calls with the same Transport.
+// TestHookMayCall checks that the OnAttempt hook may use the same Transport.
 func TestHookMayCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -153,7 +153,7 @@ func explodingCredentials(explode func()) func(context.Context, signer.Credentia
 	}
 }
 
-// TestObserve checks that Observe returns the data that the headers of the most recent response contain.
+// TestObserve checks that Observe returns the data from the headers of the most recent response.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -15,8 +15,7 @@ import (
 	"testing"
 )
 
-// TestClassifyCodes checks the class of the most important documented error codes with each of their documented
-// statuses.
+// TestClassifyCodes checks the class of the most important documented error codes.
 func TestClassifyCodes(t *testing.T) {
 	t.Parallel()
 	const clockOff, stale = Credentials | skew, Credentials | renewKey
@@ -115,7 +114,7 @@ func TestClassifyCodes(t *testing.T) {
 		"Duplicate.TagKey":                           {[]int{400}, Invalid},
 		"InvalidTagKey.Malformed":                    {[]int{400}, Invalid},
 	} {
-		for _, status := range append(want.statuses, 200, 418) { // statuses that must not make a difference
+		for _, status := range append(want.statuses, 200, 418) { // statuses that must not affect the class
 			if got, _ := classify(code, "", status, false, false); got != want.class {
 				t.Errorf("classify(%s, %d) = %b, want %b", code, status, got, want.class)
 			}

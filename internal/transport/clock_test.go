@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// TestSkew checks how the transport corrects a wrong local clock. It must learn the server's time from a response
-// that rejects the time of a request, and use that time for later calls. During one call, it may learn the time at
-// most twice.
+// TestSkew checks how the transport corrects a wrong local clock. It must learn the server's time from a response that
+// rejects the timestamp, at most twice per call.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,7 +47,7 @@ func TestSkew(t *testing.T) {
 }
 
 // TestClockIsLearnedWithoutRetry checks that the transport learns the server's time even from a call that is not
-// retried. The next call must use that time.
+// retried.
 func TestClockIsLearnedWithoutRetry(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +81,7 @@ func TestClock(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for name, c := range map[string]struct {
-			known   time.Duration // the offset with which the request was signed
+			known   time.Duration // the clock offset used to sign the request
 			header  http.Header
 			learned bool
 			want    time.Duration

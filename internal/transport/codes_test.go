@@ -52,8 +52,8 @@ func documentedCodes(t *testing.T) (codes []documentedCode) {
 	return codes
 }
 
-// TestDocumentedCodes checks the class of every documented error code with each of its documented statuses and with
-// an unusual status.
+// TestDocumentedCodes checks the class of every documented error code, with its documented statuses and an unusual
+// status.
 func TestDocumentedCodes(t *testing.T) {
 	t.Parallel()
 	codes := documentedCodes(t)
@@ -70,8 +70,7 @@ func TestDocumentedCodes(t *testing.T) {
 	}
 }
 
-// TestCodeFamilies checks the class of documented error codes with patterns such as prefixes. The patterns do not
-// depend on codeRules.
+// TestCodeFamilies checks the class of documented error codes with patterns that are independent of codeRules.
 func TestCodeFamilies(t *testing.T) {
 	t.Parallel()
 	families := []struct {
@@ -109,7 +108,7 @@ func TestCodeFamilies(t *testing.T) {
 	t.Logf("codes by family: %d", counts)
 }
 
-// TestUnknownCodes checks the class of responses with an unknown error code.
+// TestUnknownCodes checks the class of unknown error codes.
 func TestUnknownCodes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -141,8 +140,7 @@ func TestUnknownCodes(t *testing.T) {
 	}
 }
 
-// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve. Without special advice, the
-// error would tell the user to grant a permission.
+// TestDenialsNoGrantCures checks the advice for denials that no RAM policy can resolve.
 func TestDenialsNoGrantCures(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{

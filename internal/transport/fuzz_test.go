@@ -13,8 +13,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/internal/redact"
 )
 
-// FuzzErrorResponse checks that, whatever the server sends, every field of an error response is short, is a single
-// printable line, and contains no secret.
+// FuzzErrorResponse checks that every field of an error response is short, printable and free of secrets.
 func FuzzErrorResponse(f *testing.F) {
 	for _, body := range []string{
 		``, `{}`, `null`, `[]`, `{"Code":"Throttling","Message":"m","RequestId":"r","HostId":"h","Recommend":"https://r"}`,
@@ -54,8 +53,8 @@ func FuzzErrorResponse(f *testing.F) {
 	})
 }
 
-// FuzzHeaders checks that, for any response headers, retryAfter is between 0 and maxRetryAfter, and the learned clock
-// offset is at most one day.
+// FuzzHeaders checks that retryAfter is between 0 and maxRetryAfter and that the learned clock offset is at most one
+// day.
 func FuzzHeaders(f *testing.F) {
 	f.Add("1500", "2", "Limit:10,Remain:0,TimeLeft:1500,Reset:1", "Thu, 01 Jan 2026 00:00:00 GMT", "")
 	f.Add("-1", "Thu, 01 Jan 2026 00:00:00 GMT", "TimeLeft:99999999999999999999", "Thu, 01 Jan 1970 00:00:00 GMT", "0")

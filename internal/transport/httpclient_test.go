@@ -17,7 +17,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestCallersClient checks that the transport uses the caller's http.Client and parameters, and does not modify them.
+// TestCallersClient checks that the transport does not modify the caller's http.Client and parameters.
 func TestCallersClient(t *testing.T) {
 	t.Parallel()
 	redirected := 0
@@ -48,8 +48,8 @@ func TestOwnClient(t *testing.T) {
 	}
 }
 
-// TestConnections checks that parallel workers reuse their connections, so that each worker opens only one
-// connection. To simulate a long round trip, the server does not respond until all workers are connected.
+// TestConnections checks that each of several parallel workers opens only one connection. The server does not respond
+// until all workers are connected.
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	for _, workers := range []int{1, 16, 64} {

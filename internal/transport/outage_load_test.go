@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// troubles contains the ways in which the simulated service fails: it sends no response, or it sends an error
-// response.
+// troubles contains the ways in which the simulated service fails: without a response, or with an error response.
 var troubles = map[string]roundTripper{
 	"refused": func(int, *http.Request) (*http.Response, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -23,8 +22,8 @@ var troubles = map[string]roundTripper{
 	},
 }
 
-// outageLoad is a simulation in virtual time. Each worker makes calls one after another, and each request takes 20
-// ms. After 100 ms, the service fails for some time. A worker stops at its first failed call.
+// outageLoad simulates workers in virtual time while the service fails for some time. A worker stops at its first
+// failed call.
 type outageLoad struct {
 	trouble  roundTripper
 	down     time.Duration
@@ -36,7 +35,7 @@ type outageLoad struct {
 
 const outageStart = 100 * time.Millisecond
 
-// run runs the simulation and returns how many workers finished all their calls.
+// run runs the simulation and returns the number of workers that finished all their calls.
 func (l *outageLoad) run(t *testing.T) (complete int) {
 	t.Helper()
 	start := time.Now()
@@ -72,10 +71,8 @@ func (l *outageLoad) run(t *testing.T) (complete int) {
 	return int(finished.Load())
 }
 
-// TestOutages checks how long an outage can last before calls and listings fail. In a simulation with many workers,
-// every worker is a sample, so a single run is enough. The only network error that is tested is a refused connection,
-// because TestProblems checks that other network errors have the same class. With -short, error responses are not
-// tested.
+// TestOutages checks how long an outage can last before calls fail. Every worker is a sample, so a single run is
+// enough.
 func TestOutages(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -117,8 +114,8 @@ func TestOutages(t *testing.T) {
 	}
 }
 
-// TestDeadServer checks how many requests a server receives if it never recovers. It must receive at most one request
-// per call, plus one retry per five calls, plus retryBudget retries.
+// TestDeadServer checks how many requests a server receives if it never recovers: one per call, one retry per five
+// calls, and retryBudget further retries.
 func TestDeadServer(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

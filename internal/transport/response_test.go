@@ -35,8 +35,7 @@ func TestTextsAreShort(t *testing.T) {
 	}
 }
 
-// TestProblems checks how failures without an HTTP response are classified, and that permanent failures are not
-// retried.
+// TestProblems checks how failures without a response are classified and which of them are retried.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
@@ -108,7 +107,7 @@ func TestErrorDocument(t *testing.T) {
 		{`200`, `"success"`, false},
 		{`"Success"`, `"done"`, false},
 		{`""`, `"successful"`, false},
-		{`"InternalError"`, ``, false}, // an operation's response may have a member named Code
+		{`"InternalError"`, ``, false}, // a successful response may have a member named Code
 		{`"InternalError"`, `"told"`, true},
 		{`"InternalError"`, `""`, true},
 		{`500`, `"told"`, true},
@@ -129,7 +128,7 @@ func TestErrorDocument(t *testing.T) {
 	})
 }
 
-// TestRequestIDs checks that a secret in a request id is masked in every place where the request id is reported.
+// TestRequestIDs checks that a secret in a request id is masked everywhere.
 func TestRequestIDs(t *testing.T) {
 	t.Parallel()
 	for name, id := range map[string]func(*http.Request) string{
@@ -181,8 +180,7 @@ func TestRequestIDOfASuccess(t *testing.T) {
 	}
 }
 
-// TestIsUUID checks that isUUID accepts nothing but UUIDs. The test matters because a request id that is a UUID is
-// reported without masking.
+// TestIsUUID checks that isUUID accepts only UUIDs. A request id that is a UUID is reported without masking.
 func TestIsUUID(t *testing.T) {
 	t.Parallel()
 	const uuid = "04F0F334-1335-436C-a1d7-6C044FE73368"

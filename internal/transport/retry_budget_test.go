@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestRetryBudgetOfCalls checks that every operation in every region has its own retry budget. If a call is not
-// retried because the budget is used up, the call's error must mention that.
+// TestRetryBudgetOfCalls checks that every operation in every region has its own retry budget, and that errors mention
+// a retry budget that is used up.
 func TestRetryBudgetOfCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -43,8 +43,7 @@ func TestRetryBudgetOfCalls(t *testing.T) {
 	})
 }
 
-// TestPartialOutage checks many concurrent callers while the service fails half of their requests. All callers must
-// succeed, and their retries must not flood the service.
+// TestPartialOutage checks that all callers succeed, without too many retries, while half of the requests fail.
 func TestPartialOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -77,8 +76,8 @@ func TestPartialOutage(t *testing.T) {
 // testPolicy is a retry policy with minimal delays.
 var testPolicy = Policy{MinDelay: 2, MaxDelay: 2}.withDefaults()
 
-// TestRetryBudget checks how many retries the budget permits. A server that stays down must receive 1.2 requests per
-// call in the long run. Responses must refill the budget.
+// TestRetryBudget checks how many retries the budget permits if a server stays down, and checks that responses refill
+// the budget.
 func TestRetryBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -108,8 +107,8 @@ func TestRetryBudget(t *testing.T) {
 	})
 }
 
-// TestRetryBudgetWhileUp checks a retry for which there is no budget left. While the service is up, the retry must
-// wait for responses to other calls. When the service goes down, the retry must fail.
+// TestRetryBudgetWhileUp checks a retry without remaining budget. The retry must wait while the service is up, and must
+// fail when the service goes down.
 func TestRetryBudgetWhileUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -132,7 +131,7 @@ func TestRetryBudgetWhileUp(t *testing.T) {
 	}
 }
 
-// TestAwait checks when the method await returns, and which error it returns.
+// TestAwait checks when await returns and with which error.
 func TestAwait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

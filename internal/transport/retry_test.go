@@ -13,8 +13,7 @@ import (
 	"time"
 )
 
-// TestBackoff checks that backoffs grow and contain jitter. If the server requests a wait, the backoff must be added
-// to that wait.
+// TestBackoff checks that backoffs grow, contain jitter, and are added to a wait that the server requests.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -74,8 +73,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestMaxElapsed checks that MaxElapsed is measured from the first failure. The last retry must start when MaxElapsed
-// is reached, and no retry may start later.
+// TestMaxElapsed checks that no retry starts later than MaxElapsed after the first failure.
 func TestMaxElapsed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -122,8 +120,8 @@ func TestMaxElapsed(t *testing.T) {
 	}
 }
 
-// TestChangesAreNotRepeated checks that an operation that may change something is retried only in two cases: the
-// failed attempt cannot have taken effect, or the request has a ClientToken.
+// TestChangesAreNotRepeated checks that a change is retried only if the failed attempt cannot have taken effect or the
+// request has a ClientToken.
 func TestChangesAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -197,8 +195,7 @@ func TestPolicyDefaults(t *testing.T) {
 	}
 }
 
-// TestBackoffRange checks that backoffs are between the lower bound and the ceiling, and are spread over the whole
-// range.
+// TestBackoffRange checks that backoffs are spread between the lower bound and the ceiling.
 func TestBackoffRange(t *testing.T) {
 	t.Parallel()
 	p := Policy{MinDelay: 100 * time.Millisecond, MaxDelay: time.Second}

@@ -19,7 +19,7 @@ import (
 // roundTripper simulates the server. n is the number of the request, counted from 1.
 type roundTripper func(n int, r *http.Request) (*http.Response, error)
 
-// rig is a Transport that sends its requests to a roundTripper and records the requests, the attempts and the log.
+// rig is a Transport that sends its requests to a roundTripper and records them.
 type rig struct {
 	*Transport
 	mu       sync.Mutex
@@ -80,7 +80,7 @@ func codeBody(code string) string {
 
 const good = `{"Instances":{}}`
 
-// call returns a Call that succeeds if the response is valid.
+// call returns a Call that accepts any valid response.
 func call() Call {
 	return Call{
 		Region: "cn-test", Action: "DescribeInstances", Version: "2014-05-26", Scheme: "https", Host: "ecs.test",
@@ -124,8 +124,8 @@ func asFailure(err error) (f *Failure, ok bool) {
 	return f, ok
 }
 
-// sleepUntil waits until the given time, as a rate.Limiter does. If the context's deadline is earlier, it returns an
-// error immediately.
+// sleepUntil waits until the given time, as a rate.Limiter does. It returns an error immediately if the context's
+// deadline is earlier.
 func sleepUntil(ctx context.Context, at time.Time) error {
 	if deadline, ok := ctx.Deadline(); ok && deadline.Before(at) {
 		return errPastDeadline
@@ -145,7 +145,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// rotating returns a credentials function that returns a new key on every call and increments calls.
+// rotating returns a credentials function that returns a new key on every call and counts the calls.
 func rotating(calls *int) func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 	return func(context.Context, signer.Credentials) (signer.Credentials, error, error) {
 		*calls++

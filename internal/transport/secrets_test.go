@@ -15,8 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestNoSecretLeaves checks that secrets in strings from the server, the network or the credentials provider do not
-// appear in errors, attempts or the log.
+// TestNoSecretLeaves checks that errors, attempts and the log contain no secrets.
 func TestNoSecretLeaves(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]signer.Signer{"V1": signer.V1{}, "V3": signer.V3{}} {
@@ -71,16 +70,15 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// TestCallersErrorsAreMasked checks the errors of the caller's limiter and the cause of the caller's context. They
-// must be reported on one line and without secrets. The original error must stay in the error chain unless it
-// contains a secret.
+// TestCallersErrorsAreMasked checks that errors of the caller's limiter and context are reported without secrets. An
+// error without secrets must stay in the error chain.
 func TestCallersErrorsAreMasked(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("two\nlines")
 	secret := errors.New("it is " + secretKey.AccessKeySecret)
 	for _, theirs := range []error{plain, secret} {
 		g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
-		if _, err := g.Do(t.Context(), call()); err != nil { // make one call, so that the transport knows the key
+		if _, err := g.Do(t.Context(), call()); err != nil { // the first call makes the key known to the transport
 			t.Fatal(err)
 		}
 		canceled, cancel := context.WithCancelCause(t.Context())
@@ -122,8 +120,7 @@ var (
 	secrets = []string{secretKey.AccessKeyID, secretKey.AccessKeySecret, secretKey.SecurityToken, "plantedSig+/4=", "00plantedhexsignature11"}
 )
 
-// holds returns the first secret that text contains, unencoded or in one of the usual encodings. It returns "" if
-// text contains no secret.
+// holds returns the first secret in text, unencoded or in a usual encoding, or an empty string.
 func holds(text string) string {
 	for _, s := range secrets {
 		once := url.QueryEscape(s)

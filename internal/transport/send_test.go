@@ -7,8 +7,7 @@ import (
 	"testing/synctest"
 )
 
-// TestAttemptTimeout checks that an attempt that exceeds AttemptTimeout is reported as a timeout, and that the
-// transport then closes idle connections.
+// TestAttemptTimeout checks that a slow attempt is reported as a timeout and that idle connections are then closed.
 func TestAttemptTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -44,8 +44,7 @@ func TestEveryAttemptIsSigned(t *testing.T) {
 	}
 }
 
-// TestExpiredKey checks that the transport replaces a key once if the API reports that the key has expired. If there
-// is no other key, the transport must not send another request.
+// TestExpiredKey checks that the transport replaces an expired key once.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
 	first, second := secretKey, signer.Credentials{AccessKeyID: "second", AccessKeySecret: "x", SecurityToken: "t"}
@@ -91,7 +90,7 @@ func TestExpiredKey(t *testing.T) {
 	}
 }
 
-// TestMismatch checks that a call is not retried if the response does not match the caller's result type.
+// TestMismatch checks that a call is not retried if the response does not fit the caller's result type.
 func TestMismatch(t *testing.T) {
 	t.Parallel()
 	g := newRig(func(int, *http.Request) (*http.Response, error) { return respond(200, good), nil }, nil)
@@ -103,8 +102,8 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-// TestCredentialsUnreachable checks that the error for an unreachable credentials service differs from the error for
-// a missing key. A timeout of the provider must not be mistaken for a timeout of the caller.
+// TestCredentialsUnreachable checks that an unreachable credentials service does not look like a missing key or a
+// timeout of the caller.
 func TestCredentialsUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -139,8 +138,7 @@ func (saysUnavailable) Error() string { return "provider failed" }
 
 func (s saysUnavailable) Unavailable() bool { return bool(s) }
 
-// TestUnknownKeyIsRenewed checks that a key that the API reports as unknown or disabled is replaced once. An expired
-// key is handled in the same way.
+// TestUnknownKeyIsRenewed checks that a key that the API reports as unknown or disabled is replaced once.
 func TestUnknownKeyIsRenewed(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"InvalidAccessKeyId.NotFound", "InvalidAccessKeyId.Inactive", "InvalidAccessKeyIdError", "Forbidden.AccessKeyDisabled", "InvalidSecurityToken.Expired"} {
@@ -159,7 +157,7 @@ func TestUnknownKeyIsRenewed(t *testing.T) {
 	}
 }
 
-// TestWithCredentials checks that a Transport for another account shares only the connections with the original
+// TestWithCredentials checks that a Transport for another account shares only the connections of the original
 // Transport.
 func TestWithCredentials(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// TestDo checks the result and the number of attempts of a call for each kind of response and failure.
+// TestDo checks the result and the number of attempts for each kind of response and failure.
 func TestDo(t *testing.T) {
 	t.Parallel()
 	fail := func(err error) roundTripper {
@@ -48,7 +48,7 @@ func TestDo(t *testing.T) {
 		class    Class  // class of the Failure
 		code     string // error code of the Failure
 		status   int
-		text     string // part of the error message; "" means that the call succeeds
+		text     string // part of the error message; empty if the call succeeds
 		is       error
 	}{
 		"first time":                {serve: once(always(200, good)), attempts: 1},
@@ -137,7 +137,7 @@ func TestDo(t *testing.T) {
 				if c.is != nil && !errors.Is(err, c.is) {
 					t.Errorf("%v does not match %v", err, c.is)
 				}
-				if errors.Is(err, context.DeadlineExceeded) && c.is != context.DeadlineExceeded { //nolint:errorlint // the very one
+				if errors.Is(err, context.DeadlineExceeded) && c.is != context.DeadlineExceeded { //nolint:errorlint // must be the same error value
 					t.Errorf("%v matches context.DeadlineExceeded, although the caller set no deadline", err)
 				}
 			})
@@ -145,7 +145,7 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// forever is a connection whose Read method blocks forever and ignores deadlines.
+// forever is a connection whose Read method blocks forever.
 type forever struct{}
 
 func (forever) Read([]byte) (int, error) { select {} }
@@ -269,8 +269,8 @@ func (u untilDone) Read([]byte) (int, error) {
 	return 0, u.ctx.Err()
 }
 
-// TestLastResponseIsKept checks that a failed call reports the most recent error response, even if the last attempt
-// received no response.
+// TestLastResponseIsKept checks that a failed call reports the latest error response, even if a later attempt received
+// no response.
 func TestLastResponseIsKept(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -290,8 +290,8 @@ func TestLastResponseIsKept(t *testing.T) {
 	})
 }
 
-// TestContextErrorKeepsTheLastFailure checks a call that ends because its context is done. Its error must also report
-// the failure of the previous attempt.
+// TestContextErrorKeepsTheLastFailure checks that the error of a call whose context is done also reports the last
+// failed attempt.
 func TestContextErrorKeepsTheLastFailure(t *testing.T) {
 	t.Parallel()
 	reset := errors.New("connection reset")
