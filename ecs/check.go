@@ -143,8 +143,9 @@ func (k *checker) prepare(ctx context.Context) error {
 		return failure(call, region, transport.ContextError(ctx))
 	case k.AllRegions && len(k.Regions) > 0:
 		return invalidCall(call, region, invalid("CheckOptions.AllRegions", "cannot be combined with Regions"))
-	case checkRegions("CheckOptions.Exclude", k.Exclude...) != nil:
-		return invalidCall(call, region, checkRegions("CheckOptions.Exclude", k.Exclude...))
+	}
+	if err := checkRegions("CheckOptions.Exclude", k.Exclude...); err != nil {
+		return invalidCall(call, region, err)
 	}
 	requests := []DescribeInstancesRequest{}
 	for _, req := range k.Requests {

@@ -200,7 +200,7 @@ func (c *Client) listRegion(ctx context.Context, req DescribeInstancesRequest, w
 
 // listRest delivers the pages of a region that follow the first page.
 func (l *listing) listRest(ctx context.Context, req DescribeInstancesRequest, first *instancePage, workers int, large chan struct{}, deliver deliverFunc) error {
-	if total := l.client.counts(ctx, req, []time.Time{{}}); total != nil && total[0].n > 0 && total[0].n <= smallRegion {
+	if total, err := l.client.count(ctx, req, time.Time{}); err == nil && total.n > 0 && total.n <= smallRegion {
 		req.NextToken = first.NextToken
 		return l.followTokens(ctx, req, deliver)
 	}
