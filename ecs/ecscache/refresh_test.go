@@ -80,6 +80,8 @@ func TestRefresh(t *testing.T) {
 		c := newCloud(t, nil, in(hangzhou, "i-h"), in(beijing, "i-b"))
 		cache := c.synced(ecs.DescribeInstancesRequest{}, &ecscache.Options{Regions: []string{hangzhou, beijing}, Interval: 24 * time.Hour})
 		c.Delete("i-h")
+		// Virtual time advances only when every goroutine waits, so all calls have begun before the first response arrives.
+		c.Configure(func(s *ecstest.Settings) { s.Latency = 50 * time.Millisecond })
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
