@@ -149,11 +149,11 @@ func (k *checker) prepare(ctx context.Context) error {
 	}
 	requests := []DescribeInstancesRequest{}
 	for _, req := range k.Requests {
-		split, err := req.split(ctx)
+		batches, err := req.splitLists(ctx)
 		if err != nil {
 			return invalidCall(call, region, err)
 		}
-		req = split[0]
+		req = batches[0]
 		req.MaxResults, req.NextToken = 0, ""
 		requests = append(requests, req)
 	}

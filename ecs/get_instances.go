@@ -87,7 +87,7 @@ func (c *Client) lookUp(ctx context.Context, mode retryMode, ids []string, trust
 		return found, nil
 	}
 	req := DescribeInstancesRequest{InstanceIDs: ids}
-	batches, err := req.split(ctx)
+	batches, err := req.splitLists(ctx)
 	if err != nil {
 		return nil, invalidCall(describeInstances, c.region, err)
 	}

@@ -103,12 +103,53 @@ var errStopped = errors.New("stopped")
 // listAll fetches all pages of a listing one after the other and delivers them. It returns nil if the consumer stops
 // the listing.
 func (l *listing) listAll(ctx context.Context, req DescribeInstancesRequest, deliver deliverFunc) error {
-	requests, err := req.split(ctx)
+	requests, err := req.splitLists(ctx)
 	if err != nil {
 		return invalidCall(describeInstances, l.client.region, err)
 	}
 	err = l.followAll(ctx, 1, requests, deliver)
 	return l.finish(ctx, req, err, 1, deliver)
+}
+
+// splitLists returns the requests that a listing sends for r: it divides a list of ids or addresses with more than 100
+// elements among several requests. It returns an error if the request cannot succeed in a listing.
+func (r DescribeInstancesRequest) splitLists(ctx context.Context) ([]DescribeInstancesRequest, error) {
+	if ctx == nil {
+		return nil, errNilContext
+	}
+	if r.PageNumber != 0 || r.PageSize != 0 {
+		return nil, invalid("PageNumber and PageSize", "apply only to a single DescribeInstances call: set MaxResults to choose the page size of a listing")
+	}
+	if r.MaxResults == 0 {
+		r.MaxResults = maxPerRequest
+	}
+	var long *requestList
+	for _, l := range r.lists() {
+		if l.values = unique(l.values); len(l.values) <= maxPerRequest {
+			l.set(&r, l.values)
+			continue
+		}
+		if long != nil {
+			return nil, invalid(l.field, "has more than %[2]d elements, as does %[1]s: a listing accepts only one list of this length, so divide one of the lists among several listings", long.field, maxPerRequest)
+		}
+		long = &l
+	}
+	if long == nil {
+		return []DescribeInstancesRequest{r}, r.validate()
+	}
+	if r.NextToken != "" {
+		return nil, invalid("NextToken", "must be empty if %[2]s has more than %[1]d elements, because the listing then combines several requests", maxPerRequest, long.field)
+	}
+	if err := checkElements(long.field, long.values); err != nil { // validate checks only the first batch
+		return nil, err
+	}
+	var batches []DescribeInstancesRequest
+	for values := range slices.Chunk(long.values, maxPerRequest) {
+		batch := r
+		long.set(&batch, values)
+		batches = append(batches, batch)
+	}
+	return batches, batches[0].validate()
 }
 
 // finish completes a listing and returns its final error. It fetches the instances beyond the API's cap and verifies

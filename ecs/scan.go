@@ -51,7 +51,7 @@ func (c *Client) scan(ctx context.Context, req DescribeInstancesRequest, opts *S
 	if opts != nil {
 		o = *opts
 	}
-	requests, err := req.split(ctx)
+	requests, err := req.splitLists(ctx)
 	switch {
 	case err == nil && req.NextToken != "":
 		err = invalid("NextToken", "must be empty, because a scan always lists from the beginning")
