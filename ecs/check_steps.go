@@ -285,7 +285,7 @@ func (k *checker) addSignature(failed *Error, reached bool) bool {
 // addQuota adds the quota step, which shows the rate limits that the API reported.
 func (k *checker) addQuota() {
 	var limits []string
-	for _, p := range k.probed {
+	for _, p := range k.sent {
 		if limit := p.client.transport.Observe(p.client.region, p.action).RateLimitUserAPI; limit != "" {
 			limits = append(limits, p.action+inRegion(p.client.region)+": "+limitText(limit))
 		}
@@ -293,7 +293,7 @@ func (k *checker) addQuota() {
 	limits = unique(limits)
 	s := CheckStep{Name: stepQuota, Optional: true, Status: CheckStatusPassed, Detail: enumerate(limits, len(limits))}
 	switch {
-	case len(k.probed) == 0:
+	case len(k.sent) == 0:
 		k.skip(s)
 		return
 	case len(limits) == 0:
