@@ -240,8 +240,8 @@ func (k *checker) checkOtherHosts(ctx context.Context, host string) {
 	k.sendChecks(ctx, others)
 }
 
-// permissionChecks returns the requests that test the permissions in one region. Only for the first region, the result includes
-// DescribeRegions.
+// permissionChecks returns the requests that test the permissions in one region. Only for the first region, the result
+// includes DescribeRegions.
 func (k *checker) permissionChecks(c *Client, first bool) (checks []permissionCheck) {
 	if first && k.AllRegions && slices.Contains(k.Exclude, c.region) {
 		return []permissionCheck{k.regionsCheck(c)}

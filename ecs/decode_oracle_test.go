@@ -113,7 +113,7 @@ func oracleInstances(list node) (instances []Instance, undecoded []*DecodeError,
 		undecoded = append(undecoded, problems...)
 	}
 	for i, bad := range undecoded {
-		if i >= maxRawTexts {
+		if i >= maxRawValues {
 			bad.Raw = nil
 		}
 		bad.Raw = bad.Raw[:min(len(bad.Raw), maxRawLength)]

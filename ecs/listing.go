@@ -68,14 +68,14 @@ func (c *Client) InstancePages(ctx context.Context, req DescribeInstancesRequest
 
 // listing is the state of one listing. Its main method is listAll.
 type listing struct {
-	client    *Client
-	mode      retryMode
-	seen      map[string]struct{} // ids of the instances that were delivered or could not be decoded
-	unnamed   int                 // number of instances without a readable id
-	delivered int
-	undecoded []*DecodeError
-	showed    bool                       // whether a response contained an instance
-	emptyEnds []DescribeInstancesRequest // the requests whose last page was empty
+	client      *Client
+	mode        retryMode
+	seen        map[string]struct{} // ids of the instances that were delivered or could not be decoded
+	unnamed     int                 // number of instances without a readable id
+	delivered   int
+	undecoded   []*DecodeError
+	sawInstance bool                       // whether a response contained an instance
+	endedEmpty  []DescribeInstancesRequest // the requests whose last page was empty
 }
 
 func (c *Client) newListing() *listing {
@@ -159,7 +159,7 @@ func (l *listing) finish(ctx context.Context, req DescribeInstancesRequest, err 
 		err = l.continuePastCap(ctx, req, deliver)
 	}
 	if err == nil {
-		err = l.verifyEmptyEnds(ctx, req, parallel, deliver)
+		err = l.verifyEmptyLastPages(ctx, req, parallel, deliver)
 	}
 	return l.finalError(err)
 }
@@ -196,11 +196,11 @@ func (l *listing) deliverAll(pages iter.Seq2[*instancePage, error], deliver deli
 
 // dedupe returns a page without the instances that earlier pages contained.
 func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
-	if p.emptyEnd {
-		l.emptyEnds = append(l.emptyEnds, p.request)
+	if p.emptyLast {
+		l.endedEmpty = append(l.endedEmpty, p.request)
 	}
-	if !l.showed && p.rows > 0 {
-		l.showed = true
+	if !l.sawInstance && p.received > 0 {
+		l.sawInstance = true
 		l.client.permissions.recordInstances(l.client.region, p.request)
 	}
 	page := p.DescribeInstancesResponse
@@ -219,7 +219,7 @@ func (l *listing) dedupe(p *instancePage) *DescribeInstancesResponse {
 		} else {
 			l.markSeen(d.InstanceID)
 		}
-		if len(l.undecoded) >= maxRawTexts {
+		if len(l.undecoded) >= maxRawValues {
 			d = &DecodeError{InstanceID: d.InstanceID, Path: strings.Clone(d.Path), Err: d.Err}
 		}
 		l.undecoded = append(l.undecoded, d)
