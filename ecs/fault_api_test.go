@@ -18,8 +18,8 @@ import (
 	"github.com/aliyun-ecs/sdk-go/signer"
 )
 
-// refused returns a fault case for an API error that must not be retried and must match only the given kind.
-func refused(status int, code string, kind error) func(*testing.T, variant) {
+// permanent returns a fault case for an API error that must not be retried and must match only the given kind.
+func permanent(status int, code string, kind error) func(*testing.T, variant) {
 	return func(t *testing.T, v variant) {
 		g := newRig(t, v, func(x *exchange) { x.fail(status, code) })
 		defer g.finish()
@@ -45,10 +45,10 @@ func failsOnce(status int, code string, header ...string) func(*exchange) {
 }
 
 var apiFaults = []fault{
-	{id: "A01", name: "invalid_parameter", what: "400 InvalidParameter", run: refused(400, "InvalidParameter", ecs.ErrInvalidParameter)},
-	{id: "A02", name: "not_found", what: "404 InvalidInstanceId.NotFound", run: refused(404, "InvalidInstanceId.NotFound", ecs.ErrNotFound)},
-	{id: "A03", name: "forbidden", what: "403 Forbidden.RAM", run: refused(403, "Forbidden.RAM", ecs.ErrForbidden)},
-	{id: "A04", name: "dry_run", what: "400 DryRunOperation", run: refused(400, "DryRunOperation", nil)},
+	{id: "A01", name: "invalid_parameter", what: "400 InvalidParameter", run: permanent(400, "InvalidParameter", ecs.ErrInvalidParameter)},
+	{id: "A02", name: "not_found", what: "404 InvalidInstanceId.NotFound", run: permanent(404, "InvalidInstanceId.NotFound", ecs.ErrNotFound)},
+	{id: "A03", name: "forbidden", what: "403 Forbidden.RAM", run: permanent(403, "Forbidden.RAM", ecs.ErrForbidden)},
+	{id: "A04", name: "dry_run", what: "400 DryRunOperation", run: permanent(400, "DryRunOperation", nil)},
 	{id: "A05", name: "500_internal_error", what: "500 InternalError, then success", run: recovers(2, failsOnce(500, "InternalError"))},
 	{id: "A06", name: "400_internal_error", what: "400 InternalError, then success", run: recovers(2, failsOnce(400, "InternalError"))},
 	{id: "A07", name: "503_unavailable", what: "503 ServiceUnavailable, then success", run: recovers(2, failsOnce(503, "ServiceUnavailable"))},
@@ -286,7 +286,7 @@ var clockFaults = []fault{
 			t.Errorf("%v", err)
 		}
 	}},
-	{id: "C05", name: "unknown_key", what: "404 InvalidAccessKeyId.NotFound", run: refused(404, "InvalidAccessKeyId.NotFound", ecs.ErrCredentials)},
+	{id: "C05", name: "unknown_key", what: "404 InvalidAccessKeyId.NotFound", run: permanent(404, "InvalidAccessKeyId.NotFound", ecs.ErrCredentials)},
 	{id: "C06", name: "expired_token", what: "403 InvalidSecurityToken.Expired; the provider has a new key, or none", run: func(t *testing.T, v variant) {
 		n := 0
 		g := newRig(t, v, func(x *exchange) {

@@ -18,7 +18,8 @@ type Failure struct {
 	Problem  Problem // the network problem, if there was no HTTP response
 	Host     string  // the host to which the request was sent
 	Advice   string  // what the user can do; "" means the general advice for Class
-	// Err is the underlying error, such as a context or network error. It is nil if the error response is the only reason.
+	// Err is the underlying error, such as a context or network error. It is nil if the error response is the only
+	// reason.
 	Err error
 }
 
@@ -97,9 +98,9 @@ type attemptResult struct {
 // attempt makes one attempt: it waits for admission, sends the request, and reports the attempt to the caller's hook
 // and logger.
 func (s *callState) attempt(ctx context.Context) attemptResult {
-	ticket, refused := s.admit(ctx)
-	if refused != nil {
-		return *refused
+	ticket, failed := s.admit(ctx)
+	if failed != nil {
+		return *failed
 	}
 	start := time.Now()
 	res := s.signAndSend(ctx, ticket)
