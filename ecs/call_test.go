@@ -137,7 +137,7 @@ func TestCall(t *testing.T) {
 				t.Errorf("%T: %v", out, err)
 			}
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 	story(t, "errors", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)

@@ -203,6 +203,6 @@ func TestCallPagesOfAFleet(t *testing.T) {
 		if want := ids(fleet); len(got) != len(want) {
 			t.Errorf("got %d instances, want %d", len(got), len(want))
 		}
-		srv.asked(map[string]int{listed: 4})
+		srv.wantRequests(map[string]int{listed: 4})
 	})
 }

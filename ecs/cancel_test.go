@@ -50,8 +50,8 @@ func troubled(t *testing.T, n int) *cloud {
 	return srv
 }
 
-// still waits one hour and fails the test if the server receives a request during that hour.
-func (c *cloud) still() {
+// noMoreRequests waits one hour and fails the test if the server receives a request during that hour.
+func (c *cloud) noMoreRequests() {
 	c.t.Helper()
 	synctest.Wait()
 	before := len(c.Requests())
@@ -61,8 +61,8 @@ func (c *cloud) still() {
 	}
 }
 
-// ended fails the test unless err is nil or is the context's error with the given cause.
-func ended(t *testing.T, err, cause error) {
+// checkCanceled fails the test unless err is nil or is the context's error with the given cause.
+func checkCanceled(t *testing.T, err, cause error) {
 	t.Helper()
 	_, region := errorAs[*ecs.RegionError](err)
 	if err != nil && (!errors.Is(err, context.Canceled) || !errors.Is(err, cause) || region) {
@@ -119,11 +119,11 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 						break
 					}
 				}
-				ended(t, last, cause)
+				checkCanceled(t, last, cause)
 				if last == nil && len(got) != n && (seed%3 != 2 || len(got) != leave) {
 					t.Errorf("got only %d instances, without an error", len(got))
 				}
-				srv.still()
+				srv.noMoreRequests()
 				cancel(nil)
 			})
 		}
@@ -142,8 +142,8 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 				cause := errors.New("enough")
 				defer cancel(nil)
 				srv.after(time.Duration(rng.Int64N(int64(100*time.Millisecond))), func() { cancel(cause) })
-				ended(t, calls[name](ctx, srv.client, srv.Instances()), cause)
-				srv.still()
+				checkCanceled(t, calls[name](ctx, srv.client, srv.Instances()), cause)
+				srv.noMoreRequests()
 			})
 		}
 	}

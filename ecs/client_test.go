@@ -154,7 +154,7 @@ func TestWithCredentials(t *testing.T) {
 		if !errors.Is(err, ecs.ErrCredentials) || strings.Contains(err.Error(), "hush") {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 

@@ -812,7 +812,7 @@ func compare(t *testing.T, body []byte) {
 		t.Fatalf("%q\ngot  %+v\nwant %+v", body, got, want)
 	}
 	doc, err := parseNode(body)
-	if err != nil || doc.twice() {
+	if err != nil || doc.repeatsMember() {
 		return
 	}
 	for _, inst := range got.Instances {

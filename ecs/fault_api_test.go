@@ -182,8 +182,8 @@ var throttleFaults = []fault{
 	{id: "Q08", name: "retry_quota", what: "503 for every request, 200 calls from 20 goroutines", run: func(t *testing.T, v variant) {
 		g := newRig(t, v, always(503, ""))
 		defer g.finish()
-		if failed := g.many(t.Context(), 20, 200); failed != 200 || g.arrived() > 320 {
-			t.Errorf("%d failed, %d attempts", failed, g.arrived())
+		if failed := g.many(t.Context(), 20, 200); failed != 200 || g.requestCount() > 320 {
+			t.Errorf("%d failed, %d attempts", failed, g.requestCount())
 		}
 	}},
 	{id: "Q09", name: "backoff", what: "503 for every request: delays between attempts", run: func(t *testing.T, v variant) {
@@ -200,7 +200,7 @@ var throttleFaults = []fault{
 		g := newRig(t, v, metered(&rejected, tokenBucket(40, 10)))
 		defer g.finish()
 		failed := g.many(t.Context(), 16, 240)
-		share := 100 * float64(rejected.Load()) / float64(g.arrived())
+		share := 100 * float64(rejected.Load()) / float64(g.requestCount())
 		t.Logf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
 		if failed > 0 || share > 35 || g.elapsed() > time.Minute {
 			t.Errorf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
@@ -211,7 +211,7 @@ var throttleFaults = []fault{
 		g := newRig(t, v, metered(&rejected, fixedWindow(20, 3*time.Second, false)))
 		defer g.finish()
 		failed := g.many(t.Context(), 6, 60)
-		share := 100 * float64(rejected.Load()) / float64(g.arrived())
+		share := 100 * float64(rejected.Load()) / float64(g.requestCount())
 		t.Logf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
 		if failed > 0 || share > 60 || g.elapsed() > 20*time.Second {
 			t.Errorf("%d failed, %.1f %% rejected, %v", failed, share, g.elapsed())
@@ -380,8 +380,8 @@ var pageFaults = []fault{
 		})
 		defer g.finish()
 		ids, err := g.list()
-		if !errors.Is(err, pagination.ErrTokenLoop) || g.arrived() > 3 || len(ids) != 2 {
-			t.Errorf("%d pages, %v, %v", g.arrived(), ids, err)
+		if !errors.Is(err, pagination.ErrTokenLoop) || g.requestCount() > 3 || len(ids) != 2 {
+			t.Errorf("%d pages, %v, %v", g.requestCount(), ids, err)
 		}
 	}},
 	{id: "P02", name: "page_fails_once", what: "page 3 of 5 fails once with 500", run: func(t *testing.T, v variant) {
@@ -393,8 +393,8 @@ var pageFaults = []fault{
 			return false
 		}))
 		defer g.finish()
-		if ids, err := g.list(); err != nil || !slices.Equal(ids, idsOf(1, 5)) || g.arrived() != 6 {
-			t.Errorf("%d requests, %v, %v", g.arrived(), ids, err)
+		if ids, err := g.list(); err != nil || !slices.Equal(ids, idsOf(1, 5)) || g.requestCount() != 6 {
+			t.Errorf("%d requests, %v, %v", g.requestCount(), ids, err)
 		}
 	}},
 }

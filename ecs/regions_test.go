@@ -67,18 +67,18 @@ func TestAllRegions(t *testing.T) {
 		for _, list := range byRegion {
 			pages += (len(list) + 99) / 100
 		}
-		srv.asked(map[string]int{"DescribeRegions": 1, listed: pages, dryRan: 29 - len(byRegion)})
+		srv.wantRequests(map[string]int{"DescribeRegions": 1, listed: pages, dryRan: 29 - len(byRegion)})
 	})
 	story(t, "an empty list means no regions, duplicates are removed", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(3, "cn-beijing")...)
 		if got, failed, err := inRegions(t, srv.client, []string{}, ecs.DescribeInstancesRequest{}); len(got) != 0 || len(failed) != 0 || err != nil {
 			t.Error(got, failed, err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 		if got, failed, err := inRegions(t, srv.client, []string{"cn-beijing", "cn-beijing"}, ecs.DescribeInstancesRequest{}); len(got) != 3 || len(failed) != 0 || err != nil {
 			t.Error(got, failed, err)
 		}
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
 	story(t, "thirty regions take as long as the largest", func(t *testing.T) {
 		var fleet []ecs.Instance
@@ -162,7 +162,7 @@ func TestFailingRegions(t *testing.T) {
 		if _, _, err := inRegions(t, srv.client, nil, ecs.DescribeInstancesRequest{NextToken: "t"}); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 
@@ -214,7 +214,7 @@ func TestEmptyRegions(t *testing.T) {
 			if !slices.Equal(forbidden, tt.failed) {
 				t.Errorf("denied in %v, want %v (%v)", forbidden, tt.failed, failed)
 			}
-			if n := srv.arrived()[dryRan]; n != tt.dry {
+			if n := srv.requestCounts()[dryRan]; n != tt.dry {
 				t.Errorf("got %d dry runs, want %d", n, tt.dry)
 			}
 		})

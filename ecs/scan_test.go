@@ -80,7 +80,7 @@ func TestScanIsExact(t *testing.T) {
 					start := time.Now()
 					sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 16), fleet)
 					took := int(time.Since(start) / round)
-					t.Logf("%d requests in %d rounds: %v", len(srv.Requests()), took, srv.arrived())
+					t.Logf("%d requests in %d rounds: %v", len(srv.Requests()), took, srv.requestCounts())
 					if limit := most[name][n]; limit > 0 && took > limit || n > 0 && n <= 100 && took != 1 {
 						t.Errorf("took %d rounds, want at most %d", took, max(limit, 1))
 					}
@@ -183,7 +183,7 @@ func TestScanPanics(t *testing.T) {
 				if p := recover(); p == nil || !strings.Contains(fmt.Sprint(p), "a bug in the hook") {
 					t.Errorf("recovered %v", p)
 				}
-				srv.still()
+				srv.noMoreRequests()
 			}()
 			_, err := collect(c.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil))
 			t.Errorf("the scan ended with %v", err)
@@ -515,7 +515,7 @@ func TestScanDelivers(t *testing.T) {
 			if n++; n%500 == 0 {
 				<-time.After(time.Hour)
 				// Each worker may be one page ahead. Time ranges overlap slightly, which adds some pages.
-				if ahead := srv.arrived()[listed] - (n+99)/100; ahead > 8+1+8 {
+				if ahead := srv.requestCounts()[listed] - (n+99)/100; ahead > 8+1+8 {
 					t.Fatalf("after %d instances, %d pages were requested ahead", n, ahead)
 				}
 			}
@@ -556,14 +556,14 @@ func TestScanDelivers(t *testing.T) {
 					break
 				}
 			}
-			srv.still()
+			srv.noMoreRequests()
 		}
 	})
 	story(t, "each loop scans from the beginning", func(t *testing.T) {
 		fleet := fleetOf(500, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		scan := srv.client.ScanInstances(t.Context(), ecs.DescribeInstancesRequest{}, nil)
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 		for range 2 {
 			got, err := collect(scan)
 			if err != nil {
@@ -576,13 +576,13 @@ func TestScanDelivers(t *testing.T) {
 		fleet := taggedFleet(1200)
 		srv := newCloud(t, nil, fleet...)
 		sameOnce(t, scanned(t, srv.client, byTag, 16), matching(fleet, byTag))
-		srv.asked(map[string]int{listed: 12, tagged: 48})
+		srv.wantRequests(map[string]int{listed: 12, tagged: 48})
 	})
 	story(t, "one worker lists page by page", func(t *testing.T) {
 		fleet := fleetOf(500, shapes["uniform"])
 		srv := newCloud(t, nil, fleet...)
 		sameOnce(t, scanned(t, srv.client, ecs.DescribeInstancesRequest{}, 1), fleet)
-		srv.asked(map[string]int{listed: 5})
+		srv.wantRequests(map[string]int{listed: 5})
 	})
 }
 
@@ -602,7 +602,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 			if !errors.Is(err, ecs.ErrInvalidParameter) || len(got) >= 3000 {
 				t.Errorf("got %d instances and error %v", len(got), err)
 			}
-			srv.still()
+			srv.noMoreRequests()
 		})
 	}
 	story(t, "invalid arguments are rejected before a request is sent", func(t *testing.T) {
@@ -626,7 +626,7 @@ func TestScanEndsWithTheFirstError(t *testing.T) {
 				t.Errorf("%s: %v", field, err)
 			}
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 

@@ -84,8 +84,8 @@ func kind(r ecstest.Request) string {
 	return listed
 }
 
-// arrived returns the number of received requests of each kind.
-func (c *cloud) arrived() map[string]int {
+// requestCounts returns the number of received requests of each kind.
+func (c *cloud) requestCounts() map[string]int {
 	n := map[string]int{}
 	for _, r := range c.Requests() {
 		n[kind(r)]++
@@ -93,10 +93,10 @@ func (c *cloud) arrived() map[string]int {
 	return n
 }
 
-// asked fails the test unless the server has received exactly the requests in want, keyed by kind.
-func (c *cloud) asked(want map[string]int) {
+// wantRequests fails the test unless the server has received exactly the requests in want, keyed by kind.
+func (c *cloud) wantRequests(want map[string]int) {
 	c.t.Helper()
-	if got := c.arrived(); !maps.Equal(got, want) {
+	if got := c.requestCounts(); !maps.Equal(got, want) {
 		c.t.Errorf("requests %v, want %v", got, want)
 	}
 }

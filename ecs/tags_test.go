@@ -139,7 +139,7 @@ func TestCostOfTheCap(t *testing.T) {
 				t.Fatal(err)
 			}
 			sameOnce(t, got, matching(fleet, tt.req))
-			srv.asked(tt.want)
+			srv.wantRequests(tt.want)
 		})
 	}
 }
@@ -195,7 +195,7 @@ func TestIDsBeyondTheCap(t *testing.T) {
 					t.Fatal(err)
 				}
 				sameOnce(t, got, matching(some, req))
-				if n := srv.arrived()[tagged]; n != 0 {
+				if n := srv.requestCounts()[tagged]; n != 0 {
 					t.Errorf("%d requests for tags", n)
 				}
 			})
@@ -412,8 +412,8 @@ func TestListTagResources(t *testing.T) {
 			srv := newCloud(t, nil, fleet...)
 			srv.Configure(func(s *ecstest.Settings) { s.RepeatEndToken = repeat })
 			list := srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags})
-			srv.asked(map[string]int{}) // no request is sent before the loop starts
-			for range 2 {               // each loop lists from the beginning
+			srv.wantRequests(map[string]int{}) // no request is sent before the loop starts
+			for range 2 {                      // each loop lists from the beginning
 				rows, err := rowsOf(list)
 				if err != nil || len(rows) != 400 {
 					t.Fatalf("got %d tag resources and error %v", len(rows), err)
@@ -422,7 +422,7 @@ func TestListTagResources(t *testing.T) {
 					t.Errorf("got %+v, want %+v", rows[0], want)
 				}
 			}
-			srv.asked(map[string]int{tagged: 16})
+			srv.wantRequests(map[string]int{tagged: 16})
 		})
 	}
 	story(t, "by id", func(t *testing.T) {
@@ -515,7 +515,7 @@ func TestListTagResources(t *testing.T) {
 				t.Errorf("%s: %v", field, err)
 			}
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 	story(t, "no requests after break", func(t *testing.T) {
 		srv := newCloud(t, nil, taggedFleet(500)...)
@@ -523,6 +523,6 @@ func TestListTagResources(t *testing.T) {
 		for range srv.client.ListTagResources(t.Context(), ecs.ListTagResourcesRequest{Tags: byTag.Tags}) {
 			break
 		}
-		srv.asked(map[string]int{tagged: 1})
+		srv.wantRequests(map[string]int{tagged: 1})
 	})
 }

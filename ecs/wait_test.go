@@ -65,7 +65,7 @@ func TestGetInstances(t *testing.T) {
 		if !strings.Contains(err.Error(), "100 instances not found") || len(err.Error()) > 500 {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{listed: 3}) // no dry run, because some instances were found
+		srv.wantRequests(map[string]int{listed: 3}) // no dry run, because some instances were found
 	})
 	story(t, "none found: all are reported as missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
@@ -73,7 +73,7 @@ func TestGetInstances(t *testing.T) {
 		if e, ok := errorAs[*ecs.NotFoundError](err); !ok || len(e.InstanceIDs) != 250 || len(got) != 0 {
 			t.Errorf("got %d instances and error %v", len(got), err)
 		}
-		srv.asked(map[string]int{listed: 6, dryRan: 1}) // all batches, before and after the dry run
+		srv.wantRequests(map[string]int{listed: 6, dryRan: 1}) // all batches, before and after the dry run
 	})
 	story(t, "none found: the permission is missing", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1, "cn-hangzhou")...)
@@ -94,7 +94,7 @@ func TestGetInstances(t *testing.T) {
 		if got, err = srv.client.GetInstances(t.Context(), ids(fleet[1:2])...); len(got) != 1 || errors.As(err, &missing) && len(missing.InstanceIDs) != 1 || !errors.As(err, &incomplete) {
 			t.Error(got, err)
 		}
-		srv.asked(map[string]int{listed: 2}) // no dry run, because an unreadable instance counts as found
+		srv.wantRequests(map[string]int{listed: 2}) // no dry run, because an unreadable instance counts as found
 	})
 	story(t, "with an unreadable id, no id is reported as missing", func(t *testing.T) {
 		srv := newCloud(t, nil)
@@ -121,7 +121,7 @@ func TestGetInstances(t *testing.T) {
 		if _, err := srv.client.GetInstances(t.Context(), "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) || !strings.Contains(err.Error(), "ids[1]") {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 
@@ -171,14 +171,14 @@ func TestWaitForStatus(t *testing.T) {
 		if err != nil || len(got) != 1 || time.Since(start) != 0 {
 			t.Error(got, err, time.Since(start))
 		}
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
 	story(t, "without ids, the wait ends immediately", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		if got, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning); err != nil || len(got) != 0 {
 			t.Error(got, err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 	story(t, "one instance after another, returned in the order of the ids", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
@@ -212,7 +212,7 @@ func TestWaitForStatus(t *testing.T) {
 		if err != nil || len(got) != 2 {
 			t.Error(ids(got), err)
 		}
-		if n := srv.arrived()[dryRan]; n != 1 { // only one dry run, not one for each poll
+		if n := srv.requestCounts()[dryRan]; n != 1 { // only one dry run, not one for each poll
 			t.Errorf("got %d dry runs", n)
 		}
 	})
@@ -245,7 +245,7 @@ func TestWaitForStatus(t *testing.T) {
 		cancel()
 		_, err := srv.client.WaitForStatus(ctx, ecs.InstanceStatusRunning, a)
 		waitError(t, err, context.Canceled, "", pending{a: ""})
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 	story(t, "an instance is released during the wait", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
@@ -359,7 +359,7 @@ func TestWaitForStatus(t *testing.T) {
 		if err != nil || len(got) != 1000 {
 			t.Error(len(got), err)
 		}
-		srv.asked(map[string]int{listed: 20})
+		srv.wantRequests(map[string]int{listed: 20})
 	})
 	story(t, "invalid arguments are rejected", func(t *testing.T) {
 		srv := newCloud(t, nil)
@@ -372,7 +372,7 @@ func TestWaitForStatus(t *testing.T) {
 		if _, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusRunning, "i-1", ""); !errors.Is(err, ecs.ErrInvalidParameter) {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{})
+		srv.wantRequests(map[string]int{})
 	})
 }
 
@@ -389,7 +389,7 @@ func TestWaitUntilGone(t *testing.T) {
 		if err := srv.client.WaitUntilGone(t.Context(), a, b, "i-neverexisted"); err != nil || time.Since(start) < 20*time.Second {
 			t.Error(err, time.Since(start))
 		}
-		if n := srv.arrived()[dryRan]; n != 1 {
+		if n := srv.requestCounts()[dryRan]; n != 1 {
 			t.Errorf("got %d dry runs", n)
 		}
 	})
@@ -398,7 +398,7 @@ func TestWaitUntilGone(t *testing.T) {
 		if err := srv.as(&ecs.Options{TrustEmpty: true}).WaitUntilGone(t.Context(), a); err != nil {
 			t.Error(err)
 		}
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
 	story(t, "the permission is missing from the beginning", func(t *testing.T) {
 		srv := newCloud(t, nil, two...)
@@ -461,7 +461,7 @@ func TestPollsThatFail(t *testing.T) {
 		srv.Inject(ecstest.Fault{Skip: 2, Reset: true, Times: -1})
 		_, err := srv.as(&once).WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
 		waitError(t, err, ecs.ErrUnavailable, "", map[string]ecs.InstanceStatus{a: ecs.InstanceStatusRunning})
-		srv.asked(map[string]int{listed: 2 + 5})
+		srv.wantRequests(map[string]int{listed: 2 + 5})
 	})
 	story(t, "throttled polls wait for the quota", func(t *testing.T) {
 		srv := newCloud(t, nil, numbered(1000, "cn-hangzhou")...)
@@ -483,7 +483,7 @@ func TestPollsThatFail(t *testing.T) {
 		srv.Inject(ecstest.Fault{Code: "InvalidAccessKeyId.NotFound"})
 		_, err := srv.client.WaitForStatus(t.Context(), ecs.InstanceStatusStopped, a)
 		waitError(t, err, ecs.ErrCredentials, "", map[string]ecs.InstanceStatus{a: ""})
-		srv.asked(map[string]int{listed: 1})
+		srv.wantRequests(map[string]int{listed: 1})
 	})
 }
 
