@@ -86,7 +86,7 @@ func TestListingsEndAtAnyMoment(t *testing.T) {
 			n, requests = 1100, 50
 		}
 		for seed := range uint64(volume(9, 3)) { // each of the three ways to end is tested with a third of the seeds
-			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, n)
 				rng := rand.New(rand.NewPCG(seed, 1))
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -135,7 +135,7 @@ func TestCallsEndAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		for seed := range uint64(volume(6, 2)) {
-			story(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/%d", name, seed), func(t *testing.T) {
 				srv := troubled(t, 250)
 				rng := rand.New(rand.NewPCG(seed, 2))
 				ctx, cancel := context.WithCancelCause(t.Context())
@@ -170,7 +170,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 		"error of a capped listing": &ecs.CappedError{Delivered: 7, Err: boo},
 	} {
 		for _, after := range volume([]int{0, 1, 150}, []int{1}) {
-			story(t, fmt.Sprintf("%s/canceled after %d instances", name, after), func(t *testing.T) {
+			inVirtualTime(t, fmt.Sprintf("%s/canceled after %d instances", name, after), func(t *testing.T) {
 				srv := newCloud(t, nil, numbered(1100, "cn-hangzhou", func(_ int, i *ecs.Instance) { i.Tags = []ecs.Tag{{Key: "k"}} })...)
 				srv.Configure(func(s *ecstest.Settings) { s.Latency = 20 * time.Millisecond })
 				own := func(what string, err error) {
@@ -213,7 +213,7 @@ func TestCancelledWithAnotherError(t *testing.T) {
 			})
 		}
 	}
-	story(t, "the provider returns an error of another client", func(t *testing.T) {
+	inVirtualTime(t, "the provider returns an error of another client", func(t *testing.T) {
 		srv := newCloud(t, nil)
 		theirs := &ecs.Error{Code: "NoPermission", Action: "AssumeRole"}
 		c := srv.as(&ecs.Options{Credentials: failingProvider{theirs}})

@@ -154,7 +154,7 @@ func TestDryRun(t *testing.T) {
 		{name: "DryRun ignored", fault: ecstest.Fault{Body: []byte(`{"Instances":{"Instance":[]}}`)}, text: "ignored DryRun"},
 		{name: "unavailable", fault: ecstest.Fault{Status: http.StatusBadGateway, Times: -1}, want: ecs.ErrUnavailable},
 	} {
-		story(t, tt.name, func(t *testing.T) {
+		inVirtualTime(t, tt.name, func(t *testing.T) {
 			srv := newCloud(t, nil)
 			client := srv.client
 			if tt.deny {

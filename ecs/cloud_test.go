@@ -26,12 +26,12 @@ type cloud struct {
 	t      *testing.T
 }
 
-// story runs tell as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
-func story(t *testing.T, name string, tell func(t *testing.T)) {
+// inVirtualTime runs test as a parallel subtest in virtual time. The subtest fails if a goroutine leaks.
+func inVirtualTime(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
 		t.Parallel()
-		synctest.Test(t, tell)
+		synctest.Test(t, test)
 	})
 }
 
@@ -211,9 +211,9 @@ var ways = map[string]way{
 }
 
 // everyWay runs a subtest for each way of listing.
-func everyWay(t *testing.T, name string, tell func(t *testing.T, list way)) {
+func everyWay(t *testing.T, name string, test func(t *testing.T, list way)) {
 	t.Helper()
 	for _, called := range slices.Sorted(maps.Keys(ways)) {
-		story(t, name+"/"+called, func(t *testing.T) { tell(t, ways[called]) })
+		inVirtualTime(t, name+"/"+called, func(t *testing.T) { test(t, ways[called]) })
 	}
 }
