@@ -80,7 +80,8 @@ func (d *pageDecoder) release() {
 	}
 }
 
-// topMembers records the members by which a page differs from other JSON documents.
+// topMembers contains the top-level members that distinguish a page of instances from an error document or another JSON
+// document.
 type topMembers struct {
 	instances, token bool   // whether the page has the members Instances and NextToken
 	code, message    []byte // the JSON values of Code and Message, or nil

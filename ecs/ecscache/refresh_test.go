@@ -126,6 +126,11 @@ func TestRefresh(t *testing.T) {
 			t.Error(err)
 		}
 		wantNames(t, cache, "i-1=a")
+		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := cache.WaitForSync(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("WaitForSync without Run: error %v, want a deadline error", err)
+		}
 	})
 }
 
