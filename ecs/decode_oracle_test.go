@@ -321,8 +321,8 @@ func (n node) number() bool {
 	return n.kind == '0' || n.kind == '"' && strings.Trim(n.text, "-+.eE0123456789") == "" && json.Valid([]byte(n.text))
 }
 
-// repeatsMember reports whether an object in n contains the same member twice. Such an instance cannot be encoded and decoded
-// without a change.
+// repeatsMember reports whether an object in n contains the same member twice. Such an instance cannot be encoded and
+// decoded without a change.
 func (n node) repeatsMember() bool {
 	names := map[string]bool{}
 	return slices.ContainsFunc(n.members, func(m nodeMember) bool {

@@ -145,8 +145,8 @@ func (q *lookupQueue) send(c *Client, batch []*lookupWaiter) {
 	finished = true
 }
 
-// handlePanic handles a panic of a hook during a request. The first caller receives the panic, and the other callers are
-// queued for the next request.
+// handlePanic handles a panic of a hook during a request. The first caller receives the panic, and the other callers
+// are queued for the next request.
 func (q *lookupQueue) handlePanic(c *Client, value any, batch []*lookupWaiter) {
 	first := batch[0]
 	if err, ok := value.(error); ok {

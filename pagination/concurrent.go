@@ -229,8 +229,8 @@ func send[V any](ctx context.Context, ch chan<- V, v V) bool {
 	}
 }
 
-// catchPanic calls f. If f panics or calls runtime.Goexit, catchPanic calls crashed with an error that contains the stack
-// trace.
+// catchPanic calls f. If f panics or calls runtime.Goexit, catchPanic calls crashed with an error that contains the
+// stack trace.
 func catchPanic(f func(), crashed func(error)) {
 	returned := false
 	defer func() {

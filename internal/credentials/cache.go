@@ -30,8 +30,8 @@ const (
 // next caller starts a new call. The Cache starts no new call while four abandoned calls are still running.
 type Cache struct{ *cacheState }
 
-// cacheState contains the fields of a Cache. A Cache holds only a pointer to it, so that package fmt never prints a key.
-// See [Static].
+// cacheState contains the fields of a Cache. A Cache holds only a pointer to it, so that package fmt never prints a
+// key. See [Static].
 type cacheState struct {
 	provider Provider
 	redact   func(err error, keys ...signer.Credentials) error

@@ -37,8 +37,8 @@ type source struct {
 // because the next source may use another account. A Chain is safe for concurrent use.
 type Chain struct{ *chainState }
 
-// chainState contains the fields of a Chain. A Chain holds only a pointer to it, so that package fmt never prints a key.
-// See [Static].
+// chainState contains the fields of a Chain. A Chain holds only a pointer to it, so that package fmt never prints a
+// key. See [Static].
 type chainState struct {
 	sources []source
 	advice  string // advice for the user if no source has a key; "" for a single profile
